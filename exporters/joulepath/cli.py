@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `joulepath`. A subcommand's module is imported only when it is called: `joulepath rapl` needs no SNMP.
+
+Each module named here has `configure(parser)`, which adds its arguments, and `run(args)`, which returns the exit code.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from joulepath import __version__
+from joulepath.errors import JoulepathError
+
+COMMANDS = {
+    "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP"),
+    "rapl": ("joulepath.rapl.command", "exporter: energy counters of the processor (RAPL, powercap)"),
+    "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
+    "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
+}
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Runs the command and returns its exit code. Raises JoulepathError for what the user can mend."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point. Exit codes: 0 done, 1 nothing could be read or a part failed, 2 bad arguments or files."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Only the chosen command's module is imported, and --help of the whole needs none.
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="joulepath", description="Energy and CO2 per application, inside Prometheus.")
+    parser.add_argument("--version", action="version", version=f"joulepath {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    module: Command | None = None
+    for name, (path, summary) in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary)
+        if name == chosen:
+            module = cast("Command", importlib.import_module(path))
+            module.configure(subparser)
+    args = parser.parse_args(words)
+    if module is None:
+        parser.error(f"unknown command {chosen!r}")
+    try:
+        return module.run(args)
+    except JoulepathError as error:
+        for message in error.messages:
+            print(f"joulepath {chosen}: {message}", file=sys.stderr)  # noqa: T201  # the command's own error output
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a YAML file into a pydantic model and reports every mistake at once, each with its path."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from joulepath.errors import UsageError
+
+
+class Model(BaseModel):
+    """Base of every configuration model: unknown keys are mistakes, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key written twice instead of keeping the last one silently."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, str) and key in seen:
+            problem = f"the key {key!r} is written twice"
+            raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+        if isinstance(key, str):
+            seen.add(key)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data of one YAML file. Raises UsageError when it cannot be read or is not YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text: byte {error.start}") from None
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader with one more check
+    except yaml.MarkedYAMLError as error:
+        where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{path}{where}: is not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def load(path: Path, model: type[M]) -> M:
+    """The file as `model`. Raises UsageError with one line per mistake: `FILE: key.path: what to do`."""
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        found = "empty" if data is None else f"a {type(data).__name__}"
+        raise UsageError(f"{path}: must be a mapping of keys, is {found}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UsageError([f"{path}: {line}" for line in problems(error)]) from None
+
+
+def problems(error: ValidationError) -> Iterable[str]:
+    """Each mistake as `key.path: message`, in the order of the file, without values (they may be secrets)."""
+    for item in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        yield f"{where}: {message}" if where else message

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watts into joules: the trapezoid rule on the poller's clock, with the time it covers beside it.
+
+Both counters advance in the same step, so that `rate(energy) / rate(measured_seconds)` is the mean power of the
+measured time, whatever was missed.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What one power reading has come to since the start: joules, and the seconds that were measured."""
+
+    joules: float = 0.0
+    measured_seconds: float = 0.0
+
+
+class Integrator:
+    """Integrates one power reading [W] over a monotonic clock [s].
+
+    A hole longer than `max_hole_seconds` between two readings is not bridged: neither counter advances over it.
+    Energy fed back (negative watts) lowers no counter: such a step counts its time and no joules.
+    """
+
+    def __init__(self, max_hole_seconds: float) -> None:
+        self._max_hole = max_hole_seconds
+        self._last: tuple[float, float] | None = None
+        self.energy = Energy()
+
+    def add(self, at: float, watts: float) -> None:
+        """Takes the reading `watts` of the instant `at`; an instant not after the last one only replaces its value."""
+        if self._last is not None:
+            then, before = self._last
+            step = at - then
+            if 0 < step <= self._max_hole:
+                joules = max(0.0, (before + watts) / 2 * step)
+                self.energy = Energy(self.energy.joules + joules, self.energy.measured_seconds + step)
+            elif step <= 0:
+                at = then
+        self._last = (at, watts)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a `metrics.py` states a metric: name, help, labels. The metric reference and the naming test read them too."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+Family = CounterMetricFamily | GaugeMetricFamily
+
+# Labels that Prometheus or its operator attaches to targets: a metric's own would be renamed to exported_*.
+TARGET_LABELS = frozenset(
+    {"namespace", "pod", "container", "service", "endpoint", "node", "job", "instance", "zone", "region", "cluster"}
+)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric as a scrape shows it: `name` with its `_total` or `_info`, labels in the order of `add_metric`."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    kind: Literal["counter", "gauge"] = "gauge"
+
+    def family(self) -> Family:
+        """A new, empty family; `family.add_metric(label_values, value)` adds a sample."""
+        if self.kind == "counter":
+            return CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
+        return GaugeMetricFamily(self.name, self.help, labels=self.labels)
+
+
+def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
+    """A value that goes up and down, or an `_info` that is always 1."""
+    return Metric(name, help, labels, "gauge")
+
+
+def counter(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
+    """A value that only grows; `name` ends in `_total`."""
+    return Metric(name, help, labels, "counter")
+
+
+def filled(families: Iterable[Family]) -> Iterable[Family]:
+    """Leaves out the families without a sample: what was not read is not mentioned."""
+    return (family for family in families if family.samples)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests need from the machine, asked for in one place: what is absent skips, with the reason.
+
+`JOULEPATH_REQUIRE=root,bpf,netns,prometheus` turns the skips for these reasons into failures.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _absent(ability: str, reason: str) -> NoReturn:
+    """Skips the test for want of `ability`, or fails it where JOULEPATH_REQUIRE names that ability."""
+    if ability in os.environ.get("JOULEPATH_REQUIRE", "").split(","):
+        pytest.fail(f"{ability} is required here: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def absent() -> Callable[[str, str], NoReturn]:
+    """`absent(ability, reason)`: how a test says that this machine lacks what it needs."""
+    return _absent
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of recorded walks and dumps of real devices; a user's checkout does not have it."""
+    folder = Path(os.environ.get("JOULEPATH_RECORDINGS", ROOT.parent / "shared" / "recordings"))
+    if not folder.is_dir():
+        pytest.skip("no recordings of real devices here (JOULEPATH_RECORDINGS names their folder)")
+    return folder
+
+
+def _program(name: str) -> Path:
+    """A program of Prometheus: from JOULEPATH_PROMETHEUS_DIR, the PATH or the checkout's cache."""
+    folder = os.environ.get("JOULEPATH_PROMETHEUS_DIR")
+    places = [folder] if folder else []
+    places.append(str(ROOT / ".cache" / "programs" / "usr" / "bin"))
+    found = shutil.which(name, path=os.pathsep.join(places)) or shutil.which(name)
+    if found is None:
+        _absent("prometheus", f"{name} is not installed (`make programs` unpacks it into .cache)")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """The path of promtool."""
+    return _program("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Path:
+    """The path of the Prometheus server."""
+    return _program("prometheus")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> Path:
+    """The path of the Alertmanager server (Debian calls it prometheus-alertmanager)."""
+    return _program("prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
+def as_root() -> None:
+    """Asks for root in the initial user namespace."""
+    if os.geteuid() != 0:
+        _absent("root", "needs root")
