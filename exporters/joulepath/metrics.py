@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a `metrics.py` states a metric: name, help, labels. The metric reference and the naming test read them too."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as AnyFamily
+from prometheus_client.registry import CollectorRegistry
 
 Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -44,3 +46,17 @@ def counter(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the 
 def filled(families: Iterable[Family]) -> Iterable[Family]:
     """Leaves out the families without a sample: what was not read is not mentioned."""
     return (family for family in families if family.samples)
+
+
+class _Collector:
+    """A collector for prometheus_client out of a function."""
+
+    def __init__(self, collect: Callable[[], Iterable[AnyFamily]]) -> None:
+        self.collect = collect
+
+
+def registry(collect: Callable[[], Iterable[AnyFamily]]) -> CollectorRegistry:
+    """What a scrape encodes: the families that `collect` makes afresh at each call."""
+    made = CollectorRegistry(auto_describe=False)
+    made.register(_Collector(collect))
+    return made

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counters read at the scrape: at most once in half a second, and often enough that a wrap is never missed."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from joulepath.errors import JoulepathError
+
+R = TypeVar("R")
+
+
+class ScrapeReader(Generic[R]):
+    """Calls `read` when a scrape asks and the last value is older than `min_interval` seconds.
+
+    Between `start` and `stop` a guard thread also calls it every `guard_interval` seconds, for counters that wrap.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], R],
+        *,
+        min_interval: float = 0.5,
+        guard_interval: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._min_interval = min_interval
+        self._guard_interval = guard_interval
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last: tuple[float, R] | None = None
+        self._stopped = threading.Event()
+
+    def get(self) -> R:
+        """The latest value; two scrapers at once share one reading. Raises what `read` raises."""
+        with self._lock:
+            now = self._clock()
+            if self._last is None or now - self._last[0] >= self._min_interval:
+                self._last = (now, self._read())
+            return self._last[1]
+
+    def start(self) -> None:
+        """Starts the guard, if an interval was given."""
+        if self._guard_interval is not None:
+            threading.Thread(target=self._guard, args=(self._guard_interval,), name="guard", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the guard."""
+        self._stopped.set()
+
+    def _guard(self, interval: float) -> None:
+        while not self._stopped.wait(interval):
+            try:
+                self.get()
+            except JoulepathError:
+                continue  # the scrape reports it
