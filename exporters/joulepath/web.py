@@ -104,14 +104,19 @@ class Server:
     def start(self) -> None:
         """Answers requests in threads of its own."""
         for listener in self._listeners:
-            threading.Thread(target=listener.serve_forever, name="web", daemon=True).start()
+            threading.Thread(target=listener.serve_forever, args=(0.1,), name="web", daemon=True).start()
             host, port = listener.server_address[:2]
             logger.info("listening", extra={"address": str(Address(str(host), int(port)))})
 
     def stop(self) -> None:
-        """Stops listening."""
+        """Stops answering and listening."""
         for listener in self._listeners:
             listener.shutdown()
+        self.close()
+
+    def close(self) -> None:
+        """Stops listening."""
+        for listener in self._listeners:
             listener.server_close()
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns a snapshot of RAPL energies into the families of `metrics.py`."""
+
+from collections.abc import Iterable
+
+from joulepath.metrics import Family
+from joulepath.rapl import metrics
+from joulepath.rapl.unwrap import Snapshot
+
+
+def collect(snapshot: Snapshot) -> Iterable[Family]:
+    """One sample per zone that was read; the host's only when all of its parts were."""
+    for kind, metric in metrics.ZONE_ENERGY.items():
+        family = metric.family()
+        for zone, energy in sorted(snapshot.zones.items()):
+            if zone.kind == kind:
+                family.add_metric([zone.package, zone.die], energy.joules)
+        yield family
+    psys = [energy.joules for zone, energy in snapshot.zones.items() if zone.kind == "psys"]
+    single = {
+        metrics.PSYS_ENERGY: sum(psys) if psys else None,
+        metrics.HOST_ENERGY: snapshot.host.joules if snapshot.host else None,
+        metrics.HOST_MEASURED: snapshot.host.measured_seconds if snapshot.host else None,
+        metrics.ZONES_UNREADABLE: snapshot.read_errors,
+    }
+    for metric, value in single.items():
+        family = metric.family()
+        if value is not None:
+            family.add_metric([], value)
+        yield family

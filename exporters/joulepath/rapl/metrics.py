@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of `joulepath rapl`.
+
+Source of all: `energy_uj` of the kernel's powercap zones (Documentation/power/powercap/powercap.rst).
+"""
+
+from joulepath.metrics import counter
+
+_SOURCE = "unwrapped from powercap energy_uj, counted from the exporter's start"
+
+ZONE_ENERGY = {
+    kind: counter(f"rapl_{kind}_energy_joules_total", f"Energy of {meaning}, {_SOURCE}.", "package", "die")
+    for kind, meaning in {
+        "package": "a processor package",
+        "core": "a package's cores, part of its package",
+        "uncore": "a package's uncore or graphics, part of its package",
+        "dram": "the memory of a package, beside its package",
+    }.items()
+}
+PSYS_ENERGY = counter(
+    "rapl_psys_energy_joules_total", f"Energy of the platform, packages and memory included, {_SOURCE}."
+)
+HOST_ENERGY = counter(
+    "rapl_host_energy_joules_total",
+    "Energy of the host as far as RAPL sees it: psys where it exists, else packages and dram; absent unless complete.",
+)
+HOST_MEASURED = counter(
+    "rapl_host_measured_seconds_total", "Time that rapl_host_energy_joules_total covers; their rates' ratio is watts."
+)
+ZONES_UNREADABLE = counter(
+    "rapl_zone_read_errors_total", "Zones that could not be read at a scrape or guard read, summed over reads."
+)
+
+METRICS = (*ZONE_ENERGY.values(), PSYS_ENERGY, HOST_ENERGY, HOST_MEASURED, ZONES_UNREADABLE)

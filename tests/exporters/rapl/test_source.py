@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import JoulepathError
+from joulepath.rapl.source import PowercapSource, Zone
+from tests.exporters.rapl.tree import RANGE_UJ, write_zone
+
+pytestmark = pytest.mark.unit
+
+
+def test_reads_every_zone_with_its_package(tmp_path: Path) -> None:
+    write_zone(tmp_path, "intel-rapl:0", "package-0", 1_500_000)
+    write_zone(tmp_path, "intel-rapl:0:0", "core", 1_000_000)
+    write_zone(tmp_path, "intel-rapl:0:1", "dram", 250_000)
+    write_zone(tmp_path, "intel-rapl:1", "package-10-die-3", 2_000_000)
+    write_zone(tmp_path, "intel-rapl:1:0", "uncore", 7)
+    write_zone(tmp_path, "intel-rapl:2", "psys", 9_000_000)
+    counts = PowercapSource(tmp_path).read().counts
+    assert {zone: count.joules for zone, count in counts.items()} == {
+        Zone("package", "0", "0"): 1.5,
+        Zone("core", "0", "0"): 1.0,
+        Zone("dram", "0", "0"): 0.25,
+        Zone("package", "10", "3"): 2.0,
+        Zone("uncore", "10", "3"): 7e-6,
+        Zone("psys", "0", "0"): 9.0,
+    }
+    assert {count.wraps_at for count in counts.values()} == {RANGE_UJ / 1e6}
+
+
+def test_a_package_repeated_by_another_control_type_counts_once(tmp_path: Path) -> None:
+    write_zone(tmp_path, "intel-rapl-mmio:0", "package-0", 999_000_000)
+    write_zone(tmp_path, "intel-rapl:0", "package-0", 1_000_000)
+    write_zone(tmp_path, "intel-rapl-mmio:0:0", "dram", 3_000_000)
+    counts = PowercapSource(tmp_path).read().counts
+    assert {zone: count.joules for zone, count in counts.items()} == {
+        Zone("package", "0", "0"): 1.0,
+        Zone("dram", "0", "0"): 3.0,  # only the second type has it
+    }
+
+
+def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    write_zone(tmp_path, "intel-rapl:0", "package-0", 1)
+    secret = write_zone(tmp_path, "intel-rapl:1", "package-1", 2) / "energy_uj"
+    secret.chmod(0o400)
+    euid = os.geteuid()
+    if euid != 0:
+        secret.chmod(0)
+    for parent in [*tmp_path.parents][:3]:
+        parent.chmod(0o755)
+    try:
+        if euid == 0:
+            os.seteuid(65534)
+        reading = PowercapSource(tmp_path).read()
+    finally:
+        os.seteuid(euid)
+    assert list(reading.counts) == [Zone("package", "0", "0")]
+    assert list(reading.unreadable) == [Zone("package", "1", "0")]
+    (line,) = reading.unreadable.values()
+    assert str(secret) in line
+    assert "root" in line
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "-", "1.5.2"])
+def test_a_zone_with_nonsense_is_unreadable_not_zero(tmp_path: Path, content: str) -> None:
+    write_zone(tmp_path, "intel-rapl:0", "package-0", content)
+    reading = PowercapSource(tmp_path).read()
+    assert not reading.counts
+    assert "is not a number" in reading.unreadable[Zone("package", "0", "0")]
+
+
+def test_no_zones_is_one_line_that_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(JoulepathError, match=r"class/powercap: no RAPL zones"):
+        PowercapSource(tmp_path).read()
+
+
+def test_recorded_trees(recordings: Path) -> None:
+    procfs = PowercapSource(recordings / "powercap" / "procfs" / "fixtures" / "sys").read()
+    assert set(procfs.counts) == {Zone("package", "0", "0"), Zone("core", "0", "0"), Zone("package", "10", "0")}
+    kepler = PowercapSource(recordings / "powercap" / "kepler" / "sys").read()
+    assert [zone for zone in kepler.counts if zone.kind == "package" and zone.package == "0"] == [
+        Zone("package", "0", "0")
+    ]

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulepath.rapl.source import Count, Reading, Zone
+from joulepath.rapl.unwrap import PLAUSIBLE_WATTS, Unwrapper
+
+pytestmark = pytest.mark.unit
+
+PACKAGE = Zone("package", "0", "0")
+DRAM = Zone("dram", "0", "0")
+PSYS = Zone("psys", "0", "0")
+RANGE = 1000.0
+
+
+def reading(unreadable: tuple[Zone, ...] = (), **joules: float) -> Reading:
+    zones = {"package": PACKAGE, "dram": DRAM, "psys": PSYS}
+    return Reading(
+        {zones[name]: Count(value, RANGE) for name, value in joules.items()}, dict.fromkeys(unreadable, "no access")
+    )
+
+
+@given(
+    start=st.floats(0, RANGE, exclude_max=True),
+    steps=st.lists(st.tuples(st.floats(0.001, 0.99), st.floats(0, 1)), min_size=1, max_size=40),
+)
+def test_energy_is_the_sum_of_the_steps_whatever_wraps(start: float, steps: list[tuple[float, float]]) -> None:
+    unwrapper, at, true = Unwrapper(), 0.0, 0.0
+    unwrapper.add(at, reading(package=start))
+    for seconds, load in steps:
+        at += seconds
+        true += load * PLAUSIBLE_WATTS * seconds
+        snapshot = unwrapper.add(at, reading(package=(start + true) % RANGE))
+    energy = snapshot.zones[PACKAGE]
+    assert energy.joules == pytest.approx(true, rel=1e-9, abs=1e-6)
+    assert energy.measured_seconds == pytest.approx(at)
+    assert snapshot.host is not None
+    assert snapshot.host.joules == pytest.approx(energy.joules, abs=1e-9)
+
+
+def test_a_silence_in_which_the_counter_could_have_gone_round_is_unmeasured() -> None:
+    unwrapper = Unwrapper()
+    unwrapper.add(0.0, reading(package=0))
+    unwrapper.add(0.5, reading(package=100))
+    snapshot = unwrapper.add(0.5 + RANGE / PLAUSIBLE_WATTS, reading(package=300))
+    assert snapshot.zones[PACKAGE].joules == 100
+    assert snapshot.zones[PACKAGE].measured_seconds == 0.5
+
+
+def test_without_a_range_a_drop_is_unmeasured_and_counting_goes_on() -> None:
+    unwrapper = Unwrapper()
+    for at, joules in enumerate([50.0, 70.0, 10.0, 15.0]):
+        snapshot = unwrapper.add(at, Reading({PACKAGE: Count(joules, None)}, {}))
+    assert snapshot.zones[PACKAGE].joules == 25
+    assert snapshot.zones[PACKAGE].measured_seconds == 2
+
+
+def test_host_is_package_and_dram_or_psys_alone() -> None:
+    both = Unwrapper()
+    both.add(0.0, reading(package=0, dram=0))
+    host = both.add(0.5, reading(package=100, dram=20)).host
+    assert host is not None
+    assert (host.joules, host.measured_seconds) == (120, 0.5)
+    psys = Unwrapper()
+    psys.add(0.0, reading(package=0, dram=0, psys=0))
+    host = psys.add(0.5, reading(package=100, dram=20, psys=200)).host
+    assert host is not None
+    assert host.joules == 200
+
+
+def test_host_is_absent_while_a_part_is_unreadable_and_loses_nothing() -> None:
+    unwrapper = Unwrapper()
+    unwrapper.add(0.0, reading(package=0, dram=0))
+    assert unwrapper.add(0.3, reading(package=100, unreadable=(DRAM,))).host is None
+    snapshot = unwrapper.add(0.6, reading(package=200, dram=40))
+    assert snapshot.host is not None
+    assert (snapshot.host.joules, snapshot.host.measured_seconds) == (240, 0.6)
+    assert snapshot.read_errors == 1
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, RANGE, exclude_max=True), st.booleans()), max_size=30))
+def test_counters_never_go_down(reads: list[tuple[float, float, bool]]) -> None:
+    unwrapper, at, joules, seconds = Unwrapper(), 0.0, 0.0, 0.0
+    for step, raw, readable in reads:
+        at += step
+        counts = reading(package=raw, dram=raw) if readable else reading(package=raw, unreadable=(DRAM,))
+        host = unwrapper.add(at, counts).host
+        if host is not None:
+            assert host.joules >= joules
+            assert host.measured_seconds >= seconds
+            joules, seconds = host.joules, host.measured_seconds
+        assert seconds <= at + 1e-9

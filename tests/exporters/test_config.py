@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from joulepath.config import Model, load
+from joulepath.errors import UsageError
+
+pytestmark = pytest.mark.unit
+
+
+class Device(Model):
+    address: str
+    interval: float = 5.0
+
+
+class Config(Model):
+    targets: dict[str, Device]
+
+
+def test_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("targets:\n  a: {address: x}\n")
+    assert load(path, Config) == Config(targets={"a": Device(address="x")})
+
+
+def test_names_every_mistake_at_once_without_values(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("targets:\n  a: {addres: secret}\n  b: {address: x, interval: soon}\nmore: 1\n")
+    with pytest.raises(UsageError) as fault:
+        load(path, Config)
+    lines = fault.value.messages
+    assert [line.split(": ")[1] for line in lines] == [
+        "targets.a.address",
+        "targets.a.addres",
+        "targets.b.interval",
+        "more",
+    ]
+    assert "secret" not in str(fault.value)
+    assert fault.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("targets: {a: {address: x}, a: {address: y}}", "the key 'a' is written twice"),
+        ("a: [", ":1: is not valid YAML"),
+        ("", "is empty"),
+        ("- 1", "is a list"),
+        ("a: \x00", "is not valid YAML"),
+    ],
+)
+def test_what_is_no_configuration_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as fault:
+        load(path, Config)
+    assert len(fault.value.messages) == 1
+    assert str(path) in fault.value.messages[0]
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load(tmp_path / "none.yaml", Config)
