@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The meters' law: what each machine draws for the traffic that the senders say they sent.
+
+It reads the ledger alone, no exporter and no rule. Every machine has a static part and dynamic parts, one for each
+component on it; a dynamic part is so many joules per packet and per octet, or per token for the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from joulepath_lab.ledger import Sent
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A metered box: static watts, and components with (joules per packet, joules per octet, joules per token).
+
+    `reserved` is the part of the static watts that belongs to each component; `housekeeping_watts` is dynamic work of
+    no component.
+    """
+
+    static_watts: float
+    components: Mapping[str, tuple[float, float, float]]
+    reserved: Mapping[str, float]
+    housekeeping_watts: float = 0.0
+
+
+MACHINES = {
+    "ru-1": Machine(140.0, {"ru-1": (0.08, 8e-5, 0.0)}, {"ru-1": 1.0}),
+    "edge-1": Machine(
+        220.0,
+        {"du-1": (0.05, 9e-5, 0.0), "cu-1": (0.09, 2e-5, 0.0)},
+        {"du-1": 4 / 8, "cu-1": 2 / 8},
+        housekeeping_watts=18.0,
+    ),
+    "core-1": Machine(85.0, {"upf-1": (0.06, 5e-5, 0.0)}, {"upf-1": 1.0}),
+    "gpu-1": Machine(180.0, {"qwen2.5-vl-7b": (0.0, 0.0, 0.13)}, {"qwen2.5-vl-7b": 1.0}),
+}
+
+
+@dataclass(frozen=True)
+class Power:
+    """Watts of one machine: static, dynamic per component, and dynamic of nobody."""
+
+    static: float
+    dynamic: Mapping[str, float]
+    housekeeping: float
+
+    @property
+    def total(self) -> float:
+        """What a meter at the plug shows."""
+        return self.static + sum(self.dynamic.values()) + self.housekeeping
+
+
+def power(before: Mapping[str, Sent], after: Mapping[str, Sent], seconds: float) -> dict[str, Power]:
+    """Mean watts of every machine over `seconds`, from what was sent in them. All traffic passes every node."""
+    packets = sum(after[name].packets - before[name].packets for name in after) / seconds
+    octets = sum(after[name].bytes - before[name].bytes for name in after) / seconds
+    tokens = sum(after[name].tokens - before[name].tokens for name in after) / seconds
+    return {
+        host: Power(
+            machine.static_watts,
+            {
+                component: per_packet * packets + per_octet * octets + per_token * tokens
+                for component, (per_packet, per_octet, per_token) in machine.components.items()
+            },
+            machine.housekeeping_watts,
+        )
+        for host, machine in MACHINES.items()
+    }

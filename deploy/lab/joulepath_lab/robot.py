@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The robot: sends every stream as real UDP, stamps the TraceID into its packets and counts what it sent.
+
+Where the kernel stamps, only the robot's own node data is in the header when it leaves; in `simulated` mode the robot
+also fills in what the nodes on the way would have written.
+"""
+
+import argparse
+import heapq
+import random
+import signal
+import socket
+import struct
+import time
+from pathlib import Path
+
+from joulepath_lab import network
+from joulepath_lab.ioam_header import hop_by_hop
+from joulepath_lab.ledger import Ledger, Sent
+from joulepath_lab.streams import NAMES, UPLINKS, Stream
+
+HOP_LIMIT = 64
+IPV6_HEADER = 40
+UDP_HEADER = 8
+FRAME = struct.Struct("!IHH")  # frame number, packet number, packets in the frame
+IPV6_HOPOPTS = 54  # include/uapi/linux/in6.h; the socket module has it, not on every build
+
+
+def traced_socket(
+    trace_id: str | None, origin: str, path: tuple[str, ...], *, simulated: bool
+) -> tuple[socket.socket, int]:
+    """A UDP socket whose packets carry the trace, and the length of its hop-by-hop header [octets]."""
+    sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    if trace_id is None:
+        return sender, 0
+    filled = [(HOP_LIMIT - 1 - hop, network.IOAM_NODE_IDS[node]) for hop, node in enumerate(path)] if simulated else []
+    header = hop_by_hop(
+        network.IOAM_NAMESPACE, bytes.fromhex(trace_id), network.IOAM_NODE_IDS[origin], HOP_LIMIT, len(path) + 1, filled
+    )
+    sender.setsockopt(socket.IPPROTO_IPV6, IPV6_HOPOPTS, header)
+    return sender, len(header)
+
+
+class Camera:
+    """One stream's sender: frames of varying size at a fixed rate."""
+
+    def __init__(self, stream: Stream, ledger: Ledger, *, simulated: bool) -> None:
+        self.stream = stream
+        self._ledger = ledger
+        self._random = random.Random(stream.name)
+        self._socket, header = traced_socket(stream.trace_id, "robot", network.NODES[1:-1], simulated=simulated)
+        self._socket.connect((network.address("model"), stream.port))
+        self._overhead = IPV6_HEADER + header + UDP_HEADER
+        self._frame = 0
+        self._sent = Sent(0, 0)
+
+    def send_frame(self) -> None:
+        """Sends one frame, unless the stream is paused, and books it."""
+        stream = self.stream
+        if self._ledger.is_paused(stream.name):
+            return
+        # An intra frame every second is larger than the predicted ones between.
+        intra = self._frame % round(stream.frames_per_second) == 0
+        packets = max(1, round(stream.packets_per_frame * (2 if intra else 1) * self._random.uniform(0.8, 1.2)))
+        octets = 0
+        for number in range(packets):
+            size = stream.payload if number < packets - 1 else self._random.randint(FRAME.size, stream.payload)
+            payload = FRAME.pack(self._frame, number, packets).ljust(size, b"\0")
+            self._socket.send(payload)
+            octets += self._overhead + size
+        asks = bool(stream.inference_every) and self._frame % stream.inference_every == 0
+        before = self._sent
+        self._sent = Sent(
+            before.packets + packets,
+            before.bytes + octets,
+            before.requests + asks,
+            before.tokens + asks * stream.tokens,
+        )
+        self._ledger.write(stream.name, self._sent)
+        self._frame += 1
+
+
+def main() -> None:
+    """Sends until it is ended."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--simulated", action="store_true")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ledger = Ledger(args.ledger, NAMES)
+    now = time.monotonic()
+    due = [(now, number, Camera(stream, ledger, simulated=args.simulated)) for number, stream in enumerate(UPLINKS)]
+    heapq.heapify(due)
+    while True:
+        at, number, camera = due[0]
+        time.sleep(max(0.0, at - time.monotonic()))
+        camera.send_frame()
+        heapq.heapreplace(due, (at + 1 / camera.stream.frames_per_second, number, camera))
+
+
+if __name__ == "__main__":
+    main()

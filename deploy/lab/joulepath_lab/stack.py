@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that runs in the lab, started in order, each with a log of its own. Ends with its namespaces."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from joulepath_lab import network, programs
+from joulepath_lab.ledger import Ledger
+from joulepath_lab.model_server import PORT as MODEL_PORT
+from joulepath_lab.plant import KEPLER_PORT
+from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.streams import NAMES, UPLINKS
+
+DEPLOY = Path(__file__).resolve().parent.parent.parent
+TOPOLOGY = Path(__file__).with_name("topology.yaml")
+PDU_SNMP = f"{network.MGMT_CALLER}:1161"
+PDU_PORT, RAPL_PORT, IOAM_PORT = 10471, 10473, 10474
+PROMETHEUS_URL = f"http://{network.MGMT_CALLER}:9090"
+ALERTMANAGER = f"{network.MGMT_CALLER}:9093"
+WEBHOOK_PORT = 9095
+SECONDS_TO_ANSWER = 60.0
+IOAM_COMPONENTS = {"du-1": "du", "cu-1": "cu", "upf-1": "upf"}
+
+
+class LabError(RuntimeError):
+    """A part of the lab failed; the message names it and its log."""
+
+
+class Lab:
+    """The running lab. `folder` holds all it writes and must vanish with its mount namespace."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        mutation: str | None = None,
+        edit_rules: Callable[[str], str] = str,
+        topology: Path = TOPOLOGY,
+    ) -> None:
+        self.folder = folder
+        self.prometheus = Prometheus(PROMETHEUS_URL)
+        self.alerts: list[dict[str, Any]] = []
+        self.stamping = "kernel"
+        self.ledger = Ledger(folder / "ledger", NAMES)
+        self._mutation = mutation
+        self._edit_rules = edit_rules
+        self._topology = topology
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, list[str]] = {}
+
+    @property
+    def history(self) -> Path:
+        """The plant's record of the truth."""
+        return self.folder / "history.jsonl"
+
+    def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Starts all parts; returns when every one answers and the rules are complete for the first time."""
+        (self.folder / "log").mkdir()
+        progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
+        if not network.build():
+            self.stamping = "simulated"
+        self._start_machines()
+        progress(f"starting the exporters (IOAM stamping: {self.stamping})")
+        self._start_exporters()
+        progress("starting Prometheus with the generated rules, and Alertmanager")
+        self._start_prometheus()
+        self._wait("Prometheus", self.prometheus.ready)
+        progress("waiting until Prometheus has scraped every target")
+        self._wait("every target", self._all_up)
+        progress("waiting until the first window is full and every application is complete")
+        self._wait("the attribution", self._complete)
+
+    def stop_process(self, name: str) -> None:
+        """Ends one part by name."""
+        process = self._processes[name]
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(10)
+
+    def restart_process(self, name: str) -> None:
+        """Starts an ended part again."""
+        self._spawn(name, self._commands[name])
+
+    def signal_process(self, name: str, number: signal.Signals) -> None:
+        """Sends a signal to one part, for example SIGSTOP to a device that shall fall silent."""
+        self._processes[name].send_signal(number)
+
+    def stop(self) -> None:
+        """Ends all parts."""
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            process.wait()
+
+    def check(self) -> None:
+        """Raises LabError if a part has ended by itself."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise LabError(f"{name} ended with {process.returncode}: {self._last_words(name)}")
+
+    def _start_machines(self) -> None:
+        ledger = ["--ledger", str(self.folder / "ledger")]
+        simulated = ["--simulated"] if self.stamping == "simulated" else []
+        mutation = ["--mutation", self._mutation] if self._mutation else []
+        self._python("model-server", "joulepath_lab.model_server", *ledger, *simulated, node="model")
+        self._python("robot", "joulepath_lab.robot", *ledger, *simulated, node="robot")
+        self._python("plant", "joulepath_lab.plant", *ledger, "--folder", str(self.folder), *mutation)
+        self._wait("the plant", (self.folder / "outlets.json").exists)
+        self._python("pdu-agent", "joulepath_lab.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
+
+    def _start_exporters(self) -> None:
+        (self.folder / "community").write_text("lab\n", encoding="utf-8")
+        pdu = {"targets": {"pdu-1": {"address": f"udp://{PDU_SNMP}", "community_file": "community", "interval": 1}}}
+        self._exporter("pdu", PDU_PORT, self._config("pdu", pdu))
+        self._python(
+            "rapl", "joulepath", "rapl", "--path.sysfs", str(self.folder / "sys"),
+            "--web.listen-address", f"{network.MGMT_CALLER}:{RAPL_PORT}",
+        )  # fmt: skip
+        ids = [stream.trace_id for stream in UPLINKS if stream.application]
+        for component, node in IOAM_COMPONENTS.items():
+            config = {
+                "nodes": [
+                    {
+                        "node_id": network.IOAM_NODE_IDS[node],
+                        "interfaces": {"access": "uplink", "core": "downlink"},
+                    }
+                ],
+                "namespaces": {network.IOAM_NAMESPACE: {"key": "full", "traces": ids}},
+            }
+            self._exporter("ioam", IOAM_PORT, self._config(component, config), name=component, node=node)
+
+    def _start_prometheus(self) -> None:
+        folder = self.folder / "prometheus"
+        (folder / "rules").mkdir(parents=True)
+        self._generate_rules(folder / "rules")
+        config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+        config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        (folder / "targets").mkdir()
+        for job, targets in self._targets().items():
+            (folder / "targets" / f"{job}.json").write_text(json.dumps(targets), encoding="utf-8")
+        self._spawn(
+            "prometheus",
+            [
+                str(_program("prometheus")), f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={network.MGMT_CALLER}:9090",
+                "--storage.tsdb.wal-compression",
+            ],
+        )  # fmt: skip
+        alerts = self.folder / "alertmanager"
+        alerts.mkdir()
+        config = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
+        config["route"] |= {"group_wait": "1s", "group_interval": "5s"}
+        for receiver in config["receivers"]:
+            for webhook in receiver.get("webhook_configs", []):
+                webhook["url"] = f"http://{network.MGMT_CALLER}:{WEBHOOK_PORT}/"
+        (alerts / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._listen_for_alerts()
+        self._spawn(
+            "alertmanager",
+            [
+                str(_program("prometheus-alertmanager")), f"--config.file={alerts / 'alertmanager.yml'}",
+                f"--storage.path={alerts / 'data'}", f"--web.listen-address={ALERTMANAGER}",
+                "--cluster.listen-address=",
+            ],
+        )  # fmt: skip
+
+    def _generate_rules(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "joulepath", "rules", "generate", str(self._topology), "-o", str(folder)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise LabError(f"the rules: {result.stderr}")
+        for path in folder.glob("*.yaml"):
+            path.write_text(self._edit_rules(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+    def _targets(self) -> dict[str, list[dict[str, Any]]]:
+        """What Prometheus scrapes, as file_sd entries per job of deploy/prometheus/prometheus.yml."""
+        caller = network.MGMT_CALLER
+        ioam = [
+            {"targets": [f"{network.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
+            for component, node in IOAM_COMPONENTS.items()
+        ]
+        return {
+            "pdu": [{"targets": ["pdu-1"], "labels": {"exporter": f"{caller}:{PDU_PORT}"}}],
+            "rapl": [{"targets": [f"{caller}:{RAPL_PORT}"], "labels": {"instance": "core-1"}}],
+            "ioam": ioam,
+            "kepler": [{"targets": [f"{caller}:{KEPLER_PORT}"], "labels": {"instance": "edge-1"}}],
+            "model": [{"targets": [f"{network.mgmt_address('model')}:{MODEL_PORT}"], "labels": {"instance": "gpu-1"}}],
+            "alertmanager": [{"targets": [ALERTMANAGER]}],
+        }
+
+    def _all_up(self) -> bool:
+        expected = sum(
+            len(group["targets"])
+            for job, entries in self._targets().items()
+            for group in entries
+            if job != "alertmanager"
+        )
+        ups = self.prometheus.query("up")
+        return len(ups) >= expected and all(sample.value == 1 for sample in ups)
+
+    def _complete(self) -> bool:
+        applications = {stream.application for stream in UPLINKS if stream.application}
+        found = self.prometheus.query("sum by (application) (application:power_watts)")
+        return applications <= {sample.labels["application"] for sample in found}
+
+    def _listen_for_alerts(self) -> None:
+        alerts = self.alerts
+
+        class Webhook(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                alerts.extend(json.loads(body)["alerts"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's own name
+                """Is silent."""
+
+        server = HTTPServer((network.MGMT_CALLER, WEBHOOK_PORT), Webhook)
+        threading.Thread(target=server.serve_forever, name="webhook", daemon=True).start()
+
+    def _config(self, name: str, data: object) -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(data), encoding="utf-8")
+        return path
+
+    def _exporter(self, exporter: str, port: int, config: Path, name: str = "", node: str | None = None) -> None:
+        address = network.mgmt_address(node) if node else network.MGMT_CALLER
+        self._python(
+            name or exporter, "joulepath", exporter, "--config", str(config),
+            "--web.listen-address", f"{address}:{port}", node=node,
+        )  # fmt: skip
+
+    def _python(self, name: str, module: str, *arguments: str, node: str | None = None) -> None:
+        inside = ["nsenter", f"--net=/run/netns/{node}", "--"] if node else []
+        self._spawn(name, [*inside, sys.executable, "-m", module, *arguments])
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        self._commands[name] = command
+        with (self.folder / "log" / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _wait(self, what: str, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + SECONDS_TO_ANSWER
+        while not condition():
+            self.check()
+            if time.monotonic() > deadline:
+                raise LabError(f"waited {SECONDS_TO_ANSWER:.0f} s in vain for {what}; {self._state()}")
+            time.sleep(0.2)
+
+    def _state(self) -> str:
+        """What a reader of a failed start wants to know first."""
+        if not self.prometheus.ready():
+            return f"Prometheus: {self._last_words('prometheus')}"
+        down = [
+            f"{target['labels'].get('job')} {target['labels'].get('instance')}: {target['lastError']}"
+            for target in self.prometheus.get("targets")["activeTargets"]
+            if target["health"] != "up"
+        ]
+        failed = [
+            f"{rule['name']}: {rule['lastError']}"
+            for group in self.prometheus.get("rules")["groups"]
+            for rule in group["rules"]
+            if rule["health"] == "err"
+        ]
+        return "; ".join(down + failed) or "all targets are up and no rule failed"
+
+    def _last_words(self, name: str) -> str:
+        lines = (self.folder / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        return " | ".join(lines[-5:]) or "it said nothing"
+
+
+def _program(name: str) -> Path:
+    found = programs.find(name) or (Path(which) if (which := shutil.which(name)) else None)
+    if found is None:
+        raise LabError(f"{name} is not installed; run `make programs`")
+    return found

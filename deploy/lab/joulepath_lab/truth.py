@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The truth over an interval: the law's joules, split by the declared policy applied to what the senders sent.
+
+Hence errors against it are reconstruction errors under the declared policy: static by packets (the model: by
+requests), dynamic by octets (the model: by tokens).
+"""
+
+import bisect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulepath_lab.law import MACHINES
+from joulepath_lab.streams import UPLINKS, answer_of
+
+MODEL = "qwen2.5-vl-7b"
+UNATTRIBUTED = "unattributed"
+
+_APPLICATION = {stream.name: stream.application for stream in UPLINKS} | {
+    answer_of(stream): stream.application for stream in UPLINKS
+}
+PACKETS = ("packets", "bytes")
+REQUESTS = ("requests", "tokens")
+"""Count and volume of a network function, and of a model."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Mean watts of one application on one component."""
+
+    static: float
+    dynamic: float
+
+    @property
+    def total(self) -> float:
+        """Both parts."""
+        return self.static + self.dynamic
+
+
+class Truth:
+    """History of the plant, asked for means over intervals [seconds since the epoch]."""
+
+    def __init__(self, history: Path) -> None:
+        lines = history.read_text(encoding="utf-8").splitlines()
+        self._records: list[dict[str, float]] = [json.loads(line) for line in lines if line.endswith("}")]
+        self._times: Sequence[float] = [record["at"] for record in self._records]
+
+    def component(self, component: str, begin: float, end: float) -> dict[str, Share]:
+        """Watts per application on a component, with `unattributed`, over an interval."""
+        host = next(name for name, machine in MACHINES.items() if component in machine.components)
+        step = self._step(begin, end)
+        seconds = end - begin
+        static = step[f"{host}:static"] * MACHINES[host].reserved[component] / seconds
+        dynamic = step[f"{host}:{component}"] / seconds
+        counts, volumes = _amounts(step, REQUESTS if component == MODEL else PACKETS)
+        shares = {
+            name: Share(static * _part(counts, name), dynamic * _part(volumes, name))
+            for name in sorted({*counts, *volumes} - {UNATTRIBUTED})
+        }
+        rest = Share(
+            static - sum(share.static for share in shares.values()),
+            dynamic - sum(share.dynamic for share in shares.values()),
+        )
+        return {**shares, UNATTRIBUTED: rest}
+
+    def host(self, host: str, begin: float, end: float) -> float:
+        """Mean watts at a machine's plug."""
+        joules = [value for key, value in self._step(begin, end).items() if key.startswith(f"{host}:")]
+        return sum(joules) / (end - begin)
+
+    def host_unattributed(self, host: str, begin: float, end: float) -> float:
+        """Mean watts of a machine that belong to none of its components."""
+        step = self._step(begin, end)
+        reserved = sum(MACHINES[host].reserved.values())
+        return (step[f"{host}:static"] * (1 - reserved) + step[f"{host}:housekeeping"]) / (end - begin)
+
+    def _step(self, begin: float, end: float) -> dict[str, float]:
+        """How far every cumulative number went between two instants."""
+        first, last = self._at(begin), self._at(end)
+        return {key: last[key] - first[key] for key in last}
+
+    def _at(self, instant: float) -> dict[str, float]:
+        """The cumulative numbers at an instant, interpolated between two ticks."""
+        after = bisect.bisect_left(self._times, instant)
+        if not 0 < after < len(self._times):
+            raise LookupError(f"no history at {instant}: it reaches from {self._times[0]} to {self._times[-1]}")
+        earlier, later = self._records[after - 1], self._records[after]
+        weight = (instant - earlier["at"]) / (later["at"] - earlier["at"])
+        return {key: earlier[key] + (value - earlier[key]) * weight for key, value in later.items()}
+
+
+def _amounts(step: Mapping[str, float], kinds: tuple[str, str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Counts and volumes per application."""
+    counts: dict[str, float] = {}
+    volumes: dict[str, float] = {}
+    for stream, application in _APPLICATION.items():
+        name = application or UNATTRIBUTED
+        for amounts, kind in zip((counts, volumes), kinds, strict=True):
+            amounts[name] = amounts.get(name, 0.0) + step.get(f"{stream}:{kind}", 0.0)
+    return counts, volumes
+
+
+def _part(amounts: Mapping[str, float], name: str) -> float:
+    whole = sum(amounts.values())
+    return amounts.get(name, 0.0) / whole if whole else 0.0
