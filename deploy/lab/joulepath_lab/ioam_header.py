@@ -18,7 +18,7 @@ _MAX_DATA_OCTETS = 244  # IOAM6_TRACE_DATA_SIZE_MAX of the kernel's include/uapi
 MAX_TRANSIT_NODES = (_MAX_DATA_OCTETS - _OWN_OCTETS) // _NODE_OCTETS
 
 
-def hop_by_hop(
+def hop_by_hop(  # noqa: PLR0917  # the fields in the order of the wire, as callers read them
     namespace: int,
     trace_id: bytes,
     node_id: int,

@@ -52,7 +52,7 @@ class NodeModel(Model):
     """One IOAM node of this host."""
 
     node_id: NodeId
-    interfaces: dict[str, InterfaceModel] = Field(min_length=1)
+    interfaces: dict[str, InterfaceModel]
     path: bool | None = None
 
 
@@ -121,7 +121,7 @@ class OtherModel(Model):
 class ConfigModel(Model):
     """The whole file."""
 
-    nodes: tuple[NodeModel, ...] = Field(min_length=1)
+    nodes: tuple[NodeModel, ...]
     namespaces: dict[Annotated[int, Field(ge=0, le=0xFFFF)], NamespaceModel] = Field(default_factory=dict)
     admit: Literal["configured", "any"] = "configured"
     bounds: BoundsModel | None = None
@@ -136,6 +136,8 @@ class ConfigModel(Model):
         return self
 
     def _repeated(self) -> Iterable[str]:
+        if not all(node.interfaces for node in self.nodes) or not self.nodes:
+            yield "nodes: name at least one, each with at least one interface"
         ids = [node.node_id for node in self.nodes]
         for node_id in sorted({node_id for node_id in ids if ids.count(node_id) > 1}):
             yield f"nodes: node_id {node_id} stands twice; list its interfaces under one"

@@ -10,10 +10,14 @@ TRACE_PACKETS = counter(
     "ioam_trace_packets_total", "User packets of a trace that this node, the configured node_id, saw.", *_TRACE
 )
 TRACE_BYTES = counter(
-    "ioam_trace_bytes_total", "Bytes of user IP packets of a trace that this node, the configured node_id, saw.", *_TRACE
+    "ioam_trace_bytes_total",
+    "Bytes of user IP packets of a trace that this node, the configured node_id, saw.",
+    *_TRACE,
 )
 NODE_PACKETS = counter("ioam_node_packets_total", "All user packets, traced or not, that this node saw.", *_NODE)
-NODE_BYTES = counter("ioam_node_bytes_total", "Bytes of all user IP packets, traced or not, that this node saw.", *_NODE)
+NODE_BYTES = counter(
+    "ioam_node_bytes_total", "Bytes of all user IP packets, traced or not, that this node saw.", *_NODE
+)
 NODE_OTHER_PACKETS = counter(
     "ioam_node_other_packets_total", "Packets of signalling and management that this node saw.", *_NODE
 )
@@ -31,7 +35,9 @@ PATH_BYTES = counter(
     *_TRACE,
 )
 DECODE_ERRORS = counter(
-    "ioam_decode_errors_total", "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.", "reason"
+    "ioam_decode_errors_total",
+    "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.",
+    "reason",
 )
 OVERFLOW_PACKETS = counter(
     "ioam_overflow_packets_total", "Traced packets with the overflow flag: some node found no room, the path has gaps."
