@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which traces become label values. Trace ids come from strangers' packets, and there may be one per request."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from joulepath.ioam.settings import TRACE_ID_OCTETS, Bounds, Namespace
+
+_ANY_NAMESPACE = Namespace()
+_HOUR = 3600.0
+OTHER = "other"
+WHOLE_NAMESPACE = "all"
+
+
+class Label(NamedTuple):
+    """The labels `ioam_namespace` and `trace_id`."""
+
+    namespace: str
+    trace_id: str
+
+
+class Admission:
+    """Labels of traces: those configured, and with `bounds` the first others that come."""
+
+    def __init__(
+        self,
+        namespaces: Mapping[int, Namespace],
+        bounds: Bounds | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folded = 0
+        """Packets without a label of their own because of the bounds."""
+        self._octets = {number: namespace.octets for number, namespace in namespaces.items()}
+        self._bounds = bounds
+        self._clock = clock
+        self._labels = {
+            (number, key): _label(number, key) for number, namespace in namespaces.items() for key in namespace.ids
+        }
+        self._configured = len(self._labels)
+        self._recent: deque[float] = deque()
+        self._other = {number: Label(str(number), OTHER) for number in namespaces}
+
+    @property
+    def labels(self) -> list[Label]:
+        """The traces with labels of their own."""
+        return list(self._labels.values())
+
+    def configured(self, namespace: int) -> bool:
+        """Whether the configuration names this namespace."""
+        return namespace in self._octets
+
+    def label(self, namespace: int, trace_id: bytes | None, packets: int = 1) -> Label:
+        """The labels of a packet's trace; `other` where the trace is none of the admitted."""
+        octets = self._octets.get(namespace, TRACE_ID_OCTETS)
+        if octets == 0:
+            key = b""
+        elif trace_id is None or (octets < TRACE_ID_OCTETS and len(trace_id) < octets):
+            return self._nameless(namespace)
+        else:
+            key = trace_id[:octets]
+        label = self._labels.get((namespace, key))
+        if label is not None:
+            return label
+        if self._bounds is None:
+            return self._nameless(namespace)
+        if not self._room(self._bounds):
+            self.folded += packets
+            return self._nameless(namespace)
+        return self._labels.setdefault((namespace, key), _label(namespace, key))
+
+    def _nameless(self, namespace: int) -> Label:
+        # A namespace that nobody configured is as much a stranger's word as the id is.
+        return self._other.get(namespace, _STRANGER)
+
+    def _room(self, bounds: Bounds) -> bool:
+        """Whether one more trace fits; if so it is taken as admitted now."""
+        now = self._clock()
+        while self._recent and now - self._recent[0] >= _HOUR:
+            self._recent.popleft()
+        full = len(self._labels) - self._configured >= bounds.max_traces or len(self._recent) >= bounds.new_per_hour
+        if not full:
+            self._recent.append(now)
+        return not full
+
+
+_STRANGER = Label(OTHER, OTHER)
+
+
+def _label(namespace: int, key: bytes) -> Label:
+    return Label(str(namespace), key.hex() or WHOLE_NAMESPACE)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures what passes one interface one way: an AF_PACKET socket (packet(7)), with the kernel's word on segments."""
+
+import ctypes
+import errno
+import socket
+import struct
+import sys
+
+from joulepath.errors import JoulepathError
+from joulepath.ioam.counters import NodeCounts
+from joulepath.ioam.packets import PacketCounter, Segments
+from joulepath.ioam.settings import Point
+
+SNAP_OCTETS = 10 + 22 + 40 + 2048 + 128
+"""What is kept of a packet: all headers up to the longest hop-by-hop header and a TCP header behind it."""
+BATCH = 256
+"""Packets counted before another interface has its turn, and a scrape may see the table."""
+
+# include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
+_SOL_PACKET, _PACKET_STATISTICS, _PACKET_VNET_HDR = 263, 6, 15
+_ETH_P_ALL = 0x0003
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
+_VNET_HEADER = struct.Struct("=BBHHHH")
+_NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
+
+_IPV4, _IPV6, _VLANS = 0x0800, 0x86DD, (0x8100, 0x88A8)
+# include/uapi/linux/if_arp.h: octets of the link header
+_LINK_HEADER = {1: 14, 772: 14, 65534: 0, 519: 0, 512: 0, 768: 0, 769: 0, 776: 0, 778: 0, 823: 0}
+_RECEIVE_BUFFER_OCTETS = 64 << 20
+
+
+class UnavailableError(JoulepathError):
+    """The interface is not up; it may be later."""
+
+
+class MissingError(UnavailableError):
+    """There is no interface of that name."""
+
+
+class Tap:
+    """One open socket for one point."""
+
+    def __init__(self, point: Point, at: NodeCounts, counter: PacketCounter) -> None:
+        """Opens it. Raises UnavailableError, or JoulepathError where waiting does not help."""
+        self.point = point
+        self._at = at
+        self._counter = counter
+        self._lost = 0
+        self._buffer = bytearray(SNAP_OCTETS)
+        self._socket = _open(point)
+        link_type = self._socket.getsockname()[3]
+        if link_type not in _LINK_HEADER:
+            self._socket.close()
+            raise JoulepathError(f"{point.interface}: link type {link_type} is not known; only Ethernet and IP are")
+        self._link_octets = _LINK_HEADER[link_type]
+
+    def fileno(self) -> int:
+        """For selectors."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Ends the capture."""
+        self._socket.close()
+
+    def read(self) -> bool:
+        """Counts what has arrived, at most BATCH packets; whether there may be more. Raises UnavailableError."""
+        receive, buffer = self._socket.recv_into, self._buffer
+        for _ in range(BATCH):
+            try:
+                # MSG_TRUNC: the answer is the packet's length even where it is longer than the buffer.
+                length = receive(buffer, SNAP_OCTETS, socket.MSG_TRUNC)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                if error.errno in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
+                    raise UnavailableError(f"{self.point.interface}: {error.strerror}") from None
+                self._lost += 1  # one packet that the kernel could not describe
+                continue
+            self._count(length)
+        return True
+
+    def dropped(self) -> int:
+        """Packets lost since the last call."""
+        lost, self._lost = self._lost, 0
+        try:
+            statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        except OSError:
+            return lost
+        return lost + int(struct.unpack("=II", statistics)[1])
+
+    def _count(self, length: int) -> None:
+        buffer = self._buffer
+        start = _VNET_HEADER.size + self._link_octets
+        if self._link_octets:
+            ether_type = buffer[start - 2] << 8 | buffer[start - 1]
+            while ether_type in _VLANS and start + 4 <= length:
+                start += 4
+                ether_type = buffer[start - 2] << 8 | buffer[start - 1]
+            if ether_type not in (_IPV4, _IPV6):
+                return
+        segments = None
+        if buffer[1]:
+            flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(buffer)
+            position = _VNET_HEADER.size + checksum_start if flags & _NEEDS_CSUM else -1
+            segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
+        self._counter.count(
+            self._at,
+            buffer,
+            start,
+            min(length, SNAP_OCTETS),
+            length - start,
+            path=self.point.path,
+            segments=segments,
+        )
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = (("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32))
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_uint16), ("filter", ctypes.POINTER(_Instruction)))
+
+
+def _filter(*, sent: bool) -> _Program:
+    """Classic BPF: IP (in a VLAN or not) that goes the one way. Ancillary loads, include/uapi/linux/filter.h."""
+    load, equal, give = 0x20, 0x15, 0x06
+    protocol, packet_type, outgoing = 0xFFFFF000, 0xFFFFF004, 4
+    code = [
+        (load, 0, 0, packet_type),
+        (equal, 0, 5, outgoing) if sent else (equal, 5, 0, outgoing),
+        (load, 0, 0, protocol),
+        (equal, 4, 0, _IPV6),
+        (equal, 3, 0, _IPV4),
+        (equal, 2, 0, _VLANS[0]),
+        (equal, 1, 0, _VLANS[1]),
+        (give, 0, 0, 0),
+        (give, 0, 0, 0xFFFFFFFF),
+    ]
+    return _Program(len(code), (_Instruction * len(code))(*(_Instruction(*word) for word in code)))
+
+
+def _open(point: Point) -> socket.socket:
+    if sys.platform != "linux":
+        raise JoulepathError("capturing needs Linux")
+    try:
+        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+    except PermissionError:
+        raise JoulepathError(
+            f"{point.interface}: capturing needs the capability CAP_NET_RAW (root, or AmbientCapabilities in systemd)"
+        ) from None
+    try:
+        _set_up(made, point)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _set_up(made: socket.socket, point: Point) -> None:
+    # Before bind, which starts the capture: no packet of another kind or interface slips in.
+    program = _filter(sent=point.way == "sent")
+    made.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
+    made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_OCTETS)
+    except PermissionError:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS)
+    try:
+        made.bind((point.interface, _ETH_P_ALL))
+    except OSError as error:
+        if error.errno in (errno.ENODEV, errno.ENXIO):
+            raise MissingError(f"{point.interface}: no such interface; `ip link` lists them") from None
+        raise JoulepathError(f"{point.interface}: cannot be captured: {error.strerror}") from None
+    if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
+        raise UnavailableError(f"{point.interface}: the interface is down")

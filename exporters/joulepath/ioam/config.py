@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration file of `joulepath ioam`; docs/ioam.md describes its keys."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from joulepath.config import Model, load
+from joulepath.ioam.settings import (
+    MAX_NODE_ID,
+    TRACE_ID_OCTETS,
+    Bounds,
+    Namespace,
+    Other,
+    Point,
+    Settings,
+    Way,
+)
+
+Direction = Annotated[str, Field(min_length=1, max_length=32)]
+NodeId = Annotated[int, Field(ge=0, le=MAX_NODE_ID, strict=True)]
+
+
+class InterfaceModel(Model):
+    """The direction of each way through an interface; what is not named is not counted."""
+
+    received: Direction | None = None
+    sent: Direction | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {"received": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _some(self) -> "InterfaceModel":
+        if not self.ways():
+            raise ValueError("name a direction, or give `received` or `sent` one")
+        return self
+
+    def ways(self) -> dict[Way, str]:
+        """The directions that are counted."""
+        ways: dict[Way, str | None] = {"received": self.received, "sent": self.sent}
+        return {way: direction for way, direction in ways.items() if direction is not None}
+
+
+class NodeModel(Model):
+    """One IOAM node of this host."""
+
+    node_id: NodeId
+    interfaces: dict[str, InterfaceModel]
+    path: bool | None = None
+
+
+class PrefixModel(Model):
+    """`{prefix: BITS}`."""
+
+    prefix: Annotated[int, Field(ge=8, le=120, multiple_of=8, strict=True)]
+
+
+class NamespaceModel(Model):
+    """One IOAM namespace."""
+
+    key: Literal["full", "namespace"] | PrefixModel = "full"
+    ids: tuple[str, ...] = ()
+
+    @field_validator("ids", mode="before")
+    @classmethod
+    def _quoted(cls, value: object) -> object:
+        # YAML reads an id of digits alone as a number, and 12e4... as a float.
+        if isinstance(value, list) and any(isinstance(item, int | float) for item in value):
+            raise ValueError("an id looks like a number: put it in quotes")
+        return value
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "NamespaceModel":
+        if self.key == "namespace" and self.ids:
+            raise ValueError("with `key: namespace` the namespace alone is the application: leave out `ids`")
+        for name in self.ids:
+            if not re.fullmatch(r"([0-9a-fA-F]{2})+", name) or not self._fits(len(name) // 2):
+                raise ValueError(f"ids: {name[:40]!r} is not {self._wanted()}")
+        return self
+
+    def _fits(self, octets: int) -> bool:
+        if isinstance(self.key, PrefixModel):
+            return octets == self.key.prefix // 8
+        return octets <= TRACE_ID_OCTETS
+
+    def _wanted(self) -> str:
+        if isinstance(self.key, PrefixModel):
+            return f"{self.key.prefix // 4} hexadecimal digits (prefix: {self.key.prefix})"
+        return "32 hexadecimal digits, or as many as the carrier has (namespace-specific data wide: 16)"
+
+    def namespace(self) -> Namespace:
+        """As the counting reads it."""
+        if self.key == "namespace":
+            return Namespace(octets=0, ids=frozenset({b""}))
+        octets = self.key.prefix // 8 if isinstance(self.key, PrefixModel) else TRACE_ID_OCTETS
+        return Namespace(octets=octets, ids=frozenset(bytes.fromhex(name) for name in self.ids))
+
+
+class BoundsModel(Model):
+    """The bounds of `admit: any`."""
+
+    max_traces: int = Field(default=Bounds.max_traces, ge=1)
+    new_per_hour: int = Field(default=Bounds.new_per_hour, ge=1)
+
+
+class OtherModel(Model):
+    """What is signalling or management."""
+
+    prefixes: tuple[IPv4Network | IPv6Network, ...] = ()
+    ports: frozenset[Annotated[int, Field(ge=1, le=65535)]] = frozenset()
+    protocols: frozenset[Annotated[int, Field(ge=0, le=255)]] = frozenset()
+
+
+class ConfigModel(Model):
+    """The whole file."""
+
+    nodes: tuple[NodeModel, ...]
+    namespaces: dict[Annotated[int, Field(ge=0, le=0xFFFF)], NamespaceModel] = Field(default_factory=dict)
+    admit: Literal["configured", "any"] = "configured"
+    bounds: BoundsModel | None = None
+    other: OtherModel = OtherModel()
+    path_nodes: frozenset[NodeId] | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "ConfigModel":
+        mistakes = [*self._repeated(), *self._unreachable()]
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    def _repeated(self) -> Iterable[str]:
+        if not all(node.interfaces for node in self.nodes) or not self.nodes:
+            yield "nodes: name at least one, each with at least one interface"
+        ids = [node.node_id for node in self.nodes]
+        for node_id in sorted({node_id for node_id in ids if ids.count(node_id) > 1}):
+            yield f"nodes: node_id {node_id} stands twice; list its interfaces under one"
+        ways = [(name, way) for node in self.nodes for name, model in node.interfaces.items() for way in model.ways()]
+        for name, way in sorted({item for item in ways if ways.count(item) > 1}):
+            yield f"nodes: packets {way} on {name} belong to two nodes; a packet counts for one"
+
+    def _unreachable(self) -> Iterable[str]:
+        if self.admit == "any":
+            return
+        if self.bounds is not None:
+            yield "bounds: has a meaning with `admit: any` only"
+        for number, namespace in self.namespaces.items():
+            if namespace.key != "namespace" and not namespace.ids:
+                yield f"namespaces.{number}: list the `ids` that become labels, or say `admit: any`"
+
+    def settings(self) -> Settings:
+        """As the exporter reads it."""
+        # Two nodes of one host may see the same packet, whose path must not be counted at both.
+        only_one = len(self.nodes) == 1
+        return Settings(
+            points=tuple(
+                Point(name, way, node.node_id, direction, only_one if node.path is None else node.path)
+                for node in self.nodes
+                for name, model in node.interfaces.items()
+                for way, direction in model.ways().items()
+            ),
+            namespaces={number: model.namespace() for number, model in self.namespaces.items()},
+            bounds=Bounds(**(self.bounds or BoundsModel()).model_dump()) if self.admit == "any" else None,
+            other=Other(self.other.prefixes, self.other.ports, self.other.protocols),
+            path_nodes=self.path_nodes,
+        )
+
+
+def read(path: Path) -> Settings:
+    """The settings in a file. Raises UsageError with one line per mistake."""
+    return load(path, ConfigModel).settings()

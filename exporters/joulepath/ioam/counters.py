@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table that every backend counts into, and what a scrape gets to see of it."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from joulepath.ioam.admission import OTHER, Admission, Label
+from joulepath.ioam.decode import REASONS, Options, Trace
+from joulepath.ioam.settings import Settings
+
+
+class Count:
+    """Packets on the wire, and the octets of those IP packets."""
+
+    __slots__ = ("octets", "packets")
+
+    def __init__(self, packets: int = 0, octets: int = 0) -> None:
+        self.packets = packets
+        self.octets = octets
+
+    def add(self, packets: int, octets: int) -> None:
+        """Counts further packets, with the octets of all of them."""
+        self.packets += packets
+        self.octets += octets
+
+    def copy(self) -> "Count":
+        """A count that stays as it is now."""
+        return Count(self.packets, self.octets)
+
+
+@dataclass
+class NodeCounts:
+    """What one node saw in one direction."""
+
+    node_id: int
+    direction: str
+    user: Count
+    other: Count
+    traces: dict[Label, Count]
+    paths: dict[tuple[Label, str], Count]
+
+    def copy(self) -> "NodeCounts":
+        """Counts that stay as they are now."""
+        return NodeCounts(
+            self.node_id,
+            self.direction,
+            self.user.copy(),
+            self.other.copy(),
+            {key: count.copy() for key, count in self.traces.items()},
+            {key: count.copy() for key, count in self.paths.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The table at one moment: no trace has more packets than its node."""
+
+    nodes: tuple[NodeCounts, ...]
+    errors: dict[str, int]
+    overflow_packets: int
+    option_octets: int
+    traces: int
+    folded: int
+
+
+class Table:
+    """Counts packets. A backend holds `lock` while it counts, so that a scrape sees whole packets."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.lock = threading.Lock()
+        self._admission = Admission(settings.namespaces, settings.bounds, clock)
+        self._path_nodes = {node_id: str(node_id) for node_id in settings.path_nodes or ()}
+        self._max_path_nodes = settings.max_path_nodes if settings.path_nodes is None else 0
+        self._nodes: dict[tuple[int, str], NodeCounts] = {}
+        self._errors = dict.fromkeys(REASONS, 0)
+        self._overflow_packets = 0
+        self._option_octets = 0
+        for point in settings.points:
+            at = self.at(point.node_id, point.direction)
+            if point.path:
+                keys = [(label, name) for label in at.traces for name in self._path_nodes.values()]
+                at.paths.update({key: Count() for key in keys if key not in at.paths})
+
+    def at(self, node_id: int, direction: str) -> NodeCounts:
+        """The counts of one node and direction, in which configured traces are 0 from the start."""
+        key = (node_id, direction)
+        if key not in self._nodes:
+            traces = {label: Count() for label in self._admission.labels}
+            self._nodes[key] = NodeCounts(node_id, direction, Count(), Count(), traces, {})
+        return self._nodes[key]
+
+    def error(self, reason: str) -> None:
+        """Counts a packet that contradicts its RFC."""
+        self._errors[reason] += 1
+
+    def traced(self, at: NodeCounts, options: Options, packets: int, octets: int, *, path: bool) -> None:
+        """Counts user packets whose options name at least one trace: each packet for one trace, never for two."""
+        trace = options.traces[0]
+        if len(options.traces) > 1:
+            known = (other for other in options.traces if self._admission.configured(other.namespace))
+            trace = next(known, trace)
+        label = self._admission.label(trace.namespace, trace.trace_id, packets)
+        count = at.traces.get(label)
+        if count is None:
+            count = at.traces[label] = Count()
+        count.packets += packets
+        count.octets += octets
+        self._option_octets += options.octets * packets
+        if trace.overflow:
+            self._overflow_packets += packets
+        if path:
+            self._path(at, label, trace, packets, octets)
+
+    def snapshot(self) -> Counts:
+        """The table as it is between two packets."""
+        with self.lock:
+            return Counts(
+                nodes=tuple(node.copy() for node in self._nodes.values()),
+                errors=dict(self._errors),
+                overflow_packets=self._overflow_packets,
+                option_octets=self._option_octets,
+                traces=len(self._admission.labels),
+                folded=self._admission.folded,
+            )
+
+    def _path(self, at: NodeCounts, label: Label, trace: Trace, packets: int, octets: int) -> None:
+        # A node that stands twice in the list, as after a loop, still had one packet.
+        names = {self._path_nodes.get(node_id) or self._path_node(node_id) for node_id in trace.nodes}
+        for name in names:
+            key = (label, name)
+            count = at.paths.get(key)
+            if count is None:
+                count = at.paths[key] = Count()
+            count.packets += packets
+            count.octets += octets
+
+    def _path_node(self, node_id: int) -> str:
+        """The label of a node that is new in a recorded path: those, too, are strangers' words."""
+        if len(self._path_nodes) >= self._max_path_nodes:
+            return OTHER
+        return self._path_nodes.setdefault(node_id, str(node_id))

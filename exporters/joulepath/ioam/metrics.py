@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of `joulepath ioam`. Packets are those on the wire, bytes those of the IP packet (header included)."""
+
+from joulepath.metrics import counter, gauge
+
+_TRACE = ("ioam_namespace", "trace_id", "node_id", "direction")
+_NODE = ("node_id", "direction")
+
+TRACE_PACKETS = counter(
+    "ioam_trace_packets_total", "User packets of a trace that this node, the configured node_id, saw.", *_TRACE
+)
+TRACE_BYTES = counter(
+    "ioam_trace_bytes_total",
+    "Bytes of user IP packets of a trace that this node, the configured node_id, saw.",
+    *_TRACE,
+)
+NODE_PACKETS = counter("ioam_node_packets_total", "All user packets, traced or not, that this node saw.", *_NODE)
+NODE_BYTES = counter(
+    "ioam_node_bytes_total", "Bytes of all user IP packets, traced or not, that this node saw.", *_NODE
+)
+NODE_OTHER_PACKETS = counter(
+    "ioam_node_other_packets_total", "Packets of signalling and management that this node saw.", *_NODE
+)
+NODE_OTHER_BYTES = counter(
+    "ioam_node_other_bytes_total", "Bytes of IP packets of signalling and management that this node saw.", *_NODE
+)
+PATH_PACKETS = counter(
+    "ioam_path_packets_total",
+    "Packets of a trace by each node_id in their recorded path; the packets of ioam_trace_packets_total once more.",
+    *_TRACE,
+)
+PATH_BYTES = counter(
+    "ioam_path_bytes_total",
+    "Bytes of packets of a trace by each node_id in their recorded path; those of ioam_trace_bytes_total once more.",
+    *_TRACE,
+)
+DECODE_ERRORS = counter(
+    "ioam_decode_errors_total",
+    "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.",
+    "reason",
+)
+OVERFLOW_PACKETS = counter(
+    "ioam_overflow_packets_total", "Traced packets with the overflow flag: some node found no room, the path has gaps."
+)
+CAPTURE_DROPS = counter(
+    "ioam_capture_drops_total", "Packets that the capture lost before they were counted (PACKET_STATISTICS)."
+)
+OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in traced packets: what tracing itself costs.")
+TRACES = gauge("ioam_traces", "Traces with label values of their own.")
+TRACES_FOLDED = counter(
+    "ioam_traces_folded_total", 'Packets counted as trace_id="other" because the bounds of `admit: any` were reached.'
+)
+CAPTURE_INFO = gauge(
+    "ioam_capture_info", "Interface that is being captured, and by what; always 1.", "interface", "backend"
+)
+
+METRICS = (
+    TRACE_PACKETS,
+    TRACE_BYTES,
+    NODE_PACKETS,
+    NODE_BYTES,
+    NODE_OTHER_PACKETS,
+    NODE_OTHER_BYTES,
+    PATH_PACKETS,
+    PATH_BYTES,
+    DECODE_ERRORS,
+    OVERFLOW_PACKETS,
+    CAPTURE_DROPS,
+    OPTION_BYTES,
+    TRACES,
+    TRACES_FOLDED,
+    CAPTURE_INFO,
+)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The source: counts in a thread of its own what the taps see, and gives a reading at each scrape."""
+
+import logging
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from joulepath.ioam.capture import MissingError, Tap, UnavailableError
+from joulepath.ioam.classify import Classifier
+from joulepath.ioam.counters import Counts, Table
+from joulepath.ioam.packets import PacketCounter
+from joulepath.ioam.settings import Point, Settings
+
+logger = logging.getLogger(__name__)
+
+BACKEND = "packet"
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a scrape shows."""
+
+    counts: Counts
+    drops: int
+    """Packets that the capture lost."""
+    captures: tuple[tuple[str, str], ...]
+    """Interface and backend of each capture that is running."""
+
+
+class PacketSource:
+    """AF_PACKET on every point. An interface that goes away is taken up again when it returns."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._table = Table(settings, clock)
+        self._counter = PacketCounter(self._table, Classifier(settings.other))
+        self._points = settings.points
+        self._taps: dict[Point, Tap] = {}
+        self._drops = 0
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = os.pipe()[::-1]
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Opens every interface and begins to count. Raises JoulepathError where one cannot be captured at all."""
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
+        for point in self._points:
+            try:
+                self._open(point)
+            except MissingError:
+                self._close()
+                raise
+            except UnavailableError as fault:
+                logger.warning("%s; counting begins when it is up", fault)
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Counts what has arrived and ends."""
+        if self._thread is not None:
+            os.write(self._wake, b"\0")
+            self._thread.join()
+            self._thread = None
+            self._close()
+
+    def reading(self) -> Reading:
+        """The counts so far."""
+        counts = self._table.snapshot()
+        with self._table.lock:
+            for tap in self._taps.values():
+                self._drops += tap.dropped()
+            captures = sorted({(point.interface, BACKEND) for point in self._taps})
+            return Reading(counts, self._drops, tuple(captures))
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            missing = len(self._taps) < len(self._points)
+            for key, _ in self._selector.select(_RETRY_SECONDS if missing else None):
+                if key.data is None:
+                    stopping = True
+                else:
+                    self._read(key.data)
+            if missing:
+                self._reopen()
+        for tap in list(self._taps.values()):
+            while self._read(tap):
+                pass
+
+    def _read(self, tap: Tap) -> bool:
+        """Counts a batch; whether there may be more."""
+        try:
+            with self._table.lock:
+                return tap.read()
+        except UnavailableError as fault:
+            logger.warning("%s; its counts stand still until it is back", fault)
+            self._drop(tap)
+            return False
+
+    def _reopen(self) -> None:
+        for point in self._points:
+            if point not in self._taps:
+                try:
+                    self._open(point)
+                except UnavailableError:
+                    continue  # said once, when it went
+                logger.info("%s: is back, packets %s are counted", point.interface, point.way)
+
+    def _open(self, point: Point) -> None:
+        tap = Tap(point, self._table.at(point.node_id, point.direction), self._counter)
+        with self._table.lock:
+            self._taps[point] = tap
+        self._selector.register(tap, selectors.EVENT_READ, tap)
+
+    def _drop(self, tap: Tap) -> None:
+        self._selector.unregister(tap)
+        with self._table.lock:
+            self._drops += tap.dropped()
+            del self._taps[tap.point]
+        tap.close()
+
+    def _close(self) -> None:
+        for tap in list(self._taps.values()):
+            self._drop(tap)
+        self._selector.close()
+        os.close(self._wake)
+        os.close(self._woken)
