@@ -136,7 +136,7 @@ class Lab:
                         "interfaces": {"access": "uplink", "core": "downlink"},
                     }
                 ],
-                "namespaces": {network.IOAM_NAMESPACE: {"key": "full", "traces": ids}},
+                "namespaces": {network.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
             }
             self._exporter("ioam", IOAM_PORT, self._config(component, config), name=component, node=node)
 

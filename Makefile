@@ -1,0 +1,41 @@
+# `make help` lists what there is. Nothing is altered beyond this checkout: .venv and .cache hold all of it.
+VENV ?= .venv
+SECONDS ?= 60
+PYTEST = $(VENV)/bin/python -m pytest
+
+.PHONY: help demo test unit long lint bench docs programs clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SECONDS=60 JSON=result.json ROOTLESS=1)
+	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless)
+
+test: $(VENV)/.test programs ## all tests but the long ones
+	$(PYTEST) -m "not long" $(ARGS)
+
+unit: $(VENV)/.test ## the tests that need no privileges and no servers
+	$(PYTEST) -m unit $(ARGS)
+
+long: $(VENV)/.test programs ## fuzzing, soak, full grids
+	$(PYTEST) -m long $(ARGS)
+
+lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.test programs ## the benchmarks' tables
+	@for file in benchmarks/*.py; do $(VENV)/bin/python $$file; done
+
+docs: $(VENV)/.test ## the generated pages, dashboards and schema
+	$(VENV)/bin/python -m scripts.generate
+
+programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
+	@$(VENV)/bin/python -m joulepath_lab.programs
+
+clean: ## removes .venv and .cache
+	rm -rf $(VENV) .cache
+
+$(VENV)/.lab $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
+	@scripts/venv $(VENV) $*
