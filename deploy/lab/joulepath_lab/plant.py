@@ -38,7 +38,7 @@ def replace(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-@dataclass
+@dataclass(eq=False)
 class Plant:
     """Publishes into `folder`: `outlets.json`, `sys/class/powercap`, `history.jsonl`."""
 
