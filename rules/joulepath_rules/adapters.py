@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The PromQL of a topology, one rule for each source: what the fixed chain reads besides exporters and constants."""
+
+from collections.abc import Iterator
+
+from joulepath_rules.constants import PREFIX, meets_ioam_node, source_rows, whole_needs_adapter
+from joulepath_rules.rule import Rule, number, quote, selector
+from joulepath_rules.topology import Topology
+from joulepath_rules.topology.components import Component, Vllm
+
+# Of node_exporter's and /proc/stat's modes: idle is no work, steal is another's, guest is in user already.
+BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'
+
+
+def adapters(topology: Topology) -> Iterator[Rule]:
+    """All adapters; durations are still `$window` and `$interval`."""
+    own = {"topology": topology.hash}
+    for weight, labels, expr in source_rows(topology):
+        if expr is not None:
+            yield Rule("source:power_watts", f"{number(weight)} * {expr}", {**own, **labels})
+    for rule in (*_work(topology), *_traffic(topology)):
+        yield Rule(rule.record, rule.expr, {**own, **rule.labels})
+
+
+def _work(topology: Topology) -> Iterator[Rule]:
+    """Active work of hosts and components, in joules/s (Kepler), CPU seconds/s or the query's unit."""
+    wholes: set[tuple[str, str]] = set()
+    for name, component in topology.components.items():
+        if topology.alone(name) or not component.share:
+            continue
+        host = topology.host_of(name)
+        unit = component.share[0].kind
+        parts = " + ".join(_part(topology, host, share.kind, getattr(share, share.kind)) for share in component.share)
+        yield Rule("adapter:active:rate", parts, {"component": name, "host": host, "unit": unit})
+        if (host, unit) not in wholes:
+            wholes.add((host, unit))
+            yield Rule("adapter:host_active:rate", _whole(topology, host, unit), {"host": host, "unit": unit})
+
+
+def _part(topology: Topology, host: str, kind: str, value: str) -> str:
+    if kind == "kepler_pod":
+        pods, _, names = value.partition("/")
+        matchers = f"pod_namespace=~{quote(pods)},pod_name=~{quote(names)},{_kepler(topology, host)}"
+        return f"sum(rate(kepler_pod_cpu_joules_total{{{matchers}}}[$window]))"
+    if kind == "workload":
+        return f"sum(rate(workload_cpu_seconds_total{selector(instance=host, workload=value)}[$window]))"
+    return f"sum({value})"
+
+
+def _whole(topology: Topology, host: str, kind: str) -> str:
+    if kind == "kepler_pod":
+        return f"sum(rate(kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}[$window]))"
+    if kind == "workload":
+        return f"sum(rate(workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}[$window]))"
+    active = topology.hosts[host].active
+    assert active is not None
+    return f"sum({active.query})"
+
+
+def _kepler(topology: Topology, host: str) -> str:
+    kepler = topology.hosts[host].kepler
+    return f"node_name={quote(kepler.node_name or host)},zone=~{quote('|'.join(kepler.zones))}"
+
+
+def _traffic(topology: Topology) -> Iterator[Rule]:
+    for name, component in topology.components.items():
+        if topology.counted_at(name) != name or not (component.traffic or component.requests):
+            continue
+        rows, wholes = _amounts(topology, name, component)
+        for by in ("count", "volume"):
+            if by in rows:
+                yield Rule("adapter:traffic:rate", rows[by], {"counter": name, "by": by})
+        for by in ("count", "volume"):
+            if by in wholes:
+                yield Rule("adapter:whole:rate", wholes[by], {"counter": name, "by": by})
+
+
+def _amounts(topology: Topology, name: str, component: Component) -> tuple[dict[str, str], dict[str, str]]:
+    """Expressions of one component: a row for each application, and the total; by amount."""
+    if component.requests:
+        if component.requests.query:
+            query = component.requests.query
+            return _from_rows(topology, name, query.requests, query.tokens)
+        vllm = component.requests.vllm or Vllm()
+        return _from_rows(
+            topology, name, _vllm(name, vllm, "vllm:request_success_total"),
+            _vllm(name, vllm, "vllm:generation_tokens_total"),
+        )  # fmt: skip
+    traffic = component.traffic
+    assert traffic is not None
+    if traffic.ioam is None:
+        assert traffic.query is not None
+        return _from_rows(topology, name, traffic.query.packets, traffic.query.bytes)
+    node = {"node_id": str(traffic.ioam.node)}
+    if traffic.ioam.instance is not None:
+        node["instance"] = traffic.ioam.instance
+    amounts = {"count": "packets", "volume": "bytes"}
+    rows = {}
+    if not meets_ioam_node(topology, name):
+        traces = f"{PREFIX}trace{selector(topology=topology.hash)} * on (ioam_namespace, trace_id) group_left ()"
+        for by, unit in amounts.items():
+            rate = f"rate(ioam_trace_{unit}_total{selector(**node)}[$window])"
+            rows[by] = f"sum by (application) ({traces} sum by (ioam_namespace, trace_id) ({rate}))"
+    wholes = {}
+    if traffic.query is not None:
+        wholes = _both(traffic.query.packets, traffic.query.bytes, "sum({})")
+    elif whole_needs_adapter(topology, name):
+        metric = "ioam_trace" if traffic.traced else "ioam_node"
+        for by, unit in amounts.items():
+            wholes[by] = f"sum(rate({metric}_{unit}_total{selector(**node)}[$window]))"
+    return rows, wholes
+
+
+def _from_rows(topology: Topology, name: str, count: str | None, volume: str | None) -> tuple[dict[str, str], ...]:
+    rows = _both(count, volume, "sum by (application) ({})")
+    fresh = selector(topology=topology.hash, counter=name)
+    return rows, {by: f"sum(last_over_time(adapter:traffic:rate{fresh[:-1]},by={quote(by)}}}[500ms]))" for by in rows}
+
+
+def _both(count: str | None, volume: str | None, form: str) -> dict[str, str]:
+    """Both amounts; one that nobody counts is 0 of the other, and the policy gives it no weight."""
+    given = count if count is not None else volume
+    assert given is not None
+    return {
+        "count": form.format(count) if count is not None else "0 * " + form.format(given),
+        "volume": form.format(volume) if volume is not None else "0 * " + form.format(given),
+    }
+
+
+def _vllm(name: str, vllm: Vllm, metric: str) -> str:
+    labels = {"model_name": vllm.model_name or name}
+    if vllm.instance is not None:
+        labels["instance"] = vllm.instance
+    rate = f"rate({metric}{selector(**labels)}[$window])"
+    if vllm.application_label == "application":
+        return rate
+    return f'label_replace({rate}, "application", "$1", {quote(vllm.application_label)}, "(.*)")'

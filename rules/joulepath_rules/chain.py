@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixed chain of `attribution.yaml`, with a topology's durations and hash."""
+
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from joulepath_rules.rule import Group, Rule
+from joulepath_rules.topology import Topology
+from joulepath_rules.topology.common import duration
+
+
+def slow(topology: Topology) -> str:
+    """The interval of what need not be as quick as the chain: four of its intervals, at most a minute."""
+    return duration(min(4 * topology.interval, max(60.0, topology.interval)))
+
+
+def timed(expr: str, topology: Topology) -> str:
+    """An adapter's expression with the topology's durations."""
+    return expr.replace("$window", duration(topology.window)).replace("$interval", duration(topology.interval))
+
+
+def chain(topology: Topology) -> dict[str, Group]:
+    """The groups of the chain, by name."""
+    text = files("joulepath_rules").joinpath("attribution.yaml").read_text(encoding="utf-8")
+    groups: list[dict[str, Any]] = yaml.safe_load(text)["groups"]
+    pace = {"15s": duration(topology.interval), "1m": slow(topology)}
+    return {
+        group["name"]: Group(
+            group["name"],
+            pace[group["interval"]],
+            tuple(
+                Rule(rule["record"], _substitute(rule["expr"], topology), rule.get("labels", {}))
+                for rule in group["rules"]
+            ),
+        )
+        for group in groups
+    }
+
+
+def _substitute(expr: str, topology: Topology) -> str:
+    replacements = {
+        'topology="example"': f'topology="{topology.hash}"',
+        "[2m]": f"[{duration(topology.window)}]",
+        "[18s] offset 15s": f"[{duration(1.2 * topology.interval)}] offset {duration(topology.interval)}",
+    }
+    for shipped, ours in replacements.items():
+        expr = expr.replace(shipped, ours)
+    return expr

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A topology as constant series: the many side of every join in the chain, with a weight as value."""
+
+from collections.abc import Iterator
+
+from joulepath_rules.policies import POLICIES
+from joulepath_rules.rule import Rule, number
+from joulepath_rules.topology import Topology
+
+PREFIX = "joulepath_topology_"
+PARTS = ("static", "dynamic", "undivided")
+
+
+def constants(topology: Topology) -> Iterator[Rule]:
+    """All constants of a topology; each carries its hash, by which the chain knows its own."""
+    for write in (_sites, _hosts, _sources, _components, _traffic, _supports, _applications):
+        for name, value, labels in write(topology):
+            yield Rule(PREFIX + name, f"vector({number(value)})", {"topology": topology.hash, **labels})
+
+
+Constants = Iterator[tuple[str, float, dict[str, str]]]
+
+
+def _sites(topology: Topology) -> Constants:
+    for name, site in topology.sites.items():
+        market = {} if site.market is None else {"market": "location" if site.market == "location" else "contract"}
+        yield "site", site.overhead, {"site": name, **market}
+        if site.grams_per_kwh is not None:
+            yield "grams_per_kwh", site.grams_per_kwh, {"site": name, "basis": "location"}
+        if site.grid_zone and site.source:
+            zone = {"grid_zone": site.grid_zone, "source": site.source, "boundary": site.boundary}
+            yield "grid_zone", 1, {"site": name, **zone}
+        if site.market is not None and site.market != "location":
+            yield "grams_per_kwh", site.market.grams_per_kwh, {"site": name, "basis": "market"}
+
+
+def _hosts(topology: Topology) -> Constants:
+    for name, host in topology.hosts.items():
+        labels = {"host": name, "site": host.site}
+        yield "host", 1, labels
+        for tier, sources in enumerate(host.tiers, 1):
+            yield "tier", tier, {"host": name, "tier": str(tier), "method": method(topology, name, tier)}
+            static = host.static(tier)
+            if static is not None:
+                yield "static_watts", static, {**labels, "tier": str(tier)}
+            del sources
+
+
+def method(topology: Topology, host: str, tier: int) -> str:
+    """Whether a tier's watts are read or guessed; what is fed is read like the feeder's own."""
+    sources = list(topology.hosts[host].tiers[tier - 1])
+    for fed in topology.hosts[host].feeds:
+        sources += topology.hosts[fed].power
+    return "modelled" if any(source.modelled for source in sources) else "measured"
+
+
+def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
+    """The readings of every tier: weight, labels and, for a PromQL source, its expression in watts.
+
+    What a host feeds is a reading of the feeder too, with its weight negated.
+    """
+    for name, host in topology.hosts.items():
+        for tier, own in enumerate(host.tiers, 1):
+            sources = [(f"{number}", 1.0, source) for number, source in enumerate(own, 1)]
+            for fed in host.feeds:
+                members = enumerate(topology.hosts[fed].power, 1)
+                sources += [(f"{fed}/{number}", -1.0, source) for number, source in members]
+            common = {"host": name, "site": host.site, "tier": str(tier), "method": method(topology, name, tier)}
+            for label, sign, source in sources:
+                weight = sign * source.scale
+                row = {**common, "source": label, "kind": source.kind}
+                if source.pdu is not None:
+                    for outlet in source.outlets or ():
+                        yield weight, {**row, "instance": source.pdu, "outlet": outlet}, None
+                elif source.bmc is not None:
+                    chassis = {} if source.chassis is None else {"chassis": source.chassis}
+                    yield weight, {**row, "instance": source.bmc, **chassis}, None
+                elif source.rapl is not None:
+                    yield weight, {**row, "instance": source.rapl}, None
+                elif source.joules is not None:
+                    yield weight, row, f"sum(rate({source.joules}[$window]))"
+                else:
+                    yield weight, row, f"sum({source.watts})"
+                if source.offset_watts:
+                    yield sign * source.offset_watts, {**row, "kind": "offset"}, None
+
+
+def _sources(topology: Topology) -> Constants:
+    for weight, labels, _ in source_rows(topology):
+        yield "source", weight, labels
+
+
+def place(topology: Topology, component: str) -> dict[str, str]:
+    """The labels that a component's power carries."""
+    host = topology.host_of(component)
+    segment = topology.components[component].segment
+    return {"component": component, "host": host, "site": topology.hosts[host].site, "segment": segment}
+
+
+def _components(topology: Topology) -> Constants:
+    for name, component in topology.components.items():
+        labels = place(topology, name)
+        host = topology.hosts[topology.host_of(name)]
+        yield "component", 1, {**labels, "role": component.role}
+        for part in PARTS:
+            if topology.alone(name):
+                yield "share", 1, {**labels, "part": part, "by": "whole"}
+            elif part != "static":
+                yield "share", 1, {**labels, "part": part, "by": "work"}
+            elif component.reservation is not None and host.capacity is not None:
+                yield "share", component.reservation / host.capacity, {**labels, "part": part, "by": "reservation"}
+        if component.traffic or component.requests:
+            for part, weights in POLICIES[component.policy or topology.policy].items():
+                for amount, weight in weights.items():
+                    yield "policy", weight, {"component": name, "part": part, "by": amount}
+
+
+def meets_ioam_node(topology: Topology, component: str) -> bool:
+    """Whether a component's traces are read from the ioam exporters' series as they are, without an adapter."""
+    traffic = topology.components[topology.counted_at(component)].traffic
+    return traffic is not None and traffic.ioam is not None and traffic.ioam.instance is None
+
+
+def whole_needs_adapter(topology: Topology, component: str) -> bool:
+    """Whether a component's total traffic comes from something else than all user packets of a node id."""
+    traffic = topology.components[topology.counted_at(component)].traffic
+    return traffic is None or traffic.query is not None or traffic.traced or not meets_ioam_node(topology, component)
+
+
+def units(topology: Topology, component: str) -> list[str]:
+    """What of a component's traffic is really counted: packets and bytes, or requests and tokens."""
+    entry = topology.components[topology.counted_at(component)]
+    if entry.requests:
+        query = entry.requests.query
+        return [unit for unit in ("requests", "tokens") if query is None or getattr(query, unit) is not None]
+    if entry.traffic and entry.traffic.query and not entry.traffic.ioam:
+        return [unit for unit in ("packets", "bytes") if getattr(entry.traffic.query, unit) is not None]
+    return ["packets", "bytes"]
+
+
+def _traffic(topology: Topology) -> Constants:
+    for name, component in topology.components.items():
+        if not component.traffic and not component.requests:
+            continue
+        counted = topology.counted_at(name)
+        if whole_needs_adapter(topology, name):
+            yield "traffic", 1, {"component": name, "counter": counted}
+        else:
+            yield "traffic", 1, {"component": name, "node_id": node_id(topology, name)}
+        for unit in units(topology, name):
+            yield "amount", 1, {"component": name, "unit": unit}
+        if counted != name:
+            for by in ("count", "volume"):
+                yield "anchor", 1, {"component": name, "anchor": counted, "by": by}
+
+
+def node_id(topology: Topology, component: str) -> str:
+    """The IOAM node id at which a component's traffic is counted."""
+    traffic = topology.components[topology.counted_at(component)].traffic
+    assert traffic is not None
+    assert traffic.ioam is not None
+    return str(traffic.ioam.node)
+
+
+def domains(topology: Topology) -> dict[str, str]:
+    """The domain of each supported component: those with the same supporters are in the same one."""
+    sets: dict[frozenset[str], str] = {}
+    found: dict[str, str] = {}
+    for name in topology.components:
+        supporters = topology.supporters(name)
+        if supporters:
+            found[name] = sets.setdefault(supporters, name)
+    return found
+
+
+def _supports(topology: Topology) -> Constants:
+    found = domains(topology)
+    for component, domain in found.items():
+        yield "domain", 1, {"component": component, "domain": domain}
+    for name, component in topology.components.items():
+        for domain in sorted({found[supported] for supported in component.supports}):
+            yield "supporter", 1, {"component": name, "domain": domain}
+            members = {member for member, its in found.items() if its == domain}
+            for application in topology.applications:
+                if members & set(topology.route(application)):
+                    labels = {key: value for key, value in place(topology, name).items() if key != "segment"}
+                    yield "support", 1, {"application": application, **labels, "domain": domain}
+
+
+def _applications(topology: Topology) -> Constants:
+    for name, application in topology.applications.items():
+        yield "application", len(topology.needed(name)), {"application": name}
+        for trace in application.traces:
+            yield "trace", 1, {"application": name, **_trace(trace.ioam_namespace, trace.id)}
+        for component in topology.route(name):
+            labels = {"application": name, **place(topology, component)}
+            counted = topology.counted_at(component)
+            entry = topology.components[counted]
+            if meets_ioam_node(topology, component):
+                node = {"node_id": node_id(topology, component)}
+                coverage = {"coverage": "own" if counted == component else "anchor"}
+                for trace in application.traces:
+                    yield "path", 1, {**labels, **_trace(trace.ioam_namespace, trace.id), **node, **coverage}
+            else:
+                own = "query" if entry.requests or (entry.traffic and not entry.traffic.ioam) else "own"
+                coverage = {"coverage": own if counted == component else "anchor"}
+                yield "path", 1, {**labels, "counter": counted, **coverage}
+
+
+def _trace(ioam_namespace: int, trace_id: str) -> dict[str, str]:
+    return {"ioam_namespace": str(ioam_namespace), "trace_id": trace_id}

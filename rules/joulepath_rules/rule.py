@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules and groups as plain data, and how PromQL text is quoted."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A recording rule."""
+
+    record: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def as_yaml(self) -> dict[str, Any]:
+        """The rule as a Prometheus rule file holds it, keys in the order people read them."""
+        entry: dict[str, Any] = {"record": self.record}
+        if self.labels:
+            entry["labels"] = dict(self.labels)
+        return {**entry, "expr": self.expr}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """An alerting rule; `wait` is its `for`, in seconds."""
+
+    alert: str
+    expr: str
+    wait: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+    def as_yaml(self) -> dict[str, Any]:
+        """The rule as a Prometheus rule file holds it."""
+        return {
+            "alert": self.alert,
+            "expr": self.expr,
+            "for": self.wait,
+            "labels": dict(self.labels),
+            "annotations": dict(self.annotations),
+        }
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rules that are evaluated together, in order; the interval as Prometheus writes it."""
+
+    name: str
+    interval: str
+    rules: tuple[Rule | Alert, ...]
+
+
+def quote(text: str) -> str:
+    """A PromQL string literal."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def selector(**labels: str) -> str:
+    """`{a="x",b="y"}`."""
+    return "{" + ",".join(f"{name}={quote(value)}" for name, value in labels.items()) + "}"
+
+
+def number(value: float) -> str:
+    """A float in as few digits as give it back, without a trailing `.0`."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

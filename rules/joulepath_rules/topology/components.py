@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Components: network functions, supporting functions, devices and models, and how their work and traffic are known."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from joulepath.config import Model
+from joulepath_rules.topology.common import Name, Positive, Query, Text, exactly_one
+
+Role = Literal[
+    "ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firewall", "transport", "timing", "core-control",
+    "management", "device", "model",
+]  # fmt: skip
+PolicyName = Literal["packets-bytes", "bytes", "packets"]
+SHARE_KINDS = ("kepler_pod", "workload", "query")
+
+
+class Share(Model):
+    """A part of the host's active work: the pods of Kepler, a workload's CPU time, or any PromQL."""
+
+    kepler_pod: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] | None = None
+    workload: Text | None = None
+    query: Query | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Share":
+        exactly_one((kind for kind in SHARE_KINDS if getattr(self, kind) is not None), SHARE_KINDS)
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of SHARE_KINDS it is."""
+        return next(kind for kind in SHARE_KINDS if getattr(self, kind) is not None)
+
+
+class IoamNode(Model):
+    """An IOAM node id, of one exporter where two sites use the same id."""
+
+    node: Annotated[int, Field(ge=0, lt=1 << 56)]
+    instance: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"node": value} if isinstance(value, int) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form: `4`, or `{node: 4, instance: NAME}`."""
+        return {"anyOf": [{"type": "integer", "minimum": 0}, handler(core)]}
+
+
+class TrafficQuery(Model):
+    """PromQL for packets/s and bytes/s: with `ioam` the total, else one row for each application (label `application`)
+    and for all others, whose sum is the total."""
+
+    packets: Query | None = None
+    bytes: Query | None = None
+
+    @model_validator(mode="after")
+    def _any(self) -> "TrafficQuery":
+        if self.packets is None and self.bytes is None:
+            raise ValueError("needs packets, bytes or both")
+        return self
+
+
+class Traffic(Model):
+    """Where a component's traffic is counted."""
+
+    ioam: IoamNode | None = None
+    anchor: Name | None = None
+    query: TrafficQuery | None = None
+    traced: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Traffic":
+        if self.anchor is not None and (self.ioam or self.query or self.traced):
+            raise ValueError("anchor stands alone: the traffic is that of the other component")
+        if self.traced and (self.ioam is None or self.query is not None):
+            raise ValueError("traced: true goes with ioam alone: it says that all user packets carry a trace")
+        if self.anchor is None and self.ioam is None and self.query is None:
+            raise ValueError("needs one of ioam, anchor, query")
+        return self
+
+
+class Vllm(Model):
+    """vLLM's own counters: which model they are of, and the label that holds the application."""
+
+    model_name: Text | None = None
+    instance: Text | None = None
+    application_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] = "application"
+
+
+class RequestQuery(Model):
+    """PromQL for requests/s and tokens/s: one row for each application (label `application`) and for all others."""
+
+    requests: Query | None = None
+    tokens: Query | None = None
+
+    @model_validator(mode="after")
+    def _any(self) -> "RequestQuery":
+        if self.requests is None and self.tokens is None:
+            raise ValueError("needs requests, tokens or both")
+        return self
+
+
+class Requests(Model):
+    """Where a model's requests are counted."""
+
+    vllm: Vllm | None = None
+    query: RequestQuery | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"vllm": {}} if value == "vllm" else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form: `vllm`, or one of its keys with what it needs."""
+        return {"anyOf": [{"const": "vllm"}, handler(core)]}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Requests":
+        exactly_one((kind for kind in ("vllm", "query") if getattr(self, kind) is not None), ("vllm", "query"))
+        return self
+
+
+class Component(Model):
+    """A function on a host, or the host itself. Alone on its host it needs neither share nor reservation."""
+
+    role: Role
+    host: Name | None = None
+    reservation: Positive | None = None
+    share: tuple[Share, ...] = ()
+    traffic: Traffic | None = None
+    requests: Requests | None = None
+    policy: PolicyName | None = None
+    supports: tuple[Name, ...] = ()
+
+    @property
+    def segment(self) -> str:
+        """Which segment of an application's power it belongs to: network, model, device or support."""
+        if self.supports:
+            return "support"
+        return self.role if self.role in {"model", "device"} else "network"
