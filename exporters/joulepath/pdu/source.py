@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One PDU over SNMP: its value columns at every poll, all else seldom. A poll is of one piece or it is rejected."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+from joulepath.errors import JoulepathError
+from joulepath.pdu.layout import SYS_UP_TIME, Layout, Unit, detect, survey
+from joulepath.pdu.profile import LevelName, Profile, QuantityName, RejectedError, measured
+from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
+
+LAYOUT_SECONDS = 600.0
+"""Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
+
+POLL_SECONDS = 20.0
+"""A poll that takes longer is given up."""
+
+REBOOT_SECONDS = 60.0
+"""So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
+
+
+@dataclass(frozen=True)
+class PduReading:
+    """One poll of one PDU."""
+
+    values: Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
+    """What was measured, by the row's label, in W, VA, A, V, a ratio or J."""
+    names: Mapping[str, str]
+    """Names of outlets by their label."""
+    vendor: str
+    profile: str
+    units: tuple[Unit, ...]
+    rejected: Mapping[str, int]
+
+    @property
+    def watts(self) -> Mapping[Hashable, float]:
+        """Active power [W] by (level, label)."""
+        return {
+            (level, label): watts
+            for level, quantities in self.values.items()
+            for label, watts in quantities.get("power", {}).items()
+        }
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent has none."""
+
+    ticks: int | None
+    at: float
+
+
+class PduSource:
+    """One device, under its configured `name`, with a profile or with all profiles to find its own among."""
+
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        profiles: Mapping[str, Profile],
+        profile: str | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._profiles = profiles
+        self._profile = profile
+        self._clock = clock
+        self._layout: Layout | None = None
+        self._surveyed: float = 0.0
+        self._mark: _Mark | None = None
+
+    async def read(self) -> PduReading:
+        """All readings of one poll. Raises JoulepathError that begins with the device's name."""
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                return await self._read()
+        except TimeoutError:
+            raise JoulepathError(f"{self._name}: the poll took longer than {POLL_SECONDS:g} s") from None
+        except JoulepathError as error:
+            raise JoulepathError(f"{self._name}: {error}") from error
+
+    async def close(self) -> None:
+        """Releases the client."""
+        await self._client.close()
+
+    async def _read(self) -> PduReading:
+        began, layout = await self._prepared()
+        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        rejected: Counter[str] = Counter()
+        for level, quantity in layout.columns:
+            found = await self._column(layout, level, quantity, rejected)
+            if found:
+                values.setdefault(level, {})[quantity] = found
+        ended = _mark(await self._client.get([SYS_UP_TIME]), self._clock())
+        if _rebooted(began, ended):
+            self._layout = None
+            raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
+        if rejected["unknown_row"]:
+            self._layout = None  # a unit was linked or the table rearranged
+        self._mark = ended
+        if not values:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
+            raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
+        return PduReading(
+            values=values,
+            names=layout.names,
+            vendor=layout.profile.vendor,
+            profile=layout.profile_name,
+            units=layout.units,
+            rejected=rejected,
+        )
+
+    async def _prepared(self) -> tuple[_Mark, Layout]:
+        """The mark to begin with and the device's layout, read again where it may have changed."""
+        identity = self._layout.identity if self._layout else {}
+        found = await self._client.get([SYS_UP_TIME, *identity])
+        began = _mark(found, self._clock())
+        if (
+            self._layout is None
+            or began.at - self._surveyed >= LAYOUT_SECONDS
+            or any(found[oid] != value for oid, value in identity.items())
+            or (self._mark is not None and _rebooted(self._mark, began))
+        ):
+            self._layout = None
+            name = self._profile or await detect(self._client, self._profiles)
+            self._layout = await survey(self._client, name, self._profiles[name])
+            self._surveyed = began.at
+        return began, self._layout
+
+    async def _column(
+        self, layout: Layout, level: LevelName, quantity: QuantityName, rejected: Counter[str]
+    ) -> dict[str, float]:
+        definition = layout.profile.levels[level].quantities[quantity]
+        labels = layout.labels[level]
+        # One row more than there are shows the end of the column in the same answer.
+        rows = await self._client.walk(definition.column, min(len(labels) + 1, layout.profile.max_repetitions))
+        found: dict[str, float] = {}
+        for index, value in rows.items():
+            try:
+                number = measured(value, quantity, definition)
+                if number is not None:
+                    found[_label(labels, index)] = number
+            except RejectedError as reason:
+                rejected[str(reason)] += 1
+        return found
+
+
+def _label(labels: Mapping[Oid, str], index: Oid) -> str:
+    if index not in labels:
+        raise RejectedError("unknown_row")
+    return labels[index]
+
+
+def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
+    ticks = found.get(SYS_UP_TIME)
+    return _Mark(ticks if isinstance(ticks, int) else None, at)
+
+
+def _rebooted(before: _Mark, after: _Mark) -> bool:
+    """Whether sysUpTime began anew in between; its wrap after 497 days is none."""
+    if before.ticks is None or after.ticks is None:
+        return False
+    advanced = (after.ticks - before.ticks) % 2**32 / 100
+    return advanced > after.at - before.at + REBOOT_SECONDS
