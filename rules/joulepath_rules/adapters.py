@@ -83,8 +83,8 @@ def _amounts(topology: Topology, name: str, component: Component) -> tuple[dict[
             return _from_rows(topology, name, query.requests, query.tokens)
         vllm = component.requests.vllm or Vllm()
         return _from_rows(
-            topology, name, _vllm(name, vllm, "vllm:request_success_total"),
-            _vllm(name, vllm, "vllm:generation_tokens_total"),
+            topology, name, _vllm(name, vllm, "request_success_total"),
+            _vllm(name, vllm, "generation_tokens_total"),
         )  # fmt: skip
     traffic = component.traffic
     assert traffic is not None
@@ -131,7 +131,8 @@ def _vllm(name: str, vllm: Vllm, metric: str) -> str:
     labels = {"model_name": vllm.model_name or name}
     if vllm.instance is not None:
         labels["instance"] = vllm.instance
-    rate = f"rate({metric}{selector(**labels)}[$window])"
+    # Newer Python clients turn the colon of the name into an underscore where the scraper asks for OpenMetrics.
+    rate = f'rate({{__name__=~"vllm[:_]{metric}",{selector(**labels)[1:]}[$window])'
     if vllm.application_label == "application":
         return rate
     return f'label_replace({rate}, "application", "$1", {quote(vllm.application_label)}, "(.*)")'

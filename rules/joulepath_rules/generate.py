@@ -8,8 +8,6 @@ from joulepath_rules.constants import constants
 from joulepath_rules.rule import Group, Rule
 from joulepath_rules.topology import Topology
 
-BUDGET_INTERVAL = "1m"
-
 
 def generate(topology: Topology) -> list[Group]:
     """The groups of one rule file, in the order in which they build on each other. Same topology, same rules."""
@@ -21,5 +19,5 @@ def generate(topology: Topology) -> list[Group]:
         fixed["derived"],
     ]
     if topology.budgets:
-        groups.append(Group("budgets", BUDGET_INTERVAL, tuple(budgets(topology))))
+        groups.append(Group("budgets", slow(topology), tuple(budgets(topology))))
     return groups

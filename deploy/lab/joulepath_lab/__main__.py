@@ -44,8 +44,10 @@ def main() -> int:
         mutation=args.mutation if args.mutation in MUTATIONS else None,
         edit_rules=edit,
     )
+    # A log file has no width of its own; the table needs this much.
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
-        return demo.run(lab, args.seconds, args.json, Console())
+        return demo.run(lab, args.seconds, args.json, console)
     except KeyboardInterrupt:
         return 130
     finally:

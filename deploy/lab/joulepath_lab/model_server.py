@@ -6,7 +6,7 @@ import selectors
 import socket
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, start_http_server
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, start_http_server
 
 from joulepath_lab import network
 from joulepath_lab.ledger import Ledger, Sent
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--simulated", action="store_true")
     args = parser.parse_args()
+    disable_created_metrics()
     registry = CollectorRegistry()
     labels = ("model_name", "application")
     requests = Counter("vllm:request_success_total", "Finished requests.", labels, registry=registry)

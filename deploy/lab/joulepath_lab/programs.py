@@ -23,6 +23,18 @@ def find(program: str) -> Path | None:
     return Path(found) if found else None
 
 
+def with_templates(command: list[str]) -> list[str]:
+    """Alertmanager's command, wrapped where Debian's build would miss its templates below /usr/share.
+
+    The wrapper mounts the unpacked package's /usr/share over the machine's, in a mount namespace of the server's own.
+    """
+    unpacked = CACHE / "programs" / "usr" / "share"
+    if Path(command[0]).parent != FOLDER or Path("/usr/share/prometheus/alertmanager/default.tmpl").exists():
+        return command
+    script = f'mount --bind "{unpacked}" /usr/share && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, "alertmanager", *command]
+
+
 def fetch() -> None:
     """Unpacks the packages of the programs that are missing. Raises PackageError."""
     missing = [package for package, names in PACKAGES.items() if not all(find(name) for name in names)]

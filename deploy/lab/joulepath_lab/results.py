@@ -131,16 +131,15 @@ class _Reader:
 
 
 def _application(reader: _Reader, truth: Truth, name: str, windows: Sequence[tuple[float, float]]) -> Application:
-    def part(segment: str, of: str) -> float:
-        return reader.mean(f'sum(application:power_part_watts{{application="{name}",segment="{segment}",part="{of}"}})')
-
-    static, dynamic = part("network", "static"), part("network", "dynamic")
-    compute = part("model", "static") + part("model", "dynamic")
     selector = f'{{application="{name}"}}'
+    network = f'sum(application:power_watts{{application="{name}",segment="network"}})'
+    # The parts come from the slower group, an evaluation earlier; their ratio splits the power of the same instant.
+    parts = f'application:power_part_watts{{application="{name}",segment="network"'
+    static = f'{network} * sum({parts},part="static"}}) / sum({parts}}})'
     return Application(
-        network_static_watts=static,
-        network_dynamic_watts=dynamic,
-        compute_watts=compute,
+        network_static_watts=reader.mean(static),
+        network_dynamic_watts=reader.mean(f"{network} - {static}"),
+        compute_watts=reader.mean(f'sum(application:power_watts{{application="{name}",segment="model"}})'),
         total_watts=reader.mean(f"sum(application:power_watts{selector})"),
         co2_grams_per_hour=3600
         * reader.mean(f'sum(application:co2_grams_per_second{{application="{name}",basis="location"}})'),

@@ -6,6 +6,7 @@ also fills in what the nodes on the way would have written.
 """
 
 import argparse
+import contextlib
 import heapq
 import random
 import signal
@@ -49,7 +50,8 @@ class Camera:
         self._ledger = ledger
         self._random = random.Random(stream.name)
         self._socket, header = traced_socket(stream.trace_id, "robot", network.NODES[1:-1], simulated=simulated)
-        self._socket.connect((network.address("model"), stream.port))
+        self._socket.bind(("::", stream.port))  # where the answers come in
+        self._to = (network.address("model"), stream.port)
         self._overhead = IPV6_HEADER + header + UDP_HEADER
         self._frame = 0
         self._sent = Sent(0, 0)
@@ -66,7 +68,7 @@ class Camera:
         for number in range(packets):
             size = stream.payload if number < packets - 1 else self._random.randint(FRAME.size, stream.payload)
             payload = FRAME.pack(self._frame, number, packets).ljust(size, b"\0")
-            self._socket.send(payload)
+            self._socket.sendto(payload, self._to)
             octets += self._overhead + size
         asks = bool(stream.inference_every) and self._frame % stream.inference_every == 0
         before = self._sent
@@ -78,6 +80,13 @@ class Camera:
         )
         self._ledger.write(stream.name, self._sent)
         self._frame += 1
+        self._take_answers()
+
+    def _take_answers(self) -> None:
+        """Empties the socket: an answer that nobody takes would come back as an ICMPv6 error that nobody booked."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(2048, socket.MSG_DONTWAIT)
 
 
 def main() -> None:

@@ -169,11 +169,11 @@ class Lab:
         self._listen_for_alerts()
         self._spawn(
             "alertmanager",
-            [
+            programs.with_templates([
                 str(_program("prometheus-alertmanager")), f"--config.file={alerts / 'alertmanager.yml'}",
                 f"--storage.path={alerts / 'data'}", f"--web.listen-address={ALERTMANAGER}",
                 "--cluster.listen-address=",
-            ],
+            ]),
         )  # fmt: skip
 
     def _generate_rules(self, folder: Path) -> None:
