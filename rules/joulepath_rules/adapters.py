@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator
 
-from joulepath_rules.constants import PREFIX, meets_ioam_node, source_rows, whole_needs_adapter
+from joulepath_rules.constants import PREFIX, plain_node, source_rows, total_is_plain
 from joulepath_rules.rule import Rule, number, quote, selector
 from joulepath_rules.topology import Topology
-from joulepath_rules.topology.components import Component, Vllm
+from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm
 
 # Of node_exporter's and /proc/stat's modes: idle is no work, steal is another's, guest is in user already.
 BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'
@@ -30,31 +30,30 @@ def _work(topology: Topology) -> Iterator[Rule]:
             continue
         host = topology.host_of(name)
         unit = component.share[0].kind
-        parts = " + ".join(_part(topology, host, share.kind, getattr(share, share.kind)) for share in component.share)
+        parts = " + ".join(_part(topology, host, share) for share in component.share)
         yield Rule("adapter:active:rate", parts, {"component": name, "host": host, "unit": unit})
         if (host, unit) not in wholes:
             wholes.add((host, unit))
             yield Rule("adapter:host_active:rate", _whole(topology, host, unit), {"host": host, "unit": unit})
 
 
-def _part(topology: Topology, host: str, kind: str, value: str) -> str:
-    if kind == "kepler_pod":
-        pods, _, names = value.partition("/")
+def _part(topology: Topology, host: str, share: Share) -> str:
+    if share.kepler_pod is not None:
+        pods, _, names = share.kepler_pod.partition("/")
         matchers = f"pod_namespace=~{quote(pods)},pod_name=~{quote(names)},{_kepler(topology, host)}"
         return f"sum(rate(kepler_pod_cpu_joules_total{{{matchers}}}[$window]))"
-    if kind == "workload":
-        return f"sum(rate(workload_cpu_seconds_total{selector(instance=host, workload=value)}[$window]))"
-    return f"sum({value})"
+    if share.workload is not None:
+        return f"sum(rate(workload_cpu_seconds_total{selector(instance=host, workload=share.workload)}[$window]))"
+    return f"sum({share.query})"
 
 
 def _whole(topology: Topology, host: str, kind: str) -> str:
+    active = topology.hosts[host].active
     if kind == "kepler_pod":
         return f"sum(rate(kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}[$window]))"
-    if kind == "workload":
-        return f"sum(rate(workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}[$window]))"
-    active = topology.hosts[host].active
-    assert active is not None
-    return f"sum({active.query})"
+    if kind == "query" and active is not None:
+        return f"sum({active.query})"
+    return f"sum(rate(workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}[$window]))"
 
 
 def _kepler(topology: Topology, host: str) -> str:
@@ -75,55 +74,51 @@ def _traffic(topology: Topology) -> Iterator[Rule]:
                 yield Rule("adapter:whole:rate", wholes[by], {"counter": name, "by": by})
 
 
-def _amounts(topology: Topology, name: str, component: Component) -> tuple[dict[str, str], dict[str, str]]:
+Amounts = dict[str, str]
+
+
+def _amounts(topology: Topology, name: str, component: Component) -> tuple[Amounts, Amounts]:
     """Expressions of one component: a row for each application, and the total; by amount."""
-    if component.requests:
-        if component.requests.query:
-            query = component.requests.query
-            return _from_rows(topology, name, query.requests, query.tokens)
-        vllm = component.requests.vllm or Vllm()
-        return _from_rows(
-            topology, name, _vllm(name, vllm, "request_success_total"),
-            _vllm(name, vllm, "generation_tokens_total"),
-        )  # fmt: skip
-    traffic = component.traffic
-    assert traffic is not None
-    if traffic.ioam is None:
-        assert traffic.query is not None
-        return _from_rows(topology, name, traffic.query.packets, traffic.query.bytes)
-    node = {"node_id": str(traffic.ioam.node)}
-    if traffic.ioam.instance is not None:
-        node["instance"] = traffic.ioam.instance
-    amounts = {"count": "packets", "volume": "bytes"}
-    rows = {}
-    if not meets_ioam_node(topology, name):
-        traces = f"{PREFIX}trace{selector(topology=topology.hash)} * on (ioam_namespace, trace_id) group_left ()"
-        for by, unit in amounts.items():
-            rate = f"rate(ioam_trace_{unit}_total{selector(**node)}[$window])"
-            rows[by] = f"sum by (application) ({traces} sum by (ioam_namespace, trace_id) ({rate}))"
-    wholes = {}
+    if component.traffic and component.traffic.ioam:
+        return _ioam(topology, name, component.traffic, component.traffic.ioam)
+    if component.traffic and component.traffic.query:
+        count, volume = component.traffic.query.packets, component.traffic.query.bytes
+    elif component.requests and component.requests.query:
+        count, volume = component.requests.query.requests, component.requests.query.tokens
+    else:
+        vllm = (component.requests and component.requests.vllm) or Vllm()
+        count = _vllm(name, vllm, "request_success_total")
+        volume = _vllm(name, vllm, "generation_tokens_total")
+    rows = _both(count, volume, "sum by (application) ({})")
+    labels = {by: selector(topology=topology.hash, counter=name, by=by) for by in rows}
+    return rows, {by: f"sum(last_over_time(adapter:traffic:rate{labels[by]}[500ms]))" for by in rows}
+
+
+def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> tuple[Amounts, Amounts]:
+    """What of an IOAM node the chain's own join does not cover: one exporter of several, a total by another count."""
+    node = {"node_id": str(ioam.node)}
+    if ioam.instance is not None:
+        node["instance"] = ioam.instance
+    rows, wholes = {}, {}
+    for by, unit in (("count", "packets"), ("volume", "bytes")):
+        trace_rate = f"rate(ioam_trace_{unit}_total{selector(**node)}[$window])"
+        if plain_node(topology, name) is None:
+            traces = f"{PREFIX}trace{selector(topology=topology.hash)} * on (ioam_namespace, trace_id) group_left ()"
+            rows[by] = f"sum by (application) ({traces} sum by (ioam_namespace, trace_id) ({trace_rate}))"
+        if traffic.traced:
+            wholes[by] = f"sum({trace_rate})"
+        elif not total_is_plain(topology, name):
+            wholes[by] = f"sum(rate(ioam_node_{unit}_total{selector(**node)}[$window]))"
     if traffic.query is not None:
         wholes = _both(traffic.query.packets, traffic.query.bytes, "sum({})")
-    elif whole_needs_adapter(topology, name):
-        metric = "ioam_trace" if traffic.traced else "ioam_node"
-        for by, unit in amounts.items():
-            wholes[by] = f"sum(rate({metric}_{unit}_total{selector(**node)}[$window]))"
     return rows, wholes
 
 
-def _from_rows(topology: Topology, name: str, count: str | None, volume: str | None) -> tuple[dict[str, str], ...]:
-    rows = _both(count, volume, "sum by (application) ({})")
-    fresh = selector(topology=topology.hash, counter=name)
-    return rows, {by: f"sum(last_over_time(adapter:traffic:rate{fresh[:-1]},by={quote(by)}}}[500ms]))" for by in rows}
-
-
-def _both(count: str | None, volume: str | None, form: str) -> dict[str, str]:
+def _both(count: str | None, volume: str | None, form: str) -> Amounts:
     """Both amounts; one that nobody counts is 0 of the other, and the policy gives it no weight."""
-    given = count if count is not None else volume
-    assert given is not None
     return {
-        "count": form.format(count) if count is not None else "0 * " + form.format(given),
-        "volume": form.format(volume) if volume is not None else "0 * " + form.format(given),
+        "count": form.format(count) if count is not None else "0 * " + form.format(volume),
+        "volume": form.format(volume) if volume is not None else "0 * " + form.format(count),
     }
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fixed chain of `attribution.yaml`, with a topology's durations and hash."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -21,10 +22,14 @@ def timed(expr: str, topology: Topology) -> str:
     return expr.replace("$window", duration(topology.window)).replace("$interval", duration(topology.interval))
 
 
+@cache
+def _shipped() -> Any:
+    text = files("joulepath_rules").joinpath("attribution.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)["groups"]
+
+
 def chain(topology: Topology) -> dict[str, Group]:
     """The groups of the chain, by name."""
-    text = files("joulepath_rules").joinpath("attribution.yaml").read_text(encoding="utf-8")
-    groups: list[dict[str, Any]] = yaml.safe_load(text)["groups"]
     pace = {"15s": duration(topology.interval), "1m": slow(topology)}
     return {
         group["name"]: Group(
@@ -35,7 +40,7 @@ def chain(topology: Topology) -> dict[str, Group]:
                 for rule in group["rules"]
             ),
         )
-        for group in groups
+        for group in _shipped()
     }
 
 

@@ -38,12 +38,11 @@ def _hosts(topology: Topology) -> Constants:
     for name, host in topology.hosts.items():
         labels = {"host": name, "site": host.site}
         yield "host", 1, labels
-        for tier, sources in enumerate(host.tiers, 1):
+        for tier in range(1, len(host.tiers) + 1):
             yield "tier", tier, {"host": name, "tier": str(tier), "method": method(topology, name, tier)}
             static = host.static(tier)
             if static is not None:
                 yield "static_watts", static, {**labels, "tier": str(tier)}
-            del sources
 
 
 def method(topology: Topology, host: str, tier: int) -> str:
@@ -115,16 +114,18 @@ def _components(topology: Topology) -> Constants:
                     yield "policy", weight, {"component": name, "part": part, "by": amount}
 
 
-def meets_ioam_node(topology: Topology, component: str) -> bool:
-    """Whether a component's traces are read from the ioam exporters' series as they are, without an adapter."""
+def plain_node(topology: Topology, component: str) -> str | None:
+    """The node id, where a component's traces are read from the ioam exporters' series without an adapter."""
     traffic = topology.components[topology.counted_at(component)].traffic
-    return traffic is not None and traffic.ioam is not None and traffic.ioam.instance is None
+    if traffic is None or traffic.ioam is None or traffic.ioam.instance is not None:
+        return None
+    return str(traffic.ioam.node)
 
 
-def whole_needs_adapter(topology: Topology, component: str) -> bool:
-    """Whether a component's total traffic comes from something else than all user packets of a node id."""
+def total_is_plain(topology: Topology, component: str) -> bool:
+    """Whether a component's total is all user packets of its node id, as the ioam exporters count them."""
     traffic = topology.components[topology.counted_at(component)].traffic
-    return traffic is None or traffic.query is not None or traffic.traced or not meets_ioam_node(topology, component)
+    return plain_node(topology, component) is not None and not (traffic and (traffic.query or traffic.traced))
 
 
 def units(topology: Topology, component: str) -> list[str]:
@@ -142,24 +143,14 @@ def _traffic(topology: Topology) -> Constants:
     for name, component in topology.components.items():
         if not component.traffic and not component.requests:
             continue
-        counted = topology.counted_at(name)
-        if whole_needs_adapter(topology, name):
-            yield "traffic", 1, {"component": name, "counter": counted}
-        else:
-            yield "traffic", 1, {"component": name, "node_id": node_id(topology, name)}
+        counted, node = topology.counted_at(name), plain_node(topology, name)
+        where = {"node_id": node} if node is not None and total_is_plain(topology, name) else {"counter": counted}
+        yield "traffic", 1, {"component": name, **where}
         for unit in units(topology, name):
             yield "amount", 1, {"component": name, "unit": unit}
         if counted != name:
             for by in ("count", "volume"):
                 yield "anchor", 1, {"component": name, "anchor": counted, "by": by}
-
-
-def node_id(topology: Topology, component: str) -> str:
-    """The IOAM node id at which a component's traffic is counted."""
-    traffic = topology.components[topology.counted_at(component)].traffic
-    assert traffic is not None
-    assert traffic.ioam is not None
-    return str(traffic.ioam.node)
 
 
 def domains(topology: Topology) -> dict[str, str]:
@@ -175,8 +166,8 @@ def domains(topology: Topology) -> dict[str, str]:
 
 def _supports(topology: Topology) -> Constants:
     found = domains(topology)
-    for component, domain in found.items():
-        yield "domain", 1, {"component": component, "domain": domain}
+    for member, domain in found.items():
+        yield "domain", 1, {"component": member, "domain": domain}
     for name, component in topology.components.items():
         for domain in sorted({found[supported] for supported in component.supports}):
             yield "supporter", 1, {"component": name, "domain": domain}
@@ -189,23 +180,20 @@ def _supports(topology: Topology) -> Constants:
 
 def _applications(topology: Topology) -> Constants:
     for name, application in topology.applications.items():
+        traces = [{"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id} for trace in application.traces]
         yield "application", len(topology.needed(name)), {"application": name}
-        for trace in application.traces:
-            yield "trace", 1, {"application": name, **_trace(trace.ioam_namespace, trace.id)}
+        for trace in traces:
+            yield "trace", 1, {"application": name, **trace}
         for component in topology.route(name):
             labels = {"application": name, **place(topology, component)}
-            counted = topology.counted_at(component)
-            entry = topology.components[counted]
-            if meets_ioam_node(topology, component):
-                node = {"node_id": node_id(topology, component)}
-                coverage = {"coverage": "own" if counted == component else "anchor"}
-                for trace in application.traces:
-                    yield "path", 1, {**labels, **_trace(trace.ioam_namespace, trace.id), **node, **coverage}
+            counted, node = topology.counted_at(component), plain_node(topology, component)
+            if node is not None:
+                coverage = "own" if counted == component else "anchor"
+                for trace in traces:
+                    yield "path", 1, {**labels, **trace, "node_id": node, "coverage": coverage}
             else:
-                own = "query" if entry.requests or (entry.traffic and not entry.traffic.ioam) else "own"
-                coverage = {"coverage": own if counted == component else "anchor"}
-                yield "path", 1, {**labels, "counter": counted, **coverage}
-
-
-def _trace(ioam_namespace: int, trace_id: str) -> dict[str, str]:
-    return {"ioam_namespace": str(ioam_namespace), "trace_id": trace_id}
+                traffic = topology.components[counted].traffic
+                own = "own" if traffic and traffic.ioam else "query"
+                coverage = own if counted == component else "anchor"
+                fill = {"absent": "zero"} if own == "query" else {}
+                yield "path", 1, {**labels, "counter": counted, "coverage": coverage, **fill}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attribution policies as data: which part of a component's power follows which amount, with which weight.
 
-The amounts are `count` (packets, a model's requests) and `volume` (bytes, a model's tokens). Weights of a part add to 1.
-A policy of our own needs one more line here; the chain stays as it is.
+The amounts are `count` (packets, a model's requests) and `volume` (bytes, a model's tokens); the weights of a part
+add to 1. A policy of our own needs one more line here; the chain stays as it is.
 """
 
 POLICIES: dict[str, dict[str, dict[str, float]]] = {

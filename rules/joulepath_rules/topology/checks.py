@@ -13,13 +13,20 @@ from joulepath_rules.topology.model import Topology
 PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 28 * 86400}
 
 
+Place = tuple[str | int, ...]
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake: where, what to do, and the other places that it is about."""
 
-    place: tuple[str | int, ...]
+    place: Place
     message: str
-    because: tuple[tuple[str | int, ...], ...] = ()
+    because: tuple[Place, ...] = ()
+
+    def __str__(self) -> str:
+        where = ".".join(map(str, self.place))
+        return f"{where}: {self.message}" if where else self.message
 
 
 def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 """Reads a topology file and lists all of its mistakes in one go, in the order of the file."""
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,18 @@ from pydantic import ValidationError
 
 from joulepath.config import read_yaml
 from joulepath.errors import UsageError
-from joulepath_rules.topology.checks import Problem, check
+from joulepath_rules.topology.checks import Place, Problem, check
 from joulepath_rules.topology.model import Topology
-
-Place = tuple[str | int, ...]
 
 
 def read(path: Path) -> Topology:
     """The topology of the file. Raises UsageError with one line per mistake: `FILE: key.path: what to do`."""
     data = read_yaml(path)
     if not isinstance(data, dict):
-        raise UsageError(f"{path}: must be a mapping with sites, hosts, components and applications")
+        raise UsageError(f"{path}: must be a mapping with sites, hosts and components")
     topology, problems = examine(data)
     if topology is None or problems:
-        lines = [f"{'.'.join(map(str, problem.place))}: {problem.message}".removeprefix(": ") for problem in problems]
-        raise UsageError([f"{path}: {line}" for line in lines])
+        raise UsageError([f"{path}: {problem}" for problem in problems])
     return topology
 
 
@@ -34,57 +32,59 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
     that is wrong elsewhere. What only follows from a part that was taken out is not reported.
     """
     rest = copy.deepcopy(data)
-    problems: tuple[Problem, ...] = ()
+    problems: list[Problem] = []
     topology = None
     while topology is None:
         try:
             topology = Topology.model_validate(rest)
         except ValidationError as error:
-            found = [Problem(_place(data, item["loc"]), _message(item)) for item in error.errors(include_url=False)]
-            fresh = [problem for problem in found if not _follows(problem.place, problems)]
-            problems += dict.fromkeys(fresh)
-            if not _take_out(rest, [item["loc"] for item in error.errors(include_url=False)]):
+            items = error.errors(include_url=False, include_input=False)
+            found = [Problem(_place(rest, item["loc"]), _message(item)) for item in items]
+            problems.extend(dict.fromkeys(problem for problem in found if not _follows([problem.place], problems)))
+            if not _take_out(rest, {problem.place for problem in found}):
                 break
     if topology is not None:
-        known = list(problems)
-        for problem in check(topology, data):
-            if not any(_follows(place, known) for place in (problem.place, *problem.because)):
-                problems.append(problem)
+        checked = list(check(topology, data))
+        problems.extend(problem for problem in checked if not _follows([problem.place, *problem.because], problems))
     return topology, sorted(problems, key=lambda problem: _position(data, problem.place))
 
 
 def _message(item: Any) -> str:
     message: str = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "string_type":
-        return f"{message} (write it in quotes)"
-    return message
+    return f"{message} (write it in quotes)" if item["type"] == "string_type" else message
+
+
+def _has(data: Any, step: str | int) -> bool:
+    if isinstance(data, dict):
+        return step in data
+    return isinstance(data, list) and isinstance(step, int) and step < len(data)
 
 
 def _place(data: Any, loc: Place) -> Place:
-    """A location without what pydantic adds to it: the branch of a union, `[key]` of a mapping."""
+    """A location without what pydantic puts in between, such as `[key]`; its last step may be a key that is missing."""
     place: list[str | int] = []
     for step in loc:
-        if isinstance(data, dict) and step in data or isinstance(data, list) and isinstance(step, int):
+        if _has(data, step):
             place.append(step)
             data = data[step]
-        elif step == loc[-1] and isinstance(data, dict) and step != "[key]":
+        elif step == loc[-1] and step != "[key]":
             place.append(step)
     return tuple(place)
 
 
-def _follows(place: Place, earlier: list[Problem]) -> bool:
-    """Whether something at `place`, in it or around it was already found wrong."""
-    return any(place == known.place[: len(place)] or known.place == place[: len(known.place)] for known in earlier)
+def _follows(places: Iterable[Place], earlier: Iterable[Problem]) -> bool:
+    """Whether something at one of the places, in it or around it was already found wrong."""
+    known = {problem.place for problem in earlier}
+    return any(place == there[: len(place)] or there == place[: len(there)] for place in places for there in known)
 
 
-def _take_out(data: Any, locs: list[Place]) -> bool:
+def _take_out(data: Any, places: Iterable[Place]) -> bool:
     """Deletes the refused parts: a key that is there, else the entry that lacks it. False when nothing is left to."""
     targets: list[tuple[Any, Any]] = []
-    for loc in locs:
+    for place in places:
         here, target = data, None
-        for step in _place(data, loc):
-            inside = step in here if isinstance(here, dict) else isinstance(step, int)
-            if not inside:
+        for step in place:
+            if not _has(here, step):
                 break
             target = (here, step)
             here = here[step]
@@ -92,24 +92,17 @@ def _take_out(data: Any, locs: list[Place]) -> bool:
             targets.append(target)
     # From the end of a list to its start, so that the places of what is left do not move.
     for parent, step in sorted(targets, key=lambda target: str(target[1]).rjust(9), reverse=True):
-        if isinstance(parent, dict):
-            parent.pop(step, None)
-        elif step < len(parent):
+        if _has(parent, step):
             del parent[step]
     return bool(targets)
 
 
 def _position(data: Any, place: Place) -> tuple[int, ...]:
     """Where in the file a place is, for sorting: the number of each key among its neighbours."""
-    position: tuple[int, ...] = ()
+    position: list[int] = []
     for step in place:
-        if isinstance(data, dict) and step in data:
-            position.append(list(data).index(step))
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int):
-            position.append(step)
-            data = data[step]
-        else:
-            position.append(1 << 30)
-            break
+        if not _has(data, step):
+            return (*position, len(data))
+        position.append(list(data).index(step) if isinstance(data, dict) else int(step))
+        data = data[step]
     return tuple(position)
