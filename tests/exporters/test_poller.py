@@ -117,7 +117,7 @@ def test_a_reading_is_withdrawn_after_half_a_minute_and_its_counters_go_on_when_
 
 
 @pytest.mark.parametrize(("interval", "hole", "bridged"), [(5, 15, True), (5, 15.1, False), (10, 30, True)])
-def test_three_polls_or_a_quarter_of_a_minute_are_bridged(interval: float, hole: float, bridged: bool) -> None:  # noqa: FBT001
+def test_three_polls_or_a_quarter_of_a_minute_are_bridged(interval: float, hole: float, bridged: bool) -> None:
     clock = Clock()
     poller = Poller([Target("a", Meter(lambda: Watts({"1": 1.0})), interval)], clock=clock)
     poller.once()
