@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from joulepath.errors import JoulepathError
 from joulepath.pdu.profile import Profile
 from joulepath.pdu.source import PduReading, PduSource
 
 from .conftest import WALKS, client, read
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.lab
 
 RPDU2 = "1.3.6.1.4.1.318.1.1.26"
 # PowerNet-MIB by hand: (level, quantity, column, rows' label column, one step in the base unit).
@@ -106,12 +107,16 @@ def test_values_agree_with_the_walk_and_with_another_reader_of_it(
     assert reading.values == expected(parsed(recordings / "snmp" / f"{name}.snmprec"))
 
     oracle = json.loads((recordings / "snmp" / f"{name}.expected.json").read_text())
+    published = {
+        str(level): {str(name): rows for name, rows in quantities.items()}
+        for level, quantities in reading.values.items()
+    }
     compared = 0
     for sensor in oracle["sensors"]["discovery"]["sensors"]:
         oid = sensor["sensor_oid"].removeprefix(".")
         for level, quantity, column, _, _ in COLUMNS:
             if oid.startswith(f"{RPDU2}.{column}."):
-                (value,) = reading.values[level][quantity].values()
+                (value,) = published[level][quantity].values()
                 unit = 3.6e6 if sensor["sensor_class"] == "power_consumed" else 1.0  # kWh
                 assert value == pytest.approx(sensor["sensor_current"] * unit, rel=1e-12)
                 compared += 1
@@ -122,5 +127,5 @@ def test_values_agree_with_the_walk_and_with_another_reader_of_it(
 def test_a_device_of_the_same_vendor_without_these_tables_is_unknown(
     library_walks: tuple[str, int], profiles: Mapping[str, Profile]
 ) -> None:
-    with pytest.raises(Exception, match=r"^pdu-9: is an unknown device \(sysObjectID 1\.3\.6\.1\.4\.1\.318\.1\.3\.4\.2\)"):
+    with pytest.raises(JoulepathError, match=r"^pdu-9: is an unknown device \(sysObjectID 1\.3.*\.318\.1\.3\.4\.2\)"):
         read(PduSource("pdu-9", client(library_walks, "apc_masterswitch2"), profiles))
