@@ -146,6 +146,7 @@ class Poller(Generic[R]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._polling = threading.Event()
 
     @property
     def names(self) -> Sequence[str]:
@@ -175,6 +176,7 @@ class Poller(Generic[R]):
         """Begins to poll, in a thread with an event loop of its own."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="poller", daemon=True)
         self._thread.start()
+        self._polling.wait()  # until there is something that `stop` can end
 
     def stop(self) -> None:
         """Ends polling and closes every source; returns when that is done, after 10 s at the latest."""
@@ -185,16 +187,22 @@ class Poller(Generic[R]):
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._tasks = [asyncio.create_task(self._poll_forever(state)) for state in self._states.values()]
+        # Begun one after the other over their interval: a hundred devices at once would keep each other waiting.
+        self._tasks = [
+            asyncio.create_task(self._poll_forever(state, state.target.interval * turn / len(self._states)))
+            for turn, state in enumerate(self._states.values())
+        ]
+        self._polling.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._close()
 
     async def _close(self) -> None:
         await asyncio.gather(*(state.target.source.close() for state in self._states.values()), return_exceptions=True)
 
-    async def _poll_forever(self, state: _State[R]) -> None:
+    async def _poll_forever(self, state: _State[R], after: float) -> None:
         interval = state.target.interval
-        due = self._clock()
+        due = self._clock() + after
+        await asyncio.sleep(after)
         while True:
             was_up = state.snapshot.up
             fault = await self._poll(state)

@@ -2,7 +2,7 @@
 """What a device is and how its rows are called: read seldom, between the polls that read values."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
@@ -57,22 +57,24 @@ async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
 async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     """Reads everything about the device that is no measurement. Raises JoulepathError when nothing fits the profile."""
 
-    async def column(oid: Oid | None) -> Mapping[Oid, Value]:
-        return await client.walk(oid, profile.max_repetitions) if oid else {}
+    async def column(oid: Oid | None, like: Collection[Oid] = ()) -> Mapping[Oid, Value]:
+        # One row more than a known column of the table has shows the end in the same answer.
+        rows = min(len(like) + 1, profile.max_repetitions) if like else profile.max_repetitions
+        return await client.walk(oid, rows) if oid else {}
 
     indices: dict[LevelName, set[Oid]] = {}
     columns: list[tuple[LevelName, QuantityName]] = []
     for level_name, level in profile.levels.items():
         for quantity_name, quantity in level.quantities.items():
-            rows = await column(quantity.column)
+            rows = await column(quantity.column, indices.get(level_name, ()))
             if rows:
                 columns.append((level_name, quantity_name))
                 indices.setdefault(level_name, set()).update(rows)
     if not columns:
         raise JoulepathError(f"has none of the objects of the profile {profile_name}: is that the right one?")
 
-    units = {level: await column(profile.levels[level].unit) for level in indices}
-    numbers = {level: await column(profile.levels[level].number) for level in indices}
+    units = {level: await column(profile.levels[level].unit, rows) for level, rows in indices.items()}
+    numbers = {level: await column(profile.levels[level].number, rows) for level, rows in indices.items()}
     linked = len({unit for rows in units.values() for unit in rows.values()}) > 1
     labels = {
         level: _labels(level, profile.levels[level], rows, units[level], numbers[level], linked=linked)
@@ -80,12 +82,11 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     }
     names: dict[str, str] = {}
     if "outlet" in labels:
-        named = await column(profile.levels["outlet"].name)
+        named = await column(profile.levels["outlet"].name, indices["outlet"])
         names = {label: text(named[index]) for index, label in labels["outlet"].items() if index in named}
 
-    models, serials, firmwares = [
-        await column(oid) for oid in (profile.info.model, profile.info.serial, profile.info.firmware)
-    ]
+    serials = await column(profile.info.serial)
+    models, firmwares = [await column(oid, serials) for oid in (profile.info.model, profile.info.firmware)]
     identity = await client.get([SYS_OBJECT_ID])
     if profile.info.serial:
         identity = {**identity, **{profile.info.serial + index: value for index, value in serials.items()}}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the PDU tests share: recorded devices behind a real SNMP agent, and the readings of a source."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import snmpsim_data
+from prometheus_client.parser import text_string_to_metric_families
+
+from joulepath.pdu.profile import Profile, shipped
+from joulepath.pdu.snmp import Community, Endpoint, Engine, Limits, PysnmpClient
+from joulepath.pdu.source import PduReading, PduSource
+from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.snmp_agent import Agent
+
+WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"
+SECRET = "s3cret-community"  # noqa: S105  # the tests' own
+QUICK = Limits(timeout=0.5, retries=1)
+
+# One loop and one engine for all tests of a process, as in the exporter: an engine takes half a second to make.
+_RUNNER = asyncio.Runner()
+_ENGINE = Engine()
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """`work` done on the tests' loop."""
+
+    async def with_engine() -> T:
+        _ENGINE.acquire()  # never released, so that it outlives its clients
+        return await work
+
+    return _RUNNER.run(with_engine())
+
+
+def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> PysnmpClient:
+    """A client of an agent on loopback."""
+    return PysnmpClient(_ENGINE, Endpoint(*address), Community(community), limits)
+
+
+def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Waits for what shall come true within `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.01)
+
+
+def read(source: PduSource) -> PduReading:
+    """One poll."""
+
+    async def once() -> PduReading:
+        try:
+            return await source.read()
+        finally:
+            await source.close()
+
+    return run(once())
+
+
+@pytest.fixture(scope="session")
+def profiles() -> Mapping[str, Profile]:
+    """The shipped profiles."""
+    return shipped()
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[list[Path]], tuple[str, int]]]:
+    """`simulate(walks)`: snmpsim on loopback speaking recorded walks; the community is the file's stem."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(walks: list[Path]) -> tuple[str, int]:
+        folder = tmp_path_factory.mktemp("snmpsim")
+        data, cache, log = folder / "data", folder / "cache", folder / "log"
+        data.mkdir()
+        cache.mkdir()
+        for walk in walks:
+            shutil.copy(walk, data)
+        port = _free_port()
+        command = [str(Path(sys.executable).with_name("snmpsim-command-responder"))]
+        command += [f"--data-dir={data}", f"--cache-dir={cache}", f"--agent-udpv4-endpoint=127.0.0.1:{port}"]
+        if os.geteuid() == 0:
+            command += ["--process-user=root", "--process-group=root"]
+        with log.open("wb") as output:
+            running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
+        end = time.monotonic() + 30
+        while "Listening at" not in log.read_text():
+            assert running[-1].poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < end, "snmpsim does not start"
+            time.sleep(0.05)
+        return "127.0.0.1", port
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(5)
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    """A PDU with two outlets on loopback; its community is SECRET."""
+    with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0), 2: ("server", 250.0)}), SECRET) as running:
+        yield running
+
+
+@pytest.fixture
+def community_file(tmp_path: Path) -> Path:
+    """The file with the agent's community."""
+    path = tmp_path / "community"
+    path.write_text(f"{SECRET}\n")
+    return path
+
+
+def joulepath(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """`joulepath pdu ARGUMENTS`, run to its end."""
+    command = [sys.executable, "-m", "joulepath", "pdu", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def samples(exposition: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Values by name and labels."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }

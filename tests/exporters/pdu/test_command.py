@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath pdu` from its arguments to its exposition."""
+
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import UsageError
+from joulepath.pdu.command import configured, single
+from joulepath.pdu.config import endpoint
+from joulepath.pdu.snmp import Endpoint
+from joulepath_lab.snmp_agent import Agent
+
+from .conftest import SECRET, joulepath, samples
+
+pytestmark = pytest.mark.unit
+
+
+def test_once_prints_one_device_whose_profile_it_found(agent: Agent, community_file: Path) -> None:
+    host, port = agent.address
+    done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = samples(done.stdout)
+    assert found["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 250
+    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
+    assert SECRET not in done.stdout
+
+
+def test_arguments_that_do_not_fit_exit_2_with_one_line(community_file: Path) -> None:
+    for arguments, line in [
+        (["--target", "udp://h"], "joulepath pdu: --target needs --community-file FILE with the SNMP community\n"),
+        (
+            ["--config", "/nonexistent.yaml"],
+            "joulepath pdu: /nonexistent.yaml: cannot be read: No such file or directory\n",
+        ),
+    ]:
+        done = joulepath(*arguments)
+        assert (done.returncode, done.stderr) == (2, line)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.0.0.5", Endpoint("10.0.0.5", 161)),
+        ("pdu.example.net:1161", Endpoint("pdu.example.net", 1161)),
+        ("udp://[fe80::1]:1161", Endpoint("fe80::1", 1161)),
+        ("udp://10.0.0.5", Endpoint("10.0.0.5", 161)),
+    ],
+)
+def test_addresses(address: str, expected: Endpoint) -> None:
+    assert endpoint(address) == expected
+
+
+@pytest.mark.parametrize("address", ["", "tcp://h", "h:0", "h:65536", "h:x", "udp://", "http://h/x", "fe80::1", "u@h"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="is not udp://HOST"):
+        endpoint(address)
+
+
+def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "pdu.yaml"
+    (tmp_path / "empty").write_text("\n")
+    config.write_text(
+        "targets:\n"
+        "  a: {address: h, community_file: missing}\n"
+        "  b: {address: h, community_file: empty}\n"
+        "  c: {address: h, community_env: JOULEPATH_TEST_UNSET}\n"
+        "  d: {address: h, community_env: HOME, profile: nosuch}\n"
+    )
+    with pytest.raises(UsageError) as fault:
+        configured(config)
+    assert [line.removeprefix(f"{config}: ") for line in fault.value.messages] == [
+        f"targets.a.community_file: {tmp_path}/missing cannot be read: No such file or directory",
+        f"targets.b.community_file: {tmp_path}/empty is empty",
+        "targets.c.community_env: the environment variable JOULEPATH_TEST_UNSET is not set",
+        "targets.d.profile: 'nosuch' is not one of apc-rpdu2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("targets: {}", "targets: "),
+        ("targets: {a: {address: h}}", "targets.a: state either community_file or community_env"),
+        ("targets: {a: {address: 'h:x', community_env: E}}", "targets.a: 'h:x' is not udp://HOST"),
+        ("targets: {a: {address: h, community_env: E, interval: 0.1}}", "targets.a.interval: "),
+        ("targets: {a: {address: h, community_env: E, community: public}}", "targets.a.community: "),
+    ],
+)
+def test_a_mistake_is_told_with_its_key(tmp_path: Path, text: str, line: str) -> None:
+    config = tmp_path / "pdu.yaml"
+    config.write_text(text)
+    with pytest.raises(UsageError) as fault:
+        configured(config)
+    assert fault.value.messages[0].startswith(f"{config}: {line}")
+    assert "public" not in str(fault.value)
+
+
+def test_a_profile_of_the_operator_serves_and_sets_the_interval(tmp_path: Path, community_file: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "acme.yaml").write_text(
+        "vendor: ACME\nsys_object_ids: [1.3.6.1.4.1.9999]\ninterval: 30\n"
+        "levels: {inlet: {quantities: {power: {column: 1.3.6.1.4.1.9999.1}}}}\n"
+    )
+    (tmp_path / "pdu.yaml").write_text(
+        "profiles: mine\n"
+        "targets:\n"
+        "  a: {address: h, community_file: community, profile: acme}\n"
+        "  b: {address: h, community_file: community, profile: acme, interval: 2}\n"
+        "  c: {address: h, community_file: community}\n"
+    )
+    assert [target.interval for target in configured(tmp_path / "pdu.yaml")] == [30, 2, 5]
+
+
+def test_a_single_device_is_named_by_its_address(community_file: Path) -> None:
+    assert single("10.0.0.5", community_file).name == "udp://10.0.0.5:161"

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profiles: what they accept, how values become measurements, and which profile is tried first."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulepath.errors import UsageError
+from joulepath.pdu.layout import text
+from joulepath.pdu.profile import (
+    PLAUSIBLE,
+    REASONS,
+    Profile,
+    Quantity,
+    QuantityName,
+    RejectedError,
+    candidates,
+    measured,
+    read_folder,
+)
+from joulepath.pdu.snmp import Missing, dotted, parsed
+
+pytestmark = pytest.mark.unit
+
+TENTHS = Quantity(column="1.3", scale=Decimal("0.1"), sentinels=frozenset({-1}))
+quantities = st.sampled_from(sorted(PLAUSIBLE))
+scales = st.sampled_from([Decimal(text) for text in ("0.001", "0.01", "0.1", "1", "10", "3600", "360000")])
+values = st.one_of(st.integers(-(2**63), 2**64), st.binary(max_size=20), st.sampled_from(Missing), st.just((1, 3)))
+
+
+@given(values, quantities, scales)
+def test_a_value_is_a_plausible_number_or_absent_or_rejected_for_a_known_reason(
+    value: object, name: QuantityName, scale: Decimal
+) -> None:
+    quantity = Quantity(column="1.3", scale=scale, sentinels=frozenset({-1}))
+    try:
+        number = measured(value, name, quantity)  # type: ignore[arg-type]
+    except RejectedError as rejected:
+        reason = str(rejected)
+        number = None
+    else:
+        reason = ""
+    assert reason in ("", *REASONS)
+    assert (number is None and not reason) == isinstance(value, Missing)
+    if number is not None:
+        assert isinstance(value, int)
+        low, high = PLAUSIBLE[name]
+        assert low <= number <= high
+        assert Decimal(number) == pytest.approx(Decimal(value) * scale, rel=Decimal("1e-15"))
+
+
+@pytest.mark.parametrize(("raw", "amperes"), [(3, 0.3), (9, 0.9), (0, 0.0), (65, 6.5), (1234, 123.4)])
+def test_steps_of_a_tenth_are_exact_to_the_last_digit(raw: int, amperes: float) -> None:
+    assert measured(raw, "current", TENTHS) == amperes
+
+
+@pytest.mark.parametrize("raw", [-1, 2**32 - 1])
+def test_minus_one_is_a_sentinel_signed_or_not(raw: int) -> None:
+    with pytest.raises(RejectedError, match="not_available"):
+        measured(raw, "current", TENTHS)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "reason"),
+    [
+        (-2, "power", "implausible"),
+        (-101, "power_factor", "implausible"),
+        (2**31, "power", "implausible"),
+        (b"n/a", "power", "not_a_number"),
+        ((1, 3), "power", "not_a_number"),
+    ],
+)
+def test_nonsense_is_rejected(raw: int | bytes | tuple[int, ...], name: QuantityName, reason: str) -> None:
+    scale = Decimal("0.01") if name == "power_factor" else Decimal(1)
+    with pytest.raises(RejectedError, match=reason):
+        measured(raw, name, Quantity(column="1.3", scale=scale))
+
+
+def test_bounds_of_the_profile_win() -> None:
+    meter = Quantity(column="1.3", bounds=(-500, 500))
+    assert measured(-300, "power", meter) == -300
+    with pytest.raises(RejectedError, match="implausible"):
+        measured(501, "power", meter)
+
+
+def test_the_shipped_profiles_are_read(profiles: Mapping[str, Profile]) -> None:
+    assert set(profiles["apc-rpdu2"].levels) == {"inlet", "phase", "branch", "outlet"}
+
+
+MINIMAL = (
+    "vendor: V\nsys_object_ids: [{prefix}]\n{more}levels: {{outlet: {{quantities: {{power: {{column: 1.3.6.9}}}}}}}}\n"
+)
+
+
+def test_the_longest_prefix_is_tried_first_and_a_fingerprint_before_none(tmp_path: Path) -> None:
+    for name, prefix, more in [
+        ("broad", "1.3.6.1", ""),
+        ("narrow", "1.3.6.1.4.1.9", ""),
+        ("marked", "1.3.6.1.4.1.9", "fingerprint: [1.3.6.7]\n"),
+        ("other", "1.3.6.1.4.1.99", ""),
+    ]:
+        (tmp_path / f"{name}.yaml").write_text(MINIMAL.format(prefix=prefix, more=more))
+    read = read_folder(tmp_path)
+    assert list(candidates(read, parsed("1.3.6.1.4.1.9.1"))) == ["marked", "narrow", "broad"]
+    assert list(candidates(read, parsed("1.3.6.1.4.1.99"))) == ["other", "broad"]
+    assert list(candidates(read, parsed("1.3"))) == []
+
+
+def test_all_mistakes_of_all_profiles_are_told_with_their_keys(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "vendor: V\nsys_object_ids: [sysObjectID]\n"
+        "levels: {outlet: {quantities: {power: {column: 1.3, scale: 0}, volts: {column: 1.4}}}}\n"
+    )
+    (tmp_path / "b.yaml").write_text(
+        "vendor: V\nsys_object_ids: [1.3.6.1]\n"
+        "levels: {outlet: {quantities: {power: {column: 1.3.1}, current: {column: 1.3.1}}}}\n"
+    )
+    with pytest.raises(UsageError) as fault:
+        read_folder(tmp_path)
+    lines = "\n".join(fault.value.messages)
+    for part in (
+        "a.yaml: sys_object_ids.0: 'sysObjectID' is no object",
+        "power.scale",
+        "volts",
+        "b.yaml: levels.outlet",
+    ):
+        assert part in lines
+
+
+@given(st.binary(max_size=60))
+def test_names_are_printable_whatever_the_device_holds(name: bytes) -> None:
+    label = text(name)
+    assert all(character.isprintable() for character in label)
+    assert label == label.strip()
+
+
+def test_names_keep_their_letters() -> None:
+    assert text("Prüfstand 1".encode()) == "Prüfstand 1"
+    assert text("Prüfstand 1".encode("latin-1")) == "Prüfstand 1"
+    assert text(b"robot\x00\x00 ") == "robot"
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "pdu.md"
+
+
+def test_the_example_in_the_documentation_is_a_profile(tmp_path: Path) -> None:
+    (example,) = [block for block in DOCS.read_text().split("```") if block.startswith("yaml\nvendor:")]
+    (tmp_path / "acme.yaml").write_text(example.removeprefix("yaml\n"))
+    acme = read_folder(tmp_path)["acme"]
+    assert acme.levels["outlet"].quantities["power"].bounds == (0, 5000)
+
+
+def test_the_table_in_the_documentation_is_the_profile(profiles: Mapping[str, Profile]) -> None:
+    """Objects and resolutions, row by row."""
+    stated: dict[str, Decimal] = {}
+    for line in DOCS.read_text().split("## APC rack PDUs")[1].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 6 and cells[3].startswith("."):
+            stated[f"1.3.6.1.4.1.318.1.1.26{cells[3]}"] = Decimal(cells[5].split()[0].replace(",", ""))
+    levels = profiles["apc-rpdu2"].levels.values()
+    assert stated == {
+        dotted(quantity.column): quantity.scale for level in levels for quantity in level.quantities.values()
+    }

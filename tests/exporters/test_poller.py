@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The poller: its counters, what it withdraws, and that a target's fault stays its own."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from joulepath.errors import JoulepathError
+from joulepath.poller import WITHDRAW_AFTER_SECONDS, Poller, Snapshot, Target
+
+pytestmark = pytest.mark.unit
+
+
+@dataclass(frozen=True)
+class Watts:
+    watts: Mapping[Hashable, float]
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+
+class Meter:
+    """A source that answers what `answer` returns or raises."""
+
+    def __init__(self, answer: Callable[[], Watts], seconds: float = 0.0) -> None:
+        self.answer = answer
+        self.seconds = seconds
+        self.closed = 0
+        self.reads = 0
+
+    async def read(self) -> Watts:
+        self.reads += 1
+        await asyncio.sleep(self.seconds)
+        return self.answer()
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def broken() -> Watts:
+    raise JoulepathError("pdu-2: no answer")
+
+
+def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.005)
+
+
+def test_nothing_is_known_before_the_first_poll() -> None:
+    poller = Poller([Target("a", Meter(lambda: Watts({"1": 100.0})), 5)])
+    assert poller.snapshot("a") == Snapshot()
+    assert poller.current("a") is None
+    with pytest.raises(KeyError):
+        poller.snapshot("b")
+
+
+def test_polls_integrate_and_count_what_was_rejected() -> None:
+    clock = Clock()
+    poller = Poller([Target("a", Meter(lambda: Watts({"1": 100.0}, {"not_available": 2})), 5)], clock=clock)
+    for _ in range(3):
+        assert poller.once() == {}
+        clock.now += 5
+    snapshot = poller.snapshot("a")
+    assert (snapshot.energy["1"].joules, snapshot.energy["1"].measured_seconds) == (1000.0, 10.0)
+    assert snapshot.rejected == {"not_available": 6}
+    assert snapshot.polls == {"success": 3}
+    assert snapshot.up is True
+
+
+def test_a_failed_poll_keeps_the_reading_and_the_counters() -> None:
+    clock = Clock()
+    meter = Meter(lambda: Watts({"1": 100.0}))
+    poller = Poller([Target("a", meter, 5)], clock=clock)
+    poller.once()
+    clock.now += 5
+    poller.once()
+    meter.answer = broken
+    clock.now += 5
+    assert list(poller.once()) == ["a"]
+    snapshot = poller.snapshot("a")
+    assert snapshot.up is False
+    assert snapshot.read_at == 1005
+    assert snapshot.energy["1"].joules == 500
+    assert snapshot.polls == {"success": 2, "failure": 1}
+    assert poller.current("a") == Watts({"1": 100.0})
+
+
+def test_a_reading_is_withdrawn_after_half_a_minute_and_its_counters_go_on_when_it_returns() -> None:
+    clock = Clock()
+    poller = Poller([Target("a", Meter(lambda: Watts({"1": 100.0})), 5)], clock=clock)
+    poller.once()
+    clock.now += 10
+    poller.once()
+    clock.now += WITHDRAW_AFTER_SECONDS - 0.001
+    assert poller.current("a") is not None
+    clock.now += 0.001
+    assert poller.current("a") is None
+    assert poller.snapshot("a").energy["1"].joules == 1000
+    poller.once()  # the hole of 30 s is not bridged
+    clock.now += 1
+    poller.once()
+    assert poller.current("a") is not None
+    energy = poller.snapshot("a").energy["1"]
+    assert (energy.joules, energy.measured_seconds) == (1100, 11)
+
+
+@pytest.mark.parametrize(("interval", "hole", "bridged"), [(5, 15, True), (5, 15.1, False), (10, 30, True)])
+def test_three_polls_or_a_quarter_of_a_minute_are_bridged(interval: float, hole: float, bridged: bool) -> None:
+    clock = Clock()
+    poller = Poller([Target("a", Meter(lambda: Watts({"1": 1.0})), interval)], clock=clock)
+    poller.once()
+    clock.now += hole
+    poller.once()
+    assert poller.snapshot("a").energy["1"].measured_seconds == (hole if bridged else 0)
+
+
+def test_a_row_that_is_missing_for_a_while_measures_nothing_meanwhile() -> None:
+    clock = Clock()
+    meter = Meter(lambda: Watts({"1": 100.0, "2": 10.0}))
+    poller = Poller([Target("a", meter, 5)], clock=clock)
+    for step in range(8):
+        meter.answer = (lambda: Watts({"1": 100.0})) if 1 <= step <= 5 else (lambda: Watts({"1": 100.0, "2": 10.0}))
+        poller.once()
+        clock.now += 5
+    energy = poller.snapshot("a").energy
+    assert energy["1"].measured_seconds == 35
+    assert energy["2"].measured_seconds == 5
+
+
+def test_one_target_that_fails_or_has_a_defect_harms_no_other() -> None:
+    def defect() -> Watts:
+        raise ZeroDivisionError
+
+    poller = Poller(
+        [
+            Target("good", Meter(lambda: Watts({"1": 1.0})), 5),
+            Target("dead", Meter(broken), 5),
+            Target("defect", Meter(defect), 5),
+        ]
+    )
+    faults = poller.once()
+    assert sorted(faults) == ["dead", "defect"]
+    assert str(faults["defect"]).startswith("defect: unexpected ZeroDivisionError")
+    assert poller.snapshot("good").up is True
+
+
+def test_once_closes_every_source_on_the_loop_that_it_used() -> None:
+    meter = Meter(lambda: Watts({}))
+    poller = Poller([Target("a", meter, 5)])
+    poller.once()
+    assert meter.closed == 1
+
+
+def test_a_slow_target_delays_no_other_and_misses_its_own_turns() -> None:
+    slow, quick = Meter(lambda: Watts({"1": 1.0}), seconds=0.25), Meter(lambda: Watts({"1": 1.0}))
+    poller = Poller([Target("slow", slow, 0.1), Target("quick", quick, 0.02)])
+    poller.start()
+    until(lambda: poller.snapshot("slow").polls.get("success", 0) >= 2)
+    poller.stop()
+    missed, polled = poller.snapshot("slow").polls["missed"], poller.snapshot("slow").polls["success"]
+    assert missed >= 2 * (polled - 1)
+    assert quick.reads > 3 * slow.reads
+    assert slow.closed == quick.closed == 1
+
+
+def test_the_grid_does_not_drift() -> None:
+    """Polls of 10 ms every 50 ms are 20 a second, not 16."""
+    meter = Meter(lambda: Watts({"1": 1.0}), seconds=0.01)
+    poller = Poller([Target("a", meter, 0.05)])
+    began = time.monotonic()
+    poller.start()
+    until(lambda: meter.reads >= 21)
+    elapsed = time.monotonic() - began
+    poller.stop()
+    turns = poller.snapshot("a").polls
+    assert (meter.reads - 1 + turns.get("missed", 0)) * 0.05 == pytest.approx(elapsed, abs=0.06)
+
+
+def test_many_targets_begin_spread_over_their_interval() -> None:
+    began: list[float] = []
+
+    def answer() -> Watts:
+        began.append(time.monotonic())
+        return Watts({})
+
+    poller = Poller([Target(str(n), Meter(answer), 1.0) for n in range(10)])
+    poller.start()
+    until(lambda: len(began) >= 10)
+    poller.stop()
+    assert began[9] - began[0] > 0.5
+
+
+def test_stop_right_after_start_ends_the_thread_and_closes_the_sources() -> None:
+    for _ in range(20):
+        meter = Meter(lambda: Watts({}))
+        poller = Poller([Target("a", meter, 5)])
+        poller.start()
+        poller.stop()
+        assert meter.closed == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "poller"]
