@@ -17,7 +17,7 @@ FIELDS: dict[int, tuple[int, ...]] = {
     9: (32, 32),  # ingress_if_id, egress_if_id wide
     10: (64,),  # namespace-specific data wide
     11: (32,),  # buffer occupancy
-    **{bit: (32,) for bit in range(12, 22)},  # undefined
+    **dict.fromkeys(range(12, 22), (32,)),  # undefined
 }
 """Widths in bits by bit of the IOAM-Trace-Type."""
 SNAPSHOT = 22

@@ -24,6 +24,7 @@ from tests.exporters.ioam.test_decode import headers
 pytestmark = pytest.mark.unit
 
 TRACE_ID = bytes(range(16))
+NOTHING = Other()
 POINT = Point("eth0", "received", 4, "uplink", path=True)
 
 
@@ -45,7 +46,7 @@ class Bench:
         return self.table.snapshot()
 
 
-def bench(other: Other = Other(), bounds: Bounds | None = None) -> Bench:
+def bench(other: Other = NOTHING, bounds: Bounds | None = None) -> Bench:
     """Trace 00..0f of namespace 123 is configured."""
     namespaces = {123: Namespace(ids=frozenset({TRACE_ID}))}
     return Bench(Settings(points=(POINT,), namespaces=namespaces, other=other, bounds=bounds))
