@@ -9,6 +9,7 @@ import sys
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.counters import NodeCounts
+from joulepath.ioam.link import ETHER_TYPES, HEADER_OCTETS, ip_offset
 from joulepath.ioam.packets import PacketCounter, Segments
 from joulepath.ioam.settings import Point
 
@@ -24,9 +25,6 @@ _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 _VNET_HEADER = struct.Struct("=BBHHHH")
 _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
 
-_IPV4, _IPV6, _VLANS = 0x0800, 0x86DD, (0x8100, 0x88A8)
-# include/uapi/linux/if_arp.h: octets of the link header
-_LINK_HEADER = {1: 14, 772: 14, 65534: 0, 519: 0, 512: 0, 768: 0, 769: 0, 776: 0, 778: 0, 823: 0}
 _RECEIVE_BUFFER_OCTETS = 64 << 20
 
 
@@ -50,10 +48,10 @@ class Tap:
         self._buffer = bytearray(SNAP_OCTETS)
         self._socket = _open(point)
         link_type = self._socket.getsockname()[3]
-        if link_type not in _LINK_HEADER:
+        if link_type not in HEADER_OCTETS:
             self._socket.close()
             raise JoulepathError(f"{point.interface}: link type {link_type} is not known; only Ethernet and IP are")
-        self._link_octets = _LINK_HEADER[link_type]
+        self._link_octets = HEADER_OCTETS[link_type]
 
     def fileno(self) -> int:
         """For selectors."""
@@ -91,28 +89,16 @@ class Tap:
 
     def _count(self, length: int) -> None:
         buffer = self._buffer
-        start = _VNET_HEADER.size + self._link_octets
-        if self._link_octets:
-            ether_type = buffer[start - 2] << 8 | buffer[start - 1]
-            while ether_type in _VLANS and start + 4 <= length:
-                start += 4
-                ether_type = buffer[start - 2] << 8 | buffer[start - 1]
-            if ether_type not in (_IPV4, _IPV6):
-                return
+        end = min(length, SNAP_OCTETS)
+        start = ip_offset(buffer, _VNET_HEADER.size, end, self._link_octets)
+        if start < 0:
+            return
         segments = None
         if buffer[1]:
             flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(buffer)
             position = _VNET_HEADER.size + checksum_start if flags & _NEEDS_CSUM else -1
             segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
-        self._counter.count(
-            self._at,
-            buffer,
-            start,
-            min(length, SNAP_OCTETS),
-            length - start,
-            path=self.point.path,
-            segments=segments,
-        )
+        self._counter.count(self._at, buffer, start, end, length - start, path=self.point.path, segments=segments)
 
 
 class _Instruction(ctypes.Structure):
@@ -131,10 +117,7 @@ def _filter(*, sent: bool) -> _Program:
         (load, 0, 0, packet_type),
         (equal, 0, 5, outgoing) if sent else (equal, 5, 0, outgoing),
         (load, 0, 0, protocol),
-        (equal, 4, 0, _IPV6),
-        (equal, 3, 0, _IPV4),
-        (equal, 2, 0, _VLANS[0]),
-        (equal, 1, 0, _VLANS[1]),
+        *((equal, len(ETHER_TYPES) - at, 0, kind) for at, kind in enumerate(ETHER_TYPES)),
         (give, 0, 0, 0),
         (give, 0, 0, 0xFFFFFFFF),
     ]

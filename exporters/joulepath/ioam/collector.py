@@ -46,7 +46,7 @@ def _paths(nodes: Iterable[NodeCounts]) -> Iterable[tuple[list[str], Count]]:
     """Recorded paths by label values. Two of this host's nodes that both count paths add up."""
     sums: dict[tuple[str, str, str, str], Count] = {}
     for node in nodes:
-        for (label, name), count in node.paths.items():
+        for label, name, count in ((label, *item) for label, path in node.paths.items() for item in path.items()):
             sums.setdefault((*label, name, node.direction), Count()).add(count.packets, count.octets)
     return ((list(labels), count) for labels, count in sums.items())
 

@@ -39,7 +39,8 @@ class NodeCounts:
     user: Count
     other: Count
     traces: dict[Label, Count]
-    paths: dict[tuple[Label, str], Count]
+    paths: dict[Label, dict[str, Count]]
+    """By trace, then by the node ids of recorded paths."""
 
     def copy(self) -> "NodeCounts":
         """Counts that stay as they are now."""
@@ -48,8 +49,8 @@ class NodeCounts:
             self.direction,
             self.user.copy(),
             self.other.copy(),
-            {key: count.copy() for key, count in self.traces.items()},
-            {key: count.copy() for key, count in self.paths.items()},
+            {label: count.copy() for label, count in self.traces.items()},
+            {label: {name: count.copy() for name, count in path.items()} for label, path in self.paths.items()},
         )
 
 
@@ -80,8 +81,8 @@ class Table:
         for point in settings.points:
             at = self.at(point.node_id, point.direction)
             if point.path:
-                keys = [(label, name) for label in at.traces for name in self._path_nodes.values()]
-                at.paths.update({key: Count() for key in keys if key not in at.paths})
+                for label in at.traces:
+                    at.paths.setdefault(label, {name: Count() for name in self._path_nodes.values()})
 
     def at(self, node_id: int, direction: str) -> NodeCounts:
         """The counts of one node and direction, in which configured traces are 0 from the start."""
@@ -126,13 +127,14 @@ class Table:
             )
 
     def _path(self, at: NodeCounts, label: Label, trace: Trace, packets: int, octets: int) -> None:
+        counts = at.paths.get(label)
+        if counts is None:
+            counts = at.paths[label] = {}
         # A node that stands twice in the list, as after a loop, still had one packet.
-        names = {self._path_nodes.get(node_id) or self._path_node(node_id) for node_id in trace.nodes}
-        for name in names:
-            key = (label, name)
-            count = at.paths.get(key)
+        for name in {self._path_nodes.get(node_id) or self._path_node(node_id) for node_id in trace.nodes}:
+            count = counts.get(name)
             if count is None:
-                count = at.paths[key] = Count()
+                count = counts[name] = Count()
             count.packets += packets
             count.octets += octets
 

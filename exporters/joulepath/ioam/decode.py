@@ -69,7 +69,7 @@ class Trace(NamedTuple):
 class Options(NamedTuple):
     """What the IOAM options of one hop-by-hop header say."""
 
-    traces: list[Trace]
+    traces: tuple[Trace, ...]
     octets: int
     """Length of all IOAM options, of any IOAM-Option-Type."""
 
@@ -102,6 +102,8 @@ def _layout(trace_type: int) -> _Layout:
     )
 
 
+# Without timestamps all packets of a flow have the same header. Bounded: headers are strangers' words.
+@functools.lru_cache(maxsize=1024)
 def options(header: bytes) -> Options:
     """The IOAM options of a whole hop-by-hop header (RFC 8200, section 4.3). Raises Malformed."""
     traces: list[Trace] = []
@@ -124,7 +126,7 @@ def options(header: bytes) -> Options:
         position = stop
     if len(traces) > 1 and len({trace.namespace for trace in traces}) < len(traces):
         raise Malformed(REPEATED_NAMESPACE)
-    return Options(traces, octets)
+    return Options(tuple(traces), octets)
 
 
 def _trace(header: bytes, start: int, end: int) -> Trace:
@@ -141,35 +143,30 @@ def _trace(header: bytes, start: int, end: int) -> Trace:
     position = start + _TRACE_HEADER.size + (lengths & 0x7F) * 4
     if position > end:
         raise Malformed(REMAINING_LENGTH)
+    octets, short, wide, snapshot = layout.octets, layout.node_id, layout.wide_node_id, layout.snapshot
     nodes: list[int] = []
     last = -1
     while position < end:
         last = position
-        position += layout.octets
-        if layout.snapshot and position < end:
+        position += octets
+        if snapshot:
+            if position >= end:
+                raise Malformed(NODE_DATA)
             position += 4 + 4 * header[position]
-        elif layout.snapshot:
-            raise Malformed(NODE_DATA)
         if position > end:
             raise Malformed(NODE_DATA)
-        node_id = _node_id(header, last, layout)
-        if node_id is not None:
-            nodes.append(node_id)
+        # The short id where the node says one, else the wide one. Both stand behind an octet of Hop_Lim.
+        if short >= 0:
+            node_id = _WORD.unpack_from(header, last + short)[0] & _NO_NODE_ID
+            if node_id != _NO_NODE_ID:
+                nodes.append(node_id)
+                continue
+        if wide >= 0:
+            node_id = _WIDE.unpack_from(header, last + wide)[0] & _NO_WIDE_NODE_ID
+            if node_id != _NO_WIDE_NODE_ID:
+                nodes.append(node_id)
     trace_id = _trace_id(header, last, layout) if last >= 0 else None
     return Trace(namespace, trace_id, tuple(nodes), bool(lengths & _OVERFLOW))
-
-
-def _node_id(header: bytes, start: int, layout: _Layout) -> int | None:
-    """The short id where the node says one, else the wide one. Both stand behind an octet of Hop_Lim."""
-    if layout.node_id >= 0:
-        node_id: int = _WORD.unpack_from(header, start + layout.node_id)[0] & _NO_NODE_ID
-        if node_id != _NO_NODE_ID:
-            return node_id
-    if layout.wide_node_id >= 0:
-        wide: int = _WIDE.unpack_from(header, start + layout.wide_node_id)[0] & _NO_WIDE_NODE_ID
-        if wide != _NO_WIDE_NODE_ID:
-            return wide
-    return None
 
 
 def _trace_id(header: bytes, start: int, layout: _Layout) -> bytes | None:

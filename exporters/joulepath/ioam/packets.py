@@ -7,7 +7,7 @@ from joulepath.ioam import decode
 from joulepath.ioam.classify import Classifier, transport
 from joulepath.ioam.counters import NodeCounts, Table
 
-_NO_OPTIONS = decode.Options([], 0)
+_NO_OPTIONS = decode.Options((), 0)
 _HOP_BY_HOP = 0
 
 

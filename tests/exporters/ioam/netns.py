@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Network namespaces that vanish with the test, whatever ends it, and what runs in them."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+DEADLINE_SECONDS = 20.0
+
+
+class NetworkNamespace:
+    """Held by a `cat` that ends when its input does, which the kernel sees to even if the test is killed."""
+
+    def __init__(self) -> None:
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo here; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"here\n"
+        self.pid = self._holder.pid
+        self.run("ip link set lo up")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._holder.communicate(timeout=DEADLINE_SECONDS)
+
+    def command(self, *words: str) -> list[str]:
+        return ["nsenter", f"--net=/proc/{self.pid}/ns/net", *words]
+
+    def run(self, line: str) -> str:
+        """Runs one command here and returns what it prints."""
+        words = self.command(*line.split())
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS).stdout
+
+    def python(self, script: str, *arguments: str) -> str:
+        """Runs Python code here and returns what it prints."""
+        words = self.command(sys.executable, "-c", script, *arguments)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS, input="")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def link(self, name: str, address: str, peer: "NetworkNamespace", peer_name: str, peer_address: str) -> None:
+        """A veth pair between two namespaces, addresses usable at once."""
+        self.run(f"ip link add {name} type veth peer name {peer_name} netns {peer.pid}")
+        for end, interface, own in ((self, name, address), (peer, peer_name, peer_address)):
+            end.run(f"ip -6 address add {own}/64 dev {interface} nodad")
+            end.run(f"ip link set {interface} up")
+
+
+class Exporter:
+    """`joulepath ioam` as a process in a namespace."""
+
+    def __init__(self, namespace: NetworkNamespace, *arguments: str) -> None:
+        self._namespace = namespace
+        command = [sys.executable, "-m", "joulepath", "ioam", "--web.listen-address", "[::1]:10474", *arguments]
+        self._process = subprocess.Popen(namespace.command(*command), stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: "joulepath_build_info" in self._text())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> list[str]:
+        """Ends it as an operator would; the lines that it wrote."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        elif self._process.stderr is None or self._process.stderr.closed:
+            return []
+        _, lines = self._process.communicate(timeout=DEADLINE_SECONDS)
+        return lines.splitlines()
+
+    def scrape(self) -> dict[tuple[str, ...], float]:
+        """Samples by name and label values (in the order of the labels' names)."""
+        return samples(self._text())
+
+    def _text(self) -> str:
+        assert self._process.poll() is None, self._process.stderr and self._process.stderr.read()
+        script = "import urllib.request as r; print(r.urlopen('http://[::1]:10474/metrics', timeout=5).read().decode())"
+        words = self._namespace.command(sys.executable, "-c", script)
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS).stdout
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """An exposition's samples."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def wait_for(true: Callable[[], object]) -> None:
+    """Returns as soon as `true` is; fails when it never is."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scrape shows."""
+
+import pytest
+from prometheus_client.core import Metric
+
+from joulepath.ioam import metrics
+from joulepath.ioam.collector import families
+from joulepath.ioam.counters import Table
+from joulepath.ioam.decode import REASONS, Options, Trace
+from joulepath.ioam.settings import Namespace, Point, Settings
+from joulepath.ioam.source import Reading
+from joulepath.metrics import TARGET_LABELS, registry
+
+pytestmark = pytest.mark.unit
+
+ID = bytes(range(16))
+SETTINGS = Settings(
+    points=(
+        Point("n3", "received", 4, "uplink", path=True),
+        Point("n3-b", "received", 4, "uplink", path=True),
+        Point("n6", "received", 4, "downlink", path=True),
+    ),
+    namespaces={123: Namespace(ids=frozenset({ID}))},
+    path_nodes=frozenset({1, 2}),
+)
+
+
+def scrape(table: Table, drops: int = 0, captures: tuple[tuple[str, str], ...] = ()) -> dict[str, Metric]:
+    reading = Reading(table.snapshot(), drops, captures)
+    return {family.name: family for family in registry(lambda: families(reading)).collect()}
+
+
+def test_configured_traces_are_zero_from_the_start() -> None:
+    found = scrape(Table(SETTINGS), captures=(("n3", "packet"),))
+    traces = found["ioam_trace_packets"].samples
+    assert {sample.labels["direction"] for sample in traces} == {"uplink", "downlink"}
+    assert [sample.value for sample in traces] == [0, 0]
+    assert traces[0].labels == {
+        "ioam_namespace": "123",
+        "trace_id": ID.hex(),
+        "node_id": "4",
+        "direction": "uplink",
+    }
+    assert {sample.labels["node_id"] for sample in found["ioam_path_bytes"].samples} == {"1", "2"}
+    assert {sample.labels["reason"] for sample in found["ioam_decode_errors"].samples} == set(REASONS)
+    assert found["ioam_traces"].samples[0].value == 1
+
+
+def test_every_metric_is_shown_and_none_other() -> None:
+    found = scrape(Table(SETTINGS), captures=(("n3", "packet"),))
+    shown = {
+        sample.name for family in found.values() for sample in family.samples if not sample.name.endswith("_created")
+    }
+    assert shown == {metric.name for metric in metrics.METRICS}
+    assert not {label for metric in metrics.METRICS for label in metric.labels} & TARGET_LABELS
+
+
+def test_an_interface_that_is_not_captured_has_no_info() -> None:
+    assert "ioam_capture_info" not in scrape(Table(SETTINGS))
+
+
+def test_two_interfaces_of_one_direction_are_one_series() -> None:
+    table = Table(SETTINGS)
+    options = Options((Trace(123, ID, (1, 2, 9), overflow=False),), 44)
+    for at in (table.at(4, "uplink"), table.at(4, "uplink")):
+        at.user.add(1, 100)
+        table.traced(at, options, 1, 100, path=True)
+    found = scrape(table, drops=3)
+    values = {
+        name: {tuple(sample.labels.values()): sample.value for sample in found[name].samples if sample.value}
+        for name in ("ioam_node_bytes", "ioam_trace_packets", "ioam_path_packets", "ioam_capture_drops")
+    }
+    trace = ("123", ID.hex())
+    assert values["ioam_node_bytes"] == {("4", "uplink"): 200}
+    assert values["ioam_trace_packets"] == {(*trace, "4", "uplink"): 2}
+    assert values["ioam_path_packets"] == {(*trace, name, "uplink"): 2 for name in ("1", "2", "other")}
+    assert values["ioam_capture_drops"] == {(): 3}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration file: what the documentation shows is read, and mistakes are named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import UsageError
+from joulepath.ioam import config
+from joulepath.ioam.settings import Bounds, Point
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.unit
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "ioam.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(folder: Path, text: str) -> list[str]:
+    with pytest.raises(UsageError) as fault:
+        config.read(write(folder, text))
+    assert fault.value.exit_code == 2
+    return [message.partition("ioam.yaml: ")[2] for message in fault.value.messages]
+
+
+def test_the_documented_file_is_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    settings = config.read(write(tmp_path, found[1]))
+    assert settings.points == (
+        Point("n3", "received", 4, "uplink", path=False),
+        Point("n6", "received", 4, "downlink", path=False),
+        Point("wlan0", "received", 1, "downlink", path=True),
+        Point("wlan0", "sent", 1, "uplink", path=True),
+    )
+    assert settings.namespaces[124].ids == {bytes.fromhex("0000a001"), bytes.fromhex("0000a002")}
+    assert settings.namespaces[125].octets == 0
+    assert settings.bounds is None
+
+
+def test_one_node_counts_paths_and_any_has_bounds(tmp_path: Path) -> None:
+    settings = config.read(write(tmp_path, "{nodes: [{node_id: 1, interfaces: {eth0: up}}], admit: any}"))
+    assert settings.points == (Point("eth0", "received", 1, "up", path=True),)
+    assert settings.bounds == Bounds()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{nodes: []}", "nodes: name at least one, each with at least one interface"),
+        ("{nodes: [{node_id: 1, interfaces: {}}]}", "nodes: name at least one, each with at least one interface"),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: {}}}]}",
+            "nodes.0.interfaces.a: name a direction, or give `received` or `sent` one",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}, {node_id: 1, interfaces: {b: up}}]}",
+            "nodes: node_id 1 stands twice; list its interfaces under one",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}, {node_id: 2, interfaces: {a: up}}]}",
+            "nodes: packets received on a belong to two nodes; a packet counts for one",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}], namespaces: {1: {ids: [12]}}}",
+            "namespaces.1.ids: an id looks like a number: put it in quotes",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}], namespaces: {1: {key: full}}}",
+            "namespaces.1: list the `ids` that become labels, or say `admit: any`",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}], namespaces: {1: {key: {prefix: 8}, ids: [abcd]}}}",
+            "namespaces.1: ids: 'abcd' is not 2 hexadecimal digits (prefix: 8)",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}], namespaces: {1: {ids: [xyz]}}}",
+            (
+                "namespaces.1: ids: 'xyz' is not 32 hexadecimal digits, or as many as the carrier has "
+                "(namespace-specific data wide: 16)"
+            ),
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}], namespaces: {1: {key: namespace, ids: [abcd]}}}",
+            "namespaces.1: with `key: namespace` the namespace alone is the application: leave out `ids`",
+        ),
+        (
+            "{nodes: [{node_id: 1, interfaces: {a: up}}], bounds: {max_traces: 3}}",
+            "bounds: has a meaning with `admit: any` only",
+        ),
+    ],
+)
+def test_mistakes(tmp_path: Path, text: str, expected: str) -> None:
+    assert mistakes(tmp_path, text) == [expected]
+
+
+def test_all_mistakes_at_once(tmp_path: Path) -> None:
+    text = "{nodes: [{node_id: -1, interfaces: {a: up}}], namespaces: {70000: {ids: [a]}}, admit: some, more: 1}"
+    assert len(mistakes(tmp_path, text)) >= 4

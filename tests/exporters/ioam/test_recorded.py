@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A capture of packets that a Linux kernel stamped, and a second opinion on it where tshark is installed."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from scapy.layers.inet import UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+from scapy.utils import RawPcapReader, wrpcap
+
+from joulepath.ioam import decode
+from joulepath.ioam.classify import Classifier
+from joulepath.ioam.counters import Table
+from joulepath.ioam.packets import PacketCounter
+from joulepath.ioam.settings import Namespace, Other, Point, Settings
+from tests.exporters.ioam.encoder import Node, option, trace_data
+from tests.exporters.ioam.encoder import hop_by_hop as encode
+
+pytestmark = pytest.mark.unit
+
+
+def frames(path: Path) -> list[bytes]:
+    with RawPcapReader(str(path)) as reader:
+        return [frame for frame, _ in reader]
+
+
+def hop_by_hop(frame: bytes) -> bytes | None:
+    """The hop-by-hop header of an Ethernet frame."""
+    if frame[12:14] != b"\x86\xdd" or frame[20] != 0:
+        return None
+    return frame[54 : 54 + 8 + frame[55] * 8]
+
+
+@pytest.fixture
+def capture(recordings: Path) -> Path:
+    path = recordings / "ioam" / "linux-6.18-transit-stamped.pcap"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    return path
+
+
+def test_a_kernels_stamps_are_read(capture: Path) -> None:
+    headers = [header for frame in frames(capture) if (header := hop_by_hop(frame)) is not None]
+    traces = [trace for header in headers for trace in decode.options(header).traces]
+    assert traces == [decode.Trace(123, None, (2,), overflow=False)] * 20
+    assert len(headers) == 23  # three are multicast listener reports
+
+
+def test_its_packets_are_counted(capture: Path) -> None:
+    point = Point("eth0", "received", 4, "uplink", path=True)
+    table = Table(Settings(points=(point,), namespaces={123: Namespace(octets=0, ids=frozenset({b""}))}))
+    counter, at = PacketCounter(table, Classifier(Other())), table.at(4, "uplink")
+    seen = frames(capture)
+    for frame in seen:
+        counter.count(at, bytearray(frame), 14, len(frame), len(frame) - 14, path=True)
+    assert (at.user.packets, at.other.packets) == (20, 3)
+    assert at.user.octets + at.other.octets == sum(len(frame) - 14 for frame in seen)
+    assert {label: count.packets for label, count in at.traces.items()} == {("123", "all"): 20}
+
+
+def tshark(path: Path) -> list[tuple[int, bool, tuple[int, ...]]]:
+    """Namespace, overflow flag and node ids of each trace in a capture, as Wireshark's dissector reads them."""
+    program = shutil.which("tshark")
+    if program is None:
+        pytest.skip("tshark is not installed")
+    fields = [f"ipv6.opt.ioam.trace.{name}" for name in ("ns", "flag.o", "node.id", "node.id_wide")]
+    arguments = [item for field in fields for item in ("-e", field)]
+    command = [program, "-r", str(path), "-Y", "ipv6.opt.ioam.trace.ns", "-T", "fields", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return [
+        (int(namespace), overflow == "1", tuple(int(node, 0) for node in (short or wide).split(",") if node))
+        for namespace, overflow, short, wide in lines
+    ]
+
+
+def ours(headers: list[bytes]) -> list[tuple[int, bool, tuple[int, ...]]]:
+    traces = [trace for header in headers for trace in decode.options(header).traces]
+    return [(trace.namespace, trace.overflow, trace.nodes) for trace in traces]
+
+
+def test_tshark_agrees_on_a_kernels_stamps(capture: Path) -> None:
+    assert tshark(capture) == ours([header for frame in frames(capture) if (header := hop_by_hop(frame)) is not None])
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_tshark_agrees_on_what_the_tests_encode(tmp_path: Path, wide: bool) -> None:
+    bit = 8 if wide else 0
+    headers = []
+    for count in range(5):
+        nodes = [Node({bit: (64 - at, 0xABCDE0 + at)}, bytes(16) if at == 0 else None) for at in range(count)]
+        headers.append(encode(b"\1\0", option(trace_data(100 + count, [bit, 2, 22], nodes, 3, flags=8 * (count % 2)))))
+    path = tmp_path / "encoded.pcap"
+    wrpcap(str(path), [Ether() / IPv6(nh=0) / Raw(header) / UDP() for header in headers])
+    assert [len(nodes) for _, _, nodes in ours(headers)] == [0, 1, 2, 3, 4]
+    assert tshark(path) == ours(headers)
