@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all panels share: the data source, how a query is put, and how each kind of panel looks.
+
+A gap in a series is information here, hence: lines are never drawn across one, and whatever shows a single value asks
+for the present one only, so that it says "gap" instead of showing the last value there was.
+"""
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
+    BigValueGraphMode,
+    DataSourceRef,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    StackingMode,
+    TooltipDisplayMode,
+    VisibilityMode,
+    VizOrientation,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    DynamicConfigValue,
+    FieldColorModeId,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+GRAMS_PER_HOUR = "suffix: g/h"  # Grafana has no unit for it
+GAP = "gap"
+DASHED = [DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})]  # one line must not hide another
+
+# `$application` may name several and is quoted for a regular expression, so =~ is the one matcher it may stand in.
+SELECTED = 'application=~"$application"'
+UNATTRIBUTED = 'application="unattributed"'
+
+
+def over_time(expr: str, legend: str, ref_id: str = "A") -> prometheus.Dataquery:
+    """A query over the dashboard's time range."""
+    return _query(expr, ref_id).legend_format(legend).range()
+
+
+def now(expr: str, legend: str, ref_id: str = "A") -> prometheus.Dataquery:
+    """A query for the value at the end of the dashboard's time range."""
+    return _query(expr, ref_id).legend_format(legend).instant()
+
+
+def column(expr: str, ref_id: str) -> prometheus.Dataquery:
+    """A query for one column of a table; its labels are the table's rows."""
+    return _query(expr, ref_id).format(PromQueryFormat.TABLE).instant()
+
+
+def _query(expr: str, ref_id: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().datasource(DATASOURCE).expr(expr).ref_id(ref_id)
+
+
+def lines(title: str, description: str, unit: str) -> timeseries.Panel:
+    """Lines over time."""
+    return (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .span_nulls(False)
+        .show_points(VisibilityMode.AUTO)
+        .fill_opacity(0)
+        .axis_soft_min(0)
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .legend(_legend())
+        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
+        .height(8)
+        .span(12)
+    )
+
+
+def stacked(title: str, description: str, unit: str) -> timeseries.Panel:
+    """Areas over time, one on another: only for parts of one whole."""
+    return (
+        lines(title, description, unit)
+        .stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
+        .fill_opacity(40)
+    )
+
+
+def _legend() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs([])
+    )
+
+
+def _last() -> common.ReduceDataOptions:
+    return common.ReduceDataOptions().calcs(["last"])
+
+
+def figure(title: str, description: str, unit: str) -> stat.Panel:
+    """One present value, in large."""
+    return (
+        stat.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .no_value(GAP)
+        .graph_mode(BigValueGraphMode.NONE)
+        .reduce_options(_last())
+        .thresholds(limits())
+        .height(4)
+        .span(4)
+    )
+
+
+def bars(title: str, description: str, unit: str) -> bargauge.Panel:
+    """Present values side by side, as bars."""
+    return (
+        bargauge.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .no_value(GAP)
+        .display_mode(BarGaugeDisplayMode.BASIC)
+        .reduce_options(_last())
+        .orientation(VizOrientation.HORIZONTAL)
+        .min(0)
+        .height(8)
+        .span(12)
+    )
+
+
+def rows(title: str, description: str, unit: str) -> table.Panel:
+    """A table of present values."""
+    return (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .no_value(GAP)
+        .height(8)
+        .span(24)
+    )
+
+
+def states(title: str, description: str, *, one: str, zero: str) -> statetimeline.Panel:
+    """States over time: 1 and 0 by the names given, and a gap for neither."""
+    mapping = ValueMap(
+        options={
+            "1": ValueMappingResult(text=one, color="green", index=0),
+            "0": ValueMappingResult(text=zero, color="orange", index=1),
+        }
+    )
+    return (
+        statetimeline.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(units.NoUnit)
+        .mappings([mapping])
+        .span_nulls(False)
+        .show_value(VisibilityMode.AUTO)
+        .merge_values(True)
+        .legend(_legend())
+        .height(8)
+        .span(8)
+    )
+
+
+def limits(warning: float | None = None, critical: float | None = None) -> dashboard.ThresholdsConfig:
+    """Green, orange from `warning` on, red from `critical` on."""
+    steps = [(None, "green"), (warning, "orange"), (critical, "red")]
+    return (
+        dashboard.ThresholdsConfig()
+        .mode(ThresholdsMode.ABSOLUTE)
+        .steps([Threshold(value, colour) for value, colour in steps if value is not None or colour == "green"])
+    )

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Energy budgets: how much is used, and whether it will last."""
+
+from collections.abc import Iterator
+
+from grafana_foundation_sdk.builders import bargauge, timeseries
+from grafana_foundation_sdk.builders.dashboard import Row
+from grafana_foundation_sdk.models import units
+
+from joulepath_dashboards.common import DASHED, SELECTED, bars, limits, lines, now, over_time
+
+OF_LIMIT = "/ on (application, budget, per) budget:limit_joules"
+
+
+def row() -> Row:
+    """The row's heading."""
+    return Row("Budgets")
+
+
+def panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
+    """The row's panels, from left to right."""
+    yield (
+        bars(
+            "Budgets now",
+            "The used and the projected part of each energy budget in its running period: beyond 100 % the alerts "
+            "EnergyBudgetExceeded and EnergyBudgetProjected fire; a gap means that the energy is not known.",
+            units.PercentUnit,
+        )
+        .max(1)
+        .thresholds(limits(warning=0.8, critical=1))
+        .with_target(now(f"budget:energy_joules{{{SELECTED}}} {OF_LIMIT}", "{{budget}} ({{application}}) used", "A"))
+        .with_target(
+            now(f"budget:projected_joules{{{SELECTED}}} {OF_LIMIT}", "{{budget}} ({{application}}) projected", "B")
+        )
+    )
+
+    yield (
+        lines(
+            "Energy against budget",
+            "Joules used since the hour, day or month (UTC) began, and the limit; a gap means that a component on the "
+            "path was not measured at all in that period.",
+            units.Joule,
+        )
+        .with_target(over_time(f"budget:energy_joules{{{SELECTED}}}", "{{budget}} ({{application}}) used", "A"))
+        .with_target(over_time(f"budget:limit_joules{{{SELECTED}}}", "{{budget}} ({{application}}) limit", "B"))
+        .override_by_query("B", DASHED)
+    )

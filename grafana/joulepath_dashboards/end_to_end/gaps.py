@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is not there: watts that nobody accounts for, and what was not measured, from the meter up."""
+
+from collections.abc import Iterator
+
+from grafana_foundation_sdk.builders import statetimeline, timeseries
+from grafana_foundation_sdk.builders.dashboard import Row
+from grafana_foundation_sdk.models import units
+
+from joulepath_dashboards.common import DASHED, SELECTED, UNATTRIBUTED, lines, over_time, stacked, states
+
+
+def row() -> Row:
+    """The row's heading."""
+    return Row("Unattributed, and gaps")
+
+
+def panels() -> Iterator[timeseries.Panel | statetimeline.Panel]:
+    """The row's panels, from left to right."""
+    yield stacked(
+        "Unattributed by component",
+        "Watts of each component that no application accounts for, and of each host that no component does; a gap "
+        "means that the host is not measured.",
+        units.Watt,
+    ).with_target(
+        over_time(
+            f"sum by (component, host) (application_component:power_watts{{{UNATTRIBUTED}}})",
+            "{{component}} on {{host}}",
+        )
+    )
+
+    yield (
+        lines(
+            "Covered against complete",
+            "Watts of each application as far as they are measured (covered) and only while all of its path is "
+            "(complete); a line for covered alone is a gap: the application draws that much or more.",
+            units.Watt,
+        )
+        .with_target(
+            over_time(
+                f"sum by (application) (application:power_covered_watts{{{SELECTED}}})", "{{application}} covered", "A"
+            )
+        )
+        .with_target(
+            over_time(f"sum by (application) (application:power_watts{{{SELECTED}}})", "{{application}} complete", "B")
+        )
+        .override_by_query("A", DASHED)
+    )
+
+    yield states(
+        "Hosts",
+        "Whether a host's power is measured or modelled; a gap means that no source of its power was read completely.",
+        one="measured",
+        zero="modelled",
+    ).with_target(
+        over_time(
+            'group by (host) (host:power_source:info{method="measured"})'
+            ' or 0 * group by (host) (host:power_source:info{method="modelled"})',
+            "{{host}}",
+        )
+    )
+
+    yield states(
+        "Components",
+        "Whether a component's share of its host is measured; without a share its watts are in its host's "
+        "unattributed, and a gap means that the host itself is not measured.",
+        one="measured",
+        zero="no share",
+    ).with_target(
+        over_time(
+            'group by (component) (component:power_watts{component!="unattributed"})'
+            " or 0 * group by (component) (component:unmeasured:info)",
+            "{{component}}",
+        )
+    )
+
+    yield states(
+        "Applications",
+        "Whether all of an application's path is measured; a gap means that nothing of it is.",
+        one="complete",
+        zero="incomplete",
+    ).with_target(
+        over_time(
+            f"group by (application) (application:power_watts{{{SELECTED}}})"
+            f" or 0 * group by (application) (application:power_covered_watts{{{SELECTED}}})",
+            "{{application}}",
+        )
+    )

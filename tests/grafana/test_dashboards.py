@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The committed dashboards are what the code makes; every panel explains itself and asks for what is recorded."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import promql_parser as promql
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from joulepath_dashboards import dashboards, write
+from joulepath_dashboards.queries import filled, queries
+from joulepath_rules.generate import generate
+from joulepath_rules.rule import Rule
+from joulepath_rules.topology import read
+from tests.grafana.public_series import PUBLIC, labels
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GRAFANA = ROOT / "grafana"
+FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
+DASHBOARDS: dict[str, dict[str, Any]] = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
+PANELS: dict[str, dict[str, Any]] = {
+    f"{name}: {panel['title']}": panel
+    for name, content in DASHBOARDS.items()
+    for panel in content["panels"]
+    if panel["type"] != "row"
+}
+TARGETS = {f"{title} {target['refId']}": target for title, panel in PANELS.items() for target in panel["targets"]}
+every_dashboard = pytest.mark.parametrize("content", DASHBOARDS.values(), ids=DASHBOARDS)
+every_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
+every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+
+
+def test_the_committed_files_are_what_the_code_makes(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "first"), write(tmp_path / "second")
+    assert [path.name for path in first] == [path.name for path in FILES] == sorted(dashboards())
+    for made, again, committed in zip(first, second, FILES, strict=True):
+        assert made.read_bytes() == again.read_bytes()
+        assert made.read_bytes() == committed.read_bytes(), "run `python -m joulepath_dashboards`"
+
+
+@every_dashboard
+def test_the_models_of_grafana_lose_nothing_of_it(content: dict[str, Any]) -> None:
+    register_default_plugins()
+    assert json.loads(json.dumps(Dashboard.from_json(content), cls=JSONEncoder)) == content
+
+
+@every_dashboard
+def test_ids_are_unique_and_panels_do_not_overlap(content: dict[str, Any]) -> None:
+    ids = [panel["id"] for panel in content["panels"]]
+    assert len(set(ids)) == len(ids)
+    cells = [
+        (x, y)
+        for panel in content["panels"]
+        for place in [panel["gridPos"]]
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+
+
+@every_dashboard
+def test_variables(content: dict[str, Any]) -> None:
+    variables = {variable["name"]: variable for variable in content["templating"]["list"]}
+    assert list(variables) == ["datasource", "application"]
+    assert variables["datasource"]["query"] == "prometheus"
+    assert variables["application"]["multi"]
+    assert variables["application"]["includeAll"]
+    used = set(re.findall(r"\$\{?(\w+)", json.dumps(content)))
+    assert used - {"__all"} == set(variables)
+
+
+@every_panel
+def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    reference_ids = [target["refId"] for target in panel["targets"]]
+    assert reference_ids
+    assert len(set(reference_ids)) == len(reference_ids)
+    assert all(target["datasource"] == panel["datasource"] for target in panel["targets"])
+
+
+@every_panel
+def test_a_panel_says_what_a_gap_means_and_shows_it(panel: dict[str, Any]) -> None:
+    assert re.search(r"\b(gap|empty cell|missing)\b", panel["description"])
+    if panel["type"] in {"timeseries", "state-timeline"}:
+        where = panel["fieldConfig"]["defaults"]["custom"] | panel["options"]  # it depends on the kind of panel
+        assert where["spanNulls"] is False
+    else:
+        assert panel["fieldConfig"]["defaults"]["noValue"] == "gap"
+        assert all(target["instant"] and not target["range"] for target in panel["targets"])
+        assert panel["options"].get("reduceOptions", {"calcs": ["last"]})["calcs"] == ["last"]
+
+
+@every_panel
+def test_the_columns_of_a_table_are_named_and_have_units(panel: dict[str, Any]) -> None:
+    if panel["type"] != "table":
+        assert not panel.get("transformations")
+        return
+    organize = next(step["options"] for step in panel["transformations"] if step["id"] == "organize")
+    overrides = {item["matcher"]["options"]: item["properties"] for item in panel["fieldConfig"]["overrides"]}
+    for target in panel["targets"]:
+        column = organize["renameByName"][f"Value #{target['refId']}"]
+        assert [setting["id"] for setting in overrides[column]] == ["unit"]
+        assert labels(promql.parse(filled(target["expr"]))) == {"application"}
+
+
+@every_target
+def test_a_query_reads_public_series_alone_and_its_legend_labels_exist(target: dict[str, Any]) -> None:
+    kept = labels(promql.parse(filled(target["expr"])))
+    assert set(re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))) <= kept
+
+
+@every_target
+def test_the_application_variable_stands_in_a_regular_expression(target: dict[str, Any]) -> None:
+    assert target["expr"].count("$application") == target["expr"].count('application=~"$application"')
+
+
+@every_dashboard
+def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> None:
+    found = queries(content)
+    assert len(found) > 25
+    assert found[0] == 'group by (application) (application:power_covered_watts{application!="unattributed"})'
+    for query in found:
+        assert "$" not in query
+        labels(promql.parse(query))
+
+
+def test_grafanas_own_variables_are_filled_in_whole() -> None:
+    assert filled("rate(x[$__rate_interval]) / y[$__range:$__interval]") == "rate(x[1m]) / y[1h:30s]"
+
+
+def test_a_variable_that_cannot_be_asked_is_named() -> None:
+    broken = {"panels": [], "templating": {"list": [{"type": "query", "name": "host", "query": "metrics(x)"}]}}
+    with pytest.raises(ValueError, match=r"variable host: metrics\(x\) is not"):
+        queries(broken)
+
+
+@pytest.mark.parametrize(
+    ("expr", "reason"),
+    [
+        ("pdu_outlet_power_watts", "not a public series"),
+        ("host:power_watts{component='x'}", "component"),
+        ("sum by (application) (host:power_watts)", "application"),
+        ("host:power_watts / on (application) application:bits:rate", "application"),
+    ],
+)
+def test_the_check_of_queries_can_fail(expr: str, reason: str) -> None:
+    with pytest.raises(AssertionError, match=reason):
+        labels(promql.parse(expr))
+
+
+def test_public_series_are_recorded() -> None:
+    groups = generate(read(ROOT / "deploy" / "lab" / "joulepath_lab" / "topology.yaml"))
+    recorded = {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
+    assert set(PUBLIC) <= recorded
+
+
+def test_provisioning_fits_the_dashboards() -> None:
+    def provisioned(kind: str) -> dict[str, Any]:
+        (path,) = (GRAFANA / "provisioning" / kind).glob("*.yml")
+        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert content["apiVersion"] == 1
+        return content
+
+    (source,) = provisioned("datasources")["datasources"]
+    assert source["type"] == "prometheus"
+    assert source["uid"]
+    (provider,) = provisioned("dashboards")["providers"]
+    assert provider["type"] == "file"
+    assert provider["options"]["path"].startswith("/")
