@@ -5,24 +5,27 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-# As Grafana fills them in at a time range of an hour, with every application selected.
-VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__range": "1h", "$application": ".+"}
+# As Grafana fills them in at a time range of an hour.
+VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__range": "1h"}
 
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
 
 
-def queries(dashboard: dict[str, Any]) -> list[str]:
+def queries(dashboard: dict[str, Any], applications: str = ".+") -> list[str]:
     """Every query of a dashboard's panels and variables as plain PromQL, each once, in the order of the page.
 
-    `dashboard` is the content of a dashboard file. Where all is healthy, each of them has an answer.
+    `dashboard` is the content of a dashboard file; `applications` a regular expression of those selected, such as
+    "inspection|assembly-line", where ".+" takes the rows of `unattributed` with them. Where all is healthy and there
+    are budgets, inferences and tokens, each query has an answer.
     """
-    return list(dict.fromkeys(filled(expr) for expr in (*_variables(dashboard), *_targets(dashboard))))
+    return list(dict.fromkeys(filled(expr, applications) for expr in (*_variables(dashboard), *_targets(dashboard))))
 
 
-def filled(expr: str) -> str:
+def filled(expr: str, applications: str = ".+") -> str:
     """An expression with values in place of Grafana's variables."""
-    for name in sorted(VALUES, key=len, reverse=True):
-        expr = expr.replace(name, VALUES[name])
+    values = {**VALUES, "$application": applications.replace("\\", "\\\\")}  # a PromQL string has its own escapes
+    for name in sorted(values, key=len, reverse=True):
+        expr = expr.replace(name, values[name])
     return expr
 
 

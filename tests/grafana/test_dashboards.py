@@ -140,6 +140,10 @@ def test_grafanas_own_variables_are_filled_in_whole() -> None:
     assert filled("rate(x[$__rate_interval]) / y[$__range:$__interval]") == "rate(x[1m]) / y[1h:30s]"
 
 
+def test_the_selected_applications_are_filled_in_as_promql_quotes_them() -> None:
+    assert filled('x{application=~"$application"}', r"a\.b|c") == r'x{application=~"a\\.b|c"}'
+
+
 def test_a_variable_that_cannot_be_asked_is_named() -> None:
     broken = {"panels": [], "templating": {"list": [{"type": "query", "name": "host", "query": "metrics(x)"}]}}
     with pytest.raises(ValueError, match=r"variable host: metrics\(x\) is not"):
