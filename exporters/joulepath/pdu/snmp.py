@@ -145,8 +145,7 @@ class PysnmpClient:
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         """See `Client.get`."""
-        found = await self._request(get_cmd, oids)
-        return dict(found)
+        return dict(await self._request(get_cmd, oids))
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
