@@ -32,7 +32,7 @@ class UnavailableError(JoulepathError):
     """The interface is not up; it may be later."""
 
 
-class MissingError(UnavailableError):
+class MissingError(JoulepathError):
     """There is no interface of that name."""
 
 
@@ -40,7 +40,7 @@ class Tap:
     """One open socket for one point."""
 
     def __init__(self, point: Point, at: NodeCounts, counter: PacketCounter) -> None:
-        """Opens it. Raises UnavailableError, or JoulepathError where waiting does not help."""
+        """Opens it. Raises UnavailableError, MissingError, or JoulepathError where waiting does not help."""
         self.point = point
         self._at = at
         self._counter = counter

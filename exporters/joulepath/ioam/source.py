@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from joulepath.ioam.capture import MissingError, Tap, UnavailableError
+from joulepath.errors import JoulepathError
+from joulepath.ioam.capture import Tap, UnavailableError
 from joulepath.ioam.classify import Classifier
 from joulepath.ioam.counters import Counts, Table
 from joulepath.ioam.packets import PacketCounter
@@ -51,11 +52,11 @@ class PacketSource:
         for point in self._points:
             try:
                 self._open(point)
-            except MissingError:
-                self._close()
-                raise
             except UnavailableError as fault:
                 logger.warning("%s; counting begins when it is up", fault)
+            except JoulepathError:
+                self._close()
+                raise
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
@@ -73,8 +74,9 @@ class PacketSource:
         with self._table.lock:
             for tap in self._taps.values():
                 self._drops += tap.dropped()
-            captures = sorted({(point.interface, BACKEND) for point in self._taps})
-            return Reading(counts, self._drops, tuple(captures))
+            alive = self._thread is not None and self._thread.is_alive()
+            captures = {(point.interface, BACKEND) for point in self._taps} if alive else set()
+            return Reading(counts, self._drops, tuple(sorted(captures)))
 
     def _run(self) -> None:
         stopping = False
@@ -106,7 +108,7 @@ class PacketSource:
             if point not in self._taps:
                 try:
                     self._open(point)
-                except UnavailableError:
+                except JoulepathError:
                     continue  # said once, when it went
                 logger.info("%s: is back, packets %s are counted", point.interface, point.way)
 

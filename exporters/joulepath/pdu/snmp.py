@@ -6,7 +6,6 @@ the loop that runs.
 """
 
 import asyncio
-import logging
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +28,6 @@ from pysnmp.hlapi.v3arch.asyncio import (
 from pysnmp.proto import errind, rfc1905
 
 from joulepath.errors import JoulepathError
-
-logger = logging.getLogger(__name__)
 
 Oid: TypeAlias = tuple[int, ...]
 
@@ -144,11 +141,11 @@ class PysnmpClient:
         self._limits = limits or Limits()
         self._engine: Any = None
         self._transport: Any = None
+        self._silences = 0
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         """See `Client.get`."""
-        found = await self._request(get_cmd, oids)
-        return dict(found)
+        return dict(await self._request(get_cmd, oids))
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
@@ -195,6 +192,7 @@ class PysnmpClient:
             raise SnmpError(f"SNMP failed: {type(error).__name__}") from error
         if isinstance(fault, errind.RequestTimedOut):
             self._transport = None
+            self._silences += 1
             seconds = self._limits.timeout * (1 + self._limits.retries)
             raise NoAnswerError(
                 f"no answer within {seconds:g} s: check the address, the network and the community "
@@ -209,11 +207,12 @@ class PysnmpClient:
     async def _connected(self) -> Any:
         host, port = self._endpoint.host, self._endpoint.port
         try:
-            family, _, _, _, where = (await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM))[
-                0
-            ]
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         except OSError as error:
             raise SnmpError(f"the name {host!r} is not known: {error.strerror}") from None
+        # A name may have several addresses and the agent only one of them: IPv4 first, the next after each silence.
+        addresses = sorted(found, key=lambda address: address[0] != socket.AF_INET)
+        family, _, _, _, where = addresses[self._silences % len(addresses)]
         kind = Udp6TransportTarget if family == socket.AF_INET6 else UdpTransportTarget
         return await kind.create(where[:2], timeout=self._limits.timeout, retries=self._limits.retries)
 

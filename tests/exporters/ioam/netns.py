@@ -22,6 +22,8 @@ class NetworkNamespace:
         assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == b"here\n"
         self.pid = self._holder.pid
+        # No duplicate address detection: link-local addresses, which routers ask from, are usable at once.
+        self.run("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0")
         self.run("ip link set lo up")
 
     def __enter__(self) -> Self:

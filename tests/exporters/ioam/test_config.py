@@ -8,6 +8,7 @@ import pytest
 
 from joulepath.errors import UsageError
 from joulepath.ioam import config
+from joulepath.ioam.decode import REASONS
 from joulepath.ioam.settings import Bounds, Point
 from tests.conftest import ROOT
 
@@ -41,6 +42,12 @@ def test_the_documented_file_is_read(tmp_path: Path) -> None:
     assert settings.namespaces[124].ids == {bytes.fromhex("0000a001"), bytes.fromhex("0000a002")}
     assert settings.namespaces[125].octets == 0
     assert settings.bounds is None
+
+
+def test_every_reason_is_documented() -> None:
+    page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
+    for reason, meaning in REASONS.items():
+        assert f"| `{reason}` | {meaning}" in page
 
 
 def test_one_node_counts_paths_and_any_has_bounds(tmp_path: Path) -> None:

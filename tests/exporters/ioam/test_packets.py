@@ -114,6 +114,14 @@ def test_overflow_is_counted() -> None:
     assert made.counts().overflow_packets == 1
 
 
+def test_paths_are_counted_only_where_asked_for() -> None:
+    made = bench()
+    packet = bytearray(ipv6(traced()))
+    made.counter.count(made.at, packet, 0, len(packet), len(packet))
+    assert made.at.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
+    assert made.at.paths == {}
+
+
 def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
     nodes = [Node({0: (64, 1)}, TRACE_ID), Node({0: (63, 2)}), Node({0: (62, 1)})]
     at = bench().see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))

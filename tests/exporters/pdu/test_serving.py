@@ -80,7 +80,6 @@ def test_serving_a_device_integrates_and_shows_it_down_when_it_is_dead(agent: Ag
         exporter.stop()
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc here")
 def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     command = [sys.executable, "-m", "joulepath", "pdu", "--target", f"{host}:{port}"]

@@ -2,8 +2,10 @@
 """The SNMP client against an agent on loopback, and against agents that never come to an end."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -111,6 +113,19 @@ def test_an_unknown_name_is_told() -> None:
 def test_ipv6() -> None:
     with Agent({f"{BASE}.0": fixed(6)}, host="::1") as agent:
         assert run(client(agent.address).get([parsed(f"{BASE}.0")])) == {parsed(f"{BASE}.0"): 6}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_name_with_several_addresses_is_tried_at_each(host: str, absent: Callable[[str, str], NoReturn]) -> None:
+    """`localhost` is 127.0.0.1 and, on most machines, ::1; the agent has one of them."""
+    if host not in {str(found[4][0]) for found in socket.getaddrinfo("localhost", 0)}:
+        absent("ipv6", f"localhost is not {host} here")
+    with Agent({f"{BASE}.0": fixed(1)}, host=host) as agent:
+        one = client(("localhost", agent.address[1]), limits=Limits(timeout=0.3, retries=0))
+        if host == "::1":
+            with pytest.raises(NoAnswerError):
+                run(one.get([parsed(f"{BASE}.0")]))
+        assert run(one.get([parsed(f"{BASE}.0")])) == {parsed(f"{BASE}.0"): 1}
 
 
 def test_an_engine_serves_one_loop_after_the_other() -> None:
