@@ -493,7 +493,7 @@ def reset() -> Case:
     """Exporters restart one after the other: meter at 4:00, traces at 4:30, nodes at 5:00. Nothing spikes, all adds up."""
 
     def restarted(values: str, at: int) -> str:
-        step = float(values.split("+")[1].split("x")[0])
+        step = float(values.split("+")[1].split("x", maxsplit=1)[0])
         return f"0+{step!r}x{at - 1} 0+{step!r}x{40 - at}"
 
     series = factory.everything()

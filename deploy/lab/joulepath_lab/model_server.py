@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--simulated", action="store_true")
     args = parser.parse_args()
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
     registry = CollectorRegistry()
     labels = ("model_name", "application")
     requests = Counter("vllm:request_success_total", "Finished requests.", labels, registry=registry)

@@ -25,7 +25,7 @@ MGMT_CALLER = "10.123.0.1"
 _NO_DAD = 0x02  # IFA_F_NODAD (include/uapi/linux/if_addr.h): an address is usable at once
 
 
-class _Ioam6Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
+class _Ioam6Message(genlmsg):  # type: ignore[misc]  # pyroute2 ships no types
     """Generic netlink family IOAM6 (include/uapi/linux/ioam6_genl.h)."""
 
     prefix = "IOAM6_ATTR_"

@@ -28,8 +28,9 @@ def with_templates(command: list[str]) -> list[str]:
 
     The wrapper mounts the unpacked package's /usr/share over the machine's, in a mount namespace of the server's own.
     """
-    unpacked = CACHE / "programs" / "usr" / "share"
-    if Path(command[0]).parent != FOLDER or Path("/usr/share/prometheus/alertmanager/default.tmpl").exists():
+    unpacked = Path(command[0]).parent.parent / "share"
+    template = Path("prometheus", "alertmanager", "default.tmpl")
+    if (Path("/usr/share") / template).exists() or not (unpacked / template).exists():
         return command
     script = f'mount --bind "{unpacked}" /usr/share && exec "$@"'
     return ["unshare", "--mount", "sh", "-c", script, "alertmanager", *command]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo as its user runs it, and the lies that it must find."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from joulepath_lab import isolation
+from joulepath_lab.plant import MUTATIONS
+
+pytestmark = pytest.mark.lab
+
+
+def demo(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    path = tmp_path / "result.json"
+    command = [sys.executable, "-m", "joulepath_lab", "--json", str(path), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return result, json.loads(path.read_text()) if path.exists() else {}
+
+
+@pytest.fixture
+def namespaces(prometheus: Path, alertmanager: Path, request: pytest.FixtureRequest) -> None:
+    """Asks for what the lab needs: its servers and a kernel that makes namespaces."""
+    if reason := isolation.refused(rootless=False) and isolation.refused(rootless=True):
+        request.getfixturevalue("absent")("netns", reason)
+
+
+@pytest.mark.parametrize("mode", ["kernel", "simulated"])
+def test_the_demo_adds_up(namespaces: None, tmp_path: Path, mode: str, request: pytest.FixtureRequest) -> None:
+    if mode == "kernel":
+        request.getfixturevalue("as_root")
+    result, figures = demo(tmp_path, "--seconds", "10", *(["--rootless"] if mode == "simulated" else []))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert figures["stamping"] == mode
+    assert figures["worst_error_ratio"] <= 0.03
+    assert figures["worst_conservation_error_ratio"] <= 1e-6
+    applications, components, hosts = figures["applications"], figures["components"], figures["hosts"]
+    assert set(applications) == {"assembly-line", "inspection"}
+    for row in applications.values():
+        parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"]
+        assert parts == pytest.approx(row["total_watts"], rel=1e-9)
+        network = row["network_static_watts"] + row["network_dynamic_watts"]
+        assert row["network_share"] == pytest.approx(network / row["total_watts"], rel=0.03)
+    for row in components.values():
+        assert row["attributed_watts"] + row["unattributed_watts"] == pytest.approx(row["watts"], rel=1e-9)
+    attributed = sum(row["attributed_watts"] for row in components.values())
+    assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
+    rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))
+    assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
+
+
+@pytest.mark.parametrize("mutation", [*MUTATIONS, "rule"])
+def test_a_meter_or_a_rule_that_lies_fails_the_demo(namespaces: None, tmp_path: Path, mutation: str) -> None:
+    result, figures = demo(tmp_path, "--seconds", "6", "--mutation", mutation)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert figures["worst_error_ratio"] > 0.03
+
+
+def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path) -> None:
+    marker = str(tmp_path / "killed.json")
+    command = [sys.executable, "-m", "joulepath_lab", "--json", marker]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        while line := process.stdout.readline():
+            if "waiting until Prometheus" in line:
+                break
+        inside = _children(process.pid)
+        assert len(inside) > 5
+        process.kill()
+    deadline = 50
+    while (alive := {pid for pid in inside if Path(f"/proc/{pid}").exists()}) and deadline:
+        deadline -= 1
+        subprocess.run(["sleep", "0.1"], check=True)
+    assert not alive
+    mounts = Path("/proc/self/mounts").read_text()
+    assert ".cache/lab" not in mounts
+    assert "/run/netns" not in mounts
+
+
+def _children(pid: int) -> set[int]:
+    """All descendants of a process."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = {int(child) for task in tasks for child in task.read_text().split()}
+    return children.union(*(_children(child) for child in children)) if children else set()

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A meter, an exporter and a trace vanish for 20 s each and return: gaps where gaps belong, and never a wrong watt."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from joulepath_dashboards.queries import queries as dashboard_queries
+from joulepath_lab import isolation
+from joulepath_lab.truth import UNATTRIBUTED, Truth
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.lab
+
+WINDOW = 10.0
+PDU_HOSTS = {"ru-1", "edge-1", "gpu-1"}
+TOLERANCE = 0.03
+# The newest packet in a recorded value is as old as a poll, a scrape and an evaluation make it.
+LAGS = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+# A counter that has just come back is rated over what there is of it: two scrapes at least.
+SPANS = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, WINDOW]
+
+
+@dataclass
+class Session:
+    """What one run through all faults recorded."""
+
+    recorded: dict[str, Any]
+    truth: Truth
+
+    def samples(self, name: str, **labels: str) -> list[tuple[dict[str, str], float, float]]:
+        wanted = {"__name__": name, **labels}
+        return [
+            (found, at, value)
+            for found, at, value in self.recorded["samples"]
+            if all(found.get(key) == value for key, value in wanted.items())
+        ]
+
+    def times(self, name: str, **labels: str) -> list[float]:
+        return sorted({at for _, at, _ in self.samples(name, **labels)})
+
+    def fault(self, name: str) -> tuple[float, float]:
+        begin, end = self.recorded["faults"][name]
+        return begin, end
+
+
+@pytest.fixture(scope="module")
+def session(
+    prometheus: Path,
+    alertmanager: Path,
+    absent: Callable[[str, str], NoReturn],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Session:
+    if reason := isolation.refused(rootless=False) and isolation.refused(rootless=True):
+        absent("netns", reason)
+    folder = tmp_path_factory.mktemp("session")
+    dashboard = json.loads((ROOT / "grafana" / "dashboards" / "end-to-end.json").read_text())
+    (folder / "queries.json").write_text(json.dumps(dashboard_queries(dashboard)))
+    command = [sys.executable, "-m", "joulepath_lab.faults", str(folder), "--queries", str(folder / "queries.json")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    recorded = json.loads((folder / "recorded.json").read_text())
+    return Session(recorded, Truth(folder / "history.jsonl"))
+
+
+def hull(true: Callable[[float, float], float], at: float) -> tuple[float, float]:
+    """Least and largest truth over every window that a value recorded at `at` may stand for."""
+    found = [true(at - lag - span, at - lag) for lag in LAGS for span in SPANS]
+    return min(found), max(found)
+
+
+def wrong(session: Session, name: str, true: Callable[[dict[str, str]], Callable[[float, float], float]]) -> list[str]:
+    """The samples that lie outside what the truth allows."""
+    lines = []
+    judged = 0
+    for labels, at, value in session.samples(name):
+        try:
+            low, high = hull(true(labels), at)
+        except LookupError:
+            continue  # the history does not reach back that far
+        judged += 1
+        if not low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE) + 1e-9:
+            lines.append(f"{name}{labels} at +{at - session.recorded['begin']:.1f} s: {value}, not {low}..{high}")
+    assert judged > 100
+    return lines
+
+
+def test_no_host_is_ever_wrong(session: Session) -> None:
+    truth = session.truth
+    assert not wrong(session, "host:power_watts", lambda labels: lambda a, b: truth.host(labels["host"], a, b))
+
+
+def test_no_application_is_ever_wrong(session: Session) -> None:
+    truth = session.truth
+    session.recorded["samples"] = [
+        sample for sample in session.recorded["samples"] if not _vanished_exporter(session, *sample[:2])
+    ]
+
+    def true(labels: dict[str, str]) -> Callable[[float, float], float]:
+        component, application = labels["component"], labels["application"]
+        if component == UNATTRIBUTED:
+            return lambda a, b: truth.host_unattributed(labels["host"], a, b)
+        return lambda a, b: truth.component(component, a, b)[application].total
+
+    assert not wrong(session, "application_component:power_watts", true)
+
+
+def _vanished_exporter(session: Session, labels: dict[str, str], at: float) -> bool:
+    """Whether a row stands for traffic that nobody counts just then: its watts are then `unattributed`, by design."""
+    begin, end = session.fault("exporter")
+    counted_there = labels.get("component") in {"ru-1", "upf-1"}  # ru-1 is anchored at upf-1
+    unattributed = labels.get("application") == UNATTRIBUTED
+    return counted_there and unattributed and begin < at < end + WINDOW
+
+
+def test_a_silent_meter_is_a_gap_at_every_level(session: Session) -> None:
+    begin, end = session.fault("meter")
+    dark = (begin + WINDOW / 2 + 3, end)
+    for host in PDU_HOSTS:
+        assert not [at for at in session.times("host:power_watts", host=host) if dark[0] < at < dark[1]]
+    assert [at for at in session.times("host:power_watts", host="core-1") if dark[0] < at < dark[1]]
+    for application in ("assembly-line", "inspection"):
+        for name in ("application:power_watts", "application:co2_grams_per_second"):
+            times = session.times(name, application=application)
+            assert not [at for at in times if dark[0] < at < dark[1]]
+            assert [at for at in times if at > end + WINDOW]
+        covered = session.samples("application:power_covered_watts", application=application)
+        assert [at for _, at, _ in covered if dark[0] < at < dark[1]]
+    assert {value for _, at, value in session.samples("pdu_up") if dark[0] < at < dark[1]} == {0.0}
+
+
+def test_a_silent_exporter_is_a_gap_for_applications_and_not_for_machines(session: Session) -> None:
+    begin, end = session.fault("exporter")
+    dark = (begin + WINDOW + 1, end)
+    for host in (*PDU_HOSTS, "core-1"):
+        assert [at for at in session.times("host:power_watts", host=host) if dark[0] < at < dark[1]]
+    for application in ("assembly-line", "inspection"):
+        times = session.times("application:power_watts", application=application)
+        assert not [at for at in times if dark[0] < at < dark[1]]
+        assert [at for at in times if at > end + WINDOW]
+    rest = session.samples("application_component:power_watts", component="upf-1", application=UNATTRIBUTED)
+    whole = {at: value for _, at, value in session.samples("host:power_watts", host="core-1")}
+    during = [(at, value) for _, at, value in rest if dark[0] < at < dark[1]]
+    assert during
+    for at, value in during:
+        assert value == pytest.approx(whole[at], rel=1e-9)
+
+
+def test_a_trace_that_pauses_costs_nothing_and_is_no_gap(session: Session) -> None:
+    begin, end = session.fault("trace")
+    still = (begin + WINDOW + 3, end)
+    values = [
+        value for _, at, value in session.samples("application:power_watts", application="assembly-line")
+        if still[0] < at < still[1]
+    ]  # fmt: skip
+    assert values
+    assert set(values) == {0.0}
+
+
+def test_every_level_adds_up_at_every_instant(session: Session) -> None:
+    for name in ("host:conservation_error_watts", "component:conservation_error_watts"):
+        errors = [abs(value) for _, _, value in session.samples(name)]
+        assert errors
+        assert max(errors) < 1e-6
+    whole = dict.fromkeys(session.times("host:power_watts"), 0.0)
+    for _, at, value in session.samples("host:power_watts"):
+        whole[at] += value
+    parts = dict.fromkeys(whole, 0.0)
+    for _, at, value in session.samples("application_component:power_watts"):
+        parts[at] += value
+    assert parts == pytest.approx(whole, rel=1e-9)
+
+
+def test_every_query_of_the_dashboard_returns_data(session: Session) -> None:
+    answers = session.recorded["answers"]
+    assert len(answers) > 5
+    assert not [query for query, rows in answers.items() if rows == 0]
+
+
+def test_the_budget_alert_reached_the_webhook(session: Session) -> None:
+    (alert, *_) = session.recorded["alerts"]
+    assert alert["labels"]["alertname"].startswith("EnergyBudget")
+    assert alert["labels"]["application"] == "assembly-line"
+    assert alert["status"] == "firing"
+
+
+def test_no_rule_ever_failed(session: Session) -> None:
+    rules = [rule for group in session.recorded["rules"] for rule in group["rules"]]
+    assert len(rules) > 40
+    assert not [rule["name"] for rule in rules if rule["health"] != "ok"]
