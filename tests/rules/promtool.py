@@ -68,7 +68,7 @@ def node(number: int, packets: float, volume: float) -> dict[str, str]:
 class Case:
     """One test of promtool: `expect` maps (minute, query) to the rows {labels: value} that it must give.
 
-    `step` is how far apart the samples of `series` are, in seconds.
+    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Case:
         names = {group.name for group in groups}
         content = {
             "rule_files": [rules.name],
-            "evaluation_interval": "15s",
+            "evaluation_interval": f"{max(STEP, self.step)}s",
             "group_eval_order": [name for name in ORDER if name in names],
             "tests": [test],
         }

@@ -116,7 +116,7 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
             "components.du-1.traffic: traced: true goes with ioam alone",
         ),
         (changed(components={"du-1": {"traffic": {"query": {}}}}), "components.du-1.traffic.query: needs packets"),
-        (changed(components={"du-1": {"requests": "vllm"}}), "components.du-1.requests: only a component of role model"),
+        (changed(components={"du-1": {"requests": "vllm"}}), "components.du-1.requests: only a component of role"),
         (changed(components={"du-1": {"requests": "tgi"}}), "components.du-1.requests: "),
         (
             changed(components={"du-1": {"supports": ["ru-1"]}}),
