@@ -116,4 +116,6 @@ def run(promtool: Path, folder: Path, cases: Iterable[Case]) -> None:
     """Runs the cases in one promtool; fails with what promtool found."""
     paths = [str(case.write(folder)) for case in cases]
     result = subprocess.run([str(promtool), "test", "rules", *paths], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    blocks = (result.stdout + result.stderr).split("Unit Testing:  ")
+    failed = [block.strip() for block in blocks if len(block.split()) > 1]
+    assert result.returncode == 0, "\n".join(failed)
