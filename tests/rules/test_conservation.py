@@ -2,6 +2,7 @@
 """Random topologies and rates against a second, plain computation; and that every level adds up to the plugs."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ def worlds(draw: st.DrawFn) -> World:
     power: dict[str, dict[str, float]] = {}
     for host in [f"h{number}" for number in range(draw(st.integers(1, 3)))]:
         plugs = draw(st.lists(watts, min_size=1, max_size=3))
-        entry = {"site": "s", "power": [{"pdu": host, "outlets": [str(number) for number in range(len(plugs))]}]}
+        entry: dict[str, Any] = {
+            "site": "s",
+            "power": [{"pdu": host, "outlets": [str(number) for number in range(len(plugs))]}],
+        }
         static = draw(st.none() | watts)
         members = [f"{host}-c{number}" for number in range(draw(st.integers(1, 3)))]
         works = [draw(st.integers(0, 50)) for _ in members]
@@ -114,20 +118,24 @@ def routes(draw: st.DrawFn, world: World, power: dict[str, dict[str, float]], po
         declared = [amounts for application, amounts in sent[name].items()]
         totals[name] = tuple(map(sum, zip(rest, *declared, strict=True)))  # type: ignore[assignment]
         world.series |= node(number, *totals[name])
-    for name in power:
+    for name, parts in power.items():
         place = anchors.get(name, name)
         here = [application for application in applications if name in paths[application]]
-        there = [application for application in applications if place in paths[application]]
+        away = [other for other in applications if place in paths[other] and other not in here]
+        passing = [totals[place][index] - sum(sent[place][other][index] for other in away) for index in (0, 1)]
         for application in here:
-            value = 0.0
-            for part, amount in power[name].items():
-                for by, weight in POLICIES[policy][part].items():
-                    index = ("count", "volume").index(by)
-                    elsewhere = sum(sent[place][other][index] for other in there if other not in here)
-                    whole = totals[place][index] - elsewhere
-                    if whole:
-                        value += weight * amount * sent[place][application][index] / whole
-            world.pairs[application, name] = value
+            world.pairs[application, name] = divided(parts, policy, sent[place][application], passing)
+
+
+def divided(parts: dict[str, float], policy: str, own: Sequence[float], whole: Sequence[float]) -> float:
+    """An application's watts of a component: each part by its amounts (packets, bytes), of which it has its own."""
+    shares = [mine / all_ if all_ else 0.0 for mine, all_ in zip(own, whole, strict=True)]
+    by = dict(zip(("count", "volume"), shares, strict=True))
+    return sum(
+        watts * weight * by[amount]
+        for part, watts in parts.items()
+        for amount, weight in POLICIES[policy][part].items()
+    )
 
 
 def case(number: int, world: World) -> Case:
