@@ -27,7 +27,7 @@ def _group(group: Group) -> Iterator[str]:
         if isinstance(rule, Rule):
             yield f"      - record: {rule.record}"
             if rule.labels:
-                yield f"        labels: {_mapping(rule.labels)}"
+                yield f"        labels: {_json(rule.labels)}"
             yield from _expression(rule.expr)
         else:
             yield from _alert(rule)
@@ -37,10 +37,10 @@ def _alert(rule: Alert) -> Iterator[str]:
     yield f"      - alert: {rule.alert}"
     yield from _expression(rule.expr)
     yield f"        for: {rule.wait}"
-    yield f"        labels: {_mapping(rule.labels)}"
+    yield f"        labels: {_json(rule.labels)}"
     yield "        annotations:"
     for name, text in rule.annotations.items():
-        yield f"          {name}: {_string(text)}"
+        yield f"          {name}: {_json(text)}"
 
 
 def _expression(expr: str) -> Iterator[str]:
@@ -49,9 +49,5 @@ def _expression(expr: str) -> Iterator[str]:
         yield f"          {line}"
 
 
-def _mapping(values: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name}: {_string(value)}" for name, value in values.items()) + "}"
-
-
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _json(value: str | Mapping[str, str]) -> str:
+    return json.dumps(value, ensure_ascii=False)

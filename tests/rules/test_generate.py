@@ -76,7 +76,7 @@ def test_short_durations() -> None:
     assert not re.search(r"\[2m\]|\[18s\]|15s|\$window|example", written)
     assert "[10s]" in written
     assert "[1200ms] offset 1s" in written
-    assert [group.interval for group in generate(quick)] == ["4s", "1s", "4s", "1m"]
+    assert [group.interval for group in generate(quick)] == ["4s", "1s", "4s", "4s"]
 
 
 def test_constants_carry_the_hash() -> None:
