@@ -45,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--target",
         metavar="ADDRESS",
-        help="a single BMC, served on /metrics: redfish://HOST[:443], redfish+http://HOST[:80], ipmi://HOST[:623]",
+        help="a single BMC, served on /metrics: redfish://HOST[:443], redfish+http://HOST[:80], ipmi://HOST[:623], "
+        "or ipmi+local: for this machine's own",
     )
     parser.add_argument("--user", metavar="NAME", help="user of --target")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
@@ -116,7 +117,7 @@ def source(
     if where.collector == "ipmi":
         from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
 
-        return IpmiSource.over_lan(name, where.host, where.port, who or Login("", ""), privilege)
+        return IpmiSource.with_pyghmi(name, where.host or None, where.port, who or Login("", ""), privilege)
     from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
     from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
 

@@ -14,7 +14,8 @@ from joulepath.bmc.login import Login
 from joulepath.config import Model
 from joulepath.errors import UsageError
 
-PORTS = {"redfish": 443, "redfish+http": 80, "ipmi": 623}
+LOCAL = "ipmi+local"
+PORTS = {"redfish": 443, "redfish+http": 80, "ipmi": 623, LOCAL: 0}
 """The schemes of an address, with their default ports."""
 
 Privilege = Literal["user", "operator", "administrator"]
@@ -39,6 +40,8 @@ class Endpoint:
         return f"{'http' if self.scheme == 'redfish+http' else 'https'}://{self._host}:{self.port}"
 
     def __str__(self) -> str:
+        if self.scheme == LOCAL:
+            return LOCAL
         return f"{self.scheme}://{self._host}" + ("" if self.port == PORTS[self.scheme] else f":{self.port}")
 
     @property
@@ -50,7 +53,7 @@ class TargetConfig(Model):
     """One BMC."""
 
     address: str
-    """`redfish://HOST[:PORT]`, `redfish+http://HOST[:PORT]` (without a login) or `ipmi://HOST[:PORT]`."""
+    """`redfish://HOST[:PORT]`, `redfish+http://HOST[:PORT]` (without a login), `ipmi://HOST[:PORT]`, `ipmi+local:`."""
     user: str | None = None
     password_file: Path | None = None
     """File whose only line is the password; a relative path starts at the configuration's folder."""
@@ -89,9 +92,11 @@ class BmcConfig(Model):
 def endpoint(address: str) -> Endpoint:
     """The parts of an address. Raises ValueError."""
     complaint = (
-        f"{address!r} is none of redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT]; "
+        f"{address!r} is none of redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT], ipmi+local:; "
         "write an IPv6 host in brackets"
     )
+    if address == f"{LOCAL}:":
+        return Endpoint(LOCAL, "", 0)
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -99,7 +104,14 @@ def endpoint(address: str) -> Endpoint:
         raise ValueError(complaint) from None
     if parts.username or parts.password:
         raise ValueError("the address holds a user or a password: state user and password_file instead")
-    if parts.scheme not in PORTS or not host or parts.path not in {"", "/"} or parts.query or port == 0:
+    if (
+        parts.scheme not in PORTS
+        or parts.scheme == LOCAL
+        or not host
+        or parts.path not in {"", "/"}
+        or parts.query
+        or port == 0
+    ):
         raise ValueError(complaint)
     return Endpoint(parts.scheme, host, port or PORTS[parts.scheme])
 
@@ -110,6 +122,8 @@ def login_mistake(where: Endpoint, user: str | None) -> str:
         return "redfish+http:// would send the password in clear text: use redfish://, or leave out the user"
     if where.scheme == "redfish" and user is not None and ":" in user:
         return "user: Basic authentication admits no colon in it"
+    if where.scheme == LOCAL and user is not None:
+        return "ipmi+local: is this machine's own BMC, which asks for no user"
     if where.scheme == "ipmi" and user is None:
         return "ipmi:// needs user and password_file"
     return ""

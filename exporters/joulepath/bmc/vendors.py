@@ -2,7 +2,7 @@
 """Reads `vendors.yaml`: names and properties of Redfish that differ between vendors."""
 
 import re
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import as_file, files
 from typing import Literal
 
@@ -28,14 +28,42 @@ class Vendors(Model):
 
     system_sensors: tuple[str, ...]
     oem: tuple[Oem, ...]
-
-    @cached_property
-    def _system(self) -> re.Pattern[str]:
-        return re.compile("|".join(f"(?:{pattern})" for pattern in self.system_sensors), re.IGNORECASE)
+    ipmi_system_sensors: tuple[str, ...]
+    ipmi_supplies: tuple[str, ...]
+    ipmi_outputs: tuple[str, ...]
+    ipmi_electrical_words: tuple[str, ...]
 
     def names_system(self, name: str) -> bool:
         """Whether a sensor of that name is one of the whole system."""
-        return self._system.search(name) is not None
+        return _any(self.system_sensors).search(name) is not None
+
+    def names_ipmi_system(self, name: str) -> bool:
+        """The same for IPMI, whose names are shorter."""
+        return _any(self.ipmi_system_sensors).search(name) is not None
+
+    def names_supply(self, name: str) -> bool:
+        """Whether an IPMI sensor of that name belongs to a power supply."""
+        return _any(self.ipmi_supplies).search(name) is not None
+
+    def names_output(self, name: str) -> bool:
+        """Whether it is what the supply delivers."""
+        return self.names_supply(name) and _any(self.ipmi_outputs).search(name) is not None
+
+    def electrical(self, name: str) -> str:
+        """What volts and amperes of one input have in common, empty where the name says nothing of either.
+
+        Dell: `Voltage 1` and `Current 1`; Supermicro and others: `PSU1 VIN` and `PSU1 IIN`.
+        """
+        words = _any(self.ipmi_electrical_words)
+        if not words.search(name) or self.names_output(name):
+            return ""
+        rest = " ".join(re.sub(r"[ _-]+", " ", words.sub(" ", name)).split())
+        return rest if re.search(r"\d$", rest) else ""
+
+
+@lru_cache(maxsize=16)
+def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
