@@ -43,6 +43,8 @@ class RaplExporter:
     name = "rapl"
     reads = "Energy counters of this host's processors (RAPL)"
     targets: Collection[str] = ()
+    files: Collection[Path] = ()
+    ready = True
 
     def __init__(self, source: PowercapSource, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
@@ -52,8 +54,7 @@ class RaplExporter:
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS, clock=clock)
 
     def collect(self) -> Iterable[Metric]:
-        """Own families and the host's; a host without RAPL has only the former."""
-        yield from exporter.build_info(self.name)
+        """The host's families; none where there is no RAPL."""
         try:
             snapshot = self._reader.get()
         except JoulepathError as fault:
@@ -76,6 +77,9 @@ class RaplExporter:
         """Reads once, so that counting begins now, and starts the guard."""
         list(self.collect())
         self._reader.start()
+
+    def reload(self) -> None:
+        """There is no configuration but the arguments."""
 
     def stop(self) -> None:
         """Ends the guard."""
