@@ -14,8 +14,10 @@ RELOAD_SUCCESSFUL = gauge(
     "joulepath_config_last_reload_successful",
     "Whether the files of the configuration were taken over when they were last read; 0 means older ones hold.",
 )
-POLLS = counter("joulepath_polls_total", "Polls of devices so far, by result: success, failure, missed.", "result")
-POLL_SECONDS = summary("joulepath_poll_duration_seconds", "Time that polls of devices took, failed ones included.")
+POLLS = counter(
+    "joulepath_polls_total", "Readings of devices or counters so far, by result: success, failure, missed.", "result"
+)
+POLL_SECONDS = summary("joulepath_poll_duration_seconds", "Time that these readings took, failed ones included.")
 
 METRICS = (BUILD_INFO, RELOAD_SUCCESSFUL, POLLS, POLL_SECONDS)
 
