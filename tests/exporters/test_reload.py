@@ -110,7 +110,7 @@ def test_one_part_that_is_wrong_harms_no_other(tmp_path: Path, kept: Kept) -> No
 
 
 def test_asked_to_everything_is_read_again(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
-    nothing = Part("rapl", lambda: [], lambda: pytest.fail("there is nothing to read"))
+    nothing = Part("rapl", list, lambda: pytest.fail("there is nothing to read"))
     reloader = Reloader([kept.part(), nothing])
     reloader.reload()
     assert kept.reads == 2

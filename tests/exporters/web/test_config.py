@@ -17,7 +17,7 @@ from joulepath.web.auth import Passwords
 from joulepath.web.config import read
 from joulepath.web.security import RateLimit, Security
 from joulepath.web.server import Server
-from tests.exporters.web.conftest import Pki
+from tests.exporters.pki import Pki
 from tests.exporters.web.things import Things, get, serving
 
 pytestmark = pytest.mark.unit

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Certificates for tests over real TLS."""
+
 from pathlib import Path
 
-import pytest
 import trustme
 
 
@@ -21,11 +22,3 @@ class Pki:
         certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
         made.private_key_pem.write_to_path(key)
         return certificate, key
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    """With the server's certificate in place."""
-    made = Pki(tmp_path)
-    made.issue("server", "localhost", "127.0.0.1")
-    return made
