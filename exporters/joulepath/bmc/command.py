@@ -2,9 +2,10 @@
 """`joulepath bmc`."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Protocol, cast
 
 from prometheus_client.core import Metric
 
@@ -23,19 +24,20 @@ INTERVAL = 10.0
 """Seconds between polls where the configuration does not say otherwise: BMCs renew readings every 1 to 10 s."""
 
 
+class BmcSource(Source[BmcReading], Protocol):
+    """A source of either protocol."""
+
+    collector: str
+    """redfish or ipmi."""
+
+
 class BmcExporter(PolledExporter[BmcReading]):
     """BMCs; each target's `bmc_up` says by which protocol it is read."""
 
-    def __init__(self, targets: Iterable[tuple[Endpoint, Target[BmcReading]]], *, single: bool) -> None:
-        pairs = list(targets)
-        self._collectors: Mapping[str, str] = {target.name: where.collector for where, target in pairs}
-        self._bmcs = Poller(target for _, target in pairs)
-        reads = "Power of servers and chassis over Redfish and IPMI"
-        super().__init__("bmc", reads, self._bmcs, partial(collect, "redfish"), single=single)
-
     def probe(self, target: str) -> Iterable[Metric]:
         """One BMC's families."""
-        return filled(collect(self._collectors[target], self._bmcs.snapshot(target), self._bmcs.current(target)))
+        source = next(one.source for one in self._poller.targets if one.name == target)
+        return filled(collect(cast("BmcSource", source).collector, *self._poller.view(target)))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,16 +59,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
-    if args.target is not None:
-        pairs = [single(args)]
-    elif args.user or args.password_file or args.ca_file or args.insecure:
+    if args.target is None and (args.user or args.password_file or args.ca_file or args.insecure):
         raise UsageError("--user and the like belong to --target; a configuration file states its own")
-    else:
-        pairs = configured(args.config)
-    return exporter.run(BmcExporter(pairs, single=args.target is not None), args)
+
+    def targets() -> list[Target[BmcReading]]:
+        return configured(args.config) if args.target is None else [single(args)]
+
+    made = BmcExporter(
+        "bmc",
+        "Power of servers and chassis over Redfish and IPMI",
+        Poller(targets()),
+        partial(collect, ""),
+        single=args.target is not None,
+        configured=targets,
+        file=args.config,
+    )
+    return exporter.run(made, args)
 
 
-def single(args: argparse.Namespace) -> tuple[Endpoint, Target[BmcReading]]:
+def single(args: argparse.Namespace) -> Target[BmcReading]:
     """The one BMC of `--target`. Raises UsageError."""
     try:
         where = endpoint(args.target)
@@ -81,27 +92,29 @@ def single(args: argparse.Namespace) -> tuple[Endpoint, Target[BmcReading]]:
         raise UsageError("--ca-file and --insecure belong to a target redfish://HOST")
     who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
     made = source(str(where), where, who, ca_file=args.ca_file, verify=not args.insecure)
-    return where, Target(str(where), made, INTERVAL)
+    files = [file for file in (args.password_file, args.ca_file) if file is not None]
+    return Target(str(where), made, INTERVAL, who, tuple(files))
 
 
-def configured(path: Path) -> list[tuple[Endpoint, Target[BmcReading]]]:
+def configured(path: Path) -> list[Target[BmcReading]]:
     """The BMCs of a configuration file. Raises UsageError with every mistake."""
     read = config.load(path, BmcConfig)
-    pairs: list[tuple[Endpoint, Target[BmcReading]]] = []
+    targets: list[Target[BmcReading]] = []
     mistakes: list[str] = []
     for name, target in read.targets.items():
-        where = endpoint(target.address)
         try:
             who = login(target, path.parent)
         except UsageError as error:
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
         ca_file = path.parent / target.ca_file if target.ca_file else None
+        where = endpoint(target.address)
         made = source(name, where, who, ca_file=ca_file, verify=target.verify, privilege=target.privilege)
-        pairs.append((where, Target(name, made, target.interval or INTERVAL)))
+        files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
+        targets.append(Target(name, made, target.interval or INTERVAL, (target, who), tuple(files)))
     if mistakes:
         raise UsageError(mistakes)
-    return pairs
+    return targets
 
 
 def source(

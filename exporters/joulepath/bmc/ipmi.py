@@ -28,6 +28,8 @@ BACK_OFF_SECONDS = 15.0, 240.0
 class IpmiSource:
     """One BMC, under its configured `name`."""
 
+    collector = "ipmi"
+
     def __init__(
         self,
         name: str,
@@ -95,7 +97,7 @@ class IpmiSource:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures no power ({reasons}): neither DCMI nor power sensors")
         return BmcReading(
-            collector="ipmi",
+            collector=self.collector,
             power={SYSTEM: candidates[source]} if source else {},
             sources={SYSTEM: source} if source else {},
             psu_input=self._by_part("psu_input", values),

@@ -43,6 +43,8 @@ class Client(Protocol):
 class RedfishSource:
     """One BMC, under its configured `name`."""
 
+    collector = "redfish"
+
     def __init__(
         self,
         name: str,
@@ -98,7 +100,7 @@ class RedfishSource:
                 power[box], sources[box] = candidates[chosen], chosen
         self._silent = 0 if len(power) == self._expected(layout) else self._silent + 1
         reading = BmcReading(
-            collector="redfish",
+            collector=self.collector,
             power=power,
             sources=sources,
             meter_energy={
