@@ -60,7 +60,7 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         told = self._told()
         sensors = told.get("sensors", [])
         answers: dict[tuple[int, int], Callable[[], bytes | int]] = {
-            (0x2C, 0x02): lambda: _dcmi(told["dcmi"]) if told.get("dcmi") else _UNKNOWN_COMMAND,
+            (0x2C, 0x02): lambda: dcmi_response(told["dcmi"]) if told.get("dcmi") else _UNKNOWN_COMMAND,
             (0x0A, 0x20): lambda: bytes([0x51, len(sensors), 0, 0xFF, 0xFF]) + bytes(8) + b"\x02",
             (0x0A, 0x22): lambda: b"\x01\x00",
             (0x0A, 0x23): lambda: _repository(sensors, data),
@@ -74,7 +74,7 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         return told
 
 
-def _dcmi(told: dict[str, Any]) -> bytes:
+def dcmi_response(told: dict[str, Any]) -> bytes:
     """DCMI 1.5, table 6-16."""
     return b"\xdc" + struct.pack(
         "<HHHHIIB",

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pyghmi.exceptions import PyghmiException
 from pyghmi.ipmi.command import Command
 from pyghmi.ipmi.private.session import Session
+from pyghmi.ipmi.sdr import shared_sdrs
 
 from joulepath.bmc.login import Login
 from joulepath.errors import JoulepathError
@@ -90,10 +91,16 @@ class PyghmiClient:
     def sensors(self) -> Iterable[tuple[str, str, str]]:
         """See `Client.sensors`."""
         command = self._connected()
+        # pyghmi takes BMCs of one firmware for equal, whatever sensors each of them has.
+        shared_sdrs.clear()
         try:
             self._repository = command.init_sdr()
-        except (PyghmiException, OSError) as error:
+        except OSError as error:
             raise self._fault(str(error)) from None
+        except PyghmiException as error:
+            if "timeout" in str(error).lower():
+                raise self._fault(str(error)) from None
+            raise UnsupportedError(f"has no list of sensors: {error}") from None
         except Exception as error:  # as above; NotImplementedError where sensors are described in other ways
             raise UnsupportedError(f"has sensor records that cannot be read ({type(error).__name__})") from error
         for key in self._repository.get_sensor_numbers():

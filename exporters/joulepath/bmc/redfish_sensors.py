@@ -35,11 +35,11 @@ def telling(uris: Sequence[str]) -> Sequence[str]:
 
 def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterator[Item]:
     """The items of one chassis' sensors: its whole, its supplies, its subsystems without overlap."""
-    metering = [sensor for sensor in sensors if sensor.get("ReadingType") in _TYPES and sensor.get("@odata.id")]
+    metering = [sensor for sensor in sensors if _text(sensor, "ReadingType") in _TYPES and _text(sensor, "@odata.id")]
     by_uri = {str(sensor["@odata.id"]): sensor for sensor in metering}
     subsystems: dict[str, list[tuple[bool, Item]]] = {}
     for sensor in metering:
-        kind, context = str(sensor["ReadingType"]), sensor.get("PhysicalContext")
+        kind, context, sub = (_text(sensor, key) for key in ("ReadingType", "PhysicalContext", "PhysicalSubContext"))
         scale = _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[kind])
         uri, name = str(sensor["@odata.id"]), _name(sensor)
         power = kind == "Power"
@@ -49,14 +49,13 @@ def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
         elif whole:
             for pointer in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
                 yield Item("meter_energy", chassis, uri, (pointer,), source=whole, scale=scale)
-        elif power and context in _SUPPLIES and sensor.get("PhysicalSubContext") in {"Input", "Output"}:
-            output = sensor["PhysicalSubContext"] == "Output"
+        elif power and context in _SUPPLIES and sub in {"Input", "Output"}:
             part = _SUFFIX.sub("", name) or name
-            yield Item("psu_output" if output else "psu_input", chassis, uri, ("Reading",), part, scale=scale)
+            yield Item("psu_output" if sub == "Output" else "psu_input", chassis, uri, ("Reading",), part, scale=scale)
         elif power and context in _SUBSYSTEMS:
             item = Item("subsystem", chassis, uri, ("Reading",), _SUFFIX.sub("", name) or name, scale=scale)
-            aggregate = str(context).endswith("Subsystem")
-            subsystems.setdefault(_SUBSYSTEMS[str(context)], []).append((aggregate, item))
+            aggregate = context.endswith("Subsystem")
+            subsystems.setdefault(_SUBSYSTEMS[context], []).append((aggregate, item))
     for found in subsystems.values():
         # A subsystem's own sensor is the sum of its devices': one or the other.
         working = [(aggregate, item) for aggregate, item in found if works(item, by_uri[item.uri])]
@@ -66,7 +65,7 @@ def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
 
 def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> str:
     """The source's name where the sensor is the whole chassis', else nothing."""
-    context, sub = sensor.get("PhysicalContext"), sensor.get("PhysicalSubContext")
+    context, sub = _text(sensor, "PhysicalContext"), _text(sensor, "PhysicalSubContext")
     if sub == "Output" or sensor.get("ElectricalContext") == "Synthesized":
         return ""
     oem = sensor.get("Oem")
@@ -75,10 +74,15 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
         return "regulator_input" if isinstance(oem, dict) and oem.get("ParentalContext") == "Chassis" else ""
     if context in {"Chassis", "PowerSubsystem"}:
         return "sensor"
-    if context in {None, "SystemBoard"} and vendors.names_system(f"{sensor.get('Id')} {sensor.get('Name')}"):
+    if context in {"", "SystemBoard"} and vendors.names_system(f"{sensor.get('Id')} {sensor.get('Name')}"):
         return "sensor"
     alike = [other for other in metering if other["ReadingType"] == sensor["ReadingType"]]
-    return "sensor" if context is None and len(alike) == 1 else ""
+    return "sensor" if not context and len(alike) == 1 else ""
+
+
+def _text(sensor: Resource, key: str) -> str:
+    found = sensor.get(key)
+    return found if isinstance(found, str) else ""
 
 
 def _name(sensor: Resource) -> str:

@@ -10,6 +10,7 @@ from joulepath.bmc.redfish_items import Resource
 
 MAX_MEMBERS = 512
 """Of one collection."""
+MAX_PAGES = 64
 
 Get = Callable[[str], Awaitable[Resource]]
 
@@ -35,14 +36,17 @@ class Tree:
         found: dict[str, Resource] = {}
         page = await self.read(f"{uri}?$expand=.($levels=1)") if uri and expand else {}
         page = page or await self.read(uri)
+        pages = {uri}
         while page and len(found) < MAX_MEMBERS:
             members = page.get("Members")
             for member in members if isinstance(members, list) else []:
                 if isinstance(member, dict) and isinstance(member.get("@odata.id"), str):
                     found[member["@odata.id"]] = member
             following = page.get("Members@odata.nextLink")
-            page = await self.read(following) if isinstance(following, str) and following != uri else {}
-            uri = following
+            if not isinstance(following, str) or following in pages or len(pages) > MAX_PAGES:
+                break
+            pages.add(following)
+            page = await self.read(following)
         return found
 
     async def members(self, uri: str | None) -> Mapping[str, Resource]:
