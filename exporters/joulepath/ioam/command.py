@@ -3,12 +3,14 @@
 
 import argparse
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
 from joulepath import exporter
+from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
@@ -20,21 +22,34 @@ _DIRECTION = "received"
 
 
 class IoamExporter:
-    """The exporter of one host; its counts are on `/metrics`."""
+    """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
     reads = "packets and bytes per IOAM trace (AF_PACKET)"
     targets: Collection[str] = ()
-    files: Collection[Path] = ()
     ready = True
 
-    def __init__(self, source: PacketSource, once_seconds: float = _ONCE_SECONDS) -> None:
-        self._source = source
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read: Callable[[], Settings] | None = None,
+        file: Path | None = None,
+        source: Callable[[Settings], PacketSource] = PacketSource,
+        once_seconds: float = _ONCE_SECONDS,
+    ) -> None:
+        self.files: Collection[Path] = () if file is None else (file,)
+        self._settings = settings
+        self._read = read
+        self._make = source
         self._once_seconds = once_seconds
+        # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
+        self._counting = (source(settings), Carry())
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
-        return families(self._source.reading())
+        source, carry = self._counting
+        return carry.onto(families(source.reading()))
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
@@ -42,26 +57,46 @@ class IoamExporter:
 
     def once(self) -> Iterable[Metric]:
         """Counts for a moment: packets that have not yet come cannot be read."""
-        self._source.start()
+        source, _ = self._counting
+        source.start()
         try:
             time.sleep(self._once_seconds)
-            reading = self._source.reading()
+            reading = source.reading()
         finally:
-            self._source.stop()
+            source.stop()
         if not reading.captures:
             raise JoulepathError("no interface is up: nothing could be counted")
         return list(families(reading))
 
     def start(self) -> None:
         """Begins to count."""
-        self._source.start()
+        self._counting[0].start()
 
     def reload(self) -> None:
-        """There is no configuration but the arguments."""
+        """Counts by the settings as they are now; what was counted stays. Packets meanwhile are no node's."""
+        if self._read is None:
+            return
+        settings = self._read()
+        if settings == self._settings:
+            return
+        source, carry = self._counting
+        source.stop()
+        carry = carry.ended(families(source.reading()))
+        try:
+            self._count(settings, carry)
+        except JoulepathError:
+            self._count(self._settings, carry)
+            raise
+        self._settings = settings
+
+    def _count(self, settings: Settings, carry: Carry) -> None:
+        source = self._make(settings)
+        source.start()
+        self._counting = (source, carry)
 
     def stop(self) -> None:
         """Ends counting."""
-        self._source.stop()
+        self._counting[0].stop()
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +109,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
-    return exporter.run(IoamExporter(PacketSource(_settings(args))), args)
+    read = partial(_settings, args)
+    return exporter.run(IoamExporter(read(), read=read, file=args.config), args)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
