@@ -29,6 +29,8 @@ def families(reading: Reading) -> Iterable[Family]:
     yield errors
     yield _single(metrics.OVERFLOW_PACKETS, counts.overflow_packets)
     yield _single(metrics.OPTION_BYTES, counts.option_octets)
+    yield _single(metrics.FRAGMENT_PACKETS, counts.fragments)
+    yield _single(metrics.JUMBOGRAM_PACKETS, counts.jumbograms)
     yield _single(metrics.TRACES, counts.traces)
     yield _single(metrics.TRACES_FOLDED, counts.folded)
     yield _single(metrics.CAPTURE_DROPS, reading.drops)

@@ -45,7 +45,11 @@ OVERFLOW_PACKETS = counter(
 CAPTURE_DROPS = counter(
     "ioam_capture_drops_total", "Packets that the capture lost before they were counted (PACKET_STATISTICS)."
 )
-OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in traced packets: what tracing itself costs.")
+OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: what tracing itself costs.")
+FRAGMENT_PACKETS = counter(
+    "ioam_fragment_packets_total", "Packets seen that are fragments: each counts as the packet that it is on the wire."
+)
+JUMBOGRAM_PACKETS = counter("ioam_jumbogram_packets_total", "Packets seen that are jumbograms (RFC 2675).")
 TRACES = gauge("ioam_traces", "Traces with label values of their own.")
 TRACES_FOLDED = counter(
     "ioam_traces_folded_total", 'Packets counted as trace_id="other" because the bounds of `admit: any` were reached.'
@@ -67,6 +71,8 @@ METRICS = (
     OVERFLOW_PACKETS,
     CAPTURE_DROPS,
     OPTION_BYTES,
+    FRAGMENT_PACKETS,
+    JUMBOGRAM_PACKETS,
     TRACES,
     TRACES_FOLDED,
     CAPTURE_INFO,

@@ -21,7 +21,7 @@ REASONS = {
     OPTION_OVERRUN: "an option ends behind the hop-by-hop header",
     REPEATED_NAMESPACE: "two options of one packet have the same IOAM-Option-Type and namespace",
     TRUNCATED: "the hop-by-hop header ends behind the packet",
-    GTPU_HEADER: "a GTP-U header ends behind the packet",
+    GTPU_HEADER: "a GTP-U header ends behind the packet, or has more than eight extensions",
     IP_HEADER: "what the link calls IP has no IP header",
 }
 """Every value of the label `reason`, with what it says."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath.ioam.capture import Tap, UnavailableError
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Counts, Table
+from joulepath.ioam.counters import Counts, NodeCounts, Table
+from joulepath.ioam.directions import Directions
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Point, Settings
 
@@ -33,12 +34,19 @@ class Reading:
     """Interface and backend of each capture that is running."""
 
 
+def place(table: Table, point: Point) -> NodeCounts | Directions:
+    """Where the packets of a point count."""
+    if point.rules:
+        return Directions(point.rules, lambda direction: table.at(point.node_id, direction))
+    return table.at(point.node_id, point.direction)
+
+
 class PacketSource:
     """AF_PACKET on every point. An interface that goes away is taken up again when it returns."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = Table(settings, clock)
-        self._counter = PacketCounter(self._table, Classifier(settings.other))
+        self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
         self._taps: dict[Point, Tap] = {}
         self._drops = 0
@@ -113,7 +121,7 @@ class PacketSource:
                 logger.info("%s: is back, packets %s are counted", point.interface, point.way)
 
     def _open(self, point: Point) -> None:
-        tap = Tap(point, self._table.at(point.node_id, point.direction), self._counter)
+        tap = Tap(point, place(self._table, point), self._counter)
         with self._table.lock:
             self._taps[point] = tap
         self._selector.register(tap, selectors.EVENT_READ, tap)
