@@ -10,7 +10,7 @@ import sys
 from joulepath.errors import JoulepathError
 from joulepath.ioam.counters import NodeCounts
 from joulepath.ioam.directions import Directions
-from joulepath.ioam.link import ETHER_TYPES, HEADER_OCTETS, ip_offset
+from joulepath.ioam.link import DEVICES, ETHER_TYPES, ip_offset
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Point
@@ -52,10 +52,10 @@ class Tap:
         self._buffer = bytearray(SNAP_OCTETS)
         self._socket = _open(point)
         link_type = self._socket.getsockname()[3]
-        if link_type not in HEADER_OCTETS:
+        if link_type not in DEVICES:
             self._socket.close()
             raise JoulepathError(f"{point.interface}: link type {link_type} is not known; only Ethernet and IP are")
-        self._link_octets = HEADER_OCTETS[link_type]
+        self._link = DEVICES[link_type]
 
     def fileno(self) -> int:
         """For selectors."""
@@ -94,7 +94,7 @@ class Tap:
     def _count(self, length: int) -> None:
         buffer = self._buffer
         end = min(length, SNAP_OCTETS)
-        start = ip_offset(buffer, _VNET_HEADER.size, end, self._link_octets)
+        start = ip_offset(buffer, _VNET_HEADER.size, end, self._link)
         if start < 0:
             return
         segments = None

@@ -37,7 +37,10 @@ def families(reading: Reading) -> Iterable[Family]:
     info = metrics.CAPTURE_INFO.family()
     for interface, backend in reading.captures:
         info.add_metric([interface, backend], 1)
-    yield from filled([info])
+    limits = metrics.CAPTURE_LIMIT_INFO.family()
+    for backend, limit in reading.limits:
+        limits.add_metric([backend, limit], 1)
+    yield from filled([info, limits])
 
 
 def _node(node: NodeCounts) -> list[str]:

@@ -11,14 +11,12 @@ from joulepath.ioam.decode import REASONS, Options, Trace
 from joulepath.ioam.settings import Settings
 
 
+@dataclass(slots=True)
 class Count:
     """Packets on the wire, and the octets of those IP packets."""
 
-    __slots__ = ("octets", "packets")
-
-    def __init__(self, packets: int = 0, octets: int = 0) -> None:
-        self.packets = packets
-        self.octets = octets
+    packets: int = 0
+    octets: int = 0
 
     def add(self, packets: int, octets: int) -> None:
         """Counts further packets, with the octets of all of them."""

@@ -3,9 +3,9 @@
 
 from collections.abc import Callable, Iterable
 
-from joulepath.ioam.counters import NodeCounts
+from joulepath.ioam.counters import NodeCounts, Table
 from joulepath.ioam.prefixes import Prefixes
-from joulepath.ioam.settings import UNKNOWN_DIRECTION, Rule
+from joulepath.ioam.settings import UNKNOWN_DIRECTION, Point, Rule
 
 
 class Directions:
@@ -27,3 +27,10 @@ class Directions:
             ):
                 return counts
         return self._unknown
+
+
+def place(table: Table, point: Point) -> NodeCounts | Directions:
+    """Where the packets of a point count."""
+    if point.rules:
+        return Directions(point.rules, lambda direction: table.at(point.node_id, direction))
+    return table.at(point.node_id, point.direction)

@@ -57,6 +57,12 @@ TRACES_FOLDED = counter(
 CAPTURE_INFO = gauge(
     "ioam_capture_info", "Interface that is being captured, and by what; always 1.", "interface", "backend"
 )
+CAPTURE_LIMIT_INFO = gauge(
+    "ioam_capture_limit_info",
+    "What a backend cannot see of the packets it counts (docs/ioam.md); always 1.",
+    "backend",
+    "limit",
+)
 
 METRICS = (
     TRACE_PACKETS,
@@ -76,4 +82,5 @@ METRICS = (
     TRACES,
     TRACES_FOLDED,
     CAPTURE_INFO,
+    CAPTURE_LIMIT_INFO,
 )

@@ -14,7 +14,7 @@ from scapy.packet import Packet, Raw
 
 from joulepath.ioam import decode
 from joulepath.ioam.counters import Counts
-from joulepath.ioam.link import ip_offset
+from joulepath.ioam.link import ETHERNET, ip_offset
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Other
 from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, traced
@@ -207,7 +207,7 @@ def test_vlans_and_other_ether_types() -> None:
         (Ether(type=0x8100) / Raw(b"\0\5"), -1),
     ]:
         octets = bytearray(bytes(frame))
-        assert ip_offset(octets, 0, len(octets), 14) == start
+        assert ip_offset(octets, 0, len(octets), ETHERNET) == start
 
 
 @st.composite
