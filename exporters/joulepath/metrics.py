@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as AnyFamily
 from prometheus_client.registry import CollectorRegistry
 
@@ -24,13 +24,17 @@ class Metric:
     name: str
     help: str
     labels: tuple[str, ...] = ()
-    kind: Literal["counter", "gauge"] = "gauge"
+    kind: Literal["counter", "gauge", "histogram"] = "gauge"
 
     def family(self) -> Family:
         """A new, empty family; `family.add_metric(label_values, value)` adds a sample."""
         if self.kind == "counter":
             return CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
         return GaugeMetricFamily(self.name, self.help, labels=self.labels)
+
+    def histogram(self) -> HistogramMetricFamily:
+        """A new, empty family of a distribution; its `add_metric` takes cumulative buckets and a sum."""
+        return HistogramMetricFamily(self.name, self.help, labels=self.labels)
 
 
 def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
@@ -41,6 +45,11 @@ def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the ex
 def counter(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
     """A value that only grows; `name` ends in `_total`."""
     return Metric(name, help, labels, "counter")
+
+
+def histogram(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
+    """A distribution over buckets."""
+    return Metric(name, help, labels, "histogram")
 
 
 def filled(families: Iterable[Family]) -> Iterable[Family]:

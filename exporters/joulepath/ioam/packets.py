@@ -7,7 +7,8 @@ through GTP-U and IPv6-in-IPv6. Fragments of a tunnel's packets are not looked i
 
 from joulepath.ioam import decode, gtpu
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import NodeCounts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.headers import IPV6, UDP, Header, header
 from joulepath.ioam.segments import Segments, on_the_wire, pieces
