@@ -304,7 +304,7 @@ def test_ten_million_strange_ids() -> None:
 
 def test_nothing_from_a_packet_is_a_label_as_it_stands() -> None:
     made = Bench(Settings(points=(POINT,), bounds=ANY))
-    evil = b'"} 1\n# EOF\n\\{ab'
+    evil = b'"} 1\n# EOF\n\\{abc'
     made.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(1, [22], [Node(snapshot=evil)])))))
     made.see(ipv6(hop_by_hop(b"\1\0", option(export_data(2, {0: 0x220A7D5C}), 4))))
     ids = {key[4] for key in scrape(made.table) if key[0] == "ioam_trace_packets_total"}
