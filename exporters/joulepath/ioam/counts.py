@@ -69,6 +69,8 @@ class Path:
     """The latest as it was recorded."""
     current: tuple[Series, ...] = field(default=(), compare=False)
     """The counts of its nodes, each once."""
+    hops: tuple[Latency, ...] = field(default=(), compare=False)
+    """The latencies of its hops, the most recent first."""
 
     def at(self, now: float) -> "Path":
         """As a scrape sees it."""

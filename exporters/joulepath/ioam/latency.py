@@ -9,7 +9,7 @@ from joulepath.ioam.settings import TimeFormat
 BOUNDS = (1e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
 """Upper bounds of the histogram's buckets in seconds."""
 
-_FRACTIONS: dict[TimeFormat, int] = {"posix": 10**6, "ptp": 10**9, "ntp": 1 << 32}
+FRACTIONS: dict[TimeFormat, int] = {"posix": 10**6, "ptp": 10**9, "ntp": 1 << 32}
 """How many of its fraction a second has."""
 _WORD = 0xFFFFFFFF
 _HALF = 1 << 31
@@ -33,16 +33,14 @@ class Latency:
         return Latency(list(self.buckets), self.seconds)
 
 
-def between(earlier: int, later: int, time_format: TimeFormat) -> float | None:
-    """Seconds between two timestamps, each seconds << 32 | fraction.
+def between(earlier: int, later: int, whole: int) -> float:
+    """Seconds between two timestamps, each seconds << 32 | fraction, of which `whole` are a second.
 
-    None where the clocks contradict each other, or the fraction is none of that format.
+    Negative where the clocks contradict each other, or the fraction is none of that format.
     """
-    whole = _FRACTIONS[time_format]
     first, second = earlier & _WORD, later & _WORD
     if first >= whole or second >= whole:
-        return None
+        return -1.0
     # The seconds wrap, in 2036 (NTP) or 2106.
     seconds = ((later >> 32) - (earlier >> 32) + _HALF & _WORD) - _HALF
-    took = seconds + (second - first) / whole
-    return took if took >= 0 else None
+    return seconds + (second - first) / whole

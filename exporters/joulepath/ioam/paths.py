@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from joulepath.ioam.admission import OTHER, Label
 from joulepath.ioam.counts import NodeCounts, Path, Series
-from joulepath.ioam.latency import Latency, between
+from joulepath.ioam.latency import FRACTIONS, Latency, between
 from joulepath.ioam.settings import Settings
 from joulepath.ioam.trace import Trace
 
@@ -23,7 +23,7 @@ class Paths:
         self._max_series = settings.max_path_series
         self._max_pairs = settings.max_hop_pairs
         self._dynamic = 0
-        self._times = {number: namespace.time for number, namespace in settings.namespaces.items()}
+        self._fractions = {number: FRACTIONS[namespace.time] for number, namespace in settings.namespaces.items()}
 
     def configured(self, at: NodeCounts, labels: Iterable[Label]) -> None:
         """Configured traces have counts for configured nodes from the start."""
@@ -49,7 +49,7 @@ class Paths:
         names = tuple(self._name(node_id, own=own) for node_id in reversed(nodes))
         if own and path.order and names != path.order:
             path.changes += 1
-        path.nodes, path.order = nodes, names if own else ()
+        path.nodes, path.order, path.hops = nodes, names if own else (), ()
         # A node that stands twice in the list, as after a loop, still had one packet.
         path.current = tuple(self._count(path, name) for name in dict.fromkeys(names))
 
@@ -71,19 +71,23 @@ class Paths:
         return count
 
     def _hops(self, direction: str, path: Path, trace: Trace, packets: int) -> None:
-        times, names = trace.times[::-1], path.order
-        time_format = self._times.get(trace.namespace, "posix")
-        for hop in range(len(times) - 1):
-            if times[hop] < 0 or times[hop + 1] < 0:
-                continue
-            seconds = between(times[hop], times[hop + 1], time_format)
-            if seconds is None:
-                self.clock_errors += packets
-                continue
-            pair = (names[hop], names[hop + 1], direction)
-            latency = self.latencies.get(pair)
-            if latency is None:
-                if len(self.latencies) >= self._max_pairs:
-                    pair = (OTHER, OTHER, direction)
-                latency = self.latencies.setdefault(pair, Latency())
-            latency.observe(seconds, packets)
+        times = trace.times
+        if not path.hops:
+            pairs = zip(path.order, path.order[1:], strict=False)
+            path.hops = tuple(self._latency(*pair, direction) for pair in pairs)[::-1]
+        whole = self._fractions.get(trace.namespace, FRACTIONS["posix"])
+        later = times[0]
+        for earlier, latency in zip(times[1:], path.hops, strict=True):
+            if earlier >= 0 and later >= 0:
+                seconds = between(earlier, later, whole)
+                if seconds < 0:
+                    self.clock_errors += packets
+                else:
+                    latency.observe(seconds, packets)
+            later = earlier
+
+    def _latency(self, earlier: str, later: str, direction: str) -> Latency:
+        pair = (earlier, later, direction)
+        if pair not in self.latencies and len(self.latencies) >= self._max_pairs:
+            pair = (OTHER, OTHER, direction)
+        return self.latencies.setdefault(pair, Latency())

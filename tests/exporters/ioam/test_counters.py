@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from joulepath.ioam.collector import families
 from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import DIRECT_EXPORT, Options, Trace
-from joulepath.ioam.latency import BOUNDS, between
+from joulepath.ioam.latency import BOUNDS, FRACTIONS, between
 from joulepath.ioam.settings import Bounds, Namespace, Point, Settings, TimeFormat
 from joulepath.ioam.source import Reading
 from joulepath.metrics import registry
@@ -187,7 +187,8 @@ def test_time_between_two_stamps(kind: tuple[TimeFormat, int], start: int, step:
     fraction %= whole
     step %= 1000 * whole
     seconds, later = divmod(fraction + step, whole)
-    found = between(start << 32 | fraction, (start + seconds) % (1 << 32) << 32 | later, name)
+    found = between(start << 32 | fraction, (start + seconds) % (1 << 32) << 32 | later, FRACTIONS[name])
+    assert between(start << 32 | whole, start << 32, FRACTIONS[name]) < 0 or whole == 1 << 32
     assert found == pytest.approx(step / whole, abs=1e-9)
 
 
