@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.core import Metric as AnyFamily
 from prometheus_client.registry import CollectorRegistry
 
@@ -24,17 +24,13 @@ class Metric:
     name: str
     help: str
     labels: tuple[str, ...] = ()
-    kind: Literal["counter", "gauge", "histogram"] = "gauge"
+    kind: Literal["counter", "gauge", "summary", "histogram"] = "gauge"
 
     def family(self) -> Family:
         """A new, empty family; `family.add_metric(label_values, value)` adds a sample."""
         if self.kind == "counter":
             return CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
         return GaugeMetricFamily(self.name, self.help, labels=self.labels)
-
-    def histogram(self) -> HistogramMetricFamily:
-        """A new, empty family of a distribution; its `add_metric` takes cumulative buckets and a sum."""
-        return HistogramMetricFamily(self.name, self.help, labels=self.labels)
 
 
 def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
@@ -47,8 +43,13 @@ def counter(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the 
     return Metric(name, help, labels, "counter")
 
 
+def summary(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
+    """A count and a sum, without quantiles: `name_count` and `name_sum`. A SummaryMetricFamily is made of it."""
+    return Metric(name, help, labels, "summary")
+
+
 def histogram(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
-    """A distribution over buckets."""
+    """A distribution over buckets. A HistogramMetricFamily is made of it."""
     return Metric(name, help, labels, "histogram")
 
 

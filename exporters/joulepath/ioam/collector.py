@@ -129,7 +129,8 @@ def _sequences(nodes: Iterable[NodeCounts]) -> Iterable[Family]:
 
 
 def _latencies(latencies: dict[tuple[str, str, str], Latency]) -> HistogramMetricFamily:
-    family = metrics.HOP_LATENCY.histogram()
+    metric = metrics.HOP_LATENCY
+    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
     bounds = [*map(str, BOUNDS), "+Inf"]
     for pair, latency in latencies.items():
         family.add_metric(pair, list(zip(bounds, accumulate(latency.buckets), strict=True)), latency.seconds)

@@ -27,6 +27,8 @@ class IoamExporter:
     name = "ioam"
     reads = "packets and bytes per IOAM trace"
     targets: Collection[str] = ()
+    files: Collection[Path] = ()
+    ready = True
 
     def __init__(self, source: Source, once_seconds: float = _ONCE_SECONDS, epoch: float | None = None) -> None:
         """With `epoch`, counters say when they were created: see collector.families."""
@@ -36,8 +38,7 @@ class IoamExporter:
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
-        yield from exporter.build_info(self.name)
-        yield from families(self._source.reading(), self._epoch)
+        return families(self._source.reading(), self._epoch)
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
@@ -58,6 +59,9 @@ class IoamExporter:
     def start(self) -> None:
         """Begins to count."""
         self._source.start()
+
+    def reload(self) -> None:
+        """There is no configuration but the arguments."""
 
     def stop(self) -> None:
         """Ends counting."""
