@@ -22,10 +22,12 @@ AT_UPF = f"""
 nodes: [{{node_id: 2, interfaces: {{n3: uplink, n6: downlink}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}", "{ARM.hex()}"]}}}}
 other: {{ports: [22]}}
+hold_seconds: 0
 """
 AT_ROBOT = f"""
 nodes: [{{node_id: 1, interfaces: {{wlan0: {{sent: uplink, received: downlink}}}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
+hold_seconds: 0
 """
 AT_SERVER = f"""
 nodes: [{{node_id: 3, interfaces: {{eth0: uplink}}}}]
@@ -309,7 +311,7 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for(path: Path3, tmp_p
     ("interface", "first", "wrapper", "line"),
     [
         ("n4", "true", [], "n4: no such interface; `ip link` lists them"),
-        ("n3", "ip link set n3 down", [], "no interface is up: nothing could be counted"),
+        ("n3", "ip link set n3 down", [], "no interface is up, or no packet in the capture: nothing could be counted"),
         (
             "n3",
             "true",
