@@ -178,36 +178,64 @@ NOINLINE int behind_tags(struct __sk_buff *skb)
 	return 0;
 }
 
-/* An untraced packet of UDP or TCP without extension headers needs nothing but its length. */
+/* A packet of UDP or TCP in one piece, with no extension header but a hop-by-hop header at most, and no tunnel. */
 INLINE int plain(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u8 *first = data + start;
+	__u32 octets, protocol, there = skb->len - start, length = 0;
+	__u8 *first = data + start, *transport_;
+	struct scratch *s = 0;
 	struct counts *counts;
-	__u32 octets, protocol, there = skb->len - start;
 
-	if (settings.prefixes || settings.ports || data + start + 48 > end || skb->gso_size)
+	if (settings.prefixes || settings.ports || settings.protocols[0] >> UDP & 1 || settings.protocols[0] >> TCP & 1)
 		return 0;
+	if (data + start + 48 > end || skb->gso_size)
+		return 0;
+	transport_ = first + (is_ipv6 ? 40 : 20);
 	if (is_ipv6) {
 		if (first[0] >> 4 != 6)
 			return 0;
 		octets = 40 + bpf_ntohs(*(__u16 *)(first + 4));
 		protocol = first[6];
-		if (octets == 40 || (protocol == UDP && *(__u16 *)(first + 42) == bpf_htons(GTPU_PORT)))
+		if (octets == 40)
 			return 0;
+		if (protocol == HOP_BY_HOP) {
+			protocol = first[40];
+			length = 8 + first[41] * 8;
+			transport_ += length;
+			if (40 + length > octets || 40 + length > there || (void *)transport_ + 8 > end)
+				return 0;
+		}
 	} else {
 		if (first[0] != 0x45 || *(__u16 *)(first + 6) & bpf_htons(0x3fff))
 			return 0;
 		octets = bpf_ntohs(*(__u16 *)(first + 2));
 		protocol = first[9];
-		if (protocol == UDP && *(__u16 *)(first + 22) == bpf_htons(GTPU_PORT))
-			return 0;
 	}
-	if ((protocol != UDP && protocol != TCP) || settings.protocols[0] >> UDP & 1 || settings.protocols[0] >> TCP & 1)
+	if ((protocol != UDP && protocol != TCP) ||
+	    (protocol == UDP && *(__u16 *)(transport_ + 2) == bpf_htons(GTPU_PORT)))
 		return 0;
+	octets = octets < there ? octets : there;
 	counts = counts_of(epoch_);
-	if (counts)
-		add(&counts->user, 1, octets < there ? octets : there);
+	if (!counts)
+		return 0;
+	if (length) {
+		s = scratch();
+		if (!s)
+			return 0;
+		__builtin_memset(&s->found, 0, sizeof(s->found));
+		s->epoch = epoch_;
+		if (hop_by_hop(skb, start + 40, length))
+			return 0; /* and once more, where faults are counted */
+		barrier();
+		if (s->found.options) {
+			counts->option_octets += s->found.options;
+			counts->overflow_packets += s->found.overflow;
+			if (s->found.traces)
+				traced(skb, 1, octets);
+		}
+	}
+	add(&counts->user, 1, octets);
 	return 1;
 }
 
