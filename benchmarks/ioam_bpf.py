@@ -15,11 +15,11 @@ from pathlib import Path
 
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
+from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 
 from joulepath.bpf import testrun
 from joulepath.ioam.bpf.kernel import Kernel
 from joulepath.ioam.settings import Namespace, Point, Settings
-from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 
 ROUNDS, REPEAT = 15, 100_000
 TARGETS = {

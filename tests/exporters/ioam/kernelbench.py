@@ -15,7 +15,6 @@ from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Settings
 
 
-
 class Frame(NamedTuple):
     """An Ethernet frame; `segment` is the segment size of a large packet."""
 

@@ -2,7 +2,8 @@
 """The program in the kernel and the decoder in Python count the same, whatever the packet."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -32,7 +33,9 @@ SETTINGS = Settings(
     max_path_nodes=10**9,
 )
 NAMESPACES = st.integers(0, 6)
-ADDRESSES6 = st.sampled_from([bytes(15) + b"\1", bytes.fromhex("fd000001") + bytes(12), bytes.fromhex("fd000002") + bytes(12)])
+ADDRESSES6 = st.sampled_from(
+    [bytes(15) + b"\1", bytes.fromhex("fd000001") + bytes(12), bytes.fromhex("fd000002") + bytes(12)]
+)
 ADDRESSES4 = st.sampled_from([bytes([10, 1, 2, 3]), bytes([10, 2, 2, 3]), bytes([192, 168, 0, 1])])
 PORTS = st.sampled_from([22, 2152, 5000, 10474])
 
@@ -54,7 +57,9 @@ def headers(draw: st.DrawFn, next_header: int) -> bytes:
             extensions = {bit: draw(st.integers(0, 2**32 - 1)) for bit in draw(st.sets(st.integers(0, 7), max_size=3))}
             parts.append(option(export_data(namespace, extensions), 4, draw(st.sampled_from([0x11, 0x31]))))
         elif kind == "other":
-            parts.append(option(draw(st.binary(max_size=12)), draw(st.integers(0, 5)), draw(st.sampled_from([0x11, 5]))))
+            parts.append(
+                option(draw(st.binary(max_size=12)), draw(st.integers(0, 5)), draw(st.sampled_from([0x11, 5])))
+            )
         elif kind == "jumbo":
             parts.append(b"\xc2\4" + draw(st.integers(0, 200_000)).to_bytes(4, "big"))
         else:
@@ -135,13 +140,16 @@ def frames(draw: st.DrawFn) -> Frame:
     for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
         frame[draw(st.integers(14, len(frame) - 1))] = draw(st.integers(0, 255))
     if draw(st.integers(0, 9)) == 0:
-        frame = frame[: draw(st.integers(min(54, len(frame)), len(frame)))]  # the kernel runs no frame without IP header
+        frame = frame[
+            : draw(st.integers(min(54, len(frame)), len(frame)))
+        ]  # the kernel runs no frame without IP header
     return Frame(bytes(frame))
 
 
-@pytest.fixture(scope="module")
-def bench(absent: Callable[[str, str], None]) -> Iterator[KernelBench]:
-    made = KernelBench(SETTINGS)
+# With prefixes and ports to look for, the program takes no short way.
+@pytest.fixture(scope="module", params=[SETTINGS, replace(SETTINGS, other=Other())], ids=["general", "short"])
+def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
+    made = KernelBench(request.param)
     yield made
     made.close()
 

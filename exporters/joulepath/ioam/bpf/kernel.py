@@ -23,7 +23,7 @@ _LONG_ENTRIES = 512
 _INDEX = struct.Struct("=I")
 _ZERO = _INDEX.pack(0)
 _HALVES = ("traces_0", "traces_1", "long_traces_0", "long_traces_1")
-_SHARED = (".bss", "points", *_HALVES, "own", "strangers", "namespaces", "prefixes", "ports", "barrier_map")
+_SHARED = (".bss", "points", "front", *_HALVES, "own", "strangers", "namespaces", "prefixes", "ports", "barrier_map")
 
 
 class Traced(NamedTuple):
@@ -112,6 +112,10 @@ class Kernel:
         return Reading(points, list(self._traces(old)))
 
     def _traces(self, old: int) -> Iterator[Traced]:
+        index = _INDEX.pack(old)
+        front = self._maps["front"].lookup(index) or b""
+        self._maps["front"].update(index, bytes(len(front)))
+        yield from (Traced(*found) for found in layout.front(front, self._maps["front"].stride))
         for wide, name in ((False, _HALVES[old]), (True, _HALVES[2 + old])):
             for keys, values in self._maps[name].entries(delete=True):
                 found = zip(layout.traces(keys, wide=wide), layout.sums(values, 2), strict=True)

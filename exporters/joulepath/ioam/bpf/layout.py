@@ -15,6 +15,8 @@ _SETTINGS = struct.Struct("=IBBBBQ4Q")
 _TRACE = struct.Struct("=HHBBBB16s")
 _SHORT = struct.Struct("=HHBBBB16s40s")
 _LONG = struct.Struct("=HHBBBB16s512s")
+_SLOT = struct.Struct("=64sQQ")
+_SLOTS = 256
 _PREFIX = struct.Struct("=II16s")
 _STRANGER = 1
 _FAULTS = tuple(REASONS)
@@ -88,6 +90,19 @@ def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
     layout, form = (_LONG, "=64Q") if wide else (_SHORT, "=10I")
     for point, namespace, octets, count, _, _, trace_id, nodes in layout.iter_unpack(keys):
         yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count])
+
+
+def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
+    """`struct front` of all CPUs, of which each has traces of its own; with their packets and octets."""
+    counts = {}
+    for at in range(0, len(value), stride):
+        for key, packets, octets in _SLOT.iter_unpack(value[at : at + _SLOTS * _SLOT.size]):
+            if packets:
+                before = counts.get(key, (0, 0))
+                counts[key] = before[0] + packets, before[1] + octets
+    for key, (packets, octets) in counts.items():
+        (found,) = traces(key, wide=False)
+        yield found, packets, octets
 
 
 def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:
