@@ -2,7 +2,7 @@
 """The program in the kernel and the decoder in Python count the same, whatever the packet."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
-from tests.exporters.ioam.encoder import export_data, option
+from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 from tests.exporters.ioam.kernelbench import Frame, KernelBench
-from tests.exporters.ioam.test_decode import PADDING, hop_by_hop, traces
+from tests.exporters.ioam.test_decode import PADDING, traces
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -31,6 +31,8 @@ SETTINGS = Settings(
     bounds=Bounds(max_traces=4000, new_per_hour=10**9),
     other=Other((ip_network("fd00:1::/32"), ip_network("10.1.0.0/16")), frozenset({22, 10474}), frozenset({132})),
     max_path_nodes=10**9,
+    max_path_series=10**9,
+    hold_seconds=0,
 )
 NAMESPACES = st.integers(0, 6)
 ADDRESSES6 = st.sampled_from(
@@ -154,10 +156,40 @@ def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
     made.close()
 
 
-COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+def differential(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
-@settings(max_examples=400, **COMMON)
-@given(seen=st.lists(frames(), min_size=1, max_size=12))
-def test_generated_and_damaged_packets(bench: KernelBench, seen: list[Frame]) -> None:
-    assert bench.count(seen) == bench.expected(seen)
+@differential(300)
+@given(sent=st.lists(frames(), min_size=1, max_size=12))
+def test_generated_and_damaged_packets(bench: KernelBench, sent: list[Frame]) -> None:
+    assert bench.count(sent) == bench.expected(sent)
+
+
+@st.composite
+def large(draw: st.DrawFn) -> Frame:
+    """The kernel's own packet of several UDP datagrams, of a user or of a tunnel with a packet in each."""
+    inner = draw(st.lists(packets(1), min_size=1, max_size=5))
+    size, rest, port = draw(st.integers(100, 600)), draw(st.integers(0, 99)), draw(st.sampled_from([2152, 5000]))
+    head = struct.pack("!BBHI", 0x30, 255, size - 8, 7)
+    payload = b"".join(head + packet[: size - 8].ljust(size - 8, b"\0") for packet in inner)[: size * len(inner) - rest]
+    carried = struct.pack("!HHHH", 5000, port, 8 + len(payload), 0) + payload
+    header = draw(st.sampled_from([b"", draw(headers(17))]))
+    first = struct.pack("!IHBB", 6 << 28, len(header) + len(carried), 0 if header else 17, 64)
+    return Frame(bytes(12) + b"\x86\xdd" + first + bytes(31) + b"\1" + header + carried, segment=size)
+
+
+@differential(100)
+@given(frame=large().filter(lambda frame: len(frame.octets) < 3500))  # what the kernel runs
+def test_large_packets(bench: KernelBench, frame: Frame) -> None:
+    assert bench.count([frame]) == bench.expected([frame])
+
+
+def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
+    sent = []
+    for number in range(1500):
+        nodes = [Node({0: (64, number % 7)}, number.to_bytes(16, "big")), *[Node({0: (63, 9)})] * (number % 13)]
+        header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], nodes)))
+        whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+        sent += [Frame(bytes(12) + b"\x86\xdd" + whole)] * (1 + number % 3)
+    assert bench.count(sent) == bench.expected(sent)

@@ -32,12 +32,14 @@ def toolchain(absent: Absent) -> str:
             version = subprocess.run([clang, "--version"], capture_output=True, text=True, check=True, env=paths).stdout
             if "14.0.6" in version:
                 return place
-    absent("clang", "the toolchain of exporters/joulepath/ioam/bpf/TOOLCHAIN is neither installed nor in .cache/clang")
+    return absent(
+        "clang", "the toolchain of exporters/joulepath/ioam/bpf/TOOLCHAIN is neither installed nor in .cache/clang"
+    )
 
 
 def test_the_committed_object_is_what_the_named_toolchain_makes_of_the_source(toolchain: str, tmp_path: Path) -> None:
     made = tmp_path / "made.o"
-    command = ["make", "-s", "-C", FOLDER, f"ROOT={toolchain}", f"OBJECT={made}"]
+    command = ["make", "-s", "-C", str(FOLDER), f"ROOT={toolchain}", f"OBJECT={made}"]
     subprocess.run(command, check=True, timeout=120)
     assert made.read_bytes() == kernel.image()
 
@@ -47,7 +49,7 @@ def test_the_wheel_has_an_object_that_opens(absent: Absent, tmp_path: Path) -> N
         library()
     except UnavailableError as fault:
         absent("bpf", str(fault))
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     image = zipfile.ZipFile(wheel).read("joulepath/ioam/bpf/count.bpf.o")

@@ -22,10 +22,12 @@ AT_UPF = f"""
 nodes: [{{node_id: 2, interfaces: {{n3: uplink, n6: downlink}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}", "{ARM.hex()}"]}}}}
 other: {{ports: [22]}}
+hold_seconds: 0
 """
 AT_ROBOT = f"""
 nodes: [{{node_id: 1, interfaces: {{wlan0: {{sent: uplink, received: downlink}}}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
+hold_seconds: 0
 """
 AT_SERVER = f"""
 nodes: [{{node_id: 3, interfaces: {{eth0: uplink}}}}]

@@ -94,7 +94,7 @@ def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
 
 def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
     """`struct front` of all CPUs, of which each has traces of its own; with their packets and octets."""
-    counts = {}
+    counts: dict[bytes, tuple[int, int]] = {}
     for at in range(0, len(value), stride):
         for key, packets, octets in _SLOT.iter_unpack(value[at : at + _SLOTS * _SLOT.size]):
             if packets:
