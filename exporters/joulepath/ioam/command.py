@@ -13,10 +13,11 @@ from prometheus_client.core import Metric
 from joulepath import exporter
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.ioam.backends import AUTO, BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
-from joulepath.ioam.source import PacketSource, Source
+from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -37,7 +38,7 @@ class IoamExporter:
         *,
         read: Callable[[], Settings] | None = None,
         file: Path | None = None,
-        source: Callable[[Settings], Source] = PacketSource,
+        source: Callable[[Settings], Source],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
     ) -> None:
@@ -115,6 +116,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pcap", metavar="FILE", help="count this capture (pcap, pcapng; - for standard input)")
     parser.add_argument("--node-id", type=_node_id, metavar="N", help="without a file: this node's IOAM node id")
     parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=AUTO,
+        help="ebpf counts in the kernel, packet in this process; auto (the default) takes ebpf where it is allowed",
+    )
+    parser.add_argument(
         "--web.created-timestamps",
         dest="created_timestamps",
         action="store_true",
@@ -133,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _source(args: argparse.Namespace, settings: Settings) -> Source:
     if args.pcap is None:
-        return PacketSource(settings)
+        return ChosenSource(settings, args.backend, give_up_rights=True)
     return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
 
 
