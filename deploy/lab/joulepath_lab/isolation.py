@@ -32,7 +32,9 @@ def refused(*, rootless: bool) -> str | None:
     if trial.returncode == 0:
         return None
     if "root filesystem propagation" in trial.stderr:
-        mend = "this chroot's root is no mount point: `mount --bind TREE TREE` before entering it, or use systemd-nspawn"
+        mend = (
+            "this chroot's root is no mount point: `mount --bind TREE TREE` before entering it, or use systemd-nspawn"
+        )
     elif rootless:
         mend = "run as root"
     else:
