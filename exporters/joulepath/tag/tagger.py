@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the program, its ids and cgroups, and the routes as the configuration and the host are at the moment."""
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulepath.bpf import tc
+from joulepath.bpf.libbpf import BpfError
+from joulepath.errors import JoulepathError
+from joulepath.ioam.link import HEADER_OCTETS
+from joulepath.ioam.socket import host_node_id
+from joulepath.tag import cgroup, netlink, routes
+from joulepath.tag.config import TRACE_ID
+from joulepath.tag.program import Count, Program, State
+from joulepath.tag.settings import Flow, Settings
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+_ROUTES_EVERY = 5
+"""Ticks between two looks at the routes."""
+_LOCK = "\0joulepath-tag"  # an abstract address: one per network namespace, gone with its process
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a scrape shows."""
+
+    counts: Mapping[str, Count]
+    ready: Mapping[str, bool]
+    interfaces: Mapping[str, str]
+    """Those that are tagged at, and the hook."""
+    routes: Mapping[tuple[str, str], int]
+    """MTU by destination and interface."""
+    refused_routes: int
+
+
+class Tagger:
+    """From `start` to `stop`. One at a time in a network namespace."""
+
+    def __init__(
+        self, settings: Settings, cgroup_root: Callable[[], Path] = cgroup.mounted, tick: float = TICK_SECONDS
+    ) -> None:
+        self._settings = settings
+        self._cgroup_root = cgroup_root
+        self._tick_seconds = tick
+        self._root: Path | None = None
+        self._program: Program | None = None
+        self._links: dict[str, tuple[netlink.Link, tc.Link]] = {}
+        self._states: dict[str, State] = {}
+        self._plan = routes.Plan(frozenset(), ())
+        self._said: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._alone: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Lowers MTUs, then begins to tag. Raises JoulepathError where it cannot, and leaves nothing behind."""
+        settings = self._settings
+        self._alone = _alone()
+        try:
+            if any(flow.sender for flow in settings.flows):
+                self._root = self._cgroup_root()
+            node_id = host_node_id() if settings.node_id is None else settings.node_id
+            self._program = Program(settings.flows, node_id, settings.nodes)
+            found = netlink.links(settings.interfaces)
+            for name in settings.interfaces:
+                _check(name, found.get(name))
+            self._sync_routes(found, strict=True)
+            self._sync_states()
+            self._sync_links(found)
+        except BaseException:
+            self.stop()
+            raise
+        self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends tagging, then puts the routes back."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        for _, attached in self._links.values():
+            attached.close()
+        self._links.clear()
+        if self._alone is not None:
+            netlink.reconcile([])
+        if self._program is not None:
+            with self._lock:
+                self._program.close()
+                self._program = None
+        if self._alone is not None:
+            self._alone.close()
+            self._alone = None
+
+    def reading(self) -> Reading:
+        """The counts so far."""
+        with self._lock:
+            counts = self._program.counts() if self._program else {}
+            ready = {flow.name: self._ready(flow) for flow in self._settings.flows}
+            interfaces = {name: attached.kind for name, (_, attached) in self._links.items()}
+            names = {link.index: link.name for link, _ in self._links.values()}
+            mtus = {
+                (str(route.destination), names[index]): route.mtu
+                for route in self._plan.routes
+                for index in route.interfaces
+                if index in names and route.mtu is not None
+            }
+            return Reading(counts, ready, interfaces, mtus, len(self._plan.refusals))
+
+    def _ready(self, flow: Flow) -> bool:
+        state = self._states.get(flow.name)
+        return state is not None and state.trace_id is not None and (flow.sender is None or state.cgroup is not None)
+
+    def _run(self) -> None:
+        ticks = 0
+        while not self._ended.wait(self._tick_seconds):
+            ticks += 1
+            try:
+                self._tick(look_at_routes=ticks % _ROUTES_EVERY == 0)
+            except (JoulepathError, OSError) as fault:
+                self._say("tick", f"cannot follow the host: {fault}")
+            else:
+                self._say("tick", None)
+
+    def _tick(self, *, look_at_routes: bool) -> None:
+        found = netlink.links(self._settings.interfaces)
+        changed = {name: link.index for name, link in found.items()} != {
+            name: link.index for name, (link, _) in self._links.items()
+        }
+        if changed or look_at_routes:
+            self._sync_routes(found, strict=False)
+        self._sync_states()
+        if changed:
+            self._sync_links(found)
+
+    def _sync_routes(self, found: Mapping[str, netlink.Link], *, strict: bool) -> None:
+        plan = routes.plan(
+            netlink.routes(),
+            (flow.destination for flow in self._settings.flows),
+            {link.index: routes.Interface(link.name, link.mtu) for link in found.values()},
+            self._settings.header_octets,
+            self._settings.path_mtu,
+        )
+        if strict and plan.refusals:
+            raise JoulepathError(plan.refusals)
+        refused = (*plan.refusals, *netlink.reconcile(plan.routes))
+        with self._lock:
+            self._plan = routes.Plan(plan.routes, refused)
+        text = "; ".join(refused)
+        self._say("routes", f"{text}; packets too large for it pass without a trace" if refused else None)
+
+    def _sync_states(self) -> None:
+        states = {flow.name: State(self._trace_id(flow), *self._cgroup(flow)) for flow in self._settings.flows}
+        if states == self._states or self._program is None:
+            return
+        self._program.apply(states)
+        with self._lock:
+            self._states = states
+
+    def _trace_id(self, flow: Flow) -> bytes | None:
+        """The flow's id as of now; the last good one while its file is being written."""
+        if isinstance(flow.trace_id, bytes):
+            return flow.trace_id
+        try:
+            text = flow.trace_id.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no text"
+            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
+        else:
+            if TRACE_ID.fullmatch(text):
+                self._say(flow.name, None)
+                return bytes.fromhex(text)
+            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
+        known = self._states.get(flow.name)
+        return known.trace_id if known else None
+
+    def _cgroup(self, flow: Flow) -> tuple[Path | None, int]:
+        """The sender's cgroup as of now, and its inode."""
+        if flow.sender is None or self._root is None:
+            return None, 0
+        known = self._states.get(flow.name)
+        fault: str | None = f"flow {flow.name}: {flow.sender.kind} {flow.sender.name} is not there; waiting for it"
+        try:
+            found = known.cgroup if known else None
+            if found is None or not found.is_dir():
+                found = cgroup.find(flow.sender, self._root)
+            if found is not None:
+                inode = found.stat().st_ino
+                fault = None
+                return found, inode
+        except FileNotFoundError:
+            pass  # went in between
+        except cgroup.AmbiguousError as error:
+            fault = f"flow {flow.name}: {error}"
+        finally:
+            self._say(f"{flow.name} cgroup", fault)
+        return None, 0
+
+    def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
+        if self._program is None:
+            return
+        for name in self._settings.interfaces:
+            link, known = found.get(name), self._links.get(name)
+            if known is not None and (link is None or link.index != known[0].index):
+                known[1].close()
+                with self._lock:
+                    del self._links[name]
+                self._say(name, f"{name}: has gone; tagging goes on when it is back")
+            if link is not None and name not in self._links:
+                program = self._program.fd(ethernet=HEADER_OCTETS[_check(name, link).kind] > 0)
+                try:
+                    attached = tc.attach(program, link.index, "sent")
+                except BpfError as fault:
+                    if fault.number in (errno.ENODEV, errno.ENOENT):
+                        continue  # went in between
+                    raise
+                with self._lock:
+                    self._links[name] = link, attached
+                self._say(name, None)
+
+    def _say(self, key: str, text: str | None) -> None:
+        """Logs what is new; None where all is well."""
+        if text is None:
+            if self._said.pop(key, None) is not None:
+                logger.info("%s: is well again", key)
+        elif self._said.get(key) != text:
+            self._said[key] = text
+            logger.warning("%s", text)
+
+
+def _alone() -> socket.socket:
+    """Held by one tagger of a network namespace: two would fight over routes."""
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        held.bind(_LOCK)
+    except OSError:
+        with contextlib.suppress(OSError):
+            held.close()
+        raise JoulepathError(
+            "another `joulepath tag` runs in this network namespace: one does it, with all interfaces and flows"
+        ) from None
+    return held
+
+
+def _check(name: str, link: netlink.Link | None) -> netlink.Link:
+    """Raises JoulepathError where packets of an interface cannot be tagged."""
+    if link is None:
+        raise JoulepathError(f"{name}: no such interface; `ip link` lists them")
+    if link.kind not in HEADER_OCTETS:
+        raise JoulepathError(f"{name}: link type {link.kind} is not known; only Ethernet and IP are")
+    return link
