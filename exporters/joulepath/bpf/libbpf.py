@@ -6,7 +6,6 @@ import errno
 import functools
 import logging
 import os
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Self
 
@@ -88,15 +87,15 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-_said: deque[str] = deque(maxlen=20)
+_LOG_OCTETS = 1 << 24
+"""Of the verifier's log, which says at its end what is wrong."""
 
 
 def _print(level: int, form: int, arguments: int) -> int:
     # A va_list reaches a callee as one pointer on x86-64 and on arm64, so it can be handed on.
-    buffer = ctypes.create_string_buffer(4096)
+    buffer = ctypes.create_string_buffer(_LOG_OCTETS)
     ctypes.CDLL(None).vsnprintf(buffer, _size(len(buffer)), _pointer(form), _pointer(arguments))
     text = buffer.value.decode(errors="replace").rstrip()
-    _said.append(text)
     if level < 2:  # LIBBPF_DEBUG names every section and every relocation
         logger.debug("%s", text)
     return 0

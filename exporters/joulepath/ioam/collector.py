@@ -29,13 +29,18 @@ def families(reading: Reading) -> Iterable[Family]:
     yield errors
     yield _single(metrics.OVERFLOW_PACKETS, counts.overflow_packets)
     yield _single(metrics.OPTION_BYTES, counts.option_octets)
+    yield _single(metrics.FRAGMENT_PACKETS, counts.fragments)
+    yield _single(metrics.JUMBOGRAM_PACKETS, counts.jumbograms)
     yield _single(metrics.TRACES, counts.traces)
     yield _single(metrics.TRACES_FOLDED, counts.folded)
     yield _single(metrics.CAPTURE_DROPS, reading.drops)
     info = metrics.CAPTURE_INFO.family()
     for interface, backend in reading.captures:
         info.add_metric([interface, backend], 1)
-    yield from filled([info])
+    limits = metrics.CAPTURE_LIMIT_INFO.family()
+    for backend, limit in reading.limits:
+        limits.add_metric([backend, limit], 1)
+    yield from filled([info, limits])
 
 
 def _node(node: NodeCounts) -> list[str]:

@@ -2,7 +2,6 @@
 """`joulepath ioam`: counts packets and bytes per IOAM trace on interfaces of this host."""
 
 import argparse
-import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -11,22 +10,23 @@ from prometheus_client.core import Metric
 from joulepath import exporter
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.collector import families
+from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
-from joulepath.ioam.source import PacketSource
+from joulepath.ioam.source import PacketSource, Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
-_DIRECTION = "received"
+_RECEIVED, _CAPTURED = "received", "captured"
 
 
 class IoamExporter:
     """The exporter of one host; its counts are on `/metrics`."""
 
     name = "ioam"
-    reads = "packets and bytes per IOAM trace (AF_PACKET)"
+    reads = "packets and bytes per IOAM trace"
     targets: Collection[str] = ()
 
-    def __init__(self, source: PacketSource, once_seconds: float = _ONCE_SECONDS) -> None:
+    def __init__(self, source: Source, once_seconds: float = _ONCE_SECONDS) -> None:
         self._source = source
         self._once_seconds = once_seconds
 
@@ -40,15 +40,15 @@ class IoamExporter:
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
-        """Counts for a moment: packets that have not yet come cannot be read."""
+        """Counts for a moment, or a capture to its end."""
         self._source.start()
         try:
-            time.sleep(self._once_seconds)
+            self._source.finish(self._once_seconds)
             reading = self._source.reading()
         finally:
             self._source.stop()
         if not reading.captures:
-            raise JoulepathError("no interface is up: nothing could be counted")
+            raise JoulepathError("no interface is up, or no packet in the capture: nothing could be counted")
         return list(families(reading))
 
     def start(self) -> None:
@@ -63,27 +63,43 @@ class IoamExporter:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="what to count where (docs/ioam.md)")
-    parser.add_argument("--interface", metavar="IF", help="without a file: count the packets received here")
+    parser.add_argument(
+        "--interface",
+        metavar="IF",
+        help="without a file: count the packets received here; with --pcap: where the capture is from",
+    )
+    parser.add_argument("--pcap", metavar="FILE", help="count this capture (pcap, pcapng; - for standard input)")
     parser.add_argument("--node-id", type=_node_id, metavar="N", help="without a file: this node's IOAM node id")
     exporter.add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
-    return exporter.run(IoamExporter(PacketSource(_settings(args))), args)
+    return exporter.run(IoamExporter(_source(args)), args)
+
+
+def _source(args: argparse.Namespace) -> Source:
+    if args.pcap is None:
+        return PacketSource(_settings(args))
+    if args.config is not None:
+        return PcapSource(_settings(args), args.pcap, args.interface)
+    if args.node_id is None or args.interface is not None:
+        raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
+    point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
+    return PcapSource(Settings(points=(point,), bounds=Bounds()), args.pcap)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
     if args.config is not None:
-        if args.interface is not None or args.node_id is not None:
+        if args.node_id is not None or (args.interface is not None and args.pcap is None):
             raise UsageError("--config says where to count: leave out --interface and --node-id")
         # Only a file needs pydantic and YAML.
         from joulepath.ioam import config  # noqa: PLC0415
 
         return config.read(args.config)
     if args.interface is None or args.node_id is None:
-        raise UsageError("say what to count: --config FILE, or --interface IF with --node-id N")
-    point = Point(args.interface, "received", args.node_id, _DIRECTION, path=True)
+        raise UsageError("say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N")
+    point = Point(args.interface, "received", args.node_id, _RECEIVED, path=True)
     return Settings(points=(point,), bounds=Bounds())
 
 

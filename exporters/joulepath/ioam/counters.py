@@ -11,14 +11,12 @@ from joulepath.ioam.decode import REASONS, Options, Trace
 from joulepath.ioam.settings import Settings
 
 
+@dataclass(slots=True)
 class Count:
     """Packets on the wire, and the octets of those IP packets."""
 
-    __slots__ = ("octets", "packets")
-
-    def __init__(self, packets: int = 0, octets: int = 0) -> None:
-        self.packets = packets
-        self.octets = octets
+    packets: int = 0
+    octets: int = 0
 
     def add(self, packets: int, octets: int) -> None:
         """Counts further packets, with the octets of all of them."""
@@ -62,6 +60,8 @@ class Counts:
     errors: dict[str, int]
     overflow_packets: int
     option_octets: int
+    fragments: int
+    jumbograms: int
     traces: int
     folded: int
 
@@ -78,6 +78,10 @@ class Table:
         self._errors = dict.fromkeys(REASONS, 0)
         self._overflow_packets = 0
         self._option_octets = 0
+        self.fragments = 0
+        """Packets that are fragments, of users or not."""
+        self.jumbograms = 0
+        """Packets that are jumbograms (RFC 2675), of users or not."""
         for point in settings.points:
             at = self.at(point.node_id, point.direction)
             if point.path:
@@ -97,7 +101,10 @@ class Table:
         self._errors[reason] += 1
 
     def traced(self, at: NodeCounts, options: Options, packets: int, octets: int, *, path: bool) -> None:
-        """Counts user packets whose options name at least one trace: each packet for one trace, never for two."""
+        """Counts user packets with IOAM options: each packet for one trace, never for two."""
+        self._option_octets += options.octets * packets
+        if not options.traces:
+            return
         trace = options.traces[0]
         if len(options.traces) > 1:
             known = (other for other in options.traces if self._admission.configured(other.namespace))
@@ -108,7 +115,6 @@ class Table:
             count = at.traces[label] = Count()
         count.packets += packets
         count.octets += octets
-        self._option_octets += options.octets * packets
         if trace.overflow:
             self._overflow_packets += packets
         if path:
@@ -122,6 +128,8 @@ class Table:
                 errors=dict(self._errors),
                 overflow_packets=self._overflow_packets,
                 option_octets=self._option_octets,
+                fragments=self.fragments,
+                jumbograms=self.jumbograms,
                 traces=len(self._admission.labels),
                 folded=self._admission.folded,
             )

@@ -45,13 +45,23 @@ OVERFLOW_PACKETS = counter(
 CAPTURE_DROPS = counter(
     "ioam_capture_drops_total", "Packets that the capture lost before they were counted (PACKET_STATISTICS)."
 )
-OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in traced packets: what tracing itself costs.")
+OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: what tracing itself costs.")
+FRAGMENT_PACKETS = counter(
+    "ioam_fragment_packets_total", "Packets seen that are fragments: each counts as the packet that it is on the wire."
+)
+JUMBOGRAM_PACKETS = counter("ioam_jumbogram_packets_total", "Packets seen that are jumbograms (RFC 2675).")
 TRACES = gauge("ioam_traces", "Traces with label values of their own.")
 TRACES_FOLDED = counter(
     "ioam_traces_folded_total", 'Packets counted as trace_id="other" because the bounds of `admit: any` were reached.'
 )
 CAPTURE_INFO = gauge(
     "ioam_capture_info", "Interface that is being captured, and by what; always 1.", "interface", "backend"
+)
+CAPTURE_LIMIT_INFO = gauge(
+    "ioam_capture_limit_info",
+    "What a backend cannot see of the packets it counts (docs/ioam.md); always 1.",
+    "backend",
+    "limit",
 )
 
 METRICS = (
@@ -67,7 +77,10 @@ METRICS = (
     OVERFLOW_PACKETS,
     CAPTURE_DROPS,
     OPTION_BYTES,
+    FRAGMENT_PACKETS,
+    JUMBOGRAM_PACKETS,
     TRACES,
     TRACES_FOLDED,
     CAPTURE_INFO,
+    CAPTURE_LIMIT_INFO,
 )

@@ -27,7 +27,7 @@ SETTINGS = Settings(
 
 
 def scrape(table: Table, drops: int = 0, captures: tuple[tuple[str, str], ...] = ()) -> dict[str, Metric]:
-    reading = Reading(table.snapshot(), drops, captures)
+    reading = Reading(table.snapshot(), drops, captures, (("pcap", "segments"),))
     return {family.name: family for family in registry(lambda: families(reading)).collect()}
 
 
