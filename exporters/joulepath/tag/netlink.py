@@ -34,19 +34,26 @@ class Link:
     """ARPHRD_* of include/uapi/linux/if_arp.h."""
     mtu: int
     """For IPv6, which a router may have lowered."""
-    up: bool
+
+
+def indices(names: Iterable[str]) -> dict[str, int]:
+    """The indices of those interfaces that exist."""
+    found = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = socket.if_nametoindex(name)
+    return found
 
 
 def links(names: Iterable[str]) -> dict[str, Link]:
     """Those interfaces that exist."""
-    wanted = set(names)
     found = {}
     with IPRoute() as kernel:
-        for message in kernel.get_links():
-            name = message.get_attr("IFLA_IFNAME")
-            if name in wanted:
+        for name, index in indices(names).items():
+            with suppress(NetlinkError):  # gone in between
+                (message,) = kernel.link("get", index=index)
                 mtu = min(message.get_attr("IFLA_MTU"), _ipv6_mtu(name))
-                found[name] = Link(message["index"], name, message["ifi_type"], mtu, bool(message["flags"] & 1))
+                found[name] = Link(index, name, message["ifi_type"], mtu)
     return found
 
 
@@ -64,7 +71,10 @@ def routes() -> list[Route]:
 
 
 def reconcile(wanted: Iterable[Route]) -> list[str]:
-    """Makes ours the wanted ones; a line for each that the kernel refused. Raises JoulepathError for want of a right."""
+    """Makes ours the wanted ones; a line for each that the kernel refuses.
+
+    Raises JoulepathError for want of a right.
+    """
     missing = set(wanted)
     refused = []
     with IPRoute() as kernel:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tagging program in the kernel: its maps in Python's terms. tag.bpf.c has the structures and their meaning."""
+"""The tagging program in the kernel: its maps in Python's terms. bpf/tag.bpf.c has the structures and their meaning."""
 
 import os
 import struct
@@ -59,7 +59,7 @@ class Program:
         self._flows = tuple(flows)
         self._node_id = node_id
         self._nodes = nodes
-        self._object = Object(files(__package__).joinpath("tag.bpf.o").read_bytes(), "tag.bpf.o")
+        self._object = Object(files(__package__).joinpath("bpf", "tag.bpf.o").read_bytes(), "tag.bpf.o")
         try:
             self._object.load()
         except BaseException:

@@ -13,7 +13,7 @@ from pathlib import Path
 from joulepath.bpf import tc
 from joulepath.bpf.libbpf import BpfError
 from joulepath.errors import JoulepathError
-from joulepath.ioam.link import HEADER_OCTETS
+from joulepath.ioam.link import DEVICES, ETHERNET
 from joulepath.ioam.socket import host_node_id
 from joulepath.tag import cgroup, netlink, routes
 from joulepath.tag.config import TRACE_ID
@@ -23,7 +23,7 @@ from joulepath.tag.settings import Flow, Settings
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-_ROUTES_EVERY = 5
+_ROUTES_EVERY = 3
 """Ticks between two looks at the routes."""
 _LOCK = "\0joulepath-tag"  # an abstract address: one per network namespace, gone with its process
 
@@ -132,11 +132,10 @@ class Tagger:
                 self._say("tick", None)
 
     def _tick(self, *, look_at_routes: bool) -> None:
-        found = netlink.links(self._settings.interfaces)
-        changed = {name: link.index for name, link in found.items()} != {
-            name: link.index for name, (link, _) in self._links.items()
-        }
-        if changed or look_at_routes:
+        known = {name: link.index for name, (link, _) in self._links.items()}
+        changed = netlink.indices(self._settings.interfaces) != known
+        found = netlink.links(self._settings.interfaces) if changed or look_at_routes else {}
+        if found:
             self._sync_routes(found, strict=False)
         self._sync_states()
         if changed:
@@ -216,7 +215,7 @@ class Tagger:
                     del self._links[name]
                 self._say(name, f"{name}: has gone; tagging goes on when it is back")
             if link is not None and name not in self._links:
-                program = self._program.fd(ethernet=HEADER_OCTETS[_check(name, link).kind] > 0)
+                program = self._program.fd(ethernet=DEVICES[_check(name, link).kind] is ETHERNET)
                 try:
                     attached = tc.attach(program, link.index, "sent")
                 except BpfError as fault:
@@ -255,6 +254,6 @@ def _check(name: str, link: netlink.Link | None) -> netlink.Link:
     """Raises JoulepathError where packets of an interface cannot be tagged."""
     if link is None:
         raise JoulepathError(f"{name}: no such interface; `ip link` lists them")
-    if link.kind not in HEADER_OCTETS:
+    if link.kind not in DEVICES:
         raise JoulepathError(f"{name}: link type {link.kind} is not known; only Ethernet and IP are")
     return link

@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -163,11 +164,11 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
         send()
         assert (packets(ID), packets(OTHER_ID)) == (11, 0)
         file.write_text(OTHER_ID[:20])  # half-way through being written: the last id holds
-        wait_for(lambda: _waited(2.5))
+        time.sleep(1.5)
         send()
         assert (packets(ID), packets(OTHER_ID)) == (22, 0)
         file.write_text(OTHER_ID)
-        wait_for(lambda: _waited(2.5))
+        time.sleep(1.5)
         send()
         assert (packets(ID), packets(OTHER_ID)) == (22, 11)
         lines = [line.partition("msg=")[2] for line in tags.stop() if "level=WARNING" in line]
@@ -175,11 +176,6 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
         f'"flow camera: {file}: cannot be read: No such file or directory"',
         f'"flow camera: {file}: holds no id of 32 hexadecimal digits"',
     ]
-
-
-def _waited(seconds: float) -> bool:
-    subprocess.run(["sleep", str(seconds)], check=True)
-    return True
 
 
 def test_a_unit_that_restarts(path: Path3, tmp_path: Path, group: Path) -> None:
@@ -263,6 +259,20 @@ def test_packets_too_large_pass_untagged(path: Path3, tmp_path: Path) -> None:
     assert counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112
 
 
+def test_what_an_ipv6_packet_cannot_say(path: Path3, tmp_path: Path) -> None:
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 3, 65535 - 48, 1300)
+        path.robot.run("ip link set wlan0 gso_max_size 131072 gro_max_size 131072")
+        before = tags.scrape()
+        segments, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 5_000_000)  # BIG TCP: jumbograms until they are cut
+        found = tags.scrape()
+    assert before["ioam_tag_untagged_packets_total", "camera", "too_long"] == 3 * 51
+    assert before["ioam_tag_packets_total", "camera"] == 1
+    jumbo = found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"]
+    assert jumbo > 0
+    assert found["ioam_tag_packets_total", "camera"] - 1 + jumbo == segments
+
+
 def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
         path.robot.run("ip link delete wlan0")
@@ -278,34 +288,38 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("first", "config", "wrapper", "message"),
+    ("first", "wrapper", "message"),
     [
-        ("true", CONFIG.replace("wlan0", "wlan1"), (), "wlan1: no such interface; `ip link` lists them"),
+        ("ip link set wlan0 name wlan1", (), "wlan0: no such interface; `ip link` lists them"),
         (
             "ip link set wlan0 mtu 1300",
-            CONFIG,
             (),
-            "route fd02::/64 dev wlan0: of 1300 octets the trace leaves 1220, and IPv6 needs 1280: raise the MTU to "
-            "1360, or give the trace room for fewer `nodes`",
+            (
+                "route fd02::/64 dev wlan0: of 1300 octets the trace leaves 1220, and IPv6 needs 1280: raise the MTU "
+                "to 1360, or give the trace room for fewer `nodes`"
+            ),
         ),
         (
             "ip -6 route replace fd02::/64 nexthop via fd01::2 nexthop via fd01::4",
-            CONFIG,
             (),
-            "route fd02::/64 dev wlan0: has several next hops, which no copy is made of: give it an MTU of 1420 "
-            "yourself, and the configuration `path_mtu: 1500`",
+            (
+                "route fd02::/64 dev wlan0: has several next hops, which no copy is made of: give it an MTU of 1420 "
+                "yourself, and the configuration `path_mtu: 1500`"
+            ),
         ),
-        ("true", CONFIG, ("setpriv", "--bounding-set=-bpf,-sys_admin"), "CAP_BPF"),
-        ("true", CONFIG, ("setpriv", "--bounding-set=-net_admin"), "CAP_NET_ADMIN"),
+        ("true", ("setpriv", "--bounding-set=-bpf,-sys_admin"), "CAP_BPF"),
+        ("true", ("setpriv", "--bounding-set=-net_admin"), "CAP_NET_ADMIN"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
-    path: Path3, tmp_path: Path, first: str, config: str, wrapper: tuple[str, ...], message: str
+    path: Path3, tmp_path: Path, first: str, wrapper: tuple[str, ...], message: str
 ) -> None:
+    if "name" in first:
+        path.robot.run("ip link set wlan0 down")
     path.robot.run(first)
     before = routes(path)
     file = tmp_path / "tag.yaml"
-    file.write_text(f'{config}{CAMERA}destination: "fd02::/64"}}\n')
+    file.write_text(f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n')
     command = path.robot.command(*wrapper, sys.executable, "-m", "joulepath", "tag", "--config", str(file))
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1

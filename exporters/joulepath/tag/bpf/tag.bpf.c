@@ -101,7 +101,7 @@ static __always_inline int parse(struct __sk_buff *skb, __u32 offset, struct pac
 		if (next == NEXT_HOP_BY_HOP)
 			packet->hop_by_hop = 1;
 		if (next == NEXT_FRAGMENT)
-			packet->hidden_ports = 1; // of later fragments; the first alone would tell half of a datagram
+			packet->hidden_ports = 1; // only the first fragment has them: all are treated alike
 		offset += next == NEXT_FRAGMENT ? 8 : (head[1] + 1) * 8;
 		packet->protocol = head[0];
 	}
