@@ -9,10 +9,11 @@ from prometheus_client.core import Metric
 
 from joulepath import exporter
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.ioam.backends import AUTO, BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
-from joulepath.ioam.source import PacketSource, Source
+from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -70,6 +71,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pcap", metavar="FILE", help="count this capture (pcap, pcapng; - for standard input)")
     parser.add_argument("--node-id", type=_node_id, metavar="N", help="without a file: this node's IOAM node id")
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=AUTO,
+        help="ebpf counts in the kernel, packet in this process; auto (the default) takes ebpf where it is allowed",
+    )
     exporter.add_arguments(parser, PORT)
 
 
@@ -80,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _source(args: argparse.Namespace) -> Source:
     if args.pcap is None:
-        return PacketSource(_settings(args))
+        return ChosenSource(_settings(args), args.backend, give_up_rights=True)
     if args.config is not None:
         return PcapSource(_settings(args), args.pcap, args.interface)
     if args.node_id is None or args.interface is not None:

@@ -94,6 +94,8 @@ class PacketCounter:
                 teid = number
             else:
                 break
+            if inner > start + found.octets:  # the packet says to end before
+                break
             within = header(packet, inner, end, start + found.octets - inner, self._clt, large=False)
             if within is None:
                 break

@@ -229,10 +229,12 @@ int count(struct __sk_buff *skb)
 		} else if (type == bpf_htons(0x0800)) {
 			if (plain(skb, 14, epoch_, 0))
 				return NEXT;
-		} else {
+		} else if (type == bpf_htons(0x8100) || type == bpf_htons(0x88a8)) {
 			start = behind_tags(skb);
 			if (!start)
 				return NEXT;
+		} else {
+			return NEXT;
 		}
 	}
 	any(skb, start, epoch_);

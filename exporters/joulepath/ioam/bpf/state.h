@@ -108,6 +108,20 @@ MAP(own, PERCPU_HASH, struct trace, struct own, 1);
 /* New strangers in an epoch. */
 MAP(strangers, ARRAY, __u32, __u64, 2);
 
+/* Not read by the program. The kernel answers a write to a map of maps when no program runs that has seen it before. */
+struct inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 2);
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__type(key, __u32);
+	__uint(max_entries, 1);
+	__array(values, struct inner);
+} barrier_map SEC(".maps");
+
 #define CONFIGURED 0x80 /* with the octets of an id that count, 0 to 16 */
 #define CROSS_LAYER 0x40
 #define ID_OCTETS 0x1f
