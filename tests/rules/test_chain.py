@@ -519,6 +519,24 @@ def reset() -> Case:
     )
 
 
+def returning() -> Case:
+    """Counters of IOAM begin at 3:00: shares wait until half a window was counted, machines do not."""
+    series = {
+        name: values.replace("0+", "_x12 0+") if name.startswith("ioam_") else values
+        for name, values in factory.everything().items()
+    }
+    return Case(
+        "returning",
+        FACTORY,
+        series,
+        {
+            (3.75, TOTAL): {'application="unattributed"': 400},
+            (3.75, "sum(host:power_watts)"): {"": 400},
+            (4.5, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5},
+        },
+    )
+
+
 def restart() -> Case:
     """The server came back with a changed topology: edge-1 moved here from another site, where it had one outlet more.
 
@@ -814,6 +832,7 @@ CASES = [
     policy_bytes(),
     policy_packets(),
     reset(),
+    returning(),
     restart(),
     more_traced_than_all(),
     quiet_host(),

@@ -73,7 +73,7 @@ def test_short_durations() -> None:
     text = (ROOT / "examples" / "two-sites.yaml").read_text()
     quick = topology(text.replace("interval: 15s", "interval: 1s").replace("window: 2m", "window: 10s"))
     written = write(generate(quick), quick.hash)
-    assert not re.search(r"\[2m\]|\[18s\]|15s|\$window|example", written)
+    assert not re.search(r"\[2m\]|\[1m\] offset|\[18s\]|15s|\$window|example", written)
     assert "[10s]" in written
     assert "[1200ms] offset 1s" in written
     assert [group.interval for group in generate(quick)] == ["4s", "1s", "4s", "4s"]

@@ -31,17 +31,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
-    if args.target is not None:
-        targets = [single(args.target, args.community_file)]
-    elif args.community_file is not None:
+    if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
-    else:
-        targets = configured(args.config)
-    made = PolledExporter("pdu", "Power of PDUs over SNMP", Poller(targets), collect, single=args.target is not None)
+    engine = Engine()
+
+    def targets() -> list[Target[PduReading]]:
+        if args.target is not None:
+            return [single(args.target, args.community_file, engine)]
+        return configured(args.config, engine)
+
+    made = PolledExporter(
+        "pdu",
+        "Power of PDUs over SNMP",
+        Poller(targets()),
+        collect,
+        single=args.target is not None,
+        configured=targets,
+        file=args.config,
+    )
     return exporter.run(made, args)
 
 
-def single(address: str, community_file: Path | None) -> Target[PduReading]:
+def single(address: str, community_file: Path | None, engine: Engine | None = None) -> Target[PduReading]:
     """The one device of `--target`. Raises UsageError."""
     try:
         where = endpoint(address)
@@ -49,17 +60,19 @@ def single(address: str, community_file: Path | None) -> Target[PduReading]:
         raise UsageError(f"--target: {error}") from None
     if community_file is None:
         raise UsageError("--target needs --community-file FILE with the SNMP community")
-    client = PysnmpClient(Engine(), where, community_of_file(community_file, "--community-file"))
-    return Target(str(where), PduSource(str(where), client, shipped()), INTERVAL)
+    secret = community_of_file(community_file, "--community-file")
+    client = PysnmpClient(engine or Engine(), where, secret)
+    source = PduSource(str(where), client, shipped())
+    return Target(str(where), source, INTERVAL, made_of=secret, files=(community_file,))
 
 
-def configured(path: Path) -> list[Target[PduReading]]:
+def configured(path: Path, engine: Engine | None = None) -> list[Target[PduReading]]:
     """The devices of a configuration file. Raises UsageError with every mistake."""
     read = config.load(path, PduConfig)
     profiles: Mapping[str, Profile] = shipped()
     if read.profiles is not None:
         profiles = {**profiles, **read_folder(path.parent / read.profiles)}
-    engine = Engine()
+    engine = engine or Engine()
     targets: list[Target[PduReading]] = []
     mistakes: list[str] = []
     for name, target in read.targets.items():
@@ -74,7 +87,9 @@ def configured(path: Path) -> list[Target[PduReading]]:
             continue
         client = PysnmpClient(engine, endpoint(target.address), secret)
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
-        targets.append(Target(name, PduSource(name, client, profiles, target.profile), interval))
+        source = PduSource(name, client, profiles, target.profile)
+        files = () if target.community_file is None else (path.parent / target.community_file,)
+        targets.append(Target(name, source, interval, (target, secret, profiles), files))
     if mistakes:
         raise UsageError(mistakes)
     return targets
