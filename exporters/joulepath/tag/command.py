@@ -4,7 +4,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from joulepath import exporter
 from joulepath.errors import UsageError
 
 if TYPE_CHECKING:
+    from joulepath.tag.settings import Settings
     from joulepath.tag.tagger import Tagger
 
 PORT = 10477
@@ -28,14 +29,19 @@ class TagExporter:
     reads = "packets that got an IOAM trace (tc egress)"
     targets: Collection[str] = ()
 
-    def __init__(self, tagger: "Tagger", once_seconds: float = _ONCE_SECONDS) -> None:
+    ready = True
+
+    def __init__(
+        self, tagger: "Tagger", read: "Callable[[], Settings]", file: Path, once_seconds: float = _ONCE_SECONDS
+    ) -> None:
         self._tagger = tagger
+        self._read = read
+        self.files: Collection[Path] = (file,)
         self._once_seconds = once_seconds
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
-        yield from exporter.build_info(self.name)
-        yield from self._families()
+        return self._families()
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
@@ -56,6 +62,10 @@ class TagExporter:
 
         self._tagger.start()
         caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH)
+
+    def reload(self) -> None:
+        """Goes over to the changed file."""
+        self._tagger.reload(self._read())
 
     def stop(self) -> None:
         """Ends tagging and puts the routes back."""
@@ -100,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from joulepath.tag import cgroup, config, tagger  # noqa: PLC0415
 
-    settings = config.read(args.config)
-    root = args.cgroup
-    return exporter.run(TagExporter(tagger.Tagger(settings, cgroup.mounted if root is None else lambda: root)), args)
+    def read() -> "Settings":
+        return config.read(args.config)
+
+    root = cgroup.mounted if args.cgroup is None else lambda: args.cgroup
+    return exporter.run(TagExporter(tagger.Tagger(read(), root), read, args.config), args)

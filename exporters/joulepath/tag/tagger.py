@@ -57,30 +57,35 @@ class Tagger:
         self._plan = routes.Plan(frozenset(), ())
         self._said: dict[str, str] = {}
         self._ended = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._alone: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Lowers MTUs, then begins to tag. Raises JoulepathError where it cannot, and leaves nothing behind."""
-        settings = self._settings
         self._alone = _alone()
         try:
-            if any(flow.sender for flow in settings.flows):
-                self._root = self._cgroup_root()
-            node_id = host_node_id() if settings.node_id is None else settings.node_id
-            self._program = Program(settings.flows, node_id, settings.nodes)
-            found = netlink.links(settings.interfaces)
-            for name in settings.interfaces:
-                _check(name, found.get(name))
-            self._sync_routes(found, strict=True)
-            self._sync_states()
-            self._sync_links(found)
+            self._program = Program()
+            self.reload(self._settings)
         except BaseException:
             self.stop()
             raise
         self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
         self._thread.start()
+
+    def reload(self, settings: Settings) -> None:
+        """Goes over to other settings; counts go on. Raises JoulepathError where it cannot, and changes nothing."""
+        with self._lock:
+            root = self._cgroup_root() if any(flow.sender for flow in settings.flows) else None
+            found = netlink.links(settings.interfaces)
+            for name in settings.interfaces:
+                _check(name, found.get(name))
+            if refusals := _plan(settings, found).refusals:
+                raise JoulepathError(refusals)
+            self._settings, self._root = settings, root
+            self._sync_routes(found)
+            self._sync_states(force=True)
+            self._sync_links(found)
 
     def stop(self) -> None:
         """Ends tagging, then puts the routes back."""
@@ -125,7 +130,8 @@ class Tagger:
         while not self._ended.wait(self._tick_seconds):
             ticks += 1
             try:
-                self._tick(look_at_routes=ticks % _ROUTES_EVERY == 0)
+                with self._lock:
+                    self._tick(look_at_routes=ticks % _ROUTES_EVERY == 0)
             except (JoulepathError, OSError) as fault:
                 self._say("tick", f"cannot follow the host: {fault}")
             else:
@@ -136,33 +142,24 @@ class Tagger:
         changed = netlink.indices(self._settings.interfaces) != known
         found = netlink.links(self._settings.interfaces) if changed or look_at_routes else {}
         if found:
-            self._sync_routes(found, strict=False)
+            self._sync_routes(found)
         self._sync_states()
         if changed:
             self._sync_links(found)
 
-    def _sync_routes(self, found: Mapping[str, netlink.Link], *, strict: bool) -> None:
-        plan = routes.plan(
-            netlink.routes(),
-            (flow.destination for flow in self._settings.flows),
-            {link.index: routes.Interface(link.name, link.mtu) for link in found.values()},
-            self._settings.header_octets,
-            self._settings.path_mtu,
-        )
-        if strict and plan.refusals:
-            raise JoulepathError(plan.refusals)
+    def _sync_routes(self, found: Mapping[str, netlink.Link]) -> None:
+        plan = _plan(self._settings, found)
         refused = (*plan.refusals, *netlink.reconcile(plan.routes))
-        with self._lock:
-            self._plan = routes.Plan(plan.routes, refused)
+        self._plan = routes.Plan(plan.routes, refused)
         text = "; ".join(refused)
         self._say("routes", f"{text}; packets too large for it pass without a trace" if refused else None)
 
-    def _sync_states(self) -> None:
-        states = {flow.name: State(self._trace_id(flow), *self._cgroup(flow)) for flow in self._settings.flows}
-        if states == self._states or self._program is None:
-            return
-        self._program.apply(states)
-        with self._lock:
+    def _sync_states(self, *, force: bool = False) -> None:
+        settings = self._settings
+        states = {flow.name: State(self._trace_id(flow), *self._cgroup(flow)) for flow in settings.flows}
+        if (force or states != self._states) and self._program is not None:
+            node_id = host_node_id() if settings.node_id is None else settings.node_id
+            self._program.apply(settings.flows, states, node_id, settings.nodes)
             self._states = states
 
     def _trace_id(self, flow: Flow) -> bytes | None:
@@ -205,26 +202,24 @@ class Tagger:
         return None, 0
 
     def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
-        if self._program is None:
-            return
-        for name in self._settings.interfaces:
-            link, known = found.get(name), self._links.get(name)
-            if known is not None and (link is None or link.index != known[0].index):
-                known[1].close()
-                with self._lock:
-                    del self._links[name]
-                self._say(name, f"{name}: has gone; tagging goes on when it is back")
-            if link is not None and name not in self._links:
-                program = self._program.fd(ethernet=DEVICES[_check(name, link).kind] is ETHERNET)
-                try:
-                    attached = tc.attach(program, link.index, "sent")
-                except BpfError as fault:
-                    if fault.number in (errno.ENODEV, errno.ENOENT):
-                        continue  # went in between
-                    raise
-                with self._lock:
-                    self._links[name] = link, attached
-                self._say(name, None)
+        for name in list(self._links):
+            link = found.get(name)
+            if link is None or link.index != self._links[name][0].index:
+                self._links.pop(name)[1].close()
+                if name in self._settings.interfaces:
+                    self._say(name, f"{name}: has gone; tagging goes on when it is back")
+        for name, link in found.items():
+            if name in self._links or self._program is None:
+                continue
+            program = self._program.fd(ethernet=DEVICES[_check(name, link).kind] is ETHERNET)
+            try:
+                attached = tc.attach(program, link.index, "sent")
+            except BpfError as fault:
+                if fault.number in (errno.ENODEV, errno.ENOENT):
+                    continue  # went in between
+                raise
+            self._links[name] = link, attached
+            self._say(name, None)
 
     def _say(self, key: str, text: str | None) -> None:
         """Logs what is new; None where all is well."""
@@ -248,6 +243,16 @@ def _alone() -> socket.socket:
             "another `joulepath tag` runs in this network namespace: one does it, with all interfaces and flows"
         ) from None
     return held
+
+
+def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> routes.Plan:
+    return routes.plan(
+        netlink.routes(),
+        (flow.destination for flow in settings.flows),
+        {link.index: routes.Interface(link.name, link.mtu) for link in found.values()},
+        settings.header_octets,
+        settings.path_mtu,
+    )
 
 
 def _check(name: str, link: netlink.Link | None) -> netlink.Link:

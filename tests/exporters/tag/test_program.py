@@ -25,6 +25,7 @@ FLOWS = (
     Flow("net", 2, OTHER_ID, destination=IPv6Network("fd02::/61")),
     Flow("later", 3, ID, destination=IPv6Network("fd03::/64")),
 )
+STATES = {"udp": State(ID, None), "net": State(OTHER_ID, None), "later": State(None, None)}
 PASS = 0xFFFFFFFF
 PORTS = bytes.fromhex("13881389")  # 5000 and 5001
 ETHERNET = bytes(12) + b"\x86\xdd"
@@ -33,10 +34,10 @@ ETHERNET = bytes(12) + b"\x86\xdd"
 @pytest.fixture(scope="module")
 def program(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
     try:
-        made = Program(FLOWS, NODE, ROOM)
+        made = Program()
     except libbpf.UnavailableError as fault:
         absent("bpf", str(fault))
-    made.apply({"udp": State(ID, None), "net": State(OTHER_ID, None), "later": State(None, None)})
+    made.apply(FLOWS, STATES, NODE, ROOM)
     yield made
     made.close()
 
@@ -139,7 +140,26 @@ def test_what_the_kernel_refuses_passes(program: Program) -> None:
 def test_a_change_goes_over_at_once(program: Program) -> None:
     packet = b"\x60\0\0\0\0\x14\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(16)
     for trace_id in (OTHER_ID, bytes(16), ID):
-        program.apply({"udp": State(trace_id, None), "net": State(OTHER_ID, None), "later": State(None, None)})
+        program.apply(FLOWS, {**STATES, "udp": State(trace_id, None)}, NODE, ROOM)
         frame = testrun.run(program.fd(ethernet=True), ETHERNET + packet).frame
         (trace,) = decode.options(frame[54 : 54 + HEADER]).traces
         assert trace.trace_id == trace_id
+
+
+def test_counts_go_on_by_the_flows_name(program: Program) -> None:
+    packet = b"\x60\0\0\0\0\x14\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(16)
+
+    def udp(flows: tuple[Flow, ...]) -> int:
+        program.apply(flows, {flow.name: State(ID, None) for flow in flows}, NODE, ROOM)
+        testrun.run(program.fd(ethernet=True), ETHERNET + packet)
+        assert list(program.counts()) == [flow.name for flow in flows]
+        return program.counts()["udp"].packets
+
+    before = udp(FLOWS)
+    others = tuple(Flow(f"other {number}", 1, ID, destination=IPv6Network("fd09::/64")) for number in range(63))
+    assert udp((*others, FLOWS[0])) == before + 1
+    assert udp((FLOWS[0],)) == before + 2
+    program.apply(others, {flow.name: State(ID, None) for flow in others}, NODE, ROOM)
+    testrun.run(program.fd(ethernet=True), ETHERNET + packet)
+    assert {count.packets for count in program.counts().values()} == {0}
+    assert udp(FLOWS) == 1

@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAX_FLOWS 64
+#define PLACES (2 * MAX_FLOWS) // so that all flows can be exchanged for others
 #define MAX_HEADER 256
 #define HOP_LIMIT_FROM_END 24 // the encapsulating node's Hop_Lim: encode.py
 #define PASS -1 // TC_ACT_UNSPEC, TCX_NEXT: whoever else is attached goes on
@@ -30,9 +31,10 @@ struct flow {
 	__u32 source[4], source_mask[4];
 	__u32 destination[4], destination_mask[4];
 	__u8 protocol;  // 0: UDP and TCP
-	__u8 in_cgroup; // the sender's cgroup is below the one at this flow's place in `cgroups`
+	__u8 in_cgroup; // the sender's cgroup is below the one in `cgroups`
 	__be16 source_port, destination_port; // 0: any
 	__u16 length;                         // of `header`; 0 while there is no id
+	__u32 place;                          // in `counts` and `cgroups`
 	__u8 header[MAX_HEADER];
 };
 
@@ -62,14 +64,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
-	__uint(max_entries, MAX_FLOWS);
+	__uint(max_entries, PLACES);
 	__type(key, __u32);
 	__type(value, __u32);
 } cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MAX_FLOWS);
+	__uint(max_entries, PLACES);
 	__type(key, __u32);
 	__type(value, struct counts);
 } counts SEC(".maps");
@@ -121,7 +123,7 @@ static __always_inline int within(const struct in6_addr *address, const __u32 *p
 		 ((words[2] ^ prefix[2]) & mask[2]) | ((words[3] ^ prefix[3]) & mask[3]));
 }
 
-static __always_inline int matches(struct __sk_buff *skb, const struct packet *packet, const struct flow *flow, __u32 i)
+static __always_inline int matches(struct __sk_buff *skb, const struct packet *packet, const struct flow *flow)
 {
 	if (flow->protocol && flow->protocol != packet->protocol)
 		return 0;
@@ -135,7 +137,7 @@ static __always_inline int matches(struct __sk_buff *skb, const struct packet *p
 		return 0;
 	if (!within(&packet->ip.saddr, flow->source, flow->source_mask))
 		return 0;
-	return !flow->in_cgroup || bpf_skb_under_cgroup(skb, &cgroups, i) == 1;
+	return !flow->in_cgroup || bpf_skb_under_cgroup(skb, &cgroups, flow->place) == 1;
 }
 
 // Octets of all headers that each segment of a large packet repeats.
@@ -168,12 +170,13 @@ static __always_inline int tag(struct __sk_buff *skb, const __u32 start)
 		if (i >= table->flows)
 			return PASS;
 		flow = &table->flow[i];
-		if (matches(skb, &packet, flow, i))
+		if (matches(skb, &packet, flow))
 			break;
 	}
 	if (i >= MAX_FLOWS)
 		return PASS;
-	struct counts *count = bpf_map_lookup_elem(&counts, &i);
+	__u32 place = flow->place;
+	struct counts *count = bpf_map_lookup_elem(&counts, &place);
 	if (!count)
 		return PASS;
 
