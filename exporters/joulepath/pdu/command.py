@@ -7,11 +7,14 @@ from pathlib import Path
 
 from joulepath import config, exporter
 from joulepath.errors import UsageError
+from joulepath.pdu.check import check
 from joulepath.pdu.collector import collect
 from joulepath.pdu.config import PduConfig, community, community_of_file, endpoint
-from joulepath.pdu.profile import Profile, read_folder, shipped
-from joulepath.pdu.snmp import Engine, PysnmpClient
+from joulepath.pdu.profile import read_folder, shipped
+from joulepath.pdu.schema import Profile
+from joulepath.pdu.snmp import Client, Engine, PysnmpClient
 from joulepath.pdu.source import PduReading, PduSource
+from joulepath.pdu.walk import WalkClient
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
 
@@ -22,15 +25,25 @@ INTERVAL = 5.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    what = parser.add_mutually_exclusive_group(required=True)
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="PDUs by name, served on /probe?target=NAME")
     what.add_argument("--target", metavar="udp://HOST[:161]", help="a single PDU, served on /metrics")
+    what.add_argument("--walk", type=Path, metavar="FILE.snmprec", help="a recorded walk, for --check-profile")
+    parser.add_argument(
+        "--check-profile", metavar="FILE", help="says what a profile reads from where, of --target or --walk; then exits"
+    )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
     exporter.add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
+    if args.check_profile is not None:
+        return checked(args)
+    if args.walk is not None:
+        raise UsageError("--walk belongs to --check-profile FILE")
+    if args.target is None and args.config is None:
+        raise UsageError("one of the arguments --config --target is required")
     if args.target is not None:
         targets = [single(args.target, args.community_file)]
     elif args.community_file is not None:
@@ -41,16 +54,36 @@ def run(args: argparse.Namespace) -> int:
     return exporter.run(made, args)
 
 
+def checked(args: argparse.Namespace) -> int:
+    """`--check-profile`. Raises JoulepathError."""
+    if args.config is not None:
+        raise UsageError("--check-profile takes --target or --walk, no --config")
+    client: Client | None = None
+    if args.walk is not None:
+        client = WalkClient(args.walk)
+    elif args.target is not None:
+        client = client_of(args.target, args.community_file)
+    for line in check(args.check_profile, client):
+        print(line)  # noqa: T201  # the command's output
+    return 0
+
+
 def single(address: str, community_file: Path | None) -> Target[PduReading]:
     """The one device of `--target`. Raises UsageError."""
+    client = client_of(address, community_file)
+    name = str(endpoint(address))
+    return Target(name, PduSource(name, client, shipped()), INTERVAL)
+
+
+def client_of(address: str, community_file: Path | None) -> Client:
+    """A client of the device of `--target`. Raises UsageError."""
     try:
         where = endpoint(address)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
     if community_file is None:
         raise UsageError("--target needs --community-file FILE with the SNMP community")
-    client = PysnmpClient(Engine(), where, community_of_file(community_file, "--community-file"))
-    return Target(str(where), PduSource(str(where), client, shipped()), INTERVAL)
+    return PysnmpClient(Engine(), where, community_of_file(community_file, "--community-file"))
 
 
 def configured(path: Path) -> list[Target[PduReading]]:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import SYS_UP_TIME, Layout, Unit, detect, survey
-from joulepath.pdu.profile import LevelName, Profile, QuantityName, RejectedError, measured
+from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
+from joulepath.pdu.register import Register
+from joulepath.pdu.schema import LevelName, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
+from joulepath.pdu.value import RejectedError, measured
 
 LAYOUT_SECONDS = 600.0
 """Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
@@ -73,6 +75,7 @@ class PduSource:
         self._layout: Layout | None = None
         self._surveyed: float = 0.0
         self._mark: _Mark | None = None
+        self._registers: dict[tuple[LevelName, str], Register] = {}
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -90,18 +93,27 @@ class PduSource:
 
     async def _read(self) -> PduReading:
         began, layout = await self._prepared()
-        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
-        rejected: Counter[str] = Counter()
-        for level, quantity in layout.columns:
-            found = await self._column(layout, level, quantity, rejected)
-            if found:
-                values.setdefault(level, {})[quantity] = found
+        found = await raw_values(self._client, layout)
         ended = _mark(await self._client.get([SYS_UP_TIME]), self._clock())
         if _rebooted(began, ended):
             self._layout = None
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        if rejected["unknown_row"]:
-            self._layout = None  # a unit was linked or the table rearranged
+        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        rejected: Counter[str] = Counter()
+        for oid, value in found.items():
+            if oid not in layout.cells:
+                rejected["unknown_row"] += 1
+                self._layout = None  # a unit was linked or the table rearranged
+            for cell in layout.cells.get(oid, ()):
+                try:
+                    number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
+                except RejectedError as reason:
+                    rejected[str(reason)] += 1
+                    continue
+                if number is not None:
+                    if cell.quantity_name == "meter_energy":
+                        number = self._counter(layout, cell, number, ended.at)
+                    values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
         self._mark = ended
         if not values:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
@@ -114,6 +126,12 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
         )
+
+    def _counter(self, layout: Layout, cell: Cell, joules: float, at: float) -> float:
+        """The register as a counter; registers outlive layouts, so that a device that was swapped adds nothing."""
+        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
+        return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 
     async def _prepared(self) -> tuple[_Mark, Layout]:
         """The mark to begin with and the device's layout, read again where it may have changed."""
@@ -132,28 +150,23 @@ class PduSource:
             self._surveyed = began.at
         return began, self._layout
 
-    async def _column(
-        self, layout: Layout, level: LevelName, quantity: QuantityName, rejected: Counter[str]
-    ) -> dict[str, float]:
-        definition = layout.profile.levels[level].quantities[quantity]
-        labels = layout.labels[level]
+
+async def raw_values(client: Client, layout: Layout) -> Mapping[Oid, Value]:
+    """What the device holds now in the objects of its cells, and in rows that were not there at the survey.
+
+    Raises SnmpError.
+    """
+    found: dict[Oid, Value] = {}
+    for column in layout.columns:
         # One row more than there are shows the end of the column in the same answer.
-        rows = await self._client.walk(definition.column, min(len(labels) + 1, layout.profile.max_repetitions))
-        found: dict[str, float] = {}
+        rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
         for index, value in rows.items():
-            try:
-                number = measured(value, quantity, definition)
-                if number is not None:
-                    found[_label(labels, index)] = number
-            except RejectedError as reason:
-                rejected[str(reason)] += 1
-        return found
-
-
-def _label(labels: Mapping[Oid, str], index: Oid) -> str:
-    if index not in labels:
-        raise RejectedError("unknown_row")
-    return labels[index]
+            oid = column.oid + index
+            if oid in layout.cells or oid not in column.rows:
+                found[oid] = value
+    for start in range(0, len(layout.objects), layout.profile.max_repetitions):
+        found |= await client.get(layout.objects[start : start + layout.profile.max_repetitions])
+    return found
 
 
 def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
