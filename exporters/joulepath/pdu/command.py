@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--target", metavar="udp://HOST[:161]", help="a single PDU, served on /metrics")
     what.add_argument("--walk", type=Path, metavar="FILE.snmprec", help="a recorded walk, for --check-profile")
     parser.add_argument(
-        "--check-profile", metavar="FILE", help="says what a profile reads from where, of --target or --walk; then exits"
+        "--check-profile",
+        metavar="FILE",
+        help="says what a profile reads from where (of --target or --walk) and exits",
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
     exporter.add_arguments(parser, PORT)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a device is and how its rows are called: read seldom, between the polls that read values."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -89,14 +90,13 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     silent: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     names: dict[str, str] = {}
     for level, quantity_name, quantity, rows in found:
-        labels: set[str] = set()
+        times = Counter(row.label(linked=linked) for row in rows)
         for row in rows:
             label = row.label(linked=linked)
-            if label in labels:
+            if times[label] > 1:
                 raise JoulepathError(
-                    f"gives the {level} number {label} to several rows: its readings cannot be told apart"
+                    f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
                 )
-            labels.add(label)
             cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid)
             (cells if _measures(cell, row.value) else silent).setdefault((level, quantity_name, label), cell)
             if level == "outlet" and row.name is not None:
@@ -162,9 +162,9 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
     ]
     told = serials if serials[1] else models
     identity = {told[0] + index: value for index, value in told[1].items()}
-    indices = sorted(max(models[1], serials[1], firmwares[1], key=len))
+    most = max((models[1], serials[1], firmwares[1]), key=lambda rows: len(rows))
     units = tuple(
-        Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index)) for index in indices
+        Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index)) for index in sorted(most)
     )
     return units or (Unit(),), identity
 

@@ -77,7 +77,11 @@ DISAGREEMENTS: Sequence[tuple[str, str, str]] = [
     ("hpe-pdumm", r"232\.165\.2\.3\.2\.1\.2\..*", "a breaker that does not exist has 0 V: no sample"),
     ("ipoman", r"2468\.1\.4\.2\.1\.3\.2\.3\.1\.4\..*", "the oracle's registers are from another moment: 0"),
     ("liebert_mph2rg", r"476\.1\.42\.3\.8\.(30\.40\.1\.22|40\.20\.1\.130)\..*", "the oracle forgets to divide by 100"),
-    ("liebert_mph2rg", r"476\.1\.42\.3\.8\.(30\.20\.1\.95|50\.20\.1\.75)\..*", "a power factor of 0 is none: no sample"),
+    (
+        "liebert_mph2rg",
+        r"476\.1\.42\.3\.8\.(30\.20\.1\.95|50\.20\.1\.75)\..*",
+        "a power factor of 0 is none",
+    ),
     ("raritan-pdu_px3", r"13742\.6\.5\.\d\.3\.1\.4\..*\.7", "the oracle does not read the decimal digits: percent"),
     ("ts-bspdu", r"42610\.1\.4\.4\.1\.6\.1\.2\.1\.15\..*", "volts, not watts: a tap without current has 230.0 too"),
 ]
@@ -198,7 +202,7 @@ def test_a_table_of_phases_and_banks_is_split(recordings: Path, profiles: Mappin
 
 def test_phases_of_a_meter_that_add_up_prove_its_unit(recordings: Path, profiles: Mapping[str, Profile]) -> None:
     _, _, rows = read(recordings / "snmp" / "vertiv-pdu_mg02e4w1.snmprec", profiles)
-    energy = {level: 0.0 for level in ("inlet", "phase")}
+    energy = dict.fromkeys(("inlet", "phase"), 0.0)
     for row in rows:
         if row.cell.quantity_name == "meter_energy":
             energy[row.cell.level] += row.value or 0

@@ -183,7 +183,10 @@ def test_the_wrap_of_sys_up_time_is_no_reboot(objects: Objects, profiles: Mappin
 
 def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     columns = {
-        quantity.column for level in profiles["apc-rpdu2"].levels.values() for quantity in level.quantities.values()
+        quantity.column
+        for tables in profiles["apc-rpdu2"].levels.values()
+        for table in tables
+        for quantity in table.quantities.values()
     }
     for oid in objects:
         if parsed(oid)[:-1] in columns:
@@ -196,6 +199,7 @@ def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapp
 
 
 def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+    objects = {oid: value for oid, value in objects.items() if oid.startswith(SYSTEM)}
     objects[f"{SYSTEM}.2.0"] = lambda: rfc1902.ObjectIdentifier("1.3.6.1.4.1.9999.7")
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:
         read(PduSource("pdu-1", client(agent.address), profiles))
@@ -207,11 +211,24 @@ def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, prof
     )
 
 
+@pytest.mark.parametrize("sys_object_id", [None, "0.10.43.6.1.4.1", "1.3.6.1.4.1.8072.3.2.10"])
+def test_a_sys_object_id_that_is_missing_or_wrong_is_made_up_for_by_fingerprints(
+    objects: Objects, profiles: Mapping[str, Profile], sys_object_id: str | None
+) -> None:
+    del objects[f"{SYSTEM}.2.0"]
+    if sys_object_id is not None:
+        objects[f"{SYSTEM}.2.0"] = lambda: rfc1902.ObjectIdentifier(sys_object_id)
+    with Agent(objects) as agent:
+        reading = read(PduSource("pdu-1", client(agent.address), profiles))
+    assert (reading.profile, reading.values["outlet"]["power"]["2"]) == ("apc-rpdu2", 250)
+
+
 def test_a_named_profile_needs_no_sys_object_id(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     del objects[f"{SYSTEM}.2.0"]
+    without_fingerprint = profiles["apc-rpdu2"].model_copy(update={"fingerprint": ()})
     with Agent(objects) as agent:
-        with pytest.raises(JoulepathError, match="pdu-1: has no sysObjectID"):
-            read(PduSource("pdu-1", client(agent.address), profiles))
+        with pytest.raises(JoulepathError, match="pdu-1: has no sysObjectID and is unknown"):
+            read(PduSource("pdu-1", client(agent.address), {"apc-rpdu2": without_fingerprint}))
         reading = read(PduSource("pdu-1", client(agent.address), profiles, "apc-rpdu2"))
     assert reading.values["outlet"]["power"]["2"] == 250
 
