@@ -162,7 +162,7 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
     ]
     told = serials if serials[1] else models
     identity = {told[0] + index: value for index, value in told[1].items()}
-    most = max((models[1], serials[1], firmwares[1]), key=lambda rows: len(rows))
+    most = max(set(models[1]), set(serials[1]), set(firmwares[1]), key=len)
     units = tuple(
         Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index)) for index in sorted(most)
     )
