@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the pages that are derived from code, docs/metrics.md and Grafana's dashboards; a test compares them."""
 
-import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import joulepath
 import joulepath_dashboards
-from joulepath.exporter import BUILD_INFO
+from joulepath import telemetry
 from joulepath.metrics import Metric
-from joulepath.polled import POLL_SECONDS, POLLS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,10 +26,10 @@ configuration gives to a device or host.
 
 def modules() -> Iterable[tuple[str, tuple[Metric, ...]]]:
     """Each package's name and its metrics: those of every exporter, then each exporter's own."""
-    yield "every exporter", (BUILD_INFO, POLLS, POLL_SECONDS)
+    yield "every exporter", telemetry.METRICS
     for module in pkgutil.iter_modules(joulepath.__path__):
-        if module.ispkg:
-            name = f"joulepath.{module.name}.metrics"
+        name = f"joulepath.{module.name}.metrics"
+        if module.ispkg and importlib.util.find_spec(name):
             yield f"joulepath {module.name}", importlib.import_module(name).METRICS
 
 

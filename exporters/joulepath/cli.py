@@ -6,6 +6,7 @@ Each module named here has `configure(parser)`, which adds its arguments, and `r
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -54,5 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for message in error.messages:
             print(f"joulepath {chosen}: {message}", file=sys.stderr)  # noqa: T201  # the command's own error output
         return error.exit_code
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130

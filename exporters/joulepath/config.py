@@ -57,9 +57,14 @@ def read_yaml(path: Path) -> Any:
         raise UsageError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def load(path: Path, model: type[M]) -> M:
-    """The file as `model`. Raises UsageError with one line per mistake: `FILE: key.path: what to do`."""
+def load(path: Path, model: type[M], *, empty: bool = False) -> M:
+    """The file as `model`. Raises UsageError with one line per mistake: `FILE: key.path: what to do`.
+
+    With `empty` a file without any key is one that leaves all to the defaults.
+    """
     data = read_yaml(path)
+    if data is None and empty:
+        data = {}
     if not isinstance(data, dict):
         found = "empty" if data is None else f"a {type(data).__name__}"
         raise UsageError(f"{path}: must be a mapping of keys, is {found}")

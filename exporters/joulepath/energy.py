@@ -28,6 +28,11 @@ class Integrator:
         self._last: tuple[float, float] | None = None
         self.energy = Energy()
 
+    def interrupt(self, max_hole_seconds: float) -> None:
+        """What lies between the last reading and the next is not bridged: they may be of different meters."""
+        self._max_hole = max_hole_seconds
+        self._last = None
+
     def add(self, at: float, watts: float) -> None:
         """Takes the reading `watts` of the instant `at`; an instant not after the last one only replaces its value."""
         if self._last is not None:

@@ -5,20 +5,30 @@ source  --readings-->  poller or reader  --snapshot-->  collector  --families-->
 """
 
 import argparse
+import logging
+import queue
 import signal
+import socket
 import sys
-import threading
 from collections.abc import Collection, Iterable, Sequence
-from types import FrameType
+from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
-from joulepath import __version__, log, web
-from joulepath.metrics import Family, gauge, registry
+from joulepath import log, web
+from joulepath.errors import UsageError
+from joulepath.metrics import registry
+from joulepath.reload import Part, Reloader
+from joulepath.telemetry import Telemetry
+from joulepath.web.listen import passed_by_systemd
+from joulepath.web.security import Security
 
-BUILD_INFO = gauge("joulepath_build_info", "Version of the running exporter; always 1.", "version", "exporter")
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+"""Between two looks at the files of the configuration."""
 
 
 class Exporter(Protocol):
@@ -33,8 +43,19 @@ class Exporter(Protocol):
     def targets(self) -> Collection[str]:
         """Names that `/probe?target=` answers; empty where the one device is served on `/metrics`."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether it has read, or tried to read, all that it serves; stays true."""
+
+    @property
+    def files(self) -> Collection[Path]:
+        """Files that the configuration was read from; `reload` is called when one changes."""
+
     def collect(self) -> Iterable[Metric]:
-        """Families of `/metrics`: the exporter's own, and the device's where there is only one. Never blocks on it."""
+        """Families of `/metrics`: the exporter's own, and the device's where there is only one. Never blocks on it.
+
+        Those of `joulepath.telemetry` are added by the server.
+        """
 
     def probe(self, target: str) -> Iterable[Metric]:
         """Families of one target. Raises KeyError for a name that is not configured."""
@@ -45,15 +66,11 @@ class Exporter(Protocol):
     def start(self) -> None:
         """Begins to read on its own clock, in threads of its own."""
 
+    def reload(self) -> None:
+        """Reads its configuration again; counters go on. Raises JoulepathError and changes nothing if it is wrong."""
+
     def stop(self) -> None:
         """Ends what `start` began and leaves devices and interfaces as they were."""
-
-
-def build_info(exporter: str) -> Iterable[Family]:
-    """`joulepath_build_info` of this process."""
-    family = BUILD_INFO.family()
-    family.add_metric([__version__, exporter], 1)
-    yield family
 
 
 def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
@@ -65,6 +82,19 @@ def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
         type=web.Address.parse,
         metavar="[HOST]:PORT",
         help=f"where to serve; may be given several times (default :{port})",
+    )
+    parser.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="serve on the sockets that systemd passes, instead of an address",
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS, users and headers (docs/serving.md)",
     )
     parser.add_argument(
         "--log.level",
@@ -79,26 +109,80 @@ def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
     parser.set_defaults(port=port)
 
 
-def run(exporter: Exporter, args: argparse.Namespace) -> int:
-    """Serves `exporter` until SIGTERM or SIGINT, or prints one reading with `--once`. Returns the exit code."""
+def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK_SECONDS) -> int:
+    """Serves `exporter` until SIGTERM or SIGINT, or prints one reading with `--once`. Returns the exit code.
+
+    SIGHUP reads the configuration again, as does a change of its files.
+    """
     log.setup(args.log_level)
     if args.once:
         sys.stdout.buffer.write(generate_latest(registry(exporter.once)))
         return 0
-    addresses: Sequence[web.Address] = args.listen or [web.Address("", args.port)]
-    server = web.Server(exporter, addresses)
-    ended = threading.Event()
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    protection = _Protection(args.web_config)
+    reloader = Reloader(
+        [
+            Part(exporter.name, lambda: exporter.files, exporter.reload),
+            Part("web", lambda: protection.security.files, protection.reload),
+        ]
+    )
+    telemetry = Telemetry(exporter.name, lambda: reloader.successful)
+    server = web.Server(exporter, _listeners(args), security=protection.security, telemetry=telemetry.collect)
+    protection.server = server
+    # The one queue that a signal handler may put into while the same thread waits at it.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: signals.put(number))
     exporter.start()
     try:
         server.start()
-        ended.wait()
+        _until_ended(signals, reloader, look_seconds)
+        logger.info("stopping")
     finally:
         server.stop()
         exporter.stop()
     return 0
+
+
+def _until_ended(signals: "queue.SimpleQueue[int]", reloader: Reloader, look_seconds: float) -> None:
+    while True:
+        try:
+            number = signals.get(timeout=look_seconds if reloader.watches else None)
+        except queue.Empty:
+            reloader.look()
+            continue
+        if number != signal.SIGHUP:
+            return
+        reloader.reload()
+
+
+class _Protection:
+    """The web server's configuration as it was last read."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.security = Security()
+        self.server: web.Server | None = None
+        self._path = path
+        if path is not None:
+            # Only a file needs YAML, pydantic and bcrypt.
+            from joulepath.web.auth import Passwords  # noqa: PLC0415
+
+            self._passwords = Passwords()
+            self.reload()
+
+    def reload(self) -> None:
+        """Reads the file. Raises UsageError."""
+        if self._path is None:
+            return
+        from joulepath.web import config  # noqa: PLC0415
+
+        self.security = config.read(self._path, self._passwords)
+        if self.server is not None:
+            self.server.secure(self.security)
+
+
+def _listeners(args: argparse.Namespace) -> Sequence[web.Address | socket.socket]:
+    if not args.systemd_socket:
+        return args.listen or [web.Address("", args.port)]
+    if args.listen:
+        raise UsageError("--web.systemd-socket says where to serve: leave out --web.listen-address")
+    return passed_by_systemd()

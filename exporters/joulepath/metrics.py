@@ -24,7 +24,7 @@ class Metric:
     name: str
     help: str
     labels: tuple[str, ...] = ()
-    kind: Literal["counter", "gauge"] = "gauge"
+    kind: Literal["counter", "gauge", "summary"] = "gauge"
 
     def family(self) -> Family:
         """A new, empty family; `family.add_metric(label_values, value)` adds a sample."""
@@ -41,6 +41,11 @@ def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the ex
 def counter(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
     """A value that only grows; `name` ends in `_total`."""
     return Metric(name, help, labels, "counter")
+
+
+def summary(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
+    """A count and a sum, without quantiles: `name_count` and `name_sum`. A SummaryMetricFamily is made of it."""
+    return Metric(name, help, labels, "summary")
 
 
 def filled(families: Iterable[Family]) -> Iterable[Family]:

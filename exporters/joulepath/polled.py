@@ -3,25 +3,26 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from prometheus_client.core import Metric
 
 from joulepath.errors import JoulepathError
-from joulepath.exporter import build_info
-from joulepath.metrics import Family, counter, filled
-from joulepath.poller import Poller, Reading, Snapshot
+from joulepath.metrics import Family, filled
+from joulepath.poller import Poller, Reading, Snapshot, Target
+from joulepath.telemetry import polls
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Reading)
 
-POLLS = counter("joulepath_polls_total", "Polls of devices so far, by result: success, failure, missed.", "result")
-POLL_SECONDS = counter("joulepath_poll_duration_seconds_total", "Time spent in polls of devices so far.")
-
 
 class PolledExporter(Generic[R]):
-    """Binds a poller to a collector: `collect(snapshot, current_reading)` makes one device's families."""
+    """Binds a poller to a collector: `collect(snapshot, current_reading)` makes one device's families.
+
+    `configured` reads the devices again, and raises UsageError where they are wrong; `file` is what it reads.
+    """
 
     def __init__(
         self,
@@ -31,28 +32,45 @@ class PolledExporter(Generic[R]):
         collect: Callable[[Snapshot[R], R | None], Iterable[Family]],
         *,
         single: bool,
+        configured: Callable[[], Iterable[Target[R]]] | None = None,
+        file: Path | None = None,
     ) -> None:
         self.name = name
         self.reads = reads
         self._poller = poller
         self._collect = collect
         self._single = single
+        self._configured = configured
+        self._file = file
+        self._tried = False
 
     @property
     def targets(self) -> Collection[str]:
         """The configured names; none where the one device is on `/metrics`."""
         return () if self._single else self._poller.names
 
+    @property
+    def ready(self) -> bool:
+        """Whether each device has been polled once, successfully or not."""
+        self._tried = self._tried or all(self._poller.snapshot(name).up is not None for name in self._poller.names)
+        return self._tried
+
+    @property
+    def files(self) -> Collection[Path]:
+        """The configuration, and the files that it names."""
+        own = [] if self._file is None else [self._file]
+        return dict.fromkeys([*own, *(path for target in self._poller.targets for path in target.files)])
+
     def collect(self) -> Iterable[Metric]:
         """The exporter's own families, and the device's where it is the only one."""
-        yield from build_info(self.name)
-        yield from self._telemetry()
+        by_result, seconds = self._poller.totals
+        yield from polls({result: by_result.get(result, 0) for result in ("success", "failure", "missed")}, seconds)
         if self._single:
             yield from self.probe(self._poller.names[0])
 
     def probe(self, target: str) -> Iterable[Metric]:
         """One device's families."""
-        return filled(self._collect(self._poller.snapshot(target), self._poller.current(target)))
+        return filled(self._collect(*self._poller.view(target)))
 
     def once(self) -> Iterable[Metric]:
         """Polls all devices once; several are told apart by `instance`, as their scrape would."""
@@ -69,19 +87,14 @@ class PolledExporter(Generic[R]):
         """Begins to poll."""
         self._poller.start()
 
+    def reload(self) -> None:
+        """Takes over the devices that are configured now; those that stay keep their sessions and counters."""
+        if self._configured is not None:
+            self._poller.update(self._configured())
+
     def stop(self) -> None:
         """Ends polling and closes the devices' sessions."""
         self._poller.stop()
-
-    def _telemetry(self) -> Iterable[Family]:
-        snapshots = [self._poller.snapshot(name) for name in self._poller.names]
-        polls = POLLS.family()
-        for result in ("success", "failure", "missed"):
-            polls.add_metric([result], sum(snapshot.polls.get(result, 0) for snapshot in snapshots))
-        yield polls
-        seconds = POLL_SECONDS.family()
-        seconds.add_metric([], sum(snapshot.poll_seconds for snapshot in snapshots))
-        yield seconds
 
 
 def _merged(by_target: dict[str, Iterable[Metric]]) -> Iterable[Metric]:

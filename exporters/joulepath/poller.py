@@ -12,12 +12,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from joulepath.energy import Energy, Integrator
 from joulepath.errors import JoulepathError
 
 logger = logging.getLogger(__name__)
+
+MAX_SPREAD_SECONDS = 10.0
+"""Within so long every target has been asked for the first time."""
 
 WITHDRAW_AFTER_SECONDS = 30.0
 """A target unread for so long has its series withdrawn; its counters go on when it returns."""
@@ -82,6 +86,10 @@ class Target(Generic[R]):
     name: str
     source: Source[R]
     interval: float
+    made_of: object = None
+    """All that the source was made of. When the configuration is read again, an equal one means: nothing changed."""
+    files: tuple[Path, ...] = ()
+    """Files that it was read from, beside the configuration."""
 
 
 class _State(Generic[R]):
@@ -90,12 +98,22 @@ class _State(Generic[R]):
     def __init__(self, target: Target[R]) -> None:
         self.target = target
         self.snapshot: Snapshot[R] = Snapshot()
-        # Three missed polls or 15 s, whichever is longer, are bridged; a longer hole is not.
-        self._max_hole = max(3 * target.interval, 15.0)
         self._integrators: dict[Hashable, Integrator] = {}
         self._rejected: Counter[str] = Counter()
         self._polls: Counter[str] = Counter()
         self._seconds = 0.0
+
+    @property
+    def _max_hole(self) -> float:
+        # Three missed polls or 15 s, whichever is longer, are bridged; a longer hole is not.
+        return max(3 * self.target.interval, 15.0)
+
+    def take(self, target: Target[R]) -> None:
+        """Another source under the same name: the counters go on, and nothing is known of it yet."""
+        self.target = target
+        for integrator in self._integrators.values():
+            integrator.interrupt(self._max_hole)
+        self.snapshot = self._made(up=None, reading=None, read_at=None, read_timestamp=None)
 
     def succeeded(self, reading: R, began: float, ended: float, timestamp: float) -> None:
         at = (began + ended) / 2  # the device answered somewhere between
@@ -117,7 +135,9 @@ class _State(Generic[R]):
     def missed(self, polls: int) -> None:
         self._polls["missed"] += polls
 
-    def _made(self, *, up: bool, reading: R | None, read_at: float | None, read_timestamp: float | None) -> Snapshot[R]:
+    def _made(
+        self, *, up: bool | None, reading: R | None, read_at: float | None, read_timestamp: float | None
+    ) -> Snapshot[R]:
         return Snapshot(
             up=up,
             reading=reading,
@@ -141,25 +161,63 @@ class Poller(Generic[R]):
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._states = {target.name: _State(target) for target in targets}
+        # Of targets that the configuration no longer names: should it do so again, their counters go on.
+        self._left: dict[str, _State[R]] = {}
         self._clock = clock
         self._wall_clock = wall_clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._polling = threading.Event()
+        self._ended: asyncio.Event | None = None
 
     @property
     def names(self) -> Sequence[str]:
         """The configured targets."""
         return list(self._states)
 
+    @property
+    def targets(self) -> Sequence[Target[R]]:
+        """The configured targets as they are now."""
+        return [state.target for state in self._states.values()]
+
+    @property
+    def totals(self) -> tuple[Mapping[str, int], float]:
+        """Polls by result and the time they took [s], of all targets that there ever were."""
+        snapshots = [state.snapshot for state in (*self._states.values(), *self._left.values())]
+        polls: Counter[str] = Counter()
+        for snapshot in snapshots:
+            polls.update(snapshot.polls)
+        return polls, sum(snapshot.poll_seconds for snapshot in snapshots)
+
     def snapshot(self, name: str) -> Snapshot[R]:
         """What is known of a target now. Raises KeyError for a name that is not configured."""
         return self._states[name].snapshot
 
+    def view(self, name: str) -> tuple[Snapshot[R], R | None]:
+        """One snapshot, and its reading unless that is too old. Raises KeyError."""
+        snapshot = self.snapshot(name)
+        return snapshot, snapshot.current(self._clock())
+
     def current(self, name: str) -> R | None:
         """The target's reading, unless it is too old."""
-        return self.snapshot(name).current(self._clock())
+        return self.view(name)[1]
+
+    def update(self, targets: Iterable[Target[R]]) -> None:
+        """Takes over a changed configuration: sources made of the same go on, and so do the counters of a name."""
+        wanted = {target.name: target for target in targets}
+        if self._loop is None:
+            self._exchange(wanted)
+            return
+        taken = threading.Event()
+
+        def take() -> None:
+            self._replace(wanted)
+            taken.set()
+
+        self._loop.call_soon_threadsafe(take)
+        taken.wait(10)
 
     def once(self) -> Mapping[str, JoulepathError]:
         """Polls every target once and returns the faults by name."""
@@ -180,21 +238,55 @@ class Poller(Generic[R]):
 
     def stop(self) -> None:
         """Ends polling and closes every source; returns when that is done, after 10 s at the latest."""
-        if self._loop is not None and self._thread is not None:
-            for task in self._tasks:
-                self._loop.call_soon_threadsafe(task.cancel)
+        if self._loop is not None and self._thread is not None and self._ended is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join(10)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # Begun one after the other over their interval: a hundred devices at once would keep each other waiting.
-        self._tasks = [
-            asyncio.create_task(self._poll_forever(state, state.target.interval * turn / len(self._states)))
-            for turn, state in enumerate(self._states.values())
-        ]
+        self._ended = asyncio.Event()
+        self._begin(list(self._states.values()))
         self._polling.set()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ended.wait()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), *self._leaving, return_exceptions=True)
         await self._close()
+
+    def _begin(self, states: Sequence[_State[R]]) -> None:
+        # One after the other over their interval: a hundred devices at once would keep each other waiting.
+        for turn, state in enumerate(states):
+            after = min(state.target.interval, MAX_SPREAD_SECONDS) * turn / len(states)
+            self._tasks[state.target.name] = asyncio.create_task(self._poll_forever(state, after))
+
+    def _replace(self, wanted: Mapping[str, Target[R]]) -> None:
+        """On the loop: ends what is no longer wanted in the background, begins what is new."""
+        before = {name: state.target for name, state in self._states.items()}
+        begun = self._exchange(wanted)
+        for name, target in before.items():
+            if name not in self._states or self._states[name].target is not target:
+                task = asyncio.create_task(_leave(self._tasks.pop(name), target.source))
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
+        self._begin(begun)
+
+    def _exchange(self, wanted: Mapping[str, Target[R]]) -> Sequence[_State[R]]:
+        """Makes the states those of `wanted`; returns the ones whose source is new."""
+        known = {**self._left, **self._states}
+        states: dict[str, _State[R]] = {}
+        begun: list[_State[R]] = []
+        for name, target in wanted.items():
+            state = known.pop(name, None)
+            if state is None:
+                state = _State(target)
+                begun.append(state)
+            elif name in self._left or state.target.made_of is None or state.target.made_of != target.made_of:
+                state.take(target)
+                begun.append(state)
+            states[name] = state
+        # Replaced whole, so that a scrape sees the one configuration or the other.
+        self._states, self._left = states, known
+        return begun
 
     async def _close(self) -> None:
         await asyncio.gather(*(state.target.source.close() for state in self._states.values()), return_exceptions=True)
@@ -232,3 +324,10 @@ class Poller(Generic[R]):
             return JoulepathError(f"{state.target.name}: unexpected {type(error).__name__}: {error}")
         state.succeeded(reading, began, self._clock(), self._wall_clock())
         return None
+
+
+async def _leave(task: asyncio.Task[None], source: Source[R]) -> None:
+    """Ends the polling of a source, then its session."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.gather(source.close(), return_exceptions=True)

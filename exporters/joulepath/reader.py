@@ -3,7 +3,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from joulepath.errors import JoulepathError
@@ -31,6 +31,8 @@ class ScrapeReader(Generic[R]):
         self._clock = clock
         self._lock = threading.Lock()
         self._last: tuple[float, R] | None = None
+        self._polls = {"success": 0, "failure": 0}
+        self._seconds = 0.0
         self._stopped = threading.Event()
 
     def get(self) -> R:
@@ -38,8 +40,14 @@ class ScrapeReader(Generic[R]):
         with self._lock:
             now = self._clock()
             if self._last is None or now - self._last[0] >= self._min_interval:
-                self._last = (now, self._read())
+                self._last = (now, self._counted(now))
             return self._last[1]
+
+    @property
+    def totals(self) -> tuple[Mapping[str, int], float]:
+        """Readings so far by result, and the time they took [s]."""
+        with self._lock:
+            return dict(self._polls), self._seconds
 
     def start(self) -> None:
         """Starts the guard, if an interval was given."""
@@ -49,6 +57,16 @@ class ScrapeReader(Generic[R]):
     def stop(self) -> None:
         """Ends the guard."""
         self._stopped.set()
+
+    def _counted(self, began: float) -> R:
+        result = "failure"
+        try:
+            value = self._read()
+            result = "success"
+        finally:
+            self._polls[result] += 1
+            self._seconds += self._clock() - began
+        return value
 
     def _guard(self, interval: float) -> None:
         while not self._stopped.wait(interval):

@@ -45,7 +45,9 @@ def chain(topology: Topology) -> dict[str, Group]:
 
 
 def _substitute(expr: str, topology: Topology) -> str:
+    half = duration(topology.window / 2)
     replacements = {
+        "[1m] offset 1m": f"[{half}] offset {half}",
         'topology="example"': f'topology="{topology.hash}"',
         "[2m]": f"[{duration(topology.window)}]",
         "[18s] offset 15s": f"[{duration(1.2 * topology.interval)}] offset {duration(topology.interval)}",

@@ -158,9 +158,8 @@ def domains(topology: Topology) -> dict[str, str]:
     sets: dict[frozenset[str], str] = {}
     found: dict[str, str] = {}
     for name in topology.components:
-        supporters = topology.supporters(name)
-        if supporters:
-            found[name] = sets.setdefault(supporters, name)
+        if name in topology.supporters:
+            found[name] = sets.setdefault(topology.supporters[name], name)
     return found
 
 

@@ -4,7 +4,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,13 +13,6 @@ class Rule:
     record: str
     expr: str
     labels: Mapping[str, str] = field(default_factory=dict)
-
-    def as_yaml(self) -> dict[str, Any]:
-        """The rule as a Prometheus rule file holds it, keys in the order people read them."""
-        entry: dict[str, Any] = {"record": self.record}
-        if self.labels:
-            entry["labels"] = dict(self.labels)
-        return {**entry, "expr": self.expr}
 
 
 @dataclass(frozen=True)
@@ -32,16 +24,6 @@ class Alert:
     wait: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-
-    def as_yaml(self) -> dict[str, Any]:
-        """The rule as a Prometheus rule file holds it."""
-        return {
-            "alert": self.alert,
-            "expr": self.expr,
-            "for": self.wait,
-            "labels": dict(self.labels),
-            "annotations": dict(self.annotations),
-        }
 
 
 @dataclass(frozen=True)

@@ -210,3 +210,106 @@ def test_stop_right_after_start_ends_the_thread_and_closes_the_sources() -> None
         poller.stop()
         assert meter.closed == 1
     assert not [thread for thread in threading.enumerate() if thread.name == "poller"]
+
+
+class Changing:
+    """A poller under a changing configuration, at a clock of its own."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.meters: dict[str, Meter] = {}
+        self.poller: Poller[Watts] = Poller([self.target("a"), self.target("b")], clock=self.clock)
+
+    def target(self, name: str, made_of: object = "x", watts: float = 100.0, interval: float = 5) -> Target[Watts]:
+        meter = self.meters[name] = Meter(lambda: Watts({"1": watts}))
+        return Target(name, meter, interval, made_of)
+
+    def poll(self, seconds: float = 5.0) -> None:
+        self.poller.once()
+        self.clock.now += seconds
+
+    def joules(self, name: str) -> float:
+        return self.poller.snapshot(name).energy["1"].joules
+
+
+def test_targets_that_stay_the_same_keep_source_and_counters_while_others_come_and_go() -> None:
+    changing = Changing()
+    changing.poll()
+    changing.poll()
+    kept = changing.meters["a"]
+    changing.poller.update([changing.target("a"), changing.target("c")])
+    assert changing.poller.names == ["a", "c"]
+    assert changing.poller.snapshot("c").up is None
+    with pytest.raises(KeyError):
+        changing.poller.snapshot("b")
+    changing.poll()
+    assert kept.reads == 3
+    assert changing.meters["a"].reads == 0
+    assert changing.joules("a") == 1000
+
+
+def test_a_target_that_is_made_differently_keeps_its_counters_and_bridges_nothing() -> None:
+    changing = Changing()
+    changing.poll()
+    changing.poll()
+    assert changing.joules("a") == 500
+    changing.poller.update([changing.target("a", made_of="another address", watts=7.0), changing.target("b")])
+    snapshot = changing.poller.snapshot("a")
+    assert (snapshot.up, snapshot.reading, snapshot.energy["1"].joules) == (None, None, 500)
+    changing.poll()
+    assert changing.joules("a") == 500  # the step between two devices belongs to neither
+    changing.poll()
+    assert changing.joules("a") == 535
+    assert changing.joules("b") == 1500
+
+
+def test_a_target_that_returns_goes_on_counting_and_no_total_ever_falls() -> None:
+    changing = Changing()
+    changing.poll()
+    changing.poll()
+    changing.poller.update([changing.target("a")])
+    totals = changing.poller.totals[0]
+    assert totals == {"success": 4}
+    changing.poll()
+    assert changing.poller.totals[0] == {"success": 5}
+    changing.poller.update([changing.target("b"), changing.target("a")])
+    assert changing.poller.snapshot("b").up is None
+    assert changing.joules("b") == 500
+    changing.poll()
+    changing.poll()
+    assert changing.joules("b") == 1000
+    assert changing.poller.totals[0] == {"success": 9}
+
+
+def test_changes_while_polling_end_and_begin_the_polls_concerned() -> None:
+    kept, leaving, stuck, coming = (Meter(lambda: Watts({"1": 1.0})) for _ in range(4))
+    stuck.seconds = 60
+    poller = Poller([Target("kept", kept, 0.02, 1), Target("leaving", leaving, 0.02, 1), Target("stuck", stuck, 5, 1)])
+    poller.start()
+    try:
+        until(lambda: kept.reads > 2 and leaving.reads > 2 and stuck.reads == 1)
+        poller.update([Target("kept", Meter(broken), 0.02, 1), Target("coming", coming, 0.02, 1)])
+        reads = leaving.reads
+        until(lambda: coming.reads > 2 and leaving.closed == 1 and stuck.closed == 1)
+        assert leaving.reads <= reads + 1
+        assert (kept.closed, poller.snapshot("kept").up) == (0, True)
+    finally:
+        poller.stop()
+    assert [meter.closed for meter in (kept, leaving, stuck, coming)] == [1, 1, 1, 1]
+
+
+def test_a_scrape_sees_one_configuration_or_the_other() -> None:
+    changing = Changing()
+    both = [changing.target("a"), changing.target("b")], [changing.target("c"), changing.target("d")]
+    ended = threading.Event()
+
+    def change() -> None:
+        for turn in range(2000):
+            changing.poller.update(both[turn % 2])
+        ended.set()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    while not ended.is_set():
+        assert set(changing.poller.names) in ({"a", "b"}, {"c", "d"})
+    thread.join()

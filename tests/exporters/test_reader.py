@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
+from joulepath.errors import JoulepathError
 from joulepath.reader import ScrapeReader
 
 pytestmark = pytest.mark.unit
@@ -20,3 +21,37 @@ def test_two_scrapers_within_half_a_second_share_one_reading() -> None:
     now[0] += 0.02
     assert reader.get() == 2
     assert len(reads) == 2
+
+
+def test_two_interleaved_scrapers_each_see_what_one_alone_would() -> None:
+    def counts(scrapes: dict[float, str]) -> dict[str, list[int]]:
+        """A counter of one per second, read at each of the instants by one of the scrapers."""
+        now = [0.0]
+        reader = ScrapeReader(lambda: int(now[0]), clock=lambda: now[0])
+        found: dict[str, list[int]] = {}
+        for instant, scraper in sorted(scrapes.items()):
+            now[0] = instant
+            found.setdefault(scraper, []).append(reader.get())
+        return found
+
+    first = {float(second): "a" for second in range(0, 60, 5)}
+    second = {second + 2.5: "b" for second in range(0, 60, 5)}
+    assert counts({**first, **second}) == {**counts(first), **counts(second)}
+
+
+def test_readings_are_counted_by_result() -> None:
+    now = [0.0]
+
+    def read() -> int:
+        now[0] += 0.25
+        if now[0] > 2:
+            raise JoulepathError("gone")
+        return 1
+
+    reader = ScrapeReader(read, clock=lambda: now[0])
+    reader.get()
+    reader.get()
+    now[0] = 5
+    with pytest.raises(JoulepathError):
+        reader.get()
+    assert reader.totals == ({"success": 1, "failure": 1}, 0.5)

@@ -44,7 +44,6 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
     lab.start()
     begin = time.time()
     time.sleep(SETTLE_SECONDS)
-    answers = {query: len(lab.prometheus.query(query)) for query in queries}
     windows: dict[str, tuple[float, float]] = {}
     for name, (start, end) in faults(lab).items():
         start()
@@ -54,6 +53,7 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
         windows[name] = (started, time.time())
         time.sleep(SETTLE_SECONDS)
     finish = time.time()
+    answers = {query: len(lab.prometheus.query(query)) for query in queries}
     time.sleep(1.0)  # the truth must reach beyond the last evaluation
     samples = lab.prometheus.samples(f"{SERIES}[{finish - begin:.0f}s]", finish)
     return {

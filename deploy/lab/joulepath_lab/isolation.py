@@ -31,7 +31,14 @@ def refused(*, rootless: bool) -> str | None:
     trial = subprocess.run(command(["true"], rootless=rootless), capture_output=True, text=True, check=False)
     if trial.returncode == 0:
         return None
-    mend = "run as root" if rootless else "root alone is not enough here: the container needs CAP_SYS_ADMIN"
+    if "root filesystem propagation" in trial.stderr:
+        mend = (
+            "this chroot's root is no mount point: `mount --bind TREE TREE` before entering it, or use systemd-nspawn"
+        )
+    elif rootless:
+        mend = "run as root"
+    else:
+        mend = "root alone is not enough here: the container needs CAP_SYS_ADMIN"
     return f"the kernel refuses namespaces ({trial.stderr.strip()}): {mend}"
 
 

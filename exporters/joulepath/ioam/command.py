@@ -25,6 +25,8 @@ class IoamExporter:
     name = "ioam"
     reads = "packets and bytes per IOAM trace (AF_PACKET)"
     targets: Collection[str] = ()
+    files: Collection[Path] = ()
+    ready = True
 
     def __init__(self, source: PacketSource, once_seconds: float = _ONCE_SECONDS) -> None:
         self._source = source
@@ -32,8 +34,7 @@ class IoamExporter:
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
-        yield from exporter.build_info(self.name)
-        yield from families(self._source.reading())
+        return families(self._source.reading())
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
@@ -54,6 +55,9 @@ class IoamExporter:
     def start(self) -> None:
         """Begins to count."""
         self._source.start()
+
+    def reload(self) -> None:
+        """There is no configuration but the arguments."""
 
     def stop(self) -> None:
         """Ends counting."""

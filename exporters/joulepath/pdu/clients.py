@@ -3,15 +3,21 @@
 
 import importlib.util
 
+from joulepath.errors import UsageError
 from joulepath.pdu.snmp import Client, Credentials, Endpoint, Engine, Limits, PysnmpClient, User
+
+LIBRARIES = ("auto", "gufo", "pysnmp")
 
 
 class Clients:
-    """Makes clients. pysnmp has one engine for all of them, and one more for each SNMP v3 user."""
+    """Makes clients with one library. pysnmp has one engine for all, and one more for each SNMP v3 user."""
 
-    def __init__(self, *, fast: bool | None = None) -> None:
-        """`fast` says which library; by default what is installed decides."""
-        self._fast = importlib.util.find_spec("gufo") is not None if fast is None else fast
+    def __init__(self, library: str = LIBRARIES[0]) -> None:
+        """Raises UsageError for `gufo` where that is not installed."""
+        installed = importlib.util.find_spec("gufo") is not None
+        if library == "gufo" and not installed:
+            raise UsageError("--snmp-library gufo: gufo-snmp is not installed; install joulepath[fast]")
+        self._fast = installed if library == "auto" else library == "gufo"
         self._engines: dict[User | None, Engine] = {}
 
     def make(self, endpoint: Endpoint, credentials: Credentials, limits: Limits | None = None) -> Client:

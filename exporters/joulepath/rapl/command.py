@@ -16,6 +16,7 @@ from joulepath.rapl.collector import collect
 from joulepath.rapl.source import PowercapSource
 from joulepath.rapl.unwrap import Snapshot, Unwrapper
 from joulepath.reader import ScrapeReader
+from joulepath.telemetry import polls
 
 PORT = 10473
 GUARD_SECONDS = 30.0
@@ -43,6 +44,8 @@ class RaplExporter:
     name = "rapl"
     reads = "Energy counters of this host's processors (RAPL)"
     targets: Collection[str] = ()
+    files: Collection[Path] = ()
+    ready = True
 
     def __init__(self, source: PowercapSource, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
@@ -52,14 +55,13 @@ class RaplExporter:
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS, clock=clock)
 
     def collect(self) -> Iterable[Metric]:
-        """Own families and the host's; a host without RAPL has only the former."""
-        yield from exporter.build_info(self.name)
+        """The readings' own families and the host's; only the former where there is no RAPL."""
+        found: Iterable[Metric] = ()
         try:
-            snapshot = self._reader.get()
+            found = filled(collect(self._reader.get()))
         except JoulepathError as fault:
             self._report([str(fault)])
-            return
-        yield from filled(collect(snapshot))
+        return [*polls(*self._reader.totals), *found]
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There are no targets but the host itself."""
@@ -74,8 +76,11 @@ class RaplExporter:
 
     def start(self) -> None:
         """Reads once, so that counting begins now, and starts the guard."""
-        list(self.collect())
+        self.collect()
         self._reader.start()
+
+    def reload(self) -> None:
+        """There is no configuration but the arguments."""
 
     def stop(self) -> None:
         """Ends the guard."""

@@ -50,10 +50,13 @@ Seconds = Annotated[float, BeforeValidator(_seconds), _text_schema("15s", _DURAT
 Joules = Annotated[float, BeforeValidator(_joules), _text_schema("2kWh", _ENERGY)]
 """An energy with its unit; in joules."""
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+# No control characters and none of Unicode's line breaks, on which readers of YAML disagree.
+_ODD = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff"
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^{_ODD}\t\n]+$")]
 """The value of a label that somebody else chose: an exporter's instance, an outlet, a trace."""
 
-Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=rf"^[^{_ODD}]+$")]
 """A PromQL expression, in which `$window` and `$interval` stand for the topology's durations."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field
@@ -26,11 +27,28 @@ class Topology(Model):
     applications: dict[Name, Application] = Field(default_factory=dict)
     budgets: dict[Name, Budget] = Field(default_factory=dict)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Twelve hex digits that change whenever the meaning does: comments and order of keys do not count."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def members(self) -> dict[str, list[str]]:
+        """The components on each host."""
+        found: dict[str, list[str]] = {}
+        for name in self.components:
+            found.setdefault(self.host_of(name), []).append(name)
+        return found
+
+    @cached_property
+    def supporters(self) -> dict[str, frozenset[str]]:
+        """The supporting components of each component that has some."""
+        found: dict[str, set[str]] = {}
+        for name, entry in self.components.items():
+            for supported in entry.supports:
+                found.setdefault(supported, set()).add(name)
+        return {name: frozenset(supporters) for name, supporters in found.items()}
 
     def host_of(self, component: str) -> str:
         """The host of a component: named, or of its own name."""
@@ -38,26 +56,20 @@ class Topology(Model):
 
     def alone(self, component: str) -> bool:
         """Whether all of its host's power is the component's: nobody else is there, and it claims no mere share."""
-        host = self.host_of(component)
-        others = [name for name in self.components if name != component and self.host_of(name) == host]
-        return not others and not self.components[component].share
+        return len(self.members[self.host_of(component)]) == 1 and not self.components[component].share
 
     def counted_at(self, component: str) -> str:
         """The component at which the traffic of `component` is counted: its anchor, or itself."""
         traffic = self.components[component].traffic
         return traffic.anchor if traffic and traffic.anchor else component
 
-    def supporters(self, component: str) -> frozenset[str]:
-        """The supporting components of a component."""
-        return frozenset(name for name, entry in self.components.items() if component in entry.supports)
-
-    def route(self, application: str) -> list[str]:
+    def route(self, application: str) -> tuple[str, ...]:
         """The components that an application passes, with its models, without what supports them."""
         entry = self.applications[application]
-        return [*entry.path, *entry.models]
+        return (*entry.path, *entry.models)
 
     def needed(self, application: str) -> list[str]:
         """Every component that must be there for the application's power to be complete."""
         route = self.route(application)
-        supporters = {name for component in route for name in self.supporters(component)}
+        supporters = {name for component in route for name in self.supporters.get(component, ())}
         return [*route, *sorted(supporters)]

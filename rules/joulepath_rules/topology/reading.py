@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from joulepath.config import read_yaml
 from joulepath.errors import UsageError
-from joulepath_rules.topology.checks import Place, Problem, check
+from joulepath_rules.topology.checks import check
 from joulepath_rules.topology.model import Topology
+from joulepath_rules.topology.problem import Place, Problem
 
 
 def read(path: Path) -> Topology:
@@ -40,7 +41,9 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
         except ValidationError as error:
             items = error.errors(include_url=False, include_input=False)
             found = [Problem(_place(rest, item["loc"]), _message(item)) for item in items]
-            problems.extend(dict.fromkeys(problem for problem in found if not _follows([problem.place], problems)))
+            inner = {problem.place[:length] for problem in found for length in range(len(problem.place))}
+            fresh = [one for one in found if one.place not in inner and not _follows([one.place], problems)]
+            problems.extend(dict.fromkeys(fresh))
             if not _take_out(rest, {problem.place for problem in found}):
                 break
     if topology is not None:
@@ -49,9 +52,18 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
     return topology, sorted(problems, key=lambda problem: _position(data, problem.place))
 
 
+# In place of pydantic's words, which speak of tuples and inputs.
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key of this entry",
+    "too_short": "needs at least one entry",
+    "string_type": "must be a text: write it in quotes",
+}
+
+
 def _message(item: Any) -> str:
     message: str = item["msg"].removeprefix("Value error, ")
-    return f"{message} (write it in quotes)" if item["type"] == "string_type" else message
+    return _WORDS.get(item["type"], message)
 
 
 def _has(data: Any, step: str | int) -> bool:

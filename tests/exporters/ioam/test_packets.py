@@ -119,7 +119,7 @@ def test_paths_are_counted_only_where_asked_for() -> None:
     packet = bytearray(ipv6(traced()))
     made.counter.count(made.at, packet, 0, len(packet), len(packet))
     assert made.at.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
-    assert made.at.paths == {}
+    assert not any(made.at.paths.values())
 
 
 def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:

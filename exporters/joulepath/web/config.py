@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`web-config.yml`, the file that Prometheus' exporters share (exporter-toolkit, docs/web-configuration.md).
+
+What Python cannot honour is a mistake in the file, never ignored. Imported only when a file is given.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from joulepath.config import Model, load
+from joulepath.errors import UsageError
+from joulepath.web.auth import BasicUsers, Passwords
+from joulepath.web.security import RateLimit, Security
+from joulepath.web.tls import CIPHER_SUITES, CURVES, VERSIONS, Pem, Tls, TlsError, context
+
+_VERIFY = {
+    "": ssl.CERT_NONE,
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+_HEADERS = {
+    "Strict-Transport-Security": r"[\x20-\x7e]+",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "(?i:deny|sameorigin)",
+    "X-XSS-Protection": r"[\x20-\x7e]+",
+    "Content-Security-Policy": r"[\x20-\x7e]+",
+}
+"""Those that exporter-toolkit knows, and what they may say."""
+_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _choice(key: str, value: str, known: Mapping[str, object]) -> str:
+    if value not in known:
+        raise ValueError(f"{key}: {value!r} is not one that can be honoured here: {', '.join(filter(None, known))}")
+    return value
+
+
+class TlsModel(Model):
+    """`tls_server_config`."""
+
+    cert_file: Path | None = None
+    cert: str | None = None
+    key_file: Path | None = None
+    key: str | None = None
+    client_auth_type: str = ""
+    client_ca_file: Path | None = None
+    client_ca: str | None = None
+    client_allowed_sans: tuple[str, ...] = ()
+    min_version: str = "TLS12"
+    max_version: str = "TLS13"
+    cipher_suites: tuple[str, ...] = ()
+    prefer_server_cipher_suites: bool = True
+    curve_preferences: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "TlsModel":
+        for key in ("cert", "key"):
+            if (getattr(self, key) is None) == (getattr(self, f"{key}_file") is None):
+                raise ValueError(f"state either {key}_file or {key}")
+        for version in ("min_version", "max_version"):
+            _choice(version, getattr(self, version), VERSIONS)
+        if self.min_version > self.max_version:
+            raise ValueError("min_version is above max_version")
+        for suite in self.cipher_suites:
+            _choice("cipher_suites", suite, CIPHER_SUITES)
+        if len(self.curve_preferences) > 1:
+            raise ValueError("curve_preferences: only one curve can be honoured here; state one or leave the key out")
+        for curve in self.curve_preferences:
+            _choice("curve_preferences", curve, CURVES)
+        self._client()
+        return self
+
+    def _client(self) -> None:
+        verifies = _VERIFY[_choice("client_auth_type", self.client_auth_type, _VERIFY)] != ssl.CERT_NONE
+        if self.client_ca_file is not None and self.client_ca is not None:
+            raise ValueError("state either client_ca_file or client_ca")
+        if verifies and self.client_ca_file is None and self.client_ca is None:
+            raise ValueError(f"client_auth_type: {self.client_auth_type} needs client_ca_file")
+        if not verifies and (self.client_ca_file is not None or self.client_ca is not None):
+            raise ValueError("client_ca_file needs a client_auth_type that verifies")
+        if not verifies and self.client_allowed_sans:
+            raise ValueError("client_allowed_sans needs a client_auth_type that verifies")
+
+    def tls(self, folder: Path) -> Tls:
+        """As `joulepath.web.tls` takes it; relative paths start at `folder`."""
+
+        def pem(path: Path | None, text: str | None) -> Pem:
+            return Pem(folder / path) if path is not None else Pem(text=text or "")
+
+        has_ca = self.client_ca_file is not None or self.client_ca is not None
+        return Tls(
+            certificate=pem(self.cert_file, self.cert),
+            key=pem(self.key_file, self.key),
+            minimum=self.min_version,
+            maximum=self.max_version,
+            client_ca=pem(self.client_ca_file, self.client_ca) if has_ca else None,
+            verify=_VERIFY[self.client_auth_type],
+            cipher_suites=self.cipher_suites,
+            curve=next(iter(self.curve_preferences), None),
+            prefer_server_cipher_suites=self.prefer_server_cipher_suites,
+        )
+
+
+class HttpModel(Model):
+    """`http_server_config`."""
+
+    http2: bool = False
+    headers: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _honoured(self) -> "HttpModel":
+        if self.http2:
+            raise ValueError("http2: HTTP/2 cannot be served here; say false or leave the key out")
+        for name, value in self.headers.items():
+            _choice("headers", name, _HEADERS)
+            if not re.fullmatch(_HEADERS[name], value):
+                raise ValueError(f"headers: {name} cannot be {value!r}")
+        return self
+
+
+class RateLimitModel(Model):
+    """`rate_limit`."""
+
+    interval: str
+    burst: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("interval")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        if not _DURATION.fullmatch(value):
+            raise ValueError(f"{value!r} is not a duration such as 500ms, 1s or 1m")
+        return value
+
+    @property
+    def seconds(self) -> float:
+        """The interval."""
+        match = _DURATION.fullmatch(self.interval)
+        return float(match[1]) * _SECONDS[match[2]] if match else 0.0
+
+
+class WebModel(Model):
+    """The whole file."""
+
+    tls_server_config: TlsModel | None = None
+    http_server_config: HttpModel = HttpModel()
+    basic_auth_users: Mapping[str, str] = Field(default_factory=dict)
+    rate_limit: RateLimitModel | None = None
+
+    @field_validator("basic_auth_users")
+    @classmethod
+    def _hashed(cls, users: Mapping[str, str]) -> Mapping[str, str]:
+        wrong = [user for user, hashed in users.items() if not _BCRYPT.fullmatch(hashed)]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: not a bcrypt hash; `htpasswd -nBC 10 USER` makes one")
+        return users
+
+
+def read(path: Path, passwords: Passwords) -> Security:
+    """The file's rules. Raises UsageError with one line per mistake."""
+    model = load(path, WebModel, empty=True)
+    tls = model.tls_server_config.tls(path.parent) if model.tls_server_config else None
+    limit = model.rate_limit
+    try:
+        made = context(tls) if tls else None
+    except TlsError as error:
+        raise UsageError(f"{path}: tls_server_config.{error}") from None
+    pems = (tls.certificate, tls.key, tls.client_ca) if tls else ()
+    return Security(
+        context=made,
+        allowed_sans=frozenset(model.tls_server_config.client_allowed_sans if model.tls_server_config else ()),
+        users=BasicUsers(model.basic_auth_users, passwords) if model.basic_auth_users else None,
+        rate_limit=RateLimit(limit.seconds, limit.burst) if limit and limit.seconds else None,
+        headers=dict(model.http_server_config.headers),
+        files=(path, *(pem.path for pem in pems if pem is not None and pem.path is not None)),
+    )

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each path answers. Nothing here waits for a device, and only configured names reach the exporter."""
+
+import html
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Protocol
+from urllib.parse import parse_qs, quote
+
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import CollectorRegistry
+
+from joulepath.metrics import registry
+from joulepath.web.http import HTML, JSON, Request, Response
+
+_WORTH_COMPRESSING = 1400
+"""Octets; less fits in one segment either way."""
+_COMPRESSION_LEVEL = 1
+"""Twice as fast as the default on expositions, and hardly larger."""
+
+
+class Served(Protocol):
+    """What is served: see `joulepath.exporter.Exporter`."""
+
+    name: str
+    reads: str
+
+    @property
+    def targets(self) -> Iterable[str]:
+        """Names that `/probe?target=` answers."""
+
+    @property
+    def ready(self) -> bool:
+        """For `/-/ready`."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Families of `/metrics`."""
+
+    def probe(self, target: str) -> Iterable[Metric]:
+        """Families of one target. Raises KeyError."""
+
+
+class Routes:
+    """Answers requests for one exporter; `telemetry` are the families of `/metrics` that all exporters have."""
+
+    def __init__(self, exporter: Served, telemetry: Callable[[], Iterable[Metric]]) -> None:
+        self._exporter = exporter
+        self._telemetry = telemetry
+        self._routes: dict[str, Callable[[Request], Response]] = {
+            "/": self._landing,
+            "/metrics": self._metrics,
+            "/probe": self._probe,
+            "/targets": self._targets,
+            "/-/healthy": lambda _: Response.text(HTTPStatus.OK, f"joulepath {exporter.name} is healthy."),
+            "/-/ready": self._ready,
+        }
+
+    def answer(self, request: Request) -> Response:
+        """The response to one request."""
+        route = self._routes.get(request.path)
+        if route is None:
+            return Response.text(HTTPStatus.NOT_FOUND, "Not found; see / for what there is.")
+        if request.method not in ("GET", "HEAD"):
+            return Response.text(HTTPStatus.METHOD_NOT_ALLOWED, "Use GET.", {"Allow": "GET, HEAD"})
+        return route(request)
+
+    def _metrics(self, request: Request) -> Response:
+        return _exposition(lambda: [*self._telemetry(), *self._exporter.collect()], request)
+
+    def _probe(self, request: Request) -> Response:
+        names = parse_qs(request.query).get("target", [])
+        if len(names) != 1:
+            return Response.text(HTTPStatus.BAD_REQUEST, "Name one target: /probe?target=NAME")
+        name = names[0]
+        unknown = Response.text(HTTPStatus.NOT_FOUND, "No target of that name is configured.")
+        if name not in self._exporter.targets:
+            return unknown
+        try:
+            families = list(self._exporter.probe(name))
+        except KeyError:  # it has left the configuration just now
+            return unknown
+        return _exposition(lambda: families, request)
+
+    def _targets(self, request: Request) -> Response:
+        """HTTP service discovery: the address as the client itself wrote it, since only that reaches us from there."""
+        address = request.header("Host") or request.local
+        groups = [
+            {
+                "targets": [address],
+                "labels": {"instance": name, "__metrics_path__": "/probe", "__param_target": name},
+            }
+            for name in self._exporter.targets
+        ]
+        alone = [{"targets": [address], "labels": {"__metrics_path__": "/metrics"}}]
+        return Response(HTTPStatus.OK, json.dumps(groups or alone).encode(), JSON)
+
+    def _ready(self, _: Request) -> Response:
+        if self._exporter.ready:
+            return Response.text(HTTPStatus.OK, f"joulepath {self._exporter.name} is ready.")
+        return Response.text(HTTPStatus.SERVICE_UNAVAILABLE, f"joulepath {self._exporter.name} is not ready.")
+
+    def _landing(self, _: Request) -> Response:
+        names = sorted(self._exporter.targets)
+        own = [
+            ("/metrics", "metrics of the exporter" if names else "metrics"),
+            ("/targets", "targets, for Prometheus' http_sd_configs"),
+            ("/-/healthy", "health"),
+            ("/-/ready", "readiness"),
+        ]
+        links = [*((f"/probe?target={quote(name, safe='')}", name) for name in names), *own]
+        items = "".join(f'<li><a href="{html.escape(path)}">{html.escape(text)}</a></li>\n' for path, text in links)
+        title, reads = html.escape(f"joulepath {self._exporter.name}"), html.escape(self._exporter.reads)
+        page = (
+            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+            f"<h1>{title}</h1>\n<p>{reads}</p>\n<ul>\n{items}</ul>\n</html>\n"
+        )
+        return Response(HTTPStatus.OK, page.encode(), HTML)
+
+
+@lru_cache(maxsize=16)
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    encode: tuple[Callable[[CollectorRegistry], bytes], str] = choose_encoder(accept)
+    return encode
+
+
+def _exposition(collect: Callable[[], Iterable[Metric]], request: Request) -> Response:
+    """The families in the format and compression that the client asks for."""
+    encode, content_type = _encoder(request.header("Accept"))
+    body = encode(registry(collect))
+    headers = {"Vary": "Accept, Accept-Encoding"}
+    if len(body) >= _WORTH_COMPRESSING and _accepts_gzip(request.header("Accept-Encoding")):
+        body = zlib.compress(body, _COMPRESSION_LEVEL, wbits=31)
+        headers["Content-Encoding"] = "gzip"
+    return Response(HTTPStatus.OK, body, content_type, headers)
+
+
+def _accepts_gzip(accepted: str) -> bool:
+    for coding in accepted.split(","):
+        name, _, quality = coding.replace(" ", "").partition(";")
+        if name.lower() in ("gzip", "*"):
+            return quality not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of sites and hosts."""
+
+from collections.abc import Iterator
+
+from joulepath_rules.topology.model import Topology
+from joulepath_rules.topology.problem import Declared, Problem
+
+
+def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    """Market factors for all or none, references, zones that overlap, meters that stand twice."""
+    yield from _sites(topology)
+    yield from _hosts(topology, declared)
+    yield from _feeders(topology)
+    yield from _meters(topology)
+
+
+def _sites(topology: Topology) -> Iterator[Problem]:
+    if any(site.market for site in topology.sites.values()):
+        for name, site in topology.sites.items():
+            if site.market is None:
+                message = "other sites have a market factor: give this one its own, or `market: location`"
+                yield Problem(("sites", name), message)
+
+
+def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    for name, host in topology.hosts.items():
+        place = ("hosts", name)
+        if host.site not in declared["sites"]:
+            yield Problem((*place, "site"), f"there is no site {host.site!r} under sites")
+        for number, source in enumerate(host.power):
+            if source.static_watts is not None:
+                yield Problem((*place, "power", number, "static_watts"), "write it at the host, beside power")
+        for number, fed in enumerate(host.feeds):
+            if fed not in declared["hosts"]:
+                yield Problem((*place, "feeds", number), f"there is no host {fed!r} under hosts")
+        overlapping = set(host.kepler.zones) & {"psys", "core", "uncore"}
+        if overlapping and len(host.kepler.zones) > 1:
+            zone = min(overlapping)
+            message = f"{zone} overlaps with the other zones: use package and dram, or one zone alone"
+            yield Problem((*place, "kepler", "zones"), message)
+
+
+def _feeders(topology: Topology) -> Iterator[Problem]:
+    feeders: dict[str, str] = {}
+    for name, host in topology.hosts.items():
+        for number, fed in enumerate(host.feeds):
+            place = ("hosts", name, "feeds", number)
+            if fed in feeders:
+                yield Problem(place, f"{fed!r} is already fed by {feeders[fed]!r}: its watts would be taken off twice")
+                continue
+            above: str | None = name
+            while above is not None and above != fed:
+                above = feeders.get(above)
+            if above is not None:
+                yield Problem(place, f"{fed!r} feeds {name!r}, or feeds what does: no host feeds itself")
+                continue
+            feeders[fed] = name
+
+
+def _meters(topology: Topology) -> Iterator[Problem]:
+    """A reading that stands twice would be counted twice."""
+    used: dict[tuple[str, ...], str] = {}
+    for name, host in topology.hosts.items():
+        for tier, sources in enumerate(host.tiers):
+            for number, source in enumerate(sources):
+                place = ("hosts", name, "power", number) if tier == 0 else ("hosts", name, "fallback", tier - 1)
+                meters: list[tuple[tuple[str, ...], tuple[str | int, ...], str]] = []
+                for position, outlet in enumerate(source.outlets or ()):
+                    text = f"outlet {outlet} of {source.pdu}"
+                    meters.append((("pdu", source.pdu or "", outlet), (*place, "outlets", position), text))
+                for kind in ("bmc", "rapl"):
+                    instance = getattr(source, kind)
+                    if instance is not None:
+                        meters.append(((kind, instance, source.chassis or ""), (*place, kind), f"{kind} {instance}"))
+                for meter, where, text in meters:
+                    if meter in used:
+                        yield Problem(where, f"{text} is already used by host {used[meter]!r}: it would count twice")
+                    used.setdefault(meter, name)

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from tests.exporters.pki import Pki
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Pki:
+    """With the server's certificate in place."""
+    made = Pki(tmp_path)
+    made.issue("server", "localhost", "127.0.0.1")
+    return made

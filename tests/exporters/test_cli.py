@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+import sys
+
+import pytest
+
+from joulepath import __version__
+
+pytestmark = pytest.mark.unit
+
+
+def joulepath(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "joulepath", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_version() -> None:
+    assert joulepath("--version").stdout == f"joulepath {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["rapl", "--nothing"], ["rapl", "--web.listen-address", "x"]])
+def test_bad_arguments_exit_2_without_a_traceback(arguments: list[str]) -> None:
+    result = joulepath(*arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+    command = f"{sys.executable} -m joulepath rules schema | head -n 1"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    assert result.stdout == "{\n"
+    assert result.stderr == ""
