@@ -2,7 +2,7 @@
 """What a device is and how its rows are called: read seldom, between the polls that read values."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,6 +15,12 @@ from joulepath.pdu.value import RejectedError, measured, text
 
 SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
 SYS_UP_TIME = parsed("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
+
+SHORTEST_WALK = 3
+"""Shorter columns are fetched together with other objects: a request costs more than a few rows."""
+
+MAX_IDENTITY = 16
+"""So many linked units are watched for being swapped."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Layout:
     cells: Mapping[Oid, Sequence[Cell]]
     """What is read at every poll, by object."""
     columns: Sequence[Column]
-    """Columns that are read as a whole, since most of their rows are wanted."""
+    """Columns that are read as a whole."""
     objects: Sequence[Oid]
     """Objects that are read one by one."""
     names: Mapping[str, str]
@@ -143,16 +149,18 @@ def _measures(cell: Cell, value: Value) -> bool:
         return False
 
 
-def _plan(wanted: Iterable[Oid], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:
-    """Columns that are cheaper to walk, and objects that are cheaper to get, since they are few of their column."""
+def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:
+    """One column of each level's table to be walked, so that rows that appear are seen, and objects to be fetched."""
     single = set(wanted)
-    walked: list[Column] = []
+    walked: dict[LevelName, Column] = {}
     for base, rows in columns.read.items():
-        oids = {base + index for index in rows}
-        if 0 < len(oids) <= 2 * len(oids & single):
-            walked.append(Column(base, frozenset(oids)))
-            single -= oids
-    return walked, sorted(single)
+        oids = frozenset(base + index for index in rows)
+        if len(oids) >= SHORTEST_WALK and oids <= single:
+            level = wanted[base + next(iter(rows))][0].level
+            if level not in walked:
+                walked[level] = Column(base, oids)
+                single -= oids
+    return list(walked.values()), sorted(single)
 
 
 async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...], Mapping[Oid, Value]]:
@@ -161,7 +169,7 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
         await columns.first(oids) for oids in (profile.info.model, profile.info.serial, profile.info.firmware)
     ]
     told = serials if serials[1] else models
-    identity = {told[0] + index: value for index, value in told[1].items()}
+    identity = {told[0] + index: told[1][index] for index in sorted(told[1])[:MAX_IDENTITY]}
     most = max(set(models[1]), set(serials[1]), set(firmwares[1]), key=len)
     units = tuple(
         Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index)) for index in sorted(most)

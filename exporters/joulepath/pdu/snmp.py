@@ -112,6 +112,10 @@ class _NoSuchNameError(SnmpError):
         self.index = index
 
 
+class _TooBigError(SnmpError):
+    """The answer would not fit the agent's datagram."""
+
+
 class Client(Protocol):
     """One agent."""
 
@@ -128,6 +132,10 @@ class Client(Protocol):
         """Releases what belongs to this agent."""
 
 
+KEPT_OBJECTS = 4096
+"""The objects of polls repeat, those of walks do not."""
+
+
 class Engine:
     """The pysnmp engine of the running event loop, shared by all clients of it."""
 
@@ -135,12 +143,21 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Any = None
         self._clients = 0
+        self._objects: dict[Oid, Any] = {}
+
+    def object(self, oid: Oid) -> Any:
+        """The object as pysnmp wants it; kept, since the library takes longer to make one than to ask for it."""
+        if oid not in self._objects:
+            if len(self._objects) >= KEPT_OBJECTS:
+                self._objects.clear()
+            self._objects[oid] = ObjectType(ObjectIdentity(oid))
+        return self._objects[oid]
 
     def acquire(self) -> Any:
         """The engine of the running loop; each call is to be met by one `release`."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._engine, self._clients = loop, SnmpEngine(), 0
+            self._loop, self._engine, self._clients, self._objects = loop, SnmpEngine(), 0, {}
         self._clients += 1
         return self._engine
 
@@ -188,6 +205,11 @@ class PysnmpClient:
                 return {**found, **dict(await self._request(get_cmd, wanted))}
             except _NoSuchNameError as missing:  # v1 answers nothing at all where one object is missing
                 found[wanted.pop(missing.index)] = Missing.NO_SUCH_INSTANCE
+            except _TooBigError:
+                if len(wanted) == 1:
+                    raise
+                half = len(wanted) // 2
+                return {**found, **await self.get(wanted[:half]), **await self.get(wanted[half:])}
         return found
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
@@ -232,7 +254,7 @@ class PysnmpClient:
                 self._transport,
                 ContextData(),
                 *options,
-                *(ObjectType(ObjectIdentity(oid)) for oid in oids),
+                *map(self._shared.object, oids),
                 lookupMib=False,
             )
         except PySnmpError as error:
@@ -246,6 +268,8 @@ class PysnmpClient:
             raise SnmpError(f"SNMP failed: {fault}")
         if int(status) == _NO_SUCH_NAME and 0 < int(index) <= len(oids):
             raise _NoSuchNameError(int(index) - 1)
+        if int(status) == _TOO_BIG:
+            raise _TooBigError(f"the agent has no room for an answer at {dotted(oids[0])}")
         if status:
             raise SnmpError(f"the agent refused with {status.prettyPrint()} at {dotted(oids[0])}")
         return [(tuple(oid), _plain(value)) for oid, value in found]
@@ -283,7 +307,7 @@ def parsed(text: str) -> Oid:
     return tuple(map(int, parts))
 
 
-_NO_SUCH_NAME = 2  # error-status of RFC 1157
+_TOO_BIG, _NO_SUCH_NAME = 1, 2  # error-status of RFC 1157
 
 _AUTH: Mapping[AuthProtocol, Any] = {
     "md5": USM_AUTH_HMAC96_MD5,

@@ -20,6 +20,9 @@ LAYOUT_SECONDS = 600.0
 POLL_SECONDS = 20.0
 """A poll that takes longer is given up."""
 
+OBJECTS_PER_REQUEST = 40
+"""Their answer fits a datagram of 1,400 bytes."""
+
 REBOOT_SECONDS = 60.0
 """So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
 
@@ -92,15 +95,13 @@ class PduSource:
         await self._client.close()
 
     async def _read(self) -> PduReading:
-        began, layout = await self._prepared()
-        found = await raw_values(self._client, layout)
-        ended = _mark(await self._client.get([SYS_UP_TIME]), self._clock())
-        if _rebooted(began, ended):
+        layout, poll = await self._polled()
+        if _rebooted(poll.began, poll.ended):
             self._layout = None
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
         rejected: Counter[str] = Counter()
-        for oid, value in found.items():
+        for oid, value in poll.found.items():
             if oid not in layout.cells:
                 rejected["unknown_row"] += 1
                 self._layout = None  # a unit was linked or the table rearranged
@@ -112,9 +113,9 @@ class PduSource:
                     continue
                 if number is not None:
                     if cell.quantity_name == "meter_energy":
-                        number = self._counter(layout, cell, number, ended.at)
+                        number = self._counter(layout, cell, number, poll.ended.at)
                     values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
-        self._mark = ended
+        self._mark = poll.ended
         if not values:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
@@ -126,6 +127,36 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
         )
+
+    async def _polled(self) -> tuple[Layout, "_Poll"]:
+        """The device's layout, read again where it may have changed, and what it holds."""
+        for _ in range(2):
+            layout = await self._surveyed_layout()
+            first, *others = _requests(layout)
+            begun = await self._client.get(first)
+            began = _mark(begun, self._clock())
+            same = all(begun.get(oid) == value for oid, value in layout.identity.items())
+            if same and not (self._mark is not None and _rebooted(self._mark, began)):
+                found = await walked(self._client, layout)
+                last = begun
+                for request in others:
+                    last = await self._client.get(request)
+                    found |= last
+                found |= begun
+                for oid in (SYS_UP_TIME, *layout.identity):
+                    found.pop(oid, None)
+                return layout, _Poll(began, found, _mark(last, self._clock()))
+            self._layout = self._mark = None
+        raise SnmpError("is another device at every request: are there two at this address?")
+
+    async def _surveyed_layout(self) -> Layout:
+        now = self._clock()
+        if self._layout is None or now - self._surveyed >= LAYOUT_SECONDS:
+            self._layout = None
+            name = self._profile or await detect(self._client, self._profiles)
+            self._layout = await survey(self._client, name, self._profiles[name])
+            self._surveyed = now
+        return self._layout
 
     def _counter(self, layout: Layout, cell: Cell, joules: float, at: float) -> float:
         """The register as a counter; registers outlive layouts, so that a device that was swapped adds nothing."""
@@ -151,21 +182,41 @@ class PduSource:
         return began, self._layout
 
 
+@dataclass(frozen=True)
+class _Poll:
+    """One poll: sysUpTime before and after, and the values of the layout's cells and of rows that it does not know."""
+
+    began: _Mark
+    found: Mapping[Oid, Value]
+    ended: _Mark
+
+
+def _requests(layout: Layout) -> list[list[Oid]]:
+    """What to fetch: sysUpTime and identity come with the first objects, sysUpTime again with the last."""
+    size = min(OBJECTS_PER_REQUEST, 2 * layout.profile.max_repetitions)
+    objects = [*layout.identity, *layout.objects]
+    requests = [[SYS_UP_TIME, *objects[at : at + size]] for at in range(0, max(len(objects), 1), size)]
+    return requests if len(requests) > 1 or not layout.columns else [*requests, [SYS_UP_TIME]]
+
+
 async def raw_values(client: Client, layout: Layout) -> Mapping[Oid, Value]:
     """What the device holds now in the objects of its cells, and in rows that were not there at the survey.
 
     Raises SnmpError.
     """
+    found = await walked(client, layout)
+    for start in range(0, len(layout.objects), OBJECTS_PER_REQUEST):
+        found |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
+    return found
+
+
+async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
+    """The values of the layout's columns. Raises SnmpError."""
     found: dict[Oid, Value] = {}
     for column in layout.columns:
         # One row more than there are shows the end of the column in the same answer.
         rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
-        for index, value in rows.items():
-            oid = column.oid + index
-            if oid in layout.cells or oid not in column.rows:
-                found[oid] = value
-    for start in range(0, len(layout.objects), layout.profile.max_repetitions):
-        found |= await client.get(layout.objects[start : start + layout.profile.max_repetitions])
+        found |= {column.oid + index: value for index, value in rows.items()}
     return found
 
 
