@@ -19,6 +19,7 @@ COMMANDS = {
     "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
     "rapl": ("joulepath.rapl.command", "exporter: energy counters of the processor (RAPL, powercap)"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
+    "tag": ("joulepath.tag.command", "puts an IOAM trace on the packets of applications that know nothing of it"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
 }
 
