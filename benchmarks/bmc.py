@@ -117,7 +117,7 @@ def measure(bmcs: int, interval: float, latency: float, polls: int) -> None:
     watts = sum(energy.joules for target in targets for energy in poller.snapshot(target.name).energy.values())
     seconds = sum(e.measured_seconds for target in targets for e in poller.snapshot(target.name).energy.values())
     poller.stop()
-    print(  # noqa: T201  # a benchmark's output
+    print(
         f"{bmcs} BMCs, {latency:g} s latency, every {interval:g} s: {counts['success']} polls, "
         f"{counts['missed']} missed, {counts['failure']} failed; {100 * used / passed:.1f} % of a core; "
         f"{memory:.0f} MiB; mean {watts / seconds:.2f} W (374 is true)"
