@@ -77,8 +77,7 @@ def test_power_is_integrated_and_a_register_counts_its_steps(tmp_path: Path) -> 
     for at, power, energy in ((0, 10, 7_000), (5, 20, 7_060), (10, 20, 3), (10 + MAX_HOLE_SECONDS + 1, 20, 10)):
         write(tmp_path, "hwmon0", name="chip", power1_input=power * 1_000_000, energy1_input=energy * 1_000_000)
         snapshot = boards.add(at, HwmonSource(tmp_path).read())
-    power = snapshot.energy[Sensor("chip-hwmon0", "power1", "")]
-    assert (power.joules, power.measured_seconds) == (175, 10)  # the hole is not bridged
+    assert snapshot.energy[Sensor("chip-hwmon0", "power1", "")] == Energy(175, 10)  # the hole is not bridged
     register = snapshot.energy[Sensor("chip-hwmon0", "energy1", "")]
     assert register == Energy(67, 5 + MAX_HOLE_SECONDS + 1)  # the drop to 3 J is a reset, of which nothing is known
 
