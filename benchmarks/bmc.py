@@ -46,8 +46,8 @@ def resources() -> dict[str, dict[str, Any]]:
         metrics = f"{base}/PowerSupplies/{number}/Metrics"
         found[f"{base}/PowerSupplies/{number}"] = {"Id": number, "Metrics": {"@odata.id": metrics}}
         found[metrics] = {"InputPowerWatts": {"Reading": 190}, "OutputPowerWatts": {"Reading": 175}}
-    for number in range(40):
-        found[f"{base}/Sensors/Temperature{number}"] = {"Id": f"T{number}", "ReadingType": "Temperature", "Reading": 40}
+    for index in range(40):
+        found[f"{base}/Sensors/Temperature{index}"] = {"Id": f"T{index}", "ReadingType": "Temperature", "Reading": 40}
     return {path: {"@odata.id": path, **resource} for path, resource in found.items()}
 
 
