@@ -70,8 +70,11 @@ def configured(path: Path, engine: Engine | None = None) -> list[Target[PduReadi
     """The devices of a configuration file. Raises UsageError with every mistake."""
     read = config.load(path, PduConfig)
     profiles: Mapping[str, Profile] = shipped()
+    shared: tuple[Path, ...] = ()
     if read.profiles is not None:
-        profiles = {**profiles, **read_folder(path.parent / read.profiles)}
+        folder = path.parent / read.profiles
+        profiles = {**profiles, **read_folder(folder)}
+        shared = (folder, *sorted(folder.glob("*.yaml")))
     engine = engine or Engine()
     targets: list[Target[PduReading]] = []
     mistakes: list[str] = []
@@ -88,7 +91,7 @@ def configured(path: Path, engine: Engine | None = None) -> list[Target[PduReadi
         client = PysnmpClient(engine, endpoint(target.address), secret)
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
         source = PduSource(name, client, profiles, target.profile)
-        files = () if target.community_file is None else (path.parent / target.community_file,)
+        files = shared if target.community_file is None else (*shared, path.parent / target.community_file)
         targets.append(Target(name, source, interval, (target, secret, profiles), files))
     if mistakes:
         raise UsageError(mistakes)

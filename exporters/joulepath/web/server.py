@@ -123,7 +123,13 @@ class Server:
                 return
             thread = threading.Thread(target=self._run, args=(connection,), name="web-connection", daemon=True)
             self._connections[connection] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no thread to be had: one client less, not the end of serving
+            logger.warning("cannot start a thread for a connection")
+            with self._lock:
+                self._connections.pop(connection, None)
+            client.close()
 
     def _cut_waiting(self) -> dict[Connection, threading.Thread]:
         """Cuts the connections that ask nothing now; returns all that there were."""
