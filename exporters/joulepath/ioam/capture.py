@@ -8,18 +8,22 @@ import struct
 import sys
 
 from joulepath.errors import JoulepathError
-from joulepath.ioam.counters import NodeCounts
-from joulepath.ioam.link import ETHER_TYPES, HEADER_OCTETS, ip_offset
-from joulepath.ioam.packets import PacketCounter, Segments
+from joulepath.ioam.counts import NodeCounts
+from joulepath.ioam.directions import Directions
+from joulepath.ioam.link import DEVICES, ETHER_TYPES, ip_offset
+from joulepath.ioam.packets import PacketCounter
+from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Point
 
-SNAP_OCTETS = 10 + 22 + 40 + 2048 + 128
-"""What is kept of a packet: all headers up to the longest hop-by-hop header and a TCP header behind it."""
+SNAP_OCTETS = 10 + 22 + 40 + 65535
+"""What is kept of a packet: all of it, since a large one in a tunnel holds the headers of many."""
 BATCH = 256
 """Packets counted before another interface has its turn, and a scrape may see the table."""
 
 # include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
-_SOL_PACKET, _PACKET_STATISTICS, _PACKET_VNET_HDR = 263, 6, 15
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_VNET_HDR = 263, 1, 6, 15
+_PACKET_MR_PROMISC = 1
+_MEMBERSHIP = struct.Struct("=iHH8s")
 _ETH_P_ALL = 0x0003
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 _VNET_HEADER = struct.Struct("=BBHHHH")
@@ -39,7 +43,7 @@ class MissingError(JoulepathError):
 class Tap:
     """One open socket for one point."""
 
-    def __init__(self, point: Point, at: NodeCounts, counter: PacketCounter) -> None:
+    def __init__(self, point: Point, at: NodeCounts | Directions, counter: PacketCounter) -> None:
         """Opens it. Raises UnavailableError, MissingError, or JoulepathError where waiting does not help."""
         self.point = point
         self._at = at
@@ -48,10 +52,10 @@ class Tap:
         self._buffer = bytearray(SNAP_OCTETS)
         self._socket = _open(point)
         link_type = self._socket.getsockname()[3]
-        if link_type not in HEADER_OCTETS:
+        if link_type not in DEVICES:
             self._socket.close()
             raise JoulepathError(f"{point.interface}: link type {link_type} is not known; only Ethernet and IP are")
-        self._link_octets = HEADER_OCTETS[link_type]
+        self._link = DEVICES[link_type]
 
     def fileno(self) -> int:
         """For selectors."""
@@ -90,7 +94,7 @@ class Tap:
     def _count(self, length: int) -> None:
         buffer = self._buffer
         end = min(length, SNAP_OCTETS)
-        start = ip_offset(buffer, _VNET_HEADER.size, end, self._link_octets)
+        start = ip_offset(buffer, _VNET_HEADER.size, end, self._link)
         if start < 0:
             return
         segments = None
@@ -156,5 +160,9 @@ def _set_up(made: socket.socket, point: Point) -> None:
         if error.errno in (errno.ENODEV, errno.ENXIO):
             raise MissingError(f"{point.interface}: no such interface; `ip link` lists them") from None
         raise JoulepathError(f"{point.interface}: cannot be captured: {error.strerror}") from None
+    if point.rules:
+        # A mirror port gets frames for other hosts. The kernel ends this with the socket.
+        index = socket.if_nametoindex(point.interface)
+        made.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
     if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
         raise UnavailableError(f"{point.interface}: the interface is down")

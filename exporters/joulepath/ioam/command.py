@@ -2,6 +2,7 @@
 """`joulepath ioam`: counts packets and bytes per IOAM trace on interfaces of this host."""
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -12,20 +13,22 @@ from prometheus_client.core import Metric
 from joulepath import exporter
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.ioam.backends import AUTO, BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
+from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
-from joulepath.ioam.source import PacketSource
+from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
-_DIRECTION = "received"
+_RECEIVED, _CAPTURED = "received", "captured"
 
 
 class IoamExporter:
     """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
-    reads = "packets and bytes per IOAM trace (AF_PACKET)"
+    reads = "packets and bytes per IOAM trace"
     targets: Collection[str] = ()
     ready = True
 
@@ -35,13 +38,16 @@ class IoamExporter:
         *,
         read: Callable[[], Settings] | None = None,
         file: Path | None = None,
-        source: Callable[[Settings], PacketSource] = PacketSource,
+        source: Callable[[Settings], Source],
         once_seconds: float = _ONCE_SECONDS,
+        epoch: float | None = None,
     ) -> None:
+        """With `epoch`, counters say when they were created: see collector.families."""
         self.files: Collection[Path] = () if file is None else (file,)
         self._settings = settings
         self._read = read
         self._make = source
+        self._epoch = epoch
         self._once_seconds = once_seconds
         # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
         self._counting = (source(settings), Carry())
@@ -49,23 +55,23 @@ class IoamExporter:
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
         source, carry = self._counting
-        return carry.onto(families(source.reading()))
+        return carry.onto(families(source.reading(), self._epoch))
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
-        """Counts for a moment: packets that have not yet come cannot be read."""
+        """Counts for a moment, or a capture to its end: packets that have not yet come cannot be read."""
         source, _ = self._counting
         source.start()
         try:
-            time.sleep(self._once_seconds)
+            source.finish(self._once_seconds)
             reading = source.reading()
         finally:
             source.stop()
         if not reading.captures:
-            raise JoulepathError("no interface is up: nothing could be counted")
+            raise JoulepathError("no interface is up, or no packet in the capture: nothing could be counted")
         return list(families(reading))
 
     def start(self) -> None:
@@ -102,28 +108,66 @@ class IoamExporter:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="what to count where (docs/ioam.md)")
-    parser.add_argument("--interface", metavar="IF", help="without a file: count the packets received here")
+    parser.add_argument(
+        "--interface",
+        metavar="IF",
+        help="without a file: count the packets received here; with --pcap: where the capture is from",
+    )
+    parser.add_argument("--pcap", metavar="FILE", help="count this capture (pcap, pcapng; - for standard input)")
     parser.add_argument("--node-id", type=_node_id, metavar="N", help="without a file: this node's IOAM node id")
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=AUTO,
+        help="ebpf counts in the kernel, packet in this process; auto (the default) takes ebpf where it is allowed",
+    )
+    parser.add_argument(
+        "--web.created-timestamps",
+        dest="created_timestamps",
+        action="store_true",
+        help="say when counters of traces and paths were created (OpenMetrics _created, for Prometheus 3)",
+    )
     exporter.add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
     read = partial(_settings, args)
-    return exporter.run(IoamExporter(read(), read=read, file=args.config), args)
+    epoch = time.time() - time.monotonic() if args.created_timestamps else None
+    made = IoamExporter(read(), read=read, file=args.config, source=partial(_source, args), epoch=epoch)
+    return exporter.run(made, args)
+
+
+def _source(args: argparse.Namespace, settings: Settings) -> Source:
+    if args.pcap is None:
+        return ChosenSource(settings, args.backend, give_up_rights=True)
+    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    if args.config is not None:
-        if args.interface is not None or args.node_id is not None:
-            raise UsageError("--config says where to count: leave out --interface and --node-id")
-        # Only a file needs pydantic and YAML.
-        from joulepath.ioam import config  # noqa: PLC0415
+    settings = _from_file(args) if args.config is not None else _from_arguments(args)
+    # Nobody scrapes a series before --once has printed it.
+    return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
 
-        return config.read(args.config)
-    if args.interface is None or args.node_id is None:
-        raise UsageError("say what to count: --config FILE, or --interface IF with --node-id N")
-    point = Point(args.interface, "received", args.node_id, _DIRECTION, path=True)
+
+def _from_file(args: argparse.Namespace) -> Settings:
+    if args.node_id is not None or (args.interface is not None and args.pcap is None):
+        raise UsageError("--config says where to count: leave out --interface and --node-id")
+    # Only a file needs pydantic and YAML.
+    from joulepath.ioam import config  # noqa: PLC0415
+
+    return config.read(args.config)
+
+
+def _from_arguments(args: argparse.Namespace) -> Settings:
+    if args.pcap is not None:
+        if args.node_id is None or args.interface is not None:
+            raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
+        point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
+    else:
+        if args.interface is None or args.node_id is None:
+            raise UsageError("say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N")
+        point = Point(args.interface, "received", args.node_id, _RECEIVED, path=True)
     return Settings(points=(point,), bounds=Bounds())
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of `joulepath ioam`. Packets are those on the wire, bytes those of the IP packet (header included)."""
 
-from joulepath.metrics import counter, gauge
+from joulepath.metrics import counter, gauge, histogram
 
 _TRACE = ("ioam_namespace", "trace_id", "node_id", "direction")
 _NODE = ("node_id", "direction")
@@ -34,6 +34,44 @@ PATH_BYTES = counter(
     "Bytes of packets of a trace by each node_id in their recorded path; those of ioam_trace_bytes_total once more.",
     *_TRACE,
 )
+PATH_HOP = gauge(
+    "ioam_path_hop_index",
+    "Place of node_id in the latest recorded path of a trace; 1 is the node that encapsulated.",
+    *_TRACE,
+)
+PATH_CHANGES = counter(
+    "ioam_path_changes_total",
+    "Changes of the recorded path of a trace from one packet to the next.",
+    "ioam_namespace",
+    "trace_id",
+    *_NODE,
+)
+HOP_LATENCY = histogram(
+    "ioam_hop_latency_seconds",
+    "Time between two nodes of recorded paths by their own timestamps; the packets of admitted traces.",
+    "from_node_id",
+    "to_node_id",
+    "direction",
+)
+HOP_CLOCK_ERRORS = counter(
+    "ioam_hop_clock_errors_total",
+    "Hops without a latency: the later node's clock is behind the earlier one's, or the time format is another.",
+)
+MISSING_PACKETS = counter(
+    "ioam_sequence_missing_packets_total",
+    "Packets of a trace that the sequence numbers of direct export leave out, those that come late included.",
+    *_TRACE,
+)
+LATE_PACKETS = counter(
+    "ioam_sequence_late_packets_total",
+    "Packets of a trace whose sequence number was behind: late, or seen twice. Loss is missing without late.",
+    *_TRACE,
+)
+MARKED_RATIO = gauge(
+    "ioam_marked_ratio",
+    "Part of a trace's packets that have the option, as configured; its counts are divided by it.",
+    "ioam_namespace",
+)
 DECODE_ERRORS = counter(
     "ioam_decode_errors_total",
     "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.",
@@ -45,13 +83,23 @@ OVERFLOW_PACKETS = counter(
 CAPTURE_DROPS = counter(
     "ioam_capture_drops_total", "Packets that the capture lost before they were counted (PACKET_STATISTICS)."
 )
-OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in traced packets: what tracing itself costs.")
+OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: what tracing itself costs.")
+FRAGMENT_PACKETS = counter(
+    "ioam_fragment_packets_total", "Packets seen that are fragments: each counts as the packet that it is on the wire."
+)
+JUMBOGRAM_PACKETS = counter("ioam_jumbogram_packets_total", "Packets seen that are jumbograms (RFC 2675).")
 TRACES = gauge("ioam_traces", "Traces with label values of their own.")
 TRACES_FOLDED = counter(
     "ioam_traces_folded_total", 'Packets counted as trace_id="other" because the bounds of `admit: any` were reached.'
 )
 CAPTURE_INFO = gauge(
     "ioam_capture_info", "Interface that is being captured, and by what; always 1.", "interface", "backend"
+)
+CAPTURE_LIMIT_INFO = gauge(
+    "ioam_capture_limit_info",
+    "What a backend cannot see of the packets it counts (docs/ioam.md); always 1.",
+    "backend",
+    "limit",
 )
 
 METRICS = (
@@ -63,11 +111,21 @@ METRICS = (
     NODE_OTHER_BYTES,
     PATH_PACKETS,
     PATH_BYTES,
+    PATH_HOP,
+    PATH_CHANGES,
+    HOP_LATENCY,
+    HOP_CLOCK_ERRORS,
+    MISSING_PACKETS,
+    LATE_PACKETS,
+    MARKED_RATIO,
     DECODE_ERRORS,
     OVERFLOW_PACKETS,
     CAPTURE_DROPS,
     OPTION_BYTES,
+    FRAGMENT_PACKETS,
+    JUMBOGRAM_PACKETS,
     TRACES,
     TRACES_FOLDED,
     CAPTURE_INFO,
+    CAPTURE_LIMIT_INFO,
 )

@@ -1,36 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts one captured packet: how long it was on the wire, whose it is, which trace it belongs to."""
+"""Counts one captured packet: how long it was on the wire, whose it is, which trace it belongs to.
 
-from typing import NamedTuple
+Counted is the IP packet that carries a trace, the outermost of them; where none does, the innermost that is reached
+through GTP-U and IPv6-in-IPv6. Fragments of a tunnel's packets are not looked into.
+"""
 
-from joulepath.ioam import decode
-from joulepath.ioam.classify import Classifier, transport
-from joulepath.ioam.counters import NodeCounts, Table
+from joulepath.ioam import decode, gtpu
+from joulepath.ioam.classify import Classifier
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import NodeCounts
+from joulepath.ioam.directions import Directions
+from joulepath.ioam.headers import IPV6, UDP, Header, header
+from joulepath.ioam.segments import Segments, on_the_wire, pieces
 
-_NO_OPTIONS = decode.Options((), 0)
-_HOP_BY_HOP = 0
-
-
-class Segments(NamedTuple):
-    """How the kernel's one large packet (GSO, GRO) was or will be cut for the wire."""
-
-    size: int
-    """Payload octets of each packet on the wire but the last."""
-    tcp: bool
-    transport: int
-    """Offset of the transport header to repeat, -1 where unknown."""
+_MAX_TUNNELS = 3
+_GTPU_PORT = gtpu.PORT
 
 
 class PacketCounter:
     """Counts IP packets into the table. Whoever calls it holds the table's lock."""
 
-    def __init__(self, table: Table, classifier: Classifier) -> None:
+    def __init__(self, table: Table, classifier: Classifier, clt: frozenset[int] = frozenset()) -> None:
         self._table = table
         self._classifier = classifier
+        self._clt = clt
 
     def count(
         self,
-        at: NodeCounts,
+        at: NodeCounts | Directions,
         packet: bytearray,
         start: int,
         end: int,
@@ -41,64 +38,72 @@ class PacketCounter:
     ) -> None:
         """Counts the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
-        The capture may keep fewer (`end`), and Ethernet may have padded it to more: the IP header knows its length.
+        A tunnel's large packet is counted piece by piece: each may hold another user's packet.
         """
-        options = _NO_OPTIONS
-        version = packet[start] >> 4 if start < end else 0
-        if version == 6 and end - start >= 40:
-            octets = 40 + (packet[start + 4] << 8 | packet[start + 5])
-            # Above 64 KiB (BIG TCP) the kernel's own packets have a length of 0.
-            octets = length if segments and octets == 40 else min(octets, length)
-            protocol = packet[start + 6]
-            position = start + 40
-            if protocol == _HOP_BY_HOP:
-                stop = position + 8 + packet[position + 1] * 8 if position + 2 <= end else end + 1
-                if stop > min(end, start + octets):
-                    self._table.error(decode.TRUNCATED)
-                else:
-                    try:
-                        options = decode.options(bytes(packet[position:stop]))
-                    except decode.Malformed as fault:
-                        self._table.error(fault.reason)
-                    protocol, position = packet[position], stop
-        elif version == 4 and end - start >= 20:
-            octets = packet[start + 2] << 8 | packet[start + 3]
-            octets = length if segments and octets == 0 else min(octets, length)
-            # Only the first fragment begins with a transport header.
-            first = not (packet[start + 6] & 0x1F or packet[start + 7])
-            protocol = packet[start + 9]
-            position = start + (packet[start] & 0x0F) * 4 if first else end
-        else:
+        found = header(packet, start, end, length, self._clt, segments is not None)
+        if found is None:
             self._table.error(decode.IP_HEADER)
             return
+        octets, protocol, position, options, fragment, fault = found
+        teid, user = -1, True
+        carrier = protocol == IPV6 or (protocol == UDP and _to_gtpu(packet, position, end))
+        if carrier and not (fragment or fault or options.traces):
+            if segments and not segments.tcp and protocol == UDP:
+                for piece, on_wire in pieces(packet, start, end, position + 8, segments.size, stop=start + octets):
+                    self.count(at, piece, 0, len(piece), on_wire, path=path)
+                return
+            start, found, teid, user = self._inside(packet, start, end, found)
+            octets, protocol, position, options, fragment, fault = found
+        if fault:
+            self._table.error(fault)
         packets = 1
         if segments:
             packets, octets = on_the_wire(packet, start, end, octets, segments)
-        if self._classifier.other(packet, start, end, protocol, position):
+        elif options.jumbo and octets > 65535 + 40:
+            self._table.jumbograms += 1
+        if fragment:
+            self._table.fragments += packets
+        if isinstance(at, Directions):
+            at = at.choose(packet, start, teid)
+        if not user or self._classifier.other(packet, start, end, protocol, position):
             at.other.packets += packets
             at.other.octets += octets
             return
         at.user.packets += packets
         at.user.octets += octets
-        if options.traces:
+        if options.octets:
             self._table.traced(at, options, packets, octets, path=path)
 
+    def _inside(self, packet: bytearray, start: int, end: int, found: Header) -> tuple[int, Header, int, bool]:
+        """The packet to count inside tunnels: its offset, its headers, the last TEID (-1), whether it is a user's."""
+        teid = -1
+        for _ in range(_MAX_TUNNELS):
+            octets, protocol, position, options, *_ = found
+            if protocol == IPV6:
+                inner = position
+            elif protocol == UDP and _to_gtpu(packet, position, end):
+                try:
+                    inner, number = gtpu.payload(packet, position + 8, min(end, start + octets))
+                except decode.Malformed as malformed:
+                    return start, (octets, protocol, position, options, False, malformed.reason), teid, True
+                if inner == gtpu.SIGNALLING:
+                    return start, found, number, False
+                if inner == gtpu.FOREIGN:
+                    break
+                teid = number
+            else:
+                break
+            if inner > start + octets:  # the packet says to end before
+                break
+            within = header(packet, inner, end, start + octets - inner, self._clt, False)
+            if within is None:
+                break
+            start, found = inner, within
+            _, _, _, options, fragment, fault = found
+            if fragment or fault or options.traces:
+                break
+        return start, found, teid, True
 
-def on_the_wire(packet: bytearray, start: int, end: int, octets: int, segments: Segments) -> tuple[int, int]:
-    """Packets and IP octets that a large packet of `octets` octets is on the wire: each repeats the headers."""
-    position = segments.transport
-    jumbo = 0
-    if packet[start] >> 4 == 6:
-        walked = transport(packet, start + 40, end, packet[start + 6])[1]
-        position = walked if position < 0 else position
-        # The kernel marks its own packets above 64 KiB by a jumbo payload option, which never reaches the wire.
-        if packet[start + 4 : start + 7] == b"\0\0\0" and end > start + 42 and packet[start + 42] == 0xC2:
-            jumbo = 8
-    elif position < 0:
-        position = start + (packet[start] & 0x0F) * 4
-    if segments.tcp:
-        headers = position - start + ((packet[position + 12] >> 4) * 4 if position + 12 < end else 20)
-    else:
-        headers = position - start + 8
-    packets = max(1, -(-(octets - headers) // segments.size))
-    return packets, octets - jumbo + (packets - 1) * (headers - jumbo)
+
+def _to_gtpu(packet: bytearray, position: int, end: int) -> bool:
+    return position + 8 <= end and packet[position + 2] << 8 | packet[position + 3] == _GTPU_PORT

@@ -10,6 +10,19 @@ TRACE_ID_OCTETS = 16
 MAX_NODE_ID = (1 << 56) - 2  # 56 bits, RFC 9197, section 4.4.2.9; all ones means "not populated"
 
 Way = Literal["received", "sent"]
+TimeFormat = Literal["posix", "ptp", "ntp"]
+UNKNOWN_DIRECTION = "unknown"
+"""Of packets on a mirror port that no rule fits."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A packet from one of `sources`, to one of `destinations` or in one of the tunnels `teids` goes in `direction`."""
+
+    direction: str
+    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    destinations: tuple[IPv4Network | IPv6Network, ...] = ()
+    teids: tuple[range, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,13 @@ class Point:
     direction: str
     path: bool
     """Whether the recorded paths of these packets are counted, too."""
+    rules: tuple[Rule, ...] = ()
+    """On a mirror port: the direction of each packet; then `direction` is UNKNOWN_DIRECTION."""
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Every direction that packets may have here."""
+        return (self.direction, *(rule.direction for rule in self.rules))
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,12 @@ class Namespace:
     """Leading octets of the trace id that are the application's; 0 where the Namespace-ID alone is."""
     ids: frozenset[bytes] = frozenset()
     """Those leading octets, for the applications that become label values."""
+    clt: bool = False
+    """Pre-allocated traces have the layout of Cross-Layer Telemetry."""
+    time: TimeFormat = "posix"
+    """What a timestamp's fraction counts: microseconds (Linux), nanoseconds or 2^-32 seconds; RFC 9197, section 5."""
+    marked: tuple[int, int] = (1, 1)
+    """How many of how many packets have the option, as `freq k/n` of ip-route(8)."""
 
 
 @dataclass(frozen=True)
@@ -62,3 +88,14 @@ class Settings:
     path_nodes: frozenset[int] | None = None
     """Node ids that recorded paths may name; None admits the first `max_path_nodes` that are seen."""
     max_path_nodes: int = 256
+    max_path_series: int = 20_000
+    """Counts by trace, node and direction that recorded paths may bring; those configured are not among them."""
+    max_hop_pairs: int = 256
+    """Pairs of nodes whose latency is shown."""
+    hold_seconds: float = 30.0
+    """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
+
+    @property
+    def clt(self) -> frozenset[int]:
+        """Namespaces with the layout of Cross-Layer Telemetry."""
+        return frozenset(number for number, namespace in self.namespaces.items() if namespace.clt)

@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.capture import Tap, UnavailableError
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Counts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import Counts
+from joulepath.ioam.directions import place
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Point, Settings
 
@@ -31,14 +34,38 @@ class Reading:
     """Packets that the capture lost."""
     captures: tuple[tuple[str, str], ...]
     """Interface and backend of each capture that is running."""
+    limits: tuple[tuple[str, str], ...] = ()
+    """Backend and what it cannot see of these packets."""
+
+
+class Source(Protocol):
+    """What counts packets into the table: a backend."""
+
+    @property
+    def name(self) -> str:
+        """The label `backend`."""
+
+    def start(self) -> None:
+        """Begins to count. Raises JoulepathError."""
+
+    def stop(self) -> None:
+        """Counts what has arrived and ends."""
+
+    def finish(self, seconds: float) -> None:
+        """Returns when a reading is worth printing: after `seconds`, or at the end of what there is to count."""
+
+    def reading(self) -> Reading:
+        """The counts so far."""
 
 
 class PacketSource:
     """AF_PACKET on every point. An interface that goes away is taken up again when it returns."""
 
+    name = BACKEND
+
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = Table(settings, clock)
-        self._counter = PacketCounter(self._table, Classifier(settings.other))
+        self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
         self._taps: dict[Point, Tap] = {}
         self._drops = 0
@@ -67,6 +94,10 @@ class PacketSource:
             self._thread.join()
             self._thread = None
             self._close()
+
+    def finish(self, seconds: float) -> None:
+        """Counts for a moment: packets that have not yet come cannot be read."""
+        time.sleep(seconds)
 
     def reading(self) -> Reading:
         """The counts so far."""
@@ -113,7 +144,7 @@ class PacketSource:
                 logger.info("%s: is back, packets %s are counted", point.interface, point.way)
 
     def _open(self, point: Point) -> None:
-        tap = Tap(point, self._table.at(point.node_id, point.direction), self._counter)
+        tap = Tap(point, place(self._table, point), self._counter)
         with self._table.lock:
             self._taps[point] = tap
         self._selector.register(tap, selectors.EVENT_READ, tap)

@@ -49,10 +49,17 @@ def trace_data(  # noqa: PLR0917  # the fields in the order of the wire
     free: int = 0,
     flags: int = 0,
     length: int | None = None,
+    ids: bytes = b"",
+    *,
+    incremental: bool = False,
 ) -> bytes:
-    """Option data of a pre-allocated trace; `nodes` in the order of travel, `free` in units of four octets."""
+    """Option data of a trace; `nodes` in the order of travel, `free` in units of four octets.
+
+    `ids` stand where Cross-Layer Telemetry puts them. The free space of an incremental trace is not in the packet.
+    """
     text = f"{namespace:016b}{node_length(bits) if length is None else length:05b}{flags:04b}{free:07b}"
-    text += f"{trace_type(bits):024b}{0:08b}" + "0" * 32 * free
+    text += f"{trace_type(bits):024b}{0:08b}" + "".join(f"{octet:08b}" for octet in ids)
+    text += "" if incremental else "0" * 32 * free
     for node in reversed(nodes):
         for bit in range(22):
             if bit in bits:
@@ -65,6 +72,14 @@ def trace_data(  # noqa: PLR0917  # the fields in the order of the wire
             else:
                 text += f"{len(node.snapshot) // 4:08b}{node.schema:024b}"
                 text += "".join(f"{octet:08b}" for octet in node.snapshot)
+    return int("1" + text, 2).to_bytes(len(text) // 8 + 1, "big")[1:]
+
+
+def export_data(namespace: int, extensions: dict[int, int], bits: Sequence[int] = (0,)) -> bytes:
+    """Option data of direct export; `extensions` by bit of the Extension-Flags: 0 the Flow ID, 1 the sequence."""
+    flags = "".join("1" if bit in extensions else "0" for bit in range(8))
+    text = f"{namespace:016b}{0:08b}{flags}{trace_type(bits):024b}{0:08b}"
+    text += "".join(f"{extensions[bit]:032b}" for bit in sorted(extensions))
     return int("1" + text, 2).to_bytes(len(text) // 8 + 1, "big")[1:]
 
 

@@ -18,8 +18,11 @@ def joulepath(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((), "say what to count: --config FILE, or --interface IF with --node-id N"),
-        (("--interface", "lo"), "say what to count: --config FILE, or --interface IF with --node-id N"),
+        ((), "say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N"),
+        (
+            ("--interface", "lo"),
+            "say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N",
+        ),
         (
             ("--config", "a.yaml", "--interface", "lo"),
             "--config says where to count: leave out --interface and --node-id",

@@ -13,56 +13,15 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from joulepath.ioam import decode
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Counts, NodeCounts, Table
-from joulepath.ioam.link import ip_offset
-from joulepath.ioam.packets import PacketCounter, Segments
-from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.counts import Counts
+from joulepath.ioam.link import ETHERNET, ip_offset
+from joulepath.ioam.segments import Segments
+from joulepath.ioam.settings import Bounds, Other
+from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, trace_pairs, traced
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, hop_by_hop, option, trace_data
 from tests.exporters.ioam.test_decode import headers
 
 pytestmark = pytest.mark.unit
-
-TRACE_ID = bytes(range(16))
-NOTHING = Other()
-POINT = Point("eth0", "received", 4, "uplink", path=True)
-
-
-class Bench:
-    """A table with one point, and a way to put packets into it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.table = Table(settings)
-        self.counter = PacketCounter(self.table, Classifier(settings.other))
-        self.at = self.table.at(POINT.node_id, POINT.direction)
-
-    def see(self, packet: bytes | Packet, *, padding: int = 0, segments: Segments | None = None) -> NodeCounts:
-        octets = bytes(packet)
-        frame = bytearray(octets + bytes(padding))
-        self.counter.count(self.at, frame, 0, len(frame), len(frame), path=True, segments=segments)
-        return self.at
-
-    def counts(self) -> Counts:
-        return self.table.snapshot()
-
-
-def bench(other: Other = NOTHING, bounds: Bounds | None = None) -> Bench:
-    """Trace 00..0f of namespace 123 is configured."""
-    namespaces = {123: Namespace(ids=frozenset({TRACE_ID}))}
-    return Bench(Settings(points=(POINT,), namespaces=namespaces, other=other, bounds=bounds))
-
-
-def ipv6(header: bytes, payload: bytes = bytes(108), next_header: int = 0) -> bytes:
-    return struct.pack("!IHBB", 6 << 28, len(header + payload), next_header, 64) + bytes(31) + b"\1" + header + payload
-
-
-def traced(trace_id: bytes = TRACE_ID, namespace: int = 123, flags: int = 0) -> bytes:
-    nodes = [Node({0: (64, 1)}, trace_id), Node({0: (63, 2)})]
-    return hop_by_hop(b"\1\0", option(trace_data(namespace, [0, SNAPSHOT], nodes, flags=flags)))
-
-
-def pair(count: object) -> tuple[int, int]:
-    return count.packets, count.octets  # type: ignore[attr-defined]  # a Count, found in a dict
 
 
 def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
@@ -70,9 +29,10 @@ def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
     at = made.see(ipv6(traced()))
     octets = 40 + 48 + 108
     assert pair(at.user) == (1, octets)
-    assert {label: pair(count) for label, count in at.traces.items()} == {("123", TRACE_ID.hex()): (1, octets)}
+    assert trace_pairs(at) == {TRACE_ID.hex(): (1, octets)}
     path = at.paths["123", TRACE_ID.hex()]  # type: ignore[index]  # a Label is a tuple
-    assert {name: pair(count) for name, count in path.items()} == {"1": (1, octets), "2": (1, octets)}
+    assert path.order == ("1", "2")
+    assert {name: pair(count) for name, count in path.counts.items()} == {"1": (1, octets), "2": (1, octets)}
     assert made.counts().option_octets == 44
 
 
@@ -119,14 +79,15 @@ def test_paths_are_counted_only_where_asked_for() -> None:
     packet = bytearray(ipv6(traced()))
     made.counter.count(made.at, packet, 0, len(packet), len(packet))
     assert made.at.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
-    assert not any(made.at.paths.values())
+    assert made.at.paths == {}
 
 
 def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
     nodes = [Node({0: (64, 1)}, TRACE_ID), Node({0: (63, 2)}), Node({0: (62, 1)})]
     at = bench().see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
     (path,) = at.paths.values()
-    assert {name: count.packets for name, count in path.items()} == {"1": 1, "2": 1}
+    assert {name: count.packets for name, count in path.counts.items()} == {"1": 1, "2": 1}
+    assert path.order == ("1", "2", "1")
 
 
 def test_path_node_ids_are_bounded() -> None:
@@ -135,8 +96,8 @@ def test_path_node_ids_are_bounded() -> None:
         nodes = [Node({0: (64, number)}, TRACE_ID)]
         at = made.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
     (path,) = at.paths.values()
-    assert len(path) == 257
-    assert path["other"].packets == 1000 - 256
+    assert len(path.counts) == 257
+    assert path.counts["other"].packets == 1000 - 256
 
 
 @pytest.mark.parametrize(
@@ -248,7 +209,7 @@ def test_vlans_and_other_ether_types() -> None:
         (Ether(type=0x8100) / Raw(b"\0\5"), -1),
     ]:
         octets = bytearray(bytes(frame))
-        assert ip_offset(octets, 0, len(octets), 14) == start
+        assert ip_offset(octets, 0, len(octets), ETHERNET) == start
 
 
 @st.composite

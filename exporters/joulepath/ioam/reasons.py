@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a packet is counted without a trace, or not at all."""
+
+TRACE_TYPE = "trace_type"
+NODE_LENGTH = "node_length"
+REMAINING_LENGTH = "remaining_length"
+NODE_DATA = "node_data"
+OPTION_LENGTH = "option_length"
+OPTION_OVERRUN = "option_overrun"
+REPEATED_NAMESPACE = "repeated_namespace"
+TRUNCATED = "truncated"
+GTPU_HEADER = "gtpu_header"
+IP_HEADER = "ip_header"
+
+REASONS = {
+    TRACE_TYPE: "the trace type asks for nothing",
+    NODE_LENGTH: "NodeLen is not the sum of the fields that the trace type asks for",
+    REMAINING_LENGTH: "RemainingLen is more than the option holds",
+    NODE_DATA: "what follows the free space is no whole number of nodes' data",
+    OPTION_LENGTH: "an IOAM option has no room for its header, or is no multiple of four octets",
+    OPTION_OVERRUN: "an option ends behind the hop-by-hop header",
+    REPEATED_NAMESPACE: "two options of one packet have the same IOAM-Option-Type and namespace",
+    TRUNCATED: "the hop-by-hop header ends behind the packet",
+    GTPU_HEADER: "a GTP-U header ends behind the packet, or has more than eight extensions",
+    IP_HEADER: "what the link calls IP has no IP header",
+}
+"""Every value of the label `reason`, with what it says."""
+
+
+class Malformed(Exception):  # noqa: N818  # it is the packet's fault
+    """The packet contradicts the RFC; `reason` is one of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(REASONS[reason])
+        self.reason = reason
