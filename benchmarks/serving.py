@@ -39,15 +39,18 @@ class Scraped:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         self.seconds: list[float] = []
         end = time.monotonic() + 20
-        while True:
-            try:
-                self.scrape()
-                return
-            except OSError:
-                self._connection.close()
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
+        while not self._answers():
+            if time.monotonic() > end:
+                sys.exit(f"{command[0]} does not answer")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            self.scrape()
+        except OSError:
+            self._connection.close()
+            return False
+        return True
 
     def scrape(self) -> bytes:
         """One scrape over the one connection."""
@@ -102,8 +105,12 @@ def main() -> None:
         powercap(sysfs)
         commands = {
             "joulepath rapl": [sys.executable, "-m", "joulepath", "rapl", f"--path.sysfs={sysfs}"],
-            "node_exporter": [str(node_exporter()), "--collector.disable-defaults", "--collector.rapl"]
-            + [f"--path.sysfs={sysfs}"],
+            "node_exporter": [
+                str(node_exporter()),
+                "--collector.disable-defaults",
+                "--collector.rapl",
+                f"--path.sysfs={sysfs}",
+            ],
         }
         exporters = {}
         for name, command in commands.items():

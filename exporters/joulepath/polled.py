@@ -52,7 +52,7 @@ class PolledExporter(Generic[R]):
     @property
     def ready(self) -> bool:
         """Whether each device has been polled once, successfully or not."""
-        self._tried = self._tried or all(self._poller.snapshot(name).up is not None for name in self._poller.names)
+        self._tried = self._tried or self._poller.tried
         return self._tried
 
     @property

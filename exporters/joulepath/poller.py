@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Polls gauge sources (PDU, BMC) on their own clock and integrates their watts. The only place with state.
+"""Polls gauge sources (PDU, BMC) on their own clock. With `joulepath.target` the only place with state.
 
 All targets share one event loop in one thread; a target that fails or is slow affects no other. Scrapes take the last
 snapshot and wait for nothing.
@@ -10,147 +10,18 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic
 
-from joulepath.energy import Energy, Integrator
 from joulepath.errors import JoulepathError
+from joulepath.target import WITHDRAW_AFTER_SECONDS, R, Reading, Snapshot, Source, State, Target
+
+__all__ = ["WITHDRAW_AFTER_SECONDS", "Poller", "Reading", "Snapshot", "Source", "Target"]
 
 logger = logging.getLogger(__name__)
 
 MAX_SPREAD_SECONDS = 10.0
 """Within so long every target has been asked for the first time."""
-
-WITHDRAW_AFTER_SECONDS = 30.0
-"""A target unread for so long, or for three intervals, has its series withdrawn; its counters go on when it returns."""
-
-
-class Reading(Protocol):
-    """What a source returns: whatever its collector needs, and these two for the poller."""
-
-    @property
-    def watts(self) -> Mapping[Hashable, float]:
-        """Every active power [W] to be integrated, by a key of the source's choice that stays the same over polls."""
-
-    @property
-    def rejected(self) -> Mapping[str, int]:
-        """How many values of this poll were no measurements, by reason."""
-
-
-R = TypeVar("R", bound=Reading)
-R_co = TypeVar("R_co", bound=Reading, covariant=True)
-
-
-class Source(Protocol[R_co]):
-    """One device. It keeps its session between reads."""
-
-    async def read(self) -> R_co:
-        """All readings of one poll. Raises JoulepathError with one line that names the device and the fault."""
-
-    async def close(self) -> None:
-        """Ends the session."""
-
-
-@dataclass(frozen=True)
-class Snapshot(Generic[R]):
-    """What is known of one target. Replaced whole after each poll, so a scrape sees one consistent state."""
-
-    up: bool | None = None
-    """Whether the last poll succeeded; None before the first."""
-    reading: R | None = None
-    """The last reading; None before the first one."""
-    read_at: float | None = None
-    """When it was read, monotonic seconds."""
-    read_timestamp: float | None = None
-    """When it was read, seconds since the epoch."""
-    energy: Mapping[Hashable, Energy] = field(default_factory=dict)
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    polls: Mapping[str, int] = field(default_factory=dict)
-    """Polls so far by result: success, failure, missed (its turn came while the one before was still under way)."""
-    poll_seconds: float = 0.0
-    """Time spent in polls so far."""
-    max_age: float = WITHDRAW_AFTER_SECONDS
-    """How old the reading may be to stand for the present [s]."""
-
-    def current(self, now: float) -> R | None:
-        """The reading, unless it is too old at monotonic `now` to stand for the present."""
-        if self.read_at is None or now - self.read_at >= self.max_age:
-            return None
-        return self.reading
-
-
-@dataclass(frozen=True)
-class Target(Generic[R]):
-    """A device under its configured name, polled every `interval` seconds."""
-
-    name: str
-    source: Source[R]
-    interval: float
-    made_of: object = None
-    """All that the source was made of. When the configuration is read again, an equal one means: nothing changed."""
-    files: tuple[Path, ...] = ()
-    """Files that it was read from, beside the configuration."""
-
-
-class _State(Generic[R]):
-    """One target's counters and last snapshot."""
-
-    def __init__(self, target: Target[R]) -> None:
-        self.target = target
-        self.snapshot: Snapshot[R] = Snapshot()
-        self._integrators: dict[Hashable, Integrator] = {}
-        self._rejected: Counter[str] = Counter()
-        self._polls: Counter[str] = Counter()
-        self._seconds = 0.0
-
-    @property
-    def _max_hole(self) -> float:
-        # Three missed polls or 15 s, whichever is longer, are bridged; a longer hole is not.
-        return max(3 * self.target.interval, 15.0)
-
-    def take(self, target: Target[R]) -> None:
-        """Another source under the same name: the counters go on, and nothing is known of it yet."""
-        self.target = target
-        for integrator in self._integrators.values():
-            integrator.interrupt(self._max_hole)
-        self.snapshot = self._made(up=None, reading=None, read_at=None, read_timestamp=None)
-
-    def succeeded(self, reading: R, began: float, ended: float, timestamp: float) -> None:
-        at = (began + ended) / 2  # the device answered somewhere between
-        for key, watts in reading.watts.items():
-            self._integrators.setdefault(key, Integrator(self._max_hole)).add(at, watts)
-        self._rejected.update(reading.rejected)
-        self._polls["success"] += 1
-        self._seconds += ended - began
-        self.snapshot = self._made(up=True, reading=reading, read_at=at, read_timestamp=timestamp)
-
-    def failed(self, began: float, ended: float) -> None:
-        self._polls["failure"] += 1
-        self._seconds += ended - began
-        last = self.snapshot
-        self.snapshot = self._made(
-            up=False, reading=last.reading, read_at=last.read_at, read_timestamp=last.read_timestamp
-        )
-
-    def missed(self, polls: int) -> None:
-        self._polls["missed"] += polls
-
-    def _made(
-        self, *, up: bool | None, reading: R | None, read_at: float | None, read_timestamp: float | None
-    ) -> Snapshot[R]:
-        return Snapshot(
-            up=up,
-            reading=reading,
-            read_at=read_at,
-            read_timestamp=read_timestamp,
-            energy={key: integrator.energy for key, integrator in self._integrators.items()},
-            rejected=dict(self._rejected),
-            polls=dict(self._polls),
-            poll_seconds=self._seconds,
-            max_age=max(WITHDRAW_AFTER_SECONDS, 3 * self.target.interval),
-        )
 
 
 class Poller(Generic[R]):
@@ -163,9 +34,9 @@ class Poller(Generic[R]):
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._states = {target.name: _State(target) for target in targets}
-        # Of targets that the configuration no longer names: should it do so again, their counters go on.
-        self._left: dict[str, _State[R]] = {}
+        # Of the targets now, and of those that the configuration no longer names: should it do so again, their counters
+        # go on. One tuple, so that a scrape sees the one configuration or the other, and no total falls meanwhile.
+        self._known: tuple[dict[str, State[R]], dict[str, State[R]]] = ({t.name: State(t) for t in targets}, {})
         self._clock = clock
         self._wall_clock = wall_clock
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -174,6 +45,10 @@ class Poller(Generic[R]):
         self._leaving: set[asyncio.Task[None]] = set()
         self._polling = threading.Event()
         self._ended: asyncio.Event | None = None
+
+    @property
+    def _states(self) -> Mapping[str, State[R]]:
+        return self._known[0]
 
     @property
     def names(self) -> Sequence[str]:
@@ -188,11 +63,16 @@ class Poller(Generic[R]):
     @property
     def totals(self) -> tuple[Mapping[str, int], float]:
         """Polls by result and the time they took [s], of all targets that there ever were."""
-        snapshots = [state.snapshot for state in (*self._states.values(), *self._left.values())]
+        snapshots = [state.snapshot for states in self._known for state in states.values()]
         polls: Counter[str] = Counter()
         for snapshot in snapshots:
             polls.update(snapshot.polls)
         return polls, sum(snapshot.poll_seconds for snapshot in snapshots)
+
+    @property
+    def tried(self) -> bool:
+        """Whether each target has been polled once, successfully or not."""
+        return all(state.snapshot.up is not None for state in self._states.values())
 
     def snapshot(self, name: str) -> Snapshot[R]:
         """What is known of a target now. Raises KeyError for a name that is not configured."""
@@ -256,7 +136,7 @@ class Poller(Generic[R]):
         await asyncio.gather(*self._tasks.values(), *self._leaving, return_exceptions=True)
         await self._close()
 
-    def _begin(self, states: Sequence[_State[R]]) -> None:
+    def _begin(self, states: Sequence[State[R]]) -> None:
         # One after the other over their interval: a hundred devices at once would keep each other waiting.
         for turn, state in enumerate(states):
             after = min(state.target.interval, MAX_SPREAD_SECONDS) * turn / len(states)
@@ -273,28 +153,28 @@ class Poller(Generic[R]):
                 task.add_done_callback(self._leaving.discard)
         self._begin(begun)
 
-    def _exchange(self, wanted: Mapping[str, Target[R]]) -> Sequence[_State[R]]:
+    def _exchange(self, wanted: Mapping[str, Target[R]]) -> Sequence[State[R]]:
         """Makes the states those of `wanted`; returns the ones whose source is new."""
-        known = {**self._left, **self._states}
-        states: dict[str, _State[R]] = {}
-        begun: list[_State[R]] = []
+        now, left = self._known
+        known = {**left, **now}
+        states: dict[str, State[R]] = {}
+        begun: list[State[R]] = []
         for name, target in wanted.items():
             state = known.pop(name, None)
             if state is None:
-                state = _State(target)
+                state = State(target)
                 begun.append(state)
-            elif name in self._left or state.target.made_of is None or state.target.made_of != target.made_of:
+            elif name in left or state.target.made_of is None or state.target.made_of != target.made_of:
                 state.take(target)
                 begun.append(state)
             states[name] = state
-        # Replaced whole, so that a scrape sees the one configuration or the other.
-        self._states, self._left = states, known
+        self._known = (states, known)
         return begun
 
     async def _close(self) -> None:
         await asyncio.gather(*(state.target.source.close() for state in self._states.values()), return_exceptions=True)
 
-    async def _poll_forever(self, state: _State[R], after: float) -> None:
+    async def _poll_forever(self, state: State[R], after: float) -> None:
         interval = state.target.interval
         due = self._clock() + after
         await asyncio.sleep(after)
@@ -314,7 +194,7 @@ class Poller(Generic[R]):
                 due += turns * interval
             await asyncio.sleep(due - self._clock())
 
-    async def _poll(self, state: _State[R]) -> JoulepathError | None:
+    async def _poll(self, state: State[R]) -> JoulepathError | None:
         began = self._clock()
         try:
             reading = await state.target.source.read()

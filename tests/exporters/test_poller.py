@@ -308,8 +308,9 @@ def test_changes_while_polling_end_and_begin_the_polls_concerned() -> None:
     assert [meter.closed for meter in (kept, leaving, stuck, coming)] == [1, 1, 1, 1]
 
 
-def test_a_scrape_sees_one_configuration_or_the_other() -> None:
+def test_a_scrape_sees_one_configuration_or_the_other_and_no_total_falls() -> None:
     changing = Changing()
+    changing.poll()
     both = [changing.target("a"), changing.target("b")], [changing.target("c"), changing.target("d")]
     ended = threading.Event()
 
@@ -322,4 +323,5 @@ def test_a_scrape_sees_one_configuration_or_the_other() -> None:
     thread.start()
     while not ended.is_set():
         assert set(changing.poller.names) in ({"a", "b"}, {"c", "d"})
+        assert changing.poller.totals[0] == {"success": 2}
     thread.join()

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
+import time
+
 import pytest
 
 from joulepath.errors import JoulepathError
@@ -55,3 +58,23 @@ def test_readings_are_counted_by_result() -> None:
     with pytest.raises(JoulepathError):
         reader.get()
     assert reader.totals == ({"success": 1, "failure": 1}, 0.5)
+
+
+def test_the_guard_reads_only_where_nobody_else_has() -> None:
+    reads: list[float] = []
+
+    def read() -> None:
+        reads.append(time.monotonic())
+
+    reader = ScrapeReader(read, min_interval=0, guard_interval=0.2)
+    reader.get()
+    reader.start()
+    for _ in range(12):
+        time.sleep(0.05)
+        reader.get()
+    scraped = len(reads)
+    assert scraped == 13
+    time.sleep(0.7)
+    reader.stop()
+    assert 2 <= len(reads) - scraped <= 4
+    assert max(after - before for before, after in itertools.pairwise(reads)) < 0.3

@@ -112,8 +112,11 @@ def configured(path: Path, clients: Clients | None = None) -> list[Target[PduRea
     """The devices of a configuration file. Raises UsageError with every mistake."""
     read = config.load(path, PduConfig)
     profiles: Mapping[str, Profile] = shipped()
+    shared: tuple[Path, ...] = ()
     if read.profiles is not None:
-        profiles = {**profiles, **read_folder(path.parent / read.profiles)}
+        folder = path.parent / read.profiles
+        profiles = {**profiles, **read_folder(folder)}
+        shared = (folder, *sorted(folder.glob("*.yaml")))
     clients = clients or Clients()
     targets: list[Target[PduReading]] = []
     mistakes: list[str] = []
@@ -130,7 +133,8 @@ def configured(path: Path, clients: Clients | None = None) -> list[Target[PduRea
         client = clients.make(endpoint(target.address), secret)
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
         source = PduSource(name, client, profiles, target.profile)
-        targets.append(Target(name, source, interval, (target, secret, profiles), secret_files(target, path.parent)))
+        files = (*shared, *secret_files(target, path.parent))
+        targets.append(Target(name, source, interval, (target, secret, profiles), files))
     if mistakes:
         raise UsageError(mistakes)
     return targets

@@ -84,14 +84,17 @@ class Connection:
     def _serve(self, security: Security) -> None:
         while (head := self._head()) is not None:
             self.state = "answering"
-            extra = security.headers.items()
+            now = self._security()
+            if (now.context is None) != (security.context is None):
+                return  # encrypted where it must not be, or the other way round
+            extra = now.headers.items()
             try:
                 request = parse(head, self._local)
             except BadRequestError as error:
                 response = Response.text(HTTPStatus.BAD_REQUEST, f"Bad request: {error}.")
                 self._send(response.encoded(head_only=False, close=True, extra=extra))
                 return
-            response = security.refusal(request) or self._safely(request)
+            response = now.refusal(request) or self._safely(request)
             close = not request.keep_alive or self._ends(security)
             self._send(response.encoded(head_only=request.method == "HEAD", close=close, extra=extra))
             logger.debug("answered", extra={"path": request.path, "status": response.status.value})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client.core import Metric
 
-from joulepath.web.connection import HEAD_SECONDS, Connection
+from joulepath.web.connection import HEAD_SECONDS, Connection, State
 from joulepath.web.listen import Address, bind, describe
 from joulepath.web.routes import Routes, Served
 from joulepath.web.security import Security
@@ -70,9 +70,12 @@ class Server:
             logger.info("listening", extra={"address": describe(listener), "tls": self._security.context is not None})
 
     def secure(self, security: Security) -> None:
-        """Replaces the rules for all requests to come; connections under the old ones end."""
+        """Replaces the rules for all requests to come; connections under the old ones end.
+
+        Idle ones at once, which every client must expect; the others after the request that they have begun.
+        """
         self._security = security
-        self._cut_waiting()
+        self._cut("idle")
 
     def stop(self) -> None:
         """Stops listening, lets answers that are under way come to their end, then ends what is left."""
@@ -81,7 +84,7 @@ class Server:
         if self._thread is not None:
             self._thread.join()
         self.close()
-        connections = self._cut_waiting()
+        connections = self._cut("new", "idle")
         deadline = time.monotonic() + GRACE_SECONDS
         for connection, thread in connections.items():
             thread.join(max(deadline - time.monotonic(), 0))
@@ -123,14 +126,20 @@ class Server:
                 return
             thread = threading.Thread(target=self._run, args=(connection,), name="web-connection", daemon=True)
             self._connections[connection] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no thread to be had: one client less, not the end of serving
+            logger.warning("cannot start a thread for a connection")
+            with self._lock:
+                self._connections.pop(connection, None)
+            client.close()
 
-    def _cut_waiting(self) -> dict[Connection, threading.Thread]:
-        """Cuts the connections that ask nothing now; returns all that there were."""
+    def _cut(self, *states: State) -> dict[Connection, threading.Thread]:
+        """Cuts the connections in one of these states; returns all that there were."""
         with self._lock:
             connections = dict(self._connections)
         for connection in connections:
-            if connection.state != "answering":
+            if connection.state in states:
                 connection.cut()
         return connections
 

@@ -98,11 +98,6 @@ class Exporter:
         _, lines = self._process.communicate(timeout=DEADLINE_SECONDS)
         return lines.splitlines()
 
-    def kill(self) -> None:
-        """Ends it without a word."""
-        self._process.kill()
-        self._process.communicate(timeout=DEADLINE_SECONDS)
-
     def scrape(self) -> dict[tuple[str, ...], float]:
         """Samples by name and label values (in the order of the labels' names)."""
         return samples(self._text())

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import http.client
+import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +28,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 
 
 def healthy(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=5)
+    connection = http.client.HTTPConnection(host, port, timeout=15)
     try:
         connection.request("GET", "/-/healthy")
         return connection.getresponse().status == 200
@@ -88,7 +90,7 @@ server.stop()
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
-def test_the_sockets_that_systemd_passes_outlive_the_server(family: socket.AddressFamily, tmp_path: object) -> None:
+def test_the_sockets_that_systemd_passes_outlive_the_server(family: socket.AddressFamily, tmp_path: Path) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0) if family == socket.AF_INET else f"{tmp_path}/web.sock")
         listener.listen()
@@ -117,3 +119,21 @@ def test_a_descriptor_that_is_no_listener_is_named() -> None:
             check=False,
         )
     assert "file descriptor 3 is not a listening stream" in result.stderr
+
+
+def test_systemd_s_own_activation(tmp_path: Path) -> None:
+    activate = shutil.which("systemd-socket-activate")
+    if activate is None:
+        pytest.skip("systemd-socket-activate is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [activate, "-l", f"127.0.0.1:{port}", *("-E", "PYTHONPATH")]
+    command += [sys.executable, "-m", "joulepath", "rapl", f"--path.sysfs={tmp_path}", "--web.systemd-socket"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            process.stderr.readline()  # it listens, and starts the exporter at the first connection
+            assert healthy("127.0.0.1", port)
+        finally:
+            process.terminate()

@@ -212,8 +212,7 @@ def test_stopping_lets_an_answer_come_to_its_end_and_ends_idle_connections() -> 
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         assert idle.recv(4096) == b""
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", server_port(idle)))
+        until(lambda: refused(idle.getpeername()))
         go_on.set()
         ((status, body),) = answers(busy)
         assert status == 200
@@ -222,8 +221,12 @@ def test_stopping_lets_an_answer_come_to_its_end_and_ends_idle_connections() -> 
     assert connections() == 0
 
 
-def server_port(client: socket.socket) -> int:
-    return int(client.getpeername()[1])
+def refused(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_new_rules_hold_for_connections_that_were_there_before(tmp_path: Path) -> None:
@@ -235,3 +238,14 @@ def test_new_rules_hold_for_connections_that_were_there_before(tmp_path: Path) -
         server.secure(read(path, Passwords()))
         assert client.recv(65536) == b""
         assert get(server, "/metrics")[0] == 401
+
+
+def test_a_request_that_has_begun_under_old_rules_is_answered_by_the_new_ones_and_is_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "web-config.yml"
+    path.write_text(f"basic_auth_users: {{a: '{bcrypt.hashpw(b'x', bcrypt.gensalt(4)).decode()}'}}")
+    with serving(Things()) as server, connected(server) as client:
+        client.sendall(REQUEST[:10])
+        until(lambda: connections() == 1)
+        server.secure(read(path, Passwords()))
+        client.sendall(REQUEST[10:])
+        assert [status for status, _ in answers(client)] == [401]
