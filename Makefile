@@ -15,7 +15,7 @@ test: $(VENV)/.test programs ## all tests but the long ones
 	$(PYTEST) -m "not long" $(ARGS)
 
 unit: $(VENV)/.test ## the tests that need no privileges and no servers
-	$(PYTEST) -m unit $(ARGS)
+	$(PYTEST) -m "unit and not (kernel or lab or long)" $(ARGS)
 
 long: $(VENV)/.test programs ## fuzzing, soak, full grids
 	$(PYTEST) -m long $(ARGS)

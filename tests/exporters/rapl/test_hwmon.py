@@ -74,8 +74,8 @@ def test_an_address_names_a_chip_whatever_its_number(tmp_path: Path) -> None:
 
 def test_power_is_integrated_and_a_register_counts_its_steps(tmp_path: Path) -> None:
     boards = Boards()
-    for at, power, energy in ((0, 10, 7_000), (5, 20, 7_060), (10, 20, 3), (10 + MAX_HOLE_SECONDS + 1, 20, 10)):
-        write(tmp_path, "hwmon0", name="chip", power1_input=power * 1_000_000, energy1_input=energy * 1_000_000)
+    for at, power, joules in ((0, 10, 7_000), (5, 20, 7_060), (10, 20, 3), (10 + MAX_HOLE_SECONDS + 1, 20, 10)):
+        write(tmp_path, "hwmon0", name="chip", power1_input=power * 1_000_000, energy1_input=joules * 1_000_000)
         snapshot = boards.add(at, HwmonSource(tmp_path).read())
     assert snapshot.energy[Sensor("chip-hwmon0", "power1", "")] == Energy(175, 10)  # the hole is not bridged
     register = snapshot.energy[Sensor("chip-hwmon0", "energy1", "")]
