@@ -191,6 +191,7 @@ struct scratch {
 	__u32 count;
 	__u32 seen[32]; /* IOAM-Option-Type and namespace of each trace */
 	__u32 seen_count;
+	__u32 configured; /* the namespace of the last trace */
 	__u32 known; /* the trace in key[0] is of a configured namespace */
 	struct short_trace key[2];
 	struct long_trace wide[2];
