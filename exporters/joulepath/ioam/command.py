@@ -126,9 +126,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
     read = partial(_settings, args)
+    again = read if args.pcap is None else None  # a capture is counted once
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
     source = PacketSource if args.pcap is None else partial(PcapSource, path=args.pcap, interface=args.interface)
-    return exporter.run(IoamExporter(read(), read=read, file=args.config, source=source, epoch=epoch), args)
+    return exporter.run(IoamExporter(read(), read=again, file=args.config, source=source, epoch=epoch), args)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

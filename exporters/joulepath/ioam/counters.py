@@ -3,7 +3,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from joulepath.ioam.admission import OTHER, Admission
 from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
@@ -52,15 +52,35 @@ class Table:
             self._nodes[key] = NodeCounts(node_id, direction, Count(), Count(), traces, {})
         return self._nodes[key]
 
-    def error(self, reason: str, packets: int = 1) -> None:
-        """Counts packets that contradict their RFC."""
-        self._errors[reason] += packets
+    def error(self, reason: str) -> None:
+        """Counts a packet that contradicts its RFC."""
+        self._errors[reason] += 1
 
-    def traced(self, at: NodeCounts, options: Options, packets: int, octets: int, *, path: bool) -> None:
-        """Counts user packets with IOAM options: each packet for one trace, never for two."""
+    def add(
+        self,
+        faults: Mapping[str, int],
+        *,
+        overflow_packets: int,
+        option_octets: int,
+        fragments: int,
+        jumbograms: int,
+    ) -> None:
+        """Adds what a backend has counted itself, besides its packets and traces."""
+        for reason, number in faults.items():
+            self._errors[reason] += number
+        self._overflow_packets += overflow_packets
+        self._option_octets += option_octets
+        self.fragments += fragments
+        self.jumbograms += jumbograms
+
+    def traced(self, at: NodeCounts, options: Options, packets: int, octets: int, *, path: bool) -> bool:
+        """Counts user packets with IOAM options: each packet for one trace, never for two.
+
+        Whether that trace has labels of its own.
+        """
         self._option_octets += options.octets * packets
         if not options.traces:
-            return
+            return False
         trace = options.traces[0]
         if len(options.traces) > 1:
             known = (other for other in options.traces if self._admission.configured(other.namespace))
@@ -80,6 +100,7 @@ class Table:
             self._sequences.count(count, flow, trace.sequence)
         if path and trace.nodes:
             self._paths.count(at, label, trace, packets, octets)
+        return label.trace_id != OTHER
 
     def snapshot(self) -> Counts:
         """The table as it is between two packets."""

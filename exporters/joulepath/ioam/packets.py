@@ -93,6 +93,8 @@ class PacketCounter:
                 teid = number
             else:
                 break
+            if inner > start + octets:  # the packet says to end before
+                break
             within = header(packet, inner, end, start + octets - inner, self._clt, False)
             if within is None:
                 break

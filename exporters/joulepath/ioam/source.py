@@ -41,8 +41,9 @@ class Reading:
 class Source(Protocol):
     """What counts packets into the table: a backend."""
 
-    name: str
-    """The label `backend`."""
+    @property
+    def name(self) -> str:
+        """The label `backend`."""
 
     def start(self) -> None:
         """Begins to count. Raises JoulepathError."""
