@@ -13,10 +13,11 @@ from prometheus_client.core import Metric
 from joulepath import exporter
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.ioam.backends import AUTO, BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
-from joulepath.ioam.source import PacketSource, Source
+from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -37,7 +38,7 @@ class IoamExporter:
         *,
         read: Callable[[], Settings] | None = None,
         file: Path | None = None,
-        source: Callable[[Settings], Source] = PacketSource,
+        source: Callable[[Settings], Source],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
     ) -> None:
@@ -61,7 +62,7 @@ class IoamExporter:
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
-        """Counts for a moment, or a capture to its end."""
+        """Counts for a moment, or a capture to its end: packets that have not yet come cannot be read."""
         source, _ = self._counting
         source.start()
         try:
@@ -115,6 +116,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pcap", metavar="FILE", help="count this capture (pcap, pcapng; - for standard input)")
     parser.add_argument("--node-id", type=_node_id, metavar="N", help="without a file: this node's IOAM node id")
     parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=AUTO,
+        help="ebpf counts in the kernel, packet in this process; auto (the default) takes ebpf where it is allowed",
+    )
+    parser.add_argument(
         "--web.created-timestamps",
         dest="created_timestamps",
         action="store_true",
@@ -126,30 +133,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
     read = partial(_settings, args)
-    again = read if args.pcap is None else None  # a capture is counted once
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
-    source = PacketSource if args.pcap is None else partial(PcapSource, path=args.pcap, interface=args.interface)
-    return exporter.run(IoamExporter(read(), read=again, file=args.config, source=source, epoch=epoch), args)
+    again = read if args.pcap is None else None  # a capture is counted once
+    made = IoamExporter(read(), read=again, file=args.config, source=partial(_source, args), epoch=epoch)
+    return exporter.run(made, args)
+
+
+def _source(args: argparse.Namespace, settings: Settings) -> Source:
+    if args.pcap is None:
+        return ChosenSource(settings, args.backend, give_up_rights=True)
+    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    settings = _file_or_arguments(args)
+    settings = _from_file(args) if args.config is not None else _from_arguments(args)
     # Nobody scrapes a series before --once has printed it.
     return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
 
 
-def _file_or_arguments(args: argparse.Namespace) -> Settings:
-    if args.config is not None:
-        if args.node_id is not None or (args.interface is not None and args.pcap is None):
-            raise UsageError("--config says where to count: leave out --interface and --node-id")
-        # Only a file needs pydantic and YAML.
-        from joulepath.ioam import config  # noqa: PLC0415
+def _from_file(args: argparse.Namespace) -> Settings:
+    if args.node_id is not None or (args.interface is not None and args.pcap is None):
+        raise UsageError("--config says where to count: leave out --interface and --node-id")
+    # Only a file needs pydantic and YAML.
+    from joulepath.ioam import config  # noqa: PLC0415
 
-        return config.read(args.config)
-    if args.node_id is None or (args.interface is None) == (args.pcap is None):
-        raise UsageError("say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N")
-    direction = _RECEIVED if args.pcap is None else _CAPTURED
-    point = Point(args.interface or args.pcap, "received", args.node_id, direction, path=True)
+    return config.read(args.config)
+
+
+def _from_arguments(args: argparse.Namespace) -> Settings:
+    if args.pcap is not None:
+        if args.node_id is None or args.interface is not None:
+            raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
+        point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
+    else:
+        if args.interface is None or args.node_id is None:
+            raise UsageError("say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N")
+        point = Point(args.interface, "received", args.node_id, _RECEIVED, path=True)
     return Settings(points=(point,), bounds=Bounds())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab import ioam_header
+from joulepath.ioam import encode
 from tests.exporters.ioam.netns import Exporter, NetworkNamespace, samples, wait_for
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -125,13 +125,13 @@ def path() -> Iterator[Path3]:
 
 
 def header(trace_id: bytes, room: int = 2) -> bytes:
-    return ioam_header.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=room)
+    return encode.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=room)
 
 
 def running(namespace: NetworkNamespace, folder: Path, config: str) -> Exporter:
     file = folder / f"{namespace.pid}.yaml"
     file.write_text(config, encoding="utf-8")
-    return Exporter(namespace, "--config", str(file))
+    return Exporter(namespace, "--config", str(file), "--backend", "packet")
 
 
 def settled(exporter: Exporter, name: str, value: float) -> dict[tuple[str, ...], float]:
@@ -240,6 +240,7 @@ def test_once(path: Path3) -> None:
         assert sender.stdout is not None
         assert sender.stdout.readline() == b"here\n"
         command = [sys.executable, "-m", "joulepath", "ioam", "--interface", "n3", "--node-id", "2", "--once"]
+        command += ["--backend", "packet"]
         with subprocess.Popen(path.upf.command(*command), stdout=subprocess.PIPE, text=True) as once:
             wait_for(lambda: captures(path.upf))
             sender.communicate(b"\n")
@@ -324,7 +325,7 @@ def test_what_cannot_be_captured_is_one_line(
     path: Path3, interface: str, first: str, wrapper: list[str], line: str
 ) -> None:
     path.upf.run(first)
-    arguments = ["--interface", interface, "--node-id", "2", "--once"]
+    arguments = ["--interface", interface, "--node-id", "2", "--once", "--backend", "packet"]
     command = [*wrapper, sys.executable, "-m", "joulepath", "ioam", *arguments]
     done = subprocess.run(path.upf.command(*command), capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1

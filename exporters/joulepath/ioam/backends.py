@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend that counts on interfaces: in the kernel where that is allowed, else AF_PACKET."""
+
+import logging
+
+from joulepath.bpf import capabilities
+from joulepath.bpf.libbpf import BpfError, UnavailableError
+from joulepath.errors import UsageError
+from joulepath.ioam.bpf.source import EbpfSource
+from joulepath.ioam.settings import Settings
+from joulepath.ioam.source import PacketSource, Reading, Source
+
+logger = logging.getLogger(__name__)
+
+AUTO, EBPF, PACKET = "auto", "ebpf", "packet"
+BACKENDS = (AUTO, EBPF, PACKET)
+
+
+class ChosenSource:
+    """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
+
+    def __init__(self, settings: Settings, backend: str = AUTO, *, give_up_rights: bool = False) -> None:
+        """With `give_up_rights` the process keeps no capability that counting in the kernel does not need."""
+        if backend == EBPF and _mirrors(settings):
+            raise UsageError(f"backend: {_MIRROR}")
+        self._settings = settings
+        self._backend = backend
+        self._give_up_rights = give_up_rights
+        self._source: Source = PacketSource(settings)
+
+    @property
+    def name(self) -> str:
+        """The label `backend`."""
+        return self._source.name
+
+    def start(self) -> None:
+        """Begins to count. Raises JoulepathError."""
+        if self._backend != PACKET:
+            try:
+                self._start_ebpf()
+            except (BpfError, UnavailableError) as fault:
+                if self._backend == EBPF:
+                    raise
+                logger.warning("counting with AF_PACKET, since: %s", fault)
+            else:
+                return
+        self._source.start()
+
+    def stop(self) -> None:
+        """Counts what has arrived and ends."""
+        self._source.stop()
+
+    def finish(self, seconds: float) -> None:
+        """Returns when a reading is worth printing."""
+        self._source.finish(seconds)
+
+    def reading(self) -> Reading:
+        """The counts so far."""
+        return self._source.reading()
+
+    def _start_ebpf(self) -> None:
+        if _mirrors(self._settings):
+            raise UnavailableError(_MIRROR)
+        source = EbpfSource(self._settings)
+        source.start()
+        self._source = source
+        if self._give_up_rights:
+            capabilities.keep(capabilities.CAP_BPF, capabilities.CAP_NET_ADMIN, capabilities.CAP_PERFMON)
+
+
+_MIRROR = "the direction of each packet (`rules` of an interface) is known to the packet backend only"
+
+
+def _mirrors(settings: Settings) -> bool:
+    return any(point.rules for point in settings.points)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Adds a packet to the counts of its point and of its trace. */
+#pragma once
+
+#include "headers.h"
+
+INLINE int listed(struct __sk_buff *skb, __u32 version, __u32 offset, __u32 octets)
+{
+	struct prefix prefix = {.bits = 32 + 8 * octets, .version = version};
+
+	return !bpf_skb_load_bytes(skb, offset, prefix.address, octets) && bpf_map_lookup_elem(&prefixes, &prefix);
+}
+
+/* Whether the packet is signalling's or management's: joulepath.ioam.classify. Its headers end at `position`. */
+NOINLINE int other(struct __sk_buff *skb, __u32 start, __u32 end, __s32 protocol, __u32 position)
+{
+	__u8 octet;
+
+	if (settings.prefixes && read(skb, start, &octet)) {
+		if (octet >> 4 == 6 ? listed(skb, 6, start + 8, 16) || listed(skb, 6, start + 24, 16)
+				    : listed(skb, 4, start + 12, 4) || listed(skb, 4, start + 16, 4))
+			return 1;
+	}
+	if (protocol < 0)
+		return 0;
+	if (protocol == ICMPV6) {
+		/* Multicast listener discovery (RFC 2710, RFC 3810) and neighbour discovery (RFC 4861). */
+		if (position >= end || !read(skb, position, &octet))
+			return 0;
+		return (octet >= 130 && octet <= 137) || octet == 143;
+	}
+	if (settings.protocols[bounded(protocol >> 6, 3)] >> (protocol & 63) & 1)
+		return 1;
+	if (settings.ports && (protocol == TCP || protocol == UDP || protocol == SCTP) && position + 4 <= end) {
+		__u32 zero = 0;
+		__u16 pair[2];
+		struct ports *of = bpf_map_lookup_elem(&ports, &zero);
+
+		if (!of || !read(skb, position, &pair))
+			return 0;
+		for (int i = 0; i < 2; i++) {
+			__u16 port = bpf_ntohs(pair[i]);
+
+			if (of->bits[port >> 6] >> (port & 63) & 1)
+				return 1;
+		}
+	}
+	return 0;
+}
+
+INLINE void add(struct count *count, __u32 packets, __u64 octets)
+{
+	count->packets += packets;
+	count->octets += octets;
+}
+
+/* Whether one more entry may be made for a trace that nobody configured. */
+INLINE int room(__u32 epoch_)
+{
+	__u64 *taken = bpf_map_lookup_elem(&strangers, &epoch_);
+
+	return taken && *taken < settings.strangers && __sync_fetch_and_add(taken, 1) < settings.strangers;
+}
+
+/* Where there is no room for a trace and its path: configured traces have a place, all others share one per namespace. */
+INLINE void fold(struct own *place, struct trace *trace, __u32 epoch_, __u32 packets, __u64 octets)
+{
+	struct trace rest = {.point = settings.point, .namespace = trace->namespace};
+
+	if (!place) {
+		if (!(namespace(trace->namespace) & CONFIGURED)) {
+			rest.namespace = 0;
+			rest.stranger = 1;
+		}
+		place = bpf_map_lookup_elem(&own, &rest);
+	}
+	if (place)
+		add(&place->at[epoch_], packets, octets);
+}
+
+/* Counts for the trace in key[0] in the maps of one epoch. Named maps, not a chosen one: so lookups are inlined. */
+#define COUNT_TRACE(map, key_)                                                               \
+	({                                                                                   \
+		struct count *count = bpf_map_lookup_elem(&map, key_);                       \
+		int counted = !!count;                                                       \
+		if (count)                                                                   \
+			add(count, packets, octets);                                         \
+		else if (place || room(epoch_))                                              \
+			counted = !bpf_map_update_elem(&map, key_, &first, BPF_NOEXIST);     \
+		counted;                                                                     \
+	})
+
+/* Counts in the trace's slot, if that is its own or nobody's. */
+INLINE int in_front(struct short_trace *key, __u32 epoch_, __u32 packets, __u64 octets)
+{
+	struct front *all = bpf_map_lookup_elem(&front, &epoch_);
+	__u64 *mine = (__u64 *)key, *its, mixed = 0, differs = 0;
+	struct slot *slot;
+
+	if (!all)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 8; i++)
+		mixed += mine[i] ^ mixed << 5;
+	slot = &all->slots[bounded((mixed * 0x9e3779b97f4a7c15ULL) >> 56, SLOTS - 1)];
+	its = (__u64 *)&slot->key;
+	if (!slot->count.packets)
+		slot->key = *key;
+	else {
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			differs |= mine[i] ^ its[i];
+	}
+	if (differs)
+		return 0;
+	add(&slot->count, packets, octets);
+	return 1;
+}
+
+NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
+{
+	struct count first = {.packets = packets, .octets = octets}, *count;
+	struct scratch *s = scratch();
+	struct short_trace *key;
+	struct own *place;
+	struct trace trace;
+	__u32 epoch_, nodes_;
+
+	if (!s || !skb)
+		return 0;
+	key = &s->key[0];
+	key->trace.point = settings.point;
+	epoch_ = s->epoch & 1;
+	nodes_ = key->trace.nodes;
+	if (nodes_ <= SHORT_NODES && !s->high[0]) {
+		if (in_front(key, epoch_, packets, octets))
+			return 0;
+		count = epoch_ ? bpf_map_lookup_elem(&traces_1, key) : bpf_map_lookup_elem(&traces_0, key);
+		if (count) {
+			add(count, packets, octets);
+			return 0;
+		}
+	}
+	trace = key->trace;
+	trace.nodes = 0;
+	place = bpf_map_lookup_elem(&own, &trace);
+	if (nodes_ > SHORT_NODES || s->high[0]) {
+		s->wide[0].trace = key->trace;
+		for (__u32 i = 0; i < LONG_NODES; i++)
+			if (i >= nodes_)
+				s->wide[0].nodes[i] = 0;
+		if (epoch_ ? COUNT_TRACE(long_traces_1, &s->wide[0]) : COUNT_TRACE(long_traces_0, &s->wide[0]))
+			return 0;
+	} else if (epoch_ ? COUNT_TRACE(traces_1, key) : COUNT_TRACE(traces_0, key)) {
+		return 0;
+	}
+	fold(place, &trace, epoch_, packets, octets);
+	return 0;
+}

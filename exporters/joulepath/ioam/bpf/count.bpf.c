@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Counts the packets that pass one interface one way: joulepath.ioam.packets in C. */
+#include "account.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: what else is attached decides */
+#define MAX_VLANS 8
+#define MAX_PIECES 128
+#define JUMBO_PAYLOAD 0xc2
+#define GSO_BY_FRAGS 0xffff
+
+INLINE struct counts *counts_of(__u32 epoch_)
+{
+	__u32 index = settings.point * 2 + epoch_;
+
+	return bpf_map_lookup_elem(&points, &index);
+}
+
+/* Where the transport header of a large packet begins, inside IPv6 tunnels if there are any; its protocol in found. */
+NOINLINE int transport(struct __sk_buff *skb, __u32 end)
+{
+	struct scratch *s = scratch();
+	__u8 first[7];
+	__u32 start;
+
+	if (!s)
+		return 0;
+	for (__u32 i = 0; i < MAX_TUNNELS && s->found.protocol == IPV6; i++) {
+		start = s->found.position;
+		if (start + 40 > end || !read(skb, start, &first))
+			break;
+		if (first[0] >> 4 == 4) {
+			__u8 protocol = 0;
+
+			read(skb, start + 9, &protocol);
+			s->found.protocol = protocol;
+			s->found.position = start + (first[0] & 0x0f) * 4;
+			break;
+		}
+		s->found.protocol = first[6];
+		s->found.position = start + 40;
+		extensions(skb, end);
+	}
+	return s->found.position;
+}
+
+/* Packets on the wire of a large packet, whose octets are in scratch.found; each repeats the headers. */
+NOINLINE int on_the_wire(struct __sk_buff *skb, __u32 end, __u32 size)
+{
+	struct scratch *s = scratch();
+	struct found found;
+	__u32 headers, jumbo = 0, octets, packets;
+	__u8 octet, first[8];
+
+	if (!s || !size)
+		return 1;
+	found = s->found;
+	headers = transport(skb, end) - found.start;
+	if (s->found.protocol == TCP)
+		headers += read(skb, found.start + headers + 12, &octet) ? (octet >> 4) * 4 : 20;
+	else
+		headers += 8;
+	/* The kernel marks its own packets above 64 KiB by a jumbo payload option, which never reaches the wire. */
+	if (read(skb, found.start, &first) && first[0] >> 4 == 6 && !first[4] && !first[5] && !first[6] &&
+	    read(skb, found.start + 42, &octet) && octet == JUMBO_PAYLOAD)
+		jumbo = 8;
+	octets = found.octets;
+	packets = octets > headers ? (octets - headers + size - 1) / size : 1;
+	found.octets = octets - jumbo + (packets - 1) * (headers - jumbo);
+	s->found = found;
+	return packets;
+}
+
+/* Counts the packet in scratch.found, or what is inside it if it is a tunnel's. The UDP payload is at `payload`. */
+NOINLINE int packet(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 size)
+{
+	struct scratch *s = scratch();
+	struct counts *counts;
+	struct found *found;
+	__u32 packets = 1, user = 1, fault;
+
+	if (!s)
+		return 0;
+	found = &s->found;
+	counts = counts_of(s->epoch & 1);
+	if (!counts)
+		return 0;
+	if ((found->protocol == IPV6 || found->protocol == UDP) && !found->fragment && !found->fault && !found->traces)
+		user = inside(skb, payload, end);
+	barrier();
+	fault = found->fault;
+	if (fault)
+		counts->faults[bounded(fault, 0xf)]++;
+	if (size)
+		packets = on_the_wire(skb, end, size);
+	else if (found->jumbo && found->octets > 65535 + 40)
+		counts->jumbograms++;
+	if (found->fragment)
+		counts->fragments += packets;
+	if (!user || other(skb, found->start, end, found->protocol, found->position)) {
+		add(&counts->other, packets, found->octets);
+		return 0;
+	}
+	add(&counts->user, packets, found->octets);
+	if (found->options) {
+		counts->option_octets += found->options * packets;
+		if (found->overflow)
+			counts->overflow_packets += packets;
+		if (found->traces)
+			traced(skb, packets, found->octets);
+	}
+	return 0;
+}
+
+/* A tunnel's large packet is counted piece by piece: each may hold another user's packet. */
+NOINLINE int pieces(struct __sk_buff *skb, __u32 size)
+{
+	struct scratch *s = scratch();
+	struct found outer;
+	__u32 stop, payload, position, length;
+
+	if (!s || !size)
+		return 0;
+	outer = s->found;
+	payload = outer.position + 8;
+	stop = outer.start + outer.octets;
+	s->piece = payload;
+	for (__u32 i = 0; i < MAX_PIECES; i++) {
+		barrier();
+		position = s->piece;
+		if (position >= stop)
+			break;
+		length = stop - position < size ? stop - position : size;
+		s->piece = position + length;
+		s->found = outer;
+		s->found.octets = payload - outer.start + length;
+		packet(skb, position, position + length, 0);
+	}
+	return 0;
+}
+
+/* Any IP packet from `start` on. */
+NOINLINE int any(struct __sk_buff *skb, __u32 start, __u32 epoch_)
+{
+	struct scratch *s = scratch();
+	__u32 end = skb->len, size = skb->gso_size, length;
+	struct counts *counts = counts_of(epoch_ & 1);
+
+	if (!s || !counts)
+		return 0;
+	s->epoch = epoch_ & 1;
+	length = end > start ? end - start : 0;
+	if (!header(skb, start, end, length, !!size)) {
+		counts->faults[IP_HEADER]++;
+		return 0;
+	}
+	barrier();
+	if (size && s->found.protocol == UDP && !s->found.fragment && !s->found.fault && !s->found.traces &&
+	    to_gtpu(skb, s->found.position, end))
+		return pieces(skb, size);
+	return packet(skb, s->found.position + 8, end, size);
+}
+
+/* Where the IP packet behind VLAN tags begins; 0 if it is none. */
+NOINLINE int behind_tags(struct __sk_buff *skb)
+{
+	__u16 type;
+
+	for (__u32 i = 0; i <= MAX_VLANS; i++) {
+		if (bpf_skb_load_bytes(skb, 12 + 4 * i, &type, sizeof(type)))
+			return 0;
+		if (type == bpf_htons(0x86dd) || type == bpf_htons(0x0800))
+			return 14 + 4 * i;
+		if (type != bpf_htons(0x8100) && type != bpf_htons(0x88a8))
+			return 0;
+	}
+	return 0;
+}
+
+#define MANY_WORDS (settings.prefixes || settings.ports || settings.protocols[0] & (1 << UDP | 1 << TCP))
+
+/* Counts a packet of UDP or TCP that has no extension header but a hop-by-hop header at most, and is no tunnel's: short
+ * for the general way below. Of the packet `there` octets are there; the first 48 may be read. 0: it is another one.
+ */
+INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u32 there, __u32 epoch_, int is_ipv6)
+{
+	__u8 *behind = first + (is_ipv6 ? 40 : 20);
+	__u32 octets, protocol, length = 0;
+	struct counts *counts;
+	struct scratch *s;
+
+	if (is_ipv6) {
+		if (first[0] >> 4 != 6)
+			return 0;
+		octets = 40 + bpf_ntohs(*(__u16 *)(first + 4));
+		protocol = first[6];
+		if (octets == 40)
+			return 0;
+		if (protocol == HOP_BY_HOP) {
+			protocol = first[40];
+			length = 8 + first[41] * 8;
+			behind += length;
+			if (40 + length > octets || 40 + length > there || (void *)behind + 8 > end)
+				return 0;
+		}
+	} else {
+		if (first[0] != 0x45 || *(__u16 *)(first + 6) & bpf_htons(0x3fff))
+			return 0;
+		octets = bpf_ntohs(*(__u16 *)(first + 2));
+		protocol = first[9];
+	}
+	if (protocol == UDP) {
+		if (*(__u16 *)(behind + 2) == bpf_htons(GTPU_PORT))
+			return 0;
+	} else if (protocol != TCP) {
+		return 0;
+	}
+	octets = octets < there ? octets : there;
+	counts = counts_of(epoch_);
+	if (!counts)
+		return 0;
+	if (length) {
+		s = scratch();
+		if (!s)
+			return 0;
+		__builtin_memset(&s->found, 0, sizeof(s->found));
+		s->epoch = epoch_;
+		if (hop_by_hop(skb, start + 40, length))
+			return 0; /* it comes again, where faults are counted */
+		barrier();
+		if (s->found.options) {
+			counts->option_octets += s->found.options;
+			counts->overflow_packets += s->found.overflow;
+			if (s->found.traces)
+				traced(skb, 1, octets);
+		}
+	}
+	add(&counts->user, 1, octets);
+	return 1;
+}
+
+/* The same inside GTP-U, whose message begins at `message` in a packet that ends at `stop`. */
+NOINLINE int plain_inside(struct __sk_buff *skb, __u32 message, __u32 stop, __u32 epoch_)
+{
+	__u32 length = skb->len;
+	void *data, *end;
+	__u8 *first;
+	int inner;
+
+	stop = stop < length ? stop : length;
+	inner = gtpu(skb, message, stop);
+	if (inner < 0 || inner >= 0x7000)
+		return 0;
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	first = data + bounded(inner, 0x7fff);
+	if ((void *)first + 48 > end)
+		return 0;
+	if (first[0] >> 4 == 6)
+		return plain(skb, first, end, inner, stop - inner, epoch_ & 1, 1);
+	return plain(skb, first, end, inner, stop - inner, epoch_ & 1, 0);
+}
+
+/* The shorter way, if one leads there. */
+INLINE int shortly(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u8 *first = data + start;
+	__u32 octets;
+
+	if (MANY_WORDS || data + start + 48 > end || skb->gso_size)
+		return 0;
+	if (plain(skb, first, end, start, skb->len - start, epoch_, is_ipv6))
+		return 1;
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	first = data + start;
+	if (data + start + 48 > end)
+		return 0;
+	if (is_ipv6) {
+		octets = 40 + bpf_ntohs(*(__u16 *)(first + 4));
+		if (octets == 40 || first[0] >> 4 != 6 || first[6] != UDP || *(__u16 *)(first + 42) != bpf_htons(GTPU_PORT))
+			return 0;
+		return plain_inside(skb, start + 48, start + octets, epoch_);
+	}
+	octets = bpf_ntohs(*(__u16 *)(first + 2));
+	if (first[0] != 0x45 || *(__u16 *)(first + 6) & bpf_htons(0x3fff) || first[9] != UDP ||
+	    *(__u16 *)(first + 22) != bpf_htons(GTPU_PORT))
+		return 0;
+	return plain_inside(skb, start + 28, start + octets, epoch_);
+}
+
+SEC("tc")
+int count(struct __sk_buff *skb)
+{
+	__u32 start = settings.link_octets, epoch_ = epoch & 1;
+
+	if (start) {
+		void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+		__u16 type;
+
+		if (data + 14 > end)
+			return NEXT;
+		type = *(__u16 *)(data + 12);
+		if (type == bpf_htons(0x86dd)) {
+			if (shortly(skb, 14, epoch_, 1))
+				return NEXT;
+		} else if (type == bpf_htons(0x0800)) {
+			if (shortly(skb, 14, epoch_, 0))
+				return NEXT;
+		} else if (type == bpf_htons(0x8100) || type == bpf_htons(0x88a8)) {
+			start = behind_tags(skb);
+			if (!start)
+				return NEXT;
+		} else {
+			return NEXT;
+		}
+	}
+	any(skb, start, epoch_);
+	return NEXT;
+}

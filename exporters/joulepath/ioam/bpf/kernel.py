@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The counting programs of all points and the maps they share.
+
+All maps have two halves, written and read in turn, so that a reading is complete: when a half is emptied no program
+writes to it any more, and the packets in the totals are the packets in the traces.
+"""
+
+import importlib.resources
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from joulepath.bpf.libbpf import Map, Object
+from joulepath.ioam.bpf import layout
+from joulepath.ioam.settings import Settings
+
+OBJECT = "count.bpf.o"
+_ENTRIES = 16384
+"""Traces with their paths that one reading may bring, besides one for each configured trace."""
+_STRANGERS = 8192
+"""How many of them may be of traces that nobody configured."""
+_LONG_ENTRIES = 512
+_INDEX = struct.Struct("=I")
+_ZERO = _INDEX.pack(0)
+_HALVES = ("traces_0", "traces_1", "long_traces_0", "long_traces_1")
+_SHARED = (".bss", "points", "front", *_HALVES, "own", "strangers", "namespaces", "prefixes", "ports", "barrier_map")
+
+
+class Traced(NamedTuple):
+    """Packets of one trace on one path."""
+
+    key: layout.Key
+    packets: int
+    octets: int
+
+
+class Reading(NamedTuple):
+    """What came since the last one."""
+
+    points: list[layout.PointCounts]
+    traces: Iterable[Traced]
+
+
+def image() -> bytes:
+    """The object file."""
+    return importlib.resources.files(__package__).joinpath(OBJECT).read_bytes()
+
+
+class Kernel:
+    """The programs, one per point and kind of link, and their counts."""
+
+    def __init__(self, settings: Settings, *, entries: int = _ENTRIES, strangers: int = _STRANGERS) -> None:
+        """Makes the maps. Raises BpfError; UnavailableError where BPF cannot be used here."""
+        self._settings = settings
+        self._strangers = strangers
+        self._epoch = 0
+        self._objects: dict[tuple[int, int], Object] = {}
+        self._places = [
+            layout.own(point, number, key)
+            for point in range(len(settings.points))
+            for number, key in [
+                (-1, b""),
+                *((number, b"") for number in settings.namespaces),
+                *((number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids if key),
+            ]
+        ]
+        bounds = settings.bounds.max_traces if settings.bounds else 0
+        self._sizes = {
+            "points": 2 * len(settings.points),
+            **dict.fromkeys(_HALVES[:2], entries + len(self._places)),
+            **dict.fromkeys(_HALVES[2:], _LONG_ENTRIES),
+            "own": len(self._places) + len(settings.points) * bounds,
+            "prefixes": max(1, len(settings.other.prefixes)),
+        }
+        self._maps: dict[str, Map] = {}
+        self._kept: dict[bytes, tuple[int, int]] = {}
+        self.program(0, 14)
+
+    def close(self) -> None:
+        """Lets everything go that is not attached."""
+        for one in self._objects.values():
+            one.close()
+        self._objects.clear()
+
+    def program(self, point: int, link_octets: int) -> int:
+        """The descriptor of the program for a point on a link whose header has so many octets. Raises BpfError."""
+        one = self._objects.get((point, link_octets))
+        if one is None:
+            one = self._objects[point, link_octets] = self._load(point, link_octets)
+        return one.program("count")
+
+    def place(self, namespace: int, trace_id: bytes) -> None:
+        """Gives a trace room of its own at each point, as the configured ones have."""
+        value = bytes(self._maps["own"].value_size)
+        for point in range(len(self._settings.points)):
+            self._maps["own"].update(layout.own(point, namespace, trace_id), value)
+
+    def read(self) -> Reading:
+        """What has been counted since the last reading. Raises BpfError."""
+        maps, old = self._maps, self._epoch
+        self._epoch = 1 - old
+        maps["strangers"].update(_INDEX.pack(self._epoch), bytes(8))
+        maps[".bss"].update(_ZERO, _INDEX.pack(self._epoch))
+        # The kernel answers when no program runs any more that has seen the old map of maps: nor the old half.
+        maps["barrier_map"].update(_ZERO, _INDEX.pack(maps["strangers"].fd))
+        points = []
+        for point in range(len(self._settings.points)):
+            index = _INDEX.pack(2 * point + old)
+            value = maps["points"].lookup(index) or bytes(maps["points"].value_size)  # an array has all its entries
+            maps["points"].update(index, bytes(len(value)))
+            points.append(layout.point_counts(value))
+        return Reading(points, list(self._traces(old)))
+
+    def _traces(self, old: int) -> Iterator[Traced]:
+        index = _INDEX.pack(old)
+        front = self._maps["front"].lookup(index) or b""
+        self._maps["front"].update(index, bytes(len(front)))
+        yield from (Traced(*found) for found in layout.front(front, self._maps["front"].stride))
+        for wide, name in ((False, _HALVES[old]), (True, _HALVES[2 + old])):
+            for keys, values in self._maps[name].entries(delete=True):
+                found = zip(layout.traces(keys, wide=wide), layout.sums(values, 2), strict=True)
+                yield from (Traced(key, packets, octets) for key, (packets, octets) in found)
+        # Only what has come since: these stay, so that there is always room.
+        own = self._maps["own"]
+        for keys, values in own.entries():
+            places = zip(_parts(keys, own.key_size), layout.own_keys(keys), layout.sums(values, 4), strict=True)
+            for raw, key, halves in places:
+                now = halves[2 * old], halves[2 * old + 1]
+                before = self._kept.get(raw + bytes([old]), (0, 0))
+                if now != before:
+                    self._kept[raw + bytes([old])] = now
+                    yield Traced(key, now[0] - before[0], now[1] - before[1])
+
+    def _load(self, point: int, link_octets: int) -> Object:
+        settings = self._settings
+        one = Object(image(), OBJECT)
+        try:
+            path = settings.points[point].path
+            one.map(".rodata").initial(
+                layout.settings(point, link_octets, path=path, strangers=self._strangers, other=settings.other)
+            )
+            for name, size in self._sizes.items():
+                one.map(name).max_entries = size
+            for name, shared in self._maps.items():
+                one.map(name).share(shared)
+            one.load()
+            if not self._maps:
+                self._maps = {name: one.map(name) for name in _SHARED}
+                self._fill()
+        except BaseException:
+            one.close()
+            raise
+        return one
+
+    def _fill(self) -> None:
+        maps, settings = self._maps, self._settings
+        maps["namespaces"].update(_ZERO, layout.namespaces(settings.namespaces))
+        maps["ports"].update(_ZERO, layout.ports(settings.other.ports))
+        for prefix in layout.prefixes(settings.other):
+            maps["prefixes"].update(prefix, b"\1")
+        maps["own"].update_many(b"".join(self._places), bytes(maps["own"].value_size * len(self._places)))
+
+
+def _parts(octets: bytes, size: int) -> Iterator[bytes]:
+    return (octets[at : at + size] for at in range(0, len(octets), size))

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The structures of state.h as octets: settings that go in, keys and counts that come out."""
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from joulepath.bpf.libbpf import possible_cpus
+from joulepath.ioam.reasons import REASONS
+from joulepath.ioam.settings import Namespace, Other
+
+IGMP = 2
+_CONFIGURED, _CROSS_LAYER = 0x80, 0x40
+_SETTINGS = struct.Struct("=IBBBBQ4Q")
+_TRACE = struct.Struct("=HHBBBB16s")
+_SHORT = struct.Struct("=HHBBBB16s40s")
+_LONG = struct.Struct("=HHBBBB16s512s")
+_SLOT = struct.Struct("=64sQQ")
+_SLOTS = 256
+_PREFIX = struct.Struct("=II16s")
+_STRANGER = 1
+_FAULTS = tuple(REASONS)
+_COUNTS_WORDS = 8 + 16
+
+
+class Key(NamedTuple):
+    """What a count in the kernel is for."""
+
+    point: int
+    namespace: int
+    """-1 for all that is of no configured namespace."""
+    trace_id: bytes | None
+    nodes: tuple[int, ...]
+
+
+class PointCounts(NamedTuple):
+    """What one point saw in one epoch."""
+
+    user: tuple[int, int]
+    """Packets and octets."""
+    other: tuple[int, int]
+    overflow_packets: int
+    option_octets: int
+    fragments: int
+    jumbograms: int
+    faults: Mapping[str, int]
+    """By reason, those that came."""
+
+
+def settings(point: int, link_octets: int, *, path: bool, strangers: int, other: Other) -> bytes:
+    """`struct settings`."""
+    protocols = sum(1 << number for number in other.protocols | {IGMP})
+    words = [protocols >> shift & (1 << 64) - 1 for shift in (0, 64, 128, 192)]
+    return _SETTINGS.pack(point, link_octets, path, bool(other.prefixes), bool(other.ports), strangers, *words)
+
+
+def namespaces(configured: Mapping[int, Namespace]) -> bytes:
+    """`struct namespaces`."""
+    table = bytearray(1 << 16)
+    for number, namespace in configured.items():
+        table[number] = _CONFIGURED | namespace.octets | (_CROSS_LAYER if namespace.clt else 0)
+    return bytes(table)
+
+
+def ports(numbers: Iterable[int]) -> bytes:
+    """`struct ports`."""
+    return sum(1 << number for number in numbers).to_bytes(1 << 13, "little")
+
+
+def prefixes(other: Other) -> Iterator[bytes]:
+    """`struct prefix` of each network."""
+    for network in other.prefixes:
+        yield _PREFIX.pack(32 + network.prefixlen, network.version, network.network_address.packed)
+
+
+def own(point: int, namespace: int, trace_id: bytes) -> bytes:
+    """The key of a configured trace's place. An empty id: of the rest of its namespace; -1: of all other namespaces."""
+    stranger = namespace < 0
+    return _TRACE.pack(point, 0 if stranger else namespace, len(trace_id), 0, stranger, 0, trace_id)
+
+
+def own_keys(keys: bytes) -> Iterator[Key]:
+    """What `own` wrote."""
+    for point, namespace, octets, _, stranger, _, trace_id in _TRACE.iter_unpack(keys):
+        yield Key(point, -1 if stranger == _STRANGER else namespace, trace_id[:octets] or None, ())
+
+
+def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
+    """`struct short_trace`, or `struct long_trace`, one behind another."""
+    layout, form = (_LONG, "=64Q") if wide else (_SHORT, "=10I")
+    for point, namespace, octets, count, _, _, trace_id, nodes in layout.iter_unpack(keys):
+        yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count])
+
+
+def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
+    """`struct front` of all CPUs, of which each has traces of its own; with their packets and octets."""
+    counts: dict[bytes, tuple[int, int]] = {}
+    for at in range(0, len(value), stride):
+        for key, packets, octets in _SLOT.iter_unpack(value[at : at + _SLOTS * _SLOT.size]):
+            if packets:
+                before = counts.get(key, (0, 0))
+                counts[key] = before[0] + packets, before[1] + octets
+    for key, (packets, octets) in counts.items():
+        (found,) = traces(key, wide=False)
+        yield found, packets, octets
+
+
+def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:
+    """Per entry of a per-CPU map the sums over all CPUs of its `words` 64-bit words."""
+    cpus = possible_cpus()
+    view = memoryview(values).cast("Q")
+    step = words * cpus
+    if cpus == 1:
+        for at in range(0, len(view), step):
+            yield tuple(view[at : at + words])
+        return
+    for at in range(0, len(view), step):
+        entry = view[at : at + step]
+        yield tuple(sum(entry[word::words]) for word in range(words))
+
+
+def point_counts(value: bytes) -> PointCounts:
+    """`struct counts` of all CPUs."""
+    ((user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, *faults),) = sums(
+        value, _COUNTS_WORDS
+    )
+    found = {reason: number for reason, number in zip(_FAULTS, faults[1:], strict=False) if number}
+    return PointCounts(
+        (user, user_octets), (other, other_octets), overflow, option_octets, fragments, jumbograms, found
+    )

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the program shares with joulepath.ioam.bpf: settings, counts, traces. layout.py mirrors the structures. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+/* Keeps the compiler from moving memory accesses over this point, and the verifier from knowing what is in memory. */
+#define barrier() asm volatile("" ::: "memory")
+/* A mask that the compiler cannot take away: it bounds an index for the verifier. */
+#define bounded(x, mask) ({ __u32 _x = (x); asm volatile("%0 &= %1" : "+r"(_x) : "i"(mask)); _x; })
+
+#define SHORT_NODES 10
+#define LONG_NODES 64 /* an option has room for 61; a power of two */
+#define HEADER_OCTETS 2048 /* of the longest hop-by-hop header; a power of two */
+
+/* In the order of joulepath.ioam.reasons.REASONS, from 1. */
+enum fault {
+	SOUND,
+	TRACE_TYPE,
+	NODE_LENGTH,
+	REMAINING_LENGTH,
+	NODE_DATA,
+	OPTION_LENGTH,
+	OPTION_OVERRUN,
+	REPEATED_NAMESPACE,
+	TRUNCATED,
+	GTPU_HEADER,
+	IP_HEADER,
+
+};
+
+/* Set before loading, so that the verifier removes what a point does not need. */
+struct settings {
+	__u32 point;
+	__u8 link_octets;
+	__u8 paths;
+	__u8 prefixes;
+	__u8 ports;
+	__u64 strangers; /* entries of `traces` that others than the configured may take */
+	__u64 protocols[4];
+};
+const volatile struct settings settings = {};
+
+/* Which half of all maps is written; the other half is read and emptied meanwhile. */
+volatile __u32 epoch = 0;
+
+struct count {
+	__u64 packets;
+	__u64 octets;
+};
+
+struct counts {
+	struct count user;
+	struct count other;
+	__u64 overflow_packets;
+	__u64 option_octets;
+	__u64 fragments;
+	__u64 jumbograms;
+	__u64 faults[16];
+};
+
+struct trace {
+	__u16 point;
+	__u16 namespace;
+	__u8 id_octets; /* 0 without an id */
+	__u8 nodes;
+	__u8 stranger; /* `own` only: all that is of no configured namespace */
+	__u8 unused;
+	__u64 id[2]; /* octets as they come */
+};
+
+struct short_trace {
+	struct trace trace;
+	__u32 nodes[SHORT_NODES];
+};
+
+struct long_trace {
+	struct trace trace;
+	__u64 nodes[LONG_NODES];
+};
+
+#define MAP(name, kind, k, v, entries)           \
+	struct {                                 \
+		__uint(type, BPF_MAP_TYPE_##kind); \
+		__type(key, k);                  \
+		__type(value, v);                \
+		__uint(max_entries, entries);    \
+	} name SEC(".maps")
+
+/* Sizes are set before loading. By point and epoch: */
+MAP(points, PERCPU_ARRAY, __u32, struct counts, 2);
+/* Traces seen in an epoch, with their paths, as long as there is room. */
+MAP(traces_0, PERCPU_HASH, struct short_trace, struct count, 1);
+MAP(traces_1, PERCPU_HASH, struct short_trace, struct count, 1);
+MAP(long_traces_0, PERCPU_HASH, struct long_trace, struct count, 1);
+MAP(long_traces_1, PERCPU_HASH, struct long_trace, struct count, 1);
+/* What comes most often, found without hashing 64 octets: the first trace of an epoch that falls on a slot has it. */
+#define SLOTS 256
+struct slot {
+	struct short_trace key;
+	struct count count;
+};
+struct front {
+	struct slot slots[SLOTS];
+};
+MAP(front, PERCPU_ARRAY, __u32, struct front, 2);
+/* One entry for each configured trace, each configured namespace and all else: room that nobody can take. By epoch. */
+struct own {
+	struct count at[2];
+};
+MAP(own, PERCPU_HASH, struct trace, struct own, 1);
+/* New strangers in an epoch. */
+MAP(strangers, ARRAY, __u32, __u64, 2);
+
+/* Not read by the program. The kernel answers a write to a map of maps when no program runs that has seen it before. */
+struct inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 2);
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__type(key, __u32);
+	__uint(max_entries, 1);
+	__array(values, struct inner);
+} barrier_map SEC(".maps");
+
+#define CONFIGURED 0x80 /* with the octets of an id that count, 0 to 16 */
+#define CROSS_LAYER 0x40
+#define ID_OCTETS 0x1f
+struct namespaces {
+	__u8 of[1 << 16];
+};
+MAP(namespaces, ARRAY, __u32, struct namespaces, 1);
+
+struct prefix {
+	__u32 bits; /* 32 more than the prefix has */
+	__u32 version;
+	__u8 address[16];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__type(key, struct prefix);
+	__type(value, __u8);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} prefixes SEC(".maps");
+
+struct ports {
+	__u64 bits[1 << 10];
+};
+MAP(ports, ARRAY, __u32, struct ports, 1);
+
+/* The headers of one IP packet, as in joulepath.ioam.headers.Header. Offsets are the frame's. */
+struct found {
+	__u32 start;
+	__u32 octets;
+	__s32 protocol;
+	__u32 position;
+	__u32 options; /* octets of IOAM options */
+	__u32 jumbo;
+	__u8 fragment;
+	__u8 fault;
+	__u8 traces; /* at least one */
+	__u8 overflow;
+	__u32 unused;
+} __attribute__((aligned(8)));
+
+/* The verifier does not follow what is in a map. Loops whose cursors are here look alike in each round, so that it
+ * need not walk through all of their rounds times all of their branches. */
+struct scratch {
+	struct found found;
+	__u32 epoch;
+	__u32 piece;
+	__u32 position;
+	__u32 length;
+	__u32 node;
+	__u32 end;
+	__u32 type;
+	__u32 octets;
+	__u32 wide_id;
+	__u32 last;
+	__u32 count;
+	__u32 seen[32]; /* IOAM-Option-Type and namespace of each trace */
+	__u32 seen_count;
+	__u32 known; /* the trace in key[0] is of a configured namespace */
+	struct short_trace key[2];
+	struct long_trace wide[2];
+	__u64 high[2]; /* whether some node id is wider than 32 bits */
+	__u8 header[HEADER_OCTETS + 256] __attribute__((aligned(8)));
+};
+MAP(scratches, PERCPU_ARRAY, __u32, struct scratch, 1);
+
+INLINE struct scratch *scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratches, &zero);
+}
+
+INLINE __u8 namespace(__u16 number)
+{
+	__u32 zero = 0;
+	struct namespaces *namespaces_ = bpf_map_lookup_elem(&namespaces, &zero);
+
+	return namespaces_ ? namespaces_->of[number] : 0;
+}

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same frames through the program in the kernel (BPF_PROG_TEST_RUN) and through the counter in Python."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from joulepath.bpf import testrun
+from joulepath.ioam.bpf.kernel import Kernel
+from joulepath.ioam.bpf.source import EbpfSource
+from joulepath.ioam.classify import Classifier
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import Counts, NodeCounts
+from joulepath.ioam.link import ETHERNET, ip_offset
+from joulepath.ioam.packets import PacketCounter
+from joulepath.ioam.segments import Segments
+from joulepath.ioam.settings import Settings
+
+
+class Frame(NamedTuple):
+    """An Ethernet frame; `segment` is the segment size of a large packet."""
+
+    octets: bytes
+    segment: int = 0
+    tcp: bool = False
+
+
+class Seen(NamedTuple):
+    """What all backends agree on; the kernel leaves timestamps and sequence numbers in the packets."""
+
+    nodes: list[tuple[object, ...]]
+    errors: dict[str, int]
+    overflow_packets: int
+    option_octets: int
+    fragments: int
+    jumbograms: int
+    traces: int
+    folded: int
+
+
+def seen(counts: Counts) -> Seen:
+    """Of a snapshot."""
+    return Seen(
+        [_node(node) for node in counts.nodes],
+        counts.errors,
+        counts.overflow_packets,
+        counts.option_octets,
+        counts.fragments,
+        counts.jumbograms,
+        counts.traces,
+        counts.folded,
+    )
+
+
+def _node(node: NodeCounts) -> tuple[object, ...]:
+    return (
+        node.node_id,
+        node.direction,
+        (node.user.packets, node.user.octets),
+        (node.other.packets, node.other.octets),
+        {label: (count.packets, count.octets) for label, count in node.traces.items()},
+        {
+            (label, name): (count.packets, count.octets)
+            for label, path in node.paths.items()
+            for name, count in path.counts.items()
+        },
+    )
+
+
+def _no_time() -> float:
+    return 0.0
+
+
+class KernelBench:
+    """Programs that stay loaded, and a table that may begin anew."""
+
+    def __init__(self, settings: Settings, **sizes: int) -> None:
+        self.settings = settings
+        self.kernel = Kernel(settings, **sizes)
+        self.program = self.kernel.program(0, 14)
+
+    def close(self) -> None:
+        self.kernel.close()
+
+    def count(self, frames: Iterable[Frame]) -> Seen:
+        """What the kernel counts."""
+        self.kernel.read()
+        source = EbpfSource(self.settings, _no_time)
+        for frame in frames:
+            testrun.run(self.program, frame.octets, segment=frame.segment)
+        source._merge(self.kernel, self.kernel.read())
+        counts = source._table.snapshot()
+        source._close()
+        return seen(counts)
+
+    def expected(self, frames: Iterable[Frame]) -> Seen:
+        """What Python counts."""
+        table = Table(self.settings, _no_time)
+        counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
+        point = self.settings.points[0]
+        at = table.at(point.node_id, point.direction)
+        for frame in frames:
+            octets = bytearray(frame.octets)
+            start = ip_offset(octets, 0, len(octets), ETHERNET)
+            if start >= 0:
+                segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
+                counter.count(at, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
+        return seen(table.snapshot())

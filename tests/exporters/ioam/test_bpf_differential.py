@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program in the kernel and the decoder in Python count the same, whatever the packet."""
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
+from tests.exporters.ioam.kernelbench import Frame, KernelBench
+from tests.exporters.ioam.test_decode import PADDING, traces
+
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
+
+POINT = Point("eth0", "received", 4, "uplink", path=True)
+CAMERA = bytes(range(16))
+SETTINGS = Settings(
+    points=(POINT,),
+    namespaces={
+        0: Namespace(ids=frozenset({CAMERA})),
+        1: Namespace(octets=4),
+        2: Namespace(octets=0, ids=frozenset({b""})),
+        3: Namespace(octets=9),
+        4: Namespace(clt=True),
+    },
+    bounds=Bounds(max_traces=4000, new_per_hour=10**9),
+    other=Other((ip_network("fd00:1::/32"), ip_network("10.1.0.0/16")), frozenset({22, 10474}), frozenset({132})),
+    max_path_nodes=10**9,
+    max_path_series=10**9,
+    hold_seconds=0,
+)
+NAMESPACES = st.integers(0, 6)
+ADDRESSES6 = st.sampled_from(
+    [bytes(15) + b"\1", bytes.fromhex("fd000001") + bytes(12), bytes.fromhex("fd000002") + bytes(12)]
+)
+ADDRESSES4 = st.sampled_from([bytes([10, 1, 2, 3]), bytes([10, 2, 2, 3]), bytes([192, 168, 0, 1])])
+PORTS = st.sampled_from([22, 2152, 5000, 10474])
+
+
+@st.composite
+def headers(draw: st.DrawFn, next_header: int) -> bytes:
+    """A hop-by-hop header with some traces of any kind and other options."""
+    parts = []
+    for _ in range(draw(st.integers(0, 3))):
+        namespace = draw(NAMESPACES)
+        kind = draw(st.sampled_from(["trace", "trace", "incremental", "export", "other", "padding", "jumbo"]))
+        if kind == "trace":
+            parts.append(draw(traces(namespace))[0])
+        elif kind == "incremental":
+            encoded = bytearray(draw(traces(namespace))[0])
+            encoded[3] = 1
+            parts.append(bytes(encoded))
+        elif kind == "export":
+            extensions = {bit: draw(st.integers(0, 2**32 - 1)) for bit in draw(st.sets(st.integers(0, 7), max_size=3))}
+            parts.append(option(export_data(namespace, extensions), 4, draw(st.sampled_from([0x11, 0x31]))))
+        elif kind == "other":
+            parts.append(
+                option(draw(st.binary(max_size=12)), draw(st.integers(0, 5)), draw(st.sampled_from([0x11, 5])))
+            )
+        elif kind == "jumbo":
+            parts.append(b"\xc2\4" + draw(st.integers(0, 200_000)).to_bytes(4, "big"))
+        else:
+            parts.append(draw(PADDING))
+    return hop_by_hop(*parts, next_header=next_header)
+
+
+@st.composite
+def packets(draw: st.DrawFn, depth: int = 0) -> bytes:
+    """An IP packet, tunnels included."""
+    protocol, payload = draw(payloads(depth))
+    if draw(st.integers(0, 3)) == 0:
+        fragment = draw(st.sampled_from([0, 0, 0, 0x4000, 0x2000, 0x00B9]))
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, fragment, 64, protocol, 0)
+        return head + draw(ADDRESSES4) + draw(ADDRESSES4) + payload
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        protocol, payload = draw(extensions(protocol, payload))
+    if draw(st.integers(0, 2)):
+        payload = draw(headers(protocol)) + payload
+        protocol = 0
+    length = draw(st.sampled_from([len(payload), len(payload), len(payload), len(payload), 0]))
+    head = struct.pack("!IHBB", 6 << 28, length, protocol, 64) + draw(ADDRESSES6) + draw(ADDRESSES6)
+    return head + payload
+
+
+@st.composite
+def extensions(draw: st.DrawFn, protocol: int, payload: bytes) -> tuple[int, bytes]:
+    """The payload behind one more extension header."""
+    kind = draw(st.sampled_from([43, 44, 51, 60, 0]))
+    if kind == 44:
+        return 44, struct.pack("!BBHI", protocol, 0, draw(st.sampled_from([0, 1, 8, 0xB9])), 7) + payload
+    if kind == 51:
+        return 51, bytes([protocol, 4]) + bytes(22) + payload
+    return kind, bytes([protocol, 1]) + bytes(14) + payload
+
+
+@st.composite
+def payloads(draw: st.DrawFn, depth: int) -> tuple[int, bytes]:
+    """What an IP packet carries, and its protocol number."""
+    kind = draw(st.sampled_from(["udp", "udp", "tcp", "icmp", "other", "gtpu", "ipv6"]))
+    if kind == "gtpu" and depth < 3:
+        inner = gtpu(draw, draw(packets(depth + 1)))
+        return 17, struct.pack("!HHHH", 2152, 2152, 8 + len(inner), 0) + inner
+    if kind == "ipv6" and depth < 3:
+        return 41, draw(packets(depth + 1))
+    ports = struct.pack("!HH", draw(PORTS), draw(PORTS))
+    if kind == "tcp":
+        return 6, ports + bytes(8) + b"\x50" + bytes(7) + bytes(draw(st.integers(0, 40)))
+    if kind == "icmp":
+        return 58, bytes([draw(st.sampled_from([128, 135, 143, 138]))]) + bytes(15)
+    if kind == "udp":
+        return 17, ports + bytes(4 + draw(st.integers(0, 40)))
+    return draw(st.sampled_from([2, 59, 132, 50, 115])), ports + bytes(8)
+
+
+def gtpu(draw: st.DrawFn, inner: bytes) -> bytes:
+    """A GTP-U message around a packet."""
+    message = draw(st.sampled_from([255, 255, 255, 255, 1, 254]))
+    version = draw(st.sampled_from([3, 3, 3, 3, 1]))
+    count = draw(st.integers(0, 3))
+    flags = version << 4 | draw(st.sampled_from([0, 2])) | (4 if count else 0)
+    head = struct.pack("!BBHI", flags, message, len(inner), 0xA1)
+    if flags & 7:
+        head += bytes(3) + (b"\x85" if count else b"\0")
+        for left in range(count - 1, -1, -1):
+            words = draw(st.integers(1, 3))
+            head += bytes([words]) + bytes(4 * words - 2) + (b"\x85" if left else b"\0")
+    return head + inner
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> Frame:
+    """An Ethernet frame, perhaps damaged or cut off."""
+    packet = draw(packets())
+    tags = b"".join(draw(st.lists(st.sampled_from([b"\x81\0\0\7", b"\x88\xa8\0\7"]), max_size=2)))
+    kind = draw(st.sampled_from([b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0"] * 7 + [b"\x08\6"]))
+    frame = bytearray(bytes(12) + tags + kind + packet + bytes(draw(st.sampled_from([0, 0, 6]))))
+    for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
+        frame[draw(st.integers(14, len(frame) - 1))] = draw(st.integers(0, 255))
+    if draw(st.integers(0, 9)) == 0:
+        frame = frame[
+            : draw(st.integers(min(54, len(frame)), len(frame)))
+        ]  # the kernel runs no frame without IP header
+    return Frame(bytes(frame))
+
+
+# With prefixes and ports to look for, the program takes no short way.
+@pytest.fixture(scope="module", params=[SETTINGS, replace(SETTINGS, other=Other())], ids=["general", "short"])
+def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
+    made = KernelBench(request.param)
+    yield made
+    made.close()
+
+
+def differential(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+@differential(300)
+@given(sent=st.lists(frames(), min_size=1, max_size=12))
+def test_generated_and_damaged_packets(bench: KernelBench, sent: list[Frame]) -> None:
+    assert bench.count(sent) == bench.expected(sent)
+
+
+@st.composite
+def large(draw: st.DrawFn) -> Frame:
+    """The kernel's own packet of several UDP datagrams, of a user or of a tunnel with a packet in each."""
+    inner = draw(st.lists(packets(1), min_size=1, max_size=5))
+    size, rest, port = draw(st.integers(100, 600)), draw(st.integers(0, 99)), draw(st.sampled_from([2152, 5000]))
+    head = struct.pack("!BBHI", 0x30, 255, size - 8, 7)
+    payload = b"".join(head + packet[: size - 8].ljust(size - 8, b"\0") for packet in inner)[: size * len(inner) - rest]
+    carried = struct.pack("!HHHH", 5000, port, 8 + len(payload), 0) + payload
+    header = draw(st.sampled_from([b"", draw(headers(17))]))
+    first = struct.pack("!IHBB", 6 << 28, len(header) + len(carried), 0 if header else 17, 64)
+    return Frame(bytes(12) + b"\x86\xdd" + first + bytes(31) + b"\1" + header + carried, segment=size)
+
+
+@differential(100)
+@given(frame=large().filter(lambda frame: len(frame.octets) < 3500))  # what the kernel runs
+def test_large_packets(bench: KernelBench, frame: Frame) -> None:
+    assert bench.count([frame]) == bench.expected([frame])
+
+
+def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
+    sent = []
+    for number in range(1500):
+        nodes = [Node({0: (64, number % 7)}, number.to_bytes(16, "big")), *[Node({0: (63, 9)})] * (number % 13)]
+        header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], nodes)))
+        whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+        sent += [Frame(bytes(12) + b"\x86\xdd" + whole)] * (1 + number % 3)
+    assert bench.count(sent) == bench.expected(sent)
