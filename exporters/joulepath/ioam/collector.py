@@ -6,6 +6,7 @@ Samples are built without the families' own helpers: with tens of thousands of s
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from prometheus_client.core import Exemplar, HistogramMetricFamily
@@ -84,16 +85,16 @@ def _paths(counts: Counts) -> Iterable[tuple[Labels, Count]]:
                 if (found := sums.get(key)) is None:
                     sums[key] = count
                 else:
-                    found.add(count.packets, count.octets)
+                    both = found.packets + count.packets, found.octets + count.octets
+                    sums[key] = Series(*both, min(found.since, count.since))
     return ((_labels(*key), _whole(counts, key[0], count)) for key, count in sums.items())
 
 
 def _whole(counts: Counts, label: Label, count: Series) -> Series:
-    """The packets that there were, where only some of them have the option."""
-    if counts.marked and (found := counts.marked.get(label.namespace)):
-        # A snapshot's counts are this scrape's own.
-        count.packets, count.octets = (_scaled(value, *found) for value in (count.packets, count.octets))
-    return count
+    """The packets that there were, where only some of them have the option. A reading may be shown twice: a copy."""
+    if not (counts.marked and (found := counts.marked.get(label.namespace))):
+        return count
+    return replace(count, packets=_scaled(count.packets, *found), octets=_scaled(count.octets, *found))
 
 
 def _scaled(value: int, marked: int, of: int) -> int:

@@ -89,3 +89,16 @@ def test_two_interfaces_of_one_direction_are_one_series() -> None:
     assert values["ioam_trace_packets"] == {("uplink", "123", "4", ID.hex()): 2}
     assert values["ioam_path_packets"] == {("uplink", "123", name, ID.hex()): 2 for name in ("1", "2", "other")}
     assert values["ioam_capture_drops"] == {(): 3}
+
+
+def test_a_reading_that_is_shown_twice_says_the_same() -> None:
+    points = (*SETTINGS.points, Point("eth1", "received", 5, "uplink", path=True))
+    namespaces = {123: Namespace(ids=frozenset({ID}), marked=(1, 10))}
+    table = Table(dataclasses.replace(SETTINGS, points=points, namespaces=namespaces))
+    for at in (table.at(4, "uplink"), table.at(5, "uplink")):
+        table.traced(at, Options((Trace(123, ID, (2, 1), overflow=False),), 44), 1, 100, path=True)
+    reading = Reading(table.snapshot(), 0, ())
+    first, second = ([family.samples for family in families(reading)] for _ in range(2))
+    assert first == second
+    paths = next(family for family in families(reading) if family.name == "ioam_path_packets")
+    assert {sample.value for sample in paths.samples if sample.labels["direction"] == "uplink"} == {20}
