@@ -4,6 +4,13 @@
 
 #include "headers.h"
 
+INLINE struct counts *counts_of(__u32 epoch_)
+{
+	__u32 index = settings.point * 2 + epoch_;
+
+	return bpf_map_lookup_elem(&points, &index);
+}
+
 INLINE int listed(struct __sk_buff *skb, __u32 version, __u32 offset, __u32 octets)
 {
 	struct prefix prefix = {.bits = 32 + 8 * octets, .version = version};
@@ -66,7 +73,10 @@ INLINE int room(__u32 epoch_)
 INLINE void fold(struct own *place, struct trace *trace, __u32 epoch_, __u32 packets, __u64 octets)
 {
 	struct trace rest = {.point = settings.point, .namespace = trace->namespace};
+	struct counts *counts = counts_of(epoch_);
 
+	if (counts)
+		counts->folded += packets;
 	if (!place) {
 		if (!(namespace(trace->namespace) & CONFIGURED)) {
 			rest.namespace = 0;

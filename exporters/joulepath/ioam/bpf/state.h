@@ -62,6 +62,7 @@ struct counts {
 	__u64 option_octets;
 	__u64 fragments;
 	__u64 jumbograms;
+	__u64 folded; /* packets that are in `own` for want of room */
 	__u64 faults[16];
 };
 
