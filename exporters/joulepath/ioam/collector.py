@@ -13,14 +13,13 @@ from prometheus_client.core import Exemplar, HistogramMetricFamily
 from prometheus_client.core import Metric as AnyFamily
 from prometheus_client.samples import Sample
 
+from joulepath.exposition import Labels
 from joulepath.ioam import metrics
 from joulepath.ioam.admission import OTHER, Label
 from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
 from joulepath.ioam.latency import BOUNDS, Latency
 from joulepath.ioam.source import Reading
 from joulepath.metrics import Family, Metric, filled
-
-Labels = dict[str, str]
 
 
 def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily]:
@@ -58,14 +57,19 @@ def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily
 
 
 def _node(node: NodeCounts) -> Labels:
-    return {"node_id": str(node.node_id), "direction": node.direction}
+    return Labels(node_id=str(node.node_id), direction=node.direction)
 
 
 # The labels of a series are the same at each scrape. They are as bounded as the series are.
 @functools.lru_cache(maxsize=1 << 16)
 def _labels(label: Label, node_id: str, direction: str) -> Labels:
-    # In the order in which encoders write them: sorting costs less then.
-    return {"direction": direction, "ioam_namespace": label.namespace, "node_id": node_id, "trace_id": label.trace_id}
+    namespace, trace_id = label
+    return Labels(ioam_namespace=namespace, trace_id=trace_id, node_id=node_id, direction=direction)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _with_path(label: Label, node_id: str, direction: str, path: str) -> Labels:
+    return Labels(**_labels(label, node_id, direction), path=path)
 
 
 def _traces(counts: Counts) -> Iterator[tuple[Labels, Count]]:
@@ -110,7 +114,9 @@ def _order(nodes: Iterable[NodeCounts]) -> Iterable[Family]:
         for label, path in node.paths.items():
             if path.order:
                 labels = _labels(label, name, node.direction)
-                info.samples.append(Sample(metrics.PATH_INFO.name, {**labels, "path": path.order}, 1))
+                info.samples.append(
+                    Sample(metrics.PATH_INFO.name, _with_path(label, name, node.direction, path.order), 1)
+                )
                 changes.samples.append(Sample(metrics.PATH_CHANGES.name, labels, path.changes))
     return info, changes
 
