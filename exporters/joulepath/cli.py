@@ -16,8 +16,10 @@ from joulepath.errors import JoulepathError
 
 COMMANDS = {
     "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP"),
+    "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
     "rapl": ("joulepath.rapl.command", "exporter: energy counters of the processor (RAPL, powercap)"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
+    "tag": ("joulepath.tag.command", "puts an IOAM trace on the packets of applications that know nothing of it"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
 }
 

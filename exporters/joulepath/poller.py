@@ -24,7 +24,7 @@ MAX_SPREAD_SECONDS = 10.0
 """Within so long every target has been asked for the first time."""
 
 WITHDRAW_AFTER_SECONDS = 30.0
-"""A target unread for so long has its series withdrawn; its counters go on when it returns."""
+"""A target unread for so long, or for three intervals, has its series withdrawn; its counters go on when it returns."""
 
 
 class Reading(Protocol):
@@ -71,10 +71,12 @@ class Snapshot(Generic[R]):
     """Polls so far by result: success, failure, missed (its turn came while the one before was still under way)."""
     poll_seconds: float = 0.0
     """Time spent in polls so far."""
+    max_age: float = WITHDRAW_AFTER_SECONDS
+    """How old the reading may be to stand for the present [s]."""
 
     def current(self, now: float) -> R | None:
         """The reading, unless it is too old at monotonic `now` to stand for the present."""
-        if self.read_at is None or now - self.read_at >= WITHDRAW_AFTER_SECONDS:
+        if self.read_at is None or now - self.read_at >= self.max_age:
             return None
         return self.reading
 
@@ -147,6 +149,7 @@ class _State(Generic[R]):
             rejected=dict(self._rejected),
             polls=dict(self._polls),
             poll_seconds=self._seconds,
+            max_age=max(WITHDRAW_AFTER_SECONDS, 3 * self.target.interval),
         )
 
 

@@ -1,20 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration that operators copy is accepted by the programs that read it."""
 
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
 
-def test_promtool_accepts_the_scrape_configuration(promtool: Path) -> None:
-    path = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+def accepted(promtool: Path, path: Path) -> None:
     result = subprocess.run([promtool, "check", "config", path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_promtool_accepts_the_scrape_configuration(promtool: Path) -> None:
+    accepted(promtool, ROOT / "deploy" / "prometheus" / "prometheus.yml")
+
+
+def kubernetes() -> Any:
+    """The configuration inside Kubernetes, whose word is a file's here: Debian builds Prometheus without it."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "kubernetes.yml").read_text())
+    for job in config["scrape_configs"]:
+        for discovery in job.pop("kubernetes_sd_configs", []):
+            assert discovery["role"] in ("pod", "service")
+            job["file_sd_configs"] = [{"files": [f"{job['job_name']}.json"]}]
+    return config
+
+
+def test_promtool_accepts_the_scrape_configuration_inside_kubernetes(promtool: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prometheus.yml"
+    path.write_text(yaml.safe_dump(kubernetes()))
+    accepted(promtool, path)
 
 
 def test_amtool_accepts_the_alert_routes(alertmanager: Path) -> None:
@@ -22,3 +44,37 @@ def test_amtool_accepts_the_alert_routes(alertmanager: Path) -> None:
     amtool = alertmanager.with_name("amtool")
     result = subprocess.run([amtool, "check-config", path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+POD = {
+    "__meta_kubernetes_pod_label_app_kubernetes_io_name": "joulepath",
+    "__meta_kubernetes_pod_label_app_kubernetes_io_component": "rapl",
+    "__meta_kubernetes_pod_controller_kind": "DaemonSet",
+    "__meta_kubernetes_pod_container_port_name": "metrics",
+    "__meta_kubernetes_pod_name": "joulepath-rapl-x7k2p",
+    "__meta_kubernetes_pod_node_name": "edge-1",
+}
+
+
+def test_an_exporter_on_every_node_goes_by_the_node_s_name(promtool: Path, tmp_path: Path) -> None:
+    """The relabelling as Prometheus does it, with pods from a file."""
+    pods = {
+        "10.0.0.1:10473": POD,
+        "10.0.0.2:10474": {**POD, "__meta_kubernetes_pod_label_app_kubernetes_io_component": "ioam"},
+        "10.0.0.3:10473": {**POD, "__meta_kubernetes_pod_node_name": "edge-2"},
+        "10.0.0.4:8080": {**POD, "__meta_kubernetes_pod_label_app_kubernetes_io_name": "another"},
+        "10.0.0.5:10471": {**POD, "__meta_kubernetes_pod_controller_kind": "ReplicaSet"},
+        "10.0.0.6:9999": {**POD, "__meta_kubernetes_pod_container_port_name": "debug"},
+    }
+    found = [{"targets": [address], "labels": labels} for address, labels in pods.items()]
+    (tmp_path / "nodes.json").write_text(json.dumps(found))
+    path = tmp_path / "prometheus.yml"
+    path.write_text(yaml.safe_dump(kubernetes()))
+    command = [str(promtool), "check", "service-discovery", "--timeout=3s", str(path), "nodes"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    kept = [target["labels"] for target in json.loads(result.stdout) if target["labels"]]
+    assert sorted((labels["job"], labels["instance"], labels["__address__"]) for labels in kept) == [
+        ("ioam", "edge-1", "10.0.0.2:10474"),
+        ("rapl", "edge-1", "10.0.0.1:10473"),
+        ("rapl", "edge-2", "10.0.0.3:10473"),
+    ]

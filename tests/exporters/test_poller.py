@@ -116,6 +116,16 @@ def test_a_reading_is_withdrawn_after_half_a_minute_and_its_counters_go_on_when_
     assert (energy.joules, energy.measured_seconds) == (1100, 11)
 
 
+def test_a_reading_between_seldom_polls_is_not_withdrawn() -> None:
+    clock = Clock()
+    poller = Poller([Target("a", Meter(lambda: Watts({"1": 100.0})), 60)], clock=clock)
+    poller.once()
+    clock.now += 179
+    assert poller.current("a") is not None
+    clock.now += 1
+    assert poller.current("a") is None
+
+
 @pytest.mark.parametrize(("interval", "hole", "bridged"), [(5, 15, True), (5, 15.1, False), (10, 30, True)])
 def test_three_polls_or_a_quarter_of_a_minute_are_bridged(interval: float, hole: float, bridged: bool) -> None:
     clock = Clock()

@@ -15,8 +15,8 @@ import struct
 import time
 from pathlib import Path
 
+from joulepath.ioam.encode import hop_by_hop
 from joulepath_lab import network
-from joulepath_lab.ioam_header import hop_by_hop
 from joulepath_lab.ledger import Ledger, Sent
 from joulepath_lab.streams import NAMES, UPLINKS, Stream
 

@@ -25,6 +25,7 @@ from joulepath_lab.streams import NAMES, UPLINKS
 DEPLOY = Path(__file__).resolve().parent.parent.parent
 TOPOLOGY = Path(__file__).with_name("topology.yaml")
 PDU_SNMP = f"{network.MGMT_CALLER}:1161"
+PDUS = ("pdu-1",)  # known to Prometheus by the exporter's own word
 PDU_PORT, RAPL_PORT, IOAM_PORT = 10471, 10473, 10474
 PROMETHEUS_URL = f"http://{network.MGMT_CALLER}:9090"
 ALERTMANAGER = f"{network.MGMT_CALLER}:9093"
@@ -121,7 +122,8 @@ class Lab:
 
     def _start_exporters(self) -> None:
         (self.folder / "community").write_text("lab\n", encoding="utf-8")
-        pdu = {"targets": {"pdu-1": {"address": f"udp://{PDU_SNMP}", "community_file": "community", "interval": 1}}}
+        device = {"address": f"udp://{PDU_SNMP}", "community_file": "community", "interval": 1}
+        pdu = {"targets": dict.fromkeys(PDUS, device)}
         self._exporter("pdu", PDU_PORT, self._config("pdu", pdu))
         self._python(
             "rapl", "joulepath", "rapl", "--path.sysfs", str(self.folder / "sys"),
@@ -146,6 +148,9 @@ class Lab:
         self._generate_rules(folder / "rules")
         config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
         config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
+        (pdu,) = (job for job in config["scrape_configs"] if job["job_name"] == "pdu")
+        (discovery,) = pdu["http_sd_configs"]
+        discovery |= {"url": f"http://{network.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
         (folder / "targets").mkdir()
         for job, targets in self._targets().items():
@@ -192,7 +197,7 @@ class Lab:
             for component, node in IOAM_COMPONENTS.items()
         ]
         return {
-            "pdu": [{"targets": ["pdu-1"], "labels": {"exporter": f"{caller}:{PDU_PORT}"}}],
+            "exporters": [{"targets": [f"{caller}:{PDU_PORT}"], "labels": {"instance": "pdu-exporter"}}],
             "rapl": [{"targets": [f"{caller}:{RAPL_PORT}"], "labels": {"instance": "core-1"}}],
             "ioam": ioam,
             "kepler": [{"targets": [f"{caller}:{KEPLER_PORT}"], "labels": {"instance": "edge-1"}}],
@@ -201,7 +206,7 @@ class Lab:
         }
 
     def _all_up(self) -> bool:
-        expected = sum(
+        expected = len(PDUS) + sum(
             len(group["targets"])
             for job, entries in self._targets().items()
             for group in entries

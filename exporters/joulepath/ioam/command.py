@@ -4,12 +4,14 @@
 import argparse
 import dataclasses
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
 from joulepath import exporter
+from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backends import AUTO, BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
@@ -23,50 +25,84 @@ _RECEIVED, _CAPTURED = "received", "captured"
 
 
 class IoamExporter:
-    """The exporter of one host; its counts are on `/metrics`."""
+    """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
     reads = "packets and bytes per IOAM trace"
     targets: Collection[str] = ()
-    files: Collection[Path] = ()
     ready = True
 
-    def __init__(self, source: Source, once_seconds: float = _ONCE_SECONDS, epoch: float | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read: Callable[[], Settings] | None = None,
+        file: Path | None = None,
+        source: Callable[[Settings], Source],
+        once_seconds: float = _ONCE_SECONDS,
+        epoch: float | None = None,
+    ) -> None:
         """With `epoch`, counters say when they were created: see collector.families."""
-        self._source = source
+        self.files: Collection[Path] = () if file is None else (file,)
+        self._settings = settings
+        self._read = read
+        self._make = source
         self._epoch = epoch
         self._once_seconds = once_seconds
+        # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
+        self._counting = (source(settings), Carry())
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
-        return families(self._source.reading(), self._epoch)
+        source, carry = self._counting
+        return carry.onto(families(source.reading(), self._epoch))
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
-        """Counts for a moment, or a capture to its end."""
-        self._source.start()
+        """Counts for a moment, or a capture to its end: packets that have not yet come cannot be read."""
+        source, _ = self._counting
+        source.start()
         try:
-            self._source.finish(self._once_seconds)
-            reading = self._source.reading()
+            source.finish(self._once_seconds)
+            reading = source.reading()
         finally:
-            self._source.stop()
+            source.stop()
         if not reading.captures:
             raise JoulepathError("no interface is up, or no packet in the capture: nothing could be counted")
         return list(families(reading))
 
     def start(self) -> None:
         """Begins to count."""
-        self._source.start()
+        self._counting[0].start()
 
     def reload(self) -> None:
-        """There is no configuration but the arguments."""
+        """Counts by the settings as they are now; what was counted stays. Packets meanwhile are no node's."""
+        if self._read is None:
+            return
+        settings = self._read()
+        if settings == self._settings:
+            return
+        source, carry = self._counting
+        source.stop()
+        carry = carry.ended(families(source.reading()))
+        try:
+            self._count(settings, carry)
+        except JoulepathError:
+            self._count(self._settings, carry)
+            raise
+        self._settings = settings
+
+    def _count(self, settings: Settings, carry: Carry) -> None:
+        source = self._make(settings)
+        source.start()
+        self._counting = (source, carry)
 
     def stop(self) -> None:
         """Ends counting."""
-        self._source.stop()
+        self._counting[0].stop()
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -96,37 +132,43 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
+    read = partial(_settings, args)
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
-    return exporter.run(IoamExporter(_source(args), epoch=epoch), args)
+    again = read if args.pcap is None else None  # a capture is counted once
+    made = IoamExporter(read(), read=again, file=args.config, source=partial(_source, args), epoch=epoch)
+    return exporter.run(made, args)
 
 
-def _source(args: argparse.Namespace) -> Source:
+def _source(args: argparse.Namespace, settings: Settings) -> Source:
     if args.pcap is None:
-        return ChosenSource(_shown(_settings(args), args), args.backend, give_up_rights=True)
-    if args.config is not None:
-        return PcapSource(_shown(_settings(args), args), args.pcap, args.interface)
-    if args.node_id is None or args.interface is not None:
-        raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
-    point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
-    return PcapSource(_shown(Settings(points=(point,), bounds=Bounds()), args), args.pcap)
-
-
-def _shown(settings: Settings, args: argparse.Namespace) -> Settings:
-    """Nobody scrapes a series before --once has printed it."""
-    return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
+        return ChosenSource(settings, args.backend, give_up_rights=True)
+    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    if args.config is not None:
-        if args.node_id is not None or (args.interface is not None and args.pcap is None):
-            raise UsageError("--config says where to count: leave out --interface and --node-id")
-        # Only a file needs pydantic and YAML.
-        from joulepath.ioam import config  # noqa: PLC0415
+    settings = _from_file(args) if args.config is not None else _from_arguments(args)
+    # Nobody scrapes a series before --once has printed it.
+    return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
 
-        return config.read(args.config)
-    if args.interface is None or args.node_id is None:
-        raise UsageError("say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N")
-    point = Point(args.interface, "received", args.node_id, _RECEIVED, path=True)
+
+def _from_file(args: argparse.Namespace) -> Settings:
+    if args.node_id is not None or (args.interface is not None and args.pcap is None):
+        raise UsageError("--config says where to count: leave out --interface and --node-id")
+    # Only a file needs pydantic and YAML.
+    from joulepath.ioam import config  # noqa: PLC0415
+
+    return config.read(args.config)
+
+
+def _from_arguments(args: argparse.Namespace) -> Settings:
+    if args.pcap is not None:
+        if args.node_id is None or args.interface is not None:
+            raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
+        point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
+    else:
+        if args.interface is None or args.node_id is None:
+            raise UsageError("say what to count: --config FILE, or --interface IF (or --pcap FILE) with --node-id N")
+        point = Point(args.interface, "received", args.node_id, _RECEIVED, path=True)
     return Settings(points=(point,), bounds=Bounds())
 
 

@@ -17,7 +17,7 @@ from joulepath.pdu.metrics import (
     REJECTED,
     UP,
 )
-from joulepath.pdu.profile import LevelName
+from joulepath.pdu.schema import LevelName
 from joulepath.pdu.source import PduReading
 from joulepath.poller import Snapshot
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from joulepath import config, exporter
 from joulepath.errors import UsageError
+from joulepath.pdu.check import check
+from joulepath.pdu.clients import LIBRARIES, Clients
 from joulepath.pdu.collector import collect
-from joulepath.pdu.config import PduConfig, community, community_of_file, endpoint
-from joulepath.pdu.profile import Profile, read_folder, shipped
-from joulepath.pdu.snmp import Engine, PysnmpClient
+from joulepath.pdu.config import PduConfig, community_of_file, credentials, endpoint, secret_files
+from joulepath.pdu.profile import read_folder, shipped
+from joulepath.pdu.schema import Profile
+from joulepath.pdu.snmp import Client
 from joulepath.pdu.source import PduReading, PduSource
+from joulepath.pdu.walk import WalkClient
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
 
@@ -22,23 +26,41 @@ INTERVAL = 5.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    what = parser.add_mutually_exclusive_group(required=True)
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="PDUs by name, served on /probe?target=NAME")
     what.add_argument("--target", metavar="udp://HOST[:161]", help="a single PDU, served on /metrics")
+    what.add_argument("--walk", type=Path, metavar="FILE.snmprec", help="a recorded walk, for --check-profile")
+    parser.add_argument(
+        "--check-profile",
+        metavar="FILE",
+        help="says what a profile reads from where (of --target or --walk) and exits",
+    )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
+    parser.add_argument(
+        "--snmp-library",
+        choices=LIBRARIES,
+        default=LIBRARIES[0],
+        help="who speaks SNMP; gufo where it is installed (default: %(default)s)",
+    )
     exporter.add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
+    clients = Clients(args.snmp_library)
+    if args.check_profile is not None:
+        return checked(args, clients)
+    if args.walk is not None:
+        raise UsageError("--walk belongs to --check-profile FILE")
+    if args.target is None and args.config is None:
+        raise UsageError("one of the arguments --config --target is required")
     if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
-    engine = Engine()
 
     def targets() -> list[Target[PduReading]]:
         if args.target is not None:
-            return [single(args.target, args.community_file, engine)]
-        return configured(args.config, engine)
+            return [single(args.target, args.community_file, clients)]
+        return configured(args.config, clients)
 
     made = PolledExporter(
         "pdu",
@@ -52,8 +74,30 @@ def run(args: argparse.Namespace) -> int:
     return exporter.run(made, args)
 
 
-def single(address: str, community_file: Path | None, engine: Engine | None = None) -> Target[PduReading]:
+def checked(args: argparse.Namespace, clients: Clients) -> int:
+    """`--check-profile`. Raises JoulepathError."""
+    if args.config is not None:
+        raise UsageError("--check-profile takes --target or --walk, no --config")
+    client: Client | None = None
+    if args.walk is not None:
+        client = WalkClient(args.walk)
+    elif args.target is not None:
+        client, _ = client_of(args.target, args.community_file, clients)
+    for line in check(args.check_profile, client):
+        print(line)  # noqa: T201  # the command's output
+    return 0
+
+
+def single(address: str, community_file: Path | None, clients: Clients | None = None) -> Target[PduReading]:
     """The one device of `--target`. Raises UsageError."""
+    client, made_of = client_of(address, community_file, clients or Clients())
+    name = str(endpoint(address))
+    files = () if community_file is None else (community_file,)
+    return Target(name, PduSource(name, client, shipped()), INTERVAL, made_of=made_of, files=files)
+
+
+def client_of(address: str, community_file: Path | None, clients: Clients) -> tuple[Client, object]:
+    """A client of the device of `--target`, and what it is made of. Raises UsageError."""
     try:
         where = endpoint(address)
     except ValueError as error:
@@ -61,18 +105,16 @@ def single(address: str, community_file: Path | None, engine: Engine | None = No
     if community_file is None:
         raise UsageError("--target needs --community-file FILE with the SNMP community")
     secret = community_of_file(community_file, "--community-file")
-    client = PysnmpClient(engine or Engine(), where, secret)
-    source = PduSource(str(where), client, shipped())
-    return Target(str(where), source, INTERVAL, made_of=secret, files=(community_file,))
+    return clients.make(where, secret), secret
 
 
-def configured(path: Path, engine: Engine | None = None) -> list[Target[PduReading]]:
+def configured(path: Path, clients: Clients | None = None) -> list[Target[PduReading]]:
     """The devices of a configuration file. Raises UsageError with every mistake."""
     read = config.load(path, PduConfig)
     profiles: Mapping[str, Profile] = shipped()
     if read.profiles is not None:
         profiles = {**profiles, **read_folder(path.parent / read.profiles)}
-    engine = engine or Engine()
+    clients = clients or Clients()
     targets: list[Target[PduReading]] = []
     mistakes: list[str] = []
     for name, target in read.targets.items():
@@ -81,15 +123,14 @@ def configured(path: Path, engine: Engine | None = None) -> list[Target[PduReadi
             mistakes.append(f"{path}: targets.{name}.profile: {target.profile!r} is not one of {known}")
             continue
         try:
-            secret = community(target, path.parent)
+            secret = credentials(target, path.parent)
         except UsageError as error:
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
-        client = PysnmpClient(engine, endpoint(target.address), secret)
+        client = clients.make(endpoint(target.address), secret)
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
         source = PduSource(name, client, profiles, target.profile)
-        files = () if target.community_file is None else (path.parent / target.community_file,)
-        targets.append(Target(name, source, interval, (target, secret, profiles), files))
+        targets.append(Target(name, source, interval, (target, secret, profiles), secret_files(target, path.parent)))
     if mistakes:
         raise UsageError(mistakes)
     return targets

@@ -4,14 +4,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from joulepath.config import Model
 from joulepath.errors import UsageError
-from joulepath.pdu.snmp import Community, Endpoint
+from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
+from joulepath.pdu.snmp import Endpoint
 
 
 class TargetConfig(Model):
@@ -23,6 +24,18 @@ class TargetConfig(Model):
     """File whose only line is the community; a relative path starts at the configuration's folder."""
     community_env: str | None = None
     """Environment variable that holds the community."""
+    version: Literal[1, 2] = 2
+    """Of SNMP, with a community; a `user` means version 3."""
+    user: str | None = None
+    """Name of the SNMP v3 user."""
+    auth_protocol: AuthProtocol = "sha256"
+    auth_file: Path | None = None
+    auth_env: str | None = None
+    """Where the user's authentication password is; without one nothing is authenticated."""
+    privacy_protocol: PrivacyProtocol = "aes128"
+    privacy_file: Path | None = None
+    privacy_env: str | None = None
+    """Where the user's privacy password is; without one nothing is encrypted."""
     profile: str | None = None
     """Name of the profile; found by the device's sysObjectID where not stated."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
@@ -30,10 +43,24 @@ class TargetConfig(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> "TargetConfig":
-        if (self.community_file is None) == (self.community_env is None):
-            raise ValueError("state either community_file or community_env")
+        community, auth, privacy = (_sources(self, key) for key in SECRETS)
+        if self.user is None and (community != 1 or auth or privacy):
+            raise ValueError("state either community_file or community_env, or an SNMP v3 user")
+        if self.user is not None and community:
+            raise ValueError("state either a community or a user")
+        if auth > 1 or privacy > 1:
+            raise ValueError("state a password's file or its environment variable")
+        if privacy and not auth:
+            raise ValueError("privacy needs authentication: state auth_file or auth_env")
         endpoint(self.address)
         return self
+
+
+SECRETS = ("community", "auth", "privacy")
+
+
+def _sources(target: TargetConfig, key: str) -> int:
+    return sum(getattr(target, f"{key}_{where}") is not None for where in ("file", "env"))
 
 
 class PduConfig(Model):
@@ -58,14 +85,37 @@ def endpoint(address: str) -> Endpoint:
     return Endpoint(host, port or 161)
 
 
-def community(target: TargetConfig, folder: Path, environment: Mapping[str, str] = os.environ) -> Community:
-    """The target's community. Raises UsageError that names the key, never the secret."""
-    if target.community_env is not None:
-        secret = environment.get(target.community_env, "")
+def credentials(target: TargetConfig, folder: Path, environment: Mapping[str, str] = os.environ) -> Credentials:
+    """The target's credentials. Raises UsageError that names the key, never the secret."""
+    community, auth, privacy = (_secret(target, key, folder, environment) for key in SECRETS)
+    if target.user is None:
+        return Community(community, target.version)
+    for key, secret in (("auth", auth), ("privacy", privacy)):
+        if secret and len(secret) < SHORTEST_PASSWORD:
+            raise UsageError(f"{key}: an SNMP v3 password has at least {SHORTEST_PASSWORD} characters")
+    return User(target.user, auth, target.auth_protocol, privacy, target.privacy_protocol)
+
+
+SHORTEST_PASSWORD = 8
+"""RFC 3414 section 11.2; agents refuse shorter ones."""
+
+
+def secret_files(target: TargetConfig, folder: Path) -> tuple[Path, ...]:
+    """The files with the target's secrets."""
+    files = (getattr(target, f"{key}_file") for key in SECRETS)
+    return tuple(folder / file for file in files if file is not None)
+
+
+def _secret(target: TargetConfig, key: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """A secret from its file or variable; empty where neither is stated."""
+    variable: str | None = getattr(target, f"{key}_env")
+    if variable is not None:
+        secret = environment.get(variable, "")
         if not secret:
-            raise UsageError(f"community_env: the environment variable {target.community_env} is not set")
-        return Community(secret)
-    return community_of_file(folder / (target.community_file or ""), "community_file")
+            raise UsageError(f"{key}_env: the environment variable {variable} is not set")
+        return secret
+    file: Path | None = getattr(target, f"{key}_file")
+    return "" if file is None else community_of_file(folder / file, f"{key}_file").secret
 
 
 def community_of_file(path: Path, key: str) -> Community:

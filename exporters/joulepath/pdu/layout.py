@@ -2,15 +2,25 @@
 """What a device is and how its rows are called: read seldom, between the polls that read values."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profile import Level, LevelName, Profile, QuantityName, candidates
-from joulepath.pdu.snmp import Client, Missing, Oid, Value, dotted, parsed
+from joulepath.pdu.profile import candidates
+from joulepath.pdu.rows import Columns, Row, rows_of
+from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName
+from joulepath.pdu.snmp import Client, Oid, Value, dotted, parsed
+from joulepath.pdu.value import RejectedError, measured, text
 
 SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
 SYS_UP_TIME = parsed("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
+
+SHORTEST_WALK = 3
+"""Shorter columns are fetched together with other objects: a request costs more than a few rows."""
+
+MAX_IDENTITY = 16
+"""So many linked units are watched for being swapped."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +33,42 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """One reading of a device and the object where it is."""
+
+    level: LevelName
+    quantity_name: QuantityName
+    label: str
+    quantity: Quantity
+    scale: Decimal
+    """What one step of the object is in the metric's unit."""
+    oid: Oid
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column to be walked at every poll; of its rows some are cells."""
+
+    oid: Oid
+    rows: frozenset[Oid]
+    """All its objects when the device was surveyed."""
+
+
+@dataclass(frozen=True)
 class Layout:
     """One device as it was found."""
 
     profile_name: str
     profile: Profile
     units: tuple[Unit, ...]
-    labels: Mapping[LevelName, Mapping[Oid, str]]
-    """The label of each row by its index."""
+    cells: Mapping[Oid, Sequence[Cell]]
+    """What is read at every poll, by object."""
+    columns: Sequence[Column]
+    """Columns that are read as a whole."""
+    objects: Sequence[Oid]
+    """Objects that are read one by one."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
-    columns: tuple[tuple[LevelName, QuantityName], ...]
-    """The value columns that this device has."""
     identity: Mapping[Oid, Value]
     """Objects that stay the same while the device does, with their values."""
 
@@ -42,102 +76,110 @@ class Layout:
 async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
     """The name of the profile that fits the device. Raises JoulepathError with its sysObjectID where none does."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    if not isinstance(found, tuple):
-        raise JoulepathError("has no sysObjectID, so its profile cannot be found: name one with `profile:`")
-    for name in candidates(profiles, found):
+    known = found if isinstance(found, tuple) else ()
+    for name in candidates(profiles, known):
         profile = profiles[name]
         if all([await client.walk(oid, 1) for oid in profile.fingerprint]):
             return name
-    raise JoulepathError(
-        f"is an unknown device (sysObjectID {dotted(found)}): name a profile with `profile:`, "
-        "or write one as docs/pdu.md says"
-    )
+    said = f"is an unknown device (sysObjectID {dotted(known)})" if known else "has no sysObjectID and is unknown"
+    raise JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/pdu.md says")
 
 
 async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     """Reads everything about the device that is no measurement. Raises JoulepathError when nothing fits the profile."""
-
-    async def column(oid: Oid | None, like: Collection[Oid] = ()) -> Mapping[Oid, Value]:
-        # One row more than a known column of the table has shows the end in the same answer.
-        rows = min(len(like) + 1, profile.max_repetitions) if like else profile.max_repetitions
-        return await client.walk(oid, rows) if oid else {}
-
-    indices: dict[LevelName, set[Oid]] = {}
-    columns: list[tuple[LevelName, QuantityName]] = []
-    for level_name, level in profile.levels.items():
-        for quantity_name, quantity in level.quantities.items():
-            rows = await column(quantity.column, indices.get(level_name, ()))
-            if rows:
-                columns.append((level_name, quantity_name))
-                indices.setdefault(level_name, set()).update(rows)
-    if not columns:
-        raise JoulepathError(f"has none of the objects of the profile {profile_name}: is that the right one?")
-
-    units = {level: await column(profile.levels[level].unit, rows) for level, rows in indices.items()}
-    numbers = {level: await column(profile.levels[level].number, rows) for level, rows in indices.items()}
-    linked = len({unit for rows in units.values() for unit in rows.values()}) > 1
-    labels = {
-        level: _labels(level, profile.levels[level], rows, units[level], numbers[level], linked=linked)
-        for level, rows in indices.items()
-    }
+    known = dict(await client.get([SYS_OBJECT_ID]))
+    sys_object_id = known[SYS_OBJECT_ID]
+    profile = profile.below(sys_object_id if isinstance(sys_object_id, tuple) else ())
+    columns = Columns(client, profile.max_repetitions)
+    linked, found = await _rows(columns, profile)
+    cells: dict[tuple[LevelName, QuantityName, str], Cell] = {}
+    silent: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     names: dict[str, str] = {}
-    if "outlet" in labels:
-        named = await column(profile.levels["outlet"].name, indices["outlet"])
-        names = {label: text(named[index]) for index, label in labels["outlet"].items() if index in named}
-
-    serials = await column(profile.info.serial)
-    models, firmwares = [await column(oid, serials) for oid in (profile.info.model, profile.info.firmware)]
-    identity = await client.get([SYS_OBJECT_ID])
-    if profile.info.serial:
-        identity = {**identity, **{profile.info.serial + index: value for index, value in serials.items()}}
+    for level, quantity_name, quantity, rows in found:
+        times = Counter(row.label(linked=linked) for row in rows)
+        for row in rows:
+            label = row.label(linked=linked)
+            if times[label] > 1:
+                raise JoulepathError(
+                    f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
+                )
+            cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid)
+            (cells if _measures(cell, row.value) else silent).setdefault((level, quantity_name, label), cell)
+            if level == "outlet" and row.name is not None:
+                names.setdefault(label, row.name)
+    cells = {**silent, **cells}  # an object that measures something goes before one that does not
+    if not cells:
+        raise JoulepathError(f"has none of the objects of the profile {profile_name}: is that the right one?")
+    by_oid: dict[Oid, list[Cell]] = {}
+    for cell in cells.values():
+        by_oid.setdefault(cell.oid, []).append(cell)
+    walked, single = _plan(by_oid, columns)
+    units, told = await _identity(columns, profile)
     return Layout(
         profile_name=profile_name,
         profile=profile,
-        units=tuple(
-            Unit(text(models.get(index)), text(serials.get(index)), text(firmwares.get(index)))
-            for index in sorted({*models, *serials, *firmwares})
-        )
-        or (Unit(),),
-        labels=labels,
+        units=units,
+        cells=by_oid,
+        columns=walked,
+        objects=single,
         names=names,
-        columns=tuple(columns),
-        identity=identity,
+        identity={**known, **told},
     )
 
 
-def _labels(
-    name: LevelName,
-    level: Level,
-    rows: Iterable[Oid],
-    units: Mapping[Oid, Value],
-    numbers: Mapping[Oid, Value],
-    *,
-    linked: bool,
-) -> Mapping[Oid, str]:
-    """The label of each row: its number, behind its unit's where units are linked."""
-    labels: dict[Oid, str] = {}
-    for index in sorted(rows):
-        unit, number = text(units.get(index)), text(numbers.get(index))
-        if level.number is None or not number:
-            labels[index] = unit or dotted(index)
-        else:
-            labels[index] = f"{unit}.{number}" if linked and unit else number
-    label, times = Counter(labels.values()).most_common(1)[0]
-    if times > 1:
-        raise JoulepathError(f"gives the {name} number {label} to {times} rows: its readings cannot be told apart")
-    return labels
+async def _rows(
+    columns: Columns, profile: Profile
+) -> tuple[bool, list[tuple[LevelName, QuantityName, Quantity, Sequence[Row]]]]:
+    """Whether several units are linked, and the rows of every quantity."""
+    found: list[tuple[LevelName, QuantityName, Quantity, Sequence[Row]]] = []
+    units: set[str] = set()
+    for level, tables in profile.levels.items():
+        for table in tables:
+            for quantity_name, quantity in table.quantities.items():
+                rows = await rows_of(columns, table, quantity)
+                units |= {row.unit for row in rows if row.unit}
+                found.append((level, quantity_name, quantity, rows))
+    return len(units) > 1, found
 
 
-def text(value: Value | None) -> str:
-    """A value as a label: text without padding and control characters, numbers in digits, empty for none."""
-    if value is None or isinstance(value, Missing):
-        return ""
-    if isinstance(value, tuple):
-        return dotted(value)
-    if isinstance(value, int):
-        return str(value)
+def _measures(cell: Cell, value: Value) -> bool:
     try:
-        decoded = value.decode()
-    except UnicodeDecodeError:
-        decoded = value.decode("latin-1")
-    return "".join(character if character.isprintable() else " " for character in decoded).strip()
+        return measured(value, cell.quantity_name, cell.quantity, cell.scale) is not None
+    except RejectedError:
+        return False
+
+
+def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:
+    """One column of each level's table to be walked, so that rows that appear are seen, and objects to be fetched."""
+    single = set(wanted)
+    walked: dict[LevelName, Column] = {}
+    for base, rows in columns.read.items():
+        oids = frozenset(base + index for index in rows)
+        if len(oids) >= SHORTEST_WALK and oids <= single:
+            level = wanted[base + next(iter(rows))][0].level
+            if level not in walked:
+                walked[level] = Column(base, oids)
+                single -= oids
+    return list(walked.values()), sorted(single)
+
+
+async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...], Mapping[Oid, Value]]:
+    """What the units are, and the objects by which another device at the same address is noticed."""
+    models, serials, firmwares = [
+        await columns.first(oids) for oids in (profile.info.model, profile.info.serial, profile.info.firmware)
+    ]
+    told = serials if serials[1] else models
+    identity = {told[0] + index: told[1][index] for index in sorted(told[1])[:MAX_IDENTITY]}
+    most = max(set(models[1]), set(serials[1]), set(firmwares[1]), key=len)
+    units = tuple(
+        Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index)) for index in sorted(most)
+    )
+    return units or (Unit(),), identity
+
+
+def _below(rows: Mapping[Oid, Value], index: Oid) -> str:
+    """What a unit says: at its index, at the first index below it (a unit's boards), or for all units at once."""
+    for found in (index, *(row for row in rows if row[: len(index)] == index), *((0,),)):
+        if found in rows:
+            return text(rows[found])
+    return ""

@@ -8,13 +8,25 @@ the loop that runs.
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 from pyasn1.type import univ
 from pysnmp.error import PySnmpError
 from pysnmp.hlapi.v3arch.asyncio import (
+    USM_AUTH_HMAC96_MD5,
+    USM_AUTH_HMAC96_SHA,
+    USM_AUTH_HMAC128_SHA224,
+    USM_AUTH_HMAC192_SHA256,
+    USM_AUTH_HMAC256_SHA384,
+    USM_AUTH_HMAC384_SHA512,
+    USM_AUTH_NONE,
+    USM_PRIV_CBC56_DES,
+    USM_PRIV_CFB128_AES,
+    USM_PRIV_CFB192_AES,
+    USM_PRIV_CFB256_AES,
+    USM_PRIV_NONE,
     CommunityData,
     ContextData,
     ObjectIdentity,
@@ -22,12 +34,34 @@ from pysnmp.hlapi.v3arch.asyncio import (
     SnmpEngine,
     Udp6TransportTarget,
     UdpTransportTarget,
+    UsmUserData,
     bulk_cmd,
     get_cmd,
+    next_cmd,
 )
 from pysnmp.proto import errind, rfc1905
 
 from joulepath.errors import JoulepathError
+from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
+
+__all__ = [  # with what a client needs, so that its users import from one place
+    "Client",
+    "Community",
+    "Credentials",
+    "Endpoint",
+    "Engine",
+    "Limits",
+    "Missing",
+    "NoAnswerError",
+    "Oid",
+    "PysnmpClient",
+    "SnmpError",
+    "User",
+    "Value",
+    "address",
+    "dotted",
+    "parsed",
+]
 
 Oid: TypeAlias = tuple[int, ...]
 
@@ -42,17 +76,6 @@ class Missing(Enum):
 
 Value: TypeAlias = int | bytes | Oid | Missing
 """INTEGER, Gauge, Counter and TimeTicks are int, OCTET STRING and its kin bytes, OBJECT IDENTIFIER an Oid."""
-
-
-@dataclass(frozen=True)
-class Community:
-    """Credentials of SNMP v2c. The community never appears in a representation."""
-
-    secret: str = field(repr=False)
-
-
-Credentials: TypeAlias = Community
-"""What a device wants to know; a union once there is more than v2c."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,24 @@ class SnmpError(JoulepathError):
 class NoAnswerError(SnmpError):
     """Nothing came back: a dead host, a closed port and a wrong community look alike."""
 
+    def __init__(self, limits: "Limits") -> None:
+        super().__init__(
+            f"no answer within {limits.timeout * (1 + limits.retries):g} s: check the address, the network and the "
+            "community (a wrong community gets no answer either)"
+        )
+
+
+class _NoSuchNameError(SnmpError):
+    """How SNMP v1 says that an object does not exist; `index` counts from 0."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__("the agent has no such object")
+        self.index = index
+
+
+class _TooBigError(SnmpError):
+    """The answer would not fit the agent's datagram."""
+
 
 class Client(Protocol):
     """One agent."""
@@ -91,6 +132,10 @@ class Client(Protocol):
         """Releases what belongs to this agent."""
 
 
+KEPT_OBJECTS = 4096
+"""The objects of polls repeat, those of walks do not."""
+
+
 class Engine:
     """The pysnmp engine of the running event loop, shared by all clients of it."""
 
@@ -98,12 +143,21 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Any = None
         self._clients = 0
+        self._objects: dict[Oid, Any] = {}
+
+    def object(self, oid: Oid) -> Any:
+        """The object as pysnmp wants it; kept, since the library takes longer to make one than to ask for it."""
+        if oid not in self._objects:
+            if len(self._objects) >= KEPT_OBJECTS:
+                self._objects.clear()
+            self._objects[oid] = ObjectType(ObjectIdentity(oid))
+        return self._objects[oid]
 
     def acquire(self) -> Any:
         """The engine of the running loop; each call is to be met by one `release`."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._engine, self._clients = loop, SnmpEngine(), 0
+            self._loop, self._engine, self._clients, self._objects = loop, SnmpEngine(), 0, {}
         self._clients += 1
         return self._engine
 
@@ -136,8 +190,8 @@ class PysnmpClient:
     ) -> None:
         self._shared = engine
         self._endpoint = endpoint
-        # The community's index in the engine is its own hash; two agents with the same one share it.
-        self._credentials = CommunityData(credentials.secret, mpModel=1)  # noqa: S508  # most PDUs have no more
+        self._credentials = _security(credentials)
+        self._bulk = not isinstance(credentials, Community) or credentials.version > 1
         self._limits = limits or Limits()
         self._engine: Any = None
         self._transport: Any = None
@@ -145,14 +199,30 @@ class PysnmpClient:
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         """See `Client.get`."""
-        return dict(await self._request(get_cmd, oids))
+        wanted, found = list(oids), dict[Oid, Value]()
+        while wanted:
+            try:
+                return {**found, **dict(await self._request(get_cmd, wanted))}
+            except _NoSuchNameError as missing:  # v1 answers nothing at all where one object is missing
+                found[wanted.pop(missing.index)] = Missing.NO_SUCH_INSTANCE
+            except _TooBigError:
+                if len(wanted) == 1:
+                    raise
+                half = len(wanted) // 2
+                return {**found, **await self.get(wanted[:half]), **await self.get(wanted[half:])}
+        return found
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
         rows: dict[Oid, Value] = {}
         last = column
         for _ in range(self._limits.requests):
-            found = await self._request(bulk_cmd, [last], 0, repetitions)
+            try:
+                found = await (
+                    self._request(bulk_cmd, [last], 0, repetitions) if self._bulk else self._request(next_cmd, [last])
+                )
+            except _NoSuchNameError:  # v1's end of the MIB view
+                return rows
             for oid, value in found:
                 if value is Missing.END_OF_MIB_VIEW or oid[: len(column)] != column:
                     return rows
@@ -178,13 +248,13 @@ class PysnmpClient:
         if self._transport is None:
             self._transport = await self._connected()
         try:
-            fault, status, _, found = await command(
+            fault, status, index, found = await command(
                 self._engine,
                 self._credentials,
                 self._transport,
                 ContextData(),
                 *options,
-                *(ObjectType(ObjectIdentity(oid)) for oid in oids),
+                *map(self._shared.object, oids),
                 lookupMib=False,
             )
         except PySnmpError as error:
@@ -193,28 +263,35 @@ class PysnmpClient:
         if isinstance(fault, errind.RequestTimedOut):
             self._transport = None
             self._silences += 1
-            seconds = self._limits.timeout * (1 + self._limits.retries)
-            raise NoAnswerError(
-                f"no answer within {seconds:g} s: check the address, the network and the community "
-                "(a wrong community gets no answer either)"
-            )
+            raise NoAnswerError(self._limits)
         if fault:
             raise SnmpError(f"SNMP failed: {fault}")
+        if int(status) == _NO_SUCH_NAME and 0 < int(index) <= len(oids):
+            raise _NoSuchNameError(int(index) - 1)
+        if int(status) == _TOO_BIG:
+            raise _TooBigError(f"the agent has no room for an answer at {dotted(oids[0])}")
         if status:
             raise SnmpError(f"the agent refused with {status.prettyPrint()} at {dotted(oids[0])}")
         return [(tuple(oid), _plain(value)) for oid, value in found]
 
     async def _connected(self) -> Any:
-        host, port = self._endpoint.host, self._endpoint.port
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except OSError as error:
-            raise SnmpError(f"the name {host!r} is not known: {error.strerror}") from None
-        # A name may have several addresses and the agent only one of them: IPv4 first, the next after each silence.
-        addresses = sorted(found, key=lambda address: address[0] != socket.AF_INET)
-        family, _, _, _, where = addresses[self._silences % len(addresses)]
+        family, where = await address(self._endpoint, self._silences)
         kind = Udp6TransportTarget if family == socket.AF_INET6 else UdpTransportTarget
-        return await kind.create(where[:2], timeout=self._limits.timeout, retries=self._limits.retries)
+        return await kind.create(where, timeout=self._limits.timeout, retries=self._limits.retries)
+
+
+async def address(endpoint: Endpoint, turn: int) -> tuple[int, tuple[str, int]]:
+    """The address family, host and port of an endpoint. Raises SnmpError.
+
+    A name may have several addresses and the agent only one of them: IPv4 first, the next at each `turn`.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise SnmpError(f"the name {endpoint.host!r} is not known: {error.strerror}") from None
+    addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
+    family, _, _, _, where = addresses[turn % len(addresses)]
+    return family, (str(where[0]), int(where[1]))
 
 
 def dotted(oid: Oid) -> str:
@@ -228,6 +305,38 @@ def parsed(text: str) -> Oid:
     if not all(part.isdecimal() for part in parts):
         raise ValueError(f"{text!r} is no object identifier; write it in digits, as in 1.3.6.1.4.1.318")
     return tuple(map(int, parts))
+
+
+_TOO_BIG, _NO_SUCH_NAME = 1, 2  # error-status of RFC 1157
+
+_AUTH: Mapping[AuthProtocol, Any] = {
+    "md5": USM_AUTH_HMAC96_MD5,
+    "sha": USM_AUTH_HMAC96_SHA,
+    "sha224": USM_AUTH_HMAC128_SHA224,
+    "sha256": USM_AUTH_HMAC192_SHA256,
+    "sha384": USM_AUTH_HMAC256_SHA384,
+    "sha512": USM_AUTH_HMAC384_SHA512,
+}
+
+_PRIVACY: Mapping[PrivacyProtocol, Any] = {
+    "des": USM_PRIV_CBC56_DES,
+    "aes128": USM_PRIV_CFB128_AES,
+    "aes192": USM_PRIV_CFB192_AES,
+    "aes256": USM_PRIV_CFB256_AES,
+}
+
+
+def _security(credentials: Credentials) -> Any:
+    if isinstance(credentials, Community):
+        # The community's index in the engine is its own hash; two agents with the same one share it.
+        return CommunityData(credentials.secret, mpModel=credentials.version - 1)
+    return UsmUserData(
+        credentials.name,
+        authKey=credentials.auth_secret or None,
+        privKey=credentials.privacy_secret or None,
+        authProtocol=_AUTH[credentials.auth_protocol] if credentials.auth_secret else USM_AUTH_NONE,
+        privProtocol=_PRIVACY[credentials.privacy_protocol] if credentials.privacy_secret else USM_PRIV_NONE,
+    )
 
 
 _MISSING = (

@@ -8,15 +8,20 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import SYS_UP_TIME, Layout, Unit, detect, survey
-from joulepath.pdu.profile import LevelName, Profile, QuantityName, RejectedError, measured
+from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
+from joulepath.pdu.register import Register
+from joulepath.pdu.schema import LevelName, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
+from joulepath.pdu.value import RejectedError, measured
 
 LAYOUT_SECONDS = 600.0
 """Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
 
 POLL_SECONDS = 20.0
 """A poll that takes longer is given up."""
+
+OBJECTS_PER_REQUEST = 40
+"""Their answer fits a datagram of 1,400 bytes."""
 
 REBOOT_SECONDS = 60.0
 """So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
@@ -73,6 +78,7 @@ class PduSource:
         self._layout: Layout | None = None
         self._surveyed: float = 0.0
         self._mark: _Mark | None = None
+        self._registers: dict[tuple[LevelName, str], Register] = {}
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -89,20 +95,27 @@ class PduSource:
         await self._client.close()
 
     async def _read(self) -> PduReading:
-        began, layout = await self._prepared()
-        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
-        rejected: Counter[str] = Counter()
-        for level, quantity in layout.columns:
-            found = await self._column(layout, level, quantity, rejected)
-            if found:
-                values.setdefault(level, {})[quantity] = found
-        ended = _mark(await self._client.get([SYS_UP_TIME]), self._clock())
-        if _rebooted(began, ended):
+        layout, poll = await self._polled()
+        if _rebooted(poll.began, poll.ended):
             self._layout = None
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        if rejected["unknown_row"]:
-            self._layout = None  # a unit was linked or the table rearranged
-        self._mark = ended
+        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        rejected: Counter[str] = Counter()
+        for oid, value in poll.found.items():
+            if oid not in layout.cells:
+                rejected["unknown_row"] += 1
+                self._layout = None  # a unit was linked or the table rearranged
+            for cell in layout.cells.get(oid, ()):
+                try:
+                    number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
+                except RejectedError as reason:
+                    rejected[str(reason)] += 1
+                    continue
+                if number is not None:
+                    if cell.quantity_name == "meter_energy":
+                        number = self._counter(layout, cell, number, poll.ended.at)
+                    values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
+        self._mark = poll.ended
         if not values:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
@@ -114,6 +127,42 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
         )
+
+    async def _polled(self) -> tuple[Layout, "_Poll"]:
+        """The device's layout, read again where it may have changed, and what it holds."""
+        for _ in range(2):
+            layout = await self._surveyed_layout()
+            first, *others = _requests(layout)
+            begun = await self._client.get(first)
+            began = _mark(begun, self._clock())
+            same = all(begun.get(oid) == value for oid, value in layout.identity.items())
+            if same and not (self._mark is not None and _rebooted(self._mark, began)):
+                found = await walked(self._client, layout)
+                last = begun
+                for request in others:
+                    last = await self._client.get(request)
+                    found |= last
+                found |= begun
+                for oid in (SYS_UP_TIME, *layout.identity):
+                    found.pop(oid, None)
+                return layout, _Poll(began, found, _mark(last, self._clock()))
+            self._layout = self._mark = None
+        raise SnmpError("is another device at every request: are there two at this address?")
+
+    async def _surveyed_layout(self) -> Layout:
+        now = self._clock()
+        if self._layout is None or now - self._surveyed >= LAYOUT_SECONDS:
+            self._layout = None
+            name = self._profile or await detect(self._client, self._profiles)
+            self._layout = await survey(self._client, name, self._profiles[name])
+            self._surveyed = now
+        return self._layout
+
+    def _counter(self, layout: Layout, cell: Cell, joules: float, at: float) -> float:
+        """The register as a counter; registers outlive layouts, so that a device that was swapped adds nothing."""
+        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
+        return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 
     async def _prepared(self) -> tuple[_Mark, Layout]:
         """The mark to begin with and the device's layout, read again where it may have changed."""
@@ -132,28 +181,43 @@ class PduSource:
             self._surveyed = began.at
         return began, self._layout
 
-    async def _column(
-        self, layout: Layout, level: LevelName, quantity: QuantityName, rejected: Counter[str]
-    ) -> dict[str, float]:
-        definition = layout.profile.levels[level].quantities[quantity]
-        labels = layout.labels[level]
+
+@dataclass(frozen=True)
+class _Poll:
+    """One poll: sysUpTime before and after, and the values of the layout's cells and of rows that it does not know."""
+
+    began: _Mark
+    found: Mapping[Oid, Value]
+    ended: _Mark
+
+
+def _requests(layout: Layout) -> list[list[Oid]]:
+    """What to fetch: sysUpTime and identity come with the first objects, sysUpTime again with the last."""
+    size = min(OBJECTS_PER_REQUEST, 2 * layout.profile.max_repetitions)
+    objects = [*layout.identity, *layout.objects]
+    requests = [[SYS_UP_TIME, *objects[at : at + size]] for at in range(0, max(len(objects), 1), size)]
+    return requests if len(requests) > 1 or not layout.columns else [*requests, [SYS_UP_TIME]]
+
+
+async def raw_values(client: Client, layout: Layout) -> Mapping[Oid, Value]:
+    """What the device holds now in the objects of its cells, and in rows that were not there at the survey.
+
+    Raises SnmpError.
+    """
+    found = await walked(client, layout)
+    for start in range(0, len(layout.objects), OBJECTS_PER_REQUEST):
+        found |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
+    return found
+
+
+async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
+    """The values of the layout's columns. Raises SnmpError."""
+    found: dict[Oid, Value] = {}
+    for column in layout.columns:
         # One row more than there are shows the end of the column in the same answer.
-        rows = await self._client.walk(definition.column, min(len(labels) + 1, layout.profile.max_repetitions))
-        found: dict[str, float] = {}
-        for index, value in rows.items():
-            try:
-                number = measured(value, quantity, definition)
-                if number is not None:
-                    found[_label(labels, index)] = number
-            except RejectedError as reason:
-                rejected[str(reason)] += 1
-        return found
-
-
-def _label(labels: Mapping[Oid, str], index: Oid) -> str:
-    if index not in labels:
-        raise RejectedError("unknown_row")
-    return labels[index]
+        rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
+        found |= {column.oid + index: value for index, value in rows.items()}
+    return found
 
 
 def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:

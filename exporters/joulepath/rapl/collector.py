@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from joulepath.metrics import Family
 from joulepath.rapl import metrics
+from joulepath.rapl.boards import BoardSnapshot
 from joulepath.rapl.unwrap import Snapshot
 
 
@@ -28,3 +29,16 @@ def collect(snapshot: Snapshot) -> Iterable[Family]:
         if value is not None:
             family.add_metric([], value)
         yield family
+
+
+def collect_boards(snapshot: BoardSnapshot) -> Iterable[Family]:
+    """One sample per sensor of the host's boards."""
+    power, joules, seconds = (
+        metric.family() for metric in (metrics.BOARD_POWER, metrics.BOARD_ENERGY, metrics.BOARD_MEASURED)
+    )
+    for sensor, watts in snapshot.watts.items():
+        power.add_metric([*sensor], watts)
+    for sensor, energy in snapshot.energy.items():
+        joules.add_metric([*sensor], energy.joules)
+        seconds.add_metric([*sensor], energy.measured_seconds)
+    yield from (power, joules, seconds)

@@ -11,8 +11,10 @@ from prometheus_client.core import Metric
 
 from joulepath import exporter
 from joulepath.errors import JoulepathError
-from joulepath.metrics import filled
-from joulepath.rapl.collector import collect
+from joulepath.metrics import Family, filled
+from joulepath.rapl.boards import Boards, BoardSnapshot
+from joulepath.rapl.collector import collect, collect_boards
+from joulepath.rapl.hwmon import HwmonSource
 from joulepath.rapl.source import PowercapSource
 from joulepath.rapl.unwrap import Snapshot, Unwrapper
 from joulepath.reader import ScrapeReader
@@ -21,6 +23,9 @@ from joulepath.telemetry import polls
 PORT = 10473
 GUARD_SECONDS = 30.0
 """A counter of 262 kJ wraps in 4 minutes at 1 kW; the guard reads well before."""
+
+BOARD_SECONDS = 5.0
+"""Power sensors of boards are integrated over reads so far apart, and over scrapes."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,62 +39,83 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves or prints the host's RAPL counters."""
-    return exporter.run(RaplExporter(PowercapSource(args.sysfs)), args)
+    """Serves or prints the host's counters."""
+    return exporter.run(RaplExporter(PowercapSource(args.sysfs), HwmonSource(args.sysfs)), args)
 
 
 class RaplExporter:
-    """The one host's RAPL counters, read at the scrape."""
+    """The one host's RAPL counters and board sensors, read at the scrape."""
 
     name = "rapl"
-    reads = "Energy counters of this host's processors (RAPL)"
+    reads = "Energy counters of this host's processors (RAPL) and power sensors of its board (hwmon)"
     targets: Collection[str] = ()
     files: Collection[Path] = ()
     ready = True
 
-    def __init__(self, source: PowercapSource, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        source: PowercapSource,
+        hwmon: HwmonSource | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._source = source
+        self._hwmon = hwmon
         self._clock = clock
         self._unwrapper = Unwrapper()
         self._reported: set[str] = set()
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS, clock=clock)
+        self._boards = Boards()
+        self._board_reader = ScrapeReader(self._read_boards, guard_interval=BOARD_SECONDS, clock=clock)
 
     def collect(self) -> Iterable[Metric]:
-        """The readings' own families and the host's; only the former where there is no RAPL."""
-        found: Iterable[Metric] = ()
+        """The readings' own families and the host's; only the former where there is neither RAPL nor a sensor."""
+        boards = self._board_reader.get()
+        found: Iterable[Family] = ()
         try:
-            found = filled(collect(self._reader.get()))
+            found = collect(self._reader.get())
         except JoulepathError as fault:
-            self._report([str(fault)])
-        return [*polls(*self._reader.totals), *found]
+            if not boards.energy:
+                self._report([str(fault)])
+        return [*polls(*self._reader.totals), *filled([*found, *collect_boards(boards)])]
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There are no targets but the host itself."""
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
-        """One reading; counters start at 0 here. Raises JoulepathError when no zone can be read."""
-        snapshot = self._reader.get()
-        if not snapshot.zones:
+        """One reading; counters start at 0 here. Raises JoulepathError when neither zone nor sensor can be read."""
+        boards = self._board_reader.get()
+        try:
+            snapshot = self._reader.get()
+        except JoulepathError:
+            if not boards.energy:
+                raise
+            return list(filled(collect_boards(boards)))
+        if not snapshot.zones and not boards.energy:
             raise JoulepathError(sorted(self._reported))
-        return list(filled(collect(snapshot)))
+        return list(filled([*collect(snapshot), *collect_boards(boards)]))
 
     def start(self) -> None:
-        """Reads once, so that counting begins now, and starts the guard."""
+        """Reads once, so that counting begins now, and starts the guards."""
         self.collect()
         self._reader.start()
+        self._board_reader.start()
 
     def reload(self) -> None:
         """There is no configuration but the arguments."""
 
     def stop(self) -> None:
-        """Ends the guard."""
+        """Ends the guards."""
         self._reader.stop()
+        self._board_reader.stop()
 
     def _read(self) -> Snapshot:
         reading = self._source.read()
         self._report(reading.unreadable.values())
         return self._unwrapper.add(self._clock(), reading)
+
+    def _read_boards(self) -> BoardSnapshot:
+        return BoardSnapshot({}, {}) if self._hwmon is None else self._boards.add(self._clock(), self._hwmon.read())
 
     def _report(self, faults: Iterable[str]) -> None:
         """One line per fault, not one per scrape."""

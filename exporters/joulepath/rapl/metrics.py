@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of `joulepath rapl`.
 
-Source of all: `energy_uj` of the kernel's powercap zones (Documentation/power/powercap/powercap.rst).
+Source of rapl_*: `energy_uj` of the kernel's powercap zones (Documentation/power/powercap/powercap.rst); of hwmon_*:
+`power*`, `energy*`, `in*` and `curr*` of hwmon (Documentation/hwmon/sysfs-interface.rst).
 """
 
-from joulepath.metrics import counter
+from joulepath.metrics import counter, gauge
 
 _SOURCE = "unwrapped from powercap energy_uj, counted from the exporter's start"
 
@@ -31,4 +32,31 @@ ZONES_UNREADABLE = counter(
     "rapl_zone_read_errors_total", "Zones that could not be read at a scrape or guard read, summed over reads."
 )
 
-METRICS = (*ZONE_ENERGY.values(), PSYS_ENERGY, HOST_ENERGY, HOST_MEASURED, ZONES_UNREADABLE)
+# Sensors of boards overlap: rails with their sum, a processor's with RAPL. None of them is part of rapl_host_*.
+_SENSOR = ("chip", "sensor", "label")
+BOARD_POWER = gauge(
+    "hwmon_power_watts",
+    "Power of a board's sensor, the mean over the chip's interval where it has one; sensor curr*: volts times amperes.",
+    *_SENSOR,
+)
+BOARD_ENERGY = counter(
+    "hwmon_energy_joules_total",
+    "Energy of a board's sensor since the exporter's start: its register's steps, or its power integrated.",
+    *_SENSOR,
+)
+BOARD_MEASURED = counter(
+    "hwmon_measured_seconds_total",
+    "Time that hwmon_energy_joules_total covers; the mean power is rate(energy) / rate(this).",
+    *_SENSOR,
+)
+
+METRICS = (
+    *ZONE_ENERGY.values(),
+    PSYS_ENERGY,
+    HOST_ENERGY,
+    HOST_MEASURED,
+    ZONES_UNREADABLE,
+    BOARD_POWER,
+    BOARD_ENERGY,
+    BOARD_MEASURED,
+)

@@ -5,6 +5,7 @@ Zone names come from drivers/powercap/intel_rapl_common.c: `package-N`, `package
 `core`, `uncore`, `dram`. The same package may appear under several control types (`intel-rapl-mmio`): one is kept.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,27 +43,50 @@ class Reading:
     unreadable: Mapping[Zone, str]
 
 
+@dataclass(frozen=True)
+class _Counter:
+    """Where a zone's counter is, and where it wraps [J], which the hardware never changes."""
+
+    path: str
+    wraps_at: float | None
+
+
 class PowercapSource:
     """The RAPL zones under `sysfs`/class/powercap. Zones that come and go are followed."""
 
     def __init__(self, sysfs: Path = Path("/sys")) -> None:
         self._root = sysfs / "class" / "powercap"
+        self._listing: list[str] = []
+        self._counters: dict[Zone, _Counter] = {}
 
     def read(self) -> Reading:
         """Reads every zone once. Raises JoulepathError when there is none at all."""
         counts: dict[Zone, Count] = {}
         unreadable: dict[Zone, str] = {}
-        for zone, folder in self._zones():
+        for zone, counter in self._current().items():
             try:
-                counts[zone] = _count(folder)
+                counts[zone] = Count(_integer(counter.path) / 1e6, counter.wraps_at)
             except PermissionError:
-                unreadable[zone] = f"{folder / 'energy_uj'}: only root may read it; run as root or chmod it at boot"
+                unreadable[zone] = f"{counter.path}: only root may read it; run as root or chmod it at boot"
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "is not a number"
-                unreadable[zone] = f"{folder / 'energy_uj'}: cannot be read: {reason}"
+                unreadable[zone] = f"{counter.path}: cannot be read: {reason}"
+        if unreadable:
+            self._listing = []  # something has changed, or may yet
         if not counts and not unreadable:
             raise JoulepathError(f"{self._root}: no RAPL zones; a virtual machine has none, others need intel_rapl_msr")
         return Reading(counts, unreadable)
+
+    def _current(self) -> Mapping[Zone, _Counter]:
+        """The zones; looked at anew only where other folders are there, since a scrape pays for each file."""
+        try:
+            listing = os.listdir(self._root)  # noqa: PTH208  # names alone, and all of this is about being quick
+        except OSError:
+            listing = []
+        if listing != self._listing or not listing:
+            self._listing = listing
+            self._counters = {zone: _counter(folder) for zone, folder in self._zones()}
+        return self._counters
 
     def _zones(self) -> Iterable[tuple[Zone, Path]]:
         """Each zone once, from the preferred control type where several repeat it."""
@@ -93,13 +117,21 @@ def _zone(name: str, parent: str) -> Zone | None:
     return None
 
 
-def _count(folder: Path) -> Count:
-    joules = int(_text(folder / "energy_uj")) / 1e6
+def _counter(folder: Path) -> _Counter:
     try:
-        wraps_at = int(_text(folder / "max_energy_range_uj")) / 1e6
+        wraps_at = _integer(str(folder / "max_energy_range_uj")) / 1e6
     except (OSError, ValueError):
-        return Count(joules, None)
-    return Count(joules, wraps_at or None)
+        wraps_at = 0.0
+    return _Counter(str(folder / "energy_uj"), wraps_at or None)
+
+
+def _integer(path: str) -> int:
+    """A file with a number. Raises OSError or ValueError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return int(os.read(descriptor, 64))
+    finally:
+        os.close(descriptor)
 
 
 def _text(path: Path) -> str:

@@ -12,7 +12,9 @@ PLAUSIBLE_WATTS = 1000.0
 
 
 @dataclass
-class _Zone:
+class Register:
+    """One counter and what it has come to."""
+
     at: float
     count: Count
     energy: Energy = field(default_factory=Energy)
@@ -41,7 +43,7 @@ class Snapshot:
 class Unwrapper:
     """Turns readings into a snapshot. `add` must be called more often than the counters wrap."""
 
-    _zones: dict[Zone, _Zone] = field(default_factory=dict)
+    _zones: dict[Zone, Register] = field(default_factory=dict)
     _host: Energy = field(default_factory=Energy)
     _host_parts: dict[Zone, Energy] = field(default_factory=dict)
     _read_errors: int = 0
@@ -52,7 +54,7 @@ class Unwrapper:
             if zone in self._zones:
                 self._zones[zone].advance(at, count)
             else:
-                self._zones[zone] = _Zone(at, count)
+                self._zones[zone] = Register(at, count)
         self._read_errors += len(reading.unreadable)
         zones = {zone: self._zones[zone].energy for zone in reading.counts}
         return Snapshot(zones, self._add_host(zones, reading), self._read_errors)

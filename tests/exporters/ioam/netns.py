@@ -56,14 +56,19 @@ class NetworkNamespace:
 
 
 class Exporter:
-    """`joulepath ioam` as a process in a namespace."""
+    """An exporter, by default `joulepath ioam`, as a process in a namespace."""
 
     def __init__(
-        self, namespace: NetworkNamespace, *arguments: str, port: int = 10474, wrapper: Sequence[str] = ()
+        self,
+        namespace: NetworkNamespace,
+        *arguments: str,
+        name: str = "ioam",
+        port: int = 10474,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self._namespace = namespace
         self._url = f"http://[::1]:{port}/metrics"
-        command = [*wrapper, sys.executable, "-m", "joulepath", "ioam", "--web.listen-address", f"[::1]:{port}"]
+        command = [*wrapper, sys.executable, "-m", "joulepath", name, "--web.listen-address", f"[::1]:{port}"]
         command += arguments
         self._process = subprocess.Popen(namespace.command(*command), stderr=subprocess.PIPE, text=True)
         wait_for(lambda: "joulepath_build_info" in self._text())

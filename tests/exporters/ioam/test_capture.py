@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab import ioam_header
+from joulepath.ioam import encode
 from tests.exporters.ioam.netns import Exporter, NetworkNamespace, samples, wait_for
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -125,7 +125,7 @@ def path() -> Iterator[Path3]:
 
 
 def header(trace_id: bytes, room: int = 2) -> bytes:
-    return ioam_header.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=room)
+    return encode.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=room)
 
 
 def running(namespace: NetworkNamespace, folder: Path, config: str) -> Exporter:

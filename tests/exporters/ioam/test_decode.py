@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.ioam import decode
-from joulepath_lab import ioam_header
+from joulepath.ioam import decode, encode
 from tests.exporters.ioam.encoder import FIELDS, SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 
 pytestmark = pytest.mark.unit
@@ -82,16 +81,16 @@ def test_cross_layer_telemetry_without_room_for_its_ids() -> None:
 
 
 def test_the_lab_header_says_what_was_asked_for() -> None:
-    header = ioam_header.hop_by_hop(123, TRACE_ID, 1, 64, 3, [(63, 2), (62, 3)])
+    header = encode.hop_by_hop(123, TRACE_ID, 1, 64, 3, [(63, 2), (62, 3)])
     assert decode.options(header).traces == (decode.Trace(123, TRACE_ID, (3, 2, 1), overflow=False),)
 
 
 def test_the_lab_header_refuses_what_no_kernel_takes() -> None:
     with pytest.raises(ValueError, match="16 octets"):
-        ioam_header.hop_by_hop(1, b"", 1, 64, 0)
+        encode.hop_by_hop(1, b"", 1, 64, 0)
     with pytest.raises(ValueError, match="transit nodes"):
-        ioam_header.hop_by_hop(1, TRACE_ID, 1, 64, ioam_header.MAX_TRANSIT_NODES + 1)
-    assert len(ioam_header.hop_by_hop(1, TRACE_ID, 1, 64, ioam_header.MAX_TRANSIT_NODES)) == 256
+        encode.hop_by_hop(1, TRACE_ID, 1, 64, encode.MAX_TRANSIT_NODES + 1)
+    assert len(encode.hop_by_hop(1, TRACE_ID, 1, 64, encode.MAX_TRANSIT_NODES)) == 256
 
 
 MALFORMED = {

@@ -16,7 +16,8 @@ import pytest
 import snmpsim_data
 from prometheus_client.parser import text_string_to_metric_families
 
-from joulepath.pdu.profile import Profile, shipped
+from joulepath.pdu.profile import shipped
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Community, Endpoint, Engine, Limits, PysnmpClient
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects

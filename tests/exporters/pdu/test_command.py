@@ -8,6 +8,7 @@ import pytest
 from joulepath.errors import UsageError
 from joulepath.pdu.command import configured, single
 from joulepath.pdu.config import endpoint
+from joulepath.pdu.profile import shipped
 from joulepath.pdu.snmp import Endpoint
 from joulepath_lab.snmp_agent import Agent
 
@@ -73,7 +74,7 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
         f"targets.a.community_file: {tmp_path}/missing cannot be read: No such file or directory",
         f"targets.b.community_file: {tmp_path}/empty is empty",
         "targets.c.community_env: the environment variable JOULEPATH_TEST_UNSET is not set",
-        "targets.d.profile: 'nosuch' is not one of apc-rpdu2",
+        f"targets.d.profile: 'nosuch' is not one of {', '.join(sorted(shipped()))}",
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from joulepath.pdu.profile import Profile
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduSource
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent

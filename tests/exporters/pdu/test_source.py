@@ -7,7 +7,7 @@ import pytest
 from pysnmp.proto import rfc1902
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profile import Profile
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import parsed
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
@@ -116,9 +116,9 @@ def test_names_are_read_again_only_when_they_expire(objects: Objects, profiles: 
         asked.append(agent.requests)
     readings = [result for result in results if isinstance(result, PduReading)]
     assert [reading.names["1"] for reading in readings] == ["robot", "robot", "robot", "arm"]
-    # Two requests for the begin and the end of a poll and one for each of the 12 columns: no more than needed.
-    assert asked[2] - asked[1] == 14
-    assert asked[3] - asked[2] > 14
+    # The outlets are walked once, all else is fetched with sysUpTime before and after: no more than needed.
+    assert asked[2] - asked[1] == 3
+    assert asked[3] - asked[2] > 10
 
 
 @pytest.mark.parametrize("change", ["reboot", "serial"])
@@ -183,7 +183,10 @@ def test_the_wrap_of_sys_up_time_is_no_reboot(objects: Objects, profiles: Mappin
 
 def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     columns = {
-        quantity.column for level in profiles["apc-rpdu2"].levels.values() for quantity in level.quantities.values()
+        quantity.column
+        for tables in profiles["apc-rpdu2"].levels.values()
+        for table in tables
+        for quantity in table.quantities.values()
     }
     for oid in objects:
         if parsed(oid)[:-1] in columns:
@@ -196,6 +199,7 @@ def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapp
 
 
 def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+    objects = {oid: value for oid, value in objects.items() if oid.startswith(SYSTEM)}
     objects[f"{SYSTEM}.2.0"] = lambda: rfc1902.ObjectIdentifier("1.3.6.1.4.1.9999.7")
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:
         read(PduSource("pdu-1", client(agent.address), profiles))
@@ -207,11 +211,24 @@ def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, prof
     )
 
 
+@pytest.mark.parametrize("sys_object_id", [None, "0.10.43.6.1.4.1", "1.3.6.1.4.1.8072.3.2.10"])
+def test_a_sys_object_id_that_is_missing_or_wrong_is_made_up_for_by_fingerprints(
+    objects: Objects, profiles: Mapping[str, Profile], sys_object_id: str | None
+) -> None:
+    del objects[f"{SYSTEM}.2.0"]
+    if sys_object_id is not None:
+        objects[f"{SYSTEM}.2.0"] = lambda: rfc1902.ObjectIdentifier(sys_object_id)
+    with Agent(objects) as agent:
+        reading = read(PduSource("pdu-1", client(agent.address), profiles))
+    assert (reading.profile, reading.values["outlet"]["power"]["2"]) == ("apc-rpdu2", 250)
+
+
 def test_a_named_profile_needs_no_sys_object_id(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     del objects[f"{SYSTEM}.2.0"]
+    without_fingerprint = profiles["apc-rpdu2"].model_copy(update={"fingerprint": ()})
     with Agent(objects) as agent:
-        with pytest.raises(JoulepathError, match="pdu-1: has no sysObjectID"):
-            read(PduSource("pdu-1", client(agent.address), profiles))
+        with pytest.raises(JoulepathError, match="pdu-1: has no sysObjectID and is unknown"):
+            read(PduSource("pdu-1", client(agent.address), {"apc-rpdu2": without_fingerprint}))
         reading = read(PduSource("pdu-1", client(agent.address), profiles, "apc-rpdu2"))
     assert reading.values["outlet"]["power"]["2"] == 250
 

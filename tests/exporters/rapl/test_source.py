@@ -84,3 +84,25 @@ def test_recorded_trees(recordings: Path) -> None:
     assert [zone for zone in kepler.counts if zone.kind == "package" and zone.package == "0"] == [
         Zone("package", "0", "0")
     ]
+
+
+def test_zones_that_come_go_and_become_readable_are_followed(tmp_path: Path) -> None:
+    source = PowercapSource(tmp_path)
+    with pytest.raises(JoulepathError):
+        source.read()
+    package = write_zone(tmp_path, "intel-rapl:0", "package-0", 1_000_000)
+    memory = write_zone(tmp_path, "intel-rapl:0:0", "dram", 1_000_000, None)
+    assert len(source.read().counts) == 2
+    (package / "energy_uj").write_text("2000000\n")
+    assert source.read().counts[Zone("package", "0", "0")].joules == 2
+    for file in memory.iterdir():
+        file.unlink()
+    assert list(source.read().unreadable) == [Zone("dram", "0", "0")]
+    assert list(source.read().counts) == [Zone("package", "0", "0")]
+    write_zone(tmp_path, "intel-rapl:0:0", "dram", 1_000_000)
+    write_zone(tmp_path, "intel-rapl:1", "package-1", 1_000_000)
+    counts = source.read().counts
+    assert {(zone.kind, zone.package) for zone in counts} == {("package", "0"), ("package", "1"), ("dram", "0")}
+    assert {count.wraps_at for count in counts.values()} == {RANGE_UJ / 1e6}
+    (package.parent / "intel-rapl:0").rename(package.parent / "gone")
+    assert Zone("package", "0", "0") not in source.read().counts

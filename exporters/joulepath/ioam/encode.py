@@ -16,6 +16,12 @@ _NODE_OCTETS = 8  # Hop_Lim and node_id, an empty snapshot
 _OWN_OCTETS = _NODE_OCTETS + 16
 _MAX_DATA_OCTETS = 244  # IOAM6_TRACE_DATA_SIZE_MAX of the kernel's include/uapi/linux/ioam6.h
 MAX_TRANSIT_NODES = (_MAX_DATA_OCTETS - _OWN_OCTETS) // _NODE_OCTETS
+DEFAULT_TRANSIT_NODES = 5
+"""Radio, distributed and central unit, user plane function, and the receiver."""
+OWN_HOP_LIMIT_FROM_END = _OWN_OCTETS
+"""How many octets before the header's end the encapsulating node's Hop_Lim stands."""
+NO_NODE_ID = 0xFFFFFF
+"""A node that says no id of its own: RFC 9197, section 4.4.1."""
 
 
 def hop_by_hop(  # noqa: PLR0917  # the fields in the order of the wire, as callers read them

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath bmc`: power of servers and chassis as their BMC measures it, over Redfish and IPMI."""

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of several sources of one chassis' power counts: the best that works, and that one as long as it works."""
+
+from collections.abc import Mapping
+
+QUALITY = (
+    "environment_metrics",  # Redfish: the chassis' total by definition of the schema
+    "sensor",  # Redfish: a sensor of the whole chassis
+    "power_control",  # Redfish: the same of the older Power resource
+    "psu_input",  # the inputs of all supplies, summed
+    "regulator_input",  # Redfish: a blade without supplies, at its own regulator
+    "dcmi",  # IPMI: the platform's power by definition of DCMI
+    "sdr",  # IPMI: a power sensor of the whole system
+    "power_control_average",  # Redfish: mean over minutes; right over hours, late by that much
+    "volts_amperes",  # IPMI: apparent power of the supplies, an estimate that is too high
+    "oem",  # a vendor's own property, where nothing else exists
+)
+"""All sources, the best first."""
+
+PATIENCE = 3
+"""So many polls in a row a source may fail before another takes its place: a change of source is a step in watts."""
+
+
+class Choice:
+    """The source of one chassis' power from poll to poll."""
+
+    def __init__(self) -> None:
+        self.current: str | None = None
+        self._failures = 0
+
+    def choose(self, readings: Mapping[str, float]) -> str | None:
+        """The source to be believed among those that gave a reading in this poll; None for no reading at all."""
+        if self.current in readings:
+            self._failures = 0
+            return self.current
+        self._failures += 1
+        if readings and (self.current is None or self._failures >= PATIENCE):
+            self.current = min(readings, key=QUALITY.index)
+            self._failures = 0
+            return self.current
+        return None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the others are to be asked too."""
+        return self.current is None or self._failures > 0

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One BMC's snapshot as metric families."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from joulepath.bmc.metrics import (
+    ENERGY,
+    LAST_READ,
+    LEVELS,
+    MEASURED,
+    METER_ENERGY,
+    POWER,
+    PSU_INPUT,
+    PSU_OUTPUT,
+    REJECTED,
+    SOURCE_INFO,
+    SUBSYSTEM,
+    UP,
+)
+from joulepath.bmc.reading import BmcReading, Box
+from joulepath.metrics import Family
+from joulepath.poller import Snapshot
+
+
+def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading | None) -> Iterable[Family]:
+    """The families of one BMC read by `collector`; without a current `reading` only those about its state."""
+    yield from _state(collector, snapshot)
+    if reading is None:
+        return
+    for level in LEVELS:
+        power, meter, info = POWER[level].family(), METER_ENERGY[level].family(), SOURCE_INFO[level].family()
+        for box, watts in reading.power.items():
+            if box.level == level:
+                power.add_metric([box.name], watts)
+                info.add_metric([box.name, reading.sources[box]], 1)
+        for box, joules in reading.meter_energy.items():
+            if box.level == level:
+                meter.add_metric([box.name], joules)
+        energy, measured = ENERGY[level].family(), MEASURED[level].family()
+        for key, total in snapshot.energy.items():
+            box = cast("Box", key)
+            if box.level == level:
+                energy.add_metric([box.name], total.joules)
+                measured.add_metric([box.name], total.measured_seconds)
+        yield from (power, energy, measured, meter, info)
+    parts = {PSU_INPUT: reading.psu_input, PSU_OUTPUT: reading.psu_output, SUBSYSTEM: reading.subsystems}
+    for metric, values in parts.items():
+        family = metric.family()
+        for part, watts in values.items():
+            family.add_metric([part.chassis, part.name], watts)
+        yield family
+
+
+def _state(collector: str, snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
+    up = UP.family()
+    if snapshot.up is not None:
+        up.add_metric([collector], snapshot.up)
+    yield up
+    last_read = LAST_READ.family()
+    if snapshot.read_timestamp is not None:
+        last_read.add_metric([], snapshot.read_timestamp)
+    yield last_read
+    rejected = REJECTED.family()
+    for reason, count in snapshot.rejected.items():
+        rejected.add_metric([reason], count)
+    yield rejected

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath bmc`."""
+
+import argparse
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Protocol, cast
+
+from prometheus_client.core import Metric
+
+from joulepath import config, exporter, secret
+from joulepath.bmc.collector import collect
+from joulepath.bmc.config import BmcConfig, Endpoint, Privilege, endpoint, login, login_mistake
+from joulepath.bmc.login import Login
+from joulepath.bmc.reading import BmcReading
+from joulepath.errors import UsageError
+from joulepath.metrics import filled
+from joulepath.polled import PolledExporter
+from joulepath.poller import Poller, Source, Target
+
+PORT = 10472
+INTERVAL = 10.0
+"""Seconds between polls where the configuration does not say otherwise: BMCs renew readings every 1 to 10 s."""
+
+
+class BmcSource(Source[BmcReading], Protocol):
+    """A source of either protocol."""
+
+    collector: str
+    """redfish or ipmi."""
+
+
+class BmcExporter(PolledExporter[BmcReading]):
+    """BMCs; each target's `bmc_up` says by which protocol it is read."""
+
+    def probe(self, target: str) -> Iterable[Metric]:
+        """One BMC's families."""
+        source = next(one.source for one in self._poller.targets if one.name == target)
+        return filled(collect(cast("BmcSource", source).collector, *self._poller.view(target)))
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, metavar="FILE", help="BMCs by name, served on /probe?target=NAME")
+    what.add_argument(
+        "--target",
+        metavar="ADDRESS",
+        help="a single BMC, served on /metrics: redfish://HOST[:443], redfish+http://HOST[:80], ipmi://HOST[:623], "
+        "or ipmi+local: for this machine's own",
+    )
+    parser.add_argument("--user", metavar="NAME", help="user of --target")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities that --target's certificate is of")
+    parser.add_argument("--insecure", action="store_true", help="do not check --target's certificate")
+    exporter.add_arguments(parser, PORT)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the exporter. Raises JoulepathError."""
+    if args.target is None and (args.user or args.password_file or args.ca_file or args.insecure):
+        raise UsageError("--user and the like belong to --target; a configuration file states its own")
+
+    def targets() -> list[Target[BmcReading]]:
+        return configured(args.config) if args.target is None else [single(args)]
+
+    made = BmcExporter(
+        "bmc",
+        "Power of servers and chassis over Redfish and IPMI",
+        Poller(targets()),
+        partial(collect, ""),
+        single=args.target is not None,
+        configured=targets,
+        file=args.config,
+    )
+    return exporter.run(made, args)
+
+
+def single(args: argparse.Namespace) -> Target[BmcReading]:
+    """The one BMC of `--target`. Raises UsageError."""
+    try:
+        where = endpoint(args.target)
+    except ValueError as error:
+        raise UsageError(f"--target: {error}") from None
+    mistake = login_mistake(where, args.user)
+    if mistake:
+        raise UsageError(f"--target: {mistake}")
+    if (args.user is None) != (args.password_file is None):
+        raise UsageError("--user and --password-file belong together")
+    if where.scheme != "redfish" and (args.ca_file or args.insecure):
+        raise UsageError("--ca-file and --insecure belong to a target redfish://HOST")
+    who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
+    made = source(str(where), where, who, ca_file=args.ca_file, verify=not args.insecure)
+    files = [file for file in (args.password_file, args.ca_file) if file is not None]
+    return Target(str(where), made, INTERVAL, who, tuple(files))
+
+
+def configured(path: Path) -> list[Target[BmcReading]]:
+    """The BMCs of a configuration file. Raises UsageError with every mistake."""
+    read = config.load(path, BmcConfig)
+    targets: list[Target[BmcReading]] = []
+    mistakes: list[str] = []
+    for name, target in read.targets.items():
+        try:
+            who = login(target, path.parent)
+        except UsageError as error:
+            mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
+            continue
+        ca_file = path.parent / target.ca_file if target.ca_file else None
+        where = endpoint(target.address)
+        made = source(name, where, who, ca_file=ca_file, verify=target.verify, privilege=target.privilege)
+        files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
+        targets.append(Target(name, made, target.interval or INTERVAL, (target, who), tuple(files)))
+    if mistakes:
+        raise UsageError(mistakes)
+    return targets
+
+
+def source(
+    name: str,
+    where: Endpoint,
+    who: Login | None,
+    *,
+    ca_file: Path | None = None,
+    verify: bool = True,
+    privilege: Privilege = "user",
+) -> Source[BmcReading]:
+    """What reads the BMC; only the libraries of its protocol are imported."""
+    if where.collector == "ipmi":
+        from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
+
+        return IpmiSource.with_pyghmi(name, where.host or None, where.port, who or Login("", ""), privilege)
+    from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
+    from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
+
+    return RedfishSource(name, RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify))

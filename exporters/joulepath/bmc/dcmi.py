@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Get Power Reading of DCMI 1.5, section 6.6.1: the platform's power as its BMC measures it."""
+
+import struct
+from dataclasses import dataclass
+
+from joulepath.bmc.redfish_items import RejectedError
+
+NETFN, COMMAND = 0x2C, 0x02
+GROUP = 0xDC
+REQUEST = (GROUP, 0x01, 0x00, 0x00)
+"""Group extension, mode (system power statistics), attributes, reserved."""
+
+_ACTIVE = 0x40
+
+
+@dataclass(frozen=True)
+class PowerReading:
+    """Watts now and over the reporting period [s], which ends at `timestamp` (seconds since the epoch)."""
+
+    current: int
+    minimum: int
+    maximum: int
+    average: int
+    timestamp: int
+    period: float
+    active: bool
+    """Whether the BMC measures at all; its numbers are old or zero otherwise."""
+
+    @classmethod
+    def parse(cls, data: bytes) -> "PowerReading":
+        """The response after its completion code. Raises RejectedError."""
+        if len(data) < 18 or data[0] != GROUP:
+            raise RejectedError("malformed")
+        current, minimum, maximum, average, timestamp, period, state = struct.unpack_from("<HHHHIIB", data, 1)
+        return cls(current, minimum, maximum, average, timestamp, period / 1000, bool(state & _ACTIVE))
+
+    @property
+    def watts(self) -> int:
+        """The power now. Raises RejectedError where it is not measured."""
+        if not self.active:
+            raise RejectedError("inactive")
+        if self.maximum == 0:
+            raise RejectedError("never_read")
+        return self.current

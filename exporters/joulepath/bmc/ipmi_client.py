@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IPMI 2.0 over LAN (RMCP+) and through the local device, with pyghmi. Every call here blocks.
+
+pyghmi keeps the sessions of a process in one place and runs their event loop in whichever thread calls: all calls are
+made in `THREAD`, the only one that touches it.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from pyghmi.exceptions import PyghmiException
+from pyghmi.ipmi.command import Command
+from pyghmi.ipmi.private.session import Session
+from pyghmi.ipmi.sdr import shared_sdrs
+
+from joulepath.bmc.login import Login
+from joulepath.errors import JoulepathError
+
+THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipmi")
+
+PRIVILEGES = {"user": 2, "operator": 3, "administrator": 4}
+"""IPMI 2.0, table 6-1."""
+
+LOGIN_SECONDS = 10.0
+
+LOCAL_DEVICE = "/dev/ipmi0"
+
+
+class IpmiFaultError(JoulepathError):
+    """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
+
+
+class UnsupportedError(IpmiFaultError):
+    """The BMC answered that it does not know the command, or not for this user."""
+
+
+class Client(Protocol):
+    """One BMC, called from `THREAD` only."""
+
+    def raw(self, netfn: int, command: int, data: Iterable[int]) -> bytes:
+        """The response without its completion code. Raises IpmiFaultError."""
+
+    def sensors(self) -> Iterable[tuple[str, str, str]]:
+        """Key, name and unit of every sensor. Raises IpmiFaultError."""
+
+    def sensor(self, key: str) -> float | None:
+        """A sensor's value now, None where it is not available. Raises IpmiFaultError."""
+
+    def close(self) -> None:
+        """Ends the session."""
+
+
+class PyghmiClient:
+    """`Client` with pyghmi; connects at the first request, and anew after a fault. Without `host` the local device."""
+
+    def __init__(
+        self,
+        host: str | None,
+        port: int,
+        login: Login,
+        privilege: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._where = (host, port)
+        self._login = login
+        self._privilege = PRIVILEGES[privilege]
+        self._clock = clock
+        self._command: Any = None
+        self._repository: Any = None
+
+    def raw(self, netfn: int, command: int, data: Iterable[int], lun: int = 0) -> bytes:
+        """See `Client.raw`."""
+        session = self._connected()
+        try:
+            answer = session.raw_command(netfn=netfn, command=command, data=tuple(data), rslun=lun)
+        except (PyghmiException, OSError) as error:
+            raise self._fault(str(error)) from None
+        except Exception as error:  # its parsing of a BMC's packets fails in many ways
+            raise self._fault(f"{type(error).__name__} in its answer") from error
+        if "error" in answer:
+            if answer.get("code", 0xFFFF) <= 0xFF:  # a completion code of the BMC; pyghmi's own are above
+                raise UnsupportedError(f"refuses the command: {answer['error']}")
+            raise self._fault(str(answer["error"]))
+        return bytes(answer["data"])
+
+    def sensors(self) -> Iterable[tuple[str, str, str]]:
+        """See `Client.sensors`."""
+        command = self._connected()
+        # pyghmi takes BMCs of one firmware for equal, whatever sensors each of them has.
+        shared_sdrs.clear()
+        try:
+            self._repository = command.init_sdr()
+        except OSError as error:
+            raise self._fault(str(error)) from None
+        except PyghmiException as error:
+            if "timeout" in str(error).lower():
+                raise self._fault(str(error)) from None
+            raise UnsupportedError(f"has no list of sensors: {error}") from None
+        except Exception as error:  # as above; NotImplementedError where sensors are described in other ways
+            raise UnsupportedError(f"has sensor records that cannot be read ({type(error).__name__})") from error
+        for key in self._repository.get_sensor_numbers():
+            entry = self._repository.sensors[key]
+            if entry.rectype == 1:  # a full record: only those have values
+                yield key, entry.sensor_name, entry.unit_suffix.strip()
+
+    def sensor(self, key: str) -> float | None:
+        """See `Client.sensor`."""
+        entry = self._repository.sensors[key]
+        try:
+            found = self.raw(0x04, 0x2D, (entry.sensor_number,), entry.sensor_lun)
+        except UnsupportedError:
+            return None
+        if len(found) < 3:
+            return None
+        value = entry.decode_sensor_reading(self._command, bytearray(found)).value
+        return None if value is None else float(value)
+
+    def close(self) -> None:
+        """See `Client.close`."""
+        command, self._command, self._repository = self._command, None, None
+        if command is not None and self._where[0] is not None:
+            with contextlib.suppress(Exception):  # the session ends by itself; nothing is lost
+                command.logout()
+
+    def _connected(self) -> Any:
+        if self._command is None:
+            host, port = self._where
+            try:
+                self._command = Command() if host is None else self._logged_in(host, port)
+            except socket.gaierror:
+                raise IpmiFaultError("its name is not known") from None
+            except (PyghmiException, OSError) as error:
+                raise self._fault(str(error)) from None
+            except IpmiFaultError:
+                raise
+            except Exception as error:  # a packet that pyghmi cannot read
+                raise self._fault(f"{type(error).__name__} in its answer") from error
+        return self._command
+
+    def _logged_in(self, host: str, port: int) -> Any:
+        """A session, within LOGIN_SECONDS: by itself pyghmi tries for ever where a BMC is silent halfway."""
+        answers: list[dict[str, Any]] = []
+        command = Command(
+            host,
+            self._login.user,
+            self._login.password,
+            port,
+            onlogon=lambda answer, _: answers.append(answer),
+            privlevel=self._privilege,
+        )
+        end = self._clock() + LOGIN_SECONDS
+        while not answers and self._clock() < end:
+            Session.wait_for_rsp(0.5)
+        if answers and "error" not in answers[0]:
+            return command
+        message = str(answers[0]["error"]) if answers else "timeout in the login, as for an unknown user"
+        command.ipmi_session._mark_broken()  # noqa: SLF001  # the only way out of the table of beginning sessions
+        raise self._fault(message)
+
+    def _fault(self, message: str) -> IpmiFaultError:
+        self.close()
+        lowered = message.lower()
+        if self._where[0] is None:
+            return IpmiFaultError(f"{LOCAL_DEVICE} cannot be used: {message} (load ipmi_devintf, run as root)")
+        if "timeout" in lowered or "no longer" in lowered:
+            return IpmiFaultError(
+                "no answer: check the address, UDP port 623, that IPMI over LAN is switched on, and the user"
+            )
+        if any(word in lowered for word in ("password", "username", "unauthorized", "privilege")):
+            return IpmiFaultError("refuses the login: check user, password and privilege")
+        return IpmiFaultError(f"IPMI failed: {message}")

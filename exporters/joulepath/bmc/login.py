@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""User and password of a BMC."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Login:
+    """The password appears in no representation."""
+
+    user: str
+    password: str = field(repr=False)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of `joulepath bmc`. The metering level is in the name, since a sum over all labels must mean something."""
+
+from collections.abc import Mapping
+
+from joulepath.bmc.reading import Level
+from joulepath.metrics import Metric, counter, gauge
+
+LEVELS: Mapping[Level, str] = {
+    "chassis": "chassis (server, blade, node)",
+    "enclosure": "enclosure of chassis that are measured themselves and are part of this",
+}
+
+POWER: Mapping[Level, Metric] = {
+    level: gauge(f"bmc_{level}_power_watts", f"Power of each {words}, as its BMC says.", "chassis")
+    for level, words in LEVELS.items()
+}
+ENERGY: Mapping[Level, Metric] = {
+    level: counter(
+        f"bmc_{level}_energy_joules_total",
+        f"Energy of each {words} since the exporter's start: its power integrated over the polls.",
+        "chassis",
+    )
+    for level, words in LEVELS.items()
+}
+MEASURED: Mapping[Level, Metric] = {
+    level: counter(
+        f"bmc_{level}_measured_seconds_total",
+        f"Time that bmc_{level}_energy_joules_total covers; the mean power is rate(energy) / rate(this).",
+        "chassis",
+    )
+    for level in LEVELS
+}
+METER_ENERGY: Mapping[Level, Metric] = {
+    level: counter(
+        f"bmc_{level}_meter_energy_joules_total",
+        f"The BMC's own energy register of each {words}; some tick in 1 kWh = 3600000 J.",
+        "chassis",
+    )
+    for level, words in LEVELS.items()
+}
+SOURCE_INFO: Mapping[Level, Metric] = {
+    level: gauge(
+        f"bmc_{level}_power_source_info",
+        f"Where the power of each {words} is read from; always 1.",
+        "chassis",
+        "source",
+    )
+    for level, words in LEVELS.items()
+}
+
+PSU_INPUT = gauge("bmc_psu_input_power_watts", "Power that a supply takes from its feed.", "chassis", "psu")
+PSU_OUTPUT = gauge(
+    "bmc_psu_output_power_watts", "Power that a supply delivers; its losses are not in it.", "chassis", "psu"
+)
+SUBSYSTEM = gauge(
+    "bmc_subsystem_power_watts",
+    "Power of processors, memory, accelerators and the like, part of their chassis.",
+    "chassis",
+    "subsystem",
+)
+UP = gauge("bmc_up", "Whether the last poll of the BMC succeeded.", "collector")
+LAST_READ = gauge("bmc_last_read_timestamp_seconds", "When the BMC was last read successfully.")
+REJECTED = counter("bmc_readings_rejected_total", "Values that were no measurements and gave no sample.", "reason")
+
+METRICS: tuple[Metric, ...] = (
+    *POWER.values(),
+    *ENERGY.values(),
+    *MEASURED.values(),
+    *METER_ENERGY.values(),
+    *SOURCE_INFO.values(),
+    PSU_INPUT,
+    PSU_OUTPUT,
+    SUBSYSTEM,
+    UP,
+    LAST_READ,
+    REJECTED,
+)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one poll of a BMC comes to, whichever protocol it was read by."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Level = Literal["chassis", "enclosure"]
+"""An enclosure contains chassis that are measured themselves: its watts count theirs again, hence the other level."""
+
+
+class Box(NamedTuple):
+    """One measured chassis or enclosure: the part of a metric's name, and its label."""
+
+    level: Level
+    name: str
+
+
+class Part(NamedTuple):
+    """A power supply or a subsystem of a chassis."""
+
+    chassis: str
+    name: str
+
+
+@dataclass(frozen=True)
+class BmcReading:
+    """One poll of one BMC: power in W, energy in J."""
+
+    collector: str
+    """The protocol: redfish or ipmi."""
+    power: Mapping[Box, float]
+    sources: Mapping[Box, str]
+    """Where each box's power is read from."""
+    meter_energy: Mapping[Box, float] = field(default_factory=dict)
+    psu_input: Mapping[Part, float] = field(default_factory=dict)
+    psu_output: Mapping[Part, float] = field(default_factory=dict)
+    subsystems: Mapping[Part, float] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def watts(self) -> Mapping[Hashable, float]:
+        """Active power [W] by box."""
+        return {box: watts for box, watts in self.power.items()}  # noqa: C416  # a copy with the wider key type

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One BMC over Redfish: its tree is surveyed seldom, a poll asks for the few resources that it needs."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from joulepath.bmc.choice import PATIENCE, Choice
+from joulepath.bmc.reading import BmcReading, Box, Part
+from joulepath.bmc.redfish_client import ResourceFaultError
+from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
+from joulepath.bmc.redfish_survey import Layout, survey
+from joulepath.bmc.vendors import Vendors, shipped
+from joulepath.errors import JoulepathError
+
+SURVEY_SECONDS = 3600.0
+"""The tree is read again after so long."""
+RESURVEY_SECONDS = 60.0
+"""It is read again no sooner than that where resources have gone: another model may be at the address."""
+POLL_SECONDS = 300.0
+"""A poll that takes longer is given up; slow BMCs take 30 s for each answer."""
+FIRST_SECONDS = 1800.0
+"""The same for a survey."""
+
+NOT_COUNTED = {"missing", "null", "absent"}
+"""Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
+
+T = TypeVar("T")
+
+
+class Client(Protocol):
+    """What a BMC's Redfish is asked through."""
+
+    async def get(self, uri: str) -> Resource:
+        """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
+
+    async def close(self) -> None:
+        """Ends the session."""
+
+
+class RedfishSource:
+    """One BMC, under its configured `name`."""
+
+    collector = "redfish"
+
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        *,
+        vendors: Vendors | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._vendors = vendors or shipped()
+        self._clock = clock
+        self._layout: Layout | None = None
+        self._surveyed: float | None = None
+        self._choices: dict[str, Choice] = {}
+        self._silent = 0
+
+    async def read(self) -> BmcReading:
+        """All readings of one poll. Raises JoulepathError that begins with the BMC's name."""
+        try:
+            layout = await _within(FIRST_SECONDS, self._prepared())
+            return await _within(POLL_SECONDS, self._read(layout))
+        except JoulepathError as error:
+            raise JoulepathError(f"{self._name}: {error}") from error
+
+    async def close(self) -> None:
+        """Ends the session in the BMC."""
+        await self._client.close()
+
+    async def _prepared(self) -> Layout:
+        age = None if self._surveyed is None else self._clock() - self._surveyed
+        stale = age is None or age >= SURVEY_SECONDS or (self._silent >= PATIENCE and age >= RESURVEY_SECONDS)
+        if self._layout is None or stale:
+            found = await survey(self._client.get, self._vendors)
+            self._layout, self._surveyed, self._silent = found, self._clock(), 0
+            self._choices = {name: self._choices.get(name, Choice()) for name in found.boxes}
+        return self._layout
+
+    async def _read(self, layout: Layout) -> BmcReading:
+        items = [item for item in layout.items if self._asked(item)]
+        resources = await self._resources({item.uri for item in items})
+        rejected: Counter[str] = Counter()
+        values = _values(items, resources, rejected)
+        power: dict[Box, float] = {}
+        sources: dict[Box, str] = {}
+        for name, box in layout.boxes.items():
+            candidates = {source: watts for (_, source), watts in _parts(values, "power", name).items()}
+            inputs = {part: watts for (part, _), watts in _parts(values, "psu_input", name).items()}
+            if inputs and layout.supplies[name] <= inputs.keys():
+                candidates["psu_input"] = sum(inputs.values())
+            chosen = self._choices[name].choose(candidates)
+            if chosen is not None:
+                power[box], sources[box] = candidates[chosen], chosen
+        self._silent = 0 if len(power) == self._expected(layout) else self._silent + 1
+        reading = BmcReading(
+            collector=self.collector,
+            power=power,
+            sources=sources,
+            meter_energy={
+                box: joules
+                for name, box in layout.boxes.items()
+                for joules in list(_parts(values, "meter_energy", name).values())[:1]
+            },
+            psu_input=_by_part(values, "psu_input"),
+            psu_output=_by_part(values, "psu_output"),
+            subsystems=_by_part(values, "subsystem"),
+            rejected=rejected,
+        )
+        if not any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems)):
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
+            raise JoulepathError(f"answers but measures no power ({reasons}): does this model have a meter, is it on?")
+        return reading
+
+    def _expected(self, layout: Layout) -> int:
+        """How many boxes have had a source so far."""
+        return sum(self._choices[name].current is not None for name in layout.boxes)
+
+    def _asked(self, item: Item) -> bool:
+        """Whether this poll reads the item: of the sources of a chassis' power only the current one while it works."""
+        choice = self._choices[item.chassis]
+        return item.quantity != "power" or choice.failing or item.source == choice.current
+
+    async def _resources(self, uris: Iterable[str]) -> Mapping[str, Resource]:
+        async def read(uri: str) -> tuple[str, Resource | None]:
+            try:
+                return uri, await self._client.get(uri)
+            except ResourceFaultError:
+                return uri, None
+
+        found = await asyncio.gather(*(read(uri) for uri in sorted(uris)))
+        return {uri: resource for uri, resource in found if resource is not None}
+
+
+_Key = tuple[Quantity, str, str, str]
+"""Quantity, chassis, part, source."""
+
+
+def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: Counter[str]) -> Mapping[_Key, float]:
+    """What was measured; where several items are the same thing, the first that is."""
+    values: dict[_Key, float] = {}
+    for item in items:
+        key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else "")
+        if key in values:
+            continue
+        if item.uri not in resources:
+            rejected["unreadable"] += 1
+            continue
+        try:
+            values[key] = value(item, resources[item.uri])
+        except RejectedError as reason:
+            if str(reason) not in NOT_COUNTED:
+                rejected[str(reason)] += 1
+    return _without_repeats(values, rejected)
+
+
+def _without_repeats(values: dict[_Key, float], rejected: Counter[str]) -> Mapping[_Key, float]:
+    """Without outputs of supplies that only repeat the chassis' total, each of them (HPE Apollo: four times 894 W)."""
+    for chassis in {key[1] for key in values}:
+        outputs = {key: watts for key, watts in values.items() if key[:2] == ("psu_output", chassis)}
+        total = values.get(("power", chassis, "", "power_control"))
+        if len(outputs) > 1 and total and set(outputs.values()) == {total}:
+            rejected["repeats_total"] += len(outputs)
+            for key in outputs:
+                del values[key]
+    return values
+
+
+def _parts(values: Mapping[_Key, float], quantity: Quantity, chassis: str) -> Mapping[tuple[str, str], float]:
+    """One quantity of one chassis by part and source."""
+    return {key[2:]: number for key, number in values.items() if key[:2] == (quantity, chassis)}
+
+
+def _by_part(values: Mapping[_Key, float], quantity: Quantity) -> Mapping[Part, float]:
+    return {Part(key[1], key[2]): number for key, number in values.items() if key[0] == quantity}
+
+
+async def _within(seconds: float, work: Awaitable[T]) -> T:
+    """`work`, given up after `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError:
+        raise JoulepathError(f"took longer than {seconds:g} s") from None

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET of Redfish resources from one BMC: one session that is kept, bounded bodies, one line for each fault.
+
+The DMTF's client (redfish.aio) logs in, keeps the session and makes it anew on 401. It reads bodies without a bound and
+wants an aiohttp session from its caller: both are given here.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from redfish.aio import (
+    AsyncRedfishClient,
+    AsyncRestResponse,
+    RedfishAuthenticationError,
+    RedfishConnectionError,
+    RedfishError,
+    RedfishInvalidTargetError,
+    RedfishPasswordChangeRequiredError,
+    RedfishProtocolError,
+    RedfishTimeoutError,
+)
+
+from joulepath.bmc.login import Login
+from joulepath.bmc.redfish_items import Resource
+from joulepath.errors import JoulepathError
+
+MAX_BODY_BYTES = 2 * 2**20
+"""The longest real resource, all sensors of a node expanded, is under 1 MB."""
+MAX_REDIRECTS = 3
+CONNECTIONS = 2
+"""Requests at a time: BMCs have a slow processor and few sockets."""
+REFUSED_SECONDS = 60.0, 900.0
+"""Time without a further login after the first refusal, and at most: many BMCs lock an account after a few."""
+
+
+class RedfishFaultError(JoulepathError):
+    """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
+
+
+class ResourceFaultError(RedfishFaultError):
+    """One resource is missing or is no Redfish; the others may be well."""
+
+
+@lru_cache(maxsize=64)
+def tls(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
+    """How a certificate is checked; shared, since each context holds all authorities. Raises OSError."""
+    context = ssl.create_default_context(cafile=ca_file)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _TooLongError(aiohttp.ClientPayloadError):
+    pass
+
+
+class _Bounded(aiohttp.ClientResponse):
+    """A response whose body ends the connection when it is too long."""
+
+    async def read(self) -> bytes:
+        body = bytearray()
+        async for chunk in self.content.iter_any():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                self.close()
+                raise _TooLongError
+        self._body = bytes(body)
+        return self._body
+
+
+class RedfishClient:
+    """One BMC at `base_url`. Connections and session are made at the first `get`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        login: Login | None = None,
+        *,
+        ca_file: Path | None = None,
+        verify: bool = True,
+        timeout: float = 40.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base_url = base_url
+        self._login = login
+        self._tls = (ca_file, verify)
+        self._timeout = timeout
+        self._clock = clock
+        self._http: aiohttp.ClientSession | None = None
+        self._client: AsyncRedfishClient | None = None
+        self._entered = login is None
+        self._entering = asyncio.Lock()
+        self._turns = asyncio.Semaphore(CONNECTIONS)  # waiting here is no part of a request's timeout
+        self._refusals = 0
+        self._refused_until: float | None = None
+
+    async def get(self, uri: str) -> Resource:
+        """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
+        if not self._entered:
+            await self._enter()
+        response = await self._followed(uri)
+        if response.status == HTTPStatus.UNAUTHORIZED and self._login is not None:
+            await self._enter()
+            response = await self._followed(uri)
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                raise self._refused()
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise RedfishFaultError("wants a login: state user and password_file, over redfish:// (https)")
+        if self._refused_until is not None:
+            self._refusals, self._refused_until = 0, None
+        return _resource(uri, response)
+
+    async def close(self) -> None:
+        """Ends the session in the BMC, then the connections."""
+        client, http, self._client, self._http = self._client, self._http, None, None
+        self._entered = self._login is None
+        try:
+            if client is not None and self._login is not None:
+                async with asyncio.timeout(min(5.0, self._timeout)):
+                    await client.logout()
+        except (RedfishError, TimeoutError):
+            pass  # it ends by itself after some minutes
+        finally:
+            if http is not None:
+                await http.close()
+
+    def _connected(self) -> AsyncRedfishClient:
+        if self._client is None:
+            try:
+                connector = aiohttp.TCPConnector(ssl=tls(*self._tls), limit=CONNECTIONS)
+            except (OSError, ValueError) as error:
+                raise RedfishFaultError(f"ca_file: {self._tls[0]} cannot be used: {error}") from None
+            self._http = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_Bounded
+            )
+            user, password = (self._login.user, self._login.password) if self._login else (None, None)
+            self._client = AsyncRedfishClient(self._base_url, user, password, session=self._http, timeout=self._timeout)
+        return self._client
+
+    async def _enter(self) -> None:
+        """Logs in: with a session, or where the BMC gives none, with Basic authentication."""
+        async with self._entering:
+            if self._refused_until is not None and self._clock() < self._refused_until:
+                raise RedfishFaultError(
+                    f"refused user and password; tried again in {self._refused_until - self._clock():.0f} s"
+                )
+            client = self._connected()
+            try:
+                await client.login()
+            except RedfishPasswordChangeRequiredError:
+                raise RedfishFaultError("wants the password of this user to be changed first") from None
+            except RedfishConnectionError as error:
+                raise RedfishFaultError(self._fault(error)) from None
+            except (RedfishError, RecursionError):
+                # No session service, none free, or wrong credentials: the next answer to Basic tells which.
+                await client.login(auth="basic")
+            self._entered = True
+
+    def _refused(self) -> RedfishFaultError:
+        self._entered = False
+        first, most = REFUSED_SECONDS
+        self._refused_until = self._clock() + min(first * 2**self._refusals, most)
+        self._refusals += 1
+        return RedfishFaultError("refuses the login: check user and password")
+
+    async def _followed(self, uri: str) -> AsyncRestResponse:
+        """The answer after redirects within the same BMC."""
+        target = uri
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._answered(target)
+            if response.status not in {301, 302, 303, 307, 308}:
+                return response
+            target = response.getheader("Location") or target
+        raise ResourceFaultError(f"redirects {uri} without end")
+
+    async def _answered(self, target: str) -> AsyncRestResponse:
+        try:
+            async with self._turns:
+                return await self._connected().get(target)
+        except RedfishConnectionError as error:
+            if isinstance(error.__cause__, _TooLongError):
+                raise ResourceFaultError(f"answers {target} with more than {MAX_BODY_BYTES} bytes") from None
+            raise RedfishFaultError(self._fault(error)) from None
+        except RedfishInvalidTargetError:
+            raise ResourceFaultError(f"refers to {target[:200]!r}, which is another host") from None
+        except RedfishAuthenticationError:
+            raise self._refused() from None
+        except RedfishProtocolError:
+            raise RedfishFaultError("offers a session without a token: its Redfish is defective") from None
+        except RedfishError as error:  # of making the session anew
+            raise RedfishFaultError(f"ended the session and gives no other: {error}") from None
+
+    def _fault(self, error: RedfishConnectionError) -> str:
+        """One line for what kept the request from its answer."""
+        cause = error.__cause__
+        if isinstance(error, RedfishTimeoutError):
+            return f"no answer within {self._timeout:g} s: check the address and the network"
+        if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+            problem = getattr(cause.certificate_error, "verify_message", "") or "is for another name"
+            return f"its certificate cannot be trusted ({problem}): state ca_file, or verify: false"
+        for kind, message in _FAULTS:
+            if isinstance(cause, kind):
+                return message
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return f"cannot be reached: {cause.os_error.strerror or 'connection failed'}"
+        return f"the connection broke ({type(cause).__name__}): is that the port of Redfish?"
+
+
+_FAULTS = (
+    (aiohttp.ClientSSLError, "TLS failed: is that the port of https?"),
+    (_TooLongError, f"answers with more than {MAX_BODY_BYTES} bytes"),
+    (aiohttp.ClientConnectorDNSError, "its name is not known"),
+)
+
+
+def _resource(uri: str, response: AsyncRestResponse) -> Resource:
+    if response.status != HTTPStatus.OK:
+        raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
+    try:
+        found: Any = response.dict
+    except (RedfishProtocolError, RecursionError):
+        what = "HTML" if response.read.lstrip()[:1] == b"<" else "broken JSON"
+        raise ResourceFaultError(f"answers {uri} with {what} instead of a resource") from None
+    if not isinstance(found, dict):
+        raise ResourceFaultError(f"answers {uri} with JSON that is no object")
+    # Some answer a missing resource with HTTP 200 and the error alone (Intel, HPE Cray EX).
+    if "error" in found and "@odata.id" not in found:
+        raise ResourceFaultError(f"has nothing at {uri}")
+    return found

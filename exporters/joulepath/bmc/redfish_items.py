@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a value stands in a Redfish resource, and whether it is a measurement."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Resource: TypeAlias = Mapping[str, Any]
+"""A JSON object as a BMC sent it: every value in it may be of any type."""
+
+Pointer: TypeAlias = tuple[str | int, ...]
+Quantity = Literal["power", "meter_energy", "psu_input", "psu_output", "subsystem"]
+
+JOULES_PER_KWH = 3.6e6
+MAX_WATTS = 1e6
+MAX_JOULES = 1e16
+AVERAGE_MINUTES = 5.0
+"""A mean over longer than this says little about now: iLO averages over 20 minutes, Intel since the last reset."""
+
+# What the schemas (Power, PowerSupply) and Dell's extension call the limits of a supply. None of them is measured.
+CAPACITIES = {"PowerCapacityWatts", "CapacityWatts", "OutputWattage", "Range1MaxInputPowerWatts", "MaxInputPowerWatts"}
+
+SUPPLY_LOSS = 1.5
+"""A supply takes and delivers at most so many times its capacity, with losses and short overload."""
+
+
+class RejectedError(Exception):
+    """The value is no measurement; the message is the reason, a label value."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One value that a poll reads: what it is, and where."""
+
+    quantity: Quantity
+    chassis: str
+    uri: str
+    pointer: Pointer
+    part: str = ""
+    """Name of the supply or subsystem."""
+    source: str = ""
+    """Of a chassis' power: the name of the source."""
+    scale: float = 1.0
+    capacities: frozenset[float] = frozenset()
+    """Limits of the supply [W]: a reading equal to one is that limit."""
+
+
+def value(item: Item, resource: Resource) -> float:
+    """The item's value in W or J. Raises RejectedError; `missing` is the reason where there is nothing at all."""
+    holder, found = _resolve(resource, item.pointer)
+    if found is None:
+        raise RejectedError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise RejectedError("not_a_number")
+    for level in (resource, holder):
+        if isinstance(level, Mapping):
+            _check_state(level)
+    if item.source == "power_control_average":
+        _check_interval(holder)
+    number = found * item.scale
+    limit = MAX_JOULES if item.quantity == "meter_energy" else MAX_WATTS
+    if not 0 <= number <= limit:  # NaN and infinities, which Python's JSON admits, fail this too
+        raise RejectedError("implausible")
+    if item.capacities:
+        if item.quantity == "psu_input" and number in item.capacities:
+            raise RejectedError("capacity")
+        if number > SUPPLY_LOSS * max(item.capacities):
+            raise RejectedError("above_capacity")
+    return number
+
+
+def works(item: Item, resource: Resource) -> bool:
+    """Whether the item is measured in this resource."""
+    try:
+        value(item, resource)
+    except RejectedError:
+        return False
+    return True
+
+
+def capacities(resource: Any) -> Iterator[float]:
+    """All limits of a supply [W] that its resource states, at any depth."""
+    if isinstance(resource, Mapping):
+        for key, inner in resource.items():
+            if key in CAPACITIES and isinstance(inner, int | float) and not isinstance(inner, bool) and inner > 0:
+                yield float(inner)
+            else:
+                yield from capacities(inner)
+    elif isinstance(resource, list):
+        for inner in resource:
+            yield from capacities(inner)
+
+
+def _resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
+    """What holds the value, and the value; None for what is not there."""
+    holder: Any = None
+    found: Any = resource
+    for step in pointer:
+        holder = found
+        if isinstance(step, int):
+            found = holder[step] if isinstance(holder, list) and step < len(holder) else None
+        else:
+            found = holder.get(step) if isinstance(holder, Mapping) else None
+    return holder, found
+
+
+def _check_state(resource: Resource) -> None:
+    status = resource.get("Status")
+    if isinstance(status, Mapping) and status.get("State") == "Absent":
+        raise RejectedError("absent")
+    # Never read since the BMC's start: HPE Cray EX answers 0 J of the year 1970.
+    time = resource.get("ReadingTime")
+    if isinstance(time, str) and time.startswith("1970-"):
+        raise RejectedError("never_read")
+
+
+def _check_interval(metrics: Any) -> None:
+    minutes = metrics.get("IntervalInMin") if isinstance(metrics, Mapping) else None
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0:
+        raise RejectedError("zero_interval")
+    if minutes > AVERAGE_MINUTES:
+        raise RejectedError("long_interval")

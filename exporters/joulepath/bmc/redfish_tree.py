@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Walks a Redfish tree: resources, collections and links, with what fails alone left out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from joulepath.bmc import redfish_sensors
+from joulepath.bmc.redfish_client import ResourceFaultError
+from joulepath.bmc.redfish_items import Resource
+
+MAX_MEMBERS = 512
+"""Of one collection."""
+MAX_PAGES = 64
+
+Get = Callable[[str], Awaitable[Resource]]
+
+
+class Tree:
+    """GET with what fails alone left out, and collections with their members."""
+
+    def __init__(self, get: Get) -> None:
+        self._get = get
+        self.expand = False
+
+    async def read(self, uri: str | None) -> Resource:
+        """The resource, empty where there is none."""
+        if uri is None:
+            return {}
+        try:
+            return await self._get(uri)
+        except ResourceFaultError:
+            return {}
+
+    async def uris(self, uri: str | None, *, expand: bool = False) -> Mapping[str, Resource]:
+        """The members' URIs, each with what the collection itself tells of it."""
+        found: dict[str, Resource] = {}
+        page = await self.read(f"{uri}?$expand=.($levels=1)") if uri and expand else {}
+        page = page or await self.read(uri)
+        pages = {uri}
+        while page and len(found) < MAX_MEMBERS:
+            members = page.get("Members")
+            for member in members if isinstance(members, list) else []:
+                if isinstance(member, dict) and isinstance(member.get("@odata.id"), str):
+                    found[member["@odata.id"]] = member
+            following = page.get("Members@odata.nextLink")
+            if not isinstance(following, str) or following in pages or len(pages) > MAX_PAGES:
+                break
+            pages.add(following)
+            page = await self.read(following)
+        return found
+
+    async def members(self, uri: str | None) -> Mapping[str, Resource]:
+        """The members that can be read, by URI."""
+        uris = await self.uris(uri)
+        resources = await asyncio.gather(*(self.read(member) for member in uris))
+        return {member: resource for member, resource in zip(uris, resources, strict=True) if resource}
+
+    async def sensors(self, uri: str | None) -> list[Resource]:
+        """The sensors whose name speaks of power, in one request where the BMC expands."""
+        found = await self.uris(uri, expand=self.expand)
+        if found and all("ReadingType" in sensor or len(sensor) > 3 for sensor in found.values()):
+            return list(found.values())
+        telling = redfish_sensors.telling(list(found))
+        return [sensor for sensor in await asyncio.gather(*(self.read(one) for one in telling)) if sensor]
+
+
+def entries(resource: Resource, key: str) -> Iterator[tuple[int, Resource]]:
+    """The members of an array that are objects, with their index."""
+    found = resource.get(key)
+    for index, entry in enumerate(found if isinstance(found, list) else []):
+        if isinstance(entry, dict):
+            yield index, entry
+
+
+def link(resource: Resource, key: str) -> str | None:
+    """The URI that a property refers to."""
+    return uri_of(resource.get(key))
+
+
+def uri_of(link: object) -> str | None:
+    """The URI in a reference, None for anything else."""
+    uri = link.get("@odata.id") if isinstance(link, dict) else None
+    return uri if isinstance(uri, str) and uri else None
+
+
+def at(resource: Resource, *keys: str) -> object:
+    """What stands at a path of objects, None where there is nothing."""
+    found: object = resource
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads `vendors.yaml`: names and properties of Redfish that differ between vendors."""
+
+import re
+from functools import lru_cache
+from importlib.resources import as_file, files
+from typing import Literal
+
+from pydantic import Field
+
+from joulepath.bmc.redfish_items import Quantity
+from joulepath.config import Model, load
+
+
+class Oem(Model):
+    """One property of a vendor."""
+
+    vendor: str
+    resource: Literal["chassis", "power", "control", "supply"]
+    """Chassis; Power; the first member of its PowerControl; each of its PowerSupplies."""
+    quantity: Quantity
+    pointer: tuple[str, ...] = Field(min_length=2)
+    scale: float = 1.0
+
+
+class Vendors(Model):
+    """`vendors.yaml`."""
+
+    system_sensors: tuple[str, ...]
+    oem: tuple[Oem, ...]
+    ipmi_system_sensors: tuple[str, ...]
+    ipmi_supplies: tuple[str, ...]
+    ipmi_outputs: tuple[str, ...]
+    ipmi_electrical_words: tuple[str, ...]
+
+    def names_system(self, name: str) -> bool:
+        """Whether a sensor of that name is one of the whole system."""
+        return _any(self.system_sensors).search(name) is not None
+
+    def names_ipmi_system(self, name: str) -> bool:
+        """The same for IPMI, whose names are shorter."""
+        return _any(self.ipmi_system_sensors).search(name) is not None
+
+    def names_supply(self, name: str) -> bool:
+        """Whether an IPMI sensor of that name belongs to a power supply."""
+        return _any(self.ipmi_supplies).search(name) is not None
+
+    def names_output(self, name: str) -> bool:
+        """Whether it is what the supply delivers."""
+        return self.names_supply(name) and _any(self.ipmi_outputs).search(name) is not None
+
+    def electrical(self, name: str) -> str:
+        """What volts and amperes of one input have in common, empty where the name says nothing of either.
+
+        Dell: `Voltage 1` and `Current 1`; Supermicro and others: `PSU1 VIN` and `PSU1 IIN`.
+        """
+        words = _any(self.ipmi_electrical_words)
+        if not words.search(name) or self.names_output(name):
+            return ""
+        rest = " ".join(re.sub(r"[ _-]+", " ", words.sub(" ", name)).split())
+        return rest if re.search(r"\d$", rest) else ""
+
+
+@lru_cache(maxsize=16)
+def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Vendors:
+    """The shipped data."""
+    with as_file(files("joulepath.bmc") / "vendors.yaml") as path:
+        return load(path, Vendors)

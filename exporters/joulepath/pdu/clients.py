@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients of agents: gufo-snmp where it is installed, else pysnmp."""
+
+import importlib.util
+
+from joulepath.errors import UsageError
+from joulepath.pdu.snmp import Client, Credentials, Endpoint, Engine, Limits, PysnmpClient, User
+
+LIBRARIES = ("auto", "gufo", "pysnmp")
+
+
+class Clients:
+    """Makes clients with one library. pysnmp has one engine for all, and one more for each SNMP v3 user."""
+
+    def __init__(self, library: str = LIBRARIES[0]) -> None:
+        """Raises UsageError for `gufo` where that is not installed."""
+        installed = importlib.util.find_spec("gufo") is not None
+        if library == "gufo" and not installed:
+            raise UsageError("--snmp-library gufo: gufo-snmp is not installed; install joulepath[fast]")
+        self._fast = installed if library == "auto" else library == "gufo"
+        self._engines: dict[User | None, Engine] = {}
+
+    def make(self, endpoint: Endpoint, credentials: Credentials, limits: Limits | None = None) -> Client:
+        """A client of the agent at `endpoint`."""
+        if self._fast:
+            from joulepath.pdu.gufo_client import GufoClient  # noqa: PLC0415  # optional
+
+            return GufoClient(endpoint, credentials, limits)
+        # An engine knows each user name once: two agents may have different keys for it.
+        user = credentials if isinstance(credentials, User) else None
+        return PysnmpClient(self._engines.setdefault(user, Engine()), endpoint, credentials, limits)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device family as data: how it is recognised and where its readings are. docs/pdu.md says how to write one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from joulepath.config import Model
+from joulepath.pdu.snmp import Oid, parsed
+
+LevelName: TypeAlias = Literal["inlet", "phase", "branch", "outlet"]
+QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
+
+Bounds: TypeAlias = tuple[float, float]
+
+PLAUSIBLE: Mapping[QuantityName, Bounds] = {
+    "power": (0, 1e6),  # W
+    "apparent_power": (0, 1e6),  # VA
+    "current": (0, 5e3),  # A
+    "voltage": (0, 1e3),  # V
+    "power_factor": (-1, 1),  # some meters give a leading one as negative
+    "meter_energy": (0, 1e15),  # J
+}
+"""What no rack PDU exceeds, in the unit of the metric. A profile may state narrower or wider bounds."""
+
+
+SYS_OBJECT_ID_MARK = -1
+"""How an object begins that is below the device's own sysObjectID, in a profile written `sysObjectID.1.5`."""
+
+
+def _oid(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    below = value.removeprefix("sysObjectID.")
+    return parsed(value) if below == value else (SYS_OBJECT_ID_MARK, *parsed(below))
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, (str, dict)) else value
+
+
+ObjectId: TypeAlias = Annotated[Oid, BeforeValidator(_oid)]
+ObjectIds: TypeAlias = Annotated[Sequence[ObjectId], BeforeValidator(_listed)]
+"""One object, or several of which the first that the device has is read."""
+
+Match: TypeAlias = int | Sequence[int] | str
+"""What a key of a row must be: a number, one of several, or text that a regular expression matches whole."""
+
+
+class Units(Model):
+    """A column that says in which unit a row is."""
+
+    column: ObjectId
+    scales: Mapping[int | str, Decimal]
+    """The value of each unit in the metric's unit; rows in other units are not of this quantity."""
+
+
+class ScaleColumns(Model):
+    """Columns that say what a step of each row is; all that are stated are multiplied."""
+
+    digits: ObjectId | None = None
+    """Decimal digits: a step is 10 to the power of minus this."""
+    factor: ObjectId | None = None
+    """A multiplier; a negative one is a divisor."""
+    units: Units | None = None
+
+
+class Quantity(Model):
+    """One column of numbers, or some objects."""
+
+    column: ObjectId | None = None
+    objects: Mapping[str, ObjectId] = {}
+    """In place of a column: an object for each label."""
+    where: Mapping[str, Match] = {}
+    """Which rows are of this quantity, by keys of the table; beside those of the table."""
+    scale: Decimal = Field(default=Decimal(1), gt=0)
+    """What one step of the object is in the metric's unit: W, VA, A, V, a ratio or J. Also its resolution."""
+    scale_by: ScaleColumns = ScaleColumns()
+    """Where the step is data; `scale` is multiplied with it."""
+    text: bool = False
+    """Whether the number is written as text."""
+    sentinels: frozenset[int] = frozenset()
+    """Values that say "not measured". They are compared in 32 bits: -1 is also 4294967295."""
+    bounds: Bounds | None = None
+    """The least and greatest value that is a measurement, in the metric's unit; `PLAUSIBLE` where not stated."""
+    wraps_at: int = Field(default=2**32, gt=1)
+    """Of a register: the first value that it cannot hold."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Quantity":
+        if (self.column is None) == (not self.objects):
+            raise ValueError("state either column or objects")
+        return self
+
+
+class Table(Model):
+    """A table whose rows are inlets, phases, branches or outlets."""
+
+    index: Sequence[str] = ()
+    """Names of the parts of a row's index. `unit` and `number` make the label (several numbers are joined by points),
+    `name:text` is a part that is text with its length in front; the others are keys for `where`."""
+    keys: Mapping[str, ObjectId] = {}
+    """Further columns as keys for `where`."""
+    unit: ObjectId | None = None
+    """Column that numbers the linked units; it becomes part of the label where there are several."""
+    number: ObjectId | None = None
+    """Column with the row's number on its unit, the label. Without it the unit's number is, or else the row's index."""
+    label: str | None = None
+    """The label in place of a number: of a table that has one row only, or with keys in braces, `{tap}.1`."""
+    first: int | None = None
+    """The number that the device counts from, where the first one printed on it is 1."""
+    name: ObjectId | None = None
+    """Column with the name that the operator gave."""
+    where: Mapping[str, Match] = {}
+    """Which rows are of this level, by keys."""
+    quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _keys_are_known(self) -> "Table":
+        known = {part.removesuffix(":text") for part in self.index} | set(self.keys)
+        for key in re.findall(r"\{(\w+)\}", self.label or ""):
+            if key not in known:
+                raise ValueError(f"label: {key!r} is no part of the index and none of keys")
+        for quantity in self.quantities.values():
+            where = {**self.where, **quantity.where}
+            for key, match in where.items():
+                if key not in known:
+                    raise ValueError(f"where: {key!r} is no part of the index and none of keys")
+                if isinstance(match, str):
+                    try:
+                        re.compile(match)
+                    except re.error as error:
+                        raise ValueError(f"where: {key}: {match!r} is no regular expression: {error}") from None
+        return self
+
+
+Tables: TypeAlias = Annotated[Sequence[Table], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class InfoColumns(Model):
+    """Columns with one row for each unit, or objects."""
+
+    model: ObjectIds = ()
+    serial: ObjectIds = ()
+    firmware: ObjectIds = ()
+
+
+class Profile(Model):
+    """A device family."""
+
+    vendor: str
+    sys_object_ids: Sequence[ObjectId] = Field(min_length=1)
+    """Prefixes of sysObjectID; among the profiles that fit, the longest prefix is tried first."""
+    fingerprint: Sequence[ObjectId] = ()
+    """Columns or objects that must all be there, where several families share a sysObjectID or a device has none."""
+    interval: float = Field(default=5.0, ge=1)
+    """Seconds in which the device renews its readings."""
+    max_repetitions: int = Field(default=25, ge=1, le=100)
+    """Rows asked for in one GETBULK."""
+    accuracy: str = ""
+    """The accuracy class that the vendor states, with its standard."""
+    info: InfoColumns = InfoColumns()
+    levels: Mapping[LevelName, Tables] = Field(min_length=1)
+    """The tables of each level. Where two have the same quantity of the same row, the first that measures it counts."""
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> "Profile":
+        seen: set[tuple[Oid, str]] = set()
+        for name, tables in self.levels.items():
+            for table in tables:
+                for quantity in table.quantities.values():
+                    where = repr(sorted({**table.where, **quantity.where}.items()))
+                    for column in [quantity.column] if quantity.column else quantity.objects.values():
+                        if (column, where) in seen:
+                            raise ValueError(f"levels.{name}: a column is named twice")
+                        seen.add((column, where))
+        return self
+
+    def below(self, sys_object_id: Oid) -> "Profile":
+        """The profile with its objects below sysObjectID in full."""
+
+        def full(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return (*sys_object_id, *value[1:]) if value[:1] == (SYS_OBJECT_ID_MARK,) else value
+            if isinstance(value, Mapping):
+                return {key: full(item) for key, item in value.items()}
+            return [full(item) for item in value] if isinstance(value, (list, set, frozenset)) else value
+
+        return Profile.model_validate(full(self.model_dump()))
+
+    def matches(self, sys_object_id: Oid) -> int:
+        """The length of the longest prefix that fits; 0 for none."""
+        return max((len(oid) for oid in self.sys_object_ids if sys_object_id[: len(oid)] == oid), default=0)

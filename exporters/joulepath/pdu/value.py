@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what an object holds to a measurement, or the reason why it is none."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
+from joulepath.pdu.snmp import Missing, Value, dotted
+
+REASONS = ("not_available", "not_a_number", "implausible", "unknown_row")
+
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?")
+
+
+class RejectedError(ValueError):
+    """A value that is no measurement; its text is the reason, a label of `pdu_readings_rejected_total`."""
+
+
+def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:
+    """The value in the metric's unit, None where there is no such object. Raises RejectedError.
+
+    `scale` is that of the row where it is data; the quantity's own where not stated.
+    """
+    if isinstance(value, Missing):
+        return None
+    steps: int | Decimal
+    if isinstance(value, bytes) and quantity.text:
+        steps = _written(value)
+    elif isinstance(value, int):
+        steps = value
+    else:
+        raise RejectedError("not_a_number")
+    if steps % 2**32 in {sentinel % 2**32 for sentinel in quantity.sentinels}:
+        raise RejectedError("not_available")
+    number = float(steps * (quantity.scale if scale is None else scale))  # decimal: 3 steps of 0.1 A are 0.3 A
+    low, high = quantity.bounds or PLAUSIBLE[name]
+    if not low <= number <= high:
+        raise RejectedError("implausible")
+    return number
+
+
+def _written(value: bytes) -> Decimal:
+    """A number written as text, with whatever unit behind it."""
+    found = _NUMBER.match(text(value))
+    if found is None:
+        raise RejectedError("not_a_number")
+    try:
+        return Decimal(found.group())
+    except InvalidOperation:
+        raise RejectedError("not_a_number") from None
+
+
+def text(value: Value | None) -> str:
+    """A value as a label: text without padding and control characters, numbers in digits, empty for none."""
+    if value is None or isinstance(value, Missing):
+        return ""
+    if isinstance(value, tuple):
+        return dotted(value)
+    if isinstance(value, int):
+        return str(value)
+    try:
+        decoded = value.decode()
+    except UnicodeDecodeError:
+        decoded = value.decode("latin-1")
+    return "".join(character if character.isprintable() else " " for character in decoded).strip()

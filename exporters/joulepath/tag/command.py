@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath tag`: puts an IOAM trace on the packets of applications that know nothing of it."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import Metric
+
+from joulepath import exporter
+from joulepath.errors import UsageError
+
+if TYPE_CHECKING:
+    from joulepath.tag.settings import Settings
+    from joulepath.tag.tagger import Tagger
+
+PORT = 10477
+_ONCE_SECONDS = 1.0
+_CAP_DAC_READ_SEARCH = 2  # an application's id file may be its own
+
+
+class TagExporter:
+    """The exporter of one host; what it tagged is on `/metrics`."""
+
+    name = "tag"
+    reads = "packets that got an IOAM trace (tc egress)"
+    targets: Collection[str] = ()
+
+    ready = True
+
+    def __init__(
+        self, tagger: "Tagger", read: "Callable[[], Settings]", file: Path, once_seconds: float = _ONCE_SECONDS
+    ) -> None:
+        self._tagger = tagger
+        self._read = read
+        self.files: Collection[Path] = (file,)
+        self._once_seconds = once_seconds
+
+    def collect(self) -> Iterable[Metric]:
+        """The counts so far."""
+        return self._families()
+
+    def probe(self, target: str) -> Iterable[Metric]:
+        """There is no target but this host."""
+        raise KeyError(target)
+
+    def once(self) -> Iterable[Metric]:
+        """Tags for a moment, as a trial of rights and configuration."""
+        self._tagger.start()
+        try:
+            time.sleep(self._once_seconds)
+            return list(self._families())
+        finally:
+            self._tagger.stop()
+
+    def start(self) -> None:
+        """Begins to tag, then gives up the rights that only this needed."""
+        from joulepath.bpf import capabilities as caps  # noqa: PLC0415  # as in `run`
+
+        self._tagger.start()
+        caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH)
+
+    def reload(self) -> None:
+        """Goes over to the changed file."""
+        self._tagger.reload(self._read())
+
+    def stop(self) -> None:
+        """Ends tagging and puts the routes back."""
+        self._tagger.stop()
+
+    def _families(self) -> Iterable[Metric]:
+        from joulepath.tag.collector import families  # noqa: PLC0415  # as in `run`
+
+        return families(self._tagger.reading())
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="which packets get which id (docs/tagging.md)")
+    parser.add_argument(
+        "--path.cgroup",
+        dest="cgroup",
+        type=Path,
+        metavar="FOLDER",
+        help="where cgroup v2 is mounted (default: as /proc/self/mounts says)",
+    )
+    parser.add_argument(
+        "--print-ip-route",
+        dest="print_routes",
+        type=Path,
+        metavar="FILE",
+        help="print the commands for a kernel with an IOAM tunnel of its own, from a topology or from such a "
+        "configuration, and do nothing else",
+    )
+    exporter.add_arguments(parser, PORT)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tags and serves until a signal, or prints commands."""
+    # Each way imports what it needs: printing needs neither netlink nor libbpf.
+    if (args.config is None) == (args.print_routes is None):
+        raise UsageError("say which packets: --config FILE; or --print-ip-route FILE")
+    if args.print_routes is not None:
+        from joulepath.tag import iproute  # noqa: PLC0415
+
+        sys.stdout.write(iproute.commands(args.print_routes))
+        return 0
+    from joulepath.tag import cgroup, config, tagger  # noqa: PLC0415
+
+    def read() -> "Settings":
+        return config.read(args.config)
+
+    root = cgroup.mounted if args.cgroup is None else lambda: args.cgroup
+    return exporter.run(TagExporter(tagger.Tagger(read(), root), read, args.config), args)

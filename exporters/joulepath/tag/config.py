@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration file of `joulepath tag`; docs/tagging.md describes its keys."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from joulepath.config import Model, load
+from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, MAX_TRANSIT_NODES, NO_NODE_ID
+from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, CgroupKind, Flow, Protocol, Sender, Settings
+
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Interface = Annotated[str, Field(pattern=r"^[^\s/]{1,15}$")]
+
+CGROUP_KINDS: tuple[CgroupKind, ...] = ("cgroup", "unit", "container", "pod")
+TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
+_CONTAINER = re.compile(r"(?:[a-z-]+://)?([0-9a-f]{12,64})")
+_POD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _quoted(value: object) -> object:
+    # YAML reads an id of digits alone as a number, and 12e4... as a float.
+    if isinstance(value, int | float):
+        message = "the id looks like a number: put it in quotes"
+        raise ValueError(message)  # noqa: TRY004  # pydantic's validators speak so
+    return value
+
+
+class FlowModel(Model):
+    """One flow."""
+
+    ioam_namespace: Annotated[int, Field(ge=0, le=0xFFFF, strict=True)]
+    id: Annotated[str, BeforeValidator(_quoted)] | None = None
+    id_file: Path | None = None
+    protocol: Protocol | None = None
+    source: IPv6Network = EVERYWHERE
+    source_port: Port | None = None
+    destination: IPv6Network = EVERYWHERE
+    destination_port: Port | None = None
+    cgroup: Name | None = None
+    unit: Name | None = None
+    container: Name | None = None
+    pod: Name | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "FlowModel":
+        mistakes = list(self._mistakes())
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    def _mistakes(self) -> Iterable[str]:
+        if (self.id is None) == (self.id_file is None):
+            yield "give either `id` or `id_file`"
+        if self.id is not None and not TRACE_ID.fullmatch(self.id):
+            yield f"id: {self.id[:40]!r} is not 32 hexadecimal digits"
+        kinds = [kind for kind in CGROUP_KINDS if getattr(self, kind) is not None]
+        if len(kinds) > 1:
+            yield f"a packet has one sender: leave only one of {', '.join(kinds)}"
+        if self.container is not None and not _CONTAINER.fullmatch(self.container):
+            yield "container: give its id, at least the first 12 digits"
+        if self.pod is not None and not _POD.fullmatch(self.pod):
+            yield "pod: give its metadata.uid"
+        everything = {"source": EVERYWHERE, "destination": EVERYWHERE}
+        if not kinds and self.model_dump(include=set(_SELECTORS), exclude_none=True) == everything:
+            yield f"say which packets: at least one of {', '.join((*_SELECTORS, *CGROUP_KINDS))}"
+
+    def flow(self, name: str, folder: Path) -> Flow:
+        """As the tagger reads it; `folder` is where a relative `id_file` begins."""
+        return Flow(
+            name=name,
+            namespace=self.ioam_namespace,
+            trace_id=bytes.fromhex(self.id) if self.id is not None else folder / str(self.id_file),
+            source=self.source,
+            destination=self.destination,
+            protocol=self.protocol,
+            source_port=self.source_port or 0,
+            destination_port=self.destination_port or 0,
+            sender=next((Sender(kind, self._sender(kind)) for kind in CGROUP_KINDS if getattr(self, kind)), None),
+        )
+
+    def _sender(self, kind: CgroupKind) -> str:
+        value = str(getattr(self, kind))
+        # Kubernetes writes the runtime in front: containerd://ID.
+        return value.rpartition("/")[2] if kind == "container" else value
+
+
+_SELECTORS = ("protocol", "source", "source_port", "destination", "destination_port")
+
+
+class ConfigModel(Model):
+    """The whole file."""
+
+    interfaces: Annotated[tuple[Interface, ...], Field(min_length=1)]
+    node_id: Annotated[int, Field(ge=0, lt=NO_NODE_ID, strict=True)] | None = None
+    nodes: Annotated[int, Field(ge=0, le=MAX_TRANSIT_NODES, strict=True)] = DEFAULT_TRANSIT_NODES
+    path_mtu: Annotated[int, Field(ge=1280, le=65535, strict=True)] | None = None
+    flows: Annotated[dict[Name, FlowModel], Field(min_length=1, max_length=MAX_FLOWS)]
+
+    @field_validator("interfaces")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("an interface stands twice")
+        return value
+
+    def settings(self, folder: Path) -> Settings:
+        """As the tagger reads it."""
+        return Settings(
+            interfaces=self.interfaces,
+            flows=tuple(model.flow(name, folder) for name, model in self.flows.items()),
+            node_id=self.node_id,
+            nodes=self.nodes,
+            path_mtu=self.path_mtu,
+        )
+
+
+def read(path: Path) -> Settings:
+    """The settings in a file. Raises UsageError with one line per mistake."""
+    return load(path, ConfigModel).settings(path.parent)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of `joulepath tag`. Packets are those on the wire, bytes those of the IP packet with its new header."""
+
+from joulepath.metrics import counter, gauge
+
+PACKETS = counter("ioam_tag_packets_total", "Packets of a flow that got an IOAM trace.", "flow")
+BYTES = counter("ioam_tag_bytes_total", "Bytes of IP packets of a flow that got an IOAM trace, trace included.", "flow")
+UNTAGGED = counter(
+    "ioam_tag_untagged_packets_total", "Packets of a flow that passed without a trace, by reason.", "flow", "reason"
+)
+READY = gauge("ioam_tag_flow_ready", "Whether a flow's id and its sender's cgroup are there: 1 or 0.", "flow")
+INTERFACE_INFO = gauge(
+    "ioam_tag_interface_info", "Interface whose leaving packets are tagged, and by what; always 1.", "interface", "hook"
+)
+ROUTE_MTU = gauge(
+    "ioam_tag_route_mtu_bytes",
+    "Largest packet that a route lets applications send, so that a trace still fits.",
+    "destination",
+    "interface",
+)
+REFUSED_ROUTES = gauge(
+    "ioam_tag_routes_refused", "Routes whose MTU cannot be lowered: large packets over them pass without a trace."
+)
+
+METRICS = (PACKETS, BYTES, UNTAGGED, READY, INTERFACE_INFO, ROUTE_MTU, REFUSED_ROUTES)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces and routes of this network namespace, through pyroute2."""
+
+import errno
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv6Network
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from joulepath.errors import JoulepathError
+from joulepath.tag.routes import PROTOCOL, Route
+
+_MAIN = 254
+_UNICAST = 1  # RTN_UNICAST, include/uapi/linux/rtnetlink.h
+_CLONED = 0x200  # RTM_F_CLONED: a path MTU exception
+_ON_LINK = 4  # RTNH_F_ONLINK
+_DEFAULT_METRIC = 1024
+_SYSCTL = Path("/proc/sys/net/ipv6/conf")
+
+
+@dataclass(frozen=True)
+class Link:
+    """An interface."""
+
+    index: int
+    name: str
+    kind: int
+    """ARPHRD_* of include/uapi/linux/if_arp.h."""
+    mtu: int
+    """For IPv6, which a router may have lowered."""
+
+
+def indices(names: Iterable[str]) -> dict[str, int]:
+    """The indices of those interfaces that exist."""
+    found = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = socket.if_nametoindex(name)
+    return found
+
+
+def links(names: Iterable[str]) -> dict[str, Link]:
+    """Those interfaces that exist."""
+    found = {}
+    with IPRoute() as kernel:
+        for name, index in indices(names).items():
+            with suppress(NetlinkError):  # gone in between
+                (message,) = kernel.link("get", index=index)
+                mtu = min(message.get_attr("IFLA_MTU"), _ipv6_mtu(name))
+                found[name] = Link(index, name, message["ifi_type"], mtu)
+    return found
+
+
+def _ipv6_mtu(name: str) -> int:
+    try:
+        return int((_SYSCTL / name / "mtu").read_text(encoding="ascii"))
+    except OSError:
+        return 0xFFFF  # IPv6 is not on it: it sends none either
+
+
+def routes() -> list[Route]:
+    """The unicast routes of the main table."""
+    with IPRoute() as kernel:
+        return list(_routes(kernel))
+
+
+def reconcile(wanted: Iterable[Route]) -> list[str]:
+    """Makes ours the wanted ones; a line for each that the kernel refuses.
+
+    Raises JoulepathError for want of a right.
+    """
+    missing = set(wanted)
+    refused = []
+    with IPRoute() as kernel:
+        present = {route for route in _routes(kernel) if route.ours}
+        for route in present - missing:
+            with suppress(NetlinkError):  # gone with its interface
+                kernel.route("del", **_words(route))
+        for route in missing - present:
+            try:
+                kernel.route("replace", **_words(route))
+            except NetlinkError as error:
+                if error.code == errno.EPERM:
+                    raise JoulepathError(
+                        "lowering the MTU of routes needs the capability CAP_NET_ADMIN (root, or AmbientCapabilities)"
+                    ) from None
+                refused.append(f"route {route.destination}: the kernel refuses a copy: {error}")
+    return refused
+
+
+def _routes(kernel: IPRoute) -> Iterable[Route]:
+    for message in kernel.get_routes(family=socket.AF_INET6, table=_MAIN):
+        if message["type"] == _UNICAST and not message["flags"] & _CLONED:
+            yield _route(message)
+
+
+def _route(message: Any) -> Route:
+    address = message.get_attr("RTA_DST") or "::"
+    metrics = message.get_attr("RTA_METRICS")
+    hops = message.get_attr("RTA_MULTIPATH")
+    return Route(
+        destination=IPv6Network((address, message["dst_len"])),
+        interfaces=tuple(hop["oif"] for hop in hops) if hops else (message.get_attr("RTA_OIF") or 0,),
+        metric=message.get_attr("RTA_PRIORITY") or _DEFAULT_METRIC,
+        mtu=metrics.get_attr("RTAX_MTU") if metrics else None,
+        gateway=message.get_attr("RTA_GATEWAY"),
+        source=message.get_attr("RTA_PREFSRC"),
+        on_link=bool(message["flags"] & _ON_LINK),
+        tunnelled=message.get_attr("RTA_ENCAP_TYPE") is not None,
+        ours=message["proto"] == PROTOCOL,
+    )
+
+
+def _words(route: Route) -> dict[str, Any]:
+    """A route as pyroute2 takes it."""
+    words: dict[str, Any] = {
+        "family": socket.AF_INET6,
+        "dst": str(route.destination),
+        "table": _MAIN,
+        "proto": PROTOCOL,
+        "priority": route.metric,
+        "oif": route.interfaces[0],
+        "metrics": {"mtu": route.mtu},
+    }
+    if route.gateway is not None:
+        words["gateway"] = route.gateway
+    if route.source is not None:
+        words["prefsrc"] = route.source
+    if route.on_link:
+        words["flags"] = _ON_LINK
+    return words

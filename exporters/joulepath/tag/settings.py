@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is tagged: flows of this host, each with the id that its packets get."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Network
+from pathlib import Path
+from typing import Literal
+
+from joulepath.ioam.encode import hop_by_hop
+
+MAX_FLOWS = 64
+"""As many as the program has places for."""
+
+Protocol = Literal["udp", "tcp"]
+CgroupKind = Literal["cgroup", "unit", "container", "pod"]
+EVERYWHERE = IPv6Network("::/0")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Whose sockets: a cgroup v2 folder, or the name by which it is found."""
+
+    kind: CgroupKind
+    name: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """UDP and TCP packets that agree with all that is given; port 0 stands for any."""
+
+    name: str
+    namespace: int
+    trace_id: bytes | Path
+    """16 octets, or the file that holds them in hexadecimal."""
+    source: IPv6Network = EVERYWHERE
+    destination: IPv6Network = EVERYWHERE
+    protocol: Protocol | None = None
+    source_port: int = 0
+    destination_port: int = 0
+    sender: Sender | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of it. The first flow that a packet agrees with is the packet's."""
+
+    interfaces: tuple[str, ...]
+    flows: tuple[Flow, ...]
+    node_id: int | None
+    """24 bits; None is the host's `net.ipv6.ioam6_id`."""
+    nodes: int
+    """Room in the header for nodes on the way."""
+    path_mtu: int | None = None
+    """Octets of the largest packet that the path carries, where that is less than an interface's."""
+
+    @property
+    def header_octets(self) -> int:
+        """What every tagged packet grows by."""
+        return len(hop_by_hop(0, bytes(16), 0, 0, self.nodes))

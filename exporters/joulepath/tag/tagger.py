@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the program, its ids and cgroups, and the routes as the configuration and the host are at the moment."""
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulepath.bpf import tc
+from joulepath.bpf.libbpf import BpfError
+from joulepath.errors import JoulepathError
+from joulepath.ioam.link import DEVICES, ETHERNET
+from joulepath.ioam.socket import host_node_id
+from joulepath.tag import cgroup, netlink, routes
+from joulepath.tag.config import TRACE_ID
+from joulepath.tag.program import Count, Program, State
+from joulepath.tag.settings import Flow, Settings
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+_ROUTES_EVERY = 3
+"""Ticks between two looks at the routes."""
+_LOCK = "\0joulepath-tag"  # an abstract address: one per network namespace, gone with its process
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a scrape shows."""
+
+    counts: Mapping[str, Count]
+    ready: Mapping[str, bool]
+    interfaces: Mapping[str, str]
+    """Those that are tagged at, and the hook."""
+    routes: Mapping[tuple[str, str], int]
+    """MTU by destination and interface."""
+    refused_routes: int
+
+
+class Tagger:
+    """From `start` to `stop`. One at a time in a network namespace."""
+
+    def __init__(
+        self, settings: Settings, cgroup_root: Callable[[], Path] = cgroup.mounted, tick: float = TICK_SECONDS
+    ) -> None:
+        self._settings = settings
+        self._cgroup_root = cgroup_root
+        self._tick_seconds = tick
+        self._root: Path | None = None
+        self._program: Program | None = None
+        self._links: dict[str, tuple[netlink.Link, tc.Link]] = {}
+        self._states: dict[str, State] = {}
+        self._plan = routes.Plan(frozenset(), ())
+        self._said: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._lock = threading.RLock()
+        self._alone: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Lowers MTUs, then begins to tag. Raises JoulepathError where it cannot, and leaves nothing behind."""
+        self._alone = _alone()
+        try:
+            self._program = Program()
+            self.reload(self._settings)
+        except BaseException:
+            self.stop()
+            raise
+        self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
+        self._thread.start()
+
+    def reload(self, settings: Settings) -> None:
+        """Goes over to other settings; counts go on. Raises JoulepathError where it cannot, and changes nothing."""
+        with self._lock:
+            root = self._cgroup_root() if any(flow.sender for flow in settings.flows) else None
+            found = netlink.links(settings.interfaces)
+            for name in settings.interfaces:
+                _check(name, found.get(name))
+            if refusals := _plan(settings, found).refusals:
+                raise JoulepathError(refusals)
+            self._settings, self._root = settings, root
+            self._sync_routes(found)
+            self._sync_states(force=True)
+            self._sync_links(found)
+
+    def stop(self) -> None:
+        """Ends tagging, then puts the routes back."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        for _, attached in self._links.values():
+            attached.close()
+        self._links.clear()
+        if self._alone is not None:
+            netlink.reconcile([])
+        if self._program is not None:
+            with self._lock:
+                self._program.close()
+                self._program = None
+        if self._alone is not None:
+            self._alone.close()
+            self._alone = None
+
+    def reading(self) -> Reading:
+        """The counts so far."""
+        with self._lock:
+            counts = self._program.counts() if self._program else {}
+            ready = {flow.name: self._ready(flow) for flow in self._settings.flows}
+            interfaces = {name: attached.kind for name, (_, attached) in self._links.items()}
+            names = {link.index: link.name for link, _ in self._links.values()}
+            mtus = {
+                (str(route.destination), names[index]): route.mtu
+                for route in self._plan.routes
+                for index in route.interfaces
+                if index in names and route.mtu is not None
+            }
+            return Reading(counts, ready, interfaces, mtus, len(self._plan.refusals))
+
+    def _ready(self, flow: Flow) -> bool:
+        state = self._states.get(flow.name)
+        return state is not None and state.trace_id is not None and (flow.sender is None or state.cgroup is not None)
+
+    def _run(self) -> None:
+        ticks = 0
+        while not self._ended.wait(self._tick_seconds):
+            ticks += 1
+            try:
+                with self._lock:
+                    self._tick(look_at_routes=ticks % _ROUTES_EVERY == 0)
+            except (JoulepathError, OSError) as fault:
+                self._say("tick", f"cannot follow the host: {fault}")
+            else:
+                self._say("tick", None)
+
+    def _tick(self, *, look_at_routes: bool) -> None:
+        known = {name: link.index for name, (link, _) in self._links.items()}
+        changed = netlink.indices(self._settings.interfaces) != known
+        found = netlink.links(self._settings.interfaces) if changed or look_at_routes else {}
+        if found:
+            self._sync_routes(found)
+        self._sync_states()
+        if changed:
+            self._sync_links(found)
+
+    def _sync_routes(self, found: Mapping[str, netlink.Link]) -> None:
+        plan = _plan(self._settings, found)
+        refused = (*plan.refusals, *netlink.reconcile(plan.routes))
+        self._plan = routes.Plan(plan.routes, refused)
+        text = "; ".join(refused)
+        self._say("routes", f"{text}; packets too large for it pass without a trace" if refused else None)
+
+    def _sync_states(self, *, force: bool = False) -> None:
+        settings = self._settings
+        states = {flow.name: State(self._trace_id(flow), *self._cgroup(flow)) for flow in settings.flows}
+        if (force or states != self._states) and self._program is not None:
+            node_id = host_node_id() if settings.node_id is None else settings.node_id
+            self._program.apply(settings.flows, states, node_id, settings.nodes)
+            self._states = states
+
+    def _trace_id(self, flow: Flow) -> bytes | None:
+        """The flow's id as of now; the last good one while its file is being written."""
+        if isinstance(flow.trace_id, bytes):
+            return flow.trace_id
+        try:
+            text = flow.trace_id.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no text"
+            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
+        else:
+            if TRACE_ID.fullmatch(text):
+                self._say(flow.name, None)
+                return bytes.fromhex(text)
+            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
+        known = self._states.get(flow.name)
+        return known.trace_id if known else None
+
+    def _cgroup(self, flow: Flow) -> tuple[Path | None, int]:
+        """The sender's cgroup as of now, and its inode."""
+        if flow.sender is None or self._root is None:
+            return None, 0
+        known = self._states.get(flow.name)
+        fault: str | None = f"flow {flow.name}: {flow.sender.kind} {flow.sender.name} is not there; waiting for it"
+        try:
+            found = known.cgroup if known else None
+            if found is None or not found.is_dir():
+                found = cgroup.find(flow.sender, self._root)
+            if found is not None:
+                inode = found.stat().st_ino
+                fault = None
+                return found, inode
+        except FileNotFoundError:
+            pass  # went in between
+        except cgroup.AmbiguousError as error:
+            fault = f"flow {flow.name}: {error}"
+        finally:
+            self._say(f"{flow.name} cgroup", fault)
+        return None, 0
+
+    def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
+        for name in list(self._links):
+            link = found.get(name)
+            if link is None or link.index != self._links[name][0].index:
+                self._links.pop(name)[1].close()
+                if name in self._settings.interfaces:
+                    self._say(name, f"{name}: has gone; tagging goes on when it is back")
+        for name, link in found.items():
+            if name in self._links or self._program is None:
+                continue
+            program = self._program.fd(ethernet=DEVICES[_check(name, link).kind] is ETHERNET)
+            try:
+                attached = tc.attach(program, link.index, "sent")
+            except BpfError as fault:
+                if fault.number in (errno.ENODEV, errno.ENOENT):
+                    continue  # went in between
+                raise
+            self._links[name] = link, attached
+            self._say(name, None)
+
+    def _say(self, key: str, text: str | None) -> None:
+        """Logs what is new; None where all is well."""
+        if text is None:
+            if self._said.pop(key, None) is not None:
+                logger.info("%s: is well again", key)
+        elif self._said.get(key) != text:
+            self._said[key] = text
+            logger.warning("%s", text)
+
+
+def _alone() -> socket.socket:
+    """Held by one tagger of a network namespace: two would fight over routes."""
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        held.bind(_LOCK)
+    except OSError:
+        with contextlib.suppress(OSError):
+            held.close()
+        raise JoulepathError(
+            "another `joulepath tag` runs in this network namespace: one does it, with all interfaces and flows"
+        ) from None
+    return held
+
+
+def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> routes.Plan:
+    return routes.plan(
+        netlink.routes(),
+        (flow.destination for flow in settings.flows),
+        {link.index: routes.Interface(link.name, link.mtu) for link in found.values()},
+        settings.header_octets,
+        settings.path_mtu,
+    )
+
+
+def _check(name: str, link: netlink.Link | None) -> netlink.Link:
+    """Raises JoulepathError where packets of an interface cannot be tagged."""
+    if link is None:
+        raise JoulepathError(f"{name}: no such interface; `ip link` lists them")
+    if link.kind not in DEVICES:
+        raise JoulepathError(f"{name}: link type {link.kind} is not known; only Ethernet and IP are")
+    return link

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any JSON at all in place of a resource: a value that could be one, or a reason, and never a traceback."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulepath.bmc.choice import QUALITY, Choice
+from joulepath.bmc.redfish_items import MAX_WATTS, Item, RejectedError, value
+from joulepath.bmc.redfish_sensors import items
+from joulepath.bmc.vendors import shipped
+
+pytestmark = pytest.mark.unit
+
+KEYS = st.sampled_from(
+    ["Reading", "ReadingTime", "Status", "State", "PowerMetrics", "IntervalInMin", "@odata.id", "Id"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+POINTERS = st.lists(KEYS | st.integers(0, 2), min_size=1, max_size=3).map(tuple)
+
+
+@given(JSON.filter(lambda found: isinstance(found, dict)), POINTERS, st.sampled_from(["", *QUALITY]))
+def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | int, ...], source: str) -> None:
+    item = Item("power", "1", "/x", pointer, source=source)
+    try:
+        watts = value(item, resource)
+    except RejectedError:
+        return
+    assert math.isfinite(watts)
+    assert 0 <= watts <= MAX_WATTS
+
+
+@given(st.lists(st.dictionaries(KEYS | st.sampled_from(["ReadingType", "PhysicalContext", "Oem"]), JSON), max_size=5))
+def test_any_sensors_are_classified_or_left_out(sensors: list[dict[str, Any]]) -> None:
+    for sensor in sensors:
+        sensor["ReadingType"] = "Power"
+    list(items("1", sensors, shipped()))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(QUALITY), st.floats(0, 1000), max_size=4), max_size=30))
+def test_a_source_that_works_is_kept(polls: list[dict[str, float]]) -> None:
+    choice = Choice()
+    before: str | None = None
+    for readings in polls:
+        chosen = choice.choose(readings)
+        assert chosen is None or chosen in readings
+        if before in readings:
+            assert chosen == before
+        before = choice.current

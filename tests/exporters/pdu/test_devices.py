@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded devices of every family against another reader of the same walks; every disagreement is explained here.
+
+The oracle is LibreNMS' reading (`NAME.expected.json`): independent, not infallible. docs/devices.md has these tables in
+words.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import JoulepathError
+from joulepath.pdu.check import Explained, explained
+from joulepath.pdu.layout import Layout, detect
+from joulepath.pdu.schema import Profile
+from joulepath.pdu.snmp import parsed
+from joulepath.pdu.walk import WalkClient
+
+pytestmark = pytest.mark.unit
+
+DEVICES: Mapping[str, str] = {
+    "apc-epdu_epdu1116s": "apc-epdu",
+    "apc_ap7900b": "apc-rpdu2",
+    "apc_ap8853": "apc-rpdu2",
+    "apc_ap8959eu3": "apc-rpdu2",
+    "apc_isx-pdu": "apc-xpdu",
+    "atenpdu": "aten-pdu",
+    "chatsworth-pdu": "chatsworth-econnect",
+    "cyberpower": "cyberpower",
+    "cyberpower_pdu81005": "cyberpower",
+    "dell-rpdu": "dell-rpdu",
+    "e3meter": "e3meter",
+    "eatonpdu_2": "eaton-epdu",
+    "eatonpdu_dbq": "eaton-raritan",
+    "enlogic-pdu_v2": "enlogic",
+    "gude-epc_1202": "gude-epc",
+    "hpe-mapdu_pdu2": "hpe-mapdu",
+    "hpe-pdumm": "hpe-pdumm",
+    "ipoman": "ipoman",
+    "janitza-umg96_umg96": "janitza-umg",
+    "liebert_mph2rg": "liebert-mph2",
+    "liebert_web485": "liebert-floor",
+    "panduit": "panduit",
+    "panduit_g5-p32g13m": "panduit",
+    "planet-pdu": "planet-ipm",
+    "poweralert_pdu": "tripplite-poweralert",
+    "poweralert_pdumh20atnet": "tripplite-poweralert",
+    "raritan-pdu": "raritan-px1",
+    "raritan-pdu_px2": "raritan-px2",
+    "raritan-pdu_px3": "raritan-px2",
+    "rittal-cmc-iii-pu": "rittal-cmc3",
+    "rittal-cmc-iii-pu_pdu-controller": "rittal-cmc3",
+    "schleifenbauer": "schleifenbauer",
+    "sentry3": "servertech-sentry3",
+    "sentry3_switched": "servertech-sentry3",
+    "sentry4": "servertech-sentry4",
+    "ts-bspdu": "starline-busway",
+    "vertiv-pdu_mg02e4w1": "vertiv-geist",
+}
+
+UNMETERED = {
+    "apc_masterswitch2": "is an unknown device",  # switched only
+    "digipower": "is an unknown device",  # currents; the oracle's watts are amperes times 230
+    "gude-epc_1104": "has none of the objects of the profile gude-epc",
+    "iboot_pdu8-2n15": "is an unknown device",  # currents and voltages of a general agent
+    "ict-pdu": "is an unknown device",  # direct current, currents only
+    "packetpower-eg": "is an unknown device",  # wireless gateway without power
+}
+
+# (device, object, why ours differs): each must be needed, and nothing else may differ.
+DISAGREEMENTS: Sequence[tuple[str, str, str]] = [
+    ("hpe-mapdu_pdu2", r"232\.165\.7\.5\.1\.1\.17\..*", "the oracle drops the sign of a leading power factor"),
+    ("hpe-pdumm", r"232\.165\.2\.3\.2\.1\.2\..*", "a breaker that does not exist has 0 V: no sample"),
+    ("ipoman", r"2468\.1\.4\.2\.1\.3\.2\.3\.1\.4\..*", "the oracle's registers are from another moment: 0"),
+    ("liebert_mph2rg", r"476\.1\.42\.3\.8\.(30\.40\.1\.22|40\.20\.1\.130)\..*", "the oracle forgets to divide by 100"),
+    (
+        "liebert_mph2rg",
+        r"476\.1\.42\.3\.8\.(30\.20\.1\.95|50\.20\.1\.75)\..*",
+        "a power factor of 0 is none",
+    ),
+    ("raritan-pdu_px3", r"13742\.6\.5\.\d\.3\.1\.4\..*\.7", "the oracle does not read the decimal digits: percent"),
+    ("ts-bspdu", r"42610\.1\.4\.4\.1\.6\.1\.2\.1\.15\..*", "volts, not watts: a tap without current has 230.0 too"),
+]
+
+UNREAD: Sequence[tuple[str, str, str]] = [
+    ("apc_ap7900b", r"318\.1\.1\.12\.1\.16\.0", "amperes times a configured voltage: no active power"),
+    ("chatsworth-pdu", r"30932\.1\.10\.1\.3\.110\.1\.9\..*", "counts volt-ampere-seconds: no energy"),
+    ("enlogic-pdu_v2", r"38446\.1\.[23]\.4\.1\.[47]\..*", "the oracle's object has one number too many"),
+    ("janitza-umg96_umg96", r"34278\.(2\.2|1\.1[678]|4\.2)\.0", "reactive"),
+    ("liebert_web485", r"476\.1\.42\.3\.5\.2\.2\.1\.10\.2", "12,768 of a unit that no data prove"),
+    (
+        "rittal-cmc-iii-pu_pdu-controller",
+        r"2606\.7\.4\.2\.2\.1\.11\.2\.(55|98|141)",
+        "reactive",
+    ),
+    (
+        "rittal-cmc-iii-pu_pdu-controller",
+        r"2606\.7\.4\.2\.2\.1\.11\.2\.(22|58|59|101|102|144|145)",
+        "apparent energy, and a second register that the operator sets back",
+    ),
+    ("ts-bspdu", r"42610\.1\.4\.4\.1\.6\.1\.2\.1\.4\..*", "3.5 GWh at 600 W: not kWh, and nothing proves another unit"),
+]
+
+IN_BASE_UNITS = {"power": 1.0, "power_consumed": 3.6e6, "current": 1.0, "voltage": 1.0, "power_factor": 1.0}
+ENTERPRISES = "1.3.6.1.4.1."
+
+
+def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, Layout, Sequence[Explained]]:
+    async def asked() -> tuple[str, Layout, Sequence[Explained]]:
+        client = WalkClient(walk)
+        name = await detect(client, profiles)
+        return name, *await explained(client, name, profiles[name])
+
+    return asyncio.run(asked())
+
+
+def why(table: Sequence[tuple[str, str, str]], device: str, oid: str) -> str | None:
+    for entry in table:
+        if entry[0] == device and re.fullmatch(entry[1], oid.removeprefix(ENTERPRISES)):
+            return entry[2]
+    return None
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_recorded_device_reads_as_another_reader_reads_it(
+    recordings: Path, profiles: Mapping[str, Profile], device: str
+) -> None:
+    name, _, rows = read(recordings / "snmp" / f"{device}.snmprec", profiles)
+    assert name == DEVICES[device]
+    ours = {row.cell.oid: row for row in rows}
+    assert any(row.value is not None for row in rows)
+    needed: set[str] = set()
+    oracle = json.loads((recordings / "snmp" / f"{device}.expected.json").read_text())
+    for sensor in oracle.get("sensors", {}).get("discovery", {}).get("sensors", []):
+        kind, oid = sensor["sensor_class"], sensor["sensor_oid"].removeprefix(".")
+        if kind not in IN_BASE_UNITS:
+            continue
+        row = ours.get(parsed(oid))
+        if row is None:
+            if kind in ("power", "power_consumed"):
+                reason = why(UNREAD, device, oid)
+                assert reason, f"{oid} ({sensor['sensor_descr']}) is not read"
+                needed.add(reason)
+            continue
+        expected = sensor["sensor_current"] * IN_BASE_UNITS[kind]
+        if row.value == pytest.approx(expected, rel=1e-9):
+            if kind == "power" and row.cell.quantity_name not in ("power", "apparent_power"):
+                reason = why(DISAGREEMENTS, device, oid)
+                assert reason, f"{oid} is published as {row.cell.quantity_name}"
+            continue
+        reason = why(DISAGREEMENTS, device, oid)
+        assert reason, f"{oid}: {row.value} {row.reason}, the oracle has {expected}"
+        needed.add(reason)
+    stated = {reason for table in (DISAGREEMENTS, UNREAD) for known, _, reason in table if known == device}
+    assert stated == needed
+
+
+@pytest.mark.parametrize("device", UNMETERED)
+def test_a_recorded_device_without_a_meter_is_told(
+    recordings: Path, profiles: Mapping[str, Profile], device: str
+) -> None:
+    with pytest.raises(JoulepathError, match=UNMETERED[device]):
+        read(recordings / "snmp" / f"{device}.snmprec", profiles)
+
+
+def test_every_recording_is_accounted_for(recordings: Path) -> None:
+    assert {path.stem for path in (recordings / "snmp").glob("*.snmprec")} == {*DEVICES, *UNMETERED}
+
+
+# Sums of outlets against the inlet of the same walk, which is no snapshot.
+SUMS = {
+    "raritan-pdu_px2": 138,
+    "raritan-pdu_px3": 1671,
+    "eatonpdu_2": 1568,
+    "liebert_mph2rg": 503,
+    "dell-rpdu": 3754,
+    "hpe-mapdu_pdu2": 91,
+}
+
+
+@pytest.mark.parametrize("device", SUMS)
+def test_outlets_add_up_to_the_inlet(recordings: Path, profiles: Mapping[str, Profile], device: str) -> None:
+    _, _, rows = read(recordings / "snmp" / f"{device}.snmprec", profiles)
+
+    def total(level: str) -> float:
+        return sum(row.value or 0 for row in rows if (row.cell.level, row.cell.quantity_name) == (level, "power"))
+
+    assert total("outlet") == SUMS[device]
+    assert total("outlet") == pytest.approx(total("inlet"), rel=0.09)
+
+
+def test_a_table_of_phases_and_banks_is_split(recordings: Path, profiles: Mapping[str, Profile]) -> None:
+    """Its two rows are the same 216 W twice."""
+    _, _, rows = read(recordings / "snmp" / "cyberpower_pdu81005.snmprec", profiles)
+    power = {(row.cell.level, row.cell.label): row.value for row in rows if row.cell.quantity_name == "power"}
+    assert (power["phase", "1"], power["branch", "1"]) == (216, 216)
+
+
+def test_phases_of_a_meter_that_add_up_prove_its_unit(recordings: Path, profiles: Mapping[str, Profile]) -> None:
+    _, _, rows = read(recordings / "snmp" / "vertiv-pdu_mg02e4w1.snmprec", profiles)
+    energy = dict.fromkeys(("inlet", "phase"), 0.0)
+    for row in rows:
+        if row.cell.quantity_name == "meter_energy":
+            energy[row.cell.level] += row.value or 0
+    assert energy["inlet"] == energy["phase"] == 8483906 * 3600
+
+
+def test_few_of_many_rows_are_fetched_and_not_walked(recordings: Path, profiles: Mapping[str, Profile]) -> None:
+    """Rittal's one column of values has hundreds of rows, of which 22 are measurements."""
+    _, layout, rows = read(recordings / "snmp" / "rittal-cmc-iii-pu_pdu-controller.snmprec", profiles)
+    assert not layout.columns
+    assert len(layout.objects) == len(rows) == 20

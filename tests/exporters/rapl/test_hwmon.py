@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Board sensors: what the kernel's files mean, which volts belong to which amperes, and what they come to."""
+
+from pathlib import Path
+
+import pytest
+
+from joulepath.energy import Energy
+from joulepath.rapl.boards import MAX_HOLE_SECONDS, Boards
+from joulepath.rapl.command import RaplExporter
+from joulepath.rapl.hwmon import HwmonSource, Sensor
+from joulepath.rapl.source import PowercapSource
+
+pytestmark = pytest.mark.unit
+
+
+def write(sysfs: Path, folder: str, **files: int | str) -> None:
+    path = sysfs / "class" / "hwmon" / folder
+    path.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (path / name).write_text(f"{text}\n")
+
+
+def watts(sysfs: Path) -> dict[tuple[str, str], float]:
+    return {(sensor.chip, sensor.channel): found for sensor, found in HwmonSource(sysfs).read().watts.items()}
+
+
+def test_the_recorded_tree(recordings: Path) -> None:
+    reading = HwmonSource(recordings / "powercap" / "kepler" / "sys").read()
+    found = {(sensor.chip, sensor.channel, sensor.label): round(power, 6) for sensor, power in reading.watts.items()}
+    assert found == {
+        ("amdgpu-hwmon1", "power1", "GPU"): 118,  # its mean, not the 120 W of the instant
+        ("hwmon_device_path-hwmon_device_path", "power1", "device_path_test"): 25,
+        ("hwmon_dir_fallback-hwmon_dir_fallback", "power1", "dir_fallback_test"): 35,
+        ("ina226-hwmon_ina226", "curr1", ""): 60,
+        ("ina3221-hwmon_disabled_channel", "curr1", "channel_1"): 12,
+        ("ina3221-hwmon_disabled_channel", "curr2", "channel_2"): 10,
+        ("ina3221-hwmon_ina3221", "curr1", ""): 12,
+        ("ina3221-hwmon_ina3221", "curr2", ""): 2.5,
+        ("ina3221-hwmon_ina3221", "curr3", ""): 0.66,
+        ("ina3221-hwmon_voltage_current", "curr1", "VDD_CPU"): 60,
+        ("ina3221-hwmon_voltage_current_average", "curr1", "VDD_CPU"): 57.82,
+        ("ina3221-hwmon_voltage_current_multi", "curr1", "VDD_CPU"): 60,
+        ("ina3221-hwmon_voltage_current_multi", "curr2", "VDD_GPU"): 33,
+        ("ina3221-hwmon_voltage_current_partial_average", "curr1", "VDD_CPU"): 60,
+        ("k10temp-hwmon0", "power1", "Package"): 45,
+        ("k10temp-hwmon0", "power2", "Core"): 15,
+        ("max20730-hwmon_max20730", "curr1", ""): 120,
+        ("multi_sensor-hwmon_aggregate", "power1", "package"): 50,
+        ("multi_sensor-hwmon_aggregate", "power2", "package"): 30,
+        ("platform_sensor-hwmon2", "power1", ""): 30,
+        ("test_power_chip-hwmon_disabled_power", "power1", "PSU_Rail_A"): 45,
+        ("test_power_chip-hwmon_disabled_power", "power2", "PSU_Rail_B"): 15,
+    }
+    assert {(sensor.label, found) for sensor, found in reading.joules.items()} == {
+        ("Total", 500),
+        ("Rail_A", 500),
+        ("Rail_B", 200),
+        ("Sensor_A", 500),
+        ("Sensor_B", 200),
+        ("Sensor_C", 100),
+        ("", 300),
+    }
+
+
+def test_an_address_names_a_chip_whatever_its_number(tmp_path: Path) -> None:
+    device = tmp_path / "devices" / "1-0040"
+    device.mkdir(parents=True)
+    for folder in ("hwmon3", "hwmon7"):
+        write(tmp_path / folder, folder, name="ina226", power1_input=2_500_000)
+        (tmp_path / folder / "class" / "hwmon" / folder / "device").symlink_to(device)
+        assert watts(tmp_path / folder) == {("ina226-1-0040", "power1"): 2.5}
+
+
+def test_power_is_integrated_and_a_register_counts_its_steps(tmp_path: Path) -> None:
+    boards = Boards()
+    for at, power, energy in ((0, 10, 7_000), (5, 20, 7_060), (10, 20, 3), (10 + MAX_HOLE_SECONDS + 1, 20, 10)):
+        write(tmp_path, "hwmon0", name="chip", power1_input=power * 1_000_000, energy1_input=energy * 1_000_000)
+        snapshot = boards.add(at, HwmonSource(tmp_path).read())
+    power = snapshot.energy[Sensor("chip-hwmon0", "power1", "")]
+    assert (power.joules, power.measured_seconds) == (175, 10)  # the hole is not bridged
+    register = snapshot.energy[Sensor("chip-hwmon0", "energy1", "")]
+    assert register == Energy(67, 5 + MAX_HOLE_SECONDS + 1)  # the drop to 3 J is a reset, of which nothing is known
+
+
+def test_a_disabled_broken_or_negative_sensor_gives_no_sample(tmp_path: Path) -> None:
+    write(tmp_path, "hwmon0", name="a", power1_input=5_000_000, power1_enable=0, power2_input="", power3_input=-1)
+    assert watts(tmp_path) == {}
+
+
+def test_a_board_without_rapl_is_served_and_never_a_hosts_total(tmp_path: Path) -> None:
+    write(tmp_path, "hwmon0", name="ina226", power1_input=2_500_000)
+    exporter = RaplExporter(PowercapSource(tmp_path), HwmonSource(tmp_path))
+    for families in (exporter.once(), exporter.collect()):
+        names = {sample.name for family in families for sample in family.samples}
+        assert {"hwmon_power_watts", "hwmon_energy_joules_total", "hwmon_measured_seconds_total"} <= names
+        assert not any(name.startswith("rapl_host") for name in names)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A path of three hosts whose middle one stamps, and unmodified programs that send over it."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tests.exporters.ioam.netns import Exporter, NetworkNamespace
+
+# Programs that know nothing of IOAM. Each takes its connection's or its port's data and says its SHA-256.
+TCP_SERVER = """
+import hashlib, socket, sys
+listener = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6)
+print("here", flush=True)
+taken, _ = listener.accept()
+seen = hashlib.sha256()
+while data := taken.recv(1 << 20):
+    seen.update(data)
+print(seen.hexdigest(), flush=True)
+"""
+UDP_SERVER = """
+import hashlib, select, socket, sys
+receiver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+receiver.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)
+receiver.bind(("::", int(sys.argv[1])))
+print("here", flush=True)
+seen = hashlib.sha256()
+while data := receiver.recv(65536):
+    seen.update(data)
+print(seen.hexdigest(), flush=True)
+"""
+# Prints what it sent: SHA-256, then segments and octets with those sent again (TCP), or datagrams and octets (UDP).
+TCP_CLIENT = """
+import hashlib, json, random, socket, struct, sys
+data = random.Random(1).randbytes(int(sys.argv[2]))
+sender = socket.socket(socket.AF_INET6)
+sender.connect(("fd02::3", int(sys.argv[1])))
+sender.sendall(data)
+sender.shutdown(socket.SHUT_WR)
+sender.recv(1)
+info = sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 240)  # include/uapi/linux/tcp.h
+print(json.dumps([hashlib.sha256(data).hexdigest(), *struct.unpack_from("=I", info, 136),
+                  *struct.unpack_from("=Q", info, 200)]))
+"""
+UDP_CLIENT = """
+import hashlib, json, random, socket, sys, time
+count, size, segment = map(int, sys.argv[2:5])
+sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+if segment:
+    sender.setsockopt(17, 103, segment)  # UDP_SEGMENT
+sender.connect(("fd02::3", int(sys.argv[1])))
+seen, packets, octets = hashlib.sha256(), 0, 0
+make = random.Random(2)
+for number in range(count):
+    data = make.randbytes(size)
+    sender.send(data)
+    seen.update(data)
+    packets += -(-size // segment) if segment else 1
+    octets += size
+    if number % 50 == 49:
+        time.sleep(0.005)
+print(json.dumps([seen.hexdigest(), packets, octets]), flush=True)
+time.sleep(0.1)
+if segment:
+    sender.setsockopt(17, 103, 0)
+sender.send(b"")
+"""
+
+
+class Path3:
+    """robot (1) -- wlan0 n3 -- upf (2), which stamps -- n6 eth0 -- server (3)."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self.robot, self.upf, self.server = (stack.enter_context(NetworkNamespace()) for _ in range(3))
+        self.robot.link("wlan0", "fd01::1", self.upf, "n3", "fd01::2")
+        self.upf.link("n6", "fd02::2", self.server, "eth0", "fd02::3")
+        self.robot.run("ip -6 route add fd02::/64 via fd01::2")
+        self.server.run("ip -6 route add fd01::/64 via fd02::2")
+        self.robot.run("sysctl -qw net.ipv6.ioam6_id=1")
+        settings = ["conf.all.forwarding=1", "ioam6_id=2", "conf.n3.ioam6_enabled=1", "conf.n3.ioam6_id=21"]
+        self.upf.run(" ".join(["sysctl", "-qw", *(f"net.ipv6.{setting}" for setting in settings)]))
+        self.upf.run("ip ioam namespace add 123")
+        self.server.run("ping -6 -q -c 1 fd01::1")  # neighbours are known: no first packet waits or is sent again
+
+    def counter(self, folder: Path, namespace: NetworkNamespace, interface: str, *ids: bytes) -> Exporter:
+        """`joulepath ioam` on one interface; the other direction is not counted."""
+        file = folder / f"ioam-{namespace.pid}.yaml"
+        keys = ", ".join(f'"{name.hex()}"' for name in ids)
+        key = f"key: {{prefix: {8 * len(ids[0])}}}, " if len(ids[0]) < 16 else ""
+        file.write_text(
+            f"nodes: [{{node_id: 3, interfaces: {{{interface}: uplink}}}}]\n"
+            f"namespaces: {{123: {{{key}ids: [{keys}]}}}}\n",
+            encoding="utf-8",
+        )
+        return self._stack.enter_context(Exporter(namespace, "--config", str(file)))
+
+    def transfer(self, server: str, client: str, *arguments: object, wrapper: tuple[str, ...] = ()) -> tuple[int, int]:
+        """Runs a pair of programs to the end and compares their data; packets and octets that the sender sent."""
+        words = list(map(str, arguments))
+        command = self.server.command(sys.executable, "-c", server, *words)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+            assert receiver.stdout is not None
+            assert receiver.stdout.readline() == "here\n"
+            sending = self.robot.command(*wrapper, sys.executable, "-c", client, *words)
+            done = subprocess.run(sending, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stderr
+            sent: list[Any] = json.loads(done.stdout)
+            assert receiver.stdout.readline().strip() == sent[0], "the data changed on the way"
+        return int(sent[1]), int(sent[2])

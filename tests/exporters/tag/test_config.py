@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration file: what it means, and every mistake at once."""
+
+from ipaddress import IPv6Network
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import UsageError
+from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
+from joulepath.tag import config
+from joulepath.tag.settings import EVERYWHERE, Flow, Sender, Settings
+
+pytestmark = pytest.mark.unit
+
+ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+POD = "0f5a1c9e-3b1d-4a7e-9a55-2f2e6c1d7b10"
+
+
+def read(folder: Path, text: str) -> Settings:
+    file = folder / "tag.yaml"
+    file.write_text(text, encoding="utf-8")
+    return config.read(file)
+
+
+def test_all_keys(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        f"""
+interfaces: [eth0, wwan0]
+node_id: 100
+nodes: 4
+path_mtu: 1400
+flows:
+  tuple:
+    {{ioam_namespace: 123, id: "{ID}", protocol: udp, source: "fd01::1", source_port: 1, destination: "fd02::/64",
+     destination_port: 2}}
+  unit: {{ioam_namespace: 0, id_file: ids/camera, unit: camera.service}}
+  container: {{ioam_namespace: 1, id_file: /run/id, container: "containerd://{"ab" * 32}", protocol: tcp}}
+  pod: {{ioam_namespace: 1, id: "{ID}", pod: {POD}}}
+  cgroup: {{ioam_namespace: 1, id: "{ID}", cgroup: /system.slice/camera.service}}
+""",
+    )
+    assert settings == Settings(
+        interfaces=("eth0", "wwan0"),
+        flows=(
+            Flow("tuple", 123, bytes.fromhex(ID), IPv6Network("fd01::1"), IPv6Network("fd02::/64"), "udp", 1, 2),
+            Flow("unit", 0, tmp_path / "ids" / "camera", sender=Sender("unit", "camera.service")),
+            Flow("container", 1, Path("/run/id"), protocol="tcp", sender=Sender("container", "ab" * 32)),
+            Flow("pod", 1, bytes.fromhex(ID), sender=Sender("pod", POD)),
+            Flow("cgroup", 1, bytes.fromhex(ID), sender=Sender("cgroup", "/system.slice/camera.service")),
+        ),
+        node_id=100,
+        nodes=4,
+        path_mtu=1400,
+    )
+    assert settings.header_octets == 72
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = read(tmp_path, f'interfaces: [eth0]\nflows: {{a: {{ioam_namespace: 1, id: "{ID}", protocol: tcp}}}}\n')
+    assert (settings.node_id, settings.nodes, settings.path_mtu) == (None, DEFAULT_TRANSIT_NODES, None)
+    (flow,) = settings.flows
+    assert (flow.source, flow.destination, flow.source_port, flow.sender) == (EVERYWHERE, EVERYWHERE, 0, None)
+
+
+def test_every_mistake_at_once(tmp_path: Path) -> None:
+    text = f"""
+interfaces: [eth0, eth0]
+nodes: 28
+path_mtu: 1000
+flows:
+  nothing: {{ioam_namespace: 1, id: "{ID}"}}
+  both: {{ioam_namespace: 1, id: "{ID}", id_file: /run/id, protocol: tcp}}
+  neither: {{ioam_namespace: 1, protocol: tcp}}
+  number: {{ioam_namespace: 1, id: 12345678901234567890123456789012, protocol: tcp}}
+  short: {{ioam_namespace: 1, id: "4bf9", protocol: tcp}}
+  two: {{ioam_namespace: 1, id: "{ID}", unit: a.service, pod: {POD}}}
+  names: {{ioam_namespace: 1, id: "{ID}", container: camera}}
+  pods: {{ioam_namespace: 1, id: "{ID}", pod: camera-0}}
+  sctp: {{ioam_namespace: 70000, id: "{ID}", protocol: sctp, source: "10.0.0.0/8"}}
+"""
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, text)
+    assert [line.partition(": ")[2] for line in caught.value.messages] == [
+        "interfaces: an interface stands twice",
+        "nodes: Input should be less than or equal to 27",
+        "path_mtu: Input should be greater than or equal to 1280",
+        (
+            "flows.nothing: say which packets: at least one of protocol, source, source_port, destination, "
+            "destination_port, cgroup, unit, container, pod"
+        ),
+        "flows.both: give either `id` or `id_file`",
+        "flows.neither: give either `id` or `id_file`",
+        "flows.number.id: the id looks like a number: put it in quotes",
+        "flows.short: id: '4bf9' is not 32 hexadecimal digits",
+        "flows.two: a packet has one sender: leave only one of unit, pod",
+        "flows.names: container: give its id, at least the first 12 digits",
+        "flows.pods: pod: give its metadata.uid",
+        "flows.sctp.ioam_namespace: Input should be less than or equal to 65535",
+        "flows.sctp.protocol: Input should be 'udp' or 'tcp'",
+        "flows.sctp.source: Input is not a valid IPv6 network",
+    ]
+
+
+def test_more_flows_than_there_are_places(tmp_path: Path) -> None:
+    flows = "".join(f'  f{n}: {{ioam_namespace: {n}, id: "{ID}", protocol: tcp}}\n' for n in range(65))
+    with pytest.raises(UsageError, match="flows: Dictionary should have at most 64 items"):
+        read(tmp_path, f"interfaces: [eth0]\nflows:\n{flows}")

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unmodified programs are tagged, a kernel stamps behind them, and `joulepath ioam` counts what they sent."""
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from joulepath.bpf import libbpf
+from joulepath.errors import JoulepathError
+from joulepath.tag import cgroup
+from joulepath.tag.program import Program
+from tests.exporters.ioam.netns import Exporter, wait_for
+from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
+
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
+
+ID, OTHER_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
+HEADER = 80  # room for five nodes
+CONFIG = "interfaces: [wlan0]\nflows:\n"
+CAMERA = f'  camera: {{ioam_namespace: 123, id: "{ID}", '
+
+
+@pytest.fixture(scope="module")
+def bpf(absent: Callable[[str, str], NoReturn]) -> None:
+    """Asks for a kernel that takes the program."""
+    try:
+        Program().close()
+    except libbpf.UnavailableError as fault:
+        absent("bpf", str(fault))
+
+
+@pytest.fixture
+def path(bpf: None) -> Iterator[Path3]:
+    with ExitStack() as stack:
+        yield Path3(stack)
+
+
+@pytest.fixture
+def group(absent: Callable[[str, str], NoReturn]) -> Iterator[Path]:
+    """A cgroup v2 of our own, such as a systemd unit has."""
+    try:
+        folder = cgroup.mounted() / f"joulepath-test-{uuid.uuid4().hex[:8]}.service"
+        folder.mkdir()
+    except (JoulepathError, OSError) as fault:
+        absent("bpf", f"no cgroup v2 can be made here: {fault}")
+    below = folder / "below"
+    below.mkdir()
+    yield folder
+    below.rmdir()
+    folder.rmdir()
+
+
+def tagger(path: Path3, folder: Path, config: str) -> Exporter:
+    file = folder / "tag.yaml"
+    file.write_text(config, encoding="utf-8")
+    return Exporter(path.robot, "--config", str(file), name="tag", port=10477)
+
+
+def inside(group: Path) -> tuple[str, ...]:
+    """Starts a program in a cgroup."""
+    return ("sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh")
+
+
+TRANSFERS = {
+    "udp": ((UDP_SERVER, UDP_CLIENT), (5000, 400, 1200, 0), 8),
+    "udp at the MTU": ((UDP_SERVER, UDP_CLIENT), (5000, 200, 1420 - 48, 0), 8),
+    "udp gso": ((UDP_SERVER, UDP_CLIENT), (5000, 40, 24000, 1200), 8),
+    "tcp": ((TCP_SERVER, TCP_CLIENT), (7000, 20_000_000), 32),
+}
+
+
+@pytest.mark.parametrize("kind", TRANSFERS)
+def test_programs_tagged_by_cgroup(path: Path3, tmp_path: Path, group: Path, kind: str) -> None:
+    (server, client), arguments, transport = TRANSFERS[kind]
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: {group.name}}}\n") as tags:
+        path.transfer(server, client, *arguments)  # from elsewhere: not tagged
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] == 0
+        # As a unit's main process or, below it, as a worker's.
+        packets, octets = path.transfer(server, client, *arguments, wrapper=inside(group / "below"))
+        if transport == 8:
+            packets += 1  # the empty datagram that ends the transfer
+        else:
+            octets += 8  # the SYN's further options
+        octets += packets * (40 + HEADER + transport)
+        name = ("uplink", "123", "3", ID)
+        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
+        counted, tagged = counter.scrape(), tags.scrape()
+    assert counted["ioam_trace_packets_total", *name] == packets
+    assert counted["ioam_trace_bytes_total", *name] == octets
+    for node in "1", "2":
+        assert counted["ioam_path_packets_total", "uplink", "123", node, ID] == packets
+    assert tagged["ioam_tag_packets_total", "camera"] == packets
+    assert tagged["ioam_tag_bytes_total", "camera"] == octets
+    assert all(value == 0 for key, value in tagged.items() if key[0] == "ioam_tag_untagged_packets_total")
+
+
+def test_segments_are_large_where_it_says_so(path: Path3, tmp_path: Path, group: Path) -> None:
+    """Or the test above would not show what it says of TSO."""
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 20_000_000)
+        segments = tags.scrape()["ioam_tag_packets_total", "camera"]
+        received = int(path.upf.run("cat /proc/net/dev").partition("n3:")[2].split()[1])
+    assert received < segments / 2
+
+
+def test_by_addresses_and_ports(path: Path3, tmp_path: Path) -> None:
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID), bytes.fromhex(OTHER_ID))
+    config = (
+        f'{CONFIG}{CAMERA}source: "fd01::1", destination: "fd02::/64", protocol: udp, destination_port: 5000}}\n'
+        f'  rest: {{ioam_namespace: 123, id: "{OTHER_ID}", destination: "fd02::3", protocol: udp}}\n'
+    )
+    with tagger(path, tmp_path, config) as tags:
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 100, 500, 0)
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 50, 500, 0)
+        path.transfer(TCP_SERVER, TCP_CLIENT, 5000, 1000)
+        # A datagram of five fragments: the flow with a port cannot know them, the other one need not.
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 1, 6000, 0)
+        found = tags.scrape()
+    assert found["ioam_tag_packets_total", "camera"] == 101
+    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 5
+    assert found["ioam_tag_packets_total", "rest"] == 51 + 1
+    name = ("ioam_trace_packets_total", "uplink", "123", "3")
+    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 52))
+
+
+def test_fragments_of_a_flow_without_ports(path: Path3, tmp_path: Path) -> None:
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 20, 6000, 0)
+        found = tags.scrape()
+    assert found["ioam_tag_packets_total", "camera"] == 20 * 5 + 1
+    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 20 * 5 + 1)
+
+
+def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID), bytes.fromhex(OTHER_ID))
+    file = tmp_path / "id"
+    config = f"{CONFIG}  camera: {{ioam_namespace: 123, id_file: id, protocol: udp}}\n"
+
+    def packets(trace_id: str) -> float:
+        return counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", trace_id]
+
+    def send() -> None:
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+
+    with tagger(path, tmp_path, config) as tags:
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 0
+        send()
+        assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
+        file.write_text(f"{ID}\n")
+        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
+        send()
+        wait_for(lambda: packets(ID) == 11)
+        file.write_text(OTHER_ID[:20])  # half-way through being written: the last id holds
+        time.sleep(1.5)
+        send()
+        wait_for(lambda: packets(ID) == 22)
+        file.write_text(OTHER_ID)
+        time.sleep(1.5)
+        send()
+        wait_for(lambda: packets(OTHER_ID) == 11)
+        assert packets(ID) == 22
+        lines = [line.partition("msg=")[2] for line in tags.stop() if "level=WARNING" in line]
+    assert lines == [
+        f'"flow camera: {file}: cannot be read: No such file or directory"',
+        f'"flow camera: {file}: holds no id of 32 hexadecimal digits"',
+    ]
+
+
+def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
+    file = tmp_path / "tag.yaml"
+    both = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
+    with tagger(path, tmp_path, both) as tags:
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        file.write_text(both.replace("wlan0", "wlan1"))
+        wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
+        extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
+        file.write_text(both.replace("flows:", "nodes: 3\nflows:").replace("/64", "3/128") + extra)
+        wait_for(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
+        assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1436" in routes(path)
+        assert "fd02::/64 via fd01::2 dev wlan0 proto 106" not in routes(path)
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] == 33
+        assert tags.scrape()["joulepath_config_last_reload_successful",] == 1
+
+
+def test_a_unit_that_restarts(path: Path3, tmp_path: Path, group: Path) -> None:
+    unit = group / "camera.service"
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: camera.service}}\n") as tags:
+        expected = 0
+        for _ in range(2):
+            assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 0
+            unit.mkdir()
+            wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(unit))
+            expected += 11
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == expected
+            unit.rmdir()
+            wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+
+
+def test_what_has_a_trace_already_keeps_it(path: Path3, tmp_path: Path) -> None:
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID), bytes.fromhex(OTHER_ID))
+    lines = (
+        "from joulepath.ioam.socket import traced\n"
+        f'traced(sender, namespace=123, application="{OTHER_ID}")\n'
+        'sender.connect(("fd02::3"'
+    )
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
+        path.transfer(UDP_SERVER, UDP_CLIENT.replace('sender.connect(("fd02::3"', lines), 5000, 10, 500, 0)
+        found = tags.scrape()
+    assert found["ioam_tag_packets_total", "camera"] == 0
+    assert found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"] == 11
+    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", OTHER_ID] == 11)
+
+
+def routes(path: Path3) -> str:
+    return path.robot.run("ip -6 route show table main")
+
+
+def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
+    before = routes(path)
+    config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
+    with tagger(path, tmp_path, config) as tags:
+        assert "fd02::/64 via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1420" in routes(path)
+        assert "1420" in path.robot.run("ip -6 route get fd02::3")
+        assert tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
+        # Routes that come later are followed.
+        path.robot.run("ip -6 route add fd02::/96 via fd01::2 mtu 1400")
+        wait_for(lambda: "fd02::/96 via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1320" in routes(path))
+        path.robot.run("ip -6 route del fd02::/96 via fd01::2 mtu 1400 metric 1024")
+        wait_for(lambda: "fd02::/96" not in routes(path))
+    assert routes(path) == before
+    killed = tagger(path, tmp_path, config)
+    killed.kill()
+    assert "proto 106" in routes(path)
+    path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+    with tagger(path, tmp_path, config.replace("fd02::/64", "fd02::3/128")) as tags:
+        assert "fd02::/64 via fd01::2 dev wlan0 proto 106" not in routes(path)
+        assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1420" in routes(path)
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] == 0
+    assert routes(path) == before
+
+
+def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
+    tags = tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n")
+    path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+    tags.kill()
+    path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+    wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 22)
+    assert counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11
+
+
+def test_packets_too_large_pass_untagged(path: Path3, tmp_path: Path) -> None:
+    """As by an application that pins its packets' size, or by a route that could not be lowered."""
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        path.robot.run("ip -6 route del fd02::/64 proto 106")
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 1500 - 48, 0)
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 14000, 1400)
+        found = tags.scrape()
+    assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 10 + 100
+    assert found["ioam_tag_packets_total", "camera"] == 2
+    wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112)
+
+
+def test_what_an_ipv6_packet_cannot_say(path: Path3, tmp_path: Path) -> None:
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 3, 65535 - 48, 1300)
+        path.robot.run("ip link set wlan0 gso_max_size 131072 gro_max_size 131072")
+        before = tags.scrape()
+        segments, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 5_000_000)  # BIG TCP: jumbograms until they are cut
+        found = tags.scrape()
+    assert before["ioam_tag_untagged_packets_total", "camera", "too_long"] == 3 * 51
+    assert before["ioam_tag_packets_total", "camera"] == 1
+    jumbo = found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"]
+    assert jumbo > 0
+    assert found["ioam_tag_packets_total", "camera"] - 1 + jumbo == segments
+
+
+def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> None:
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
+        path.robot.run("ip link delete wlan0")
+        wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") not in tags.scrape())
+        path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
+        path.robot.run("ip -6 route add fd02::/64 via fd01::2")
+        wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") in tags.scrape())
+        path.upf.run("sysctl -qw net.ipv6.conf.n3.ioam6_enabled=1")
+        path.robot.run("ping -6 -q -c 1 fd02::3")
+        wait_for(lambda: "proto 106" in routes(path))
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
+
+
+@pytest.mark.parametrize(
+    ("first", "wrapper", "message"),
+    [
+        ("ip link set wlan0 name wlan1", (), "wlan0: no such interface; `ip link` lists them"),
+        (
+            "ip link set wlan0 mtu 1300",
+            (),
+            (
+                "route fd02::/64 dev wlan0: of 1300 octets the trace leaves 1220, and IPv6 needs 1280: raise the MTU "
+                "to 1360, or give the trace room for fewer `nodes`"
+            ),
+        ),
+        (
+            "ip -6 route replace fd02::/64 nexthop via fd01::2 nexthop via fd01::4",
+            (),
+            (
+                "route fd02::/64 dev wlan0: has several next hops, which no copy is made of: give it an MTU of 1420 "
+                "yourself, and the configuration `path_mtu: 1500`"
+            ),
+        ),
+        ("true", ("setpriv", "--bounding-set=-bpf,-sys_admin"), "CAP_BPF"),
+        ("true", ("setpriv", "--bounding-set=-net_admin"), "CAP_NET_ADMIN"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    path: Path3, tmp_path: Path, first: str, wrapper: tuple[str, ...], message: str
+) -> None:
+    if "name" in first:
+        path.robot.run("ip link set wlan0 down")
+    path.robot.run(first)
+    before = routes(path)
+    file = tmp_path / "tag.yaml"
+    file.write_text(f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n')
+    command = path.robot.command(*wrapper, sys.executable, "-m", "joulepath", "tag", "--config", str(file))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("joulepath tag: ")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert routes(path) == before
+
+
+def test_one_tagger_in_a_namespace(path: Path3, tmp_path: Path) -> None:
+    config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
+    with tagger(path, tmp_path, config):
+        words = [sys.executable, "-m", "joulepath", "tag", "--config", str(tmp_path / "tag.yaml"), "--once"]
+        done = subprocess.run(path.robot.command(*words), capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 1
+        assert "another `joulepath tag` runs in this network namespace" in done.stderr
+        assert "proto 106" in routes(path)
+    done = subprocess.run(path.robot.command(*words), capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'ioam_tag_interface_info{hook="tcx",interface="wlan0"} 1.0' in done.stdout
+    assert "proto 106" not in routes(path)
+
+
+# A link of bare IP, such as a 5G modem's: what the application sends comes out of the TUN device.
+TUN = """
+import fcntl, os, socket, struct, subprocess, sys
+device = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"wwan0", 0x1001))  # TUNSETIFF, IFF_TUN | IFF_NO_PI
+for line in "ip -6 address add fd03::1/64 dev wwan0 nodad", "ip link set wwan0 up":
+    subprocess.run(line.split(), check=True)
+print("here", flush=True)
+sys.stdin.readline()
+sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sender.sendto(b"hello", ("fd03::2", 5000))
+while (packet := os.read(device, 2048))[40:41] != b"\\x11" and packet[6] != 17:
+    pass
+print(packet.hex(), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_link_of_bare_ip(path: Path3, tmp_path: Path) -> None:
+    if not os.access("/dev/net/tun", os.W_OK):
+        pytest.skip("no /dev/net/tun")
+    command = path.robot.command(sys.executable, "-c", TUN)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as modem:
+        assert modem.stdin is not None
+        assert modem.stdout is not None
+        assert modem.stdout.readline() == "here\n"
+        config = f'interfaces: [wwan0]\nflows:\n{CAMERA}destination: "fd03::/64"}}\n'
+        with tagger(path, tmp_path, config) as tags:
+            modem.stdin.write("\n")
+            modem.stdin.flush()
+            packet = bytes.fromhex(modem.stdout.readline())
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 1
+        modem.communicate("\n", timeout=10)
+    assert packet[6] == 0
+    assert int.from_bytes(packet[4:6], "big") == HEADER + 8 + 5 == len(packet) - 40
+    assert packet[40] == 17
+    assert packet[40 + HEADER - 24] == packet[7] == 64
+    assert bytes.fromhex(ID) in packet
+    assert packet[-5:] == b"hello"

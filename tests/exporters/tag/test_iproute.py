@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands for kernels that have the tunnel, to the letter."""
+
+from pathlib import Path
+
+import pytest
+
+from joulepath import cli
+from joulepath.errors import UsageError
+from joulepath.tag import iproute
+
+pytestmark = pytest.mark.unit
+
+CONFIG = """
+interfaces: [eth0, wwan0.7]
+node_id: 100
+nodes: 4
+flows:
+  assembly-camera: {ioam_namespace: 123, id: "0000A001000000004bf92f3577b34da6", destination: "fd02::/64"}
+  inspection-camera:
+    {ioam_namespace: 124, id: "0000a002000000004bf92f3577b34da6", source: "fd01::1", protocol: udp,
+     source_port: 5002, destination: "fd02::/64", destination_port: 6002}
+  anything-over-tcp: {ioam_namespace: 123, id: "0000a001000000000000000000000000", protocol: tcp}
+"""
+COMMANDS = """\
+# For kernels with CONFIG_IPV6_IOAM6_LWTUNNEL, and iproute2 6.0 or newer. Run each part as root on its host.
+# Of each id the tunnel carries the first 8 octets: count with `key: {prefix: N}`, N up to 64.
+# GATEWAY is the next hop's address, where there is one.
+sysctl -w net/ipv6/ioam6_id=100
+ip ioam namespace add 123 wide 0x0000a00100000000
+ip ioam namespace add 124 wide 0x0000a00200000000
+# assembly-camera
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102
+# inspection-camera
+ip -6 rule add pref 10601 to fd02::/64 from fd01::1/128 ipproto udp sport 5002 dport 6002 lookup 10601
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101 table 10601
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102 table 10601
+# anything-over-tcp
+ip -6 rule add pref 10602 ipproto tcp lookup 10602
+ip -6 route replace ::/0 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101 table 10602
+ip -6 route replace ::/0 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102 table 10602
+"""
+
+TOPOLOGY = """
+sites: {edge: {grams_per_kwh: 380}}
+hosts:
+  core-1: {site: edge, power: [{rapl: core-1}]}
+components:
+  ru-1: {role: ru, host: ru-1, traffic: {anchor: upf-1}}
+  cu-1: {role: cu, host: edge-1, traffic: {ioam: 3}}
+  upf-1: {role: upf, host: core-1, traffic: {ioam: {node: 4, instance: upf-edge}}}
+  model: {role: model, host: gpu-1, requests: vllm}
+applications:
+  assembly-line: {traces: [{ioam_namespace: 125, id: all}], models: [model], path: [ru-1, cu-1, upf-1]}
+  inspection: {traces: [{ioam_namespace: 124, id: "0000a002"}], models: [model], path: [ru-1, upf-1]}
+"""
+TOPOLOGY_COMMANDS = """\
+# For kernels with CONFIG_IPV6_IOAM6_LWTUNNEL, and iproute2 6.0 or newer. Run each part as root on its host.
+
+# cu-1 on edge-1; INTERFACES are those that its user packets come in on
+sysctl -w net/ipv6/ioam6_id=3
+for interface in ${INTERFACES:?}; do sysctl -w "net/ipv6/conf/$interface/ioam6_enabled=1"; done
+ip ioam namespace add 124
+ip ioam namespace add 125
+
+# upf-1 on core-1; INTERFACES are those that its user packets come in on
+sysctl -w net/ipv6/ioam6_id=4
+for interface in ${INTERFACES:?}; do sysctl -w "net/ipv6/conf/$interface/ioam6_enabled=1"; done
+ip ioam namespace add 124
+ip ioam namespace add 125
+
+# assembly-line, where its packets begin; DESTINATION is a prefix, GATEWAY may be empty
+ip ioam namespace add 125
+ip -6 route replace "${DESTINATION:?}" encap ioam6 mode inline trace prealloc type 0x800000 ns 125 size 12 \
+${GATEWAY:+via "$GATEWAY"} dev "${INTERFACE:?}" metric 101
+
+# inspection, where its packets begin; DESTINATION is a prefix, GATEWAY may be empty
+ip ioam namespace add 124 wide 0x0000a00200000000
+ip -6 route replace "${DESTINATION:?}" encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 24 \
+${GATEWAY:+via "$GATEWAY"} dev "${INTERFACE:?}" metric 101
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "file.yaml"
+
+
+@pytest.mark.parametrize(("text", "expected"), [(CONFIG, COMMANDS), (TOPOLOGY, TOPOLOGY_COMMANDS)])
+def test_commands(file: Path, text: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(text)
+    assert cli.main(["tag", "--print-ip-route", str(file)]) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_wide_node_ids_have_their_own_field(file: Path) -> None:
+    file.write_text(TOPOLOGY.replace("{ioam: 3}", "{ioam: 16777215}"))
+    text = iproute.commands(file)
+    assert "sysctl -w net/ipv6/ioam6_id_wide=16777215" in text
+    assert "type 0x008000 ns 125 size 24" in text
+    assert "type 0x00a000 ns 124 size 32" in text
+
+
+@pytest.mark.parametrize(
+    ("base", "before", "after", "messages"),
+    [
+        (CONFIG, 'destination: "fd02::/64"}', "unit: camera.service}", ["a route knows no unit"]),
+        (
+            CONFIG,
+            'id: "0000A001000000004bf92f3577b34da6"',
+            "id_file: /run/id",
+            ["a route's id does not change"],
+        ),
+        (CONFIG, "ioam_namespace: 124", "ioam_namespace: 123", ["namespace 123 has another id already"]),
+        (CONFIG, "nodes: 4", "nodes: 20", ["nodes: the tunnel has room for 19"]),
+        (TOPOLOGY, "id: all", 'id: "4bf92f3577b34da6a3ce929d0e0e4736"', ["the tunnel carries at most 8 octets"]),
+        (TOPOLOGY, '124, id: "0000a002"', "125, id: all", ["namespace 125 stands for assembly-line already"]),
+        (TOPOLOGY, "ioam_namespace: 124", "ioam_namespace: 70000", ["less than or equal to 65535"]),
+    ],
+)
+def test_what_the_tunnel_cannot_do_is_said(file: Path, base: str, before: str, after: str, messages: list[str]) -> None:
+    assert before in base
+    file.write_text(base.replace(before, after))
+    with pytest.raises(UsageError) as caught:
+        iproute.commands(file)
+    assert len(caught.value.messages) == len(messages)
+    for line, message in zip(caught.value.messages, messages, strict=True):
+        assert line.startswith(f"{file}: ")
+        assert message in line

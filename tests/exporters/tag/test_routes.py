@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which routes get a copy with a lower MTU."""
+
+from dataclasses import replace
+from ipaddress import IPv6Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulepath.tag.routes import MIN_MTU, Interface, Plan, Route, plan
+
+pytestmark = pytest.mark.unit
+
+HEADER = 80
+ETH0, OTHER = 2, 3
+INTERFACES = {ETH0: Interface("eth0", 1500)}
+NET, DEFAULT = IPv6Network("fd02::/64"), IPv6Network("::/0")
+
+
+def planned(routes: list[Route], *destinations: str, path_mtu: int | None = None) -> Plan:
+    return plan(routes, [IPv6Network(text) for text in destinations], INTERFACES, HEADER, path_mtu)
+
+
+def test_a_copy_goes_before_the_route() -> None:
+    route = Route(NET, (ETH0,), 1024, gateway="fe80::1", source="fd01::1")
+    assert planned([route], "fd02::/64") == Plan(frozenset({replace(route, metric=1023, mtu=1420, ours=True)}), ())
+
+
+def test_what_is_within_and_what_covers() -> None:
+    within, covering = Route(IPv6Network("fd02::8:0/112"), (ETH0,), 256), Route(DEFAULT, (ETH0,), 1024)
+    assert planned([within, covering, Route(IPv6Network("fd03::/64"), (ETH0,), 1)], "fd02::/64").routes == {
+        replace(within, metric=255, mtu=1420, ours=True),
+        replace(covering, destination=NET, mtu=1420, ours=True),
+    }
+
+
+def test_what_leaves_elsewhere_is_left_alone() -> None:
+    better = Route(NET, (OTHER,), 100)
+    worse = Route(NET, (ETH0,), 200)
+    link_local = Route(IPv6Network("fe80::/64"), (ETH0,), 256)
+    assert planned([worse, better, link_local], "::/0") == Plan(frozenset(), ())
+
+
+def test_our_own_are_no_ground_for_more() -> None:
+    route = Route(NET, (ETH0,), 1024)
+    first = planned([route], "::/0")
+    assert planned([route, *first.routes], "::/0") == first
+
+
+@pytest.mark.parametrize(
+    ("own", "path_mtu", "expected"),
+    [
+        (None, None, 1420),
+        (1400, None, 1320),  # a route's own MTU is what the path carries
+        (None, 1400, 1320),
+        (1400, 1480, None),  # low enough, as the path is known
+        (1400, 1460, 1380),
+        (None, 9000, 1420),
+    ],
+)
+def test_mtu(own: int | None, path_mtu: int | None, expected: int | None) -> None:
+    found = planned([Route(NET, (ETH0,), 1024, mtu=own)], "fd02::/64", path_mtu=path_mtu)
+    assert [route.mtu for route in found.routes] == ([] if expected is None else [expected])
+    assert not found.refusals
+
+
+@pytest.mark.parametrize(
+    ("route", "why"),
+    [
+        (Route(NET, (ETH0,), 1024, mtu=1300), "of 1300 octets the trace leaves 1220, and IPv6 needs 1280"),
+        (Route(NET, (ETH0, OTHER), 1024), "has several next hops"),
+        (Route(NET, (ETH0,), 1024, tunnelled=True), "is a tunnel (encap)"),
+        (Route(NET, (ETH0,), 1), "has metric 1"),
+    ],
+)
+def test_what_cannot_be_lowered_says_why(route: Route, why: str) -> None:
+    found = planned([route], "fd02::/64")
+    assert not found.routes
+    (refusal,) = found.refusals
+    assert refusal.startswith("route fd02::/64 dev eth0: ")
+    assert why in refusal
+
+
+def test_a_route_that_the_operator_lowered_is_accepted_as_it_is() -> None:
+    assert planned([Route(NET, (ETH0, OTHER), 1024, mtu=1420)], "::/0", path_mtu=1500) == Plan(frozenset(), ())
+
+
+PREFIXES = st.sampled_from(
+    [IPv6Network(text) for text in ("::/0", "fd02::/16", "fd02::/64", "fd02::1/128", "fd03::/64")]
+)
+ROUTES = st.builds(
+    Route,
+    PREFIXES,
+    st.sampled_from([(ETH0,), (OTHER,)]),
+    st.integers(2, 1024),
+    st.none() | st.integers(MIN_MTU + HEADER, 1500),
+)
+
+
+@given(st.lists(ROUTES, max_size=6, unique_by=lambda route: (route.destination, route.metric)), PREFIXES)
+def test_the_kernel_takes_no_other_way(routes: list[Route], destination: IPv6Network) -> None:
+    """Longest prefix, then lowest metric: the next hop stays, and what leaves by eth0 has room."""
+    found = planned(routes, str(destination))
+    assert not found.refusals
+    for address in (network.network_address for network in ({route.destination for route in routes} | {destination})):
+        before = _chosen(routes, IPv6Network(address))
+        after = _chosen([*routes, *found.routes], IPv6Network(address))
+        assert (before and before.interfaces) == (after and after.interfaces)
+        if after and after.interfaces == (ETH0,) and address in destination:
+            limit = (before and before.mtu) or 1500
+            assert after.mtu == limit - HEADER
+
+
+def _chosen(routes: list[Route], address: IPv6Network) -> Route | None:
+    fitting = [route for route in routes if address.subnet_of(route.destination)]
+    return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)
