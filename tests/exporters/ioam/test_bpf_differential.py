@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from joulepath.bpf import testrun
+from joulepath.ioam.admission import Label
 from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
@@ -229,3 +230,17 @@ def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
         whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
         sent += [Frame(bytes(12) + b"\x86\xdd" + whole)] * (1 + number % 3)
     assert bench.count(sent) == bench.expected(sent)
+
+
+def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:
+    full = KernelBench(bench.settings, entries=0, strangers=0)
+    source = EbpfSource(bench.settings, lambda: 0.0)
+    header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, n)}, CAMERA) for n in range(11)])))
+    whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+    for turn in range(1, 5):
+        testrun.run(full.program, bytes(12) + b"\x86\xdd" + whole, repeat=1000)
+        source._merge(full.kernel, full.kernel.read())
+        (node,) = source._table.snapshot().nodes
+        assert node.traces[Label("0", CAMERA.hex())].packets == 1000 * turn
+    source._close()
+    full.close()

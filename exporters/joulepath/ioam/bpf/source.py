@@ -55,7 +55,7 @@ class EbpfSource:
         self._table = Table(settings, clock)
         self._points = [(point, self._table.at(point.node_id, point.direction)) for point in settings.points]
         self._kernel: kernel.Kernel | None = None
-        self._placed: set[tuple[int, bytes]] = set()
+        self._placed = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
         self._taps: dict[Point, _Tap] = {}
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
         self._wake, self._woken = os.pipe()[::-1]
@@ -118,12 +118,16 @@ class EbpfSource:
                     fragments=counts.fragments,
                     jumbograms=counts.jumbograms,
                 )
-            for key, packets, octets in news.traces:
+            # Those with a place first: their order is lost, and strangers must not name nodes before them.
+            for key, packets, octets in sorted(news.traces, key=self._is_strangers):
                 point, at = self._points[key.point]
                 trace = Trace(key.namespace, key.trace_id, key.nodes, overflow=False)
                 admitted = table.traced(at, Options((trace,), 0), packets, octets, path=point.path)
                 if admitted and self._settings.bounds is not None:
                     self._place(programs, key)
+
+    def _is_strangers(self, news: kernel.Traced) -> bool:
+        return (news.key.namespace, news.key.trace_id or b"") not in self._placed
 
     def _place(self, programs: kernel.Kernel, key: Key) -> None:
         """A trace with labels of its own must be exact from now on, however many strangers come."""
