@@ -6,20 +6,20 @@ Samples are built without the families' own helpers: with tens of thousands of s
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from prometheus_client.core import Exemplar, HistogramMetricFamily
 from prometheus_client.core import Metric as AnyFamily
 from prometheus_client.samples import Sample
 
+from joulepath.exposition import Labels
 from joulepath.ioam import metrics
 from joulepath.ioam.admission import OTHER, Label
 from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
 from joulepath.ioam.latency import BOUNDS, Latency
 from joulepath.ioam.source import Reading
 from joulepath.metrics import Family, Metric, filled
-
-Labels = dict[str, str]
 
 
 def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily]:
@@ -57,13 +57,19 @@ def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily
 
 
 def _node(node: NodeCounts) -> Labels:
-    return {"node_id": str(node.node_id), "direction": node.direction}
+    return Labels(node_id=str(node.node_id), direction=node.direction)
 
 
 # The labels of a series are the same at each scrape. They are as bounded as the series are.
 @functools.lru_cache(maxsize=1 << 16)
 def _labels(label: Label, node_id: str, direction: str) -> Labels:
-    return {"ioam_namespace": label.namespace, "trace_id": label.trace_id, "node_id": node_id, "direction": direction}
+    namespace, trace_id = label
+    return Labels(ioam_namespace=namespace, trace_id=trace_id, node_id=node_id, direction=direction)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _with_path(label: Label, node_id: str, direction: str, path: str) -> Labels:
+    return Labels(**_labels(label, node_id, direction), path=path)
 
 
 def _traces(counts: Counts) -> Iterator[tuple[Labels, Count]]:
@@ -83,16 +89,16 @@ def _paths(counts: Counts) -> Iterable[tuple[Labels, Count]]:
                 if (found := sums.get(key)) is None:
                     sums[key] = count
                 else:
-                    found.add(count.packets, count.octets)
+                    both = found.packets + count.packets, found.octets + count.octets
+                    sums[key] = Series(*both, min(found.since, count.since))
     return ((_labels(*key), _whole(counts, key[0], count)) for key, count in sums.items())
 
 
 def _whole(counts: Counts, label: Label, count: Series) -> Series:
-    """The packets that there were, where only some of them have the option."""
-    if counts.marked and (found := counts.marked.get(label.namespace)):
-        # A snapshot's counts are this scrape's own.
-        count.packets, count.octets = (_scaled(value, *found) for value in (count.packets, count.octets))
-    return count
+    """The packets that there were, where only some of them have the option. A reading may be shown twice: a copy."""
+    if not (counts.marked and (found := counts.marked.get(label.namespace))):
+        return count
+    return replace(count, packets=_scaled(count.packets, *found), octets=_scaled(count.octets, *found))
 
 
 def _scaled(value: int, marked: int, of: int) -> int:
@@ -101,20 +107,18 @@ def _scaled(value: int, marked: int, of: int) -> int:
 
 
 def _order(nodes: Iterable[NodeCounts]) -> Iterable[Family]:
-    """Order and changes of paths; two nodes of this host are apart, as each sees a path of its own length."""
-    hops, changes = metrics.PATH_HOP.family(), metrics.PATH_CHANGES.family()
-    indices: dict[tuple[Label, str, str], int] = {}
+    """The latest path of each trace, and how often it changed."""
+    info, changes = metrics.PATH_INFO.family(), metrics.PATH_CHANGES.family()
     for node in nodes:
+        name = str(node.node_id)
         for label, path in node.paths.items():
-            if not path.order:
-                continue
-            changes.samples.append(
-                Sample(metrics.PATH_CHANGES.name, _labels(label, str(node.node_id), node.direction), path.changes)
-            )
-            for index, name in enumerate(path.order, 1):
-                indices[label, name, node.direction] = index
-    hops.samples += [Sample(metrics.PATH_HOP.name, _labels(*key), index) for key, index in indices.items()]
-    return hops, changes
+            if path.order:
+                labels = _labels(label, name, node.direction)
+                info.samples.append(
+                    Sample(metrics.PATH_INFO.name, _with_path(label, name, node.direction, path.order), 1)
+                )
+                changes.samples.append(Sample(metrics.PATH_CHANGES.name, labels, path.changes))
+    return info, changes
 
 
 def _sequences(nodes: Iterable[NodeCounts]) -> Iterable[Family]:

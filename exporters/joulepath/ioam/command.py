@@ -134,7 +134,8 @@ def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
     read = partial(_settings, args)
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
-    made = IoamExporter(read(), read=read, file=args.config, source=partial(_source, args), epoch=epoch)
+    again = read if args.pcap is None else None  # a capture is counted once
+    made = IoamExporter(read(), read=again, file=args.config, source=partial(_source, args), epoch=epoch)
     return exporter.run(made, args)
 
 

@@ -52,9 +52,9 @@ class Table:
             self._nodes[key] = NodeCounts(node_id, direction, Count(), Count(), traces, {})
         return self._nodes[key]
 
-    def error(self, reason: str, packets: int = 1) -> None:
-        """Counts packets that contradict their RFC."""
-        self._errors[reason] += packets
+    def error(self, reason: str) -> None:
+        """Counts a packet that contradicts its RFC."""
+        self._errors[reason] += 1
 
     def add(
         self,

@@ -63,10 +63,12 @@ class Path:
     """By the node ids in them."""
     changes: int = 0
     """How often a packet's recorded path was another than the one before."""
-    order: tuple[str, ...] = ()
-    """The latest of them, the first node first."""
+    order: str = ""
+    """The latest of them, `1>2>3` with the first node first; `other` for one too many."""
     nodes: tuple[int, ...] = field(default=(), compare=False)
     """The latest as it was recorded."""
+    names: tuple[str, ...] = field(default=(), compare=False)
+    """Its nodes' labels, the first node first."""
     current: tuple[Series, ...] = field(default=(), compare=False)
     """The counts of its nodes, each once."""
     hops: tuple[Latency, ...] = field(default=(), compare=False)

@@ -34,10 +34,11 @@ PATH_BYTES = counter(
     "Bytes of packets of a trace by each node_id in their recorded path; those of ioam_trace_bytes_total once more.",
     *_TRACE,
 )
-PATH_HOP = gauge(
-    "ioam_path_hop_index",
-    "Place of node_id in the latest recorded path of a trace; 1 is the node that encapsulated.",
+PATH_INFO = gauge(
+    "ioam_path_info",
+    "Node ids of the latest recorded path of a trace in the order of travel, as this node saw it; always 1.",
     *_TRACE,
+    "path",
 )
 PATH_CHANGES = counter(
     "ioam_path_changes_total",
@@ -111,7 +112,7 @@ METRICS = (
     NODE_OTHER_BYTES,
     PATH_PACKETS,
     PATH_BYTES,
-    PATH_HOP,
+    PATH_INFO,
     PATH_CHANGES,
     HOP_LATENCY,
     HOP_CLOCK_ERRORS,

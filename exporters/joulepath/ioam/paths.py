@@ -18,10 +18,11 @@ class Paths:
         self.clock_errors = 0
         self._series = series
         self._names = {node_id: str(node_id) for node_id in settings.path_nodes or ()}
-        self._configured = (*self._names.values(), OTHER) if self._names else ()
+        self._configured = tuple(self._names.values())
+        self._orders: set[str] = set()
         self._max_nodes = settings.max_path_nodes if settings.path_nodes is None else 0
         self._max_series = settings.max_path_series
-        self._max_pairs = settings.max_hop_pairs
+        self._max_orders, self._max_pairs = settings.max_paths, settings.max_hop_pairs
         self._dynamic = 0
         self._fractions = {number: FRACTIONS[namespace.time] for number, namespace in settings.namespaces.items()}
 
@@ -47,9 +48,11 @@ class Paths:
     def _change(self, path: Path, label: Label, nodes: tuple[int, ...]) -> None:
         own = label.trace_id != OTHER
         names = tuple(self._name(node_id, own=own) for node_id in reversed(nodes))
-        if own and path.order and names != path.order:
-            path.changes += 1
-        path.nodes, path.order, path.hops = nodes, names if own else (), ()
+        if own:
+            if path.nodes and nodes != path.nodes:
+                path.changes += 1
+            path.order = self._order(names)
+        path.nodes, path.names, path.hops = nodes, names, ()
         # A node that stands twice in the list, as after a loop, still had one packet.
         path.current = tuple(self._count(path, name) for name in dict.fromkeys(names))
 
@@ -60,6 +63,12 @@ class Paths:
         if not own or len(self._names) >= self._max_nodes:
             return OTHER
         return self._names.setdefault(node_id, str(node_id))
+
+    def _order(self, names: tuple[str, ...]) -> str:
+        order = ">".join(names)
+        if len(self._orders) < self._max_orders:
+            self._orders.add(order)
+        return order if order in self._orders else OTHER
 
     def _count(self, path: Path, name: str) -> Series:
         count = path.counts.get(name)
@@ -73,7 +82,7 @@ class Paths:
     def _hops(self, direction: str, path: Path, trace: Trace, packets: int) -> None:
         times = trace.times
         if not path.hops:
-            pairs = zip(path.order, path.order[1:], strict=False)
+            pairs = zip(path.names, path.names[1:], strict=False)
             path.hops = tuple(self._latency(*pair, direction) for pair in pairs)[::-1]
         whole = self._fractions.get(trace.namespace, FRACTIONS["posix"])
         later = times[0]

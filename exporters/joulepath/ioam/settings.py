@@ -90,6 +90,8 @@ class Settings:
     max_path_nodes: int = 256
     max_path_series: int = 20_000
     """Counts by trace, node and direction that recorded paths may bring; those configured are not among them."""
+    max_paths: int = 1000
+    """Sequences of nodes that become label values."""
     max_hop_pairs: int = 256
     """Pairs of nodes whose latency is shown."""
     hold_seconds: float = 30.0

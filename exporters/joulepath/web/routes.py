@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
-from joulepath.metrics import registry
+from joulepath import exposition
 from joulepath.web.http import HTML, JSON, Request, Response
 
 _WORTH_COMPRESSING = 1400
@@ -130,7 +130,8 @@ def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
 def _exposition(collect: Callable[[], Iterable[Metric]], request: Request) -> Response:
     """The families in the format and compression that the client asks for."""
     encode, content_type = _encoder(request.header("Accept"))
-    body = encode(registry(collect))
+    openmetrics = content_type.startswith("application/openmetrics-text")
+    body = exposition.encode(collect(), encode, openmetrics=openmetrics)
     headers = {"Vary": "Accept, Accept-Encoding"}
     if len(body) >= _WORTH_COMPRESSING and _accepts_gzip(request.header("Accept-Encoding")):
         body = zlib.compress(body, _COMPRESSION_LEVEL, wbits=31)

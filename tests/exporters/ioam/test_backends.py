@@ -99,7 +99,7 @@ def pair() -> Iterator[Pair]:
 def exporter(namespace: NetworkNamespace, folder: Path, interfaces: str) -> Exporter:
     file = folder / "ioam.yaml"
     file.write_text(f"nodes: [{{node_id: 4, interfaces: {interfaces}}}]{NAMESPACES}", encoding="utf-8")
-    return Exporter(namespace, "--config", str(file))
+    return Exporter(namespace, "--config", str(file), "--backend", "packet")
 
 
 PACKET = ipv6(traced())

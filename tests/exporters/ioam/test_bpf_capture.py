@@ -135,12 +135,12 @@ def test_where_bpf_is_not_allowed_one_line_says_so_and_packets_are_counted(path:
 
 FLOOD = """
 import os, socket, sys
-from joulepath_lab import ioam_header
+from joulepath.ioam import encode
 sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 sender.connect(("fd02::3", 5000))
 for number in range(int(sys.argv[1])):
     trace_id = bytes.fromhex(sys.argv[2]) if number % 4 == 0 else os.urandom(16)
-    options = ioam_header.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=0)
+    options = encode.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=0)
     sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_HOPOPTS, options)
     sender.send(bytes(100))
 """

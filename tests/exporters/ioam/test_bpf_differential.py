@@ -2,6 +2,7 @@
 """The program in the kernel and the decoder in Python count the same, whatever the packet."""
 
 import struct
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from joulepath.bpf import testrun
+from joulepath.ioam.admission import Label
+from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 from tests.exporters.ioam.kernelbench import Frame, KernelBench
@@ -185,6 +189,39 @@ def test_large_packets(bench: KernelBench, frame: Frame) -> None:
     assert bench.count([frame]) == bench.expected([frame])
 
 
+@pytest.mark.long
+def test_an_hour_of_generated_and_damaged_packets(bench: KernelBench) -> None:
+    end = time.monotonic() + 1800  # the bench has two forms
+    while time.monotonic() < end:
+        test_generated_and_damaged_packets(bench)
+        test_large_packets(bench)
+
+
+@pytest.mark.long
+def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
+    sent = {number.to_bytes(16, "big"): 5_000 + 10 * number for number in range(1000)}
+    table = EbpfSource(SETTINGS, lambda: 0.0)
+    bench.kernel.read()
+    octets = {}
+    for turn, (trace_id, packets_) in enumerate(sent.items()):
+        header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, 1)}, trace_id)])))
+        whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+        octets[trace_id.hex()] = len(whole) * packets_
+        # In two parts, so that readings fall between packets of every trace.
+        for part in (packets_ // 3, packets_ - packets_ // 3):
+            testrun.run(bench.program, bytes(12) + b"\x86\xdd" + whole, repeat=part)
+            if turn % 100 == 0:
+                table._merge(bench.kernel, bench.kernel.read())
+    table._merge(bench.kernel, bench.kernel.read())
+    (node,) = table._table.snapshot().nodes
+    table._close()
+    assert sum(sent.values()) > 9_990_000
+    assert node.user.packets + node.other.packets == sum(sent.values())
+    found = {label.trace_id: count for label, count in node.traces.items() if count.packets}
+    assert {name: count.packets for name, count in found.items()} == {key.hex(): n for key, n in sent.items()}
+    assert {name: count.octets for name, count in found.items()} == octets
+
+
 def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
     sent = []
     for number in range(1500):
@@ -193,3 +230,17 @@ def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
         whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
         sent += [Frame(bytes(12) + b"\x86\xdd" + whole)] * (1 + number % 3)
     assert bench.count(sent) == bench.expected(sent)
+
+
+def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:
+    full = KernelBench(bench.settings, entries=0, strangers=0)
+    source = EbpfSource(bench.settings, lambda: 0.0)
+    header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, n)}, CAMERA) for n in range(11)])))
+    whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+    for turn in range(1, 5):
+        testrun.run(full.program, bytes(12) + b"\x86\xdd" + whole, repeat=1000)
+        source._merge(full.kernel, full.kernel.read())
+        (node,) = source._table.snapshot().nodes
+        assert node.traces[Label("0", CAMERA.hex())].packets == 1000 * turn
+    source._close()
+    full.close()

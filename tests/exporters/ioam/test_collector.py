@@ -25,6 +25,7 @@ SETTINGS = Settings(
     ),
     namespaces={123: Namespace(ids=frozenset({ID}))},
     path_nodes=frozenset({1, 2}),
+    hold_seconds=0.0,
 )
 
 
@@ -45,7 +46,7 @@ def test_configured_traces_are_zero_from_the_start() -> None:
         "node_id": "4",
         "direction": "uplink",
     }
-    assert {sample.labels["node_id"] for sample in found["ioam_path_bytes"].samples} == {"1", "2", "other"}
+    assert {sample.labels["node_id"] for sample in found["ioam_path_bytes"].samples} == {"1", "2"}
     assert {sample.labels["reason"] for sample in found["ioam_decode_errors"].samples} == set(REASONS)
     assert found["ioam_traces"].samples[0].value == 1
 
@@ -77,11 +78,27 @@ def test_two_interfaces_of_one_direction_are_one_series() -> None:
         table.traced(at, options, 1, 100, path=True)
     found = scrape(table, drops=3)
     values = {
-        name: {tuple(sample.labels.values()): sample.value for sample in found[name].samples if sample.value}
+        name: {
+            tuple(value for _, value in sorted(sample.labels.items())): sample.value
+            for sample in found[name].samples
+            if sample.value
+        }
         for name in ("ioam_node_bytes", "ioam_trace_packets", "ioam_path_packets", "ioam_capture_drops")
     }
-    trace = ("123", ID.hex())
-    assert values["ioam_node_bytes"] == {("4", "uplink"): 200}
-    assert values["ioam_trace_packets"] == {(*trace, "4", "uplink"): 2}
-    assert values["ioam_path_packets"] == {(*trace, name, "uplink"): 2 for name in ("1", "2", "other")}
+    assert values["ioam_node_bytes"] == {("uplink", "4"): 200}
+    assert values["ioam_trace_packets"] == {("uplink", "123", "4", ID.hex()): 2}
+    assert values["ioam_path_packets"] == {("uplink", "123", name, ID.hex()): 2 for name in ("1", "2", "other")}
     assert values["ioam_capture_drops"] == {(): 3}
+
+
+def test_a_reading_that_is_shown_twice_says_the_same() -> None:
+    points = (*SETTINGS.points, Point("eth1", "received", 5, "uplink", path=True))
+    namespaces = {123: Namespace(ids=frozenset({ID}), marked=(1, 10))}
+    table = Table(dataclasses.replace(SETTINGS, points=points, namespaces=namespaces))
+    for at in (table.at(4, "uplink"), table.at(5, "uplink")):
+        table.traced(at, Options((Trace(123, ID, (2, 1), overflow=False),), 44), 1, 100, path=True)
+    reading = Reading(table.snapshot(), 0, ())
+    first, second = ([family.samples for family in families(reading)] for _ in range(2))
+    assert first == second
+    paths = next(family for family in families(reading) if family.name == "ioam_path_packets")
+    assert {sample.value for sample in paths.samples if sample.labels["direction"] == "uplink"} == {20}

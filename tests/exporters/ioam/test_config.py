@@ -33,7 +33,7 @@ def test_the_documented_file_is_read(tmp_path: Path) -> None:
     found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert found is not None
     settings = config.read(write(tmp_path, found[1]))
-    assert settings.points == (
+    assert settings.points[:-1] == (
         Point("n3", "received", 4, "uplink", path=False),
         Point("n6", "received", 4, "downlink", path=False),
         Point("wlan0", "received", 1, "downlink", path=True),
@@ -41,6 +41,9 @@ def test_the_documented_file_is_read(tmp_path: Path) -> None:
     )
     assert settings.namespaces[124].ids == {bytes.fromhex("0000a001"), bytes.fromhex("0000a002")}
     assert settings.namespaces[125].octets == 0
+    assert settings.points[-1].directions == ("unknown", "uplink", "downlink")
+    assert settings.clt == frozenset({126})
+    assert settings.namespaces[127].marked == (1, 10)
     assert settings.bounds is None
 
 

@@ -141,19 +141,22 @@ def test_marked_packets_stand_for_all() -> None:
 def test_the_order_of_a_path_and_its_changes() -> None:
     made = table(path_nodes=frozenset({1, 2, 3}))
 
-    def order() -> dict[str, float]:
-        return {key[3]: value for key, value in scrape(made).items() if key[0] == "ioam_path_hop_index"}
+    def order() -> list[str]:
+        return [key[4] for key in scrape(made) if key[0] == "ioam_path_info"]
 
-    assert order() == {}
+    assert order() == []
     see(made, trace(nodes=(3, 2, 1)), packets=5)
-    assert order() == {"1": 1, "2": 2, "3": 3}
+    see(made, trace(STRANGER, nodes=(3, 2, 1)))
+    assert order() == ["1>2>3"]
     for nodes in ((3, 2, 1), (3, 1), (3, 1), (3, 9, 1), (3, 8, 1)):
         see(made, trace(nodes=nodes), packets=2)
     found = scrape(made)
-    assert order() == {"1": 1, "other": 2, "3": 3}
-    assert found["ioam_path_changes_total", "uplink", "123", "4", ID.hex()] == 2
-    by_node = {key[3]: value for key, value in found.items() if key[0] == "ioam_path_packets_total"}
-    assert by_node == {"1": 15, "2": 7, "3": 15, "other": 4}
+    assert order() == ["1>other>3"]
+    assert found["ioam_path_changes_total", "uplink", "123", "4", ID.hex()] == 3
+    by_node = {
+        key[3]: value for key, value in found.items() if key[0] == "ioam_path_packets_total" and key[4] == ID.hex()
+    }
+    assert by_node == {"1": 15, "2": 7, "3": 15, "other": 0}
 
 
 def test_hop_latency() -> None:
@@ -190,6 +193,15 @@ def test_time_between_two_stamps(kind: tuple[TimeFormat, int], start: int, step:
     found = between(start << 32 | fraction, (start + seconds) % (1 << 32) << 32 | later, FRACTIONS[name])
     assert between(start << 32 | whole, start << 32, FRACTIONS[name]) < 0 or whole == 1 << 32
     assert found == pytest.approx(step / whole, abs=1e-9)
+
+
+def test_paths_as_labels_are_bounded() -> None:
+    made = table(max_paths=5)
+    for number in range(20):
+        see(made, trace(nodes=(number, 100)))
+    assert made.at(4, "uplink").paths["123", ID.hex()].order == "other"  # type: ignore[index]
+    see(made, trace(nodes=(2, 100)))
+    assert made.at(4, "uplink").paths["123", ID.hex()].order == "100>2"  # type: ignore[index]
 
 
 def test_latency_pairs_are_bounded() -> None:

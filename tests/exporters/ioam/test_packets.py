@@ -31,7 +31,7 @@ def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
     assert pair(at.user) == (1, octets)
     assert trace_pairs(at) == {TRACE_ID.hex(): (1, octets)}
     path = at.paths["123", TRACE_ID.hex()]  # type: ignore[index]  # a Label is a tuple
-    assert path.order == ("1", "2")
+    assert path.order == "1>2"
     assert {name: pair(count) for name, count in path.counts.items()} == {"1": (1, octets), "2": (1, octets)}
     assert made.counts().option_octets == 44
 
@@ -87,7 +87,7 @@ def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
     at = bench().see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
     (path,) = at.paths.values()
     assert {name: count.packets for name, count in path.counts.items()} == {"1": 1, "2": 1}
-    assert path.order == ("1", "2", "1")
+    assert path.order == "1>2>1"
 
 
 def test_path_node_ids_are_bounded() -> None:

@@ -117,6 +117,13 @@ def test_ipv6_in_ipv6() -> None:
     assert (trace_pairs(at), pair(at.user)) == ({}, (1, len(INNER) + 40))
 
 
+def test_what_begins_behind_the_end_of_its_carrier_is_no_packet() -> None:
+    packet = bytearray(n3(N3_V6, gtp(INNER)))
+    for length, octets in ((20, 60), (8, 48)):
+        packet[4:6] = struct.pack("!H", length)
+        assert pair(bench().see(bytes(packet)).user)[1] <= octets
+
+
 def test_the_fragments_of_a_tunnels_packet_are_packets() -> None:
     made = bench()
     whole = bytes(UDP(sport=2152, dport=2152, chksum=1) / Raw(gtp(INNER)))

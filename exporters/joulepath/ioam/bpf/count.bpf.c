@@ -10,13 +10,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define JUMBO_PAYLOAD 0xc2
 #define GSO_BY_FRAGS 0xffff
 
-INLINE struct counts *counts_of(__u32 epoch_)
-{
-	__u32 index = settings.point * 2 + epoch_;
-
-	return bpf_map_lookup_elem(&points, &index);
-}
-
 /* Where the transport header of a large packet begins, inside IPv6 tunnels if there are any; its protocol in found. */
 NOINLINE int transport(struct __sk_buff *skb, __u32 end)
 {

@@ -20,7 +20,7 @@ _SLOTS = 256
 _PREFIX = struct.Struct("=II16s")
 _STRANGER = 1
 _FAULTS = tuple(REASONS)
-_COUNTS_WORDS = 8 + 16
+_COUNTS_WORDS = 9 + 16
 
 
 class Key(NamedTuple):
@@ -43,6 +43,8 @@ class PointCounts(NamedTuple):
     option_octets: int
     fragments: int
     jumbograms: int
+    folded: int
+    """Packets that found no room among the traces with their paths."""
     faults: Mapping[str, int]
     """By reason, those that came."""
 
@@ -89,7 +91,7 @@ def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
     """`struct short_trace`, or `struct long_trace`, one behind another."""
     layout, form = (_LONG, "=64Q") if wide else (_SHORT, "=10I")
     for point, namespace, octets, count, _, _, trace_id, nodes in layout.iter_unpack(keys):
-        yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count])
+        yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count] if count else ())
 
 
 def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
@@ -107,24 +109,16 @@ def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
 
 def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:
     """Per entry of a per-CPU map the sums over all CPUs of its `words` 64-bit words."""
-    cpus = possible_cpus()
-    view = memoryview(values).cast("Q")
-    step = words * cpus
-    if cpus == 1:
-        for at in range(0, len(view), step):
-            yield tuple(view[at : at + words])
-        return
-    for at in range(0, len(view), step):
-        entry = view[at : at + step]
-        yield tuple(sum(entry[word::words]) for word in range(words))
+    each = struct.iter_unpack(f"={words * possible_cpus()}Q", values)
+    yield from (tuple(sum(entry[word::words]) for word in range(words)) for entry in each)
 
 
 def point_counts(value: bytes) -> PointCounts:
     """`struct counts` of all CPUs."""
-    ((user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, *faults),) = sums(
+    ((user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, folded, *faults),) = sums(
         value, _COUNTS_WORDS
     )
     found = {reason: number for reason, number in zip(_FAULTS, faults[1:], strict=False) if number}
     return PointCounts(
-        (user, user_octets), (other, other_octets), overflow, option_octets, fragments, jumbograms, found
+        (user, user_octets), (other, other_octets), overflow, option_octets, fragments, jumbograms, folded, found
     )

@@ -199,7 +199,7 @@ INLINE enum fault trace_option(struct scratch *s, __u32 slot, __u32 start, __u32
 	} else {
 		if (!type)
 			return TRACE_TYPE;
-		octets = 4 * (ones(type & ~3U) + ones(type & 0x00e000));
+		octets = type == 0x800000 ? 4 : 4 * (ones(type & ~3U) + ones(type & 0x00e000));
 		if ((lengths >> 11 & 0x1f) * 4 != octets)
 			return NODE_LENGTH;
 		s->found.overflow = lengths >> 10 & 1;
@@ -226,6 +226,7 @@ INLINE enum fault trace_option(struct scratch *s, __u32 slot, __u32 start, __u32
 	}
 	key->trace.nodes = s->count;
 	cut(&key->trace, namespace_);
+	s->configured = namespace_ & CONFIGURED;
 	return SOUND;
 }
 
@@ -252,7 +253,7 @@ NOINLINE int ioam_option(struct __sk_buff *skb, __u32 position, __u32 stop)
 	s->found.traces = 1;
 	barrier();
 	if (!slot) {
-		s->known = namespace(s->key[0].trace.namespace) & CONFIGURED;
+		s->known = s->configured;
 		s->seen_count = 1;
 		s->seen[0] = kind << 16 | s->key[0].trace.namespace;
 		return SOUND;
@@ -267,7 +268,7 @@ NOINLINE int ioam_option(struct __sk_buff *skb, __u32 position, __u32 stop)
 	}
 	s->seen[bounded(count, 0x1f)] = mine;
 	s->seen_count = count < 31 ? count + 1 : 31;
-	if (!s->known && namespace(s->key[1].trace.namespace) & CONFIGURED) {
+	if (!s->known && s->configured) {
 		s->known = 1;
 		s->key[0] = s->key[1];
 		s->high[0] = s->high[1];

@@ -31,6 +31,10 @@ GUARD_SECONDS = 5.0
 """The maps are emptied this often even if nobody scrapes, so that they have room."""
 
 
+LIMITS = ("request_id", "sequence_number", "timestamp")
+"""What stays in the packets: of ids only what `key` makes the application's, gaps in sequences, latencies of hops."""
+
+
 @dataclass
 class _Tap:
     """A program that is attached."""
@@ -51,7 +55,7 @@ class EbpfSource:
         self._table = Table(settings, clock)
         self._points = [(point, self._table.at(point.node_id, point.direction)) for point in settings.points]
         self._kernel: kernel.Kernel | None = None
-        self._placed: set[tuple[int, bytes]] = set()
+        self._placed = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
         self._taps: dict[Point, _Tap] = {}
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
         self._wake, self._woken = os.pipe()[::-1]
@@ -95,7 +99,7 @@ class EbpfSource:
         if self._kernel is not None:
             self._merge(self._kernel, self._kernel.read())
         captures = {(point.interface, BACKEND) for point, _ in self._points if self._counting(point)}
-        return Reading(self._table.snapshot(), 0, tuple(sorted(captures)))
+        return Reading(self._table.snapshot(), 0, tuple(sorted(captures)), tuple((BACKEND, limit) for limit in LIMITS))
 
     def _counting(self, point: Point) -> bool:
         tap = self._taps.get(point)
@@ -114,12 +118,16 @@ class EbpfSource:
                     fragments=counts.fragments,
                     jumbograms=counts.jumbograms,
                 )
-            for key, packets, octets in news.traces:
+            # Those with a place first: their order is lost, and strangers must not name nodes before them.
+            for key, packets, octets in sorted(news.traces, key=self._is_strangers):
                 point, at = self._points[key.point]
                 trace = Trace(key.namespace, key.trace_id, key.nodes, overflow=False)
                 admitted = table.traced(at, Options((trace,), 0), packets, octets, path=point.path)
                 if admitted and self._settings.bounds is not None:
                     self._place(programs, key)
+
+    def _is_strangers(self, news: kernel.Traced) -> bool:
+        return (news.key.namespace, news.key.trace_id or b"") not in self._placed
 
     def _place(self, programs: kernel.Kernel, key: Key) -> None:
         """A trace with labels of its own must be exact from now on, however many strangers come."""

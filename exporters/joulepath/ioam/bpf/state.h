@@ -62,6 +62,7 @@ struct counts {
 	__u64 option_octets;
 	__u64 fragments;
 	__u64 jumbograms;
+	__u64 folded; /* packets that are in `own` for want of room */
 	__u64 faults[16];
 };
 
@@ -190,6 +191,7 @@ struct scratch {
 	__u32 count;
 	__u32 seen[32]; /* IOAM-Option-Type and namespace of each trace */
 	__u32 seen_count;
+	__u32 configured; /* the namespace of the last trace */
 	__u32 known; /* the trace in key[0] is of a configured namespace */
 	struct short_trace key[2];
 	struct long_trace wide[2];
