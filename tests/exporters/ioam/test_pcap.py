@@ -5,7 +5,6 @@ import io
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.pcapfile import Frame, PcapFile
 from joulepath.ioam.settings import Namespace, Point, Settings
 from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, trace_pairs, traced
+from tests.exporters.ioam.captures import block, classic, cooked, enhanced, interface, options, padded, section
 from tests.exporters.ioam.netns import samples
 from tests.exporters.ioam.test_tunnels import N3_V6, gtp, n3
 
@@ -38,41 +38,6 @@ BOTH = Settings(
 ORDERS = ["<", ">"]
 
 
-def classic(order: str, link_type: int, packets: Iterable[bytes], *, nanoseconds: bool = False) -> bytes:
-    magic = 0xA1B23C4D if nanoseconds else 0xA1B2C3D4
-    text = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link_type)
-    return text + b"".join(struct.pack(order + "IIII", 1, 2, len(item), len(item)) + item for item in packets)
-
-
-def block(order: str, kind: int, body: bytes) -> bytes:
-    size = 12 + len(body)
-    return struct.pack(order + "II", kind, size) + body + struct.pack(order + "I", size)
-
-
-def options(order: str, *items: tuple[int, bytes]) -> bytes:
-    text = b"".join(struct.pack(order + "HH", code, len(value)) + padded(value) for code, value in items)
-    return text + struct.pack(order + "HH", 0, 0)
-
-
-def padded(octets: bytes) -> bytes:
-    return octets + bytes(-len(octets) % 4)
-
-
-def section(order: str) -> bytes:
-    return block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
-
-
-def interface(order: str, link_type: int, name: str = "", snap: int = 0) -> bytes:
-    named = options(order, (2, name.encode())) if name else b""
-    return block(order, 1, struct.pack(order + "HHI", link_type, 0, snap) + named)
-
-
-def enhanced(order: str, number: int, packet: bytes, flags: int | None = None) -> bytes:
-    told = b"" if flags is None else options(order, (4, bytes(8)), (2, struct.pack(order + "I", flags)))
-    head = struct.pack(order + "IIIII", number, 0, 0, len(packet), len(packet))
-    return block(order, 6, head + padded(packet) + told)
-
-
 def counted(stream: bytes, settings: Settings = ONE, name: str | None = None) -> PcapSource:
     source = PcapSource(settings, "some.pcap", name, io.BytesIO(stream))
     source.start()
@@ -83,12 +48,6 @@ def counted(stream: bytes, settings: Settings = ONE, name: str | None = None) ->
 def sums(source: PcapSource) -> dict[str, tuple[int, int]]:
     """User packets and octets by direction."""
     return {node.direction: pair(node.user) for node in source.reading().counts.nodes}
-
-
-def cooked(packet: bytes, packet_type: int, *, version: int) -> bytes:
-    if version == 1:
-        return struct.pack("!HHH8sH", packet_type, 1, 6, bytes(8), 0x86DD) + packet
-    return struct.pack("!HHIHBB8s", 0x86DD, 0, 3, 1, packet_type, 6, bytes(8)) + packet
 
 
 @pytest.mark.parametrize("order", ORDERS)
