@@ -24,7 +24,7 @@ class Metric:
     name: str
     help: str
     labels: tuple[str, ...] = ()
-    kind: Literal["counter", "gauge", "summary"] = "gauge"
+    kind: Literal["counter", "gauge", "summary", "histogram"] = "gauge"
 
     def family(self) -> Family:
         """A new, empty family; `family.add_metric(label_values, value)` adds a sample."""
@@ -46,6 +46,11 @@ def counter(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the 
 def summary(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
     """A count and a sum, without quantiles: `name_count` and `name_sum`. A SummaryMetricFamily is made of it."""
     return Metric(name, help, labels, "summary")
+
+
+def histogram(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
+    """A distribution over buckets. A HistogramMetricFamily is made of it."""
+    return Metric(name, help, labels, "histogram")
 
 
 def filled(families: Iterable[Family]) -> Iterable[Family]:

@@ -47,6 +47,12 @@ class Admission:
         """The traces with labels of their own."""
         return list(self._labels.values())
 
+    @property
+    def first_labels(self) -> list[Label]:
+        """The labels that are there before any packet is: of configured traces, and of all others."""
+        other = [label for number, label in self._other.items() if self._octets[number]]
+        return [*list(self._labels.values())[: self._configured], *other, _STRANGER]
+
     def configured(self, namespace: int) -> bool:
         """Whether the configuration names this namespace."""
         return namespace in self._octets

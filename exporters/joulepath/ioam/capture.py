@@ -8,7 +8,7 @@ import struct
 import sys
 
 from joulepath.errors import JoulepathError
-from joulepath.ioam.counters import NodeCounts
+from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.link import DEVICES, ETHER_TYPES, ip_offset
 from joulepath.ioam.packets import PacketCounter

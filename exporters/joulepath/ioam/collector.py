@@ -1,32 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a reading into metric families."""
+"""Turns a reading into metric families.
 
-from collections.abc import Iterable
+Samples are built without the families' own helpers: with tens of thousands of series, a scrape's time is theirs.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client.core import Exemplar, HistogramMetricFamily
+from prometheus_client.core import Metric as AnyFamily
+from prometheus_client.samples import Sample
 
 from joulepath.ioam import metrics
-from joulepath.ioam.counters import Count, NodeCounts
+from joulepath.ioam.admission import OTHER, Label
+from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
+from joulepath.ioam.latency import BOUNDS, Latency
 from joulepath.ioam.source import Reading
 from joulepath.metrics import Family, Metric, filled
 
+Labels = dict[str, str]
 
-def families(reading: Reading) -> Iterable[Family]:
-    """The families of one scrape."""
+
+def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily]:
+    """The families of one scrape.
+
+    With `epoch`, the Unix time at which the table's clock was 0, counters say when they were created.
+    """
     counts = reading.counts
     nodes = counts.nodes
     yield from _pair(metrics.NODE_PACKETS, metrics.NODE_BYTES, ((_node(node), node.user) for node in nodes))
     yield from _pair(
         metrics.NODE_OTHER_PACKETS, metrics.NODE_OTHER_BYTES, ((_node(node), node.other) for node in nodes)
     )
-    yield from _pair(
-        metrics.TRACE_PACKETS,
-        metrics.TRACE_BYTES,
-        (([*label, *_node(node)], count) for node in nodes for label, count in node.traces.items()),
-    )
-    yield from _pair(metrics.PATH_PACKETS, metrics.PATH_BYTES, _paths(nodes))
-    errors = metrics.DECODE_ERRORS.family()
-    for reason, number in counts.errors.items():
-        errors.add_metric([reason], number)
-    yield errors
+    yield from _pair(metrics.TRACE_PACKETS, metrics.TRACE_BYTES, _traces(counts), epoch)
+    yield from _pair(metrics.PATH_PACKETS, metrics.PATH_BYTES, _paths(counts), epoch)
+    yield from filled([*_order(nodes), *_sequences(nodes)])
+    if counts.latencies:
+        yield _latencies(counts.latencies)
+    yield _single(metrics.HOP_CLOCK_ERRORS, counts.clock_errors)
+    yield from filled([_table(metrics.MARKED_RATIO, (([name], k / n) for name, (k, n) in counts.marked.items()))])
+    yield _table(metrics.DECODE_ERRORS, (([reason], number) for reason, number in counts.errors.items()))
     yield _single(metrics.OVERFLOW_PACKETS, counts.overflow_packets)
     yield _single(metrics.OPTION_BYTES, counts.option_octets)
     yield _single(metrics.FRAGMENT_PACKETS, counts.fragments)
@@ -34,38 +48,131 @@ def families(reading: Reading) -> Iterable[Family]:
     yield _single(metrics.TRACES, counts.traces)
     yield _single(metrics.TRACES_FOLDED, counts.folded)
     yield _single(metrics.CAPTURE_DROPS, reading.drops)
-    info = metrics.CAPTURE_INFO.family()
-    for interface, backend in reading.captures:
-        info.add_metric([interface, backend], 1)
-    limits = metrics.CAPTURE_LIMIT_INFO.family()
-    for backend, limit in reading.limits:
-        limits.add_metric([backend, limit], 1)
-    yield from filled([info, limits])
+    yield from filled(
+        [
+            _table(metrics.CAPTURE_INFO, ((capture, 1) for capture in reading.captures)),
+            _table(metrics.CAPTURE_LIMIT_INFO, ((limit, 1) for limit in reading.limits)),
+        ]
+    )
 
 
-def _node(node: NodeCounts) -> list[str]:
-    return [str(node.node_id), node.direction]
+def _node(node: NodeCounts) -> Labels:
+    return {"node_id": str(node.node_id), "direction": node.direction}
 
 
-def _paths(nodes: Iterable[NodeCounts]) -> Iterable[tuple[list[str], Count]]:
-    """Recorded paths by label values. Two of this host's nodes that both count paths add up."""
-    sums: dict[tuple[str, str, str, str], Count] = {}
+# The labels of a series are the same at each scrape. They are as bounded as the series are.
+@functools.lru_cache(maxsize=1 << 16)
+def _labels(label: Label, node_id: str, direction: str) -> Labels:
+    return {"ioam_namespace": label.namespace, "trace_id": label.trace_id, "node_id": node_id, "direction": direction}
+
+
+def _traces(counts: Counts) -> Iterator[tuple[Labels, Count]]:
+    for node in counts.nodes:
+        name = str(node.node_id)
+        for label, count in node.traces.items():
+            yield _labels(label, name, node.direction), _whole(counts, label, count)
+
+
+def _paths(counts: Counts) -> Iterable[tuple[Labels, Count]]:
+    """Recorded paths by labels. Two of this host's nodes that both count paths add up."""
+    sums: dict[tuple[Label, str, str], Series] = {}
+    for node in counts.nodes:
+        for label, path in node.paths.items():
+            for name, count in path.counts.items():
+                key = (label, name, node.direction)
+                if (found := sums.get(key)) is None:
+                    sums[key] = count
+                else:
+                    found.add(count.packets, count.octets)
+    return ((_labels(*key), _whole(counts, key[0], count)) for key, count in sums.items())
+
+
+def _whole(counts: Counts, label: Label, count: Series) -> Series:
+    """The packets that there were, where only some of them have the option."""
+    if counts.marked and (found := counts.marked.get(label.namespace)):
+        # A snapshot's counts are this scrape's own.
+        count.packets, count.octets = (_scaled(value, *found) for value in (count.packets, count.octets))
+    return count
+
+
+def _scaled(value: int, marked: int, of: int) -> int:
+    """Rounded down, so that it never goes backwards."""
+    return value * of // marked
+
+
+def _order(nodes: Iterable[NodeCounts]) -> Iterable[Family]:
+    """Order and changes of paths; two nodes of this host are apart, as each sees a path of its own length."""
+    hops, changes = metrics.PATH_HOP.family(), metrics.PATH_CHANGES.family()
+    indices: dict[tuple[Label, str, str], int] = {}
     for node in nodes:
-        for label, name, count in ((label, *item) for label, path in node.paths.items() for item in path.items()):
-            sums.setdefault((*label, name, node.direction), Count()).add(count.packets, count.octets)
-    return ((list(labels), count) for labels, count in sums.items())
+        for label, path in node.paths.items():
+            if not path.order:
+                continue
+            changes.samples.append(
+                Sample(metrics.PATH_CHANGES.name, _labels(label, str(node.node_id), node.direction), path.changes)
+            )
+            for index, name in enumerate(path.order, 1):
+                indices[label, name, node.direction] = index
+    hops.samples += [Sample(metrics.PATH_HOP.name, _labels(*key), index) for key, index in indices.items()]
+    return hops, changes
 
 
-def _pair(packets: Metric, octets: Metric, samples: Iterable[tuple[list[str], Count]]) -> Iterable[Family]:
+def _sequences(nodes: Iterable[NodeCounts]) -> Iterable[Family]:
+    missing, late = metrics.MISSING_PACKETS.family(), metrics.LATE_PACKETS.family()
+    for node in nodes:
+        for label, count in node.traces.items():
+            if count.missing >= 0:
+                labels = _labels(label, str(node.node_id), node.direction)
+                missing.samples.append(Sample(metrics.MISSING_PACKETS.name, labels, count.missing))
+                late.samples.append(Sample(metrics.LATE_PACKETS.name, labels, count.late))
+    return missing, late
+
+
+def _latencies(latencies: dict[tuple[str, str, str], Latency]) -> HistogramMetricFamily:
+    metric = metrics.HOP_LATENCY
+    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    for pair, latency in latencies.items():
+        family.add_metric(pair, list(zip(bounds, accumulate(latency.buckets), strict=True)), latency.seconds)
+    return family
+
+
+def _pair(
+    packets: Metric, octets: Metric, samples: Iterable[tuple[Labels, Count]], epoch: float | None = None
+) -> Iterable[Family]:
     """A family of packets and one of bytes with the same labels; neither where there is no sample."""
     families = packets.family(), octets.family()
+    first, second = (family.samples.append for family in families)
+    names = packets.name, octets.name
     for labels, count in samples:
-        families[0].add_metric(labels, count.packets)
-        families[1].add_metric(labels, count.octets)
+        exemplar = _exemplar(labels, count) if isinstance(count, TraceCount) and count.packets else None
+        first(Sample(names[0], labels, count.packets, None, exemplar))
+        second(Sample(names[1], labels, count.octets))
+        if epoch is not None and isinstance(count, Series):
+            for family, append in zip(families, (first, second), strict=True):
+                append(Sample(f"{family.name}_created", labels, epoch + count.since))
     return filled(families)
 
 
-def _single(metric: Metric, value: int) -> Family:
+def _exemplar(labels: Labels, count: TraceCount) -> Exemplar | None:
+    """The latest request of a trace whose label is only a part of its id."""
+    trace = count.request
+    if trace is None or trace.trace_id is None or labels["trace_id"] == OTHER:
+        return None
+    found = {"trace_id": trace.trace_id.hex()}
+    if trace.span_id is not None:
+        found["span_id"] = trace.span_id.hex()
+    elif found["trace_id"] == labels["trace_id"]:
+        return None
+    return Exemplar(found, 1)
+
+
+def _table(metric: Metric, rows: Iterable[tuple[Sequence[str], float]]) -> Family:
     family = metric.family()
-    family.add_metric([], value)
+    for labels, value in rows:
+        family.samples.append(Sample(metric.name, dict(zip(metric.labels, labels, strict=True)), value))
     return family
+
+
+def _single(metric: Metric, value: int) -> Family:
+    return _table(metric, [((), value)])

@@ -2,6 +2,8 @@
 """`joulepath ioam`: counts packets and bytes per IOAM trace on interfaces of this host."""
 
 import argparse
+import dataclasses
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -29,13 +31,15 @@ class IoamExporter:
     files: Collection[Path] = ()
     ready = True
 
-    def __init__(self, source: Source, once_seconds: float = _ONCE_SECONDS) -> None:
+    def __init__(self, source: Source, once_seconds: float = _ONCE_SECONDS, epoch: float | None = None) -> None:
+        """With `epoch`, counters say when they were created: see collector.families."""
         self._source = source
+        self._epoch = epoch
         self._once_seconds = once_seconds
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
-        return families(self._source.reading())
+        return families(self._source.reading(), self._epoch)
 
     def probe(self, target: str) -> Iterable[Metric]:
         """There is no target but this host."""
@@ -81,23 +85,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         help="ebpf counts in the kernel, packet in this process; auto (the default) takes ebpf where it is allowed",
     )
+    parser.add_argument(
+        "--web.created-timestamps",
+        dest="created_timestamps",
+        action="store_true",
+        help="say when counters of traces and paths were created (OpenMetrics _created, for Prometheus 3)",
+    )
     exporter.add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
-    return exporter.run(IoamExporter(_source(args)), args)
+    epoch = time.time() - time.monotonic() if args.created_timestamps else None
+    return exporter.run(IoamExporter(_source(args), epoch=epoch), args)
 
 
 def _source(args: argparse.Namespace) -> Source:
     if args.pcap is None:
-        return ChosenSource(_settings(args), args.backend, give_up_rights=True)
+        return ChosenSource(_shown(_settings(args), args), args.backend, give_up_rights=True)
     if args.config is not None:
-        return PcapSource(_settings(args), args.pcap, args.interface)
+        return PcapSource(_shown(_settings(args), args), args.pcap, args.interface)
     if args.node_id is None or args.interface is not None:
         raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
     point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
-    return PcapSource(Settings(points=(point,), bounds=Bounds()), args.pcap)
+    return PcapSource(_shown(Settings(points=(point,), bounds=Bounds()), args), args.pcap)
+
+
+def _shown(settings: Settings, args: argparse.Namespace) -> Settings:
+    """Nobody scrapes a series before --once has printed it."""
+    return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
 
 
 def _settings(args: argparse.Namespace) -> Settings:

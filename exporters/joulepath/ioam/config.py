@@ -13,11 +13,14 @@ from joulepath.config import Model, load
 from joulepath.ioam.settings import (
     MAX_NODE_ID,
     TRACE_ID_OCTETS,
+    UNKNOWN_DIRECTION,
     Bounds,
     Namespace,
     Other,
     Point,
+    Rule,
     Settings,
+    TimeFormat,
     Way,
 )
 
@@ -25,11 +28,42 @@ Direction = Annotated[str, Field(min_length=1, max_length=32)]
 NodeId = Annotated[int, Field(ge=0, le=MAX_NODE_ID, strict=True)]
 
 
+class RuleModel(Model):
+    """What goes in one direction on a mirror port: packets that fit any of these."""
+
+    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    destinations: tuple[IPv4Network | IPv6Network, ...] = ()
+    teids: tuple[Annotated[int, Field(ge=0, le=0xFFFFFFFF)] | str, ...] = ()
+
+    @model_validator(mode="after")
+    def _some(self) -> "RuleModel":
+        if not (self.sources or self.destinations or self.teids):
+            raise ValueError("give `sources`, `destinations` or `teids`")
+        self.ranges()
+        return self
+
+    def ranges(self) -> tuple[range, ...]:
+        """The TEIDs. Raises ValueError for a text that is no range of them."""
+        return tuple(range(item, item + 1) if isinstance(item, int) else _range(item) for item in self.teids)
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    try:
+        found = range(int(first, 0), int(last or first, 0) + 1)
+    except ValueError:
+        found = range(0)
+    if not found or found[-1] > 0xFFFFFFFF or found[0] < 0:
+        raise ValueError(f"teids: {text[:40]!r} is no TEID like 4096 or 0x1000 and no range like 0x1000-0x1fff")
+    return found
+
+
 class InterfaceModel(Model):
     """The direction of each way through an interface; what is not named is not counted."""
 
     received: Direction | None = None
     sent: Direction | None = None
+    mirror: dict[Direction, RuleModel] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -40,12 +74,23 @@ class InterfaceModel(Model):
     def _some(self) -> "InterfaceModel":
         if not self.ways():
             raise ValueError("name a direction, or give `received` or `sent` one")
+        if self.mirror and (self.received or self.sent):
+            raise ValueError("a mirror port has its directions by `mirror` alone: leave out `received` and `sent`")
         return self
 
     def ways(self) -> dict[Way, str]:
-        """The directions that are counted."""
+        """The directions that are counted; a mirror port receives both."""
+        if self.mirror:
+            return {"received": UNKNOWN_DIRECTION}
         ways: dict[Way, str | None] = {"received": self.received, "sent": self.sent}
         return {way: direction for way, direction in ways.items() if direction is not None}
+
+    def rules(self) -> tuple[Rule, ...]:
+        """What tells directions apart on a mirror port."""
+        return tuple(
+            Rule(direction, model.sources, model.destinations, model.ranges())
+            for direction, model in self.mirror.items()
+        )
 
 
 class NodeModel(Model):
@@ -67,6 +112,17 @@ class NamespaceModel(Model):
 
     key: Literal["full", "namespace"] | PrefixModel = "full"
     ids: tuple[str, ...] = ()
+    layout: Literal["rfc9197", "clt"] = "rfc9197"
+    timestamps: TimeFormat = "posix"
+    freq: str = "1/1"
+
+    @field_validator("freq")
+    @classmethod
+    def _part(cls, value: str) -> str:
+        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value)
+        if found is None or int(found[1]) > int(found[2]):
+            raise ValueError(f"{value[:40]!r} is not K/N, as in `ip route ... encap ioam6 freq K/N`")
+        return value
 
     @field_validator("ids", mode="before")
     @classmethod
@@ -93,14 +149,17 @@ class NamespaceModel(Model):
     def _wanted(self) -> str:
         if isinstance(self.key, PrefixModel):
             return f"{self.key.prefix // 4} hexadecimal digits (prefix: {self.key.prefix})"
-        return "32 hexadecimal digits, or as many as the carrier has (namespace-specific data wide: 16)"
+        return "32 hexadecimal digits, or as many as the carrier has (namespace-specific data wide: 16, Flow ID: 8)"
 
     def namespace(self) -> Namespace:
         """As the counting reads it."""
+        marked, _, of = self.freq.partition("/")
+        octets, ids = TRACE_ID_OCTETS, frozenset(bytes.fromhex(name) for name in self.ids)
         if self.key == "namespace":
-            return Namespace(octets=0, ids=frozenset({b""}))
-        octets = self.key.prefix // 8 if isinstance(self.key, PrefixModel) else TRACE_ID_OCTETS
-        return Namespace(octets=octets, ids=frozenset(bytes.fromhex(name) for name in self.ids))
+            octets, ids = 0, frozenset({b""})
+        elif isinstance(self.key, PrefixModel):
+            octets = self.key.prefix // 8
+        return Namespace(octets, ids, self.layout == "clt", self.timestamps, (int(marked), int(of)))
 
 
 class BoundsModel(Model):
@@ -127,6 +186,7 @@ class ConfigModel(Model):
     bounds: BoundsModel | None = None
     other: OtherModel = OtherModel()
     path_nodes: frozenset[NodeId] | None = None
+    hold_seconds: Annotated[float, Field(ge=0, le=3600)] = Settings.hold_seconds
 
     @model_validator(mode="after")
     def _coherent(self) -> "ConfigModel":
@@ -160,7 +220,7 @@ class ConfigModel(Model):
         only_one = len(self.nodes) == 1
         return Settings(
             points=tuple(
-                Point(name, way, node.node_id, direction, only_one if node.path is None else node.path)
+                Point(name, way, node.node_id, direction, only_one if node.path is None else node.path, model.rules())
                 for node in self.nodes
                 for name, model in node.interfaces.items()
                 for way, direction in model.ways().items()
@@ -169,6 +229,7 @@ class ConfigModel(Model):
             bounds=Bounds(**(self.bounds or BoundsModel()).model_dump()) if self.admit == "any" else None,
             other=Other(self.other.prefixes, self.other.ports, self.other.protocols),
             path_nodes=self.path_nodes,
+            hold_seconds=self.hold_seconds,
         )
 
 

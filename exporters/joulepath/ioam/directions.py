@@ -3,7 +3,8 @@
 
 from collections.abc import Callable, Iterable
 
-from joulepath.ioam.counters import NodeCounts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.prefixes import Prefixes
 from joulepath.ioam.settings import UNKNOWN_DIRECTION, Point, Rule
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """GTP-U: the tunnel of N3 and N9 that carries users' packets (3GPP TS 29.281, clause 5)."""
 
+import struct
+
 from joulepath.ioam import decode
 
 PORT = 2152
@@ -10,6 +12,7 @@ FOREIGN = -2
 """No GTP-U of version 1."""
 
 _G_PDU = 255
+_TEID = struct.Struct("!I")
 _MAX_EXTENSIONS = 8
 _ANY_OPTIONAL, _EXTENSION = 0x07, 0x04  # flags E, S, PN; and E
 
@@ -24,7 +27,7 @@ def payload(packet: bytearray, start: int, end: int) -> tuple[int, int]:
     flags = packet[start]
     if flags >> 4 != 3:  # version 1, protocol type GTP
         return FOREIGN, 0
-    teid = int.from_bytes(packet[start + 4 : start + 8], "big")
+    teid: int = _TEID.unpack_from(packet, start + 4)[0]
     if packet[start + 1] != _G_PDU:
         return SIGNALLING, teid
     position = start + 8

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the headers of one IP packet up to its transport: its length, its IOAM options, whether it is a fragment."""
 
-from typing import NamedTuple
-
 from joulepath.ioam import decode
 
 HOP_BY_HOP, UDP, IPV6 = 0, 17, 41
@@ -13,22 +11,20 @@ _NO_OPTIONS = decode.Options((), 0)
 _NOTHING_FOLLOWS = -1
 
 
-class Header(NamedTuple):
-    """What the headers of one IP packet say."""
+Header = tuple[int, int, int, decode.Options, bool, str | None]
+"""What the headers of one IP packet say; a plain tuple, as there is one per packet.
 
-    octets: int
-    """Length of the IP packet, at most what was there when it was captured."""
-    protocol: int
-    """Of what follows the last header read; -1 in a fragment that is not the first, and behind what cannot be read."""
-    position: int
-    """Where that begins."""
-    options: decode.Options
-    fragment: bool
-    fault: str | None
-    """One of decode.REASONS; then there are no options."""
+1. The length of the IP packet, at most what was there when it was captured.
+2. The protocol of what follows the last header read; -1 in a fragment that is not the first, and behind what cannot
+   be read.
+3. Where that begins.
+4. The options of a hop-by-hop header.
+5. Whether it is a fragment.
+6. One of decode.REASONS, or None; with a reason there are no options.
+"""
 
 
-def header(packet: bytearray, start: int, end: int, length: int, clt: frozenset[int], *, large: bool) -> Header | None:
+def header(packet: bytearray, start: int, end: int, length: int, clt: frozenset[int], large: bool) -> Header | None:  # noqa: PLR0917  # called once per packet
     """The headers of the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
     The capture may keep fewer (`end`), and Ethernet may have padded it to more: the IP header knows its length, except
@@ -36,42 +32,57 @@ def header(packet: bytearray, start: int, end: int, length: int, clt: frozenset[
     """
     version = packet[start] >> 4 if start < end else 0
     if version == 6 and end - start >= 40:
-        return _ipv6(packet, start, end, length, clt, large=large)
+        octets = 40 + (packet[start + 4] << 8 | packet[start + 5])
+        protocol, position = packet[start + 6], start + 40
+        if octets == 40:
+            return _long(packet, start, end, length, clt, large)
+        octets = min(octets, length)
+        if protocol == HOP_BY_HOP:
+            return _hop_by_hop(packet, position, end, octets, clt, min(end, start + octets))
+        if protocol in _EXTENSIONS:
+            protocol, position, fragment = transport(packet, position, end, protocol)
+            return octets, protocol, position, _NO_OPTIONS, fragment, None
+        return octets, protocol, position, _NO_OPTIONS, False, None
     if version == 4 and end - start >= 20:
         octets = packet[start + 2] << 8 | packet[start + 3]
         octets = length if large and octets == 0 else min(octets, length)
         offset = packet[start + 6] << 8 | packet[start + 7]
         # Only the first fragment begins with a transport header.
         position = end if offset & 0x1FFF else start + (packet[start] & 0x0F) * 4
-        return Header(octets, packet[start + 9], position, _NO_OPTIONS, bool(offset & 0x3FFF), None)
+        return octets, packet[start + 9], position, _NO_OPTIONS, bool(offset & 0x3FFF), None
     return None
 
 
-def _ipv6(packet: bytearray, start: int, end: int, length: int, clt: frozenset[int], *, large: bool) -> Header:
-    octets = 40 + (packet[start + 4] << 8 | packet[start + 5])
-    # A jumbogram says its length in the hop-by-hop header: RFC 2675.
-    long = octets == 40
-    octets = length if long and large else min(octets, length)
-    protocol, position = packet[start + 6], start + 40
+def _hop_by_hop(packet: bytearray, start: int, end: int, octets: int, clt: frozenset[int], stop: int) -> Header:  # noqa: PLR0917  # called once per packet
+    """Behind an IPv6 header with a hop-by-hop header at `start`, which must not go beyond `stop`."""
+    behind = start + 8 + packet[start + 1] * 8 if start + 2 <= end else end + 1
+    if behind > stop:
+        return octets, _NOTHING_FOLLOWS, end, _NO_OPTIONS, False, decode.TRUNCATED
     options, fault, fragment = _NO_OPTIONS, None, False
-    if protocol == HOP_BY_HOP:
-        stop = position + 8 + packet[position + 1] * 8 if position + 2 <= end else end + 1
-        if stop > (end if long else min(end, start + octets)):
-            return Header(octets, _NOTHING_FOLLOWS, end, options, fragment=False, fault=decode.TRUNCATED)
-        try:
-            options = decode.options(bytes(packet[position:stop]), clt)
-        except decode.Malformed as malformed:
-            fault = malformed.reason
-        if long and not large:
-            octets = min(40 + options.jumbo, length)
-            if stop > start + octets:
-                return Header(
-                    octets, _NOTHING_FOLLOWS, end, _NO_OPTIONS, fragment=False, fault=fault or decode.TRUNCATED
-                )
-        protocol, position = packet[position], stop
+    try:
+        options = decode.options(bytes(packet[start:behind]), clt)
+    except decode.Malformed as malformed:
+        fault = malformed.reason
+    protocol = packet[start]
     if protocol in _EXTENSIONS:
-        protocol, position, fragment = transport(packet, position, end, protocol)
-    return Header(octets, protocol, position, options, fragment, fault)
+        protocol, behind, fragment = transport(packet, behind, end, protocol)
+    return octets, protocol, behind, options, fragment, fault
+
+
+def _long(packet: bytearray, start: int, end: int, length: int, clt: frozenset[int], large: bool) -> Header:  # noqa: PLR0917  # as above
+    """An IPv6 packet whose Payload Length is 0: empty, the kernel's own, or a jumbogram (RFC 2675)."""
+    octets = length if large else min(40, length)
+    if packet[start + 6] != HOP_BY_HOP:
+        protocol, position, fragment = transport(packet, start + 40, end, packet[start + 6])
+        return octets, protocol, position, _NO_OPTIONS, fragment, None
+    found = _hop_by_hop(packet, start + 40, end, octets, clt, end)
+    if large:
+        return found
+    octets = min(40 + found[3].jumbo, length)
+    fault = found[5]
+    if not fault and start + 48 + packet[start + 41] * 8 > start + octets:
+        return octets, _NOTHING_FOLLOWS, end, _NO_OPTIONS, False, decode.TRUNCATED
+    return octets, *found[1:]
 
 
 def transport(packet: bytearray, position: int, end: int, protocol: int) -> tuple[int, int, bool]:

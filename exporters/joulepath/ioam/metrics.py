@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of `joulepath ioam`. Packets are those on the wire, bytes those of the IP packet (header included)."""
 
-from joulepath.metrics import counter, gauge
+from joulepath.metrics import counter, gauge, histogram
 
 _TRACE = ("ioam_namespace", "trace_id", "node_id", "direction")
 _NODE = ("node_id", "direction")
@@ -33,6 +33,44 @@ PATH_BYTES = counter(
     "ioam_path_bytes_total",
     "Bytes of packets of a trace by each node_id in their recorded path; those of ioam_trace_bytes_total once more.",
     *_TRACE,
+)
+PATH_HOP = gauge(
+    "ioam_path_hop_index",
+    "Place of node_id in the latest recorded path of a trace; 1 is the node that encapsulated.",
+    *_TRACE,
+)
+PATH_CHANGES = counter(
+    "ioam_path_changes_total",
+    "Changes of the recorded path of a trace from one packet to the next.",
+    "ioam_namespace",
+    "trace_id",
+    *_NODE,
+)
+HOP_LATENCY = histogram(
+    "ioam_hop_latency_seconds",
+    "Time between two nodes of recorded paths by their own timestamps; the packets of admitted traces.",
+    "from_node_id",
+    "to_node_id",
+    "direction",
+)
+HOP_CLOCK_ERRORS = counter(
+    "ioam_hop_clock_errors_total",
+    "Hops without a latency: the later node's clock is behind the earlier one's, or the time format is another.",
+)
+MISSING_PACKETS = counter(
+    "ioam_sequence_missing_packets_total",
+    "Packets of a trace that the sequence numbers of direct export leave out, those that come late included.",
+    *_TRACE,
+)
+LATE_PACKETS = counter(
+    "ioam_sequence_late_packets_total",
+    "Packets of a trace whose sequence number was behind: late, or seen twice. Loss is missing without late.",
+    *_TRACE,
+)
+MARKED_RATIO = gauge(
+    "ioam_marked_ratio",
+    "Part of a trace's packets that have the option, as configured; its counts are divided by it.",
+    "ioam_namespace",
 )
 DECODE_ERRORS = counter(
     "ioam_decode_errors_total",
@@ -73,6 +111,13 @@ METRICS = (
     NODE_OTHER_BYTES,
     PATH_PACKETS,
     PATH_BYTES,
+    PATH_HOP,
+    PATH_CHANGES,
+    HOP_LATENCY,
+    HOP_CLOCK_ERRORS,
+    MISSING_PACKETS,
+    LATE_PACKETS,
+    MARKED_RATIO,
     DECODE_ERRORS,
     OVERFLOW_PACKETS,
     CAPTURE_DROPS,

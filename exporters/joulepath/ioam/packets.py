@@ -7,12 +7,14 @@ through GTP-U and IPv6-in-IPv6. Fragments of a tunnel's packets are not looked i
 
 from joulepath.ioam import decode, gtpu
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import NodeCounts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.headers import IPV6, UDP, Header, header
 from joulepath.ioam.segments import Segments, on_the_wire, pieces
 
 _MAX_TUNNELS = 3
+_GTPU_PORT = gtpu.PORT
 
 
 class PacketCounter:
@@ -38,18 +40,14 @@ class PacketCounter:
 
         A tunnel's large packet is counted piece by piece: each may hold another user's packet.
         """
-        found = header(packet, start, end, length, self._clt, large=segments is not None)
+        found = header(packet, start, end, length, self._clt, segments is not None)
         if found is None:
             self._table.error(decode.IP_HEADER)
             return
         octets, protocol, position, options, fragment, fault = found
         teid, user = -1, True
-        if (
-            (protocol == IPV6 or (protocol == UDP and _to_gtpu(packet, position, end)))
-            and not fragment
-            and not fault
-            and not options.traces
-        ):
+        carrier = protocol == IPV6 or (protocol == UDP and _to_gtpu(packet, position, end))
+        if carrier and not (fragment or fault or options.traces):
             if segments and not segments.tcp and protocol == UDP:
                 for piece, on_wire in pieces(packet, start, end, position + 8, segments.size, stop=start + octets):
                     self.count(at, piece, 0, len(piece), on_wire, path=path)
@@ -80,13 +78,14 @@ class PacketCounter:
         """The packet to count inside tunnels: its offset, its headers, the last TEID (-1), whether it is a user's."""
         teid = -1
         for _ in range(_MAX_TUNNELS):
-            if found.protocol == IPV6:
-                inner = found.position
-            elif found.protocol == UDP and _to_gtpu(packet, found.position, end):
+            octets, protocol, position, options, *_ = found
+            if protocol == IPV6:
+                inner = position
+            elif protocol == UDP and _to_gtpu(packet, position, end):
                 try:
-                    inner, number = gtpu.payload(packet, found.position + 8, min(end, start + found.octets))
+                    inner, number = gtpu.payload(packet, position + 8, min(end, start + octets))
                 except decode.Malformed as malformed:
-                    return start, found._replace(fault=malformed.reason), teid, True
+                    return start, (octets, protocol, position, options, False, malformed.reason), teid, True
                 if inner == gtpu.SIGNALLING:
                     return start, found, number, False
                 if inner == gtpu.FOREIGN:
@@ -94,16 +93,17 @@ class PacketCounter:
                 teid = number
             else:
                 break
-            if inner > start + found.octets:  # the packet says to end before
+            if inner > start + octets:  # the packet says to end before
                 break
-            within = header(packet, inner, end, start + found.octets - inner, self._clt, large=False)
+            within = header(packet, inner, end, start + octets - inner, self._clt, False)
             if within is None:
                 break
             start, found = inner, within
-            if found.fragment or found.fault or found.options.traces:
+            _, _, _, options, fragment, fault = found
+            if fragment or fault or options.traces:
                 break
         return start, found, teid, True
 
 
 def _to_gtpu(packet: bytearray, position: int, end: int) -> bool:
-    return position + 8 <= end and packet[position + 2] << 8 | packet[position + 3] == gtpu.PORT
+    return position + 8 <= end and packet[position + 2] << 8 | packet[position + 3] == _GTPU_PORT

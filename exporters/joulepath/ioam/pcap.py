@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import NodeCounts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions, place
 from joulepath.ioam.link import FILES, ip_offset
 from joulepath.ioam.packets import PacketCounter

@@ -38,6 +38,11 @@ class Point:
     rules: tuple[Rule, ...] = ()
     """On a mirror port: the direction of each packet; then `direction` is UNKNOWN_DIRECTION."""
 
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Every direction that packets may have here."""
+        return (self.direction, *(rule.direction for rule in self.rules))
+
 
 @dataclass(frozen=True)
 class Namespace:
@@ -83,7 +88,11 @@ class Settings:
     path_nodes: frozenset[int] | None = None
     """Node ids that recorded paths may name; None admits the first `max_path_nodes` that are seen."""
     max_path_nodes: int = 256
-    hold_seconds: float = 60.0
+    max_path_series: int = 20_000
+    """Counts by trace, node and direction that recorded paths may bring; those configured are not among them."""
+    max_hop_pairs: int = 256
+    """Pairs of nodes whose latency is shown."""
+    hold_seconds: float = 30.0
     """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
 
     @property

@@ -13,7 +13,8 @@ from typing import Protocol
 from joulepath.errors import JoulepathError
 from joulepath.ioam.capture import Tap, UnavailableError
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Counts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import Counts
 from joulepath.ioam.directions import place
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Point, Settings

@@ -70,7 +70,6 @@ class _Layout(NamedTuple):
     wide_data: int
     seconds: int
     """-1 without the fraction, too."""
-    fraction: int
     snapshot: bool
 
 
@@ -90,7 +89,6 @@ def _layout(trace_type: int) -> _Layout:
         offsets.get(_WIDE_NODE_ID_BIT, -1),
         offsets.get(_WIDE_DATA_BIT, -1),
         offsets[_SECONDS_BIT] if timed else -1,
-        offsets[_FRACTION_BIT] if timed else -1,
         bool(trace_type >> 23 - _SNAPSHOT_BIT & 1),
     )
 
@@ -154,7 +152,9 @@ def trace(header: bytes, start: int, end: int, kind: int, clt: frozenset[int]) -
                 continue
         nodes.append(node_id)
         if seconds >= 0:
-            times.append(_time(header, last, layout))
+            # The fraction's bit is the next one: both are read at once.
+            time = _WIDE.unpack_from(header, last + seconds)[0]
+            times.append(-1 if time >> 32 == _NO_WORD or time & _NO_WORD == _NO_WORD else time)
     trace_id = span_id = None
     if ids >= 0:
         trace_id, span_id = _present(header[ids : ids + 16]), _present(header[ids + 16 : ids + 24])
@@ -171,12 +171,6 @@ def _data(start: int, end: int, free: int, *, clt: bool) -> tuple[int, int]:
     if data + free > end:
         raise Malformed(REMAINING_LENGTH)
     return data + free, start if clt else -1
-
-
-def _time(header: bytes, start: int, layout: _Layout) -> int:
-    seconds: int = _WORD.unpack_from(header, start + layout.seconds)[0]
-    fraction: int = _WORD.unpack_from(header, start + layout.fraction)[0]
-    return -1 if _NO_WORD in (seconds, fraction) else seconds << 32 | fraction
 
 
 def _present(octets: bytes) -> bytes | None:

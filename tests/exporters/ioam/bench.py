@@ -6,7 +6,8 @@ import struct
 from scapy.packet import Packet
 
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Counts, NodeCounts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import Counts, NodeCounts
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings

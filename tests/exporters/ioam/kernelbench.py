@@ -8,12 +8,12 @@ from joulepath.bpf import testrun
 from joulepath.ioam.bpf.kernel import Kernel
 from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Counts, Table
+from joulepath.ioam.counters import Table
+from joulepath.ioam.counts import Counts, NodeCounts
 from joulepath.ioam.link import ETHERNET, ip_offset
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Settings
-
 
 
 class Frame(NamedTuple):
@@ -22,6 +22,52 @@ class Frame(NamedTuple):
     octets: bytes
     segment: int = 0
     tcp: bool = False
+
+
+class Seen(NamedTuple):
+    """What all backends agree on; the kernel leaves timestamps and sequence numbers in the packets."""
+
+    nodes: list[tuple[object, ...]]
+    errors: dict[str, int]
+    overflow_packets: int
+    option_octets: int
+    fragments: int
+    jumbograms: int
+    traces: int
+    folded: int
+
+
+def seen(counts: Counts) -> Seen:
+    """Of a snapshot."""
+    return Seen(
+        [_node(node) for node in counts.nodes],
+        counts.errors,
+        counts.overflow_packets,
+        counts.option_octets,
+        counts.fragments,
+        counts.jumbograms,
+        counts.traces,
+        counts.folded,
+    )
+
+
+def _node(node: NodeCounts) -> tuple[object, ...]:
+    return (
+        node.node_id,
+        node.direction,
+        (node.user.packets, node.user.octets),
+        (node.other.packets, node.other.octets),
+        {label: (count.packets, count.octets) for label, count in node.traces.items()},
+        {
+            (label, name): (count.packets, count.octets)
+            for label, path in node.paths.items()
+            for name, count in path.counts.items()
+        },
+    )
+
+
+def _no_time() -> float:
+    return 0.0
 
 
 class KernelBench:
@@ -35,20 +81,20 @@ class KernelBench:
     def close(self) -> None:
         self.kernel.close()
 
-    def count(self, frames: Iterable[Frame]) -> Counts:
+    def count(self, frames: Iterable[Frame]) -> Seen:
         """What the kernel counts."""
         self.kernel.read()
-        source = EbpfSource(self.settings)
+        source = EbpfSource(self.settings, _no_time)
         for frame in frames:
             testrun.run(self.program, frame.octets, segment=frame.segment)
         source._merge(self.kernel, self.kernel.read())
         counts = source._table.snapshot()
         source._close()
-        return counts
+        return seen(counts)
 
-    def expected(self, frames: Iterable[Frame]) -> Counts:
+    def expected(self, frames: Iterable[Frame]) -> Seen:
         """What Python counts."""
-        table = Table(self.settings)
+        table = Table(self.settings, _no_time)
         counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
         point = self.settings.points[0]
         at = table.at(point.node_id, point.direction)
@@ -58,4 +104,4 @@ class KernelBench:
             if start >= 0:
                 segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
                 counter.count(at, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
-        return table.snapshot()
+        return seen(table.snapshot())

@@ -4,7 +4,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -58,10 +58,18 @@ class NetworkNamespace:
 class Exporter:
     """An exporter, by default `joulepath ioam`, as a process in a namespace."""
 
-    def __init__(self, namespace: NetworkNamespace, *arguments: str, name: str = "ioam", port: int = 10474) -> None:
+    def __init__(
+        self,
+        namespace: NetworkNamespace,
+        *arguments: str,
+        name: str = "ioam",
+        port: int = 10474,
+        wrapper: Sequence[str] = (),
+    ) -> None:
         self._namespace = namespace
         self._url = f"http://[::1]:{port}/metrics"
-        command = [sys.executable, "-m", "joulepath", name, "--web.listen-address", f"[::1]:{port}", *arguments]
+        command = [*wrapper, sys.executable, "-m", "joulepath", name, "--web.listen-address", f"[::1]:{port}"]
+        command += arguments
         self._process = subprocess.Popen(namespace.command(*command), stderr=subprocess.PIPE, text=True)
         wait_for(lambda: "joulepath_build_info" in self._text())
 
@@ -70,6 +78,16 @@ class Exporter:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Ends it as nobody would."""
+        self._process.kill()
+        self._process.communicate(timeout=DEADLINE_SECONDS)
 
     def stop(self) -> list[str]:
         """Ends it as an operator would; the lines that it wrote."""
@@ -80,19 +98,14 @@ class Exporter:
         _, lines = self._process.communicate(timeout=DEADLINE_SECONDS)
         return lines.splitlines()
 
-    def kill(self) -> None:
-        """Ends it without a word."""
-        self._process.kill()
-        self._process.communicate(timeout=DEADLINE_SECONDS)
-
     def scrape(self) -> dict[tuple[str, ...], float]:
         """Samples by name and label values (in the order of the labels' names)."""
         return samples(self._text())
 
     def _text(self) -> str:
         assert self._process.poll() is None, self._process.stderr and self._process.stderr.read()
-        script = f"import urllib.request as r; print(r.urlopen('{self._url}', timeout=5).read().decode())"
-        words = self._namespace.command(sys.executable, "-c", script)
+        script = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=5).read().decode())"
+        words = self._namespace.command(sys.executable, "-c", script, self._url)
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS).stdout
 
 

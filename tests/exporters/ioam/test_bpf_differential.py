@@ -2,17 +2,21 @@
 """The program in the kernel and the decoder in Python count the same, whatever the packet."""
 
 import struct
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from joulepath.bpf import testrun
+from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
-from tests.exporters.ioam.encoder import export_data, option
+from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 from tests.exporters.ioam.kernelbench import Frame, KernelBench
-from tests.exporters.ioam.test_decode import PADDING, hop_by_hop, traces
+from tests.exporters.ioam.test_decode import PADDING, traces
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -30,9 +34,13 @@ SETTINGS = Settings(
     bounds=Bounds(max_traces=4000, new_per_hour=10**9),
     other=Other((ip_network("fd00:1::/32"), ip_network("10.1.0.0/16")), frozenset({22, 10474}), frozenset({132})),
     max_path_nodes=10**9,
+    max_path_series=10**9,
+    hold_seconds=0,
 )
 NAMESPACES = st.integers(0, 6)
-ADDRESSES6 = st.sampled_from([bytes(15) + b"\1", bytes.fromhex("fd000001") + bytes(12), bytes.fromhex("fd000002") + bytes(12)])
+ADDRESSES6 = st.sampled_from(
+    [bytes(15) + b"\1", bytes.fromhex("fd000001") + bytes(12), bytes.fromhex("fd000002") + bytes(12)]
+)
 ADDRESSES4 = st.sampled_from([bytes([10, 1, 2, 3]), bytes([10, 2, 2, 3]), bytes([192, 168, 0, 1])])
 PORTS = st.sampled_from([22, 2152, 5000, 10474])
 
@@ -54,7 +62,9 @@ def headers(draw: st.DrawFn, next_header: int) -> bytes:
             extensions = {bit: draw(st.integers(0, 2**32 - 1)) for bit in draw(st.sets(st.integers(0, 7), max_size=3))}
             parts.append(option(export_data(namespace, extensions), 4, draw(st.sampled_from([0x11, 0x31]))))
         elif kind == "other":
-            parts.append(option(draw(st.binary(max_size=12)), draw(st.integers(0, 5)), draw(st.sampled_from([0x11, 5]))))
+            parts.append(
+                option(draw(st.binary(max_size=12)), draw(st.integers(0, 5)), draw(st.sampled_from([0x11, 5])))
+            )
         elif kind == "jumbo":
             parts.append(b"\xc2\4" + draw(st.integers(0, 200_000)).to_bytes(4, "big"))
         else:
@@ -135,21 +145,87 @@ def frames(draw: st.DrawFn) -> Frame:
     for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
         frame[draw(st.integers(14, len(frame) - 1))] = draw(st.integers(0, 255))
     if draw(st.integers(0, 9)) == 0:
-        frame = frame[: draw(st.integers(min(54, len(frame)), len(frame)))]  # the kernel runs no frame without IP header
+        frame = frame[
+            : draw(st.integers(min(54, len(frame)), len(frame)))
+        ]  # the kernel runs no frame without IP header
     return Frame(bytes(frame))
 
 
-@pytest.fixture(scope="module")
-def bench(absent: Callable[[str, str], None]) -> Iterator[KernelBench]:
-    made = KernelBench(SETTINGS)
+# With prefixes and ports to look for, the program takes no short way.
+@pytest.fixture(scope="module", params=[SETTINGS, replace(SETTINGS, other=Other())], ids=["general", "short"])
+def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
+    made = KernelBench(request.param)
     yield made
     made.close()
 
 
-COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+def differential(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
-@settings(max_examples=400, **COMMON)
-@given(seen=st.lists(frames(), min_size=1, max_size=12))
-def test_generated_and_damaged_packets(bench: KernelBench, seen: list[Frame]) -> None:
-    assert bench.count(seen) == bench.expected(seen)
+@differential(300)
+@given(sent=st.lists(frames(), min_size=1, max_size=12))
+def test_generated_and_damaged_packets(bench: KernelBench, sent: list[Frame]) -> None:
+    assert bench.count(sent) == bench.expected(sent)
+
+
+@st.composite
+def large(draw: st.DrawFn) -> Frame:
+    """The kernel's own packet of several UDP datagrams, of a user or of a tunnel with a packet in each."""
+    inner = draw(st.lists(packets(1), min_size=1, max_size=5))
+    size, rest, port = draw(st.integers(100, 600)), draw(st.integers(0, 99)), draw(st.sampled_from([2152, 5000]))
+    head = struct.pack("!BBHI", 0x30, 255, size - 8, 7)
+    payload = b"".join(head + packet[: size - 8].ljust(size - 8, b"\0") for packet in inner)[: size * len(inner) - rest]
+    carried = struct.pack("!HHHH", 5000, port, 8 + len(payload), 0) + payload
+    header = draw(st.sampled_from([b"", draw(headers(17))]))
+    first = struct.pack("!IHBB", 6 << 28, len(header) + len(carried), 0 if header else 17, 64)
+    return Frame(bytes(12) + b"\x86\xdd" + first + bytes(31) + b"\1" + header + carried, segment=size)
+
+
+@differential(100)
+@given(frame=large().filter(lambda frame: len(frame.octets) < 3500))  # what the kernel runs
+def test_large_packets(bench: KernelBench, frame: Frame) -> None:
+    assert bench.count([frame]) == bench.expected([frame])
+
+
+@pytest.mark.long
+def test_an_hour_of_generated_and_damaged_packets(bench: KernelBench) -> None:
+    end = time.monotonic() + 1800  # the bench has two forms
+    while time.monotonic() < end:
+        test_generated_and_damaged_packets(bench)
+        test_large_packets(bench)
+
+
+@pytest.mark.long
+def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
+    sent = {number.to_bytes(16, "big"): 5_000 + 10 * number for number in range(1000)}
+    table = EbpfSource(SETTINGS, lambda: 0.0)
+    bench.kernel.read()
+    octets = {}
+    for turn, (trace_id, packets_) in enumerate(sent.items()):
+        header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, 1)}, trace_id)])))
+        whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+        octets[trace_id.hex()] = len(whole) * packets_
+        # In two parts, so that readings fall between packets of every trace.
+        for part in (packets_ // 3, packets_ - packets_ // 3):
+            testrun.run(bench.program, bytes(12) + b"\x86\xdd" + whole, repeat=part)
+            if turn % 100 == 0:
+                table._merge(bench.kernel, bench.kernel.read())
+    table._merge(bench.kernel, bench.kernel.read())
+    (node,) = table._table.snapshot().nodes
+    table._close()
+    assert sum(sent.values()) > 9_990_000
+    assert node.user.packets + node.other.packets == sum(sent.values())
+    found = {label.trace_id: count for label, count in node.traces.items() if count.packets}
+    assert {name: count.packets for name, count in found.items()} == {key.hex(): n for key, n in sent.items()}
+    assert {name: count.octets for name, count in found.items()} == octets
+
+
+def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
+    sent = []
+    for number in range(1500):
+        nodes = [Node({0: (64, number % 7)}, number.to_bytes(16, "big")), *[Node({0: (63, 9)})] * (number % 13)]
+        header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], nodes)))
+        whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+        sent += [Frame(bytes(12) + b"\x86\xdd" + whole)] * (1 + number % 3)
+    assert bench.count(sent) == bench.expected(sent)

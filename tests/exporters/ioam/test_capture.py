@@ -22,10 +22,12 @@ AT_UPF = f"""
 nodes: [{{node_id: 2, interfaces: {{n3: uplink, n6: downlink}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}", "{ARM.hex()}"]}}}}
 other: {{ports: [22]}}
+hold_seconds: 0
 """
 AT_ROBOT = f"""
 nodes: [{{node_id: 1, interfaces: {{wlan0: {{sent: uplink, received: downlink}}}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
+hold_seconds: 0
 """
 AT_SERVER = f"""
 nodes: [{{node_id: 3, interfaces: {{eth0: uplink}}}}]
@@ -129,7 +131,7 @@ def header(trace_id: bytes, room: int = 2) -> bytes:
 def running(namespace: NetworkNamespace, folder: Path, config: str) -> Exporter:
     file = folder / f"{namespace.pid}.yaml"
     file.write_text(config, encoding="utf-8")
-    return Exporter(namespace, "--config", str(file))
+    return Exporter(namespace, "--config", str(file), "--backend", "packet")
 
 
 def settled(exporter: Exporter, name: str, value: float) -> dict[tuple[str, ...], float]:
@@ -238,6 +240,7 @@ def test_once(path: Path3) -> None:
         assert sender.stdout is not None
         assert sender.stdout.readline() == b"here\n"
         command = [sys.executable, "-m", "joulepath", "ioam", "--interface", "n3", "--node-id", "2", "--once"]
+        command += ["--backend", "packet"]
         with subprocess.Popen(path.upf.command(*command), stdout=subprocess.PIPE, text=True) as once:
             wait_for(lambda: captures(path.upf))
             sender.communicate(b"\n")
@@ -322,7 +325,7 @@ def test_what_cannot_be_captured_is_one_line(
     path: Path3, interface: str, first: str, wrapper: list[str], line: str
 ) -> None:
     path.upf.run(first)
-    arguments = ["--interface", interface, "--node-id", "2", "--once"]
+    arguments = ["--interface", interface, "--node-id", "2", "--once", "--backend", "packet"]
     command = [*wrapper, sys.executable, "-m", "joulepath", "ioam", *arguments]
     done = subprocess.run(path.upf.command(*command), capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a scrape shows."""
 
+import dataclasses
+
 import pytest
 from prometheus_client.core import Metric
 
@@ -35,24 +37,31 @@ def test_configured_traces_are_zero_from_the_start() -> None:
     found = scrape(Table(SETTINGS), captures=(("n3", "packet"),))
     traces = found["ioam_trace_packets"].samples
     assert {sample.labels["direction"] for sample in traces} == {"uplink", "downlink"}
-    assert [sample.value for sample in traces] == [0, 0]
+    assert [sample.value for sample in traces] == [0] * 6
+    assert {sample.labels["trace_id"] for sample in traces} == {ID.hex(), "other"}
     assert traces[0].labels == {
         "ioam_namespace": "123",
         "trace_id": ID.hex(),
         "node_id": "4",
         "direction": "uplink",
     }
-    assert {sample.labels["node_id"] for sample in found["ioam_path_bytes"].samples} == {"1", "2"}
+    assert {sample.labels["node_id"] for sample in found["ioam_path_bytes"].samples} == {"1", "2", "other"}
     assert {sample.labels["reason"] for sample in found["ioam_decode_errors"].samples} == set(REASONS)
     assert found["ioam_traces"].samples[0].value == 1
 
 
 def test_every_metric_is_shown_and_none_other() -> None:
-    found = scrape(Table(SETTINGS), captures=(("n3", "packet"),))
-    shown = {
-        sample.name for family in found.values() for sample in family.samples if not sample.name.endswith("_created")
+    table = Table(dataclasses.replace(SETTINGS, namespaces={123: Namespace(ids=frozenset({ID}), marked=(1, 2))}))
+    at = table.at(4, "uplink")
+    table.traced(
+        at, Options((Trace(123, ID, (2, 1), overflow=False, times=(2 << 32, 1 << 32)),), 44), 1, 100, path=True
+    )
+    table.traced(at, Options((Trace(123, ID, (), overflow=False, kind=4, sequence=1),), 20), 1, 100, path=True)
+    found = scrape(table, captures=(("n3", "packet"),))
+    shown = {sample.name.removesuffix("_bucket") for family in found.values() for sample in family.samples}
+    assert shown - {"ioam_hop_latency_seconds_count", "ioam_hop_latency_seconds_sum"} == {
+        metric.name for metric in metrics.METRICS
     }
-    assert shown == {metric.name for metric in metrics.METRICS}
     assert not {label for metric in metrics.METRICS for label in metric.labels} & TARGET_LABELS
 
 

@@ -9,7 +9,7 @@ import pytest
 from joulepath.errors import UsageError
 from joulepath.ioam import config
 from joulepath.ioam.decode import REASONS
-from joulepath.ioam.settings import Bounds, Point
+from joulepath.ioam.settings import Bounds, Namespace, Point
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -89,7 +89,7 @@ def test_one_node_counts_paths_and_any_has_bounds(tmp_path: Path) -> None:
             "{nodes: [{node_id: 1, interfaces: {a: up}}], namespaces: {1: {ids: [xyz]}}}",
             (
                 "namespaces.1: ids: 'xyz' is not 32 hexadecimal digits, or as many as the carrier has "
-                "(namespace-specific data wide: 16)"
+                "(namespace-specific data wide: 16, Flow ID: 8)"
             ),
         ),
         (
@@ -104,6 +104,51 @@ def test_one_node_counts_paths_and_any_has_bounds(tmp_path: Path) -> None:
 )
 def test_mistakes(tmp_path: Path, text: str, expected: str) -> None:
     assert mistakes(tmp_path, text) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("interface", "expected"),
+    [
+        (
+            "{mirror: {up: {}}}",
+            "nodes.0.interfaces.a.mirror.up: give `sources`, `destinations` or `teids`",
+        ),
+        (
+            "{mirror: {up: {teids: [7]}}, sent: down}",
+            "nodes.0.interfaces.a: a mirror port has its directions by `mirror` alone: leave out `received` and `sent`",
+        ),
+        *(
+            (
+                f"{{mirror: {{up: {{teids: ['{text}']}}}}}}",
+                (
+                    f"nodes.0.interfaces.a.mirror.up: teids: '{text}' is no TEID like 4096 or 0x1000 "
+                    "and no range like 0x1000-0x1fff"
+                ),
+            )
+            for text in ("five", "9-5", "0-0x100000000", "1-2-3")
+        ),
+    ],
+)
+def test_mistakes_of_mirrors(tmp_path: Path, interface: str, expected: str) -> None:
+    assert mistakes(tmp_path, f"{{nodes: [{{node_id: 1, interfaces: {{a: {interface}}}}}]}}") == [expected]
+
+
+@pytest.mark.parametrize("freq", ["0/1", "2/1", "1", "1/0", "x/y", "1/10000000"])
+def test_a_frequency_is_a_part(tmp_path: Path, freq: str) -> None:
+    text = f"{{nodes: [{{node_id: 1, interfaces: {{a: up}}}}], namespaces: {{1: {{ids: [ab], freq: {freq}}}}}}}"
+    assert len(mistakes(tmp_path, text)) == 1
+
+
+def test_what_a_namespace_says(tmp_path: Path) -> None:
+    text = (
+        "{nodes: [{node_id: 1, interfaces: {a: up}}], hold_seconds: 5, "
+        "namespaces: {1: {ids: [ab], layout: clt, timestamps: ptp, freq: 1/10}, 2: {key: namespace}}}"
+    )
+    settings = config.read(write(tmp_path, text))
+    assert settings.namespaces[1] == Namespace(16, frozenset({b"\xab"}), clt=True, time="ptp", marked=(1, 10))
+    assert settings.namespaces[2] == Namespace(0, frozenset({b""}))
+    assert settings.clt == frozenset({1})
+    assert settings.hold_seconds == 5
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from joulepath.ioam import decode
-from joulepath.ioam.counters import Counts
+from joulepath.ioam.counts import Counts
 from joulepath.ioam.link import ETHERNET, ip_offset
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Other
-from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, traced
+from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, trace_pairs, traced
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, hop_by_hop, option, trace_data
 from tests.exporters.ioam.test_decode import headers
 
@@ -29,9 +29,10 @@ def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
     at = made.see(ipv6(traced()))
     octets = 40 + 48 + 108
     assert pair(at.user) == (1, octets)
-    assert {label: pair(count) for label, count in at.traces.items()} == {("123", TRACE_ID.hex()): (1, octets)}
+    assert trace_pairs(at) == {TRACE_ID.hex(): (1, octets)}
     path = at.paths["123", TRACE_ID.hex()]  # type: ignore[index]  # a Label is a tuple
-    assert {name: pair(count) for name, count in path.items()} == {"1": (1, octets), "2": (1, octets)}
+    assert path.order == ("1", "2")
+    assert {name: pair(count) for name, count in path.counts.items()} == {"1": (1, octets), "2": (1, octets)}
     assert made.counts().option_octets == 44
 
 
@@ -78,14 +79,15 @@ def test_paths_are_counted_only_where_asked_for() -> None:
     packet = bytearray(ipv6(traced()))
     made.counter.count(made.at, packet, 0, len(packet), len(packet))
     assert made.at.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
-    assert not any(made.at.paths.values())
+    assert made.at.paths == {}
 
 
 def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
     nodes = [Node({0: (64, 1)}, TRACE_ID), Node({0: (63, 2)}), Node({0: (62, 1)})]
     at = bench().see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
     (path,) = at.paths.values()
-    assert {name: count.packets for name, count in path.items()} == {"1": 1, "2": 1}
+    assert {name: count.packets for name, count in path.counts.items()} == {"1": 1, "2": 1}
+    assert path.order == ("1", "2", "1")
 
 
 def test_path_node_ids_are_bounded() -> None:
@@ -94,8 +96,8 @@ def test_path_node_ids_are_bounded() -> None:
         nodes = [Node({0: (64, number)}, TRACE_ID)]
         at = made.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
     (path,) = at.paths.values()
-    assert len(path) == 257
-    assert path["other"].packets == 1000 - 256
+    assert len(path.counts) == 257
+    assert path.counts["other"].packets == 1000 - 256
 
 
 @pytest.mark.parametrize(

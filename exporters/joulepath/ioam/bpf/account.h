@@ -4,6 +4,13 @@
 
 #include "headers.h"
 
+INLINE struct counts *counts_of(__u32 epoch_)
+{
+	__u32 index = settings.point * 2 + epoch_;
+
+	return bpf_map_lookup_elem(&points, &index);
+}
+
 INLINE int listed(struct __sk_buff *skb, __u32 version, __u32 offset, __u32 octets)
 {
 	struct prefix prefix = {.bits = 32 + 8 * octets, .version = version};
@@ -66,7 +73,10 @@ INLINE int room(__u32 epoch_)
 INLINE void fold(struct own *place, struct trace *trace, __u32 epoch_, __u32 packets, __u64 octets)
 {
 	struct trace rest = {.point = settings.point, .namespace = trace->namespace};
+	struct counts *counts = counts_of(epoch_);
 
+	if (counts)
+		counts->folded += packets;
 	if (!place) {
 		if (!(namespace(trace->namespace) & CONFIGURED)) {
 			rest.namespace = 0;
@@ -90,6 +100,33 @@ INLINE void fold(struct own *place, struct trace *trace, __u32 epoch_, __u32 pac
 		counted;                                                                     \
 	})
 
+/* Counts in the trace's slot, if that is its own or nobody's. */
+INLINE int in_front(struct short_trace *key, __u32 epoch_, __u32 packets, __u64 octets)
+{
+	struct front *all = bpf_map_lookup_elem(&front, &epoch_);
+	__u64 *mine = (__u64 *)key, *its, mixed = 0, differs = 0;
+	struct slot *slot;
+
+	if (!all)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 8; i++)
+		mixed += mine[i] ^ mixed << 5;
+	slot = &all->slots[bounded((mixed * 0x9e3779b97f4a7c15ULL) >> 56, SLOTS - 1)];
+	its = (__u64 *)&slot->key;
+	if (!slot->count.packets)
+		slot->key = *key;
+	else {
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			differs |= mine[i] ^ its[i];
+	}
+	if (differs)
+		return 0;
+	add(&slot->count, packets, octets);
+	return 1;
+}
+
 NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
 {
 	struct count first = {.packets = packets, .octets = octets}, *count;
@@ -106,6 +143,8 @@ NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
 	epoch_ = s->epoch & 1;
 	nodes_ = key->trace.nodes;
 	if (nodes_ <= SHORT_NODES && !s->high[0]) {
+		if (in_front(key, epoch_, packets, octets))
+			return 0;
 		count = epoch_ ? bpf_map_lookup_elem(&traces_1, key) : bpf_map_lookup_elem(&traces_0, key);
 		if (count) {
 			add(count, packets, octets);

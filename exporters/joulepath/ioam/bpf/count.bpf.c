@@ -10,13 +10,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define JUMBO_PAYLOAD 0xc2
 #define GSO_BY_FRAGS 0xffff
 
-INLINE struct counts *counts_of(__u32 epoch_)
-{
-	__u32 index = settings.point * 2 + epoch_;
-
-	return bpf_map_lookup_elem(&points, &index);
-}
-
 /* Where the transport header of a large packet begins, inside IPv6 tunnels if there are any; its protocol in found. */
 NOINLINE int transport(struct __sk_buff *skb, __u32 end)
 {
@@ -178,37 +171,117 @@ NOINLINE int behind_tags(struct __sk_buff *skb)
 	return 0;
 }
 
-/* An untraced packet of UDP or TCP without extension headers needs nothing but its length. */
-INLINE int plain(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6)
-{
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u8 *first = data + start;
-	struct counts *counts;
-	__u32 octets, protocol, there = skb->len - start;
+#define MANY_WORDS (settings.prefixes || settings.ports || settings.protocols[0] & (1 << UDP | 1 << TCP))
 
-	if (settings.prefixes || settings.ports || data + start + 48 > end || skb->gso_size)
-		return 0;
+/* Counts a packet of UDP or TCP that has no extension header but a hop-by-hop header at most, and is no tunnel's: short
+ * for the general way below. Of the packet `there` octets are there; the first 48 may be read. 0: it is another one.
+ */
+INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u32 there, __u32 epoch_, int is_ipv6)
+{
+	__u8 *behind = first + (is_ipv6 ? 40 : 20);
+	__u32 octets, protocol, length = 0;
+	struct counts *counts;
+	struct scratch *s;
+
 	if (is_ipv6) {
 		if (first[0] >> 4 != 6)
 			return 0;
 		octets = 40 + bpf_ntohs(*(__u16 *)(first + 4));
 		protocol = first[6];
-		if (octets == 40 || (protocol == UDP && *(__u16 *)(first + 42) == bpf_htons(GTPU_PORT)))
+		if (octets == 40)
 			return 0;
+		if (protocol == HOP_BY_HOP) {
+			protocol = first[40];
+			length = 8 + first[41] * 8;
+			behind += length;
+			if (40 + length > octets || 40 + length > there || (void *)behind + 8 > end)
+				return 0;
+		}
 	} else {
 		if (first[0] != 0x45 || *(__u16 *)(first + 6) & bpf_htons(0x3fff))
 			return 0;
 		octets = bpf_ntohs(*(__u16 *)(first + 2));
 		protocol = first[9];
-		if (protocol == UDP && *(__u16 *)(first + 22) == bpf_htons(GTPU_PORT))
-			return 0;
 	}
-	if ((protocol != UDP && protocol != TCP) || settings.protocols[0] >> UDP & 1 || settings.protocols[0] >> TCP & 1)
+	if (protocol == UDP) {
+		if (*(__u16 *)(behind + 2) == bpf_htons(GTPU_PORT))
+			return 0;
+	} else if (protocol != TCP) {
 		return 0;
+	}
+	octets = octets < there ? octets : there;
 	counts = counts_of(epoch_);
-	if (counts)
-		add(&counts->user, 1, octets < there ? octets : there);
+	if (!counts)
+		return 0;
+	if (length) {
+		s = scratch();
+		if (!s)
+			return 0;
+		__builtin_memset(&s->found, 0, sizeof(s->found));
+		s->epoch = epoch_;
+		if (hop_by_hop(skb, start + 40, length))
+			return 0; /* it comes again, where faults are counted */
+		barrier();
+		if (s->found.options) {
+			counts->option_octets += s->found.options;
+			counts->overflow_packets += s->found.overflow;
+			if (s->found.traces)
+				traced(skb, 1, octets);
+		}
+	}
+	add(&counts->user, 1, octets);
 	return 1;
+}
+
+/* The same inside GTP-U, whose message begins at `message` in a packet that ends at `stop`. */
+NOINLINE int plain_inside(struct __sk_buff *skb, __u32 message, __u32 stop, __u32 epoch_)
+{
+	__u32 length = skb->len;
+	void *data, *end;
+	__u8 *first;
+	int inner;
+
+	stop = stop < length ? stop : length;
+	inner = gtpu(skb, message, stop);
+	if (inner < 0 || inner >= 0x7000)
+		return 0;
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	first = data + bounded(inner, 0x7fff);
+	if ((void *)first + 48 > end)
+		return 0;
+	if (first[0] >> 4 == 6)
+		return plain(skb, first, end, inner, stop - inner, epoch_ & 1, 1);
+	return plain(skb, first, end, inner, stop - inner, epoch_ & 1, 0);
+}
+
+/* The shorter way, if one leads there. */
+INLINE int shortly(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u8 *first = data + start;
+	__u32 octets;
+
+	if (MANY_WORDS || data + start + 48 > end || skb->gso_size)
+		return 0;
+	if (plain(skb, first, end, start, skb->len - start, epoch_, is_ipv6))
+		return 1;
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	first = data + start;
+	if (data + start + 48 > end)
+		return 0;
+	if (is_ipv6) {
+		octets = 40 + bpf_ntohs(*(__u16 *)(first + 4));
+		if (octets == 40 || first[0] >> 4 != 6 || first[6] != UDP || *(__u16 *)(first + 42) != bpf_htons(GTPU_PORT))
+			return 0;
+		return plain_inside(skb, start + 48, start + octets, epoch_);
+	}
+	octets = bpf_ntohs(*(__u16 *)(first + 2));
+	if (first[0] != 0x45 || *(__u16 *)(first + 6) & bpf_htons(0x3fff) || first[9] != UDP ||
+	    *(__u16 *)(first + 22) != bpf_htons(GTPU_PORT))
+		return 0;
+	return plain_inside(skb, start + 28, start + octets, epoch_);
 }
 
 SEC("tc")
@@ -224,10 +297,10 @@ int count(struct __sk_buff *skb)
 			return NEXT;
 		type = *(__u16 *)(data + 12);
 		if (type == bpf_htons(0x86dd)) {
-			if (plain(skb, 14, epoch_, 1))
+			if (shortly(skb, 14, epoch_, 1))
 				return NEXT;
 		} else if (type == bpf_htons(0x0800)) {
-			if (plain(skb, 14, epoch_, 0))
+			if (shortly(skb, 14, epoch_, 0))
 				return NEXT;
 		} else if (type == bpf_htons(0x8100) || type == bpf_htons(0x88a8)) {
 			start = behind_tags(skb);

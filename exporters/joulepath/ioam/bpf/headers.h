@@ -111,9 +111,9 @@ INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end
 			__u64 said = 40ULL + found->jumbo;
 
 			octets = said < length ? said : length;
-			if (stop > start + octets) {
+			if (!fault && stop > start + octets) {
 				found->options = found->traces = found->overflow = found->jumbo = 0;
-				return ends(found, octets, end, fault ? fault : TRUNCATED);
+				return ends(found, octets, end, TRUNCATED);
 			}
 		}
 		found->protocol = next[0];

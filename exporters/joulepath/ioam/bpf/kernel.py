@@ -23,7 +23,7 @@ _LONG_ENTRIES = 512
 _INDEX = struct.Struct("=I")
 _ZERO = _INDEX.pack(0)
 _HALVES = ("traces_0", "traces_1", "long_traces_0", "long_traces_1")
-_SHARED = (".bss", "points", *_HALVES, "own", "strangers", "namespaces", "prefixes", "ports", "barrier_map")
+_SHARED = (".bss", "points", "front", *_HALVES, "own", "strangers", "namespaces", "prefixes", "ports", "barrier_map")
 
 
 class Traced(NamedTuple):
@@ -109,14 +109,23 @@ class Kernel:
             value = maps["points"].lookup(index) or bytes(maps["points"].value_size)  # an array has all its entries
             maps["points"].update(index, bytes(len(value)))
             points.append(layout.point_counts(value))
-        return Reading(points, list(self._traces(old)))
+        traces = list(self._traces(old))
+        if any(point.folded for point in points):
+            traces += self._folded(old)
+        return Reading(points, traces)
 
     def _traces(self, old: int) -> Iterator[Traced]:
+        index = _INDEX.pack(old)
+        front = self._maps["front"].lookup(index) or b""
+        self._maps["front"].update(index, bytes(len(front)))
+        yield from (Traced(*found) for found in layout.front(front, self._maps["front"].stride))
         for wide, name in ((False, _HALVES[old]), (True, _HALVES[2 + old])):
             for keys, values in self._maps[name].entries(delete=True):
                 found = zip(layout.traces(keys, wide=wide), layout.sums(values, 2), strict=True)
                 yield from (Traced(key, packets, octets) for key, (packets, octets) in found)
-        # Only what has come since: these stay, so that there is always room.
+
+    def _folded(self, old: int) -> Iterator[Traced]:
+        """What has come since the last time: these entries stay, so that there is always room."""
         own = self._maps["own"]
         for keys, values in own.entries():
             places = zip(_parts(keys, own.key_size), layout.own_keys(keys), layout.sums(values, 4), strict=True)

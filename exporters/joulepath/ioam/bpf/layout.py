@@ -15,10 +15,12 @@ _SETTINGS = struct.Struct("=IBBBBQ4Q")
 _TRACE = struct.Struct("=HHBBBB16s")
 _SHORT = struct.Struct("=HHBBBB16s40s")
 _LONG = struct.Struct("=HHBBBB16s512s")
+_SLOT = struct.Struct("=64sQQ")
+_SLOTS = 256
 _PREFIX = struct.Struct("=II16s")
 _STRANGER = 1
 _FAULTS = tuple(REASONS)
-_COUNTS_WORDS = 8 + 16
+_COUNTS_WORDS = 9 + 16
 
 
 class Key(NamedTuple):
@@ -41,6 +43,8 @@ class PointCounts(NamedTuple):
     option_octets: int
     fragments: int
     jumbograms: int
+    folded: int
+    """Packets that found no room among the traces with their paths."""
     faults: Mapping[str, int]
     """By reason, those that came."""
 
@@ -87,29 +91,34 @@ def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
     """`struct short_trace`, or `struct long_trace`, one behind another."""
     layout, form = (_LONG, "=64Q") if wide else (_SHORT, "=10I")
     for point, namespace, octets, count, _, _, trace_id, nodes in layout.iter_unpack(keys):
-        yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count])
+        yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count] if count else ())
+
+
+def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
+    """`struct front` of all CPUs, of which each has traces of its own; with their packets and octets."""
+    counts: dict[bytes, tuple[int, int]] = {}
+    for at in range(0, len(value), stride):
+        for key, packets, octets in _SLOT.iter_unpack(value[at : at + _SLOTS * _SLOT.size]):
+            if packets:
+                before = counts.get(key, (0, 0))
+                counts[key] = before[0] + packets, before[1] + octets
+    for key, (packets, octets) in counts.items():
+        (found,) = traces(key, wide=False)
+        yield found, packets, octets
 
 
 def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:
     """Per entry of a per-CPU map the sums over all CPUs of its `words` 64-bit words."""
-    cpus = possible_cpus()
-    view = memoryview(values).cast("Q")
-    step = words * cpus
-    if cpus == 1:
-        for at in range(0, len(view), step):
-            yield tuple(view[at : at + words])
-        return
-    for at in range(0, len(view), step):
-        entry = view[at : at + step]
-        yield tuple(sum(entry[word::words]) for word in range(words))
+    each = struct.iter_unpack(f"={words * possible_cpus()}Q", values)
+    yield from (tuple(sum(entry[word::words]) for word in range(words)) for entry in each)
 
 
 def point_counts(value: bytes) -> PointCounts:
     """`struct counts` of all CPUs."""
-    ((user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, *faults),) = sums(
+    ((user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, folded, *faults),) = sums(
         value, _COUNTS_WORDS
     )
     found = {reason: number for reason, number in zip(_FAULTS, faults[1:], strict=False) if number}
     return PointCounts(
-        (user, user_octets), (other, other_octets), overflow, option_octets, fragments, jumbograms, found
+        (user, user_octets), (other, other_octets), overflow, option_octets, fragments, jumbograms, folded, found
     )

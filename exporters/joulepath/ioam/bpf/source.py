@@ -31,6 +31,10 @@ GUARD_SECONDS = 5.0
 """The maps are emptied this often even if nobody scrapes, so that they have room."""
 
 
+LIMITS = ("request_id", "sequence_number", "timestamp")
+"""What stays in the packets: of ids only what `key` makes the application's, gaps in sequences, latencies of hops."""
+
+
 @dataclass
 class _Tap:
     """A program that is attached."""
@@ -95,7 +99,7 @@ class EbpfSource:
         if self._kernel is not None:
             self._merge(self._kernel, self._kernel.read())
         captures = {(point.interface, BACKEND) for point, _ in self._points if self._counting(point)}
-        return Reading(self._table.snapshot(), 0, tuple(sorted(captures)))
+        return Reading(self._table.snapshot(), 0, tuple(sorted(captures)), tuple((BACKEND, limit) for limit in LIMITS))
 
     def _counting(self, point: Point) -> bool:
         tap = self._taps.get(point)

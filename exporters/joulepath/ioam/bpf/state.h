@@ -62,6 +62,7 @@ struct counts {
 	__u64 option_octets;
 	__u64 fragments;
 	__u64 jumbograms;
+	__u64 folded; /* packets that are in `own` for want of room */
 	__u64 faults[16];
 };
 
@@ -72,7 +73,7 @@ struct trace {
 	__u8 nodes;
 	__u8 stranger; /* `own` only: all that is of no configured namespace */
 	__u8 unused;
-	__u8 id[16];
+	__u64 id[2]; /* octets as they come */
 };
 
 struct short_trace {
@@ -100,6 +101,16 @@ MAP(traces_0, PERCPU_HASH, struct short_trace, struct count, 1);
 MAP(traces_1, PERCPU_HASH, struct short_trace, struct count, 1);
 MAP(long_traces_0, PERCPU_HASH, struct long_trace, struct count, 1);
 MAP(long_traces_1, PERCPU_HASH, struct long_trace, struct count, 1);
+/* What comes most often, found without hashing 64 octets: the first trace of an epoch that falls on a slot has it. */
+#define SLOTS 256
+struct slot {
+	struct short_trace key;
+	struct count count;
+};
+struct front {
+	struct slot slots[SLOTS];
+};
+MAP(front, PERCPU_ARRAY, __u32, struct front, 2);
 /* One entry for each configured trace, each configured namespace and all else: room that nobody can take. By epoch. */
 struct own {
 	struct count at[2];
@@ -160,7 +171,8 @@ struct found {
 	__u8 fault;
 	__u8 traces; /* at least one */
 	__u8 overflow;
-};
+	__u32 unused;
+} __attribute__((aligned(8)));
 
 /* The verifier does not follow what is in a map. Loops whose cursors are here look alike in each round, so that it
  * need not walk through all of their rounds times all of their branches. */
@@ -169,6 +181,7 @@ struct scratch {
 	__u32 epoch;
 	__u32 piece;
 	__u32 position;
+	__u32 length;
 	__u32 node;
 	__u32 end;
 	__u32 type;
@@ -182,7 +195,7 @@ struct scratch {
 	struct short_trace key[2];
 	struct long_trace wide[2];
 	__u64 high[2]; /* whether some node id is wider than 32 bits */
-	__u8 header[HEADER_OCTETS + 16];
+	__u8 header[HEADER_OCTETS + 256] __attribute__((aligned(8)));
 };
 MAP(scratches, PERCPU_ARRAY, __u32, struct scratch, 1);
 

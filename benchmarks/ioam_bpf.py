@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What counting a packet costs in the kernel: BPF_PROG_TEST_RUN, medians, and as ratios to an ARP frame.
+
+Beside it the time that scapy needs to dissect the same frame, and tshark where it is installed. Needs root.
+"""
+
+import shutil
+import statistics
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
+from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
+
+from joulepath.bpf import testrun
+from joulepath.ioam.bpf.kernel import Kernel
+from joulepath.ioam.settings import Namespace, Point, Settings
+
+ROUNDS, REPEAT = 15, 100_000
+TARGETS = {
+    "IPv6 UDP": 1.4,
+    "IPv6 UDP, tagged, 3 nodes": 3.5,
+    "IPv6 UDP, tagged, 8 nodes": 4.0,
+    "GTP-U over IPv4, tagged, 3 nodes": 5.5,
+}
+TRACE_ID = bytes(range(16))
+SETTINGS = Settings(
+    points=(Point("eth0", "received", 4, "uplink", path=True),), namespaces={123: Namespace(ids=frozenset({TRACE_ID}))}
+)
+
+IPV6_TYPE, IPV4_TYPE = b"\x86\xdd", b"\x08\x00"
+USER = struct.pack("!HHHH", 40000, 5000, 72, 0) + bytes(64)
+
+
+def ethernet(ether_type: bytes, packet: bytes) -> bytes:
+    return bytes(12) + ether_type + packet
+
+
+def ipv6(next_header: int, payload: bytes) -> bytes:
+    return struct.pack("!IHBB", 6 << 28, len(payload), next_header, 64) + bytes(31) + b"\1" + payload
+
+
+def ipv4(protocol: int, payload: bytes) -> bytes:
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0) + bytes(8) + payload
+
+
+def tagged(nodes: int, *, snapshot: bool = False) -> bytes:
+    bits = [0, SNAPSHOT] if snapshot else [0]
+    hops = [Node({0: (64 - hop, hop + 1)}, TRACE_ID if snapshot and not hop else None) for hop in range(nodes)]
+    return ipv6(0, hop_by_hop(b"\1\0", option(trace_data(123, bits, hops))) + USER)
+
+
+def gtpu(packet: bytes) -> bytes:
+    session = struct.pack("!BBHIHBBBBBB", 0x34, 255, len(packet) + 8, 0xA1, 0, 0, 0x85, 1, 0x10, 1, 0)
+    return struct.pack("!HHHH", 2152, 2152, 8 + len(session) + len(packet), 0) + session + packet
+
+
+FRAMES = {
+    "ARP": ethernet(b"\x08\x06", bytes(46)),
+    "IPv4 UDP": ethernet(IPV4_TYPE, ipv4(17, USER)),
+    "IPv6 UDP": ethernet(IPV6_TYPE, ipv6(17, USER)),
+    "IPv6 UDP, tagged, 3 nodes": ethernet(IPV6_TYPE, tagged(3)),
+    "IPv6 UDP, tagged, 8 nodes": ethernet(IPV6_TYPE, tagged(8)),
+    "IPv6 UDP, snapshot, 3 nodes": ethernet(IPV6_TYPE, tagged(3, snapshot=True)),
+    "IPv6 UDP, direct export": ethernet(
+        IPV6_TYPE, ipv6(0, hop_by_hop(b"\1\0", option(export_data(123, {0: 42, 1: 7}), 4, 0x11)) + USER)
+    ),
+    "GTP-U over IPv4, untagged": ethernet(IPV4_TYPE, ipv4(17, gtpu(ipv6(17, USER)))),
+    "GTP-U over IPv4, tagged, 3 nodes": ethernet(IPV4_TYPE, ipv4(17, gtpu(tagged(3)))),
+    "GTP-U over IPv6, tagged, 3 nodes": ethernet(IPV6_TYPE, ipv6(17, gtpu(tagged(3)))),
+}
+
+
+def scapy_nanoseconds(frame: bytes, count: int = 200) -> float:
+    begin = time.perf_counter_ns()
+    for _ in range(count):
+        Ether(frame)
+    return (time.perf_counter_ns() - begin) / count
+
+
+def tshark_nanoseconds(frame: bytes, count: int = 20_000) -> float | None:
+    """Per packet of a file, less the time of an empty one."""
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        return None
+
+    def run(packets: int) -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "frames.pcap")
+            wrpcap(str(path), [Ether(frame)] * packets)
+            begin = time.perf_counter_ns()
+            subprocess.run([tshark, "-n", "-r", path, "-V"], stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+            return time.perf_counter_ns() - begin
+
+    return (run(count) - run(1)) / count
+
+
+def table(row: Callable[[str], None] = print) -> dict[str, float]:
+    """Prints the table, and returns the ratios."""
+    kernel = Kernel(SETTINGS)
+    program = kernel.program(0, 14)
+    found: dict[str, list[int]] = {name: [] for name in FRAMES}
+    for _ in range(ROUNDS):
+        for name, frame in FRAMES.items():  # in turn, so that a slow moment of the machine strikes all alike
+            found[name].append(testrun.run(program, frame, repeat=REPEAT).nanoseconds)
+    kernel.close()
+    medians = {name: statistics.median(durations) for name, durations in found.items()}
+    ratios = {name: median / medians["ARP"] for name, median in medians.items()}
+    row(f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'scapy ns':>11}{'tshark ns':>11}")
+    for name, frame in FRAMES.items():
+        target = f"{TARGETS[name]:.1f}" if name in TARGETS else ""
+        tshark = tshark_nanoseconds(frame)
+        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{scapy_nanoseconds(frame):11.0f}"
+        row(line + (f"{tshark:11.0f}" if tshark is not None else f"{'absent':>11}"))
+    return ratios
+
+
+if __name__ == "__main__":
+    table()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded paths as data: by which nodes packets came, in which order, how long each hop took. All of it bounded."""
+
+from collections.abc import Callable, Iterable
+
+from joulepath.ioam.admission import OTHER, Label
+from joulepath.ioam.counts import NodeCounts, Path, Series
+from joulepath.ioam.latency import FRACTIONS, Latency, between
+from joulepath.ioam.settings import Settings
+from joulepath.ioam.trace import Trace
+
+
+class Paths:
+    """Counts recorded paths. Node ids are strangers' words: only admitted traces bring new ones, within bounds."""
+
+    def __init__(self, settings: Settings, series: Callable[[], Series]) -> None:
+        self.latencies: dict[tuple[str, str, str], Latency] = {}
+        self.clock_errors = 0
+        self._series = series
+        self._names = {node_id: str(node_id) for node_id in settings.path_nodes or ()}
+        self._configured = (*self._names.values(), OTHER) if self._names else ()
+        self._max_nodes = settings.max_path_nodes if settings.path_nodes is None else 0
+        self._max_series = settings.max_path_series
+        self._max_pairs = settings.max_hop_pairs
+        self._dynamic = 0
+        self._fractions = {number: FRACTIONS[namespace.time] for number, namespace in settings.namespaces.items()}
+
+    def configured(self, at: NodeCounts, labels: Iterable[Label]) -> None:
+        """Configured traces have counts for configured nodes from the start."""
+        for label in labels if self._configured else ():
+            if label.trace_id != OTHER:
+                at.paths.setdefault(label, Path({name: Series() for name in self._configured}))
+
+    def count(self, at: NodeCounts, label: Label, trace: Trace, packets: int, octets: int) -> None:
+        """Counts packets by the nodes that their trace names."""
+        path = at.paths.get(label)
+        if path is None:
+            path = at.paths[label] = Path()
+        if path.nodes != trace.nodes or not path.current:
+            self._change(path, label, trace.nodes)
+        for count in path.current:
+            count.packets += packets
+            count.octets += octets
+        if trace.times and label.trace_id != OTHER:
+            self._hops(at.direction, path, trace, packets)
+
+    def _change(self, path: Path, label: Label, nodes: tuple[int, ...]) -> None:
+        own = label.trace_id != OTHER
+        names = tuple(self._name(node_id, own=own) for node_id in reversed(nodes))
+        if own and path.order and names != path.order:
+            path.changes += 1
+        path.nodes, path.order, path.hops = nodes, names if own else (), ()
+        # A node that stands twice in the list, as after a loop, still had one packet.
+        path.current = tuple(self._count(path, name) for name in dict.fromkeys(names))
+
+    def _name(self, node_id: int, *, own: bool) -> str:
+        """The label of a node of a path."""
+        if (name := self._names.get(node_id)) is not None:
+            return name
+        if not own or len(self._names) >= self._max_nodes:
+            return OTHER
+        return self._names.setdefault(node_id, str(node_id))
+
+    def _count(self, path: Path, name: str) -> Series:
+        count = path.counts.get(name)
+        if count is None:
+            if name != OTHER and self._dynamic >= self._max_series:
+                return self._count(path, OTHER)
+            self._dynamic += 1
+            count = path.counts[name] = self._series()
+        return count
+
+    def _hops(self, direction: str, path: Path, trace: Trace, packets: int) -> None:
+        times = trace.times
+        if not path.hops:
+            pairs = zip(path.order, path.order[1:], strict=False)
+            path.hops = tuple(self._latency(*pair, direction) for pair in pairs)[::-1]
+        whole = self._fractions.get(trace.namespace, FRACTIONS["posix"])
+        later = times[0]
+        for earlier, latency in zip(times[1:], path.hops, strict=True):
+            if earlier >= 0 and later >= 0:
+                seconds = between(earlier, later, whole)
+                if seconds < 0:
+                    self.clock_errors += packets
+                else:
+                    latency.observe(seconds, packets)
+            later = earlier
+
+    def _latency(self, earlier: str, later: str, direction: str) -> Latency:
+        pair = (earlier, later, direction)
+        if pair not in self.latencies and len(self.latencies) >= self._max_pairs:
+            pair = (OTHER, OTHER, direction)
+        return self.latencies.setdefault(pair, Latency())
