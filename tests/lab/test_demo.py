@@ -2,6 +2,7 @@
 """The demo as its user runs it, and the lies that it must find."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_the_demo_adds_up(namespaces: None, tmp_path: Path, mode: str, request: 
         assert row["network_share"] == pytest.approx(network / row["total_watts"], rel=0.03)
     for row in components.values():
         assert row["attributed_watts"] + row["unattributed_watts"] == pytest.approx(row["watts"], rel=1e-9)
+    attributed = sum(row["attributed_watts"] for row in components.values())
+    assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
+    rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))
+    assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
+
+
+@pytest.mark.parametrize("mode", ["kernel", "simulated"])
+def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, request: pytest.FixtureRequest) -> None:
+    if mode == "kernel":
+        request.getfixturevalue("as_root")
+    if not os.access("/dev/net/tun", os.W_OK):
+        request.getfixturevalue("absent")("netns", "no /dev/net/tun")
+    rootless = ["--rootless"] if mode == "simulated" else []
+    result, figures = demo(tmp_path, "--seconds", "10", "--scenario", "gtpu", *rootless)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert figures["stamping"] == mode
+    assert figures["worst_error_ratio"] <= 0.03
+    applications, components, hosts = figures["applications"], figures["components"], figures["hosts"]
+    # What AMF and SMF draw for an application is neither network nor compute, but a part of its total.
+    support = {name: components[name] for name in ("amf", "smf")}
+    for row in applications.values():
+        parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"]
+        assert 0 < row["total_watts"] - parts < sum(row["attributed_watts"] for row in support.values())
     attributed = sum(row["attributed_watts"] for row in components.values())
     assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
     rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))

@@ -13,7 +13,8 @@ import pytest
 
 from joulepath_dashboards.queries import queries as dashboard_queries
 from joulepath_lab import isolation
-from joulepath_lab.truth import UNATTRIBUTED, Truth
+from joulepath_lab.scenario import UNATTRIBUTED
+from joulepath_lab.truth import Truth
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.lab

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from joulepath_lab import demo, isolation, programs
+from joulepath_lab import demo, isolation, programs, scenario
 from joulepath_lab.plant import MUTATIONS
 from joulepath_lab.stack import Lab
 
@@ -28,6 +28,8 @@ def main() -> int:
     """Re-enters itself inside fresh namespaces, then runs the demo."""
     parser = argparse.ArgumentParser(prog="python -m joulepath_lab", description=demo.__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure (default 60)")
+    parser.add_argument("--scenario", choices=scenario.NAMES, default="native",
+                        help="the path: an IOAM-native transport, or GTP-U (default native)")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rootless", action="store_true", default=os.geteuid() != 0,
                         help="use a user namespace, as without root: stamping is then simulated")  # fmt: skip
@@ -43,6 +45,7 @@ def main() -> int:
         isolation.private_folder(programs.CACHE / "lab"),
         mutation=args.mutation if args.mutation in MUTATIONS else None,
         edit_rules=edit,
+        scenario=scenario.named(args.scenario),
     )
     # A log file has no width of its own; the table needs this much.
     console = Console() if sys.stdout.isatty() else Console(width=140)

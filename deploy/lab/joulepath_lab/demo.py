@@ -5,22 +5,21 @@ import json
 import time
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from joulepath_lab.prometheus_api import Prometheus
-from joulepath_lab.results import COMPONENTS, Component, Host, Results, measure
-from joulepath_lab.stack import TOPOLOGY, Lab, LabError
+from joulepath_lab.results import Component, Host, Results, measure
+from joulepath_lab.scenario import UNATTRIBUTED
+from joulepath_lab.stack import Lab, LabError
 from joulepath_lab.streams import UPLINKS
-from joulepath_lab.truth import UNATTRIBUTED, Truth
+from joulepath_lab.truth import Truth
 
 TOLERANCE = 0.03
 CONSERVATION = 1e-6
 APPLICATIONS = [stream.application for stream in UPLINKS if stream.application]
-WINDOW_SECONDS = float(str(yaml.safe_load(TOPOLOGY.read_text(encoding="utf-8"))["window"]).removesuffix("s"))
 BUDGET_ALERT_SECONDS = 90.0
 """How long the budget's alert may still take after the table: its rules add up whole minutes."""
 
@@ -40,10 +39,11 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console) -> i
         lab.check()
         results = measure(
             lab.prometheus,
-            Truth(lab.history),
+            Truth(lab.history, lab.scenario),
             APPLICATIONS,
             interval=(begin, end),
-            window=WINDOW_SECONDS,
+            scenario=lab.scenario,
+            window=lab.scenario.window_seconds,
             stamping=lab.stamping,
         )
     except (LabError, LookupError, RuntimeError) as fault:
@@ -121,8 +121,7 @@ def _rest(results: Results) -> Table:
     table = Table(title="components", title_justify="left")
     for column in ("component", "watts", "attributed", UNATTRIBUTED, "truth of it"):
         table.add_column(column, justify="left" if column == "component" else "right")
-    for name in COMPONENTS:
-        row = results.components[name]
+    for name, row in results.components.items():
         figures = (row.watts, row.attributed_watts, row.unattributed_watts, row.truth_unattributed_watts)
         table.add_row(name, *map(_number, figures))
     for name, host in results.hosts.items():

@@ -6,7 +6,7 @@ component on it; a dynamic part is so many joules per packet and per octet, or p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from joulepath_lab.ledger import Sent
 
@@ -16,26 +16,14 @@ class Machine:
     """A metered box: static watts, and components with (joules per packet, joules per octet, joules per token).
 
     `reserved` is the part of the static watts that belongs to each component; `housekeeping_watts` is dynamic work of
-    no component.
+    no component, `signalling_watts` that of a component whose work hangs on no user's packet.
     """
 
     static_watts: float
     components: Mapping[str, tuple[float, float, float]]
     reserved: Mapping[str, float]
     housekeeping_watts: float = 0.0
-
-
-MACHINES = {
-    "ru-1": Machine(140.0, {"ru-1": (0.08, 8e-5, 0.0)}, {"ru-1": 1.0}),
-    "edge-1": Machine(
-        220.0,
-        {"du-1": (0.05, 9e-5, 0.0), "cu-1": (0.09, 2e-5, 0.0)},
-        {"du-1": 4 / 8, "cu-1": 2 / 8},
-        housekeeping_watts=18.0,
-    ),
-    "core-1": Machine(85.0, {"upf-1": (0.06, 5e-5, 0.0)}, {"upf-1": 1.0}),
-    "gpu-1": Machine(180.0, {"qwen2.5-vl-7b": (0.0, 0.0, 0.13)}, {"qwen2.5-vl-7b": 1.0}),
-}
+    signalling_watts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +40,9 @@ class Power:
         return self.static + sum(self.dynamic.values()) + self.housekeeping
 
 
-def power(before: Mapping[str, Sent], after: Mapping[str, Sent], seconds: float) -> dict[str, Power]:
+def power(
+    machines: Mapping[str, Machine], before: Mapping[str, Sent], after: Mapping[str, Sent], seconds: float
+) -> dict[str, Power]:
     """Mean watts of every machine over `seconds`, from what was sent in them. All traffic passes every node."""
     packets = sum(after[name].packets - before[name].packets for name in after) / seconds
     octets = sum(after[name].bytes - before[name].bytes for name in after) / seconds
@@ -61,10 +51,13 @@ def power(before: Mapping[str, Sent], after: Mapping[str, Sent], seconds: float)
         host: Power(
             machine.static_watts,
             {
-                component: per_packet * packets + per_octet * octets + per_token * tokens
+                component: per_packet * packets
+                + per_octet * octets
+                + per_token * tokens
+                + machine.signalling_watts.get(component, 0.0)
                 for component, (per_packet, per_octet, per_token) in machine.components.items()
             },
             machine.housekeeping_watts,
         )
-        for host, machine in MACHINES.items()
+        for host, machine in machines.items()
     }

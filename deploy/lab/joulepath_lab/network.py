@@ -8,9 +8,13 @@ Needs to run inside `unshare --net --mount`, so that the kernel removes everythi
 
 import ctypes
 import errno
+import fcntl
 import itertools
-from collections.abc import Iterator
+import os
+import struct
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Interface
 from pathlib import Path
 
 from pyroute2 import IPRoute, netns
@@ -22,6 +26,10 @@ NODES = ("robot", "ru", "du", "cu", "upf", "model")
 IOAM_NODE_IDS = {"robot": 100, "ru": 1, "du": 2, "cu": 3, "upf": 4, "model": 200}
 IOAM_NAMESPACE = 123
 MGMT_CALLER = "10.123.0.1"
+TUN = "user"
+TUN_MTU = 1400
+"""What a tunnel over links of 1500 octets leaves to users' packets."""
+_TUNSETIFF, _TUNSETPERSIST, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x400454CB, 0x0001, 0x1000  # linux/if_tun.h
 _NO_DAD = 0x02  # IFA_F_NODAD (include/uapi/linux/if_addr.h): an address is usable at once
 
 
@@ -35,6 +43,12 @@ class _Ioam6Message(genlmsg):  # type: ignore[misc]  # pyroute2 ships no types
 def address(node: str) -> str:
     """The IPv6 address under which the path reaches an end: robot or model."""
     return {"robot": "fd4a:50:0:0::1", "model": f"fd4a:50:0:{len(NODES) - 2:x}::2"}[node]
+
+
+def link_address(node: str, side: str) -> str:
+    """The address of a node on its link towards the robot (`access`) or the model server (`core`)."""
+    number = NODES.index(node)
+    return f"fd4a:50:0:{number:x}::1" if side == "core" else f"fd4a:50:0:{number - 1:x}::2"
 
 
 def mgmt_address(node: str) -> str:
@@ -52,8 +66,12 @@ def entered(node: str) -> Iterator[None]:
         netns.popns()
 
 
-def build() -> bool:
-    """Lays the whole path. Returns whether the kernel stamps IOAM in flight (it refuses in a user namespace)."""
+def build(robot_address: str, user_planes: Collection[str] = ()) -> bool:
+    """Lays the whole path. Returns whether the kernel stamps IOAM in flight (it refuses in a user namespace).
+
+    With `user_planes`, users' packets leave the robot and the node before the model server through a TUN device, and
+    `robot_address` is the robot's on it.
+    """
     _private_run()
     for node in NODES:
         netns.create(node)
@@ -70,11 +88,15 @@ def build() -> bool:
     for near, far in itertools.pairwise(NODES):
         with entered(near), IPRoute() as there:
             there.link("add", ifname="core", kind="veth", peer={"ifname": "access", "net_ns_fd": far})
-    stamping = [_configure(number, node) for number, node in enumerate(NODES)]
+    for number, node in enumerate(NODES):
+        _configure(number, node)
+    if user_planes:
+        _user_plane(robot_address)
+    stamping = [_ioam(node) for node in NODES]
     return all(stamping)
 
 
-def _configure(number: int, node: str) -> bool:
+def _configure(number: int, node: str) -> None:
     """Addresses, routes and sysctls of one node; link n joins node n (::1) and node n + 1 (::2)."""
     with entered(node), IPRoute() as there:
         for interface in ("all", "default"):
@@ -97,13 +119,46 @@ def _configure(number: int, node: str) -> bool:
             via = f"fd4a:50:0:{number:x}::2" if link > number else f"fd4a:50:0:{number - 1:x}::1"
             if 0 <= link <= last:
                 there.route("add", dst=f"fd4a:50:0:{link:x}::/64", gateway=via)
-        return _ioam(node)
+
+
+def _user_plane(robot_address: str) -> None:
+    """TUN devices where users' packets are bare: at the robot, and where the user plane ends."""
+    users, servers = f"{robot_address}/64", f"fd4a:50:0:{len(NODES) - 2:x}::/64"
+    prefix = str(IPv6Interface(users).network)
+    for node in (NODES[0], NODES[-2]):
+        with entered(node), IPRoute() as there:
+            os.close(open_tun(persistent=True))
+            index = _index(there, TUN)
+            there.link("set", index=index, mtu=TUN_MTU)
+            if node == NODES[0]:
+                there.addr("add", index=index, address=robot_address, prefixlen=64, flags=_NO_DAD)
+            _up(there, TUN)
+            if node == NODES[0]:
+                there.route("replace", dst=servers, oif=index)
+            else:
+                there.route("add", dst=prefix, oif=index)
+    with entered(NODES[-1]), IPRoute() as there:
+        there.route("add", dst=prefix, gateway=link_address(NODES[-2], "core"))
+
+
+def open_tun(persistent: bool = False) -> int:
+    """A descriptor of the calling thread's TUN device, which is made if need be."""
+    device = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", TUN.encode(), _IFF_TUN | _IFF_NO_PI))
+    if persistent:
+        fcntl.ioctl(device, _TUNSETPERSIST, 1)
+    return device
 
 
 def _ioam(node: str) -> bool:
     """Makes the node stamp traces of IOAM_NAMESPACE that come in on the path."""
+    with entered(node):
+        return _stamp(node)
+
+
+def _stamp(node: str) -> bool:
     _sysctl("ioam6_id", IOAM_NODE_IDS[node])
-    for side in ("access", "core"):
+    for side in ("access", "core", TUN):
         if Path(f"/proc/sys/net/ipv6/conf/{side}").exists():
             _sysctl(f"conf/{side}/ioam6_enabled", 1)
     with GenericNetlinkSocket() as socket:

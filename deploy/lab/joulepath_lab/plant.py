@@ -16,15 +16,14 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from joulepath_lab import network
+from joulepath_lab import network, scenario
 from joulepath_lab.law import Power, power
 from joulepath_lab.ledger import FIELDS, Ledger
+from joulepath_lab.scenario import Scenario
 from joulepath_lab.streams import NAMES
 
 TICK_SECONDS = 0.2
 KEPLER_PORT = 28282
-# Outlet of the PDU: the machine behind it and its part of the machine's watts (edge-1 has two supplies).
-OUTLETS = {1: ("ru-1", 1.0), 2: ("edge-1", 0.55), 3: ("edge-1", 0.45), 4: ("gpu-1", 1.0)}
 # What RAPL and Kepler see of a machine's dynamic watts; fans and supplies take the rest.
 PROCESSOR_SHARE = 0.62
 RAPL_RANGE_UJ = 65_536_000_000
@@ -44,6 +43,7 @@ class Plant:
 
     folder: Path
     ledger: Ledger
+    scenario: Scenario
     mutation: str | None = None
     clock: Callable[[], float] = time.time
     _joules: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Plant:
         while True:
             time.sleep(TICK_SECONDS)
             now, after = self.clock(), self.ledger.read()
-            watts = power(before, after, now - then)
+            watts = power(self.scenario.machines, before, after, now - then)
             self._integrate(watts, now - then)
             self._publish(watts)
             joules = {f"{host}:{part}": value for host, parts in self._joules.items() for part, value in parts.items()}
@@ -74,7 +74,7 @@ class Plant:
     def _publish(self, watts: Mapping[str, Power]) -> None:
         self._recent.append(watts)
         outlets = {}
-        for outlet, (host, part) in OUTLETS.items():
+        for outlet, (host, part) in self.scenario.outlets.items():
             mean = sum(recent[host].total for recent in self._recent) / len(self._recent)
             lie = 1.12 if self.mutation == "outlet" and outlet == 3 else 1.0
             outlets[outlet] = [f"{host}-psu{outlet}", mean * part * lie]
@@ -92,20 +92,21 @@ class Plant:
             replace(zone / "energy_uj", f"{round(joules * 1e6) % RAPL_RANGE_UJ}\n")
 
     def collect(self) -> list[Metric]:
-        """Kepler's families for edge-1: one pod per network function, and the node's active energy."""
+        """Kepler's families: one pod per component, and the node's active energy."""
         labels = ["pod_id", "pod_name", "pod_namespace", "state", "zone", "node_name"]
         pods = CounterMetricFamily("kepler_pod_cpu_joules", "Energy of a pod.", labels=labels)
         node = CounterMetricFamily(
             "kepler_node_cpu_active_joules", "Active energy of a node.", labels=["zone", "path", "node_name"]
         )
-        parts = {name: joules for name, joules in self._joules.get("edge-1", {}).items() if name != "static"}
-        for zone, share in {"package": 0.85, "dram": 0.15, "core": 0.6}.items():
-            for name, joules in parts.items():
-                if name != "housekeeping":
-                    lie = 2.0 if self.mutation == "kepler" and name == "du-1" else 1.0
-                    values = [f"id-{name}", f"{name}-0", "ran", "running", zone, "edge-1"]
-                    pods.add_metric(values, joules * PROCESSOR_SHARE * share * lie)
-            node.add_metric([zone, f"/{zone}", "edge-1"], sum(parts.values()) * PROCESSOR_SHARE * share)
+        for host, space in self.scenario.pods.items():
+            parts = {name: joules for name, joules in self._joules.get(host, {}).items() if name != "static"}
+            for zone, share in {"package": 0.85, "dram": 0.15, "core": 0.6}.items():
+                for name, joules in parts.items():
+                    if name != "housekeeping":
+                        lie = 2.0 if self.mutation == "kepler" and name == "du-1" else 1.0
+                        values = [f"id-{name}", f"{name}-0", space, "running", zone, host]
+                        pods.add_metric(values, joules * PROCESSOR_SHARE * share * lie)
+                node.add_metric([zone, f"/{zone}", host], sum(parts.values()) * PROCESSOR_SHARE * share)
         return [pods, node]
 
 
@@ -114,9 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
     parser.add_argument("--mutation", choices=MUTATIONS)
     args = parser.parse_args()
-    plant = Plant(args.folder, Ledger(args.ledger, NAMES), args.mutation)
+    plant = Plant(args.folder, Ledger(args.ledger, NAMES), scenario.named(args.scenario), args.mutation)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(plant)
     start_http_server(KEPLER_PORT, network.MGMT_CALLER, registry)

@@ -6,12 +6,9 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from joulepath_lab.law import MACHINES
 from joulepath_lab.prometheus_api import Prometheus
-from joulepath_lab.truth import MODEL, UNATTRIBUTED, Truth
-
-NETWORK = ("ru-1", "du-1", "cu-1", "upf-1")
-COMPONENTS = (*NETWORK, MODEL)
+from joulepath_lab.scenario import UNATTRIBUTED, Scenario
+from joulepath_lab.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,7 @@ def measure(
     truth: Truth,
     applications: Iterable[str],
     *,
+    scenario: Scenario,
     interval: tuple[float, float],
     window: float,
     stamping: str,
@@ -86,9 +84,9 @@ def measure(
         raise LookupError("no evaluation of the rules falls into the interval")
     windows = [(at - window, at) for at in instants]
     reader = _Reader(prometheus, instants)
-    measured = {name: _application(reader, truth, name, windows) for name in applications}
-    components = {name: _component(reader, truth, name, windows) for name in COMPONENTS}
-    hosts = {name: _host(reader, truth, name, windows) for name in MACHINES}
+    measured = {name: _application(reader, truth, scenario, name, windows) for name in applications}
+    components = {name: _component(reader, truth, name, windows) for name in scenario.components}
+    hosts = {name: _host(reader, truth, name, windows) for name in scenario.machines}
     errors = [
         *(_error(row.total_watts, row.truth_total_watts) for row in measured.values()),
         *(_error(row.unattributed_watts, row.truth_unattributed_watts) for row in components.values()),
@@ -130,7 +128,9 @@ class _Reader:
         )
 
 
-def _application(reader: _Reader, truth: Truth, name: str, windows: Sequence[tuple[float, float]]) -> Application:
+def _application(
+    reader: _Reader, truth: Truth, scenario: Scenario, name: str, windows: Sequence[tuple[float, float]]
+) -> Application:
     selector = f'{{application="{name}"}}'
     network = f'sum(application:power_watts{{application="{name}",segment="network"}})'
     # The parts come from the slower group, an evaluation earlier; their ratio splits the power of the same instant.
@@ -147,7 +147,8 @@ def _application(reader: _Reader, truth: Truth, name: str, windows: Sequence[tup
         joules_per_megabit=1e6 * reader.mean(f"application:joules_per_bit{selector}"),
         joules_per_inference=reader.mean(f"application:joules_per_inference{selector}"),
         truth_total_watts=fmean(
-            sum(truth.component(component, *window)[name].total for component in COMPONENTS) for window in windows
+            sum(truth.component(component, *window)[name].total for component in scenario.components)
+            for window in windows
         ),
     )
 

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from joulepath.ioam.encode import hop_by_hop
-from joulepath_lab import network
+from joulepath_lab import network, scenario
 from joulepath_lab.ledger import Ledger, Sent
+from joulepath_lab.scenario import Scenario
 from joulepath_lab.streams import NAMES, UPLINKS, Stream
 
 HOP_LIMIT = 64
@@ -45,11 +46,11 @@ def traced_socket(
 class Camera:
     """One stream's sender: frames of varying size at a fixed rate."""
 
-    def __init__(self, stream: Stream, ledger: Ledger, *, simulated: bool) -> None:
+    def __init__(self, stream: Stream, ledger: Ledger, scene: Scenario, *, simulated: bool) -> None:
         self.stream = stream
         self._ledger = ledger
         self._random = random.Random(stream.name)
-        self._socket, header = traced_socket(stream.trace_id, "robot", network.NODES[1:-1], simulated=simulated)
+        self._socket, header = traced_socket(stream.trace_id, "robot", scene.stamping, simulated=simulated)
         self._socket.bind(("::", stream.port))  # where the answers come in
         self._to = (network.address("model"), stream.port)
         self._overhead = IPV6_HEADER + header + UDP_HEADER
@@ -93,12 +94,15 @@ def main() -> None:
     """Sends until it is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
     parser.add_argument("--simulated", action="store_true")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ledger = Ledger(args.ledger, NAMES)
     now = time.monotonic()
-    due = [(now, number, Camera(stream, ledger, simulated=args.simulated)) for number, stream in enumerate(UPLINKS)]
+    scene = scenario.named(args.scenario)
+    cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in UPLINKS]
+    due = [(now, number, camera) for number, camera in enumerate(cameras)]
     heapq.heapify(due)
     while True:
         at, number, camera = due[0]

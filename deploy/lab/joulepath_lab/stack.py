@@ -20,10 +20,11 @@ from joulepath_lab.ledger import Ledger
 from joulepath_lab.model_server import PORT as MODEL_PORT
 from joulepath_lab.plant import KEPLER_PORT
 from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.scenario import Scenario
+from joulepath_lab.scenarios import native
 from joulepath_lab.streams import NAMES, UPLINKS
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent
-TOPOLOGY = Path(__file__).with_name("topology.yaml")
 PDU_SNMP = f"{network.MGMT_CALLER}:1161"
 PDUS = ("pdu-1",)  # known to Prometheus by the exporter's own word
 PDU_PORT, RAPL_PORT, IOAM_PORT = 10471, 10473, 10474
@@ -31,7 +32,6 @@ PROMETHEUS_URL = f"http://{network.MGMT_CALLER}:9090"
 ALERTMANAGER = f"{network.MGMT_CALLER}:9093"
 WEBHOOK_PORT = 9095
 SECONDS_TO_ANSWER = 60.0
-IOAM_COMPONENTS = {"du-1": "du", "cu-1": "cu", "upf-1": "upf"}
 
 
 class LabError(RuntimeError):
@@ -47,7 +47,8 @@ class Lab:
         *,
         mutation: str | None = None,
         edit_rules: Callable[[str], str] = str,
-        topology: Path = TOPOLOGY,
+        scenario: Scenario = native.SCENARIO,
+        topology: Path | None = None,
     ) -> None:
         self.folder = folder
         self.prometheus = Prometheus(PROMETHEUS_URL)
@@ -56,7 +57,8 @@ class Lab:
         self.ledger = Ledger(folder / "ledger", NAMES)
         self._mutation = mutation
         self._edit_rules = edit_rules
-        self._topology = topology
+        self.scenario = scenario
+        self._topology = topology or scenario.topology
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
 
@@ -69,7 +71,7 @@ class Lab:
         """Starts all parts; returns when every one answers and the rules are complete for the first time."""
         (self.folder / "log").mkdir()
         progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
-        if not network.build():
+        if not network.build(self.scenario.robot_address, self.scenario.relays):
             self.stamping = "simulated"
         self._start_machines()
         progress(f"starting the exporters (IOAM stamping: {self.stamping})")
@@ -114,9 +116,12 @@ class Lab:
         ledger = ["--ledger", str(self.folder / "ledger")]
         simulated = ["--simulated"] if self.stamping == "simulated" else []
         mutation = ["--mutation", self._mutation] if self._mutation else []
-        self._python("model-server", "joulepath_lab.model_server", *ledger, *simulated, node="model")
-        self._python("robot", "joulepath_lab.robot", *ledger, *simulated, node="robot")
-        self._python("plant", "joulepath_lab.plant", *ledger, "--folder", str(self.folder), *mutation)
+        scene = ["--scenario", self.scenario.name]
+        for node in self.scenario.relays:
+            self._python(f"relay-{node}", "joulepath_lab.relay", *scene, "--node", node, node=node)
+        self._python("model-server", "joulepath_lab.model_server", *ledger, *scene, *simulated, node="model")
+        self._python("robot", "joulepath_lab.robot", *ledger, *scene, *simulated, node="robot")
+        self._python("plant", "joulepath_lab.plant", *ledger, *scene, "--folder", str(self.folder), *mutation)
         self._wait("the plant", (self.folder / "outlets.json").exists)
         self._python("pdu-agent", "joulepath_lab.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
 
@@ -130,14 +135,9 @@ class Lab:
             "--web.listen-address", f"{network.MGMT_CALLER}:{RAPL_PORT}",
         )  # fmt: skip
         ids = [stream.trace_id for stream in UPLINKS if stream.application]
-        for component, node in IOAM_COMPONENTS.items():
+        for component, node in self.scenario.counted.items():
             config = {
-                "nodes": [
-                    {
-                        "node_id": network.IOAM_NODE_IDS[node],
-                        "interfaces": {"access": "uplink", "core": "downlink"},
-                    }
-                ],
+                "nodes": [{"node_id": network.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
                 "namespaces": {network.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
             }
             self._exporter("ioam", IOAM_PORT, self._config(component, config), name=component, node=node)
@@ -194,7 +194,7 @@ class Lab:
         caller = network.MGMT_CALLER
         ioam = [
             {"targets": [f"{network.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
-            for component, node in IOAM_COMPONENTS.items()
+            for component, node in self.scenario.counted.items()
         ]
         return {
             "exporters": [{"targets": [f"{caller}:{PDU_PORT}"], "labels": {"instance": "pdu-exporter"}}],

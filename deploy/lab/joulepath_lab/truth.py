@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from joulepath_lab.law import MACHINES
+from joulepath_lab.scenario import UNATTRIBUTED, Scenario
+from joulepath_lab.scenarios import native
 from joulepath_lab.streams import UPLINKS, answer_of
-
-MODEL = "qwen2.5-vl-7b"
-UNATTRIBUTED = "unattributed"
 
 _APPLICATION = {stream.name: stream.application for stream in UPLINKS} | {
     answer_of(stream): stream.application for stream in UPLINKS
@@ -41,19 +39,24 @@ class Share:
 class Truth:
     """History of the plant, asked for means over intervals [seconds since the epoch]."""
 
-    def __init__(self, history: Path) -> None:
+    def __init__(self, history: Path, scenario: Scenario = native.SCENARIO) -> None:
+        self._scenario = scenario
         lines = history.read_text(encoding="utf-8").splitlines()
         self._records: list[dict[str, float]] = [json.loads(line) for line in lines if line.endswith("}")]
         self._times: Sequence[float] = [record["at"] for record in self._records]
 
     def component(self, component: str, begin: float, end: float) -> dict[str, Share]:
         """Watts per application on a component, with `unattributed`, over an interval."""
-        host = next(name for name, machine in MACHINES.items() if component in machine.components)
+        host = self._scenario.host_of(component)
         step = self._step(begin, end)
         seconds = end - begin
-        static = step[f"{host}:static"] * MACHINES[host].reserved[component] / seconds
+        static = step[f"{host}:static"] * self._scenario.machines[host].reserved[component] / seconds
         dynamic = step[f"{host}:{component}"] / seconds
-        counts, volumes = _amounts(step, REQUESTS if component == MODEL else PACKETS)
+        supported = self._scenario.supports.get(component)
+        if supported is not None:
+            counts = volumes = self._supported_watts(supported, begin, end)
+        else:
+            counts, volumes = _amounts(step, REQUESTS if component == self._scenario.model else PACKETS)
         shares = {
             name: Share(static * _part(counts, name), dynamic * _part(volumes, name))
             for name in sorted({*counts, *volumes} - {UNATTRIBUTED})
@@ -64,6 +67,14 @@ class Truth:
         )
         return {**shares, UNATTRIBUTED: rest}
 
+    def _supported_watts(self, components: Sequence[str], begin: float, end: float) -> dict[str, float]:
+        """What a supporting component is shared by: the applications' watts in what it supports."""
+        watts: dict[str, float] = {}
+        for component in components:
+            for name, share in self.component(component, begin, end).items():
+                watts[name] = watts.get(name, 0.0) + share.total
+        return watts
+
     def host(self, host: str, begin: float, end: float) -> float:
         """Mean watts at a machine's plug."""
         joules = [value for key, value in self._step(begin, end).items() if key.startswith(f"{host}:")]
@@ -72,7 +83,7 @@ class Truth:
     def host_unattributed(self, host: str, begin: float, end: float) -> float:
         """Mean watts of a machine that belong to none of its components."""
         step = self._step(begin, end)
-        reserved = sum(MACHINES[host].reserved.values())
+        reserved = sum(self._scenario.machines[host].reserved.values())
         return (step[f"{host}:static"] * (1 - reserved) + step[f"{host}:housekeeping"]) / (end - begin)
 
     def _step(self, begin: float, end: float) -> dict[str, float]:

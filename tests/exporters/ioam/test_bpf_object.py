@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The object file: it is what its source says, and it is in the wheel."""
+"""The object files: each is what its source says, and is in the wheel."""
 
 import os
 import subprocess
@@ -12,12 +12,11 @@ from typing import NoReturn
 import pytest
 
 from joulepath.bpf.libbpf import Object, UnavailableError, library
-from joulepath.ioam.bpf import kernel
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
-FOLDER = ROOT / "exporters" / "joulepath" / "ioam" / "bpf"
+OBJECTS = ("joulepath/ioam/bpf/count.bpf.o", "joulepath/tag/bpf/tag.bpf.o")
 Absent = Callable[[str, str], NoReturn]
 
 
@@ -37,14 +36,17 @@ def toolchain(absent: Absent) -> str:
     )
 
 
-def test_the_committed_object_is_what_the_named_toolchain_makes_of_the_source(toolchain: str, tmp_path: Path) -> None:
-    made = tmp_path / "made.o"
-    command = ["make", "-s", "-C", str(FOLDER), f"ROOT={toolchain}", f"OBJECT={made}"]
+@pytest.mark.parametrize("name", OBJECTS)
+def test_the_committed_object_is_what_the_named_toolchain_makes_of_the_source(
+    toolchain: str, tmp_path: Path, name: str
+) -> None:
+    made, committed = tmp_path / "made.o", ROOT / "exporters" / name
+    command = ["make", "-s", "-C", str(committed.parent), f"ROOT={toolchain}", f"OBJECT={made}"]
     subprocess.run(command, check=True, timeout=120)
-    assert made.read_bytes() == kernel.image()
+    assert made.read_bytes() == committed.read_bytes()
 
 
-def test_the_wheel_has_an_object_that_opens(absent: Absent, tmp_path: Path) -> None:
+def test_the_wheel_has_objects_that_open(absent: Absent, tmp_path: Path) -> None:
     try:
         library()
     except UnavailableError as fault:
@@ -52,7 +54,8 @@ def test_the_wheel_has_an_object_that_opens(absent: Absent, tmp_path: Path) -> N
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
-    image = zipfile.ZipFile(wheel).read("joulepath/ioam/bpf/count.bpf.o")
-    assert image == kernel.image()
-    with Object(image, "count.bpf.o") as opened:
-        assert opened.map("own").name == "own"
+    for name, table in zip(OBJECTS, ("own", "tables"), strict=True):
+        image = zipfile.ZipFile(wheel).read(name)
+        assert image == (ROOT / "exporters" / name).read_bytes()
+        with Object(image, name) as opened:
+            assert opened.map(table).name == table

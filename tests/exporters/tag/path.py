@@ -93,10 +93,10 @@ class Path3:
         key = f"key: {{prefix: {8 * len(ids[0])}}}, " if len(ids[0]) < 16 else ""
         file.write_text(
             f"nodes: [{{node_id: 3, interfaces: {{{interface}: uplink}}}}]\n"
-            f"namespaces: {{123: {{{key}ids: [{keys}]}}}}\n",
+            f"namespaces: {{123: {{{key}ids: [{keys}]}}}}\npath_nodes: [1, 2]\nhold_seconds: 0\n",
             encoding="utf-8",
         )
-        return self._stack.enter_context(Exporter(namespace, "--config", str(file)))
+        return self._stack.enter_context(Exporter(namespace, "--config", str(file), "--backend", "packet"))
 
     def transfer(self, server: str, client: str, *arguments: object, wrapper: tuple[str, ...] = ()) -> tuple[int, int]:
         """Runs a pair of programs to the end and compares their data; packets and octets that the sender sent."""

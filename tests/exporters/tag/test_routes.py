@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.tag.routes import MIN_MTU, Interface, Plan, Route, plan
@@ -98,6 +98,7 @@ ROUTES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ROUTES, max_size=6, unique_by=lambda route: (route.destination, route.metric)), PREFIXES)
 def test_the_kernel_takes_no_other_way(routes: list[Route], destination: IPv6Network) -> None:
     """Longest prefix, then lowest metric: the next hop stays, and what leaves by eth0 has room."""

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario says: the path's tunnels, who stamps and counts, the machines and their law, the topology."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from joulepath_lab.law import Machine
+
+NAMES = ("native", "gtpu")
+UNATTRIBUTED = "unattributed"
+FOLDER = Path(__file__).with_name("scenarios")
+
+Carrier = Literal["opaque", "gtpu", "user"]
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a relay. A tunnel's addresses are of the path's links, with the port of the carrier.
+
+    `user` is a TUN device: the node's own kernel sends and receives there what is inside.
+    """
+
+    carrier: Carrier
+    own: str = ""
+    peer: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One laboratory; `scenarios/NAME.py` and `scenarios/NAME.yaml`, the topology, describe it."""
+
+    name: str
+    robot_address: str
+    """Where the model server's answers go."""
+    stamping: tuple[str, ...]
+    """Nodes whose kernels see users' packets on their way, uplink order."""
+    counters: Mapping[str, Mapping[str, Any]]
+    """Node of the path -> interfaces and directions at which its exporter counts."""
+    counted: Mapping[str, str]
+    """Component -> node of the path whose exporter is its own."""
+    machines: Mapping[str, Machine]
+    outlets: Mapping[int, tuple[str, float]]
+    """Outlet of the PDU: the machine behind it and its part of the machine's watts (two supplies: two parts)."""
+    pods: Mapping[str, str]
+    """Machine with Kepler -> namespace of its pods, one for each component."""
+    model: str
+    supports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Component without user packets -> the components that it is there for."""
+    relays: Mapping[str, tuple[End, End]] = field(default_factory=dict)
+    """Node of the path -> what its user plane in user space passes between."""
+
+    @property
+    def topology(self) -> Path:
+        """The topology file."""
+        return FOLDER / f"{self.name}.yaml"
+
+    @cached_property
+    def window_seconds(self) -> float:
+        """How far the rules look back."""
+        text = str(yaml.safe_load(self.topology.read_text(encoding="utf-8"))["window"])
+        return float(text.removesuffix("s"))
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """All components, in the machines' order."""
+        return tuple(component for machine in self.machines.values() for component in machine.components)
+
+    def host_of(self, component: str) -> str:
+        """The machine that a component is on."""
+        return next(name for name, machine in self.machines.items() if component in machine.components)
+
+
+def named(name: str) -> Scenario:
+    """The scenario of this name."""
+    found: Scenario = importlib.import_module(f"joulepath_lab.scenarios.{name}").SCENARIO
+    return found
