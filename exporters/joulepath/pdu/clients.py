@@ -22,7 +22,8 @@ class Clients:
 
     def make(self, endpoint: Endpoint, credentials: Credentials, limits: Limits | None = None) -> Client:
         """A client of the agent at `endpoint`."""
-        if self._fast:
+        # gufo-snmp 0.13 gets no answers as an SNMP v3 user without privacy from some agents.
+        if self._fast and not (isinstance(credentials, User) and not credentials.privacy_secret):
             from joulepath.pdu.gufo_client import GufoClient  # noqa: PLC0415  # optional
 
             return GufoClient(endpoint, credentials, limits)

@@ -2,6 +2,7 @@
 """`joulepath pdu`."""
 
 import argparse
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from joulepath.pdu.config import PduConfig, community_of_file, credentials, endp
 from joulepath.pdu.profile import read_folder, shipped
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client
-from joulepath.pdu.source import PduReading, PduSource
+from joulepath.pdu.source import SURVEYS_AT_ONCE, PduReading, PduSource
 from joulepath.pdu.walk import WalkClient
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
@@ -118,6 +119,7 @@ def configured(path: Path, clients: Clients | None = None) -> list[Target[PduRea
         profiles = {**profiles, **read_folder(folder)}
         shared = (folder, *sorted(folder.glob("*.yaml")))
     clients = clients or Clients()
+    surveys = asyncio.Semaphore(SURVEYS_AT_ONCE)
     targets: list[Target[PduReading]] = []
     mistakes: list[str] = []
     for name, target in read.targets.items():
@@ -132,7 +134,7 @@ def configured(path: Path, clients: Clients | None = None) -> list[Target[PduRea
             continue
         client = clients.make(endpoint(target.address), secret)
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
-        source = PduSource(name, client, profiles, target.profile)
+        source = PduSource(name, client, profiles, target.profile, surveys=surveys)
         files = (*shared, *secret_files(target, path.parent))
         targets.append(Target(name, source, interval, (target, secret, profiles), files))
     if mistakes:

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from gufo.snmp import SnmpError as GufoError
@@ -39,6 +40,10 @@ from joulepath.pdu.snmp import (
 )
 
 T = TypeVar("T")
+
+_written = lru_cache(16384)(dotted)
+_read = lru_cache(16384)(parsed)
+"""The objects of polls repeat; the library has them as text."""
 
 REFRESH_SECONDS = 120.0
 """SNMP v3 agents refuse requests whose idea of their clock is 150 s old (RFC 3414 section 2.2.3)."""
@@ -99,7 +104,7 @@ class GufoClient:
                 return rows
             except _NoSuchNameError:
                 return rows
-            oid = parsed(name)
+            oid = _read(name)
             if oid[: len(column)] != column:
                 return rows
             if oid <= last:
@@ -115,12 +120,12 @@ class GufoClient:
 
     async def _some(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         session = await self._ready()
-        names = [dotted(oid) for oid in oids]
+        names = list(map(_written, oids))
         try:
             found = await self._answered(lambda: session.get_many(names))
         except _NoSuchNameError:
             return {}
-        return {parsed(name): _plain(value) for name, value in found.items()}
+        return {_read(name): _plain(value) for name, value in found.items()}
 
     async def _ready(self) -> SnmpSession:
         loop = asyncio.get_running_loop()

@@ -20,8 +20,14 @@ LAYOUT_SECONDS = 600.0
 POLL_SECONDS = 20.0
 """A poll that takes longer is given up."""
 
-OBJECTS_PER_REQUEST = 40
-"""Their answer fits a datagram of 1,400 bytes."""
+OBJECTS_PER_REQUEST = 50
+"""Their answer fits a datagram of 1,400 bytes with objects of 20 numbers."""
+
+SURVEY_SECONDS = 60.0
+"""The same with a survey before it."""
+
+SURVEYS_AT_ONCE = 4
+"""A hundred devices that are surveyed together would keep each other waiting beyond their time."""
 
 REBOOT_SECONDS = 60.0
 """So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
@@ -69,12 +75,15 @@ class PduSource:
         profile: str | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        surveys: asyncio.Semaphore | None = None,
     ) -> None:
+        """`surveys` is shared by devices, so that not all are surveyed at once."""
         self._name = name
         self._client = client
         self._profiles = profiles
         self._profile = profile
         self._clock = clock
+        self._surveys = surveys or asyncio.Semaphore()
         self._layout: Layout | None = None
         self._surveyed: float = 0.0
         self._mark: _Mark | None = None
@@ -82,11 +91,16 @@ class PduSource:
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
+        limit = POLL_SECONDS
         try:
+            if self._layout is None or self._clock() - self._surveyed >= LAYOUT_SECONDS:
+                async with self._surveys, asyncio.timeout(SURVEY_SECONDS):
+                    limit = SURVEY_SECONDS
+                    return await self._read()
             async with asyncio.timeout(POLL_SECONDS):
                 return await self._read()
         except TimeoutError:
-            raise JoulepathError(f"{self._name}: the poll took longer than {POLL_SECONDS:g} s") from None
+            raise JoulepathError(f"{self._name}: the poll took longer than {limit:g} s") from None
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
 
@@ -101,6 +115,7 @@ class PduSource:
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
         rejected: Counter[str] = Counter()
+        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
         for oid, value in poll.found.items():
             if oid not in layout.cells:
                 rejected["unknown_row"] += 1
@@ -113,7 +128,7 @@ class PduSource:
                     continue
                 if number is not None:
                     if cell.quantity_name == "meter_energy":
-                        number = self._counter(layout, cell, number, poll.ended.at)
+                        number = self._counter(device, cell, number, poll.ended.at)
                     values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
         self._mark = poll.ended
         if not values:
@@ -158,9 +173,8 @@ class PduSource:
             self._surveyed = now
         return self._layout
 
-    def _counter(self, layout: Layout, cell: Cell, joules: float, at: float) -> float:
+    def _counter(self, device: Hashable, cell: Cell, joules: float, at: float) -> float:
         """The register as a counter; registers outlive layouts, so that a device that was swapped adds nothing."""
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
         register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
         return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 

@@ -30,7 +30,7 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
         steps = value
     else:
         raise RejectedError("not_a_number")
-    if steps % 2**32 in {sentinel % 2**32 for sentinel in quantity.sentinels}:
+    if quantity.sentinels and steps % 2**32 in {sentinel % 2**32 for sentinel in quantity.sentinels}:
         raise RejectedError("not_available")
     number = float(steps * (quantity.scale if scale is None else scale))  # decimal: 3 steps of 0.1 A are 0.3 A
     low, high = quantity.bounds or PLAUSIBLE[name]

@@ -82,11 +82,11 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[list[Path]], tuple[str, int]]]:
-    """`simulate(walks)`: snmpsim on loopback speaking recorded walks; the community is the file's stem."""
+def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[str, int]]]:
+    """`simulate(walks, *options)`: snmpsim on loopback speaking recorded walks; the community is the file's stem."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(walks: list[Path]) -> tuple[str, int]:
+    def start(walks: list[Path], *options: str) -> tuple[str, int]:
         folder = tmp_path_factory.mktemp("snmpsim")
         data, cache, log = folder / "data", folder / "cache", folder / "log"
         data.mkdir()
@@ -95,9 +95,15 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[lis
             shutil.copy(walk, data)
         port = _free_port()
         command = [str(Path(sys.executable).with_name("snmpsim-command-responder"))]
-        command += [f"--data-dir={data}", f"--cache-dir={cache}", f"--agent-udpv4-endpoint=127.0.0.1:{port}"]
+        command += [
+            "--v3-engine-id=auto",
+            f"--data-dir={data}",
+            f"--cache-dir={cache}",
+            f"--agent-udpv4-endpoint=127.0.0.1:{port}",
+        ]
         if os.geteuid() == 0:
             command += ["--process-user=root", "--process-group=root"]
+        command += options
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
         end = time.monotonic() + 30

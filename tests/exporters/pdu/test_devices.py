@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from scripts import devices
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import Explained, explained
@@ -214,3 +215,10 @@ def test_few_of_many_rows_are_fetched_and_not_walked(recordings: Path, profiles:
     _, layout, rows = read(recordings / "snmp" / "rittal-cmc-iii-pu_pdu-controller.snmprec", profiles)
     assert not layout.columns
     assert len(layout.objects) == len(rows) == 20
+
+
+def test_the_page_of_devices_is_written_from_the_profiles() -> None:
+    """`python -m scripts.devices` writes it; and it explains every disagreement."""
+    assert devices.PAGE.read_text(encoding="utf-8") == devices.page()
+    for device, _, _ in (*DISAGREEMENTS, *UNREAD):
+        assert f"`{device}`" in devices.INTRODUCTION

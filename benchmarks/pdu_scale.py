@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many PDUs one core polls: `python benchmarks/pdu_scale.py --library gufo 100 200 400`.
+
+Each number of PDUs is polled every 5 s for a while by one `joulepath pdu` that is pinned to one core. The devices are
+one recorded AP8641 with 24 metered outlets (snmpsim-data): its answers are taken once from snmpsim and then replayed,
+since 200 real agents answer faster than one simulator.
+"""
+
+import argparse
+import json
+import multiprocessing
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import snmpsim_data
+import yaml
+from pdu_cpu import Running, fetch, free_port, start_agent
+
+WALK = Path(snmpsim_data.__file__).parent / "data" / "UPS" / "apc-8641.snmprec"
+
+
+def main() -> None:
+    """Prints polls, missed polls, CPU and memory for each number of PDUs."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("devices", nargs="+", type=int)
+    parser.add_argument("--library", default="gufo")
+    parser.add_argument("--interval", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        agent = start_agent(WALK, Path(folder))
+        port = free_port(socket.SOCK_DGRAM)
+        replay = multiprocessing.Process(target=replayed, args=(port, agent.port), daemon=True)
+        replay.start()
+        try:
+            for devices in args.devices:
+                print(json.dumps(measured(devices, port, args, Path(folder))), flush=True)
+        finally:
+            replay.terminate()
+            agent.stop()
+
+
+def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """One run."""
+    secret, config = folder / "community", folder / f"{devices}.yaml"
+    secret.write_text(WALK.stem)
+    target = {"address": f"127.0.0.1:{agent}", "community_file": str(secret), "interval": args.interval}
+    config.write_text(yaml.safe_dump({"targets": {f"pdu-{number}": target for number in range(devices)}}))
+    port = free_port(socket.SOCK_STREAM)
+    command = ["taskset", "-c", "0", sys.executable, "-m", "joulepath", "pdu", f"--config={config}"]
+    command += [f"--snmp-library={args.library}", f"--web.listen-address=127.0.0.1:{port}"]
+    running = Running(command, f"http://127.0.0.1:{port}/metrics", port, folder / f"{devices}.log")
+    try:
+        while not polls(running.url):
+            time.sleep(0.5)
+        while polls(running.url)["success"] < 2 * devices:  # the surveys are over
+            time.sleep(1)
+        before, cpu, began = polls(running.url), running.cpu(), time.monotonic()
+        time.sleep(args.seconds)
+        done = {result: count - before[result] for result, count in polls(running.url).items()}
+        seconds = time.monotonic() - began
+        every = sum(done.values())
+        return {
+            "library": args.library,
+            "pdus": devices,
+            "outlets": 24 * devices,
+            **done,
+            "lost_percent": round(100 * (every - done["success"]) / every, 3),
+            "core_percent": round(100 * (running.cpu() - cpu) / seconds, 1),
+            "resident_mib": round(psutil.Process(running.process.pid).memory_info().rss / 2**20, 1),
+        }
+    finally:
+        running.stop()
+
+
+def polls(url: str) -> dict[str, int]:
+    """Polls so far by result."""
+    lines = [line for line in fetch(url).splitlines() if line.startswith("joulepath_polls_total{")]
+    return {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}
+
+
+def replayed(port: int, agent: int) -> None:
+    """Answers requests of SNMP v2c as the agent at port `agent` answered the same request before."""
+    known: dict[bytes, tuple[bytes, bytes]] = {}
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as upstream,
+    ):
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
+        server.bind(("127.0.0.1", port))
+        upstream.settimeout(5)
+        while True:
+            request, client = server.recvfrom(65535)
+            head, identifier, rest = split(request)
+            if head + rest not in known:
+                try:
+                    upstream.sendto(request, ("127.0.0.1", agent))
+                    while True:
+                        answer_head, answered, answer_rest = split(upstream.recv(65535))
+                        if answered == identifier:
+                            break
+                except TimeoutError:
+                    continue
+                known[head + rest] = (answer_head, answer_rest)
+            server.sendto(joined(*known[head + rest], identifier), client)
+
+
+def split(message: bytes) -> tuple[bytes, bytes, bytes]:
+    """Version and community with the PDU's tag; the request's identifier; what follows it."""
+    _, at, _ = element(message, 0)
+    _, start, size = element(message, at)
+    _, inner, length = element(message, start + size)
+    head = message[at : inner + length] + message[inner + length : inner + length + 1]
+    _, pdu, _ = element(message, inner + length)
+    _, value, width = element(message, pdu)
+    return head, message[pdu : value + width], message[value + width :]
+
+
+def joined(head: bytes, rest: bytes, identifier: bytes) -> bytes:
+    """The message again, with another identifier."""
+    pdu = identifier + rest
+    body = head + size_of(len(pdu)) + pdu
+    return b"\x30" + size_of(len(body)) + body
+
+
+def element(message: bytes, at: int) -> tuple[int, int, int]:
+    """Tag, start and length of a BER element's value."""
+    length = message[at + 1]
+    if length < 128:
+        return message[at], at + 2, length
+    octets = length & 127
+    return message[at], at + 2 + octets, int.from_bytes(message[at + 2 : at + 2 + octets], "big")
+
+
+def size_of(length: int) -> bytes:
+    """A BER length."""
+    return bytes([length]) if length < 128 else b"\x82" + length.to_bytes(2, "big")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both SNMP libraries behind one client: every version of SNMP, and the same readings of every recorded device."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import JoulepathError
+from joulepath.pdu.clients import Clients
+from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
+from joulepath.pdu.schema import Profile
+from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, SnmpError, parsed
+from joulepath.pdu.source import PduSource
+from joulepath.pdu.walk import WalkClient
+from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.snmp_agent import Agent
+
+from .conftest import SECRET, WALKS, read, run
+from .test_devices import DEVICES
+
+pytestmark = pytest.mark.lab
+
+PATIENT = Limits(timeout=3.0, retries=2)
+AUTH_SECRET, PRIVACY_SECRET = "authentication-1", "privacy-password-2"
+
+
+@pytest.fixture(params=["gufo", "pysnmp"])
+def library(request: pytest.FixtureRequest) -> str:
+    if request.param == "gufo":
+        pytest.importorskip("gufo.snmp", reason="gufo-snmp is not installed (joulepath[fast])")
+    return str(request.param)
+
+
+def source(
+    library: str, address: tuple[str, int], credentials: Credentials, profiles: Mapping[str, Profile]
+) -> PduSource:
+    return PduSource("pdu-1", Clients(library).make(Endpoint(*address), credentials, PATIENT), profiles)
+
+
+@pytest.fixture(scope="module")
+def walks(simulate: Callable[[list[Path]], tuple[str, int]], recordings: Path) -> tuple[str, int]:
+    return simulate([recordings / "snmp" / f"{device}.snmprec" for device in DEVICES])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_recorded_device_reads_the_same_over_snmp(
+    walks: tuple[str, int], recordings: Path, profiles: Mapping[str, Profile], library: str, device: str
+) -> None:
+    """The walk read from its file against the same walk through an agent."""
+    expected = read(PduSource("pdu-1", WalkClient(recordings / "snmp" / f"{device}.snmprec"), profiles))
+    found = read(source(library, walks, Community(device), profiles))
+    # Not the units: lines of two recordings are out of order, and an agent passes over such lines.
+    assert (found.values, found.names, found.rejected) == (expected.values, expected.names, expected.rejected)
+
+
+USERS: Mapping[str, tuple[AuthProtocol | None, PrivacyProtocol | None]] = {
+    "open": (None, None),
+    "signed": ("sha256", None),
+    "sealed": ("sha256", "aes128"),
+    "sealed-long": ("sha512", "aes256"),
+    "sealed-old": ("sha", "aes128"),
+}
+SIMULATOR = {"sha": "SHA", "sha256": "SHA256", "sha512": "SHA512", "aes128": "AES", "aes256": "AES256"}
+
+
+def arguments() -> list[str]:
+    lines: list[str] = []
+    for name, (auth, privacy) in USERS.items():
+        lines.append(f"--v3-user={name}")
+        if auth:
+            lines += [f"--v3-auth-key={AUTH_SECRET}", f"--v3-auth-proto={SIMULATOR[auth]}"]
+        if privacy:
+            lines += [f"--v3-priv-key={PRIVACY_SECRET}", f"--v3-priv-proto={SIMULATOR[privacy]}"]
+    return lines
+
+
+@pytest.fixture(scope="module")
+def agent_of_users(
+    simulate: Callable[..., tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, int]:
+    """snmpsim answers the empty context of SNMP v3 from `self.snmprec`, v1 and v2c by the community."""
+    folder = tmp_path_factory.mktemp("walks")
+    return simulate(
+        [Path(shutil.copy(WALKS / "apc-8641.snmprec", folder / f"{name}.snmprec")) for name in ("self", "public")],
+        *arguments(),
+    )
+
+
+def user(name: str, auth_secret: str = AUTH_SECRET) -> User:
+    auth, privacy = USERS[name]
+    return User(
+        name, auth_secret if auth else "", auth or "sha256", PRIVACY_SECRET if privacy else "", privacy or "aes128"
+    )
+
+
+@pytest.mark.parametrize("credentials", [*map(user, USERS), Community("public", 1), Community("public", 2)], ids=str)
+def test_every_version_of_snmp(
+    agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], library: str, credentials: Credentials
+) -> None:
+    found = read(source(library, agent_of_users, credentials, profiles))
+    assert found.values["inlet"]["power"] == {"1": 1210}
+    assert len(found.values["outlet"]["power"]) == 24
+
+
+def test_a_wrong_password_is_one_line_without_it(
+    agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], library: str
+) -> None:
+    wrong = user("sealed", "not-the-password")
+    client = Clients(library).make(Endpoint(*agent_of_users), wrong, Limits(timeout=0.5, retries=0))
+    with pytest.raises(JoulepathError) as fault:
+        read(PduSource("pdu-1", client, profiles))
+    (line,) = fault.value.messages
+    assert line.startswith("pdu-1: ")
+    assert "password" not in line.replace("community", "")
+    assert not {"not-the-password", PRIVACY_SECRET} & {*line.split()}
+    assert "not-the-password" not in repr(wrong)
+
+
+def test_objects_that_are_missing_are_told_from_those_that_are_there(library: str) -> None:
+    with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
+        there, missing = parsed("1.3.6.1.2.1.1.2.0"), parsed("1.3.6.1.2.1.1.99.0")
+        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), PATIENT)
+        found = run(one.get([missing, there]))
+        assert run(one.walk(parsed("1.3.6.1.4.1.99999"))) == {}
+        run(one.close())
+    assert found[missing] is Missing.NO_SUCH_INSTANCE
+    assert found[there] == parsed("1.3.6.1.4.1.318.1.3.4.6")
+
+
+def test_silence_is_told_the_same(library: str) -> None:
+    with Agent({}, SECRET) as agent:
+        one = Clients(library).make(Endpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
+        with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
+            run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
+        run(one.close())
+
+
+def test_a_walk_without_an_end_is_bounded(library: str) -> None:
+    objects = {f"1.3.6.1.4.1.99999.1.{row}": (lambda row=row: row) for row in range(300)}
+    with Agent(objects, SECRET) as agent:
+        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), Limits(rows=100))
+        with pytest.raises(SnmpError, match="has no end: stopped after"):
+            run(one.walk(parsed("1.3.6.1.4.1.99999.1")))
+        run(one.close())
