@@ -233,14 +233,18 @@ def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
 
 
 def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:
-    full = KernelBench(bench.settings, entries=0, strangers=0)
+    full = KernelBench(bench.settings, entries=1, strangers=0)
     source = EbpfSource(bench.settings, lambda: 0.0)
-    header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, n)}, CAMERA) for n in range(11)])))
-    whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
     for turn in range(1, 5):
-        testrun.run(full.program, bytes(12) + b"\x86\xdd" + whole, repeat=1000)
-        source._merge(full.kernel, full.kernel.read())
+        for last in range(3):  # long paths, of which there is room for one
+            nodes = [Node({0: (64, last)}, CAMERA), *[Node({0: (63, number)}) for number in range(1, 11)]]
+            header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], nodes)))
+            whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+            testrun.run(full.program, bytes(12) + b"\x86\xdd" + whole, repeat=1000)
+        news = full.kernel.read()
+        assert news.points[0].folded > 0
+        source._merge(full.kernel, news)
         (node,) = source._table.snapshot().nodes
-        assert node.traces[Label("0", CAMERA.hex())].packets == 1000 * turn
+        assert node.traces[Label("0", CAMERA.hex())].packets == 3000 * turn
     source._close()
     full.close()

@@ -68,7 +68,7 @@ class Kernel:
         self._sizes = {
             "points": 2 * len(settings.points),
             **dict.fromkeys(_HALVES[:2], entries + len(self._places)),
-            **dict.fromkeys(_HALVES[2:], _LONG_ENTRIES),
+            **dict.fromkeys(_HALVES[2:], min(_LONG_ENTRIES, entries)),
             "own": len(self._places) + len(settings.points) * bounds,
             "prefixes": max(1, len(settings.other.prefixes)),
         }
