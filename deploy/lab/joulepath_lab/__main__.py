@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rootless", action="store_true", default=os.geteuid() != 0,
                         help="use a user namespace, as without root: stamping is then simulated")  # fmt: skip
+    parser.add_argument("--no-alert", dest="alert", action="store_false", help="do not wait for the budget's alert")
     parser.add_argument("--mutation", choices=(*MUTATIONS, "rule"), help="make a meter or a rule lie: must exit 1")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -50,7 +51,7 @@ def main() -> int:
     # A log file has no width of its own; the table needs this much.
     console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
-        return demo.run(lab, args.seconds, args.json, console)
+        return demo.run(lab, args.seconds, args.json, console, alert=args.alert)
     except KeyboardInterrupt:
         return 130
     finally:

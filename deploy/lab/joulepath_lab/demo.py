@@ -26,8 +26,8 @@ BUDGET_ALERT_SECONDS = 90.0
 COLUMNS = ("network static", "network dynamic", "compute", "total", "gCO2/h", "network share", "J/Mbit", "J/inference")
 
 
-def run(lab: Lab, seconds: float, json_path: Path | None, console: Console) -> int:
-    """Runs the demo in a started process environment. Returns the exit code."""
+def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, alert: bool = True) -> int:
+    """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code."""
     try:
         with console.status("starting") as status:
             lab.start(status.update if console.is_terminal else console.print)
@@ -52,7 +52,7 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console) -> i
     console.print(_table(results), _rest(results), sep="\n")
     if json_path is not None:
         json_path.write_text(json.dumps(results.as_json(), indent=2) + "\n", encoding="utf-8")
-    return _verdict(lab, results, console)
+    return _verdict(lab, results, console, alert=alert)
 
 
 def _watch(lab: Lab, begin: float, seconds: float, console: Console) -> None:
@@ -131,7 +131,7 @@ def _rest(results: Results) -> Table:
     return table
 
 
-def _verdict(lab: Lab, results: Results, console: Console) -> int:
+def _verdict(lab: Lab, results: Results, console: Console, *, alert: bool) -> int:
     """Prints what was promised and whether it held. Returns the exit code."""
     error, conservation = results.worst_error_ratio, results.worst_conservation_error_ratio
     checks = {
@@ -140,7 +140,7 @@ def _verdict(lab: Lab, results: Results, console: Console) -> int:
             conservation <= CONSERVATION
         ),
     }
-    if all(checks.values()):
+    if alert and all(checks.values()):
         checks["the energy budget's alert reached the webhook through Alertmanager"] = _alerted(lab, console)
     for text, held in checks.items():
         console.print(Text("ok   " if held else "FAIL ", style="green" if held else "red") + Text(text))

@@ -4,7 +4,9 @@
 import importlib.util
 
 from joulepath.errors import UsageError
-from joulepath.pdu.snmp import Client, Credentials, Endpoint, Engine, Limits, PysnmpClient, User
+from joulepath.pdu.credentials import Credentials, User
+from joulepath.pdu.pysnmp_client import Engine, PysnmpClient
+from joulepath.pdu.snmp import Client, Endpoint, Limits
 
 LIBRARIES = ("auto", "gufo", "pysnmp")
 

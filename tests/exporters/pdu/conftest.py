@@ -16,9 +16,11 @@ import pytest
 import snmpsim_data
 from prometheus_client.parser import text_string_to_metric_families
 
+from joulepath.pdu.credentials import Community
 from joulepath.pdu.profile import shipped
+from joulepath.pdu.pysnmp_client import Engine, PysnmpClient
 from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Community, Endpoint, Engine, Limits, PysnmpClient
+from joulepath.pdu.snmp import Endpoint, Limits
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent

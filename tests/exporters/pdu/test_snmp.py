@@ -12,14 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysnmp.proto import rfc1902
 
+from joulepath.pdu.credentials import Community
+from joulepath.pdu.pysnmp_client import Engine, PysnmpClient
 from joulepath.pdu.snmp import (
-    Community,
     Endpoint,
-    Engine,
     Limits,
     Missing,
     NoAnswerError,
-    PysnmpClient,
     SnmpError,
     Value,
     dotted,
