@@ -30,6 +30,7 @@ bench: $(VENV)/.test programs ## the benchmarks' tables
 
 docs: $(VENV)/.test ## the generated pages, dashboards and schema
 	$(VENV)/bin/python -m scripts.generate
+	$(VENV)/bin/python -m scripts.devices
 
 programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
 	@$(VENV)/bin/python -m joulepath_lab.programs
