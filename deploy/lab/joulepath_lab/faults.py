@@ -45,6 +45,8 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
     begin = time.time()
     time.sleep(SETTLE_SECONDS)
     windows: dict[str, tuple[float, float]] = {}
+    # Asked while all is well, more than once: a budget has no figure in the first minute of its period.
+    answers = dict.fromkeys(queries, 0)
     for name, (start, end) in faults(lab).items():
         start()
         started = time.time()
@@ -52,8 +54,8 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
         end()
         windows[name] = (started, time.time())
         time.sleep(SETTLE_SECONDS)
+        answers = {query: max(rows, len(lab.prometheus.query(query))) for query, rows in answers.items()}
     finish = time.time()
-    answers = {query: len(lab.prometheus.query(query)) for query in queries}
     time.sleep(1.0)  # the truth must reach beyond the last evaluation
     samples = lab.prometheus.samples(f"{SERIES}[{finish - begin:.0f}s]", finish)
     return {
