@@ -2,6 +2,8 @@
 VENV ?= .venv
 SECONDS ?= 60
 PYTEST = $(VENV)/bin/python -m pytest
+# A test's own tier counts, where its module has another.
+UNIT = unit and not (kernel or lab or long)
 
 .PHONY: help demo test unit long lint bench docs programs clean
 
@@ -12,10 +14,11 @@ demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SEC
 	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless)
 
 test: $(VENV)/.test programs ## all tests but the long ones
-	$(PYTEST) -m "not long" $(ARGS)
+	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)
+	$(PYTEST) -m "not long and not ($(UNIT))" $(ARGS)
 
 unit: $(VENV)/.test ## the tests that need no privileges and no servers
-	$(PYTEST) -m "unit and not (kernel or lab or long)" $(ARGS)
+	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)
 
 long: $(VENV)/.test programs ## fuzzing, soak, full grids
 	$(PYTEST) -m long $(ARGS)

@@ -87,6 +87,7 @@ def fingerprint(exporter: Exporter) -> str:
     return ssl.get_server_certificate((host, int(port)))
 
 
+@pytest.mark.lab
 def test_a_renewed_certificate_is_taken_over_by_itself_and_a_bad_one_is_not(pki: Pki) -> None:
     write_zone(pki.folder, "intel-rapl:0", "package-0", 1_000_000)
     config = pki.folder / "web-config.yml"

@@ -58,6 +58,7 @@ def hostile(count: int) -> None:
     assert sizes[-1] < 4 * 1001 + 20_000 + 2000
 
 
+@pytest.mark.lab
 def test_two_hundred_thousand_strange_ids() -> None:
     hostile(200_000)
 
