@@ -13,6 +13,7 @@ from joulepath.config import Model
 from joulepath.errors import UsageError
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
 from joulepath.pdu.snmp import Endpoint
+from joulepath.secret import of_environment, of_file
 
 
 class TargetConfig(Model):
@@ -110,22 +111,11 @@ def _secret(target: TargetConfig, key: str, folder: Path, environment: Mapping[s
     """A secret from its file or variable; empty where neither is stated."""
     variable: str | None = getattr(target, f"{key}_env")
     if variable is not None:
-        secret = environment.get(variable, "")
-        if not secret:
-            raise UsageError(f"{key}_env: the environment variable {variable} is not set")
-        return secret
+        return of_environment(variable, f"{key}_env", environment)
     file: Path | None = getattr(target, f"{key}_file")
-    return "" if file is None else community_of_file(folder / file, f"{key}_file").secret
+    return "" if file is None else of_file(folder / file, f"{key}_file")
 
 
 def community_of_file(path: Path, key: str) -> Community:
     """The community in the file that `key` names. Raises UsageError."""
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"{key}: {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{key}: {path} is not UTF-8 text") from None
-    if not secret:
-        raise UsageError(f"{key}: {path} is empty")
-    return Community(secret)
+    return Community(of_file(path, key))
