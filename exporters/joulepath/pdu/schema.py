@@ -72,6 +72,8 @@ class ScaleColumns(Model):
 
     digits: ObjectId | None = None
     """Decimal digits: a step is 10 to the power of minus this."""
+    precision: ObjectId | None = None
+    """entPhySensorPrecision (RFC 3433): 1 to 9 are decimal places; -8 to -1 count accurate digits and scale nothing."""
     factor: ObjectId | None = None
     """A multiplier; a negative one is a divisor."""
     units: Units | None = None
