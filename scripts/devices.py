@@ -30,6 +30,7 @@ about 800 values. Where they do not, this is why:
 | Liebert MPH2 (`liebert_mph2rg`) | 476.1.42.3.8.30.40.1.22, .40.20.1.130 | 242 A | 2.42 A | steps of 0.01 A: 514 W at 238 V |
 | | .30.20.1.95, .50.20.1.75 | 0 | no sample | a power factor of 0 of a loaded unit is none |
 | Raritan PX3 (`raritan-pdu_px3`) | 13742.6.5.4.3.1.4.*.7 | 98 | 0.98 | decimal digits are data of the device |
+| | | 0 | no sample | its state is unavailable: there is no load |
 | Starline tap (`ts-bspdu`) | 42610.1.4.4.1.6.1.2.1.15 | 228.7 W | 228.7 V | a tap without current reads 230.0 too, and the column that the MIB calls voltage reads 0 |
 
 What the other reader takes for power or energy and Joulepath does not publish:

@@ -85,7 +85,7 @@ DISAGREEMENTS: Sequence[tuple[str, str, str]] = [
         r"476\.1\.42\.3\.8\.(30\.20\.1\.95|50\.20\.1\.75)\..*",
         "a power factor of 0 is none",
     ),
-    ("raritan-pdu_px3", r"13742\.6\.5\.\d\.3\.1\.4\..*\.7", "the oracle does not read the decimal digits: percent"),
+    ("raritan-pdu_px3", r"13742\.6\.5\.\d\.3\.1\.4\..*\.7", "the oracle has percent, and 0 where there is no load"),
     ("ts-bspdu", r"42610\.1\.4\.4\.1\.6\.1\.2\.1\.15\..*", "volts, not watts: a tap without current has 230.0 too"),
 ]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices of which single values are published, but no recording is at hand: their objects, values and meaning.
+"""Devices of which single values or a MIB are published, but no recording is at hand: objects, values and meaning.
 
 These are no recordings, and no profile counts as recorded by them. What may be mistaken for a value stands beside.
 """
@@ -25,6 +25,7 @@ HPE = "11.2.14.11.1.9.1.1.1"
 ARUBA = "47196.4.1.1.3.8.1.1.1"
 CPDU = "318.1.1.32"
 GEIST = "21239.2.25.1"
+RARITAN = "13742.6"
 DEVICES: Mapping[str, Published] = {
     "poe-cisco": (
         "9.1.1208",
@@ -75,6 +76,23 @@ DEVICES: Mapping[str, Published] = {
             ("phase", "1", "power"): 1431,
             ("branch", "1", "current"): 2.31,
         },
+    ),
+    # PDU2-MIB: an inlet of three poles with decimal digits; the outlet's sensor is not available, and has a value of 0.
+    "raritan-px2": (
+        RARITAN,
+        {
+            f"{RARITAN}.3.3.4.1.7.1.1.5": 0,
+            f"{RARITAN}.5.2.3.1.2.1.1.5": 1,
+            f"{RARITAN}.5.2.3.1.4.1.1.5": 4310,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.1": 3,
+            f"{RARITAN}.5.2.4.1.2.1.1.2.1": 1,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.1": 6250,
+            f"{RARITAN}.5.2.4.1.4.1.1.3.1": 6300,  # without digits: an unknown step
+            f"{RARITAN}.3.5.4.1.7.1.7.5": 0,
+            f"{RARITAN}.5.4.3.1.2.1.7.5": 2,
+            f"{RARITAN}.5.4.3.1.4.1.7.5": 0,
+        },
+        {("inlet", "1", "power"): 4310, ("phase", "1.2", "current"): 6.25},
     ),
     "geist-v3": (
         "21239.2",
