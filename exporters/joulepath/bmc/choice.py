@@ -35,7 +35,8 @@ class Choice:
             return self.current
         self._failures += 1
         if readings and (self.current is None or self._failures >= PATIENCE):
-            self.current = min(readings, key=QUALITY.index)
+            # A BMC that answers consumes something: 0 W is believed only where every source says so.
+            self.current = min(readings, key=lambda source: (readings[source] == 0, QUALITY.index(source)))
             self._failures = 0
             return self.current
         return None

@@ -93,8 +93,9 @@ class RedfishSource:
         for name, box in layout.boxes.items():
             candidates = {source: watts for (_, source), watts in _parts(values, "power", name).items()}
             inputs = {part: watts for (part, _), watts in _parts(values, "psu_input", name).items()}
-            if inputs and layout.supplies[name] <= inputs.keys():
-                candidates["psu_input"] = sum(inputs.values())
+            feeds = layout.supplies.get(name)
+            if feeds and feeds <= inputs.keys():
+                candidates["psu_input"] = sum(inputs[part] for part in feeds)
             chosen = self._choices[name].choose(candidates)
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
