@@ -7,10 +7,10 @@ QUALITY = (
     "environment_metrics",  # Redfish: the chassis' total by definition of the schema
     "sensor",  # Redfish: a sensor of the whole chassis
     "power_control",  # Redfish: the same of the older Power resource
+    "dcmi",  # IPMI: the platform's power by definition of DCMI, in whole watts
     "psu_input",  # the inputs of all supplies, summed
     "regulator_input",  # Redfish: a blade without supplies, at its own regulator
-    "dcmi",  # IPMI: the platform's power by definition of DCMI
-    "sdr",  # IPMI: a power sensor of the whole system
+    "sdr",  # IPMI: a power sensor of the whole system, of 256 steps
     "power_control_average",  # Redfish: mean over minutes; right over hours, late by that much
     "volts_amperes",  # IPMI: apparent power of the supplies, an estimate that is too high
     "oem",  # a vendor's own property, where nothing else exists

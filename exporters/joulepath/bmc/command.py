@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from prometheus_client.core import Metric
 
@@ -14,21 +14,15 @@ from joulepath.bmc.collector import collect
 from joulepath.bmc.config import BmcConfig, Endpoint, Privilege, endpoint, login, login_mistake
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
+from joulepath.bmc.source import BmcSource
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
 from joulepath.polled import PolledExporter
-from joulepath.poller import Poller, Source, Target
+from joulepath.poller import Poller, Target
 
 PORT = 10472
 INTERVAL = 10.0
 """Seconds between polls where the configuration does not say otherwise: BMCs renew readings every 1 to 10 s."""
-
-
-class BmcSource(Source[BmcReading], Protocol):
-    """A source of either protocol."""
-
-    collector: str
-    """redfish or ipmi."""
 
 
 class BmcExporter(PolledExporter[BmcReading]):
@@ -125,7 +119,7 @@ def source(
     ca_file: Path | None = None,
     verify: bool = True,
     privilege: Privilege = "user",
-) -> Source[BmcReading]:
+) -> BmcSource:
     """What reads the BMC; only the libraries of its protocol are imported."""
     if where.collector == "ipmi":
         from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
