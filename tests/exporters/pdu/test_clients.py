@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both SNMP libraries behind one client: every version of SNMP, and the same readings of every recorded device."""
 
+import asyncio
 import shutil
 import socket
 import threading
@@ -104,6 +105,18 @@ def test_every_version_of_snmp(
     found = read(source(library, agent_of_users, credentials, profiles))
     assert found.values["inlet"]["power"] == {"1": 1210}
     assert len(found.values["outlet"]["power"]) == 24
+
+
+def test_an_engine_serves_one_loop_after_the_other(agent_of_users: tuple[str, int]) -> None:
+    """pysnmp's hangs when it is used over both."""
+    one = Clients("pysnmp").make(Endpoint(*agent_of_users), user("sealed"), PATIENT)
+
+    async def ask() -> None:
+        await one.get([parsed("1.3.6.1.2.1.1.2.0")])
+        await one.close()
+
+    asyncio.run(ask())
+    asyncio.run(ask())
 
 
 def test_a_wrong_password_is_one_line_without_it(
