@@ -26,6 +26,8 @@ ARUBA = "47196.4.1.1.3.8.1.1.1"
 CPDU = "318.1.1.32"
 GEIST = "21239.2.25.1"
 RARITAN = "13742.6"
+CYBERPOWER = "3808.1.1.3.2.3.1.1"
+RITTAL = "2606.7.4.2.2.1"
 DEVICES: Mapping[str, Published] = {
     "poe-cisco": (
         "9.1.1208",
@@ -93,6 +95,23 @@ DEVICES: Mapping[str, Published] = {
             f"{RARITAN}.5.4.3.1.4.1.7.5": 0,
         },
         {("inlet", "1", "power"): 4310, ("phase", "1.2", "current"): 6.25},
+    ),
+    # A switched model: the load of the device in 0.1 A and nothing else.
+    "cyberpower": (
+        "3808.1.1.3",
+        {f"{CYBERPOWER}.1.1": 1, f"{CYBERPOWER}.2.1": 8},
+        {("phase", "1", "current"): 0.8},
+    ),
+    # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
+    "rittal-cmc3": (
+        "2606.7",
+        {
+            f"{RITTAL}.3.2.70": "Plug 01.Power.Active.Value",
+            f"{RITTAL}.5.2.70": "W",
+            f"{RITTAL}.7.2.70": -10,
+            f"{RITTAL}.11.2.70": 1234,
+        },
+        {("outlet", "1", "power"): 123.4},
     ),
     "geist-v3": (
         "21239.2",
