@@ -139,13 +139,14 @@ class GufoClient:
         return self._session
 
     async def _answered(self, request: Callable[[], Awaitable[T]]) -> T:
+        now = asyncio.get_running_loop().time
         for _ in range(1 + self._limits.retries):
+            until = now() + self._limits.timeout
             try:
                 return await request()
-            except TimeoutError:
-                continue
-            except ConnectionError:  # ICMP says that the port is closed: as silent as a dead host
-                await asyncio.sleep(self._limits.timeout)
+            except (TimeoutError, ConnectionError):
+                # Either may come at once, where ICMP says that the port is closed: as silent as a dead host.
+                await asyncio.sleep(until - now())
             except GufoError as error:
                 if "NoSuchName" in type(error).__name__ or "NoSuchInstance" in type(error).__name__:
                     raise _NoSuchNameError from None

@@ -178,23 +178,6 @@ class PduSource:
         register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
         return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 
-    async def _prepared(self) -> tuple[_Mark, Layout]:
-        """The mark to begin with and the device's layout, read again where it may have changed."""
-        identity = self._layout.identity if self._layout else {}
-        found = await self._client.get([SYS_UP_TIME, *identity])
-        began = _mark(found, self._clock())
-        if (
-            self._layout is None
-            or began.at - self._surveyed >= LAYOUT_SECONDS
-            or any(found[oid] != value for oid, value in identity.items())
-            or (self._mark is not None and _rebooted(self._mark, began))
-        ):
-            self._layout = None
-            name = self._profile or await detect(self._client, self._profiles)
-            self._layout = await survey(self._client, name, self._profiles[name])
-            self._surveyed = began.at
-        return began, self._layout
-
 
 @dataclass(frozen=True)
 class _Poll:

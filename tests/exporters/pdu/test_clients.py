@@ -12,7 +12,7 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
 from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, SnmpError, parsed
+from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, Oid, SnmpError, Value, parsed
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.walk import WalkClient
 from joulepath_lab.apc import rpdu2_objects
@@ -148,6 +148,24 @@ def test_silence_is_told_the_same(library: str) -> None:
         with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
             run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
         run(one.close())
+
+
+def test_an_agent_that_starts_while_it_is_asked_is_waited_for(library: str) -> None:
+    """Until then its port is closed, and each request is refused at once."""
+    oid = parsed("1.3.6.1.2.1.1.2.0")
+    with Agent({}) as gone:
+        address = gone.address
+    one = Clients(library).make(Endpoint(*address), Community(SECRET), Limits(timeout=0.3, retries=5))
+
+    async def asked() -> Mapping[Oid, Value]:
+        answer = asyncio.create_task(one.get([oid]))
+        await asyncio.sleep(0.5)
+        with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET, port=address[1]):
+            found = await answer
+        await one.close()
+        return found
+
+    assert run(asked()) == {oid: parsed("1.3.6.1.4.1.318.1.3.4.6")}
 
 
 def test_a_walk_without_an_end_is_bounded(library: str) -> None:
