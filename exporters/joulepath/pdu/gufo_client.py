@@ -155,6 +155,12 @@ class GufoClient:
             except (OSError, ValueError, RuntimeError) as error:
                 self._session = None
                 raise SnmpError(f"SNMP failed: {type(error).__name__}") from error
+            except BaseException as error:
+                # gufo-snmp 0.13 panics at some datagrams, and the PanicException of its bindings is no Exception.
+                if type(error).__name__ != "PanicException":
+                    raise
+                self._session = None
+                raise SnmpError("the answer is no message of SNMP") from error
         self._session = None
         self._silences += 1
         raise NoAnswerError(self._limits)

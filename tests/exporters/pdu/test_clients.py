@@ -142,6 +142,25 @@ def test_objects_that_are_missing_are_told_from_those_that_are_there(library: st
     assert found[there] == parsed("1.3.6.1.4.1.318.1.3.4.6")
 
 
+class Babbling(Agent):
+    """An agent that answers with the beginning of an answer."""
+
+    def _answer(self, request: bytes) -> bytes | None:
+        answer = super()._answer(request)
+        return answer and answer[: self.requests]
+
+
+def test_half_an_answer_is_told(library: str) -> None:
+    """Not a panic: gufo-snmp's ends the task that it happens in."""
+    oid = parsed("1.3.6.1.2.1.1.2.0")
+    with Babbling(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
+        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), Limits(timeout=0.05, retries=0))
+        for _ in range(40):
+            with pytest.raises(SnmpError):
+                run(one.get([oid]))
+        run(one.close())
+
+
 def test_silence_is_told_the_same(library: str) -> None:
     with Agent({}, SECRET) as agent:
         one = Clients(library).make(Endpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
