@@ -68,9 +68,12 @@ def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -
     try:
         began = time.monotonic()
         until = began + SURVEY_SECONDS
-        while polls(running)["success"] < 2 * devices and time.monotonic() < until:
+        ready = running.url.replace("/metrics", "/-/ready")
+        while "is ready" not in fetch(ready) and time.monotonic() < until:
+            polls(running)
             time.sleep(1)
         surveyed = time.monotonic() - began
+        time.sleep(2 * args.interval)
         before, cpu, began = polls(running), running.cpu(), time.monotonic()
         time.sleep(args.seconds)
         done = {result: count - before[result] for result, count in polls(running).items()}
