@@ -24,12 +24,13 @@ from joulepath.pdu.metrics import (
 )
 from joulepath.pdu.schema import LevelName
 from joulepath.pdu.source import PduReading
+from joulepath.polled import state
 from joulepath.poller import Snapshot
 
 
 def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Iterable[Family]:
     """The families of one PDU; without a current `reading` only those about its state."""
-    yield from _state(snapshot)
+    yield from state(snapshot, UP, LAST_READ, REJECTED)
     if reading is None:
         return
     yield from _readings(reading)
@@ -42,21 +43,6 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     for unit in dict.fromkeys(reading.units):
         info.add_metric([reading.vendor, unit.model, unit.serial, unit.firmware, reading.profile], 1)
     yield info
-
-
-def _state(snapshot: Snapshot[PduReading]) -> Iterable[Family]:
-    up = UP.family()
-    if snapshot.up is not None:
-        up.add_metric([], snapshot.up)
-    yield up
-    last_read = LAST_READ.family()
-    if snapshot.read_timestamp is not None:
-        last_read.add_metric([], snapshot.read_timestamp)
-    yield last_read
-    rejected = REJECTED.family()
-    for reason, count in snapshot.rejected.items():
-        rejected.add_metric([reason], count)
-    yield rejected
 
 
 def _readings(reading: PduReading) -> Iterable[Family]:

@@ -32,8 +32,7 @@ class Slow(Agent):
     latency = 0.0
 
     def _answer(self, request: bytes) -> bytes | None:
-        time.sleep(self.latency)
-        return super()._answer(request)
+        return None if self._stopping.wait(self.latency) else super()._answer(request)
 
 
 def meter() -> Slow:

@@ -96,7 +96,7 @@ def test_nothing_grows_with_polls(profiles: Mapping[str, Profile], library: str)
     results: Counter[tuple[str, bool]] = Counter()
 
     async def polls(agent: Faulty) -> None:
-        client = Clients(library).make(Endpoint(*agent.address), Community("public"), Limits(timeout=0.05, retries=1))
+        client = Clients(library).make(Endpoint(*agent.address), Community("public"), Limits(timeout=0.2, retries=1))
         source = PduSource("pdu-1", client, profiles)
         poller = Poller([Target("pdu-1", source, 5.0)])
         (state,) = poller._states.values()
