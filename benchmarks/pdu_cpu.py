@@ -122,7 +122,8 @@ class Running:
         self._watched.resume()
 
     def stop(self) -> None:
-        self.resume()
+        if self.process.poll() is None:
+            self.resume()
         self.process.terminate()
         self.process.wait(20)
 

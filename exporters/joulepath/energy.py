@@ -33,6 +33,10 @@ class Integrator:
         self._max_hole = max_hole_seconds
         self._last = None
 
+    def widen(self, max_hole_seconds: float) -> None:
+        """From now on holes of that length are bridged: the device takes longer to answer than was thought."""
+        self._max_hole = max_hole_seconds
+
     def add(self, at: float, watts: float) -> None:
         """Takes the reading `watts` of the instant `at`; an instant not after the last one only replaces its value."""
         if self._last is not None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A polled device: where its readings come from, what is known of it, and its counters."""
 
-from collections import Counter
+import math
+from collections import Counter, deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,23 +91,35 @@ class State(Generic[R]):
         self._rejected: Counter[str] = Counter()
         self._polls: Counter[str] = Counter()
         self._seconds = 0.0
+        self._lately: deque[float] = deque(maxlen=3)
+
+    @property
+    def _turn(self) -> float:
+        """Seconds between polls as they are: a device that takes longer than its interval misses turns."""
+        # The median: one stall makes no slow device.
+        usual = sorted(self._lately)[(len(self._lately) - 1) // 2] if self._lately else 0.0
+        return self.target.interval * max(1, math.ceil(usual / self.target.interval))
 
     @property
     def _max_hole(self) -> float:
         # Three missed polls or 15 s, whichever is longer, are bridged; a longer hole is not.
-        return max(3 * self.target.interval, 15.0)
+        return max(3 * self._turn, 15.0)
 
     def take(self, target: Target[R]) -> None:
         """Another source under the same name: the counters go on, and nothing is known of it yet."""
         self.target = target
+        self._lately.clear()
         for integrator in self._integrators.values():
             integrator.interrupt(self._max_hole)
         self.snapshot = self._made(up=None, reading=None, read_at=None, read_timestamp=None)
 
     def succeeded(self, reading: R, began: float, ended: float, timestamp: float) -> None:
         at = (began + ended) / 2  # the device answered somewhere between
+        self._lately.append(ended - began)
         for key, watts in reading.watts.items():
-            self._integrators.setdefault(key, Integrator(self._max_hole)).add(at, watts)
+            integrator = self._integrators.setdefault(key, Integrator(self._max_hole))
+            integrator.widen(self._max_hole)
+            integrator.add(at, watts)
         self._rejected.update(reading.rejected)
         self._polls["success"] += 1
         self._seconds += ended - began
@@ -135,5 +148,5 @@ class State(Generic[R]):
             rejected=dict(self._rejected),
             polls=dict(self._polls),
             poll_seconds=self._seconds,
-            max_age=max(WITHDRAW_AFTER_SECONDS, 3 * self.target.interval),
+            max_age=max(WITHDRAW_AFTER_SECONDS, 3 * self._turn),
         )

@@ -7,10 +7,10 @@ QUALITY = (
     "environment_metrics",  # Redfish: the chassis' total by definition of the schema
     "sensor",  # Redfish: a sensor of the whole chassis
     "power_control",  # Redfish: the same of the older Power resource
+    "dcmi",  # IPMI: the platform's power by definition of DCMI, in whole watts
     "psu_input",  # the inputs of all supplies, summed
     "regulator_input",  # Redfish: a blade without supplies, at its own regulator
-    "dcmi",  # IPMI: the platform's power by definition of DCMI
-    "sdr",  # IPMI: a power sensor of the whole system
+    "sdr",  # IPMI: a power sensor of the whole system, of 256 steps
     "power_control_average",  # Redfish: mean over minutes; right over hours, late by that much
     "volts_amperes",  # IPMI: apparent power of the supplies, an estimate that is too high
     "oem",  # a vendor's own property, where nothing else exists
@@ -35,7 +35,8 @@ class Choice:
             return self.current
         self._failures += 1
         if readings and (self.current is None or self._failures >= PATIENCE):
-            self.current = min(readings, key=QUALITY.index)
+            # A BMC that answers consumes something: 0 W is believed only where every source says so.
+            self.current = min(readings, key=lambda source: (readings[source] == 0, QUALITY.index(source)))
             self._failures = 0
             return self.current
         return None

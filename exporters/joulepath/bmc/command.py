@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from prometheus_client.core import Metric
 
@@ -14,21 +14,17 @@ from joulepath.bmc.collector import collect
 from joulepath.bmc.config import BmcConfig, Endpoint, Privilege, endpoint, login, login_mistake
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
+from joulepath.bmc.source import BmcSource
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
 from joulepath.polled import PolledExporter
-from joulepath.poller import Poller, Source, Target
+from joulepath.poller import Poller, Target
 
 PORT = 10472
 INTERVAL = 10.0
 """Seconds between polls where the configuration does not say otherwise: BMCs renew readings every 1 to 10 s."""
-
-
-class BmcSource(Source[BmcReading], Protocol):
-    """A source of either protocol."""
-
-    collector: str
-    """redfish or ipmi."""
+TIMEOUT = 40.0
+"""Seconds for one answer of Redfish where the configuration does not say otherwise: the slowest take 30 s."""
 
 
 class BmcExporter(PolledExporter[BmcReading]):
@@ -53,8 +49,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="NAME", help="user of --target")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities that --target's certificate is of")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=TIMEOUT,
+        metavar="SECONDS",
+        help=f"for one answer of --target over Redfish (default {TIMEOUT:g})",
+    )
     parser.add_argument("--insecure", action="store_true", help="do not check --target's certificate")
     exporter.add_arguments(parser, PORT)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 1 <= seconds <= 300:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 300 seconds")
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +101,7 @@ def single(args: argparse.Namespace) -> Target[BmcReading]:
     if where.scheme != "redfish" and (args.ca_file or args.insecure):
         raise UsageError("--ca-file and --insecure belong to a target redfish://HOST")
     who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
-    made = source(str(where), where, who, ca_file=args.ca_file, verify=not args.insecure)
+    made = source(str(where), where, who, ca_file=args.ca_file, verify=not args.insecure, timeout=args.timeout)
     files = [file for file in (args.password_file, args.ca_file) if file is not None]
     return Target(str(where), made, INTERVAL, who, tuple(files))
 
@@ -109,7 +119,15 @@ def configured(path: Path) -> list[Target[BmcReading]]:
             continue
         ca_file = path.parent / target.ca_file if target.ca_file else None
         where = endpoint(target.address)
-        made = source(name, where, who, ca_file=ca_file, verify=target.verify, privilege=target.privilege)
+        made = source(
+            name,
+            where,
+            who,
+            ca_file=ca_file,
+            verify=target.verify,
+            privilege=target.privilege,
+            timeout=target.timeout or TIMEOUT,
+        )
         files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
         targets.append(Target(name, made, target.interval or INTERVAL, (target, who), tuple(files)))
     if mistakes:
@@ -125,7 +143,8 @@ def source(
     ca_file: Path | None = None,
     verify: bool = True,
     privilege: Privilege = "user",
-) -> Source[BmcReading]:
+    timeout: float = TIMEOUT,
+) -> BmcSource:
     """What reads the BMC; only the libraries of its protocol are imported."""
     if where.collector == "ipmi":
         from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
@@ -134,4 +153,4 @@ def source(
     from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
     from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
 
-    return RedfishSource(name, RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify))
+    return RedfishSource(name, RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout))

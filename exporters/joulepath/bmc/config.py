@@ -65,6 +65,8 @@ class TargetConfig(Model):
     """Whether the BMC's certificate is checked."""
     privilege: Privilege = "user"
     """Of the IPMI session."""
+    timeout: Annotated[float, Field(ge=1, le=300)] | None = None
+    """Seconds to wait for one answer of Redfish."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls."""
 
@@ -80,6 +82,8 @@ class TargetConfig(Model):
             raise ValueError(mistake)
         if where.scheme != "redfish" and (self.ca_file or not self.verify):
             raise ValueError("ca_file and verify belong to redfish://")
+        if where.collector != "redfish" and self.timeout is not None:
+            raise ValueError("timeout belongs to redfish:// and redfish+http://; that of IPMI is fixed")
         return self
 
 

@@ -1,47 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One BMC over IPMI: DCMI's power reading, else power sensors, else volts times amperes. Done in pyghmi's thread."""
+"""One BMC over IPMI: DCMI's power reading, power sensors, volts times amperes. Done in pyghmi's thread."""
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 from joulepath.bmc import dcmi
 from joulepath.bmc.choice import Choice
 from joulepath.bmc.ipmi_client import THREAD, Client, IpmiFaultError, PyghmiClient, UnsupportedError
-from joulepath.bmc.ipmi_sensors import Role, Sensor, power, sensors
+from joulepath.bmc.ipmi_sensors import NEEDED, PUBLISHED, Role, Sensor, power, sensors
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading, Box, Part
 from joulepath.bmc.redfish_items import MAX_WATTS, RejectedError
-from joulepath.bmc.vendors import Vendors, shipped
+from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
 
 SYSTEM = Box("chassis", "system")
 """IPMI knows no chassis by name: a BMC is one system."""
 
-SURVEY_SECONDS = 3600.0
-"""What the BMC supports and its list of sensors are asked for again after so long."""
+SURVEY_SECONDS = 6 * 3600.0
+"""What the BMC supports and its list of sensors are asked for again after so long, and when it was away."""
+SLOW_SECONDS = 0.5
+"""A list of sensors is hundreds of requests: of a BMC this slow it is read only where DCMI gives no power."""
 BACK_OFF_SECONDS = 15.0, 240.0
 """A silent BMC holds up all others for 5 s: it is tried again after so long, at most."""
 
 
-class IpmiSource:
-    """One BMC, under its configured `name`."""
+class IpmiSource(BmcSource):
+    """One BMC over IPMI."""
 
     collector = "ipmi"
 
-    def __init__(
-        self,
-        name: str,
-        client: Client,
-        *,
-        vendors: Vendors | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._name = name
+    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
+        super().__init__(name, **common)
         self._client = client
-        self._vendors = vendors or shipped()
-        self._clock = clock
         self._choice = Choice()
         self._surveyed: float | None = None
         self._dcmi = True
@@ -54,16 +47,12 @@ class IpmiSource:
         """The BMC at `host`, or this machine's own without one."""
         return cls(name, PyghmiClient(host, port, login, privilege))
 
-    async def read(self) -> BmcReading:
-        """All readings of one poll. Raises JoulepathError that begins with the BMC's name."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(THREAD, self._read)
-        except JoulepathError as error:
-            raise JoulepathError(f"{self._name}: {error}") from error
-
     async def close(self) -> None:
         """Ends the session."""
         await asyncio.get_running_loop().run_in_executor(THREAD, self._client.close)
+
+    async def _polled(self) -> BmcReading:
+        return await asyncio.get_running_loop().run_in_executor(THREAD, self._read)
 
     def _read(self) -> BmcReading:
         if self._fault is not None and self._clock() < self._fault[0]:
@@ -75,6 +64,7 @@ class IpmiSource:
         except IpmiFaultError as error:
             first, most = BACK_OFF_SECONDS
             self._fault = (self._clock() + min(first * 2**self._faults, most), str(error))
+            self._surveyed = None  # another model may answer at the address
             self._faults += 1
             raise
         self._faults, self._fault = 0, None
@@ -86,14 +76,20 @@ class IpmiSource:
         rejected: Counter[str] = Counter()
         candidates: dict[str, float] = {}
         watts = self._dcmi_watts(rejected) if self._dcmi else None
-        values: dict[str, float] = {}
         if watts is not None:
             candidates["dcmi"] = watts
-        else:
+            if self._sensors is None and self._slow():
+                self._sensors = ()
+        values: dict[str, float] = {}
+        try:
             values = self._sensor_values(rejected)
-            candidates.update(power(self._sensors or (), values))
+        except IpmiFaultError:
+            if watts is None:
+                raise
+            self._sensors = self._sensors or ()  # the list could not be read: the next survey tries again
+        candidates.update(power(self._sensors or (), values))
         source = self._choice.choose(candidates)
-        if not candidates:
+        if not any((candidates, values)):
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures no power ({reasons}): neither DCMI nor power sensors")
         return BmcReading(
@@ -114,14 +110,23 @@ class IpmiSource:
             rejected[str(reason)] += 1
         return None
 
+    def _slow(self) -> bool:
+        """Whether one request takes long, without the login that the first one waits for."""
+        began = self._clock()
+        self._client.raw(dcmi.NETFN, dcmi.COMMAND, dcmi.REQUEST)
+        return self._clock() - began > SLOW_SECONDS
+
     def _sensor_values(self, rejected: Counter[str]) -> dict[str, float]:
         if self._sensors is None:
             try:
                 self._sensors = sensors(self._client.sensors(), self._vendors)
             except UnsupportedError:
                 self._sensors = ()
+        asked = PUBLISHED | NEEDED.get(self._choice.current or "", frozenset())
         values: dict[str, float] = {}
         for sensor in self._sensors:
+            if sensor.role not in asked and not self._choice.failing:
+                continue
             found = self._client.sensor(sensor.key)
             if found is None:
                 continue

@@ -12,6 +12,12 @@ Role = Literal["system", "psu_input", "psu_output", "volts", "amperes"]
 _VOLTS, _AMPERES, _WATTS = "V", "A", "W"
 
 
+PUBLISHED: frozenset[Role] = frozenset({"psu_input", "psu_output"})
+"""Read at every poll; the other roles only where a chassis' power is made of them."""
+NEEDED: Mapping[str, frozenset[Role]] = {"sdr": frozenset({"system"}), "volts_amperes": frozenset({"volts", "amperes"})}
+"""Further roles that a source is made of."""
+
+
 @dataclass(frozen=True)
 class Sensor:
     """One sensor that matters: what of what."""

@@ -2,17 +2,16 @@
 """One BMC over Redfish: its tree is surveyed seldom, a poll asks for the few resources that it needs."""
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Protocol, TypeVar, Unpack
 
 from joulepath.bmc.choice import PATIENCE, Choice
 from joulepath.bmc.reading import BmcReading, Box, Part
 from joulepath.bmc.redfish_client import ResourceFaultError
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
 from joulepath.bmc.redfish_survey import Layout, survey
-from joulepath.bmc.vendors import Vendors, shipped
+from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
 
 SURVEY_SECONDS = 3600.0
@@ -40,35 +39,22 @@ class Client(Protocol):
         """Ends the session."""
 
 
-class RedfishSource:
-    """One BMC, under its configured `name`."""
+class RedfishSource(BmcSource):
+    """One BMC over Redfish."""
 
     collector = "redfish"
 
-    def __init__(
-        self,
-        name: str,
-        client: Client,
-        *,
-        vendors: Vendors | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._name = name
+    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
+        super().__init__(name, **common)
         self._client = client
-        self._vendors = vendors or shipped()
-        self._clock = clock
         self._layout: Layout | None = None
         self._surveyed: float | None = None
         self._choices: dict[str, Choice] = {}
         self._silent = 0
 
-    async def read(self) -> BmcReading:
-        """All readings of one poll. Raises JoulepathError that begins with the BMC's name."""
-        try:
-            layout = await _within(FIRST_SECONDS, self._prepared())
-            return await _within(POLL_SECONDS, self._read(layout))
-        except JoulepathError as error:
-            raise JoulepathError(f"{self._name}: {error}") from error
+    async def _polled(self) -> BmcReading:
+        layout = await _within(FIRST_SECONDS, self._prepared())
+        return await _within(POLL_SECONDS, self._read(layout))
 
     async def close(self) -> None:
         """Ends the session in the BMC."""
@@ -93,8 +79,9 @@ class RedfishSource:
         for name, box in layout.boxes.items():
             candidates = {source: watts for (_, source), watts in _parts(values, "power", name).items()}
             inputs = {part: watts for (part, _), watts in _parts(values, "psu_input", name).items()}
-            if inputs and layout.supplies[name] <= inputs.keys():
-                candidates["psu_input"] = sum(inputs.values())
+            feeds = layout.supplies.get(name)
+            if feeds and feeds <= inputs.keys():
+                candidates["psu_input"] = sum(inputs[part] for part in feeds)
             chosen = self._choices[name].choose(candidates)
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen

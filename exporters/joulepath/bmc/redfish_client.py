@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET of Redfish resources from one BMC: one session that is kept, bounded bodies, one line for each fault.
 
-The DMTF's client (redfish.aio) logs in, keeps the session and makes it anew on 401. It reads bodies without a bound and
-wants an aiohttp session from its caller: both are given here.
+The DMTF's client (redfish.aio) logs in and keeps the session; a session that the BMC has ended is made anew here.
 """
 
 import asyncio
-import ssl
+import contextlib
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from redfish.aio import (
-    AsyncRedfishClient,
     AsyncRestResponse,
-    RedfishAuthenticationError,
     RedfishConnectionError,
     RedfishError,
+    RedfishHTTPError,
     RedfishInvalidTargetError,
     RedfishPasswordChangeRequiredError,
     RedfishProtocolError,
@@ -29,11 +26,11 @@ from redfish.aio import (
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.redfish_items import Resource
+from joulepath.bmc.redfish_transport import MAX_BODY_BYTES, Bounded, Client, TooLongError, tls
 from joulepath.errors import JoulepathError
 
-MAX_BODY_BYTES = 2 * 2**20
-"""The longest real resource, all sensors of a node expanded, is under 1 MB."""
 MAX_REDIRECTS = 3
+ROOT = "/redfish/v1"
 CONNECTIONS = 2
 """Requests at a time: BMCs have a slow processor and few sockets."""
 REFUSED_SECONDS = 60.0, 900.0
@@ -46,34 +43,6 @@ class RedfishFaultError(JoulepathError):
 
 class ResourceFaultError(RedfishFaultError):
     """One resource is missing or is no Redfish; the others may be well."""
-
-
-@lru_cache(maxsize=64)
-def tls(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
-    """How a certificate is checked; shared, since each context holds all authorities. Raises OSError."""
-    context = ssl.create_default_context(cafile=ca_file)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-class _TooLongError(aiohttp.ClientPayloadError):
-    pass
-
-
-class _Bounded(aiohttp.ClientResponse):
-    """A response whose body ends the connection when it is too long."""
-
-    async def read(self) -> bytes:
-        body = bytearray()
-        async for chunk in self.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                self.close()
-                raise _TooLongError
-        self._body = bytes(body)
-        return self._body
 
 
 class RedfishClient:
@@ -95,59 +64,70 @@ class RedfishClient:
         self._timeout = timeout
         self._clock = clock
         self._http: aiohttp.ClientSession | None = None
-        self._client: AsyncRedfishClient | None = None
+        self._client: Client | None = None
         self._entered = login is None
+        self._logins = 0
         self._entering = asyncio.Lock()
         self._turns = asyncio.Semaphore(CONNECTIONS)  # waiting here is no part of a request's timeout
+        self._no_session = ""
         self._refusals = 0
         self._refused_until: float | None = None
 
     async def get(self, uri: str) -> Resource:
         """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
+        logins = self._logins
         if not self._entered:
-            await self._enter()
+            await self._enter(logins)
+            logins = self._logins
         response = await self._followed(uri)
         if response.status == HTTPStatus.UNAUTHORIZED and self._login is not None:
-            await self._enter()
+            await self._enter(logins)
             response = await self._followed(uri)
             if response.status == HTTPStatus.UNAUTHORIZED:
+                await self._leave()
                 raise self._refused()
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise RedfishFaultError("wants a login: state user and password_file, over redfish:// (https)")
-        if self._refused_until is not None:
+        if uri.rstrip("/") != ROOT:  # which anybody may read
             self._refusals, self._refused_until = 0, None
         return _resource(uri, response)
 
     async def close(self) -> None:
         """Ends the session in the BMC, then the connections."""
-        client, http, self._client, self._http = self._client, self._http, None, None
-        self._entered = self._login is None
-        try:
-            if client is not None and self._login is not None:
-                async with asyncio.timeout(min(5.0, self._timeout)):
-                    await client.logout()
-        except (RedfishError, TimeoutError):
-            pass  # it ends by itself after some minutes
-        finally:
-            if http is not None:
-                await http.close()
+        await self._leave()
+        http, self._client, self._http = self._http, None, None
+        if http is not None:
+            await http.close()
 
-    def _connected(self) -> AsyncRedfishClient:
+    async def _leave(self) -> None:
+        """Ends the session, if the BMC still listens; it ends by itself after some minutes."""
+        self._entered = self._login is None
+        if self._client is not None and self._login is not None:
+            with contextlib.suppress(RedfishError, TimeoutError):
+                async with asyncio.timeout(min(5.0, self._timeout)):
+                    await self._client.logout()
+
+    def _connected(self) -> Client:
         if self._client is None:
             try:
                 connector = aiohttp.TCPConnector(ssl=tls(*self._tls), limit=CONNECTIONS)
             except (OSError, ValueError) as error:
                 raise RedfishFaultError(f"ca_file: {self._tls[0]} cannot be used: {error}") from None
             self._http = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_Bounded
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=Bounded
             )
             user, password = (self._login.user, self._login.password) if self._login else (None, None)
-            self._client = AsyncRedfishClient(self._base_url, user, password, session=self._http, timeout=self._timeout)
+            self._client = Client(self._base_url, user, password, session=self._http, timeout=self._timeout)
         return self._client
 
-    async def _enter(self) -> None:
-        """Logs in: with a session, or where the BMC gives none, with Basic authentication."""
+    async def _enter(self, logins: int) -> None:
+        """Logs in: with a session, or where the BMC gives none, with Basic authentication.
+
+        Not where that was done since there were so many `logins`: two requests may find the session ended.
+        """
         async with self._entering:
+            if self._entered and self._logins != logins:
+                return
             if self._refused_until is not None and self._clock() < self._refused_until:
                 raise RedfishFaultError(
                     f"refused user and password; tried again in {self._refused_until - self._clock():.0f} s"
@@ -159,16 +139,25 @@ class RedfishClient:
                 raise RedfishFaultError("wants the password of this user to be changed first") from None
             except RedfishConnectionError as error:
                 raise RedfishFaultError(self._fault(error)) from None
-            except (RedfishError, RecursionError):
+            except (RedfishError, RecursionError) as error:
                 # No session service, none free, or wrong credentials: the next answer to Basic tells which.
+                self._no_session = f"HTTP {error.response.status}" if isinstance(error, RedfishHTTPError) else ""
                 await client.login(auth="basic")
+            else:
+                self._no_session = ""
             self._entered = True
+            self._logins += 1
 
     def _refused(self) -> RedfishFaultError:
         self._entered = False
         first, most = REFUSED_SECONDS
         self._refused_until = self._clock() + min(first * 2**self._refusals, most)
         self._refusals += 1
+        if self._no_session:
+            return RedfishFaultError(
+                f"gives no session ({self._no_session}: are all in use?) and refuses Basic authentication: "
+                "end sessions of others, or check user and password"
+            )
         return RedfishFaultError("refuses the login: check user and password")
 
     async def _followed(self, uri: str) -> AsyncRestResponse:
@@ -186,17 +175,11 @@ class RedfishClient:
             async with self._turns:
                 return await self._connected().get(target)
         except RedfishConnectionError as error:
-            if isinstance(error.__cause__, _TooLongError):
+            if isinstance(error.__cause__, TooLongError):
                 raise ResourceFaultError(f"answers {target} with more than {MAX_BODY_BYTES} bytes") from None
             raise RedfishFaultError(self._fault(error)) from None
         except RedfishInvalidTargetError:
             raise ResourceFaultError(f"refers to {target[:200]!r}, which is another host") from None
-        except RedfishAuthenticationError:
-            raise self._refused() from None
-        except RedfishProtocolError:
-            raise RedfishFaultError("offers a session without a token: its Redfish is defective") from None
-        except RedfishError as error:  # of making the session anew
-            raise RedfishFaultError(f"ended the session and gives no other: {error}") from None
 
     def _fault(self, error: RedfishConnectionError) -> str:
         """One line for what kept the request from its answer."""
@@ -216,7 +199,7 @@ class RedfishClient:
 
 _FAULTS = (
     (aiohttp.ClientSSLError, "TLS failed: is that the port of https?"),
-    (_TooLongError, f"answers with more than {MAX_BODY_BYTES} bytes"),
+    (TooLongError, f"answers with more than {MAX_BODY_BYTES} bytes"),
     (aiohttp.ClientConnectorDNSError, "its name is not known"),
 )
 

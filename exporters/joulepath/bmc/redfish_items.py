@@ -120,3 +120,5 @@ def _check_interval(metrics: Any) -> None:
         raise RejectedError("zero_interval")
     if minutes > AVERAGE_MINUTES:
         raise RejectedError("long_interval")
+    if metrics.get("MaxConsumedWatts") == 0:  # iDRAC 8 answers a mean and an extreme of 0 W beside 135 W
+        raise RejectedError("never_read")

@@ -2,14 +2,17 @@
 """What a Redfish Sensor measures (DSP0268, Sensor: ReadingType, PhysicalContext, PhysicalSubContext)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Resource, works
+from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Quantity, Resource, works
 from joulepath.bmc.vendors import Vendors
 
 _TYPES = {"Power": 1.0, "EnergyJoules": 1.0, "EnergykWh": JOULES_PER_KWH, "EnergyWh": 3600.0}
 _UNITS = {"W": 1.0, "kW": 1e3, "J": 1.0, "kJ": 1e3, "kW.h": JOULES_PER_KWH, "kWh": JOULES_PER_KWH, "W.h": 3600.0}
 _SUPPLIES = {"PowerSupply", "PowerSupplyBay", "Rectifier"}
+_WAYS: Mapping[str, Quantity] = {"Input": "psu_input", "Output": "psu_output"}
+_OPEN = {"", "Chassis", "PowerSubsystem", "SystemBoard"}
+"""Contexts in which the name tells what the sensor is of; OpenBMC and others state none."""
 
 _SUBSYSTEMS = {
     "CPUSubsystem": "cpu",
@@ -24,7 +27,19 @@ _SUBSYSTEMS = {
     "NetworkingDevice": "network",
     "Fan": "fan",
 }
-_SUFFIX = re.compile(r"[ _-]?(input|output|in|out)?[ _-]?(power|pwr|watts|energy)$", re.IGNORECASE)
+# OpenBMC puts the quantity before the name, the others behind it.
+_AFFIX = re.compile(
+    r"^(power|energy)_|[ _-]?(input|output|in|out)?[ _-]?(power|pwr|watts|energy|pin|pout)$", re.IGNORECASE
+)
+# Words that make a sensor without a PhysicalContext one of a part, with the word for the part.
+_WORDS = {
+    "cpu": re.compile(r"cpu|processor", re.IGNORECASE),
+    "memory": re.compile(r"mem(ory)?|dimm|dram", re.IGNORECASE),
+    "gpu": re.compile(r"gpu|accelerator", re.IGNORECASE),
+    "storage": re.compile(r"drive|disk|hdd|ssd|nvme|storage", re.IGNORECASE),
+    "network": re.compile(r"nic|pcie?|hsc", re.IGNORECASE),
+    "fan": re.compile(r"fan", re.IGNORECASE),
+}
 _TELLING = re.compile(r"pow|pwr|watt|energy|joule|kwh|consum|pin|pout", re.IGNORECASE)
 
 
@@ -35,27 +50,30 @@ def telling(uris: Sequence[str]) -> Sequence[str]:
 
 def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterator[Item]:
     """The items of one chassis' sensors: its whole, its supplies, its subsystems without overlap."""
-    metering = [sensor for sensor in sensors if _text(sensor, "ReadingType") in _TYPES and _text(sensor, "@odata.id")]
+    metering = [sensor for sensor in sensors if _kind(sensor) and _text(sensor, "@odata.id")]
     by_uri = {str(sensor["@odata.id"]): sensor for sensor in metering}
+    wholes = _wholes(metering, vendors)
     subsystems: dict[str, list[tuple[bool, Item]]] = {}
     for sensor in metering:
-        kind, context, sub = (_text(sensor, key) for key in ("ReadingType", "PhysicalContext", "PhysicalSubContext"))
+        kind, context = _kind(sensor), _text(sensor, "PhysicalContext")
         scale = _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[kind])
         uri, name = str(sensor["@odata.id"]), _name(sensor)
+        part = _AFFIX.sub("", _AFFIX.sub("", name)) or name
         power = kind == "Power"
-        whole = _whole(sensor, metering, vendors)
+        whole = wholes.get(uri, "")
         if whole and power:
             yield Item("power", chassis, uri, ("Reading",), source=whole, scale=scale)
         elif whole:
             for pointer in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
                 yield Item("meter_energy", chassis, uri, (pointer,), source=whole, scale=scale)
-        elif power and context in _SUPPLIES and sub in {"Input", "Output"}:
-            part = _SUFFIX.sub("", name) or name
-            yield Item("psu_output" if sub == "Output" else "psu_input", chassis, uri, ("Reading",), part, scale=scale)
-        elif power and context in _SUBSYSTEMS:
-            item = Item("subsystem", chassis, uri, ("Reading",), _SUFFIX.sub("", name) or name, scale=scale)
-            aggregate = context.endswith("Subsystem")
-            subsystems.setdefault(_SUBSYSTEMS[context], []).append((aggregate, item))
+        elif power and _of_supply(sensor, vendors):
+            way: Quantity | None = _WAYS.get(_text(sensor, "PhysicalSubContext")) or vendors.way(name)
+            if way:
+                yield Item(way, chassis, uri, ("Reading",), part, scale=scale)
+        elif power and (subsystem := _SUBSYSTEMS.get(context) or _worded(sensor)):
+            item = Item("subsystem", chassis, uri, ("Reading",), part, scale=scale)
+            aggregate = context.endswith("Subsystem") or "total" in name.lower()
+            subsystems.setdefault(subsystem, []).append((aggregate, item))
     for found in subsystems.values():
         # A subsystem's own sensor is the sum of its devices': one or the other.
         working = [(aggregate, item) for aggregate, item in found if works(item, by_uri[item.uri])]
@@ -63,21 +81,64 @@ def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
         yield from (item for aggregate, item in working if aggregate == best)
 
 
-def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> str:
-    """The source's name where the sensor is the whole chassis', else nothing."""
+def _wholes(metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]:
+    """The sensors of the whole chassis by URI, with the source's name: one of a quantity, or none where it is open."""
+    ranked: dict[tuple[bool, int], list[tuple[str, str]]] = {}
+    for sensor in metering:
+        rank, source = _whole(sensor, metering, vendors)
+        if source:
+            ranked.setdefault((_kind(sensor) == "Power", rank), []).append((str(sensor["@odata.id"]), source))
+    found: dict[str, str] = {}
+    for power in (True, False):
+        best = next((ranked[power, rank] for rank in range(4) if (power, rank) in ranked), [])
+        # Two of the same rank are halves of the chassis, or are not what they seem; two by name are one.
+        if len(best) == 1 or (power, 0) in ranked:
+            found.update(best)
+    return found
+
+
+def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> tuple[int, str]:
+    """How surely the sensor is the whole chassis' (0 is best), and the source's name, empty where it is not."""
     context, sub = _text(sensor, "PhysicalContext"), _text(sensor, "PhysicalSubContext")
     if sub == "Output" or sensor.get("ElectricalContext") == "Synthesized":
-        return ""
+        return 0, ""
     oem = sensor.get("Oem")
     # HPE Cray EX: a blade without supplies, at the regulator that takes its 380 V or 12 V.
     if context == "VoltageRegulator" and sub == "Input":
-        return "regulator_input" if isinstance(oem, dict) and oem.get("ParentalContext") == "Chassis" else ""
+        return 0, "regulator_input" if isinstance(oem, dict) and oem.get("ParentalContext") == "Chassis" else ""
+    if context not in _OPEN or _worded(sensor) or _of_supply(sensor, vendors):
+        return 0, ""
+    if vendors.names_system(f"{sensor.get('Id')} {sensor.get('Name')}"):
+        return 0, "sensor"
     if context in {"Chassis", "PowerSubsystem"}:
-        return "sensor"
-    if context in {"", "SystemBoard"} and vendors.names_system(f"{sensor.get('Id')} {sensor.get('Name')}"):
-        return "sensor"
-    alike = [other for other in metering if other["ReadingType"] == sensor["ReadingType"]]
-    return "sensor" if not context and len(alike) == 1 else ""
+        return 1 if sub == "Input" else 2, "sensor"
+    alike = [other for other in metering if _kind(other) == _kind(sensor)]
+    return 3, "sensor" if not context and len(alike) == 1 else ""
+
+
+def _of_supply(sensor: Resource, vendors: Vendors) -> bool:
+    context = _text(sensor, "PhysicalContext")
+    return context in _SUPPLIES or (context in _OPEN and vendors.names_supply(_spaced(_name(sensor))))
+
+
+def _worded(sensor: Resource) -> str:
+    """The part that a sensor's name speaks of, where its context does not tell."""
+    if _text(sensor, "PhysicalContext") not in _OPEN or sensor.get("ElectricalContext"):
+        return ""
+    return next((part for part, words in _WORDS.items() if words.search(_name(sensor))), "")
+
+
+def _kind(sensor: Resource) -> str:
+    """What it measures, by its type or else its unit; empty for other things."""
+    stated = _text(sensor, "ReadingType")
+    if stated or not isinstance(sensor.get("ReadingUnits"), str):
+        return stated if stated in _TYPES else ""
+    unit = str(sensor["ReadingUnits"])
+    return "Power" if unit in {"W", "kW"} else "EnergyJoules" if unit in _UNITS else ""
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"[ _-]+", " ", name)
 
 
 def _text(sensor: Resource, key: str) -> str:

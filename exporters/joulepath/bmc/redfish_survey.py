@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from joulepath.bmc import redfish_sensors
 from joulepath.bmc.reading import Box
+from joulepath.bmc.redfish_chassis import Chassis, apart, around
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -20,7 +21,7 @@ from joulepath.bmc.redfish_items import (
     value,
     works,
 )
-from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, uri_of
+from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link
 from joulepath.bmc.vendors import Vendors
 
 _PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)
@@ -35,7 +36,7 @@ class Layout:
     items: tuple[Item, ...]
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
-    """The supplies that are present, by chassis: their inputs are its power when all are known."""
+    """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -44,38 +45,29 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
     root = await get("/redfish/v1/")
     features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
-    listed = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
-    names = _names(listed)
-    found = await asyncio.gather(*(_chassis(tree, name, listed[uri], vendors) for uri, name in names.items()))
-    items = tuple(item for chassis in found for item in chassis[0])
-    measured = {item.chassis for item in items}
-    enclosures = {
-        names[outer]
-        for uri, name in names.items()
-        if name in measured
-        for outer in _outer(uri, listed)
-        if outer in names
-    }
-    boxes = {name: Box("enclosure" if name in enclosures else "chassis", name) for name in names.values()}
+    members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
+    listed = {uri.rstrip("/"): chassis for uri, chassis in members.items()}
+    found = await asyncio.gather(
+        *(_chassis(tree, name, uri, listed[uri], vendors) for uri, name in _names(listed).items())
+    )
+    outer = around(listed)
+    measured = [chassis for chassis in apart(found, outer) if chassis.items]
+    enclosures = {uri for chassis in measured for uri in outer[chassis.uri]}
     return Layout(
-        boxes={name: box for name, box in boxes.items() if name in measured},
-        items=items,
-        supplies={name: chassis[1] for name, chassis in zip(names.values(), found, strict=True)},
+        boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
+        items=tuple(item for chassis in measured for item in chassis.items),
+        supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
     )
 
 
-async def _chassis(tree: Tree, name: str, chassis: Resource, vendors: Vendors) -> tuple[list[Item], frozenset[str]]:
-    """The items of one chassis and its supplies."""
+async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: Vendors) -> Chassis:
+    """What one chassis offers, on its own."""
     items: list[tuple[Item, Resource]] = []
-
-    def add(item: Item, resource: Resource) -> None:
-        items.append((item, resource))
 
     environment = link(chassis, "EnvironmentMetrics")
     resource = await tree.read(environment)
     if environment and resource:
-        for item in _environment(name, environment):
-            add(item, resource)
+        items += ((item, resource) for item in _environment(name, environment))
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -83,36 +75,51 @@ async def _chassis(tree: Tree, name: str, chassis: Resource, vendors: Vendors) -
     power_uri = link(chassis, "Power")
     power = await tree.read(power_uri)
     if power_uri and power:
-        for item in _power(name, power_uri, power, vendors, with_supplies=not supplies):
-            add(item, power)
-            if item.quantity == "psu_input":
-                supplies.add(item.part)
+        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=not supplies))
+        supplies = supplies or dict(_listed(power))
 
     sensors = {str(sensor.get("@odata.id")): sensor for sensor in await tree.sensors(link(chassis, "Sensors"))}
     known = {item.quantity for item, resource in items if item.part and works(item, resource)}
     for item in redfish_sensors.items(name, sensors.values(), vendors):
         if item.quantity not in known:
-            add(item, sensors[item.uri])
-            if item.quantity == "psu_input" and not supplies:
-                supplies |= {item.part}
+            items.append((item, sensors[item.uri]))
 
+    itself = str(chassis.get("@odata.id"))
     for oem in vendors.oem:
         if oem.resource == "chassis":
-            uri = str(chassis.get("@odata.id"))
-            add(Item(oem.quantity, name, uri, oem.pointer, source="oem", scale=oem.scale), chassis)
-    return [item for item, resource in items if _worth(item, resource)], frozenset(supplies)
+            items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
+    items = [(item, resource) for item, resource in items if _worth(item, resource)]
+    return Chassis(
+        uri=uri,
+        name=name,
+        kind=str(chassis.get("ChassisType")),
+        items=tuple(item for item, _ in items),
+        feeds=_feeds(items, len(supplies)),
+        serials={part: serial for part, serial in supplies.items() if serial},
+    )
 
 
-async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tuple[Item, Resource]], set[str]]:
-    """Of PowerSubsystem: what each supply takes and delivers, and the supplies that are present."""
+def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[str]:
+    """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
+    inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
+    named = frozenset(item.part for item, _ in inputs)
+    # The same supply may go by two names, one of them never measured (DMTF: Bay1 and the sensor PS1).
+    working = frozenset(item.part for item, resource in inputs if works(item, resource))
+    if present and len(working) >= present:
+        return working
+    return named if len(named) >= present else frozenset()
+
+
+async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tuple[Item, Resource]], dict[str, str]]:
+    """Of PowerSubsystem: what each supply takes and delivers, and the supplies that are present with their serials."""
     items: list[tuple[Item, Resource]] = []
-    supplies: set[str] = set()
+    supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))
     for uri, supply in (await tree.members(link(subsystem, "PowerSupplies"))).items():
         if at(supply, "Status", "State") == "Absent":
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
-        supplies.add(part)
+        supplies[part] = _serial(supply)
         metrics = link(supply, "Metrics")
         resource = await tree.read(metrics)
         if metrics and resource:
@@ -130,16 +137,18 @@ def _environment(name: str, uri: str) -> Iterator[Item]:
 
 
 def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_supplies: bool) -> Iterator[Item]:
-    """Of the older Power resource: the first PowerControl is the chassis, others are parts of it."""
-    whole: int | None = None
-    for index, control in entries(power, "PowerControl"):
-        title = f"{control.get('PhysicalContext')} {control.get('Name')}"
+    """Of the older Power resource: one PowerControl is the chassis, others are parts of it."""
+    controls = dict(entries(power, "PowerControl"))
+    parts = {index for index, control in controls.items() if _PART.search(_title(control))}
+    wholes = [index for index in controls if index not in parts]
+    reading = [index for index in wholes if isinstance(controls[index].get("PowerConsumedWatts"), int | float)]
+    whole = next(iter(reading or wholes), None)
+    for index, control in controls.items():
         consumed: Pointer = ("PowerControl", index, "PowerConsumedWatts")
-        if _PART.search(title):
+        if index in parts:
             part = str(control.get("Name") or control.get("MemberId") or index)
             yield Item("subsystem", name, uri, consumed, part)
-        elif whole is None:
-            whole = index
+        elif index == whole:
             yield Item("power", name, uri, consumed, source="power_control")
             average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
             yield Item("power", name, uri, average, source="power_control_average")
@@ -147,7 +156,7 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
         if not with_supplies or at(supply, "Status", "State") == "Absent":
             continue
         place: Pointer = ("PowerSupplies", index)
-        part, limits = str(supply.get("MemberId") or index), frozenset(capacities(supply))
+        part, limits = _member(index, supply), frozenset(capacities(supply))
         yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
         yield Item("psu_output", name, uri, (*place, "PowerOutputWatts"), part, capacities=limits)
         yield Item("psu_output", name, uri, (*place, "LastPowerOutputWatts"), part, capacities=limits)
@@ -159,7 +168,27 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
             yield Item(oem.quantity, name, uri, oem.pointer, source="oem", scale=oem.scale)
         elif oem.resource == "control" and whole is not None:
             pointer: Pointer = ("PowerControl", whole, *oem.pointer)
-            yield Item(oem.quantity, name, uri, pointer, source="oem", scale=oem.scale)
+            yield Item(oem.quantity, name, uri, pointer, oem.part, source="oem", scale=oem.scale)
+
+
+def _title(control: Resource) -> str:
+    return f"{control.get('PhysicalContext')} {control.get('Name')}"
+
+
+def _listed(power: Resource) -> Iterator[tuple[str, str]]:
+    """The supplies that are present in the older Power resource, with their serials."""
+    for index, supply in entries(power, "PowerSupplies"):
+        if at(supply, "Status", "State") != "Absent":
+            yield _member(index, supply), _serial(supply)
+
+
+def _member(index: int, supply: Resource) -> str:
+    return str(supply.get("MemberId") or index)
+
+
+def _serial(supply: Resource) -> str:
+    found = supply.get("SerialNumber")
+    return found.strip() if isinstance(found, str) else ""
 
 
 def _worth(item: Item, resource: Resource) -> bool:
@@ -176,26 +205,3 @@ def _names(listed: Mapping[str, Resource]) -> Mapping[str, str]:
     ids = {uri: str(chassis.get("Id") or uri.rstrip("/").rpartition("/")[2]) for uri, chassis in listed.items()}
     times = Counter(ids.values())
     return {uri: name if times[name] == 1 else uri.strip("/").partition("Chassis/")[2] for uri, name in ids.items()}
-
-
-def _outer(uri: str, listed: Mapping[str, Resource]) -> set[str]:
-    """The URIs of all chassis around the one at `uri`, by its links and by theirs."""
-    found: set[str] = set()
-    waiting = [uri]
-    while waiting:
-        inner = waiting.pop()
-        around = {uri_of(link) for link in _links(listed.get(inner, {}), "ContainedBy")}
-        around |= {
-            outer
-            for outer, chassis in listed.items()
-            if inner in {uri_of(link) for link in _links(chassis, "Contains")}
-        }
-        new = {outer for outer in around if outer and outer != uri} - found
-        found |= new
-        waiting += new
-    return found
-
-
-def _links(chassis: Resource, key: str) -> Iterable[object]:
-    found = at(chassis, "Links", key)
-    return found if isinstance(found, list) else [found]  # iLO 5 gives ContainedBy as a list's only member

@@ -20,6 +20,8 @@ class Oem(Model):
     """Chassis; Power; the first member of its PowerControl; each of its PowerSupplies."""
     quantity: Quantity
     pointer: tuple[str, ...] = Field(min_length=2)
+    part: str = ""
+    """Of a subsystem: its name."""
     scale: float = 1.0
 
 
@@ -32,6 +34,7 @@ class Vendors(Model):
     ipmi_supplies: tuple[str, ...]
     ipmi_outputs: tuple[str, ...]
     ipmi_electrical_words: tuple[str, ...]
+    supply_inputs: tuple[str, ...]
 
     def names_system(self, name: str) -> bool:
         """Whether a sensor of that name is one of the whole system."""
@@ -48,6 +51,13 @@ class Vendors(Model):
     def names_output(self, name: str) -> bool:
         """Whether it is what the supply delivers."""
         return self.names_supply(name) and _any(self.ipmi_outputs).search(name) is not None
+
+    def way(self, name: str) -> Quantity | None:
+        """Whether a supply's sensor of that name is of its input or its output, None where the name does not say."""
+        spaced = re.sub(r"[ _-]+", " ", name)
+        if self.names_output(spaced):
+            return "psu_output"
+        return "psu_input" if _any(self.supply_inputs).search(spaced) else None
 
     def electrical(self, name: str) -> str:
         """What volts and amperes of one input have in common, empty where the name says nothing of either.

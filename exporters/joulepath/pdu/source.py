@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
 from joulepath.pdu.register import Register
-from joulepath.pdu.schema import LevelName, Profile, QuantityName
+from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
 from joulepath.pdu.value import RejectedError, measured
 
@@ -45,6 +45,10 @@ class PduReading:
     profile: str
     units: tuple[Unit, ...]
     rejected: Mapping[str, int]
+    evidence: Evidence = "documentation"
+    """The weakest that a published object's meaning rests on."""
+    accuracy: str = ""
+    """What the vendor states; empty where that is not known."""
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
@@ -141,6 +145,8 @@ class PduSource:
             profile=layout.profile_name,
             units=layout.units,
             rejected=rejected,
+            evidence=layout.evidence,
+            accuracy=str(layout.profile.accuracy or ""),
         )
 
     async def _polled(self) -> tuple[Layout, "_Poll"]:

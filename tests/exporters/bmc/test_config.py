@@ -8,7 +8,7 @@ import pytest
 from joulepath.bmc.command import configured
 from joulepath.bmc.config import endpoint
 from joulepath.errors import UsageError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import PASSWORD, joulepath, legacy
 
@@ -50,12 +50,27 @@ def test_every_mistake_is_told_and_no_secret(tmp_path: Path) -> None:
   e: {address: "redfish://bmc", password_file: p}
   f: {address: "ipmi://bmc", user: root, password_env: X, verify: false}
   g: {address: "redfish://bmc", interval: 0.1}
+  h: {address: "redfish://bmc", timeout: 0}
+  i: {address: "ipmi://bmc", user: root, password_env: X, timeout: 5}
 """
     )
     with pytest.raises(UsageError) as fault:
         configured(file)
-    assert [message.split(": ")[1].split(".")[1] for message in fault.value.messages] == list("abcdefg")
+    assert [message.split(": ")[1].split(".")[1] for message in fault.value.messages] == list("abcdefghi")
     assert "hunter2" not in str(fault.value)
+
+
+@pytest.mark.parametrize("by", ["argument", "file"])
+def test_the_time_for_an_answer_is_the_users(by: str, tmp_path: Path) -> None:
+    behaviour = Behaviour(delay=3.0)
+    with RedfishServer(dict_tree(legacy({"PowerControl": [{"PowerConsumedWatts": 344}]})), behaviour) as server:
+        address = f"redfish+http://127.0.0.1:{server.port}"
+        file = tmp_path / "bmc.yaml"
+        file.write_text(f'targets: {{slow: {{address: "{address}", timeout: 1}}}}\n')
+        told = ["--config", file] if by == "file" else ["--target", address, "--timeout", "1"]
+        done = joulepath(*told, "--once")
+    assert done.returncode == 1
+    assert "no answer within 1 s" in done.stderr
 
 
 def test_a_missing_password_names_its_key_and_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 """IPMI against a BMC that answers RMCP+ in a process of its own; DCMI's numbers are of recorded console output."""
 
 import asyncio
+import ctypes
 import json
 import re
 import socket
@@ -14,10 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyghmi.ipmi.private import localsession
 
 from joulepath.bmc.dcmi import PowerReading
 from joulepath.bmc.ipmi import BACK_OFF_SECONDS, IpmiSource
-from joulepath.bmc.ipmi_client import IpmiFaultError, UnsupportedError
+from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import power, sensors
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
@@ -117,6 +119,113 @@ def test_supplies_and_as_a_last_resort_volts_times_amperes(bmc: Bmc) -> None:
     reading = read(bmc(sensors=told))
     assert reading.power == {SYSTEM: 230}
     assert reading.sources == {SYSTEM: "volts_amperes"}
+
+
+def test_supplies_are_published_beside_dcmi(bmc: Bmc) -> None:
+    told = [
+        {"name": "PS1 Input Power", "unit": "W", "value": 112, "step": 2},
+        {"name": "PS2 Input Power", "unit": "W", "value": 108, "step": 2},
+        {"name": "PS1 Output Power", "unit": "W", "value": 102, "step": 2},
+        {"name": "Pwr Consumption", "unit": "W", "value": 210, "step": 2},
+    ]
+    reading = read(bmc(dcmi={"current": 215, "maximum": 276}, sensors=told))
+    assert reading.power == {SYSTEM: 215}
+    assert reading.sources == {SYSTEM: "dcmi"}
+    assert reading.psu_input == {("system", "PS1 Input Power"): 112, ("system", "PS2 Input Power"): 108}
+    assert reading.psu_output == {("system", "PS1 Output Power"): 102}
+
+
+class Fake:
+    """A BMC in this process: what it measures changes between polls, and what was asked of it is noted."""
+
+    def __init__(self, dcmi: list[int | None], seconds: float = 0.01) -> None:
+        self.dcmi = dcmi
+        self.seconds = seconds
+        self.values = {"PS1 Input Power": 110.0, "PS2 Input Power": 104.0, "System Level": 210.0}
+        self.asked: list[str] = []
+        self.now = 0.0
+
+    def raw(self, *_: object) -> bytes:
+        self.now += self.seconds
+        watts = self.dcmi[0]
+        return dcmi_response({"current": watts or 0, "maximum": 300, "active": watts is not None})
+
+    def sensors(self) -> list[tuple[str, str, str]]:
+        self.asked.append("list")
+        return [(name, name, "W") for name in self.values]
+
+    def sensor(self, key: str) -> float | None:
+        self.asked.append(key)
+        return self.values.get(key)
+
+    def close(self) -> None:
+        pass
+
+
+def polled(fake: Fake, polls: int) -> list[BmcReading]:
+    async def all_polls() -> list[BmcReading]:
+        source = IpmiSource("bmc", fake, clock=lambda: fake.now)
+        found = []
+        for _ in range(polls):
+            found.append(await source.read())
+            if len(fake.dcmi) > 1:
+                fake.dcmi.pop(0)
+        return found
+
+    return asyncio.run(all_polls())
+
+
+def test_the_source_is_kept_while_it_works_and_left_after_some_failures() -> None:
+    fake = Fake([215, 216, None, None, None, None, 217])
+    sources = [dict(reading.sources).get(SYSTEM) for reading in polled(fake, 8)]  # type: ignore[call-overload]
+    assert sources == ["dcmi", "dcmi", None, None, *["psu_input"] * 4]
+    fake = Fake([215])
+    readings = polled(fake, 3)
+    assert all(reading.power == {SYSTEM: 215} and len(reading.psu_input) == 2 for reading in readings)
+    # The system's sensor is asked once, for the choice; the list of sensors is read once.
+    assert fake.asked.count("System Level") == 1
+    assert fake.asked.count("list") == 1
+
+
+def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
+    fake = Fake([215], seconds=2.0)
+    assert [reading.power for reading in polled(fake, 2)] == [{SYSTEM: 215}] * 2
+    assert fake.asked == []
+
+
+def test_huaweis_and_amis_names() -> None:
+    names = ["Power", "Power1", "Power2", "PMB1Power", "PS1 Power In", "PS1 Power Out"]
+    roles = {sensor.key: sensor.role for sensor in sensors([(name, name, "W") for name in names], shipped())}
+    assert roles == {
+        "Power": "system",
+        "Power1": "psu_input",
+        "Power2": "psu_input",
+        "PMB1Power": "psu_input",
+        "PS1 Power In": "psu_input",
+        "PS1 Power Out": "psu_output",
+    }
+
+
+def test_the_local_device_is_read_by_ioctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyghmi opens /dev/ipmi0 and no other; a file and the driver's two calls stand for it here."""
+    device = tmp_path / "ipmi0"
+    device.touch()
+
+    def ioctl(_: object, request: int, argument: Any) -> None:
+        if request == localsession.IPMICTL_RECV:
+            answer = b"\0" + dcmi_response({"current": 187, "maximum": 300})
+            ctypes.memmove(argument.msg.data, answer, len(answer))
+            argument.msg.data_len = len(answer)
+        elif request == localsession.IPMICTL_SEND_COMMAND:
+            sent.append((argument.msg.netfn, argument.msg.cmd, bytes(argument.msg.data[: argument.msg.data_len])))
+
+    sent: list[tuple[int, int, bytes]] = []
+    monkeypatch.setattr(localsession.Session.__init__, "__defaults__", (str(device),))
+    monkeypatch.setattr(localsession.fcntl, "ioctl", ioctl)
+    client = PyghmiClient(None, 0, Login("", ""), "user")
+    assert PowerReading.parse(client.raw(0x2C, 0x02, (0xDC, 1, 0, 0))).watts == 187
+    assert (0x2C, 0x02, b"\xdc\x01\x00\x00") in sent
+    client.close()
 
 
 def test_nothing_to_read_and_a_wrong_password_are_clear_errors(bmc: Bmc) -> None:

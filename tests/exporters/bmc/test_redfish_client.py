@@ -12,7 +12,8 @@ from aiohttp import web
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_client import MAX_BODY_BYTES, RedfishClient
+from joulepath.bmc.redfish_client import RedfishClient
+from joulepath.bmc.redfish_transport import MAX_BODY_BYTES
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 
@@ -88,6 +89,42 @@ def test_the_right_password_is_taken_when_the_time_has_come(bmc: RedfishServer, 
             bmc.behaviour = Behaviour(users={USER: PASSWORD})
 
     assert len(_faults(RedfishSource("bmc", made), 4, between)) == 1
+
+
+def test_a_full_table_of_sessions_is_told_from_a_wrong_password(bmc: RedfishServer, pki: Pki) -> None:
+    bmc.behaviour = Behaviour(users={USER: PASSWORD}, max_sessions=0, answer=_no_basic)
+    with pytest.raises(
+        JoulepathError, match=r"^bmc: gives no session \(HTTP 503: are all in use\?\) and refuses Basic"
+    ):
+        polls(RedfishSource("bmc", client(bmc, LOGIN, ca_file=pki.ca)))
+
+
+def _no_basic(request: web.Request) -> web.Response | None:
+    basic = request.headers.get("Authorization", "").startswith("Basic")
+    return web.json_response({}, status=401) if basic else None
+
+
+def test_a_storm_of_401_fills_no_table_of_sessions(bmc: RedfishServer, pki: Pki) -> None:
+    """Every login succeeds and nothing may be read."""
+
+    def storm(request: web.Request) -> web.Response | None:
+        root = request.path.rstrip("/") == "/redfish/v1"
+        return None if root or request.method != "GET" else web.json_response({}, status=401)
+
+    now = [0.0]
+    made = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
+    bmc.behaviour = Behaviour(users={USER: PASSWORD}, answer=storm, max_sessions=1000)
+    open_sessions: list[int] = []
+
+    def between(_: int) -> None:
+        now[0] += 10.0
+        open_sessions.append(len(bmc.tokens))
+
+    messages = _faults(RedfishSource("bmc", made), 120, between)
+    assert len(messages) == 120
+    assert max(open_sessions) <= 1
+    assert bmc.requests["POST", SESSIONS] <= 2 * 7  # 60, 120, 240, 480 and 900 s apart in 20 minutes
+    assert all(message.startswith("bmc: ") and PASSWORD not in message for message in messages)
 
 
 def _faults(source: RedfishSource, count: int, between: Callable[[int], None]) -> list[str]:

@@ -76,6 +76,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _bound(port: int) -> bool:
+    """Whether someone listens there: snmpsim says so before it does."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 @pytest.fixture(scope="session")
 def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[str, int]]]:
     """`simulate(walks, *options)`: snmpsim on loopback speaking recorded walks; the community is the file's stem."""
@@ -102,7 +112,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
         end = time.monotonic() + 30
-        while "Listening at" not in log.read_text():
+        while not _bound(port):
             assert running[-1].poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < end, "snmpsim does not start"
             time.sleep(0.05)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small trees after the shapes that vendors give theirs: chassis in chassis, shared meters, no PhysicalContext."""
+
+from typing import Any
+
+import pytest
+
+from joulepath_lab.redfish_server import RedfishServer, dict_tree
+
+from .conftest import Tree, legacy, poll, ref, tree
+
+pytestmark = pytest.mark.unit
+
+BOX = ("chassis", "1")
+
+
+def read(found: Tree) -> Any:
+    with RedfishServer(dict_tree(found)) as server:
+        return poll(server)
+
+
+def sensor(name: str, reading: Any, **more: Any) -> dict[str, Any]:
+    return {"Id": name, "ReadingType": "Power", "Reading": reading, **more}
+
+
+def with_sensors(found: Tree, chassis: str, *sensors: dict[str, Any]) -> Tree:
+    folder = f"Chassis/{chassis}/Sensors"
+    found[f"/redfish/v1/Chassis/{chassis}"]["Sensors"] = ref(folder)
+    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/{one['Id']}") for one in sensors]}
+    return {**found, **{f"/redfish/v1/{folder}/{one['Id']}": one for one in sensors}}
+
+
+def sensors(*found: dict[str, Any]) -> Any:
+    return read(with_sensors(tree({"1": {}}), "1", *found))
+
+
+def rectifier(number: int, watts: float | None) -> dict[str, Any]:
+    return sensor(f"Rectifier{number}InputPower", watts, PhysicalContext="Rectifier", PhysicalSubContext="Input")
+
+
+def test_supplies_without_readings_do_not_hide_the_sensors_that_have_them() -> None:
+    """A chassis manager of HPE Cray EX: its Power names the rectifiers, its sensors measure them."""
+    found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
+    reading = read(with_sensors(found, "1", rectifier(0, 3433), rectifier(1, 3400)))
+    assert reading.power == {BOX: 6833}
+    assert reading.sources == {BOX: "psu_input"}
+
+
+def test_metered_supplies_that_are_fewer_than_present_make_no_half_chassis() -> None:
+    found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
+    assert read(with_sensors(found, "1", rectifier(0, 3433))).power == {}
+    assert sensors(rectifier(0, 3433), rectifier(1, None)).power == {}
+
+
+def hgx(**base: Any) -> Tree:
+    """Two accelerators on a baseboard, each a chassis of its own, as on NVIDIA's."""
+    found = tree(
+        {
+            "Baseboard": {"ChassisType": "RackMount", "Links": {"Contains": [ref("Chassis/GPU_0/")]}, **base},
+            "GPU_0": {"ChassisType": "Module", "EnvironmentMetrics": ref("Chassis/GPU_0/EnvironmentMetrics")},
+            "GPU_1": {
+                "ChassisType": "Module",
+                "EnvironmentMetrics": ref("Chassis/GPU_1/EnvironmentMetrics"),
+                "Links": {"ContainedBy": ref("Chassis/Baseboard")},
+            },
+            "DRAM_1": {
+                "ChassisType": "Component",
+                "EnvironmentMetrics": ref("Chassis/DRAM_1/EnvironmentMetrics"),
+                "Links": {"ContainedBy": ref("Chassis/GPU_1")},
+            },
+        }
+    )
+    for name, watts in {"GPU_0": 870.5, "GPU_1": 600.0, "DRAM_1": 34.5}.items():
+        path = f"/redfish/v1/Chassis/{name}/EnvironmentMetrics"
+        found[path] = {"PowerWatts": {"Reading": watts}, "EnergykWh": []}
+    return found
+
+
+@pytest.mark.parametrize("metered", [True, False])
+def test_modules_are_subsystems_of_the_box_around_them(metered: bool) -> None:
+    found = hgx(**({"Power": ref("Chassis/Baseboard/Power")} if metered else {}))
+    found["/redfish/v1/Chassis/Baseboard/Power"] = {"PowerControl": [{"PowerConsumedWatts": 2400}]}
+    reading = read(found)
+    assert reading.power == ({("chassis", "Baseboard"): 2400} if metered else {})
+    assert reading.subsystems == {("Baseboard", "GPU_0"): 870.5, ("Baseboard", "GPU_1"): 600}
+
+
+def test_a_board_alone_in_an_unmeasured_chassis_is_the_server() -> None:
+    found = tree(
+        {
+            "Frame": {"ChassisType": "RackMount", "Links": {"Contains": [ref("Chassis/Board")]}},
+            "Board": {"ChassisType": "Card", "Power": ref("Chassis/Board/Power")},
+        },
+        Chassis__Board__Power={"PowerControl": [{"PowerConsumedWatts": 148}]},
+    )
+    assert read(found).power == {("chassis", "Board"): 148}
+
+
+def test_one_power_resource_of_two_chassis_counts_once() -> None:
+    power = {"PowerControl": [{"PowerConsumedWatts": 300}], "PowerSupplies": [{"PowerInputWatts": 290}]}
+    shared = {"Power": ref("Chassis/2/Power")}
+    reading = read(tree({"1": shared, "2": shared}, Chassis__2__Power=power))
+    assert reading.power == {("chassis", "2"): 300}
+    assert reading.psu_input == {("2", "0"): 290}
+
+
+def supplies(*serials: str) -> dict[str, Any]:
+    return {"PowerSupplies": [{"PowerInputWatts": 400, "SerialNumber": serial} for serial in serials]}
+
+
+def test_supplies_that_two_sleds_share_are_no_sleds_power() -> None:
+    sled = {"ChassisType": "Sled"}
+    found = tree(
+        {"1": {**sled, "Power": ref("Chassis/1/Power")}, "2": {**sled, "Power": ref("Chassis/2/Power")}},
+        Chassis__1__Power=supplies("SN-1", "SN-2"),
+        Chassis__2__Power=supplies("SN-2", "SN-1"),
+    )
+    reading = read(found)
+    assert reading.power == {}
+    assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
+
+
+def test_supplies_that_a_node_and_its_enclosure_list_are_the_enclosures() -> None:
+    node = {**supplies("SN-1", "SN-2"), "PowerControl": [{"PowerConsumedWatts": 350}]}
+    found = tree(
+        {
+            "node": {"Power": ref("Chassis/node/Power"), "Links": {"ContainedBy": ref("Chassis/frame/")}},
+            "frame": {"ChassisType": "Enclosure", "Power": ref("Chassis/frame/Power")},
+        },
+        Chassis__node__Power=node,
+        Chassis__frame__Power=supplies("SN-1", "SN-2"),
+    )
+    reading = read(found)
+    assert reading.power == {("enclosure", "frame"): 800, ("chassis", "node"): 350}
+    assert reading.psu_input == {("frame", "0"): 400, ("frame", "1"): 400}
+
+
+def test_a_placeholder_for_a_serial_number_makes_no_two_supplies_one() -> None:
+    found = tree(
+        {"1": {"Power": ref("Chassis/1/Power")}, "2": {"Power": ref("Chassis/2/Power")}},
+        Chassis__1__Power=supplies("N/A", "N/A"),
+        Chassis__2__Power=supplies("N/A", "N/A"),
+    )
+    assert read(found).power == {BOX: 800, ("chassis", "2"): 800}
+
+
+def test_supplies_are_told_by_their_names_where_no_context_is_stated() -> None:
+    reading = sensors(
+        sensor("ps0_input_power", 110),
+        sensor("power_PSU1_Input_Power", 120),
+        sensor("PSU0_POUT", 101),
+        sensor("PSU1_Power", 111),
+        sensor("cpu0_power", 60),
+        {"Id": "p12v_fan_pwr", "ReadingUnits": "W", "Reading": 7},
+    )
+    assert reading.power == {BOX: 230}
+    assert reading.psu_input == {("1", "ps0"): 110, ("1", "PSU1"): 120}
+    assert reading.psu_output == {("1", "PSU0"): 101}
+    assert reading.subsystems == {("1", "cpu0"): 60, ("1", "p12v_fan"): 7}
+
+
+@pytest.mark.parametrize("name", ["CPU0_Power", "PSU1_PIN", "TotalGPU_Power_0"])
+def test_the_only_sensor_is_not_the_whole_where_it_names_a_part(name: str) -> None:
+    reading = sensors(sensor(name, 80), sensor("inlet", 23, ReadingType="Temperature"))
+    assert reading.power == ({BOX: 80} if name == "PSU1_PIN" else {})
+    assert set(reading.sources.values()) <= {"psu_input"}
+
+
+def test_of_several_sensors_of_the_chassis_the_total_counts_and_else_none() -> None:
+    parts = [sensor(f"Feed_{number}_Power_0", 500, PhysicalContext="Chassis") for number in range(2)]
+    assert sensors(*parts, sensor("Total_Power", 1010, PhysicalContext="Chassis")).power == {BOX: 1010}
+    assert sensors(*parts, sensor("cpu_power", 1, PhysicalContext="CPU")).power == {}
+
+
+def test_no_watts_at_all_are_believed_only_where_every_source_says_so() -> None:
+    """A BMC that answers consumes something itself."""
+    found = legacy({"PowerControl": [{"PowerConsumedWatts": 135}]})
+    found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
+    found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 0}}
+    assert read(found).power == {BOX: 135}
+    found["/redfish/v1/Chassis/1/Power"] = {"PowerControl": [{"PowerConsumedWatts": 0}]}
+    assert read(found).power == {BOX: 0}
+
+
+def test_a_mean_that_was_never_taken_is_rejected() -> None:
+    mean = {"AverageConsumedWatts": 0, "IntervalInMin": 1, "MaxConsumedWatts": 0, "MinConsumedWatts": 0}
+    control = {"PowerConsumedWatts": None, "PowerMetrics": mean}
+    reading = read(legacy({"PowerControl": [control], "PowerSupplies": [{"PowerOutputWatts": 90}]}))
+    assert reading.power == {}
+    assert reading.rejected == {"never_read": 1}
+
+
+def test_the_power_control_with_a_reading_is_the_chassis() -> None:
+    controls = [{"Name": "System Power Limit"}, {"Name": "System Power Control", "PowerConsumedWatts": 158}]
+    assert read(legacy({"PowerControl": controls})).power == {BOX: 158}
+
+
+def test_h3c_states_its_subsystems_beside_the_whole() -> None:
+    oem = {"Public": {"CurrentCPUPowerWatts": 70, "CurrentDiskPowerWatts": 36, "CurrentMemoryPowerWatts": 3}}
+    reading = read(legacy({"PowerControl": [{"PowerConsumedWatts": 158, "Oem": oem}]}))
+    assert reading.power == {BOX: 158}
+    assert reading.subsystems == {("1", "cpu"): 70, ("1", "storage"): 36, ("1", "memory"): 3}
