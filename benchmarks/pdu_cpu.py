@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU time of one scrape interval of a recorded PDU: `joulepath pdu` against Debian's prometheus-snmp-exporter.
 
-    python benchmarks/pdu_cpu.py --snmp-exporter PATH WALK.snmprec:MODULE ...
+    python benchmarks/pdu_cpu.py [--snmp-exporter PATH] [WALK.snmprec:MODULE ...]
 
-snmpsim speaks the walk to all, one after the other in turns, so that the machine's mood is shared. Joulepath's interval
-is one poll and one scrape of it; the other exporter's one scrape. MODULE says which columns the other exporter walks:
-those that Joulepath's profile reads, without the names and scales that Joulepath keeps.
+snmpsim speaks the walk (of an AP8641 of snmpsim-data where none is named) to all, one after the other in turns, so that
+the machine's mood is shared. Joulepath's interval is one poll and one scrape of it; the other exporter's one scrape.
+MODULE says which columns the other exporter walks: those that Joulepath's profile reads, without the names and scales
+that Joulepath keeps.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import snmpsim_data
 import yaml
 
 MODULES = {
@@ -33,6 +35,7 @@ MODULES = {
         )
     ],
 }
+APC = Path(snmpsim_data.__file__).parent / "data" / "UPS" / "apc-8641.snmprec"
 INDEXES = {"raritan": 3, "apc": 1}
 INTERVAL = 1.0
 
@@ -40,11 +43,13 @@ INTERVAL = 1.0
 def main() -> None:
     """Prints a table of medians in ms of CPU for each interval."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("walks", nargs="+", metavar="WALK.snmprec:MODULE")
-    parser.add_argument("--snmp-exporter", type=Path, required=True)
+    parser.add_argument("walks", nargs="*", metavar="WALK.snmprec:MODULE", default=[f"{APC}:apc"])
+    parser.add_argument("--snmp-exporter", type=Path, default=shutil.which("prometheus-snmp-exporter"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--intervals", type=int, default=10)
     args = parser.parse_args()
+    if args.snmp_exporter is None:
+        sys.exit("pdu_cpu: prometheus-snmp-exporter is not there; install it, or name it with --snmp-exporter")
     for walk in args.walks:
         path, _, module = walk.rpartition(":")
         with tempfile.TemporaryDirectory() as folder:

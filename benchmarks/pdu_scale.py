@@ -19,21 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import snmpsim_data
 import yaml
+from pdu_cpu import APC as WALK
 from pdu_cpu import Running, fetch, free_port, start_agent
 
+DEVICES = [100, 200, 400, 800, 1200, 1600, 2400]
 BROKEN_PERCENT = 10.0
 STARTUP_SECONDS = 30.0
 SURVEY_SECONDS = 300.0
 """After so long the polls are counted whether every device has been surveyed or not."""
-WALK = Path(snmpsim_data.__file__).parent / "data" / "UPS" / "apc-8641.snmprec"
 
 
 def main() -> None:
     """Prints polls, missed polls, CPU and memory for each number of PDUs."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("devices", nargs="+", type=int)
+    parser.add_argument("devices", nargs="*", type=int, default=DEVICES)
     parser.add_argument("--library", default="gufo")
     parser.add_argument("--interval", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Client` with gufo-snmp, which encodes and decodes in Rust: a tenth of pysnmp's cost. An extra, `fast`."""
+"""`Client` with gufo-snmp, which encodes and decodes in Rust: a sixth of pysnmp's CPU for a poll. An extra, `fast`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
