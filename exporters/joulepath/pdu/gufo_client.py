@@ -125,6 +125,10 @@ class GufoClient:
             found = await self._answered(lambda: session.get_many(names))
         except _NoSuchNameError:
             return {}
+        if not found and len(oids) > 1:
+            # What the library makes of an answer that has no room (tooBig) as well as of one without any object.
+            half = len(oids) // 2
+            return {**await self._some(oids[:half]), **await self._some(oids[half:])}
         return {_read(name): _plain(value) for name, value in found.items()}
 
     async def _ready(self) -> SnmpSession:

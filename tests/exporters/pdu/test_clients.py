@@ -7,15 +7,18 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
+from pyasn1.codec.ber import decoder, encoder
+from pysnmp.proto.api import v2c
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
 from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, SnmpError, parsed
+from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, SnmpError, dotted, parsed
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.walk import WalkClient
 from joulepath_lab.apc import rpdu2_objects
@@ -194,6 +197,28 @@ def test_an_agent_that_starts_within_the_timeouts_is_read(library: str) -> None:
         run(one.close())
         timer.join()
         started[0].stop()
+
+
+class Cramped(Agent):
+    """An agent whose answers have room for three objects; without any it says so (RFC 3416 section 4.2.1)."""
+
+    def _answer(self, request: bytes) -> bytes | None:
+        answer = super()._answer(request)
+        message, _ = decoder.decode(answer, asn1Spec=v2c.Message())
+        pdu = v2c.apiMessage.get_pdu(message)
+        if len(v2c.apiPDU.get_varbinds(pdu)) <= 3:
+            return answer
+        v2c.apiPDU.set_error_status(pdu, 1)
+        v2c.apiPDU.set_varbinds(pdu, [])
+        return bytes(encoder.encode(message))
+
+
+def test_what_has_no_room_is_asked_for_in_halves(library: str) -> None:
+    wanted = {parsed(f"1.3.6.1.4.1.99999.{n}.0"): n for n in range(10)}
+    with Cramped({dotted(oid): partial(int, n) for oid, n in wanted.items()}, SECRET) as agent:
+        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), PATIENT)
+        assert run(one.get(list(wanted))) == wanted
+        run(one.close())
 
 
 def test_a_walk_without_an_end_is_bounded(library: str) -> None:

@@ -10,9 +10,7 @@ from typing import NoReturn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyasn1.codec.ber import decoder, encoder
 from pysnmp.proto import rfc1902
-from pysnmp.proto.api import v2c
 
 from joulepath.pdu.credentials import Community
 from joulepath.pdu.snmp import (
@@ -106,26 +104,6 @@ class Elsewhere(Agent):
 def test_what_was_not_answered_is_missing() -> None:
     with Elsewhere({}) as agent:
         assert run(client(agent.address).get([parsed(BASE)])) == {parsed(BASE): Missing.NO_SUCH_INSTANCE}
-
-
-class Cramped(Agent):
-    """An agent whose answers have room for three objects; without any it says so (RFC 3416 section 4.2.1)."""
-
-    def _answer(self, request: bytes) -> bytes | None:
-        answer = super()._answer(request)
-        message, _ = decoder.decode(answer, asn1Spec=v2c.Message())
-        pdu = v2c.apiMessage.get_pdu(message)
-        if len(v2c.apiPDU.get_varbinds(pdu)) <= 3:
-            return answer
-        v2c.apiPDU.set_error_status(pdu, 1)
-        v2c.apiPDU.set_varbinds(pdu, [])
-        return bytes(encoder.encode(message))
-
-
-def test_what_has_no_room_is_asked_for_in_halves() -> None:
-    oids = [parsed(f"{BASE}.{n}.0") for n in range(10)]
-    with Cramped({dotted(oid): fixed(n) for n, oid in enumerate(oids)}) as agent:
-        assert run(client(agent.address).get(oids)) == {oid: n for n, oid in enumerate(oids)}
 
 
 def test_no_answer_takes_no_longer_than_it_says() -> None:
