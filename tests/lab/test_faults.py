@@ -17,7 +17,8 @@ from joulepath_lab.scenario import UNATTRIBUTED
 from joulepath_lab.truth import Truth
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.lab
+# One run serves all tests of this module: one worker has them all.
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults")]
 
 WINDOW = 10.0
 PDU_HOSTS = {"ru-1", "edge-1", "gpu-1"}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from joulepath.config import load
-from joulepath.errors import UsageError
-from joulepath.pdu.layout import Cell, Layout, survey
+from joulepath.errors import JoulepathError, UsageError
+from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, detect, survey
 from joulepath.pdu.profile import shipped
-from joulepath.pdu.schema import Profile, QuantityName
-from joulepath.pdu.snmp import Client, Value, dotted
+from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
+from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.value import RejectedError, measured, text
 
@@ -23,6 +23,10 @@ UNITS: dict[QuantityName, str] = {
     "power_factor": "",
     "meter_energy": "J",
 }
+
+
+LEAST_WATTS = 50.0
+"""Below this a meter's steps may be a large part of what it reads."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +68,28 @@ def profile_of(name: str) -> tuple[str, Profile]:
 
 def stated(name: str, profile: Profile) -> Iterable[str]:
     """What a profile says it reads, without a device."""
-    yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(dotted, profile.sys_object_ids))}"
+    yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_written, profile.sys_object_ids))}"
+    if profile.fingerprint:
+        yield f"recognised where there are {', '.join(map(_written, profile.fingerprint))}"
     if profile.accuracy:
-        yield f"accuracy: {profile.accuracy}"
+        yield f"accuracy as the vendor states it: {profile.accuracy} {profile.accuracy.of}".rstrip()
     for level, tables in profile.levels.items():
         for table in tables:
             for quantity_name, quantity in table.quantities.items():
-                places = [quantity.column] if quantity.column else quantity.objects.values()
                 where = f" where {dict(table.where) | dict(quantity.where)}" if table.where or quantity.where else ""
-                for place in places:
-                    step = f"{quantity.scale.normalize():f} {UNITS[quantity_name]}".rstrip()
-                    yield f"{level:7} {quantity_name:15} {_written(place)} in steps of {step}{where}"
+                step = f"{quantity.scale.normalize():f} {UNITS[quantity_name]}".rstrip()
+                evidence = profile.evidence_of(table, quantity)
+                for place in places(quantity):
+                    yield f"{level:7} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
+
+
+def places(quantity: Quantity) -> Sequence[Oid]:
+    """The column or the objects of a quantity."""
+    return [quantity.column] if quantity.column else list(quantity.objects.values())
 
 
 def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
-    """One line for each object."""
+    """One line for each object, then what the device lacks and what does not add up."""
     for unit in layout.units:
         yield f"unit: model {unit.model!r}, serial {unit.serial!r}, firmware {unit.firmware!r}"
     yield f"{len(layout.columns)} columns are walked and {len(layout.objects)} objects fetched at each poll"
@@ -91,6 +102,51 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
             f"{cell.level:7} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
             f"x {cell.scale.normalize():f} at {dotted(cell.oid)} {name}"
         ).rstrip()
+    yield from _lacking(layout)
+    yield from doubts(rows)
+    yield f"evidence of what is read: {layout.evidence}"
+
+
+def _lacking(layout: Layout) -> Iterable[str]:
+    """Quantities of which the device has no row."""
+    read = {id(cell.quantity) for cells in layout.cells.values() for cell in cells}
+    for level, tables in layout.profile.levels.items():
+        for table in tables:
+            for quantity_name, quantity in table.quantities.items():
+                if id(quantity) not in read:
+                    where = ", or none that fits `where` and `scale_by`" if _chosen(table, quantity) else ""
+                    yield f"{level:7} {quantity_name:15} none: no row at {_written(places(quantity)[0])}{where}"
+
+
+def _chosen(table: Table, quantity: Quantity) -> bool:
+    by = quantity.scale_by
+    return bool(table.where or quantity.where or by.digits or by.factor or by.units)
+
+
+def doubts(rows: Sequence[Explained]) -> Iterable[str]:
+    """Where volts times amperes are far from watts, and where sums of levels differ: a wrong step shows here."""
+    values = {(row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows}
+    for (level, label, quantity), watts in values.items():
+        volts, amperes, factor = (values.get((level, label, name)) for name in ("voltage", "current", "power_factor"))
+        if quantity == "power" and watts is not None and volts and amperes:
+            product = volts * amperes * abs(factor or 1)
+            # Without a factor watts may well be half the product; below a few watts meters are coarse.
+            low = 0.7 if factor else 0.3
+            if max(product, watts) > LEAST_WATTS and not low * product <= watts <= 1.3 * product:
+                yield (
+                    f"doubt: {level} {label} reads {watts:g} W, but {volts:g} V x {amperes:g} A x {factor or 1:g} "
+                    f"are {product:.4g} W: is a step wrong? (an inlet of three phases has three such products)"
+                )
+    total: dict[LevelName, float] = {}
+    for (level, _, quantity), watts in values.items():
+        if quantity == "power" and watts is not None:
+            total[level] = total.get(level, 0.0) + watts
+    if len(total) > 1:
+        sums = ", ".join(f"{level} {watts:g} W" for level, watts in total.items())
+        far = "inlet" in total and any(
+            total["inlet"] > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
+        )
+        yield f"{'doubt: ' if far else ''}sums of each level: {sums}"
 
 
 def check(name: str, client: Client | None) -> Iterable[str]:
@@ -100,16 +156,30 @@ def check(name: str, client: Client | None) -> Iterable[str]:
     if client is None:
         return
 
-    async def ask(client: Client) -> tuple[Layout, Sequence[Explained]]:
+    async def ask(client: Client) -> tuple[Sequence[str], Layout, Sequence[Explained]]:
         try:
-            return await explained(client, stem, profile)
+            return await recognised(client, stem, profile), *await explained(client, stem, profile)
         finally:
             await client.close()
 
-    layout, rows = asyncio.run(ask(client))
+    lines, layout, rows = asyncio.run(ask(client))
+    yield from lines
     yield from report(layout, rows)
     if not any(row.value is not None for row in rows):
         raise UsageError(f"{name}: fits the device but measures nothing")
+
+
+async def recognised(client: Client, name: str, profile: Profile) -> Sequence[str]:
+    """Whether the device is found to be of this profile when none is named."""
+    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    written = dotted(found) if isinstance(found, tuple) else "none"
+    try:
+        chosen = await detect(client, {**shipped(), name: profile})
+    except JoulepathError:
+        return [f"device: sysObjectID {written}; not recognised: name the profile for this target"]
+    if chosen == name:
+        return [f"device: sysObjectID {written}; recognised as {name}"]
+    return [f"device: sysObjectID {written}; taken for {chosen}: a longer prefix or a fingerprint would prefer {name}"]
 
 
 def _written(oid: Sequence[int]) -> str:

@@ -35,7 +35,8 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     yield outlets
     info = INFO.family()
     for unit in dict.fromkeys(reading.units):
-        info.add_metric([reading.vendor, unit.model, unit.serial, unit.firmware, reading.profile], 1)
+        of_unit = [reading.vendor, unit.model, unit.serial, unit.firmware]
+        info.add_metric([*of_unit, reading.profile, reading.evidence, reading.accuracy], 1)
     yield info
 
 

@@ -139,13 +139,14 @@ class GufoClient:
         return self._session
 
     async def _answered(self, request: Callable[[], Awaitable[T]]) -> T:
+        loop = asyncio.get_running_loop()
         for _ in range(1 + self._limits.retries):
+            asked = loop.time()
             try:
                 return await request()
-            except TimeoutError:
-                continue
-            except ConnectionError:  # ICMP says that the port is closed: as silent as a dead host
-                await asyncio.sleep(self._limits.timeout)
+            except (TimeoutError, ConnectionError):
+                # A closed port answers at once by ICMP: as silent as a dead host, and perhaps only restarting.
+                await asyncio.sleep(asked + self._limits.timeout - loop.time())
             except GufoError as error:
                 if "NoSuchName" in type(error).__name__ or "NoSuchInstance" in type(error).__name__:
                     raise _NoSuchNameError from None

@@ -9,7 +9,7 @@ from decimal import Decimal
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profile import candidates
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName
+from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName
 from joulepath.pdu.snmp import Client, Oid, Value, dotted, parsed
 from joulepath.pdu.value import RejectedError, measured, text
 
@@ -43,6 +43,8 @@ class Cell:
     scale: Decimal
     """What one step of the object is in the metric's unit."""
     oid: Oid
+    evidence: Evidence
+    """What the object's meaning rests on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ class Layout:
     identity: Mapping[Oid, Value]
     """Objects that stay the same while the device does, with their values."""
 
+    @property
+    def evidence(self) -> Evidence:
+        """The weakest of what is read."""
+        return max((cell.evidence for cells in self.cells.values() for cell in cells), key=EVIDENCE.index)
+
 
 async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
     """The name of the profile that fits the device. Raises JoulepathError with its sysObjectID where none does."""
@@ -95,7 +102,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     cells: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     silent: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     names: dict[str, str] = {}
-    for level, quantity_name, quantity, rows in found:
+    for level, quantity_name, quantity, evidence, rows in found:
         times = Counter(row.label(linked=linked) for row in rows)
         for row in rows:
             label = row.label(linked=linked)
@@ -103,7 +110,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
                 raise JoulepathError(
                     f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
                 )
-            cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid)
+            cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid, evidence)
             (cells if _measures(cell, row.value) else silent).setdefault((level, quantity_name, label), cell)
             if level == "outlet" and row.name is not None:
                 names.setdefault(label, row.name)
@@ -129,16 +136,17 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
 
 async def _rows(
     columns: Columns, profile: Profile
-) -> tuple[bool, list[tuple[LevelName, QuantityName, Quantity, Sequence[Row]]]]:
+) -> tuple[bool, list[tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[Row]]]]:
     """Whether several units are linked, and the rows of every quantity."""
-    found: list[tuple[LevelName, QuantityName, Quantity, Sequence[Row]]] = []
+    found: list[tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[Row]]] = []
     units: set[str] = set()
     for level, tables in profile.levels.items():
         for table in tables:
             for quantity_name, quantity in table.quantities.items():
                 rows = await rows_of(columns, table, quantity)
                 units |= {row.unit for row in rows if row.unit}
-                found.append((level, quantity_name, quantity, rows))
+                evidence = profile.evidence_of(table, quantity)
+                found.append((level, quantity_name, quantity, evidence, rows))
     return len(units) > 1, found
 
 

@@ -57,12 +57,15 @@ METER_ENERGY: Mapping[LevelName, Metric] = {
 OUTLET_INFO = gauge("pdu_outlet_info", "The name that an outlet has in the PDU; always 1.", "outlet", "name")
 INFO = gauge(
     "pdu_info",
-    "What the PDU is, one sample for each linked unit, and the profile it is read by; always 1.",
+    "What the PDU is, one sample for each linked unit, the profile it is read by, the weakest evidence for what its "
+    "objects mean (recording, mib, documentation), and the accuracy that the vendor states; always 1.",
     "vendor",
     "model",
     "serial",
     "firmware",
     "profile",
+    "evidence",
+    "accuracy",
 )
 UP = gauge("pdu_up", "Whether the last poll of the PDU succeeded.")
 LAST_READ = gauge("pdu_last_read_timestamp_seconds", "When the PDU was last read successfully.")

@@ -13,6 +13,9 @@ from joulepath.pdu.value import text
 MAX_DIGITS = 12
 """More decimal digits than any meter has: such a scale is nonsense."""
 
+PRECISIONS = range(-8, 10)
+"""entPhySensorPrecision, RFC 3433."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -151,14 +154,20 @@ def _at(column: Mapping[Oid, Value], index: Oid) -> Value | None:
 async def _scale(columns: Columns, by: ScaleColumns, index: Oid, size: int) -> Decimal | None:
     """What a step of the row is in the quantity's scale; None where it is in none of the units or makes no sense.
 
-    Where a device lacks such a column, the quantity's scale alone holds.
+    A row without its digits or precision has an unknown step. Where a device has no column of factors or units, the
+    quantity's scale alone holds.
     """
     scale = Decimal(1)
-    if by.digits is not None and (column := await columns.column(by.digits, size)):
-        digits = _at(column, index)
+    if by.digits is not None:
+        digits = _at(await columns.column(by.digits, size), index)
         if not isinstance(digits, int) or not 0 <= digits <= MAX_DIGITS:
             return None
         scale = scale.scaleb(-digits)
+    if by.precision is not None:
+        precision = _at(await columns.column(by.precision, size), index)
+        if not isinstance(precision, int) or precision not in PRECISIONS:
+            return None
+        scale = scale.scaleb(-max(precision, 0))
     if by.factor is not None and (column := await columns.column(by.factor, size)):
         factor = _at(column, index)
         if not isinstance(factor, int):

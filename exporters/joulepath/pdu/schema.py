@@ -4,7 +4,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,6 +13,15 @@ from joulepath.pdu.snmp import Oid, parsed
 
 LevelName: TypeAlias = Literal["inlet", "phase", "branch", "outlet"]
 QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
+
+Evidence: TypeAlias = Literal["recording", "mib", "documentation"]
+"""On what an object, its step and its meaning rest, the best first.
+
+`recording`: the tests read it from a walk of a real device; `mib`: the vendor's MIB or a standard states it;
+`documentation`: only manuals or other readers of such devices do.
+"""
+
+EVIDENCE: Sequence[Evidence] = get_args(Evidence)
 
 Bounds: TypeAlias = tuple[float, float]
 
@@ -63,6 +72,8 @@ class ScaleColumns(Model):
 
     digits: ObjectId | None = None
     """Decimal digits: a step is 10 to the power of minus this."""
+    precision: ObjectId | None = None
+    """entPhySensorPrecision (RFC 3433): 1 to 9 are decimal places; -8 to -1 count accurate digits and scale nothing."""
     factor: ObjectId | None = None
     """A multiplier; a negative one is a divisor."""
     units: Units | None = None
@@ -88,6 +99,8 @@ class Quantity(Model):
     """The least and greatest value that is a measurement, in the metric's unit; `PLAUSIBLE` where not stated."""
     wraps_at: int = Field(default=2**32, gt=1)
     """Of a register: the first value that it cannot hold."""
+    evidence: Evidence | None = None
+    """Where it is other than the table's."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Quantity":
@@ -116,6 +129,8 @@ class Table(Model):
     """Column with the name that the operator gave."""
     where: Mapping[str, Match] = {}
     """Which rows are of this level, by keys."""
+    evidence: Evidence | None = None
+    """Where it is other than the profile's."""
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -148,6 +163,30 @@ class InfoColumns(Model):
     firmware: ObjectIds = ()
 
 
+class Accuracy(Model):
+    """What the vendor states of the meters."""
+
+    percent: float | None = Field(default=None, gt=0, le=100)
+    """Of the reading; None where the vendor names a class or a formula only."""
+    standard: str = ""
+    """With its class, such as `IEC 62053-21 class 1`."""
+    of: str = ""
+    """Which models and quantities, and further conditions."""
+    source: str
+    """Where it is stated."""
+
+    def __str__(self) -> str:
+        """Percent and standard, for a label."""
+        percent = "" if self.percent is None else f"{self.percent:g} %"
+        return ", ".join(filter(None, [percent, self.standard]))
+
+    @model_validator(mode="after")
+    def _states_something(self) -> "Accuracy":
+        if self.percent is None and not self.standard:
+            raise ValueError("state percent or standard")
+        return self
+
+
 class Profile(Model):
     """A device family."""
 
@@ -160,8 +199,10 @@ class Profile(Model):
     """Seconds in which the device renews its readings."""
     max_repetitions: int = Field(default=25, ge=1, le=100)
     """Rows asked for in one GETBULK."""
-    accuracy: str = ""
-    """The accuracy class that the vendor states, with its standard."""
+    accuracy: Accuracy | None = None
+    """None where no statement of the vendor is known."""
+    evidence: Evidence = "documentation"
+    """What the profile rests on, where a table or a quantity does not state otherwise."""
     info: InfoColumns = InfoColumns()
     levels: Mapping[LevelName, Tables] = Field(min_length=1)
     """The tables of each level. Where two have the same quantity of the same row, the first that measures it counts."""
@@ -190,6 +231,10 @@ class Profile(Model):
             return [full(item) for item in value] if isinstance(value, (list, set, frozenset)) else value
 
         return Profile.model_validate(full(self.model_dump()))
+
+    def evidence_of(self, table: Table, quantity: Quantity) -> Evidence:
+        """What a quantity of a table rests on."""
+        return quantity.evidence or table.evidence or self.evidence
 
     def matches(self, sys_object_id: Oid) -> int:
         """The length of the longest prefix that fits; 0 for none."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
 from joulepath.pdu.register import Register
-from joulepath.pdu.schema import LevelName, Profile, QuantityName
+from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
 from joulepath.pdu.value import RejectedError, measured
 
@@ -45,6 +45,10 @@ class PduReading:
     profile: str
     units: tuple[Unit, ...]
     rejected: Mapping[str, int]
+    evidence: Evidence = "documentation"
+    """The weakest that a published object's meaning rests on."""
+    accuracy: str = ""
+    """What the vendor states; empty where that is not known."""
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
@@ -141,6 +145,8 @@ class PduSource:
             profile=layout.profile_name,
             units=layout.units,
             rejected=rejected,
+            evidence=layout.evidence,
+            accuracy=str(layout.profile.accuracy or ""),
         )
 
     async def _polled(self) -> tuple[Layout, "_Poll"]:
@@ -177,23 +183,6 @@ class PduSource:
         """The register as a counter; registers outlive layouts, so that a device that was swapped adds nothing."""
         register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
         return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
-
-    async def _prepared(self) -> tuple[_Mark, Layout]:
-        """The mark to begin with and the device's layout, read again where it may have changed."""
-        identity = self._layout.identity if self._layout else {}
-        found = await self._client.get([SYS_UP_TIME, *identity])
-        began = _mark(found, self._clock())
-        if (
-            self._layout is None
-            or began.at - self._surveyed >= LAYOUT_SECONDS
-            or any(found[oid] != value for oid, value in identity.items())
-            or (self._mark is not None and _rebooted(self._mark, began))
-        ):
-            self._layout = None
-            name = self._profile or await detect(self._client, self._profiles)
-            self._layout = await survey(self._client, name, self._profiles[name])
-            self._surveyed = began.at
-        return began, self._layout
 
 
 @dataclass(frozen=True)

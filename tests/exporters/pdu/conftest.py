@@ -16,11 +16,11 @@ import pytest
 import snmpsim_data
 from prometheus_client.parser import text_string_to_metric_families
 
+from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import Community
 from joulepath.pdu.profile import shipped
-from joulepath.pdu.pysnmp_client import Engine, PysnmpClient
 from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.snmp import Client, Endpoint, Limits
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
@@ -29,26 +29,19 @@ WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"
 SECRET = "s3cret-community"  # noqa: S105  # the tests' own
 QUICK = Limits(timeout=0.5, retries=1)
 
-# One loop and one engine for all tests of a process, as in the exporter: an engine takes half a second to make.
 _RUNNER = asyncio.Runner()
-_ENGINE = Engine()
 
 T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """`work` done on the tests' loop."""
-
-    async def with_engine() -> T:
-        _ENGINE.acquire()  # never released, so that it outlives its clients
-        return await work
-
-    return _RUNNER.run(with_engine())
+    return _RUNNER.run(work)
 
 
-def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> PysnmpClient:
-    """A client of an agent on loopback."""
-    return PysnmpClient(_ENGINE, Endpoint(*address), Community(community), limits)
+def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> Client:
+    """A client of an agent on loopback, with the library that is always there."""
+    return Clients("pysnmp").make(Endpoint(*address), Community(community), limits)
 
 
 def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -83,6 +76,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _bound(port: int) -> bool:
+    """Whether someone listens there: snmpsim says so before it does."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 @pytest.fixture(scope="session")
 def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tuple[str, int]]]:
     """`simulate(walks, *options)`: snmpsim on loopback speaking recorded walks; the community is the file's stem."""
@@ -109,7 +112,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
         end = time.monotonic() + 30
-        while "Listening at" not in log.read_text():
+        while not _bound(port):
             assert running[-1].poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < end, "snmpsim does not start"
             time.sleep(0.05)

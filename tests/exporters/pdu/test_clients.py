@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both SNMP libraries behind one client: every version of SNMP, and the same readings of every recorded device."""
 
+import asyncio
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -104,6 +107,18 @@ def test_every_version_of_snmp(
     assert len(found.values["outlet"]["power"]) == 24
 
 
+def test_an_engine_serves_one_loop_after_the_other(agent_of_users: tuple[str, int]) -> None:
+    """pysnmp's hangs when it is used over both."""
+    one = Clients("pysnmp").make(Endpoint(*agent_of_users), user("sealed"), PATIENT)
+
+    async def ask() -> None:
+        await one.get([parsed("1.3.6.1.2.1.1.2.0")])
+        await one.close()
+
+    asyncio.run(ask())
+    asyncio.run(ask())
+
+
 def test_a_wrong_password_is_one_line_without_it(
     agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], library: str
 ) -> None:
@@ -135,6 +150,28 @@ def test_silence_is_told_the_same(library: str) -> None:
         with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
             run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
         run(one.close())
+
+
+def test_an_agent_that_starts_within_the_timeouts_is_read(library: str) -> None:
+    """Its host refuses the first requests by ICMP, at once, and not only after the timeout."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    started: list[Agent] = []
+
+    def start() -> None:
+        started.append(Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET, port))
+        started[0].start()
+
+    timer = threading.Timer(0.3, start)
+    timer.start()
+    one = Clients(library).make(Endpoint("127.0.0.1", port), Community(SECRET), Limits(timeout=0.5, retries=3))
+    try:
+        assert run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
+    finally:
+        run(one.close())
+        timer.join()
+        started[0].stop()
 
 
 def test_a_walk_without_an_end_is_bounded(library: str) -> None:

@@ -8,7 +8,7 @@ words.
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from joulepath.pdu.layout import Layout, detect
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import parsed
 from joulepath.pdu.walk import WalkClient
+
+from .conftest import WALKS
 
 pytestmark = pytest.mark.unit
 
@@ -215,6 +217,36 @@ def test_few_of_many_rows_are_fetched_and_not_walked(recordings: Path, profiles:
     _, layout, rows = read(recordings / "snmp" / "rittal-cmc-iii-pu_pdu-controller.snmprec", profiles)
     assert not layout.columns
     assert len(layout.objects) == len(rows) == 20
+
+
+def quantities(profile: Profile) -> Iterator[tuple[str, int, str]]:
+    for level, tables in profile.levels.items():
+        for number, table in enumerate(tables):
+            for quantity in table.quantities:
+                yield level, number, quantity
+
+
+def test_a_profile_rests_on_recordings_exactly_where_one_holds_a_value(
+    recordings: Path, profiles: Mapping[str, Profile]
+) -> None:
+    """A quantity that reads 0 in every recording has no proven unit."""
+    walks = [recordings / "snmp" / f"{device}.snmprec" for device in DEVICES]
+    walks.append(WALKS / "apc-8641.snmprec")
+    proven: dict[str, set[tuple[str, int, str]]] = {name: set() for name in profiles}
+    for walk in walks:
+        name, layout, rows = read(walk, profiles)
+        read_of = {id(row.cell.quantity) for row in rows if row.value}
+        for level, number, quantity in quantities(layout.profile):
+            if id(layout.profile.levels[level][number].quantities[quantity]) in read_of:  # type: ignore[index]
+                proven[name].add((level, number, quantity))
+    for name, profile in profiles.items():
+        stated = {
+            (level, number, quantity)
+            for level, number, quantity in quantities(profile)
+            for table in [profile.levels[level][number]]  # type: ignore[index]
+            if profile.evidence_of(table, table.quantities[quantity]) == "recording"  # type: ignore[index]
+        }
+        assert stated == proven[name], name
 
 
 def test_the_page_of_devices_is_written_from_the_profiles() -> None:
