@@ -92,7 +92,7 @@ def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, in
         344 * samples["bmc_chassis_measured_seconds_total"]
     )
     assert polls["fast"].get("failure", 0) == 0
-    assert polls["fast"]["success"] >= 0.7 * 9 * delay / interval
+    assert polls["fast"]["success"] >= 0.5 * 9 * delay / interval
     assert hung_up == 0
 
 
