@@ -5,7 +5,7 @@ import contextlib
 import ctypes
 import errno
 import os
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from joulepath.bpf.libbpf import BpfError, check, library
 
@@ -15,8 +15,35 @@ Way = Literal["received", "sent"]
 _TCX = {"received": 46, "sent": 47}
 _CLSACT = {"received": 1, "sent": 2}
 _REPLACE = 1
-_HANDLE, _PRIORITY = 0x6A70, 0x6A70
-"""Our own filter, so that a second start replaces the first one's, and touches no one else's."""
+_BEFORE = 1 << 3  # BPF_F_BEFORE, without a program: before all others
+
+
+class Place(NamedTuple):
+    """Where a program stands among others of an interface and way.
+
+    A clsact filter of this handle and priority: a second start replaces the first one's, and touches no one else's.
+    """
+
+    handle: int
+    priority: int
+    """The lower runs earlier."""
+    first: bool
+    """With tcx: before all that are there, else behind them."""
+
+
+COUNTING = Place(0x6A70, 0x6A70, first=False)
+TAGGING = Place(0x6A6F, 0x6A6F, first=True)
+"""Before the counting, which sees each packet as it leaves the host."""
+
+
+class _LinkOptions(ctypes.Structure):
+    """The beginning of `struct bpf_link_create_opts` of libbpf's bpf.h."""
+
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("flags", ctypes.c_uint32),
+        ("unused", ctypes.c_uint32),
+    )
 
 
 class Link(Protocol):
@@ -33,9 +60,11 @@ class TcxLink:
 
     kind = "tcx"
 
-    def __init__(self, program: int, ifindex: int, way: Way) -> None:
+    def __init__(self, program: int, ifindex: int, way: Way, place: Place) -> None:
         """Attaches it. Raises BpfError, with EINVAL where the kernel has no tcx."""
-        self._fd = check(library().bpf_link_create(program, ifindex, _TCX[way], None), "attaching by tcx")
+        options = _LinkOptions(sz=ctypes.sizeof(_LinkOptions), flags=_BEFORE if place.first else 0)
+        made = library().bpf_link_create(program, ifindex, _TCX[way], ctypes.byref(options))
+        self._fd = check(made, "attaching by tcx")
 
     def close(self) -> None:
         """Detaches it."""
@@ -69,31 +98,32 @@ class ClsactLink:
 
     kind = "clsact"
 
-    def __init__(self, program: int, ifindex: int, way: Way) -> None:
+    def __init__(self, program: int, ifindex: int, way: Way, place: Place) -> None:
         """Attaches it. Raises BpfError."""
+        self._place = place
         # The padding is not counted in: libbpf refuses octets that it does not know unless they are 0.
         self._hook = _Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way])
         made = library().bpf_tc_hook_create(ctypes.byref(self._hook))
         if made != -errno.EEXIST:
             check(made, "making a clsact qdisc")
-        options = _Filter(sz=32, prog_fd=program, flags=_REPLACE, handle=_HANDLE, priority=_PRIORITY)
+        options = _Filter(sz=32, prog_fd=program, flags=_REPLACE, handle=place.handle, priority=place.priority)
         check(library().bpf_tc_attach(ctypes.byref(self._hook), ctypes.byref(options)), "attaching by clsact")
 
     def close(self) -> None:
         """Detaches it; the qdisc stays, others may use it."""
-        options = _Filter(sz=32, handle=_HANDLE, priority=_PRIORITY)
+        options = _Filter(sz=32, handle=self._place.handle, priority=self._place.priority)
         with contextlib.suppress(BpfError):  # the interface has gone, and the filter with it
             check(library().bpf_tc_detach(ctypes.byref(self._hook), ctypes.byref(options)), "detaching")
 
 
-def attach(program: int, ifindex: int, way: Way) -> Link:
+def attach(program: int, ifindex: int, way: Way, place: Place) -> Link:
     """Attaches the program with this descriptor. Raises BpfError, UnavailableError for want of a right.
 
     Interfaces are numbered per network namespace: the calling thread's counts.
     """
     try:
-        return TcxLink(program, ifindex, way)
+        return TcxLink(program, ifindex, way, place)
     except BpfError as fault:
         if fault.number != errno.EINVAL:
             raise
-    return ClsactLink(program, ifindex, way)
+    return ClsactLink(program, ifindex, way, place)

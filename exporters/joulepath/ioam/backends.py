@@ -2,25 +2,30 @@
 """The backend that counts on interfaces: in the kernel where that is allowed, else AF_PACKET."""
 
 import logging
+from typing import get_args
 
 from joulepath.bpf import capabilities
 from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.bpf.source import EbpfSource
-from joulepath.ioam.settings import Settings
+from joulepath.ioam.settings import Backend, Settings
 from joulepath.ioam.source import PacketSource, Reading, Source
 
 logger = logging.getLogger(__name__)
 
-AUTO, EBPF, PACKET = "auto", "ebpf", "packet"
-BACKENDS = (AUTO, EBPF, PACKET)
+EBPF, PACKET = "ebpf", "packet"
+BACKENDS: tuple[str, ...] = get_args(Backend)
 
 
 class ChosenSource:
     """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
 
-    def __init__(self, settings: Settings, backend: str = AUTO, *, give_up_rights: bool = False) -> None:
-        """With `give_up_rights` the process keeps no capability that counting in the kernel does not need."""
+    def __init__(self, settings: Settings, backend: str | None = None, *, give_up_rights: bool = False) -> None:
+        """With `backend` (one of BACKENDS) not what the settings say.
+
+        With `give_up_rights` the process keeps no capability that counting in the kernel does not need.
+        """
+        backend = backend or settings.backend
         if backend == EBPF and _mirrors(settings):
             raise UsageError(f"backend: {_MIRROR}")
         self._settings = settings

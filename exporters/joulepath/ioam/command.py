@@ -13,7 +13,7 @@ from prometheus_client.core import Metric
 from joulepath import exporter
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.backends import AUTO, BACKENDS, ChosenSource
+from joulepath.ioam.backends import BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
@@ -118,8 +118,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         choices=BACKENDS,
-        default=AUTO,
-        help="ebpf counts in the kernel, packet in this process; auto (the default) takes ebpf where it is allowed",
+        help="ebpf counts in the kernel, packet in this process, auto takes ebpf where it is allowed; default: "
+        "what the file says, else auto",
     )
     parser.add_argument(
         "--web.created-timestamps",

@@ -14,6 +14,7 @@ from joulepath.ioam.settings import (
     MAX_NODE_ID,
     TRACE_ID_OCTETS,
     UNKNOWN_DIRECTION,
+    Backend,
     Bounds,
     Namespace,
     Other,
@@ -187,6 +188,7 @@ class ConfigModel(Model):
     other: OtherModel = OtherModel()
     path_nodes: frozenset[NodeId] | None = None
     hold_seconds: Annotated[float, Field(ge=0, le=3600)] = Settings.hold_seconds
+    backend: Backend = Settings.backend
 
     @model_validator(mode="after")
     def _coherent(self) -> "ConfigModel":
@@ -230,6 +232,7 @@ class ConfigModel(Model):
             other=Other(self.other.prefixes, self.other.ports, self.other.protocols),
             path_nodes=self.path_nodes,
             hold_seconds=self.hold_seconds,
+            backend=self.backend,
         )
 
 

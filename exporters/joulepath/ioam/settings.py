@@ -10,6 +10,7 @@ TRACE_ID_OCTETS = 16
 MAX_NODE_ID = (1 << 56) - 2  # 56 bits, RFC 9197, section 4.4.2.9; all ones means "not populated"
 
 Way = Literal["received", "sent"]
+Backend = Literal["auto", "ebpf", "packet"]
 TimeFormat = Literal["posix", "ptp", "ntp"]
 UNKNOWN_DIRECTION = "unknown"
 """Of packets on a mirror port that no rule fits."""
@@ -96,6 +97,8 @@ class Settings:
     """Pairs of nodes whose latency is shown."""
     hold_seconds: float = 30.0
     """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
+    backend: Backend = "auto"
+    """What counts on interfaces, where the command line does not say it; `auto`: ebpf if it is allowed, else packet."""
 
     @property
     def clt(self) -> frozenset[int]:

@@ -213,7 +213,7 @@ class Tagger:
                 continue
             program = self._program.fd(ethernet=DEVICES[_check(name, link).kind] is ETHERNET)
             try:
-                attached = tc.attach(program, link.index, "sent")
+                attached = tc.attach(program, link.index, "sent", tc.TAGGING)
             except BpfError as fault:
                 if fault.number in (errno.ENODEV, errno.ENOENT):
                     continue  # went in between

@@ -2,14 +2,16 @@
 """The configuration file: what the documentation shows is read, and mistakes are named."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from joulepath.errors import UsageError
 from joulepath.ioam import config
+from joulepath.ioam.backends import ChosenSource
 from joulepath.ioam.decode import REASONS
-from joulepath.ioam.settings import Bounds, Namespace, Point
+from joulepath.ioam.settings import Bounds, Namespace, Point, Rule
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -45,6 +47,23 @@ def test_the_documented_file_is_read(tmp_path: Path) -> None:
     assert settings.clt == frozenset({126})
     assert settings.namespaces[127].marked == (1, 10)
     assert settings.bounds is None
+    assert settings.backend == "auto"
+
+
+def test_the_backend_of_the_file_counts_unless_the_command_line_says_another(tmp_path: Path) -> None:
+    node = "nodes: [{node_id: 1, interfaces: {eth0: up}}]"
+    settings = config.read(write(tmp_path, f"{{{node}, backend: packet}}"))
+    assert settings.backend == "packet"
+    rule = Rule("up", teids=(range(1, 2),))
+    mirror = replace(settings, points=(replace(settings.points[0], rules=(rule,)),))
+    assert ChosenSource(mirror).name == "packet"
+    with pytest.raises(UsageError, match="packet backend only"):
+        ChosenSource(mirror, "ebpf")
+    with pytest.raises(UsageError, match="packet backend only"):
+        ChosenSource(replace(mirror, backend="ebpf"))
+    assert ChosenSource(replace(mirror, backend="ebpf"), "packet").name == "packet"
+    with pytest.raises(UsageError, match="backend"):
+        config.read(write(tmp_path, f"{{{node}, backend: netlink}}"))
 
 
 def test_every_reason_is_documented() -> None:

@@ -181,7 +181,7 @@ class EbpfSource:
             )
         number = [each for each, _ in self._points].index(point)
         try:
-            link = tc.attach(programs.program(number, octets), found.number, point.way)
+            link = tc.attach(programs.program(number, octets), found.number, point.way, tc.COUNTING)
         except BpfError as fault:
             raise BpfError(point.interface, fault.number) from None
         self._taps[point] = _Tap(link, found.number, octets, found.up)
