@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU time of one scrape interval of a recorded PDU: `joulepath pdu` against Debian's prometheus-snmp-exporter.
 
-    python benchmarks/pdu_cpu.py --snmp-exporter PATH WALK.snmprec:MODULE ...
+    python benchmarks/pdu_cpu.py [--snmp-exporter PATH] [WALK.snmprec:MODULE ...]
 
-snmpsim speaks the walk to all, one after the other in turns, so that the machine's mood is shared. Joulepath's interval
-is one poll and one scrape of it; the other exporter's one scrape. MODULE says which columns the other exporter walks:
-those that Joulepath's profile reads, without the names and scales that Joulepath keeps.
+snmpsim speaks the walk (of an AP8641 of snmpsim-data where none is named) to all, one after the other in turns, so that
+the machine's mood is shared. Joulepath's interval is one poll and one scrape of it; the other exporter's one scrape.
+MODULE says which columns the other exporter walks: those that Joulepath's profile reads, without the names and scales
+that Joulepath keeps.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import snmpsim_data
 import yaml
 
 MODULES = {
@@ -33,6 +35,7 @@ MODULES = {
         )
     ],
 }
+APC = Path(snmpsim_data.__file__).parent / "data" / "UPS" / "apc-8641.snmprec"
 INDEXES = {"raritan": 3, "apc": 1}
 INTERVAL = 1.0
 
@@ -40,11 +43,13 @@ INTERVAL = 1.0
 def main() -> None:
     """Prints a table of medians in ms of CPU for each interval."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("walks", nargs="+", metavar="WALK.snmprec:MODULE")
-    parser.add_argument("--snmp-exporter", type=Path, required=True)
+    parser.add_argument("walks", nargs="*", metavar="WALK.snmprec:MODULE", default=[f"{APC}:apc"])
+    parser.add_argument("--snmp-exporter", type=Path, default=shutil.which("prometheus-snmp-exporter"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--intervals", type=int, default=10)
     args = parser.parse_args()
+    if args.snmp_exporter is None:
+        sys.exit("pdu_cpu: prometheus-snmp-exporter is not there; install it, or name it with --snmp-exporter")
     for walk in args.walks:
         path, _, module = walk.rpartition(":")
         with tempfile.TemporaryDirectory() as folder:
@@ -98,14 +103,14 @@ class Running:
     """A process with a URL."""
 
     def __init__(self, command: list[str], url: str, port: int, log: Path) -> None:
-        self.url, self.port = url, port
+        self.url, self.port, self.log = url, port, log
         with log.open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         self._watched = psutil.Process(self.process.pid)
 
     def cpu(self) -> float:
-        times = self._watched.cpu_times()
-        return times.user + times.system
+        """Seconds of CPU of all its threads, by the scheduler's clock: /proc counts in ticks of 10 ms."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)  # clock_getcpuclockid(3) as Linux has it
 
     def polls(self) -> int:
         """How many polls an exporter with a clock of its own has made."""
@@ -122,7 +127,8 @@ class Running:
         self._watched.resume()
 
     def stop(self) -> None:
-        self.resume()
+        if self.process.poll() is None:
+            self.resume()
         self.process.terminate()
         self.process.wait(20)
 

@@ -1,32 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many PDUs one core polls: `python benchmarks/pdu_scale.py --library gufo 100 200 400`.
 
-Each number of PDUs is polled every 5 s for a while by one `joulepath pdu` that is pinned to one core. The devices are
-one recorded AP8641 with 24 metered outlets (snmpsim-data): its answers are taken once from snmpsim and then replayed,
-since 200 real agents answer faster than one simulator.
+Each number of PDUs is polled every 5 s for a while by one `joulepath pdu` that is pinned to one core, up to the first
+number of which a tenth of the polls is lost. The devices are one recorded AP8641 with 24 metered outlets
+(snmpsim-data): its answers are taken once from snmpsim and then replayed, since 200 real agents answer faster than one
+simulator.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import socket
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
-import snmpsim_data
 import yaml
+from pdu_cpu import APC as WALK
 from pdu_cpu import Running, fetch, free_port, start_agent
 
-WALK = Path(snmpsim_data.__file__).parent / "data" / "UPS" / "apc-8641.snmprec"
+DEVICES = [100, 200, 400, 800, 1200, 1600, 2400]
+BROKEN_PERCENT = 10.0
+STARTUP_SECONDS = 30.0
+SURVEY_SECONDS = 300.0
+"""After so long the polls are counted whether every device has been surveyed or not."""
 
 
 def main() -> None:
     """Prints polls, missed polls, CPU and memory for each number of PDUs."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("devices", nargs="+", type=int)
+    parser.add_argument("devices", nargs="*", type=int, default=DEVICES)
     parser.add_argument("--library", default="gufo")
     parser.add_argument("--interval", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -38,13 +45,17 @@ def main() -> None:
         replay.start()
         try:
             for devices in args.devices:
-                print(json.dumps(measured(devices, port, args, Path(folder))), flush=True)
+                run = measured(devices, port, args, Path(folder))
+                print(json.dumps(run), flush=True)
+                if run["lost_percent"] >= BROKEN_PERCENT:
+                    print(f"breaks at {devices} PDUs")
+                    break
         finally:
             replay.terminate()
             agent.stop()
 
 
-def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -> dict[str, object]:
+def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One run."""
     secret, config = folder / "community", folder / f"{devices}.yaml"
     secret.write_text(WALK.stem)
@@ -55,19 +66,24 @@ def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -
     command += [f"--snmp-library={args.library}", f"--web.listen-address=127.0.0.1:{port}"]
     running = Running(command, f"http://127.0.0.1:{port}/metrics", port, folder / f"{devices}.log")
     try:
-        while not polls(running.url):
-            time.sleep(0.5)
-        while polls(running.url)["success"] < 2 * devices:  # the surveys are over
+        began = time.monotonic()
+        until = began + SURVEY_SECONDS
+        ready = running.url.replace("/metrics", "/-/ready")
+        while "is ready" not in fetch(ready) and time.monotonic() < until:
+            polls(running)
             time.sleep(1)
-        before, cpu, began = polls(running.url), running.cpu(), time.monotonic()
+        surveyed = time.monotonic() - began
+        time.sleep(2 * args.interval)
+        before, cpu, began = polls(running), running.cpu(), time.monotonic()
         time.sleep(args.seconds)
-        done = {result: count - before[result] for result, count in polls(running.url).items()}
+        done = {result: count - before[result] for result, count in polls(running).items()}
         seconds = time.monotonic() - began
         every = sum(done.values())
         return {
             "library": args.library,
             "pdus": devices,
             "outlets": 24 * devices,
+            "surveyed_seconds": round(surveyed, 1),
             **done,
             "lost_percent": round(100 * (every - done["success"]) / every, 3),
             "core_percent": round(100 * (running.cpu() - cpu) / seconds, 1),
@@ -77,10 +93,15 @@ def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -
         running.stop()
 
 
-def polls(url: str) -> dict[str, int]:
-    """Polls so far by result."""
-    lines = [line for line in fetch(url).splitlines() if line.startswith("joulepath_polls_total{")]
-    return {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}
+def polls(running: Running) -> dict[str, int]:
+    """Polls so far by result. Raises RuntimeError for an exporter that has ended or answers nothing."""
+    until = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < until and running.process.poll() is None:
+        lines = [line for line in fetch(running.url).splitlines() if line.startswith("joulepath_polls_total{")]
+        if lines:
+            return {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}
+        time.sleep(0.5)
+    raise RuntimeError(f"joulepath does not answer:\n{running.log.read_text()[-2000:]}")
 
 
 def replayed(port: int, agent: int) -> None:
@@ -90,6 +111,7 @@ def replayed(port: int, agent: int) -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as upstream,
     ):
+        os.sched_setaffinity(0, os.sched_getaffinity(0) - {0} or {0})  # the exporter's core is its own
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
         server.bind(("127.0.0.1", port))
         upstream.settimeout(5)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from prometheus_client.core import Metric
+from prometheus_client.core import Metric as AnyFamily
 
 from joulepath.errors import JoulepathError
-from joulepath.metrics import Family, filled
+from joulepath.metrics import Family, Metric, filled
 from joulepath.poller import Poller, Reading, Snapshot, Target
 from joulepath.telemetry import polls
 
@@ -61,18 +61,18 @@ class PolledExporter(Generic[R]):
         own = [] if self._file is None else [self._file]
         return dict.fromkeys([*own, *(path for target in self._poller.targets for path in target.files)])
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterable[AnyFamily]:
         """The exporter's own families, and the device's where it is the only one."""
         by_result, seconds = self._poller.totals
         yield from polls({result: by_result.get(result, 0) for result in ("success", "failure", "missed")}, seconds)
         if self._single:
             yield from self.probe(self._poller.names[0])
 
-    def probe(self, target: str) -> Iterable[Metric]:
+    def probe(self, target: str) -> Iterable[AnyFamily]:
         """One device's families."""
         return filled(self._collect(*self._poller.view(target)))
 
-    def once(self) -> Iterable[Metric]:
+    def once(self) -> Iterable[AnyFamily]:
         """Polls all devices once; several are told apart by `instance`, as their scrape would."""
         faults = self._poller.once()
         if len(faults) == len(self._poller.names):
@@ -97,11 +97,27 @@ class PolledExporter(Generic[R]):
         self._poller.stop()
 
 
-def _merged(by_target: dict[str, Iterable[Metric]]) -> Iterable[Metric]:
+def state(snapshot: Snapshot[R], up: Metric, last_read: Metric, rejected: Metric, *labels: str) -> Iterable[Family]:
+    """What every collector says of a device that answers or does not; `labels` are those of `up`."""
+    family = up.family()
+    if snapshot.up is not None:
+        family.add_metric(labels, snapshot.up)
+    yield family
+    family = last_read.family()
+    if snapshot.read_timestamp is not None:
+        family.add_metric([], snapshot.read_timestamp)
+    yield family
+    family = rejected.family()
+    for reason, count in snapshot.rejected.items():
+        family.add_metric([reason], count)
+    yield family
+
+
+def _merged(by_target: dict[str, Iterable[AnyFamily]]) -> Iterable[AnyFamily]:
     """One family per name over all targets, each sample with its target's name as `instance`."""
-    merged: dict[str, Metric] = {}
+    merged: dict[str, AnyFamily] = {}
     for target, families in by_target.items():
         for family in families:
-            into = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            into = merged.setdefault(family.name, AnyFamily(family.name, family.documentation, family.type))
             into.samples += [sample._replace(labels={"instance": target, **sample.labels}) for sample in family.samples]
     return merged.values()

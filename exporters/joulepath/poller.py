@@ -7,6 +7,7 @@ snapshot and wait for nothing.
 
 import asyncio
 import logging
+import resource
 import threading
 import time
 from collections import Counter
@@ -115,6 +116,9 @@ class Poller(Generic[R]):
 
     def start(self) -> None:
         """Begins to poll, in a thread with an event loop of its own."""
+        # Each device is a socket, and the usual limit of 1024 open files is there for select(2), which nobody calls.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="poller", daemon=True)
         self._thread.start()
         self._polling.wait()  # until there is something that `stop` can end

@@ -2,6 +2,7 @@
 """The poller: its counters, what it withdraws, and that a target's fault stays its own."""
 
 import asyncio
+import resource
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -220,6 +221,18 @@ def test_stop_right_after_start_ends_the_thread_and_closes_the_sources() -> None
         poller.stop()
         assert meter.closed == 1
     assert not [thread for thread in threading.enumerate() if thread.name == "poller"]
+
+
+def test_as_many_sockets_may_be_open_as_the_system_allows() -> None:
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, most), most))
+    try:
+        poller = Poller([Target("a", Meter(lambda: Watts({})), 5)])
+        poller.start()
+        poller.stop()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 class Changing:

@@ -20,12 +20,13 @@ from joulepath.bmc.metrics import (
 )
 from joulepath.bmc.reading import BmcReading, Box
 from joulepath.metrics import Family
+from joulepath.polled import state
 from joulepath.poller import Snapshot
 
 
 def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading | None) -> Iterable[Family]:
     """The families of one BMC read by `collector`; without a current `reading` only those about its state."""
-    yield from _state(collector, snapshot)
+    yield from state(snapshot, UP, LAST_READ, REJECTED, collector)
     if reading is None:
         return
     for level in LEVELS:
@@ -50,18 +51,3 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
         for part, watts in values.items():
             family.add_metric([part.chassis, part.name], watts)
         yield family
-
-
-def _state(collector: str, snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
-    up = UP.family()
-    if snapshot.up is not None:
-        up.add_metric([collector], snapshot.up)
-    yield up
-    last_read = LAST_READ.family()
-    if snapshot.read_timestamp is not None:
-        last_read.add_metric([], snapshot.read_timestamp)
-    yield last_read
-    rejected = REJECTED.family()
-    for reason, count in snapshot.rejected.items():
-        rejected.add_metric([reason], count)
-    yield rejected

@@ -4,7 +4,7 @@
 import struct
 from dataclasses import dataclass
 
-from joulepath.bmc.redfish_items import RejectedError
+from joulepath.bmc.redfish_items import ALL_BITS, RejectedError
 
 NETFN, COMMAND = 0x2C, 0x02
 GROUP = 0xDC
@@ -42,4 +42,6 @@ class PowerReading:
             raise RejectedError("inactive")
         if self.maximum == 0:
             raise RejectedError("never_read")
+        if self.current in ALL_BITS:
+            raise RejectedError("implausible")
         return self.current

@@ -144,7 +144,18 @@ def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: 
         except RejectedError as reason:
             if str(reason) not in NOT_COUNTED:
                 rejected[str(reason)] += 1
-    return _without_repeats(values, rejected)
+    return _without_repeats(_without_hollow_inputs(values, rejected), rejected)
+
+
+def _without_hollow_inputs(values: dict[_Key, float], rejected: Counter[str]) -> dict[_Key, float]:
+    """Without inputs of supplies that are less than half of their outputs: 0 W where only the output is metered."""
+    hollow = {
+        key
+        for key, watts in values.items()
+        if key[0] == "psu_input" and watts < values.get(("psu_output", *key[1:]), 0) / 2
+    }
+    rejected.update("below_output" for _ in hollow)
+    return {key: watts for key, watts in values.items() if key not in hollow}
 
 
 def _without_repeats(values: dict[_Key, float], rejected: Counter[str]) -> Mapping[_Key, float]:

@@ -13,6 +13,9 @@ PARTS = {"Card", "Module", "Component", "IPBasedDrive"}
 ALWAYS_PARTS = PARTS - {"Card"}
 """Parts even where nothing around them is measured; a card may be a whole server's board (Intel)."""
 
+SUPPLIES = {"psu_input", "psu_output"}
+"""Quantities of a supply."""
+
 
 @dataclass(frozen=True)
 class Chassis:
@@ -56,18 +59,26 @@ def apart(found: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[C
 
 
 def _resources_once(found: Sequence[Chassis]) -> Sequence[Chassis]:
-    """A resource that several chassis refer to is of the one below which it lies, else of the first."""
-    owners: dict[str, str] = {}
+    """A resource that several chassis refer to is of the innermost one below which it lies, else of the first."""
+    owners: dict[str, tuple[int, str]] = {}
     for chassis in found:
-        for item in chassis.items:
-            if item.uri.startswith(f"{chassis.uri}/"):
-                owners[item.uri] = chassis.uri
-            else:
-                owners.setdefault(item.uri, chassis.uri)
-    return [
-        replace(chassis, items=tuple(item for item in chassis.items if owners[item.uri] == chassis.uri))
-        for chassis in found
-    ]
+        for uri in {item.uri for item in chassis.items}:
+            depth = len(chassis.uri) if uri.startswith(f"{chassis.uri}/") else 0
+            if uri not in owners or depth > owners[uri][0]:
+                owners[uri] = (depth, chassis.uri)
+    kept: list[Chassis] = []
+    for chassis in found:
+        items = tuple(item for item in chassis.items if owners[item.uri][1] == chassis.uri)
+        metered = any(item.quantity in SUPPLIES for item in items)
+        kept.append(
+            replace(
+                chassis,
+                items=items,
+                feeds=chassis.feeds if metered else frozenset(),
+                serials=chassis.serials if metered else {},
+            )
+        )
+    return kept
 
 
 def _supplies_once(found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
@@ -91,7 +102,7 @@ def _supplies_once(found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> S
                 lost.add(part)
             elif any(owner.uri not in outer[other.uri] for other in shared[serial] if other.uri != owner.uri):
                 alone = False
-        items = tuple(i for i in chassis.items if i.part not in lost or not i.quantity.startswith("psu"))
+        items = tuple(i for i in chassis.items if i.part not in lost or i.quantity not in SUPPLIES)
         kept.append(replace(chassis, items=items, feeds=frozenset() if lost or not alone else chassis.feeds))
     return kept
 
@@ -116,7 +127,7 @@ def _without_parts(found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> S
     }
     parts = {uri for uri, held in holders.items() if held}
     moved: dict[str, list[Item]] = {}
-    for uri in parts:
+    for uri in sorted(parts):
         if holders[uri] & parts:
             continue  # inside another part, whose power holds this one's
         # The innermost box that is measured, else the innermost.

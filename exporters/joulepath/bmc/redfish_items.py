@@ -14,6 +14,8 @@ Quantity = Literal["power", "meter_energy", "psu_input", "psu_output", "subsyste
 JOULES_PER_KWH = 3.6e6
 MAX_WATTS = 1e6
 MAX_JOULES = 1e16
+ALL_BITS = {32767, 65535}
+"""A register of 16 bits that holds nothing, signed or not."""
 AVERAGE_MINUTES = 5.0
 """A mean over longer than this says little about now: iLO averages over 20 minutes, Intel since the last reset."""
 
@@ -57,12 +59,14 @@ def value(item: Item, resource: Resource) -> float:
             _check_state(level)
     if item.source == "power_control_average":
         _check_interval(holder)
+    if item.quantity != "meter_energy" and found in ALL_BITS:
+        raise RejectedError("implausible")
     number = found * item.scale
     limit = MAX_JOULES if item.quantity == "meter_energy" else MAX_WATTS
     if not 0 <= number <= limit:  # NaN and infinities, which Python's JSON admits, fail this too
         raise RejectedError("implausible")
     if item.capacities:
-        if item.quantity == "psu_input" and number in item.capacities:
+        if number in item.capacities:
             raise RejectedError("capacity")
         if number > SUPPLY_LOSS * max(item.capacities):
             raise RejectedError("above_capacity")

@@ -2,7 +2,7 @@
 """`joulepath pdu --check-profile`: what a profile reads from where, and why a value is none."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ UNITS: dict[QuantityName, str] = {
 
 LEAST_WATTS = 50.0
 """Below this a meter's steps may be a large part of what it reads."""
+
+
+ALL_ONES = (-1, 2**31 - 1, 2**32 - 1, 2**64 - 1)
+"""What meters that measure nothing hold."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ def profile_of(name: str) -> tuple[str, Profile]:
     known = shipped()
     if not path.exists() and name in known:
         return name, known[name]
+    if not path.exists() and path.suffix not in (".yaml", ".yml"):
+        raise UsageError(f"{name}: is no file, and none of the shipped profiles {', '.join(sorted(known))}")
     return path.stem, load(path, Profile)
 
 
@@ -125,6 +131,10 @@ def _chosen(table: Table, quantity: Quantity) -> bool:
 
 def doubts(rows: Sequence[Explained]) -> Iterable[str]:
     """Where volts times amperes are far from watts, and where sums of levels differ: a wrong step shows here."""
+    for row in rows:
+        if row.value is not None and isinstance(row.raw, int) and row.raw in ALL_ONES:
+            cell = row.cell
+            yield f"doubt: {cell.level} {cell.label} {cell.quantity_name} holds {row.raw}: a sentinel ([-1])?"
     values = {(row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows}
     for (level, label, quantity), watts in values.items():
         volts, amperes, factor = (values.get((level, label, name)) for name in ("voltage", "current", "power_factor"))
@@ -135,7 +145,7 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
             if max(product, watts) > LEAST_WATTS and not low * product <= watts <= 1.3 * product:
                 yield (
                     f"doubt: {level} {label} reads {watts:g} W, but {volts:g} V x {amperes:g} A x {factor or 1:g} "
-                    f"are {product:.4g} W: is a step wrong? (an inlet of three phases has three such products)"
+                    f"are {product:.4g} W: is a step wrong, or are these three phases?"
                 )
     total: dict[LevelName, float] = {}
     for (level, _, quantity), watts in values.items():
@@ -156,17 +166,45 @@ def check(name: str, client: Client | None) -> Iterable[str]:
     if client is None:
         return
 
-    async def ask(client: Client) -> tuple[Sequence[str], Layout, Sequence[Explained]]:
+    async def ask(client: Client) -> tuple[Sequence[str], Sequence[Explained]]:
         try:
-            return await recognised(client, stem, profile), *await explained(client, stem, profile)
+            lines = list(await recognised(client, stem, profile))
+            try:
+                layout, rows = await explained(client, stem, profile)
+            except JoulepathError as error:
+                return [*lines, *[line async for line in columns_of(client, profile)], str(error)], ()
+            return [*lines, *report(layout, rows)], rows
         finally:
             await client.close()
 
-    lines, layout, rows = asyncio.run(ask(client))
-    yield from lines
-    yield from report(layout, rows)
+    lines, rows = asyncio.run(ask(client))
+    *told, last = lines
+    yield from told
+    if not rows:
+        raise UsageError(f"{name}: {last}")
+    yield last
     if not any(row.value is not None for row in rows):
         raise UsageError(f"{name}: fits the device but measures nothing")
+
+
+async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
+    """What the device holds at each place that a profile names: for one that does not fit."""
+    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    profile = profile.below(found if isinstance(found, tuple) else ())
+    for oid in dict.fromkeys(_places(profile)):
+        rows = await client.walk(oid)
+        index = next(iter(sorted(rows)), None)
+        first = "" if index is None else f", the first at index {dotted(index)}: {text(rows[index]) or 'nothing'}"
+        yield f"device: {dotted(oid)} has {len(rows)} rows{first}"
+
+
+def _places(profile: Profile) -> Iterable[Oid]:
+    yield from profile.fingerprint
+    for tables in profile.levels.values():
+        for table in tables:
+            yield from filter(None, (table.unit, table.number, table.name, *table.keys.values()))
+            for quantity in table.quantities.values():
+                yield from places(quantity)
 
 
 async def recognised(client: Client, name: str, profile: Profile) -> Sequence[str]:

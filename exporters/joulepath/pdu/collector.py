@@ -2,9 +2,14 @@
 """One PDU's snapshot as metric families."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import cast
 
-from joulepath.metrics import Family
+from prometheus_client.samples import Sample
+
+from joulepath.energy import Energy
+from joulepath.exposition import Labels
+from joulepath.metrics import Family, Metric
 from joulepath.pdu.metrics import (
     ENERGY,
     GAUGES,
@@ -19,12 +24,13 @@ from joulepath.pdu.metrics import (
 )
 from joulepath.pdu.schema import LevelName
 from joulepath.pdu.source import PduReading
+from joulepath.polled import state
 from joulepath.poller import Snapshot
 
 
 def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Iterable[Family]:
     """The families of one PDU; without a current `reading` only those about its state."""
-    yield from _state(snapshot)
+    yield from state(snapshot, UP, LAST_READ, REJECTED)
     if reading is None:
         return
     yield from _readings(reading)
@@ -40,37 +46,30 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     yield info
 
 
-def _state(snapshot: Snapshot[PduReading]) -> Iterable[Family]:
-    up = UP.family()
-    if snapshot.up is not None:
-        up.add_metric([], snapshot.up)
-    yield up
-    last_read = LAST_READ.family()
-    if snapshot.read_timestamp is not None:
-        last_read.add_metric([], snapshot.read_timestamp)
-    yield last_read
-    rejected = REJECTED.family()
-    for reason, count in snapshot.rejected.items():
-        rejected.add_metric([reason], count)
-    yield rejected
-
-
 def _readings(reading: PduReading) -> Iterable[Family]:
     for level, quantities in reading.values.items():
         for quantity, values in quantities.items():
             metric = METER_ENERGY[level] if quantity == "meter_energy" else GAUGES[level, quantity]
-            family = metric.family()
-            for label, value in values.items():
-                family.add_metric([label], value)
-            yield family
+            yield _family(metric, level, values.items())
 
 
 def _energy(snapshot: Snapshot[PduReading]) -> Iterable[Family]:
-    joules = {level: ENERGY[level].family() for level in LEVELS}
-    seconds = {level: MEASURED[level].family() for level in LEVELS}
+    energies: dict[LevelName, dict[str, Energy]] = {level: {} for level in LEVELS}
     for key, energy in snapshot.energy.items():
         level, label = cast("tuple[LevelName, str]", key)
-        joules[level].add_metric([label], energy.joules)
-        seconds[level].add_metric([label], energy.measured_seconds)
-    yield from joules.values()
-    yield from seconds.values()
+        energies[level][label] = energy
+    for level, by_label in energies.items():
+        yield _family(ENERGY[level], level, ((label, energy.joules) for label, energy in by_label.items()))
+        yield _family(MEASURED[level], level, ((label, energy.measured_seconds) for label, energy in by_label.items()))
+
+
+def _family(metric: Metric, level: LevelName, values: Iterable[tuple[str, float]]) -> Family:
+    family = metric.family()
+    family.samples = [Sample(metric.name, _labels(level, label), value) for label, value in values]
+    return family
+
+
+# The same for every device and at each scrape, and written out once.
+@lru_cache(maxsize=1 << 14)
+def _labels(level: LevelName, label: str) -> Labels:
+    return Labels({level: label})

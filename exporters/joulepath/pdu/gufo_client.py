@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Client` with gufo-snmp, which encodes and decodes in Rust: a tenth of pysnmp's cost. An extra, `fast`."""
+"""`Client` with gufo-snmp, which encodes and decodes in Rust: a sixth of pysnmp's CPU for a poll. An extra, `fast`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -125,6 +125,10 @@ class GufoClient:
             found = await self._answered(lambda: session.get_many(names))
         except _NoSuchNameError:
             return {}
+        if not found and len(oids) > 1:
+            # What the library makes of an answer that has no room (tooBig) as well as of one without any object.
+            half = len(oids) // 2
+            return {**await self._some(oids[:half]), **await self._some(oids[half:])}
         return {_read(name): _plain(value) for name, value in found.items()}
 
     async def _ready(self) -> SnmpSession:
@@ -155,6 +159,12 @@ class GufoClient:
             except (OSError, ValueError, RuntimeError) as error:
                 self._session = None
                 raise SnmpError(f"SNMP failed: {type(error).__name__}") from error
+            except BaseException as error:
+                # gufo-snmp 0.13 panics at some datagrams, and the PanicException of its bindings is no Exception.
+                if type(error).__name__ != "PanicException":
+                    raise
+                self._session = None
+                raise SnmpError("the answer is no message of SNMP") from error
         self._session = None
         self._silences += 1
         raise NoAnswerError(self._limits)

@@ -48,18 +48,8 @@ class PysnmpClient:
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         """See `Client.get`."""
-        wanted, found = list(oids), dict[Oid, Value]()
-        while wanted:
-            try:
-                return {**found, **dict(await self._answered("get", wanted))}
-            except _NoSuchNameError as missing:  # v1 answers nothing at all where one object is missing
-                found[wanted.pop(missing.index)] = Missing.NO_SUCH_INSTANCE
-            except _TooBigError:
-                if len(wanted) == 1:
-                    raise
-                half = len(wanted) // 2
-                return {**found, **await self.get(wanted[:half]), **await self.get(wanted[half:])}
-        return found
+        found = await self._some(oids)
+        return {oid: found.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
@@ -86,6 +76,21 @@ class PysnmpClient:
     async def close(self) -> None:
         """See `Client.close`."""
         self._session.close()
+
+    async def _some(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
+        """Of the objects those that there are, and whatever else the agent says."""
+        wanted = list(oids)
+        while wanted:
+            try:
+                return dict(await self._answered("get", wanted))
+            except _NoSuchNameError as missing:  # v1 answers nothing at all where one object is missing
+                del wanted[missing.index]
+            except _TooBigError:
+                if len(wanted) == 1:
+                    raise
+                half = len(wanted) // 2
+                return {**await self._some(wanted[:half]), **await self._some(wanted[half:])}
+        return {}
 
     async def _answered(self, kind: Kind, oids: Sequence[Oid], repetitions: int = 0) -> Sequence[tuple[Oid, Value]]:
         answer = await self._session.ask(kind, oids, repetitions)

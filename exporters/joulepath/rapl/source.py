@@ -33,6 +33,8 @@ class Count:
 
     joules: float
     wraps_at: float | None
+    origin: str = ""
+    """Which register it is: another control type may take a zone over, and counts from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class PowercapSource:
         unreadable: dict[Zone, str] = {}
         for zone, counter in self._current().items():
             try:
-                counts[zone] = Count(_integer(counter.path) / 1e6, counter.wraps_at)
+                counts[zone] = Count(_integer(counter.path) / 1e6, counter.wraps_at, counter.path)
             except PermissionError:
                 unreadable[zone] = f"{counter.path}: only root may read it; run as root or chmod it at boot"
             except (OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counters that wrap into counters that do not, each with the time it covers, and their sum for the host."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,15 +9,23 @@ from joulepath.energy import Energy
 from joulepath.rapl.source import Count, Reading, Zone
 
 PLAUSIBLE_WATTS = 1000.0
-"""No zone draws more; where this could have filled a counter between two reads, a wrap may have been missed."""
+"""No processor draws more; where this could have filled a counter between two reads, a wrap may have been missed."""
+PLATFORM_WATTS = 5000.0
+"""The same for a platform (psys) with its accelerators."""
+SLACK = 1.01
+"""Counter and clock are not read in one instant."""
+
+HOLLOW_JOULES = 10.0
+"""After so much energy of the packages it is known whether psys holds it: on many boards it is not wired and stays."""
 
 
 @dataclass
 class Register:
-    """One counter and what it has come to."""
+    """One counter and what it has come to; at most `most_watts` are believed."""
 
     at: float
     count: Count
+    most_watts: float = math.inf
     energy: Energy = field(default_factory=Energy)
 
     def advance(self, at: float, count: Count) -> None:
@@ -24,8 +33,15 @@ class Register:
         seconds, joules = at - self.at, count.joules - self.count.joules
         if joules < 0 and count.wraps_at is not None:
             joules += count.wraps_at
-        # A drop without a known range, or a silence in which the counter could have gone round, stays unmeasured.
-        if joules >= 0 and (count.wraps_at is None or seconds * PLAUSIBLE_WATTS < count.wraps_at):
+        # Unmeasured stay: a drop without a known range, a silence in which the counter could have gone round, and more
+        # than can have been consumed, which was a reset and no wrap.
+        known = (
+            joules >= 0
+            and count.origin == self.count.origin
+            and (count.wraps_at is None or seconds * self.most_watts < count.wraps_at)
+            and joules <= seconds * self.most_watts * SLACK
+        )
+        if known:
             self.energy = Energy(self.energy.joules + joules, self.energy.measured_seconds + seconds)
         self.at, self.count = at, count
 
@@ -46,6 +62,7 @@ class Unwrapper:
     _zones: dict[Zone, Register] = field(default_factory=dict)
     _host: Energy = field(default_factory=Energy)
     _host_parts: dict[Zone, Energy] = field(default_factory=dict)
+    _known: set[Zone] = field(default_factory=set)
     _read_errors: int = 0
 
     def add(self, at: float, reading: Reading) -> Snapshot:
@@ -54,14 +71,16 @@ class Unwrapper:
             if zone in self._zones:
                 self._zones[zone].advance(at, count)
             else:
-                self._zones[zone] = Register(at, count)
+                most = PLATFORM_WATTS if zone.kind == "psys" else PLAUSIBLE_WATTS
+                self._zones[zone] = Register(at, count, most)
+        self._known |= reading.counts.keys() | reading.unreadable.keys()
         self._read_errors += len(reading.unreadable)
         zones = {zone: self._zones[zone].energy for zone in reading.counts}
         return Snapshot(zones, self._add_host(zones, reading), self._read_errors)
 
     def _add_host(self, zones: Mapping[Zone, Energy], reading: Reading) -> Energy | None:
-        """The host's energy: psys, else packages and dram; None when a part of it was not read."""
-        parts = _host_parts({*reading.counts, *reading.unreadable})
+        """The host's energy: psys, else packages and dram; None when a part of it was not read or has gone."""
+        parts = self._parts({*reading.counts, *reading.unreadable})
         if not parts or not parts <= zones.keys():
             return None
         now = {zone: zones[zone] for zone in parts}
@@ -79,7 +98,17 @@ class Unwrapper:
         self._host_parts = now
         return self._host
 
+    def _parts(self, present: set[Zone]) -> set[Zone]:
+        """The zones that are the host: every psys that there ever was, else every package and dram."""
+        psys = {zone for zone in self._known if zone.kind == "psys"}
+        if psys and psys <= present and not self._hollow(psys):
+            return psys
+        return {zone for zone in self._known if zone.kind in {"package", "dram"}}
 
-def _host_parts(zones: set[Zone]) -> set[Zone]:
-    psys = {zone for zone in zones if zone.kind == "psys"}
-    return psys or {zone for zone in zones if zone.kind in {"package", "dram"}}
+    def _hollow(self, psys: set[Zone]) -> bool:
+        """Whether psys has counted less than the packages that it should hold."""
+        packages = self._joules({zone for zone in self._known if zone.kind == "package"})
+        return packages > HOLLOW_JOULES and self._joules(psys) < packages / SLACK
+
+    def _joules(self, zones: set[Zone]) -> float:
+        return sum(self._zones[zone].energy.joules for zone in zones if zone in self._zones)

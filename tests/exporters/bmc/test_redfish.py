@@ -79,6 +79,17 @@ def test_a_supply_without_metrics_makes_no_half_chassis() -> None:
         ({"PowerSupplies": supplies("90 W", PowerOutputWatts=90)}, "not_a_number"),
         ({"PowerSupplies": supplies(True, PowerOutputWatts=90)}, "not_a_number"),
         ({"PowerSupplies": supplies(-3, PowerOutputWatts=90)}, "implausible"),
+        ({**control(PowerConsumedWatts=65535), "PowerSupplies": supplies(None, PowerOutputWatts=90)}, "implausible"),
+        ({"PowerSupplies": supplies(0, PowerOutputWatts=90)}, "below_output"),
+        (
+            {
+                "PowerSupplies": [
+                    *supplies(None, PowerOutputWatts=90),
+                    {"MemberId": "1", "PowerCapacityWatts": 800, "LastPowerOutputWatts": 800},
+                ]
+            },
+            "capacity",
+        ),
         (
             {
                 **control(PowerMetrics={"AverageConsumedWatts": 46, "IntervalInMin": 0}),

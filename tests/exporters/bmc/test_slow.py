@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A BMC that takes its time for every answer: it is polled beside the scrape, once at a time, and harms no other."""
 
+import statistics
 import threading
 import time
 from functools import partial
@@ -69,20 +70,21 @@ def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, in
         exporter = BmcExporter("bmc", "", poller, partial(collect, ""), single=False)
         poller.start()
         try:
-            longest, end = 0.0, time.monotonic() + 9 * delay
-            while time.monotonic() < end:
+            waits: list[float] = []
+            end = time.monotonic() + 30 * delay
+            while poller.snapshot("slow").polls.get("success", 0) < 4 and time.monotonic() < end:
                 began = time.monotonic()
                 assert scraped(exporter, "slow").get("bmc_chassis_power_watts", 344) == 344
-                longest = max(longest, time.monotonic() - began)
+                waits.append(time.monotonic() - began)
                 time.sleep(interval / 5)
             polls = {name: poller.snapshot(name).polls for name in ("slow", "fast", "hung")}
             samples = scraped(exporter, "slow")
             hung_up = scraped(exporter, "hung")["bmc_up"]
         finally:
             poller.stop()
-    assert longest < 0.25  # nothing of a scrape waits for the 0.3 or 30 s
+    assert statistics.median(waits) < 0.1  # a scrape waits for nothing of the 0.3 or 30 s
     # Four answers one after the other for the survey, then one for each poll.
-    assert polls["slow"]["success"] >= 3
+    assert polls["slow"]["success"] >= 4
     assert polls["slow"]["missed"] >= 2
     assert slow.most <= CONNECTIONS
     assert slow.requests["GET", POWER] <= polls["slow"]["success"] + 2  # the survey's, and one that was under way
@@ -92,7 +94,7 @@ def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, in
         344 * samples["bmc_chassis_measured_seconds_total"]
     )
     assert polls["fast"].get("failure", 0) == 0
-    assert polls["fast"]["success"] >= 0.7 * 9 * delay / interval
+    assert polls["fast"]["success"] > 2 * polls["slow"]["success"]
     assert hung_up == 0
 
 

@@ -104,6 +104,21 @@ def test_one_power_resource_of_two_chassis_counts_once() -> None:
     assert reading.psu_input == {("2", "0"): 290}
 
 
+def test_a_shared_power_resource_keeps_its_supplies_input() -> None:
+    shared = {"Power": ref("Chassis/1/Power")}
+    reading = read(tree({"0": shared, "1": shared}, Chassis__1__Power=supplies("SN-1", "SN-2")))
+    assert reading.power == {BOX: 800}
+    assert reading.sources == {BOX: "psu_input"}
+
+
+def test_a_shared_resource_is_of_the_innermost_chassis() -> None:
+    shared = {"Power": ref("Chassis/A/B/Power")}
+    found = tree({"A": shared}, Chassis__A__B__Power={"PowerControl": [{"PowerConsumedWatts": 148}]})
+    found["/redfish/v1/Chassis"]["Members"].insert(0, ref("Chassis/A/B"))
+    found["/redfish/v1/Chassis/A/B"] = {"Id": "B", **shared}
+    assert read(found).power == {("chassis", "B"): 148}
+
+
 def supplies(*serials: str) -> dict[str, Any]:
     return {"PowerSupplies": [{"PowerInputWatts": 400, "SerialNumber": serial} for serial in serials]}
 

@@ -2,19 +2,23 @@
 """Both SNMP libraries behind one client: every version of SNMP, and the same readings of every recorded device."""
 
 import asyncio
+import random
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
+from pyasn1.codec.ber import decoder, encoder
+from pysnmp.proto.api import v2c
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
 from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, SnmpError, parsed
+from joulepath.pdu.snmp import Endpoint, Limits, Missing, NoAnswerError, SnmpError, dotted, parsed
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.walk import WalkClient
 from joulepath_lab.apc import rpdu2_objects
@@ -62,10 +66,13 @@ USERS: Mapping[str, tuple[AuthProtocol | None, PrivacyProtocol | None]] = {
     "open": (None, None),
     "signed": ("sha256", None),
     "sealed": ("sha256", "aes128"),
-    "sealed-long": ("sha512", "aes256"),
+    "sealed-224": ("sha224", "aes128"),
+    "sealed-384": ("sha384", "aes192"),
+    "sealed-512": ("sha512", "aes256"),
     "sealed-old": ("sha", "aes128"),
 }
-SIMULATOR = {"sha": "SHA", "sha256": "SHA256", "sha512": "SHA512", "aes128": "AES", "aes256": "AES256"}
+SIMULATOR = {"sha": "SHA", "aes128": "AES"}
+"""What snmpsim calls otherwise than in capitals."""
 
 
 def arguments() -> list[str]:
@@ -73,9 +80,9 @@ def arguments() -> list[str]:
     for name, (auth, privacy) in USERS.items():
         lines.append(f"--v3-user={name}")
         if auth:
-            lines += [f"--v3-auth-key={AUTH_SECRET}", f"--v3-auth-proto={SIMULATOR[auth]}"]
+            lines += [f"--v3-auth-key={AUTH_SECRET}", f"--v3-auth-proto={SIMULATOR.get(auth, auth.upper())}"]
         if privacy:
-            lines += [f"--v3-priv-key={PRIVACY_SECRET}", f"--v3-priv-proto={SIMULATOR[privacy]}"]
+            lines += [f"--v3-priv-key={PRIVACY_SECRET}", f"--v3-priv-proto={SIMULATOR.get(privacy, privacy.upper())}"]
     return lines
 
 
@@ -144,6 +151,24 @@ def test_objects_that_are_missing_are_told_from_those_that_are_there(library: st
     assert found[there] == parsed("1.3.6.1.4.1.318.1.3.4.6")
 
 
+class Babbling(Agent):
+    """An agent that answers with octets at random."""
+
+    def _answer(self, request: bytes) -> bytes | None:
+        return random.Random(self.requests).randbytes(len(request) % 40)
+
+
+def test_octets_that_are_no_message_are_told(library: str) -> None:
+    """Not a panic: gufo-snmp's ends the task that it happens in."""
+    oid = parsed("1.3.6.1.2.1.1.2.0")
+    with Babbling(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
+        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), Limits(timeout=0.05, retries=0))
+        for _ in range(40):
+            with pytest.raises(SnmpError):
+                run(one.get([oid]))
+        run(one.close())
+
+
 def test_silence_is_told_the_same(library: str) -> None:
     with Agent({}, SECRET) as agent:
         one = Clients(library).make(Endpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
@@ -172,6 +197,28 @@ def test_an_agent_that_starts_within_the_timeouts_is_read(library: str) -> None:
         run(one.close())
         timer.join()
         started[0].stop()
+
+
+class Cramped(Agent):
+    """An agent whose answers have room for three objects; without any it says so (RFC 3416 section 4.2.1)."""
+
+    def _answer(self, request: bytes) -> bytes | None:
+        answer = super()._answer(request)
+        message, _ = decoder.decode(answer, asn1Spec=v2c.Message())
+        pdu = v2c.apiMessage.get_pdu(message)
+        if len(v2c.apiPDU.get_varbinds(pdu)) <= 3:
+            return answer
+        v2c.apiPDU.set_error_status(pdu, 1)
+        v2c.apiPDU.set_varbinds(pdu, [])
+        return bytes(encoder.encode(message))
+
+
+def test_what_has_no_room_is_asked_for_in_halves(library: str) -> None:
+    wanted = {parsed(f"1.3.6.1.4.1.99999.{n}.0"): n for n in range(10)}
+    with Cramped({dotted(oid): partial(int, n) for oid, n in wanted.items()}, SECRET) as agent:
+        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), PATIENT)
+        assert run(one.get(list(wanted))) == wanted
+        run(one.close())
 
 
 def test_a_walk_without_an_end_is_bounded(library: str) -> None:

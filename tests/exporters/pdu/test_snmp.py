@@ -94,6 +94,18 @@ def test_an_agent_that_goes_in_circles_is_told(repetitions: int) -> None:
         run(client(agent.address).walk(parsed(f"{BASE}.1"), repetitions))
 
 
+class Elsewhere(Agent):
+    """An agent that answers with another object than was asked for."""
+
+    def _get(self, oid: tuple[int, ...]) -> tuple[tuple[int, ...], object]:
+        return (*oid, 7), rfc1902.Integer32(1)
+
+
+def test_what_was_not_answered_is_missing() -> None:
+    with Elsewhere({}) as agent:
+        assert run(client(agent.address).get([parsed(BASE)])) == {parsed(BASE): Missing.NO_SUCH_INSTANCE}
+
+
 def test_no_answer_takes_no_longer_than_it_says() -> None:
     with Agent({}) as agent:
         began = time.monotonic()

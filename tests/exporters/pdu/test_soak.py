@@ -1,37 +1,123 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hours of polling in a minute: the engine's caches and the poller's state do not grow."""
+"""Half a day of polling in minutes, with what devices do wrong mixed in: nothing grows."""
 
+import asyncio
+import logging
+import os
 import resource
+import threading
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from joulepath.pdu.clients import Clients
+from joulepath.pdu.credentials import Community
 from joulepath.pdu.schema import Profile
+from joulepath.pdu.snmp import Endpoint, Limits
 from joulepath.pdu.source import PduSource
+from joulepath.poller import Poller, Target
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
 
-from .conftest import client, run
-
 pytestmark = pytest.mark.long
 
-POLLS = 1000
+logger = logging.getLogger(__name__)
+
+POLLS = 10_000
+FAULT_EVERY = 20
+FAULTS = ("silent", "garbage", "circles", "wrong types", "swapped")
 
 
-def resident_kib() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # a file of /proc
-        return int(file.read().split()[1]) * resource.getpagesize() // 1024
+class Faulty(Agent):
+    """A PDU with three outlets that does what `fault` says; "swapped" is another one of the same model."""
+
+    def __init__(self) -> None:
+        outlets = {number: (f"outlet {number}", 40.0 * number) for number in (1, 2, 3)}
+        self._models = [
+            {
+                tuple(map(int, oid.split("."))): value
+                for oid, value in rpdu2_objects(lambda: outlets, serial=serial).items()
+            }
+            for serial in ("FIRST", "SECOND")
+        ]
+        super().__init__({})
+        self.fault = ""
+        self.swap()
+
+    def swap(self) -> None:
+        """Puts the other PDU in its place."""
+        self._models.reverse()
+        self._objects = self._models[0]
+        self._order = sorted(self._objects)
+
+    def _answer(self, request: bytes) -> bytes | None:
+        if self.fault == "silent":
+            return None
+        return os.urandom(40) if self.fault == "garbage" else super()._answer(request)
+
+    def _get(self, oid: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
+        return super()._get(oid) if self.fault != "wrong types" else super()._get(self._order[0])
+
+    def _after(self, oid: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
+        following, value = super()._after(oid)
+        leaves = oid in self._objects and following[:-1] != oid[:-1]
+        return super()._after(oid[:-1]) if self.fault == "circles" and leaves else (following, value)
 
 
-def test_memory_does_not_grow_with_polls(profiles: Mapping[str, Profile]) -> None:
-    async def polls(source: PduSource, count: int) -> None:
-        for _ in range(count):
-            await source.read()
+@dataclass(frozen=True)
+class Held:
+    """What the process has."""
 
-    with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)})) as agent:
-        source = PduSource("pdu-1", client(agent.address), profiles)
-        run(polls(source, POLLS))
-        before = resident_kib()
-        run(polls(source, POLLS))
-        assert resident_kib() - before < 1024
-        run(source.close())
+    resident_kib: int
+    files: int
+    threads: int
+    tasks: int
+
+    @classmethod
+    def now(cls) -> "Held":
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        return cls(
+            pages * resource.getpagesize() // 1024,
+            len(list(Path("/proc/self/fd").iterdir())),
+            threading.active_count(),
+            len(asyncio.all_tasks()),
+        )
+
+
+@pytest.mark.parametrize("library", ["gufo", "pysnmp"])
+def test_nothing_grows_with_polls(profiles: Mapping[str, Profile], library: str) -> None:
+    if library == "gufo":
+        pytest.importorskip("gufo.snmp", reason="gufo-snmp is not installed (joulepath[fast])")
+    seen: list[Held] = []
+    results: Counter[tuple[str, bool]] = Counter()
+
+    async def polls(agent: Faulty) -> None:
+        client = Clients(library).make(Endpoint(*agent.address), Community("public"), Limits(timeout=0.2, retries=1))
+        source = PduSource("pdu-1", client, profiles)
+        poller = Poller([Target("pdu-1", source, 5.0)])
+        (state,) = poller._states.values()
+        for number in range(POLLS):
+            turn, place = divmod(number, FAULT_EVERY)
+            agent.fault = FAULTS[turn % len(FAULTS)] if place == FAULT_EVERY - 1 else ""
+            if agent.fault == "swapped":
+                agent.swap()
+            fault = await poller._poll(state)
+            results[agent.fault, fault is None] += 1
+            if number in {POLLS // 10, POLLS - 1}:
+                seen.append(Held.now())
+        await source.close()
+
+    with Faulty() as agent:
+        asyncio.run(polls(agent))
+    before, after = seen
+    logger.warning("%s: %s after a tenth, %s at the end, %s", library, before, after, dict(results))
+    assert after.resident_kib - before.resident_kib < 2048
+    assert (after.files, after.threads, after.tasks) == (before.files, before.threads, before.tasks)
+    every = POLLS // FAULT_EVERY // len(FAULTS)
+    assert results["", True] == POLLS - len(FAULTS) * every, "a fault lasted longer than it was there"
+    assert results["swapped", True] == every
+    assert all(results[fault, False] == every for fault in FAULTS if fault != "swapped")

@@ -87,6 +87,29 @@ def test_a_disabled_broken_or_negative_sensor_gives_no_sample(tmp_path: Path) ->
     assert watts(tmp_path) == {}
 
 
+def test_drivers_without_rapl_by_their_own_files(tmp_path: Path) -> None:
+    """amd_energy, scmi, macsmc, ina228 and ibmpowernv name their channels as Documentation/hwmon says of each."""
+    write(tmp_path, "hwmon0", name="amd_energy", energy1_input=250_000_000, energy1_label="Ecore000")
+    write(tmp_path, "hwmon0", energy65_input=9_000_000_000, energy65_label="Esocket0")
+    write(tmp_path, "hwmon1", name="scmi_sensors", power1_input=3_250_000, power1_label="SYS_POW_SYS")
+    write(tmp_path, "hwmon1", energy1_input=77_000_000, energy1_label="SYS_ENM_SYS")
+    write(tmp_path, "hwmon2", name="macsmc_hwmon", power1_input=11_500_000, power1_label="Total System Power")
+    write(tmp_path, "hwmon3", name="ina228", power1_input=5_000_000, in0_input=10, in1_input=12_000, curr1_input=417)
+    write(tmp_path, "hwmon4", name="powernv", power1_input=1_200_000_000, power1_label="System")
+    reading = HwmonSource(tmp_path).read()
+    assert {(sensor.chip.partition("-")[0], sensor.label): found for sensor, found in reading.watts.items()} == {
+        ("scmi_sensors", "SYS_POW_SYS"): 3.25,
+        ("macsmc_hwmon", "Total System Power"): 11.5,
+        ("ina228", ""): 5,  # its own power, and not volts times amperes again
+        ("powernv", "System"): 1200,
+    }
+    assert {(sensor.channel, sensor.label): found for sensor, found in reading.joules.items()} == {
+        ("energy1", "Ecore000"): 250,
+        ("energy65", "Esocket0"): 9000,
+        ("energy1", "SYS_ENM_SYS"): 77,
+    }
+
+
 def test_a_board_without_rapl_is_served_and_never_a_hosts_total(tmp_path: Path) -> None:
     write(tmp_path, "hwmon0", name="ina226", power1_input=2_500_000)
     exporter = RaplExporter(PowercapSource(tmp_path), HwmonSource(tmp_path))

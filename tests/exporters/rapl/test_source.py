@@ -41,6 +41,38 @@ def test_a_package_repeated_by_another_control_type_counts_once(tmp_path: Path) 
     }
 
 
+def test_a_server_of_two_sockets_with_two_dies_each_and_a_psys_each(tmp_path: Path) -> None:
+    number = 0
+    for package in (0, 1):
+        for die in (0, 1):
+            folder = f"intel-rapl:{number:x}"
+            write_zone(tmp_path, folder, f"package-{package}-die-{die}", 100 * 10**6)
+            write_zone(tmp_path, f"{folder}:0", "dram", 10 * 10**6)
+            write_zone(tmp_path, folder.replace("rapl", "rapl-tpmi"), f"package-{package}-die-{die}", 999 * 10**6)
+            number += 1
+    write_zone(tmp_path, "intel-rapl:4", "psys", 500 * 10**6)
+    write_zone(tmp_path, "intel-rapl:5", "psys-1", 600 * 10**6)
+    counts = {zone: count.joules for zone, count in PowercapSource(tmp_path).read().counts.items()}
+    assert counts == {
+        **{Zone("package", package, die): 100.0 for package in "01" for die in "01"},
+        **{Zone("dram", package, die): 10.0 for package in "01" for die in "01"},
+        Zone("psys", "0", "0"): 500.0,
+        Zone("psys", "1", "0"): 600.0,
+    }
+
+
+def test_another_control_type_takes_over_with_a_register_of_its_own(tmp_path: Path) -> None:
+    first = write_zone(tmp_path, "intel-rapl:0", "package-0", 5_000_000)
+    write_zone(tmp_path, "intel-rapl-mmio:0", "package-0", 900_000_000)
+    source = PowercapSource(tmp_path)
+    zone = Zone("package", "0", "0")
+    before = source.read().counts[zone]
+    first.rename(first.parent / "gone")
+    after = source.read().counts[zone]
+    assert (before.joules, after.joules) == (5, 900)
+    assert before.origin != after.origin
+
+
 def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     write_zone(tmp_path, "intel-rapl:0", "package-0", 1)

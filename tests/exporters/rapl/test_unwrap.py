@@ -64,7 +64,7 @@ def test_host_is_package_and_dram_or_psys_alone() -> None:
     assert (host.joules, host.measured_seconds) == (120, 0.5)
     psys = Unwrapper()
     psys.add(0.0, reading(package=0, dram=0, psys=0))
-    host = psys.add(0.5, reading(package=100, dram=20, psys=200)).host
+    host = psys.add(0.1, reading(package=100, dram=20, psys=200)).host
     assert host is not None
     assert host.joules == 200
 
@@ -91,3 +91,65 @@ def test_counters_never_go_down(reads: list[tuple[float, float, bool]]) -> None:
             assert host.measured_seconds >= seconds
             joules, seconds = host.joules, host.measured_seconds
         assert seconds <= at + 1e-9
+
+
+def test_a_reset_is_no_wrap() -> None:
+    """After a suspend the counter begins at 0: as a wrap that would be 150 J in 0.1 s, more than there can be."""
+    unwrapper = Unwrapper()
+    unwrapper.add(0.0, reading(package=800))
+    unwrapper.add(0.1, reading(package=900))
+    unwrapper.add(0.2, reading(package=50))
+    energy = unwrapper.add(0.3, reading(package=70)).zones[PACKAGE]
+    assert energy.joules == 120
+    assert energy.measured_seconds == pytest.approx(0.2)
+
+
+def test_a_zone_that_another_register_takes_over_is_not_measured_over_the_change() -> None:
+    unwrapper = Unwrapper()
+    for at, (joules, origin) in enumerate([(10, "msr"), (15, "msr"), (300, "mmio"), (304, "mmio")]):
+        energy = unwrapper.add(at / 4, Reading({PACKAGE: Count(joules, RANGE, origin)}, {})).zones[PACKAGE]
+    assert (energy.joules, energy.measured_seconds) == (9, 0.5)
+
+
+def test_psys_that_is_not_wired_is_not_the_host() -> None:
+    unwrapper = Unwrapper()
+    for turn in range(41):
+        host = unwrapper.add(turn / 20, reading(package=turn, dram=turn / 10, psys=3)).host
+    assert host is not None
+    # Known at 11 J, where the host becomes other zones: 29 steps of 1.1 J are left.
+    assert host.joules == pytest.approx(29 * 1.1)
+    assert host.joules / host.measured_seconds == pytest.approx(22, rel=0.3)
+
+
+def test_every_sockets_psys_adds_up_and_one_that_goes_leaves_packages_and_dram() -> None:
+    second = Zone("psys", "1", "0")
+    unwrapper, at = Unwrapper(), 0.0
+
+    def add(**joules: float) -> float | None:
+        nonlocal at
+        at += 0.1
+        found = reading((), **{name: value for name, value in joules.items() if name != "psys1"})
+        counts = {**found.counts, **({second: Count(joules["psys1"], RANGE)} if "psys1" in joules else {})}
+        host = unwrapper.add(at, Reading(counts, {})).host
+        return None if host is None else host.joules
+
+    assert add(package=0, dram=0, psys=0, psys1=0) == 0
+    assert add(package=10, dram=1, psys=15, psys1=20) == 35
+    assert add(package=20, dram=2, psys=30) == 35  # a step of which only a part is known
+    assert add(package=30, dram=3, psys=45) == 46
+    assert add(package=40, psys=60) is None  # dram has gone: no host without it
+    assert add(package=50, dram=5, psys=75) == 68
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(1, 2)), min_size=1, max_size=20))
+def test_the_host_is_never_more_than_psys_or_packages_and_dram(steps: list[tuple[float, float, float]]) -> None:
+    unwrapper, at, package, dram, psys = Unwrapper(), 0.0, 0.0, 0.0, 0.0
+    unwrapper.add(at, reading(package=0, dram=0, psys=0))
+    for watts, memory, factor in steps:
+        at += 0.1
+        package, dram = package + watts, dram + memory
+        psys += (watts + memory) * factor
+        counts = reading(package=package % RANGE, dram=dram % RANGE, psys=psys % RANGE)
+        host = unwrapper.add(at, counts).host
+    assert host is not None
+    assert host.joules == pytest.approx(psys)  # never psys and its packages

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices of which single values or a MIB are published, but no recording is at hand: objects, values and meaning.
+
+These are no recordings, and no profile counts as recorded by them. What may be mistaken for a value stands beside.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from joulepath.pdu.check import explained
+from joulepath.pdu.layout import detect
+from joulepath.pdu.schema import Profile
+from joulepath.pdu.walk import WalkClient
+
+pytestmark = pytest.mark.unit
+
+Published = tuple[str, Mapping[str, int | str], Mapping[tuple[str, str, str], float]]
+"""sysObjectID, values by object (both below enterprises), and readings by level, label and quantity."""
+
+CISCO = "9.9.402.1.2.1"
+HPE = "11.2.14.11.1.9.1.1.1"
+ARUBA = "47196.4.1.1.3.8.1.1.1"
+CPDU = "318.1.1.32"
+GEIST = "21239.2.25.1"
+RARITAN = "13742.6"
+CYBERPOWER = "3808.1.1.3.2.3.1.1"
+RITTAL = "2606.7.4.2.2.1"
+DEVICES: Mapping[str, Published] = {
+    "poe-cisco": (
+        "9.1.1208",
+        # Allocated, available, consumed, the most ever drawn.
+        {f"{CISCO}.7.1.1": 15400, f"{CISCO}.8.1.1": 15400, f"{CISCO}.9.1.1": 6300, f"{CISCO}.10.1.1": 7100},
+        {("outlet", "1.1", "power"): 6.3},
+    ),
+    "poe-hpe": (
+        "11.2.3.7.11.79",
+        {f"{HPE}.1.1.2": 37, f"{HPE}.2.1.2": 499, f"{HPE}.3.1.2": 1800, f"{HPE}.5.1.2": 17, f"{HPE}.7.1.2": 17},
+        {
+            ("outlet", "1.2", "power"): 1.8,
+            ("outlet", "1.2", "current"): 0.037,
+            ("outlet", "1.2", "voltage"): 49.9,
+        },
+    ),
+    "poe-aruba-cx": (
+        "47196.4.1.1.1.50",
+        {f"{ARUBA}.4.1.193": 226, f"{ARUBA}.5.1.193": 547, f"{ARUBA}.6.1.193": 13920, f"{ARUBA}.7.1.193": 12369},
+        {
+            ("outlet", "1.193", "power"): 12.369,
+            ("outlet", "1.193", "current"): 0.226,
+            ("outlet", "1.193", "voltage"): 54.7,
+        },
+    ),
+    "poe-huawei": (
+        "2011.2.23.291",
+        {"2011.5.25.195.3.1.9.5": 15400, "2011.5.25.195.3.1.10.5": 4240, "2011.5.25.195.3.1.11.5": 8745},
+        {("outlet", "5", "power"): 4.24},
+    ),
+    "apc-cpdu": (
+        CPDU,
+        {
+            f"{CPDU}.1.2.1.11.1": "APDU10450SM",
+            f"{CPDU}.2.4.1.4.1": 4583,
+            f"{CPDU}.2.4.1.5.1": 4605,
+            f"{CPDU}.3.4.1.5.1.1": 620,
+            f"{CPDU}.3.4.1.7.1.1": 1431,
+            f"{CPDU}.4.4.1.3.1.1": "B1",
+            f"{CPDU}.4.4.1.3.1.2": "NA",
+            f"{CPDU}.4.4.1.5.1.1": 231,
+            f"{CPDU}.4.4.1.5.1.2": 0,
+        },
+        {
+            ("inlet", "1", "power"): 4583,
+            ("inlet", "1", "apparent_power"): 4605,
+            ("phase", "1", "current"): 6.2,
+            ("phase", "1", "power"): 1431,
+            ("branch", "1", "current"): 2.31,
+        },
+    ),
+    # PDU2-MIB: an inlet of three poles with decimal digits; the outlet's sensor is not available, and has a value of 0.
+    "raritan-px2": (
+        RARITAN,
+        {
+            f"{RARITAN}.3.3.4.1.7.1.1.5": 0,
+            f"{RARITAN}.5.2.3.1.2.1.1.5": 1,
+            f"{RARITAN}.5.2.3.1.4.1.1.5": 4310,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.1": 3,
+            f"{RARITAN}.5.2.4.1.2.1.1.2.1": 1,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.1": 6250,
+            f"{RARITAN}.5.2.4.1.4.1.1.3.1": 6300,  # without digits: an unknown step
+            f"{RARITAN}.3.5.4.1.7.1.7.5": 0,
+            f"{RARITAN}.5.4.3.1.2.1.7.5": 2,
+            f"{RARITAN}.5.4.3.1.4.1.7.5": 0,
+        },
+        {("inlet", "1", "power"): 4310, ("phase", "1.2", "current"): 6.25},
+    ),
+    # A switched model: the load of the device in 0.1 A and nothing else.
+    "cyberpower": (
+        "3808.1.1.3",
+        {f"{CYBERPOWER}.1.1": 1, f"{CYBERPOWER}.2.1": 8},
+        {("phase", "1", "current"): 0.8},
+    ),
+    # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
+    "rittal-cmc3": (
+        "2606.7",
+        {
+            f"{RITTAL}.3.2.70": "Plug 01.Power.Active.Value",
+            f"{RITTAL}.5.2.70": "W",
+            f"{RITTAL}.7.2.70": -10,
+            f"{RITTAL}.11.2.70": 1234,
+        },
+        {("outlet", "1", "power"): 123.4},
+    ),
+    "geist-v3": (
+        "21239.2",
+        {f"{GEIST}.6.1": 230, f"{GEIST}.14.1": 231, f"{GEIST}.29.1": 5255, f"{GEIST}.30.1": 346},
+        {
+            ("inlet", "1", "power"): 346,
+            ("inlet", "1", "meter_energy"): 5255 * 3.6e6,
+            ("phase", "1.1", "voltage"): 230,
+            ("phase", "1.2", "voltage"): 231,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_published_values_mean_what_is_published_of_them(
+    tmp_path: Path, profiles: Mapping[str, Profile], name: str
+) -> None:
+    sys_object_id, objects, readings = DEVICES[name]
+    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"]
+    lines += [f"1.3.6.1.4.1.{oid}|{2 if isinstance(value, int) else 4}|{value}" for oid, value in objects.items()]
+    (tmp_path / "walk.snmprec").write_text("\n".join(lines))
+
+    async def asked() -> tuple[str, Mapping[tuple[str, str, str], float | None]]:
+        client = WalkClient(tmp_path / "walk.snmprec")
+        found = await detect(client, profiles)
+        _, rows = await explained(client, found, profiles[found])
+        return found, {(row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows}
+
+    found, values = asyncio.run(asked())
+    assert found == name
+    assert values == pytest.approx(readings)
