@@ -4,7 +4,6 @@
 This is the reference: other backends give the same `Options`, or the same reason, for the same octets.
 """
 
-import functools
 import struct
 from typing import NamedTuple
 
@@ -62,8 +61,6 @@ class Options(NamedTuple):
     """Jumbo Payload Length (RFC 2675), 0 without that option."""
 
 
-# Without timestamps all packets of a flow have the same header. Bounded: headers are strangers' words.
-@functools.lru_cache(maxsize=1024)
 def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
     """The options of a whole hop-by-hop header (RFC 8200, section 4.3). Raises Malformed.
 

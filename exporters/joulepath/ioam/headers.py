@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the headers of one IP packet up to its transport: its length, its IOAM options, whether it is a fragment."""
 
+from collections.abc import Callable
+
 from joulepath.ioam import decode
 
 HOP_BY_HOP, UDP, IPV6 = 0, 17, 41
@@ -10,6 +12,9 @@ _MAX_EXTENSIONS = 8
 _NO_OPTIONS = decode.Options((), 0)
 _NOTHING_FOLLOWS = -1
 
+
+Read = Callable[[bytes], decode.Options]
+"""Decodes a whole hop-by-hop header; raises decode.Malformed."""
 
 Header = tuple[int, int, int, decode.Options, bool, str | None]
 """What the headers of one IP packet say; a plain tuple, as there is one per packet.
@@ -24,7 +29,7 @@ Header = tuple[int, int, int, decode.Options, bool, str | None]
 """
 
 
-def header(packet: bytearray, start: int, end: int, length: int, clt: frozenset[int], large: bool) -> Header | None:  # noqa: PLR0917  # called once per packet
+def header(packet: bytearray, start: int, end: int, length: int, read: Read, large: bool) -> Header | None:  # noqa: PLR0917  # called once per packet
     """The headers of the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
     The capture may keep fewer (`end`), and Ethernet may have padded it to more: the IP header knows its length, except
@@ -35,10 +40,10 @@ def header(packet: bytearray, start: int, end: int, length: int, clt: frozenset[
         octets = 40 + (packet[start + 4] << 8 | packet[start + 5])
         protocol, position = packet[start + 6], start + 40
         if octets == 40:
-            return _long(packet, start, end, length, clt, large)
+            return _long(packet, start, end, length, read, large)
         octets = min(octets, length)
         if protocol == HOP_BY_HOP:
-            return _hop_by_hop(packet, position, end, octets, clt, min(end, start + octets))
+            return _hop_by_hop(packet, position, end, octets, read, min(end, start + octets))
         if protocol in _EXTENSIONS:
             protocol, position, fragment = transport(packet, position, end, protocol)
             return octets, protocol, position, _NO_OPTIONS, fragment, None
@@ -53,14 +58,14 @@ def header(packet: bytearray, start: int, end: int, length: int, clt: frozenset[
     return None
 
 
-def _hop_by_hop(packet: bytearray, start: int, end: int, octets: int, clt: frozenset[int], stop: int) -> Header:  # noqa: PLR0917  # called once per packet
+def _hop_by_hop(packet: bytearray, start: int, end: int, octets: int, read: Read, stop: int) -> Header:  # noqa: PLR0917  # called once per packet
     """Behind an IPv6 header with a hop-by-hop header at `start`, which must not go beyond `stop`."""
     behind = start + 8 + packet[start + 1] * 8 if start + 2 <= end else end + 1
     if behind > stop:
         return octets, _NOTHING_FOLLOWS, end, _NO_OPTIONS, False, decode.TRUNCATED
     options, fault, fragment = _NO_OPTIONS, None, False
     try:
-        options = decode.options(bytes(packet[start:behind]), clt)
+        options = read(bytes(packet[start:behind]))
     except decode.Malformed as malformed:
         fault = malformed.reason
     protocol = packet[start]
@@ -69,13 +74,13 @@ def _hop_by_hop(packet: bytearray, start: int, end: int, octets: int, clt: froze
     return octets, protocol, behind, options, fragment, fault
 
 
-def _long(packet: bytearray, start: int, end: int, length: int, clt: frozenset[int], large: bool) -> Header:  # noqa: PLR0917  # as above
+def _long(packet: bytearray, start: int, end: int, length: int, read: Read, large: bool) -> Header:  # noqa: PLR0917  # as above
     """An IPv6 packet whose Payload Length is 0: empty, the kernel's own, or a jumbogram (RFC 2675)."""
     octets = length if large else min(40, length)
     if packet[start + 6] != HOP_BY_HOP:
         protocol, position, fragment = transport(packet, start + 40, end, packet[start + 6])
         return octets, protocol, position, _NO_OPTIONS, fragment, None
-    found = _hop_by_hop(packet, start + 40, end, octets, clt, end)
+    found = _hop_by_hop(packet, start + 40, end, octets, read, end)
     if large:
         return found
     octets = min(40 + found[3].jumbo, length)

@@ -33,12 +33,15 @@ class Latency:
         return Latency(list(self.buckets), self.seconds)
 
 
-def between(earlier: int, later: int, whole: int) -> float:
+def between(earlier: int, later: int, whole: int) -> float | None:
     """Seconds between two timestamps, each seconds << 32 | fraction, of which `whole` are a second.
 
-    Negative where the clocks contradict each other, or the fraction is none of that format.
+    Negative where the clocks contradict each other, or the fraction is none of that format; None where one is all ones
+    in either half, which says that the node had none (RFC 9197, section 4.4.1).
     """
     first, second = earlier & _WORD, later & _WORD
+    if _WORD in {first, second, earlier >> 32, later >> 32}:
+        return None
     if first >= whole or second >= whole:
         return -1.0
     # The seconds wrap, in 2036 (NTP) or 2106.

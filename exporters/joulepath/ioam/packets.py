@@ -11,6 +11,7 @@ from joulepath.ioam.counters import Table
 from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.headers import IPV6, UDP, Header, header
+from joulepath.ioam.memo import Memo
 from joulepath.ioam.segments import Segments, on_the_wire, pieces
 
 _MAX_TUNNELS = 3
@@ -23,7 +24,7 @@ class PacketCounter:
     def __init__(self, table: Table, classifier: Classifier, clt: frozenset[int] = frozenset()) -> None:
         self._table = table
         self._classifier = classifier
-        self._clt = clt
+        self._read = Memo(clt).options
 
     def count(
         self,
@@ -40,7 +41,7 @@ class PacketCounter:
 
         A tunnel's large packet is counted piece by piece: each may hold another user's packet.
         """
-        found = header(packet, start, end, length, self._clt, segments is not None)
+        found = header(packet, start, end, length, self._read, segments is not None)
         if found is None:
             self._table.error(decode.IP_HEADER)
             return
@@ -95,7 +96,7 @@ class PacketCounter:
                 break
             if inner > start + octets:  # the packet says to end before
                 break
-            within = header(packet, inner, end, start + octets - inner, self._clt, False)
+            within = header(packet, inner, end, start + octets - inner, self._read, False)
             if within is None:
                 break
             start, found = inner, within

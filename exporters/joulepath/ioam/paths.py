@@ -9,6 +9,9 @@ from joulepath.ioam.latency import FRACTIONS, Latency, between
 from joulepath.ioam.settings import Settings
 from joulepath.ioam.trace import Trace
 
+_NO_FRACTION = (1 << 32) - 1
+_NO_SECONDS = _NO_FRACTION << 32
+
 
 class Paths:
     """Counts recorded paths. Node ids are strangers' words: only admitted traces bring new ones, within bounds."""
@@ -87,8 +90,10 @@ class Paths:
         whole = self._fractions.get(trace.namespace, FRACTIONS["posix"])
         later = times[0]
         for earlier, latency in zip(times[1:], path.hops, strict=True):
-            if earlier >= 0 and later >= 0:
-                seconds = between(earlier, later, whole)
+            # Nearly always within one second of the clock, where the difference is that of the fractions.
+            if earlier <= later < _NO_SECONDS and later >> 32 == earlier >> 32 and later & _NO_FRACTION < whole - 1:
+                latency.observe((later - earlier) / whole, packets)
+            elif (seconds := between(earlier, later, whole)) is not None:
                 if seconds < 0:
                     self.clock_errors += packets
                 else:

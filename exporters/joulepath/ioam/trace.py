@@ -32,7 +32,6 @@ _NODE_ID_BIT, _SECONDS_BIT, _FRACTION_BIT, _WIDE_NODE_ID_BIT, _WIDE_DATA_BIT, _S
 _RESERVED = 0x000001  # bit 23, to be ignored
 _NO_NODE_ID, _NO_WIDE_NODE_ID = (1 << 24) - 1, (1 << 56) - 1
 _NO_WIDE_DATA = b"\xff" * 8
-_NO_WORD = (1 << 32) - 1
 
 
 class Trace(NamedTuple):
@@ -51,7 +50,7 @@ class Trace(NamedTuple):
     kind: int = PRE_ALLOCATED_TRACE
     """The IOAM-Option-Type."""
     times: tuple[int, ...] = ()
-    """When `nodes` had the packet: seconds << 32 | fraction as they stand there, -1 where a node did not say.
+    """When `nodes` had the packet: seconds << 32 | fraction as they stand there, all ones where a node did not say.
 
     Empty where the trace type asks for no seconds or no fraction.
     """
@@ -59,6 +58,8 @@ class Trace(NamedTuple):
     """Octets 16 to 23 of that snapshot, or the SpanID of Cross-Layer Telemetry."""
     sequence: int = -1
     """Direct export: the Sequence Number, -1 without one."""
+    stamps: tuple[int, ...] = ()
+    """Where in the header `times` stand, eight octets each."""
 
 
 class _Layout(NamedTuple):
@@ -133,7 +134,7 @@ def trace(header: bytes, start: int, end: int, kind: int, clt: frozenset[int]) -
         # An incremental trace has no room in it: there RemainingLen is what nodes may still add.
         position, ids = _data(position, end, (lengths & 0x7F) * 4, clt=namespace in clt)
     nodes: list[int] = []
-    times: list[int] = []
+    stamps: list[int] = []
     last = -1
     while position < end:
         last = position
@@ -152,15 +153,24 @@ def trace(header: bytes, start: int, end: int, kind: int, clt: frozenset[int]) -
                 continue
         nodes.append(node_id)
         if seconds >= 0:
-            # The fraction's bit is the next one: both are read at once.
-            time = _WIDE.unpack_from(header, last + seconds)[0]
-            times.append(-1 if time >> 32 == _NO_WORD or time & _NO_WORD == _NO_WORD else time)
+            stamps.append(last + seconds)
     trace_id = span_id = None
     if ids >= 0:
         trace_id, span_id = _present(header[ids : ids + 16]), _present(header[ids + 16 : ids + 24])
     elif last >= 0:
         trace_id, span_id = _ids(header, last, layout)
-    return Trace(namespace, trace_id, tuple(nodes), bool(lengths & _OVERFLOW), kind, tuple(times), span_id)
+    # The fraction's bit is the one behind that of the seconds: both are read at once.
+    times = tuple(_WIDE.unpack_from(header, at)[0] for at in stamps)
+    return Trace(
+        namespace,
+        trace_id,
+        tuple(nodes),
+        bool(lengths & _OVERFLOW),
+        kind,
+        times=times,
+        span_id=span_id,
+        stamps=tuple(stamps),
+    )
 
 
 def _data(start: int, end: int, free: int, *, clt: bool) -> tuple[int, int]:

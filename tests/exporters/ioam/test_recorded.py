@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A capture of packets that a Linux kernel stamped, and a second opinion on it where tshark is installed."""
 
+import os
+import random
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from scapy.layers.inet import UDP
@@ -17,6 +21,7 @@ from joulepath.ioam.classify import Classifier
 from joulepath.ioam.counters import Table
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
+from tests.conftest import ROOT
 from tests.exporters.ioam.encoder import Node, option, trace_data
 from tests.exporters.ioam.encoder import hop_by_hop as encode
 
@@ -46,7 +51,9 @@ def capture(recordings: Path) -> Path:
 def test_a_kernels_stamps_are_read(capture: Path) -> None:
     headers = [header for frame in frames(capture) if (header := hop_by_hop(frame)) is not None]
     traces = [trace for header in headers for trace in decode.options(header).traces]
-    assert [trace._replace(times=()) for trace in traces] == [decode.Trace(123, None, (2,), overflow=False)] * 20
+    assert [trace._replace(times=(), stamps=()) for trace in traces] == [
+        decode.Trace(123, None, (2,), overflow=False)
+    ] * 20
     # The capture's own clock is the kernel's: what the node wrote is no later, and microseconds stand in the fraction.
     assert all(time & 0xFFFFFFFF < 1_000_000 for trace in traces for time in trace.times)
     assert len(headers) == 23  # three are multicast listener reports
@@ -64,20 +71,30 @@ def test_its_packets_are_counted(capture: Path) -> None:
     assert {label: count.packets for label, count in at.traces.items() if count.packets} == {("123", "all"): 20}
 
 
-def tshark(path: Path) -> list[tuple[int, bool, tuple[int, ...]]]:
+Dissect = Callable[[Path], list[tuple[int, bool, tuple[int, ...]]]]
+
+
+@pytest.fixture(scope="module")
+def dissect(absent: Callable[[str, str], NoReturn]) -> Dissect:
     """Namespace, overflow flag and node ids of each trace in a capture, as Wireshark's dissector reads them."""
-    program = shutil.which("tshark")
-    if program is None:
-        pytest.skip("tshark is not installed")
+    place = ROOT / ".cache" / "tshark"
+    unpacked = shutil.which("tshark", path=place / "usr" / "bin")
+    program = shutil.which("tshark") or unpacked or absent("tshark", "tshark is neither installed nor in .cache/tshark")
+    libraries = ":".join(str(place / folder / f"{os.uname().machine}-linux-gnu") for folder in ("usr/lib", "lib"))
+    environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if program == unpacked else {})
     fields = [f"ipv6.opt.ioam.trace.{name}" for name in ("ns", "flag.o", "node.id", "node.id_wide")]
-    arguments = [item for field in fields for item in ("-e", field)]
-    command = [program, "-r", str(path), "-Y", "ipv6.opt.ioam.trace.ns", "-T", "fields", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = [line.split("\t") for line in done.stdout.splitlines()]
-    return [
-        (int(namespace), overflow == "1", tuple(int(node, 0) for node in (short or wide).split(",") if node))
-        for namespace, overflow, short, wide in lines
-    ]
+    arguments = ["-Y", "ipv6.opt.ioam.trace.ns", "-T", "fields", *(item for name in fields for item in ("-e", name))]
+
+    def run(path: Path) -> list[tuple[int, bool, tuple[int, ...]]]:
+        command = [program, "-r", str(path), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        lines = [line.split("\t") for line in done.stdout.splitlines()]
+        return [
+            (int(namespace), overflow == "1", tuple(int(node, 0) for node in (short or wide).split(",") if node))
+            for namespace, overflow, short, wide in lines
+        ]
+
+    return run
 
 
 def ours(headers: list[bytes]) -> list[tuple[int, bool, tuple[int, ...]]]:
@@ -85,18 +102,31 @@ def ours(headers: list[bytes]) -> list[tuple[int, bool, tuple[int, ...]]]:
     return [(trace.namespace, trace.overflow, trace.nodes) for trace in traces]
 
 
-def test_tshark_agrees_on_a_kernels_stamps(capture: Path) -> None:
-    assert tshark(capture) == ours([header for frame in frames(capture) if (header := hop_by_hop(frame)) is not None])
+def test_tshark_agrees_on_a_kernels_stamps(capture: Path, dissect: Dissect) -> None:
+    assert dissect(capture) == ours([header for frame in frames(capture) if (header := hop_by_hop(frame)) is not None])
 
 
 @pytest.mark.parametrize("wide", [False, True])
-def test_tshark_agrees_on_what_the_tests_encode(tmp_path: Path, wide: bool) -> None:
-    bit = 8 if wide else 0
-    headers = []
-    for count in range(5):
-        nodes = [Node({bit: (64 - at, 0xABCDE0 + at)}, bytes(16) if at == 0 else None) for at in range(count)]
-        headers.append(encode(b"\1\0", option(trace_data(100 + count, [bit, 2, 22], nodes, 3, flags=8 * (count % 2)))))
+def test_tshark_agrees_on_what_the_tests_encode(tmp_path: Path, dissect: Dissect, wide: bool) -> None:
+    """A thousand traces of any type, with any number of nodes and Opaque State Snapshots of any length."""
+    chance = random.Random(8 if wide else 0)
+    headers: list[bytes] = []
+    lengths: set[int] = set()
+    while len(headers) < 1000:
+        bits = sorted({8 if wide else 0, *chance.sample([*range(1, 8), *range(9, 12), 22], chance.randrange(8))})
+        nodes = [
+            Node({8 if wide else 0: (64 - at, chance.randrange(1 << 24))}, snapshot(chance))
+            for at in range(chance.randrange(6))
+        ]
+        data = trace_data(chance.randrange(1 << 16), bits, nodes, chance.randrange(4), 8 * chance.randrange(2))
+        if len(data) <= 240:
+            headers.append(encode(b"\1\0", option(data)))
+            lengths.add(len(nodes))
     path = tmp_path / "encoded.pcap"
     wrpcap(str(path), [Ether() / IPv6(nh=0) / Raw(header) / UDP() for header in headers])
-    assert [len(nodes) for _, _, nodes in ours(headers)] == [0, 1, 2, 3, 4]
-    assert tshark(path) == ours(headers)
+    assert lengths == set(range(6))
+    assert dissect(path) == ours(headers)
+
+
+def snapshot(chance: random.Random) -> bytes | None:
+    return chance.choice([None, b"", chance.randbytes(4 * chance.randrange(6))])
