@@ -12,6 +12,9 @@ from typing import NoReturn
 
 import pytest
 
+from joulepath.bpf import libbpf
+from joulepath.tag.program import Program
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -64,6 +67,15 @@ def prometheus() -> Path:
 def alertmanager() -> Path:
     """The path of the Alertmanager server (Debian calls it prometheus-alertmanager)."""
     return _program("prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
+def bpf() -> None:
+    """Asks for a kernel that takes the tagger's program."""
+    try:
+        Program().close()
+    except libbpf.UnavailableError as fault:
+        _absent("bpf", str(fault))
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,26 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
 
 
+def test_programs_that_know_nothing_of_ioam(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:
+    """One sends UDP, one TCP; they are known by their cgroups, and the answers to them by ports."""
+    result, figures = demo(tmp_path, "--seconds", "10", "--scenario", "tagged", "--no-alert")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert figures["worst_error_ratio"] <= 0.03
+    applications = figures["applications"]
+    assert set(applications) == {"assembly-line", "inspection"}
+    for row in applications.values():
+        assert row["network_static_watts"] > 50
+        assert row["network_dynamic_watts"] > 30
+        assert row["total_watts"] == pytest.approx(row["truth_total_watts"], rel=0.03)
+
+
+def test_programs_are_tagged_by_root_alone() -> None:
+    command = [sys.executable, "-m", "joulepath_lab", "--scenario", "tagged", "--rootless"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "demo: tagged needs root: the kernel takes the tagger's program from nobody else\n"
+
+
 @pytest.mark.parametrize("mutation", [*MUTATIONS, "rule"])
 def test_a_meter_or_a_rule_that_lies_fails_the_demo(namespaces: None, tmp_path: Path, mutation: str) -> None:
     result, figures = demo(tmp_path, "--seconds", "6", "--mutation", mutation)

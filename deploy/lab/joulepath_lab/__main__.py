@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m joulepath_lab", description=demo.__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure (default 60)")
     parser.add_argument("--scenario", choices=scenario.NAMES, default="native",
-                        help="the path: an IOAM-native transport, or GTP-U (default native)")  # fmt: skip
+                        help="IOAM-native transport, GTP-U, or tagged programs (default native)")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rootless", action="store_true", default=os.geteuid() != 0,
                         help="use a user namespace, as without root: stamping is then simulated")  # fmt: skip
@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.inside:
+        if args.rootless and scenario.named(args.scenario).tagging:
+            sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program from nobody else")
         if reason := isolation.refused(rootless=args.rootless):
             sys.exit(f"demo: {reason}")
         isolation.enter([sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]], rootless=args.rootless)

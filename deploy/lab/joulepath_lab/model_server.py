@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for the model server: takes frames over UDP, answers inferences, exports vLLM's request counters."""
+"""A stand-in for the model server: takes frames, answers inferences, exports vLLM's request counters."""
 
 import argparse
 import selectors
@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, disable_created_metric
 
 from joulepath_lab import network, scenario
 from joulepath_lab.ledger import Ledger, Sent
-from joulepath_lab.robot import FRAME, IPV6_HEADER, UDP_HEADER, traced_socket
+from joulepath_lab.robot import FRAME, tagged_octets, udp_socket
 from joulepath_lab.scenario import Scenario
 from joulepath_lab.streams import ANSWER_PAYLOAD, NAMES, UPLINKS, Stream, answer_of
+from joulepath_lab.wire import Connection, Datagrams, Wire
 
 PORT = 9400
 
@@ -29,30 +30,36 @@ class Endpoint:
         *,
         simulated: bool,
     ) -> None:
-        self.stream = stream
+        self._stream = stream
         self._ledger = ledger
-        self.socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.socket.bind(("::", stream.port))
-        self._answers, header = traced_socket(stream.trace_id, "model", scene.stamping[::-1], simulated=simulated)
-        self._robot = (scene.robot_address, stream.port)
-        self._octets = IPV6_HEADER + header + UDP_HEADER + ANSWER_PAYLOAD
-        self._sent = Sent(0, 0)
+        self.socket, self._wire = _wire(stream, scene, simulated=simulated)
         labels = {"model_name": scene.model, "application": stream.application or "none"}
         if stream.inference_every:
             self._requests, self._tokens = (counter.labels(**labels) for counter in counters)
 
     def receive(self) -> None:
-        """Takes one packet."""
-        payload, _ = self.socket.recvfrom(2048)
-        frame, number, packets = FRAME.unpack_from(payload)
-        every = self.stream.inference_every
-        if number == packets - 1 and every and frame % every == 0:
-            self._requests.inc()
-            self._tokens.inc(self.stream.tokens)
-            self._answers.sendto(bytes(ANSWER_PAYLOAD), self._robot)
-            self._sent = Sent(self._sent.packets + 1, self._sent.bytes + self._octets)
-            self._ledger.write(answer_of(self.stream), self._sent)
+        """Takes what has arrived."""
+        every = self._stream.inference_every
+        for message in self._wire.messages():
+            frame, number, packets = FRAME.unpack_from(message)
+            if number == packets - 1 and every and frame % every == 0:
+                self._requests.inc()
+                self._tokens.inc(self._stream.tokens)
+                self._wire.send(bytes(ANSWER_PAYLOAD))
+        if every:
+            self._ledger.write(answer_of(self._stream), Sent(*self._wire.sent()))
+
+
+def _wire(stream: Stream, scene: Scenario, *, simulated: bool) -> tuple[socket.socket, Wire]:
+    """The model's end, and its socket to wait for. Waits for the one sender of a TCP stream."""
+    if scene.tagging and stream.name in scene.tagging.tcp:
+        with socket.create_server(("::", stream.port), family=socket.AF_INET6) as listener:
+            tcp, _ = listener.accept()
+        return tcp, Connection(tcp, tagged_octets(stream))
+    udp, header = udp_socket(stream, scene, "model", simulated=simulated)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    udp.bind(("::", stream.port))
+    return udp, Datagrams(udp, (scene.robot_address, stream.port), header)
 
 
 def main() -> None:

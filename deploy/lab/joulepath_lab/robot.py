@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The robot: sends every stream as real UDP, stamps the TraceID into its packets and counts what it sent.
+"""The robot: sends every stream, stamps the TraceID into its packets and counts what it sent.
 
-Where the kernel stamps, only the robot's own node data is in the header when it leaves; in `simulated` mode the robot
-also fills in what the nodes on the way would have written.
+Where others tag its packets it knows nothing of IOAM, but for its count how long the header will be. Where the kernel
+stamps, only the robot's own node data is in the header when it leaves; in `simulated` mode the robot also fills in what
+the nodes on the way would have written.
 """
 
 import argparse
-import contextlib
 import heapq
 import random
 import signal
@@ -15,29 +15,37 @@ import struct
 import time
 from pathlib import Path
 
-from joulepath.ioam.encode import hop_by_hop
+from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, hop_by_hop
 from joulepath_lab import network, scenario
 from joulepath_lab.ledger import Ledger, Sent
 from joulepath_lab.scenario import Scenario
 from joulepath_lab.streams import NAMES, UPLINKS, Stream
+from joulepath_lab.wire import Connection, Datagrams, Wire
 
 HOP_LIMIT = 64
-IPV6_HEADER = 40
-UDP_HEADER = 8
 FRAME = struct.Struct("!IHH")  # frame number, packet number, packets in the frame
 IPV6_HOPOPTS = 54  # include/uapi/linux/in6.h; the socket module has it, not on every build
 
 
-def traced_socket(
-    trace_id: str | None, origin: str, path: tuple[str, ...], *, simulated: bool
-) -> tuple[socket.socket, int]:
-    """A UDP socket whose packets carry the trace, and the length of its hop-by-hop header [octets]."""
+def tagged_octets(stream: Stream) -> int:
+    """The length of the header that `joulepath tag` gives a stream's packets, by its documentation."""
+    return 40 + 8 * DEFAULT_TRANSIT_NODES if stream.trace_id else 0
+
+
+def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool) -> tuple[socket.socket, int]:
+    """A UDP socket whose packets carry the stream's trace, and the length of its hop-by-hop header [octets]."""
     sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    if trace_id is None:
-        return sender, 0
+    if stream.trace_id is None or scene.tagging:
+        return sender, tagged_octets(stream)
+    path = scene.stamping if origin == "robot" else scene.stamping[::-1]
     filled = [(HOP_LIMIT - 1 - hop, network.IOAM_NODE_IDS[node]) for hop, node in enumerate(path)] if simulated else []
     header = hop_by_hop(
-        network.IOAM_NAMESPACE, bytes.fromhex(trace_id), network.IOAM_NODE_IDS[origin], HOP_LIMIT, len(path) + 1, filled
+        network.IOAM_NAMESPACE,
+        bytes.fromhex(stream.trace_id),
+        network.IOAM_NODE_IDS[origin],
+        HOP_LIMIT,
+        len(path) + 1,
+        filled,
     )
     sender.setsockopt(socket.IPPROTO_IPV6, IPV6_HOPOPTS, header)
     return sender, len(header)
@@ -50,10 +58,7 @@ class Camera:
         self.stream = stream
         self._ledger = ledger
         self._random = random.Random(stream.name)
-        self._socket, header = traced_socket(stream.trace_id, "robot", scene.stamping, simulated=simulated)
-        self._socket.bind(("::", stream.port))  # where the answers come in
-        self._to = (network.address("model"), stream.port)
-        self._overhead = IPV6_HEADER + header + UDP_HEADER
+        self._wire = _wire(stream, scene, simulated=simulated)
         self._frame = 0
         self._sent = Sent(0, 0)
 
@@ -65,29 +70,38 @@ class Camera:
         # An intra frame every second is larger than the predicted ones between.
         intra = self._frame % round(stream.frames_per_second) == 0
         packets = max(1, round(stream.packets_per_frame * (2 if intra else 1) * self._random.uniform(0.8, 1.2)))
-        octets = 0
         for number in range(packets):
             size = stream.payload if number < packets - 1 else self._random.randint(FRAME.size, stream.payload)
-            payload = FRAME.pack(self._frame, number, packets).ljust(size, b"\0")
-            self._socket.sendto(payload, self._to)
-            octets += self._overhead + size
+            self._wire.send(FRAME.pack(self._frame, number, packets).ljust(size, b"\0"))
         asks = bool(stream.inference_every) and self._frame % stream.inference_every == 0
         before = self._sent
-        self._sent = Sent(
-            before.packets + packets,
-            before.bytes + octets,
-            before.requests + asks,
-            before.tokens + asks * stream.tokens,
-        )
+        self._sent = Sent(*self._wire.sent(), before.requests + asks, before.tokens + asks * stream.tokens)
         self._ledger.write(stream.name, self._sent)
         self._frame += 1
-        self._take_answers()
+        # An answer that nobody takes would come back as an ICMPv6 error that nobody booked.
+        for _ in self._wire.messages():
+            pass
 
-    def _take_answers(self) -> None:
-        """Empties the socket: an answer that nobody takes would come back as an ICMPv6 error that nobody booked."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.recv(2048, socket.MSG_DONTWAIT)
+
+def _wire(stream: Stream, scene: Scenario, *, simulated: bool) -> Wire:
+    to = (network.address("model"), stream.port)
+    if scene.tagging and stream.name in scene.tagging.tcp:
+        return Connection(_connected(to), tagged_octets(stream))
+    sender, header = udp_socket(stream, scene, "robot", simulated=simulated)
+    sender.bind(("::", stream.port))  # where the answers come in
+    return Datagrams(sender, to, header)
+
+
+def _connected(to: tuple[str, int], seconds: float = 20.0) -> socket.socket:
+    """A connection to a server that may still be starting."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection(to)
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def main() -> None:
@@ -95,13 +109,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
+    parser.add_argument("--stream", choices=[stream.name for stream in UPLINKS], help="send this one alone")
     parser.add_argument("--simulated", action="store_true")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ledger = Ledger(args.ledger, NAMES)
     now = time.monotonic()
     scene = scenario.named(args.scenario)
-    cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in UPLINKS]
+    chosen = [stream for stream in UPLINKS if args.stream in {None, stream.name}]
+    cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in chosen]
     due = [(now, number, camera) for number, camera in enumerate(cameras)]
     heapq.heapify(due)
     while True:

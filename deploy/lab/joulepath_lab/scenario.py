@@ -12,7 +12,7 @@ import yaml
 
 from joulepath_lab.law import Machine
 
-NAMES = ("native", "gtpu")
+NAMES = ("native", "gtpu", "tagged")
 UNATTRIBUTED = "unattributed"
 FOLDER = Path(__file__).with_name("scenarios")
 
@@ -29,6 +29,13 @@ class End:
     carrier: Carrier
     own: str = ""
     peer: str = ""
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """Each stream has a program of its own that leaves IOAM to `joulepath tag`; those of `tcp` use TCP."""
+
+    tcp: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,13 @@ class Scenario:
     """Component without user packets -> the components that it is there for."""
     relays: Mapping[str, tuple[End, End]] = field(default_factory=dict)
     """Node of the path -> what its user plane in user space passes between."""
+    tagging: Tagging | None = None
+    """None where the senders write the IOAM header themselves."""
 
     @property
     def topology(self) -> Path:
         """The topology file."""
-        return FOLDER / f"{self.name}.yaml"
+        return FOLDER / ("native.yaml" if self.tagging else f"{self.name}.yaml")
 
     @cached_property
     def window_seconds(self) -> float:

@@ -4,18 +4,21 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from joulepath_lab import network, programs
+from joulepath.errors import JoulepathError
+from joulepath_lab import network, programs, tagging
 from joulepath_lab.ledger import Ledger
 from joulepath_lab.model_server import PORT as MODEL_PORT
 from joulepath_lab.plant import KEPLER_PORT
@@ -27,7 +30,7 @@ from joulepath_lab.streams import NAMES, UPLINKS
 DEPLOY = Path(__file__).resolve().parent.parent.parent
 PDU_SNMP = f"{network.MGMT_CALLER}:1161"
 PDUS = ("pdu-1",)  # known to Prometheus by the exporter's own word
-PDU_PORT, RAPL_PORT, IOAM_PORT = 10471, 10473, 10474
+PDU_PORT, RAPL_PORT, IOAM_PORT, TAG_PORT = 10471, 10473, 10474, 10477
 PROMETHEUS_URL = f"http://{network.MGMT_CALLER}:9090"
 ALERTMANAGER = f"{network.MGMT_CALLER}:9093"
 WEBHOOK_PORT = 9095
@@ -59,6 +62,7 @@ class Lab:
         self._edit_rules = edit_rules
         self.scenario = scenario
         self._topology = topology or scenario.topology
+        self._cgroups: tagging.Cgroups | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
 
@@ -105,6 +109,8 @@ class Lab:
             process.kill()
         for process in self._processes.values():
             process.wait()
+        if self._cgroups:
+            self._cgroups.remove()
 
     def check(self) -> None:
         """Raises LabError if a part has ended by itself."""
@@ -120,10 +126,27 @@ class Lab:
         for node in self.scenario.relays:
             self._python(f"relay-{node}", "joulepath_lab.relay", *scene, "--node", node, node=node)
         self._python("model-server", "joulepath_lab.model_server", *ledger, *scene, *simulated, node="model")
-        self._python("robot", "joulepath_lab.robot", *ledger, *scene, *simulated, node="robot")
+        if self.scenario.tagging:
+            self._start_tagged(ledger + scene)
+        else:
+            self._python("robot", "joulepath_lab.robot", *ledger, *scene, *simulated, node="robot")
         self._python("plant", "joulepath_lab.plant", *ledger, *scene, "--folder", str(self.folder), *mutation)
         self._wait("the plant", (self.folder / "outlets.json").exists)
         self._python("pdu-agent", "joulepath_lab.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
+
+    def _start_tagged(self, arguments: Sequence[str]) -> None:
+        """Every stream's program in a cgroup of its own, and the taggers, which are there before the first packet."""
+        traced = [stream for stream in UPLINKS if stream.trace_id]
+        try:
+            self._cgroups = tagging.Cgroups(UPLINKS)
+        except (JoulepathError, OSError) as fault:
+            raise LabError(f"cgroups for the tagged programs: {fault}") from None
+        for node, config in {"robot": self._cgroups.robots(traced), "model": tagging.answers(traced)}.items():
+            self._exporter("tag", TAG_PORT, self._config(f"tag-{node}", config), name=f"tag-{node}", node=node)
+            self._wait(f"the tagger of {node}", partial(_answers, network.mgmt_address(node), TAG_PORT))
+        for stream in UPLINKS:
+            command = ["joulepath_lab.robot", *arguments, "--stream", stream.name]
+            self._python(stream.name, *command, node="robot", before=self._cgroups.inside(stream))
 
     def _start_exporters(self) -> None:
         (self.folder / "community").write_text("lab\n", encoding="utf-8")
@@ -248,8 +271,10 @@ class Lab:
             "--web.listen-address", f"{address}:{port}", node=node,
         )  # fmt: skip
 
-    def _python(self, name: str, module: str, *arguments: str, node: str | None = None) -> None:
-        inside = ["nsenter", f"--net=/run/netns/{node}", "--"] if node else []
+    def _python(
+        self, name: str, module: str, *arguments: str, node: str | None = None, before: Sequence[str] = ()
+    ) -> None:
+        inside = ["nsenter", f"--net=/run/netns/{node}", "--", *before] if node else []
         self._spawn(name, [*inside, sys.executable, "-m", module, *arguments])
 
     def _spawn(self, name: str, command: list[str]) -> None:
@@ -285,6 +310,15 @@ class Lab:
     def _last_words(self, name: str) -> str:
         lines = (self.folder / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
         return " | ".join(lines[-5:]) or "it said nothing"
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _program(name: str) -> Path:

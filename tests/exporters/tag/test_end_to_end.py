@@ -13,10 +13,8 @@ from typing import NoReturn
 
 import pytest
 
-from joulepath.bpf import libbpf
 from joulepath.errors import JoulepathError
 from joulepath.tag import cgroup
-from joulepath.tag.program import Program
 from tests.exporters.ioam.netns import Exporter, wait_for
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
@@ -26,15 +24,6 @@ ID, OTHER_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80
 HEADER = 80  # room for five nodes
 CONFIG = "interfaces: [wlan0]\nflows:\n"
 CAMERA = f'  camera: {{ioam_namespace: 123, id: "{ID}", '
-
-
-@pytest.fixture(scope="module")
-def bpf(absent: Callable[[str, str], NoReturn]) -> None:
-    """Asks for a kernel that takes the program."""
-    try:
-        Program().close()
-    except libbpf.UnavailableError as fault:
-        absent("bpf", str(fault))
 
 
 @pytest.fixture
