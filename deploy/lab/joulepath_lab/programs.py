@@ -23,6 +23,14 @@ def find(program: str) -> Path | None:
     return Path(found) if found else None
 
 
+def required(program: str) -> Path:
+    """Where a program is. Raises LookupError, which says how to get it."""
+    found = find(program)
+    if found is None:
+        raise LookupError(f"{program} is not installed; run `make programs`")
+    return found
+
+
 def with_templates(command: list[str]) -> list[str]:
     """Alertmanager's command, wrapped where Debian's build would miss its templates below /usr/share.
 

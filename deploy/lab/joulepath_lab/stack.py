@@ -1,39 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that runs in the lab, started in order, each with a log of its own. Ends with its namespaces."""
 
-import json
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from joulepath.errors import JoulepathError
-from joulepath_lab import network, programs, tagging
+from joulepath_lab import monitoring, network, programs, tagging
 from joulepath_lab.ledger import Ledger
-from joulepath_lab.model_server import PORT as MODEL_PORT
-from joulepath_lab.plant import KEPLER_PORT
 from joulepath_lab.prometheus_api import Prometheus
 from joulepath_lab.scenario import Scenario
 from joulepath_lab.scenarios import native
 from joulepath_lab.streams import NAMES, UPLINKS
 
-DEPLOY = Path(__file__).resolve().parent.parent.parent
 PDU_SNMP = f"{network.MGMT_CALLER}:1161"
 PDUS = ("pdu-1",)  # known to Prometheus by the exporter's own word
-PDU_PORT, RAPL_PORT, IOAM_PORT, TAG_PORT = 10471, 10473, 10474, 10477
-PROMETHEUS_URL = f"http://{network.MGMT_CALLER}:9090"
-ALERTMANAGER = f"{network.MGMT_CALLER}:9093"
-WEBHOOK_PORT = 9095
 SECONDS_TO_ANSWER = 60.0
 
 
@@ -54,7 +43,7 @@ class Lab:
         topology: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.prometheus = Prometheus(PROMETHEUS_URL)
+        self.prometheus = Prometheus(monitoring.PROMETHEUS_URL)
         self.alerts: list[dict[str, Any]] = []
         self.stamping = "kernel"
         self.ledger = Ledger(folder / "ledger", NAMES)
@@ -62,6 +51,7 @@ class Lab:
         self._edit_rules = edit_rules
         self.scenario = scenario
         self._topology = topology or scenario.topology
+        self._targets = monitoring.targets(scenario)
         self._cgroups: tagging.Cgroups | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
@@ -81,7 +71,7 @@ class Lab:
         progress(f"starting the exporters (IOAM stamping: {self.stamping})")
         self._start_exporters()
         progress("starting Prometheus with the generated rules, and Alertmanager")
-        self._start_prometheus()
+        self._start_monitoring()
         self._wait("Prometheus", self.prometheus.ready)
         progress("waiting until Prometheus has scraped every target")
         self._wait("every target", self._all_up)
@@ -142,8 +132,10 @@ class Lab:
         except (JoulepathError, OSError) as fault:
             raise LabError(f"cgroups for the tagged programs: {fault}") from None
         for node, config in {"robot": self._cgroups.robots(traced), "model": tagging.answers(traced)}.items():
-            self._exporter("tag", TAG_PORT, self._config(f"tag-{node}", config), name=f"tag-{node}", node=node)
-            self._wait(f"the tagger of {node}", partial(_answers, network.mgmt_address(node), TAG_PORT))
+            self._exporter(
+                "tag", monitoring.TAG_PORT, self._config(f"tag-{node}", config), name=f"tag-{node}", node=node
+            )
+            self._wait(f"the tagger of {node}", partial(_answers, network.mgmt_address(node), monitoring.TAG_PORT))
         for stream in UPLINKS:
             command = ["joulepath_lab.robot", *arguments, "--stream", stream.name]
             self._python(stream.name, *command, node="robot", before=self._cgroups.inside(stream))
@@ -152,10 +144,10 @@ class Lab:
         (self.folder / "community").write_text("lab\n", encoding="utf-8")
         device = {"address": f"udp://{PDU_SNMP}", "community_file": "community", "interval": 1}
         pdu = {"targets": dict.fromkeys(PDUS, device)}
-        self._exporter("pdu", PDU_PORT, self._config("pdu", pdu))
+        self._exporter("pdu", monitoring.PDU_PORT, self._config("pdu", pdu))
         self._python(
             "rapl", "joulepath", "rapl", "--path.sysfs", str(self.folder / "sys"),
-            "--web.listen-address", f"{network.MGMT_CALLER}:{RAPL_PORT}",
+            "--web.listen-address", f"{network.MGMT_CALLER}:{monitoring.RAPL_PORT}",
         )  # fmt: skip
         ids = [stream.trace_id for stream in UPLINKS if stream.application]
         for component, node in self.scenario.counted.items():
@@ -163,46 +155,19 @@ class Lab:
                 "nodes": [{"node_id": network.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
                 "namespaces": {network.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
             }
-            self._exporter("ioam", IOAM_PORT, self._config(component, config), name=component, node=node)
+            self._exporter("ioam", monitoring.IOAM_PORT, self._config(component, config), name=component, node=node)
 
-    def _start_prometheus(self) -> None:
+    def _start_monitoring(self) -> None:
+        try:
+            server, alertmanager = programs.required("prometheus"), programs.required("prometheus-alertmanager")
+        except LookupError as fault:
+            raise LabError(f"{fault}") from None
         folder = self.folder / "prometheus"
         (folder / "rules").mkdir(parents=True)
         self._generate_rules(folder / "rules")
-        config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-        config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
-        (pdu,) = (job for job in config["scrape_configs"] if job["job_name"] == "pdu")
-        (discovery,) = pdu["http_sd_configs"]
-        discovery |= {"url": f"http://{network.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        (folder / "targets").mkdir()
-        for job, targets in self._targets().items():
-            (folder / "targets" / f"{job}.json").write_text(json.dumps(targets), encoding="utf-8")
-        self._spawn(
-            "prometheus",
-            [
-                str(_program("prometheus")), f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={network.MGMT_CALLER}:9090",
-                "--storage.tsdb.wal-compression",
-            ],
-        )  # fmt: skip
-        alerts = self.folder / "alertmanager"
-        alerts.mkdir()
-        config = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
-        config["route"] |= {"group_wait": "1s", "group_interval": "5s"}
-        for receiver in config["receivers"]:
-            for webhook in receiver.get("webhook_configs", []):
-                webhook["url"] = f"http://{network.MGMT_CALLER}:{WEBHOOK_PORT}/"
-        (alerts / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._listen_for_alerts()
-        self._spawn(
-            "alertmanager",
-            programs.with_templates([
-                str(_program("prometheus-alertmanager")), f"--config.file={alerts / 'alertmanager.yml'}",
-                f"--storage.path={alerts / 'data'}", f"--web.listen-address={ALERTMANAGER}",
-                "--cluster.listen-address=",
-            ]),
-        )  # fmt: skip
+        self._spawn("prometheus", monitoring.prometheus(server, folder, self._targets))
+        monitoring.listen_for_alerts(self.alerts)
+        self._spawn("alertmanager", monitoring.alertmanager(alertmanager, self.folder / "alertmanager"))
 
     def _generate_rules(self, folder: Path) -> None:
         command = [sys.executable, "-m", "joulepath", "rules", "generate", str(self._topology), "-o", str(folder)]
@@ -212,26 +177,10 @@ class Lab:
         for path in folder.glob("*.yaml"):
             path.write_text(self._edit_rules(path.read_text(encoding="utf-8")), encoding="utf-8")
 
-    def _targets(self) -> dict[str, list[dict[str, Any]]]:
-        """What Prometheus scrapes, as file_sd entries per job of deploy/prometheus/prometheus.yml."""
-        caller = network.MGMT_CALLER
-        ioam = [
-            {"targets": [f"{network.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
-            for component, node in self.scenario.counted.items()
-        ]
-        return {
-            "exporters": [{"targets": [f"{caller}:{PDU_PORT}"], "labels": {"instance": "pdu-exporter"}}],
-            "rapl": [{"targets": [f"{caller}:{RAPL_PORT}"], "labels": {"instance": "core-1"}}],
-            "ioam": ioam,
-            "kepler": [{"targets": [f"{caller}:{KEPLER_PORT}"], "labels": {"instance": "edge-1"}}],
-            "model": [{"targets": [f"{network.mgmt_address('model')}:{MODEL_PORT}"], "labels": {"instance": "gpu-1"}}],
-            "alertmanager": [{"targets": [ALERTMANAGER]}],
-        }
-
     def _all_up(self) -> bool:
         expected = len(PDUS) + sum(
             len(group["targets"])
-            for job, entries in self._targets().items()
+            for job, entries in self._targets.items()
             for group in entries
             if job != "alertmanager"
         )
@@ -242,22 +191,6 @@ class Lab:
         applications = {stream.application for stream in UPLINKS if stream.application}
         found = self.prometheus.query("sum by (application) (application:power_watts)")
         return applications <= {sample.labels["application"] for sample in found}
-
-    def _listen_for_alerts(self) -> None:
-        alerts = self.alerts
-
-        class Webhook(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                alerts.extend(json.loads(body)["alerts"])
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's own name
-                """Is silent."""
-
-        server = HTTPServer((network.MGMT_CALLER, WEBHOOK_PORT), Webhook)
-        threading.Thread(target=server.serve_forever, name="webhook", daemon=True).start()
 
     def _config(self, name: str, data: object) -> Path:
         path = self.folder / f"{name}.yaml"
@@ -319,10 +252,3 @@ def _answers(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _program(name: str) -> Path:
-    found = programs.find(name) or (Path(which) if (which := shutil.which(name)) else None)
-    if found is None:
-        raise LabError(f"{name} is not installed; run `make programs`")
-    return found
