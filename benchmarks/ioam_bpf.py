@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counting a packet costs in the kernel: BPF_PROG_TEST_RUN, medians, and as ratios to an ARP frame.
+"""What counting a packet costs in the kernel (BPF_PROG_TEST_RUN, medians, ratios to an ARP frame), and a scrape.
 
 Beside it the time that scapy needs to dissect the same frame, and tshark where it is installed. Needs root.
 """
 
+import gc
 import shutil
 import statistics
 import struct
@@ -13,12 +14,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from prometheus_client.exposition import generate_latest
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
 
+from joulepath import exposition
 from joulepath.bpf import testrun
 from joulepath.ioam.bpf.kernel import Kernel
+from joulepath.ioam.bpf.source import EbpfSource
+from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Point, Settings
 
 ROUNDS, REPEAT = 15, 100_000
@@ -120,5 +125,43 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
     return ratios
 
 
+def scrape(ids: list[bytes], nodes: int) -> tuple[int, float]:
+    """Series, and seconds of CPU of a scrape without gzip: kernel maps to text, every trace with news since the last.
+
+    With `nodes`, every trace has a path of so many, whose packets and octets are series, too.
+    """
+    settings = Settings(
+        points=SETTINGS.points,
+        namespaces={123: Namespace(ids=frozenset(ids))},
+        path_nodes=frozenset(range(1, nodes + 1)) or None,
+    )
+    hops = [Node({0: (64 - hop, hop + 1)}) for hop in range(nodes)]
+    source = EbpfSource(settings)
+    source._kernel = kernel = Kernel(settings)
+    program = kernel.program(0, 14)
+    taken, series = [], 0
+    for _ in range(7):
+        for trace_id in ids:
+            hops[:1] = [Node({0: (64, 1)} if nodes else {}, trace_id)]
+            header = hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT] if nodes else [SNAPSHOT], hops)))
+            testrun.run(program, ethernet(IPV6_TYPE, ipv6(0, header + USER)))
+        gc.collect()
+        before = time.process_time()
+        text = exposition.encode(families(source._read()), generate_latest, openmetrics=False)
+        taken.append(time.process_time() - before)
+        series = sum(not line.startswith(b"#") for line in text.splitlines())
+    source._close()
+    return series, statistics.median(taken)
+
+
+def scrapes() -> None:
+    """Prints the table of scrapes."""
+    print(f"\n{'scrape, CPU seconds':34}{'series':>7}{'text':>7}{'at most':>9}")
+    for name, count, nodes in (("10,000 own traces", 10_000, 0), ("2,500 paths of 4 nodes", 2_500, 4)):
+        series, seconds = scrape([number.to_bytes(16, "big") for number in range(1, count + 1)], nodes)
+        print(f"{name:34}{series:7,}{seconds:7.3f}{0.35:9.2f}")
+
+
 if __name__ == "__main__":
     table()
+    scrapes()
