@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 MAX_SPREAD_SECONDS = 10.0
 """Within so long every target has been asked for the first time."""
 
+CANCEL_SECONDS = 0.5
+"""What has not ended so long after it was cancelled is cancelled again."""
+
 
 class Poller(Generic[R]):
     """Polls every target on its own interval [s], from `start` to `stop`."""
@@ -135,9 +138,8 @@ class Poller(Generic[R]):
         self._begin(list(self._states.values()))
         self._polling.set()
         await self._ended.wait()
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), *self._leaving, return_exceptions=True)
+        await _ended(self._tasks.values())
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._close()
 
     def _begin(self, states: Sequence[State[R]]) -> None:
@@ -215,6 +217,18 @@ class Poller(Generic[R]):
 
 async def _leave(task: asyncio.Task[None], source: Source[R]) -> None:
     """Ends the polling of a source, then its session."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await _ended([task])
     await asyncio.gather(source.close(), return_exceptions=True)
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels tasks until they have ended.
+
+    Once is not enough: `asyncio.wait_for` of Python 3.11, which libraries call, goes on as if nothing was where the
+    cancellation comes together with the answer.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)

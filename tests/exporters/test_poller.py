@@ -223,6 +223,33 @@ def test_stop_right_after_start_ends_the_thread_and_closes_the_sources() -> None
     assert not [thread for thread in threading.enumerate() if thread.name == "poller"]
 
 
+class Swallowing(Meter):
+    """Its answers come together with each cancellation, and `asyncio.wait_for` of Python 3.11 prefers the answer."""
+
+    swallowed = 0
+
+    async def read(self) -> Watts:
+        self.reads += 1
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            if self.swallowed:
+                raise
+            self.swallowed += 1
+        return self.answer()
+
+
+def test_a_library_that_swallows_a_cancellation_does_not_hold_up_the_stop() -> None:
+    meter = Swallowing(lambda: Watts({"1": 1.0}))
+    poller = Poller([Target("a", meter, 0.01)])
+    poller.start()
+    until(lambda: meter.reads == 1)
+    began = time.monotonic()
+    poller.stop()
+    assert time.monotonic() - began < 5
+    assert (meter.swallowed, meter.closed) == (1, 1)
+
+
 def test_as_many_sockets_may_be_open_as_the_system_allows() -> None:
     before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, most), most))
