@@ -102,7 +102,7 @@ class Network:
         stack.callback(sink.kill)
         if sink.stdout is None or sink.stdout.readline() != b"here\n":
             raise RuntimeError("the server did not start")
-        self.server.run("ping -6 -q -c 1 fd01::1")
+        self.server.reach("fd01::1")
 
     def rate(self, traffic: Traffic) -> float:
         """Packets or octets per second that the server's interface received."""

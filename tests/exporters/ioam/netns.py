@@ -11,6 +11,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 DEADLINE_SECONDS = 20.0
 
+ECHO = """
+import socket, sys
+asking = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+asking.settimeout(5)
+asking.connect((sys.argv[1], 0))
+asking.send(bytes([128, 0, 0, 0, 0, 1, 0, 1]))  # RFC 4443, section 4.1; the kernel adds the checksum
+while asking.recv(64)[0] != 129:
+    pass
+"""
+
 
 class NetworkNamespace:
     """Held by a `cat` that ends when its input does, which the kernel sees to even if the test is killed."""
@@ -46,6 +56,10 @@ class NetworkNamespace:
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS, input="")
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def reach(self, address: str) -> None:
+        """Asks for an echo: from then on neighbours are known, and no first packet waits or is sent again."""
+        self.python(ECHO, address)
 
     def link(self, name: str, address: str, peer: "NetworkNamespace", peer_name: str, peer_address: str) -> None:
         """A veth pair between two namespaces, addresses usable at once."""

@@ -287,7 +287,7 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> N
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
         wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") in tags.scrape())
         path.upf.run("sysctl -qw net.ipv6.conf.n3.ioam6_enabled=1")
-        path.robot.run("ping -6 -q -c 1 fd02::3")
+        path.robot.reach("fd02::3")
         wait_for(lambda: "proto 106" in routes(path))
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
