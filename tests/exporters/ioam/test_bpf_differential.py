@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program in the kernel and the decoder in Python count the same, whatever the packet."""
 
+import mmap
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from joulepath.bpf import testrun
 from joulepath.ioam.admission import Label
+from joulepath.ioam.bpf.kernel import Kernel
 from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
@@ -164,8 +167,21 @@ def differential(examples: int) -> Callable[[Callable[..., None]], Callable[...,
     return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
+@st.composite
+def flows(draw: st.DrawFn) -> list[Frame]:
+    """Frames, some of which come again, perhaps with another octet somewhere."""
+    sent = draw(st.lists(frames(), min_size=1, max_size=8))
+    again = draw(st.lists(st.sampled_from(sent), max_size=8))
+    for frame in again:
+        octets = bytearray(frame.octets)
+        if draw(st.booleans()):
+            octets[draw(st.integers(14, len(octets) - 1))] = draw(st.integers(0, 255))
+        sent.append(Frame(bytes(octets)))
+    return sent
+
+
 @differential(300)
-@given(sent=st.lists(frames(), min_size=1, max_size=12))
+@given(sent=flows())
 def test_generated_and_damaged_packets(bench: KernelBench, sent: list[Frame]) -> None:
     assert bench.count(sent) == bench.expected(sent)
 
@@ -230,6 +246,68 @@ def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
         whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
         sent += [Frame(bytes(12) + b"\x86\xdd" + whole)] * (1 + number % 3)
     assert bench.count(sent) == bench.expected(sent)
+
+
+def traced(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
+    """A frame of a user with a trace of one node."""
+    header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, 1)}, trace_id)])))
+    packet = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header
+    return bytes(12) + b"\x86\xdd" + packet + ports + bytes(104)
+
+
+def test_a_header_that_comes_again_counts_at_its_own_point_and_only_where_it_is_a_users() -> None:
+    points = (Point("n3", "received", 4, "uplink", path=True), Point("n6", "received", 4, "downlink", path=True))
+    kernel = Kernel(replace(SETTINGS, points=points, other=Other()))
+    frame, tunnelled = traced(CAMERA), traced(CAMERA, struct.pack("!HH", 2152, 2152))
+    for point, turns in ((0, 3), (1, 5), (0, 7)):
+        testrun.run(kernel.program(point, 14), frame, repeat=turns)
+        testrun.run(kernel.program(point, 14), tunnelled, repeat=turns)  # the outermost trace counts, whatever it holds
+    news = kernel.read()
+    kernel.close()
+    counts: dict[int, int] = {}
+    for key, packets_, _ in news.traces:
+        counts[key.point] = counts.get(key.point, 0) + packets_
+    assert counts == {0: 20, 1: 10}
+    assert [point.user for point in news.points] == [(20, 20 * (len(frame) - 14)), (10, 10 * (len(frame) - 14))]
+    assert [point.option_octets for point in news.points] == [20 * 36, 10 * 36]
+
+
+def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
+    """Who comes second to a new entry adds to it: no packet is lost, and none is `other`."""
+    before = os.sched_getaffinity(0)
+    if len(before) < 2:
+        pytest.skip("needs two processors")
+    first, second = sorted(before)[:2]
+    both = KernelBench(replace(SETTINGS, other=Other()))
+    frames_ = [traced(number.to_bytes(16, "big")) for number in range(1, 2001)]
+    both.kernel.read()
+    with mmap.mmap(-1, 2 * 8) as shared:
+        progress = memoryview(shared).cast("Q")
+
+        def send(own: int, other: int, processor: int) -> None:
+            os.sched_setaffinity(0, {processor})
+            for number, frame in enumerate(frames_, 1):
+                progress[own] = number
+                while progress[other] < number:  # so that they come together, as nearly as can be
+                    pass
+                testrun.run(both.program, frame)
+
+        child = os.fork()
+        if not child:
+            try:
+                send(1, 0, second)
+            finally:
+                os._exit(0)
+        send(0, 1, first)
+        os.sched_setaffinity(0, before)
+        os.waitpid(child, 0)
+        progress.release()
+    counts: dict[bytes | None, int] = {}
+    for key, packets_, _ in both.kernel.read().traces:
+        counts[key.trace_id] = counts.get(key.trace_id, 0) + packets_
+    both.close()
+    assert len(counts) == len(frames_)
+    assert set(counts.values()) == {2}
 
 
 def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:

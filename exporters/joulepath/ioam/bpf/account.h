@@ -88,7 +88,8 @@ INLINE void fold(struct own *place, struct trace *trace, __u32 epoch_, __u32 pac
 		add(&place->at[epoch_], packets, octets);
 }
 
-/* Counts for the trace in key[0] in the maps of one epoch. Named maps, not a chosen one: so lookups are inlined. */
+/* Counts for the trace in key[0] in the maps of one epoch. Named maps, not a chosen one: so lookups are inlined. Where
+ * another CPU has made the entry in between, the update writes this CPU's count alone, which is still 0. */
 #define COUNT_TRACE(map, key_)                                                               \
 	({                                                                                   \
 		struct count *count = bpf_map_lookup_elem(&map, key_);                       \
@@ -96,22 +97,26 @@ INLINE void fold(struct own *place, struct trace *trace, __u32 epoch_, __u32 pac
 		if (count)                                                                   \
 			add(count, packets, octets);                                         \
 		else if (place || room(epoch_))                                              \
-			counted = !bpf_map_update_elem(&map, key_, &first, BPF_NOEXIST);     \
+			counted = !bpf_map_update_elem(&map, key_, &first, BPF_ANY);         \
 		counted;                                                                     \
 	})
 
-/* Counts in the trace's slot, if that is its own or nobody's. */
+/* Good enough: who makes words collide makes packets slow, and no more. */
+#define SLOT_OF(mixed) bounded(((mixed) * 0x9e3779b97f4a7c15ULL) >> 56, SLOTS - 1)
+
+/* Counts in the trace's slot, if that is its own or nobody's; the slot's number from 1, or 0. */
 INLINE int in_front(struct short_trace *key, __u32 epoch_, __u32 packets, __u64 octets)
 {
 	struct front *all = bpf_map_lookup_elem(&front, &epoch_);
 	__u64 *mine = (__u64 *)key, *its, mixed, differs = 0;
 	struct slot *slot;
+	__u32 number;
 
 	if (!all)
 		return 0;
-	/* Good enough: who makes ids collide makes them slow, and no more. */
 	mixed = mine[0] + mine[1] * 3 + mine[2] * 5 + mine[3] * 7 + (mine[4] + mine[5] + mine[6] + mine[7]) * 11;
-	slot = &all->slots[bounded((mixed * 0x9e3779b97f4a7c15ULL) >> 56, SLOTS - 1)];
+	number = SLOT_OF(mixed);
+	slot = &all->slots[number];
 	its = (__u64 *)&slot->key;
 	if (!slot->count.packets)
 		slot->key = *key;
@@ -123,9 +128,10 @@ INLINE int in_front(struct short_trace *key, __u32 epoch_, __u32 packets, __u64 
 	if (differs)
 		return 0;
 	add(&slot->count, packets, octets);
-	return 1;
+	return number + 1;
 }
 
+/* Counts for the trace in key[0]; the number of its slot in front from 1, 0 where it has none. */
 NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
 {
 	struct count first = {.packets = packets, .octets = octets}, *count;
@@ -133,7 +139,7 @@ NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
 	struct short_trace *key;
 	struct own *place;
 	struct trace trace;
-	__u32 epoch_, nodes_;
+	__u32 epoch_, nodes_, slot;
 
 	if (!s || !skb)
 		return 0;
@@ -142,8 +148,9 @@ NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
 	epoch_ = s->epoch & 1;
 	nodes_ = key->trace.nodes;
 	if (nodes_ <= SHORT_NODES && !s->high[0]) {
-		if (in_front(key, epoch_, packets, octets))
-			return 0;
+		slot = in_front(key, epoch_, packets, octets);
+		if (slot)
+			return slot;
 		count = epoch_ ? bpf_map_lookup_elem(&traces_1, key) : bpf_map_lookup_elem(&traces_0, key);
 		if (count) {
 			add(count, packets, octets);

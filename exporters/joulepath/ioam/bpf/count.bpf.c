@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Counts the packets that pass one interface one way: joulepath.ioam.packets in C. */
-#include "account.h"
+#include "same.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -110,14 +110,14 @@ NOINLINE int packet(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 size)
 NOINLINE int pieces(struct __sk_buff *skb, __u32 size)
 {
 	struct scratch *s = scratch();
-	struct found outer;
-	__u32 stop, payload, position, length;
+	__u32 stop, payload, position, length, start;
 
 	if (!s || !size)
 		return 0;
-	outer = s->found;
-	payload = outer.position + 8;
-	stop = outer.start + outer.octets;
+	s->carrier = s->found;
+	start = s->found.start;
+	payload = s->found.position + 8;
+	stop = start + s->found.octets;
 	s->piece = payload;
 	for (__u32 i = 0; i < MAX_PIECES; i++) {
 		barrier();
@@ -126,8 +126,8 @@ NOINLINE int pieces(struct __sk_buff *skb, __u32 size)
 			break;
 		length = stop - position < size ? stop - position : size;
 		s->piece = position + length;
-		s->found = outer;
-		s->found.octets = payload - outer.start + length;
+		s->found = s->carrier;
+		s->found.octets = payload - start + length;
 		packet(skb, position, position + length, 0);
 	}
 	return 0;
@@ -179,9 +179,11 @@ NOINLINE int behind_tags(struct __sk_buff *skb)
 INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u32 there, __u32 epoch_, int is_ipv6)
 {
 	__u8 *behind = first + (is_ipv6 ? 40 : 20);
-	__u32 octets, protocol, length = 0;
+	__u32 octets, protocol, slot, length = 0;
 	struct counts *counts;
+	struct same *same_ = 0;
 	struct scratch *s;
+	__u64 *words;
 
 	if (is_ipv6) {
 		if (first[0] >> 4 != 6)
@@ -217,16 +219,30 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 		s = scratch();
 		if (!s)
 			return 0;
+		words = (__u64 *)s->header;
+		if (!copied(first + 40, end, length, words)) {
+			if (length > HEADER_OCTETS || bpf_skb_load_bytes(skb, start + 40, s->header, length))
+				return 0;
+		} else if (!varies(s)) {
+			same_ = same_place(words, epoch_);
+			if (same_ && counted_as_before(same_, words, counts, epoch_, octets)) {
+				add(&counts->user, 1, octets);
+				return 1;
+			}
+		}
 		__builtin_memset(&s->found, 0, sizeof(s->found));
 		s->epoch = epoch_;
-		if (hop_by_hop(skb, start + 40, length))
+		if (options(skb, length))
 			return 0; /* it comes again, where faults are counted */
 		barrier();
 		if (s->found.options) {
 			counts->option_octets += s->found.options;
 			counts->overflow_packets += s->found.overflow;
-			if (s->found.traces)
-				traced(skb, 1, octets);
+			if (s->found.traces) {
+				slot = traced(skb, 1, octets);
+				if (same_ && slot)
+					remember(same_, words, slot - 1, &s->found);
+			}
 		}
 	}
 	add(&counts->user, 1, octets);

@@ -23,7 +23,19 @@ _LONG_ENTRIES = 512
 _INDEX = struct.Struct("=I")
 _ZERO = _INDEX.pack(0)
 _HALVES = ("traces_0", "traces_1", "long_traces_0", "long_traces_1")
-_SHARED = (".bss", "points", "front", *_HALVES, "own", "strangers", "namespaces", "prefixes", "ports", "barrier_map")
+_SHARED = (
+    ".bss",
+    "points",
+    "front",
+    "same",
+    *_HALVES,
+    "own",
+    "strangers",
+    "namespaces",
+    "prefixes",
+    "ports",
+    "barrier_map",
+)
 
 
 class Traced(NamedTuple):
@@ -118,6 +130,7 @@ class Kernel:
         index = _INDEX.pack(old)
         front = self._maps["front"].lookup(index) or b""
         self._maps["front"].update(index, bytes(len(front)))
+        self._maps["same"].update(index, bytes(self._maps["same"].value_size))
         yield from (Traced(*found) for found in layout.front(front, self._maps["front"].stride))
         for wide, name in ((False, _HALVES[old]), (True, _HALVES[2 + old])):
             for keys, values in self._maps[name].entries(delete=True):

@@ -279,35 +279,14 @@ NOINLINE int ioam_option(struct __sk_buff *skb, __u32 position, __u32 stop)
 	return SOUND;
 }
 
-/* Copies a short header word by word, which is quicker than the helper. */
-INLINE int copied(struct __sk_buff *skb, __u32 offset, __u8 *to, __u32 length)
-{
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, *from;
-
-	if (length > 64 || offset >= 0x7000)
-		return 0;
-	from = data + bounded(offset, 0x7fff);
-#pragma unroll
-	for (int i = 0; i < 8; i++) {
-		if (i * 8 >= (int)length)
-			break;
-		if (from + i * 8 + 8 > end)
-			return 0;
-		((__u64 *)to)[i] = ((__u64 *)(from))[i];
-	}
-	return 1;
-}
-
-/* The options of the hop-by-hop header that is `length` octets from `offset` on. */
-NOINLINE int hop_by_hop(struct __sk_buff *skb, __u32 offset, __u32 length)
+/* The options of the hop-by-hop header of `length` octets in scratch.header. */
+NOINLINE int options(struct __sk_buff *skb, __u32 length)
 {
 	struct scratch *s = scratch();
 	__u32 position, stop, option;
 	int fault;
 
-	if (!s || length < 8 || length > HEADER_OCTETS)
-		return OPTION_OVERRUN;
-	if (!copied(skb, offset, s->header, length) && bpf_skb_load_bytes(skb, offset, s->header, length))
+	if (!s || !skb)
 		return OPTION_OVERRUN;
 	s->position = 2;
 	s->length = length;
@@ -338,4 +317,14 @@ NOINLINE int hop_by_hop(struct __sk_buff *skb, __u32 offset, __u32 length)
 	}
 	barrier();
 	return s->found.fault;
+}
+
+/* The same of the header that is `length` octets from `offset` on. */
+INLINE int hop_by_hop(struct __sk_buff *skb, __u32 offset, __u32 length)
+{
+	struct scratch *s = scratch();
+
+	if (!s || length < 8 || length > HEADER_OCTETS || bpf_skb_load_bytes(skb, offset, s->header, length))
+		return OPTION_OVERRUN;
+	return options(skb, length);
 }

@@ -111,6 +111,19 @@ struct front {
 	struct slot slots[SLOTS];
 };
 MAP(front, PERCPU_ARRAY, __u32, struct front, 2);
+/* Hop-by-hop headers of an epoch, with their trace's slot: a flow's are all the same, unless nodes write the time. */
+#define SAME_WORDS 10
+struct same {
+	__u64 header[SAME_WORDS]; /* zeros behind its end; all zeros: nobody's */
+	__u32 point;
+	__u32 slot;
+	__u32 options; /* octets of IOAM options */
+	__u32 overflow;
+};
+struct sames {
+	struct same of[SLOTS];
+};
+MAP(same, PERCPU_ARRAY, __u32, struct sames, 2);
 /* One entry for each configured trace, each configured namespace and all else: room that nobody can take. By epoch. */
 struct own {
 	struct count at[2];
@@ -178,6 +191,7 @@ struct found {
  * need not walk through all of their rounds times all of their branches. */
 struct scratch {
 	struct found found;
+	struct found carrier; /* of pieces */
 	__u32 epoch;
 	__u32 piece;
 	__u32 position;
