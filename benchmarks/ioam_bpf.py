@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counting a packet costs in the kernel (BPF_PROG_TEST_RUN, medians, ratios to an ARP frame), and a scrape.
 
-Beside it the time that scapy needs to dissect the same frame, and tshark where it is installed. Needs root.
+`ratio` is that of the same frame again and again, as a flow's are unless nodes write the time into their headers; `new`
+is that of headers which the program has not seen before. Beside it the time that scapy needs to dissect the same frame,
+and tshark where it is installed. Needs root.
 """
 
 import gc
-import shutil
 import statistics
 import struct
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from prometheus_client.exposition import generate_latest
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
+from tests.exporters.ioam.tshark import Tshark
 
 from joulepath import exposition
 from joulepath.bpf import testrun
@@ -27,6 +28,7 @@ from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Point, Settings
 
 ROUNDS, REPEAT = 15, 100_000
+_INDEX = struct.Struct("=I")
 TARGETS = {
     "IPv6 UDP": 1.4,
     "IPv6 UDP, tagged, 3 nodes": 3.5,
@@ -54,9 +56,12 @@ def ipv4(protocol: int, payload: bytes) -> bytes:
     return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0) + bytes(8) + payload
 
 
-def tagged(nodes: int, *, snapshot: bool = False) -> bytes:
-    bits = [0, SNAPSHOT] if snapshot else [0]
-    hops = [Node({0: (64 - hop, hop + 1)}, TRACE_ID if snapshot and not hop else None) for hop in range(nodes)]
+def tagged(nodes: int, *, snapshot: bool = False, timestamps: bool = False) -> bytes:
+    bits = [0, *([2, 3] if timestamps else []), *([SNAPSHOT] if snapshot else [])]
+    hops = [
+        Node({0: (64 - hop, hop + 1), 2: (1,), 3: (hop,)}, TRACE_ID if snapshot and not hop else None)
+        for hop in range(nodes)
+    ]
     return ipv6(0, hop_by_hop(b"\1\0", option(trace_data(123, bits, hops))) + USER)
 
 
@@ -72,6 +77,7 @@ FRAMES = {
     "IPv6 UDP, tagged, 3 nodes": ethernet(IPV6_TYPE, tagged(3)),
     "IPv6 UDP, tagged, 8 nodes": ethernet(IPV6_TYPE, tagged(8)),
     "IPv6 UDP, snapshot, 3 nodes": ethernet(IPV6_TYPE, tagged(3, snapshot=True)),
+    "IPv6 UDP, timestamps, 3 nodes": ethernet(IPV6_TYPE, tagged(3, timestamps=True)),
     "IPv6 UDP, direct export": ethernet(
         IPV6_TYPE, ipv6(0, hop_by_hop(b"\1\0", option(export_data(123, {0: 42, 1: 7}), 4, 0x11)) + USER)
     ),
@@ -88,21 +94,18 @@ def scapy_nanoseconds(frame: bytes, count: int = 200) -> float:
     return (time.perf_counter_ns() - begin) / count
 
 
-def tshark_nanoseconds(frame: bytes, count: int = 20_000) -> float | None:
-    """Per packet of a file, less the time of an empty one."""
-    tshark = shutil.which("tshark")
-    if tshark is None:
-        return None
+def tshark_nanoseconds(tshark: Tshark, frame: bytes, count: int = 20_000) -> float:
+    """Per packet of a file, less the time of one packet."""
 
     def run(packets: int) -> int:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "frames.pcap")
             wrpcap(str(path), [Ether(frame)] * packets)
             begin = time.perf_counter_ns()
-            subprocess.run([tshark, "-n", "-r", path, "-V"], stdout=subprocess.DEVNULL, check=True)
+            tshark.read(path, "-V")
             return time.perf_counter_ns() - begin
 
-    return (run(count) - run(1)) / count
+    return (run(count) - run(1)) / (count - 1)
 
 
 def table(row: Callable[[str], None] = print) -> dict[str, float]:
@@ -110,18 +113,29 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
     kernel = Kernel(SETTINGS)
     program = kernel.program(0, 14)
     found: dict[str, list[int]] = {name: [] for name in FRAMES}
+    new: dict[str, list[int]] = {name: [] for name in FRAMES}
+    same = kernel._maps["same"]
     for _ in range(ROUNDS):
         for name, frame in FRAMES.items():  # in turn, so that a slow moment of the machine strikes all alike
-            found[name].append(testrun.run(program, frame, repeat=REPEAT).nanoseconds)
+            # A header whose place another one has is decoded each time.
+            for times, taken in ((found, b"\0"), (new, b"\xff")):
+                same.update(_INDEX.pack(0), taken * same.value_size)
+                times[name].append(testrun.run(program, frame, repeat=REPEAT).nanoseconds)
     kernel.close()
     medians = {name: statistics.median(durations) for name, durations in found.items()}
     ratios = {name: median / medians["ARP"] for name, median in medians.items()}
-    row(f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'scapy ns':>11}{'tshark ns':>11}")
+    decoded = {name: statistics.median(durations) / medians["ARP"] for name, durations in new.items()}
+    try:
+        tshark = Tshark()
+    except FileNotFoundError as missing:
+        row(str(missing))
+        tshark = None
+    row(f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'new':>7}{'scapy ns':>11}{'tshark ns':>11}")
     for name, frame in FRAMES.items():
         target = f"{TARGETS[name]:.1f}" if name in TARGETS else ""
-        tshark = tshark_nanoseconds(frame)
-        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{scapy_nanoseconds(frame):11.0f}"
-        row(line + (f"{tshark:11.0f}" if tshark is not None else f"{'absent':>11}"))
+        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{decoded[name]:7.2f}"
+        line += f"{scapy_nanoseconds(frame):11.0f}"
+        row(line + (f"{tshark_nanoseconds(tshark, frame):11.0f}" if tshark else f"{'absent':>11}"))
     return ratios
 
 

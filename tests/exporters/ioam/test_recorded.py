@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A capture of packets that a Linux kernel stamped, and a second opinion on it where tshark is installed."""
 
-import os
 import random
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -21,9 +18,9 @@ from joulepath.ioam.classify import Classifier
 from joulepath.ioam.counters import Table
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
-from tests.conftest import ROOT
 from tests.exporters.ioam.encoder import Node, option, trace_data
 from tests.exporters.ioam.encoder import hop_by_hop as encode
+from tests.exporters.ioam.tshark import Tshark
 
 pytestmark = pytest.mark.unit
 
@@ -77,18 +74,15 @@ Dissect = Callable[[Path], list[tuple[int, bool, tuple[int, ...]]]]
 @pytest.fixture(scope="module")
 def dissect(absent: Callable[[str, str], NoReturn]) -> Dissect:
     """Namespace, overflow flag and node ids of each trace in a capture, as Wireshark's dissector reads them."""
-    place = ROOT / ".cache" / "tshark"
-    unpacked = shutil.which("tshark", path=place / "usr" / "bin")
-    program = shutil.which("tshark") or unpacked or absent("tshark", "tshark is neither installed nor in .cache/tshark")
-    libraries = ":".join(str(place / folder / f"{os.uname().machine}-linux-gnu") for folder in ("usr/lib", "lib"))
-    environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if program == unpacked else {})
+    try:
+        tshark = Tshark()
+    except FileNotFoundError as missing:
+        absent("tshark", str(missing))
     fields = [f"ipv6.opt.ioam.trace.{name}" for name in ("ns", "flag.o", "node.id", "node.id_wide")]
     arguments = ["-Y", "ipv6.opt.ioam.trace.ns", "-T", "fields", *(item for name in fields for item in ("-e", name))]
 
     def run(path: Path) -> list[tuple[int, bool, tuple[int, ...]]]:
-        command = [program, "-r", str(path), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        lines = [line.split("\t") for line in done.stdout.splitlines()]
+        lines = [line.split("\t") for line in tshark.read(path, *arguments).splitlines()]
         return [
             (int(namespace), overflow == "1", tuple(int(node, 0) for node in (short or wide).split(",") if node))
             for namespace, overflow, short, wide in lines
