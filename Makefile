@@ -29,7 +29,7 @@ lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/.test programs ## the benchmarks' tables
-	@for file in benchmarks/*.py; do $(VENV)/bin/python $$file; done
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(VENV)/bin/python -m benchmarks.$$(basename $$file .py); done
 
 docs: $(VENV)/.test ## the generated pages, dashboards and schema
 	$(VENV)/bin/python -m scripts.generate

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU time of one scrape interval of a recorded PDU: `joulepath pdu` against Debian's prometheus-snmp-exporter.
 
-    python benchmarks/pdu_cpu.py [--snmp-exporter PATH] [WALK.snmprec:MODULE ...]
+    python -m benchmarks.pdu_cpu [--snmp-exporter PATH] [WALK.snmprec:MODULE ...]
 
 snmpsim speaks the walk (of an AP8641 of snmpsim-data where none is named) to all, one after the other in turns, so that
 the machine's mood is shared. Joulepath's interval is one poll and one scrape of it; the other exporter's one scrape.
@@ -25,6 +25,8 @@ import psutil
 import snmpsim_data
 import yaml
 
+from joulepath_lab import programs
+
 MODULES = {
     "raritan": ["1.3.6.1.4.1.13742.6.5.2.3.1.4", "1.3.6.1.4.1.13742.6.5.3.3.1.4", "1.3.6.1.4.1.13742.6.5.4.3.1.4"],
     "apc": [
@@ -44,16 +46,15 @@ def main() -> None:
     """Prints a table of medians in ms of CPU for each interval."""
     parser = argparse.ArgumentParser()
     parser.add_argument("walks", nargs="*", metavar="WALK.snmprec:MODULE", default=[f"{APC}:apc"])
-    parser.add_argument("--snmp-exporter", type=Path, default=shutil.which("prometheus-snmp-exporter"))
+    parser.add_argument("--snmp-exporter", type=Path, help="default: installed, else Debian's package unpacked")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--intervals", type=int, default=10)
     args = parser.parse_args()
-    if args.snmp_exporter is None:
-        sys.exit("pdu_cpu: prometheus-snmp-exporter is not there; install it, or name it with --snmp-exporter")
+    other = args.snmp_exporter or programs.obtained("prometheus-snmp-exporter")
     for walk in args.walks:
         path, _, module = walk.rpartition(":")
         with tempfile.TemporaryDirectory() as folder:
-            compare(Path(path), module, args.snmp_exporter, Path(folder), args.rounds, args.intervals)
+            compare(Path(path), module, other, Path(folder), args.rounds, args.intervals)
 
 
 def compare(walk: Path, module: str, other: Path, folder: Path, rounds: int, intervals: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many PDUs one core polls: `python benchmarks/pdu_scale.py --library gufo 100 200 400`.
+"""How many PDUs one core polls: `python -m benchmarks.pdu_scale --library gufo 100 200 400`.
 
 Each number of PDUs is polled every 5 s for a while by one `joulepath pdu` that is pinned to one core, up to the first
 number of which a tenth of the polls is lost. The devices are one recorded AP8641 with 24 metered outlets
@@ -20,8 +20,9 @@ from typing import Any
 
 import psutil
 import yaml
-from pdu_cpu import APC as WALK
-from pdu_cpu import Running, fetch, free_port, start_agent
+
+from benchmarks.pdu_cpu import APC as WALK
+from benchmarks.pdu_cpu import Running, fetch, free_port, start_agent
 
 DEVICES = [100, 200, 400, 800, 1200, 1600, 2400]
 BROKEN_PERCENT = 10.0

@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from joulepath_lab import programs
-from joulepath_lab.packages import unpack
 
 NODE_EXPORTER = "prometheus-node-exporter"
 HEADERS = {
@@ -83,16 +82,6 @@ def powercap(sysfs: Path) -> None:
                 (path / file).write_text(f"{text}\n")
 
 
-def node_exporter() -> Path:
-    """The installed one, else Debian's package unpacked into the cache."""
-    if programs.find(NODE_EXPORTER) is None:
-        unpack(programs.CACHE / "programs", [NODE_EXPORTER])
-    found = programs.find(NODE_EXPORTER)
-    if found is None:
-        sys.exit(f"the package {NODE_EXPORTER} has no program of that name")
-    return found
-
-
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,7 +95,7 @@ def main() -> None:
         commands = {
             "joulepath rapl": [sys.executable, "-m", "joulepath", "rapl", f"--path.sysfs={sysfs}"],
             "node_exporter": [
-                str(node_exporter()),
+                str(programs.obtained(NODE_EXPORTER)),
                 "--collector.disable-defaults",
                 "--collector.rapl",
                 f"--path.sysfs={sysfs}",

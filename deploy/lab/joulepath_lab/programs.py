@@ -31,6 +31,19 @@ def required(program: str) -> Path:
     return found
 
 
+def obtained(package: str) -> Path:
+    """The program of a package of the same name: the installed one, else unpacked into the cache.
+
+    Raises PackageError.
+    """
+    if find(package) is None:
+        unpack(CACHE / "programs", [package])
+    found = find(package)
+    if found is None:
+        raise PackageError(f"the package {package} has no program of that name")
+    return found
+
+
 def with_templates(command: list[str]) -> list[str]:
     """Alertmanager's command, wrapped where Debian's build would miss its templates below /usr/share.
 
