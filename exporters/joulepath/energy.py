@@ -5,11 +5,10 @@ Both counters advance in the same step, so that `rate(energy) / rate(measured_se
 measured time, whatever was missed.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Energy:
+class Energy(NamedTuple):
     """What one power reading has come to since the start: joules, and the seconds that were measured."""
 
     joules: float = 0.0

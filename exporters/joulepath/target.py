@@ -116,9 +116,12 @@ class State(Generic[R]):
     def succeeded(self, reading: R, began: float, ended: float, timestamp: float) -> None:
         at = (began + ended) / 2  # the device answered somewhere between
         self._lately.append(ended - began)
+        hole = self._max_hole
         for key, watts in reading.watts.items():
-            integrator = self._integrators.setdefault(key, Integrator(self._max_hole))
-            integrator.widen(self._max_hole)
+            integrator = self._integrators.get(key)
+            if integrator is None:
+                integrator = self._integrators[key] = Integrator(hole)
+            integrator.widen(hole)
             integrator.add(at, watts)
         self._rejected.update(reading.rejected)
         self._polls["success"] += 1

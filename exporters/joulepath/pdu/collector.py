@@ -36,8 +36,7 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     yield from _readings(reading)
     yield from _energy(snapshot)
     outlets = OUTLET_INFO.family()
-    for outlet, name in reading.names.items():
-        outlets.add_metric([outlet, name], 1)
+    outlets.samples = [Sample(OUTLET_INFO.name, _named(outlet, name), 1) for outlet, name in reading.names.items()]
     yield outlets
     info = INFO.family()
     for unit in dict.fromkeys(reading.units):
@@ -73,3 +72,8 @@ def _family(metric: Metric, level: LevelName, values: Iterable[tuple[str, float]
 @lru_cache(maxsize=1 << 14)
 def _labels(level: LevelName, label: str) -> Labels:
     return Labels({level: label})
+
+
+@lru_cache(maxsize=1 << 14)
+def _named(outlet: str, name: str) -> Labels:
+    return Labels(outlet=outlet, name=name)

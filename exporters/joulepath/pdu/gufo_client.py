@@ -85,9 +85,10 @@ class GufoClient:
         """See `Client.get`."""
         if isinstance(self._credentials, Community) and self._credentials.version == 1:
             # One missing object spoils a v1 answer, and the library does not say which.
-            return {oid: (await self._some([oid])).get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
-        found = await self._some(oids)
-        return {oid: found.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
+            return {oid: _plain((await self._some([_written(oid)])).get(_written(oid))) for oid in oids}
+        names = list(map(_written, oids))
+        found = await self._some(names)
+        return {oid: _plain(found.get(name)) for oid, name in zip(oids, names, strict=True)}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
@@ -118,18 +119,17 @@ class GufoClient:
         """See `Client.close`."""
         self._session = None  # the socket closes with it
 
-    async def _some(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
+    async def _some(self, names: Sequence[str]) -> Mapping[str, Any]:
         session = await self._ready()
-        names = list(map(_written, oids))
         try:
-            found = await self._answered(lambda: session.get_many(names))
+            found: Mapping[str, Any] = await self._answered(lambda: session.get_many(names))
         except _NoSuchNameError:
             return {}
-        if not found and len(oids) > 1:
+        if not found and len(names) > 1:
             # What the library makes of an answer that has no room (tooBig) as well as of one without any object.
-            half = len(oids) // 2
-            return {**await self._some(oids[:half]), **await self._some(oids[half:])}
-        return {_read(name): _plain(value) for name, value in found.items()}
+            half = len(names) // 2
+            return {**await self._some(names[:half]), **await self._some(names[half:])}
+        return found
 
     async def _ready(self) -> SnmpSession:
         loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -101,6 +102,13 @@ class Quantity(Model):
     """Of a register: the first value that it cannot hold."""
     evidence: Evidence | None = None
     """Where it is other than the table's."""
+
+    @cached_property
+    def not_available(self) -> frozenset[int]:
+        """The sentinels as devices write them: signed, and unsigned in 32 or 64 bits."""
+        bits = [sentinel % 2**32 for sentinel in self.sentinels]
+        signed = [sentinel - 2**32 if sentinel >= 2**31 else sentinel for sentinel in bits]
+        return frozenset([*bits, *signed, *(sentinel % 2**64 for sentinel in signed)])
 
     @model_validator(mode="after")
     def _one_place(self) -> "Quantity":

@@ -21,16 +21,16 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
 
     `scale` is that of the row where it is data; the quantity's own where not stated.
     """
-    if isinstance(value, Missing):
-        return None
     steps: int | Decimal
-    if isinstance(value, bytes) and quantity.text:
-        steps = _written(value)
-    elif isinstance(value, int):
+    if isinstance(value, int):
         steps = value
+    elif isinstance(value, Missing):
+        return None
+    elif isinstance(value, bytes) and quantity.text:
+        steps = _written(value)
     else:
         raise RejectedError("not_a_number")
-    if quantity.sentinels and steps % 2**32 in {sentinel % 2**32 for sentinel in quantity.sentinels}:
+    if steps in quantity.not_available:
         raise RejectedError("not_available")
     number = float(steps * (quantity.scale if scale is None else scale))  # decimal: 3 steps of 0.1 A are 0.3 A
     low, high = quantity.bounds or PLAUSIBLE[name]
