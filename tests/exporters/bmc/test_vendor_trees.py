@@ -215,3 +215,48 @@ def test_h3c_states_its_subsystems_beside_the_whole() -> None:
     reading = read(legacy({"PowerControl": [{"PowerConsumedWatts": 158, "Oem": oem}]}))
     assert reading.power == {BOX: 158}
     assert reading.subsystems == {("1", "cpu"): 70, ("1", "storage"): 36, ("1", "memory"): 3}
+
+
+def regulator(index: int, name: str, reading: float, kind: str = "Power") -> dict[str, Any]:
+    oem = {"ParentalContext": "Chassis", "Index": index}
+    where = {"PhysicalContext": "VoltageRegulator", "PhysicalSubContext": "Input"}
+    return sensor(f"ChassisVoltageRegulator{index}Input{kind}", reading, Name=name, Oem=oem, **where)
+
+
+def test_of_a_blades_regulators_the_one_that_takes_the_feed_is_the_blade() -> None:
+    """HPE Cray EX235a lists the regulator of its processor before that of the whole node."""
+    reading = sensors(regulator(2, "PDB INRUSH CPU", 311.578), regulator(0, "Node", 747))
+    assert reading.power == {BOX: 747}
+    assert reading.sources == {BOX: "regulator_input"}
+    assert sensors(regulator(2, "PDB INRUSH CPU", 311.578), sensor("cpu_power", 1, PhysicalContext="CPU")).power == {}
+
+
+def test_of_two_sums_of_one_subsystem_one_counts() -> None:
+    """EX235a: the memory by its own meter, and as the sum of its regulators."""
+    memory = {"PhysicalContext": "MemorySubsystem"}
+    reading = sensors(
+        sensor("MemorySubsystem0Power", 65.006, Name="CPU0Memory", **memory),
+        sensor("ChassisMemorySubsystem0OutputPower", 73, Name="Aggregate Memory", PhysicalSubContext="Output", **memory),
+        sensor("Memory0Power", 5, PhysicalContext="Memory"),
+    )
+    assert reading.subsystems == {("1", "ChassisMemorySubsystem0"): 73}
+
+
+def test_the_hot_swap_controllers_of_a_tray_are_its_input() -> None:
+    """NVIDIA: each takes a part of the feed, their total is the tray, and none of them is a card."""
+    reading = sensors(
+        sensor("Chassis_0_HSC_0_Power_0", 585),
+        sensor("Chassis_0_HSC_1_Power_0", 586.3),
+        sensor("Chassis_0_TotalHSC_Power_0", 1171.35),
+        sensor("Chassis_0_TotalGPU_Power_0", 800),
+    )
+    assert reading.power == {BOX: 1171.35}
+    assert reading.subsystems == {("1", "Chassis_0_TotalGPU_Power_0"): 800}
+
+
+@pytest.mark.parametrize("interval", [0, 20])
+def test_amis_present_power_counts_where_the_standard_one_is_null(interval: int) -> None:
+    mean = {"CurConsumedWatts": 4920, "AverageConsumedWatts": 4925, "IntervalInMin": interval}
+    reading = read(legacy({"PowerControl": [{"PowerConsumedWatts": None, "PowerMetrics": mean}]}))
+    assert reading.power == {BOX: 4920}
+    assert reading.sources == {BOX: "oem"}
