@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from joulepath.bmc import redfish_sensors
 from joulepath.bmc.reading import Box
-from joulepath.bmc.redfish_chassis import Chassis, apart, around
+from joulepath.bmc.redfish_chassis import BUILT_IN, Chassis, apart, around
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -92,7 +92,7 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     return Chassis(
         uri=uri,
         name=name,
-        kind=str(chassis.get("ChassisType")),
+        kind=BUILT_IN if vendors.names_part(str(chassis.get("Id"))) else str(chassis.get("ChassisType")),
         items=tuple(item for item, _ in items),
         feeds=_feeds(items, len(supplies)),
         serials={part: serial for part, serial in supplies.items() if serial},

@@ -29,6 +29,7 @@ class Vendors(Model):
     """`vendors.yaml`."""
 
     system_sensors: tuple[str, ...]
+    part_chassis: tuple[str, ...]
     oem: tuple[Oem, ...]
     ipmi_system_sensors: tuple[str, ...]
     ipmi_supplies: tuple[str, ...]
@@ -39,6 +40,10 @@ class Vendors(Model):
     def names_system(self, name: str) -> bool:
         """Whether a sensor of that name is one of the whole system."""
         return _any(self.system_sensors).search(name) is not None
+
+    def names_part(self, chassis: str) -> bool:
+        """Whether a chassis of that Id is a part of the server."""
+        return _any(self.part_chassis).search(chassis) is not None
 
     def names_ipmi_system(self, name: str) -> bool:
         """The same for IPMI, whose names are shorter."""

@@ -260,3 +260,41 @@ def test_amis_present_power_counts_where_the_standard_one_is_null(interval: int)
     reading = read(legacy({"PowerControl": [{"PowerConsumedWatts": None, "PowerMetrics": mean}]}))
     assert reading.power == {BOX: 4920}
     assert reading.sources == {BOX: "oem"}
+
+
+@pytest.mark.parametrize("metered", [True, False])
+def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itself(metered: bool) -> None:
+    """NVIDIA's, in a Gigabyte: RackMount, no link to the server, its hot-swap controllers as supplies."""
+    here = "Chassis/HGX_Chassis_0"
+    supply = f"{here}/PowerSubsystem/PowerSupplies/HSC_0"
+    environment, gpu = {"EnvironmentMetrics": ref(f"{here}/EnvironmentMetrics")}, "Chassis/HGX_GPU_0/EnvironmentMetrics"
+    found = tree(
+        {
+            "BMC_0": {"ChassisType": "Component"},
+            "HGX_Chassis_0": {"ChassisType": "RackMount", "PowerSubsystem": ref(f"{here}/PowerSubsystem"), **environment},
+            "HGX_GPU_0": {"EnvironmentMetrics": ref(gpu), "Links": {"ContainedBy": ref(here)}},
+            "Self": {"ChassisType": "RackMount", **({"Power": ref("Chassis/Self/Power")} if metered else {})},
+        },
+        Chassis__Self__Power={"PowerControl": [{"PowerConsumedWatts": 4920}]},
+    )
+    below = {
+        f"{here}/EnvironmentMetrics": {"PowerWatts": {"Reading": 2420.5}, "EnergyJoules": {"Reading": 77000}},
+        f"{here}/PowerSubsystem": {"PowerSupplies": ref(f"{here}/PowerSubsystem/PowerSupplies")},
+        f"{here}/PowerSubsystem/PowerSupplies": {"Members": [ref(supply)]},
+        supply: {"Name": "HSC_0", "Metrics": ref(f"{supply}/Metrics")},
+        f"{supply}/Metrics": {"InputPowerWatts": {"Reading": 2430}},
+        gpu: {"PowerWatts": {"Reading": 870}},
+    }
+    reading = read({**found, **{f"/redfish/v1/{path}": resource for path, resource in below.items()}})
+    assert reading.power == ({("chassis", "Self"): 4920} if metered else {})
+    assert reading.subsystems == {("Self", "HGX_Chassis_0"): 2420.5}
+    assert reading.psu_input == {}
+    assert reading.meter_energy == {}
+
+
+def test_a_baseboards_own_bmc_measures_the_baseboard() -> None:
+    found = tree(
+        {"HGX_Chassis_0": {"EnvironmentMetrics": ref("Chassis/HGX_Chassis_0/EnvironmentMetrics")}},
+        Chassis__HGX_Chassis_0__EnvironmentMetrics={"PowerWatts": {"Reading": 2420.5}},
+    )
+    assert read(found).power == {("chassis", "HGX_Chassis_0"): 2420.5}
