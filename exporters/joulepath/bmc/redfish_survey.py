@@ -75,8 +75,10 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     power_uri = link(chassis, "Power")
     power = await tree.read(power_uri)
     if power_uri and power:
-        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=not supplies))
-        supplies = supplies or dict(_listed(power))
+        # The newer resource may name supplies that only the older one measures.
+        older = not any(_worth(item, resource) for item, resource in found)
+        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=older))
+        supplies = (dict(_listed(power)) if older else {}) or supplies
 
     sensors = {str(sensor.get("@odata.id")): sensor for sensor in await tree.sensors(link(chassis, "Sensors"))}
     known = {item.quantity for item, resource in items if item.part and works(item, resource)}

@@ -298,3 +298,16 @@ def test_a_baseboards_own_bmc_measures_the_baseboard() -> None:
         Chassis__HGX_Chassis_0__EnvironmentMetrics={"PowerWatts": {"Reading": 2420.5}},
     )
     assert read(found).power == {("chassis", "HGX_Chassis_0"): 2420.5}
+
+
+def test_supplies_that_the_newer_resource_only_names_are_read_from_the_older() -> None:
+    folder = "Chassis/1/PowerSubsystem/PowerSupplies"
+    found = legacy(supplies("SN-1", "SN-2"))
+    found["/redfish/v1/Chassis/1"]["PowerSubsystem"] = ref("Chassis/1/PowerSubsystem")
+    found["/redfish/v1/Chassis/1/PowerSubsystem"] = {"PowerSupplies": ref(folder)}
+    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PS1"), ref(f"{folder}/PS2")]}
+    for name in ("PS1", "PS2"):
+        found[f"/redfish/v1/{folder}/{name}"] = {"Id": name, "Status": {"State": "Enabled"}}
+    reading = read(found)
+    assert reading.power == {BOX: 800}
+    assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
