@@ -37,6 +37,8 @@ class Layout:
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
+    complete: bool = True
+    """False where the BMC could not answer for a part of its tree."""
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -57,6 +59,7 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
         items=tuple(item for chassis in measured for item in chassis.items),
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
+        complete=tree.complete,
     )
 
 
