@@ -187,6 +187,15 @@ def test_the_source_is_kept_while_it_works_and_left_after_some_failures() -> Non
     assert fake.asked.count("list") == 1
 
 
+def test_no_watts_from_the_source_that_worked_are_believed_only_when_no_other_has_any() -> None:
+    fake = Fake([215, 0, 0, 0, 0])
+    fake.values = {"PS1 Input Power": 7.0}
+    assert [reading.power.get(SYSTEM) for reading in polled(fake, 5)] == [215, None, None, 7, 7]  # type: ignore[call-overload]
+    fake = Fake([215, 0, 0, 0, 216])
+    fake.values = {"PS1 Input Power": 0.0}
+    assert [reading.power.get(SYSTEM) for reading in polled(fake, 5)] == [215, None, 0, 0, 216]  # type: ignore[call-overload]
+
+
 def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
     fake = Fake([215], seconds=2.0)
     assert [reading.power for reading in polled(fake, 2)] == [{SYSTEM: 215}] * 2
