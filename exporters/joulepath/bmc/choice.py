@@ -34,8 +34,9 @@ class Choice:
 
     def choose(self, readings: Mapping[str, float]) -> str | None:
         """The source to be believed among those that gave a reading in this poll; None for no reading at all."""
-        if self.current in readings and (readings[self.current] or self._nothing_flows(readings)):
-            self._failures, self._zero = 0, readings[self.current] == 0
+        watts = None if self.current is None else readings.get(self.current)
+        if watts or (watts is not None and self._nothing_flows(readings)):
+            self._failures, self._zero = 0, watts == 0
             return self.current
         self._failures += 1
         if readings and (self.current is None or self._failures >= PATIENCE):

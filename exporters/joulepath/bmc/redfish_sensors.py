@@ -44,6 +44,11 @@ _SUM = re.compile(r"total|aggregate", re.IGNORECASE)
 _TELLING = re.compile(r"pow|pwr|watt|energy|joule|kwh|consum|pin|pout", re.IGNORECASE)
 
 
+def part_of(name: str) -> str:
+    """The part of a server that a sensor's name speaks of, empty for none."""
+    return next((part for part, words in _WORDS.items() if words.search(name)), "")
+
+
 def telling(uris: Sequence[str]) -> Sequence[str]:
     """Of a chassis' sensors those whose name speaks of power; all of them where none does."""
     return [uri for uri in uris if _TELLING.search(uri.rpartition("/Sensors/")[2])] or uris
@@ -135,7 +140,7 @@ def _worded(sensor: Resource) -> str:
     """The part that a sensor's name speaks of, where its context does not tell."""
     if _text(sensor, "PhysicalContext") not in _OPEN or sensor.get("ElectricalContext"):
         return ""
-    return next((part for part, words in _WORDS.items() if words.search(_name(sensor))), "")
+    return part_of(_name(sensor))
 
 
 def _kind(sensor: Resource) -> str:

@@ -33,7 +33,9 @@ class Vendors(Model):
     oem: tuple[Oem, ...]
     ipmi_system_sensors: tuple[str, ...]
     ipmi_supplies: tuple[str, ...]
+    ipmi_means: tuple[str, ...]
     ipmi_outputs: tuple[str, ...]
+    ipmi_bare_outputs: tuple[str, ...]
     ipmi_electrical_words: tuple[str, ...]
     supply_inputs: tuple[str, ...]
 
@@ -56,6 +58,14 @@ class Vendors(Model):
     def names_output(self, name: str) -> bool:
         """Whether it is what the supply delivers."""
         return self.names_supply(name) and _any(self.ipmi_outputs).search(name) is not None
+
+    def names_ipmi_output(self, name: str) -> bool:
+        """Whether an IPMI sensor is what a supply delivers though its name does not say so."""
+        return _any(self.ipmi_bare_outputs).search(name) is not None
+
+    def names_mean(self, name: str) -> bool:
+        """Whether an IPMI sensor is a mean over time."""
+        return _any(self.ipmi_means).search(name) is not None
 
     def way(self, name: str) -> Quantity | None:
         """Whether a supply's sensor of that name is of its input or its output, None where the name does not say."""

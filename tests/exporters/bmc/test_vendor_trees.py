@@ -236,7 +236,9 @@ def test_of_two_sums_of_one_subsystem_one_counts() -> None:
     memory = {"PhysicalContext": "MemorySubsystem"}
     reading = sensors(
         sensor("MemorySubsystem0Power", 65.006, Name="CPU0Memory", **memory),
-        sensor("ChassisMemorySubsystem0OutputPower", 73, Name="Aggregate Memory", PhysicalSubContext="Output", **memory),
+        sensor(
+            "ChassisMemorySubsystem0OutputPower", 73, Name="Aggregate Memory", PhysicalSubContext="Output", **memory
+        ),
         sensor("Memory0Power", 5, PhysicalContext="Memory"),
     )
     assert reading.subsystems == {("1", "ChassisMemorySubsystem0"): 73}
@@ -271,7 +273,11 @@ def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itse
     found = tree(
         {
             "BMC_0": {"ChassisType": "Component"},
-            "HGX_Chassis_0": {"ChassisType": "RackMount", "PowerSubsystem": ref(f"{here}/PowerSubsystem"), **environment},
+            "HGX_Chassis_0": {
+                "ChassisType": "RackMount",
+                "PowerSubsystem": ref(f"{here}/PowerSubsystem"),
+                **environment,
+            },
             "HGX_GPU_0": {"EnvironmentMetrics": ref(gpu), "Links": {"ContainedBy": ref(here)}},
             "Self": {"ChassisType": "RackMount", **({"Power": ref("Chassis/Self/Power")} if metered else {})},
         },
