@@ -283,7 +283,7 @@ def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itse
         },
         Chassis__Self__Power={"PowerControl": [{"PowerConsumedWatts": 4920}]},
     )
-    below = {
+    below: Tree = {
         f"{here}/EnvironmentMetrics": {"PowerWatts": {"Reading": 2420.5}, "EnergyJoules": {"Reading": 77000}},
         f"{here}/PowerSubsystem": {"PowerSupplies": ref(f"{here}/PowerSubsystem/PowerSupplies")},
         f"{here}/PowerSubsystem/PowerSupplies": {"Members": [ref(supply)]},
