@@ -35,7 +35,7 @@ _AFFIX = re.compile(
 _WORDS = {
     "cpu": re.compile(r"cpu|processor", re.IGNORECASE),
     "memory": re.compile(r"mem(ory)?|dimm|dram", re.IGNORECASE),
-    "gpu": re.compile(r"gpu|accelerator", re.IGNORECASE),
+    "gpu": re.compile(r"gpu|accelerator|sxm", re.IGNORECASE),
     "storage": re.compile(r"drive|disk|hdd|ssd|nvme|storage", re.IGNORECASE),
     "network": re.compile(r"nic|pcie?", re.IGNORECASE),
     "fan": re.compile(r"fan", re.IGNORECASE),
@@ -109,14 +109,22 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
         return 0, ""
     if context == "VoltageRegulator" and sub == "Input":
         return 0, "regulator_input" if _is_feed(sensor.get("Oem")) else ""
-    if context not in _OPEN or _worded(sensor) or _of_supply(sensor, vendors):
-        return 0, ""
-    if vendors.names_system(f"{sensor.get('Id')} {sensor.get('Name')}"):
+    name = f"{sensor.get('Id')} {sensor.get('Name')}"
+    apart = not _is_open(sensor) or _worded(sensor) or _of_supply(sensor, vendors)
+    if vendors.names_feed(name) or (not apart and vendors.names_system(name)):
         return 0, "sensor"
+    if apart:
+        return 0, ""
     if context in {"Chassis", "PowerSubsystem"}:
         return 1 if sub == "Input" else 2, "sensor"
     alike = [other for other in metering if _kind(other) == _kind(sensor)]
     return 3, "sensor" if not context and len(alike) == 1 else ""
+
+
+def _is_open(sensor: Resource) -> bool:
+    """Whether the name tells: AMI has VoltageRegulator for all watts, others for a regulator's input or output."""
+    context = _text(sensor, "PhysicalContext")
+    return context in _OPEN or (context == "VoltageRegulator" and not _text(sensor, "PhysicalSubContext"))
 
 
 def _is_feed(oem: object) -> bool:
@@ -133,12 +141,12 @@ def _breadth(sensor: Resource) -> int:
 
 def _of_supply(sensor: Resource, vendors: Vendors) -> bool:
     context = _text(sensor, "PhysicalContext")
-    return context in _SUPPLIES or (context in _OPEN and vendors.names_supply(_spaced(_name(sensor))))
+    return context in _SUPPLIES or (_is_open(sensor) and vendors.names_supply(_spaced(_name(sensor))))
 
 
 def _worded(sensor: Resource) -> str:
     """The part that a sensor's name speaks of, where its context does not tell."""
-    if _text(sensor, "PhysicalContext") not in _OPEN or sensor.get("ElectricalContext"):
+    if not _is_open(sensor) or sensor.get("ElectricalContext"):
         return ""
     return part_of(_name(sensor))
 

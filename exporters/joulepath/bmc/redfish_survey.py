@@ -71,6 +71,8 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     resource = await tree.read(environment)
     if environment and resource:
         items += ((item, resource) for item in _environment(name, environment))
+        where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
+        items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -130,12 +132,19 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
         if metrics and resource:
             quantities: dict[str, Quantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
             for key, quantity in quantities.items():
-                items.append((Item(quantity, name, metrics, (key, "Reading"), part, capacities=limits), resource))
+                where, pointer, holder = await _excerpt(tree, metrics, resource, key)
+                items.append((Item(quantity, name, where, pointer, part, capacities=limits), holder))
     return items, supplies
 
 
+async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
+    """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
+    source = None if at(resource, key, "Reading") is not None else at(resource, key, "DataSourceUri")
+    sensor = await tree.read(source) if isinstance(source, str) else {}
+    return (str(source), ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+
+
 def _environment(name: str, uri: str) -> Iterator[Item]:
-    yield Item("power", name, uri, ("PowerWatts", "Reading"), source="environment_metrics")
     for key, scale in (("EnergyJoules", 1.0), ("EnergykWh", JOULES_PER_KWH)):
         for reading in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
             yield Item("meter_energy", name, uri, (key, reading), scale=scale)

@@ -29,6 +29,7 @@ class Vendors(Model):
     """`vendors.yaml`."""
 
     system_sensors: tuple[str, ...]
+    system_feeds: tuple[str, ...]
     part_chassis: tuple[str, ...]
     oem: tuple[Oem, ...]
     ipmi_system_sensors: tuple[str, ...]
@@ -42,6 +43,10 @@ class Vendors(Model):
     def names_system(self, name: str) -> bool:
         """Whether a sensor of that name is one of the whole system."""
         return _any(self.system_sensors).search(name) is not None
+
+    def names_feed(self, name: str) -> bool:
+        """The same for what takes the whole chassis' power, whatever its context."""
+        return _any(self.system_feeds).search(name) is not None
 
     def names_part(self, chassis: str) -> bool:
         """Whether a chassis of that Id is a part of the server."""
@@ -70,7 +75,7 @@ class Vendors(Model):
     def way(self, name: str) -> Quantity | None:
         """Whether a supply's sensor of that name is of its input or its output, None where the name does not say."""
         spaced = re.sub(r"[ _-]+", " ", name)
-        if self.names_output(spaced):
+        if _any(self.ipmi_outputs).search(spaced):
             return "psu_output"
         return "psu_input" if _any(self.supply_inputs).search(spaced) else None
 

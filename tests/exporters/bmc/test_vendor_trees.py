@@ -317,3 +317,65 @@ def test_supplies_that_the_newer_resource_only_names_are_read_from_the_older() -
     reading = read(found)
     assert reading.power == {BOX: 800}
     assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
+
+
+def dgx() -> Tree:
+    """NVIDIA DGX H100: AMI's BMC, which gives every power sensor one context, and supplies by their sensors alone."""
+    folder = "Chassis/DGX/PowerSubsystem/PowerSupplies"
+    found = tree(
+        {
+            "DGX": {"ChassisType": "Other", "Power": ref("Chassis/DGX/Power"), "PowerSubsystem": ref("Chassis/DGX/P")},
+            "HGX_Chassis_0": {"ChassisType": "Zone"},
+        },
+        Chassis__DGX__Power={
+            "PowerControl": [{"PowerMetrics": {"AverageConsumedWatts": 0, "IntervalInMin": 0, "MaxConsumedWatts": 0}}]
+        },
+        Chassis__DGX__P={"PowerSupplies": ref(folder)},
+    )
+    names = {
+        "PWR_SYSTEM": 2080,
+        "PWR_CPU0": 145,
+        "PWR_GB_HSC1": 96,
+        "PWR_GB_HSC2": 99,
+        "PWR_PSU0": 325,
+        "PWR_PSU1": 351,
+    }
+    found = with_sensors(
+        found, "DGX", *(sensor(name, watts, PhysicalContext="VoltageRegulator") for name, watts in names.items())
+    )
+    context = {"PhysicalContext": "GPUSubsystem"}
+    found = with_sensors(
+        found,
+        "HGX_Chassis_0",
+        sensor("HGX_Chassis_0_TotalHSC_Power_0", 828, **context),
+        sensor("HGX_Chassis_0_HSC_1_Power_0", 76, **context),
+        sensor("HGX_Chassis_0_TotalGPU_Power_0", 560, PhysicalContext="GPU"),
+    )
+    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PSU{number}") for number in range(2)]}
+    for number in range(2):
+        source = f"/redfish/v1/Chassis/DGX/Sensors/PWR_PSU{number}"
+        found[f"/redfish/v1/{folder}/PSU{number}"] = {"Id": f"PSU{number}", "Metrics": ref(f"{folder}/PSU{number}/M")}
+        found[f"/redfish/v1/{folder}/PSU{number}/M"] = {"OutputPowerWatts": {"DataSourceUri": source}}
+    return found
+
+
+def test_a_dgx_is_its_system_sensor_and_its_baseboard_is_in_it() -> None:
+    reading = read(dgx())
+    assert reading.power == {("chassis", "DGX"): 2080}
+    assert reading.sources == {("chassis", "DGX"): "sensor"}
+    assert reading.psu_output == {("DGX", "PSU0"): 325, ("DGX", "PSU1"): 351}
+    assert reading.psu_input == {}
+    assert reading.subsystems == {("DGX", "PWR_CPU0"): 145, ("DGX", "HGX_Chassis_0"): 828}
+
+
+def test_a_supplys_sensor_says_its_way_in_one_word() -> None:
+    """iDRAC 9."""
+    context = {"PhysicalContext": "PowerSupply"}
+    reading = sensors(
+        sensor("PSU.Slot.1_InputPower", 285.5, Name="InputPowerSensor", **context),
+        sensor("PSU.Slot.1_OutputPower", 256.5, Name="OutputPowerSensor", **context),
+        sensor("SystemBoardPwrConsumption", 280, Name="System Board Pwr Consumption", PhysicalContext="SystemBoard"),
+    )
+    assert reading.power == {BOX: 280}
+    assert list(reading.psu_input.values()) == [285.5]
+    assert list(reading.psu_output.values()) == [256.5]
