@@ -10,7 +10,7 @@ QUALITY = (
     "dcmi",  # IPMI: the platform's power by definition of DCMI, in whole watts
     "psu_input",  # the inputs of all supplies, summed
     "regulator_input",  # Redfish: a blade without supplies, at its own regulator
-    "sdr",  # IPMI: a power sensor of the whole system, of 256 steps
+    "sdr",  # IPMI, or Redfish after it: a power sensor of the whole system, of 256 steps
     "power_control_average",  # Redfish: mean over minutes; right over hours, late by that much
     "volts_amperes",  # IPMI: apparent power of the supplies, an estimate that is too high
     "oem",  # a vendor's own property, where nothing else exists

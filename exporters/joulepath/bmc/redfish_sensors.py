@@ -112,7 +112,7 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
     name = f"{sensor.get('Id')} {sensor.get('Name')}"
     apart = not _is_open(sensor) or _worded(sensor) or _of_supply(sensor, vendors)
     if vendors.names_feed(name) or (not apart and vendors.names_system(name)):
-        return 0, "sensor"
+        return 0, "sdr" if vendors.names_coarse(name) else "sensor"
     if apart:
         return 0, ""
     if context in {"Chassis", "PowerSubsystem"}:

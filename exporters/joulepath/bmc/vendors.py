@@ -30,6 +30,7 @@ class Vendors(Model):
 
     system_sensors: tuple[str, ...]
     system_feeds: tuple[str, ...]
+    coarse_sensors: tuple[str, ...]
     part_chassis: tuple[str, ...]
     oem: tuple[Oem, ...]
     ipmi_system_sensors: tuple[str, ...]
@@ -47,6 +48,10 @@ class Vendors(Model):
     def names_feed(self, name: str) -> bool:
         """The same for what takes the whole chassis' power, whatever its context."""
         return _any(self.system_feeds).search(name) is not None
+
+    def names_coarse(self, name: str) -> bool:
+        """Whether a sensor of the whole system is IPMI's, of 256 steps."""
+        return _any(self.coarse_sensors).search(name) is not None
 
     def names_part(self, chassis: str) -> bool:
         """Whether a chassis of that Id is a part of the server."""

@@ -374,8 +374,20 @@ def test_a_supplys_sensor_says_its_way_in_one_word() -> None:
     reading = sensors(
         sensor("PSU.Slot.1_InputPower", 285.5, Name="InputPowerSensor", **context),
         sensor("PSU.Slot.1_OutputPower", 256.5, Name="OutputPowerSensor", **context),
-        sensor("SystemBoardPwrConsumption", 280, Name="System Board Pwr Consumption", PhysicalContext="SystemBoard"),
     )
-    assert reading.power == {BOX: 280}
+    assert reading.power == {BOX: 285.5}
     assert list(reading.psu_input.values()) == [285.5]
     assert list(reading.psu_output.values()) == [256.5]
+
+
+def test_a_sensor_of_256_steps_is_worse_than_power_control() -> None:
+    """iDRAC 9 of an R750: its sensor repeats IPMI's, in steps of 30 W."""
+    found = tree(
+        {"1": {"Power": ref("Chassis/1/Power")}}, Chassis__1__Power={"PowerControl": [{"PowerConsumedWatts": 568}]}
+    )
+    name = "System Board Pwr Consumption"
+    step = sensor("SystemBoardPwrConsumption", 540, Name=name, PhysicalContext="SystemBoard")
+    reading = read(with_sensors(found, "1", step))
+    assert reading.power == {BOX: 568}
+    assert reading.sources == {BOX: "power_control"}
+    assert sensors(step).sources == {BOX: "sdr"}
