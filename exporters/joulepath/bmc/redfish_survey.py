@@ -166,11 +166,9 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
             yield Item("power", name, uri, consumed, source="power_control")
             average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
             yield Item("power", name, uri, average, source="power_control_average")
-    for index, supply in entries(power, "PowerSupplies"):
-        if not with_supplies or at(supply, "Status", "State") == "Absent":
-            continue
+    for index, part, supply in _present(power) if with_supplies else ():
         place: Pointer = ("PowerSupplies", index)
-        part, limits = _member(index, supply), frozenset(capacities(supply))
+        limits = frozenset(capacities(supply))
         yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
         yield Item("psu_output", name, uri, (*place, "PowerOutputWatts"), part, capacities=limits)
         yield Item("psu_output", name, uri, (*place, "LastPowerOutputWatts"), part, capacities=limits)
@@ -190,14 +188,17 @@ def _title(control: Resource) -> str:
 
 
 def _listed(power: Resource) -> Iterator[tuple[str, str]]:
-    """The supplies that are present in the older Power resource, with their serials."""
-    for index, supply in entries(power, "PowerSupplies"):
-        if at(supply, "Status", "State") != "Absent":
-            yield _member(index, supply), _serial(supply)
+    """The supplies of the older Power resource, with their serials."""
+    return ((part, _serial(supply)) for _, part, supply in _present(power))
 
 
-def _member(index: int, supply: Resource) -> str:
-    return str(supply.get("MemberId") or index)
+def _present(power: Resource) -> Iterator[tuple[int, str, Resource]]:
+    """The supplies that are present, with their place and name: the MemberId, or the place where several share one."""
+    found = [one for one in entries(power, "PowerSupplies") if at(one[1], "Status", "State") != "Absent"]
+    names = [str(supply.get("MemberId") or index) for index, supply in found]
+    distinct = len(set(names)) == len(names)
+    for (index, supply), name in zip(found, names, strict=True):
+        yield index, name if distinct else str(index), supply
 
 
 def _serial(supply: Resource) -> str:

@@ -46,6 +46,13 @@ def test_supplies_without_readings_do_not_hide_the_sensors_that_have_them() -> N
     assert reading.sources == {BOX: "psu_input"}
 
 
+def test_supplies_that_share_a_member_id_are_two() -> None:
+    supplies = [{"MemberId": "0", "PowerInputWatts": 200}, {"MemberId": "0", "PowerInputWatts": 210}]
+    reading = read(legacy({"PowerSupplies": supplies}))
+    assert reading.power == {BOX: 410}
+    assert reading.psu_input == {("1", "0"): 200, ("1", "1"): 210}
+
+
 def test_metered_supplies_that_are_fewer_than_present_make_no_half_chassis() -> None:
     found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
     assert read(with_sensors(found, "1", rectifier(0, 3433))).power == {}
