@@ -4,7 +4,8 @@ server and client are one table.
 
 `python -m joulepath_lab.ipmi_bmc BMC.json` with a file like `{"port": 6230, "user": "...", "password": "...",
 "dcmi": {"current": 215, ...}, "sensors": [{"name": "System Level", "unit": "W", "value": 189}]}`; the file is read
-again for each answer, so that what it measures may change.
+again for each answer, so that what it measures may change. A sensor's byte is its value by `step`, or `raw` with the
+record's `m`, `b`, `b_exponent`, `exponent`, `format` and `linearization`.
 """
 
 import json
@@ -60,10 +61,13 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         told = self._told()
         sensors = told.get("sensors", [])
         answers: dict[tuple[int, int], Callable[[], bytes | int]] = {
-            (0x2C, 0x02): lambda: dcmi_response(told["dcmi"]) if told.get("dcmi") else _UNKNOWN_COMMAND,
+            (0x2C, 0x02): lambda: (
+                told.get("code") or (dcmi_response(told["dcmi"]) if told.get("dcmi") else _UNKNOWN_COMMAND)
+            ),
             (0x0A, 0x20): lambda: bytes([0x51, len(sensors), 0, 0xFF, 0xFF]) + bytes(8) + b"\x02",
             (0x0A, 0x22): lambda: b"\x01\x00",
-            (0x0A, 0x23): lambda: _repository(sensors, data),
+            (0x0A, 0x23): lambda: _repository(sensors, data, 0 if told.get("circle") else 0xFFFF),
+            (0x04, 0x23): lambda: b"\xff" + _factors(sensors[data[0] - 1]["factors"][str(data[1])]),
             (0x04, 0x2D): lambda: _reading(sensors, data),
         }
         answer = answers.get((netfn, command))
@@ -83,12 +87,12 @@ def dcmi_response(told: dict[str, Any]) -> bytes:
     )
 
 
-def _repository(sensors: list[dict[str, Any]], asked: bytes) -> bytes | int:
+def _repository(sensors: list[dict[str, Any]], asked: bytes, last: int) -> bytes | int:
     """Get SDR (IPMI 2.0, section 33.12)."""
     record, offset, size = int.from_bytes(asked[2:4], "little"), asked[4], asked[5]
     if record >= len(sensors):
         return _NOT_PRESENT
-    following = record + 1 if record + 1 < len(sensors) else 0xFFFF
+    following = record + 1 if record + 1 < len(sensors) else last
     whole = _record(record, sensors[record])
     return struct.pack("<H", following) + whole[offset : offset + size if size != 0xFF else None]
 
@@ -98,7 +102,7 @@ def _reading(sensors: list[dict[str, Any]], asked: bytes) -> bytes | int:
     number = asked[0] - 1
     if not 0 <= number < len(sensors):
         return _NOT_PRESENT
-    if sensors[number]["value"] is None:
+    if sensors[number].get("value", 0) is None:
         return bytes([0, 0x60, 0])  # reading unavailable
     return bytes([_raw(sensors[number]), 0xC0, 0])
 
@@ -109,17 +113,25 @@ def _step(told: dict[str, Any]) -> int:
 
 
 def _raw(told: dict[str, Any]) -> int:
-    return min(255, round(float(told["value"]) / _step(told)))
+    return int(told["raw"]) if "raw" in told else min(255, round(float(told["value"]) / _step(told)))
+
+
+def _factors(told: dict[str, Any]) -> bytes:
+    """M, B and the exponents (IPMI 2.0, table 43-1, bytes 25 to 30)."""
+    m, b = (told.get(key, default) & 0x3FF for key, default in (("m", _step(told)), ("b", 0)))
+    exponents = (told.get("exponent", 0) & 0xF) << 4 | told.get("b_exponent", 0) & 0xF
+    return bytes([m & 0xFF, m >> 8 << 6, b & 0xFF, b >> 8 << 6, 0, exponents])
 
 
 def _record(number: int, told: dict[str, Any]) -> bytes:
-    """A full sensor record (IPMI 2.0, table 43-1): unsigned, linear, value = step * count."""
+    """A full sensor record (IPMI 2.0, table 43-1)."""
     name = str(told["name"]).encode("ascii")
-    body = bytes([0x20, 0x00, number + 1, 10, 1, 0x7F, 0x68, 0x0B if told["unit"] == "W" else 2, 0x01])
+    body = bytes(
+        [told.get("owner", 0x20), 0x00, number + 1, 10, 1, 0x7F, 0x68, 0x0B if told["unit"] == "W" else 2, 0x01]
+    )
     body += bytes(6)
-    body += bytes([0x00, UNITS[told["unit"]], 0, 0])
-    step = _step(told)
-    body += bytes([step & 0xFF, (step >> 8) << 6, 0, 0, 0, 0])
+    body += bytes([told.get("format", 0) << 6, UNITS[told["unit"]], 0, told.get("linearization", 0)])
+    body += _factors(told)
     body += bytes(42 - len(body)) + bytes([0xC0 | len(name)]) + name
     return struct.pack("<HBBB", number, 0x51, 0x01, len(body)) + body
 

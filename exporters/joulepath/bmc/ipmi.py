@@ -2,13 +2,14 @@
 """One BMC over IPMI: DCMI's power reading, power sensors, volts times amperes. Done in pyghmi's thread."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Unpack
 
 from joulepath.bmc import dcmi
 from joulepath.bmc.choice import Choice
-from joulepath.bmc.ipmi_client import THREAD, Client, IpmiFaultError, PyghmiClient, UnsupportedError
+from joulepath.bmc.ipmi_client import THREAD, BusyError, Client, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import NEEDED, PUBLISHED, Role, Sensor, power, sensors
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading, Box, Part
@@ -104,6 +105,8 @@ class IpmiSource(BmcSource):
     def _dcmi_watts(self, rejected: Counter[str]) -> float | None:
         try:
             return dcmi.PowerReading.parse(self._client.raw(dcmi.NETFN, dcmi.COMMAND, dcmi.REQUEST)).watts
+        except BusyError:
+            rejected["unreadable"] += 1
         except UnsupportedError:
             self._dcmi = False
         except RejectedError as reason:
@@ -113,7 +116,8 @@ class IpmiSource(BmcSource):
     def _slow(self) -> bool:
         """Whether one request takes long, without the login that the first one waits for."""
         began = self._clock()
-        self._client.raw(dcmi.NETFN, dcmi.COMMAND, dcmi.REQUEST)
+        with contextlib.suppress(UnsupportedError):
+            self._client.raw(dcmi.NETFN, dcmi.COMMAND, dcmi.REQUEST)
         return self._clock() - began > SLOW_SECONDS
 
     def _sensor_values(self, rejected: Counter[str]) -> dict[str, float]:
@@ -127,7 +131,11 @@ class IpmiSource(BmcSource):
         for sensor in self._sensors:
             if sensor.role not in asked and not self._choice.failing:
                 continue
-            found = self._client.sensor(sensor.key)
+            try:
+                found = self._client.sensor(sensor.key)
+            except RejectedError as reason:
+                rejected[str(reason)] += 1
+                continue
             if found is None:
                 continue
             if 0 <= found <= MAX_WATTS:

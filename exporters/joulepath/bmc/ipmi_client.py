@@ -8,16 +8,17 @@ made in `THREAD`, the only one that touches it.
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from pyghmi.exceptions import PyghmiException
 from pyghmi.ipmi.command import Command
 from pyghmi.ipmi.private.session import Session
-from pyghmi.ipmi.sdr import shared_sdrs
+from pyghmi.ipmi.sdr import ones_complement, shared_sdrs, twos_complement
 
 from joulepath.bmc.login import Login
+from joulepath.bmc.redfish_items import RejectedError
 from joulepath.errors import JoulepathError
 
 THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipmi")
@@ -29,6 +30,16 @@ LOGIN_SECONDS = 10.0
 
 LOCAL_DEVICE = "/dev/ipmi0"
 
+BMC_ADDRESS = 0x20
+"""Owner of a sensor that the BMC itself answers for."""
+MAX_REQUESTS = 8192
+"""For one list of sensors: a few for each of at most a thousand records."""
+BUSY = {0xC0, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2, 0xD5, 0xFF}
+"""Completion codes of a moment (IPMI 2.0, table 5-2): busy, timeout, being updated or started, not in this state."""
+LAST_FORMULA = 11
+"""Linearizations up to this one are formulas (table 43-1); of others the factors are asked for with each reading."""
+FULL_SCALE = 0xFF
+
 
 class IpmiFaultError(JoulepathError):
     """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
@@ -36,6 +47,10 @@ class IpmiFaultError(JoulepathError):
 
 class UnsupportedError(IpmiFaultError):
     """The BMC answered that it does not know the command, or not for this user."""
+
+
+class BusyError(UnsupportedError):
+    """The BMC answered that it cannot now."""
 
 
 class Client(Protocol):
@@ -48,7 +63,7 @@ class Client(Protocol):
         """Key, name and unit of every sensor. Raises IpmiFaultError."""
 
     def sensor(self, key: str) -> float | None:
-        """A sensor's value now, None where it is not available. Raises IpmiFaultError."""
+        """A sensor's value now, None where it is not available. Raises IpmiFaultError, RejectedError."""
 
     def close(self) -> None:
         """Ends the session."""
@@ -83,9 +98,11 @@ class PyghmiClient:
         except Exception as error:  # its parsing of a BMC's packets fails in many ways
             raise self._fault(f"{type(error).__name__} in its answer") from error
         if "error" in answer:
-            if answer.get("code", 0xFFFF) <= 0xFF:  # a completion code of the BMC; pyghmi's own are above
-                raise UnsupportedError(f"refuses the command: {answer['error']}")
-            raise self._fault(str(answer["error"]))
+            code = answer.get("code", 0xFFFF)
+            if code > 0xFF:  # pyghmi's own; those of a BMC are a byte
+                raise self._fault(str(answer["error"]))
+            kind = BusyError if code in BUSY else UnsupportedError
+            raise kind(f"refuses the command: {answer['error']}")
         return bytes(answer["data"])
 
     def sensors(self) -> Iterable[tuple[str, str, str]]:
@@ -94,7 +111,8 @@ class PyghmiClient:
         # pyghmi takes BMCs of one firmware for equal, whatever sensors each of them has.
         shared_sdrs.clear()
         try:
-            self._repository = command.init_sdr()
+            with _bounded(command):
+                self._repository = command.init_sdr()
         except OSError as error:
             raise self._fault(str(error)) from None
         except PyghmiException as error:
@@ -103,8 +121,10 @@ class PyghmiClient:
             raise UnsupportedError(f"has no list of sensors: {error}") from None
         except Exception as error:  # as above; NotImplementedError where sensors are described in other ways
             raise UnsupportedError(f"has sensor records that cannot be read ({type(error).__name__})") from error
-        for key in self._repository.get_sensor_numbers():
-            entry = self._repository.sensors[key]
+        entries = [(key, self._repository.sensors[key]) for key in self._repository.get_sensor_numbers()]
+        # Other controllers (Intel's ME) number theirs anew: asked for one of those, the BMC would answer with its own.
+        own = [(key, entry) for key, entry in entries if entry.sensor_owner == BMC_ADDRESS] or entries
+        for key, entry in own:
             if entry.rectype == 1:  # a full record: only those have values
                 yield key, entry.sensor_name, entry.unit_suffix.strip()
 
@@ -113,12 +133,15 @@ class PyghmiClient:
         entry = self._repository.sensors[key]
         try:
             found = self.raw(0x04, 0x2D, (entry.sensor_number,), entry.sensor_lun)
+            if len(found) < 2 or found[1] & 0x20 or not found[1] & 0x40:  # unavailable, or not scanned
+                return None
+            count = _count(entry, found[0])
+            if count is not None and entry.linearization > LAST_FORMULA:
+                factors = self.raw(0x04, 0x23, (entry.sensor_number, found[0]), entry.sensor_lun)
+                return _scaled(entry, count, bytearray(factors[1:]))
         except UnsupportedError:
             return None
-        if len(found) < 3:
-            return None
-        value = entry.decode_sensor_reading(self._command, bytearray(found)).value
-        return None if value is None else float(value)
+        return None if count is None else _scaled(entry, count)
 
     def close(self) -> None:
         """See `Client.close`."""
@@ -174,3 +197,46 @@ class PyghmiClient:
         if any(word in lowered for word in ("password", "username", "unauthorized", "privilege")):
             return IpmiFaultError("refuses the login: check user, password and privilege")
         return IpmiFaultError(f"IPMI failed: {message}")
+
+
+def _count(entry: Any, raw: int) -> int | None:
+    """What a sensor's byte is as a number, None where it is none. Raises RejectedError for the end of the scale."""
+    if entry.numeric_format == 0 and (entry.has_thresholds or entry.reading_type == 1):
+        if raw == FULL_SCALE:  # so much or more, or nothing read (iLO: 2550 W beside 130 W of the system)
+            raise RejectedError("implausible")
+        return raw
+    if entry.numeric_format == 1:
+        return int(ones_complement(raw, 8))
+    if entry.numeric_format == 2:
+        return int(twos_complement(raw, 8))
+    return None
+
+
+def _scaled(entry: Any, count: int, factors: bytearray | None = None) -> float:
+    """The value by the record's formula, or by the factors of this one reading. Raises RejectedError."""
+    try:
+        if factors is None:
+            return float(entry.decode_value(None, count))
+        entry.decode_formula(factors)
+        return float((count * entry.m + entry.b) * 10**entry.resultexponent)
+    except (ArithmeticError, ValueError, TypeError, IndexError, NotImplementedError):
+        raise RejectedError("malformed") from None
+
+
+@contextlib.contextmanager
+def _bounded(command: Any) -> Iterator[None]:
+    """Within it a command asks at most MAX_REQUESTS times: a list of sensors may be a circle."""
+    ask, asked = command.raw_command, 0
+
+    def raw_command(*args: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked > MAX_REQUESTS:
+            raise PyghmiException("it has no end")
+        return ask(*args, **options)
+
+    command.raw_command = raw_command
+    try:
+        yield
+    finally:
+        del command.raw_command

@@ -4,6 +4,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol, TypeVar, Unpack
 
 from joulepath.bmc.choice import PATIENCE, Choice
@@ -20,6 +21,8 @@ RESURVEY_SECONDS = 60.0
 """It is read again no sooner than that where resources have gone: another model may be at the address."""
 POLL_SECONDS = 300.0
 """A poll that takes longer is given up; slow BMCs take 30 s for each answer."""
+INCOMPLETE_SECONDS = 600.0
+"""It is read again after so long where a part of it could not be read."""
 FIRST_SECONDS = 1800.0
 """The same for a survey."""
 
@@ -62,9 +65,12 @@ class RedfishSource(BmcSource):
 
     async def _prepared(self) -> Layout:
         age = None if self._surveyed is None else self._clock() - self._surveyed
-        stale = age is None or age >= SURVEY_SECONDS or (self._silent >= PATIENCE and age >= RESURVEY_SECONDS)
-        if self._layout is None or stale:
+        lasts = SURVEY_SECONDS if self._layout is None or self._layout.complete else INCOMPLETE_SECONDS
+        changed = self._silent >= PATIENCE and age is not None and age >= RESURVEY_SECONDS
+        if self._layout is None or age is None or age >= lasts or changed:
             found = await survey(self._client.get, self._vendors)
+            if self._layout is not None and not changed and not found.complete:
+                found = replace(self._layout, complete=False)  # what was found before is there still
             self._layout, self._surveyed, self._silent = found, self._clock(), 0
             self._choices = {name: self._choices.get(name, Choice()) for name in found.boxes}
         return self._layout
@@ -85,7 +91,6 @@ class RedfishSource(BmcSource):
             chosen = self._choices[name].choose(candidates)
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
-        self._silent = 0 if len(power) == self._expected(layout) else self._silent + 1
         reading = BmcReading(
             collector=self.collector,
             power=power,
@@ -100,7 +105,9 @@ class RedfishSource(BmcSource):
             subsystems=_by_part(values, "subsystem"),
             rejected=rejected,
         )
-        if not any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems)):
+        measures = any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems))
+        self._silent = 0 if measures and len(power) == self._expected(layout) else self._silent + 1
+        if not measures:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures no power ({reasons}): does this model have a meter, is it on?")
         return reading

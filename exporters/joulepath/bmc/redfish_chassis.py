@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from joulepath.bmc.redfish_items import Item, Resource
 from joulepath.bmc.redfish_tree import at, uri_of
 
-PARTS = {"Card", "Module", "Component", "IPBasedDrive"}
+BUILT_IN = "built in"
+"""In place of the type where a vendor's data say that the chassis is a part of the server, whatever its links say."""
+PARTS = {"Card", "Module", "Component", "IPBasedDrive", BUILT_IN}
 """Types of chassis (DSP0268, Chassis: ChassisType) that are a part of the measured one around them."""
 ALWAYS_PARTS = PARTS - {"Card"}
 """Parts even where nothing around them is measured; a card may be a whole server's board (Intel)."""
@@ -25,7 +27,7 @@ class Chassis:
     """Without a slash at its end."""
     name: str
     kind: str
-    """ChassisType."""
+    """ChassisType, or BUILT_IN."""
     items: tuple[Item, ...]
     feeds: frozenset[str]
     """The supplies whose inputs, summed, are the chassis' power."""
@@ -118,10 +120,12 @@ def _without_parts(found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> S
     measured = {
         chassis.uri: chassis
         for chassis in found
-        if chassis.feeds or any(item.quantity == "power" for item in chassis.items)
+        if chassis.feeds or any(item.quantity in {"power", "meter_energy"} for item in chassis.items)
     }
+    servers = {uri for uri, kind in kinds.items() if kind != BUILT_IN}
+    around_it = {uri: outer[uri] | servers if one.kind == BUILT_IN else outer[uri] for uri, one in measured.items()}
     holders = {
-        uri: outer[uri] if one.kind in ALWAYS_PARTS else outer[uri] & measured.keys()
+        uri: around_it[uri] if one.kind in ALWAYS_PARTS else around_it[uri] & measured.keys()
         for uri, one in measured.items()
         if one.kind in PARTS
     }

@@ -45,6 +45,10 @@ class ResourceFaultError(RedfishFaultError):
     """One resource is missing or is no Redfish; the others may be well."""
 
 
+class BusyError(ResourceFaultError):
+    """One resource cannot be read now, as while the BMC starts."""
+
+
 class RedfishClient:
     """One BMC at `base_url`. Connections and session are made at the first `get`."""
 
@@ -205,6 +209,8 @@ _FAULTS = (
 
 
 def _resource(uri: str, response: AsyncRestResponse) -> Resource:
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise BusyError(f"answers {uri} with HTTP {response.status}")
     if response.status != HTTPStatus.OK:
         raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
     try:

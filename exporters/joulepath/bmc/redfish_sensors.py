@@ -35,12 +35,18 @@ _AFFIX = re.compile(
 _WORDS = {
     "cpu": re.compile(r"cpu|processor", re.IGNORECASE),
     "memory": re.compile(r"mem(ory)?|dimm|dram", re.IGNORECASE),
-    "gpu": re.compile(r"gpu|accelerator", re.IGNORECASE),
+    "gpu": re.compile(r"gpu|accelerator|sxm", re.IGNORECASE),
     "storage": re.compile(r"drive|disk|hdd|ssd|nvme|storage", re.IGNORECASE),
-    "network": re.compile(r"nic|pcie?|hsc", re.IGNORECASE),
+    "network": re.compile(r"nic|pcie?", re.IGNORECASE),
     "fan": re.compile(r"fan", re.IGNORECASE),
 }
+_SUM = re.compile(r"total|aggregate", re.IGNORECASE)
 _TELLING = re.compile(r"pow|pwr|watt|energy|joule|kwh|consum|pin|pout", re.IGNORECASE)
+
+
+def part_of(name: str) -> str:
+    """The part of a server that a sensor's name speaks of, empty for none."""
+    return next((part for part, words in _WORDS.items() if words.search(name)), "")
 
 
 def telling(uris: Sequence[str]) -> Sequence[str]:
@@ -53,7 +59,7 @@ def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
     metering = [sensor for sensor in sensors if _kind(sensor) and _text(sensor, "@odata.id")]
     by_uri = {str(sensor["@odata.id"]): sensor for sensor in metering}
     wholes = _wholes(metering, vendors)
-    subsystems: dict[str, list[tuple[bool, Item]]] = {}
+    subsystems: dict[str, list[tuple[int, Item]]] = {}
     for sensor in metering:
         kind, context = _kind(sensor), _text(sensor, "PhysicalContext")
         scale = _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[kind])
@@ -72,13 +78,12 @@ def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
                 yield Item(way, chassis, uri, ("Reading",), part, scale=scale)
         elif power and (subsystem := _SUBSYSTEMS.get(context) or _worded(sensor)):
             item = Item("subsystem", chassis, uri, ("Reading",), part, scale=scale)
-            aggregate = context.endswith("Subsystem") or "total" in name.lower()
-            subsystems.setdefault(subsystem, []).append((aggregate, item))
+            subsystems.setdefault(subsystem, []).append((_breadth(sensor), item))
     for found in subsystems.values():
-        # A subsystem's own sensor is the sum of its devices': one or the other.
-        working = [(aggregate, item) for aggregate, item in found if works(item, by_uri[item.uri])]
-        best = any(aggregate for aggregate, _ in working)
-        yield from (item for aggregate, item in working if aggregate == best)
+        # A subsystem's own sensor is the sum of its devices', and what calls itself a sum is that of all: one of them.
+        working = [(breadth, item) for breadth, item in found if works(item, by_uri[item.uri])]
+        best = max((breadth for breadth, _ in working), default=0)
+        yield from (item for breadth, item in working if breadth == best)
 
 
 def _wholes(metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]:
@@ -102,30 +107,48 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
     context, sub = _text(sensor, "PhysicalContext"), _text(sensor, "PhysicalSubContext")
     if sub == "Output" or sensor.get("ElectricalContext") == "Synthesized":
         return 0, ""
-    oem = sensor.get("Oem")
-    # HPE Cray EX: a blade without supplies, at the regulator that takes its 380 V or 12 V.
     if context == "VoltageRegulator" and sub == "Input":
-        return 0, "regulator_input" if isinstance(oem, dict) and oem.get("ParentalContext") == "Chassis" else ""
-    if context not in _OPEN or _worded(sensor) or _of_supply(sensor, vendors):
+        return 0, "regulator_input" if _is_feed(sensor.get("Oem")) else ""
+    name = f"{sensor.get('Id')} {sensor.get('Name')}"
+    apart = not _is_open(sensor) or _worded(sensor) or _of_supply(sensor, vendors)
+    if vendors.names_feed(name) or (not apart and vendors.names_system(name)):
+        return 0, "sdr" if vendors.names_coarse(name) else "sensor"
+    if apart:
         return 0, ""
-    if vendors.names_system(f"{sensor.get('Id')} {sensor.get('Name')}"):
-        return 0, "sensor"
     if context in {"Chassis", "PowerSubsystem"}:
         return 1 if sub == "Input" else 2, "sensor"
     alike = [other for other in metering if _kind(other) == _kind(sensor)]
     return 3, "sensor" if not context and len(alike) == 1 else ""
 
 
+def _is_open(sensor: Resource) -> bool:
+    """Whether the name tells: AMI has VoltageRegulator for all watts, others for a regulator's input or output."""
+    context = _text(sensor, "PhysicalContext")
+    return context in _OPEN or (context == "VoltageRegulator" and not _text(sensor, "PhysicalSubContext"))
+
+
+def _is_feed(oem: object) -> bool:
+    """HPE Cray EX: whether the regulator takes the 380 V or 12 V of a blade without supplies; others are behind it."""
+    return isinstance(oem, dict) and oem.get("ParentalContext") == "Chassis" and oem.get("Index", 0) == 0
+
+
+def _breadth(sensor: Resource) -> int:
+    """How much of a subsystem it measures: one device, all, or all by name (EX235a has both of the latter)."""
+    if _SUM.search(f"{sensor.get('Id')} {sensor.get('Name')}"):
+        return 2
+    return int(_text(sensor, "PhysicalContext").endswith("Subsystem"))
+
+
 def _of_supply(sensor: Resource, vendors: Vendors) -> bool:
     context = _text(sensor, "PhysicalContext")
-    return context in _SUPPLIES or (context in _OPEN and vendors.names_supply(_spaced(_name(sensor))))
+    return context in _SUPPLIES or (_is_open(sensor) and vendors.names_supply(_spaced(_name(sensor))))
 
 
 def _worded(sensor: Resource) -> str:
     """The part that a sensor's name speaks of, where its context does not tell."""
-    if _text(sensor, "PhysicalContext") not in _OPEN or sensor.get("ElectricalContext"):
+    if not _is_open(sensor) or sensor.get("ElectricalContext"):
         return ""
-    return next((part for part, words in _WORDS.items() if words.search(_name(sensor))), "")
+    return part_of(_name(sensor))
 
 
 def _kind(sensor: Resource) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from joulepath.bmc import redfish_sensors
 from joulepath.bmc.reading import Box
-from joulepath.bmc.redfish_chassis import Chassis, apart, around
+from joulepath.bmc.redfish_chassis import BUILT_IN, Chassis, apart, around
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -37,6 +37,8 @@ class Layout:
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
+    complete: bool = True
+    """False where the BMC could not answer for a part of its tree."""
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -57,6 +59,7 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
         items=tuple(item for chassis in measured for item in chassis.items),
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
+        complete=tree.complete,
     )
 
 
@@ -68,6 +71,8 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     resource = await tree.read(environment)
     if environment and resource:
         items += ((item, resource) for item in _environment(name, environment))
+        where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
+        items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -75,8 +80,10 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     power_uri = link(chassis, "Power")
     power = await tree.read(power_uri)
     if power_uri and power:
-        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=not supplies))
-        supplies = supplies or dict(_listed(power))
+        # The newer resource may name supplies that only the older one measures.
+        older = not any(_worth(item, resource) for item, resource in found)
+        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=older))
+        supplies = (dict(_listed(power)) if older else {}) or supplies
 
     sensors = {str(sensor.get("@odata.id")): sensor for sensor in await tree.sensors(link(chassis, "Sensors"))}
     known = {item.quantity for item, resource in items if item.part and works(item, resource)}
@@ -92,7 +99,7 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     return Chassis(
         uri=uri,
         name=name,
-        kind=str(chassis.get("ChassisType")),
+        kind=BUILT_IN if vendors.names_part(str(chassis.get("Id"))) else str(chassis.get("ChassisType")),
         items=tuple(item for item, _ in items),
         feeds=_feeds(items, len(supplies)),
         serials={part: serial for part, serial in supplies.items() if serial},
@@ -125,12 +132,19 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
         if metrics and resource:
             quantities: dict[str, Quantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
             for key, quantity in quantities.items():
-                items.append((Item(quantity, name, metrics, (key, "Reading"), part, capacities=limits), resource))
+                where, pointer, holder = await _excerpt(tree, metrics, resource, key)
+                items.append((Item(quantity, name, where, pointer, part, capacities=limits), holder))
     return items, supplies
 
 
+async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
+    """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
+    source = None if at(resource, key, "Reading") is not None else at(resource, key, "DataSourceUri")
+    sensor = await tree.read(source) if isinstance(source, str) else {}
+    return (str(source), ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+
+
 def _environment(name: str, uri: str) -> Iterator[Item]:
-    yield Item("power", name, uri, ("PowerWatts", "Reading"), source="environment_metrics")
     for key, scale in (("EnergyJoules", 1.0), ("EnergykWh", JOULES_PER_KWH)):
         for reading in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
             yield Item("meter_energy", name, uri, (key, reading), scale=scale)
@@ -152,11 +166,9 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
             yield Item("power", name, uri, consumed, source="power_control")
             average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
             yield Item("power", name, uri, average, source="power_control_average")
-    for index, supply in entries(power, "PowerSupplies"):
-        if not with_supplies or at(supply, "Status", "State") == "Absent":
-            continue
+    for index, part, supply in _present(power) if with_supplies else ():
         place: Pointer = ("PowerSupplies", index)
-        part, limits = _member(index, supply), frozenset(capacities(supply))
+        limits = frozenset(capacities(supply))
         yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
         yield Item("psu_output", name, uri, (*place, "PowerOutputWatts"), part, capacities=limits)
         yield Item("psu_output", name, uri, (*place, "LastPowerOutputWatts"), part, capacities=limits)
@@ -176,14 +188,17 @@ def _title(control: Resource) -> str:
 
 
 def _listed(power: Resource) -> Iterator[tuple[str, str]]:
-    """The supplies that are present in the older Power resource, with their serials."""
-    for index, supply in entries(power, "PowerSupplies"):
-        if at(supply, "Status", "State") != "Absent":
-            yield _member(index, supply), _serial(supply)
+    """The supplies of the older Power resource, with their serials."""
+    return ((part, _serial(supply)) for _, part, supply in _present(power))
 
 
-def _member(index: int, supply: Resource) -> str:
-    return str(supply.get("MemberId") or index)
+def _present(power: Resource) -> Iterator[tuple[int, str, Resource]]:
+    """The supplies that are present, with their place and name: the MemberId, or the place where several share one."""
+    found = [one for one in entries(power, "PowerSupplies") if at(one[1], "Status", "State") != "Absent"]
+    names = [str(supply.get("MemberId") or index) for index, supply in found]
+    distinct = len(set(names)) == len(names)
+    for (index, supply), name in zip(found, names, strict=True):
+        yield index, name if distinct else str(index), supply
 
 
 def _serial(supply: Resource) -> str:

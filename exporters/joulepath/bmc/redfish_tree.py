@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from joulepath.bmc import redfish_sensors
-from joulepath.bmc.redfish_client import ResourceFaultError
+from joulepath.bmc.redfish_client import BusyError, ResourceFaultError
 from joulepath.bmc.redfish_items import Resource
 
 MAX_MEMBERS = 512
@@ -21,6 +21,7 @@ class Tree:
     def __init__(self, get: Get) -> None:
         self._get = get
         self.expand = False
+        self.complete = True
 
     async def read(self, uri: str | None) -> Resource:
         """The resource, empty where there is none."""
@@ -28,7 +29,8 @@ class Tree:
             return {}
         try:
             return await self._get(uri)
-        except ResourceFaultError:
+        except ResourceFaultError as fault:
+            self.complete &= not isinstance(fault, BusyError)
             return {}
 
     async def uris(self, uri: str | None, *, expand: bool = False) -> Mapping[str, Resource]:

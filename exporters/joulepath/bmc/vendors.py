@@ -29,16 +29,33 @@ class Vendors(Model):
     """`vendors.yaml`."""
 
     system_sensors: tuple[str, ...]
+    system_feeds: tuple[str, ...]
+    coarse_sensors: tuple[str, ...]
+    part_chassis: tuple[str, ...]
     oem: tuple[Oem, ...]
     ipmi_system_sensors: tuple[str, ...]
     ipmi_supplies: tuple[str, ...]
+    ipmi_means: tuple[str, ...]
     ipmi_outputs: tuple[str, ...]
+    ipmi_bare_outputs: tuple[str, ...]
     ipmi_electrical_words: tuple[str, ...]
     supply_inputs: tuple[str, ...]
 
     def names_system(self, name: str) -> bool:
         """Whether a sensor of that name is one of the whole system."""
         return _any(self.system_sensors).search(name) is not None
+
+    def names_feed(self, name: str) -> bool:
+        """The same for what takes the whole chassis' power, whatever its context."""
+        return _any(self.system_feeds).search(name) is not None
+
+    def names_coarse(self, name: str) -> bool:
+        """Whether a sensor of the whole system is IPMI's, of 256 steps."""
+        return _any(self.coarse_sensors).search(name) is not None
+
+    def names_part(self, chassis: str) -> bool:
+        """Whether a chassis of that Id is a part of the server."""
+        return _any(self.part_chassis).search(chassis) is not None
 
     def names_ipmi_system(self, name: str) -> bool:
         """The same for IPMI, whose names are shorter."""
@@ -52,10 +69,18 @@ class Vendors(Model):
         """Whether it is what the supply delivers."""
         return self.names_supply(name) and _any(self.ipmi_outputs).search(name) is not None
 
+    def names_ipmi_output(self, name: str) -> bool:
+        """Whether an IPMI sensor is what a supply delivers though its name does not say so."""
+        return _any(self.ipmi_bare_outputs).search(name) is not None
+
+    def names_mean(self, name: str) -> bool:
+        """Whether an IPMI sensor is a mean over time."""
+        return _any(self.ipmi_means).search(name) is not None
+
     def way(self, name: str) -> Quantity | None:
         """Whether a supply's sensor of that name is of its input or its output, None where the name does not say."""
         spaced = re.sub(r"[ _-]+", " ", name)
-        if self.names_output(spaced):
+        if _any(self.ipmi_outputs).search(spaced):
             return "psu_output"
         return "psu_input" if _any(self.supply_inputs).search(spaced) else None
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+MAX_WATTS = 1e6
+"""ACPI's power meter says 4 MW, 32 bits all set, where it knows nothing."""
+
 _CHANNEL = re.compile(r"(?P<kind>power|energy|curr)(?P<number>\d+)_(?:input|average)")
 
 # Which voltage belongs to which current, where a chip's channels have no labels: the bus voltage, never the shunt's.
@@ -60,9 +63,11 @@ class _Chip:
     """One folder of hwmon."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.kind = _text(folder / "name") or folder.name
         device = folder / "device"
+        # Drivers of the old way have their files at the device: ACPI's power meters, as on NVIDIA Grace.
+        old = not (folder / "name").exists() and any(device.glob("power[0-9]*_*"))
+        self._folder = device if old else folder
+        self.kind = _text(self._folder / "name") or folder.name
         # hwmonN changes from boot to boot, the device's address does not.
         self.name = f"{self.kind}-{device.resolve().name if device.exists() else folder.name}"
 
@@ -73,8 +78,10 @@ class _Chip:
             if self._number(f"{kind}{number}_enable") == 0:
                 continue
             measured = value(number)
-            if measured is not None and measured >= 0:
-                yield Sensor(self.name, f"{kind}{number}", _text(self._folder / f"{kind}{number}_label")), measured
+            if measured is None or measured < 0 or (kind == "power" and measured > MAX_WATTS):
+                continue
+            label = _text(self._folder / f"{kind}{number}_label") or _text(self._folder / f"{kind}{number}_oem_info")
+            yield Sensor(self.name, f"{kind}{number}", label), measured
 
     def power(self, number: int) -> float | None:
         """Watts; the mean over the chip's interval where it has one, since an instant between polls is luck."""

@@ -17,6 +17,8 @@ from joulepath.errors import JoulepathError
 _PACKAGE = re.compile(r"package-(?P<package>\d+)(-die-(?P<die>\d+))?")
 _PSYS = re.compile(r"psys(-(?P<package>\d+))?")
 _PREFERRED_CONTROL_TYPE = "intel-rapl"
+_ONE_REGISTER = re.compile(r"ven000[29]")
+"""AMD and Hygon, whose registers are a package's; Linux 6.9 and 6.10 show them once for each of its dies."""
 
 
 class Zone(NamedTuple):
@@ -58,6 +60,7 @@ class PowercapSource:
 
     def __init__(self, sysfs: Path = Path("/sys")) -> None:
         self._root = sysfs / "class" / "powercap"
+        self._modalias = sysfs / "devices" / "system" / "cpu" / "modalias"
         self._listing: list[str] = []
         self._counters: dict[Zone, _Counter] = {}
 
@@ -94,13 +97,14 @@ class PowercapSource:
         """Each zone once, from the preferred control type where several repeat it."""
         found: dict[Zone, Path] = {}
         names: dict[str, str] = {}
+        repeats = _ONE_REGISTER.search(_text(self._modalias)) if self._modalias.is_file() else None
         folders = [folder for folder in self._root.glob("*rapl*:*") if (folder / "name").is_file()]
         folders.sort(key=lambda folder: (_control_type(folder) != _PREFERRED_CONTROL_TYPE, folder.name))
         for folder in folders:
             names[folder.name] = _text(folder / "name")
             zone = _zone(names[folder.name], names.get(folder.name.rpartition(":")[0], ""))
             if zone is not None:
-                found.setdefault(zone, folder)
+                found.setdefault(zone._replace(die="0") if repeats else zone, folder)
         return found.items()
 
 

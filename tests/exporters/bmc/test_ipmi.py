@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyghmi.ipmi.private import localsession
 
+from joulepath.bmc import ipmi_client
 from joulepath.bmc.dcmi import PowerReading
 from joulepath.bmc.ipmi import BACK_OFF_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient, UnsupportedError
@@ -187,10 +188,37 @@ def test_the_source_is_kept_while_it_works_and_left_after_some_failures() -> Non
     assert fake.asked.count("list") == 1
 
 
+def test_no_watts_from_the_source_that_worked_are_believed_only_when_no_other_has_any() -> None:
+    fake = Fake([215, 0, 0, 0, 0])
+    fake.values = {"PS1 Input Power": 7.0}
+    assert [reading.power.get(SYSTEM) for reading in polled(fake, 5)] == [215, None, None, 7, 7]  # type: ignore[call-overload]
+    fake = Fake([215, 0, 0, 0, 216])
+    fake.values = {"PS1 Input Power": 0.0}
+    assert [reading.power.get(SYSTEM) for reading in polled(fake, 5)] == [215, None, 0, 0, 216]  # type: ignore[call-overload]
+
+
 def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
     fake = Fake([215], seconds=2.0)
     assert [reading.power for reading in polled(fake, 2)] == [{SYSTEM: 215}] * 2
     assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("values", "watts", "outputs"),
+    [
+        ({"Total_Power": 760, "CPU_Total_Power": 198, "PSU1_POUT": 352, "PSU2_POUT": 368}, {"sdr": 760}, 2),  # Inspur
+        ({"CPU_Total_Power": 198, "FAN_Power": 25, "HDD_Power": 6}, {}, 0),
+        ({"Sys Power": 340, "CPU Power": 120, "Mem Power": 20, "GPU Board Power": 90}, {"sdr": 340}, 0),  # Lenovo
+        ({"Sys Power": 300, "Avg Power": 340}, {"sdr": 300}, 0),
+        ({"Avg Power": 340}, {"sdr": 340}, 0),
+        ({"Power Supply 1": 50, "PS 1 Output": 50, "Power Meter": 60}, {"sdr": 60}, 1),  # iLO
+        ({"Power Supply 1": 50, "Power Supply 2": 25, "Power Meter": 85}, {"sdr": 85}, 2),
+    ],
+)
+def test_names_of_systems_and_of_what_is_none(values: dict[str, float], watts: dict[str, float], outputs: int) -> None:
+    chosen = sensors([(name, name, "W") for name in values], shipped())
+    assert power(chosen, values) == watts
+    assert sum(sensor.role == "psu_output" for sensor in chosen) == outputs
 
 
 def test_huaweis_and_amis_names() -> None:
@@ -204,6 +232,77 @@ def test_huaweis_and_amis_names() -> None:
         "PS1 Power In": "psu_input",
         "PS1 Power Out": "psu_output",
     }
+
+
+def test_a_sensors_byte_becomes_watts_by_its_records_formula(bmc: Bmc) -> None:
+    """IPMI 2.0, section 36.3: (M x + B 10^K1) 10^K2, x unsigned or signed, then linearized or by factors of its own."""
+    told = [
+        {"name": "PS1 Input Power", "unit": "W", "raw": 57, "m": 4, "b": 2, "b_exponent": 1},
+        {"name": "PS2 Input Power", "unit": "W", "raw": 200, "m": 15, "exponent": -1},
+        {"name": "PS3 Input Power", "unit": "W", "raw": 0x9C, "m": 1, "b": 200, "format": 2},
+        {"name": "PS4 Input Power", "unit": "W", "raw": 0x9B, "m": 1, "b": 200, "format": 1},
+        {"name": "PS5 Input Power", "unit": "W", "raw": 12, "m": 1, "linearization": 8},
+        {
+            "name": "PS6 Input Power",
+            "unit": "W",
+            "raw": 90,
+            "linearization": 0x70,
+            "factors": {"90": {"m": 3, "b": 30}},
+        },
+        {"name": "PS7 Input Power", "unit": "W", "raw": 10, "m": -3, "b": 511},
+    ]
+    reading = read(bmc(sensors=told))
+    found = [reading.psu_input["system", f"PS{number} Input Power"] for number in range(1, 8)]  # type: ignore[index]
+    assert found == pytest.approx([248, 300, 100, 100, 144, 300, 481])
+    assert reading.rejected == {}
+
+
+def test_the_end_of_a_scale_and_a_formula_without_a_value_are_no_measurements(bmc: Bmc) -> None:
+    """iLO 5: PS 2 Input 2550 W, all bits set in steps of 10 W, beside 130 W of the system."""
+    told = [
+        {"name": "PS 1 Input", "unit": "W", "value": 150, "step": 10},
+        {"name": "PS 2 Input", "unit": "W", "raw": 255, "step": 10},
+        {"name": "PS 3 Input", "unit": "W", "raw": 0, "linearization": 7},
+        {"name": "Power Meter", "unit": "W", "value": 130, "step": 10},
+    ]
+    reading = read(bmc(sensors=told))
+    assert reading.power == {SYSTEM: 130}
+    assert reading.psu_input == {("system", "PS 1 Input"): 150}
+    assert reading.rejected == {"implausible": 1, "malformed": 1}
+
+
+def test_sensors_of_other_controllers_are_not_asked_of_the_bmc(bmc: Bmc) -> None:
+    told = [
+        {"name": "Sys Power", "unit": "W", "value": 200},
+        {"name": "PS1 Input Power", "unit": "W", "value": 99, "owner": 0x2C},
+    ]
+    reading = read(bmc(sensors=told))
+    assert reading.power == {SYSTEM: 200}
+    assert reading.psu_input == {}
+
+
+def test_a_list_of_sensors_that_is_a_circle_holds_up_nobody(bmc: Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipmi_client, "MAX_REQUESTS", 50)
+    told = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in (1, 2)]
+    assert read(bmc(dcmi={"current": 215, "maximum": 300}, sensors=told, circle=True)).power == {SYSTEM: 215}
+    with pytest.raises(JoulepathError, match="measures no power"):
+        read(bmc(sensors=told, circle=True))
+
+
+@pytest.mark.parametrize(("code", "given_up"), [(0xC0, False), (0xD5, False), (0xC1, True), (0xD4, True)])
+def test_dcmi_is_given_up_only_where_the_bmc_does_not_have_it(bmc: Bmc, code: int, given_up: bool) -> None:
+    client = PyghmiClient("127.0.0.1", bmc(code=code), Login(USER, PASSWORD), "user")
+
+    class Refusing(Fake):
+        def raw(self, *asked: Any) -> bytes:
+            self.asked.append("dcmi")
+            return client.raw(*asked)
+
+    fake = Refusing([None])
+    readings = polled(fake, 3)
+    ipmi_client.THREAD.submit(client.close).result()
+    assert fake.asked.count("dcmi") == (1 if given_up else 3)
+    assert readings[0].rejected == ({} if given_up else {"unreadable": 1})
 
 
 def test_the_local_device_is_read_by_ioctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,12 @@
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from joulepath.bmc.choice import PATIENCE
-from joulepath.bmc.redfish import RESURVEY_SECONDS, RedfishSource
+from joulepath.bmc.redfish import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS, RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import Tree, client, legacy, poll, polls, ref, tree
 
@@ -278,3 +279,45 @@ def test_sensors_come_expanded_where_the_bmc_can() -> None:
         polls(source, 2, lambda _: asked.append(sum(server.requests.values())))
         assert server.requests["GET", "/redfish/v1/Chassis/1/Sensors/power7"] <= 2
     assert asked[1] == 4 + 31
+
+
+def test_a_bmc_that_was_starting_is_surveyed_again_soon() -> None:
+    """Its tree is empty until it has found its own sensors."""
+    now = [0.0]
+    whole = legacy(control(PowerConsumedWatts=344))
+    found = {**whole, "/redfish/v1/Chassis": {"Members": []}}
+
+    def between(number: int) -> None:
+        now[0] += RESURVEY_SECONDS / 2
+        if number == 1:
+            found.update(whole)
+
+    with RedfishServer(dict_tree(found)) as server:
+        source = RedfishSource("bmc", client(server), clock=lambda: now[0])
+        readings = polls(_Forgiving(source), 2 + PATIENCE, between)
+    assert readings[0] is None
+    assert readings[-1].power == {BOX: 344}
+
+
+def test_a_chassis_that_could_not_be_read_in_a_survey_is_not_lost_for_an_hour() -> None:
+    now, busy = [0.0], [True]
+    power = control(PowerConsumedWatts=100)
+    found = tree(
+        {name: {"Power": ref(f"Chassis/{name}/Power")} for name in "12"},
+        Chassis__1__Power=power,
+        Chassis__2__Power=power,
+    )
+
+    def answer(request: web.Request) -> web.Response | None:
+        return web.Response(status=503) if busy[0] and request.path.startswith("/redfish/v1/Chassis/2") else None
+
+    def between(number: int) -> None:
+        now[0] = [0, 10, INCOMPLETE_SECONDS, INCOMPLETE_SECONDS + SURVEY_SECONDS][number]
+        busy[0] = number in {0, 3}
+
+    with RedfishServer(dict_tree(found), Behaviour(answer=answer)) as server:
+        readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 4, between)
+    both = {BOX: 100, ("chassis", "2"): 100}
+    # The last survey finds the second chassis silent again: it is still there, without a reading.
+    assert [reading.power for reading in readings] == [{BOX: 100}, {BOX: 100}, both, {BOX: 100}]
+    assert readings[3].rejected == {"unreadable": 1}

@@ -46,6 +46,13 @@ def test_supplies_without_readings_do_not_hide_the_sensors_that_have_them() -> N
     assert reading.sources == {BOX: "psu_input"}
 
 
+def test_supplies_that_share_a_member_id_are_two() -> None:
+    supplies = [{"MemberId": "0", "PowerInputWatts": 200}, {"MemberId": "0", "PowerInputWatts": 210}]
+    reading = read(legacy({"PowerSupplies": supplies}))
+    assert reading.power == {BOX: 410}
+    assert reading.psu_input == {("1", "0"): 200, ("1", "1"): 210}
+
+
 def test_metered_supplies_that_are_fewer_than_present_make_no_half_chassis() -> None:
     found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
     assert read(with_sensors(found, "1", rectifier(0, 3433))).power == {}
@@ -215,3 +222,179 @@ def test_h3c_states_its_subsystems_beside_the_whole() -> None:
     reading = read(legacy({"PowerControl": [{"PowerConsumedWatts": 158, "Oem": oem}]}))
     assert reading.power == {BOX: 158}
     assert reading.subsystems == {("1", "cpu"): 70, ("1", "storage"): 36, ("1", "memory"): 3}
+
+
+def regulator(index: int, name: str, reading: float, kind: str = "Power") -> dict[str, Any]:
+    oem = {"ParentalContext": "Chassis", "Index": index}
+    where = {"PhysicalContext": "VoltageRegulator", "PhysicalSubContext": "Input"}
+    return sensor(f"ChassisVoltageRegulator{index}Input{kind}", reading, Name=name, Oem=oem, **where)
+
+
+def test_of_a_blades_regulators_the_one_that_takes_the_feed_is_the_blade() -> None:
+    """HPE Cray EX235a lists the regulator of its processor before that of the whole node."""
+    reading = sensors(regulator(2, "PDB INRUSH CPU", 311.578), regulator(0, "Node", 747))
+    assert reading.power == {BOX: 747}
+    assert reading.sources == {BOX: "regulator_input"}
+    assert sensors(regulator(2, "PDB INRUSH CPU", 311.578), sensor("cpu_power", 1, PhysicalContext="CPU")).power == {}
+
+
+def test_of_two_sums_of_one_subsystem_one_counts() -> None:
+    """EX235a: the memory by its own meter, and as the sum of its regulators."""
+    memory = {"PhysicalContext": "MemorySubsystem"}
+    reading = sensors(
+        sensor("MemorySubsystem0Power", 65.006, Name="CPU0Memory", **memory),
+        sensor(
+            "ChassisMemorySubsystem0OutputPower", 73, Name="Aggregate Memory", PhysicalSubContext="Output", **memory
+        ),
+        sensor("Memory0Power", 5, PhysicalContext="Memory"),
+    )
+    assert reading.subsystems == {("1", "ChassisMemorySubsystem0"): 73}
+
+
+def test_the_hot_swap_controllers_of_a_tray_are_its_input() -> None:
+    """NVIDIA: each takes a part of the feed, their total is the tray, and none of them is a card."""
+    reading = sensors(
+        sensor("Chassis_0_HSC_0_Power_0", 585),
+        sensor("Chassis_0_HSC_1_Power_0", 586.3),
+        sensor("Chassis_0_TotalHSC_Power_0", 1171.35),
+        sensor("Chassis_0_TotalGPU_Power_0", 800),
+    )
+    assert reading.power == {BOX: 1171.35}
+    assert reading.subsystems == {("1", "Chassis_0_TotalGPU_Power_0"): 800}
+
+
+@pytest.mark.parametrize("interval", [0, 20])
+def test_amis_present_power_counts_where_the_standard_one_is_null(interval: int) -> None:
+    mean = {"CurConsumedWatts": 4920, "AverageConsumedWatts": 4925, "IntervalInMin": interval}
+    reading = read(legacy({"PowerControl": [{"PowerConsumedWatts": None, "PowerMetrics": mean}]}))
+    assert reading.power == {BOX: 4920}
+    assert reading.sources == {BOX: "oem"}
+
+
+@pytest.mark.parametrize("metered", [True, False])
+def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itself(metered: bool) -> None:
+    """NVIDIA's, in a Gigabyte: RackMount, no link to the server, its hot-swap controllers as supplies."""
+    here = "Chassis/HGX_Chassis_0"
+    supply = f"{here}/PowerSubsystem/PowerSupplies/HSC_0"
+    environment, gpu = {"EnvironmentMetrics": ref(f"{here}/EnvironmentMetrics")}, "Chassis/HGX_GPU_0/EnvironmentMetrics"
+    found = tree(
+        {
+            "BMC_0": {"ChassisType": "Component"},
+            "HGX_Chassis_0": {
+                "ChassisType": "RackMount",
+                "PowerSubsystem": ref(f"{here}/PowerSubsystem"),
+                **environment,
+            },
+            "HGX_GPU_0": {"EnvironmentMetrics": ref(gpu), "Links": {"ContainedBy": ref(here)}},
+            "Self": {"ChassisType": "RackMount", **({"Power": ref("Chassis/Self/Power")} if metered else {})},
+        },
+        Chassis__Self__Power={"PowerControl": [{"PowerConsumedWatts": 4920}]},
+    )
+    below: Tree = {
+        f"{here}/EnvironmentMetrics": {"PowerWatts": {"Reading": 2420.5}, "EnergyJoules": {"Reading": 77000}},
+        f"{here}/PowerSubsystem": {"PowerSupplies": ref(f"{here}/PowerSubsystem/PowerSupplies")},
+        f"{here}/PowerSubsystem/PowerSupplies": {"Members": [ref(supply)]},
+        supply: {"Name": "HSC_0", "Metrics": ref(f"{supply}/Metrics")},
+        f"{supply}/Metrics": {"InputPowerWatts": {"Reading": 2430}},
+        gpu: {"PowerWatts": {"Reading": 870}},
+    }
+    reading = read({**found, **{f"/redfish/v1/{path}": resource for path, resource in below.items()}})
+    assert reading.power == ({("chassis", "Self"): 4920} if metered else {})
+    assert reading.subsystems == {("Self", "HGX_Chassis_0"): 2420.5}
+    assert reading.psu_input == {}
+    assert reading.meter_energy == {}
+
+
+def test_a_baseboards_own_bmc_measures_the_baseboard() -> None:
+    found = tree(
+        {"HGX_Chassis_0": {"EnvironmentMetrics": ref("Chassis/HGX_Chassis_0/EnvironmentMetrics")}},
+        Chassis__HGX_Chassis_0__EnvironmentMetrics={"PowerWatts": {"Reading": 2420.5}},
+    )
+    assert read(found).power == {("chassis", "HGX_Chassis_0"): 2420.5}
+
+
+def test_supplies_that_the_newer_resource_only_names_are_read_from_the_older() -> None:
+    folder = "Chassis/1/PowerSubsystem/PowerSupplies"
+    found = legacy(supplies("SN-1", "SN-2"))
+    found["/redfish/v1/Chassis/1"]["PowerSubsystem"] = ref("Chassis/1/PowerSubsystem")
+    found["/redfish/v1/Chassis/1/PowerSubsystem"] = {"PowerSupplies": ref(folder)}
+    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PS1"), ref(f"{folder}/PS2")]}
+    for name in ("PS1", "PS2"):
+        found[f"/redfish/v1/{folder}/{name}"] = {"Id": name, "Status": {"State": "Enabled"}}
+    reading = read(found)
+    assert reading.power == {BOX: 800}
+    assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
+
+
+def dgx() -> Tree:
+    """NVIDIA DGX H100: AMI's BMC, which gives every power sensor one context, and supplies by their sensors alone."""
+    folder = "Chassis/DGX/PowerSubsystem/PowerSupplies"
+    found = tree(
+        {
+            "DGX": {"ChassisType": "Other", "Power": ref("Chassis/DGX/Power"), "PowerSubsystem": ref("Chassis/DGX/P")},
+            "HGX_Chassis_0": {"ChassisType": "Zone"},
+        },
+        Chassis__DGX__Power={
+            "PowerControl": [{"PowerMetrics": {"AverageConsumedWatts": 0, "IntervalInMin": 0, "MaxConsumedWatts": 0}}]
+        },
+        Chassis__DGX__P={"PowerSupplies": ref(folder)},
+    )
+    names = {
+        "PWR_SYSTEM": 2080,
+        "PWR_CPU0": 145,
+        "PWR_GB_HSC1": 96,
+        "PWR_GB_HSC2": 99,
+        "PWR_PSU0": 325,
+        "PWR_PSU1": 351,
+    }
+    found = with_sensors(
+        found, "DGX", *(sensor(name, watts, PhysicalContext="VoltageRegulator") for name, watts in names.items())
+    )
+    context = {"PhysicalContext": "GPUSubsystem"}
+    found = with_sensors(
+        found,
+        "HGX_Chassis_0",
+        sensor("HGX_Chassis_0_TotalHSC_Power_0", 828, **context),
+        sensor("HGX_Chassis_0_HSC_1_Power_0", 76, **context),
+        sensor("HGX_Chassis_0_TotalGPU_Power_0", 560, PhysicalContext="GPU"),
+    )
+    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PSU{number}") for number in range(2)]}
+    for number in range(2):
+        source = f"/redfish/v1/Chassis/DGX/Sensors/PWR_PSU{number}"
+        found[f"/redfish/v1/{folder}/PSU{number}"] = {"Id": f"PSU{number}", "Metrics": ref(f"{folder}/PSU{number}/M")}
+        found[f"/redfish/v1/{folder}/PSU{number}/M"] = {"OutputPowerWatts": {"DataSourceUri": source}}
+    return found
+
+
+def test_a_dgx_is_its_system_sensor_and_its_baseboard_is_in_it() -> None:
+    reading = read(dgx())
+    assert reading.power == {("chassis", "DGX"): 2080}
+    assert reading.sources == {("chassis", "DGX"): "sensor"}
+    assert reading.psu_output == {("DGX", "PSU0"): 325, ("DGX", "PSU1"): 351}
+    assert reading.psu_input == {}
+    assert reading.subsystems == {("DGX", "PWR_CPU0"): 145, ("DGX", "HGX_Chassis_0"): 828}
+
+
+def test_a_supplys_sensor_says_its_way_in_one_word() -> None:
+    """iDRAC 9."""
+    context = {"PhysicalContext": "PowerSupply"}
+    reading = sensors(
+        sensor("PSU.Slot.1_InputPower", 285.5, Name="InputPowerSensor", **context),
+        sensor("PSU.Slot.1_OutputPower", 256.5, Name="OutputPowerSensor", **context),
+    )
+    assert reading.power == {BOX: 285.5}
+    assert list(reading.psu_input.values()) == [285.5]
+    assert list(reading.psu_output.values()) == [256.5]
+
+
+def test_a_sensor_of_256_steps_is_worse_than_power_control() -> None:
+    """iDRAC 9 of an R750: its sensor repeats IPMI's, in steps of 30 W."""
+    found = tree(
+        {"1": {"Power": ref("Chassis/1/Power")}}, Chassis__1__Power={"PowerControl": [{"PowerConsumedWatts": 568}]}
+    )
+    name = "System Board Pwr Consumption"
+    step = sensor("SystemBoardPwrConsumption", 540, Name=name, PhysicalContext="SystemBoard")
+    reading = read(with_sensors(found, "1", step))
+    assert reading.power == {BOX: 568}
+    assert reading.sources == {BOX: "power_control"}
+    assert sensors(step).sources == {BOX: "sdr"}

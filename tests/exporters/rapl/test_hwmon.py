@@ -110,6 +110,26 @@ def test_drivers_without_rapl_by_their_own_files(tmp_path: Path) -> None:
     }
 
 
+def test_acpis_power_meters_have_their_files_at_the_device(tmp_path: Path) -> None:
+    """NVIDIA Grace: one meter for the module and one for the processor in it; the label is what ACPI says of it."""
+    for number, (name, microwatts) in enumerate({"Module Power": 80_000_000, "CPU Power": 60_000_000}.items()):
+        device = tmp_path / "devices" / f"ACPI000D:0{number}"
+        device.mkdir(parents=True)
+        (device / "name").write_text("power_meter\n")
+        (device / "power1_average").write_text(f"{microwatts}\n")
+        (device / "power1_average_interval").write_text("50\n")
+        (device / "power1_oem_info").write_text(f"{name} Socket 0\n")
+        folder = tmp_path / "class" / "hwmon" / f"hwmon{number + 1}"
+        folder.mkdir(parents=True)
+        (folder / "device").symlink_to(device)
+    assert HwmonSource(tmp_path).read().watts == {
+        Sensor("power_meter-ACPI000D:00", "power1", "Module Power Socket 0"): 80,
+        Sensor("power_meter-ACPI000D:01", "power1", "CPU Power Socket 0"): 60,
+    }
+    (tmp_path / "devices" / "ACPI000D:00" / "power1_average").write_text("4294967295000\n")
+    assert len(HwmonSource(tmp_path).read().watts) == 1
+
+
 def test_a_board_without_rapl_is_served_and_never_a_hosts_total(tmp_path: Path) -> None:
     write(tmp_path, "hwmon0", name="ina226", power1_input=2_500_000)
     exporter = RaplExporter(PowercapSource(tmp_path), HwmonSource(tmp_path))

@@ -61,6 +61,25 @@ def test_a_server_of_two_sockets_with_two_dies_each_and_a_psys_each(tmp_path: Pa
     }
 
 
+def test_amds_dies_are_one_package_and_intels_are_not(tmp_path: Path) -> None:
+    """Linux 6.9 on an EPYC of two sockets with eight dies each: 16 zones, of two registers."""
+    for number in range(16):
+        folder, energy = f"intel-rapl:{number:x}", 100 * 10**6 + number
+        write_zone(tmp_path, folder, f"package-{number // 8}-die-{number % 8}", energy)
+        write_zone(tmp_path, f"{folder}:0", "core", 1)
+    assert sum(zone.kind == "package" for zone in PowercapSource(tmp_path).read().counts) == 16
+    modalias = tmp_path / "devices" / "system" / "cpu" / "modalias"
+    modalias.parent.mkdir(parents=True)
+    modalias.write_text("cpu:type:x86,ven0000fam0006mod0055:feature:,0000\n")
+    assert sum(zone.kind == "package" for zone in PowercapSource(tmp_path).read().counts) == 16
+    modalias.write_text("cpu:type:x86,ven0002fam0019mod0011:feature:,0000\n")
+    counts = PowercapSource(tmp_path).read().counts
+    assert {zone: count.joules for zone, count in counts.items() if zone.kind == "package"} == {
+        Zone("package", "0", "0"): 100,
+        Zone("package", "1", "0"): 100.000008,
+    }
+
+
 def test_another_control_type_takes_over_with_a_register_of_its_own(tmp_path: Path) -> None:
     first = write_zone(tmp_path, "intel-rapl:0", "package-0", 5_000_000)
     write_zone(tmp_path, "intel-rapl-mmio:0", "package-0", 900_000_000)
