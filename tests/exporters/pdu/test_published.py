@@ -26,8 +26,18 @@ ARUBA = "47196.4.1.1.3.8.1.1.1"
 CPDU = "318.1.1.32"
 GEIST = "21239.2.25.1"
 RARITAN = "13742.6"
-CYBERPOWER = "3808.1.1.3.2.3.1.1"
+CYBERPOWER = "3808.1.1.3"
+CYBERPOWER2 = "3808.1.1.6"
+EATON = "534.6.6.7.3"
+EATON_RARITAN = "534.6.6.6.1"
+HPE_MAPDU = "232.165.7"
+HPE_IPDU = "232.165.5"
+LIEBERT = "476.1.42.3.8"
+LIEBERT_POWER = "476.1.42.3.5.2"
+SENTRY3 = "1718.3.2"
 RITTAL = "2606.7.4.2.2.1"
+
+# By the profile that is to be found; behind a blank what is peculiar to the device.
 DEVICES: Mapping[str, Published] = {
     "poe-cisco": (
         "9.1.1208",
@@ -98,8 +108,8 @@ DEVICES: Mapping[str, Published] = {
     ),
     # A switched model: the load of the device in 0.1 A and nothing else.
     "cyberpower": (
-        "3808.1.1.3",
-        {f"{CYBERPOWER}.1.1": 1, f"{CYBERPOWER}.2.1": 8},
+        CYBERPOWER,
+        {f"{CYBERPOWER}.2.3.1.1.1.1": 1, f"{CYBERPOWER}.2.3.1.1.2.1": 8},
         {("phase", "1", "current"): 0.8},
     ),
     # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
@@ -126,21 +136,37 @@ DEVICES: Mapping[str, Published] = {
 }
 
 
+def walk(path: Path, sys_object_id: str, objects: Mapping[str, int | str]) -> WalkClient:
+    """A device with these objects, and a sysObjectID unless it is empty."""
+    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"] if sys_object_id else []
+    lines += [f"1.3.6.1.4.1.{oid}|{2 if isinstance(value, int) else 4}|{value}" for oid, value in objects.items()]
+    path.write_text("\n".join(lines))
+    return WalkClient(path)
+
+
 @pytest.mark.parametrize("name", DEVICES)
 def test_published_values_mean_what_is_published_of_them(
     tmp_path: Path, profiles: Mapping[str, Profile], name: str
 ) -> None:
     sys_object_id, objects, readings = DEVICES[name]
-    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"]
-    lines += [f"1.3.6.1.4.1.{oid}|{2 if isinstance(value, int) else 4}|{value}" for oid, value in objects.items()]
-    (tmp_path / "walk.snmprec").write_text("\n".join(lines))
 
-    async def asked() -> tuple[str, Mapping[tuple[str, str, str], float | None]]:
-        client = WalkClient(tmp_path / "walk.snmprec")
+    async def asked() -> tuple[str, Mapping[tuple[str, str, str], float]]:
+        client = walk(tmp_path / "walk.snmprec", sys_object_id, objects)
         found = await detect(client, profiles)
         _, rows = await explained(client, found, profiles[found])
-        return found, {(row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows}
+        return found, {
+            (row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows if row.value is not None
+        }
 
     found, values = asyncio.run(asked())
-    assert found == name
+    assert found == name.split(maxsplit=1)[0]
     assert values == pytest.approx(readings)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_device_without_a_sysobjectid_is_found_by_its_objects(
+    tmp_path: Path, profiles: Mapping[str, Profile], name: str
+) -> None:
+    _, objects, _ = DEVICES[name]
+    client = walk(tmp_path / "walk.snmprec", "", objects)
+    assert asyncio.run(detect(client, profiles)) == name.split(maxsplit=1)[0]
