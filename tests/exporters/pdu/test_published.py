@@ -112,6 +112,37 @@ DEVICES: Mapping[str, Published] = {
         {f"{CYBERPOWER}.2.3.1.1.1.1": 1, f"{CYBERPOWER}.2.3.1.1.2.1": 8},
         {("phase", "1", "current"): 0.8},
     ),
+    # EATON-EPDU-MIB, three phases in wye with a row for the neutral wire, without the table of totals.
+    "eaton-epdu wye": (
+        "534.6.6.7",
+        {
+            **{f"{EATON}.2.1.2.0.1.{row}": row + 1 for row in (1, 2, 3)},
+            **{f"{EATON}.2.1.3.0.1.{row}": 230_000 + row for row in (1, 2, 3)},
+            **{f"{EATON}.3.1.2.0.1.{row}": kind for row, kind in enumerate((3, 4, 5, 2), 1)},
+            **{f"{EATON}.3.1.4.0.1.{row}": 4_000 + row for row in (1, 2, 3, 4)},
+            **{f"{EATON}.4.1.2.0.1.{row}": row for row in (1, 2, 3, 4)},
+            **{f"{EATON}.4.1.4.0.1.{row}": watts for row, watts in enumerate((900, 910, 920, 2730), 1)},
+        },
+        {
+            ("inlet", "1", "power"): 2730,
+            **{("phase", f"1.{row}", "voltage"): 230 + row / 1000 for row in (1, 2, 3)},
+            **{("phase", f"1.{row}", "current"): 4 + row / 1000 for row in (1, 2, 3)},
+            **{("phase", f"1.{row}", "power"): 890 + 10 * row for row in (1, 2, 3)},
+        },
+    ),
+    # The same in delta: voltages are those between lines.
+    "eaton-epdu delta": (
+        "534.6.6.7",
+        {
+            **{f"{EATON}.2.1.2.0.1.{row}": row + 4 for row in (1, 2, 3)},
+            **{f"{EATON}.2.1.3.0.1.{row}": 208_000 + row for row in (1, 2, 3)},
+        },
+        {
+            ("phase", "1.1-2", "voltage"): 208.001,
+            ("phase", "1.2-3", "voltage"): 208.002,
+            ("phase", "1.3-1", "voltage"): 208.003,
+        },
+    ),
     # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
     "rittal-cmc3": (
         "2606.7",
