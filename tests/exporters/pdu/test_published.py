@@ -143,6 +143,12 @@ DEVICES: Mapping[str, Published] = {
             ("phase", "1.3-1", "voltage"): 208.003,
         },
     ),
+    # The volts of this agent are mV by the MIB; a recorded one has whole volts.
+    "eaton-raritan": (
+        "534.6.6.6",
+        {f"{EATON_RARITAN}.2.2.1.6.0": 230_400, f"{EATON_RARITAN}.2.2.1.7.0": 150, f"{EATON_RARITAN}.2.2.1.6.1": 0},
+        {("outlet", "1", "voltage"): 230.4, ("outlet", "1", "power"): 150, ("outlet", "2", "voltage"): 0},
+    ),
     # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
     "rittal-cmc3": (
         "2606.7",
