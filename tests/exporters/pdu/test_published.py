@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from joulepath.errors import JoulepathError
 from joulepath.pdu.check import explained
 from joulepath.pdu.layout import detect
 from joulepath.pdu.schema import Profile
@@ -268,6 +269,25 @@ DEVICES: Mapping[str, Published] = {
             ("outlet", "2.4", "power_factor"): 0.98,
         },
     ),
+    # LIEBERT-GP-PDU-MIB: a source of three lines without neutral (3) is measured between lines; coarse columns only.
+    "liebert-mph2 delta": (
+        "476.1.42",
+        {
+            f"{LIEBERT}.30.20.1.25.1.1": 3,
+            f"{LIEBERT}.30.20.1.65.1.1": 1500,
+            f"{LIEBERT}.30.40.1.19.1.1.2": 0,
+            f"{LIEBERT}.30.40.1.21.1.1.2": 42,
+            f"{LIEBERT}.30.40.1.61.1.1.2": 2081,
+            f"{LIEBERT}.30.40.1.63.1.1.2": 0,
+            f"{LIEBERT}.30.40.1.64.1.1.2": 498,
+        },
+        {
+            ("inlet", "1", "power"): 1500,
+            ("phase", "1.2", "voltage"): 208.1,
+            ("phase", "1.2", "current"): 4.2,
+            ("phase", "1.2", "power"): 498,
+        },
+    ),
     # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
     "rittal-cmc3": (
         "2606.7",
@@ -326,3 +346,10 @@ def test_a_device_without_a_sysobjectid_is_found_by_its_objects(
     _, objects, _ = DEVICES[name]
     client = walk(tmp_path / "walk.snmprec", "", objects)
     assert asyncio.run(detect(client, profiles)) == name.split(maxsplit=1)[0]
+
+
+def test_a_ups_that_has_the_table_of_floor_pdus_is_none(tmp_path: Path, profiles: Mapping[str, Profile]) -> None:
+    """It answers in watts: as a floor PDU it would be read a thousandfold."""
+    ups = {f"{LIEBERT_POWER}.2.1.7.3": 990, f"{LIEBERT_POWER}.2.1.8.3": 900, f"{LIEBERT_POWER}.3.1.6.3.1": 4}
+    with pytest.raises(JoulepathError, match="is an unknown device"):
+        asyncio.run(detect(walk(tmp_path / "walk.snmprec", "476.1.42", ups), profiles))
