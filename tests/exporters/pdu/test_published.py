@@ -107,6 +107,28 @@ DEVICES: Mapping[str, Published] = {
         },
         {("inlet", "1", "power"): 4310, ("phase", "1.2", "current"): 6.25},
     ),
+    # A PX4-5730 in wye: an inlet has the volts between lines, a pole both, and its power goes with those to neutral.
+    "raritan-px2 wye": (
+        RARITAN,
+        {
+            f"{RARITAN}.3.3.4.1.7.1.1.5": 0,
+            f"{RARITAN}.3.3.4.1.7.1.1.4": 0,
+            f"{RARITAN}.5.2.3.1.4.1.1.4": 394,
+            f"{RARITAN}.5.2.3.1.4.1.1.5": 590,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.4": 0,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.5": 0,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.25": 0,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.4": 394,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.5": 281,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.25": 228,
+        },
+        {
+            ("inlet", "1", "voltage"): 394,
+            ("inlet", "1", "power"): 590,
+            ("phase", "1.2", "voltage"): 228,
+            ("phase", "1.2", "power"): 281,
+        },
+    ),
     # A switched model: the load of the device in 0.1 A and nothing else.
     "cyberpower": (
         CYBERPOWER,
