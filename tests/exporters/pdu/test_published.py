@@ -310,6 +310,29 @@ DEVICES: Mapping[str, Published] = {
             ("phase", "1.2", "power"): 498,
         },
     ),
+    # Sentry3-MIB: a line of a three-phase cord, its phase, and a branch.
+    "servertech-sentry3": (
+        "1718.3",
+        {
+            f"{SENTRY3}.2.1.2.1.1": "AA",
+            f"{SENTRY3}.2.1.7.1.1": 1039,
+            f"{SENTRY3}.2.1.11.1.1": 2080,
+            f"{SENTRY3}.2.1.12.1.1": 712,
+            f"{SENTRY3}.2.1.18.1.1": 1200,
+            f"{SENTRY3}.2.1.19.1.1": 600,
+            f"{SENTRY3}.7.1.2.1.1.1": "AA1",
+            f"{SENTRY3}.7.1.7.1.1.1": 520,
+            f"{SENTRY3}.7.1.7.1.1.2": -1,
+        },
+        {
+            ("inlet", "AA", "current"): 10.39,
+            ("inlet", "AA", "voltage"): 208,
+            ("inlet", "AA", "power"): 712,
+            ("phase", "AA", "voltage"): 120,
+            ("phase", "AA", "current"): 6,
+            ("branch", "AA1", "current"): 5.2,
+        },
+    ),
     # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
     "rittal-cmc3": (
         "2606.7",
