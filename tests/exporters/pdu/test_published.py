@@ -346,12 +346,34 @@ DEVICES: Mapping[str, Published] = {
     ),
     "geist-v3": (
         "21239.2",
-        {f"{GEIST}.6.1": 230, f"{GEIST}.14.1": 231, f"{GEIST}.29.1": 5255, f"{GEIST}.30.1": 346},
+        {
+            f"{GEIST}.6.1": 230,
+            f"{GEIST}.14.1": 231,
+            f"{GEIST}.29.1": 5255,
+            f"{GEIST}.30.1": 346,
+            # Two outlets: one whose register stands at 0 has no meter.
+            "21239.2.16.1.14.4": 12,
+            "21239.2.16.1.15.4": 80,
+            "21239.2.16.1.14.5": 0,
+            "21239.2.16.1.15.5": 0,
+        },
         {
             ("inlet", "1", "power"): 346,
             ("inlet", "1", "meter_energy"): 5255 * 3.6e6,
             ("phase", "1.1", "voltage"): 230,
             ("phase", "1.2", "voltage"): 231,
+            ("outlet", "4", "power"): 80,
+            ("outlet", "4", "meter_energy"): 12 * 3.6e6,
+        },
+    ),
+    "geist-v3-wye": (
+        "21239.2",
+        {"21239.2.14.1.5.1": 120, "21239.2.14.1.9.1": 410, "21239.2.14.1.21.1": 35, "21239.2.14.1.23.1": 400},
+        {
+            ("phase", "1.1", "voltage"): 120,
+            ("phase", "1.1", "power"): 410,
+            ("phase", "1.3", "current"): 3.5,
+            ("phase", "1.3", "power"): 400,
         },
     ),
 }
