@@ -25,6 +25,9 @@ CISCO = "9.9.402.1.2.1"
 HPE = "11.2.14.11.1.9.1.1.1"
 ARUBA = "47196.4.1.1.3.8.1.1.1"
 CPDU = "318.1.1.32"
+EPDU = "318.1.1.30"
+ATS = "318.1.1.8"
+AVOCENT = "10418.17.2.5"
 GEIST = "21239.2.25.1"
 RARITAN = "13742.6"
 CYBERPOWER = "3808.1.1.3"
@@ -33,6 +36,7 @@ EATON = "534.6.6.7.3"
 EATON_RARITAN = "534.6.6.6.1"
 HPE_MAPDU = "232.165.7"
 HPE_IPDU = "232.165.5"
+HPE_PDU3 = "232.165.11"
 LIEBERT = "476.1.42.3.8"
 LIEBERT_POWER = "476.1.42.3.5.2"
 SENTRY3 = "1718.3.2"
@@ -98,6 +102,51 @@ DEVICES: Mapping[str, Published] = {
             ("outlet", "3", "current"): 2.31,
             ("outlet", "3", "power"): 530,
             ("outlet", "3", "meter_energy"): 0.7 * 3.6e6,
+        },
+    ),
+    # An EPDU1016M; reactive and apparent power are not measured.
+    "apc-epdu": (
+        "318.1.3.4.9",
+        {
+            f"{EPDU}.2.1.1.7.1": 785,
+            f"{EPDU}.2.1.1.8.1": -1,
+            f"{EPDU}.2.1.1.9.1": -1,
+            f"{EPDU}.2.1.1.10.1": 965,
+            f"{EPDU}.2.1.1.11.1": 9114157,
+            f"{EPDU}.4.2.1.4.1": 2304,
+            f"{EPDU}.4.2.1.5.1": 353,
+            f"{EPDU}.4.2.1.6.1": 785,
+            f"{EPDU}.4.2.1.8.1": -1,
+            f"{EPDU}.4.2.1.9.1": 965,
+            f"{EPDU}.4.2.1.10.1": 9114157,
+        },
+        {
+            ("inlet", "1", "power"): 785,
+            ("inlet", "1", "power_factor"): 0.965,
+            ("inlet", "1", "meter_energy"): 9114157 * 3600,
+            ("phase", "1", "voltage"): 230.4,
+            ("phase", "1", "current"): 3.53,
+            ("phase", "1", "power"): 785,
+            ("phase", "1", "power_factor"): 0.965,
+            ("phase", "1", "meter_energy"): 9114157 * 3600,
+        },
+    ),
+    # An AP7724: the total and two banks; its watts are its volt-amperes.
+    "apc-ats": (
+        "318.1.3.11",
+        {
+            **{f"{ATS}.5.4.5.1.3.{bank}": bank for bank in (1, 2, 3)},
+            f"{ATS}.5.4.5.1.4.1": 88,
+            f"{ATS}.5.4.5.1.6.1": 215,
+            **{f"{ATS}.5.4.5.1.9.{bank}": load for bank, load in enumerate((1883, 984, 898), 1)},
+            f"{ATS}.5.4.5.1.15.1": 1883,
+        },
+        {
+            ("inlet", "1", "current"): 8.8,
+            ("inlet", "1", "voltage"): 215,
+            ("inlet", "1", "apparent_power"): 1883,
+            ("branch", "1", "apparent_power"): 984,
+            ("branch", "2", "apparent_power"): 898,
         },
     ),
     # PDU2-MIB: an inlet of three poles with decimal digits; the outlet's sensor is not available, and has a value of 0.
