@@ -149,6 +149,33 @@ DEVICES: Mapping[str, Published] = {
             ("branch", "2", "apparent_power"): 898,
         },
     ),
+    # PM-MIB: a unit whose power is measured, with outlets of which one is estimated and one has no meter.
+    "avocent-pm": (
+        "10418.17.1.7",
+        {
+            f"{AVOCENT}.3.1.50.1.1": 31,
+            f"{AVOCENT}.3.1.60.1.1": 6870,
+            f"{AVOCENT}.3.1.65.1.1": 2,
+            f"{AVOCENT}.3.1.70.1.1": 238,
+            f"{AVOCENT}.3.1.75.1.1": 2,
+            f"{AVOCENT}.3.1.80.1.1": 93,
+            f"{AVOCENT}.3.1.85.1.1": 2,
+            f"{AVOCENT}.3.1.105.1.1": 123_456,
+            **{f"{AVOCENT}.5.1.50.1.1.{row}": amperes for row, amperes in enumerate((16, 15, 0), 1)},
+            **{f"{AVOCENT}.5.1.60.1.1.{row}": watts for row, watts in enumerate((3600, 3450, 0), 1)},
+            **{f"{AVOCENT}.5.1.65.1.1.{row}": kind for row, kind in enumerate((2, 1, 0), 1)},
+        },
+        {
+            ("inlet", "1", "current"): 3.1,
+            ("inlet", "1", "power"): 687,
+            ("inlet", "1", "voltage"): 238,
+            ("inlet", "1", "power_factor"): 0.93,
+            ("inlet", "1", "meter_energy"): 123_456 * 3600,
+            ("outlet", "1", "current"): 1.6,
+            ("outlet", "1", "power"): 360,
+            ("outlet", "2", "current"): 1.5,
+        },
+    ),
     # PDU2-MIB: an inlet of three poles with decimal digits; the outlet's sensor is not available, and has a value of 0.
     "raritan-px2": (
         RARITAN,
