@@ -377,6 +377,38 @@ DEVICES: Mapping[str, Published] = {
             ("outlet", "2.4", "power_factor"): 0.98,
         },
     ),
+    # CPQPOWER-MIB pdu3, a P9S18A: phases and groups that it does not have repeat the apparent power.
+    "hpe-pdu3": (
+        HPE_PDU3,
+        {
+            f"{HPE_PDU3}.2.1.1.4.1": 922,
+            f"{HPE_PDU3}.2.1.1.5.1": 900,
+            f"{HPE_PDU3}.2.1.1.9.1": 97,
+            **{f"{HPE_PDU3}.2.2.1.1.1.{row}": number for row, number in enumerate((1, 0, 0), 1)},
+            f"{HPE_PDU3}.2.2.1.3.1.1": 2286,
+            f"{HPE_PDU3}.2.2.1.11.1.1": 398,
+            **{f"{HPE_PDU3}.2.2.1.19.1.{row}": 921 for row in (1, 2, 3)},
+            f"{HPE_PDU3}.2.2.1.20.1.1": 899,
+            **{f"{HPE_PDU3}.3.1.1.4.1.{row}": kind for row, kind in enumerate((1, 1, 0), 1)},
+            f"{HPE_PDU3}.3.1.1.12.1.1": 187,
+            f"{HPE_PDU3}.3.1.1.12.1.3": 0,
+            f"{HPE_PDU3}.5.1.1.1.1.1": 1,
+            f"{HPE_PDU3}.5.1.1.5.1.1": 36,
+            f"{HPE_PDU3}.5.1.1.13.1.1": 84,
+        },
+        {
+            ("inlet", "1", "apparent_power"): 922,
+            ("inlet", "1", "power"): 900,
+            ("inlet", "1", "power_factor"): 0.97,
+            ("phase", "1", "voltage"): 228.6,
+            ("phase", "1", "current"): 3.98,
+            ("phase", "1", "apparent_power"): 921,
+            ("phase", "1", "power"): 899,
+            ("branch", "1", "current"): 1.87,
+            ("outlet", "1", "current"): 0.36,
+            ("outlet", "1", "power"): 84,
+        },
+    ),
     # LIEBERT-GP-PDU-MIB: a source of three lines without neutral (3) is measured between lines; coarse columns only.
     "liebert-mph2 delta": (
         "476.1.42",
