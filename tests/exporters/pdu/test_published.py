@@ -28,6 +28,7 @@ CPDU = "318.1.1.32"
 EPDU = "318.1.1.30"
 ATS = "318.1.1.8"
 AVOCENT = "10418.17.2.5"
+APC_MODULAR = "318.1.1.22"
 GEIST = "21239.2.25.1"
 RARITAN = "13742.6"
 CYBERPOWER = "3808.1.1.3"
@@ -258,6 +259,17 @@ DEVICES: Mapping[str, Published] = {
             ("phase", "2.1", "voltage"): 229,
             ("outlet", "2.1", "power"): 82,
         },
+    ),
+    # A transfer switch, which has the newer tree alone.
+    "cyberpower-epdu2": (
+        "3808.1.1.5",
+        {
+            f"{CYBERPOWER2}.4.4.1.2.1": 1,
+            f"{CYBERPOWER2}.4.4.1.3.1": 1,
+            f"{CYBERPOWER2}.4.4.1.5.1": 11,
+            f"{CYBERPOWER2}.4.4.1.7.1": 224,
+        },
+        {("phase", "1", "current"): 1.1, ("phase", "1", "power"): 224},
     ),
     # Outlets of the older tree: one with a meter, whose register has a beginning, and one without.
     "cyberpower outlets": (
