@@ -150,6 +150,27 @@ DEVICES: Mapping[str, Published] = {
             ("branch", "2", "apparent_power"): 898,
         },
     ),
+    # Modules of a PDPM277H: one with a three-phase connector, one with three outputs.
+    "apc-modular": (
+        "318.1.3.24.1",
+        {
+            **{f"{APC_MODULAR}.4.2.11.1.3.{phase}": tenths for phase, tenths in enumerate((494, 489, 658), 1)},
+            f"{APC_MODULAR}.2.4.1.9.1.1": -1,
+            f"{APC_MODULAR}.2.6.1.20.1.1": 17,
+            f"{APC_MODULAR}.2.6.1.20.1.2": -1,
+            f"{APC_MODULAR}.2.6.1.20.1.3": -1,
+            **{f"{APC_MODULAR}.2.6.1.20.9.{row}": tenths for row, tenths in enumerate((2, 8, 2), 1)},
+        },
+        {
+            ("phase", "1", "current"): 49.4,
+            ("phase", "2", "current"): 48.9,
+            ("phase", "3", "current"): 65.8,
+            ("outlet", "1.1", "power"): 1700,
+            ("outlet", "9.1", "power"): 200,
+            ("outlet", "9.2", "power"): 800,
+            ("outlet", "9.3", "power"): 200,
+        },
+    ),
     # PM-MIB: a unit whose power is measured, with outlets of which one is estimated and one has no meter.
     "avocent-pm": (
         "10418.17.1.7",
