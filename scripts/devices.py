@@ -55,6 +55,7 @@ Where data contradict a MIB the data win:
 | Eaton ePDU | a negative power factor is unavailable | 93 VA and 80 W read -842: leading, in 1/1000 |
 | Eaton with Raritan's layout | mV | 244 at 244 V |
 | APC rPDU2 outlets | no unit | 0.9 A at 201 V read 163: watts |
+| APC transfer switches | watts | 8.8 A at 215 V read 1883, as their volt-amperes do: no measured power |
 
 Devices that measure currents only (Sentry3 without POPS, iPoMan, iBoot, ICT) have no power metrics: amperes times a
 voltage are no measurement of watts. Schleifenbauer and Chatsworth give apparent power, shown as such.

@@ -40,12 +40,18 @@ def candidates(profiles: Mapping[str, Profile], sys_object_id: Oid) -> Sequence[
 
     First those whose prefix fits, the most specific before the others and of two equal prefixes the one with a
     fingerprint; then, since sysObjectID is wrong on some devices, all others that have a fingerprint, vendors' own
-    before standard tables.
+    before standard tables and narrow ones before broad ones: newer devices answer their vendor's older tables too.
     """
     fitting = [name for name, profile in profiles.items() if profile.matches(sys_object_id)]
     fitting.sort(key=lambda name: (-profiles[name].matches(sys_object_id), -len(profiles[name].fingerprint), name))
     others = [name for name, profile in profiles.items() if profile.fingerprint and name not in fitting]
-    others.sort(key=lambda name: (profiles[name].fingerprint[0][: len(ENTERPRISES)] != ENTERPRISES, name))
+    others.sort(
+        key=lambda name: (
+            profiles[name].fingerprint[0][: len(ENTERPRISES)] != ENTERPRISES,
+            -max((len(oid) for oid in profiles[name].sys_object_ids), default=0),
+            name,
+        )
+    )
     # A prefix that is all enterprises belongs to standard tables, which come last.
     specific = [name for name in fitting if profiles[name].matches(sys_object_id) > len(ENTERPRISES)]
     standard = [name for name in fitting if name not in specific]

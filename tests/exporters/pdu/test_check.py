@@ -74,5 +74,5 @@ def test_a_profile_that_does_not_fit_is_told_with_what_the_device_holds_at_its_p
 
 
 def test_a_name_that_is_neither_file_nor_profile_lists_the_profiles() -> None:
-    with pytest.raises(UsageError, match="nosuch: is no file, and none of the shipped profiles apc-cpdu, "):
+    with pytest.raises(UsageError, match="nosuch: is no file, and none of the shipped profiles apc-ats, "):
         list(check("nosuch", None))

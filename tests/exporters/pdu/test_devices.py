@@ -17,7 +17,7 @@ from scripts import devices
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import Explained, doubts, explained
 from joulepath.pdu.layout import Layout, detect
-from joulepath.pdu.schema import Profile
+from joulepath.pdu.schema import SYS_OBJECT_ID_MARK, Profile
 from joulepath.pdu.snmp import parsed
 from joulepath.pdu.walk import WalkClient
 
@@ -160,6 +160,23 @@ def test_a_recorded_device_reads_as_another_reader_reads_it(
         needed.add(reason)
     stated = {reason for table in (DISAGREEMENTS, UNREAD) for known, _, reason in table if known == device}
     assert stated == needed
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_recorded_device_is_found_where_its_sysobjectid_is_that_of_a_general_agent(
+    recordings: Path, profiles: Mapping[str, Profile], device: str, tmp_path: Path
+) -> None:
+    profile = profiles[DEVICES[device]]
+    if not profile.fingerprint or any(SYS_OBJECT_ID_MARK in oid for oid in profile.fingerprint):
+        pytest.skip("the sysObjectID is its only mark")
+    kept = [
+        line
+        for line in (recordings / "snmp" / f"{device}.snmprec").read_text(encoding="latin-1").splitlines()
+        if not line.startswith("1.3.6.1.2.1.1.2.0|")
+    ]
+    walk = tmp_path / "walk.snmprec"
+    walk.write_text("\n".join(["1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.8072.3.2.10", *kept]), encoding="latin-1")
+    assert asyncio.run(detect(WalkClient(walk), profiles)) == DEVICES[device]
 
 
 @pytest.mark.parametrize("device", UNMETERED)

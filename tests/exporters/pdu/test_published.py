@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from joulepath.errors import JoulepathError
 from joulepath.pdu.check import explained
 from joulepath.pdu.layout import detect
 from joulepath.pdu.schema import Profile
@@ -24,10 +25,25 @@ CISCO = "9.9.402.1.2.1"
 HPE = "11.2.14.11.1.9.1.1.1"
 ARUBA = "47196.4.1.1.3.8.1.1.1"
 CPDU = "318.1.1.32"
+EPDU = "318.1.1.30"
+ATS = "318.1.1.8"
+AVOCENT = "10418.17.2.5"
+APC_MODULAR = "318.1.1.22"
 GEIST = "21239.2.25.1"
 RARITAN = "13742.6"
-CYBERPOWER = "3808.1.1.3.2.3.1.1"
+CYBERPOWER = "3808.1.1.3"
+CYBERPOWER2 = "3808.1.1.6"
+EATON = "534.6.6.7.3"
+EATON_RARITAN = "534.6.6.6.1"
+HPE_MAPDU = "232.165.7"
+HPE_IPDU = "232.165.5"
+HPE_PDU3 = "232.165.11"
+LIEBERT = "476.1.42.3.8"
+LIEBERT_POWER = "476.1.42.3.5.2"
+SENTRY3 = "1718.3.2"
 RITTAL = "2606.7.4.2.2.1"
+
+# By the profile that is to be found; behind a blank what is peculiar to the device.
 DEVICES: Mapping[str, Published] = {
     "poe-cisco": (
         "9.1.1208",
@@ -64,19 +80,122 @@ DEVICES: Mapping[str, Published] = {
             f"{CPDU}.1.2.1.11.1": "APDU10450SM",
             f"{CPDU}.2.4.1.4.1": 4583,
             f"{CPDU}.2.4.1.5.1": 4605,
+            f"{CPDU}.2.4.1.9.1": 20,
             f"{CPDU}.3.4.1.5.1.1": 620,
+            f"{CPDU}.3.4.1.6.1.1": 231,
             f"{CPDU}.3.4.1.7.1.1": 1431,
             f"{CPDU}.4.4.1.3.1.1": "B1",
             f"{CPDU}.4.4.1.3.1.2": "NA",
             f"{CPDU}.4.4.1.5.1.1": 231,
             f"{CPDU}.4.4.1.5.1.2": 0,
+            f"{CPDU}.5.9.1.5.1.3": 231,
+            f"{CPDU}.5.9.1.6.1.3": 530,
+            f"{CPDU}.5.9.1.11.1.3": 7,
         },
         {
             ("inlet", "1", "power"): 4583,
             ("inlet", "1", "apparent_power"): 4605,
+            ("inlet", "1", "meter_energy"): 2 * 3.6e6,
             ("phase", "1", "current"): 6.2,
+            ("phase", "1", "voltage"): 231,
             ("phase", "1", "power"): 1431,
             ("branch", "1", "current"): 2.31,
+            ("outlet", "3", "current"): 2.31,
+            ("outlet", "3", "power"): 530,
+            ("outlet", "3", "meter_energy"): 0.7 * 3.6e6,
+        },
+    ),
+    # An EPDU1016M; reactive and apparent power are not measured.
+    "apc-epdu": (
+        "318.1.3.4.9",
+        {
+            f"{EPDU}.2.1.1.7.1": 785,
+            f"{EPDU}.2.1.1.8.1": -1,
+            f"{EPDU}.2.1.1.9.1": -1,
+            f"{EPDU}.2.1.1.10.1": 965,
+            f"{EPDU}.2.1.1.11.1": 9114157,
+            f"{EPDU}.4.2.1.4.1": 2304,
+            f"{EPDU}.4.2.1.5.1": 353,
+            f"{EPDU}.4.2.1.6.1": 785,
+            f"{EPDU}.4.2.1.8.1": -1,
+            f"{EPDU}.4.2.1.9.1": 965,
+            f"{EPDU}.4.2.1.10.1": 9114157,
+        },
+        {
+            ("inlet", "1", "power"): 785,
+            ("inlet", "1", "power_factor"): 0.965,
+            ("inlet", "1", "meter_energy"): 9114157 * 3600,
+            ("phase", "1", "voltage"): 230.4,
+            ("phase", "1", "current"): 3.53,
+            ("phase", "1", "power"): 785,
+            ("phase", "1", "power_factor"): 0.965,
+            ("phase", "1", "meter_energy"): 9114157 * 3600,
+        },
+    ),
+    # An AP7724: the total and two banks; its watts are its volt-amperes.
+    "apc-ats": (
+        "318.1.3.11",
+        {
+            **{f"{ATS}.5.4.5.1.3.{bank}": bank for bank in (1, 2, 3)},
+            f"{ATS}.5.4.5.1.4.1": 88,
+            f"{ATS}.5.4.5.1.6.1": 215,
+            **{f"{ATS}.5.4.5.1.9.{bank}": load for bank, load in enumerate((1883, 984, 898), 1)},
+            f"{ATS}.5.4.5.1.15.1": 1883,
+        },
+        {
+            ("inlet", "1", "current"): 8.8,
+            ("inlet", "1", "voltage"): 215,
+            ("inlet", "1", "apparent_power"): 1883,
+            ("branch", "1", "apparent_power"): 984,
+            ("branch", "2", "apparent_power"): 898,
+        },
+    ),
+    # Modules of a PDPM277H: one with a three-phase connector, one with three outputs.
+    "apc-modular": (
+        "318.1.3.24.1",
+        {
+            **{f"{APC_MODULAR}.4.2.11.1.3.{phase}": tenths for phase, tenths in enumerate((494, 489, 658), 1)},
+            f"{APC_MODULAR}.2.4.1.9.1.1": -1,
+            f"{APC_MODULAR}.2.6.1.20.1.1": 17,
+            f"{APC_MODULAR}.2.6.1.20.1.2": -1,
+            f"{APC_MODULAR}.2.6.1.20.1.3": -1,
+            **{f"{APC_MODULAR}.2.6.1.20.9.{row}": tenths for row, tenths in enumerate((2, 8, 2), 1)},
+        },
+        {
+            ("phase", "1", "current"): 49.4,
+            ("phase", "2", "current"): 48.9,
+            ("phase", "3", "current"): 65.8,
+            ("outlet", "1.1", "power"): 1700,
+            ("outlet", "9.1", "power"): 200,
+            ("outlet", "9.2", "power"): 800,
+            ("outlet", "9.3", "power"): 200,
+        },
+    ),
+    # PM-MIB: a unit whose power is measured, with outlets of which one is estimated and one has no meter.
+    "avocent-pm": (
+        "10418.17.1.7",
+        {
+            f"{AVOCENT}.3.1.50.1.1": 31,
+            f"{AVOCENT}.3.1.60.1.1": 6870,
+            f"{AVOCENT}.3.1.65.1.1": 2,
+            f"{AVOCENT}.3.1.70.1.1": 238,
+            f"{AVOCENT}.3.1.75.1.1": 2,
+            f"{AVOCENT}.3.1.80.1.1": 93,
+            f"{AVOCENT}.3.1.85.1.1": 2,
+            f"{AVOCENT}.3.1.105.1.1": 123_456,
+            **{f"{AVOCENT}.5.1.50.1.1.{row}": amperes for row, amperes in enumerate((16, 15, 0), 1)},
+            **{f"{AVOCENT}.5.1.60.1.1.{row}": watts for row, watts in enumerate((3600, 3450, 0), 1)},
+            **{f"{AVOCENT}.5.1.65.1.1.{row}": kind for row, kind in enumerate((2, 1, 0), 1)},
+        },
+        {
+            ("inlet", "1", "current"): 3.1,
+            ("inlet", "1", "power"): 687,
+            ("inlet", "1", "voltage"): 238,
+            ("inlet", "1", "power_factor"): 0.93,
+            ("inlet", "1", "meter_energy"): 123_456 * 3600,
+            ("outlet", "1", "current"): 1.6,
+            ("outlet", "1", "power"): 360,
+            ("outlet", "2", "current"): 1.5,
         },
     ),
     # PDU2-MIB: an inlet of three poles with decimal digits; the outlet's sensor is not available, and has a value of 0.
@@ -96,11 +215,274 @@ DEVICES: Mapping[str, Published] = {
         },
         {("inlet", "1", "power"): 4310, ("phase", "1.2", "current"): 6.25},
     ),
+    # A PX4-5730 in wye: an inlet has the volts between lines, a pole both, and its power goes with those to neutral.
+    "raritan-px2 wye": (
+        RARITAN,
+        {
+            f"{RARITAN}.3.3.4.1.7.1.1.5": 0,
+            f"{RARITAN}.3.3.4.1.7.1.1.4": 0,
+            f"{RARITAN}.5.2.3.1.4.1.1.4": 394,
+            f"{RARITAN}.5.2.3.1.4.1.1.5": 590,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.4": 0,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.5": 0,
+            f"{RARITAN}.3.3.6.1.7.1.1.2.25": 0,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.4": 394,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.5": 281,
+            f"{RARITAN}.5.2.4.1.4.1.1.2.25": 228,
+        },
+        {
+            ("inlet", "1", "voltage"): 394,
+            ("inlet", "1", "power"): 590,
+            ("phase", "1.2", "voltage"): 228,
+            ("phase", "1.2", "power"): 281,
+        },
+    ),
     # A switched model: the load of the device in 0.1 A and nothing else.
     "cyberpower": (
-        "3808.1.1.3",
-        {f"{CYBERPOWER}.1.1": 1, f"{CYBERPOWER}.2.1": 8},
+        CYBERPOWER,
+        {f"{CYBERPOWER}.2.3.1.1.1.1": 1, f"{CYBERPOWER}.2.3.1.1.2.1": 8},
         {("phase", "1", "current"): 0.8},
+    ),
+    # A chain of two by both trees of the MIB: only the newer knows the second, and the same phase is not counted twice.
+    "cyberpower chain": (
+        CYBERPOWER2,
+        {
+            f"{CYBERPOWER}.2.3.1.1.1.1": 1,
+            f"{CYBERPOWER}.2.3.1.1.4.1": 1,
+            f"{CYBERPOWER}.2.3.1.1.5.1": 0,
+            f"{CYBERPOWER}.2.3.1.1.7.1": 216,
+            f"{CYBERPOWER2}.2.2.1.9.1": "PDU81005",
+            f"{CYBERPOWER2}.2.2.1.9.2": "PDU81005",
+            f"{CYBERPOWER2}.3.4.1.2.1": 1,
+            f"{CYBERPOWER2}.3.4.1.2.2": 2,
+            f"{CYBERPOWER2}.3.4.1.9.2": 31,
+            f"{CYBERPOWER2}.3.4.1.18.1": 216,
+            f"{CYBERPOWER2}.3.4.1.18.2": 120,
+            f"{CYBERPOWER2}.4.4.1.2.1": 1,
+            f"{CYBERPOWER2}.4.4.1.2.2": 2,
+            f"{CYBERPOWER2}.4.4.1.3.1": 1,
+            f"{CYBERPOWER2}.4.4.1.3.2": 1,
+            f"{CYBERPOWER2}.4.4.1.5.2": 11,
+            f"{CYBERPOWER2}.4.4.1.6.2": 2290,
+            f"{CYBERPOWER2}.4.4.1.7.1": 216,
+            f"{CYBERPOWER2}.4.4.1.7.2": 120,
+            f"{CYBERPOWER2}.6.2.4.1.2.9": 2,
+            f"{CYBERPOWER2}.6.2.4.1.3.9": 1,
+            f"{CYBERPOWER2}.6.2.4.1.7.9": 82,
+        },
+        {
+            ("inlet", "1", "power"): 216,
+            ("inlet", "2", "power"): 120,
+            ("inlet", "2", "meter_energy"): 3.1 * 3.6e6,
+            ("phase", "1.1", "power"): 216,
+            ("phase", "2.1", "power"): 120,
+            ("phase", "2.1", "current"): 1.1,
+            ("phase", "2.1", "voltage"): 229,
+            ("outlet", "2.1", "power"): 82,
+        },
+    ),
+    # A transfer switch, which has the newer tree alone.
+    "cyberpower-epdu2": (
+        "3808.1.1.5",
+        {
+            f"{CYBERPOWER2}.4.4.1.2.1": 1,
+            f"{CYBERPOWER2}.4.4.1.3.1": 1,
+            f"{CYBERPOWER2}.4.4.1.5.1": 11,
+            f"{CYBERPOWER2}.4.4.1.7.1": 224,
+        },
+        {("phase", "1", "current"): 1.1, ("phase", "1", "power"): 224},
+    ),
+    # Outlets of the older tree: one with a meter, whose register has a beginning, and one without.
+    "cyberpower outlets": (
+        CYBERPOWER,
+        {
+            f"{CYBERPOWER}.2.3.1.1.1.1": 1,
+            f"{CYBERPOWER}.2.3.1.1.2.1": 8,
+            f"{CYBERPOWER}.3.5.1.1.7.1": 8,
+            f"{CYBERPOWER}.3.5.1.1.8.1": 91,
+            f"{CYBERPOWER}.3.5.1.1.8.2": 0,
+            f"{CYBERPOWER}.3.5.1.1.13.1": 15,
+            f"{CYBERPOWER}.3.5.1.1.14.1": "01/02/2020 13:26:52",
+            f"{CYBERPOWER}.3.5.1.1.14.2": "",
+        },
+        {
+            ("phase", "1", "current"): 0.8,
+            ("outlet", "1", "current"): 0.8,
+            ("outlet", "1", "power"): 91,
+            ("outlet", "1", "meter_energy"): 1.5 * 3.6e6,
+        },
+    ),
+    # EATON-EPDU-MIB, three phases in wye with a row for the neutral wire, without the table of totals.
+    "eaton-epdu wye": (
+        "534.6.6.7",
+        {
+            **{f"{EATON}.2.1.2.0.1.{row}": row + 1 for row in (1, 2, 3)},
+            **{f"{EATON}.2.1.3.0.1.{row}": 230_000 + row for row in (1, 2, 3)},
+            **{f"{EATON}.3.1.2.0.1.{row}": kind for row, kind in enumerate((3, 4, 5, 2), 1)},
+            **{f"{EATON}.3.1.4.0.1.{row}": 4_000 + row for row in (1, 2, 3, 4)},
+            **{f"{EATON}.4.1.2.0.1.{row}": row for row in (1, 2, 3, 4)},
+            **{f"{EATON}.4.1.4.0.1.{row}": watts for row, watts in enumerate((900, 910, 920, 2730), 1)},
+        },
+        {
+            ("inlet", "1", "power"): 2730,
+            **{("phase", f"1.{row}", "voltage"): 230 + row / 1000 for row in (1, 2, 3)},
+            **{("phase", f"1.{row}", "current"): 4 + row / 1000 for row in (1, 2, 3)},
+            **{("phase", f"1.{row}", "power"): 890 + 10 * row for row in (1, 2, 3)},
+        },
+    ),
+    # The same in delta: voltages are those between lines.
+    "eaton-epdu delta": (
+        "534.6.6.7",
+        {
+            **{f"{EATON}.2.1.2.0.1.{row}": row + 4 for row in (1, 2, 3)},
+            **{f"{EATON}.2.1.3.0.1.{row}": 208_000 + row for row in (1, 2, 3)},
+        },
+        {
+            ("phase", "1.1-2", "voltage"): 208.001,
+            ("phase", "1.2-3", "voltage"): 208.002,
+            ("phase", "1.3-1", "voltage"): 208.003,
+        },
+    ),
+    # The volts of this agent are mV by the MIB; a recorded one has whole volts.
+    "eaton-raritan": (
+        "534.6.6.6",
+        {f"{EATON_RARITAN}.2.2.1.6.0": 230_400, f"{EATON_RARITAN}.2.2.1.7.0": 150, f"{EATON_RARITAN}.2.2.1.6.1": 0},
+        {("outlet", "1", "voltage"): 230.4, ("outlet", "1", "power"): 150, ("outlet", "2", "voltage"): 0},
+    ),
+    # CPQPOWER-MIB pdu2: rows of phases beside the neutral wire, a breaker and an outlet with a register.
+    "hpe-mapdu": (
+        HPE_MAPDU,
+        {
+            f"{HPE_MAPDU}.2.1.1.4.0": 990,
+            f"{HPE_MAPDU}.2.1.1.5.0": 958,
+            f"{HPE_MAPDU}.2.1.1.6.0": 1000,
+            f"{HPE_MAPDU}.2.2.1.2.0.1": 2,
+            f"{HPE_MAPDU}.2.2.1.3.0.1": 230_100,
+            f"{HPE_MAPDU}.2.2.1.9.0.1": 3,
+            f"{HPE_MAPDU}.2.2.1.9.0.4": 2,
+            f"{HPE_MAPDU}.2.2.1.11.0.1": 4_300,
+            f"{HPE_MAPDU}.2.2.1.11.0.4": 500,
+            f"{HPE_MAPDU}.2.2.1.20.0.1": 990,
+            f"{HPE_MAPDU}.2.2.1.22.0.1": -1,
+            f"{HPE_MAPDU}.3.1.1.12.0.2": 4_300,
+            f"{HPE_MAPDU}.3.1.1.21.0.2": 958,
+            f"{HPE_MAPDU}.5.1.1.15.0.7": 40,
+        },
+        {
+            ("inlet", "0", "apparent_power"): 990,
+            ("inlet", "0", "power"): 958,
+            ("inlet", "0", "meter_energy"): 3.6e6,
+            ("phase", "1", "voltage"): 230.1,
+            ("phase", "1", "current"): 4.3,
+            ("phase", "1", "apparent_power"): 990,
+            ("branch", "2", "current"): 4.3,
+            ("branch", "2", "power"): 958,
+            ("outlet", "7", "meter_energy"): 40 * 3600,
+        },
+    ),
+    # CPQPOWER-MIB mpdu: the values of its descriptions; an outlet of an extension bar, and a load segment without one.
+    "hpe-ipdu": (
+        HPE_IPDU,
+        {
+            f"{HPE_IPDU}.1.2.1.3.1": "HP Intelligent Modular PDU",
+            f"{HPE_IPDU}.1.2.1.38.1": 612,
+            f"{HPE_IPDU}.2.1.1.6.1.2": 2095,
+            f"{HPE_IPDU}.2.1.1.7.1.2": 175,
+            f"{HPE_IPDU}.2.1.1.9.1.2": 359,
+            f"{HPE_IPDU}.2.1.1.9.1.3": -1,
+            f"{HPE_IPDU}.2.1.1.10.1.2": 98,
+            f"{HPE_IPDU}.2.1.1.13.1.2": 1000,
+            f"{HPE_IPDU}.4.1.1.5.1.2.4": 2098,
+            f"{HPE_IPDU}.4.1.1.6.1.2.4": 127,
+            f"{HPE_IPDU}.4.1.1.7.1.2.4": 261,
+            f"{HPE_IPDU}.4.1.1.8.1.2.4": 98,
+        },
+        {
+            ("inlet", "1", "power"): 612,
+            ("branch", "2", "voltage"): 209.5,
+            ("branch", "2", "current"): 1.75,
+            ("branch", "2", "power"): 359,
+            ("branch", "2", "power_factor"): 0.98,
+            ("branch", "2", "meter_energy"): 3.6e6,
+            ("outlet", "2.4", "voltage"): 209.8,
+            ("outlet", "2.4", "current"): 1.27,
+            ("outlet", "2.4", "power"): 261,
+            ("outlet", "2.4", "power_factor"): 0.98,
+        },
+    ),
+    # CPQPOWER-MIB pdu3, a P9S18A: phases and groups that it does not have repeat the apparent power.
+    "hpe-pdu3": (
+        HPE_PDU3,
+        {
+            f"{HPE_PDU3}.2.1.1.4.1": 922,
+            f"{HPE_PDU3}.2.1.1.5.1": 900,
+            f"{HPE_PDU3}.2.1.1.9.1": 97,
+            **{f"{HPE_PDU3}.2.2.1.1.1.{row}": number for row, number in enumerate((1, 0, 0), 1)},
+            f"{HPE_PDU3}.2.2.1.3.1.1": 2286,
+            f"{HPE_PDU3}.2.2.1.11.1.1": 398,
+            **{f"{HPE_PDU3}.2.2.1.19.1.{row}": 921 for row in (1, 2, 3)},
+            f"{HPE_PDU3}.2.2.1.20.1.1": 899,
+            **{f"{HPE_PDU3}.3.1.1.4.1.{row}": kind for row, kind in enumerate((1, 1, 0), 1)},
+            f"{HPE_PDU3}.3.1.1.12.1.1": 187,
+            f"{HPE_PDU3}.3.1.1.12.1.3": 0,
+            f"{HPE_PDU3}.5.1.1.1.1.1": 1,
+            f"{HPE_PDU3}.5.1.1.5.1.1": 36,
+            f"{HPE_PDU3}.5.1.1.13.1.1": 84,
+        },
+        {
+            ("inlet", "1", "apparent_power"): 922,
+            ("inlet", "1", "power"): 900,
+            ("inlet", "1", "power_factor"): 0.97,
+            ("phase", "1", "voltage"): 228.6,
+            ("phase", "1", "current"): 3.98,
+            ("phase", "1", "apparent_power"): 921,
+            ("phase", "1", "power"): 899,
+            ("branch", "1", "current"): 1.87,
+            ("outlet", "1", "current"): 0.36,
+            ("outlet", "1", "power"): 84,
+        },
+    ),
+    # LIEBERT-GP-PDU-MIB: a source of three lines without neutral (3) is measured between lines; coarse columns only.
+    "liebert-mph2 delta": (
+        "476.1.42",
+        {
+            f"{LIEBERT}.30.20.1.25.1.1": 3,
+            f"{LIEBERT}.30.20.1.65.1.1": 1500,
+            f"{LIEBERT}.30.40.1.19.1.1.2": 0,
+            f"{LIEBERT}.30.40.1.21.1.1.2": 42,
+            f"{LIEBERT}.30.40.1.61.1.1.2": 2081,
+            f"{LIEBERT}.30.40.1.63.1.1.2": 0,
+            f"{LIEBERT}.30.40.1.64.1.1.2": 498,
+        },
+        {
+            ("inlet", "1", "power"): 1500,
+            ("phase", "1.2", "voltage"): 208.1,
+            ("phase", "1.2", "current"): 4.2,
+            ("phase", "1.2", "power"): 498,
+        },
+    ),
+    # Sentry3-MIB: a line of a three-phase cord, its phase, and a branch.
+    "servertech-sentry3": (
+        "1718.3",
+        {
+            f"{SENTRY3}.2.1.2.1.1": "AA",
+            f"{SENTRY3}.2.1.7.1.1": 1039,
+            f"{SENTRY3}.2.1.11.1.1": 2080,
+            f"{SENTRY3}.2.1.12.1.1": 712,
+            f"{SENTRY3}.2.1.18.1.1": 1200,
+            f"{SENTRY3}.2.1.19.1.1": 600,
+            f"{SENTRY3}.7.1.2.1.1.1": "AA1",
+            f"{SENTRY3}.7.1.7.1.1.1": 520,
+            f"{SENTRY3}.7.1.7.1.1.2": -1,
+        },
+        {
+            ("inlet", "AA", "current"): 10.39,
+            ("inlet", "AA", "voltage"): 208,
+            ("inlet", "AA", "power"): 712,
+            ("phase", "AA", "voltage"): 120,
+            ("phase", "AA", "current"): 6,
+            ("branch", "AA1", "current"): 5.2,
+        },
     ),
     # RITTAL-CMC-III-MIB: name, unit, scale and value of a variable; a plug's number is written with a zero in front.
     "rittal-cmc3": (
@@ -115,15 +497,45 @@ DEVICES: Mapping[str, Published] = {
     ),
     "geist-v3": (
         "21239.2",
-        {f"{GEIST}.6.1": 230, f"{GEIST}.14.1": 231, f"{GEIST}.29.1": 5255, f"{GEIST}.30.1": 346},
+        {
+            f"{GEIST}.6.1": 230,
+            f"{GEIST}.14.1": 231,
+            f"{GEIST}.29.1": 5255,
+            f"{GEIST}.30.1": 346,
+            # Two outlets: one whose register stands at 0 has no meter.
+            "21239.2.16.1.14.4": 12,
+            "21239.2.16.1.15.4": 80,
+            "21239.2.16.1.14.5": 0,
+            "21239.2.16.1.15.5": 0,
+        },
         {
             ("inlet", "1", "power"): 346,
             ("inlet", "1", "meter_energy"): 5255 * 3.6e6,
             ("phase", "1.1", "voltage"): 230,
             ("phase", "1.2", "voltage"): 231,
+            ("outlet", "4", "power"): 80,
+            ("outlet", "4", "meter_energy"): 12 * 3.6e6,
+        },
+    ),
+    "geist-v3-wye": (
+        "21239.2",
+        {"21239.2.14.1.5.1": 120, "21239.2.14.1.9.1": 410, "21239.2.14.1.21.1": 35, "21239.2.14.1.23.1": 400},
+        {
+            ("phase", "1.1", "voltage"): 120,
+            ("phase", "1.1", "power"): 410,
+            ("phase", "1.3", "current"): 3.5,
+            ("phase", "1.3", "power"): 400,
         },
     ),
 }
+
+
+def walk(path: Path, sys_object_id: str, objects: Mapping[str, int | str]) -> WalkClient:
+    """A device with these objects, and a sysObjectID unless it is empty."""
+    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"] if sys_object_id else []
+    lines += [f"1.3.6.1.4.1.{oid}|{2 if isinstance(value, int) else 4}|{value}" for oid, value in objects.items()]
+    path.write_text("\n".join(lines))
+    return WalkClient(path)
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -131,16 +543,31 @@ def test_published_values_mean_what_is_published_of_them(
     tmp_path: Path, profiles: Mapping[str, Profile], name: str
 ) -> None:
     sys_object_id, objects, readings = DEVICES[name]
-    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"]
-    lines += [f"1.3.6.1.4.1.{oid}|{2 if isinstance(value, int) else 4}|{value}" for oid, value in objects.items()]
-    (tmp_path / "walk.snmprec").write_text("\n".join(lines))
 
-    async def asked() -> tuple[str, Mapping[tuple[str, str, str], float | None]]:
-        client = WalkClient(tmp_path / "walk.snmprec")
+    async def asked() -> tuple[str, Mapping[tuple[str, str, str], float]]:
+        client = walk(tmp_path / "walk.snmprec", sys_object_id, objects)
         found = await detect(client, profiles)
         _, rows = await explained(client, found, profiles[found])
-        return found, {(row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows}
+        return found, {
+            (row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows if row.value is not None
+        }
 
     found, values = asyncio.run(asked())
-    assert found == name
+    assert found == name.split(maxsplit=1)[0]
     assert values == pytest.approx(readings)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_device_without_a_sysobjectid_is_found_by_its_objects(
+    tmp_path: Path, profiles: Mapping[str, Profile], name: str
+) -> None:
+    _, objects, _ = DEVICES[name]
+    client = walk(tmp_path / "walk.snmprec", "", objects)
+    assert asyncio.run(detect(client, profiles)) == name.split(maxsplit=1)[0]
+
+
+def test_a_ups_that_has_the_table_of_floor_pdus_is_none(tmp_path: Path, profiles: Mapping[str, Profile]) -> None:
+    """It answers in watts: as a floor PDU it would be read a thousandfold."""
+    ups = {f"{LIEBERT_POWER}.2.1.7.3": 990, f"{LIEBERT_POWER}.2.1.8.3": 900, f"{LIEBERT_POWER}.3.1.6.3.1": 4}
+    with pytest.raises(JoulepathError, match="is an unknown device"):
+        asyncio.run(detect(walk(tmp_path / "walk.snmprec", "476.1.42", ups), profiles))
