@@ -56,8 +56,8 @@ Where data contradict a MIB the data win:
 | Eaton with Raritan's layout | mV | 244 at 244 V |
 | APC rPDU2 outlets | no unit | 0.9 A at 201 V read 163: watts |
 
-Devices that measure currents only (Sentry3 without POPS, iPoMan, iBoot, ICT) have no power metrics: amperes times a
-voltage are no measurement of watts. Schleifenbauer and Chatsworth give apparent power, shown as such.
+Devices that measure currents only (Sentry3 without POPS, the recorded iPoMan, iBoot, ICT) have no power metrics: amperes
+times a voltage are no measurement of watts. Chatsworth and old firmware of Schleifenbauer give apparent power, shown as such.
 
 ## Which are proven
 

@@ -5,7 +5,7 @@ These are no recordings, and no profile counts as recorded by them. What may be 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,11 @@ from joulepath.pdu.walk import WalkClient
 
 pytestmark = pytest.mark.unit
 
-Published = tuple[str, Mapping[str, int | str], Mapping[tuple[str, str, str], float]]
-"""sysObjectID, values by object (both below enterprises), and readings by level, label and quantity."""
+Published = tuple[str, Mapping[str, int | str], Mapping[tuple[str, str, str], float | None]]
+"""sysObjectID, values by object (both below enterprises), and readings by level, label and quantity.
+
+Without a sysObjectID the device has none. Objects that begin with 1.3.6.1 are in full.
+"""
 
 CISCO = "9.9.402.1.2.1"
 HPE = "11.2.14.11.1.9.1.1.1"
@@ -28,6 +31,34 @@ GEIST = "21239.2.25.1"
 RARITAN = "13742.6"
 CYBERPOWER = "3808.1.1.3.2.3.1.1"
 RITTAL = "2606.7.4.2.2.1"
+GUDE = "28507.81.1"
+SCHLEIFENBAUER = "31034.12.1.1.2"
+GATEWAY = "44568.1.1"
+JANITZA = "34278"
+TRIPPLITE = "850.1.1.3.1.3"
+ATEN = "21317.1.3.2.2.2.1.99.1"
+PANDUIT = "19536.10.1.5.1.1"
+ENLOGIC = "38446.1"
+E3METER = "21695.1.10"
+UPS = "1.3.6.1.2.1.33.1"
+POE = "1.3.6.1.2.1.105.1.3.1.1"
+POWERTEK = "42610.1.4.4.1.6"
+NETGEAR = "4526.11.15.1.1.1"
+MIKROTIK = "14988.1.1"
+SENSOR = "9.9.91.1.1.1.1"
+ENTITY = "1.3.6.1.2.1.47.1.1.1.1"
+GAUGES: Mapping[int, Sequence[int | str]] = {  # name, value, unit
+    17: ("temperature", 41, 1),
+    7001: ("power-consumption", 214, 5),
+    7002: ("poe-out-consumption", 72, 5),
+}
+VARIABLES: Sequence[Sequence[int | str]] = [  # name, unit, scale, value
+    ("Unit.Power.Active.Value", "W", 1, 1639),
+    ("Unit.Energy.Active.Value", "kWh", -10, 76365),
+    ("Phase L1.Voltage.Value", "V", -10, 2299),
+    ("Phase L1.Current.Value", "A", -100, 445),
+    ("Sockets.Socket 01.Power.Active.Value", "W", 1, 87),
+]
 DEVICES: Mapping[str, Published] = {
     "poe-cisco": (
         "9.1.1208",
@@ -123,16 +154,248 @@ DEVICES: Mapping[str, Published] = {
             ("phase", "1.2", "voltage"): 231,
         },
     ),
+    # EPC8031: the meter's first line, and one that is not active.
+    "gude-epc": (
+        "28507.81",
+        {
+            **{f"{GUDE}.5.1.2.1.{column}.1": value for column, value in enumerate((1, 1109596, 18, 186, 230), 2)},
+            f"{GUDE}.5.1.2.1.8.1": 424,
+            f"{GUDE}.5.1.2.1.10.1": 42,
+            f"{GUDE}.5.1.2.1.2.2": 0,
+            f"{GUDE}.5.1.2.1.4.2": 0,
+        },
+        {
+            ("inlet", "1", "meter_energy"): 1109596 * 3600,
+            ("inlet", "1", "power"): 18,
+            ("inlet", "1", "current"): 0.186,
+            ("inlet", "1", "voltage"): 230,
+            ("inlet", "1", "power_factor"): 0.424,
+            ("inlet", "1", "apparent_power"): 42,
+        },
+    ),
+    # Newer firmware: watts of a feed, of a phase, of a branch and of an outlet, whose current is not measured.
+    "schleifenbauer": (
+        "31034.12",
+        {
+            f"{SCHLEIFENBAUER}.6.1.1.5.1.1": 412,
+            f"{SCHLEIFENBAUER}.6.1.1.9.1.1": 951,
+            f"{SCHLEIFENBAUER}.6.1.1.10.1.1": 903,
+            f"{SCHLEIFENBAUER}.7.2.1.5.1.3": -1,
+            f"{SCHLEIFENBAUER}.7.2.1.11.1.3": 120,
+            f"{SCHLEIFENBAUER}.10.1.1.10.1.2": 431,
+            f"{SCHLEIFENBAUER}.11.1.1.2.1.1": 5120,
+            f"{SCHLEIFENBAUER}.11.1.1.7.1.1": 2711,
+        },
+        {
+            ("inlet", "1", "meter_energy"): 5120 * 3.6e6,
+            ("inlet", "1", "power"): 2711,
+            ("phase", "1", "current"): 4.12,
+            ("phase", "1", "apparent_power"): 951,
+            ("phase", "1", "power"): 903,
+            ("branch", "2", "power"): 431,
+            ("outlet", "3", "current"): None,
+            ("outlet", "3", "power"): 120,
+        },
+    ),
+    "schleifenbauer-gateway": (
+        "44568.1",
+        {
+            f"{GATEWAY}.7.1.1.6.2.1": 90312,
+            f"{GATEWAY}.7.1.1.7.2.1": 95120,
+            f"{GATEWAY}.7.1.1.9.2.1": 9494,
+            f"{GATEWAY}.7.1.1.11.2.1": 23080,
+            f"{GATEWAY}.8.1.1.6.2.4": 12034,
+            f"{GATEWAY}.9.1.1.4.2.1": 77,
+        },
+        {
+            ("phase", "1", "power"): 903.12,
+            ("phase", "1", "apparent_power"): 951.2,
+            ("phase", "1", "power_factor"): 0.9494,
+            ("phase", "1", "voltage"): 230.8,
+            ("outlet", "4", "power"): 120.34,
+            ("branch", "1", "meter_energy"): 77 * 3.6e6,
+        },
+    ),
+    # UMG 604: three lines and a fourth one behind them, and the sum.
+    "janitza-umg500": (
+        f"{JANITZA}.10.1",
+        {
+            **{f"{JANITZA}.1.{column}.0": value for column, value in enumerate((2299, 2297, 2299, 2301), 1)},
+            **{f"{JANITZA}.1.{column}.0": value for column, value in enumerate((218542, 210211, 223938, 9), 8)},
+            **{f"{JANITZA}.1.{column}.0": value for column, value in enumerate((46363, 44088, 47530, 1), 12)},
+            **{f"{JANITZA}.1.{column}.0": value for column, value in enumerate((50392, 48425, 51636, 2), 20)},
+            **{f"{JANITZA}.1.{column}.0": value for column, value in enumerate((923, 913, 923, 999), 24)},
+            f"{JANITZA}.2.1.0": 137982,
+            f"{JANITZA}.2.3.0": 150454,
+        },
+        {
+            **{("phase", str(line), "voltage"): value for line, value in enumerate((229.9, 229.7, 229.9), 1)},
+            **{("phase", str(line), "current"): value for line, value in enumerate((218.542, 210.211, 223.938), 1)},
+            **{("phase", str(line), "power"): value for line, value in enumerate((46363, 44088, 47530), 1)},
+            **{("phase", str(line), "apparent_power"): value for line, value in enumerate((50392, 48425, 51636), 1)},
+            **{("phase", str(line), "power_factor"): value for line, value in enumerate((0.923, 0.913, 0.923), 1)},
+            ("inlet", "1", "power"): 137982,
+            ("inlet", "1", "apparent_power"): 150454,
+        },
+    ),
+    # A UPS, which has the tables of UPS-MIB too.
+    "tripplite-poweralert": (
+        "850.1.1.1",
+        {
+            f"{TRIPPLITE}.2.2.1.3.1.1": 2129,
+            f"{TRIPPLITE}.3.2.1.2.1.1": 2125,
+            f"{TRIPPLITE}.3.2.1.3.1.1": 140,
+            f"{TRIPPLITE}.3.2.1.4.1.1": 307,
+            f"{UPS}.4.4.1.4.1": 307,
+        },
+        {
+            ("inlet", "1", "voltage"): 212.9,
+            ("outlet", "1", "voltage"): 212.5,
+            ("outlet", "1", "current"): 1.4,
+            ("outlet", "1", "power"): 307,
+        },
+    ),
+    # A model that meters its inlet alone.
+    "aten-pdu": (
+        "21317.1.3.2",
+        {f"{ATEN}.{column}.1": value for column, value in enumerate((2460, 232700, 516810, 81713), 2)},
+        {
+            ("inlet", "1", "current"): 2.46,
+            ("inlet", "1", "voltage"): 232.7,
+            ("inlet", "1", "power"): 516.81,
+            ("inlet", "1", "meter_energy"): 81713 * 3600,
+        },
+    ),
+    # An outlet, and one that does not exist.
+    "panduit": (
+        "19536.10.1",
+        {
+            **{f"{PANDUIT}.{at}.1.1": value for at, value in ((1, 1), (5, 81), (13, 180), (14, 7512), (16, 97))},
+            **{f"{PANDUIT}.{column}.1.2": 0 for column in (1, 5, 13, 14, 16)},
+        },
+        {
+            ("outlet", "1", "current"): 0.81,
+            ("outlet", "1", "power"): 180,
+            ("outlet", "1", "meter_energy"): 7512 * 3600,
+            ("outlet", "1", "power_factor"): 0.97,
+        },
+    ),
+    "enlogic": (
+        "38446",
+        {
+            f"{ENLOGIC}.2.4.1.4.1": 1120,
+            f"{ENLOGIC}.4.4.1.3.1.1": "CB1",
+            f"{ENLOGIC}.4.4.1.5.1.1": 244,
+            f"{ENLOGIC}.4.4.1.3.1.2": "NA",
+            f"{ENLOGIC}.4.4.1.5.1.2": 0,
+        },
+        {("inlet", "1", "power"): 1120, ("branch", "1", "current"): 2.44},
+    ),
+    # A line and the neutral, which has no power.
+    "e3meter": (
+        "21695.1",
+        {
+            **{f"{E3METER}.7.2.1.{column}.0": value for column, value in ((5, 412), (8, 229870), (9, 1920), (12, 0))},
+            **{f"{E3METER}.7.2.1.{column}.3": value for column, value in ((5, 0), (8, 0), (9, 310), (12, 1))},
+        },
+        {("phase", "1", "power"): 412, ("phase", "1", "voltage"): 229.87, ("phase", "1", "current"): 1.92},
+    ),
+    # Currents are in tenths, though the recording holds zeros alone.
+    "planet-ipm": (
+        "10456.3",
+        {f"10456.3.3.2.1.{column}.1": value for column, value in ((3, 231), (5, 14), (6, 301))},
+        {("inlet", "1", "voltage"): 231, ("inlet", "1", "current"): 1.4, ("inlet", "1", "power"): 301},
+    ),
+    # A model that has watts, of which the MIB says watt-hours.
+    "ipoman": (
+        "2468.1.4.2.1",
+        {f"2468.1.4.2.1.3.2.3.1.{column}.3": value for column, value in ((3, 510), (4, 134075), (5, 1093))},
+        {
+            ("outlet", "3", "current"): 0.51,
+            ("outlet", "3", "power"): 109.3,
+            ("outlet", "3", "meter_energy"): 134075 * 3600,
+        },
+    ),
 }
 
+VARIANTS: Mapping[str, tuple[str, Published]] = {
+    "Gude without sysObjectID": (
+        "gude-epc",
+        ("", {f"{GUDE}.5.1.2.1.2.1": 1, f"{GUDE}.5.1.2.1.4.1": 18}, {("inlet", "1", "power"): 18}),
+    ),
+    # EPC8226: each port has a meter; the second one's is not active.
+    "Gude with metered ports": (
+        "gude-epc",
+        (
+            "28507.58",
+            {
+                "28507.58.1.3.1.2.1.2.1": "Server",
+                "28507.58.1.3.1.2.1.3.1": 1,
+                **{f"28507.58.1.5.5.2.1.{column}.1": value for column, value in ((2, 1), (3, 8123), (4, 97), (5, 452))},
+                **{f"28507.58.1.5.5.2.1.{column}.2": 0 for column in (2, 3, 4, 5)},
+            },
+            {
+                ("outlet", "1", "meter_energy"): 8123 * 3600,
+                ("outlet", "1", "power"): 97,
+                ("outlet", "1", "current"): 0.452,
+            },
+        ),
+    ),
+    # Means of a concentrator's meter, whose serial number is the index; the fourth line is the neutral.
+    "E3METER concentrator": (
+        "e3meter",
+        (
+            "21695.1",
+            {
+                **{f"{E3METER}.4.1.{column}.5012.0": value for column, value in ((18, 512), (22, 540), (25, 230120))},
+                f"{E3METER}.4.1.28.5012.0": 2347,
+                f"{E3METER}.4.1.28.5012.3": 200,
+                f"{E3METER}.4.1.31.5012.0": 95,
+                f"{E3METER}.4.1.32.5012.0": 40123,
+            },
+            {
+                ("phase", "1", "power"): 512,
+                ("phase", "1", "apparent_power"): 540,
+                ("phase", "1", "voltage"): 230.12,
+                ("phase", "1", "current"): 2.347,
+                ("phase", "1", "power_factor"): 0.95,
+                ("phase", "1", "meter_energy"): 40123 * 3600,
+            },
+        ),
+    ),
+    # PDUs of the 7955 series; sockets stand below a folder.
+    "Rittal 7955": (
+        "rittal-cmc3",
+        (
+            "2606.7",
+            {
+                f"{RITTAL}.{column}.2.{row}": value
+                for row, variable in enumerate(VARIABLES, 10)
+                for column, value in zip((3, 5, 7, 11), variable, strict=True)
+            },
+            {
+                ("inlet", "2", "power"): 1639,
+                ("inlet", "2", "meter_energy"): 7636.5 * 3.6e6,
+                ("phase", "1", "voltage"): 229.9,
+                ("phase", "1", "current"): 4.45,
+                ("outlet", "1", "power"): 87,
+            },
+        ),
+    ),
+}
 
-@pytest.mark.parametrize("name", DEVICES)
+PUBLISHED: Mapping[str, tuple[str, Published]] = {**{name: (name, DEVICES[name]) for name in DEVICES}, **VARIANTS}
+
+
+@pytest.mark.parametrize("device", PUBLISHED)
 def test_published_values_mean_what_is_published_of_them(
-    tmp_path: Path, profiles: Mapping[str, Profile], name: str
+    tmp_path: Path, profiles: Mapping[str, Profile], device: str
 ) -> None:
-    sys_object_id, objects, readings = DEVICES[name]
-    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"]
-    lines += [f"1.3.6.1.4.1.{oid}|{2 if isinstance(value, int) else 4}|{value}" for oid, value in objects.items()]
+    name, (sys_object_id, objects, readings) = PUBLISHED[device]
+    lines = [f"1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.{sys_object_id}"] if sys_object_id else []
+    for oid, value in objects.items():
+        full = oid if oid.startswith("1.3.6.1.") else f"1.3.6.1.4.1.{oid}"
+        lines.append(f"{full}|{2 if isinstance(value, int) else 4}|{value}")
     (tmp_path / "walk.snmprec").write_text("\n".join(lines))
 
     async def asked() -> tuple[str, Mapping[tuple[str, str, str], float | None]]:
