@@ -300,6 +300,28 @@ DEVICES: Mapping[str, Published] = {
         },
         {("phase", "1", "power"): 412, ("phase", "1", "voltage"): 229.87, ("phase", "1", "current"): 1.92},
     ),
+    # Old firmware, whose columns of phases stand elsewhere; the second inlet does not exist.
+    "starline-busway": (
+        "42610.1.4.4",
+        {
+            **{f"{POWERTEK}.1.2.1.{column}.1": 0 for column in range(7, 21)},
+            f"{POWERTEK}.1.2.1.2.1": 11114,
+            f"{POWERTEK}.1.2.1.4.1": 10526559,
+            f"{POWERTEK}.1.2.1.6.1": 526,
+            f"{POWERTEK}.1.2.1.9.1": 2291,
+            f"{POWERTEK}.1.2.1.12.1": 922,
+            f"{POWERTEK}.1.2.1.15.1": 11114,
+            **{f"{POWERTEK}.1.2.1.{column}.2": 0 for column in range(2, 18)},
+        },
+        {
+            ("inlet", "1", "power"): 1111.4,
+            ("inlet", "1", "meter_energy"): 10526559 * 3600,
+            ("phase", "1.1", "current"): 5.26,
+            ("phase", "1.1", "voltage"): 229.1,
+            ("phase", "1.1", "power_factor"): 0.922,
+            ("phase", "1.1", "power"): 1111.4,
+        },
+    ),
     # Currents are in tenths, though the recording holds zeros alone.
     "planet-ipm": (
         "10456.3",
@@ -379,6 +401,43 @@ VARIANTS: Mapping[str, tuple[str, Published]] = {
                 ("phase", "1", "voltage"): 229.9,
                 ("phase", "1", "current"): 4.45,
                 ("outlet", "1", "power"): 87,
+            },
+        ),
+    ),
+    # Newer firmware: columns of banks stand between, the phase's own after them.
+    "Powertek with metered outlets": (
+        "starline-busway",
+        (
+            "42610.1.4.4",
+            {
+                **{
+                    f"{POWERTEK}.1.2.1.{column}.1": value
+                    for column, value in (
+                        (2, 5600),
+                        (6, 190),
+                        (12, 260),
+                        (15, 2305),
+                        (24, 4100),
+                        (30, 5600),
+                        (42, 5990),
+                    )
+                },
+                f"{POWERTEK}.2.1.3.1.2.11": "server",
+                **{f"{POWERTEK}.2.1.2.1.{at}.11": value for at, value in ((3, 52), (4, 950), (5, 1139), (9, 1199))},
+                f"{POWERTEK}.2.1.2.1.10.11": 2305,
+                **{f"{POWERTEK}.2.1.2.1.{at}.12": 0 for at in (3, 4, 5, 9, 10)},
+            },
+            {
+                ("inlet", "1", "power"): 560,
+                ("phase", "1.1", "current"): 2.6,
+                ("phase", "1.1", "voltage"): 230.5,
+                ("phase", "1.1", "power"): 560,
+                ("phase", "1.1", "apparent_power"): 599,
+                ("outlet", "1.11", "current"): 0.52,
+                ("outlet", "1.11", "power_factor"): 0.95,
+                ("outlet", "1.11", "power"): 113.9,
+                ("outlet", "1.11", "apparent_power"): 119.9,
+                ("outlet", "1.11", "voltage"): 230.5,
             },
         ),
     ),
