@@ -255,6 +255,26 @@ DEVICES: Mapping[str, Published] = {
             ("outlet", "1", "power"): 307,
         },
     ),
+    # Many agents say 0 where they do not measure the input.
+    "ups-mib": (
+        "4555.1.1.1",
+        {
+            f"{UPS}.3.3.1.3.1": 230,
+            f"{UPS}.3.3.1.4.1": 0,
+            f"{UPS}.3.3.1.5.1": 0,
+            f"{UPS}.4.4.1.2.1": 229,
+            f"{UPS}.4.4.1.3.1": 21,
+            f"{UPS}.4.4.1.4.1": 436,
+        },
+        {
+            ("inlet", "1", "voltage"): 230,
+            ("inlet", "1", "current"): None,
+            ("inlet", "1", "power"): None,
+            ("outlet", "1", "voltage"): 229,
+            ("outlet", "1", "current"): 2.1,
+            ("outlet", "1", "power"): 436,
+        },
+    ),
     # A model that meters its inlet alone.
     "aten-pdu": (
         "21317.1.3.2",
@@ -402,6 +422,34 @@ VARIANTS: Mapping[str, tuple[str, Published]] = {
                 ("phase", "1", "current"): 4.45,
                 ("outlet", "1", "power"): 87,
             },
+        ),
+    ),
+    # Some agents have .0 behind the index. The second line gives nothing, and there is no third.
+    "UPS with a longer index": (
+        "ups-mib",
+        (
+            "99999.1",
+            {
+                **{f"{UPS}.4.4.1.{column}.1.0": value for column, value in ((2, 230), (3, 118), (4, 2700), (5, 45))},
+                **{f"{UPS}.4.4.1.{column}.2.0": value for column, value in ((2, 230), (3, 0), (4, 0), (5, 0))},
+                **{f"{UPS}.4.4.1.{column}.3.0": 0 for column in (2, 3, 4, 5)},
+            },
+            {
+                ("outlet", "1", "voltage"): 230,
+                ("outlet", "1", "current"): 11.8,
+                ("outlet", "1", "power"): 2700,
+                ("outlet", "2", "voltage"): 230,
+                ("outlet", "2", "current"): 0,
+                ("outlet", "2", "power"): 0,
+            },
+        ),
+    ),
+    "UPS without a meter": (
+        "ups-mib",
+        (
+            "99999.1",
+            {f"{UPS}.4.4.1.{column}.1": value for column, value in ((2, 237), (3, 0), (4, 0), (5, 8))},
+            {("outlet", "1", "voltage"): 237, ("outlet", "1", "current"): None, ("outlet", "1", "power"): None},
         ),
     ),
     # Newer firmware: columns of banks stand between, the phase's own after them.
