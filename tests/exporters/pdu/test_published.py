@@ -86,8 +86,14 @@ DEVICES: Mapping[str, Published] = {
     ),
     "poe-huawei": (
         "2011.2.23.291",
-        {"2011.5.25.195.3.1.9.5": 15400, "2011.5.25.195.3.1.10.5": 4240, "2011.5.25.195.3.1.11.5": 8745},
-        {("outlet", "5", "power"): 4.24},
+        {
+            "2011.5.25.195.3.1.9.5": 15400,
+            "2011.5.25.195.3.1.10.5": 4240,
+            "2011.5.25.195.3.1.11.5": 8745,
+            "2011.5.25.195.3.1.13.5": "82",
+            "2011.5.25.195.3.1.14.5": "53",
+        },
+        {("outlet", "5", "power"): 4.24, ("outlet", "5", "current"): 0.082, ("outlet", "5", "voltage"): 53},
     ),
     "apc-cpdu": (
         CPDU,
@@ -320,6 +326,30 @@ DEVICES: Mapping[str, Published] = {
         },
         {("phase", "1", "power"): 412, ("phase", "1", "voltage"): 229.87, ("phase", "1", "current"): 1.92},
     ),
+    "poe-netgear": (
+        "4526.100.4.20",
+        {f"{NETGEAR}.1.1.5": 30000, f"{NETGEAR}.2.1.5": 4100, f"{NETGEAR}.3.1.5": 78},
+        {("outlet", "1.5", "power"): 4.1, ("outlet", "1.5", "current"): 0.078},
+    ),
+    # What the device takes and what all ports give stands between temperatures and fans.
+    "poe-mikrotik": (
+        "14988.1",
+        {
+            **{f"{MIKROTIK}.15.1.1.{column}.3": value for column, value in ((4, 234), (5, 158), (6, 37))},
+            **{
+                f"{MIKROTIK}.3.100.1.{column}.{row}": value
+                for row, gauge in GAUGES.items()
+                for column, value in enumerate(gauge, 2)
+            },
+        },
+        {
+            ("inlet", "1", "power"): 21.4,
+            ("branch", "1", "power"): 7.2,
+            ("outlet", "3", "voltage"): 23.4,
+            ("outlet", "3", "current"): 0.158,
+            ("outlet", "3", "power"): 3.7,
+        },
+    ),
     # Old firmware, whose columns of phases stand elsewhere; the second inlet does not exist.
     "starline-busway": (
         "42610.1.4.4",
@@ -358,6 +388,8 @@ DEVICES: Mapping[str, Published] = {
             ("outlet", "3", "meter_energy"): 134075 * 3600,
         },
     ),
+    # The group's budget of 780 W stands beside.
+    "poe-edgecore": ("259.10.1.24", {f"{POE}.2.1": 780000, f"{POE}.4.1": 4200}, {("branch", "1", "power"): 4.2}),
 }
 
 VARIANTS: Mapping[str, tuple[str, Published]] = {
@@ -424,6 +456,27 @@ VARIANTS: Mapping[str, tuple[str, Published]] = {
             },
         ),
     ),
+    "MikroTik of old firmware": (
+        "poe-mikrotik",
+        ("14988.1", {f"{MIKROTIK}.3.12.0": 214}, {("inlet", "1", "power"): 21.4}),
+    ),
+    # A supply's input stands beside its output and a laser; the ports are fed from the output.
+    "Cisco with PoE and supplies": (
+        "poe-cisco",
+        (
+            "9.1.2494",
+            {
+                f"{CISCO}.9.1.1": 6300,
+                **{f"{ENTITY}.7.{row}": name for row, name in enumerate(("PS1 POWin", "PS1 POWout", "Te1/1 Tx"), 1)},
+                **{f"{SENSOR}.1.{row}": 6 for row in (1, 2, 3)},
+                **{f"{SENSOR}.2.{row}": 9 for row in (1, 2, 3)},
+                **{f"{SENSOR}.3.{row}": 0 for row in (1, 2, 3)},
+                **{f"{SENSOR}.4.{row}": value for row, value in enumerate((412, 371, 1), 1)},
+                **{f"{SENSOR}.5.{row}": 1 for row in (1, 2, 3)},
+            },
+            {("inlet", "1", "power"): 412, ("outlet", "1.1", "power"): 6.3},
+        ),
+    ),
     # Some agents have .0 behind the index. The second line gives nothing, and there is no third.
     "UPS with a longer index": (
         "ups-mib",
@@ -487,6 +540,15 @@ VARIANTS: Mapping[str, tuple[str, Published]] = {
                 ("outlet", "1.11", "apparent_power"): 119.9,
                 ("outlet", "1.11", "voltage"): 230.5,
             },
+        ),
+    ),
+    # A switch that counts in milliwatts, of a vendor of which that is not known, and one in watts.
+    "PoE in milliwatts": (
+        "poe",
+        (
+            "99999.1",
+            {f"{POE}.4.1": 62400, f"{POE}.4.2": 61},
+            {("branch", "1", "power"): None, ("branch", "2", "power"): 61},
         ),
     ),
 }
