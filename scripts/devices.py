@@ -31,7 +31,8 @@ about 800 values. Where they do not, this is why:
 | | .30.20.1.95, .50.20.1.75 | 0 | no sample | a power factor of 0 of a loaded unit is none |
 | Raritan PX3 (`raritan-pdu_px3`) | 13742.6.5.4.3.1.4.*.7 | 98 | 0.98 | decimal digits are data of the device |
 | | | 0 | no sample | its state is unavailable: there is no load |
-| Starline tap (`ts-bspdu`) | 42610.1.4.4.1.6.1.2.1.15 | 228.7 W | 228.7 V | a tap without current reads 230.0 too, and the column that the MIB calls voltage reads 0 |
+| Powertek tap (`ts-bspdu`) | 42610.1.4.4.1.6.1.2.1.15 | 228.7 W | 228.7 V | the other reader has an old MIB; 644 W stand in .2 and .30, beside 3.13 A in .12 |
+| | .4 | 3.5 GWh | 3.5 MWh | Wh: the register began seven months before at 644 W |
 
 What the other reader takes for power or energy and Joulepath does not publish:
 
@@ -42,7 +43,6 @@ What the other reader takes for power or energy and Joulepath does not publish:
 | Enlogic (`enlogic-pdu_v2`) | 38446.1.2.4.1.4.1.1 | the same 1,120 W under an object of one number more |
 | Janitza, Rittal (`janitza-umg96_umg96`, `rittal-cmc-iii-pu_pdu-controller`) | | reactive power and energy, apparent energy, a second register |
 | Liebert FPC (`liebert_web485`) | 476.1.42.3.5.2.2.1.10 | 12,768 of a unit that no data prove |
-| Starline tap (`ts-bspdu`) | 42610.1.4.4.1.6.1.2.1.4 | 3.5 million at 600 W are not kWh; nothing proves another unit |
 | Digipower (`digipower`) | 17420.1.2.9.1.11 | amperes times 230 |
 
 Where data contradict a MIB the data win:
@@ -56,9 +56,10 @@ Where data contradict a MIB the data win:
 | Eaton with Raritan's layout | mV | 244 at 244 V |
 | APC rPDU2 outlets | no unit | 0.9 A at 201 V read 163: watts |
 | APC transfer switches | watts | 8.8 A at 215 V read 1883, as their volt-amperes do: no measured power |
+| Powertek's registers | kWh | 3.5 million since October at 644 W: Wh |
 
-Devices that measure currents only (Sentry3 without POPS, iPoMan, iBoot, ICT) have no power metrics: amperes times a
-voltage are no measurement of watts. Schleifenbauer and Chatsworth give apparent power, shown as such.
+Devices that measure currents only (Sentry3 without POPS, the recorded iPoMan, iBoot, ICT) have no power metrics: amperes
+times a voltage are no measurement of watts. Chatsworth and old firmware of Schleifenbauer give apparent power, shown as such.
 
 ## Which are proven
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, detect, survey
+from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, detect, survey
 from joulepath.pdu.profile import shipped
 from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
@@ -76,7 +76,8 @@ def stated(name: str, profile: Profile) -> Iterable[str]:
     """What a profile says it reads, without a device."""
     yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_written, profile.sys_object_ids))}"
     if profile.fingerprint:
-        yield f"recognised where there are {', '.join(map(_written, profile.fingerprint))}"
+        marks = [" or ".join(map(_written, oids)) for oids in profile.fingerprint]
+        yield f"recognised where there are {', '.join(marks)}"
     if profile.accuracy:
         yield f"accuracy as the vendor states it: {profile.accuracy} {profile.accuracy.of}".rstrip()
     for level, tables in profile.levels.items():
@@ -190,7 +191,7 @@ def check(name: str, client: Client | None) -> Iterable[str]:
 async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
     """What the device holds at each place that a profile names: for one that does not fit."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    profile = profile.below(found if isinstance(found, tuple) else ())
+    profile = profile.below(await base_of(client, profile, found if isinstance(found, tuple) else ()))
     for oid in dict.fromkeys(_places(profile)):
         rows = await client.walk(oid)
         index = next(iter(sorted(rows)), None)
@@ -199,7 +200,8 @@ async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
 
 
 def _places(profile: Profile) -> Iterable[Oid]:
-    yield from profile.fingerprint
+    for oids in profile.fingerprint:
+        yield from oids
     for tables in profile.levels.values():
         for table in tables:
             yield from filter(None, (table.unit, table.number, table.name, *table.keys.values()))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profile import candidates
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName
+from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName, absolute
 from joulepath.pdu.snmp import Client, Oid, Value, dotted, parsed
 from joulepath.pdu.value import RejectedError, measured, text
 
@@ -86,17 +86,39 @@ async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
     known = found if isinstance(found, tuple) else ()
     for name in candidates(profiles, known):
         profile = profiles[name]
-        if all([await client.walk(oid, 1) for oid in profile.fingerprint]):
+        base = await base_of(client, profile, known)
+        if all([await _has(client, oids, base) for oids in profile.fingerprint]):
             return name
     said = f"is an unknown device (sysObjectID {dotted(known)})" if known else "has no sysObjectID and is unknown"
     raise JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/pdu.md says")
+
+
+async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
+    """What `sysObjectID.` in a profile stands for.
+
+    The device's own, or where that is none of the profile's the first number that the device has below one of them.
+    """
+    if not profile.relative or 0 < profile.matches(sys_object_id) < len(sys_object_id):
+        return sys_object_id
+    for prefix in profile.sys_object_ids:
+        for index in sorted(await client.walk(prefix)):
+            return prefix + index[:1]
+    return ()
+
+
+async def _has(client: Client, oids: Sequence[Oid], base: Oid) -> bool:
+    """Whether the device has one of the columns."""
+    for oid in oids:
+        if await client.walk(absolute(oid, base), 1):
+            return True
+    return False
 
 
 async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     """Reads everything about the device that is no measurement. Raises JoulepathError when nothing fits the profile."""
     known = dict(await client.get([SYS_OBJECT_ID]))
     sys_object_id = known[SYS_OBJECT_ID]
-    profile = profile.below(sys_object_id if isinstance(sys_object_id, tuple) else ())
+    profile = profile.below(await base_of(client, profile, sys_object_id if isinstance(sys_object_id, tuple) else ()))
     columns = Columns(client, profile.max_repetitions)
     linked, found = await _rows(columns, profile)
     cells: dict[tuple[LevelName, QuantityName, str], Cell] = {}

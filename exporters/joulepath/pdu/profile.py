@@ -38,17 +38,19 @@ def read_folder(folder: Path) -> Mapping[str, Profile]:
 def candidates(profiles: Mapping[str, Profile], sys_object_id: Oid) -> Sequence[str]:
     """Names of the profiles that may fit, the likeliest first.
 
-    First those whose prefix fits, the most specific before the others and of two equal prefixes the one with a
-    fingerprint; then, since sysObjectID is wrong on some devices, all others that have a fingerprint, vendors' own
-    before standard tables and narrow ones before broad ones: newer devices answer their vendor's older tables too.
+    First those whose prefix fits, the most specific before the others and of two equal prefixes the one with the
+    longer fingerprint; then, since sysObjectID is wrong on some devices, all others that have a fingerprint, vendors'
+    own before standard tables and narrow prefixes before broad ones: newer devices answer their vendor's older tables
+    too.
     """
     fitting = [name for name, profile in profiles.items() if profile.matches(sys_object_id)]
     fitting.sort(key=lambda name: (-profiles[name].matches(sys_object_id), -len(profiles[name].fingerprint), name))
-    others = [name for name, profile in profiles.items() if profile.fingerprint and name not in fitting]
+    others = [name for name, profile in profiles.items() if _recognisable(profile) and name not in fitting]
     others.sort(
         key=lambda name: (
-            profiles[name].fingerprint[0][: len(ENTERPRISES)] != ENTERPRISES,
+            _standard(profiles[name]),
             -max((len(oid) for oid in profiles[name].sys_object_ids), default=0),
+            -len(profiles[name].fingerprint),
             name,
         )
     )
@@ -56,3 +58,14 @@ def candidates(profiles: Mapping[str, Profile], sys_object_id: Oid) -> Sequence[
     specific = [name for name in fitting if profiles[name].matches(sys_object_id) > len(ENTERPRISES)]
     standard = [name for name in fitting if name not in specific]
     return [*specific, *others, *standard]
+
+
+def _recognisable(profile: Profile) -> bool:
+    """Whether its fingerprint tells it from others: not where one vendor has a standard table in its own way."""
+    return bool(profile.fingerprint) and (not _standard(profile) or ENTERPRISES in profile.sys_object_ids)
+
+
+def _standard(profile: Profile) -> bool:
+    """Whether it is recognised by a table of no vendor."""
+    first = profile.fingerprint[0][0]
+    return not profile.relative and first[: len(ENTERPRISES)] != ENTERPRISES

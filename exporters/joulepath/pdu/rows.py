@@ -55,9 +55,11 @@ class Columns:
         return self.read[oid]
 
     async def first(self, oids: Sequence[Oid]) -> tuple[Oid, Mapping[Oid, Value]]:
-        """The first of several columns that the device has, and its rows."""
+        """The first of several columns or objects that the device has, and its rows."""
         for oid in oids:
             rows = await self.column(oid)
+            if not rows:  # an agent may have an object without the .0 behind it
+                rows = {(): (await self._client.get([oid]))[oid]}
             if any(text(value) for value in rows.values()):
                 return oid, rows
         return (), {}

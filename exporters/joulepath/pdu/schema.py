@@ -48,6 +48,11 @@ def _oid(value: Any) -> Any:
     return parsed(value) if below == value else (SYS_OBJECT_ID_MARK, *parsed(below))
 
 
+def absolute(oid: Oid, sys_object_id: Oid) -> Oid:
+    """An object in full where it is below the device's sysObjectID."""
+    return (*sys_object_id, *oid[1:]) if oid[:1] == (SYS_OBJECT_ID_MARK,) else oid
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, (str, dict)) else value
 
@@ -201,8 +206,9 @@ class Profile(Model):
     vendor: str
     sys_object_ids: Sequence[ObjectId] = Field(min_length=1)
     """Prefixes of sysObjectID; among the profiles that fit, the longest prefix is tried first."""
-    fingerprint: Sequence[ObjectId] = ()
-    """Columns or objects that must all be there, where several families share a sysObjectID or a device has none."""
+    fingerprint: Sequence[ObjectIds] = ()
+    """Columns that must all be there, where several families share a sysObjectID or a device has none. In place of a
+    column there may be a list, one of which must be there."""
     interval: float = Field(default=5.0, ge=1)
     """Seconds in which the device renews its readings."""
     max_repetitions: int = Field(default=25, ge=1, le=100)
@@ -233,12 +239,17 @@ class Profile(Model):
 
         def full(value: Any) -> Any:
             if isinstance(value, tuple):
-                return (*sys_object_id, *value[1:]) if value[:1] == (SYS_OBJECT_ID_MARK,) else value
+                return absolute(value, sys_object_id)
             if isinstance(value, Mapping):
                 return {key: full(item) for key, item in value.items()}
             return [full(item) for item in value] if isinstance(value, (list, set, frozenset)) else value
 
         return Profile.model_validate(full(self.model_dump()))
+
+    @property
+    def relative(self) -> bool:
+        """Whether it is recognised by columns below the device's own sysObjectID."""
+        return any(oid[:1] == (SYS_OBJECT_ID_MARK,) for oids in self.fingerprint for oid in oids)
 
     def evidence_of(self, table: Table, quantity: Quantity) -> Evidence:
         """What a quantity of a table rests on."""

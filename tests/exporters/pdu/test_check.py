@@ -73,6 +73,21 @@ def test_a_profile_that_does_not_fit_is_told_with_what_the_device_holds_at_its_p
     assert "device: 1.3.6.1.4.1.9999.1.5.1.1.7 has 0 rows" in lines
 
 
+def test_a_fingerprint_of_alternatives_is_told_with_an_or(tmp_path: Path) -> None:
+    column = "1.3.6.1.4.1.9999.1.4.1.1"
+    more = f"fingerprint: [{column}.5, [{column}.99, {column}.7]]\nlevels:"
+    lines = told(tmp_path, PROFILE.format(step=0.1, more="").replace("levels:", more, 1))
+    assert f"recognised where there are {column}.5, {column}.99 or {column}.7" in lines
+    assert "device: sysObjectID 1.3.6.1.4.1.9999.1; recognised as acme" in lines
+
+
+@pytest.mark.parametrize("serial", ["1.3.6.1.4.1.9999.1.3.1.1.5.1", "1.3.6.1.4.1.9999.1.3.1.1.5"])
+def test_an_identity_may_be_an_object_of_its_own(tmp_path: Path, serial: str) -> None:
+    """Some agents have it without the .0 behind it."""
+    lines = told(tmp_path, PROFILE.format(step=0.1, more="") + f"info: {{serial: {serial}}}\n")
+    assert "unit: model '', serial '4321', firmware ''" in lines
+
+
 def test_a_name_that_is_neither_file_nor_profile_lists_the_profiles() -> None:
     with pytest.raises(UsageError, match="nosuch: is no file, and none of the shipped profiles apc-ats, "):
         list(check("nosuch", None))

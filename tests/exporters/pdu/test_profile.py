@@ -91,16 +91,20 @@ def test_the_longest_prefix_is_tried_first_and_a_fingerprint_before_none(tmp_pat
     for name, prefix, more in [
         ("broad", "1.3.6.1", ""),
         ("narrow", "1.3.6.1.4.1.9", ""),
-        ("marked", "1.3.6.1.4.1.9", "fingerprint: [1.3.6.7]\n"),
+        ("marked", "1.3.6.1.4.1.9", "fingerprint: [1.3.6.1.4.1.9.7]\n"),
         ("other", "1.3.6.1.4.1.99", ""),
+        ("otherwise", "1.3.6.1.4.1.98", "fingerprint: [1.3.6.1.2.1.7]\n"),
+        ("two", "1.3.6.1.4.1.97", "fingerprint: [1.3.6.1.4.1.97.7, [1.3.6.1.4.1.97.8, 1.3.6.1.4.1.97.9]]\n"),
     ]:
         (tmp_path / f"{name}.yaml").write_text(MINIMAL.format(prefix=prefix, more=more))
     read = read_folder(tmp_path)
-    assert list(candidates(read, parsed("1.3.6.1.4.1.9.1"))) == ["marked", "narrow", "broad"]
-    # One with a fingerprint may be meant where sysObjectID is wrong; one that fits everything is the last resort.
-    assert list(candidates(read, parsed("1.3.6.1.4.1.99"))) == ["other", "marked", "broad"]
-    assert list(candidates(read, parsed("1.3"))) == ["marked"]
-    assert list(candidates(read, ())) == ["marked"]
+    assert list(candidates(read, parsed("1.3.6.1.4.1.9.1"))) == ["marked", "narrow", "two", "broad"]
+    # One with a fingerprint may be meant where sysObjectID is wrong, the longer one first; one that fits everything is
+    # the last resort. A vendor's way with a standard table is meant for that vendor alone.
+    assert list(candidates(read, parsed("1.3.6.1.4.1.99"))) == ["other", "two", "marked", "broad"]
+    assert list(candidates(read, parsed("1.3.6.1.4.1.98"))) == ["otherwise", "two", "marked", "broad"]
+    assert list(candidates(read, parsed("1.3"))) == ["two", "marked"]
+    assert list(candidates(read, ())) == ["two", "marked"]
 
 
 def test_all_mistakes_of_all_profiles_are_told_with_their_keys(tmp_path: Path) -> None:
