@@ -171,10 +171,8 @@ NOINLINE int behind_tags(struct __sk_buff *skb)
 	return 0;
 }
 
-#define MANY_WORDS (settings.prefixes || settings.ports || settings.protocols[0] & (1 << UDP | 1 << TCP))
-
-/* Counts a packet of UDP or TCP that has no extension header but a hop-by-hop header at most, and is no tunnel's: short
- * for the general way below. Of the packet `there` octets are there; the first 48 may be read. 0: it is another one.
+/* Counts a user's packet of UDP or TCP that has no extension header but a hop-by-hop header at most, and is no tunnel's:
+ * short for the general way below. Of the packet `there` octets are there; the first 48 may be read. 0: it is another one.
  */
 INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u32 there, __u32 epoch_, int is_ipv6)
 {
@@ -210,6 +208,12 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 			return 0;
 	} else if (protocol != TCP) {
 		return 0;
+	}
+	if (settings.prefixes || settings.ports) {
+		__u32 position = start + (is_ipv6 ? 40 : 20) + length;
+
+		if (other(skb, start, skb->len, protocol, position))
+			return 0;
 	}
 	octets = octets < there ? octets : there;
 	counts = counts_of(epoch_);
@@ -278,7 +282,7 @@ INLINE int shortly(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6
 	__u8 *first = data + start;
 	__u32 octets;
 
-	if (MANY_WORDS || data + start + 48 > end || skb->gso_size)
+	if (settings.protocols[0] & (1 << UDP | 1 << TCP) || data + start + 48 > end || skb->gso_size)
 		return 0;
 	if (plain(skb, first, end, start, skb->len - start, epoch_, is_ipv6))
 		return 1;
