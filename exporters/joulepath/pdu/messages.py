@@ -131,7 +131,7 @@ def answer(message: bytes) -> tuple[int, Answer]:
         identifier, status, index, found = pdu
         objects = [(name.asTuple(), plain(value)) for name, value in found]
         return int(identifier), Answer(int(status), int(index), objects)
-    except (PyAsn1Error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (PyAsn1Error, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise SnmpError(f"the answer is no message of SNMP: {type(error).__name__}") from error
 
 
