@@ -277,6 +277,19 @@ def test_a_header_that_comes_again_counts_at_its_own_point_and_only_where_it_is_
     assert [point.option_octets for point in news.points] == [20 * 36, 10 * 36]
 
 
+def test_headers_of_one_place_and_one_mixture_are_told_apart(bench: KernelBench) -> None:
+    """The sums that same.h makes of the words are equal: 7 times the third and 9 times the fourth."""
+    sent = []
+    for first, third in ((0x000001, 0x070003), (0x090001, 0x000003)):
+        nodes = [Node({0: (64, first)}), Node({0: (63, 2)}), Node({0: (62, third)})]
+        header = hop_by_hop(b"\1\0", option(trace_data(2, [0], nodes[::-1])))
+        whole = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header + bytes(108)
+        sent.append(Frame(bytes(12) + b"\x86\xdd" + whole))
+    words = [struct.unpack_from("<4Q", frame.octets, 54) for frame in sent]
+    assert len({sum(word * (2 * i + 3) for i, word in enumerate(of)) for of in words}) == 1
+    assert bench.count(sent * 3) == bench.expected(sent * 3)
+
+
 def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
     """Who comes second to a new entry adds to it: no packet is lost, and none is `other`."""
     before = os.sched_getaffinity(0)

@@ -181,7 +181,7 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 	struct counts *counts;
 	struct same *same_ = 0;
 	struct scratch *s;
-	__u64 *words;
+	__u64 *words, mixed;
 
 	if (is_ipv6) {
 		if (first[0] >> 4 != 6)
@@ -224,12 +224,12 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 		if (!s)
 			return 0;
 		words = (__u64 *)s->header;
-		if (!copied(first + 40, end, length, words)) {
+		if (!copied(first + 40, end, length, words, &mixed)) {
 			if (length > HEADER_OCTETS || bpf_skb_load_bytes(skb, start + 40, s->header, length))
 				return 0;
 		} else if (!varies(s)) {
-			same_ = same_place(words, epoch_);
-			if (same_ && counted_as_before(same_, words, counts, epoch_, octets)) {
+			same_ = same_place(mixed, epoch_);
+			if (same_ && counted_as_before(same_, words, length, mixed, counts, epoch_, octets)) {
 				add(&counts->user, 1, octets);
 				return 1;
 			}
@@ -245,7 +245,7 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 			if (s->found.traces) {
 				slot = traced(skb, 1, octets);
 				if (same_ && slot)
-					remember(same_, words, slot - 1, &s->found);
+					remember(same_, words, mixed, slot - 1, &s->found);
 			}
 		}
 	}

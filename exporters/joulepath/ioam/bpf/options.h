@@ -288,7 +288,8 @@ NOINLINE int options(struct __sk_buff *skb, __u32 length)
 
 	if (!s || !skb)
 		return OPTION_OVERRUN;
-	s->position = 2;
+	/* Linux aligns its option by two octets of padding. */
+	s->position = *(__u16 *)(s->header + 2) == bpf_htons(0x0100) ? 4 : 2;
 	s->length = length;
 	for (__u32 i = 0; i < HEADER_OCTETS; i++) {
 		barrier();

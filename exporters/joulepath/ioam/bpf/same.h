@@ -17,46 +17,45 @@ INLINE int varies(struct scratch *s)
 	return (option == 0x31 && type & VARYING_FIELDS) || (option == 0x11 && s->header[11] & SEQUENCE_NUMBER);
 }
 
-/* Copies a header of at most SAME_WORDS, with zeros behind it; 0 where it is longer. */
-INLINE int copied(__u8 *header, void *end, __u32 length, __u64 *words)
+/* Copies a header, and says by its words where it has its place; 0 where it is longer than SAME_WORDS or cut off. */
+INLINE int copied(__u8 *header, void *end, __u32 length, __u64 *words, __u64 *mixed)
 {
+	*mixed = settings.point;
 	if (length > 8 * SAME_WORDS)
 		return 0;
 #pragma unroll
 	for (int i = 0; i < SAME_WORDS; i++) {
-		__u64 word_ = 0;
-
-		if (i * 8 < (int)length) {
-			if ((void *)header + i * 8 + 8 > end)
-				return 0;
-			word_ = *(__u64 *)(header + i * 8);
-		}
-		words[i] = word_;
+		if (i * 8 >= (int)length)
+			break;
+		if ((void *)header + i * 8 + 8 > end)
+			return 0;
+		words[i] = *(__u64 *)(header + i * 8);
+		*mixed += words[i] * (2 * i + 3);
 	}
 	return 1;
 }
 
 /* Where such a header has its place in the epoch. */
-INLINE struct same *same_place(__u64 *words, __u32 epoch_)
+INLINE struct same *same_place(__u64 mixed, __u32 epoch_)
 {
 	struct sames *all = bpf_map_lookup_elem(&same, &epoch_);
-	__u64 mixed = 0;
 
-#pragma unroll
-	for (int i = 0; i < SAME_WORDS; i++)
-		mixed += words[i] * (2 * i + 1);
 	return all ? &all->of[SLOT_OF(mixed)] : 0;
 }
 
-/* Counts for the header's trace, if the place is that header's. */
-INLINE int counted_as_before(struct same *place, __u64 *words, struct counts *counts, __u32 epoch_, __u64 octets)
+/* Counts for the header's trace, if the place is that header's. Its first word says how long it is. */
+INLINE int counted_as_before(struct same *place, __u64 *words, __u32 length, __u64 mixed, struct counts *counts,
+			     __u32 epoch_, __u64 octets)
 {
+	__u64 differs = 0;
 	struct front *all;
-	__u64 differs = place->point ^ settings.point;
 
+	if (place->mixed != mixed || place->point != settings.point)
+		return 0;
 #pragma unroll
 	for (int i = 0; i < SAME_WORDS; i++)
-		differs |= words[i] ^ place->header[i];
+		if (i * 8 < (int)length)
+			differs |= words[i] ^ place->header[i];
 	if (differs)
 		return 0;
 	all = bpf_map_lookup_elem(&front, &epoch_);
@@ -69,13 +68,14 @@ INLINE int counted_as_before(struct same *place, __u64 *words, struct counts *co
 }
 
 /* The first header of an epoch that falls on a place has it. */
-INLINE void remember(struct same *place, __u64 *words, __u32 slot, struct found *found)
+INLINE void remember(struct same *place, __u64 *words, __u64 mixed, __u32 slot, struct found *found)
 {
 	if (place->header[0])
 		return;
 #pragma unroll
 	for (int i = 0; i < SAME_WORDS; i++)
 		place->header[i] = words[i];
+	place->mixed = mixed;
 	place->point = settings.point;
 	place->slot = slot;
 	place->options = found->options;

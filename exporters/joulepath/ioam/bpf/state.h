@@ -114,7 +114,8 @@ MAP(front, PERCPU_ARRAY, __u32, struct front, 2);
 /* Hop-by-hop headers of an epoch, with their trace's slot: a flow's are all the same, unless nodes write the time. */
 #define SAME_WORDS 10
 struct same {
-	__u64 header[SAME_WORDS]; /* zeros behind its end; all zeros: nobody's */
+	__u64 header[SAME_WORDS]; /* all zeros: nobody's */
+	__u64 mixed;
 	__u32 point;
 	__u32 slot;
 	__u32 options; /* octets of IOAM options */
