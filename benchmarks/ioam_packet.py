@@ -27,6 +27,7 @@ from joulepath.ioam.collector import families
 from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import Options, Trace
 from joulepath.ioam.packets import PacketCounter
+from joulepath.ioam.ring import RETIRE_SECONDS
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
 from joulepath.ioam.source import Reading
 
@@ -92,6 +93,7 @@ def drained(kind: Callable[[int], bytes]) -> float:
             sender.bind(("va", 0))
             for octets in frames:
                 sender.send(octets)
+        time.sleep(2 * RETIRE_SECONDS)
         before = time.thread_time()
         while tap.read():
             pass

@@ -3,33 +3,30 @@
 
 import ctypes
 import errno
+import os
 import socket
 import struct
 import sys
+import time
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.link import DEVICES, ETHER_TYPES, ip_offset
 from joulepath.ioam.packets import PacketCounter
+from joulepath.ioam.ring import RETIRE_SECONDS, Ring
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Point
-
-SNAP_OCTETS = 10 + 22 + 40 + 65535
-"""What is kept of a packet: all of it, since a large one in a tunnel holds the headers of many."""
-BATCH = 256
-"""Packets counted before another interface has its turn, and a scrape may see the table."""
 
 # include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
 _SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_VNET_HDR = 263, 1, 6, 15
 _PACKET_MR_PROMISC = 1
 _MEMBERSHIP = struct.Struct("=iHH8s")
 _ETH_P_ALL = 0x0003
-_SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
+_SO_ATTACH_FILTER = 26
+_STATISTICS = struct.Struct("=II")
 _VNET_HEADER = struct.Struct("=BBHHHH")
 _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
-
-_RECEIVE_BUFFER_OCTETS = 64 << 20
 
 
 class UnavailableError(JoulepathError):
@@ -48,11 +45,10 @@ class Tap:
         self.point = point
         self._at = at
         self._counter = counter
-        self._lost = 0
-        self._buffer = bytearray(SNAP_OCTETS)
-        self._socket = _open(point)
+        self._socket, self._ring = _open(point)
         link_type = self._socket.getsockname()[3]
         if link_type not in DEVICES:
+            self._ring.close()
             self._socket.close()
             raise JoulepathError(f"{point.interface}: link type {link_type} is not known; only Ethernet and IP are")
         self._link = DEVICES[link_type]
@@ -61,48 +57,47 @@ class Tap:
         """For selectors."""
         return self._socket.fileno()
 
+    def finish(self) -> None:
+        """Counts what has come and was held back."""
+        time.sleep(2 * RETIRE_SECONDS)
+        while self._ring.ready():
+            self._block()
+
     def close(self) -> None:
         """Ends the capture."""
+        self._ring.close()
         self._socket.close()
 
     def read(self) -> bool:
-        """Counts what has arrived, at most BATCH packets; whether there may be more. Raises UnavailableError."""
-        receive, buffer = self._socket.recv_into, self._buffer
-        for _ in range(BATCH):
-            try:
-                # MSG_TRUNC: the answer is the packet's length even where it is longer than the buffer.
-                length = receive(buffer, SNAP_OCTETS, socket.MSG_TRUNC)
-            except BlockingIOError:
-                return False
-            except OSError as error:
-                if error.errno in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
-                    raise UnavailableError(f"{self.point.interface}: {error.strerror}") from None
-                self._lost += 1  # one packet that the kernel could not describe
-                continue
-            self._count(length)
-        return True
+        """Counts a block of what has arrived; whether there was one. Raises UnavailableError."""
+        if self._ring.ready():
+            self._block()
+            return True
+        if error := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise UnavailableError(f"{self.point.interface}: {os.strerror(error)}")
+        return False
 
     def dropped(self) -> int:
         """Packets lost since the last call."""
-        lost, self._lost = self._lost, 0
-        try:
-            statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-        except OSError:
-            return lost
-        return lost + int(struct.unpack("=II", statistics)[1])
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
+        return int(_STATISTICS.unpack(statistics)[1])
 
-    def _count(self, length: int) -> None:
-        buffer = self._buffer
-        end = min(length, SNAP_OCTETS)
-        start = ip_offset(buffer, _VNET_HEADER.size, end, self._link)
-        if start < 0:
+    def _block(self) -> None:
+        for start, end, length in self._ring.packets():
+            self._count(start, end, length)
+
+    def _count(self, start: int, end: int, length: int) -> None:
+        memory = self._ring.memory
+        packet = ip_offset(memory, start, end, self._link)
+        if packet < 0:
             return
         segments = None
-        if buffer[1]:
-            flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(buffer)
-            position = _VNET_HEADER.size + checksum_start if flags & _NEEDS_CSUM else -1
+        if memory[start - _VNET_HEADER.size + 1]:
+            flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(memory, start - _VNET_HEADER.size)
+            position = start + checksum_start if flags & _NEEDS_CSUM else -1
             segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
-        self._counter.count(self._at, buffer, start, end, length - start, path=self.point.path, segments=segments)
+        length -= packet - start
+        self._counter.count(self._at, memory, packet, end, length, path=self.point.path, segments=segments)
 
 
 class _Instruction(ctypes.Structure):
@@ -128,7 +123,7 @@ def _filter(*, sent: bool) -> _Program:
     return _Program(len(code), (_Instruction * len(code))(*(_Instruction(*word) for word in code)))
 
 
-def _open(point: Point) -> socket.socket:
+def _open(point: Point) -> tuple[socket.socket, Ring]:
     if sys.platform != "linux":
         raise JoulepathError("capturing needs Linux")
     try:
@@ -138,22 +133,30 @@ def _open(point: Point) -> socket.socket:
             f"{point.interface}: capturing needs the capability CAP_NET_RAW (root, or AmbientCapabilities in systemd)"
         ) from None
     try:
-        _set_up(made, point)
+        return made, _set_up(made, point)
     except BaseException:
         made.close()
         raise
-    return made
 
 
-def _set_up(made: socket.socket, point: Point) -> None:
+def _set_up(made: socket.socket, point: Point) -> Ring:
     # Before bind, which starts the capture: no packet of another kind or interface slips in.
     program = _filter(sent=point.way == "sent")
     made.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
     made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     try:
-        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_OCTETS)
-    except PermissionError:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS)
+        ring = Ring(made)
+    except OSError as error:
+        raise JoulepathError(f"{point.interface}: no memory to capture to: {error.strerror}") from None
+    try:
+        _bind(made, point)
+    except BaseException:
+        ring.close()
+        raise
+    return ring
+
+
+def _bind(made: socket.socket, point: Point) -> None:
     try:
         made.bind((point.interface, _ETH_P_ALL))
     except OSError as error:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells users' packets from signalling and management."""
 
+from joulepath.ioam.link import Octets
 from joulepath.ioam.prefixes import Prefixes
 from joulepath.ioam.settings import Other
 
@@ -21,7 +22,7 @@ class Classifier:
         self._ports = other.ports
         self._protocols = other.protocols | {_IGMP}
 
-    def other(self, packet: bytearray, start: int, end: int, protocol: int, position: int) -> bool:
+    def other(self, packet: Octets, start: int, end: int, protocol: int, position: int) -> bool:
         """Whether the IP packet packet[start:end], with `protocol` from `position` on, is no user's."""
         prefixes = self._prefixes
         if prefixes and (prefixes.source(packet, start) or prefixes.destination(packet, start)):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from joulepath.ioam.counters import Table
 from joulepath.ioam.counts import NodeCounts
+from joulepath.ioam.link import Octets
 from joulepath.ioam.prefixes import Prefixes
 from joulepath.ioam.settings import UNKNOWN_DIRECTION, Point, Rule
 
@@ -18,7 +19,7 @@ class Directions:
         ]
         self._unknown = at(UNKNOWN_DIRECTION)
 
-    def choose(self, packet: bytearray, start: int, teid: int) -> NodeCounts:
+    def choose(self, packet: Octets, start: int, teid: int) -> NodeCounts:
         """The counts of the direction of the IP packet at `start`, which came in the tunnel `teid` (-1 for none)."""
         for sources, destinations, teids, counts in self._rules:
             if (

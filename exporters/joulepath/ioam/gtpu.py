@@ -4,6 +4,7 @@
 import struct
 
 from joulepath.ioam import decode
+from joulepath.ioam.link import Octets
 
 PORT = 2152
 SIGNALLING = -1
@@ -17,7 +18,7 @@ _MAX_EXTENSIONS = 8
 _ANY_OPTIONAL, _EXTENSION = 0x07, 0x04  # flags E, S, PN; and E
 
 
-def payload(packet: bytearray, start: int, end: int) -> tuple[int, int]:
+def payload(packet: Octets, start: int, end: int) -> tuple[int, int]:
     """Where the user's packet begins in the UDP payload packet[start:end] (or SIGNALLING, FOREIGN), and the TEID.
 
     Raises decode.Malformed.
@@ -40,7 +41,7 @@ def payload(packet: bytearray, start: int, end: int) -> tuple[int, int]:
     return position, teid
 
 
-def _behind_extensions(packet: bytearray, position: int, end: int) -> int:
+def _behind_extensions(packet: Octets, position: int, end: int) -> int:
     """The octet before `position`, and the last of each extension header, says whether one more follows."""
     for _ in range(_MAX_EXTENSIONS + 1):
         if position > end:

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 
 from joulepath.ioam import decode
+from joulepath.ioam.link import Octets
 
 HOP_BY_HOP, UDP, IPV6 = 0, 17, 41
 _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 43, 44, 51, 60
@@ -29,7 +30,7 @@ Header = tuple[int, int, int, decode.Options, bool, str | None]
 """
 
 
-def header(packet: bytearray, start: int, end: int, length: int, read: Read, large: bool) -> Header | None:  # noqa: PLR0917  # called once per packet
+def header(packet: Octets, start: int, end: int, length: int, read: Read, large: bool) -> Header | None:  # noqa: PLR0917  # called once per packet
     """The headers of the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
     The capture may keep fewer (`end`), and Ethernet may have padded it to more: the IP header knows its length, except
@@ -58,7 +59,7 @@ def header(packet: bytearray, start: int, end: int, length: int, read: Read, lar
     return None
 
 
-def _hop_by_hop(packet: bytearray, start: int, end: int, octets: int, read: Read, stop: int) -> Header:  # noqa: PLR0917  # called once per packet
+def _hop_by_hop(packet: Octets, start: int, end: int, octets: int, read: Read, stop: int) -> Header:  # noqa: PLR0917  # called once per packet
     """Behind an IPv6 header with a hop-by-hop header at `start`, which must not go beyond `stop`."""
     behind = start + 8 + packet[start + 1] * 8 if start + 2 <= end else end + 1
     if behind > stop:
@@ -74,7 +75,7 @@ def _hop_by_hop(packet: bytearray, start: int, end: int, octets: int, read: Read
     return octets, protocol, behind, options, fragment, fault
 
 
-def _long(packet: bytearray, start: int, end: int, length: int, read: Read, large: bool) -> Header:  # noqa: PLR0917  # as above
+def _long(packet: Octets, start: int, end: int, length: int, read: Read, large: bool) -> Header:  # noqa: PLR0917  # as above
     """An IPv6 packet whose Payload Length is 0: empty, the kernel's own, or a jumbogram (RFC 2675)."""
     octets = length if large else min(40, length)
     if packet[start + 6] != HOP_BY_HOP:
@@ -90,7 +91,7 @@ def _long(packet: bytearray, start: int, end: int, length: int, read: Read, larg
     return octets, *found[1:]
 
 
-def transport(packet: bytearray, position: int, end: int, protocol: int) -> tuple[int, int, bool]:
+def transport(packet: Octets, position: int, end: int, protocol: int) -> tuple[int, int, bool]:
     """Next header and offset behind IPv6 extension headers, and whether a Fragment header was among them."""
     fragment = False
     for _ in range(_MAX_EXTENSIONS):

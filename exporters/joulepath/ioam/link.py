@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the IP packet behind a link header."""
 
-from typing import NamedTuple
+from mmap import mmap
+from typing import NamedTuple, TypeAlias
+
+Octets: TypeAlias = bytearray | mmap
+"""What packets are in: a copy, or memory that is shared with the kernel."""
 
 _IP = (0x86DD, 0x0800)
 _VLANS = (0x8100, 0x88A8)  # IEEE 802.1Q and 802.1ad
@@ -39,7 +43,7 @@ FILES = {
 """By LINKTYPE_* (tcpdump.org/linktypes.html): Ethernet, RAW, IPV4, IPV6, and Linux's cooked captures."""
 
 
-def ip_offset(frame: bytearray, start: int, end: int, link: Link) -> int:
+def ip_offset(frame: Octets, start: int, end: int, link: Link) -> int:
     """Where the IP packet of frame[start:end] begins, behind the link header and VLAN tags; -1 if it is not IP."""
     position = start + link.octets
     if link.ether_type < 0:

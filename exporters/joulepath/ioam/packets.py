@@ -11,6 +11,7 @@ from joulepath.ioam.counters import Table
 from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.headers import IPV6, UDP, Header, header
+from joulepath.ioam.link import Octets
 from joulepath.ioam.memo import Memo
 from joulepath.ioam.segments import Segments, on_the_wire, pieces
 
@@ -29,7 +30,7 @@ class PacketCounter:
     def count(
         self,
         at: NodeCounts | Directions,
-        packet: bytearray,
+        packet: Octets,
         start: int,
         end: int,
         length: int,
@@ -75,7 +76,7 @@ class PacketCounter:
         if options.octets:
             self._table.traced(at, options, packets, octets, path=path)
 
-    def _inside(self, packet: bytearray, start: int, end: int, found: Header) -> tuple[int, Header, int, bool]:
+    def _inside(self, packet: Octets, start: int, end: int, found: Header) -> tuple[int, Header, int, bool]:
         """The packet to count inside tunnels: its offset, its headers, the last TEID (-1), whether it is a user's."""
         teid = -1
         for _ in range(_MAX_TUNNELS):
@@ -106,5 +107,5 @@ class PacketCounter:
         return start, found, teid, True
 
 
-def _to_gtpu(packet: bytearray, position: int, end: int) -> bool:
+def _to_gtpu(packet: Octets, position: int, end: int) -> bool:
     return position + 8 <= end and packet[position + 2] << 8 | packet[position + 3] == _GTPU_PORT

@@ -4,6 +4,8 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 
+from joulepath.ioam.link import Octets
+
 
 class Prefixes:
     """Some prefixes of IPv4 and IPv6; false where there are none."""
@@ -16,15 +18,15 @@ class Prefixes:
     def __bool__(self) -> bool:
         return self._some
 
-    def source(self, packet: bytearray, start: int) -> bool:
+    def source(self, packet: Octets, start: int) -> bool:
         """Whether the source of the IP packet at `start` is within."""
         return self._within(packet, start, source=True)
 
-    def destination(self, packet: bytearray, start: int) -> bool:
+    def destination(self, packet: Octets, start: int) -> bool:
         """Whether its destination is."""
         return self._within(packet, start, source=False)
 
-    def _within(self, packet: bytearray, start: int, *, source: bool) -> bool:
+    def _within(self, packet: Octets, start: int, *, source: bool) -> bool:
         version = packet[start] >> 4
         first, octets = (12, 4) if version == 4 else (8, 16)
         first += start if source else start + octets

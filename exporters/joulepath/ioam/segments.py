@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from joulepath.ioam.headers import IPV6, transport
+from joulepath.ioam.link import Octets
 
 _JUMBO = 0xC2
 _UDP_OCTETS = 8
@@ -20,7 +21,7 @@ class Segments(NamedTuple):
     """Offset of the transport header to repeat, -1 where unknown."""
 
 
-def on_the_wire(packet: bytearray, start: int, end: int, octets: int, segments: Segments) -> tuple[int, int]:
+def on_the_wire(packet: Octets, start: int, end: int, octets: int, segments: Segments) -> tuple[int, int]:
     """Packets and IP octets that a large packet of `octets` octets is on the wire: each repeats the headers."""
     position = segments.transport if segments.transport >= 0 else _transport(packet, start, end)
     # The kernel marks its own packets above 64 KiB by a jumbo payload option, which never reaches the wire.
@@ -35,13 +36,13 @@ def on_the_wire(packet: bytearray, start: int, end: int, octets: int, segments: 
 
 
 def pieces(
-    packet: bytearray, start: int, end: int, payload: int, size: int, *, stop: int
+    packet: Octets, start: int, end: int, payload: int, size: int, *, stop: int
 ) -> Iterator[tuple[bytearray, int]]:
     """The IP packets on the wire that a large UDP packet is, each with its length; `payload` is cut by `size` octets.
 
     The packet ends at `stop` and is captured up to `end`.
     """
-    headers = packet[start:payload]
+    headers = bytearray(packet[start:payload])
     first, missing = (4, 40) if packet[start] >> 4 == 6 else (2, 0)
     for position in range(payload, stop, size):
         length = len(headers) + min(size, stop - position)
@@ -49,7 +50,7 @@ def pieces(
         yield headers + packet[position : min(position + size, end, stop)], length
 
 
-def _transport(packet: bytearray, start: int, end: int) -> int:
+def _transport(packet: Octets, start: int, end: int) -> int:
     """Offset of the transport header, inside IPv6 tunnels if there are any."""
     while start + 40 <= end:
         if packet[start] >> 4 == 4:

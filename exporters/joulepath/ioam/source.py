@@ -120,19 +120,14 @@ class PacketSource:
                     self._read(key.data)
             if missing:
                 self._reopen()
-        for tap in list(self._taps.values()):
-            while self._read(tap):
-                pass
 
-    def _read(self, tap: Tap) -> bool:
-        """Counts a batch; whether there may be more."""
+    def _read(self, tap: Tap) -> None:
         try:
             with self._table.lock:
-                return tap.read()
+                tap.read()
         except UnavailableError as fault:
             logger.warning("%s; its counts stand still until it is back", fault)
             self._drop(tap)
-            return False
 
     def _reopen(self) -> None:
         for point in self._points:
@@ -152,8 +147,9 @@ class PacketSource:
     def _drop(self, tap: Tap) -> None:
         self._selector.unregister(tap)
         with self._table.lock:
-            self._drops += tap.dropped()
             del self._taps[tap.point]
+            tap.finish()
+            self._drops += tap.dropped()
         tap.close()
 
     def _close(self) -> None:

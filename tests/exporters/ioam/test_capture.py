@@ -2,6 +2,8 @@
 """The exporter as a process on real interfaces: a sender, a node that stamps in its kernel, a receiver."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -273,6 +275,28 @@ def test_no_scrape_shows_more_of_a_trace_than_of_its_node(path: Path3, tmp_path:
 
 def _all(found: dict[tuple[str, ...], float]) -> float:
     return found["ioam_node_packets_total", "uplink", "2"] + found["ioam_capture_drops_total",]
+
+
+def test_what_overruns_the_memory_is_a_drop_and_counting_goes_on(path: Path3, tmp_path: Path) -> None:
+    sent = 40_000
+    with running(path.robot, tmp_path, AT_ROBOT) as robot:
+        os.kill(robot.pid, signal.SIGSTOP)
+        path.send(header(CAMERA), sent, 1000)
+        os.kill(robot.pid, signal.SIGCONT)
+        wait_for(lambda: _sent(robot.scrape()) >= sent)
+        found = robot.scrape()
+        counted, dropped = found["ioam_node_packets_total", "uplink", "1"], found["ioam_capture_drops_total",]
+        assert 10_000 < counted < sent
+        assert 0 <= counted + dropped - sent < 5  # neighbour discovery may be among the dropped
+        assert found["ioam_node_bytes_total", "uplink", "1"] == counted * (UDP + ROOM_2 + 1000)
+        for turn in range(1, 4):  # past the end of the memory
+            path.send(header(CAMERA), 15_000, 1000)
+            found = settled(robot, "ioam_node_packets_total", counted + turn * 15_000)
+        assert found["ioam_capture_drops_total",] == dropped
+
+
+def _sent(found: dict[tuple[str, ...], float]) -> float:
+    return found["ioam_node_packets_total", "uplink", "1"] + found["ioam_capture_drops_total",]
 
 
 def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> None:
