@@ -17,8 +17,7 @@ from joulepath_lab.scenario import UNATTRIBUTED
 from joulepath_lab.truth import Truth
 from tests.conftest import ROOT
 
-# One run serves all tests of this module: one worker has them all.
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.lab
 
 WINDOW = 10.0
 PDU_HOSTS = {"ru-1", "edge-1", "gpu-1"}
