@@ -50,7 +50,7 @@ def _substitute(expr: str, topology: Topology) -> str:
         "[1m] offset 1m": f"[{half}] offset {half}",
         'topology="example"': f'topology="{topology.hash}"',
         "[2m]": f"[{duration(topology.window)}]",
-        "[18s] offset 15s": f"[{duration(1.2 * topology.interval)}] offset {duration(topology.interval)}",
+        "[15s] offset 14s": f"[{duration(topology.interval)}] offset {duration(14 / 15 * topology.interval)}",
     }
     for shipped, ours in replacements.items():
         expr = expr.replace(shipped, ours)

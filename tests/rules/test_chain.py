@@ -453,6 +453,29 @@ def pod_gone() -> Case:
     )
 
 
+def exporter_gone() -> Case:
+    """The ioam exporter's last scrape is that of 2:45: from 4:45 on nothing of it can be rated.
+
+    The derived rules at 5:00 read the chain of 4:45, and no row that was there at 4:30 only.
+    """
+    series = factory.everything()
+    for name, values in series.items():
+        if name.startswith("ioam_"):
+            series[name] = f"{values.rpartition('x')[0]}x11"
+    return Case(
+        "exporter-gone",
+        FACTORY,
+        series,
+        {
+            (4, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5},
+            (5, TOTAL): {'application="unattributed"': 400},
+            (5, "abs(host:conservation_error_watts) > 1e-9 or count(host:conservation_error_watts)"): {"": 2},
+            (5, "abs(component:conservation_error_watts) > 1e-9 or count(component:conservation_error_watts)"): {"": 5},
+            (5, "application:joules_per_bit"): {},
+        },
+    )
+
+
 def two_exporters() -> Case:
     """Another exporter reads the same PDU, and another server scrapes the same exporter: the watts do not double."""
     series = factory.everything()
@@ -828,6 +851,7 @@ CASES = [
     no_total(),
     no_factor(),
     pod_gone(),
+    exporter_gone(),
     two_exporters(),
     policy_bytes(),
     policy_packets(),
