@@ -46,7 +46,7 @@ NOINLINE int other(struct __sk_buff *skb, __u32 start, __u32 end, __s32 protocol
 		if (!of || !read(skb, position, &pair))
 			return 0;
 		for (int i = 0; i < 2; i++) {
-			__u16 port = bpf_ntohs(pair[i]);
+			__u32 port = bounded(bpf_ntohs(pair[i]), 0xffff);
 
 			if (of->bits[port >> 6] >> (port & 63) & 1)
 				return 1;
@@ -66,7 +66,10 @@ INLINE int room(__u32 epoch_)
 {
 	__u64 *taken = bpf_map_lookup_elem(&strangers, &epoch_);
 
-	return taken && *taken < settings.strangers && __sync_fetch_and_add(taken, 1) < settings.strangers;
+	if (!taken || *taken >= settings.strangers)
+		return 0;
+	__sync_fetch_and_add(taken, 1);
+	return 1;
 }
 
 /* Where there is no room for a trace and its path: configured traces have a place, all others share one per namespace. */
@@ -162,9 +165,11 @@ NOINLINE int traced(struct __sk_buff *skb, __u32 packets, __u64 octets)
 	place = bpf_map_lookup_elem(&own, &trace);
 	if (nodes_ > SHORT_NODES || s->high[0]) {
 		s->wide[0].trace = key->trace;
-		for (__u32 i = 0; i < LONG_NODES; i++)
-			if (i >= nodes_)
+		for (__u32 i = 0; i < LONG_NODES; i++) {
+			barrier();
+			if (i >= key->trace.nodes)
 				s->wide[0].nodes[i] = 0;
+		}
 		if (epoch_ ? COUNT_TRACE(long_traces_1, &s->wide[0]) : COUNT_TRACE(long_traces_0, &s->wide[0]))
 			return 0;
 	} else if (epoch_ ? COUNT_TRACE(traces_1, key) : COUNT_TRACE(traces_0, key)) {

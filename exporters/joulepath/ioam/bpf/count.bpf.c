@@ -137,22 +137,23 @@ NOINLINE int pieces(struct __sk_buff *skb, __u32 size)
 NOINLINE int any(struct __sk_buff *skb, __u32 start, __u32 epoch_)
 {
 	struct scratch *s = scratch();
-	__u32 end = skb->len, size = skb->gso_size, length;
-	struct counts *counts = counts_of(epoch_ & 1);
+	__u32 end = skb->len;
+	struct counts *counts;
 
-	if (!s || !counts)
+	if (!s)
 		return 0;
 	s->epoch = epoch_ & 1;
-	length = end > start ? end - start : 0;
-	if (!header(skb, start, end, length, !!size)) {
-		counts->faults[IP_HEADER]++;
+	if (!header(skb, start, end, end > start ? end - start : 0, !!skb->gso_size)) {
+		counts = counts_of(epoch_ & 1);
+		if (counts)
+			counts->faults[IP_HEADER]++;
 		return 0;
 	}
 	barrier();
-	if (size && s->found.protocol == UDP && !s->found.fragment && !s->found.fault && !s->found.traces &&
+	if (skb->gso_size && s->found.protocol == UDP && !s->found.fragment && !s->found.fault && !s->found.traces &&
 	    to_gtpu(skb, s->found.position, end))
-		return pieces(skb, size);
-	return packet(skb, s->found.position + 8, end, size);
+		return pieces(skb, skb->gso_size);
+	return packet(skb, s->found.position + 8, end, skb->gso_size);
 }
 
 /* Where the IP packet behind VLAN tags begins; 0 if it is none. */

@@ -14,7 +14,7 @@ _CONFIGURED, _CROSS_LAYER = 0x80, 0x40
 _SETTINGS = struct.Struct("=IBBBBQ4Q")
 _TRACE = struct.Struct("=HHBBBB16s")
 _SHORT = struct.Struct("=HHBBBB16s40s")
-_LONG = struct.Struct("=HHBBBB16s512s")
+_LONG = struct.Struct("=HHBBBB16s488s")
 _SLOT = struct.Struct("=64sQQ")
 _SLOTS = 256
 _PREFIX = struct.Struct("=II16s")
@@ -89,7 +89,7 @@ def own_keys(keys: bytes) -> Iterator[Key]:
 
 def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
     """`struct short_trace`, or `struct long_trace`, one behind another."""
-    layout, form = (_LONG, "=64Q") if wide else (_SHORT, "=10I")
+    layout, form = (_LONG, "=61Q") if wide else (_SHORT, "=10I")
     for point, namespace, octets, count, _, _, trace_id, nodes in layout.iter_unpack(keys):
         yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count] if count else ())
 

@@ -128,7 +128,8 @@ INLINE enum fault nodes(struct scratch *s, __u32 slot, __u32 type, __u32 positio
 		barrier();
 		count = s->count;
 		s->count = count + 1;
-		s->wide[slot].nodes[bounded(count, LONG_NODES - 1)] = id;
+		if (count < LONG_NODES)
+			s->wide[slot].nodes[count] = id;
 		s->high[slot] |= id >> 32;
 		if (count < SHORT_NODES)
 			key->nodes[count] = id;
@@ -325,7 +326,10 @@ INLINE int hop_by_hop(struct __sk_buff *skb, __u32 offset, __u32 length)
 {
 	struct scratch *s = scratch();
 
-	if (!s || length < 8 || length > HEADER_OCTETS || bpf_skb_load_bytes(skb, offset, s->header, length))
+	if (!s || length < 8 || length > HEADER_OCTETS)
+		return OPTION_OVERRUN;
+	length = bounded(length - 8, HEADER_OCTETS - 1) + 8; /* the same, and older verifiers see it */
+	if (bpf_skb_load_bytes(skb, offset, s->header, length))
 		return OPTION_OVERRUN;
 	return options(skb, length);
 }

@@ -16,7 +16,7 @@
 #define bounded(x, mask) ({ __u32 _x = (x); asm volatile("%0 &= %1" : "+r"(_x) : "i"(mask)); _x; })
 
 #define SHORT_NODES 10
-#define LONG_NODES 64 /* an option has room for 61; a power of two */
+#define LONG_NODES 61 /* an option has no room for more; and Linux before 5.11 none for longer keys */
 #define HEADER_OCTETS 2048 /* of the longest hop-by-hop header; a power of two */
 
 /* In the order of joulepath.ioam.reasons.REASONS, from 1. */
@@ -227,5 +227,5 @@ INLINE __u8 namespace(__u16 number)
 	__u32 zero = 0;
 	struct namespaces *namespaces_ = bpf_map_lookup_elem(&namespaces, &zero);
 
-	return namespaces_ ? namespaces_->of[number] : 0;
+	return namespaces_ ? namespaces_->of[bounded(number, 0xffff)] : 0;
 }

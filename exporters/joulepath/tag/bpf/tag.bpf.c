@@ -217,8 +217,9 @@ static __always_inline int tag(struct __sk_buff *skb, const __u32 start)
 	}
 	__be16 payload = bpf_htons(octets - sizeof(packet.ip) + length);
 	__u8 first = NEXT_HOP_BY_HOP;
-	__u32 header = start + sizeof(packet.ip);
-	if (bpf_skb_store_bytes(skb, header, flow->header, length, 0) ||
+	__u32 header = start + sizeof(packet.ip), less = length - 1;
+	asm volatile("%0 &= 0xff" : "+r"(less)); // verifiers before Linux 6.12 have forgotten how long it may be
+	if (bpf_skb_store_bytes(skb, header, flow->header, less + 1, 0) ||
 	    bpf_skb_store_bytes(skb, header, &packet.ip.nexthdr, 1, 0) ||
 	    bpf_skb_store_bytes(skb, header + length - HOP_LIMIT_FROM_END, &packet.ip.hop_limit, 1, 0) ||
 	    bpf_skb_store_bytes(skb, start + offsetof(struct ipv6hdr, payload_len), &payload, 2, 0) ||
