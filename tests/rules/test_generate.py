@@ -69,7 +69,7 @@ def test_only_durations_and_hash_are_replaced() -> None:
 
 
 def test_short_durations() -> None:
-    """At 1 s and 10 s nothing of the shipped durations is left, and the second group reads one evaluation, no younger."""
+    """At 1 s and 10 s nothing of the shipped durations is left; the second group reads one evaluation."""
     text = (ROOT / "examples" / "two-sites.yaml").read_text()
     quick = topology(text.replace("interval: 15s", "interval: 1s").replace("window: 2m", "window: 10s"))
     written = write(generate(quick), quick.hash)

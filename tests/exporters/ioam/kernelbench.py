@@ -2,6 +2,8 @@
 """The same frames through the program in the kernel (BPF_PROG_TEST_RUN) and through the counter in Python."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from joulepath.bpf import testrun
@@ -13,7 +15,30 @@ from joulepath.ioam.counts import Counts, NodeCounts
 from joulepath.ioam.link import ETHERNET, ip_offset
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.segments import Segments
-from joulepath.ioam.settings import Settings
+from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+
+CAMERA = bytes(range(16))
+SETTINGS = Settings(
+    points=(Point("eth0", "received", 4, "uplink", path=True),),
+    namespaces={
+        0: Namespace(ids=frozenset({CAMERA})),
+        1: Namespace(octets=4),
+        2: Namespace(octets=0, ids=frozenset({b""})),
+        3: Namespace(octets=9),
+        4: Namespace(clt=True),
+    },
+    bounds=Bounds(max_traces=4000, new_per_hour=10**9),
+    other=Other((ip_network("fd00:1::/32"), ip_network("10.1.0.0/16")), frozenset({22, 10474}), frozenset({132})),
+    max_path_nodes=10**9,
+    max_path_series=10**9,
+    hold_seconds=0,
+)
+# The program takes no short way where TCP is no user's, and asks no map where nobody listed addresses or ports.
+FORMS = {
+    "general": replace(SETTINGS, other=replace(SETTINGS.other, protocols=frozenset({6, 132}))),
+    "other": SETTINGS,
+    "short": replace(SETTINGS, other=Other()),
+}
 
 
 class Frame(NamedTuple):

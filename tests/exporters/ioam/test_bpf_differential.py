@@ -7,7 +7,6 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import ip_network
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,30 +16,13 @@ from joulepath.bpf import testrun
 from joulepath.ioam.admission import Label
 from joulepath.ioam.bpf.kernel import Kernel
 from joulepath.ioam.bpf.source import EbpfSource
-from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.settings import Other, Point
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data
-from tests.exporters.ioam.kernelbench import Frame, KernelBench
+from tests.exporters.ioam.kernelbench import CAMERA, FORMS, SETTINGS, Frame, KernelBench
 from tests.exporters.ioam.test_decode import PADDING, traces
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
-POINT = Point("eth0", "received", 4, "uplink", path=True)
-CAMERA = bytes(range(16))
-SETTINGS = Settings(
-    points=(POINT,),
-    namespaces={
-        0: Namespace(ids=frozenset({CAMERA})),
-        1: Namespace(octets=4),
-        2: Namespace(octets=0, ids=frozenset({b""})),
-        3: Namespace(octets=9),
-        4: Namespace(clt=True),
-    },
-    bounds=Bounds(max_traces=4000, new_per_hour=10**9),
-    other=Other((ip_network("fd00:1::/32"), ip_network("10.1.0.0/16")), frozenset({22, 10474}), frozenset({132})),
-    max_path_nodes=10**9,
-    max_path_series=10**9,
-    hold_seconds=0,
-)
 NAMESPACES = st.integers(0, 6)
 ADDRESSES6 = st.sampled_from(
     [bytes(15) + b"\1", bytes.fromhex("fd000001") + bytes(12), bytes.fromhex("fd000002") + bytes(12)]
@@ -155,13 +137,7 @@ def frames(draw: st.DrawFn) -> Frame:
     return Frame(bytes(frame))
 
 
-# Where UDP or TCP are no user's, the program takes no short way.
-GENERAL = replace(SETTINGS, other=replace(SETTINGS.other, protocols=frozenset({6, 132})))
-
-
-@pytest.fixture(
-    scope="module", params=[GENERAL, SETTINGS, replace(SETTINGS, other=Other())], ids=["general", "other", "short"]
-)
+@pytest.fixture(scope="module", params=list(FORMS.values()), ids=list(FORMS))
 def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
     made = KernelBench(request.param)
     yield made
