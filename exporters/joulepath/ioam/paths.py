@@ -21,6 +21,7 @@ class Paths:
         self.clock_errors = 0
         self._series = series
         self._names = {node_id: str(node_id) for node_id in settings.path_nodes or ()}
+        self._told = frozenset(self._names)
         self._configured = tuple(self._names.values())
         self._orders: set[str] = set()
         self._max_nodes = settings.max_path_nodes if settings.path_nodes is None else 0
@@ -60,10 +61,15 @@ class Paths:
         path.current = tuple(self._count(path, name) for name in dict.fromkeys(names))
 
     def _name(self, node_id: int, *, own: bool) -> str:
-        """The label of a node of a path."""
+        """The label of a node of a path. Of a trace without a label of its own only configured nodes have one.
+
+        What others have brought does not count there: backends see the traces of one reading in different orders.
+        """
+        if not own and node_id not in self._told:
+            return OTHER
         if (name := self._names.get(node_id)) is not None:
             return name
-        if not own or len(self._names) >= self._max_nodes:
+        if len(self._names) >= self._max_nodes:
             return OTHER
         return self._names.setdefault(node_id, str(node_id))
 

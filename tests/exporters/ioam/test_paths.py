@@ -33,6 +33,18 @@ def test_the_order_of_a_path_and_its_changes() -> None:
     assert by_node == {"1": 15, "2": 7, "3": 15, "other": 0}
 
 
+def test_the_order_in_which_traces_are_seen_makes_no_difference() -> None:
+    seen = [trace(nodes=(3, 2)), trace(STRANGER, nodes=(3, 2))]
+    first, second = table(hold_seconds=0), table(hold_seconds=0)
+    for made, order in ((first, seen), (second, seen[::-1])):
+        for one in order:
+            see(made, one)
+    found = scrape(first)
+    assert found == scrape(second)
+    by_node = {key[3:5]: value for key, value in found.items() if key[0] == "ioam_path_packets_total"}
+    assert by_node == {("2", ID.hex()): 1, ("3", ID.hex()): 1, ("other", "other"): 1}
+
+
 def test_hop_latency() -> None:
     made = table(path_nodes=frozenset({1, 2, 3}))
     second = 1 << 32
