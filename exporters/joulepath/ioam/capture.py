@@ -14,7 +14,7 @@ from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.link import DEVICES, ETHER_TYPES, ip_offset
 from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.ring import RETIRE_SECONDS, Ring
+from joulepath.ioam.ring import BLOCKS, RETIRE_SECONDS, Ring
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Point
 
@@ -58,10 +58,11 @@ class Tap:
         return self._socket.fileno()
 
     def finish(self) -> None:
-        """Counts what has come and was held back."""
+        """Counts what has come until now, held back or not; what comes meanwhile may not."""
         time.sleep(2 * RETIRE_SECONDS)
-        while self._ring.ready():
-            self._block()
+        for _ in range(BLOCKS):
+            if self._ring.ready():
+                self._block()
 
     def close(self) -> None:
         """Ends the capture."""

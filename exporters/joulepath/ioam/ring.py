@@ -14,9 +14,7 @@ _TPACKET_V3 = 2
 _REQUEST = struct.Struct("=7I")  # tpacket_req3
 _BLOCK = struct.Struct("=8x3I")  # tpacket_block_desc: status, packets, offset of the first
 _STATUS_OFFSET = 8
-_PACKET = struct.Struct(
-    "=I8x2I4xH"
-)  # tpacket3_hdr: next, octets captured, octets there were, offset of the link header
+_PACKET = struct.Struct("=I8x2I4xH")  # tpacket3_hdr: next, octets captured and there were, offset of the link header
 _KERNELS, _READY = struct.pack("=I", 0), 1
 
 BLOCK_OCTETS = 128 << 10
