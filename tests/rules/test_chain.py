@@ -560,6 +560,34 @@ def returning() -> Case:
     )
 
 
+def started_anew() -> Case:
+    """The same with an exporter that started at 2:50: shares wait until all of the window was counted."""
+    series = {**returning().series, "process_start_time_seconds": "_x12 170x40"}
+    return Case(
+        "started-anew",
+        FACTORY,
+        series,
+        {
+            (4.5, TOTAL): {'application="unattributed"': 400},
+            (5.25, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5},
+        },
+    )
+
+
+def restarted_without_a_gap() -> Case:
+    """An exporter that is back before the next scrape: no counter was away, and there is no gap."""
+    series = {
+        name: values.replace("x40", f"x12 {values.replace('x40', 'x27')}") if name.startswith("ioam_") else values
+        for name, values in factory.everything().items()
+    }
+    return Case(
+        "restarted-without-a-gap",
+        FACTORY,
+        {**series, "process_start_time_seconds": "1x12 190x27"},
+        {(4, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5}},
+    )
+
+
 def restart() -> Case:
     """The server came back with a changed topology: edge-1 moved here from another site, where it had one outlet more.
 
@@ -857,6 +885,8 @@ CASES = [
     policy_packets(),
     reset(),
     returning(),
+    started_anew(),
+    restarted_without_a_gap(),
     restart(),
     more_traced_than_all(),
     quiet_host(),
