@@ -59,6 +59,15 @@ class ScrapeReader(Generic[R]):
         """Ends the guard."""
         self._stopped.set()
 
+    def finish(self) -> None:
+        """Ends the guard and reads a last time: `get` gives that from now on, and nothing is read any more.
+
+        Raises what `read` raises.
+        """
+        self.stop()
+        with self._lock:
+            self._last = (float("inf"), self._counted(self._clock()))
+
     def _counted(self, began: float) -> R:
         result = "failure"
         try:

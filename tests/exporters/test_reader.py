@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import itertools
+import threading
 import time
 
 import pytest
@@ -78,3 +79,32 @@ def test_the_guard_reads_only_where_nobody_else_has() -> None:
     reader.stop()
     assert 2 <= len(reads) - scraped <= 4
     assert max(after - before for before, after in itertools.pairwise(reads)) < 0.3
+
+
+def test_the_last_reading_waits_for_one_that_is_under_way_and_none_follows() -> None:
+    reads: list[float] = []
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def read() -> int:
+        reads.append(time.monotonic())
+        under_way.set()
+        go_on.wait(10)
+        return len(reads)
+
+    reader = ScrapeReader(read, min_interval=0, guard_interval=0.05)
+    scrape = threading.Thread(target=reader.get)
+    scrape.start()
+    under_way.wait(10)
+    reader.start()
+    last = threading.Thread(target=reader.finish)
+    last.start()
+    last.join(0.2)
+    assert last.is_alive()
+    go_on.set()
+    last.join(10)
+    scrape.join(10)
+    before = len(reads)
+    assert before >= 2
+    assert reader.get() == before
+    time.sleep(0.2)
+    assert len(reads) == before

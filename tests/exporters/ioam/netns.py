@@ -62,10 +62,18 @@ class NetworkNamespace:
         self.python(ECHO, address)
 
     def link(self, name: str, address: str, peer: "NetworkNamespace", peer_name: str, peer_address: str) -> None:
-        """A veth pair between two namespaces, addresses usable at once."""
+        """A veth pair between two namespaces, addresses usable at once, and quiet.
+
+        The kernel would report its multicast groups again up to two seconds later, and more for a link-local address
+        that it chooses itself: that is counted among what a test sends. Without such an address no router forwards.
+        """
         self.run(f"ip link add {name} type veth peer name {peer_name} netns {peer.pid}")
-        for end, interface, own in ((self, name, address), (peer, peer_name, peer_address)):
-            end.run(f"ip -6 address add {own}/64 dev {interface} nodad")
+        for number, (end, interface, own) in enumerate(((self, name, address), (peer, peer_name, peer_address)), 1):
+            settings = f"net.ipv6.conf.{interface}"
+            end.run(f"ip link set {interface} addrgenmode none")
+            end.run(f"sysctl -qw {settings}.mldv2_unsolicited_report_interval=1 {settings}.router_solicitations=0")
+            for each in (own, f"fe80::{number}"):
+                end.run(f"ip -6 address add {each}/64 dev {interface} nodad")
             end.run(f"ip link set {interface} up")
 
 
@@ -85,7 +93,7 @@ class Exporter:
         command = [*wrapper, sys.executable, "-m", "joulepath", name, "--web.listen-address", f"[::1]:{port}"]
         command += arguments
         self._process = subprocess.Popen(namespace.command(*command), stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: "joulepath_build_info" in self._text())
+        wait_for(lambda: "joulepath_build_info" in self._get().stdout)
 
     def __enter__(self) -> Self:
         return self
@@ -114,13 +122,15 @@ class Exporter:
 
     def scrape(self) -> dict[tuple[str, ...], float]:
         """Samples by name and label values (in the order of the labels' names)."""
-        return samples(self._text())
+        answer = self._get()
+        assert answer.returncode == 0, answer.stderr
+        return samples(answer.stdout)
 
-    def _text(self) -> str:
+    def _get(self) -> subprocess.CompletedProcess[str]:
         assert self._process.poll() is None, self._process.stderr and self._process.stderr.read()
         script = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=5).read().decode())"
         words = self._namespace.command(sys.executable, "-c", script, self._url)
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS).stdout
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS)
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:

@@ -82,7 +82,6 @@ class Pair:
 
     def __init__(self, stack: ExitStack) -> None:
         self.a, self.b = (stack.enter_context(NetworkNamespace()) for _ in range(2))
-        self.a.run("sysctl -qw net.ipv6.conf.default.router_solicitations=0")
         self.a.link("va", "fd01::1", self.b, "vb", "fd01::2")
         self.a.python(GREET)
 

@@ -79,12 +79,16 @@ class EbpfSource:
         self._reader.start()
 
     def stop(self) -> None:
-        """Detaches the programs."""
-        self._reader.stop()
+        """Detaches the programs and takes what they have counted."""
         if self._thread is not None:
             os.write(self._wake, b"\0")
             self._thread.join()
             self._thread = None
+            self._detach()
+            try:
+                self._reader.finish()  # a scrape may be reading, too: the maps go after it
+            except JoulepathError as fault:
+                logger.warning("what was counted since the last scrape is lost: %s", fault)
             self._close()
 
     def finish(self, seconds: float) -> None:
@@ -186,10 +190,13 @@ class EbpfSource:
             raise BpfError(point.interface, fault.number) from None
         self._taps[point] = _Tap(link, found.number, octets, found.up)
 
-    def _close(self) -> None:
+    def _detach(self) -> None:
         for tap in self._taps.values():
             tap.link.close()
         self._taps.clear()
+
+    def _close(self) -> None:
+        self._detach()
         if self._kernel is not None:
             self._kernel.close()
             self._kernel = None
