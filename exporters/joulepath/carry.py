@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client.core import Metric
+from prometheus_client.samples import Sample
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """A sample's name and its labels."""
+_COUNTING = ("counter", "histogram")
 
 
 class Carry:
@@ -19,13 +21,8 @@ class Carry:
     def onto(self, families: Iterable[Metric]) -> Iterable[Metric]:
         """The families of the present source with what was counted before. A series it does not have stays away."""
         for family in families:
-            if family.type == "counter" and self._values:
-                family.samples = [
-                    sample._replace(value=sample.value + self._values.get(_key(sample.name, sample.labels), 0))
-                    if sample.name.endswith("_total")
-                    else sample
-                    for sample in family.samples
-                ]
+            if family.type in _COUNTING and self._values:
+                family.samples = [self._carried(sample) for sample in family.samples]
             yield family
 
     def ended(self, families: Iterable[Metric]) -> "Carry":
@@ -33,10 +30,17 @@ class Carry:
         last = {
             _key(sample.name, sample.labels): sample.value
             for family in self.onto(families)
-            if family.type == "counter"
+            if family.type in _COUNTING
             for sample in family.samples
         }
         return Carry({**self._values, **last})
+
+    def _carried(self, sample: Sample) -> Sample:
+        before = self._values.get(_key(sample.name, sample.labels))
+        if before is None:
+            return sample
+        # A series that goes on was not created again: Prometheus would take it for one that begins at 0.
+        return sample._replace(value=before if sample.name.endswith("_created") else sample.value + before)
 
 
 def _key(name: str, labels: Mapping[str, str]) -> Key:

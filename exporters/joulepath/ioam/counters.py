@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table that every backend counts into, and what a scrape gets to see of it."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ class Table:
         self._errors = dict.fromkeys(REASONS, 0)
         self._overflow_packets = 0
         self._option_octets = 0
+        self._ended = False
         for point in settings.points:
             for direction in point.directions:
                 at = self.at(point.node_id, direction)
@@ -102,10 +104,15 @@ class Table:
             self._paths.count(at, label, trace, packets, octets)
         return label.trace_id != OTHER
 
+    def end(self) -> None:
+        """Says that nothing more is counted here. Nothing is held at 0 any more: what goes on from here has all."""
+        with self.lock:
+            self._ended = True
+
     def snapshot(self) -> Counts:
         """The table as it is between two packets."""
         with self.lock:
-            now = self._clock()
+            now = math.inf if self._ended else self._clock()
             return Counts(
                 nodes=tuple(node.snapshot(now) for node in self._nodes.values()),
                 latencies={pair: latency.copy() for pair, latency in self._paths.latencies.items()},

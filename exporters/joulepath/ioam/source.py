@@ -94,6 +94,7 @@ class PacketSource:
             self._thread.join()
             self._thread = None
             self._close()
+            self._table.end()
 
     def finish(self, seconds: float) -> None:
         """Counts for a moment: packets that have not yet come cannot be read."""

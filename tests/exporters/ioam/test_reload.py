@@ -51,23 +51,28 @@ def test_a_trace_is_added_and_counters_go_on(as_root: None, tmp_path: Path, back
         until(lambda: exporter.scrape()[node] > again[node])  # counted as before; scrapes at once share a reading
 
 
-# Of 100 packets to itself nothing is read before the source ends.
+# Of 100 packets to itself, of a trace that nobody listed, nothing is read before the source ends.
 SEND_AND_STOP = """
 import socket, sys
 from joulepath.ioam.backends import ChosenSource
 from joulepath.ioam.settings import Bounds, Point, Settings
+from joulepath.ioam.socket import traced
 receiver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 receiver.bind(("::1", 0))
 sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-point = Point("lo", "received", 4, "uplink", path=False)
+point = Point("lo", "received", 4, "uplink", path=True)
 source = ChosenSource(Settings((point,), bounds=Bounds()), sys.argv[1])
 source.start()
-before, = source.reading().counts.nodes
+source.reading()
+traced(sender, namespace=123, application="aa", node_id=7, nodes=0)
 for _ in range(100):
     sender.sendto(bytes(10), receiver.getsockname())
 source.stop()
-after, = source.reading().counts.nodes
-print(after.user.packets - before.user.packets, after.user.octets - before.user.octets)
+node, = source.reading().counts.nodes
+recorded = (count for path in node.paths.values() for count in path.counts.values())
+for count in (node.user, *node.traces.values(), *recorded):
+    if count.packets:
+        print(count.packets, count.octets)
 """
 
 
@@ -75,7 +80,8 @@ print(after.user.packets - before.user.packets, after.user.octets - before.user.
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
 def test_what_came_since_the_last_scrape_is_counted_when_a_source_ends(as_root: None, backend: str) -> None:
     with NetworkNamespace() as namespace:
-        assert namespace.python(SEND_AND_STOP, backend) == f"100 {100 * (40 + 8 + 10)}\n"
+        found = namespace.python(SEND_AND_STOP, backend)
+    assert found == f"100 {100 * (40 + 40 + 8 + 10)}\n" * 3  # of the node, the trace, and the path's one node
 
 
 class Counting:

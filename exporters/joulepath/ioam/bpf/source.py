@@ -85,6 +85,7 @@ class EbpfSource:
             self._thread.join()
             self._thread = None
             self._detach()
+            self._table.end()
             try:
                 self._reader.finish()  # a scrape may be reading, too: the maps go after it
             except JoulepathError as fault:
