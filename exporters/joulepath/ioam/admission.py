@@ -4,6 +4,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from joulepath.ioam.settings import TRACE_ID_OCTETS, Bounds, Namespace
@@ -29,7 +30,9 @@ class Admission:
         namespaces: Mapping[int, Namespace],
         bounds: Bounds | None,
         clock: Callable[[], float] = time.monotonic,
+        before: Mapping[tuple[int, bytes], float] | None = None,
     ) -> None:
+        """With `before`, traces that were admitted by other settings (Before.admitted) stay so if they still may."""
         self.folded = 0
         """Packets without a label of their own because of the bounds."""
         self._octets = {number: namespace.octets for number, namespace in namespaces.items()}
@@ -39,8 +42,11 @@ class Admission:
             (number, key): _label(number, key) for number, namespace in namespaces.items() for key in namespace.ids
         }
         self._configured = len(self._labels)
-        self._recent: deque[float] = deque()
         self._other = {number: Label(str(number), OTHER) for number in namespaces}
+        self.admitted = self._still(before or {})
+        """When traces that are not configured were admitted, by namespace and key, the earliest first."""
+        self._labels.update({name: _label(*name) for name in self.admitted})
+        self._recent = deque(self.admitted.values())
 
     @property
     def labels(self) -> list[Label]:
@@ -74,7 +80,19 @@ class Admission:
         if not self._room(self._bounds):
             self.folded += packets
             return self._nameless(namespace)
+        self.admitted[namespace, key] = self._recent[-1]
         return self._labels.setdefault((namespace, key), _label(namespace, key))
+
+    def _still(self, before: Mapping[tuple[int, bytes], float]) -> dict[tuple[int, bytes], float]:
+        """Those that may still be labels, though they are not configured."""
+        if self._bounds is None:
+            return {}
+        names = (name for name in before if name not in self._labels and self._is_key(*name))
+        return {name: before[name] for name in islice(names, self._bounds.max_traces)}
+
+    def _is_key(self, namespace: int, key: bytes) -> bool:
+        octets = self._octets.get(namespace, TRACE_ID_OCTETS)
+        return len(key) == octets or (octets == TRACE_ID_OCTETS and bool(key))
 
     def _nameless(self, namespace: int) -> Label:
         # A namespace that nobody configured is as much a stranger's word as the id is.

@@ -16,7 +16,7 @@ from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backends import BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
-from joulepath.ioam.settings import MAX_NODE_ID, Bounds, Point, Settings
+from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 from joulepath.ioam.source import Source
 
 PORT = 10474
@@ -87,16 +87,17 @@ class IoamExporter:
             return
         source, carry = self._counting
         source.stop()
-        carry = carry.ended(families(source.reading()))
+        last = source.reading()
+        carry, before = carry.ended(families(last, self._epoch)), last.counts.before()
         try:
-            self._count(settings, carry)
+            self._count(settings, carry, before)
         except JoulepathError:
-            self._count(self._settings, carry)
+            self._count(self._settings, carry, before)
             raise
         self._settings = settings
 
-    def _count(self, settings: Settings, carry: Carry) -> None:
-        source = self._make(settings)
+    def _count(self, settings: Settings, carry: Carry, before: Before) -> None:
+        source = self._make(dataclasses.replace(settings, before=before))
         source.start()
         self._counting = (source, carry)
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from joulepath.ioam.admission import OTHER, Admission
+from joulepath.ioam.admission import OTHER, Admission, Label
 from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
 from joulepath.ioam.decode import REASONS, Options
 from joulepath.ioam.paths import Paths
@@ -27,7 +27,8 @@ class Table:
         """Packets that are jumbograms (RFC 2675), of users or not."""
         self._clock = clock
         self._hold = settings.hold_seconds
-        self._admission = Admission(settings.namespaces, settings.bounds, clock)
+        self._before = settings.before.series
+        self._admission = Admission(settings.namespaces, settings.bounds, clock, settings.before.admitted)
         self._paths = Paths(settings, self._series)
         self._sequences = Sequences()
         self._marked = {
@@ -44,7 +45,7 @@ class Table:
             for direction in point.directions:
                 at = self.at(point.node_id, direction)
                 if point.path:
-                    self._paths.configured(at, at.traces)
+                    self._paths.configured(at)
 
     def at(self, node_id: int, direction: str) -> NodeCounts:
         """The counts of one node and direction, in which configured traces are 0 from the start."""
@@ -90,8 +91,8 @@ class Table:
         label = self._admission.label(trace.namespace, trace.trace_id, packets)
         count = at.traces.get(label)
         if count is None:
-            now = self._clock()
-            count = at.traces[label] = TraceCount(since=now, shown=now + self._hold)
+            since, shown = self._times(at, label)
+            count = at.traces[label] = TraceCount(since=since, shown=shown)
         count.packets += packets
         count.octets += octets
         count.request = trace
@@ -125,9 +126,16 @@ class Table:
                 traces=len(self._admission.labels),
                 folded=self._admission.folded,
                 marked=self._marked,
+                admitted=dict(self._admission.admitted),
             )
 
-    def _series(self) -> Series:
-        """A series that appears now."""
+    def _series(self, at: NodeCounts, label: Label, name: str) -> Series:
+        """The series of a path's node, which appears now."""
+        since, shown = self._times(at, label, name)
+        return Series(since=since, shown=shown)
+
+    def _times(self, at: NodeCounts, label: Label, name: str = "") -> tuple[float, float]:
+        """When a series appeared that appears now, and until when it is shown at 0."""
         now = self._clock()
-        return Series(since=now, shown=now + self._hold)
+        goes_on = (at.node_id, at.direction, label, name) in self._before
+        return now, now if goes_on else now + self._hold

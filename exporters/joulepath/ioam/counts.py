@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is counted: packets and octets, by node and direction, by trace, by recorded path."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from joulepath.ioam.admission import Label
 from joulepath.ioam.latency import Latency
+from joulepath.ioam.settings import Before, SeriesKey
 from joulepath.ioam.trace import Trace
 
 
@@ -119,3 +120,18 @@ class Counts:
     folded: int
     marked: Mapping[str, tuple[int, int]]
     """By namespace, how many of how many packets have the option, where not all."""
+    admitted: Mapping[tuple[int, bytes], float]
+    """As Before.admitted."""
+
+    def before(self) -> Before:
+        """What goes on after a reload."""
+        return Before(self.admitted, frozenset(_series(self.nodes)))
+
+
+def _series(nodes: Iterable[NodeCounts]) -> Iterator[SeriesKey]:
+    for node in nodes:
+        for label in node.traces:
+            yield node.node_id, node.direction, label, ""
+        for label, path in node.paths.items():
+            for name in path.counts:
+                yield node.node_id, node.direction, label, name

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded paths as data: by which nodes packets came, in which order, how long each hop took. All of it bounded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 
 from joulepath.ioam.admission import OTHER, Label
 from joulepath.ioam.counts import NodeCounts, Path, Series
@@ -16,7 +17,7 @@ _NO_SECONDS = _NO_FRACTION << 32
 class Paths:
     """Counts recorded paths. Node ids are strangers' words: only admitted traces bring new ones, within bounds."""
 
-    def __init__(self, settings: Settings, series: Callable[[], Series]) -> None:
+    def __init__(self, settings: Settings, series: Callable[[NodeCounts, Label, str], Series]) -> None:
         self.latencies: dict[tuple[str, str, str], Latency] = {}
         self.clock_errors = 0
         self._series = series
@@ -28,13 +29,16 @@ class Paths:
         self._max_series = settings.max_path_series
         self._max_orders, self._max_pairs = settings.max_paths, settings.max_hop_pairs
         self._dynamic = 0
+        for *_, name in settings.before.series:
+            if name.isdecimal():
+                self._name(int(name), own=True)
         self._fractions = {number: FRACTIONS[namespace.time] for number, namespace in settings.namespaces.items()}
 
-    def configured(self, at: NodeCounts, labels: Iterable[Label]) -> None:
+    def configured(self, at: NodeCounts) -> None:
         """Configured traces have counts for configured nodes from the start."""
-        for label in labels if self._configured else ():
+        for label, count in at.traces.items() if self._configured else ():
             if label.trace_id != OTHER:
-                at.paths.setdefault(label, Path({name: Series() for name in self._configured}))
+                at.paths.setdefault(label, Path({name: Series(since=count.since) for name in self._configured}))
 
     def count(self, at: NodeCounts, label: Label, trace: Trace, packets: int, octets: int) -> None:
         """Counts packets by the nodes that their trace names."""
@@ -42,14 +46,14 @@ class Paths:
         if path is None:
             path = at.paths[label] = Path()
         if path.nodes != trace.nodes or not path.current:
-            self._change(path, label, trace.nodes)
+            self._change(at, path, label, trace.nodes)
         for count in path.current:
             count.packets += packets
             count.octets += octets
         if trace.times and label.trace_id != OTHER:
             self._hops(at.direction, path, trace, packets)
 
-    def _change(self, path: Path, label: Label, nodes: tuple[int, ...]) -> None:
+    def _change(self, at: NodeCounts, path: Path, label: Label, nodes: tuple[int, ...]) -> None:
         own = label.trace_id != OTHER
         names = tuple(self._name(node_id, own=own) for node_id in reversed(nodes))
         if own:
@@ -58,7 +62,8 @@ class Paths:
             path.order = self._order(names)
         path.nodes, path.names, path.hops = nodes, names, ()
         # A node that stands twice in the list, as after a loop, still had one packet.
-        path.current = tuple(self._count(path, name) for name in dict.fromkeys(names))
+        series = partial(self._series, at, label)
+        path.current = tuple(self._count(path, name, series) for name in dict.fromkeys(names))
 
     def _name(self, node_id: int, *, own: bool) -> str:
         """The label of a node of a path. Of a trace without a label of its own only configured nodes have one.
@@ -79,13 +84,13 @@ class Paths:
             self._orders.add(order)
         return order if order in self._orders else OTHER
 
-    def _count(self, path: Path, name: str) -> Series:
+    def _count(self, path: Path, name: str, series: Callable[[str], Series]) -> Series:
         count = path.counts.get(name)
         if count is None:
             if name != OTHER and self._dynamic >= self._max_series:
-                return self._count(path, OTHER)
+                return self._count(path, OTHER, series)
             self._dynamic += 1
-            count = path.counts[name] = self._series()
+            count = path.counts[name] = series(name)
         return count
 
     def _hops(self, direction: str, path: Path, trace: Trace, packets: int) -> None:

@@ -78,6 +78,20 @@ class Other:
     protocols: frozenset[int] = frozenset()
 
 
+SeriesKey = tuple[int, str, tuple[str, str], str]
+"""Node id, direction, labels of a trace, and a node of its path; "" for the trace itself."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What there was before a reload, and goes on: as labels that are taken, as series that nobody must see at 0."""
+
+    admitted: Mapping[tuple[int, bytes], float] = field(default_factory=dict)
+    """Traces that became labels though not configured, by namespace and key, the earliest first; when, in seconds of
+    the table's clock."""
+    series: frozenset[SeriesKey] = frozenset()
+
+
 @dataclass(frozen=True)
 class Settings:
     """All of it. `bounds` is None where only configured traces become label values."""
@@ -99,6 +113,7 @@ class Settings:
     """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
     backend: Backend = "auto"
     """What counts on interfaces, where the command line does not say it; `auto`: ebpf if it is allowed, else packet."""
+    before: Before = Before()
 
     @property
     def clt(self) -> frozenset[int]:
