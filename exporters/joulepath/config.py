@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a YAML file into a pydantic model and reports every mistake at once, each with its path."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,6 +77,26 @@ def load(path: Path, model: type[M], *, empty: bool = False) -> M:
 def problems(error: ValidationError) -> Iterable[str]:
     """Each mistake as `key.path: message`, in the order of the file, without values (they may be secrets)."""
     for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        yield f"{where}: {message}" if where else message
+        where = ".".join(str(part) for part in item["loc"] if part != "[key]")
+        yield f"{where}: {message(item)}" if where else message(item)
+
+
+def message(item: Mapping[str, Any]) -> str:
+    """What is wrong, of one of ValidationError.errors(), in YAML's terms: pydantic speaks of inputs and tuples."""
+    text: str = item["msg"]
+    return _WORDS.get(item["type"]) or text.removeprefix("Value error, ").replace("Input should", "must")
+
+
+_MAPPING = "must be a mapping of keys"
+_LIST = "must be a list"
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key of this entry",
+    "too_short": "needs at least one entry",
+    "string_type": "must be a text: write it in quotes",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "frozen_set_type": _LIST,
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+}

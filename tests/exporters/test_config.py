@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from pydantic import Field
 
 from joulepath.config import Model, load
 from joulepath.errors import UsageError
@@ -38,6 +40,33 @@ def test_names_every_mistake_at_once_without_values(tmp_path: Path) -> None:
     ]
     assert "secret" not in str(fault.value)
     assert fault.value.exit_code == 2
+
+
+class Listing(Model):
+    nodes: tuple[Device, ...] = ()
+    numbers: dict[int, str] = Field(default_factory=dict)
+    mode: Literal["one", "two"] = "one"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nodes: {address: x}", "nodes: must be a list"),
+        ("nodes: [x]", "nodes.0: must be a mapping of keys"),
+        ("nodes: [{}]", "nodes.0.address: is missing"),
+        ("nodes: [{address: 1}]", "nodes.0.address: must be a text: write it in quotes"),
+        ("numbers: [1]", "numbers: must be a mapping of keys"),
+        ("numbers: {x: a}", "numbers.x: must be a valid integer, unable to parse string as an integer"),
+        ("mode: three", "mode: must be 'one' or 'two'"),
+        ("node: []", "node: is no key of this entry"),
+    ],
+)
+def test_mistakes_are_told_in_the_terms_of_the_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as fault:
+        load(path, Listing)
+    assert fault.value.messages == (f"{path}: {message}",)
 
 
 @pytest.mark.parametrize(

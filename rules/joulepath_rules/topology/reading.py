@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from joulepath.config import read_yaml
+from joulepath.config import message, read_yaml
 from joulepath.errors import UsageError
 from joulepath_rules.topology.checks import check
 from joulepath_rules.topology.model import Topology
@@ -40,7 +40,7 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
             topology = Topology.model_validate(rest)
         except ValidationError as error:
             items = error.errors(include_url=False, include_input=False)
-            found = [Problem(_place(rest, item["loc"]), _message(item)) for item in items]
+            found = [Problem(_place(rest, item["loc"]), message(item)) for item in items]
             inner = {problem.place[:length] for problem in found for length in range(len(problem.place))}
             fresh = [one for one in found if one.place not in inner and not _follows([one.place], problems)]
             problems.extend(dict.fromkeys(fresh))
@@ -50,20 +50,6 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
         checked = list(check(topology, data))
         problems.extend(problem for problem in checked if not _follows([problem.place, *problem.because], problems))
     return topology, sorted(problems, key=lambda problem: _position(data, problem.place))
-
-
-# In place of pydantic's words, which speak of tuples and inputs.
-_WORDS = {
-    "missing": "is missing",
-    "extra_forbidden": "is no key of this entry",
-    "too_short": "needs at least one entry",
-    "string_type": "must be a text: write it in quotes",
-}
-
-
-def _message(item: Any) -> str:
-    message: str = item["msg"].removeprefix("Value error, ")
-    return _WORDS.get(item["type"], message)
 
 
 def _has(data: Any, step: str | int) -> bool:

@@ -84,8 +84,8 @@ flows:
         read(tmp_path, text)
     assert [line.partition(": ")[2] for line in caught.value.messages] == [
         "interfaces: an interface stands twice",
-        "nodes: Input should be less than or equal to 27",
-        "path_mtu: Input should be greater than or equal to 1280",
+        "nodes: must be less than or equal to 27",
+        "path_mtu: must be greater than or equal to 1280",
         (
             "flows.nothing: say which packets: at least one of protocol, source, source_port, destination, "
             "destination_port, cgroup, unit, container, pod"
@@ -97,8 +97,8 @@ flows:
         "flows.two: a packet has one sender: leave only one of unit, pod",
         "flows.names: container: give its id, at least the first 12 digits",
         "flows.pods: pod: give its metadata.uid",
-        "flows.sctp.ioam_namespace: Input should be less than or equal to 65535",
-        "flows.sctp.protocol: Input should be 'udp' or 'tcp'",
+        "flows.sctp.ioam_namespace: must be less than or equal to 65535",
+        "flows.sctp.protocol: must be 'udp' or 'tcp'",
         "flows.sctp.source: Input is not a valid IPv6 network",
     ]
 

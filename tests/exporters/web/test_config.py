@@ -237,14 +237,14 @@ UNHONOURED = [
     (TLS + ", client_auth_type: RequireAndVerifyClientCert}", "needs client_ca_file"),
     (TLS + ", client_ca_file: ca.pem}", "client_ca_file needs a client_auth_type that verifies"),
     (TLS + ", client_allowed_sans: [a]}", "client_allowed_sans needs a client_auth_type that verifies"),
-    (TLS + ", tickets: false}", "tls_server_config.tickets: Extra inputs"),
+    (TLS + ", tickets: false}", "tls_server_config.tickets: is no key"),
     ("http_server_config: {http2: true}", "http2: HTTP/2 cannot be served here"),
     ("http_server_config: {headers: {Server: x}}", "headers: 'Server' is not one"),
     ("http_server_config: {headers: {X-Frame-Options: all}}", "X-Frame-Options cannot be 'all'"),
     ('http_server_config: {headers: {Content-Security-Policy: "a\\r\\nb: c"}}', "Content-Security-Policy cannot be"),
     ("rate_limit: {interval: soon}", "rate_limit.interval: 'soon' is not a duration"),
     ("rate_limit: {interval: 1s, burst: 0}", "rate_limit.burst"),
-    ("auth_excluded_paths: [/metrics]", "auth_excluded_paths: Extra inputs"),
+    ("auth_excluded_paths: [/metrics]", "auth_excluded_paths: is no key"),
     ("- tls", "must be a mapping"),
 ]
 
