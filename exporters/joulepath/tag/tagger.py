@@ -6,8 +6,8 @@ import errno
 import logging
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from joulepath.bpf import tc
@@ -82,6 +82,7 @@ class Tagger:
                 _check(name, found.get(name))
             if refusals := _plan(settings, found).refusals:
                 raise JoulepathError(refusals)
+            self._states = dict(_kept(self._states, self._settings.flows, settings.flows))
             self._settings, self._root = settings, root
             self._sync_routes(found)
             self._sync_states(force=True)
@@ -243,6 +244,19 @@ def _alone() -> socket.socket:
             "another `joulepath tag` runs in this network namespace: one does it, with all interfaces and flows"
         ) from None
     return held
+
+
+def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[Flow]) -> Iterable[tuple[str, State]]:
+    """What was found for flows that go on, where it is still asked for."""
+    asked = {flow.name: flow for flow in before}
+    for flow in after:
+        if flow.name in states:
+            state, was = states[flow.name], asked[flow.name]
+            if flow.trace_id != was.trace_id:
+                state = replace(state, trace_id=None)
+            if flow.sender != was.sender:
+                state = replace(state, cgroup=None, inode=0)
+            yield flow.name, state
 
 
 def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> routes.Plan:

@@ -184,6 +184,38 @@ def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
         assert tags.scrape()["joulepath_config_last_reload_successful",] == 1
 
 
+def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group: Path) -> None:
+    before, after = group / "before.service", group / "after.service"
+    file = tmp_path / "tag.yaml"
+    config = f"{CONFIG}{CAMERA}unit: {before.name}}}\n"
+    before.mkdir()
+    after.mkdir()
+    try:
+        with tagger(path, tmp_path, config) as tags:
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
+            extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
+            file.write_text(config.replace("before", "after") + extra)
+            wait_for(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(after))
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
+    finally:
+        before.rmdir()
+        after.rmdir()
+
+
+def test_a_flow_whose_id_is_now_in_a_file(path: Path3, tmp_path: Path) -> None:
+    """The id that the configuration no longer says is not in force while the file is missing."""
+    config = f"{CONFIG}{CAMERA}protocol: udp}}\n"
+    with tagger(path, tmp_path, config) as tags:
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
+        (tmp_path / "tag.yaml").write_text(config.replace(f'id: "{ID}"', "id_file: none-yet"))
+        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
+
+
 def test_a_unit_that_restarts(path: Path3, tmp_path: Path, group: Path) -> None:
     unit = group / "camera.service"
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: camera.service}}\n") as tags:
