@@ -114,9 +114,10 @@ class Tagger:
             ready = {flow.name: self._ready(flow) for flow in self._settings.flows}
             interfaces = {name: attached.kind for name, (_, attached) in self._links.items()}
             names = {link.index: link.name for link, _ in self._links.values()}
+            # Of a destination that several tables have, the least.
             mtus = {
                 (str(route.destination), names[index]): route.mtu
-                for route in self._plan.routes
+                for route in sorted(self._plan.routes, key=lambda route: -(route.mtu or 0))
                 for index in route.interfaces
                 if index in names and route.mtu is not None
             }

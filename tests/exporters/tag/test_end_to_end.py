@@ -247,7 +247,7 @@ def test_what_has_a_trace_already_keeps_it(path: Path3, tmp_path: Path) -> None:
 
 
 def routes(path: Path3) -> str:
-    return path.robot.run("ip -6 route show table main")
+    return path.robot.run("ip -6 route show table all")
 
 
 def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
@@ -272,6 +272,52 @@ def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
         assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1420" in routes(path)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 0
     assert routes(path) == before
+
+
+def test_what_is_unreachable_stays_so(path: Path3, tmp_path: Path) -> None:
+    path.robot.run("ip -6 route add default via fd01::2")
+    path.robot.run("ip -6 route add unreachable fd09::/32")
+    before = routes(path)
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd09:0:1::/64"}}\n'):
+        assert routes(path) == before
+
+
+def test_a_copy_sets_what_its_route_sets(path: Path3, tmp_path: Path) -> None:
+    path.robot.run("ip -6 route replace fd02::/64 via fd01::2 hoplimit 10 initcwnd 20 congctl reno")
+    before = routes(path)
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'):
+        settings = "mtu 1420 hoplimit 10 initcwnd 20 congctl reno"
+        assert f"fd02::/64 via fd01::2 dev wlan0 proto 106 metric 1023 {settings}" in routes(path)
+        time.sleep(3.5)  # a look at the routes
+        assert routes(path).count("proto 106") == 1
+    assert routes(path) == before
+
+
+def test_routes_of_other_tables(path: Path3, tmp_path: Path) -> None:
+    """As with a rule (ip -6 rule) or a VRF."""
+    path.robot.run("ip -6 route del fd02::/64")
+    path.robot.run("ip -6 route add default via fd01::2 table 10000")
+    path.robot.run("ip -6 rule add pref 100 to fd02::/64 lookup 10000")
+    before = routes(path)
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        assert "fd02::/64 via fd01::2 dev wlan0 table 10000 proto 106 metric 1024 mtu 1420" in routes(path)
+        path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 1_000_000)
+        found = tags.scrape()
+        assert found["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
+        assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 0
+    assert routes(path) == before
+
+
+def test_a_rule_that_passes_over_short_prefixes_still_does(path: Path3, tmp_path: Path) -> None:
+    """As with WireGuard's wg-quick: all but local traffic takes another table, here one that lets nothing out."""
+    path.robot.run("ip -6 route add default via fd01::2")
+    path.robot.run("ip -6 route add unreachable default table 51820")
+    path.robot.run("ip -6 rule add pref 100 lookup main suppress_prefixlength 0")
+    path.robot.run("ip -6 rule add pref 101 lookup 51820")
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd05::/64"}}\n'):
+        with pytest.raises(subprocess.CalledProcessError):
+            path.robot.run("ip -6 route get fd05::1")
+        assert "default via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1420" in routes(path)
 
 
 def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
@@ -343,6 +389,14 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> N
             (
                 "route fd02::/64 dev wlan0: has several next hops, which no copy is made of: give it an MTU of 1420 "
                 "yourself, and the configuration `path_mtu: 1500`"
+            ),
+        ),
+        (
+            "ip -6 route add fd02::/64 from fd01::/64 via fd01::2",
+            (),
+            (
+                "route fd02::/64 dev wlan0: is for packets from fd01::/64 only, which no copy is made of: give "
+                "it an MTU of 1420 yourself, and the configuration `path_mtu: 1500`"
             ),
         ),
         ("true", ("setpriv", "--bounding-set=-bpf,-sys_admin"), "CAP_BPF"),
