@@ -21,6 +21,7 @@ _UNICAST = 1  # RTN_UNICAST, include/uapi/linux/rtnetlink.h
 _CLONED = 0x200  # RTM_F_CLONED: a path MTU exception
 _ON_LINK = 4  # RTNH_F_ONLINK
 _DEFAULT_METRIC = 1024
+_PREFERENCES = {1: -1, 3: 1}  # ICMPV6_ROUTER_PREF_HIGH and _LOW, include/uapi/linux/icmpv6.h
 _NO_PREFIX_LENGTH = 0xFFFFFFFF
 _SYSCTL = Path("/proc/sys/net/ipv6/conf")
 
@@ -126,6 +127,7 @@ def _route(message: Any, table: int, suppressed: int) -> Route:
         interfaces=ways if message["type"] == _UNICAST else (),
         metric=message.get_attr("RTA_PRIORITY") or _DEFAULT_METRIC,
         mtu=metrics.pop("mtu", None),
+        preference=_PREFERENCES.get(message.get_attr("RTA_PREF"), 0),
         table=table,
         metrics=tuple(metrics.items()),
         gateway=message.get_attr("RTA_GATEWAY"),

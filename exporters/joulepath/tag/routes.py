@@ -34,6 +34,8 @@ class Route:
     """Their indices, one for each next hop; none where the route refuses packets."""
     metric: int
     mtu: int | None = None
+    preference: int = 0
+    """Among routes of one metric the lower goes before: -1, 0 or 1, as its router says (RFC 4191)."""
     table: int = MAIN_TABLE
     metrics: tuple[tuple[str, int | str], ...] = ()
     """All else that it sets, by pyroute2's names."""
@@ -91,7 +93,7 @@ def plan(
             refusals.append(f"route {prefix} dev {ways[0].name}{table}: {reason}")
         else:
             metric = route.metric - 1 if prefix == route.destination else route.metric
-            made.add(replace(route, destination=prefix, metric=metric, mtu=mtu, ours=True))
+            made.add(replace(route, destination=prefix, metric=metric, mtu=mtu, preference=0, ours=True))
     return Plan(frozenset(made), tuple(refusals))
 
 
@@ -100,7 +102,8 @@ def _wanted(routes: Iterable[Route], destinations: Iterable[IPv6Network]) -> Ite
     best: dict[tuple[IPv6Network, IPv6Network], Route] = {}
     for route in routes:
         key = route.destination, route.senders
-        if key not in best or route.metric < best[key].metric:
+        known = best.get(key)
+        if known is None or (route.metric, route.preference) < (known.metric, known.preference):
             best[key] = route
     # The kernel looks for the longest prefix first, then for the senders.
     ordered = sorted(best.values(), key=lambda route: (route.destination.prefixlen, route.senders.prefixlen))

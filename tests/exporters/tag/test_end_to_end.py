@@ -308,6 +308,34 @@ def test_routes_of_other_tables(path: Path3, tmp_path: Path) -> None:
     assert routes(path) == before
 
 
+ADVERTISE = """
+import socket, struct, sys
+source, interface, preference = sys.argv[1], socket.if_nametoindex(sys.argv[2]), int(sys.argv[3])
+router = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+router.bind((source, 0, 0, interface))
+advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, preference << 3, 1800, 0, 0)  # RFC 4191, section 2.2
+router.sendto(advertisement, ("ff02::1", 0, 0, interface))
+"""
+
+
+def test_a_preferred_router_stays_so(path: Path3, tmp_path: Path) -> None:
+    path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
+    path.robot.run("sysctl -qw net.ipv6.conf.wlan0.accept_ra=2 net.ipv6.conf.wlan1.accept_ra=2")
+    path.upf.python(ADVERTISE, "fe80::2", "n3", "0")
+    wait_for(lambda: "default via fe80::2 dev wlan0 proto ra" in routes(path))
+    path.upf.run("ip -6 address add fe80::9/64 dev n9 nodad")
+    path.upf.python(ADVERTISE, "fe80::9", "n9", "1")
+    wait_for(lambda: "default via fe80::9 dev wlan1 proto ra" in routes(path))
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'):
+        assert "via fe80::9 dev wlan1" in path.robot.run("ip -6 route get fd09::1")
+    config = f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'.replace("wlan0", "wlan1")
+    with tagger(path, tmp_path, config):
+        assert "fd09::/64 via fe80::9 dev wlan1 proto 106 metric 1024 mtu 1420" in routes(path)
+        time.sleep(3.5)  # a look at the routes
+        assert "via fe80::9 dev wlan1" in path.robot.run("ip -6 route get fd09::1")
+
+
 def test_a_rule_that_passes_over_short_prefixes_still_does(path: Path3, tmp_path: Path) -> None:
     """As with WireGuard's wg-quick: all but local traffic takes another table, here one that lets nothing out."""
     path.robot.run("ip -6 route add default via fd01::2")

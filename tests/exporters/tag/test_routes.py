@@ -56,6 +56,14 @@ def test_tables_are_apart() -> None:
     assert planned([route, other, elsewhere], "fd02::/64").routes == {replace(copy, table=7)}
 
 
+def test_routers_of_one_metric() -> None:
+    medium, high = Route(NET, (ETH0,), 1024), Route(NET, (OTHER,), 1024, preference=-1)
+    assert planned([medium, high], "fd02::/64") == planned([high, medium], "fd02::/64") == Plan(frozenset(), ())
+    here = replace(high, interfaces=(ETH0,))
+    copy = replace(here, metric=1023, mtu=1420, preference=0, ours=True)
+    assert planned([medium, here], "fd02::/64").routes == {copy}
+
+
 def test_routes_for_some_senders() -> None:
     own = Route(DEFAULT, (ETH0,), 1024, senders=IPv6Network("fd01::/64"))
     default = Route(DEFAULT, (ETH0,), 1024)
