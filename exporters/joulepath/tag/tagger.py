@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 _ROUTES_EVERY = 3
 """Ticks between two looks at the routes."""
+_MOST_OCTETS = 4096  # of a file with an id
 _LOCK = "\0joulepath-tag"  # an abstract address: one per network namespace, gone with its process
 
 
@@ -82,6 +84,13 @@ class Tagger:
                 _check(name, found.get(name))
             if refusals := _plan(settings, found).refusals:
                 raise JoulepathError(refusals)
+            current = netlink.links(self._settings.interfaces)
+            try:
+                # Before what cannot be taken back: the counts of flows that go.
+                self._sync_links({**current, **found})
+            except BaseException:
+                self._sync_links(current)
+                raise
             self._states = dict(_kept(self._states, self._settings.flows, settings.flows))
             self._settings, self._root = settings, root
             self._sync_routes(found)
@@ -169,7 +178,7 @@ class Tagger:
         if isinstance(flow.trace_id, bytes):
             return flow.trace_id
         try:
-            text = flow.trace_id.read_text(encoding="ascii").strip()
+            text = _beginning(flow.trace_id).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
             self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
@@ -231,6 +240,15 @@ class Tagger:
         elif self._said.get(key) != text:
             self._said[key] = text
             logger.warning("%s", text)
+
+
+def _beginning(path: Path) -> bytes:
+    """Of a file that others write: a pipe or an endless one does not hold the rest up."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        return os.read(descriptor, _MOST_OCTETS)
+    finally:
+        os.close(descriptor)
 
 
 def _alone() -> socket.socket:

@@ -165,6 +165,23 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
     ]
 
 
+def test_a_pipe_for_an_id_holds_nothing_up(path: Path3, tmp_path: Path) -> None:
+    """Whoever writes the id may not be trusted with more than that."""
+    before = routes(path)
+    config = f"{CONFIG}  camera: {{ioam_namespace: 123, id_file: id, protocol: udp}}\n"
+    (tmp_path / "id").write_text(ID)
+    with tagger(path, tmp_path, config) as tags:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "pipe").rename(tmp_path / "id")
+        time.sleep(1.5)  # a look at the file
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
+        writer = os.open(tmp_path / "id", os.O_RDWR)
+        time.sleep(1.5)
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
+        os.close(writer)
+    assert routes(path) == before
+
+
 def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
     file = tmp_path / "tag.yaml"
     both = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
@@ -182,6 +199,45 @@ def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 33
         assert tags.scrape()["joulepath_config_last_reload_successful",] == 1
+
+
+# As many programs as an interface has places for: another one is refused.
+FILL = """
+import socket, sys
+from joulepath.bpf import tc
+from joulepath.bpf.libbpf import BpfError
+from joulepath.tag.program import Program
+kept = []
+try:
+    for _ in range(65):
+        program = Program()
+        kept += program, tc.attach(program.fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent", tc.COUNTING)
+except BpfError:
+    print("full", flush=True)
+else:
+    print("as many as you like: no tcx", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_changed_file_that_the_kernel_refuses(path: Path3, tmp_path: Path) -> None:
+    path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::2")
+    command = path.robot.command(sys.executable, "-c", FILL)
+    config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:
+        assert others.stdout is not None
+        if (said := others.stdout.readline()) != "full\n":
+            pytest.skip(said)
+        with tagger(path, tmp_path, config) as tags:
+            before = routes(path)
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+            (tmp_path / "tag.yaml").write_text(config.replace("[wlan0]", "[wlan0, wlan1]").replace("fd02", "fd03"))
+            wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+            time.sleep(1.5)  # a look at the host
+            assert routes(path) == before
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
+        others.communicate("", timeout=10)
 
 
 def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group: Path) -> None:
