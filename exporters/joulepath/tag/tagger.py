@@ -56,6 +56,7 @@ class Tagger:
         self._program: Program | None = None
         self._links: dict[str, tuple[netlink.Link, tc.Link]] = {}
         self._states: dict[str, State] = {}
+        self._node_id: int | None = None
         self._plan = routes.Plan(frozenset(), ())
         self._said: dict[str, str] = {}
         self._ended = threading.Event()
@@ -168,10 +169,11 @@ class Tagger:
     def _sync_states(self, *, force: bool = False) -> None:
         settings = self._settings
         states = {flow.name: State(self._trace_id(flow), *self._cgroup(flow)) for flow in settings.flows}
-        if (force or states != self._states) and self._program is not None:
-            node_id = host_node_id() if settings.node_id is None else settings.node_id
+        node_id = host_node_id() if settings.node_id is None else settings.node_id
+        changed = force or (states, node_id) != (self._states, self._node_id)
+        if changed and self._program is not None:
             self._program.apply(settings.flows, states, node_id, settings.nodes)
-            self._states = states
+            self._states, self._node_id = states, node_id
 
     def _trace_id(self, flow: Flow) -> bytes | None:
         """The flow's id as of now; the last good one while its file is being written."""

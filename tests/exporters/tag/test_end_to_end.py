@@ -165,6 +165,18 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
     ]
 
 
+def test_a_node_id_that_changes(path: Path3, tmp_path: Path) -> None:
+    """As where the tagger starts before the host's settings are made."""
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
+    path.robot.run("sysctl -qw net.ipv6.ioam6_id=16777215")
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n"):
+        path.robot.run("sysctl -qw net.ipv6.ioam6_id=1")
+        time.sleep(1.5)  # a look at the host
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11)
+        assert counter.scrape()["ioam_path_packets_total", "uplink", "123", "1", ID] == 11
+
+
 def test_a_pipe_for_an_id_holds_nothing_up(path: Path3, tmp_path: Path) -> None:
     """Whoever writes the id may not be trusted with more than that."""
     before = routes(path)
