@@ -69,6 +69,9 @@ class Tagger:
         self._alone = _alone()
         try:
             self._program = Program()
+            for index, name in socket.if_nameindex():
+                if name not in self._settings.interfaces:  # there it is replaced
+                    tc.clear(index, "sent", tc.TAGGING)
             self.reload(self._settings)
         except BaseException:
             self.stop()

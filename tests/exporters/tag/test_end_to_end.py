@@ -426,6 +426,28 @@ def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
     assert counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11
 
 
+# What a tagger that was killed leaves behind before Linux 6.6.
+LEFT = """
+import socket
+from joulepath.bpf import tc
+from joulepath.tag.program import Program
+tc.ClsactLink(Program().fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent", tc.TAGGING)
+tc.ClsactLink(Program().fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent", tc.COUNTING)
+"""
+
+
+def test_a_killed_tagger_s_filter_goes_where_the_next_does_not_tag(path: Path3, tmp_path: Path) -> None:
+    path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
+    path.robot.python(LEFT)
+    filters = path.robot.run("tc filter show dev wlan1 egress")
+    assert "handle 0x6a6f" in filters
+    assert "handle 0x6a70" in filters  # another program's, the counting's
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n"):
+        filters = path.robot.run("tc filter show dev wlan1 egress")
+    assert "handle 0x6a6f" not in filters
+    assert "handle 0x6a70" in filters
+
+
 def test_packets_too_large_pass_untagged(path: Path3, tmp_path: Path) -> None:
     """As by an application that pins its packets' size, or by a route that could not be lowered."""
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
