@@ -186,12 +186,12 @@ class Tagger:
             text = _beginning(flow.trace_id).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
-            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
+            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
         else:
             if TRACE_ID.fullmatch(text):
-                self._say(flow.name, None)
+                self._say(f"flow {flow.name}", None)
                 return bytes.fromhex(text)
-            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
+            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
         known = self._states.get(flow.name)
         return known.trace_id if known else None
 
@@ -214,7 +214,7 @@ class Tagger:
         except cgroup.AmbiguousError as error:
             fault = f"flow {flow.name}: {error}"
         finally:
-            self._say(f"{flow.name} cgroup", fault)
+            self._say(f"cgroup of flow {flow.name}", fault)
         return None, 0
 
     def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:

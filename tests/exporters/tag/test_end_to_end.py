@@ -165,6 +165,14 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
     ]
 
 
+def test_a_flow_of_any_name_is_complained_of_once(path: Path3, tmp_path: Path) -> None:
+    flow = "{ioam_namespace: 123, id_file: id, protocol: udp}"
+    with tagger(path, tmp_path, f"{CONFIG}  tick: {flow}\n  wlan0: {flow}\n") as tags:
+        time.sleep(3.5)  # several looks
+        lines = [line for line in tags.stop() if "logger=joulepath.tag.tagger" in line]
+    assert [line.partition("msg=")[2].split(":")[0] for line in lines] == ['"flow tick', '"flow wlan0']
+
+
 def test_a_node_id_that_changes(path: Path3, tmp_path: Path) -> None:
     """As where the tagger starts before the host's settings are made."""
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
