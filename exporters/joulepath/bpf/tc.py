@@ -111,9 +111,18 @@ class ClsactLink:
 
     def close(self) -> None:
         """Detaches it; the qdisc stays, others may use it."""
-        options = _Filter(sz=32, handle=self._place.handle, priority=self._place.priority)
-        with contextlib.suppress(BpfError):  # the interface has gone, and the filter with it
-            check(library().bpf_tc_detach(ctypes.byref(self._hook), ctypes.byref(options)), "detaching")
+        _detach(self._hook, self._place)
+
+
+def _detach(hook: _Hook, place: Place) -> None:
+    options = _Filter(sz=32, handle=place.handle, priority=place.priority)
+    with contextlib.suppress(BpfError):  # the interface has gone, and the filter with it
+        check(library().bpf_tc_detach(ctypes.byref(hook), ctypes.byref(options)), "detaching")
+
+
+def clear(ifindex: int, way: Way, place: Place) -> None:
+    """Detaches the filter that a killed process left there, if any."""
+    _detach(_Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way]), place)
 
 
 def attach(program: int, ifindex: int, way: Way, place: Place) -> Link:

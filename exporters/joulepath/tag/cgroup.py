@@ -18,7 +18,7 @@ class AmbiguousError(JoulepathError):
 
 def mounted(mounts: Path = _MOUNTS) -> Path:
     """Where cgroup v2 is mounted, alone or beside version 1. Raises JoulepathError where it is not."""
-    for line in mounts.read_text(encoding="utf-8").splitlines():
+    for line in map(os.fsdecode, mounts.read_bytes().splitlines()):  # names are octets
         _, where, kind, *_ = line.split(" ")
         if kind == "cgroup2":
             return Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), where))

@@ -6,7 +6,7 @@ two ids only: the Namespace-ID, and 8 octets of namespace-specific data wide per
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -109,17 +109,17 @@ def _config(settings: Settings) -> Iterable[str]:
         yield f"sysctl -w net/ipv6/ioam6_id={node_id}"
     for namespace, octets in sorted({(flow.namespace, _leading(flow)) for flow in settings.flows}):
         yield f"ip ioam namespace add {namespace} wide 0x{octets.hex()}"
+    ruled = _ruled(settings.flows)
     table = FIRST_TABLE
     for flow in settings.flows:
         yield f"# {_comment(flow.name)}"
         encapsulation = _encapsulation(trace_type, flow.namespace, size)
-        more = _selector(flow)
-        if more:
-            yield f"ip -6 rule add pref {table} {more} lookup {table}"
+        if flow.name in ruled:
+            yield f"ip -6 rule add pref {table} {_selector(flow)} lookup {table}"
         for number, interface in enumerate(settings.interfaces):
-            where = f"dev {interface} metric {FIRST_METRIC + number}{f' table {table}' if more else ''}"
+            where = f"dev {interface} metric {FIRST_METRIC + number}{f' table {table}' if flow.name in ruled else ''}"
             yield f"ip -6 route replace {flow.destination} {encapsulation} {_VIA}{where}"
-        table += bool(more)
+        table += flow.name in ruled
 
 
 def _untunnelled(flows: Iterable[Flow]) -> Iterable[str]:
@@ -141,9 +141,27 @@ def _leading(flow: Flow) -> bytes:
     return flow.trace_id[:_ID_OCTETS] if isinstance(flow.trace_id, bytes) else b""
 
 
+def _ruled(flows: Sequence[Flow]) -> set[str]:
+    """Flows that need a rule (ip-rule(8)): more than a destination, or before one that the kernel would prefer.
+
+    It takes rules in their order, before all other routes, and of these the one with the longest prefix.
+    """
+    ruled: set[str] = set()
+    later: list[Flow] = []
+    for flow in reversed(flows):
+        preferred = [each.destination for each in later if each.name in ruled]
+        narrower = [each.destination for each in later if each.destination.subnet_of(flow.destination)]
+        if _selector(flow) != f"to {flow.destination}" or any(
+            flow.destination.overlaps(destination) for destination in (*preferred, *narrower)
+        ):
+            ruled.add(flow.name)
+        later.append(flow)
+    return ruled
+
+
 def _selector(flow: Flow) -> str:
-    """What of a flow needs a rule (ip-rule(8)); empty where the destination says all."""
-    words = []
+    """A flow in the words of a rule."""
+    words = [] if flow.destination == EVERYWHERE else ["to", str(flow.destination)]
     if flow.source != EVERYWHERE:
         words += ["from", str(flow.source)]
     if flow.protocol is not None:
@@ -152,10 +170,7 @@ def _selector(flow: Flow) -> str:
         words += ["sport", str(flow.source_port)]
     if flow.destination_port:
         words += ["dport", str(flow.destination_port)]
-    if not words:
-        return ""
-    to = [] if flow.destination == EVERYWHERE else ["to", str(flow.destination)]
-    return " ".join([*to, *words])
+    return " ".join(words)
 
 
 def _topology(topology: _Topology) -> Iterable[str]:

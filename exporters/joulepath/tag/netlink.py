@@ -16,11 +16,13 @@ from pyroute2.netlink.exceptions import NetlinkError
 from joulepath.errors import JoulepathError
 from joulepath.tag.routes import PROTOCOL, Route
 
-_MAIN = 254
+_LOCAL = 255  # the kernel's own: this host's addresses, and multicast
 _UNICAST = 1  # RTN_UNICAST, include/uapi/linux/rtnetlink.h
 _CLONED = 0x200  # RTM_F_CLONED: a path MTU exception
 _ON_LINK = 4  # RTNH_F_ONLINK
 _DEFAULT_METRIC = 1024
+_PREFERENCES = {1: -1, 3: 1}  # ICMPV6_ROUTER_PREF_HIGH and _LOW, include/uapi/linux/icmpv6.h
+_NO_PREFIX_LENGTH = 0xFFFFFFFF
 _SYSCTL = Path("/proc/sys/net/ipv6/conf")
 
 
@@ -65,7 +67,7 @@ def _ipv6_mtu(name: str) -> int:
 
 
 def routes() -> list[Route]:
-    """The unicast routes of the main table."""
+    """The routes of all tables that packets to other hosts may take, or are refused by."""
     with IPRoute() as kernel:
         return list(_routes(kernel))
 
@@ -95,23 +97,44 @@ def reconcile(wanted: Iterable[Route]) -> list[str]:
 
 
 def _routes(kernel: IPRoute) -> Iterable[Route]:
-    for message in kernel.get_routes(family=socket.AF_INET6, table=_MAIN):
-        if message["type"] == _UNICAST and not message["flags"] & _CLONED:
-            yield _route(message)
+    suppressed = _suppressed(kernel)
+    for message in kernel.get_routes(family=socket.AF_INET6):
+        table = message.get_attr("RTA_TABLE")
+        if table != _LOCAL and not message["flags"] & _CLONED:
+            yield _route(message, table, suppressed.get(table, -1))
 
 
-def _route(message: Any) -> Route:
+def _suppressed(kernel: IPRoute) -> dict[int, int]:
+    """By table, the longest prefix whose routes some rule passes over (`suppress_prefixlength`)."""
+    found: dict[int, int] = {}
+    for rule in kernel.get_rules(family=socket.AF_INET6):
+        table, length = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_SUPPRESS_PREFIXLEN")
+        if length is not None and length != _NO_PREFIX_LENGTH:
+            found[table] = max(length, found.get(table, length))
+    return found
+
+
+def _route(message: Any, table: int, suppressed: int) -> Route:
     address = message.get_attr("RTA_DST") or "::"
-    metrics = message.get_attr("RTA_METRICS")
+    metrics = {
+        name.removeprefix("RTAX_").lower(): value
+        for name, value in message.get_attr("RTA_METRICS", {"attrs": ()})["attrs"]
+    }
     hops = message.get_attr("RTA_MULTIPATH")
+    ways = tuple(hop["oif"] for hop in hops) if hops else (message.get_attr("RTA_OIF") or 0,)
     return Route(
         destination=IPv6Network((address, message["dst_len"])),
-        interfaces=tuple(hop["oif"] for hop in hops) if hops else (message.get_attr("RTA_OIF") or 0,),
+        interfaces=ways if message["type"] == _UNICAST else (),
         metric=message.get_attr("RTA_PRIORITY") or _DEFAULT_METRIC,
-        mtu=metrics.get_attr("RTAX_MTU") if metrics else None,
+        mtu=metrics.pop("mtu", None),
+        preference=_PREFERENCES.get(message.get_attr("RTA_PREF"), 0),
+        table=table,
+        metrics=tuple(metrics.items()),
         gateway=message.get_attr("RTA_GATEWAY"),
         source=message.get_attr("RTA_PREFSRC"),
         on_link=bool(message["flags"] & _ON_LINK),
+        senders=IPv6Network((message.get_attr("RTA_SRC") or "::", message["src_len"])),
+        whole=message["dst_len"] <= suppressed,
         tunnelled=message.get_attr("RTA_ENCAP_TYPE") is not None,
         ours=message["proto"] == PROTOCOL,
     )
@@ -122,11 +145,11 @@ def _words(route: Route) -> dict[str, Any]:
     words: dict[str, Any] = {
         "family": socket.AF_INET6,
         "dst": str(route.destination),
-        "table": _MAIN,
+        "table": route.table,
         "proto": PROTOCOL,
         "priority": route.metric,
         "oif": route.interfaces[0],
-        "metrics": {"mtu": route.mtu},
+        "metrics": {"mtu": route.mtu, **dict(route.metrics)},
     }
     if route.gateway is not None:
         words["gateway"] = route.gateway

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
 
+from joulepath.tag.settings import EVERYWHERE
+
 MIN_MTU = 1280
 """The kernel refuses to send by routes with less: RFC 8200, section 5."""
 PROTOCOL = 106
-"""Origin of our routes (RTA rtm_protocol; `ip -6 route show proto 106`): nobody else's number."""
+"""Origin of our routes (RTA rtm_protocol; `ip -6 route show table all proto 106`): nobody else's number."""
+MAIN_TABLE = 254
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,26 @@ class Interface:
 
 @dataclass(frozen=True)
 class Route:
-    """A unicast route of the main table."""
+    """A route of any table."""
 
     destination: IPv6Network
     interfaces: tuple[int, ...]
-    """Their indices, one for each next hop."""
+    """Their indices, one for each next hop; none where the route refuses packets."""
     metric: int
     mtu: int | None = None
+    preference: int = 0
+    """Among routes of one metric the lower goes before: -1, 0 or 1, as its router says (RFC 4191)."""
+    table: int = MAIN_TABLE
+    metrics: tuple[tuple[str, int | str], ...] = ()
+    """All else that it sets, by pyroute2's names."""
     gateway: str | None = None
     source: str | None = None
     on_link: bool = False
     tunnelled: bool = False
+    senders: IPv6Network = EVERYWHERE
+    """Source addresses that it is for."""
+    whole: bool = False
+    """A rule looks at its prefix's length, which a copy has to keep."""
     ours: bool = False
 
 
@@ -57,21 +69,17 @@ def plan(
 
     `path_mtu` is the largest packet of the path beyond; without it a route's own MTU is taken for that.
     """
-    best: dict[IPv6Network, Route] = {}
+    by_table: dict[int, list[Route]] = {}
     for route in routes:
-        known = best.get(route.destination)
         # What is link-local no node forwards, and several interfaces have the same such prefix.
-        if not route.ours and not route.destination.is_link_local and (known is None or route.metric < known.metric):
-            best[route.destination] = route
-    wanted: dict[IPv6Network, Route] = {}
-    for destination in destinations:
-        wanted |= {prefix: route for prefix, route in best.items() if prefix.subnet_of(destination)}
-        covering = [prefix for prefix in best if destination.subnet_of(prefix)]
-        if destination not in best and covering:
-            wanted[destination] = best[max(covering, key=lambda prefix: prefix.prefixlen)]
+        if not route.ours and not route.destination.is_link_local:
+            by_table.setdefault(route.table, []).append(route)
+    networks = tuple(destinations)
+    # In which table the kernel looks is its rules' to say: a copy stays in its route's.
+    wanted = {each for table in by_table.values() for each in _wanted(table, networks)}
     made: set[Route] = set()
     refusals: list[str] = []
-    for prefix, route in sorted(wanted.items(), key=lambda item: item[0]):
+    for prefix, route in sorted(wanted, key=lambda item: (item[0], item[1].table)):
         ways = [interfaces[index] for index in route.interfaces if index in interfaces]
         if not ways:
             continue  # its packets leave elsewhere, untagged
@@ -81,11 +89,37 @@ def plan(
         if route.mtu is not None and route.mtu <= mtu:
             continue
         if reason := _refusal(prefix, route, mtu, header_octets):
-            refusals.append(f"route {prefix} dev {ways[0].name}: {reason}")
+            table = "" if route.table == MAIN_TABLE else f" table {route.table}"
+            refusals.append(f"route {prefix} dev {ways[0].name}{table}: {reason}")
         else:
             metric = route.metric - 1 if prefix == route.destination else route.metric
-            made.add(replace(route, destination=prefix, metric=metric, mtu=mtu, ours=True))
+            made.add(replace(route, destination=prefix, metric=metric, mtu=mtu, preference=0, ours=True))
     return Plan(frozenset(made), tuple(refusals))
+
+
+def _wanted(routes: Iterable[Route], destinations: Iterable[IPv6Network]) -> Iterable[tuple[IPv6Network, Route]]:
+    """Of one table, the routes that packets of `destinations` may take, and the prefixes to lower them for."""
+    best: dict[tuple[IPv6Network, IPv6Network], Route] = {}
+    for route in routes:
+        key = route.destination, route.senders
+        known = best.get(key)
+        if known is None or (route.metric, route.preference) < (known.metric, known.preference):
+            best[key] = route
+    # The kernel looks for the longest prefix first, then for the senders.
+    ordered = sorted(best.values(), key=lambda route: (route.destination.prefixlen, route.senders.prefixlen))
+    for destination in destinations:
+        covering: dict[IPv6Network, Route] = {}
+        for route in ordered:
+            if route.destination.subnet_of(destination):
+                yield route.destination, route
+            if destination.subnet_of(route.destination):
+                if route.senders == EVERYWHERE:
+                    covering.clear()
+                covering[route.senders] = route
+        for route in covering.values():
+            # A copy with a longer prefix would go before routes for some senders.
+            whole = route.whole or len(covering) > 1 or destination == route.destination
+            yield route.destination if whole else destination, route
 
 
 def _refusal(prefix: IPv6Network, route: Route, mtu: int, header_octets: int) -> str | None:
@@ -100,6 +134,8 @@ def _refusal(prefix: IPv6Network, route: Route, mtu: int, header_octets: int) ->
         return f"has several next hops, which no copy is made of: {itself}"
     if route.tunnelled:
         return f"is a tunnel (encap), which no copy is made of: {itself}"
+    if route.senders != EVERYWHERE:
+        return f"is for packets from {route.senders} only, which no copy is made of: {itself}"
     if prefix == route.destination and route.metric <= 1:
         return f"has metric 1, which no copy can go before: {itself}"
     return None

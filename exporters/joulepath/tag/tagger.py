@@ -4,10 +4,11 @@
 import contextlib
 import errno
 import logging
+import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from joulepath.bpf import tc
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 _ROUTES_EVERY = 3
 """Ticks between two looks at the routes."""
+_MOST_OCTETS = 4096  # of a file with an id
 _LOCK = "\0joulepath-tag"  # an abstract address: one per network namespace, gone with its process
 
 
@@ -54,6 +56,7 @@ class Tagger:
         self._program: Program | None = None
         self._links: dict[str, tuple[netlink.Link, tc.Link]] = {}
         self._states: dict[str, State] = {}
+        self._node_id: int | None = None
         self._plan = routes.Plan(frozenset(), ())
         self._said: dict[str, str] = {}
         self._ended = threading.Event()
@@ -66,6 +69,9 @@ class Tagger:
         self._alone = _alone()
         try:
             self._program = Program()
+            for index, name in socket.if_nameindex():
+                if name not in self._settings.interfaces:  # there it is replaced
+                    tc.clear(index, "sent", tc.TAGGING)
             self.reload(self._settings)
         except BaseException:
             self.stop()
@@ -82,6 +88,14 @@ class Tagger:
                 _check(name, found.get(name))
             if refusals := _plan(settings, found).refusals:
                 raise JoulepathError(refusals)
+            current = netlink.links(self._settings.interfaces)
+            try:
+                # Before what cannot be taken back: the counts of flows that go.
+                self._sync_links({**current, **found})
+            except BaseException:
+                self._sync_links(current)
+                raise
+            self._states = dict(_kept(self._states, self._settings.flows, settings.flows))
             self._settings, self._root = settings, root
             self._sync_routes(found)
             self._sync_states(force=True)
@@ -113,9 +127,10 @@ class Tagger:
             ready = {flow.name: self._ready(flow) for flow in self._settings.flows}
             interfaces = {name: attached.kind for name, (_, attached) in self._links.items()}
             names = {link.index: link.name for link, _ in self._links.values()}
+            # Of a destination that several tables have, the least.
             mtus = {
                 (str(route.destination), names[index]): route.mtu
-                for route in self._plan.routes
+                for route in sorted(self._plan.routes, key=lambda route: -(route.mtu or 0))
                 for index in route.interfaces
                 if index in names and route.mtu is not None
             }
@@ -157,25 +172,26 @@ class Tagger:
     def _sync_states(self, *, force: bool = False) -> None:
         settings = self._settings
         states = {flow.name: State(self._trace_id(flow), *self._cgroup(flow)) for flow in settings.flows}
-        if (force or states != self._states) and self._program is not None:
-            node_id = host_node_id() if settings.node_id is None else settings.node_id
+        node_id = host_node_id() if settings.node_id is None else settings.node_id
+        changed = force or (states, node_id) != (self._states, self._node_id)
+        if changed and self._program is not None:
             self._program.apply(settings.flows, states, node_id, settings.nodes)
-            self._states = states
+            self._states, self._node_id = states, node_id
 
     def _trace_id(self, flow: Flow) -> bytes | None:
         """The flow's id as of now; the last good one while its file is being written."""
         if isinstance(flow.trace_id, bytes):
             return flow.trace_id
         try:
-            text = flow.trace_id.read_text(encoding="ascii").strip()
+            text = _beginning(flow.trace_id).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
-            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
+            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
         else:
             if TRACE_ID.fullmatch(text):
-                self._say(flow.name, None)
+                self._say(f"flow {flow.name}", None)
                 return bytes.fromhex(text)
-            self._say(flow.name, f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
+            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
         known = self._states.get(flow.name)
         return known.trace_id if known else None
 
@@ -198,7 +214,7 @@ class Tagger:
         except cgroup.AmbiguousError as error:
             fault = f"flow {flow.name}: {error}"
         finally:
-            self._say(f"{flow.name} cgroup", fault)
+            self._say(f"cgroup of flow {flow.name}", fault)
         return None, 0
 
     def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
@@ -231,6 +247,15 @@ class Tagger:
             logger.warning("%s", text)
 
 
+def _beginning(path: Path) -> bytes:
+    """Of a file that others write: a pipe or an endless one does not hold the rest up."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        return os.read(descriptor, _MOST_OCTETS)
+    finally:
+        os.close(descriptor)
+
+
 def _alone() -> socket.socket:
     """Held by one tagger of a network namespace: two would fight over routes."""
     held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -243,6 +268,19 @@ def _alone() -> socket.socket:
             "another `joulepath tag` runs in this network namespace: one does it, with all interfaces and flows"
         ) from None
     return held
+
+
+def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[Flow]) -> Iterable[tuple[str, State]]:
+    """What was found for flows that go on, where it is still asked for."""
+    asked = {flow.name: flow for flow in before}
+    for flow in after:
+        if flow.name in states:
+            state, was = states[flow.name], asked[flow.name]
+            if flow.trace_id != was.trace_id:
+                state = replace(state, trace_id=None)
+            if flow.sender != was.sender:
+                state = replace(state, cgroup=None, inode=0)
+            yield flow.name, state
 
 
 def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> routes.Plan:

@@ -76,6 +76,8 @@ def test_where_it_is_mounted(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text("cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /mnt/c\\040g cgroup2 rw 0 0\n")
     assert cgroup.mounted(mounts) == Path("/mnt/c g")
+    mounts.write_bytes(b"none /media/caf\xe9 tmpfs rw 0 0\ncgroup2 /mnt/cg cgroup2 rw 0 0\n")
+    assert cgroup.mounted(mounts) == Path("/mnt/cg")
     mounts.write_text("cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\n")
     with pytest.raises(JoulepathError, match="no cgroup v2 is mounted here"):
         cgroup.mounted(mounts)

@@ -165,6 +165,43 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
     ]
 
 
+def test_a_flow_of_any_name_is_complained_of_once(path: Path3, tmp_path: Path) -> None:
+    flow = "{ioam_namespace: 123, id_file: id, protocol: udp}"
+    with tagger(path, tmp_path, f"{CONFIG}  tick: {flow}\n  wlan0: {flow}\n") as tags:
+        time.sleep(3.5)  # several looks
+        lines = [line for line in tags.stop() if "logger=joulepath.tag.tagger" in line]
+    assert [line.partition("msg=")[2].split(":")[0] for line in lines] == ['"flow tick', '"flow wlan0']
+
+
+def test_a_node_id_that_changes(path: Path3, tmp_path: Path) -> None:
+    """As where the tagger starts before the host's settings are made."""
+    counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
+    path.robot.run("sysctl -qw net.ipv6.ioam6_id=16777215")
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n"):
+        path.robot.run("sysctl -qw net.ipv6.ioam6_id=1")
+        time.sleep(1.5)  # a look at the host
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11)
+        assert counter.scrape()["ioam_path_packets_total", "uplink", "123", "1", ID] == 11
+
+
+def test_a_pipe_for_an_id_holds_nothing_up(path: Path3, tmp_path: Path) -> None:
+    """Whoever writes the id may not be trusted with more than that."""
+    before = routes(path)
+    config = f"{CONFIG}  camera: {{ioam_namespace: 123, id_file: id, protocol: udp}}\n"
+    (tmp_path / "id").write_text(ID)
+    with tagger(path, tmp_path, config) as tags:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "pipe").rename(tmp_path / "id")
+        time.sleep(1.5)  # a look at the file
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
+        writer = os.open(tmp_path / "id", os.O_RDWR)
+        time.sleep(1.5)
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
+        os.close(writer)
+    assert routes(path) == before
+
+
 def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
     file = tmp_path / "tag.yaml"
     both = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
@@ -182,6 +219,77 @@ def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 33
         assert tags.scrape()["joulepath_config_last_reload_successful",] == 1
+
+
+# As many programs as an interface has places for: another one is refused.
+FILL = """
+import socket, sys
+from joulepath.bpf import tc
+from joulepath.bpf.libbpf import BpfError
+from joulepath.tag.program import Program
+kept = []
+try:
+    for _ in range(65):
+        program = Program()
+        kept += program, tc.attach(program.fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent", tc.COUNTING)
+except BpfError:
+    print("full", flush=True)
+else:
+    print("as many as you like: no tcx", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_changed_file_that_the_kernel_refuses(path: Path3, tmp_path: Path) -> None:
+    path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::2")
+    command = path.robot.command(sys.executable, "-c", FILL)
+    config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:
+        assert others.stdout is not None
+        if (said := others.stdout.readline()) != "full\n":
+            pytest.skip(said)
+        with tagger(path, tmp_path, config) as tags:
+            before = routes(path)
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+            (tmp_path / "tag.yaml").write_text(config.replace("[wlan0]", "[wlan0, wlan1]").replace("fd02", "fd03"))
+            wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+            time.sleep(1.5)  # a look at the host
+            assert routes(path) == before
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
+        others.communicate("", timeout=10)
+
+
+def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group: Path) -> None:
+    before, after = group / "before.service", group / "after.service"
+    file = tmp_path / "tag.yaml"
+    config = f"{CONFIG}{CAMERA}unit: {before.name}}}\n"
+    before.mkdir()
+    after.mkdir()
+    try:
+        with tagger(path, tmp_path, config) as tags:
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
+            extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
+            file.write_text(config.replace("before", "after") + extra)
+            wait_for(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
+            path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(after))
+            assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
+    finally:
+        before.rmdir()
+        after.rmdir()
+
+
+def test_a_flow_whose_id_is_now_in_a_file(path: Path3, tmp_path: Path) -> None:
+    """The id that the configuration no longer says is not in force while the file is missing."""
+    config = f"{CONFIG}{CAMERA}protocol: udp}}\n"
+    with tagger(path, tmp_path, config) as tags:
+        assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
+        (tmp_path / "tag.yaml").write_text(config.replace(f'id: "{ID}"', "id_file: none-yet"))
+        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+        path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
+        assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
 
 
 def test_a_unit_that_restarts(path: Path3, tmp_path: Path, group: Path) -> None:
@@ -215,7 +323,7 @@ def test_what_has_a_trace_already_keeps_it(path: Path3, tmp_path: Path) -> None:
 
 
 def routes(path: Path3) -> str:
-    return path.robot.run("ip -6 route show table main")
+    return path.robot.run("ip -6 route show table all")
 
 
 def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
@@ -242,6 +350,80 @@ def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
     assert routes(path) == before
 
 
+def test_what_is_unreachable_stays_so(path: Path3, tmp_path: Path) -> None:
+    path.robot.run("ip -6 route add default via fd01::2")
+    path.robot.run("ip -6 route add unreachable fd09::/32")
+    before = routes(path)
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd09:0:1::/64"}}\n'):
+        assert routes(path) == before
+
+
+def test_a_copy_sets_what_its_route_sets(path: Path3, tmp_path: Path) -> None:
+    path.robot.run("ip -6 route replace fd02::/64 via fd01::2 hoplimit 10 initcwnd 20 congctl reno")
+    before = routes(path)
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'):
+        settings = "mtu 1420 hoplimit 10 initcwnd 20 congctl reno"
+        assert f"fd02::/64 via fd01::2 dev wlan0 proto 106 metric 1023 {settings}" in routes(path)
+        time.sleep(3.5)  # a look at the routes
+        assert routes(path).count("proto 106") == 1
+    assert routes(path) == before
+
+
+def test_routes_of_other_tables(path: Path3, tmp_path: Path) -> None:
+    """As with a rule (ip -6 rule) or a VRF."""
+    path.robot.run("ip -6 route del fd02::/64")
+    path.robot.run("ip -6 route add default via fd01::2 table 10000")
+    path.robot.run("ip -6 rule add pref 100 to fd02::/64 lookup 10000")
+    before = routes(path)
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
+        assert "fd02::/64 via fd01::2 dev wlan0 table 10000 proto 106 metric 1024 mtu 1420" in routes(path)
+        path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 1_000_000)
+        found = tags.scrape()
+        assert found["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
+        assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 0
+    assert routes(path) == before
+
+
+ADVERTISE = """
+import socket, struct, sys
+source, interface, preference = sys.argv[1], socket.if_nametoindex(sys.argv[2]), int(sys.argv[3])
+router = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+router.bind((source, 0, 0, interface))
+advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, preference << 3, 1800, 0, 0)  # RFC 4191, section 2.2
+router.sendto(advertisement, ("ff02::1", 0, 0, interface))
+"""
+
+
+def test_a_preferred_router_stays_so(path: Path3, tmp_path: Path) -> None:
+    path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
+    path.robot.run("sysctl -qw net.ipv6.conf.wlan0.accept_ra=2 net.ipv6.conf.wlan1.accept_ra=2")
+    path.upf.python(ADVERTISE, "fe80::2", "n3", "0")
+    wait_for(lambda: "default via fe80::2 dev wlan0 proto ra" in routes(path))
+    path.upf.run("ip -6 address add fe80::9/64 dev n9 nodad")
+    path.upf.python(ADVERTISE, "fe80::9", "n9", "1")
+    wait_for(lambda: "default via fe80::9 dev wlan1 proto ra" in routes(path))
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'):
+        assert "via fe80::9 dev wlan1" in path.robot.run("ip -6 route get fd09::1")
+    config = f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'.replace("wlan0", "wlan1")
+    with tagger(path, tmp_path, config):
+        assert "fd09::/64 via fe80::9 dev wlan1 proto 106 metric 1024 mtu 1420" in routes(path)
+        time.sleep(3.5)  # a look at the routes
+        assert "via fe80::9 dev wlan1" in path.robot.run("ip -6 route get fd09::1")
+
+
+def test_a_rule_that_passes_over_short_prefixes_still_does(path: Path3, tmp_path: Path) -> None:
+    """As with WireGuard's wg-quick: all but local traffic takes another table, here one that lets nothing out."""
+    path.robot.run("ip -6 route add default via fd01::2")
+    path.robot.run("ip -6 route add unreachable default table 51820")
+    path.robot.run("ip -6 rule add pref 100 lookup main suppress_prefixlength 0")
+    path.robot.run("ip -6 rule add pref 101 lookup 51820")
+    with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd05::/64"}}\n'):
+        with pytest.raises(subprocess.CalledProcessError):
+            path.robot.run("ip -6 route get fd05::1")
+        assert "default via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1420" in routes(path)
+
+
 def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     tags = tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n")
@@ -250,6 +432,28 @@ def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
     wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 22)
     assert counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11
+
+
+# What a tagger that was killed leaves behind before Linux 6.6.
+LEFT = """
+import socket
+from joulepath.bpf import tc
+from joulepath.tag.program import Program
+tc.ClsactLink(Program().fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent", tc.TAGGING)
+tc.ClsactLink(Program().fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent", tc.COUNTING)
+"""
+
+
+def test_a_killed_tagger_s_filter_goes_where_the_next_does_not_tag(path: Path3, tmp_path: Path) -> None:
+    path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
+    path.robot.python(LEFT)
+    filters = path.robot.run("tc filter show dev wlan1 egress")
+    assert "handle 0x6a6f" in filters
+    assert "handle 0x6a70" in filters  # another program's, the counting's
+    with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n"):
+        filters = path.robot.run("tc filter show dev wlan1 egress")
+    assert "handle 0x6a6f" not in filters
+    assert "handle 0x6a70" in filters
 
 
 def test_packets_too_large_pass_untagged(path: Path3, tmp_path: Path) -> None:
@@ -311,6 +515,14 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> N
             (
                 "route fd02::/64 dev wlan0: has several next hops, which no copy is made of: give it an MTU of 1420 "
                 "yourself, and the configuration `path_mtu: 1500`"
+            ),
+        ),
+        (
+            "ip -6 route add fd02::/64 from fd01::/64 via fd01::2",
+            (),
+            (
+                "route fd02::/64 dev wlan0: is for packets from fd01::/64 only, which no copy is made of: give "
+                "it an MTU of 1420 yourself, and the configuration `path_mtu: 1500`"
             ),
         ),
         ("true", ("setpriv", "--bounding-set=-bpf,-sys_admin"), "CAP_BPF"),

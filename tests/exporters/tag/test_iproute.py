@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands for kernels that have the tunnel, to the letter."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from joulepath import cli
 from joulepath.errors import UsageError
 from joulepath.tag import iproute
+from tests.exporters.ioam.netns import NetworkNamespace
 
 pytestmark = pytest.mark.unit
 
@@ -30,22 +32,23 @@ sysctl -w net/ipv6/ioam6_id=100
 ip ioam namespace add 123 wide 0x0000a00100000000
 ip ioam namespace add 124 wide 0x0000a00200000000
 # assembly-camera
+ip -6 rule add pref 10601 to fd02::/64 lookup 10601
 ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
-${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101
-ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
-${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102
-# inspection-camera
-ip -6 rule add pref 10601 to fd02::/64 from fd01::1/128 ipproto udp sport 5002 dport 6002 lookup 10601
-ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 60 \
 ${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101 table 10601
-ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 60 \
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
 ${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102 table 10601
-# anything-over-tcp
-ip -6 rule add pref 10602 ipproto tcp lookup 10602
-ip -6 route replace ::/0 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+# inspection-camera
+ip -6 rule add pref 10602 to fd02::/64 from fd01::1/128 ipproto udp sport 5002 dport 6002 lookup 10602
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 60 \
 ${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101 table 10602
-ip -6 route replace ::/0 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+ip -6 route replace fd02::/64 encap ioam6 mode inline trace prealloc type 0x802000 ns 124 size 60 \
 ${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102 table 10602
+# anything-over-tcp
+ip -6 rule add pref 10603 ipproto tcp lookup 10603
+ip -6 route replace ::/0 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev eth0 metric 101 table 10603
+ip -6 route replace ::/0 encap ioam6 mode inline trace prealloc type 0x802000 ns 123 size 60 \
+${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102 table 10603
 """
 
 TOPOLOGY = """
@@ -98,6 +101,40 @@ def test_commands(file: Path, text: str, expected: str, capsys: pytest.CaptureFi
     file.write_text(text)
     assert cli.main(["tag", "--print-ip-route", str(file)]) == 0
     assert capsys.readouterr().out == expected
+
+
+OVERLAPPING = """
+interfaces: [wlan0]
+flows:
+  tcp: {ioam_namespace: 1, id: "0000a001000000004bf92f3577b34da6", destination: "fd02::/64", protocol: tcp}
+  host: {ioam_namespace: 2, id: "0000a001000000004bf92f3577b34da6", destination: "fd02::3/128"}
+  network: {ioam_namespace: 3, id: "0000a001000000004bf92f3577b34da6", destination: "fd02::/64"}
+  shadowed-host: {ioam_namespace: 4, id: "0000a001000000004bf92f3577b34da6", destination: "fd02::4/128"}
+  shadowed-port:
+    {ioam_namespace: 5, id: "0000a001000000004bf92f3577b34da6", destination: "fd02::/64", destination_port: 5001}
+  apart: {ioam_namespace: 6, id: "0000a001000000004bf92f3577b34da6", destination: "fd03::/64"}
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("as_root")
+def test_the_first_flow_gets_the_packet(file: Path) -> None:
+    """As the tagger does. Not every kernel has the tunnel: here each route's namespace is in its hop limit."""
+    file.write_text(OVERLAPPING)
+    with NetworkNamespace() as host, NetworkNamespace() as other:
+        host.link("wlan0", "fd01::1", other, "peer", "fd01::2")
+        for line in iproute.commands(file).splitlines():
+            if line.startswith("ip -6"):
+                host.run(re.sub(r"encap .* ns (\d+) .*}", r"via fd01::2 hoplimit \1", line))
+
+        def namespace(packet: str) -> str:
+            return re.sub(r".*hoplimit (\d+).*", r"\1", host.run(f"ip -6 route get {packet}"), flags=re.DOTALL)
+
+        assert namespace("fd02::3 ipproto tcp dport 5001") == "1"
+        assert namespace("fd02::3 ipproto udp dport 5001") == "2"
+        assert namespace("fd02::4 ipproto udp dport 7") == "3"
+        assert namespace("fd02::9 ipproto udp dport 5001") == "3"
+        assert namespace("fd03::1 ipproto udp dport 5001") == "6"
 
 
 def test_wide_node_ids_have_their_own_field(file: Path) -> None:

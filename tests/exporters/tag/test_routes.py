@@ -42,6 +42,46 @@ def test_what_leaves_elsewhere_is_left_alone() -> None:
     assert planned([worse, better, link_local], "::/0") == Plan(frozenset(), ())
 
 
+def test_what_refuses_packets_is_no_ground_for_a_way_around_it() -> None:
+    default, refusing = Route(DEFAULT, (ETH0,), 1024), Route(IPv6Network("fd02::/32"), (), 1024)
+    assert planned([default, refusing], "fd02::/64") == Plan(frozenset(), ())
+
+
+def test_tables_are_apart() -> None:
+    route = Route(DEFAULT, (ETH0,), 1024)
+    other = replace(route, table=7)
+    copy = replace(route, destination=NET, mtu=1420, ours=True)
+    elsewhere = Route(NET, (OTHER,), 100)
+    assert planned([route, other], "fd02::/64").routes == {copy, replace(copy, table=7)}
+    assert planned([route, other, elsewhere], "fd02::/64").routes == {replace(copy, table=7)}
+
+
+def test_routers_of_one_metric() -> None:
+    medium, high = Route(NET, (ETH0,), 1024), Route(NET, (OTHER,), 1024, preference=-1)
+    assert planned([medium, high], "fd02::/64") == planned([high, medium], "fd02::/64") == Plan(frozenset(), ())
+    here = replace(high, interfaces=(ETH0,))
+    copy = replace(here, metric=1023, mtu=1420, preference=0, ours=True)
+    assert planned([medium, here], "fd02::/64").routes == {copy}
+
+
+def test_routes_for_some_senders() -> None:
+    own = Route(DEFAULT, (ETH0,), 1024, senders=IPv6Network("fd01::/64"))
+    default = Route(DEFAULT, (ETH0,), 1024)
+    (refusal,) = planned([own], "fd02::/64").refusals
+    assert "is for packets from fd01::/64 only" in refusal
+    # Lowered by the operator. A copy for all senders is not preferred to it.
+    assert planned([replace(own, mtu=1420), default], "fd02::/64", path_mtu=1500) == Plan(
+        frozenset({replace(default, metric=1023, mtu=1420, ours=True)}), ()
+    )
+    # A longer prefix for all senders is preferred by the kernel.
+    assert not planned([own, Route(NET, (ETH0,), 1024)], "fd02::5/128").refusals
+
+
+def test_a_copy_is_whole_where_a_rule_looks_at_its_prefix() -> None:
+    route = Route(DEFAULT, (ETH0,), 1024, whole=True)
+    assert planned([route], "fd02::/64").routes == {replace(route, metric=1023, mtu=1420, ours=True)}
+
+
 def test_our_own_are_no_ground_for_more() -> None:
     route = Route(NET, (ETH0,), 1024)
     first = planned([route], "::/0")
