@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from joulepath_rules.constants import PREFIX, plain_node, source_rows, total_is_plain
 from joulepath_rules.rule import Rule, number, quote, selector
 from joulepath_rules.topology import Topology
+from joulepath_rules.topology.common import duration
 from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm
 
 # Of node_exporter's and /proc/stat's modes: idle is no work, steal is another's, guest is in user already.
@@ -116,7 +117,20 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> tu
             wholes[by] = f"sum(rate(ioam_node_{unit}_total{selector(**node)}[$window]))"
     if traffic.query is not None:
         wholes = _both(traffic.query.packets, traffic.query.bytes, f"sum({{}}) {SENSIBLE}")
-    return rows, wholes
+    by_total = traffic.query is None and not traffic.traced
+    settled = _settled(topology, f"ioam_{'node' if by_total else 'trace'}_packets_total{selector(**node)}")
+    return rows, {by: f"{whole}\n{settled}" for by, whole in wholes.items()}
+
+
+def _settled(topology: Topology, counter: str) -> str:
+    """What keeps a total only while `counter` is old enough for shares: the chain's `node:settled:info`, in place."""
+    window, half, quarter = (duration(topology.window / parts) for parts in (1, 2, 4))
+    return (
+        f"and on () present_over_time({counter}[{half}] offset {half})\n"
+        "unless on () (\n"
+        f"  {counter} and on (instance, job) (time() - process_start_time_seconds < {1.25 * topology.window:g})\n"
+        f"  unless present_over_time({counter}[{quarter}] offset {window}))"
+    )
 
 
 def _both(count: str | None, volume: str | None, form: str) -> Amounts:

@@ -605,6 +605,36 @@ def started_anew() -> Case:
     )
 
 
+def started_anew_elsewhere(ioam: str, name: str, total: str) -> Case:
+    """The same where the total is not the node's plain one: a has half of the bytes, as soon as it is known.
+
+    rate() goes back to where each counter was 0, which is before the first scrape for the one and at it for the other:
+    a third, three eighths and so on would be a's.
+    """
+    text = f"""
+policy: bytes
+sites: {{s: {{}}}}
+hosts: {{h: {{site: s, power: [{{watts: vector(100)}}]}}}}
+components: {{h: {{role: upf, traffic: {ioam}}}}}
+applications: {{a: {{traces: [{{ioam_namespace: 123, id: "{factory.A}"}}], path: [h]}}}}
+"""
+    exporter = 'instance="upf",job="ioam"'
+    trace_of = f'{exporter},node_id="4",ioam_namespace="123",trace_id="{{}}"'.format
+    series = {f"process_start_time_seconds{{{exporter}}}": "_x12 180x20", "upf_bytes_total": "0+15000x40"}
+    for unit in ("packets", "bytes"):
+        series[f"ioam_trace_{unit}_total{{{trace_of(factory.A)}}}"] = "_x12 0+7500x20"
+        series[f"ioam_trace_{unit}_total{{{trace_of('other')}}}"] = "_x12 15000+7500x20"
+        series[f'ioam_node_{unit}_total{{{exporter},node_id="4"}}'] = total
+    rows = {minute: {pair("a", "h"): 50, pair("unattributed", "h"): 50} for minute in (5.25, 6)}
+    early = {minute: {pair("unattributed", "h"): 100} for minute in (3.5, 4, 4.5)}
+    return Case(
+        f"started-anew-{name}",
+        topology(text),
+        series,
+        {(minute, PAIR("h")): expected for minute, expected in {**early, **rows}.items()},
+    )
+
+
 def restarted_without_a_gap() -> Case:
     """An exporter that is back before the next scrape: no counter was away, and there is no gap."""
     series = {
@@ -1019,6 +1049,11 @@ CASES = [
     returning(),
     returning_at_a_slower_pace(),
     started_anew(),
+    started_anew_elsewhere("{ioam: {node: 4, instance: upf}}", "of-one-exporter", "_x12 15000+15000x20"),
+    started_anew_elsewhere("{ioam: 4, traced: true}", "traced", "_x12 0+15000x20"),
+    started_anew_elsewhere(
+        "{ioam: 4, query: {bytes: 'rate(upf_bytes_total[$window])'}}", "by-query", "_x12 0+15000x20"
+    ),
     restarted_without_a_gap(),
     restart(),
     more_traced_than_all(),
