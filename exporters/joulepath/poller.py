@@ -181,16 +181,18 @@ class Poller(Generic[R]):
         await asyncio.gather(*(state.target.source.close() for state in self._states.values()), return_exceptions=True)
 
     async def _poll_forever(self, state: State[R], after: float) -> None:
-        interval = state.target.interval
+        target, interval = state.target, state.target.interval
         due = self._clock() + after
         await asyncio.sleep(after)
         while True:
             was_up = state.snapshot.up
             fault = await self._poll(state)
+            if state.target is not target:
+                return  # replaced, and the cancellation was lost
             if fault is not None and was_up is not False:
-                logger.warning(str(fault), extra={"target": state.target.name})
+                logger.warning(str(fault), extra={"target": target.name})
             elif fault is None and was_up is False:
-                logger.info("answers again", extra={"target": state.target.name})
+                logger.info("answers again", extra={"target": target.name})
             # The grid is fixed, so that a slow answer does not stretch the interval.
             due += interval
             late = self._clock() - due
@@ -201,18 +203,23 @@ class Poller(Generic[R]):
             await asyncio.sleep(due - self._clock())
 
     async def _poll(self, state: State[R]) -> JoulepathError | None:
-        began = self._clock()
+        target, began = state.target, self._clock()
+        reading: R | None = None
+        fault: JoulepathError | None = None
         try:
-            reading = await state.target.source.read()
-        except JoulepathError as fault:
-            state.failed(began, self._clock())
-            return fault
+            reading = await target.source.read()
+        except JoulepathError as error:
+            fault = error
         except Exception as error:  # a defect in reading one device must not end the polling of the others
-            logger.exception("unexpected fault", extra={"target": state.target.name})
+            logger.exception("unexpected fault", extra={"target": target.name})
+            fault = JoulepathError(f"{target.name}: unexpected {type(error).__name__}: {error}")
+        if state.target is not target:
+            return None  # this is of the former device
+        if reading is None:
             state.failed(began, self._clock())
-            return JoulepathError(f"{state.target.name}: unexpected {type(error).__name__}: {error}")
-        state.succeeded(reading, began, self._clock(), self._wall_clock())
-        return None
+        else:
+            state.succeeded(reading, began, self._clock(), self._wall_clock())
+        return fault
 
 
 async def _leave(task: asyncio.Task[None], source: Source[R]) -> None:

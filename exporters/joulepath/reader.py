@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counters read at the scrape: at most once in half a second, and often enough that a wrap is never missed."""
 
-import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from joulepath.errors import JoulepathError
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
@@ -83,8 +85,12 @@ class ScrapeReader(Generic[R]):
         while not self._stopped.wait(wait):
             age = self._age()
             if age >= interval:  # nobody has asked for so long
-                with contextlib.suppress(JoulepathError):  # the scrape reports it
+                try:
                     self.get()
+                except JoulepathError:
+                    pass  # the scrape reports it
+                except Exception:  # a defect in one reading must not end the guard
+                    logger.exception("unexpected fault")
                 age = 0.0
             wait = interval - age
 

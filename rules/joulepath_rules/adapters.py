@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from joulepath_rules.constants import PREFIX, plain_node, source_rows, total_is_plain
 from joulepath_rules.rule import Rule, number, quote, selector
 from joulepath_rules.topology import Topology
+from joulepath_rules.topology.common import duration
 from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm
 
 # Of node_exporter's and /proc/stat's modes: idle is no work, steal is another's, guest is in user already.
 BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'
+
+# What a query must come to: less than nothing, NaN and Inf (a division by 0) are no amounts, and a gap.
+SENSIBLE = ">= 0 < Inf"
 
 
 def adapters(topology: Topology) -> Iterator[Rule]:
@@ -44,7 +48,7 @@ def _part(topology: Topology, host: str, share: Share) -> str:
         return f"sum(rate(kepler_pod_cpu_joules_total{{{matchers}}}[$window]))"
     if share.workload is not None:
         return f"sum(rate(workload_cpu_seconds_total{selector(instance=host, workload=share.workload)}[$window]))"
-    return f"sum({share.query})"
+    return f"(sum({share.query}) {SENSIBLE})"
 
 
 def _whole(topology: Topology, host: str, kind: str) -> str:
@@ -52,7 +56,7 @@ def _whole(topology: Topology, host: str, kind: str) -> str:
     if kind == "kepler_pod":
         return f"sum(rate(kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}[$window]))"
     if kind == "query" and active is not None:
-        return f"sum({active.query})"
+        return f"sum({active.query}) {SENSIBLE}"
     return f"sum(rate(workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}[$window]))"
 
 
@@ -91,7 +95,9 @@ def _amounts(topology: Topology, name: str, component: Component) -> tuple[Amoun
         volume = _vllm(name, vllm, "generation_tokens_total")
     rows = _both(count, volume, "sum by (application) ({})")
     labels = {by: selector(topology=topology.hash, counter=name, by=by) for by in rows}
-    return rows, {by: f"sum(last_over_time(adapter:traffic:rate{labels[by]}[500ms]))" for by in rows}
+    # A total of rows that are not all amounts is none: the others' shares of it would be too large.
+    total = f"sum({{0}}) {SENSIBLE} and on () min({{0}}) >= 0".format
+    return rows, {by: total(f"last_over_time(adapter:traffic:rate{labels[by]}[500ms])") for by in rows}
 
 
 def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> tuple[Amounts, Amounts]:
@@ -110,8 +116,21 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> tu
         elif not total_is_plain(topology, name):
             wholes[by] = f"sum(rate(ioam_node_{unit}_total{selector(**node)}[$window]))"
     if traffic.query is not None:
-        wholes = _both(traffic.query.packets, traffic.query.bytes, "sum({})")
-    return rows, wholes
+        wholes = _both(traffic.query.packets, traffic.query.bytes, f"sum({{}}) {SENSIBLE}")
+    by_total = traffic.query is None and not traffic.traced
+    settled = _settled(topology, f"ioam_{'node' if by_total else 'trace'}_packets_total{selector(**node)}")
+    return rows, {by: f"{whole}\n{settled}" for by, whole in wholes.items()}
+
+
+def _settled(topology: Topology, counter: str) -> str:
+    """What keeps a total only while `counter` is old enough for shares: the chain's `node:settled:info`, in place."""
+    window, half, quarter = (duration(topology.window / parts) for parts in (1, 2, 4))
+    return (
+        f"and on () present_over_time({counter}[{half}] offset {half})\n"
+        "unless on () (\n"
+        f"  {counter} and on (instance, job) (time() - process_start_time_seconds < {1.25 * topology.window:g})\n"
+        f"  unless present_over_time({counter}[{quarter}] offset {window}))"
+    )
 
 
 def _both(count: str | None, volume: str | None, form: str) -> Amounts:

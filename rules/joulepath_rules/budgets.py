@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from joulepath_rules.rule import Alert, Rule, number, quote, selector
 from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import UNATTRIBUTED
+from joulepath_rules.topology.common import UNATTRIBUTED, duration
 
 # Step at which a period is added up, and how far back the subquery must look. The step is an average, so that
 # nothing between two steps is lost.
@@ -33,6 +33,12 @@ def budgets(topology: Topology) -> Iterator[Rule | Alert]:
     yield from _alerts()
 
 
+def _mean(topology: Topology, per: str) -> str:
+    """Over what a step is the mean: itself, or an interval where that is longer, as a minute may hold no evaluation."""
+    step = STEPS[per][0]
+    return duration(max(topology.interval, 60)) if step == "1m" else step
+
+
 def _fresh(series: str, **labels: str) -> str:
     """A series as this evaluation wrote it."""
     return f"last_over_time({series}{selector(**labels)}[500ms])"
@@ -44,7 +50,7 @@ def _averages(topology: Topology, per: str) -> Rule:
     names = [budget.application for budget in topology.budgets.values() if budget.per == per]
     members = {member for name in names for member in topology.needed(name)}
     matchers = f"application=~{_any_of({*names, UNATTRIBUTED})},component=~{_any_of(members)}"
-    expr = f"avg_over_time(application_component:power_watts{{{matchers}}}[{step}])"
+    expr = f"avg_over_time(application_component:power_watts{{{matchers}}}[{_mean(topology, per)}])"
     return Rule(f"application_component:power_watts:avg{step}", expr)
 
 
@@ -81,7 +87,8 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
         labels,
     )
     yield Rule("budget:limit_joules", f"vector({number(budget.energy)})", labels)
-    recent = f"sum(avg_over_time(application:power_watts{selector(application=budget.application)}[{step}]))"
+    present = f"application:power_watts{selector(application=budget.application)}[{_mean(topology, budget.per)}]"
+    recent = f"sum(avg_over_time({present}))"
     left = f"({_fresh('budget:length_seconds', per=budget.per)} - on () {elapsed})"
     yield Rule(
         "budget:projected_joules",

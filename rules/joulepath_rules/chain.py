@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fixed chain of `attribution.yaml`, with a topology's durations and hash."""
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -54,6 +55,6 @@ def _substitute(expr: str, topology: Topology) -> str:
         "[2m]": f"[{duration(topology.window)}]",
         "[15s] offset 14s": f"[{duration(topology.interval)}] offset {duration(14 / 15 * topology.interval)}",
     }
-    for shipped, ours in replacements.items():
-        expr = expr.replace(shipped, ours)
-    return expr
+    # In one pass: what stands for one duration may read like the shipped form of another.
+    shipped = "|".join(re.escape(text) for text in replacements)
+    return re.sub(shipped, lambda found: replacements[found[0]], expr)

@@ -250,6 +250,21 @@ def test_a_library_that_swallows_a_cancellation_does_not_hold_up_the_stop() -> N
     assert (meter.swallowed, meter.closed) == (1, 1)
 
 
+def test_a_lost_cancellation_brings_no_reading_of_the_former_device() -> None:
+    former, present = Swallowing(lambda: Watts({"1": 100.0})), Meter(lambda: Watts({"1": 7.0}), seconds=60)
+    poller = Poller([Target("a", former, 0.01, "there")])
+    poller.start()
+    try:
+        until(lambda: former.reads == 1)
+        poller.update([Target("a", present, 0.01, "here")])
+        until(lambda: former.closed == 1)
+        assert former.swallowed == 1
+        assert (poller.snapshot("a").up, poller.snapshot("a").energy) == (None, {})
+        assert present.reads == 1  # by its own task alone
+    finally:
+        poller.stop()
+
+
 def test_as_many_sockets_may_be_open_as_the_system_allows() -> None:
     before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, most), most))

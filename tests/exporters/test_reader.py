@@ -81,6 +81,23 @@ def test_the_guard_reads_only_where_nobody_else_has() -> None:
     assert max(after - before for before, after in itertools.pairwise(reads)) < 0.3
 
 
+def test_the_guard_outlives_a_defect_in_one_reading() -> None:
+    reads: list[float] = []
+
+    def read() -> None:
+        reads.append(time.monotonic())
+        if len(reads) == 1:
+            raise OSError("gone while it was read")
+
+    reader = ScrapeReader(read, min_interval=0, guard_interval=0.05)
+    reader.start()
+    end = time.monotonic() + 5
+    while len(reads) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    reader.stop()
+    assert len(reads) >= 3
+
+
 def test_the_last_reading_waits_for_one_that_is_under_way_and_none_follows() -> None:
     reads: list[float] = []
     under_way, go_on = threading.Event(), threading.Event()

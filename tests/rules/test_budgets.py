@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets in promtool, whose clock starts at midnight UTC of the first of a month."""
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from joulepath_rules.generate import generate
+from joulepath_rules.prometheus import write
 from tests.rules import factory
 from tests.rules.promtool import Case, run, topology
 
@@ -93,3 +97,32 @@ def test_energy_of_the_running_period(promtool: Path, tmp_path: Path) -> None:
         step=60,
     )
     run(promtool, tmp_path, [case])
+
+
+def test_a_slow_chain_is_met_by_every_step(promtool: Path, tmp_path: Path) -> None:
+    """At 2 min the chain and the budgets may be evaluated 90 s apart, as Prometheus spreads its groups."""
+    slow = topology("interval: 2m\nwindow: 8m" + factory.TOPOLOGY + BUDGETS)
+    budgets = [group for group in generate(slow) if group.name == "budgets"]
+    (tmp_path / "budgets.rules.yaml").write_text(write(budgets, slow.hash))
+    series = {'application:power_watts{application="a",segment="network"}': "_ 123 _ _"}
+    for component in ("ru-1", "du-1", "upf-1"):
+        for application, watts in (("a", 41), ("unattributed", 10)):
+            labels = f'application="{application}",component="{component}"'
+            series[f"application_component:power_watts{{{labels}}}"] = f"_ {watts} _ _"
+    queries = {'budget:energy_joules{budget="a-hour"}': 123 * 1200, 'budget:projected_joules{budget="a-hour"}': 442_800}
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": name, "values": " ".join([values] * 12)} for name, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": f"round(sum({query}))",
+                "eval_time": "20m",
+                "exp_samples": [{"labels": "{}", "value": joules}],
+            }
+            for query, joules in queries.items()
+        ],
+    }
+    path = tmp_path / "budgets.test.yaml"
+    path.write_text(json.dumps({"rule_files": ["budgets.rules.yaml"], "evaluation_interval": "2m", "tests": [test]}))
+    result = subprocess.run([str(promtool), "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -297,6 +297,37 @@ def supporting() -> Case:
     )
 
 
+def supporting_the_idle() -> Case:
+    """What it supports draws 0 W: an application's part of 40 W is 0 W, not 40 W / 0 W * 0 W, and the rest adds up."""
+    text = f"""
+sites: {{s: {{}}}}
+hosts:
+  h: {{site: s, power: [{{pdu: p, outlets: ["1"]}}]}}
+  m: {{site: s, power: [{{pdu: p, outlets: ["2"]}}]}}
+components:
+  upf: {{role: upf, host: h, share: [{{workload: upf}}], traffic: {{ioam: 4}}}}
+  amf: {{role: core-control, host: m, supports: [upf]}}
+applications:
+  a: {{traces: [{{ioam_namespace: 123, id: "{factory.A}"}}], path: [upf]}}
+"""
+    return Case(
+        "supporting-the-idle",
+        topology(text),
+        {
+            **outlet("p", "1", 100),
+            **outlet("p", "2", 40),
+            'workload_cpu_seconds_total{instance="h",workload="upf"}': grow(0),
+            'workload_host_cpu_seconds_total{instance="h",mode="user"}': grow(1),
+            **trace(factory.A, 4, 500, 250_000),
+            **node(4, 1000, 1e6),
+        },
+        {
+            (3, PAIR("amf")): {pair("a", "amf"): 0, pair("unattributed", "amf"): 40},
+            (3, TOTAL): {A: 0, 'application="unattributed"': 140},
+        },
+    )
+
+
 def supporting_the_dark() -> Case:
     """What it supports is not all measured (ru-1 is dark): it attributes nothing, and nobody is complete."""
     series = {**factory.everything(), **factory.pod("core", "amf-0", 5)}
@@ -574,6 +605,36 @@ def started_anew() -> Case:
     )
 
 
+def started_anew_elsewhere(ioam: str, name: str, total: str) -> Case:
+    """The same where the total is not the node's plain one: a has half of the bytes, as soon as it is known.
+
+    rate() goes back to where each counter was 0, which is before the first scrape for the one and at it for the other:
+    a third, three eighths and so on would be a's.
+    """
+    text = f"""
+policy: bytes
+sites: {{s: {{}}}}
+hosts: {{h: {{site: s, power: [{{watts: vector(100)}}]}}}}
+components: {{h: {{role: upf, traffic: {ioam}}}}}
+applications: {{a: {{traces: [{{ioam_namespace: 123, id: "{factory.A}"}}], path: [h]}}}}
+"""
+    exporter = 'instance="upf",job="ioam"'
+    trace_of = f'{exporter},node_id="4",ioam_namespace="123",trace_id="{{}}"'.format
+    series = {f"process_start_time_seconds{{{exporter}}}": "_x12 180x20", "upf_bytes_total": "0+15000x40"}
+    for unit in ("packets", "bytes"):
+        series[f"ioam_trace_{unit}_total{{{trace_of(factory.A)}}}"] = "_x12 0+7500x20"
+        series[f"ioam_trace_{unit}_total{{{trace_of('other')}}}"] = "_x12 15000+7500x20"
+        series[f'ioam_node_{unit}_total{{{exporter},node_id="4"}}'] = total
+    rows = {minute: {pair("a", "h"): 50, pair("unattributed", "h"): 50} for minute in (5.25, 6)}
+    early = {minute: {pair("unattributed", "h"): 100} for minute in (3.5, 4, 4.5)}
+    return Case(
+        f"started-anew-{name}",
+        topology(text),
+        series,
+        {(minute, PAIR("h")): expected for minute, expected in {**early, **rows}.items()},
+    )
+
+
 def restarted_without_a_gap() -> Case:
     """An exporter that is back before the next scrape: no counter was away, and there is no gap."""
     series = {
@@ -846,6 +907,106 @@ applications:
     )
 
 
+def nonsense() -> Case:
+    """What a query divides by 0 or takes too much from is a gap: NaN, Inf and less than nothing are no amounts.
+
+    The fallback counts instead of infinite watts. A share that is NaN or negative leaves the other component its own
+    5 of 10; a host's work that is NaN leaves both without. Traffic of which one row is nonsense is not divided.
+    """
+    text = f"""
+policy: bytes
+sites: {{s: {{}}}}
+hosts:
+  inf: {{site: s, power: [{{watts: 'one / zero'}}], fallback: [{{pdu: p, outlets: ["1"]}}]}}
+  work: {{site: s, power: [{{pdu: p, outlets: ["2"]}}], active: {{query: vector(10)}}}}
+  lost: {{site: s, power: [{{pdu: p, outlets: ["3"]}}], active: {{query: 'zero / zero'}}}}
+  sum: {{site: s, power: [{{pdu: p, outlets: ["4"]}}]}}
+components:
+  inf: {{role: upf, traffic: {{query: {{bytes: 'bad_bytes'}}}}}}
+  nan: {{role: du, host: work, share: [{{query: 'zero / zero'}}]}}
+  negative: {{role: du, host: work, share: [{{query: '0 - one'}}, {{query: 'zero'}}]}}
+  good: {{role: du, host: work, share: [{{query: 'vector(2)'}}, {{query: 'vector(3)'}}]}}
+  left: {{role: du, host: lost, share: [{{query: 'vector(1)'}}]}}
+  right: {{role: du, host: lost, share: [{{query: 'vector(1)'}}]}}
+  sum: {{role: upf, traffic: {{ioam: 4, query: {{bytes: 'zero / zero'}}}}}}
+applications:
+  a: {{traces: [{{ioam_namespace: 123, id: "{factory.A}"}}], path: [inf, sum]}}
+  b: {{path: [inf]}}
+"""
+    watts = "sum by (component) (component:power_watts)"
+    rows = "sum by (application) (application_component:power_watts)"
+    return Case(
+        "nonsense",
+        topology(text),
+        {
+            "one": "1x40",
+            "zero": "0x40",
+            **outlet("p", "1", 50),
+            **outlet("p", "2", 100),
+            **outlet("p", "3", 20),
+            **outlet("p", "4", 30),
+            'bad_bytes{application="a"}': "0-1x40",
+            'bad_bytes{application="b"}': "500x40",
+            **trace(factory.A, 4, 1, 200),
+        },
+        {
+            (3, watts): {
+                'component="inf"': 50,
+                'component="good"': 50,
+                'component="sum"': 30,
+                'component="unattributed"': 50 + 20,
+            },
+            (3, "sum by (component) (component:unmeasured:info)"): {
+                'component="nan"': 1,
+                'component="negative"': 1,
+                'component="left"': 1,
+                'component="right"': 1,
+            },
+            (3, rows): {'application="unattributed"': 200},
+            # What was counted is known, whatever it is a part of.
+            (3, "application:bits:rate"): {A: 1600, B: 4000},
+        },
+    )
+
+
+def unused_amount() -> Case:
+    """All by bytes, and the query for packets finds nothing: nobody needs it, and no watt is lost for it."""
+    text = """
+policy: bytes
+sites: {s: {}}
+hosts: {h: {site: s, power: [{watts: vector(100)}]}}
+components: {h: {role: upf, traffic: {query: {packets: 'cell_packets', bytes: 'cell_bytes'}}}}
+applications: {a: {path: [h]}, b: {path: [h]}}
+"""
+    return Case(
+        "unused-amount",
+        topology(text),
+        {'cell_bytes{application="a"}': "60x40", 'cell_bytes{application=""}': "40x40"},
+        {(3, PAIR("h")): {pair("a", "h"): 60, pair("b", "h"): 0, pair("unattributed", "h"): 40}},
+    )
+
+
+def returning_at_a_slower_pace() -> Case:
+    """At 1 min and 4 min: counters are away from 5:00 to 9:00; then shares wait until half a window was counted."""
+    series = {}
+    for name, values in factory.everything().items():
+        step = 4 * float(values.removeprefix("0+").removesuffix("x40")) if values.startswith("0+") else 0
+        series[name] = f"0+{step!r}x30" if step else values
+        if name.startswith("ioam_"):
+            series[name] = f"0+{step!r}x5 _x4 {10 * step!r}+{step!r}x20"
+    return Case(
+        "returning-at-a-slower-pace",
+        topology("interval: 1m\nwindow: 4m" + factory.TOPOLOGY),
+        series,
+        {
+            (5, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5},
+            (11, TOTAL): {'application="unattributed"': 400},
+            (12, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5},
+        },
+        step=60,
+    )
+
+
 def two_traces() -> Case:
     """One application with the robot's and the camera's trace: 600 packets/s and 750,000 bytes/s of the UPF's."""
     text = replaced(
@@ -871,6 +1032,7 @@ CASES = [
     several_chassis(),
     anchors(),
     supporting(),
+    supporting_the_idle(),
     supporting_the_dark(),
     model(),
     model_without_requests(),
@@ -885,7 +1047,13 @@ CASES = [
     policy_packets(),
     reset(),
     returning(),
+    returning_at_a_slower_pace(),
     started_anew(),
+    started_anew_elsewhere("{ioam: {node: 4, instance: upf}}", "of-one-exporter", "_x12 15000+15000x20"),
+    started_anew_elsewhere("{ioam: 4, traced: true}", "traced", "_x12 0+15000x20"),
+    started_anew_elsewhere(
+        "{ioam: 4, query: {bytes: 'rate(upf_bytes_total[$window])'}}", "by-query", "_x12 0+15000x20"
+    ),
     restarted_without_a_gap(),
     restart(),
     more_traced_than_all(),
@@ -894,6 +1062,8 @@ CASES = [
     feeder(),
     shares(),
     counters(),
+    nonsense(),
+    unused_amount(),
     two_traces(),
 ]
 

@@ -17,6 +17,7 @@ from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
 from joulepath_rules.rule import Group, Rule, quote
 from joulepath_rules.topology import read
+from joulepath_rules.topology.common import duration
 from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.unit
@@ -77,6 +78,17 @@ def test_short_durations() -> None:
     assert "[10s]" in written
     assert "[1s] offset 933ms" in written
     assert [group.interval for group in generate(quick)] == ["4s", "1s", "4s", "4s"]
+
+
+@pytest.mark.parametrize("window", ["1m", "4m", "8m"])
+def test_each_duration_is_replaced_once(window: str) -> None:
+    """Half of 4 min and a quarter of 8 min are the shipped window, and must not be taken for it."""
+    minutes = int(window[:-1])
+    ours = topology((ROOT / "examples" / "minimal.yaml").read_text() + f"window: {window}\n")
+    rules = [rule for rule in chain(ours)["attribution"].rules if isinstance(rule, Rule)]
+    settled = next(rule.expr for rule in rules if rule.record == "node:settled:info")
+    half, quarter = duration(30 * minutes), duration(15 * minutes)
+    assert re.findall(r"\[.+", settled) == [f"[{half}] offset {half}))", f"[{quarter}] offset {window}))"]
 
 
 def test_constants_carry_the_hash() -> None:

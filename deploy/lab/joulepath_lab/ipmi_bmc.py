@@ -4,13 +4,14 @@ server and client are one table.
 
 `python -m joulepath_lab.ipmi_bmc BMC.json` with a file like `{"port": 6230, "user": "...", "password": "...",
 "dcmi": {"current": 215, ...}, "sensors": [{"name": "System Level", "unit": "W", "value": 189}]}`; the file is read
-again for each answer, so that what it measures may change. A sensor's byte is its value by `step`, or `raw` with the
-record's `m`, `b`, `b_exponent`, `exponent`, `format` and `linearization`.
+again for each answer, so that what it measures may change, and so may the `delay` [s] before each. A sensor's byte is
+its value by `step`, or `raw` with the record's `m`, `b`, `b_exponent`, `exponent`, `format` and `linearization`.
 """
 
 import json
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
     def _answer(self, netfn: int, command: int, data: bytes) -> bytes | int | None:
         """The data or the completion code; None for what the base class knows."""
         told = self._told()
+        time.sleep(told.get("delay", 0))
         sensors = told.get("sensors", [])
         answers: dict[tuple[int, int], Callable[[], bytes | int]] = {
             (0x2C, 0x02): lambda: (

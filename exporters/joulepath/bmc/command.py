@@ -32,8 +32,8 @@ class BmcExporter(PolledExporter[BmcReading]):
 
     def probe(self, target: str) -> Iterable[Metric]:
         """One BMC's families."""
-        source = next(one.source for one in self._poller.targets if one.name == target)
-        return filled(collect(cast("BmcSource", source).collector, *self._poller.view(target)))
+        sources = {one.name: cast("BmcSource", one.source) for one in self._poller.targets}
+        return filled(collect(sources[target].collector, *self._poller.view(target)))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +103,7 @@ def single(args: argparse.Namespace) -> Target[BmcReading]:
     who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
     made = source(str(where), where, who, ca_file=args.ca_file, verify=not args.insecure, timeout=args.timeout)
     files = [file for file in (args.password_file, args.ca_file) if file is not None]
-    return Target(str(where), made, INTERVAL, who, tuple(files))
+    return Target(str(where), made, INTERVAL, (who, _content(args.ca_file)), tuple(files))
 
 
 def configured(path: Path) -> list[Target[BmcReading]]:
@@ -129,10 +129,19 @@ def configured(path: Path) -> list[Target[BmcReading]]:
             timeout=target.timeout or TIMEOUT,
         )
         files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
-        targets.append(Target(name, made, target.interval or INTERVAL, (target, who), tuple(files)))
+        made_of = (target, who, _content(ca_file))
+        targets.append(Target(name, made, target.interval or INTERVAL, made_of, tuple(files)))
     if mistakes:
         raise UsageError(mistakes)
     return targets
+
+
+def _content(ca_file: Path | None) -> bytes | None:
+    """What makes another file of the same name; None where it cannot be read, as each poll then says."""
+    try:
+        return None if ca_file is None else ca_file.read_bytes()
+    except OSError:
+        return None
 
 
 def source(

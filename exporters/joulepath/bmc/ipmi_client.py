@@ -7,6 +7,7 @@ made in `THREAD`, the only one that touches it.
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,7 @@ BUSY = {0xC0, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2, 0xD5, 0xFF}
 LAST_FORMULA = 11
 """Linearizations up to this one are formulas (table 43-1); of others the factors are asked for with each reading."""
 FULL_SCALE = 0xFF
+ENDED = "is asked no more"
 
 
 class IpmiFaultError(JoulepathError):
@@ -68,6 +70,9 @@ class Client(Protocol):
     def close(self) -> None:
         """Ends the session."""
 
+    def end(self) -> None:
+        """From any thread, for good: a call that is under way ends at its next request."""
+
 
 class PyghmiClient:
     """`Client` with pyghmi; connects at the first request, and anew after a fault. Without `host` the local device."""
@@ -87,9 +92,12 @@ class PyghmiClient:
         self._clock = clock
         self._command: Any = None
         self._repository: Any = None
+        self._ended = threading.Event()
 
     def raw(self, netfn: int, command: int, data: Iterable[int], lun: int = 0) -> bytes:
         """See `Client.raw`."""
+        if self._ended.is_set():
+            raise IpmiFaultError(ENDED)
         session = self._connected()
         try:
             answer = session.raw_command(netfn=netfn, command=command, data=tuple(data), rslun=lun)
@@ -111,7 +119,7 @@ class PyghmiClient:
         # pyghmi takes BMCs of one firmware for equal, whatever sensors each of them has.
         shared_sdrs.clear()
         try:
-            with _bounded(command):
+            with _bounded(command, self._ended):
                 self._repository = command.init_sdr()
         except OSError as error:
             raise self._fault(str(error)) from None
@@ -150,6 +158,10 @@ class PyghmiClient:
             with contextlib.suppress(Exception):  # the session ends by itself; nothing is lost
                 command.logout()
 
+    def end(self) -> None:
+        """See `Client.end`."""
+        self._ended.set()
+
     def _connected(self) -> Any:
         if self._command is None:
             host, port = self._where
@@ -177,7 +189,7 @@ class PyghmiClient:
             privlevel=self._privilege,
         )
         end = self._clock() + LOGIN_SECONDS
-        while not answers and self._clock() < end:
+        while not answers and self._clock() < end and not self._ended.is_set():
             Session.wait_for_rsp(0.5)
         if answers and "error" not in answers[0]:
             return command
@@ -224,13 +236,15 @@ def _scaled(entry: Any, count: int, factors: bytearray | None = None) -> float:
 
 
 @contextlib.contextmanager
-def _bounded(command: Any) -> Iterator[None]:
-    """Within it a command asks at most MAX_REQUESTS times: a list of sensors may be a circle."""
+def _bounded(command: Any, ended: threading.Event) -> Iterator[None]:
+    """Within it a command asks at most MAX_REQUESTS times, as a list may be a circle, and no more once `ended`."""
     ask, asked = command.raw_command, 0
 
     def raw_command(*args: Any, **options: Any) -> Any:
         nonlocal asked
         asked += 1
+        if ended.is_set():
+            raise PyghmiException(ENDED)
         if asked > MAX_REQUESTS:
             raise PyghmiException("it has no end")
         return ask(*args, **options)

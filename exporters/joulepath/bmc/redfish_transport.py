@@ -12,9 +12,13 @@ MAX_BODY_BYTES = 2 * 2**20
 """The longest real resource, all sensors of a node expanded, is under 1 MB."""
 
 
-@lru_cache(maxsize=64)
 def tls(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
     """How a certificate is checked; shared, since each context holds all authorities. Raises OSError."""
+    return _tls(ca_file, verify, None if ca_file is None else ca_file.read_bytes())
+
+
+@lru_cache(maxsize=64)
+def _tls(ca_file: Path | None, verify: bool, _content: bytes | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     if not verify:
         context.check_hostname = False

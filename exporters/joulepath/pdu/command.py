@@ -13,6 +13,7 @@ from joulepath.pdu.clients import LIBRARIES, Clients
 from joulepath.pdu.collector import collect
 from joulepath.pdu.config import PduConfig, community_of_file, credentials, endpoint, secret_files
 from joulepath.pdu.profile import read_folder, shipped
+from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client
 from joulepath.pdu.source import SURVEYS_AT_ONCE, PduReading, PduSource
@@ -58,10 +59,12 @@ def run(args: argparse.Namespace) -> int:
     if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
 
+    registers: dict[str, Registers] = {}
+
     def targets() -> list[Target[PduReading]]:
         if args.target is not None:
-            return [single(args.target, args.community_file, clients)]
-        return configured(args.config, clients)
+            return [single(args.target, args.community_file, clients, registers)]
+        return configured(args.config, clients, registers)
 
     made = PolledExporter(
         "pdu",
@@ -89,12 +92,19 @@ def checked(args: argparse.Namespace, clients: Clients) -> int:
     return 0
 
 
-def single(address: str, community_file: Path | None, clients: Clients | None = None) -> Target[PduReading]:
-    """The one device of `--target`. Raises UsageError."""
+def single(
+    address: str,
+    community_file: Path | None,
+    clients: Clients | None = None,
+    registers: dict[str, Registers] | None = None,
+) -> Target[PduReading]:
+    """The one device of `--target`; `registers` as in `configured`. Raises UsageError."""
     client, made_of = client_of(address, community_file, clients or Clients())
+    registers = {} if registers is None else registers
     name = str(endpoint(address))
     files = () if community_file is None else (community_file,)
-    return Target(name, PduSource(name, client, shipped()), INTERVAL, made_of=made_of, files=files)
+    source = PduSource(name, client, shipped(), registers=registers.setdefault(name, {}))
+    return Target(name, source, INTERVAL, made_of=made_of, files=files)
 
 
 def client_of(address: str, community_file: Path | None, clients: Clients) -> tuple[Client, object]:
@@ -109,8 +119,13 @@ def client_of(address: str, community_file: Path | None, clients: Clients) -> tu
     return clients.make(where, secret), secret
 
 
-def configured(path: Path, clients: Clients | None = None) -> list[Target[PduReading]]:
-    """The devices of a configuration file. Raises UsageError with every mistake."""
+def configured(
+    path: Path, clients: Clients | None = None, registers: dict[str, Registers] | None = None
+) -> list[Target[PduReading]]:
+    """The devices of a configuration file; `registers`, by name, go on when it is read again.
+
+    Raises UsageError with every mistake.
+    """
     read = config.load(path, PduConfig)
     profiles: Mapping[str, Profile] = shipped()
     shared: tuple[Path, ...] = ()
@@ -118,7 +133,7 @@ def configured(path: Path, clients: Clients | None = None) -> list[Target[PduRea
         folder = path.parent / read.profiles
         profiles = {**profiles, **read_folder(folder)}
         shared = (folder, *sorted(folder.glob("*.yaml")))
-    clients = clients or Clients()
+    clients, registers = clients or Clients(), {} if registers is None else registers
     surveys = asyncio.Semaphore(SURVEYS_AT_ONCE)
     targets: list[Target[PduReading]] = []
     mistakes: list[str] = []
@@ -134,7 +149,8 @@ def configured(path: Path, clients: Clients | None = None) -> list[Target[PduRea
             continue
         client = clients.make(endpoint(target.address), secret)
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
-        source = PduSource(name, client, profiles, target.profile, surveys=surveys)
+        kept = registers.setdefault(name, {})
+        source = PduSource(name, client, profiles, target.profile, surveys=surveys, registers=kept)
         files = (*shared, *secret_files(target, path.parent))
         targets.append(Target(name, source, interval, (target, secret, profiles), files))
     if mistakes:

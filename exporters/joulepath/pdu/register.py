@@ -47,3 +47,7 @@ class Register:
             self.changed = at
         self.raw, self.device = raw, device
         return self.joules
+
+
+Registers = dict[Hashable, Register]
+"""Those of one target, by level and label. They outlive layouts and sources, so that what was swapped adds nothing."""

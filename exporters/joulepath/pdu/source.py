@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
-from joulepath.pdu.register import Register
+from joulepath.pdu.register import Register, Registers
 from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
 from joulepath.pdu.value import RejectedError, measured
@@ -80,8 +80,9 @@ class PduSource:
         *,
         clock: Callable[[], float] = time.monotonic,
         surveys: asyncio.Semaphore | None = None,
+        registers: Registers | None = None,
     ) -> None:
-        """`surveys` is shared by devices, so that not all are surveyed at once."""
+        """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name."""
         self._name = name
         self._client = client
         self._profiles = profiles
@@ -91,7 +92,7 @@ class PduSource:
         self._layout: Layout | None = None
         self._surveyed: float = 0.0
         self._mark: _Mark | None = None
-        self._registers: dict[tuple[LevelName, str], Register] = {}
+        self._registers: Registers = {} if registers is None else registers
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -180,7 +181,7 @@ class PduSource:
         return self._layout
 
     def _counter(self, device: Hashable, cell: Cell, joules: float, at: float) -> float:
-        """The register as a counter; registers outlive layouts, so that a device that was swapped adds nothing."""
+        """The register as a counter."""
         register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
         return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 

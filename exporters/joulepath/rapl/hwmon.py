@@ -50,7 +50,7 @@ class HwmonSource:
         """Reads every sensor once; one that cannot be read is left out."""
         watts: dict[Sensor, float] = {}
         joules: dict[Sensor, float] = {}
-        for folder in sorted(self._root.glob("*")):
+        for folder in sorted(_found(self._root, "*")):
             chip = _Chip(folder)
             watts.update(chip.found("power", chip.power))
             joules.update(chip.found("energy", chip.energy))
@@ -65,7 +65,7 @@ class _Chip:
     def __init__(self, folder: Path) -> None:
         device = folder / "device"
         # Drivers of the old way have their files at the device: ACPI's power meters, as on NVIDIA Grace.
-        old = not (folder / "name").exists() and any(device.glob("power[0-9]*_*"))
+        old = not (folder / "name").exists() and bool(_found(device, "power[0-9]*_*"))
         self._folder = device if old else folder
         self.kind = _text(self._folder / "name") or folder.name
         # hwmonN changes from boot to boot, the device's address does not.
@@ -73,7 +73,7 @@ class _Chip:
 
     def found(self, kind: str, value: Callable[[int], float | None]) -> Iterator[tuple[Sensor, float]]:
         """The channels of a kind with their values, None and negative ones left out."""
-        names = (_CHANNEL.fullmatch(file.name) for file in self._folder.glob(f"{kind}*"))
+        names = (_CHANNEL.fullmatch(file.name) for file in _found(self._folder, f"{kind}*"))
         for number in sorted({int(match["number"]) for match in names if match}):
             if self._number(f"{kind}{number}_enable") == 0:
                 continue
@@ -108,7 +108,7 @@ class _Chip:
     def _voltage(self, number: int) -> int | None:
         label = _text(self._folder / f"curr{number}_label")
         if label:
-            alike = [file.name for file in self._folder.glob("in*_label") if _text(file) == label]
+            alike = [file.name for file in _found(self._folder, "in*_label") if _text(file) == label]
             return int(alike[0].removeprefix("in").removesuffix("_label")) if len(alike) == 1 else None
         return PAIRS.get(self.kind, {}).get(number)
 
@@ -117,6 +117,14 @@ class _Chip:
             return int(_text(self._folder / name))
         except ValueError:
             return None
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """What is there; nothing of a chip that goes while it is looked at."""
+    try:
+        return list(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def _text(path: Path) -> str:

@@ -101,7 +101,11 @@ class PowercapSource:
         folders = [folder for folder in self._root.glob("*rapl*:*") if (folder / "name").is_file()]
         folders.sort(key=lambda folder: (_control_type(folder) != _PREFERRED_CONTROL_TYPE, folder.name))
         for folder in folders:
-            names[folder.name] = _text(folder / "name")
+            try:
+                names[folder.name] = _text(folder / "name")
+            except OSError:
+                self._listing = []  # it goes while it is looked at
+                continue
             zone = _zone(names[folder.name], names.get(folder.name.rpartition(":")[0], ""))
             if zone is not None:
                 found.setdefault(zone._replace(die="0") if repeats else zone, folder)

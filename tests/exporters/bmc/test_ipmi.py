@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish_items import RejectedError
 from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
+from joulepath.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
 
 from .conftest import PASSWORD, USER, joulepath
@@ -162,6 +164,9 @@ class Fake:
     def close(self) -> None:
         pass
 
+    def end(self) -> None:
+        pass
+
 
 def polled(fake: Fake, polls: int) -> list[BmcReading]:
     async def all_polls() -> list[BmcReading]:
@@ -289,6 +294,20 @@ def test_a_list_of_sensors_that_is_a_circle_holds_up_nobody(bmc: Bmc, monkeypatc
         read(bmc(sensors=told, circle=True))
 
 
+def test_a_list_that_takes_minutes_does_not_hold_up_the_end(bmc: Bmc) -> None:
+    """All other BMCs wait for the one thread, and so does the end of the process."""
+    told = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in range(100)]
+    port = bmc(sensors=told, delay=0.2)
+    source = IpmiSource.with_pyghmi("bmc", "127.0.0.1", port, Login(USER, PASSWORD), "user")
+    poller = Poller([Target("bmc", source, 10)])
+    poller.start()
+    time.sleep(2)
+    began = time.monotonic()
+    poller.stop()
+    ipmi_client.THREAD.submit(lambda: None).result()
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(("code", "given_up"), [(0xC0, False), (0xD5, False), (0xC1, True), (0xD4, True)])
 def test_dcmi_is_given_up_only_where_the_bmc_does_not_have_it(bmc: Bmc, code: int, given_up: bool) -> None:
     client = PyghmiClient("127.0.0.1", bmc(code=code), Login(USER, PASSWORD), "user")
@@ -370,6 +389,9 @@ def test_a_silent_bmc_is_not_asked_at_every_poll() -> None:
             return None
 
         def close(self) -> None:
+            pass
+
+        def end(self) -> None:
             pass
 
     source = IpmiSource("bmc", Silent(), clock=lambda: now[0])

@@ -15,8 +15,10 @@ from joulepath.pdu.collector import collect
 from joulepath.pdu.command import configured
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller
+from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
 
+from ..process import Exporter
 from .conftest import SECRET, joulepath, samples, until
 
 pytestmark = pytest.mark.lab
@@ -95,3 +97,29 @@ def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path)
     assert running.returncode == 0
     assert "listening" in errors
     assert SECRET not in errors
+
+
+def test_a_name_that_goes_on_with_another_device_invents_no_energy(tmp_path: Path) -> None:
+    """The PDU is replaced by one at another address, whose registers stand higher: nothing of that flowed here."""
+    meter = "pdu_outlet_meter_energy_joules_total"
+
+    def pdu(serial: str, joules: float) -> Agent:
+        objects = rpdu2_objects(lambda: {1: ("robot", 40.0)}, serial=serial, joules=lambda _: joules)
+        return Agent(objects, SECRET)
+
+    (tmp_path / "community").write_text(SECRET)
+    config = tmp_path / "pdu.yaml"
+
+    def configure(agent: Agent) -> None:
+        host, port = agent.address
+        config.write_text(f"targets: {{pdu-1: {{address: '{host}:{port}', community_file: community, interval: 1}}}}")
+
+    with pdu("A", 3.6e8) as former, pdu("B", 3.6e9) as present:
+        configure(former)
+        with Exporter("pdu", "--config", config) as running:
+            until(lambda: running.value(meter, "/probe?target=pdu-1", outlet="1") == 3.6e8)
+            configure(present)
+            running.reload()
+            until(lambda: present.requests > 0)
+            until(lambda: running.value(meter, "/probe?target=pdu-1", outlet="1") is not None)
+            assert running.value(meter, "/probe?target=pdu-1", outlet="1") == 3.6e8

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Board sensors: what the kernel's files mean, which volts belong to which amperes, and what they come to."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,22 @@ def test_an_address_names_a_chip_whatever_its_number(tmp_path: Path) -> None:
         write(tmp_path / folder, folder, name="ina226", power1_input=2_500_000)
         (tmp_path / folder / "class" / "hwmon" / folder / "device").symlink_to(device)
         assert watts(tmp_path / folder) == {("ina226-1-0040", "power1"): 2.5}
+
+
+def test_a_chip_that_goes_while_it_is_looked_at_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "hwmon0", name="stays", power1_input=5_000_000)
+    write(tmp_path, "hwmon1", name="goes", power1_input=7_000_000)
+    leaving = tmp_path / "class" / "hwmon" / "hwmon1"
+    scan = os.scandir
+
+    def late(folder: Any) -> Any:
+        if Path(folder) == leaving:
+            leaving.rename(tmp_path / "gone")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert watts(tmp_path) == {("stays-hwmon0", "power1"): 5}
+    assert not leaving.exists()
 
 
 def test_power_is_integrated_and_a_register_counts_its_steps(tmp_path: Path) -> None:

@@ -157,3 +157,15 @@ def test_zones_that_come_go_and_become_readable_are_followed(tmp_path: Path) -> 
     assert {count.wraps_at for count in counts.values()} == {RANGE_UJ / 1e6}
     (package.parent / "intel-rapl:0").rename(package.parent / "gone")
     assert Zone("package", "0", "0") not in source.read().counts
+
+
+def test_a_zone_that_goes_while_it_is_looked_at_harms_no_other(tmp_path: Path) -> None:
+    write_zone(tmp_path, "intel-rapl:0", "package-0", 1_500_000)
+    name = write_zone(tmp_path, "intel-rapl:1", "package-1", 2_500_000) / "name"
+    name.unlink()
+    name.symlink_to("/proc/self/mem")  # a file that is there and cannot be read
+    source = PowercapSource(tmp_path)
+    assert source.read().counts.keys() == {Zone("package", "0", "0")}
+    name.unlink()
+    name.write_text("package-1\n")
+    assert source.read().counts.keys() == {Zone("package", "0", "0"), Zone("package", "1", "0")}
