@@ -6,7 +6,8 @@ source  --readings-->  poller or reader  --snapshot-->  collector  --families-->
 
 import argparse
 import logging
-import queue
+import os
+import select
 import signal
 import socket
 import sys
@@ -128,10 +129,13 @@ def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK
     telemetry = Telemetry(exporter.name, lambda: reloader.successful)
     server = web.Server(exporter, _listeners(args), security=protection.security, telemetry=telemetry.collect)
     protection.server = server
-    # The one queue that a signal handler may put into while the same thread waits at it.
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    # A signal may be taken in any thread, one that begins to answer a scrape for instance, and then interrupts nothing
+    # that this one waits at: hence a pipe, which the interpreter writes to in whichever it is.
+    signals, taken = os.pipe()
+    os.set_blocking(taken, False)
+    signal.set_wakeup_fd(taken, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, _: signals.put(number))
+        signal.signal(number, lambda *_: None)
     exporter.start()
     try:
         server.start()
@@ -143,13 +147,13 @@ def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK
     return 0
 
 
-def _until_ended(signals: "queue.SimpleQueue[int]", reloader: Reloader, look_seconds: float) -> None:
+def _until_ended(signals: int, reloader: Reloader, look_seconds: float) -> None:
     while True:
-        try:
-            number = signals.get(timeout=look_seconds if reloader.watches else None)
-        except queue.Empty:
+        there, _, _ = select.select([signals], [], [], look_seconds if reloader.watches else None)
+        if not there:
             reloader.look()
             continue
+        (number,) = os.read(signals, 1)
         if number != signal.SIGHUP:
             return
         reloader.reload()

@@ -54,6 +54,24 @@ def test_sighup_and_sigterm(sysfs: Path) -> None:
     assert "Traceback" not in "".join(exporter.log)
 
 
+def test_a_signal_that_another_thread_takes_ends_it_all_the_same(sysfs: Path) -> None:
+    """As the kernel has it where a thread begins at that moment; nothing interrupts what the main one waits at."""
+    late = """
+import signal, sys, threading, time
+from joulepath.cli import main
+
+def take():
+    time.sleep(1)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    time.sleep(60)
+
+threading.Thread(target=take, daemon=True).start()
+sys.exit(main(["rapl", "--path.sysfs", sys.argv[1], "--web.listen-address", "127.0.0.1:0"]))
+"""
+    command = [sys.executable, "-c", late, str(sysfs)]
+    assert subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+
+
 def test_what_only_a_file_needs_is_not_loaded_without_one(sysfs: Path) -> None:
     with Exporter("rapl", "--path.sysfs", sysfs) as exporter:
         assert exporter.get("/metrics")[0] == 200

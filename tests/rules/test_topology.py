@@ -61,6 +61,7 @@ def changed(**sections: Any) -> dict[str, Any]:
     return data
 
 
+ANY, FIRST = {"fallback": [{"bmc": "x"}]}, {"fallback": [{"bmc": "x", "chassis": "1"}]}
 RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
 
 
@@ -83,6 +84,14 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
         (
             changed(hosts={"ru-1": {"fallback": [{"rapl": "x"}]}, "edge-1": {"fallback": [{"rapl": "x"}]}}),
             "hosts.edge-1.fallback.0.rapl: rapl x is already used by host 'ru-1'",
+        ),
+        (
+            changed(hosts={"ru-1": ANY, "edge-1": FIRST}),
+            "hosts.edge-1.fallback.0.bmc: bmc x is already used by host 'ru-1'",
+        ),
+        (
+            changed(hosts={"ru-1": FIRST, "edge-1": ANY}),
+            "hosts.edge-1.fallback.0.bmc: bmc x is already used by host 'ru-1'",
         ),
         (changed(hosts={"ru-1": {"feeds": ["ru-1"]}}), "hosts.ru-1.feeds.0: 'ru-1' feeds 'ru-1'"),
         (

@@ -74,6 +74,15 @@ def _meters(topology: Topology) -> Iterator[Problem]:
                     if instance is not None:
                         meters.append(((kind, instance, source.chassis or ""), (*place, kind), f"{kind} {instance}"))
                 for meter, where, text in meters:
-                    if meter in used:
-                        yield Problem(where, f"{text} is already used by host {used[meter]!r}: it would count twice")
+                    other = used.get(meter) or used.get(_overlapping(meter))
+                    if other:
+                        yield Problem(where, f"{text} is already used by host {other!r}: it would count twice")
                     used.setdefault(meter, name)
+                    if meter[0] == "bmc" and meter[2]:
+                        used.setdefault(meter[:2], name)
+
+
+def _overlapping(meter: tuple[str, ...]) -> tuple[str, ...]:
+    """What a BMC's chassis overlaps with: the one that is not named, which is any of them."""
+    kind, instance, chassis = meter
+    return (kind, instance, "") if chassis else (kind, instance)
