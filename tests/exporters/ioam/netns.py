@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Network namespaces that vanish with the test, whatever ends it, and what runs in them."""
 
+import itertools
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from typing import Self
 from prometheus_client.parser import text_string_to_metric_families
 
 DEADLINE_SECONDS = 20.0
+_INDICES = itertools.count(1000)
 
 ECHO = """
 import socket, sys
@@ -67,7 +70,9 @@ class NetworkNamespace:
         The kernel would report its multicast groups again up to two seconds later, and more for a link-local address
         that it chooses itself: that is counted among what a test sends. Without such an address no router forwards.
         """
-        self.run(f"ip link add {name} type veth peer name {peer_name} netns {peer.pid}")
+        # With ends of one number the kernel takes its time, up to a second, to see that the link is up (linkwatch).
+        index = next(_INDICES)
+        self.run(f"ip link add {name} type veth peer name {peer_name} index {index} netns {peer.pid}")
         for number, (end, interface, own) in enumerate(((self, name, address), (peer, peer_name, peer_address)), 1):
             settings = f"net.ipv6.conf.{interface}"
             end.run(f"ip link set {interface} addrgenmode none")
@@ -105,6 +110,10 @@ class Exporter:
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    def hang_up(self) -> None:
+        """Has it read its files now, rather than at its next look at them."""
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """Ends it as nobody would."""

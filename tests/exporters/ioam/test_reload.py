@@ -47,6 +47,7 @@ def test_a_trace_is_added_and_counters_go_on(as_root: None, tmp_path: Path, back
         until(lambda: exporter.scrape().get(node, 0) > 0)  # its own scrapes pass over lo
         before = exporter.scrape()[node]
         write(path, FIRST, SECOND)
+        exporter.hang_up()
         trace = ("ioam_trace_packets_total", "uplink", "123", "4", SECOND)
         until(lambda: trace in exporter.scrape())
         found = exporter.scrape()
@@ -54,6 +55,7 @@ def test_a_trace_is_added_and_counters_go_on(as_root: None, tmp_path: Path, back
         assert found[trace] == 0
         assert ("ioam_capture_info", backend, "lo") in found
         write(path, FIRST, interface="nowhere0")
+        exporter.hang_up()
         until(lambda: exporter.scrape()[("joulepath_config_last_reload_successful",)] == 0)
         again = exporter.scrape()
         assert again[node] >= found[node]

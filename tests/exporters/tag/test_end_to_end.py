@@ -252,6 +252,7 @@ def test_a_changed_file_that_the_kernel_refuses(path: Path3, tmp_path: Path) -> 
             before = routes(path)
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
             (tmp_path / "tag.yaml").write_text(config.replace("[wlan0]", "[wlan0, wlan1]").replace("fd02", "fd03"))
+            tags.hang_up()
             wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
             time.sleep(1.5)  # a look at the host
             assert routes(path) == before
@@ -271,6 +272,7 @@ def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
             extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
             file.write_text(config.replace("before", "after") + extra)
+            tags.hang_up()
             wait_for(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
             assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
@@ -287,6 +289,7 @@ def test_a_flow_whose_id_is_now_in_a_file(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, config) as tags:
         assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
         (tmp_path / "tag.yaml").write_text(config.replace(f'id: "{ID}"', "id_file: none-yet"))
+        tags.hang_up()
         wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
