@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from joulepath.errors import JoulepathError
+from joulepath.errors import JoulepathError, UsageError
 from joulepath.tag.settings import Sender
 
 _MOUNTS = Path("/proc/self/mounts")
@@ -26,6 +26,15 @@ def mounted(mounts: Path = _MOUNTS) -> Path:
         "no cgroup v2 is mounted here: mount it (mount -t cgroup2 none /sys/fs/cgroup/unified), "
         "or choose packets by addresses and ports"
     )
+
+
+def given(root: Path) -> Path:
+    """The folder that the user says it is. Raises UsageError where it is not: version 1 has no such file at its top."""
+    if not (root / "cgroup.controllers").is_file():
+        raise UsageError(
+            f"--path.cgroup {root}: is not where cgroup v2 is mounted; `mount -t cgroup2` lists where it is"
+        )
+    return root
 
 
 def find(sender: Sender, root: Path) -> Path | None:

@@ -5,6 +5,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,5 +114,5 @@ def run(args: argparse.Namespace) -> int:
     def read() -> "Settings":
         return config.read(args.config)
 
-    root = cgroup.mounted if args.cgroup is None else lambda: args.cgroup
+    root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
     return exporter.run(TagExporter(tagger.Tagger(read(), root), read, args.config), args)

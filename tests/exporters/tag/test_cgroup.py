@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from joulepath.errors import JoulepathError
+from joulepath.errors import JoulepathError, UsageError
 from joulepath.tag import cgroup
 from joulepath.tag.settings import Sender
 
@@ -70,6 +70,13 @@ def test_two_units_of_one_name(root: Path) -> None:
         "unit app.service: several cgroups have this name (user.slice/user-1.slice/app.service, "
         "user.slice/user-2.slice/app.service): give `cgroup`"
     )
+
+
+def test_where_the_user_says_it_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"--path.cgroup {tmp_path}: is not where cgroup v2 is mounted"):
+        cgroup.given(tmp_path)
+    (tmp_path / "cgroup.controllers").touch()
+    assert cgroup.given(tmp_path) == tmp_path
 
 
 def test_where_it_is_mounted(tmp_path: Path) -> None:
