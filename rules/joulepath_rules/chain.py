@@ -49,6 +49,7 @@ def _substitute(expr: str, topology: Topology) -> str:
     half = duration(topology.window / 2)
     replacements = {
         "[1m] offset 1m": f"[{half}] offset {half}",
+        "[1m] offset 2m": f"[{half}] offset {duration(topology.window)}",
         "[30s] offset 2m": f"[{duration(topology.window / 4)}] offset {duration(topology.window)}",
         "< 150": f"< {1.25 * topology.window:g}",
         'topology="example"': f'topology="{topology.hash}"',

@@ -74,7 +74,9 @@ def whole() -> Case:
             (3, "attribution:heartbeat"): {"": 1},
             # a moves 250,000 bytes/s = 2 Mbit/s: 123 W / 2e6 = 61.5 uJ a bit; b 88.5 / 4e6 = 22.125.
             (3, "application:bits:rate"): {'application="a"': 2e6, 'application="b"': 4e6},
-            (3, "application:joules_per_bit * 1e6"): {'application="a"': 61.5, 'application="b"': 22.125},
+            (4, "application:joules_per_bit * 1e6"): {'application="a"': 61.5, 'application="b"': 22.125},
+            # Nor was it ever another, though at 2:00 half of the window was counted.
+            (4, 'max_over_time(application:joules_per_bit{application="a"}[4m]) * 1e6'): {'application="a"': 61.5},
             (3, "application:network_power:ratio"): {'application="a"': 1, 'application="b"': 1},
             (3, "application:network_co2:ratio"): {'application="a"': 1, 'application="b"': 1},
             (3, "application:power_modelled:ratio"): {'application="a"': 0, 'application="b"': 0},
@@ -376,9 +378,9 @@ def model() -> Case:
             (3, "application:inferences:rate"): {A: 3, B: 1},
             (3, "application:tokens:rate"): {A: 100, B: 300},
             # End to end: a 239 W, b 292.5 W; a bit is the network's alone.
-            (3, "application:joules_per_inference"): {A: 239 / 3, B: 292.5},
-            (3, "application:joules_per_token"): {A: 2.39, B: 0.975},
-            (3, "application:joules_per_bit * 1e6"): {A: 61.5, B: 22.125},
+            (4, "application:joules_per_inference"): {A: 239 / 3, B: 292.5},
+            (4, "application:joules_per_token"): {A: 2.39, B: 0.975},
+            (4, "application:joules_per_bit * 1e6"): {A: 61.5, B: 22.125},
             (3, 'application:network_power:ratio{application="a"}'): {A: 123 / 239},
             # a: the model's 116 W * 150 g/kWh on top of 28225.
             (3, 'application:network_co2:ratio{application="a"}'): {A: 28225 / (28225 + 116 * 150)},
@@ -398,7 +400,7 @@ def model_without_requests() -> Case:
             # a has 3 of 4 requests/s and 100 of 200 tokens/s.
             (3, PAIR("llm")): {pair("a", "llm"): 222.5, pair("b", "llm"): 0, pair("unattributed", "llm"): 177.5},
             (3, 'sum by (application) (application:power_watts{application="b"})'): {B: 88.5},
-            (3, 'application:joules_per_token{application="b"}'): {},
+            (4, 'application:joules_per_token{application="b"}'): {},
         },
     )
 
@@ -412,7 +414,7 @@ def no_traffic() -> Case:
         {name: "7x40" if name.startswith("ioam_") else values for name, values in series.items()},
         {
             (3, TOTAL): {A: 0, B: 0, 'application="unattributed"': 400},
-            (3, "application:joules_per_bit"): {},
+            (4, "application:joules_per_bit"): {},
             (3, "application:network_power:ratio"): {},
             (3, "application:power_modelled:ratio"): {},
             (3, 'application:co2_grams_per_second{application="a",basis="location"}'): {
