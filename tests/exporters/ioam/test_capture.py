@@ -39,7 +39,7 @@ path_nodes: [1, 2]
 
 # Sends COUNT datagrams of SIZE octets with a hop-by-hop header (hex, empty for none), by super-packets where SEGMENT.
 SEND = """
-import socket, sys
+import socket, sys, time
 header, count, size, segment, port = bytes.fromhex(sys.argv[1]), *map(int, sys.argv[2:6])
 sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
@@ -50,8 +50,11 @@ if segment:
 sender.connect(("fd02::3", port))
 print("here", flush=True)
 sys.stdin.readline()
-for _ in range(count):
+pause = float(sys.argv[6]) if len(sys.argv) > 6 else 0  # seconds, after each 500
+for number in range(count):
     sender.send(bytes(size))
+    if pause and number % 500 == 0:
+        time.sleep(pause)
 """
 # A TCP connection that carries SIZE octets; the sender says how many segments and octets it sent, again included.
 TCP_SERVER = """
@@ -256,7 +259,8 @@ def test_once(path: Path3) -> None:
 
 def test_no_scrape_shows_more_of_a_trace_than_of_its_node(path: Path3, tmp_path: Path) -> None:
     with running(path.upf, tmp_path, AT_UPF) as upf:
-        command = path.robot.command(sys.executable, "-c", SEND, header(CAMERA).hex(), "40000", "100", "0", "5000")
+        words = [header(CAMERA).hex(), "40000", "100", "0", "5000", "0.025"]  # two seconds
+        command = path.robot.command(sys.executable, "-c", SEND, *words)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sender:
             assert sender.stdin is not None
             sender.stdin.write(b"\n")
