@@ -62,7 +62,7 @@ class Lab:
         return self.folder / "history.jsonl"
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Starts all parts; returns when every one answers and the rules are complete for the first time."""
+        """Starts all parts; returns when every one answers and every application is settled."""
         (self.folder / "log").mkdir()
         progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
         if not network.build(self.scenario.robot_address, self.scenario.relays):
@@ -75,8 +75,8 @@ class Lab:
         self._wait("Prometheus", self.prometheus.ready)
         progress("waiting until Prometheus has scraped every target")
         self._wait("every target", self._all_up)
-        progress("waiting until the first window is full and every application is complete")
-        self._wait("the attribution", self._complete)
+        progress("waiting until every application is complete, and settled for a whole window")
+        self._wait("the attribution", self._settled)
 
     def stop_process(self, name: str) -> None:
         """Ends one part by name."""
@@ -187,9 +187,9 @@ class Lab:
         ups = self.prometheus.query("up")
         return len(ups) >= expected and all(sample.value == 1 for sample in ups)
 
-    def _complete(self) -> bool:
+    def _settled(self) -> bool:
         applications = {stream.application for stream in UPLINKS if stream.application}
-        found = self.prometheus.query("sum by (application) (application:power_watts)")
+        found = self.prometheus.query("application:settled:info")
         return applications <= {sample.labels["application"] for sample in found}
 
     def _config(self, name: str, data: object) -> Path:
