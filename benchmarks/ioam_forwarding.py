@@ -87,9 +87,11 @@ COUNTED = {
     "TCP": Traffic(TCP, "GB/s", segments=65535),
     "UDP, 200 octets": Traffic(UDP, "packets/s"),
     "UDP, 200 octets, traced": Traffic(UDP, "packets/s", TRACED),
+    "UDP, 200 octets, one a call": Traffic(UDP, "packets/s", together=1),
+    "UDP, traced, one a call": Traffic(UDP, "packets/s", TRACED, together=1),
 }
 # The tagger sees what one call hands over before the kernel parts it, and parts nothing itself.
-TAGGED = {"TCP": COUNTED["TCP"], "UDP, 200 octets, one a call": Traffic(UDP, "packets/s", together=1)}
+TAGGED = {name: COUNTED[name] for name in ("TCP", "UDP, 200 octets, one a call")}
 
 
 class Network:
