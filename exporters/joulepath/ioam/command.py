@@ -88,7 +88,9 @@ class IoamExporter:
         source, carry = self._counting
         source.stop()
         last = source.reading()
-        carry, before = carry.ended(families(last, self._epoch)), last.counts.before()
+        carry = carry.ended(families(last, self._epoch))
+        known = frozenset(point.interface for point in self._settings.points)
+        before = dataclasses.replace(last.counts.before(), interfaces=known)
         try:
             self._count(settings, carry, before)
         except JoulepathError:

@@ -2,7 +2,6 @@
 """The source that counts the packets of a capture, a file or what another program writes to standard input."""
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -97,9 +96,10 @@ class PcapSource:
         return Reading(self._table.snapshot(), drops, captures, limits)
 
     def _opened(self) -> BinaryIO:
-        if self._path == STANDARD_INPUT:
-            return sys.stdin.buffer
         try:
+            if self._path == STANDARD_INPUT:
+                # Not sys.stdin.buffer: the interpreter ends by closing that, and aborts while this thread waits at it.
+                return open(0, "rb", closefd=False)
             return Path(self._path).open("rb")
         except OSError as error:
             raise UsageError(f"{self._path}: cannot be read: {error.strerror}") from None

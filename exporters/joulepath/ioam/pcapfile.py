@@ -64,7 +64,7 @@ class PcapFile:
         head = self._take(20)
         if head is None:
             return
-        link_type = struct.unpack(order + "I", head[16:])[0] & 0x0FFFFFFF
+        link_type = struct.unpack(order + "I", head[16:])[0] & 0xFFFF  # above it: the length of a frame check sequence
         record = struct.Struct(order + "8xII")
         while (head := self._take(record.size, start=True)) is not None:
             kept, length = record.unpack(head)

@@ -90,6 +90,8 @@ class Before:
     """Traces that became labels though not configured, by namespace and key, the earliest first; when, in seconds of
     the table's clock."""
     series: frozenset[SeriesKey] = frozenset()
+    interfaces: frozenset[str] = frozenset()
+    """Those that were there once: one that is away now is waited for."""
 
 
 @dataclass(frozen=True)

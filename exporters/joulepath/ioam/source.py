@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from joulepath.errors import JoulepathError
-from joulepath.ioam.capture import Tap, UnavailableError
+from joulepath.ioam.capture import MissingError, Tap, UnavailableError
 from joulepath.ioam.classify import Classifier
 from joulepath.ioam.counters import Table
 from joulepath.ioam.counts import Counts
@@ -67,23 +67,29 @@ class PacketSource:
         self._table = Table(settings, clock)
         self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
+        self._known = settings.before.interfaces
         self._taps: dict[Point, Tap] = {}
         self._drops = 0
-        self._selector = selectors.DefaultSelector()
-        self._wake, self._woken = os.pipe()[::-1]
+        self._selector: selectors.BaseSelector
+        self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Opens every interface and begins to count. Raises JoulepathError where one cannot be captured at all."""
+        # Not before: a source that is never started has nothing to close.
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = os.pipe()[::-1]
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         for point in self._points:
             try:
                 self._open(point)
             except UnavailableError as fault:
                 logger.warning("%s; counting begins when it is up", fault)
-            except JoulepathError:
-                self._close()
-                raise
+            except JoulepathError as fault:
+                if not isinstance(fault, MissingError) or point.interface not in self._known:
+                    self._close()
+                    raise
+                logger.warning("%s: is away; counting begins when it is back", point.interface)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 

@@ -75,6 +75,13 @@ def test_every_kind_of_file_and_link(order: str, nanoseconds: bool, link_type: i
         assert reading.limits == (("pcap", "segments"),)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_capture_with_frame_check_sequences(order: str) -> None:
+    # draft-ietf-opsawg-pcap: a sequence of two times 16 bits, and that its length is told.
+    stream = classic(order, 2 << 28 | 1 << 26 | 1, [bytes(Ether(type=0x86DD)) + PACKET + bytes(4)])
+    assert sums(counted(stream)) == {"uplink": (1, len(PACKET))}
+
+
 def test_vlan_in_a_cooked_capture() -> None:
     tagged = struct.pack("!HHIHBB8s", 0x8100, 0, 3, 1, 0, 6, bytes(8)) + b"\0\5\x86\xdd" + PACKET
     assert sums(counted(classic("<", 276, [tagged]))) == {"uplink": (1, len(PACKET))}
@@ -221,3 +228,16 @@ def test_from_the_command_line(tmp_path: Path) -> None:
         2,
         "joulepath ioam: /nowhere.pcap: cannot be read: No such file or directory",
     )
+
+
+def test_it_ends_while_it_waits_for_standard_input() -> None:
+    command = [sys.executable, "-m", "joulepath", "ioam", "--node-id", "4", "--pcap", "-"]
+    command += ["--web.listen-address", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(classic("<", 101, [PACKET]))
+        process.stdin.flush()
+        assert b"listening" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(30) == 0

@@ -4,6 +4,7 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ NODE = "ioam_node_packets_total"
 
 def write(path: Path, *ids: str, node_id: int = 4, interface: str = "lo") -> None:
     config = {
-        "nodes": [{"node_id": node_id, "interfaces": {interface: "uplink"}}],
+        "nodes": [{"node_id": node_id, "interfaces": dict.fromkeys(interface.split(), "uplink")}],
         "namespaces": {123: {"key": "full", "ids": list(ids)}},
     }
     path.with_suffix(".new").write_text(yaml.safe_dump(config))
@@ -60,6 +61,57 @@ def test_a_trace_is_added_and_counters_go_on(as_root: None, tmp_path: Path, back
         again = exporter.scrape()
         assert again[node] >= found[node]
         until(lambda: exporter.scrape()[node] > again[node])  # counted as before; scrapes at once share a reading
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("backend", ["packet", "ebpf"])
+def test_an_interface_that_is_away_at_a_reload_is_waited_for(as_root: None, tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "ioam.yaml"
+    write(path, FIRST, interface="lo away0")
+    make = "ip link add away0 type veth peer name away1"
+    with NetworkNamespace() as namespace:
+        namespace.run(make)
+        with Running(namespace, "--config", str(path), "--backend", backend) as exporter:
+            namespace.run("ip link delete away0")
+            write(path, FIRST, SECOND, interface="lo away0 nowhere0")  # never was there: a mistake
+            exporter.hang_up()
+            until(lambda: exporter.scrape()[("joulepath_config_last_reload_successful",)] == 0)
+            node = (NODE, "uplink", "4")
+            before = exporter.scrape()[node]
+            until(lambda: exporter.scrape()[node] > before)  # what is there is counted
+            write(path, FIRST, SECOND, interface="lo away0")
+            exporter.hang_up()
+            until(lambda: ("ioam_trace_packets_total", "uplink", "123", "4", SECOND) in exporter.scrape())
+            namespace.run(make)
+            namespace.run("ip link set away0 up")
+            until(lambda: ("ioam_capture_info", backend, "away0") in exporter.scrape())
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("backend", ["packet", "ebpf"])
+def test_a_reload_leaves_no_descriptor_open(as_root: None, tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "ioam.yaml"
+    write(path, FIRST)
+    with NetworkNamespace() as namespace, Running(namespace, "--config", str(path), "--backend", backend) as exporter:
+        pipes = []
+        for name in (FIRST, SECOND):
+            write(path, FIRST, name, node_id=5)
+            exporter.hang_up()
+            trace = ("ioam_trace_packets_total", "uplink", "123", "5", name)
+            until(partial(_shows, exporter, trace))
+            pipes.append(sum(_is_pipe(link) for link in Path(f"/proc/{exporter.pid}/fd").iterdir()))
+        assert pipes[0] == pipes[1]
+
+
+def _shows(exporter: Running, series: tuple[str, ...]) -> bool:
+    return series in exporter.scrape()
+
+
+def _is_pipe(descriptor: Path) -> bool:
+    try:
+        return descriptor.readlink().name.startswith("pipe:")
+    except FileNotFoundError:  # a connection that ends meanwhile
+        return False
 
 
 # Of 100 packets to itself, of a trace that nobody listed, nothing is read before the source ends.

@@ -58,18 +58,20 @@ class EbpfSource:
         self._placed = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
         self._taps: dict[Point, _Tap] = {}
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
-        self._wake, self._woken = os.pipe()[::-1]
+        self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Attaches a program to every point. Raises JoulepathError; UnavailableError where BPF cannot be used here."""
         self._kernel = kernel.Kernel(self._settings)
+        self._wake, self._woken = os.pipe()[::-1]
         changes = interface.changes()
+        known = self._settings.before.interfaces
         try:
             for point, _ in self._points:
-                self._follow(point, self._kernel, at_start=True)
+                self._follow(point, self._kernel, needed=point.interface not in known)
                 if not self._counting(point):
-                    logger.warning("%s: the interface is down; counting begins when it is up", point.interface)
+                    logger.warning("%s: the interface is down or away; counting begins when it is up", point.interface)
         except BaseException:
             changes.close()
             self._close()
@@ -164,7 +166,7 @@ class EbpfSource:
         elif not before and self._counting(point):
             logger.info("%s: is back, packets %s are counted", point.interface, point.way)
 
-    def _follow(self, point: Point, programs: kernel.Kernel, *, at_start: bool = False) -> None:
+    def _follow(self, point: Point, programs: kernel.Kernel, *, needed: bool = False) -> None:
         """Brings the point's program to where the interface is now."""
         found = interface.find(point.interface)
         tap = self._taps.get(point)
@@ -176,7 +178,7 @@ class EbpfSource:
             with contextlib.suppress(OSError):
                 tap.link.close()
         if found is None:
-            if at_start:
+            if needed:
                 raise MissingError(f"{point.interface}: no such interface; `ip link` lists them")
             return
         octets = _octets(found)
