@@ -113,9 +113,7 @@ class KernelBench:
         for frame in frames:
             testrun.run(self.program, frame.octets, segment=frame.segment)
         source._merge(self.kernel, self.kernel.read())
-        counts = source._table.snapshot()
-        source._close()
-        return seen(counts)
+        return seen(source._table.snapshot())
 
     def expected(self, frames: Iterable[Frame]) -> Seen:
         """What Python counts."""

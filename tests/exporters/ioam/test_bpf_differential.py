@@ -218,7 +218,6 @@ def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
                 table._merge(bench.kernel, bench.kernel.read())
     table._merge(bench.kernel, bench.kernel.read())
     (node,) = table._table.snapshot().nodes
-    table._close()
     assert sum(sent.values()) > 9_990_000
     assert node.user.packets + node.other.packets == sum(sent.values())
     found = {label.trace_id: count for label, count in node.traces.items() if count.packets}
@@ -325,5 +324,4 @@ def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_
         source._merge(full.kernel, news)
         (node,) = source._table.snapshot().nodes
         assert node.traces[Label("0", CAMERA.hex())].packets == 3000 * turn
-    source._close()
     full.close()
