@@ -170,6 +170,7 @@ def scrape(ids: list[bytes], nodes: int) -> tuple[int, float]:
         text = exposition.encode(families(source._read()), generate_latest, openmetrics=False)
         taken.append(time.process_time() - before)
         series = sum(not line.startswith(b"#") for line in text.splitlines())
+    kernel.close()
     return series, statistics.median(taken)
 
 
