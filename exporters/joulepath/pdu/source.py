@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
 from joulepath.pdu.register import Register, Registers
-from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
+from joulepath.pdu.schema import Evidence, LevelName, Method, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
-from joulepath.pdu.value import RejectedError, measured
+from joulepath.pdu.value import RejectedError
 
 LAYOUT_SECONDS = 600.0
 """Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
@@ -47,6 +47,8 @@ class PduReading:
     rejected: Mapping[str, int]
     evidence: Evidence = "documentation"
     """The weakest that a published object's meaning rests on."""
+    method: Method = "measured"
+    """`derived` where any power is volts times amperes."""
     accuracy: str = ""
     """What the vendor states; empty where that is not known."""
 
@@ -121,13 +123,13 @@ class PduSource:
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
         rejected: Counter[str] = Counter()
         device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
-        for oid, value in poll.found.items():
+        for oid in poll.found:
             if oid not in layout.cells:
                 rejected["unknown_row"] += 1
                 self._layout = None  # a unit was linked or the table rearranged
             for cell in layout.cells.get(oid, ()):
                 try:
-                    number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
+                    number = cell.reading(poll.found)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
                     continue
@@ -147,6 +149,7 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
             evidence=layout.evidence,
+            method=layout.method,
             accuracy=str(layout.profile.accuracy or ""),
         )
 
