@@ -3,12 +3,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profile import candidates
 from joulepath.pdu.product import products_of
+from joulepath.pdu.profile import candidates
 from joulepath.pdu.rows import Columns, Row, rows_of
 from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Method, Profile, Quantity, QuantityName, absolute
 from joulepath.pdu.snmp import Client, Missing, Oid, Value, dotted, parsed
@@ -88,7 +88,7 @@ class Layout:
     names: Mapping[str, str]
     """Names of outlets by their label."""
     identity: Mapping[Oid, Value]
-    """Objects that stay the same while the device does, with their values."""
+    """Objects that stay the same while the device and its scales do, with their values."""
 
     @property
     def method(self) -> Method:
@@ -129,9 +129,11 @@ async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
 
 
 async def _has(client: Client, oids: Sequence[Oid], base: Oid) -> bool:
-    """Whether the device has one of the columns."""
-    for oid in oids:
-        if await client.walk(absolute(oid, base), 1):
+    """Whether the device has one of the columns or objects."""
+    for oid in (absolute(oid, base) for oid in oids):
+        if await client.walk(oid, 1):
+            return True
+        if oid[-1:] == (0,) and not isinstance((await client.get([oid]))[oid], Missing):
             return True
     return False
 
@@ -154,7 +156,8 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
                 raise JoulepathError(
                     f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
                 )
-            cell = _cell(level, quantity_name, label, quantity, evidence, row)
+            cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid, evidence)
+            cell = _with_factors(cell, row.volts)
             (cells if _measures(cell, row) else silent).setdefault((level, quantity_name, label), cell)
             if level == "outlet" and row.name is not None:
                 names.setdefault(label, row.name)
@@ -176,7 +179,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
         columns=walked,
         objects=single,
         names=names,
-        identity={**known, **told},
+        identity={**known, **told, **columns.flags},
     )
 
 
@@ -199,14 +202,16 @@ async def _rows(
     return len(units) > 1, found
 
 
-def _cell(
-    level: LevelName, quantity_name: QuantityName, label: str, quantity: Quantity, evidence: Evidence, row: Row
-) -> Cell:
-    if quantity.volts is None or quantity.amperes is None or row.volts is None:
-        return Cell(level, quantity_name, label, quantity, row.scale, row.oid, evidence)
-    volts = Cell(level, "voltage", label, quantity.volts, row.volts.scale, row.volts.oid, evidence)
-    amperes = Cell(level, "current", label, quantity.amperes, row.scale, row.oid, evidence)
-    return Cell(level, quantity_name, label, quantity, row.scale, row.oid, evidence, volts, amperes)
+def _with_factors(cell: Cell, volts: Row | None) -> Cell:
+    """The cell, with those of its factors where it is a product of them."""
+    quantity = cell.quantity
+    if volts is None or quantity.volts is None or quantity.amperes is None:
+        return cell
+    return replace(
+        cell,
+        volts=replace(cell, quantity_name="voltage", quantity=quantity.volts, scale=volts.scale, oid=volts.oid),
+        amperes=replace(cell, quantity_name="current", quantity=quantity.amperes),
+    )
 
 
 def _measures(cell: Cell, row: Row) -> bool:

@@ -60,8 +60,8 @@ OUTLET_INFO = gauge("pdu_outlet_info", "The name that an outlet has in the PDU; 
 INFO = gauge(
     "pdu_info",
     "What the PDU is, one sample for each linked unit, the profile it is read by, the weakest evidence for what its "
-    "objects mean (recording, mib, documentation), whether its watts are measured or, in direct current, derived as volts "
-    "times amperes, and the accuracy that the vendor states; always 1.",
+    "objects mean (recording, mib, documentation), whether its watts are measured or derived (volts times amperes of "
+    "direct current), and the accuracy that the vendor states; always 1.",
     "vendor",
     "model",
     "serial",

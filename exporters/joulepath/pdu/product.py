@@ -30,14 +30,17 @@ async def products_of(columns: Columns, table: Table, volts: Quantity, amperes: 
 
 
 def _voltage(current: Row, amperes: Quantity, voltages: Sequence[Row], volts: Quantity) -> Row | None:
-    """The voltage of the same label or index, of the longest beginning of that index, or the only one."""
+    """The voltage of the same label, the one with which the current's index has most in common, or the only one."""
     if volts.column is None:
         of_label = [voltage for voltage in voltages if voltage.number == (current.number or current.index)]
         return of_label[0] if of_label else voltages[0] if len(voltages) == 1 else None
     of_index = {voltage.oid[len(volts.column) :]: voltage for voltage in voltages}
     if amperes.column is not None:
         index = current.oid[len(amperes.column) :]
-        for length in range(len(index), 0, -1):
-            if index[:length] in of_index:
-                return of_index[index[:length]]
+        for length in range(
+            len(index), 0, -1
+        ):  # a module's circuits have the module's voltage, at an index beside them
+            like = [voltage for other, voltage in of_index.items() if other[:length] == index[:length]]
+            if like:
+                return like[0] if len(like) == 1 else None
     return next((of_index[index] for index in _OF_DEVICE if index in of_index and len(of_index) == 1), None)

@@ -195,6 +195,14 @@ class Table(Model):
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _objects_have_labels(self) -> "Table":
+        if all(quantity.objects for quantity in self.quantities.values()):
+            for key in ("number", "label", "first"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: has no effect here: objects are labelled by their keys")
+        return self
+
+    @model_validator(mode="after")
     def _keys_are_known(self) -> "Table":
         known = {part.removesuffix(":text") for part in self.index} | set(self.keys)
         for key in re.findall(r"\{(\w+)\}", self.label or ""):
@@ -227,8 +235,8 @@ class Table(Model):
                 raise ValueError(f"{name}: volts and amperes make power, and nothing else")
             if quantity.derived and not self.direct_current:
                 raise ValueError(
-                    f"{name}: volts times amperes are active power in direct current only: state `direct_current: true` "
-                    "if that is what this table measures, or else the object that holds watts"
+                    f"{name}: volts times amperes are active power of direct current only: state "
+                    "`direct_current: true` if this table measures that, or name the object that holds watts"
                 )
             for turned in (quantity, quantity.amperes):
                 signed = self.direct_current and name in ("power", "current")

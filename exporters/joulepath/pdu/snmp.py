@@ -21,8 +21,9 @@ class Missing(Enum):
     END_OF_MIB_VIEW = "endOfMibView"
 
 
-Value: TypeAlias = int | bytes | Oid | Missing
-"""INTEGER, Gauge, Counter and TimeTicks are int, OCTET STRING and its kin bytes, OBJECT IDENTIFIER an Oid."""
+Value: TypeAlias = int | float | bytes | Oid | Missing
+"""INTEGER, Gauge, Counter and TimeTicks are int, OCTET STRING and its kin bytes, OBJECT IDENTIFIER an Oid; an Opaque
+with a Float or a Double in it is a float."""
 
 
 @dataclass(frozen=True)
