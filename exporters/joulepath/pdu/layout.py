@@ -60,7 +60,8 @@ class Cell:
             return None
         if volts is None or amperes is None:
             raise RejectedError("not_available")
-        return bounded(volts * amperes, self.quantity_name, self.quantity)
+        watts = float(Decimal(str(volts)) * Decimal(str(amperes)))  # 46 V x 0.2 A are 9.2 W
+        return bounded(watts, self.quantity_name, self.quantity)
 
 
 @dataclass(frozen=True)
