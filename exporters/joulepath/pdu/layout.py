@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from joulepath.errors import JoulepathError
+from joulepath.pdu.judge import hollow
 from joulepath.pdu.profile import candidates
+from joulepath.pdu.reading import Key, Reading
 from joulepath.pdu.rows import Columns, Row, rows_of
 from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName, absolute
 from joulepath.pdu.snmp import Client, Missing, Oid, Value, dotted, parsed
@@ -176,9 +178,16 @@ async def _rows(
 
 def _measures(cell: Cell, value: Value) -> bool:
     try:
-        return measured(value, cell.quantity_name, cell.quantity, cell.scale) is not None
+        number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
     except RejectedError:
         return False
+    return number is not None and not hollow(cell.quantity_name, number / float(cell.scale))
+
+
+def reading_of(cell: Cell, number: float) -> Reading:
+    """A value of a cell, in the metric's unit."""
+    key = Key(cell.level, cell.label, cell.quantity_name)
+    return Reading(key, number, float(cell.scale), id(cell.quantity), cell.quantity.bounds is not None)
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:
