@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from joulepath.errors import JoulepathError
+from joulepath.pdu.judge import hollow
 from joulepath.pdu.product import products_of
 from joulepath.pdu.profile import candidates
+from joulepath.pdu.reading import Key, Reading
 from joulepath.pdu.rows import Columns, Row, rows_of
 from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Method, Profile, Quantity, QuantityName, absolute
 from joulepath.pdu.snmp import Client, Missing, Oid, Value, dotted, parsed
@@ -58,10 +60,14 @@ class Cell:
         volts, amperes = self.volts.reading(found), self.amperes.reading(found)
         if volts is None and amperes is None:
             return None
-        if volts is None or amperes is None:
+        if volts is None or amperes is None or self.volts.hollow(volts) or self.amperes.hollow(amperes):
             raise RejectedError("not_available")
         watts = float(Decimal(str(volts)) * Decimal(str(amperes)))  # 46 V x 0.2 A are 9.2 W
         return bounded(watts, self.quantity_name, self.quantity)
+
+    def hollow(self, number: float) -> bool:
+        """Whether a measured number is what devices write for "not measured"."""
+        return hollow(self.quantity_name, number / float(self.scale))
 
 
 @dataclass(frozen=True)
@@ -220,9 +226,17 @@ def _measures(cell: Cell, row: Row) -> bool:
     if row.volts is not None:
         found[row.volts.oid] = row.volts.value
     try:
-        return cell.reading(found) is not None
+        number = cell.reading(found)
     except RejectedError:
         return False
+    return number is not None and (cell.volts is not None or not cell.hollow(number))
+
+
+def reading_of(cell: Cell, number: float) -> Reading:
+    """A value of a cell, in the metric's unit."""
+    key = Key(cell.level, cell.label, cell.quantity_name)
+    stated = cell.quantity.bounds is not None
+    return Reading(key, number, float(cell.scale), id(cell.quantity), stated, derived=cell.volts is not None)
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:

@@ -2,17 +2,23 @@
 """One PDU over SNMP: its value columns at every poll, all else seldom. A poll is of one piece or it is rejected."""
 
 import asyncio
+import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
+from joulepath.pdu.judge import Judge
+from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, reading_of, survey
+from joulepath.pdu.reading import Key
 from joulepath.pdu.register import Register, Registers
 from joulepath.pdu.schema import Evidence, LevelName, Method, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
 from joulepath.pdu.value import RejectedError
+
+logger = logging.getLogger(__name__)
 
 LAYOUT_SECONDS = 600.0
 """Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
@@ -95,6 +101,11 @@ class PduSource:
         self._surveyed: float = 0.0
         self._mark: _Mark | None = None
         self._registers: Registers = {} if registers is None else registers
+        self._device: Hashable = None
+        self._judge = Judge()
+        self._doubted: frozenset[Key] = frozenset()
+        self._told: dict[Key, float] = {}
+        self._agrees = True
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -120,9 +131,8 @@ class PduSource:
         if _rebooted(poll.began, poll.ended):
             self._layout = None
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
         for oid in poll.found:
             if oid not in layout.cells:
                 rejected["unknown_row"] += 1
@@ -134,10 +144,9 @@ class PduSource:
                     rejected[str(reason)] += 1
                     continue
                 if number is not None:
-                    if cell.quantity_name == "meter_energy":
-                        number = self._counter(device, cell, number, poll.ended.at)
-                    values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
+                    numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
         self._mark = poll.ended
+        values = self._believed(layout, numbers, rejected, poll.ended.at)
         if not values:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
@@ -152,6 +161,46 @@ class PduSource:
             method=layout.method,
             accuracy=str(layout.profile.accuracy or ""),
         )
+
+    def _believed(
+        self, layout: Layout, numbers: Mapping[Key, tuple[Cell, float]], rejected: Counter[str], at: float
+    ) -> Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]:
+        """What contradicts nothing, registers as counters; counts the others."""
+        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        if device != self._device:
+            self._device, self._judge = device, Judge()
+        doubted = dict(self._judge.rejected([reading_of(cell, number) for cell, number in numbers.values()], at))
+        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        for key, (cell, number) in numbers.items():
+            if key in doubted:
+                continue
+            shown = number
+            if key.quantity == "meter_energy":
+                register = self._registers.setdefault((key.level, key.label), Register(number, at, device))
+                shown = register.add(number, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
+                if register.doubted:
+                    doubted[key] = f"goes from {register.raw:g} J to {number:g} J: set back, or a glitch"
+                    continue
+            values.setdefault(key.level, {}).setdefault(key.quantity, {})[key.label] = shown
+        if doubted:
+            rejected["contradicted"] = len(doubted)
+        self._tell(doubted, at)
+        return values
+
+    def _tell(self, doubted: Mapping[Key, str], at: float) -> None:
+        """One line where readings begin to be left out, and one where the last of them is back."""
+        new = {key: why for key, why in doubted.items() if at - self._told.get(key, -math.inf) >= LAYOUT_SECONDS}
+        if new:
+            (key, why), more = next(iter(new.items())), len(new) - 1
+            others = f" (and {more} more)" if more else ""
+            logger.warning("%s: %s is left out%s: %s", self._name, key, others, why, extra={"target": self._name})
+            self._agrees = False
+        elif not doubted and not self._agrees:
+            logger.info("%s: no reading is left out any more", self._name, extra={"target": self._name})
+            self._agrees = True
+        # As long as one is left out it is not told again, and neither is one that comes and goes.
+        self._told |= dict.fromkeys({*new, *(key for key in doubted if key in self._doubted)}, at)
+        self._doubted = frozenset(doubted)
 
     async def _polled(self) -> tuple[Layout, "_Poll"]:
         """The device's layout, read again where it may have changed, and what it holds."""
@@ -182,11 +231,6 @@ class PduSource:
             self._layout = await survey(self._client, name, self._profiles[name])
             self._surveyed = now
         return self._layout
-
-    def _counter(self, device: Hashable, cell: Cell, joules: float, at: float) -> float:
-        """The register as a counter."""
-        register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
-        return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 
 
 @dataclass(frozen=True)
