@@ -236,6 +236,39 @@ def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
     assert any("276.216 W  = 51 x 0.1" in line and f"the volts at {VOLTS}.0" in line for line in lines)
 
 
+DOCS = Path(__file__).parents[3] / "docs" / "pdu.md"
+
+
+def test_the_plant_in_the_documentation_is_a_profile(tmp_path: Path) -> None:
+    (levels,) = [block for block in DOCS.read_text().split("```") if block.startswith("yaml\n  outlet:")]
+    text = f"vendor: ACME\nsys_object_ids: [1.3.6.1.4.1.9999]\nlevels:\n{levels.removeprefix('yaml')}"
+    (tmp_path / "plant.yaml").write_text(text)
+    plant = read_folder(tmp_path)["plant"]
+    base = "1.3.6.1.4.1.9999.9"
+    reading = poll(plant, {f"{base}.1.0": -5400, f"{base}.2.0": 215, f"{base}.3.0": 1})
+    assert watts(reading) == {"load": 1161}
+
+
+def test_rectifiers_that_give_something_else_than_is_taken_are_doubted(tmp_path: Path) -> None:
+    levels = {
+        level: {"label": "all", "direct_current": True, "quantities": {"power": {"column": f"{PLANT}.{at}", **more}}}
+        for at, level, more in (
+            (1, "rectifier", {}),
+            (2, "battery", {"bounds": [-1000, 1000]}),
+            (3, "outlet", {}),
+        )
+    }
+    (tmp_path / "plant.yaml").write_text(yaml.safe_dump({"vendor": "A", "sys_object_ids": [PLANT], "levels": levels}))
+    for battery, doubted in ((-400, False), (400, True)):
+        objects: Mapping[str, Value] = {f"{PLANT}.1.0": 600, f"{PLANT}.2.0": battery, f"{PLANT}.3.0": 1000}
+        with Agent(_functions(objects)) as agent:
+            lines = list(check(str(tmp_path / "plant.yaml"), client(agent.address)))
+        told = (
+            "doubt: rectifiers give 600 W, loads and batteries take 1400 W: is a step or the sign of the battery wrong?"
+        )
+        assert (told in lines) == doubted
+
+
 def test_no_shipped_profile_multiplies_alternating_current(profiles: Mapping[str, Profile]) -> None:
     """The schema forbids it; and what is direct current has no phases and no volt-amperes."""
     derived = [
