@@ -53,8 +53,7 @@ both read the same object:
 | Eltek (`enexus_eltek-smartpack2-syst`) | 12148.10.9.2.5 | 3.3 or 33 A, by the firmware's version | 33 A | the plant's own flag 12148.10.2.15 says amperes, and its hourly log 1,777 Wh: 54.55 V x 33 A are 1,800 W |
 | Huawei (`huawei-smu_11b`) | 2011.6.164.1.6.2.1.1.5 | 34 A | 3.4 A | 53.5 V x 3.4 A are 182 W, and it reads 179 W |
 
-What cannot be read of recorded ones: Vertiv's DCS (`vertiv-dcs`), of whose columns of watts and energy no published MIB
-tells the meaning; the load of `deltaorion_deltaorion`, which the controller calls invalid.
+The load of `deltaorion_deltaorion` cannot be read: its controller calls the value invalid.
 
 Where data contradict a MIB the data win:
 
