@@ -99,7 +99,7 @@ def check(poll: Poll) -> None:
 
 def _rows(poll: Poll) -> Iterable[_Row]:
     for key, power in poll.readings.items():
-        if key.quantity == "power" and (product := product_of(poll, key.level, key.label)):
+        if key.quantity == "power" and not power.derived and (product := product_of(poll, key.level, key.label)):
             factor = poll.of(key.level, key.label, "power_factor")
             yield _Row(power, product, 0.0 if factor is None else min(1.0, abs(factor.value)))
 

@@ -23,10 +23,14 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
     ("power", "branch"): 8e3,
     ("power", "phase"): 8e3,
     ("power", "inlet"): 12e3,
+    ("power", "rectifier"): 12e3,
+    ("power", "battery"): 12e3,
     ("current", "outlet"): 40,
     ("current", "branch"): 80,
     ("current", "phase"): 80,
     ("current", "inlet"): 80,
+    ("current", "rectifier"): 250,
+    ("current", "battery"): 250,
 }
 """By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
 
@@ -100,7 +104,7 @@ def hollow(quantity: QuantityName, steps: float) -> bool:
 def _hollow(poll: Poll) -> None:
     """Rejects all bits set; of a register in 16 bits, which counts through it, only where several hold the same."""
     for key, reading in list(poll.readings.items()):
-        if hollow(key.quantity, reading.steps):
+        if not reading.derived and hollow(key.quantity, reading.steps):
             poll.reject([key], f"holds {reading.steps:.0f}, which meters write for a value that they do not measure")
     registers = {key: round(one.steps) for key, one in poll.readings.items() if key.quantity == "meter_energy"}
     times = Counter(registers.values())

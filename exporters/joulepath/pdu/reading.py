@@ -32,6 +32,8 @@ class Reading:
     """The same for all rows of a column: they are all in one unit."""
     bounded: bool = False
     """Whether the profile states bounds of its own."""
+    derived: bool = False
+    """Whether it is volts times amperes, which then confirm nothing."""
 
     @property
     def steps(self) -> float:

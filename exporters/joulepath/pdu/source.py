@@ -14,9 +14,9 @@ from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, reading_of, survey
 from joulepath.pdu.reading import Key
 from joulepath.pdu.register import Register, Registers
-from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
+from joulepath.pdu.schema import Evidence, LevelName, Method, Profile, QuantityName
 from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
-from joulepath.pdu.value import RejectedError, measured
+from joulepath.pdu.value import RejectedError
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class PduReading:
     rejected: Mapping[str, int]
     evidence: Evidence = "documentation"
     """The weakest that a published object's meaning rests on."""
+    method: Method = "measured"
+    """`derived` where any power is volts times amperes."""
     accuracy: str = ""
     """What the vendor states; empty where that is not known."""
 
@@ -131,13 +133,13 @@ class PduSource:
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
         numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
-        for oid, value in poll.found.items():
+        for oid in poll.found:
             if oid not in layout.cells:
                 rejected["unknown_row"] += 1
                 self._layout = None  # a unit was linked or the table rearranged
             for cell in layout.cells.get(oid, ()):
                 try:
-                    number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
+                    number = cell.reading(poll.found)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
                     continue
@@ -156,6 +158,7 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
             evidence=layout.evidence,
+            method=layout.method,
             accuracy=str(layout.profile.accuracy or ""),
         )
 

@@ -26,7 +26,9 @@ AGREES = (0.7, 1.3)
 
 
 def check(poll: Poll) -> None:
-    """Rejects power that cannot be."""
+    """Rejects power that cannot be. A plant's loads may be fed by its battery, so that inlets tell nothing of them."""
+    if any(key.level == "battery" for key in poll.readings):
+        return
     _singly(poll, "outlet")
     _singly(poll, "branch")
     _singly(poll, "phase")
@@ -35,7 +37,11 @@ def check(poll: Poll) -> None:
 
 
 def agree(poll: Poll, key: Key) -> bool:
-    """Whether the levels below an inlet add up to it."""
+    """Whether the levels below an inlet add up to it, or what rectifiers give is what loads and batteries take."""
+    if key.level in ("rectifier", "battery"):
+        rectifiers, loads = (sum(poll.power(level).values()) for level in ("rectifier", "outlet"))
+        batteries = sum(one.value for each, one in poll.readings.items() if each[::2] == ("battery", "power"))
+        return loads > 0 and AGREES[0] * loads <= rectifiers - batteries <= AGREES[1] * loads
     inlets = sum(poll.power("inlet").values())
     below = [sum(poll.power(level).values()) for level in ("outlet", "branch", "phase")]
     return key.level == "inlet" and any(AGREES[0] * inlets <= total <= AGREES[1] * inlets for total in below)
