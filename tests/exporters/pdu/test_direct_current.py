@@ -281,3 +281,82 @@ def test_no_shipped_profile_multiplies_alternating_current(profiles: Mapping[str
     ]
     assert {"eltek-smartpack", "vertiv-netsure-ncu", "ge-pulsar"} <= {name for name, _ in derived}
     assert all(direct for _, direct in derived)
+
+
+def _plant_of(profiles: Mapping[str, Profile], name: str, now: Mapping[str, Value | None]) -> tuple[Agent, PduSource]:
+    agent = Agent(_functions(now))
+    agent.start()
+    return agent, PduSource(name, client(agent.address), profiles, name)
+
+
+def test_a_glitch_of_a_current_makes_no_watts(profiles: Mapping[str, Profile]) -> None:
+    """Volts times amperes confirm nothing where they are all that there is."""
+    plant = "1.3.6.1.4.1.12148.10"
+    load, rectifiers = f"{plant}.9.2.5.0", f"{plant}.5.2.5.0"
+    now: dict[str, Value | None] = {UP_TIME: 100, f"{plant}.2.15.0": 1, f"{plant}.10.5.5.0": 5400}
+    now |= {load: 153, rectifiers: 160}
+    agent, source = _plant_of(profiles, "eltek-smartpack", now)
+    expected = {("outlet", "load"): 826.2, ("rectifier", "all"): 864}
+    for glitch in ({}, {load: 9990}, {}, {rectifiers: 49990}, {}):
+        now |= {load: 153, rectifiers: 160, **glitch}
+        reading = run(source.read())
+        gone = {("outlet", "load")} if load in glitch else {("rectifier", "all")} if glitch else set()
+        assert reading.watts == {key: value for key, value in expected.items() if key not in gone}
+        assert reading.rejected == ({"contradicted": 2} if glitch else {})
+    run(source.close())
+    agent.stop()
+
+
+def test_a_large_plant_is_believed_at_first_sight(profiles: Mapping[str, Profile]) -> None:
+    plant = "1.3.6.1.4.1.885.3.2"
+    now: Mapping[str, Value] = {
+        UP_TIME: 100,
+        f"{plant}.1.1.0": "53.50",
+        f"{plant}.1.2.0": 1600,
+        f"{plant}.4.1.2.1": "1600",
+    }
+    agent, source = _plant_of(profiles, "netsure-vortex", now)
+    assert run(source.read()).watts == {("outlet", "load"): 85600, ("branch", "1"): 85600}
+    run(source.close())
+    agent.stop()
+
+
+def test_loads_on_the_battery_contradict_no_mains(profiles: Mapping[str, Profile]) -> None:
+    """A generator that feeds a little while the battery carries the load."""
+    plant = "1.3.6.1.4.1.2011.6.164.1"
+    now: Mapping[str, Value] = {
+        UP_TIME: 100,
+        f"{plant}.3.1.11.0": 210,
+        f"{plant}.4.2.1.0": -812,
+        f"{plant}.6.2.1.1.4.1": 500,
+        f"{plant}.6.2.1.1.5.1": 850,
+        f"{plant}.6.2.1.1.6.1": 4250,
+    }
+    agent, source = _plant_of(profiles, "huawei-smu", now)
+    reading = run(source.read())
+    assert (reading.watts, reading.rejected) == ({("inlet", "1"): 210, ("outlet", "1"): 4250}, {})
+    run(source.close())
+    agent.stop()
+
+
+def test_rectifiers_that_start_are_believed_where_loads_and_battery_take_as_much(
+    profiles: Mapping[str, Profile],
+) -> None:
+    """The mains returns: from 0 to 40 kW in one poll, of which a quarter charges the battery."""
+    plant = "1.3.6.1.4.1.7309.5.3.1"
+    now: dict[str, Value | None] = {UP_TIME: 100, f"{plant}.10.0": 50_000, f"{plant}.12.0": 50_000}
+    now |= {f"{plant}.11.0": 600_000, f"{plant}.13.0": -600_000, f"{plant}.1.0": 0, f"{plant}.2.0": 0}
+    agent, source = _plant_of(profiles, "alpha-cordex", now)
+    assert run(source.read()).watts == {
+        ("rectifier", "all"): 0,
+        ("battery", "all"): -30_000,
+        ("outlet", "load"): 30_000,
+    }
+    now |= {f"{plant}.13.0": 200_000, f"{plant}.1.0": 800_000, f"{plant}.2.0": 40_000_000}
+    assert run(source.read()).watts == {
+        ("rectifier", "all"): 40_000,
+        ("battery", "all"): 10_000,
+        ("outlet", "load"): 30_000,
+    }
+    run(source.close())
+    agent.stop()
