@@ -9,8 +9,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pysnmp.proto.rfc1902 import ObjectIdentifier
 
-from joulepath.errors import UsageError
+from joulepath.energy import Integrator
+from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.layout import Cell
 from joulepath.pdu.profile import read_folder
@@ -18,7 +20,7 @@ from joulepath.pdu.schema import Profile, Quantity
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.snmp_agent import Agent, Value
 
-from .conftest import client, read, run
+from .conftest import SECRET, client, joulepath, read, run, samples
 
 pytestmark = pytest.mark.unit
 
@@ -129,19 +131,20 @@ def test_without_volts_there_are_no_watts_and_a_reason(tmp_path: Path) -> None:
     with Agent(_functions(now)) as agent:
         source = PduSource("plant", client(agent.address), {"plant": plant}, "plant")
         assert watts(run(source.read())) == {"1": 54, "2": 54}
-        for volts, amperes, expected, reasons in [
-            (5400, None, {"1": 54}, {"not_available": 1}),
-            (5400, 60_000, {"1": 54}, {"implausible": 1}),
-            (5400, "n/a", {"1": 54}, {"not_a_number": 1}),
-            (5400, 10, {"1": 54, "2": 54}, {}),
-        ]:
-            now |= {f"{VOLTS}.0": volts, f"{AMPERES}.2": amperes}
+        steps: list[tuple[Value | None, Mapping[str, float], Mapping[str, int]]] = [
+            (None, {"1": 54}, {"not_available": 1}),
+            (60_000, {"1": 54}, {"implausible": 1}),
+            ("n/a", {"1": 54}, {"not_a_number": 1}),
+            (10, {"1": 54, "2": 54}, {}),
+        ]
+        for amperes, expected, reasons in steps:
+            now[f"{AMPERES}.2"] = amperes
             reading = run(source.read())
             assert watts(reading) == expected
             assert reading.rejected == reasons
         for volts in (None, 2147483647, "?"):
             now[f"{VOLTS}.0"] = volts
-            with pytest.raises(Exception, match="measures nothing"):
+            with pytest.raises(JoulepathError, match="measures nothing"):
                 run(source.read())
         run(source.close())
 
@@ -154,7 +157,7 @@ def test_a_product_has_bounds_of_its_own(tmp_path: Path) -> None:
 
 @given(
     volts=st.integers(-6000, 6000),
-    amperes=st.integers(-(10**5), 10**5),
+    amperes=st.integers(-30_000, 30_000),  # below all bits set
     scales=st.tuples(*[st.sampled_from(["0.001", "0.01", "0.1", "1"])] * 2),
 )
 def test_watts_are_the_exact_product(volts: int, amperes: int, scales: tuple[str, str]) -> None:
@@ -267,6 +270,37 @@ def test_rectifiers_that_give_something_else_than_is_taken_are_doubted(tmp_path:
             "doubt: rectifiers give 600 W, loads and batteries take 1400 W: is a step or the sign of the battery wrong?"
         )
         assert (told in lines) == doubted
+
+
+def test_the_exporter_publishes_each_level_and_how_it_is_measured(community_file: Path) -> None:
+    plant = "1.3.6.1.4.1.12148.10"
+    objects: dict[str, Value | None] = {UP_TIME: 100, "1.3.6.1.2.1.1.2.0": ObjectIdentifier(plant)}
+    objects |= {f"{plant}.2.15.0": 0, f"{plant}.10.5.5.0": 5400, f"{plant}.9.2.5.0": 20, f"{plant}.5.2.5.0": 21}
+    with Agent(_functions({**objects, f"{plant}.10.6.5.0": -1}), SECRET) as agent:
+        host, port = agent.address
+        done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
+    assert done.returncode == 0, done.stderr
+    found = samples(done.stdout)
+    assert found["pdu_outlet_power_watts", frozenset({("outlet", "load")})] == 1080
+    assert found["pdu_rectifier_power_watts", frozenset({("rectifier", "all")})] == 1134
+    assert found["pdu_battery_current_amperes", frozenset({("battery", "all")})] == -1
+    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "load")})] == 0
+    assert not any(name == "pdu_battery_power_watts" for name, _ in found)
+    (info,) = [dict(labels) for name, labels in found if name == "pdu_info"]
+    assert (info["profile"], info["method"]) == ("eltek-smartpack", "derived")
+
+
+def test_derived_watts_are_integrated_as_measured_ones_are(tmp_path: Path) -> None:
+    plant = profile(tmp_path, {"volts": HUNDREDTHS, "amperes": TENTHS})
+    now: dict[str, Value | None] = {UP_TIME: 100, f"{VOLTS}.0": 5000, f"{AMPERES}.1": 10}
+    integrator = Integrator(60)
+    with Agent(_functions(now)) as agent:
+        source = PduSource("plant", client(agent.address), {"plant": plant}, "plant")
+        for at, amperes in ((0, 10), (10, 30)):
+            now[f"{AMPERES}.1"] = amperes
+            integrator.add(at, run(source.read()).watts["outlet", "1"])
+        run(source.close())
+    assert integrator.energy == (1000, 10)  # from 50 W to 150 W in 10 s
 
 
 def test_no_shipped_profile_multiplies_alternating_current(profiles: Mapping[str, Profile]) -> None:
