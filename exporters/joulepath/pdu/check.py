@@ -10,6 +10,7 @@ from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, detect, survey
 from joulepath.pdu.profile import shipped
+from joulepath.pdu.rows import Columns
 from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
@@ -192,8 +193,9 @@ async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
     """What the device holds at each place that a profile names: for one that does not fit."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, found if isinstance(found, tuple) else ()))
+    columns = Columns(client, profile.max_repetitions)
     for oid in dict.fromkeys(_places(profile)):
-        rows = await client.walk(oid)
+        rows = await columns.object(oid)
         index = next(iter(sorted(rows)), None)
         first = "" if index is None else f", the first at index {dotted(index)}: {text(rows[index]) or 'nothing'}"
         yield f"device: {dotted(oid)} has {len(rows)} rows{first}"

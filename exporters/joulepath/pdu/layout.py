@@ -10,7 +10,7 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profile import candidates
 from joulepath.pdu.rows import Columns, Row, rows_of
 from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName, absolute
-from joulepath.pdu.snmp import Client, Oid, Value, dotted, parsed
+from joulepath.pdu.snmp import Client, Missing, Oid, Value, dotted, parsed
 from joulepath.pdu.value import RejectedError, measured, text
 
 SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
@@ -72,7 +72,7 @@ class Layout:
     names: Mapping[str, str]
     """Names of outlets by their label."""
     identity: Mapping[Oid, Value]
-    """Objects that stay the same while the device does, with their values."""
+    """Objects that stay the same while the device and its scales do, with their values."""
 
     @property
     def evidence(self) -> Evidence:
@@ -107,9 +107,11 @@ async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
 
 
 async def _has(client: Client, oids: Sequence[Oid], base: Oid) -> bool:
-    """Whether the device has one of the columns."""
-    for oid in oids:
-        if await client.walk(absolute(oid, base), 1):
+    """Whether the device has one of the columns or objects."""
+    for oid in (absolute(oid, base) for oid in oids):
+        if await client.walk(oid, 1):
+            return True
+        if oid[-1:] == (0,) and not isinstance((await client.get([oid]))[oid], Missing):
             return True
     return False
 
@@ -152,7 +154,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
         columns=walked,
         objects=single,
         names=names,
-        identity={**known, **told},
+        identity={**known, **told, **columns.flags},
     )
 
 

@@ -147,6 +147,14 @@ class Table(Model):
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _objects_have_labels(self) -> "Table":
+        if all(quantity.objects for quantity in self.quantities.values()):
+            for key in ("number", "label", "first"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: has no effect here: objects are labelled by their keys")
+        return self
+
+    @model_validator(mode="after")
     def _keys_are_known(self) -> "Table":
         known = {part.removesuffix(":text") for part in self.index} | set(self.keys)
         for key in re.findall(r"\{(\w+)\}", self.label or ""):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what an object holds to a measurement, or the reason why it is none."""
 
+import math
 import re
 from decimal import Decimal, InvalidOperation
 
@@ -24,6 +25,8 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
     steps: int | Decimal
     if isinstance(value, int):
         steps = value
+    elif isinstance(value, float) and math.isfinite(value):
+        steps = Decimal(value)
     elif isinstance(value, Missing):
         return None
     elif isinstance(value, bytes) and quantity.text:
@@ -58,6 +61,8 @@ def text(value: Value | None) -> str:
         return dotted(value)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, float):
+        return f"{value:.7g}"  # as many digits as a Float has
     try:
         decoded = value.decode()
     except UnicodeDecodeError:
