@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp import Missing, Value, dotted
 
-REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row")
+REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
 
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?")
 

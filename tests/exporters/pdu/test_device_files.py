@@ -10,7 +10,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import explained
-from joulepath.pdu.layout import detect
+from joulepath.pdu.detection import detect
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.value import REASONS
