@@ -79,7 +79,7 @@ class Judge:
         leap = LEAPS.get((key.quantity, key.level))
         if leap is None:
             return False
-        if key.quantity == "power" and not reading.bounded:
+        if key.quantity == "power" and not reading.bounded and not reading.derived:
             most = circuit.MOST_WATTS if key.level == "outlet" else MOST_WATTS
             if value > most and (before is None or key.level == "outlet"):
                 return True
