@@ -8,8 +8,9 @@ from pathlib import Path
 
 from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.pdu.detection import find
 from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, detect, reading_of, survey
+from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, reading_of, survey
 from joulepath.pdu.profile import shipped
 from joulepath.pdu.rows import Columns
 from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
@@ -233,7 +234,7 @@ async def recognised(client: Client, name: str, profile: Profile) -> Sequence[st
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     written = dotted(found) if isinstance(found, tuple) else "none"
     try:
-        chosen = await detect(client, {**shipped(), name: profile})
+        chosen = (await find(client, {**shipped(), name: profile})).profile_name
     except JoulepathError:
         return [f"device: sysObjectID {written}; not recognised: name the profile for this target"]
     if chosen == name:

@@ -15,6 +15,9 @@ ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
 SHORT_ONES = frozenset({2**15 - 1, 2**15, 2**16 - 1})
 """The same of meters with 16 bits; an agent may have scaled it. A true reading passes through it within a poll."""
 
+NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
+"""The same of meters that count in decimal digits."""
+
 HOLD_SECONDS = 60.0
 """A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
 
@@ -79,7 +82,7 @@ class Judge:
         leap = LEAPS.get((key.quantity, key.level))
         if leap is None:
             return False
-        if key.quantity == "power" and not reading.bounded:
+        if key.quantity == "power" and not reading.bounded and not reading.derived:
             most = circuit.MOST_WATTS if key.level == "outlet" else MOST_WATTS
             if value > most and (before is None or key.level == "outlet"):
                 return True
@@ -93,12 +96,13 @@ class Judge:
 
 def hollow(quantity: QuantityName, steps: float) -> bool:
     """Whether an object holds "not measured" in place of a number."""
-    number = round(steps)
-    if not math.isclose(steps, number, abs_tol=1e-6):
+    number = abs(round(steps))
+    if not math.isclose(abs(steps), number, abs_tol=1e-6):
         return False
     if number in ONES:
         return True
-    return quantity != "meter_energy" and any(abs(number) == ones * scale for ones in SHORT_ONES for scale in (1, 10))
+    scaled = {number // scale for scale in (1, 10, 100) if number % scale == 0}
+    return quantity != "meter_energy" and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
 
 
 def _hollow(poll: Poll) -> None:

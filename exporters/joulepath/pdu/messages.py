@@ -124,13 +124,13 @@ class _Decoder(decoder.Decoder):  # type: ignore[misc]
 _decode = _Decoder()
 
 
-def answer(message: bytes) -> tuple[int, Answer]:
-    """The request identifier and what was answered. Raises GarbledError for what is no answer."""
+def answer(message: bytes) -> tuple[int, bytes, Answer]:
+    """The request identifier, the community and what was answered. Raises GarbledError for what is no answer."""
     try:
-        (_, _, pdu), _ = _decode(message)
+        (_, community, pdu), _ = _decode(message)
         identifier, status, index, found = pdu
         objects = [(name.asTuple(), plain(value)) for name, value in found]
-        return int(identifier), Answer(int(status), int(index), objects)
+        return int(identifier), bytes(community), Answer(int(status), int(index), objects)
     except (PyAsn1Error, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise GarbledError(type(error).__name__) from error
 

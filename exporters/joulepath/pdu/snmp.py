@@ -21,6 +21,8 @@ class Missing(Enum):
     NO_SUCH_INSTANCE = "noSuchInstance"
     END_OF_MIB_VIEW = "endOfMibView"
     TOO_BIG = "tooBig"
+    NO_SUCH_NAME = "noSuchName"
+    """Of SNMP v2c and v3, which have noSuchInstance for what does not exist."""
     GEN_ERR = "genErr"
     REFUSED = "another error-status"
     UNANSWERED = "no answer"
@@ -28,7 +30,7 @@ class Missing(Enum):
     @property
     def refused(self) -> bool:
         """Whether the object may exist but the agent does not give its value."""
-        return self in (Missing.TOO_BIG, Missing.GEN_ERR, Missing.REFUSED, Missing.UNANSWERED)
+        return self not in (Missing.NO_SUCH_OBJECT, Missing.NO_SUCH_INSTANCE, Missing.END_OF_MIB_VIEW)
 
 
 Value: TypeAlias = int | float | bytes | Oid | Missing
@@ -62,6 +64,10 @@ class NoAnswerError(SnmpError):
             f"no answer within {limits.timeout * (1 + limits.retries):g} s: check the address, the network and the "
             "community (a wrong community gets no answer either); a slow agent needs a longer timeout"
         )
+
+
+class RefusedError(SnmpError):
+    """The agent answers with an error where a walk goes on, so that the rest of the column is not known."""
 
 
 class GarbledError(SnmpError):

@@ -32,6 +32,7 @@ def check(poll: Poll) -> None:
     _singly(poll, "outlet")
     _singly(poll, "branch")
     _singly(poll, "phase")
+    _unfed(poll)
     _together(poll, "outlet")
     _together(poll, "phase")
 
@@ -58,6 +59,21 @@ def _singly(poll: Poll, level: LevelName) -> None:
             _decide(poll, {key: watts}, inlets, f"{key.level} {key.label} reads {watts:g} W, all inlets {fed:g} W")
             if not poll.power("inlet"):
                 return
+
+
+def _unfed(poll: Poll) -> None:
+    """An outlet that rises while the inlets, which all outlets added up to, do not."""
+    inlets, outlets = poll.power("inlet"), poll.power("outlet")
+    if any(key not in poll.last for key in (*inlets, *outlets)):
+        return
+    fed = sum(abs(poll.last[key]) for key in inlets)
+    if not AGREES[0] * fed <= sum(abs(poll.last[key]) for key in outlets) <= AGREES[1] * fed:
+        return
+    more = sum(inlets.values()) - fed
+    for key, watts in outlets.items():
+        risen = watts - abs(poll.last[key])
+        if key not in poll.confirmed and risen > SLACK_WATTS + 0.5 * fed and more < 0.5 * risen:
+            poll.reject([key], f"rises by {risen:g} W, all inlets by {more:g} W")
 
 
 def _together(poll: Poll, level: LevelName) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import explained
-from joulepath.pdu.layout import detect
+from joulepath.pdu.detection import detect
 from joulepath.pdu.schema import Profile, Quantity
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.value import REASONS

@@ -16,7 +16,8 @@ from scripts import devices
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import Explained, doubts, explained
-from joulepath.pdu.layout import Layout, detect
+from joulepath.pdu.detection import detect
+from joulepath.pdu.layout import Layout
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import parsed
 from joulepath.pdu.walk import WalkClient

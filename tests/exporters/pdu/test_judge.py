@@ -144,6 +144,8 @@ SENTINELS = [
     {"inlet 1 W": 65_535, "outlet 1 W": 200},
     {"inlet 1 W": 32_767},
     {"inlet 1 W": 655_350},
+    {"inlet 1 W": 999_999},
+    {"inlet 1 A": 99.99},
     {"outlet 1 J": (2**32 - 1) * 3600},
     {"outlet 1 J": (2**31 - 1) * 3600},
     {"outlet 1 J": 65_535 * 3600, "outlet 2 J": 65_535 * 3600},
@@ -190,6 +192,13 @@ def test_of_two_levels_the_one_that_leapt_is_left_out() -> None:
         {"outlet 2 W"},
         set(),
     ]
+
+
+def test_an_outlet_that_rises_without_its_inlet() -> None:
+    """Less than all inlets allow, and less than any outlet may rise, but not fed by them."""
+    usual = {"inlet 1 W": 1_500.0, **{f"outlet {number} W": 300.0 for number in range(5)}}
+    assert left_out(usual, {**usual, "outlet 2 W": 3_000}, usual) == [set(), {"outlet 2 W"}, set()]
+    assert left_out(usual, {**usual, "outlet 2 W": 3_000, "inlet 1 W": 4_200}, usual) == [set(), set(), set()]
 
 
 RIGHT: Mapping[str, Mapping[str, float]] = {

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from joulepath.pdu.check import doubts, explained
-from joulepath.pdu.layout import Layout, detect
+from joulepath.pdu.detection import detect
+from joulepath.pdu.layout import Layout
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.walk import WalkClient
 
