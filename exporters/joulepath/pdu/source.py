@@ -137,7 +137,7 @@ class PduSource:
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
-        if not values:
+        if not values and not contradicted:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             tried = f" (tried {', '.join([layout.profile_name, *layout.tried])})" if layout.tried else ""
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?{tried}")
