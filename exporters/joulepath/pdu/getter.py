@@ -62,6 +62,8 @@ class Getter:
         found = {oid: value for oid, value in answer.found if oid in wanted}
         self._proven = max(self._proven, len(found))
         left = [oid for oid in oids if oid not in found]
+        if left and not alive and len(oids) == 1:
+            return {oids[0]: Missing.NO_SUCH_INSTANCE}
         return found | await self._left_out(left, len(found)) if left else found
 
     async def _answers_fewer(self, oids: Sequence[Oid]) -> bool:

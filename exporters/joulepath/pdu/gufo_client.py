@@ -135,7 +135,7 @@ class GufoClient:
                     return rows
                 if last in self._ends:
                     return rows
-                if await self._careful.ends(column, last, len(rows)):
+                if await self._with_care(self._careful.ends(column, last, len(rows))):
                     self._ends.add(last)
                     return rows
             except SnmpError:
@@ -160,9 +160,13 @@ class GufoClient:
 
     async def _with_care(self, work: Awaitable[T]) -> T:
         self._lost = True
-        found = await work
-        self._lost = False
-        return found
+        try:
+            found = await work
+            self._lost = False
+            return found
+        finally:
+            if not self._odd and isinstance(self._credentials, Community):
+                await self._careful.close()  # one socket for each agent is enough
 
     def _careful_sure(self, rows: int) -> bool:
         return self._made is not None and self._made.sure(rows)

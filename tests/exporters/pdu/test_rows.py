@@ -10,7 +10,7 @@ import yaml
 
 from joulepath.errors import UsageError
 from joulepath.pdu.check import check, explained
-from joulepath.pdu.layout import detect
+from joulepath.pdu.detection import detect
 from joulepath.pdu.profile import read_folder
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Oid, Value, dotted, parsed
