@@ -3,14 +3,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from joulepath.errors import JoulepathError
+from joulepath.pdu.judge import hollow
+from joulepath.pdu.product import products_of
+from joulepath.pdu.reading import Key, Reading
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName
-from joulepath.pdu.snmp import Client, Oid, RefusedError, Value, parsed
-from joulepath.pdu.value import RejectedError, measured, text
+from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Method, Profile, Quantity, QuantityName
+from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, Value, parsed
+from joulepath.pdu.value import RejectedError, bounded, measured, text
 
 SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
 SYS_UP_TIME = parsed("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
@@ -46,6 +49,26 @@ class Cell:
     oid: Oid
     evidence: Evidence
     """What the object's meaning rests on."""
+    volts: "Cell | None" = None
+    """Of derived power: the voltage that the current of `amperes` is multiplied by."""
+    amperes: "Cell | None" = None
+
+    def reading(self, found: Mapping[Oid, Value]) -> float | None:
+        """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
+        if self.volts is None or self.amperes is None:
+            value = found.get(self.oid, Missing.NO_SUCH_INSTANCE)
+            return measured(value, self.quantity_name, self.quantity, self.scale)
+        volts, amperes = self.volts.reading(found), self.amperes.reading(found)
+        if volts is None and amperes is None:
+            return None
+        if volts is None or amperes is None or self.volts.hollow(volts) or self.amperes.hollow(amperes):
+            raise RejectedError("not_available")
+        watts = float(Decimal(str(volts)) * Decimal(str(amperes)))  # 46 V x 0.2 A are 9.2 W
+        return bounded(watts, self.quantity_name, self.quantity)
+
+    def hollow(self, number: float) -> bool:
+        """Whether a measured number is what devices write for "not measured"."""
+        return hollow(self.quantity_name, number / float(self.scale))
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,12 @@ class Layout:
     """Profiles that fit too and were passed over, and why."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Levels and quantities that the agent refused to list, and how."""
+
+    @property
+    def method(self) -> Method:
+        """Whether any power is volts times amperes."""
+        derived = any(cell.volts is not None for cells in self.cells.values() for cell in cells)
+        return "derived" if derived else "measured"
 
     @property
     def evidence(self) -> Evidence:
@@ -121,7 +150,8 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
                     f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
                 )
             cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid, evidence)
-            (cells if _measures(cell, row.value) else silent).setdefault((level, quantity_name, label), cell)
+            cell = _with_factors(cell, row.volts)
+            (cells if _measures(cell, row) else silent).setdefault((level, quantity_name, label), cell)
             if level == "outlet" and row.name is not None:
                 names.setdefault(label, row.name)
     measures = {quantity_name for _, quantity_name, _ in cells}
@@ -132,6 +162,8 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     by_oid: dict[Oid, list[Cell]] = {}
     for cell in cells.values():
         by_oid.setdefault(cell.oid, []).append(cell)
+        if cell.volts is not None:
+            by_oid.setdefault(cell.volts.oid, [])
     walked, single = _plan(by_oid, columns)
     units, told = await _identity(columns, profile)
     return Layout(
@@ -161,7 +193,10 @@ async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found],
         for table in tables:
             for quantity_name, quantity in table.quantities.items():
                 try:
-                    rows = await rows_of(columns, table, quantity)
+                    if quantity.volts is not None and quantity.amperes is not None:
+                        rows = await products_of(columns, table, quantity.volts, quantity.amperes)
+                    else:
+                        rows = await rows_of(columns, table, quantity)
                 except RefusedError as refused:
                     left_out[f"{level} {quantity_name}"] = str(refused)
                     continue
@@ -171,11 +206,34 @@ async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found],
     return len(units) > 1, found, left_out
 
 
-def _measures(cell: Cell, value: Value) -> bool:
+def _with_factors(cell: Cell, volts: Row | None) -> Cell:
+    """The cell, with those of its factors where it is a product of them."""
+    quantity = cell.quantity
+    if volts is None or quantity.volts is None or quantity.amperes is None:
+        return cell
+    return replace(
+        cell,
+        volts=replace(cell, quantity_name="voltage", quantity=quantity.volts, scale=volts.scale, oid=volts.oid),
+        amperes=replace(cell, quantity_name="current", quantity=quantity.amperes),
+    )
+
+
+def _measures(cell: Cell, row: Row) -> bool:
+    found = {row.oid: row.value}
+    if row.volts is not None:
+        found[row.volts.oid] = row.volts.value
     try:
-        return measured(value, cell.quantity_name, cell.quantity, cell.scale) is not None
+        number = cell.reading(found)
     except RejectedError:
         return False
+    return number is not None and (cell.volts is not None or not cell.hollow(number))
+
+
+def reading_of(cell: Cell, number: float) -> Reading:
+    """A value of a cell, in the metric's unit."""
+    key = Key(cell.level, cell.label, cell.quantity_name)
+    stated = cell.quantity.bounds is not None
+    return Reading(key, number, float(cell.scale), id(cell.quantity), stated, derived=cell.volts is not None)
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:
@@ -185,8 +243,8 @@ def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Seque
     for base, rows in columns.read.items():
         oids = frozenset(base + index for index in rows)
         if len(oids) >= SHORTEST_WALK and oids <= single:
-            level = wanted[base + next(iter(rows))][0].level
-            if level not in walked:
+            level = next((cell.level for oid in oids for cell in wanted[oid]), None)
+            if level is not None and level not in walked:
                 walked[level] = Column(base, oids)
                 single -= oids
     return list(walked.values()), sorted(single)

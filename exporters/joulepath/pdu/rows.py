@@ -30,6 +30,8 @@ class Row:
     """The label of a row without a number."""
     name: str | None
     scale: Decimal
+    volts: "Row | None" = None
+    """Of a current that is multiplied: its voltage."""
 
     def label(self, *, linked: bool) -> str:
         """Its number, behind its unit's where units are linked."""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
+from joulepath.pdu.belief import Belief, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
-from joulepath.pdu.register import Register, Registers
-from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
+from joulepath.pdu.reading import Key
+from joulepath.pdu.register import Registers
+from joulepath.pdu.schema import Evidence, Method, Profile
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
-from joulepath.pdu.value import RejectedError, measured
+from joulepath.pdu.value import RejectedError
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 
@@ -34,8 +36,8 @@ REBOOT_SECONDS = 60.0
 class PduReading:
     """One poll of one PDU."""
 
-    values: Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
-    """What was measured, by the row's label, in W, VA, A, V, a ratio or J."""
+    values: Values
+    """What was measured and nothing contradicts."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
     vendor: str
@@ -44,6 +46,8 @@ class PduReading:
     rejected: Mapping[str, int]
     evidence: Evidence = "documentation"
     """The weakest that a published object's meaning rests on."""
+    method: Method = "measured"
+    """`derived` where any power is volts times amperes."""
     accuracy: str = ""
     """What the vendor states; empty where that is not known."""
 
@@ -90,7 +94,7 @@ class PduSource:
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
         self._mark: _Mark | None = None
-        self._registers: Registers = {} if registers is None else registers
+        self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -110,9 +114,8 @@ class PduSource:
         if _rebooted(poll.began, poll.ended):
             self._surveyor.forget()
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
         for oid, value in poll.found.items():
             if oid not in layout.cells:
                 rejected["unknown_row"] += 1
@@ -121,17 +124,19 @@ class PduSource:
                 rejected["refused"] += len(layout.cells.get(oid, ()))
             for cell in layout.cells.get(oid, ()):
                 try:
-                    number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
+                    number = cell.reading(poll.found)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
                     continue
                 if number is not None:
-                    if cell.quantity_name == "meter_energy":
-                        number = self._counter(device, cell, number, poll.ended.at)
-                    values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
+                    numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
         self._mark = poll.ended
         self._name_missing(layout, poll.found)
-        self._surveyor.measured(anything=bool(values))
+        self._surveyor.measured(anything=bool(numbers))
+        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
+        if contradicted:
+            rejected["contradicted"] = contradicted
         if not values:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             tried = f" (tried {', '.join([layout.profile_name, *layout.tried])})" if layout.tried else ""
@@ -144,6 +149,7 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
             evidence=layout.evidence,
+            method=layout.method,
             accuracy=str(layout.profile.accuracy or ""),
         )
 
@@ -185,11 +191,6 @@ class PduSource:
             why = missing[oid].value
             logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
         self._missing = set(missing)
-
-    def _counter(self, device: Hashable, cell: Cell, joules: float, at: float) -> float:
-        """The register as a counter."""
-        register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
-        return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp import Missing, Value, dotted
 
-REASONS = ("not_available", "not_a_number", "implausible", "unknown_row", "refused")
+REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
 
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?")
 
@@ -36,6 +36,11 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
     if steps in quantity.not_available:
         raise RejectedError("not_available")
     number = float(steps * (quantity.scale if scale is None else scale))  # decimal: 3 steps of 0.1 A are 0.3 A
+    return bounded(abs(number) if quantity.absolute else number, name, quantity)
+
+
+def bounded(number: float, name: QuantityName, quantity: Quantity) -> float:
+    """A number in the metric's unit that the quantity can have. Raises RejectedError."""
     low, high = quantity.bounds or PLAUSIBLE[name]
     if not low <= number <= high:
         raise RejectedError("implausible")

@@ -115,7 +115,7 @@ def test_swaps_resets_and_glitches_add_nothing_and_never_let_it_fall(
         ticks = min(most, int(MAX_WATTS * seconds / step))
         if event == "swap":
             device, raw, ticks = device + 1, other, 0
-        elif event == "reset" and raw > END // 2:
+        elif event == "reset" and raw > 0 and (END - raw) * step > MAX_WATTS * 40_000:
             raw, ticks = 0, 0
         raw = (raw + ticks) % END
         flowed += ticks * step
