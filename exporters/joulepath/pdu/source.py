@@ -13,7 +13,7 @@ from joulepath.pdu.belief import Belief, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
 from joulepath.pdu.reading import Key
 from joulepath.pdu.register import Registers
-from joulepath.pdu.schema import Evidence, Method, Profile
+from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.value import RejectedError
@@ -82,15 +82,19 @@ class PduSource:
         clock: Callable[[], float] = time.monotonic,
         surveys: asyncio.Semaphore | None = None,
         registers: Registers | None = None,
+        max_repetitions: int | None = None,
         survey_seconds: float = SURVEY_SECONDS,
     ) -> None:
         """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name.
 
-        A first survey that takes longer than `survey_seconds` goes on at the next poll.
+        `max_repetitions` goes before the profile's. A first survey that takes longer than `survey_seconds` goes on at
+        the next poll.
         """
         self._name = name
         self._client = client
         self._clock = clock
+        if max_repetitions is not None:
+            profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
         self._mark: _Mark | None = None
