@@ -174,8 +174,7 @@ class PduSource:
         first, *others = _requests(layout)
         begun = await self._client.get(first)
         began = _mark(begun, self._clock())
-        same = all(_same(begun.get(oid), value) for oid, value in layout.identity.items())
-        if not same or (self._mark is not None and _rebooted(self._mark, began)):
+        if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
             return None
         found = await walked(self._client, layout)
         last = begun
@@ -183,8 +182,12 @@ class PduSource:
             last = await self._client.get(request)
             found |= last
         found |= begun
-        for oid in (SYS_UP_TIME, *layout.identity):
-            found.pop(oid, None)
+        told = {oid: found.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
+        found.pop(SYS_UP_TIME, None)
+        # Of a device that starts all objects are missing; one with values and without its number is another one.
+        lacks = _lacks(told, layout) and not all(isinstance(value, Missing) for value in found.values())
+        if lacks or _differs(told, layout):
+            return None
         return _Poll(began, found, _mark(last, self._clock()))
 
     def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
@@ -239,9 +242,18 @@ async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
     return found
 
 
-def _same(now: Value | None, before: Value) -> bool:
-    """Whether an object says that it is the same device, or does not say."""
-    return now == before or (isinstance(now, Missing) and now.refused)
+def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is another than it was."""
+    return any(
+        found.get(oid, before) != before and not isinstance(found[oid], Missing)
+        for oid, before in layout.identity.items()
+    )
+
+
+def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is no longer there."""
+    gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
+    return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
 
 def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
