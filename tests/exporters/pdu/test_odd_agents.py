@@ -6,11 +6,15 @@ The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.odd_age
 
 import logging
 import socket
+import struct
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyasn1.codec.ber import decoder, encoder
 from pysnmp.proto.api import v2c
 
@@ -19,7 +23,7 @@ from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import Community
 from joulepath.pdu.schema import Profile, QuantityName
 from joulepath.pdu.session import FIRST_RETRY_SECONDS, FORGET_SECONDS, Habits
-from joulepath.pdu.snmp import Client, Endpoint, Limits, Missing, NoAnswerError, Oid, SnmpError, dotted, parsed
+from joulepath.pdu.snmp import Client, Endpoint, Limits, Missing, NoAnswerError, Oid, SnmpError, dotted, opaque, parsed
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import RPDU2, rpdu2_objects
 from joulepath_lab.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
@@ -425,3 +429,56 @@ def test_polls_go_on_while_a_slow_device_is_surveyed_again(profiles: Mapping[str
             return readings
 
         assert all(len(reading.values["outlet"]["power"]) == len(OUTLETS) for reading in run(go()))
+
+
+FLOATS = {
+    b"\x9f\x78\x04" + struct.pack(">f", 230.5): 230.5,
+    b"\x9f\x79\x08" + struct.pack(">d", -1.25e-3): -1.25e-3,
+    b"\x9f\x76\x02\x01\x00": 256,
+    b"\x9f\x7a\x01\xff": -1,
+    b"\x9f\x7b\x01\xff": 255,
+    b"\x9f\x78\x03abc": b"\x9f\x78\x03abc",
+    b"\x9f\x78\x04abc": b"\x9f\x78\x04abc",
+    b"text": b"text",
+    b"": b"",
+}
+
+
+def test_numbers_in_an_opaque(library: str) -> None:
+    """Float and Double as net-snmp writes them, and its 64-bit integers; other octets are kept."""
+    there = {(*BASE, number, 0): octets for number, octets in enumerate(FLOATS)}
+    with Agent({dotted(oid): partial(v2c.Opaque, octets) for oid, octets in there.items()}) as agent:
+        one = client(library, agent)
+        assert run(one.get(list(there))) == {oid: FLOATS[octets] for oid, octets in there.items()}
+        assert run(one.walk(BASE)) == {oid[len(BASE) :]: FLOATS[octets] for oid, octets in there.items()}
+        run(one.close())
+
+
+@given(st.floats(width=32, allow_nan=False))
+def test_every_float_is_read_as_it_was_written(number: float) -> None:
+    assert opaque(b"\x9f\x78\x04" + struct.pack(">f", number)) == number
+    assert opaque(b"\x9f\x79\x08" + struct.pack(">d", number)) == number
+
+
+@given(st.binary(max_size=16))
+def test_other_octets_are_a_number_or_themselves(octets: bytes) -> None:
+    read = opaque(octets)
+    assert isinstance(read, (int, float)) or read == octets
+
+
+def test_a_power_in_an_opaque_is_published(library: str) -> None:
+    acme = "1.3.6.1.4.1.99999"
+    profile = Profile.model_validate(
+        {
+            "vendor": "ACME",
+            "sys_object_ids": [acme],
+            "levels": {"inlet": {"label": "1", "quantities": {"power": {"column": f"{acme}.7"}}}},
+        }
+    )
+    there: dict[str, Callable[[], Any]] = {
+        "1.3.6.1.2.1.1.2.0": lambda: v2c.ObjectIdentifier(f"{acme}.1"),
+        f"{acme}.7.1": lambda: v2c.Opaque(b"\x9f\x78\x04" + struct.pack(">f", 512.25)),
+    }
+    with Agent(there) as agent:
+        (reading,) = polls(client(library, agent), {"acme": profile}, lambda: None)
+    assert reading.values["inlet"]["power"] == {"1": 512.25}

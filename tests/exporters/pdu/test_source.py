@@ -2,6 +2,7 @@
 """A PDU that reboots, is swapped, is linked, lies or is dead: over SNMP, against an agent on loopback."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 from pysnmp.proto import rfc1902
@@ -176,7 +177,7 @@ def test_requests_of_a_size_that_is_stated(
     objects: Objects, profiles: Mapping[str, Profile], max_repetitions: int
 ) -> None:
     """Also where what tells devices apart takes more than one request."""
-    objects |= {f"{RPDU2}.2.1.9.{unit}": (lambda unit=unit: f"S{unit}") for unit in range(2, 9)}
+    objects |= {f"{RPDU2}.2.1.9.{unit}": partial(str, unit) for unit in range(2, 9)}
     with Agent(objects) as agent:
         one = client(agent.address)
         reading = read(PduSource("pdu-1", one, profiles, max_repetitions=max_repetitions))
