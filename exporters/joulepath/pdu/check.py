@@ -13,7 +13,7 @@ from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, reading_of, survey
 from joulepath.pdu.profile import shipped
 from joulepath.pdu.rows import Columns
-from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
+from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table, asked_for
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.value import RejectedError, text
@@ -179,9 +179,11 @@ def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> 
             )
 
 
-def check(name: str, client: Client | None) -> Iterable[str]:
-    """The lines of `--check-profile NAME`. Raises JoulepathError."""
+def check(name: str, client: Client | None, max_repetitions: int | None = None) -> Iterable[str]:
+    """The lines of `--check-profile NAME`; `max_repetitions` goes before the profile's. Raises JoulepathError."""
     stem, profile = profile_of(name)
+    if max_repetitions is not None:
+        profile = asked_for(profile, max_repetitions)
     yield from stated(stem, profile)
     if client is None:
         return

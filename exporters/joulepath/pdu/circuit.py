@@ -107,21 +107,23 @@ def _rows(poll: Poll) -> Iterable[_Row]:
 def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
     """Volts times amperes of a row, with the device's other voltages where it has none of its own."""
     amperes, volts = poll.of(level, label, "current"), poll.of(level, label, "voltage")
-    if amperes is None:
+    if amperes is None or amperes.column not in poll.counting:
         return None
+    known = True
     if volts is not None and volts.value > 0:
         low = high = volts.value
-        said = f"{volts.value:g} V"
     elif elsewhere := poll.volts:
         low, high = min(elsewhere), max(elsewhere)
-        said = f"{low:g} V" if low == high else f"{low:g} to {high:g} V"
     else:
         low, high = ANY_VOLTS
-        said = f"up to {high:g} V"
-    known = volts is not None or low != ANY_VOLTS[0]
+        known = False
+    between = f"{low:g} V" if low == high else f"{low:g} to {high:g} V"
     current = abs(amperes.value)
-    least = low * max(0.0, current - amperes.step)
-    return Product(least, high * (current + amperes.step), known, f"{said} x {current:g} A")
+    least, most = low * max(0.0, current - amperes.step), high * (current + amperes.step)
+    if level == "inlet":  # its current may be that of one phase
+        phases = [product_of(poll, "phase", key.label) for key in poll.power("phase")]
+        most = max(most, sum(each.high for each in phases if each is not None))
+    return Product(least, most, known, f"{between} x {current:g} A")
 
 
 def _of_delta(row: _Row, rows: Sequence[_Row]) -> bool:

@@ -69,6 +69,11 @@ class Poll:
         voltages = [reading for key, reading in self.readings.items() if key.quantity == "voltage"]
         return [one.value for one in voltages if one.value > 0 and not self.leapt(one.key, 20.0)]
 
+    @cached_property
+    def counting(self) -> set[int]:
+        """Columns that measure something: where all of a column is 0, the device may not have it."""
+        return {reading.column for reading in self.readings.values() if reading.value}
+
     def power(self, level: LevelName) -> Mapping[Key, float]:
         """Magnitudes of active power [W] of a level."""
         return {

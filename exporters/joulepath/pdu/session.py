@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from joulepath.pdu.messages import Answer, Kind
-from joulepath.pdu.snmp import Missing, Oid, parsed
+from joulepath.pdu.snmp import Missing, Oid, SnmpError, parsed
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,15 @@ def missing(status: int, *, v1: bool) -> Missing:
     if status == NO_SUCH_NAME:
         return Missing.NO_SUCH_INSTANCE if v1 else Missing.NO_SUCH_NAME
     return {TOO_BIG: Missing.TOO_BIG, GEN_ERR: Missing.GEN_ERR}.get(status, Missing.REFUSED)
+
+
+async def answers(session: Session, kind: Kind, oid: Oid) -> bool:
+    """Whether the agent answers a request for one object, asked once."""
+    try:
+        await session.ask(kind, [oid], retries=0)
+    except SnmpError:
+        return False
+    return True
 
 
 @dataclass

@@ -13,7 +13,7 @@ from joulepath.pdu.belief import Belief, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
 from joulepath.pdu.reading import Key
 from joulepath.pdu.register import Registers
-from joulepath.pdu.schema import Evidence, Method, Profile
+from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.value import RejectedError
@@ -82,15 +82,19 @@ class PduSource:
         clock: Callable[[], float] = time.monotonic,
         surveys: asyncio.Semaphore | None = None,
         registers: Registers | None = None,
+        max_repetitions: int | None = None,
         survey_seconds: float = SURVEY_SECONDS,
     ) -> None:
         """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name.
 
-        A first survey that takes longer than `survey_seconds` goes on at the next poll.
+        `max_repetitions` goes before the profile's. A first survey that takes longer than `survey_seconds` goes on at
+        the next poll.
         """
         self._name = name
         self._client = client
         self._clock = clock
+        if max_repetitions is not None:
+            profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
         self._mark: _Mark | None = None
@@ -137,7 +141,7 @@ class PduSource:
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
-        if not values:
+        if not values and not contradicted:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             tried = f" (tried {', '.join([layout.profile_name, *layout.tried])})" if layout.tried else ""
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?{tried}")
@@ -170,8 +174,7 @@ class PduSource:
         first, *others = _requests(layout)
         begun = await self._client.get(first)
         began = _mark(begun, self._clock())
-        same = all(_same(begun.get(oid), value) for oid, value in layout.identity.items())
-        if not same or (self._mark is not None and _rebooted(self._mark, began)):
+        if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
             return None
         found = await walked(self._client, layout)
         last = begun
@@ -179,8 +182,12 @@ class PduSource:
             last = await self._client.get(request)
             found |= last
         found |= begun
-        for oid in (SYS_UP_TIME, *layout.identity):
-            found.pop(oid, None)
+        told = {oid: found.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
+        found.pop(SYS_UP_TIME, None)
+        # Of a device that starts all objects are missing; one with values and without its number is another one.
+        lacks = _lacks(told, layout) and not all(isinstance(value, Missing) for value in found.values())
+        if lacks or _differs(told, layout):
+            return None
         return _Poll(began, found, _mark(last, self._clock()))
 
     def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
@@ -235,9 +242,18 @@ async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
     return found
 
 
-def _same(now: Value | None, before: Value) -> bool:
-    """Whether an object says that it is the same device, or does not say."""
-    return now == before or (isinstance(now, Missing) and now.refused)
+def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is another than it was."""
+    return any(
+        found.get(oid, before) != before and not isinstance(found[oid], Missing)
+        for oid, before in layout.identity.items()
+    )
+
+
+def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is no longer there."""
+    gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
+    return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
 
 def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:

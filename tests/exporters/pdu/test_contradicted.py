@@ -111,6 +111,20 @@ def test_a_glitch_adds_no_energy_and_is_told_once(meter: Meter, caplog: pytest.L
     ]
 
 
+def test_a_meter_of_which_nothing_is_believed_is_up(meter: Meter) -> None:
+    for oid in (f"{ROW}.2.1", f"{ROW}.3.1", f"{ROW}.4.1", f"{BASE}.1.2.0"):
+        del meter.objects[oid]
+    found, snapshot = meter.polled({}, {f"{ROW}.1.1": 999_000}, {})
+    assert [reading.values for reading in found] == [
+        {"outlet": {"power": {"1": 100}}},
+        {},
+        {"outlet": {"power": {"1": 100}}},
+    ]
+    assert snapshot.up
+    assert snapshot.rejected == {"contradicted": 1}
+    assert snapshot.energy["outlet", "1"].joules == pytest.approx(2 * INTERVAL * 100)
+
+
 def test_what_stays_wrong_is_not_told_again_and_again(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
     polls: Sequence[Mapping[str, Value]] = [{f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700}] * (
         2 + int(LAYOUT_SECONDS / INTERVAL)

@@ -215,6 +215,23 @@ RIGHT: Mapping[str, Mapping[str, float]] = {
         "phase 3 A": 3.2,
         "phase 3 W": 0,
     },
+    "an inlet with the current of one phase": {
+        "inlet 1 V": 230,
+        "inlet 1 A": 0.1,
+        "inlet 1 W": 6_000,
+        "phase 1 V": 230,
+        "phase 1 A": 0.1,
+        "phase 1 W": 0,
+        "phase 2 V": 230,
+        "phase 2 A": 29,
+        "phase 2 W": 6_000,
+    },
+    "a current that is not measured": {"outlet 1 V": 230, "outlet 1 A": 0, "outlet 1 W": 700},
+    "linked units of which one has an inlet": {
+        "inlet 1 W": 900,
+        **{f"outlet {unit}.{number} W": 300 for unit in (1, 2, 3, 4, 5) for number in (1, 2, 3)},
+    },
+    "linked units of which one has phases": {"inlet 1 W": 3_000, "inlet 2 W": 2_500, "phase 1.1 W": 900},
     "idle outlets": {
         "outlet 1 V": 230,
         "outlet 1 A": 0,
