@@ -40,6 +40,9 @@ ANY_VOLTS = (10.0, 480.0)
 MOST_WATTS = 5e4
 """More than one outlet of any kind carries."""
 
+MOST_FED_WATTS = 3e5
+"""More than most inlets, phases and branches carry."""
+
 FEWEST_ROWS = 2
 """So many rows of a column tell its unit."""
 
@@ -166,8 +169,9 @@ def _culprit(poll: Poll, row: _Row) -> Key:
         return amperes
     if leapt is False and poll.leapt(volts, 20.0):
         return volts
-    absurd = key.level == "outlet" and row.product.low > MOST_WATTS >= abs(row.power.value)
-    return amperes if leapt is None and absurd else key
+    most = MOST_WATTS if key.level == "outlet" else MOST_FED_WATTS
+    absurd = row.product.low > most >= abs(row.power.value)
+    return amperes if absurd and not leapt else key
 
 
 def _said(row: _Row) -> str:

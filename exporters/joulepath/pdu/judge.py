@@ -37,9 +37,6 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
 }
 """By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
 
-MOST_WATTS = 3e5
-"""A branch, a phase or an inlet with more is believed at first sight only where volts and amperes confirm it."""
-
 
 class Judge:
     """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
@@ -83,7 +80,7 @@ class Judge:
         if leap is None:
             return False
         if key.quantity == "power" and not reading.bounded and not reading.derived:
-            most = circuit.MOST_WATTS if key.level == "outlet" else MOST_WATTS
+            most = circuit.MOST_WATTS if key.level == "outlet" else circuit.MOST_FED_WATTS
             if value > most and (before is None or key.level == "outlet"):
                 return True
         return before is not None and value > LEAP * abs(before) + leap and not self._of_power(poll, key)

@@ -98,6 +98,7 @@ class PduSource:
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
         self._mark: _Mark | None = None
+        self._lives = 0
         self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
@@ -137,7 +138,9 @@ class PduSource:
         self._mark = poll.ended
         self._name_missing(layout, poll.found)
         self._surveyor.measured(anything=bool(numbers))
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        # Without a serial number, a reboot may have been a swap.
+        life = 0 if any(unit.serial for unit in layout.units) else self._lives
+        device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
@@ -167,6 +170,7 @@ class PduSource:
                 return layout, poll
             self._surveyor.forget()
             self._mark = None
+            self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
     async def _poll(self, layout: Layout) -> "_Poll | None":

@@ -71,8 +71,15 @@ def test_a_glitch_in_amperes_or_volts_leaves_watts_alone(change: Mapping[str, fl
     assert left_out(load, {**load, **change}, load) == [set(), {wrong}, set()]
 
 
-def test_amperes_beyond_any_outlet_are_wrong_at_first_sight() -> None:
-    assert left_out({**OUTLET, "outlet 1 A": 655.35}) == [{"outlet 1 A"}]
+@pytest.mark.parametrize("amperes", [655.35, 435])
+def test_amperes_beyond_any_outlet_are_wrong_at_first_sight(amperes: float) -> None:
+    """Milliamperes for amperes, or all bits set."""
+    assert left_out(*[{**OUTLET, "outlet 1 A": amperes}] * 3) == [{"outlet 1 A"}] * 3
+
+
+def test_milliamperes_for_amperes_of_an_inlet() -> None:
+    device = {"inlet 1 V": 230, "inlet 1 A": 3_000, "inlet 1 W": 650}
+    assert left_out(device, device) == [{"inlet 1 A"}] * 2
 
 
 @pytest.mark.parametrize("volts", [{}, {"phase 1 V": 230}, {"inlet 1 V": 120}])
