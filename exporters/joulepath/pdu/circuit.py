@@ -196,6 +196,8 @@ def _apparent(poll: Poll) -> None:
             continue
         watts, why = abs(power.value), f"{power.value:g} W and {apparent.value:g} VA contradict each other"
         if watts > PHASES * apparent.value + slack + power.step:
-            poll.reject([key, power.key] if product is None else [power.key], why)
+            leapt = {each: poll.leapt(each, SLACK_WATTS) for each in (key, power.key)}
+            wrong = [each for each, far in leapt.items() if far] if len({*leapt.values()} - {None}) > 1 else [*leapt]
+            poll.reject([power.key] if product is not None else wrong, why)
         elif apparent.value >= CHECKED_VOLTAMPERES and watts + power.step < IDLE_FACTOR * apparent.value:
             poll.reject([power.key], why)

@@ -147,6 +147,16 @@ def test_a_load_of_low_power_factor_beside_others_in_another_unit() -> None:
     assert left_out(device) == [{"outlet 1 W", "outlet 2 W", "outlet 3 W"}]
 
 
+def test_of_watts_and_voltamperes_the_one_that_leapt_is_left_out() -> None:
+    usual = {"inlet 1 W": 1_500, "inlet 1 VA": 1_600}
+    assert left_out(usual, {**usual, "inlet 1 W": 9_900}, {**usual, "inlet 1 VA": 16}) == [
+        set(),
+        {"inlet 1 W"},
+        {"inlet 1 VA"},
+    ]
+    assert left_out({**usual, "inlet 1 W": 9_900}) == [set(usual)]
+
+
 SENTINELS = [
     {"inlet 1 W": 65_535, "outlet 1 W": 200},
     {"inlet 1 W": 32_767},
