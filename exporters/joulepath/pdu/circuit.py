@@ -66,7 +66,7 @@ class _Row:
 
     @property
     def least(self) -> float:
-        """What the product comes to with the stated power factor."""
+        """The product, times the stated power factor."""
         return self.product.low * (self.factor or 1.0)
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which readings of a poll are not to be believed, although each for itself is a plausible number."""
+"""Leaves out readings of a poll that contradict others, although each alone is a plausible number."""
 
 import math
 from collections import Counter
@@ -46,7 +46,7 @@ class Judge:
         self._held: dict[Key, tuple[float, float]] = {}
 
     def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
-        """What is not to be believed of a poll at monotonic `at` seconds, and why."""
+        """The readings of a poll at monotonic `at` seconds that are left out, and why."""
         poll = Poll({reading.key: reading for reading in readings}, self._last)
         _hollow(poll)
         circuit.check(poll)

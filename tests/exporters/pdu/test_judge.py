@@ -44,7 +44,7 @@ def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = 
 
 
 def left_out(*polls: Mapping[str, float], judge: Judge | None = None) -> list[set[str]]:
-    """What is left out of each of several polls."""
+    """The readings that are left out of each of several polls."""
     judge, units = judge or Judge(), {quantity: unit for unit, quantity in SHORT.items()}
     return [
         {f"{key.level} {key.label} {units[key.quantity]}" for key in judge.rejected(readings(poll), at * POLL)}
@@ -60,7 +60,7 @@ def test_a_glitch_in_watts_is_left_out_of_that_poll_alone(watts: float) -> None:
     assert left_out(OUTLET, {**OUTLET, "outlet 1 W": watts}, OUTLET) == [set(), {"outlet 1 W"}, set()]
 
 
-def test_a_device_whose_first_reading_is_a_glitch() -> None:
+def test_a_first_reading_that_is_a_glitch() -> None:
     assert left_out({**OUTLET, "outlet 1 W": 999_000}, OUTLET) == [{"outlet 1 W"}, set()]
 
 
