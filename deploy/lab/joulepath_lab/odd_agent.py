@@ -39,6 +39,8 @@ class Odd:
     """GET of more objects is answered with tooBig, and so is GETBULK of more rows."""
     shortens_to: int | None = None
     """It answers a GET with so many objects at most."""
+    cuts_at: int | None = None
+    """Its datagrams end after so many octets."""
     omits: frozenset[Oid] = frozenset()
     """Objects that it leaves out of its answers."""
     bulk: BulkFault | None = None
@@ -76,7 +78,7 @@ class OddAgent(Agent):
             self._other.close()
 
     def _send(self, answer: bytes, client: tuple[str, int]) -> None:
-        (self._other or self._socket).sendto(answer, client)
+        (self._other or self._socket).sendto(answer[: self._odd.cuts_at], client)
 
     def _respond(self, kind: str, names: Sequence[Oid], non_repeaters: int, repetitions: int) -> Response | None:
         odd = self._odd

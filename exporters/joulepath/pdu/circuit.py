@@ -40,6 +40,9 @@ ANY_VOLTS = (10.0, 480.0)
 MOST_WATTS = 5e4
 """More than one outlet of any kind carries."""
 
+MOST_FED_WATTS = 3e5
+"""More than most inlets, phases and branches carry."""
+
 FEWEST_ROWS = 2
 """So many rows of a column tell its unit."""
 
@@ -63,7 +66,7 @@ class _Row:
 
     @property
     def least(self) -> float:
-        """What the product comes to with the stated power factor."""
+        """The product, times the stated power factor."""
         return self.product.low * (self.factor or 1.0)
 
     @property
@@ -166,8 +169,9 @@ def _culprit(poll: Poll, row: _Row) -> Key:
         return amperes
     if leapt is False and poll.leapt(volts, 20.0):
         return volts
-    absurd = key.level == "outlet" and row.product.low > MOST_WATTS >= abs(row.power.value)
-    return amperes if leapt is None and absurd else key
+    most = MOST_WATTS if key.level == "outlet" else MOST_FED_WATTS
+    absurd = row.product.low > most >= abs(row.power.value)
+    return amperes if absurd and not leapt else key
 
 
 def _said(row: _Row) -> str:
@@ -192,6 +196,8 @@ def _apparent(poll: Poll) -> None:
             continue
         watts, why = abs(power.value), f"{power.value:g} W and {apparent.value:g} VA contradict each other"
         if watts > PHASES * apparent.value + slack + power.step:
-            poll.reject([key, power.key] if product is None else [power.key], why)
+            leapt = {each: poll.leapt(each, SLACK_WATTS) for each in (key, power.key)}
+            wrong = [each for each, far in leapt.items() if far] if len({*leapt.values()} - {None}) > 1 else [*leapt]
+            poll.reject([power.key] if product is not None else wrong, why)
         elif apparent.value >= CHECKED_VOLTAMPERES and watts + power.step < IDLE_FACTOR * apparent.value:
             poll.reject([power.key], why)

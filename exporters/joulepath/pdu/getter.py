@@ -76,6 +76,14 @@ class Getter:
         self._limit(half, found)
         return found
 
+    async def _sought(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
+        """The objects, of which one is refused and it is not known which."""
+        half = (len(oids) + 1) // 2
+        found = await self._parts(oids, half, alive=True)
+        if not any(isinstance(value, Missing) for value in found.values()):
+            self._limit(half, found)  # not one of them, but so many
+        return found
+
     async def _left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:
         """What an agent left out of its answer with `answered` objects."""
         if not answered and len(oids) == 1:
@@ -98,16 +106,15 @@ class Getter:
         """The objects where the agent refused them all for one; `index` counts from 1, 0 is unknown."""
         if len(oids) == 1:
             return self._refuses(oids[0], self._missing(status))
-        if status == TOO_BIG or self._habits.index is False or not 0 < index <= len(oids):
+        if status == TOO_BIG:
             return await self._halves(oids)
+        if not (self._habits.index and 0 < index <= len(oids)):
+            return await self._sought(oids)
         named = oids[index - 1]
-        others = [oid for oid in oids if oid != named]
-        if self._habits.index:
-            return self._refuses(named, self._missing(status)) | await self._parts(others, alive=True)
         alone = await self._read([named], alive=True)
         self._habits.index = isinstance(alone[named], Missing)
-        rest = self._parts(others, alive=True) if self._habits.index else self._halves(others)
-        return alone | await rest
+        others = [oid for oid in oids if oid != named]
+        return alone | await (self._parts(others, alive=True) if self._habits.index else self._sought(others))
 
     def _missing(self, status: int) -> Missing:
         return missing(status, v1=not self._session.bulk)

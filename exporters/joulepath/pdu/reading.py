@@ -27,7 +27,7 @@ class Reading:
     key: Key
     value: float
     step: float
-    """What one step of the object is in the metric's unit."""
+    """One step of the object in the metric's unit."""
     column: int = 0
     """The same for all rows of a column: they are all in one unit."""
     bounded: bool = False

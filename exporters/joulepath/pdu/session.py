@@ -85,8 +85,8 @@ class Habits:
         """The most rows of a GETBULK that is answered."""
         self.bulk = True
         """Whether GETBULK works."""
-        self.index: bool | None = None
-        """Whether error-index points at the right object; None before it was put to the test."""
+        self.index = True
+        """Whether error-index points at the object that is refused, as far as is known."""
 
     @property
     def odd(self) -> bool:

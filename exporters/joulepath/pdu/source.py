@@ -22,8 +22,8 @@ __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 300.0
-"""A poll that takes longer is given up. No request waits long: only a slow agent that answers has so many."""
+POLL_SECONDS, MAX_POLL_SECONDS = 300.0, 3600.0
+"""A poll that takes longer is given up, and the next may take twice as long. No request waits long by itself."""
 
 OBJECTS_PER_REQUEST = 50
 """Their answer fits a datagram of 1,400 bytes with objects of 20 numbers."""
@@ -97,7 +97,9 @@ class PduSource:
             profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
+        self._limit = POLL_SECONDS
         self._mark: _Mark | None = None
+        self._lives = 0
         self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
@@ -105,7 +107,8 @@ class PduSource:
         try:
             return await self._read()
         except TimeoutError:
-            raise JoulepathError(f"{self._name}: the poll took longer than {POLL_SECONDS:g} s") from None
+            limit, self._limit = self._limit, min(2 * self._limit, MAX_POLL_SECONDS)
+            raise JoulepathError(f"{self._name}: the poll took longer than {limit:g} s") from None
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
 
@@ -121,10 +124,11 @@ class PduSource:
         numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         for oid, value in poll.found.items():
-            if oid not in layout.cells:
+            refused = isinstance(value, Missing) and value.refused
+            if oid not in layout.cells and not refused:
                 rejected["unknown_row"] += 1
                 self._surveyor.expire()  # a unit was linked or the table rearranged
-            if isinstance(value, Missing) and value.refused:
+            if refused:
                 rejected["refused"] += len(layout.cells.get(oid, ()))
             for cell in layout.cells.get(oid, ()):
                 try:
@@ -135,9 +139,13 @@ class PduSource:
                 if number is not None:
                     numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
         self._mark = poll.ended
+        if layout.left_out:
+            rejected["refused"] += len(layout.left_out)
         self._name_missing(layout, poll.found)
         self._surveyor.measured(anything=bool(numbers))
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        # Without a serial number, a reboot may have been a swap.
+        life = 0 if any(unit.serial for unit in layout.units) else self._lives
+        device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
@@ -161,12 +169,13 @@ class PduSource:
         """The device's layout, read again where it may have changed, and what it holds."""
         for _ in range(2):
             layout = await self._surveyor.layout()
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self._limit):
                 poll = await self._poll(layout)
             if poll is not None:
                 return layout, poll
             self._surveyor.forget()
             self._mark = None
+            self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
     async def _poll(self, layout: Layout) -> "_Poll | None":
@@ -193,7 +202,7 @@ class PduSource:
     def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
         """One line for each object that the agent refuses, when it begins to."""
         missing = {oid: value for oid, value in found.items() if isinstance(value, Missing) and value.refused}
-        for oid in missing.keys() - self._missing:
+        for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
             why = missing[oid].value
             logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)

@@ -165,6 +165,20 @@ def test_another_pdu_adds_nothing(meter: Meter, raw: int) -> None:
     assert snapshot.rejected == {}
 
 
+@pytest.mark.parametrize(("serial", "ticks"), [("", 0), ("A1", 1)])
+def test_a_reboot_of_a_pdu_without_a_serial_number_may_be_a_swap(meter: Meter, serial: str, ticks: int) -> None:
+    """The other one's register is higher by so little that it could have flowed."""
+    swapped = 1000 + INTERVAL
+    meter.objects[f"{BASE}.1.1.0"] = lambda: serial
+    meter.objects[f"{SYSTEM}.3.0"] = lambda: rfc1902.TimeTicks(
+        int((meter.now - swapped * (meter.now >= swapped)) * 100)
+    )
+    meter.objects[f"{ROW}.4.1"] = lambda: rfc1902.Gauge32(50_000 + (meter.now >= swapped))
+    found, _ = meter.polled({}, {}, {})
+    counters = [reading.values["outlet"]["meter_energy"]["1"] / HOUR for reading in found]
+    assert counters == [50_000, 50_000 + ticks, 50_000 + ticks]
+
+
 def test_a_profile_with_a_wrong_unit_is_told_what_serving_leaves_out(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text(PROFILE)
     objects = {f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 2300, f"{BASE}.1.2.0": 65_535}

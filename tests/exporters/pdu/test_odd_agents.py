@@ -85,6 +85,7 @@ WHOLE: Mapping[str, Callable[[], Odd]] = {
     "shortened to one": lambda: Odd(shortens_to=1),
     "large GET dropped": lambda: Odd(drops_over=10),
     "large GETBULK dropped": lambda: Odd(drops_rows_over=5),
+    "datagrams cut": lambda: Odd(cuts_at=400),
     "both dropped": lambda: Odd(drops_over=6, drops_rows_over=6),
     **{f"GETBULK {fault}": lambda fault=fault: Odd(bulk=fault) for fault in get_args(BulkFault)},  # type: ignore[misc]
 }
@@ -232,14 +233,20 @@ def test_what_was_learned_is_tried_again_after_an_hour() -> None:
     assert (habits.objects, habits.rows, habits.bulk, habits.odd) == (None, None, True, False)
 
 
-def test_snmp_v1_names_the_object_that_is_not_there(
-    profiles: Mapping[str, Profile], healthy: PduReading, library: str
+@pytest.mark.parametrize("index", ["right", "from zero", "first", "zero", "beyond"])
+def test_snmp_v1_does_not_say_what_is_not_there_but_by_an_error(
+    profiles: Mapping[str, Profile], healthy: PduReading, library: str, index: Any
 ) -> None:
-    with OddAgent(objects(), Odd(), version=1) as agent:
+    """noSuchName: of two objects at once, wherever error-index points. No size is learned from it."""
+    odd = Odd(index=index)
+    with OddAgent(objects(), odd, version=1) as agent:
         one = client(library, agent, version=1)
         (reading,) = polls(one, profiles, lambda: None)
         found = run(one.get([(*BASE, 1, 0), (*POWER, 3), (*BASE, 2, 0)]))
+        odd.requests.clear()
+        run(one.get([(*POWER, row) for row in range(1, 25)]))
         run(one.close())
+    assert odd.requests == [("get", 24)]
     assert reading.values == healthy.values
     assert found == {
         (*BASE, 1, 0): Missing.NO_SUCH_INSTANCE,
