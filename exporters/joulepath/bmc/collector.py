@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from joulepath.bmc.metrics import (
+    BOX_UP,
     ENERGY,
     LAST_READ,
     LEVELS,
@@ -44,7 +45,11 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
             if box.level == level:
                 energy.add_metric([box.name], total.joules)
                 measured.add_metric([box.name], total.measured_seconds)
-        yield from (power, energy, measured, meter, info)
+        up = BOX_UP[level].family()
+        for box, has_power in reading.up.items():
+            if box.level == level:
+                up.add_metric([box.name], has_power)
+        yield from (power, energy, measured, meter, info, up)
     parts = {PSU_INPUT: reading.psu_input, PSU_OUTPUT: reading.psu_output, SUBSYSTEM: reading.subsystems}
     for metric, values in parts.items():
         family = metric.family()

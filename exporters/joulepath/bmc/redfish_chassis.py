@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from joulepath.bmc.redfish_items import Item, Resource
+from joulepath.bmc.redfish_items import Item, Quantity, Resource
 from joulepath.bmc.redfish_tree import at, uri_of
 
 BUILT_IN = "built in"
@@ -15,7 +15,7 @@ PARTS = {"Card", "Module", "Component", "IPBasedDrive", BUILT_IN}
 ALWAYS_PARTS = PARTS - {"Card"}
 """Parts even where nothing around them is measured; a card may be a whole server's board (Intel)."""
 
-SUPPLIES = {"psu_input", "psu_output"}
+SUPPLIES: frozenset[Quantity] = frozenset({"psu_input", "psu_output"})
 """Quantities of a supply."""
 
 

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from joulepath.bmc.redfish_doubts import step_of
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Quantity, Resource, works
 from joulepath.bmc.vendors import Vendors
 
@@ -91,6 +92,8 @@ def _wholes(metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]
     ranked: dict[tuple[bool, int], list[tuple[str, str]]] = {}
     for sensor in metering:
         rank, source = _whole(sensor, metering, vendors)
+        if source == "sensor" and step_of(sensor):
+            source = "sdr"
         if source:
             ranked.setdefault((_kind(sensor) == "Power", rank), []).append((str(sensor["@odata.id"]), source))
     found: dict[str, str] = {}

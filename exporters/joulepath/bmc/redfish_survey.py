@@ -5,11 +5,12 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from joulepath.bmc import redfish_sensors
 from joulepath.bmc.reading import Box
-from joulepath.bmc.redfish_chassis import BUILT_IN, Chassis, apart, around
+from joulepath.bmc.redfish_chassis import BUILT_IN, SUPPLIES, Chassis, apart, around
+from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -21,10 +22,13 @@ from joulepath.bmc.redfish_items import (
     value,
     works,
 )
-from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link
+from joulepath.bmc.redfish_rank import ranked
+from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, uri_of
 from joulepath.bmc.vendors import Vendors
 
 _PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)
+
+_SUBSYSTEM = re.compile(r"sub-?system|^(cpu|processor|memory|gpu|accelerator|fan|storage\w*) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,15 @@ class Layout:
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
-    complete: bool = True
-    """False where the BMC could not answer for a part of its tree."""
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The resources that say whether a chassis is on, where there are any."""
+    unread: tuple[str, ...] = ()
+    """Parts of the tree for which the BMC could not answer, one line each."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the BMC answered for every part of its tree."""
+        return not self.unread
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -59,8 +70,17 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
         items=tuple(item for chassis in measured for item in chassis.items),
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
-        complete=tree.complete,
+        states={one.name: _states(listed[one.uri]) for one in measured},
+        unread=tuple(tree.unread),
     )
+
+
+def _states(chassis: Resource) -> tuple[str, ...]:
+    """The resources with a chassis' PowerState: its systems, since a chassis may be on while they are off."""
+    systems = at(chassis, "Links", "ComputerSystems")
+    linked = [uri for system in (systems if isinstance(systems, list) else ()) if (uri := uri_of(system))]
+    itself = chassis.get("@odata.id")
+    return tuple(linked) or ((itself,) if isinstance(itself, str) and "PowerState" in chassis else ())
 
 
 async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: Vendors) -> Chassis:
@@ -73,6 +93,8 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
         items += ((item, resource) for item in _environment(name, environment))
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
         items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
+    copied = at(resource, "PowerWatts", "DataSourceUri")
+    copy_of = {"@odata.id": copied, **await tree.read(copied)} if isinstance(copied, str) else {}
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -95,7 +117,7 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     for oem in vendors.oem:
         if oem.resource == "chassis":
             items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
-    items = [(item, resource) for item, resource in items if _worth(item, resource)]
+    items = ranked([(item, resource) for item, resource in items if _worth(item, resource)], copy_of, vendors)
     return Chassis(
         uri=uri,
         name=name,
@@ -110,11 +132,13 @@ def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[st
     """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
     inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
     named = frozenset(item.part for item, _ in inputs)
+    empty = frozenset(item.part for item, resource in inputs if carries_nothing(item, resource))
+    bays = present + len({item.part for item, resource in inputs if is_absent(item, resource)})
     # The same supply may go by two names, one of them never measured (DMTF: Bay1 and the sensor PS1).
     working = frozenset(item.part for item, resource in inputs if works(item, resource))
-    if present and len(working) >= present:
-        return working
-    return named if len(named) >= present else frozenset()
+    if working and bays and len(working | empty) >= bays:
+        return working | empty
+    return named if len(named) >= bays else frozenset()
 
 
 async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tuple[Item, Resource]], dict[str, str]]:
@@ -123,7 +147,7 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
     supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))
     for uri, supply in (await tree.members(link(subsystem, "PowerSupplies"))).items():
-        if at(supply, "Status", "State") == "Absent":
+        if absent(supply):
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
         supplies[part] = _serial(supply)
@@ -154,6 +178,8 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
     """Of the older Power resource: one PowerControl is the chassis, others are parts of it."""
     controls = dict(entries(power, "PowerControl"))
     parts = {index for index, control in controls.items() if _PART.search(_title(control))}
+    if len(controls) == 1:  # the only one is the chassis, whatever its name, unless it states another context
+        parts = {index for index in parts if _SUBSYSTEM.search(_title(controls[index]))}
     wholes = [index for index in controls if index not in parts]
     reading = [index for index in wholes if isinstance(controls[index].get("PowerConsumedWatts"), int | float)]
     whole = next(iter(reading or wholes), None)
@@ -166,7 +192,7 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
             yield Item("power", name, uri, consumed, source="power_control")
             average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
             yield Item("power", name, uri, average, source="power_control_average")
-    for index, part, supply in _present(power) if with_supplies else ():
+    for index, part, supply in _named_supplies(power) if with_supplies else ():
         place: Pointer = ("PowerSupplies", index)
         limits = frozenset(capacities(supply))
         yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
@@ -189,12 +215,12 @@ def _title(control: Resource) -> str:
 
 def _listed(power: Resource) -> Iterator[tuple[str, str]]:
     """The supplies of the older Power resource, with their serials."""
-    return ((part, _serial(supply)) for _, part, supply in _present(power))
+    return ((part, _serial(supply)) for _, part, supply in _named_supplies(power) if not absent(supply))
 
 
-def _present(power: Resource) -> Iterator[tuple[int, str, Resource]]:
-    """The supplies that are present, with their place and name: the MemberId, or the place where several share one."""
-    found = [one for one in entries(power, "PowerSupplies") if at(one[1], "Status", "State") != "Absent"]
+def _named_supplies(power: Resource) -> Iterator[tuple[int, str, Resource]]:
+    """All bays, with their place and name: the MemberId, or the place where several share one."""
+    found = list(entries(power, "PowerSupplies"))
     names = [str(supply.get("MemberId") or index) for index, supply in found]
     distinct = len(set(names)) == len(names)
     for (index, supply), name in zip(found, names, strict=True):
@@ -211,7 +237,9 @@ def _worth(item: Item, resource: Resource) -> bool:
     try:
         value(item, resource)
     except RejectedError as reason:
-        return item.quantity != "subsystem" and str(reason) not in {"missing", "absent"}
+        # A supply may come to a bay that is empty now.
+        in_bay = item.pointer[0] == "PowerSupplies" and item.quantity in SUPPLIES and carries_nothing(item, resource)
+        return in_bay or (item.quantity != "subsystem" and str(reason) not in {"missing", "absent"})
     return True
 
 
