@@ -42,7 +42,7 @@ class Boxes:
             known = self._known[name]
             if known.gone_since is None and known.expected:
                 known.gone_since = now
-                logger.warning(f"{name}: no longer in the BMC's tree: no samples until it returns", extra=self._extra)
+                logger.warning("%s: no longer in the BMC's tree: no samples until it returns", name, extra=self._extra)
             elif known.gone_since is None or now - known.gone_since >= FORGET_SECONDS:
                 del self._known[name]
 
@@ -57,14 +57,14 @@ class Boxes:
         chosen = known.choice.choose(readings, now, busy)
         after = known.choice.current
         if before is not None and after != before:
-            logger.warning(f"{name}: power is read from {after} now, not from {before}", extra=self._extra)
+            logger.warning("%s: power is read from %s now, not from %s", name, after, before, extra=self._extra)
         known.expected = known.expected or chosen is not None or bool(busy)
         if chosen is not None and known.silent_polls >= LOST_POLLS and known.expected:
-            logger.info(f"{name}: has power readings again", extra=self._extra)
+            logger.info("%s: has power readings again", name, extra=self._extra)
         known.silent_polls = 0 if chosen is not None else known.silent_polls + 1
         if known.silent_polls == LOST_POLLS and known.expected:
             source = before or min(busy, default="a source")
-            logger.warning(f"{name}: {source} gives no power: no samples until it does", extra=self._extra)
+            logger.warning("%s: %s gives no power: no samples until it does", name, source, extra=self._extra)
         return chosen
 
     @property

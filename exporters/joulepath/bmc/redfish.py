@@ -4,6 +4,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Protocol, TypeVar, Unpack
 
@@ -11,8 +12,8 @@ from joulepath.bmc.beyond import Contradictions
 from joulepath.bmc.boxes import LOST_POLLS, Boxes
 from joulepath.bmc.choice import MEANS
 from joulepath.bmc.reading import BmcReading, Box
-from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_chassis import SUPPLIES
+from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Quantity, Resource
 from joulepath.bmc.redfish_layouts import Layouts
 from joulepath.bmc.redfish_poll import Poll
@@ -65,27 +66,6 @@ class RedfishSource(BmcSource):
         return await _within(POLL_SECONDS, self._read(layout))
 
     async def close(self) -> None:
-        """Ends the session."""
-
-
-class RedfishSource(BmcSource):
-    """One BMC over Redfish."""
-
-    collector = "redfish"
-
-    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
-        super().__init__(name, **common)
-        self._client = client
-        self._layout: Layout | None = None
-        self._surveyed: float | None = None
-        self._choices: dict[str, Choice] = {}
-        self._silent = 0
-
-    async def _polled(self) -> BmcReading:
-        layout = await _within(FIRST_SECONDS, self._prepared())
-        return await _within(POLL_SECONDS, self._read(layout))
-
-    async def close(self) -> None:
         """Ends the session in the BMC."""
         await self._client.close()
 
@@ -100,7 +80,9 @@ class RedfishSource(BmcSource):
         """One line when parts of the tree begin to be busy, and one when they have been read."""
         if unread and not self._unread:
             logger.warning(
-                f"{len(unread)} parts of its tree cannot be read now, such as: {unread[0]}; it is read again soon",
+                "%d parts of its tree cannot be read now, the first: %s; the tree is read again within minutes",
+                len(unread),
+                unread[0],
                 extra={"target": self._name},
             )
         elif self._unread and not unread:
@@ -161,7 +143,7 @@ class RedfishSource(BmcSource):
         return candidates
 
     def _leave_out_foreign_supplies(self, name: str, total: float | None, poll: Poll) -> None:
-        """Drops supplies that take or deliver more than the chassis: several nodes share them, or all repeat a total."""
+        """Drops supplies that take or deliver more than the chassis: nodes share them, or they repeat a total."""
         for quantity in SUPPLIES:
             readings = poll.parts(quantity, name)
             if total is not None:
@@ -175,7 +157,7 @@ class RedfishSource(BmcSource):
         answered, _ = await self._resources(set(uris))
         return any(resource.get("PowerState") == "On" for resource in answered.values())
 
-    async def _resources(self, uris: Collection[str]) -> tuple[Mapping[str, Resource], Collection[str]]:
+    async def _resources(self, uris: AbstractSet[str]) -> tuple[Mapping[str, Resource], Collection[str]]:
         """The resources that can be read, and the URIs of those that cannot now. Raises RedfishFaultError."""
         busy: set[str] = set()
         unanswered: dict[str, NoAnswerError] = {}

@@ -115,7 +115,7 @@ def never_metered(control: Any) -> bool:
     if not isinstance(control, Mapping):
         return False
     most = resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1]
-    return most == 0 and control.get("PowerCapacityWatts", 0) == 0
+    return bool(most == 0 and control.get("PowerCapacityWatts", 0) == 0)
 
 
 def _check_state(resource: Resource) -> None:

@@ -22,7 +22,7 @@ from joulepath.bmc import ipmi_client
 from joulepath.bmc.dcmi import PowerReading
 from joulepath.bmc.ipmi import BACK_OFF_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient, UnsupportedError
-from joulepath.bmc.ipmi_sensors import power, sensors
+from joulepath.bmc.ipmi_sensors import Sums, sensors
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish_items import RejectedError
@@ -222,7 +222,7 @@ def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
 )
 def test_names_of_systems_and_of_what_is_none(values: dict[str, float], watts: dict[str, float], outputs: int) -> None:
     chosen = sensors([(name, name, "W") for name in values], shipped())
-    assert power(chosen, values) == watts
+    assert Sums().watts(chosen, values) == watts
     assert sum(sensor.role == "psu_output" for sensor in chosen) == outputs
 
 
@@ -427,5 +427,5 @@ def test_what_a_bmc_encodes_is_what_is_read(current: int, low: int, high: int, m
 
 def test_one_missing_input_makes_no_half_system() -> None:
     found = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], shipped())
-    assert power(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
-    assert power(found, {"a": 100.0}) == {}
+    assert Sums().watts(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
+    assert Sums().watts(found, {"a": 100.0}) == {}

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from joulepath.bmc.choice import PATIENCE
-from joulepath.bmc.redfish import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS, RedfishSource
+from joulepath.bmc.boxes import LOST_POLLS as PATIENCE
+from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.redfish_layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
