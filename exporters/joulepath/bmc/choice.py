@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of several sources of one chassis' power counts: the best one, also through a bad minute of it."""
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 
 QUALITY = (
     "environment_metrics",  # Redfish: the chassis' total by definition of the schema
@@ -25,10 +26,14 @@ MEANS = {"power_control_average"}
 PATIENCE_SECONDS = 600.0
 """A better source is waited for so long before a worse one takes its place, since a change of source is a step in
 watts: a BMC's restart takes 2 to 5 minutes, an update of its firmware up to 10."""
+GONE_SECONDS = 86400.0
+"""A better source that is absent for so long is gone: what measured something else than it may take its place then."""
 RETURN_POLLS = 3
 """A better source is taken again after so many readings in a row."""
 RETRY_SECONDS = 60.0
 """While a worse source is in use the better ones are asked so often."""
+COMPARE_SECONDS = 600.0
+"""All sources are asked so often, to know which of them would do in place of the current one."""
 APART = 1.25
 """A source that differs from a better one by more than this factor measures something else, such as the supplies of
 several nodes. Losses and steps explain less."""
@@ -42,15 +47,17 @@ class Choice:
         self._zero = False
         self._absent_since: float | None = None
         self._returning: dict[str, int] = {}
-        self._better_asked: float | None = None
-        self._apart: set[str] = set()
+        self._better_asked = self._all_asked = -math.inf
+        self._apart: dict[str, bool] = {}
+        """Sources that measure something else than a better one, and whether that is more."""
 
     def asks(self, source: str, now: float) -> bool:
         """Whether the poll at `now` reads the source."""
-        if self.current is None or source == self.current or self.asks_all or source in self._returning:
+        if self.asks_all or source == self.current or source in self._returning:
             return True
-        due = self._better_asked is None or now - self._better_asked >= RETRY_SECONDS
-        return due and self._better(source)
+        if now - self._all_asked >= COMPARE_SECONDS:
+            return True
+        return self._better(source) and now - self._better_asked >= RETRY_SECONDS
 
     @property
     def asks_all(self) -> bool:
@@ -62,22 +69,24 @@ class Choice:
 
         `busy` are sources that exist but could not be read now.
         """
+        if self.asks_all or now - self._all_asked >= COMPARE_SECONDS:
+            self._all_asked = now
         self._compare(readings)
         self._count_returning(readings, now)
         watts = None if self.current is None else readings.get(self.current)
         if watts or (watts is not None and self._nothing_flows(readings)):
             self._absent_since, self._zero = None, watts == 0
-            returned = [source for source, polls in self._returning.items() if polls >= RETURN_POLLS]
+            returned = self._returned(readings)
             return self._take(returned, readings) if returned else self.current
         if self._absent_since is None:
             self._absent_since = now
-        usable = [source for source in readings if source not in self._apart]
-        waited = now - self._absent_since >= PATIENCE_SECONDS
-        if not usable or (self.current is not None and not waited and not self._returned(usable)):
-            return None
-        if self.current is None and not waited and _rank(min(busy, key=_rank, default="oem")) < min(map(_rank, usable)):
-            return None
-        return self._take(usable, readings)
+        absent = now - self._absent_since
+        if absent >= GONE_SECONDS:
+            self._apart.clear()
+        usable = self._returned(readings)
+        if absent >= PATIENCE_SECONDS or (self.current is None and self._is_best(readings, busy)):
+            usable = usable or [source for source in readings if source not in self._apart]
+        return self._take(usable, readings) if usable else None
 
     def _take(self, sources: Collection[str], readings: Mapping[str, float]) -> str:
         self.current = min(sources, key=lambda source: (readings[source] == 0, _rank(source)))
@@ -88,32 +97,40 @@ class Choice:
     def _compare(self, readings: Mapping[str, float]) -> None:
         """Notes which sources measure something else than the best one of this poll."""
         present = sorted((source for source, watts in readings.items() if watts and source not in MEANS), key=_rank)
-        for source in present[1:]:
-            low, high = sorted((readings[present[0]], readings[source]))
+        best = next((source for source in present if source not in self._apart), None)
+        for source in present[present.index(best) + 1 :] if best else ():
+            low, high = sorted((readings[source], readings[best]))
             if high > APART * low:
-                self._apart.add(source)
+                self._apart[source] = high == readings[source]
             else:
-                self._apart.discard(source)
-        self._apart.difference_update(present[:1])
+                self._apart.pop(source, None)
 
     def _count_returning(self, readings: Mapping[str, float], now: float) -> None:
-        if self.current is None:
-            return
-        if any(self._better(source) and self.asks(source, now) for source in QUALITY):
+        if self.current is not None and now - self._better_asked >= RETRY_SECONDS:
             self._better_asked = now
         here = {source for source, watts in readings.items() if watts and self._better(source)}
         self._returning = {source: self._returning.get(source, 0) + 1 for source in here}
 
-    def _returned(self, usable: Collection[str]) -> bool:
-        return any(self._returning.get(source, 0) >= RETURN_POLLS for source in usable)
+    def _returned(self, readings: Mapping[str, float]) -> Collection[str]:
+        """The better sources that have given readings for some polls."""
+        return [s for s in readings if self._returning.get(s, 0) >= RETURN_POLLS and s not in self._apart]
+
+    def _is_best(self, readings: Mapping[str, float], busy: Collection[str]) -> bool:
+        """Whether the best of the readings is better than what is busy."""
+        return _best(readings) <= _best(busy)
 
     def _better(self, source: str) -> bool:
         return self.current is not None and _rank(source) < _rank(self.current)
 
     def _nothing_flows(self, readings: Mapping[str, float]) -> bool:
         """A BMC that answers consumes something: 0 W is believed only where all were asked and every source says so."""
-        others = readings.keys() - MEANS - self._apart
+        elsewhere = {source for source, more in self._apart.items() if more}
+        others = readings.keys() - MEANS - elsewhere
         return self.asks_all and not any(readings[source] for source in others)
 
 
 _rank = QUALITY.index
+
+
+def _best(sources: Iterable[str]) -> int:
+    return min(map(_rank, sources), default=len(QUALITY))
