@@ -97,9 +97,10 @@ class RedfishSource(BmcSource):
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
             candidates = self._candidates(name, layout, poll, now)
-            if 0 in candidates.values() and await self._is_on(layout.states.get(name, ())):
+            if poll.is_at_zero(name, candidates) and await self._is_on(layout.states.get(name, ())):
                 poll.rejected["zero_while_on"] += sum(watts == 0 for watts in candidates.values())
                 candidates = {source: watts for source, watts in candidates.items() if watts}
+                poll.leave_out_zeros(name)
             chosen = self._boxes.choose(name, candidates, now, poll.busy_sources(name))
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from joulepath.bmc.beyond import Statistics
 from joulepath.bmc.reading import Part
+from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_doubts import carries_nothing, statistics
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
 
@@ -39,6 +40,17 @@ class Poll:
         for key in [key for key in self._values if key[:2] == (quantity, chassis)]:
             del self._values[key]
             self.rejected[reason] += 1
+
+    def is_at_zero(self, chassis: str, candidates: Mapping[str, float]) -> bool:
+        """Whether a source says that the chassis takes 0 W, or where there is none, all of its supplies do."""
+        supplies = [watts for quantity in SUPPLIES for watts in self.parts(quantity, chassis).values()]
+        return 0 in candidates.values() or (not candidates and bool(supplies) and not any(supplies))
+
+    def leave_out_zeros(self, chassis: str) -> None:
+        """Rejects the supplies of a chassis that is on where all inputs, or all outputs, are 0 W."""
+        for quantity in SUPPLIES:
+            if not any(self.parts(quantity, chassis).values()):
+                self.leave_out(quantity, chassis, "zero_while_on")
 
     def busy_sources(self, chassis: str) -> set[str]:
         """The sources of a chassis' power that could not be read now."""

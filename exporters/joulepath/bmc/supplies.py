@@ -43,7 +43,12 @@ class Inputs:
 
 def contradiction(readings: Mapping[str, float], total: float | None) -> str:
     """Why a chassis' supplies, all inputs or all outputs, are not its own beside its power; empty where they are."""
-    if not total or sum(readings.values()) <= ABOVE_TOTAL * total:
+    if not total or not readings:
+        return ""
+    if not any(readings.values()):
+        return "zero_while_on"
+    if sum(readings.values()) <= ABOVE_TOTAL * total:
         return ""
     alike = len(readings) > 1 and len(set(readings.values())) == 1
-    return "repeats_total" if alike else "above_total"
+    near = total / ABOVE_TOTAL <= max(readings.values()) <= total * ABOVE_TOTAL
+    return "repeats_total" if alike and near else "above_total"
