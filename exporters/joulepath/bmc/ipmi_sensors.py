@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from joulepath.bmc.redfish_sensors import part_of
+from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.vendors import Vendors
 
 Role = Literal["system", "psu_input", "psu_output", "volts", "amperes"]

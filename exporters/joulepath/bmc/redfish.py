@@ -3,17 +3,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeVar, Unpack
 
 from joulepath.bmc.choice import PATIENCE, Choice
-from joulepath.bmc.reading import BmcReading, Box, Part
+from joulepath.bmc.reading import BmcReading, Box, Component, Part
 from joulepath.bmc.redfish_client import ResourceFaultError
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
+from joulepath.bmc.redfish_levels import drop_above
 from joulepath.bmc.redfish_survey import Layout, survey
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
+from joulepath.pdu.register import Register, Registers
 
 SURVEY_SECONDS = 3600.0
 """The tree is read again after so long."""
@@ -25,6 +27,9 @@ INCOMPLETE_SECONDS = 600.0
 """It is read again after so long where a part of it could not be read."""
 FIRST_SECONDS = 1800.0
 """The same for a survey."""
+
+REGISTER_WRAP = 2**32
+"""A register of 32 bits begins anew after so many joules."""
 
 NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
@@ -47,13 +52,17 @@ class RedfishSource(BmcSource):
 
     collector = "redfish"
 
-    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, name: str, client: Client, *, registers: Registers | None = None, **common: Unpack[Common]
+    ) -> None:
+        """`registers` is shared by sources of one name: their counters go on when the configuration changes."""
         super().__init__(name, **common)
         self._client = client
         self._layout: Layout | None = None
         self._surveyed: float | None = None
         self._choices: dict[str, Choice] = {}
         self._silent = 0
+        self._registers: Registers = {} if registers is None else registers
 
     async def _polled(self) -> BmcReading:
         layout = await _within(FIRST_SECONDS, self._prepared())
@@ -91,26 +100,48 @@ class RedfishSource(BmcSource):
             chosen = self._choices[name].choose(candidates)
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
+        subsystems = {**_by_part(values, "subsystem"), **_fed(values, layout.feeds)}
+        components = _components(values, "component")
+        drop_above({box.name: watts for box, watts in power.items()}, subsystems, components, rejected)
+        at = self._clock()
+
+        def counted(quantity: Quantity) -> dict[Component, float]:
+            return {
+                key: self._counter((quantity, key), joules, at, layout.serials.get(Part(key.chassis, key.name), ""))
+                for key, joules in _components(values, quantity).items()
+            }
+
         reading = BmcReading(
             collector=self.collector,
             power=power,
             sources=sources,
             meter_energy={
-                box: joules
+                box: self._counter(box, joules, at, layout.serials.get(Part(name, name), ""))
                 for name, box in layout.boxes.items()
                 for joules in list(_parts(values, "meter_energy", name).values())[:1]
             },
             psu_input=_by_part(values, "psu_input"),
             psu_output=_by_part(values, "psu_output"),
-            subsystems=_by_part(values, "subsystem"),
+            subsystems=subsystems,
+            subsystem_energy={
+                Part(key.chassis, key.name): joules for key, joules in counted("subsystem_energy").items()
+            },
+            components=components,
+            component_energy=counted("component_energy"),
             rejected=rejected,
         )
         measures = any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems))
+        measures = measures or bool(reading.subsystem_energy)
         self._silent = 0 if measures and len(power) == self._expected(layout) else self._silent + 1
         if not measures:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures no power ({reasons}): does this model have a meter, is it on?")
         return reading
+
+    def _counter(self, key: Hashable, joules: float, at: float, serial: str) -> float:
+        """A register as a counter; that of a device with another serial number adds nothing."""
+        register = self._registers.setdefault(key, Register(joules, at, serial))
+        return register.add(joules, at, serial, step=1.0, wraps_at=REGISTER_WRAP)
 
     def _expected(self, layout: Layout) -> int:
         """How many boxes have had a source so far."""
@@ -133,14 +164,14 @@ class RedfishSource(BmcSource):
 
 
 _Key = tuple[Quantity, str, str, str]
-"""Quantity, chassis, part, source."""
+"""Quantity, chassis, part, and the source of a chassis' power, a component's subsystem, or a subsystem's feed."""
 
 
 def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: Counter[str]) -> Mapping[_Key, float]:
     """What was measured; where several items are the same thing, the first that is."""
     values: dict[_Key, float] = {}
     for item in items:
-        key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else "")
+        key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else item.within)
         if key in values:
             continue
         if item.uri not in resources:
@@ -184,6 +215,21 @@ def _parts(values: Mapping[_Key, float], quantity: Quantity, chassis: str) -> Ma
 
 def _by_part(values: Mapping[_Key, float], quantity: Quantity) -> Mapping[Part, float]:
     return {Part(key[1], key[2]): number for key, number in values.items() if key[0] == quantity}
+
+
+def _fed(values: Mapping[_Key, float], feeds: Mapping[Part, frozenset[str]]) -> dict[Part, float]:
+    """Subsystems whose power is that of their feeds; none where one of these is not known."""
+    found: dict[Part, float] = {}
+    for part, names in feeds.items():
+        watts = {name: values.get(("subsystem_feed", *part, name)) for name in names}
+        if None not in watts.values():
+            found[part] = sum(one for one in watts.values() if one is not None)
+    return found
+
+
+def _components(values: Mapping[_Key, float], quantity: Quantity) -> dict[Component, float]:
+    """Subsystems, with `subsystem` empty, or the components inside them."""
+    return {Component(key[1], key[3], key[2]): number for key, number in values.items() if key[0] == quantity}
 
 
 async def _within(seconds: float, work: Awaitable[T]) -> T:
