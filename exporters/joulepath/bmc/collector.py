@@ -45,10 +45,10 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
             if box.level == level:
                 meter.add_metric([box.name], joules)
         energy, measured = ENERGY[level].family(), MEASURED[level].family()
-        for box, total in snapshot.energy.items():
-            if isinstance(box, Box) and box.level == level:
-                energy.add_metric([box.name], total.joules)
-                measured.add_metric([box.name], total.measured_seconds)
+        for key, total in snapshot.energy.items():
+            if isinstance(key, Box) and key.level == level:
+                energy.add_metric([key.name], total.joules)
+                measured.add_metric([key.name], total.measured_seconds)
         yield from (power, energy, measured, meter, info)
     yield from _parts(reading)
     yield from _integrated(snapshot)

@@ -61,7 +61,7 @@ class BmcReading:
     def watts(self) -> Mapping[Hashable, float]:
         """Active power [W] by Box, and by Metered for what is inside."""
         return {
-            **self.power,
+            **dict[Hashable, float](self.power.items()),
             **{Metered("subsystem", part): watts for part, watts in self.subsystems.items()},
             **{Metered("component", part): watts for part, watts in self.components.items()},
         }

@@ -11,7 +11,7 @@ from joulepath.bmc.choice import PATIENCE, Choice
 from joulepath.bmc.reading import BmcReading, Box, Component, Part
 from joulepath.bmc.redfish_client import ResourceFaultError
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
-from joulepath.bmc.redfish_levels import drop_above
+from joulepath.bmc.redfish_levels import within
 from joulepath.bmc.redfish_survey import Layout, survey
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
@@ -100,9 +100,9 @@ class RedfishSource(BmcSource):
             chosen = self._choices[name].choose(candidates)
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
-        subsystems = {**_by_part(values, "subsystem"), **_fed(values, layout.feeds)}
-        components = _components(values, "component")
-        drop_above({box.name: watts for box, watts in power.items()}, subsystems, components, rejected)
+        whole = {box.name: watts for box, watts in power.items()}
+        subsystems = within(whole, {**_by_part(values, "subsystem"), **_fed(values, layout.feeds)}, rejected)
+        components = within(whole, _components(values, "component"), rejected)
         at = self._clock()
 
         def counted(quantity: Quantity) -> dict[Component, float]:

@@ -1,47 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Levels of one chassis add up: parts never to more than the whole that holds them."""
+"""Levels of one chassis add up: what is inside it never comes to more than its own power."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import TypeVar
 
 from joulepath.bmc.reading import Component, Part
 
 ROUNDING = 1e-9
 """What the sum of floating-point numbers may be off by."""
 
+P = TypeVar("P", Part, Component)
 
-def drop_above(
-    chassis: Mapping[str, float],
-    subsystems: dict[Part, float],
-    components: dict[Component, float],
-    rejected: Counter[str],
-) -> None:
-    """Drops the subsystems of a chassis, and the components of a subsystem, that add up to more than its power.
+
+def within(chassis: Mapping[str, float], parts: Mapping[P, float], rejected: Counter[str]) -> dict[P, float]:
+    """The parts of one level [W] without those of a chassis that add up to more than its power.
 
     The meters are not read in the same instant: while the load changes such a poll is a gap.
     """
-    devices: dict[Part, list[Component]] = defaultdict(list)
-    for component in components:
-        devices[Part(component.chassis, component.subsystem)].append(component)
-    parts: dict[str, list[Part]] = defaultdict(list)
-    for part in subsystems:
-        parts[part.chassis].append(part)
-
-    def drop(inner: list[Component], reason: str) -> None:
-        rejected[reason] += len(inner)
-        for one in inner:
-            del components[one]
-
-    for part, inner in list(devices.items()):
-        if part in subsystems and _above(sum(components[one] for one in inner), subsystems[part]):
-            drop(devices.pop(part), "above_subsystem")
-    for name, held in parts.items():
-        if name in chassis and _above(sum(subsystems[part] for part in held), chassis[name]):
-            rejected["above_chassis"] += len(held)
-            for part in held:
-                del subsystems[part]
-                drop(devices.pop(part, []), "above_chassis")
-
-
-def _above(parts: float, whole: float) -> bool:
-    return parts > whole * (1 + ROUNDING)
+    sums: dict[str, float] = defaultdict(float)
+    for part, watts in parts.items():
+        sums[part.chassis] += watts
+    above = {name for name, watts in sums.items() if name in chassis and watts > chassis[name] * (1 + ROUNDING)}
+    rejected.update("above_chassis" for part in parts if part.chassis in above)
+    return {part: watts for part, watts in parts.items() if part.chassis not in above}

@@ -27,7 +27,7 @@ class Nested:
     feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
     """The hot-swap controllers whose readings, summed, are a subsystem's power."""
     serials: Mapping[Part, str] = field(default_factory=dict)
-    """Serial numbers of subsystems and components."""
+    """Serial numbers of boxes (under their own name), subsystems and components."""
 
 
 def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
@@ -42,7 +42,7 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
     boxes = {one.uri: one for one in found if one.uri not in parts}
     moved: dict[str, list[Item]] = {}
     feeds: dict[Part, frozenset[str]] = {}
-    serials: dict[Part, str] = {}
+    serials = {Part(one.name, one.name): one.serial for one in boxes.values()}
     kinds: dict[str, set[str]] = {}
     levels = _Levels({uri: by_uri[uri] for uri in parts}, outer)
     for uri in levels.subsystems:

@@ -42,7 +42,7 @@ class Layout:
     feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
     """The feeds whose readings, summed, are a subsystem's power when all are known."""
     serials: Mapping[Part, str] = field(default_factory=dict)
-    """Serial numbers of subsystems and components, where they state one."""
+    """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     complete: bool = True
     """False where the BMC could not answer for a part of its tree."""
 
