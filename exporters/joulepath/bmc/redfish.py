@@ -135,7 +135,12 @@ class RedfishSource(BmcSource):
         self._silent = 0 if measures and len(power) == self._expected(layout) else self._silent + 1
         if not measures:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
-            raise JoulepathError(f"answers but measures no power ({reasons}): does this model have a meter, is it on?")
+            advice = (
+                "read its PowerEquipment with joulepath pdu"
+                if layout.equipment
+                else "does this model have a meter, is it on?"
+            )
+            raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
 
     def _counter(self, key: Hashable, joules: float, at: float, serial: str) -> float:

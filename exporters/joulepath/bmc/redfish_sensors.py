@@ -64,18 +64,18 @@ def items(owner: Owner, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
         power = _kind(sensor) == "Power"
         whole = wholes.get(uri, "")
         if whole and power:
-            yield Item("power", owner.name, uri, ("Reading",), source=whole, scale=_scale(sensor))
+            yield Item("power", owner.name, uri, ("Reading",), source=whole, scale=scale_of(sensor))
         elif whole:
             for pointer in READINGS:
-                yield Item("meter_energy", owner.name, uri, (pointer,), source=whole, scale=_scale(sensor))
+                yield Item("meter_energy", owner.name, uri, (pointer,), source=whole, scale=scale_of(sensor))
         elif feed_of(name, owner.id):
             if power and not powered:
                 feed = feed_of(name, owner.id)
-                yield Item("psu_input", owner.name, uri, ("Reading",), feed, scale=_scale(sensor))
+                yield Item("psu_input", owner.name, uri, ("Reading",), feed, scale=scale_of(sensor))
         elif _of_supply(sensor, vendors):
             way: Quantity | None = _WAYS.get(_text(sensor, "PhysicalSubContext")) or vendors.way(name)
             if power and way:
-                yield Item(way, owner.name, uri, ("Reading",), _part(sensor), scale=_scale(sensor))
+                yield Item(way, owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor))
         elif subsystem := _SUBSYSTEMS.get(context) or _worded(sensor):
             subsystems.setdefault(subsystem, []).append(sensor)
     for kind, found in subsystems.items():
@@ -116,17 +116,23 @@ def _of_subsystem(owner: Owner, kind: str, sensors: Sequence[Resource]) -> Itera
 
 def _watts(owner: Owner, kind: str, sensor: Resource) -> Item:
     uri = str(sensor["@odata.id"])
-    return Item("subsystem", owner.name, uri, ("Reading",), _part(sensor), scale=_scale(sensor), device=kind)
+    return Item("subsystem", owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor), device=kind)
 
 
 def _register(owner: Owner, kind: str, part: str, sensor: Resource) -> Iterator[Item]:
-    uri, scale = str(sensor["@odata.id"]), _scale(sensor)
+    uri, scale = str(sensor["@odata.id"]), scale_of(sensor)
     for pointer in READINGS:
         yield Item("subsystem_energy", owner.name, uri, (pointer,), part, scale=scale, device=kind)
 
 
-def _scale(sensor: Resource) -> float:
+def scale_of(sensor: Resource) -> float:
+    """What one step of a sensor of power or energy is in W or J."""
     return _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[_kind(sensor)])
+
+
+def measures_energy(sensor: Resource) -> bool:
+    """Whether a sensor states by itself that it counts energy."""
+    return bool(_kind(sensor)) and _kind(sensor) != "Power"
 
 
 def _part(sensor: Resource) -> str:

@@ -45,6 +45,8 @@ class Layout:
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     complete: bool = True
     """False where the BMC could not answer for a part of its tree."""
+    equipment: bool = False
+    """Whether it may be a PDU or a power shelf, which `joulepath pdu` reads."""
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -67,6 +69,7 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         feeds=parts.feeds,
         serials=parts.serials,
         complete=tree.complete,
+        equipment=link(root, "PowerEquipment") is not None,
     )
 
 
