@@ -98,7 +98,9 @@ class Choice:
         """Notes which sources measure something else than the best one of this poll."""
         present = sorted((source for source, watts in readings.items() if watts and source not in MEANS), key=_rank)
         best = next((source for source in present if source not in self._apart), None)
-        for source in present[present.index(best) + 1 :] if best else ():
+        if best is None:
+            return
+        for source in present[present.index(best) + 1 :]:
             low, high = sorted((readings[source], readings[best]))
             if high > APART * low:
                 self._apart[source] = high == readings[source]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from joulepath.bmc.redfish_sensors import part_of
+from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.supplies import Inputs
 from joulepath.bmc.vendors import Vendors
 

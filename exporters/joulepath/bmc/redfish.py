@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Protocol, TypeVar, Unpack
@@ -11,16 +11,18 @@ from typing import Protocol, TypeVar, Unpack
 from joulepath.bmc.beyond import Contradictions
 from joulepath.bmc.boxes import LOST_POLLS, Boxes
 from joulepath.bmc.choice import MEANS
-from joulepath.bmc.reading import BmcReading, Box
+from joulepath.bmc.reading import BmcReading, Box, Component, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Quantity, Resource
 from joulepath.bmc.redfish_layouts import Layouts
+from joulepath.bmc.redfish_levels import within
 from joulepath.bmc.redfish_poll import Poll
 from joulepath.bmc.redfish_survey import Layout, survey
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bmc.supplies import Inputs, contradiction
 from joulepath.errors import JoulepathError
+from joulepath.pdu.register import Register, Registers
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,9 @@ FIRST_SECONDS = 1800.0
 """The same for a survey."""
 HANGING_SECONDS = 60.0, 600.0
 """A resource without an answer holds up the others for its timeout: it is asked again after so long, at most."""
+
+REGISTER_WRAP = 2**32
+"""A register of 32 bits begins anew after so many joules."""
 
 T = TypeVar("T")
 
@@ -49,7 +54,10 @@ class RedfishSource(BmcSource):
 
     collector = "redfish"
 
-    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, name: str, client: Client, *, registers: Registers | None = None, **common: Unpack[Common]
+    ) -> None:
+        """`registers` is shared by sources of one name: their counters go on when the configuration changes."""
         super().__init__(name, **common)
         self._client = client
         self._layouts = Layouts(partial(survey, client.get, self._vendors), self._clock)
@@ -60,6 +68,7 @@ class RedfishSource(BmcSource):
         self._hanging: dict[str, tuple[int, float]] = {}
         self._silent = 0
         self._unread = 0
+        self._registers: Registers = {} if registers is None else registers
 
     async def _polled(self) -> BmcReading:
         layout = await _within(FIRST_SECONDS, self._prepared())
@@ -105,27 +114,52 @@ class RedfishSource(BmcSource):
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
             self._leave_out_foreign_supplies(name, power.get(box), poll)
+        whole = {box.name: watts for box, watts in power.items()}
+        at = self._clock()
+
+        def counted(quantity: Quantity) -> dict[Component, float]:
+            return {
+                key: self._counter((quantity, key), joules, at, layout.serials.get(Part(key.chassis, key.name), ""))
+                for key, joules in poll.components(quantity).items()
+            }
+
         reading = BmcReading(
             collector=self.collector,
             power=power,
             sources=sources,
             up=self._boxes.up,
             meter_energy={
-                box: joules
+                box: self._counter(box, joules, at, layout.serials.get(Part(name, name), ""))
                 for name, box in layout.boxes.items()
                 for joules in list(poll.parts("meter_energy", name).values())[:1]
             },
             psu_input=poll.by_part("psu_input"),
             psu_output=poll.by_part("psu_output"),
-            subsystems=poll.by_part("subsystem"),
+            subsystems=within(whole, {**poll.by_part("subsystem"), **poll.fed(layout.feeds)}, poll.rejected),
+            subsystem_energy={
+                Part(key.chassis, key.name): joules for key, joules in counted("subsystem_energy").items()
+            },
+            components=within(whole, poll.components("component"), poll.rejected),
+            component_energy=counted("component_energy"),
             rejected=poll.rejected,
         )
         measures = any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems))
+        measures = measures or bool(reading.subsystem_energy)
         self._silent = 0 if measures and all(reading.up.values()) else self._silent + 1
         if not measures:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(poll.rejected.items())) or "no values"
-            raise JoulepathError(f"answers but measures no power ({reasons}): does this model have a meter, is it on?")
+            advice = (
+                "read its PowerEquipment with joulepath pdu"
+                if layout.equipment
+                else "does this model have a meter, is it on?"
+            )
+            raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
+
+    def _counter(self, key: Hashable, joules: float, at: float, serial: str) -> float:
+        """A register as a counter; that of a device with another serial number adds nothing."""
+        register = self._registers.setdefault(key, Register(joules, at, serial))
+        return register.add(joules, at, serial, step=1.0, wraps_at=REGISTER_WRAP)
 
     def _candidates(self, name: str, layout: Layout, poll: Poll, now: float) -> dict[str, float]:
         """What each source says of one chassis' power."""

@@ -9,7 +9,19 @@ Resource: TypeAlias = Mapping[str, Any]
 """A JSON object as a BMC sent it: every value in it may be of any type."""
 
 Pointer: TypeAlias = tuple[str | int, ...]
-Quantity = Literal["power", "meter_energy", "psu_input", "psu_output", "subsystem"]
+Quantity = Literal[
+    "power",
+    "meter_energy",
+    "psu_input",
+    "psu_output",
+    "subsystem",
+    "subsystem_feed",
+    "subsystem_energy",
+    "component",
+    "component_energy",
+]
+ENERGIES: frozenset[Quantity] = frozenset({"meter_energy", "subsystem_energy", "component_energy"})
+"""Quantities in J; the others are in W."""
 
 JOULES_PER_KWH = 3.6e6
 MAX_WATTS = 1e6
@@ -39,9 +51,13 @@ class Item:
     uri: str
     pointer: Pointer
     part: str = ""
-    """Name of the supply or subsystem."""
+    """Name of the supply, subsystem or component."""
     source: str = ""
     """Of a chassis' power: the name of the source."""
+    within: str = ""
+    """Of a component: its subsystem. Of a subsystem's feed: the name of this one feed."""
+    device: str = ""
+    """Of a subsystem: the kind of device, such as cpu; empty where it is not known."""
     scale: float = 1.0
     capacities: frozenset[float] = frozenset()
     """Limits of the supply [W]: a reading equal to one is that limit."""
@@ -61,10 +77,11 @@ def value(item: Item, resource: Resource) -> float:
         _check_interval(holder)
     if item.source == "power_control" and found == 0 and never_metered(holder):
         raise RejectedError("never_read")
-    if item.quantity != "meter_energy" and found in ALL_BITS:
+    energy = item.quantity in ENERGIES
+    if not energy and found in ALL_BITS:
         raise RejectedError("implausible")
     number = found * item.scale
-    limit = MAX_JOULES if item.quantity == "meter_energy" else MAX_WATTS
+    limit = MAX_JOULES if energy else MAX_WATTS
     if not 0 <= number <= limit:  # NaN and infinities, which Python's JSON admits, fail this too
         raise RejectedError("implausible")
     if item.capacities:

@@ -50,13 +50,17 @@ def _joined(before: Layout, found: Layout) -> Layout:
     def of(name: str) -> Layout:
         return found if name in newer else before
 
+    feeds = before.feeds.keys() | found.feeds.keys()
     names = [*before.boxes, *(name for name in found.boxes if name not in before.boxes)]
     return Layout(
         boxes={name: of(name).boxes[name] for name in names},
-        items=tuple(item for name in names for item in (new if name in newer else old)[name]),
+        items=tuple(item for name in names for item in (new if name in newer else old).get(name, ())),
         supplies={name: of(name).supplies[name] for name in names if name in of(name).supplies},
+        feeds={part: of(part.chassis).feeds[part] for part in feeds if part in of(part.chassis).feeds},
+        serials={**found.serials, **before.serials},
         states={name: of(name).states[name] for name in names if name in of(name).states},
         unread=found.unread,
+        equipment=before.equipment or found.equipment,
     )
 
 

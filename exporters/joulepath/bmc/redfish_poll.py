@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from joulepath.bmc.beyond import Statistics
-from joulepath.bmc.reading import Part
+from joulepath.bmc.reading import Component, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_doubts import carries_nothing, statistics
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
@@ -14,7 +14,7 @@ NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
 
 _Key = tuple[Quantity, str, str, str]
-"""Quantity, chassis, part, source."""
+"""Quantity, chassis, part, and the source of a chassis' power, a component's subsystem, or a subsystem's feed."""
 
 
 class Poll:
@@ -34,6 +34,19 @@ class Poll:
     def by_part(self, quantity: Quantity) -> Mapping[Part, float]:
         """One quantity of all chassis by part."""
         return {Part(key[1], key[2]): number for key, number in self._values.items() if key[0] == quantity}
+
+    def components(self, quantity: Quantity) -> dict[Component, float]:
+        """Subsystems, with `subsystem` empty, or the components inside them."""
+        return {Component(key[1], key[3], key[2]): number for key, number in self._values.items() if key[0] == quantity}
+
+    def fed(self, feeds: Mapping[Part, frozenset[str]]) -> dict[Part, float]:
+        """Subsystems whose power is that of their feeds; none where one of these is not known."""
+        found: dict[Part, float] = {}
+        for part, names in feeds.items():
+            watts = {name: self._values.get(("subsystem_feed", *part, name)) for name in names}
+            if None not in watts.values():
+                found[part] = sum(one for one in watts.values() if one is not None)
+        return found
 
     def leave_out(self, quantity: Quantity, chassis: str, reason: str) -> None:
         """Rejects a quantity of one chassis."""
@@ -81,7 +94,7 @@ def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: 
     """What was measured; where several items are the same thing, the first that is."""
     values: dict[_Key, float] = {}
     for item in items:
-        key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else "")
+        key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else item.within)
         if key in values:
             continue
         if item.uri not in resources:

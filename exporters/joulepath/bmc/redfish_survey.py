@@ -4,12 +4,12 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from joulepath.bmc import redfish_sensors
-from joulepath.bmc.reading import Box
-from joulepath.bmc.redfish_chassis import BUILT_IN, SUPPLIES, Chassis, apart, around
+from joulepath.bmc.reading import Box, Part
+from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
 from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
@@ -22,6 +22,8 @@ from joulepath.bmc.redfish_items import (
     value,
     works,
 )
+from joulepath.bmc.redfish_names import part_of
+from joulepath.bmc.redfish_parts import PARTS, nested
 from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, uri_of
 from joulepath.bmc.vendors import Vendors
@@ -41,10 +43,16 @@ class Layout:
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
+    feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
+    """The feeds whose readings, summed, are a subsystem's power when all are known."""
+    serials: Mapping[Part, str] = field(default_factory=dict)
+    """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The resources that say whether a chassis is on, where there are any."""
     unread: tuple[str, ...] = ()
     """Parts of the tree for which the BMC could not answer, one line each."""
+    equipment: bool = False
+    """Whether it may be a PDU or a power shelf, which `joulepath pdu` reads."""
 
     @property
     def complete(self) -> bool:
@@ -60,37 +68,41 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
     listed = {uri.rstrip("/"): chassis for uri, chassis in members.items()}
-    found = await asyncio.gather(
-        *(_chassis(tree, name, uri, listed[uri], vendors) for uri, name in _names(listed).items())
-    )
     outer = around(listed)
-    measured = [chassis for chassis in apart(found, outer) if chassis.items]
-    enclosures = {uri for chassis in measured for uri in outer[chassis.uri]}
+    found = await asyncio.gather(*(_chassis(tree, name, uri, listed, vendors) for uri, name in _names(listed).items()))
+    parts = nested(apart(found, outer), outer)
+    measured = [chassis for chassis in parts.boxes if chassis.items]
+    enclosures = {uri for chassis in measured for uri in outer.get(chassis.uri, ())}
     return Layout(
         boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
         items=tuple(item for chassis in measured for item in chassis.items),
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
-        states={one.name: _states(listed[one.uri]) for one in measured},
+        feeds=parts.feeds,
+        serials=parts.serials,
+        states={one.name: _states(listed.get(one.uri, {})) for one in measured},
         unread=tuple(tree.unread),
+        equipment=link(root, "PowerEquipment") is not None,
     )
 
 
 def _states(chassis: Resource) -> tuple[str, ...]:
     """The resources with a chassis' PowerState: its systems, since a chassis may be on while they are off."""
     systems = at(chassis, "Links", "ComputerSystems")
-    linked = [uri for system in (systems if isinstance(systems, list) else ()) if (uri := uri_of(system))]
+    links = [uri for system in (systems if isinstance(systems, list) else ()) if (uri := uri_of(system))]
     itself = chassis.get("@odata.id")
-    return tuple(linked) or ((itself,) if isinstance(itself, str) and "PowerState" in chassis else ())
+    return tuple(links) or ((itself,) if isinstance(itself, str) and "PowerState" in chassis else ())
 
 
-async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: Vendors) -> Chassis:
+async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resource], vendors: Vendors) -> Chassis:
     """What one chassis offers, on its own."""
+    chassis = listed[uri]
+    kind, built_in = str(chassis.get("ChassisType")), vendors.names_part(str(chassis.get("Id")))
     items: list[tuple[Item, Resource]] = []
 
     environment = link(chassis, "EnvironmentMetrics")
     resource = await tree.read(environment)
     if environment and resource:
-        items += ((item, resource) for item in _environment(name, environment))
+        items += [found async for found in _registers(tree, name, environment, resource)]
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
         items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
     copied = at(resource, "PowerWatts", "DataSourceUri")
@@ -109,7 +121,17 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
 
     sensors = {str(sensor.get("@odata.id")): sensor for sensor in await tree.sensors(link(chassis, "Sensors"))}
     known = {item.quantity for item, resource in items if item.part and works(item, resource)}
-    for item in redfish_sensors.items(name, sensors.values(), vendors):
+    owner = redfish_sensors.Owner(
+        name=name,
+        id=str(chassis.get("Id") or uri.rpartition("/")[2]),
+        is_part=built_in or kind in PARTS,
+        processors=frozenset(linked(chassis, "Processors")),
+        register=str(at(resource, "EnergyJoules", "DataSourceUri")),
+    )
+    if owner.is_part and owner.register in sensors and at(resource, "PowerWatts") is None:
+        # Power and energy of such a device stand in sensors side by side: both are read there.
+        items = [(item, holder) for item, holder in items if item.uri != environment]
+    for item in redfish_sensors.items(owner, sensors.values(), vendors):
         if item.quantity not in known:
             items.append((item, sensors[item.uri]))
 
@@ -121,10 +143,17 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     return Chassis(
         uri=uri,
         name=name,
-        kind=BUILT_IN if vendors.names_part(str(chassis.get("Id"))) else str(chassis.get("ChassisType")),
+        kind=kind,
+        built_in=built_in,
         items=tuple(item for item, _ in items),
+        working=frozenset(item for item, resource in items if works(item, resource)),
         feeds=_feeds(items, len(supplies)),
         serials={part: serial for part, serial in supplies.items() if serial},
+        systems=frozenset(linked(chassis, "ComputerSystems")),
+        container=next(
+            (outer.rpartition("/")[2] for outer in linked(chassis, "ContainedBy") if outer not in listed), ""
+        ),
+        serial=_serial(chassis),
     )
 
 
@@ -163,15 +192,18 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
 
 async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
     """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
-    source = None if at(resource, key, "Reading") is not None else at(resource, key, "DataSourceUri")
+    stated = any(at(resource, key, reading) is not None for reading in redfish_sensors.READINGS)
+    source = None if stated else at(resource, key, "DataSourceUri")
     sensor = await tree.read(source) if isinstance(source, str) else {}
     return (str(source), ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
 
 
-def _environment(name: str, uri: str) -> Iterator[Item]:
+async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> AsyncIterator[tuple[Item, Resource]]:
+    """The energy that EnvironmentMetrics states, or the sensor that it names as its source."""
     for key, scale in (("EnergyJoules", 1.0), ("EnergykWh", JOULES_PER_KWH)):
-        for reading in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
-            yield Item("meter_energy", name, uri, (key, reading), scale=scale)
+        where, pointer, holder = await _excerpt(tree, uri, resource, key)
+        for reading in redfish_sensors.READINGS:
+            yield Item("meter_energy", name, where, (*pointer[:-1], reading), scale=scale), holder
 
 
 def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_supplies: bool) -> Iterator[Item]:
@@ -187,7 +219,7 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
         consumed: Pointer = ("PowerControl", index, "PowerConsumedWatts")
         if index in parts:
             part = str(control.get("Name") or control.get("MemberId") or index)
-            yield Item("subsystem", name, uri, consumed, part)
+            yield Item("subsystem", name, uri, consumed, part, device=part_of(part))
         elif index == whole:
             yield Item("power", name, uri, consumed, source="power_control")
             average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")

@@ -4,9 +4,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from joulepath.bmc import redfish_sensors
 from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Resource
+from joulepath.bmc.redfish_names import telling
 
 MAX_MEMBERS = 512
 """Of one collection."""
@@ -75,8 +75,8 @@ class Tree:
         found = await self.uris(uri, expand=self.expand)
         if found and all("ReadingType" in sensor or len(sensor) > 3 for sensor in found.values()):
             return list(found.values())
-        telling = redfish_sensors.telling(list(found))
-        return [sensor for sensor in await asyncio.gather(*(self.read(one) for one in telling)) if sensor]
+        worth = telling(list(found))
+        return [sensor for sensor in await asyncio.gather(*(self.read(one) for one in worth)) if sensor]
 
 
 def entries(resource: Resource, key: str) -> Iterator[tuple[int, Resource]]:

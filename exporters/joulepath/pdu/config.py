@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from joulepath.config import Model
+from joulepath.bmc.config import TargetConfig as RedfishTarget
+from joulepath.config import Model, problems
 from joulepath.errors import UsageError
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
+from joulepath.pdu.redfish_target import is_redfish
 from joulepath.pdu.snmp import Endpoint
 from joulepath.secret import of_environment, of_file
 
@@ -20,7 +22,7 @@ class TargetConfig(Model):
     """One PDU."""
 
     address: str
-    """`HOST`, `HOST:PORT` or `udp://HOST:PORT`; the port is 161 where not stated."""
+    """`HOST`, `HOST:PORT` or `udp://HOST:PORT`, port 161 where not stated; `redfish://` as in `bmc.yaml`."""
     community_file: Path | None = None
     """File whose only line is the community; a relative path starts at the configuration's folder."""
     community_env: str | None = None
@@ -28,7 +30,7 @@ class TargetConfig(Model):
     version: Literal[1, 2] = 2
     """Of SNMP, with a community; a `user` means version 3."""
     user: str | None = None
-    """Name of the SNMP v3 user."""
+    """Name of the SNMP v3 user, or of the Redfish account."""
     auth_protocol: AuthProtocol = "sha256"
     auth_file: Path | None = None
     auth_env: str | None = None
@@ -41,9 +43,34 @@ class TargetConfig(Model):
     """Name of the profile; found by the device's sysObjectID where not stated."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls."""
+    password_file: Path | None = None
+    password_env: str | None = None
+    """Where the Redfish account's password is."""
+    ca_file: Path | None = None
+    """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
+    verify: bool = True
+    """Of Redfish: whether the certificate is checked."""
+    timeout: Annotated[float, Field(ge=1, le=300)] | None = None
+    """Of Redfish: seconds to wait for one answer."""
+
+    @property
+    def redfish(self) -> RedfishTarget:
+        """The same as a target of `joulepath bmc`, where the address is one of Redfish. Raises ValueError."""
+        stated = {key: value for key in REDFISH if (value := getattr(self, key)) is not None}
+        return RedfishTarget(address=self.address, user=self.user, interval=self.interval, **stated)
 
     @model_validator(mode="after")
     def _complete(self) -> "TargetConfig":
+        if is_redfish(self.address):
+            if self.profile is not None or any(_sources(self, key) for key in SECRETS):
+                raise ValueError("a profile and the secrets of SNMP belong to an address udp://HOST")
+            try:
+                self.redfish  # noqa: B018  # raises what is wrong with it
+            except ValidationError as error:
+                raise ValueError("; ".join(problems(error))) from None
+            return self
+        if any(getattr(self, key) not in {None, True} for key in REDFISH):
+            raise ValueError(f"{', '.join(REDFISH)} belong to an address redfish://HOST")
         community, auth, privacy = (_sources(self, key) for key in SECRETS)
         if self.user is None and (community != 1 or auth or privacy):
             raise ValueError("state either community_file or community_env, or an SNMP v3 user")
@@ -58,6 +85,8 @@ class TargetConfig(Model):
 
 
 SECRETS = ("community", "auth", "privacy")
+REDFISH = ("password_file", "password_env", "ca_file", "verify", "timeout")
+"""Keys of Redfish addresses."""
 
 
 def _sources(target: TargetConfig, key: str) -> int:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.choice import QUALITY
 from joulepath.bmc.redfish_items import MAX_WATTS, Item, RejectedError, value
-from joulepath.bmc.redfish_sensors import items
+from joulepath.bmc.redfish_sensors import Owner, items
 from joulepath.bmc.vendors import shipped
 
 pytestmark = pytest.mark.unit
@@ -41,4 +41,4 @@ def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | in
 def test_any_sensors_are_classified_or_left_out(sensors: list[dict[str, Any]]) -> None:
     for sensor in sensors:
         sensor["ReadingType"] = "Power"
-    list(items("1", sensors, shipped()))
+    list(items(Owner("1", "1", is_part=True), sensors, shipped()))
