@@ -12,7 +12,9 @@ from joulepath.bmc.reading import BmcReading, Box, Component, Part
 from joulepath.bmc.redfish_client import ResourceFaultError
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
 from joulepath.bmc.redfish_levels import within
+from joulepath.bmc.redfish_reports import Reader
 from joulepath.bmc.redfish_survey import Layout, survey
+from joulepath.bmc.redfish_tree import Tree
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
 from joulepath.pdu.register import Register, Registers
@@ -62,6 +64,7 @@ class RedfishSource(BmcSource):
         self._surveyed: float | None = None
         self._choices: dict[str, Choice] = {}
         self._silent = 0
+        self._reports = Reader()
         self._registers: Registers = {} if registers is None else registers
 
     async def _polled(self) -> BmcReading:
@@ -81,14 +84,16 @@ class RedfishSource(BmcSource):
             if self._layout is not None and not changed and not found.complete:
                 found = replace(self._layout, complete=False)  # what was found before is there still
             self._layout, self._surveyed, self._silent = found, self._clock(), 0
+            self._reports.begin()
             self._choices = {name: self._choices.get(name, Choice()) for name in found.boxes}
         return self._layout
 
     async def _read(self, layout: Layout) -> BmcReading:
         items = [item for item in layout.items if self._asked(item)]
-        resources = await self._resources({item.uri for item in items})
         rejected: Counter[str] = Counter()
-        values = _values(items, resources, rejected)
+        told = await self._reports.read(Tree(self._client.get), items, layout.reports, self._clock(), rejected)
+        resources = await self._resources({item.uri for item in items if item not in told})
+        values = _values(items, told, resources, rejected)
         power: dict[Box, float] = {}
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
@@ -172,12 +177,22 @@ _Key = tuple[Quantity, str, str, str]
 """Quantity, chassis, part, and the source of a chassis' power, a component's subsystem, or a subsystem's feed."""
 
 
-def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: Counter[str]) -> Mapping[_Key, float]:
+def _values(
+    items: Iterable[Item],
+    told: Mapping[Item, float | None],
+    resources: Mapping[str, Resource],
+    rejected: Counter[str],
+) -> Mapping[_Key, float]:
     """What was measured; where several items are the same thing, the first that is."""
     values: dict[_Key, float] = {}
     for item in items:
         key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else item.within)
         if key in values:
+            continue
+        if item in told:
+            number = told[item]
+            if number is not None:
+                values[key] = number
             continue
         if item.uri not in resources:
             rejected["unreadable"] += 1

@@ -209,6 +209,4 @@ def _with(box: Chassis, moved: Iterable[Item], kinds: set[str]) -> Chassis:
 
 def _unlisted(name: str, items: Sequence[Item]) -> Chassis:
     """The box of parts of a system that lists no chassis around them."""
-    return Chassis(
-        name, name, "", built_in=False, items=tuple(items), working=frozenset(), feeds=frozenset(), serials={}
-    )
+    return Chassis(name, name, "", built_in=False, items=tuple(items), working={}, feeds=frozenset(), serials={})

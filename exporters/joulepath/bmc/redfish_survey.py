@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from joulepath.bmc import redfish_sensors
+from joulepath.bmc import redfish_reports, redfish_sensors
 from joulepath.bmc.reading import Box, Part
 from joulepath.bmc.redfish_chassis import Chassis, apart, around, linked
 from joulepath.bmc.redfish_items import (
@@ -23,6 +23,7 @@ from joulepath.bmc.redfish_items import (
 )
 from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.redfish_parts import PARTS, nested
+from joulepath.bmc.redfish_reports import Reports
 from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link
 from joulepath.bmc.vendors import Vendors
 
@@ -43,6 +44,8 @@ class Layout:
     """The feeds whose readings, summed, are a subsystem's power when all are known."""
     serials: Mapping[Part, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
+    reports: Reports = field(default_factory=Reports)
+    """Metric reports to read in place of resources."""
     complete: bool = True
     """False where the BMC could not answer for a part of its tree."""
     equipment: bool = False
@@ -68,6 +71,9 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
         feeds=parts.feeds,
         serials=parts.serials,
+        reports=await redfish_reports.surveyed(
+            tree, root, {item: now for one in found for item, now in one.working.items()}
+        ),
         complete=tree.complete,
         equipment=link(root, "PowerEquipment") is not None,
     )
@@ -84,7 +90,8 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
     if environment and resource:
         items += [found async for found in _registers(tree, name, environment, resource)]
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
-        items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
+        sensor = _source(resource, "PowerWatts")
+        items.append((Item("power", name, where, pointer, source="environment_metrics", sensor=sensor), holder))
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -124,7 +131,7 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         kind=kind,
         built_in=built_in,
         items=tuple(item for item, _ in items),
-        working=frozenset(item for item, resource in items if works(item, resource)),
+        working={item: value(item, resource) for item, resource in items if works(item, resource)},
         feeds=_feeds(items, len(supplies)),
         serials={part: serial for part, serial in supplies.items() if serial},
         systems=frozenset(linked(chassis, "ComputerSystems")),
@@ -162,16 +169,23 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
             quantities: dict[str, Quantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
             for key, quantity in quantities.items():
                 where, pointer, holder = await _excerpt(tree, metrics, resource, key)
-                items.append((Item(quantity, name, where, pointer, part, capacities=limits), holder))
+                sensor = _source(resource, key)
+                items.append((Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits), holder))
     return items, supplies
 
 
 async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
     """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
     stated = any(at(resource, key, reading) is not None for reading in redfish_sensors.READINGS)
-    source = None if stated else at(resource, key, "DataSourceUri")
-    sensor = await tree.read(source) if isinstance(source, str) else {}
-    return (str(source), ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+    source = "" if stated else _source(resource, key)
+    sensor = await tree.read(source) if source else {}
+    return (source, ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+
+
+def _source(resource: Resource, key: str) -> str:
+    """URI of the sensor that an excerpt repeats, empty where none is stated."""
+    source = at(resource, key, "DataSourceUri")
+    return source if isinstance(source, str) else ""
 
 
 async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> AsyncIterator[tuple[Item, Resource]]:
@@ -179,7 +193,8 @@ async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> Asy
     for key, scale in (("EnergyJoules", 1.0), ("EnergykWh", JOULES_PER_KWH)):
         where, pointer, holder = await _excerpt(tree, uri, resource, key)
         for reading in redfish_sensors.READINGS:
-            yield Item("meter_energy", name, where, (*pointer[:-1], reading), scale=scale), holder
+            sensor = _source(resource, key) if reading == "Reading" else ""
+            yield Item("meter_energy", name, where, (*pointer[:-1], reading), scale=scale, sensor=sensor), holder
 
 
 def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_supplies: bool) -> Iterator[Item]:
