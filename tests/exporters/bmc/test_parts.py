@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.bmc.collector import collect
+from joulepath.bmc.reading import Part
 from joulepath.bmc.redfish import RESURVEY_SECONDS, SURVEY_SECONDS, RedfishSource
 from joulepath.target import State, Target
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
@@ -256,7 +257,7 @@ def test_parts_that_come_to_more_than_their_chassis_are_a_gap() -> None:
     assert reading.rejected == {"above_chassis": 2}
 
 
-TREES = st.recursive(
+TREES: st.SearchStrategy[Any] = st.recursive(
     st.tuples(st.booleans(), st.floats(1, 100), st.just([])),
     lambda inner: st.tuples(st.booleans(), st.floats(1, 100), st.lists(inner, max_size=3)),
     max_leaves=8,
@@ -340,7 +341,7 @@ def test_a_swapped_part_adds_nothing(other: float) -> None:
 
     with RedfishServer(dict_tree(found)) as server:
         first, swapped, later = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 3, between)
-    key = ("Server", "GPU_0")
+    key = Part("Server", "GPU_0")
     assert first.subsystem_energy[key] == 5e6
     assert swapped.subsystem_energy[key] <= 5e6
     assert later.subsystem_energy[key] == pytest.approx(swapped.subsystem_energy[key] + 1000)
