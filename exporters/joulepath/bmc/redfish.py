@@ -3,11 +3,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeVar, Unpack
 
 from joulepath.bmc.choice import PATIENCE, Choice
+from joulepath.bmc.meters import Meters
 from joulepath.bmc.reading import BmcReading, Box, Component, Part
 from joulepath.bmc.redfish_client import ResourceFaultError
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
@@ -17,7 +18,7 @@ from joulepath.bmc.redfish_survey import Layout, survey
 from joulepath.bmc.redfish_tree import Tree
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
-from joulepath.pdu.register import Register, Registers
+from joulepath.pdu.register import Registers
 
 SURVEY_SECONDS = 3600.0
 """The tree is read again after so long."""
@@ -29,9 +30,6 @@ INCOMPLETE_SECONDS = 600.0
 """It is read again after so long where a part of it could not be read."""
 FIRST_SECONDS = 1800.0
 """The same for a survey."""
-
-REGISTER_WRAP = 2**32
-"""A register of 32 bits begins anew after so many joules."""
 
 NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
@@ -65,11 +63,15 @@ class RedfishSource(BmcSource):
         self._choices: dict[str, Choice] = {}
         self._silent = 0
         self._reports = Reader()
-        self._registers: Registers = {} if registers is None else registers
+        self._meters = Meters(registers)
 
     async def _polled(self) -> BmcReading:
-        layout = await _within(FIRST_SECONDS, self._prepared())
-        return await _within(POLL_SECONDS, self._read(layout))
+        try:
+            layout = await _within(FIRST_SECONDS, self._prepared())
+            return await _within(POLL_SECONDS, self._read(layout))
+        except JoulepathError:
+            self._meters.missed()
+            raise
 
     async def close(self) -> None:
         """Ends the session in the BMC."""
@@ -78,13 +80,15 @@ class RedfishSource(BmcSource):
     async def _prepared(self) -> Layout:
         age = None if self._surveyed is None else self._clock() - self._surveyed
         lasts = SURVEY_SECONDS if self._layout is None or self._layout.complete else INCOMPLETE_SECONDS
-        changed = self._silent >= PATIENCE and age is not None and age >= RESURVEY_SECONDS
+        doubted = self._silent >= PATIENCE or self._meters.doubtful
+        changed = doubted and age is not None and age >= RESURVEY_SECONDS
         if self._layout is None or age is None or age >= lasts or changed:
             found = await survey(self._client.get, self._vendors)
             if self._layout is not None and not changed and not found.complete:
                 found = replace(self._layout, complete=False)  # what was found before is there still
             self._layout, self._surveyed, self._silent = found, self._clock(), 0
             self._reports.begin()
+            self._meters.identified()
             self._choices = {name: self._choices.get(name, Choice()) for name in found.boxes}
         return self._layout
 
@@ -109,30 +113,35 @@ class RedfishSource(BmcSource):
         subsystems = within(whole, {**_by_part(values, "subsystem"), **_fed(values, layout.feeds)}, rejected)
         components = within(whole, _components(values, "component"), rejected)
         at = self._clock()
-
-        def counted(quantity: Quantity) -> dict[Component, float]:
-            return {
-                key: self._counter((quantity, key), joules, at, layout.serials.get(Part(key.chassis, key.name), ""))
-                for key, joules in _components(values, quantity).items()
-            }
-
+        registers = {
+            box: next(iter(_parts(values, "meter_energy", name).values()), None) for name, box in layout.boxes.items()
+        }
         reading = BmcReading(
             collector=self.collector,
             power=power,
             sources=sources,
-            meter_energy={
-                box: self._counter(box, joules, at, layout.serials.get(Part(name, name), ""))
-                for name, box in layout.boxes.items()
-                for joules in list(_parts(values, "meter_energy", name).values())[:1]
-            },
+            meter_energy=self._meters.counted(
+                "box",
+                {box: joules for box, joules in registers.items() if joules is not None},
+                lambda box: layout.serials.get(Part(box.name, box.name), ""),
+                at,
+            ),
             psu_input=_by_part(values, "psu_input"),
             psu_output=_by_part(values, "psu_output"),
             subsystems=subsystems,
-            subsystem_energy={
-                Part(key.chassis, key.name): joules for key, joules in counted("subsystem_energy").items()
-            },
+            subsystem_energy=self._meters.counted(
+                "subsystem",
+                _by_part(values, "subsystem_energy"),
+                lambda part: layout.serials.get(part, ""),
+                at,
+            ),
             components=components,
-            component_energy=counted("component_energy"),
+            component_energy=self._meters.counted(
+                "component",
+                _components(values, "component_energy"),
+                lambda one: layout.serials.get(Part(one.chassis, one.name), ""),
+                at,
+            ),
             rejected=rejected,
         )
         measures = any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems))
@@ -147,11 +156,6 @@ class RedfishSource(BmcSource):
             )
             raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
-
-    def _counter(self, key: Hashable, joules: float, at: float, serial: str) -> float:
-        """A register as a counter; that of a device with another serial number adds nothing."""
-        register = self._registers.setdefault(key, Register(joules, at, serial))
-        return register.add(joules, at, serial, step=1.0, wraps_at=REGISTER_WRAP)
 
     def _expected(self, layout: Layout) -> int:
         """How many boxes have had a source so far."""
@@ -248,7 +252,7 @@ def _fed(values: Mapping[_Key, float], feeds: Mapping[Part, frozenset[str]]) -> 
 
 
 def _components(values: Mapping[_Key, float], quantity: Quantity) -> dict[Component, float]:
-    """Subsystems, with `subsystem` empty, or the components inside them."""
+    """The devices inside subsystems."""
     return {Component(key[1], key[3], key[2]): number for key, number in values.items() if key[0] == quantity}
 
 

@@ -345,3 +345,31 @@ def test_a_swapped_part_adds_nothing(other: float) -> None:
     assert first.subsystem_energy[key] == 5e6
     assert swapped.subsystem_energy[key] <= 5e6
     assert later.subsystem_energy[key] == pytest.approx(swapped.subsystem_energy[key] + 1000)
+
+
+def test_a_part_that_was_away_is_counted_once_it_is_known_which_one_it_is() -> None:
+    """The node is off while its accelerator is swapped for one with a register a little higher."""
+    now = [0.0]
+    part = accelerator(0, 300, 5e6)
+    part.serial = "A"
+    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    here = "/redfish/v1/Chassis/GPU_0"
+    environment = found[f"{here}/EnvironmentMetrics"]
+
+    def between(turn: int) -> None:
+        now[0] = 30.0 * turn
+        if turn == 2:
+            del found[f"{here}/EnvironmentMetrics"]
+        elif turn == 5:
+            found[here]["SerialNumber"] = "B"
+            environment["EnergyJoules"]["Reading"] = 5.4e6
+            found[f"{here}/EnvironmentMetrics"] = environment
+        elif turn == 7:
+            environment["EnergyJoules"]["Reading"] += 1000
+
+    with RedfishServer(dict_tree(found)) as server:
+        readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 8, between)
+    counters = [reading.subsystem_energy.get(Part("Server", "GPU_0")) for reading in readings]
+    assert counters[:5] == [5e6, 5e6, None, None, None]
+    assert counters[5] is None
+    assert counters[6:] == [5e6, 5e6 + 1000]
