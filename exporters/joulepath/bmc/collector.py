@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Mapping
 
 from joulepath.bmc.metrics import (
+    BOX_UP,
     COMPONENT,
     COMPONENT_ENERGY,
     COMPONENT_MEASURED,
@@ -49,7 +50,11 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
             if isinstance(key, Box) and key.level == level:
                 energy.add_metric([key.name], total.joules)
                 measured.add_metric([key.name], total.measured_seconds)
-        yield from (power, energy, measured, meter, info)
+        up = BOX_UP[level].family()
+        for box, has_power in reading.up.items():
+            if box.level == level:
+                up.add_metric([box.name], has_power)
+        yield from (power, energy, measured, meter, info, up)
     yield from _parts(reading)
     yield from _integrated(snapshot)
 

@@ -65,7 +65,7 @@ class Client(Protocol):
         """Key, name and unit of every sensor. Raises IpmiFaultError."""
 
     def sensor(self, key: str) -> float | None:
-        """A sensor's value now, None where it is not available. Raises IpmiFaultError, RejectedError."""
+        """A sensor's value now, None where it is not available. Raises IpmiFaultError, BusyError, RejectedError."""
 
     def close(self) -> None:
         """Ends the session."""
@@ -147,13 +147,15 @@ class PyghmiClient:
             if count is not None and entry.linearization > LAST_FORMULA:
                 factors = self.raw(0x04, 0x23, (entry.sensor_number, found[0]), entry.sensor_lun)
                 return _scaled(entry, count, bytearray(factors[1:]))
+        except BusyError:
+            raise
         except UnsupportedError:
             return None
         return None if count is None else _scaled(entry, count)
 
     def close(self) -> None:
         """See `Client.close`."""
-        command, self._command, self._repository = self._command, None, None
+        command, self._command = self._command, None
         if command is not None and self._where[0] is not None:
             with contextlib.suppress(Exception):  # the session ends by itself; nothing is lost
                 command.logout()

@@ -48,6 +48,14 @@ SOURCE_INFO: Mapping[Level, Metric] = {
     )
     for level, words in LEVELS.items()
 }
+BOX_UP: Mapping[Level, Metric] = {
+    level: gauge(
+        f"bmc_{level}_up",
+        f"Whether the last successful poll gave the power of each {words}; absent where there never was any.",
+        "chassis",
+    )
+    for level, words in LEVELS.items()
+}
 
 PSU_INPUT = gauge("bmc_psu_input_power_watts", "Power that a supply takes from its feed.", "chassis", "psu")
 PSU_OUTPUT = gauge(
@@ -115,6 +123,7 @@ METRICS: tuple[Metric, ...] = (
     *MEASURED.values(),
     *METER_ENERGY.values(),
     *SOURCE_INFO.values(),
+    *BOX_UP.values(),
     PSU_INPUT,
     PSU_OUTPUT,
     SUBSYSTEM,

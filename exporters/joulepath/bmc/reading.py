@@ -47,6 +47,8 @@ class BmcReading:
     power: Mapping[Box, float]
     sources: Mapping[Box, str]
     """Where each box's power is read from."""
+    up: Mapping[Box, bool] = field(default_factory=dict)
+    """Whether each box that is expected to have power had some."""
     meter_energy: Mapping[Box, float] = field(default_factory=dict)
     psu_input: Mapping[Part, float] = field(default_factory=dict)
     psu_output: Mapping[Part, float] = field(default_factory=dict)

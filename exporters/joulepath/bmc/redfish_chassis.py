@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from joulepath.bmc.redfish_items import Item, Quantity, Resource
 from joulepath.bmc.redfish_tree import at, uri_of
 
-SUPPLIES = {"psu_input", "psu_output"}
+SUPPLIES: frozenset[Quantity] = frozenset({"psu_input", "psu_output"})
 """Quantities of a supply."""
 
 

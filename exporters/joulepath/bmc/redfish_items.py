@@ -67,7 +67,7 @@ class Item:
 
 def value(item: Item, resource: Resource) -> float:
     """The item's value in W or J. Raises RejectedError; `missing` is the reason where there is nothing at all."""
-    holder, found = _resolve(resource, item.pointer)
+    holder, found = resolve(resource, item.pointer)
     if found is None:
         raise RejectedError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
     if isinstance(found, bool) or not isinstance(found, int | float):
@@ -77,6 +77,8 @@ def value(item: Item, resource: Resource) -> float:
             _check_state(level)
     if item.source == "power_control_average":
         _check_interval(holder)
+    if item.source == "power_control" and found == 0 and never_metered(holder):
+        raise RejectedError("never_read")
     energy = item.quantity in ENERGIES
     if not energy and found in ALL_BITS:
         raise RejectedError("implausible")
@@ -114,7 +116,7 @@ def capacities(resource: Any) -> Iterator[float]:
             yield from capacities(inner)
 
 
-def _resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
+def resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
     """What holds the value, and the value; None for what is not there."""
     holder: Any = None
     found: Any = resource
@@ -125,6 +127,14 @@ def _resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
         else:
             found = holder.get(step) if isinstance(holder, Mapping) else None
     return holder, found
+
+
+def never_metered(control: Any) -> bool:
+    """Whether a PowerControl of 0 W says itself that it has no meter: no capacity, and no watt at any time (iLO 4)."""
+    if not isinstance(control, Mapping):
+        return False
+    most = resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1]
+    return bool(most == 0 and control.get("PowerCapacityWatts", 0) == 0)
 
 
 def _check_state(resource: Resource) -> None:

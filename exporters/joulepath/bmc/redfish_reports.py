@@ -30,7 +30,7 @@ Place = tuple[str, Pointer]
 
 
 @dataclass(frozen=True)
-class Told:
+class Entry:
     """One value of a report."""
 
     number: float
@@ -46,9 +46,9 @@ def places(item: Item) -> Sequence[Place]:
     return (own, (item.sensor.rstrip("/"), ("Reading",))) if item.sensor else (own,)
 
 
-def values(report: Resource) -> Mapping[Place, Told]:
+def values(report: Resource) -> Mapping[Place, Entry]:
     """What a report holds: of several values of one property the newest, without those that have no time."""
-    found: dict[Place, Told] = {}
+    found: dict[Place, Entry] = {}
     for _, entry in entries(report, "MetricValues"):
         place, number = _place(entry.get("MetricProperty")), _number(entry.get("MetricValue"))
         time = _time(entry.get("Timestamp"))
@@ -56,8 +56,17 @@ def values(report: Resource) -> Mapping[Place, Told]:
         if place is None or number is None or time is None:
             continue
         if place not in found or found[place].time < time:
-            found[place] = Told(number, time, at(entry, "Oem", "Nvidia", "MetricValueStale") is True)
+            found[place] = Entry(number, time, at(entry, "Oem", "Nvidia", "MetricValueStale") is True)
     return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the reports of one poll said."""
+
+    values: Mapping[Item, float | None] = field(default_factory=dict)
+    """In W or J, None for what is no measurement. What is not in it is to be read at its resource."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ async def surveyed(tree: Tree, root: Resource, readings: Mapping[Item, float]) -
     return Reports(found, frozenset(stale))
 
 
-def _lags(report: Mapping[Place, Told], place: Place) -> bool:
+def _lags(report: Mapping[Place, Entry], place: Place) -> bool:
     """Whether a value is old by the BMC's own word, or beside the newest of its report."""
     newest = max(one.time for one in report.values())
     return report[place].stale or newest - report[place].time >= STALE_SECONDS
@@ -111,7 +120,7 @@ async def _is_renewed(tree: Tree, report: Resource) -> bool:
     return all(_seconds(span) <= RENEWED_SECONDS for span in spans)
 
 
-def _agrees(told: Told, item: Item, own: float) -> bool:
+def _agrees(told: Entry, item: Item, own: float) -> bool:
     try:
         low, high = sorted((own, reported(item, told)))
     except RejectedError:
@@ -119,7 +128,7 @@ def _agrees(told: Told, item: Item, own: float) -> bool:
     return high <= max(1.0, low) * APART
 
 
-def reported(item: Item, told: Told) -> float:
+def reported(item: Item, told: Entry) -> float:
     """A reported value as one of the item's resource. Raises RejectedError."""
     plain = Item(item.quantity, item.chassis, item.uri, ("Reading",), scale=item.scale, capacities=item.capacities)
     return value(plain, {"Reading": told.number})
@@ -138,23 +147,21 @@ class Reader:
         self._stale.clear()
         self._begun = False
 
-    async def read(
-        self, tree: Tree, items: Sequence[Item], reports: Reports, now: float, rejected: Counter[str]
-    ) -> Mapping[Item, float | None]:
-        """What the reports hold of `items` at monotonic `now` seconds, None where that is no measurement.
+    async def read(self, tree: Tree, items: Sequence[Item], reports: Reports, now: float) -> Told:
+        """What the reports hold of `items` at monotonic `now` seconds.
 
-        What is left out is to be read at its resource: what a report lacks, and all of a report that stands still.
+        What a report lacks is left out, and all of a report that stands still.
         """
         known = {place: uri for place, uri in reports.by_place.items() if self._stale[uri] < PATIENCE}
         wanted = _covered(items, known)
         if not self._begun:
             self._begun = True
             old = [item for item, place in wanted.items() if place in reports.stale]
-            rejected.update("stale" for _ in old)
-            return dict.fromkeys(old)
+            return Told(dict.fromkeys(old), Counter("stale" for _ in old))
         uris = sorted({known[place] for place in wanted.values()})
         told = {uri: values(one) for uri, one in zip(uris, await asyncio.gather(*map(tree.read, uris)), strict=True)}
         found: dict[Item, float | None] = {}
+        rejected: Counter[str] = Counter()
         fresh: set[str] = set()
         for item, place in wanted.items():
             uri = known[place]
@@ -171,9 +178,9 @@ class Reader:
                 rejected[str(reason)] += 1
         for uri in uris:
             self._stale[uri] = 0 if uri in fresh or not told[uri] else self._stale[uri] + 1
-        return found
+        return Told(found, rejected)
 
-    def _is_fresh(self, report: Mapping[Place, Told], place: Place, now: float) -> bool:
+    def _is_fresh(self, report: Mapping[Place, Entry], place: Place, now: float) -> bool:
         told = report[place]
         time, since = self._since.get(place, (math.nan, now))
         if time != told.time:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from joulepath.bmc.redfish_doubts import step_of
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Quantity, Resource, works
 from joulepath.bmc.redfish_names import feed_of, is_inside, is_limit, is_rail, names_itself, part_of, stem
 from joulepath.bmc.redfish_tree import uri_of
@@ -151,6 +152,8 @@ def _wholes(owner: Owner, metering: Sequence[Resource], vendors: Vendors) -> Map
     ranked: dict[tuple[bool, int], list[tuple[str, str]]] = {}
     for sensor in metering:
         rank, source = (0, "sensor") if _itself(owner, sensor, metering) else _whole(sensor, metering, vendors)
+        if source == "sensor" and step_of(sensor):
+            source = "sdr"
         if source:
             ranked.setdefault((_kind(sensor) == "Power", rank), []).append((str(sensor["@odata.id"]), source))
     found: dict[str, str] = {}

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from joulepath.bmc import redfish_reports, redfish_sensors
 from joulepath.bmc.reading import Box, Part
-from joulepath.bmc.redfish_chassis import Chassis, apart, around, linked
+from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
+from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -23,11 +24,14 @@ from joulepath.bmc.redfish_items import (
 )
 from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.redfish_parts import PARTS, nested
+from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_reports import Reports
-from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link
+from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, uri_of
 from joulepath.bmc.vendors import Vendors
 
 _PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)
+
+_SUBSYSTEM = re.compile(r"sub-?system|^(cpu|processor|memory|gpu|accelerator|fan|storage\w*) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,17 @@ class Layout:
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     reports: Reports = field(default_factory=Reports)
     """Metric reports to read in place of resources."""
-    complete: bool = True
-    """False where the BMC could not answer for a part of its tree."""
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The resources that say whether a chassis is on, where there are any."""
+    unread: tuple[str, ...] = ()
+    """Parts of the tree for which the BMC could not answer, one line each."""
     equipment: bool = False
     """Whether it may be a PDU or a power shelf, which `joulepath pdu` reads."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the BMC answered for every part of its tree."""
+        return not self.unread
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -74,9 +85,18 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         reports=await redfish_reports.surveyed(
             tree, root, {item: now for one in found for item, now in one.working.items()}
         ),
-        complete=tree.complete,
+        states={one.name: _states(listed.get(one.uri, {})) for one in measured},
+        unread=tuple(tree.unread),
         equipment=link(root, "PowerEquipment") is not None,
     )
+
+
+def _states(chassis: Resource) -> tuple[str, ...]:
+    """The resources with a chassis' PowerState: its systems, since a chassis may be on while they are off."""
+    systems = at(chassis, "Links", "ComputerSystems")
+    links = [uri for system in (systems if isinstance(systems, list) else ()) if (uri := uri_of(system))]
+    itself = chassis.get("@odata.id")
+    return tuple(links) or ((itself,) if isinstance(itself, str) and "PowerState" in chassis else ())
 
 
 async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resource], vendors: Vendors) -> Chassis:
@@ -92,6 +112,8 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
         sensor = _source(resource, "PowerWatts")
         items.append((Item("power", name, where, pointer, source="environment_metrics", sensor=sensor), holder))
+    copied = at(resource, "PowerWatts", "DataSourceUri")
+    copy_of = {"@odata.id": copied, **await tree.read(copied)} if isinstance(copied, str) else {}
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -124,7 +146,7 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
     for oem in vendors.oem:
         if oem.resource == "chassis":
             items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
-    items = [(item, resource) for item, resource in items if _worth(item, resource)]
+    items = ranked([(item, resource) for item, resource in items if _worth(item, resource)], copy_of, vendors)
     return Chassis(
         uri=uri,
         name=name,
@@ -146,11 +168,13 @@ def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[st
     """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
     inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
     named = frozenset(item.part for item, _ in inputs)
+    empty = frozenset(item.part for item, resource in inputs if carries_nothing(item, resource))
+    bays = present + len({item.part for item, resource in inputs if is_absent(item, resource)})
     # The same supply may go by two names, one of them never measured (DMTF: Bay1 and the sensor PS1).
     working = frozenset(item.part for item, resource in inputs if works(item, resource))
-    if present and len(working) >= present:
-        return working
-    return named if len(named) >= present else frozenset()
+    if working and bays and len(working | empty) >= bays:
+        return working | empty
+    return named if len(named) >= bays else frozenset()
 
 
 async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tuple[Item, Resource]], dict[str, str]]:
@@ -159,7 +183,7 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
     supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))
     for uri, supply in (await tree.members(link(subsystem, "PowerSupplies"))).items():
-        if at(supply, "Status", "State") == "Absent":
+        if absent(supply):
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
         supplies[part] = _serial(supply)
@@ -201,6 +225,8 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
     """Of the older Power resource: one PowerControl is the chassis, others are parts of it."""
     controls = dict(entries(power, "PowerControl"))
     parts = {index for index, control in controls.items() if _PART.search(_title(control))}
+    if len(controls) == 1:  # the only one is the chassis, whatever its name, unless it states another context
+        parts = {index for index in parts if _SUBSYSTEM.search(_title(controls[index]))}
     wholes = [index for index in controls if index not in parts]
     reading = [index for index in wholes if isinstance(controls[index].get("PowerConsumedWatts"), int | float)]
     whole = next(iter(reading or wholes), None)
@@ -213,7 +239,7 @@ def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppl
             yield Item("power", name, uri, consumed, source="power_control")
             average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
             yield Item("power", name, uri, average, source="power_control_average")
-    for index, part, supply in _present(power) if with_supplies else ():
+    for index, part, supply in _named_supplies(power) if with_supplies else ():
         place: Pointer = ("PowerSupplies", index)
         limits = frozenset(capacities(supply))
         yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
@@ -236,12 +262,12 @@ def _title(control: Resource) -> str:
 
 def _listed(power: Resource) -> Iterator[tuple[str, str]]:
     """The supplies of the older Power resource, with their serials."""
-    return ((part, _serial(supply)) for _, part, supply in _present(power))
+    return ((part, _serial(supply)) for _, part, supply in _named_supplies(power) if not absent(supply))
 
 
-def _present(power: Resource) -> Iterator[tuple[int, str, Resource]]:
-    """The supplies that are present, with their place and name: the MemberId, or the place where several share one."""
-    found = [one for one in entries(power, "PowerSupplies") if at(one[1], "Status", "State") != "Absent"]
+def _named_supplies(power: Resource) -> Iterator[tuple[int, str, Resource]]:
+    """All bays, with their place and name: the MemberId, or the place where several share one."""
+    found = list(entries(power, "PowerSupplies"))
     names = [str(supply.get("MemberId") or index) for index, supply in found]
     distinct = len(set(names)) == len(names)
     for (index, supply), name in zip(found, names, strict=True):
@@ -258,7 +284,9 @@ def _worth(item: Item, resource: Resource) -> bool:
     try:
         value(item, resource)
     except RejectedError as reason:
-        return item.quantity != "subsystem" and str(reason) not in {"missing", "absent"}
+        # A supply may come to a bay that is empty now.
+        in_bay = item.pointer[0] == "PowerSupplies" and item.quantity in SUPPLIES and carries_nothing(item, resource)
+        return in_bay or (item.quantity != "subsystem" and str(reason) not in {"missing", "absent"})
     return True
 
 

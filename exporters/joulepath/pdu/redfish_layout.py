@@ -97,7 +97,7 @@ async def survey(get: Get) -> Layout:
         rows=rows,
         names={label: name for label, name in names.items() if name},
         expanded=expanded,
-        complete=tree.complete,
+        complete=not tree.unread,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bmc.choice import QUALITY, Choice
+from joulepath.bmc.choice import QUALITY
 from joulepath.bmc.redfish_items import MAX_WATTS, Item, RejectedError, value
 from joulepath.bmc.redfish_sensors import Owner, items
 from joulepath.bmc.vendors import shipped
@@ -42,15 +42,3 @@ def test_any_sensors_are_classified_or_left_out(sensors: list[dict[str, Any]]) -
     for sensor in sensors:
         sensor["ReadingType"] = "Power"
     list(items(Owner("1", "1", is_part=True), sensors, shipped()))
-
-
-@given(st.lists(st.dictionaries(st.sampled_from(QUALITY), st.floats(0, 1000), max_size=4), max_size=30))
-def test_a_source_that_works_is_kept(polls: list[dict[str, float]]) -> None:
-    choice = Choice()
-    before: str | None = None
-    for readings in polls:
-        chosen = choice.choose(readings)
-        assert chosen is None or chosen in readings
-        if before is not None and readings.get(before):
-            assert chosen == before
-        before = choice.current

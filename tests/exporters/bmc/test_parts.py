@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.collector import collect
 from joulepath.bmc.reading import Part
-from joulepath.bmc.redfish import RESURVEY_SECONDS, SURVEY_SECONDS, RedfishSource
+from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.redfish_layouts import RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.target import State, Target
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish import SURVEY_SECONDS, RedfishSource
+from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.redfish_layouts import SURVEY_SECONDS
 from joulepath.bmc.redfish_reports import PATIENCE, STALE_SECONDS, values
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
