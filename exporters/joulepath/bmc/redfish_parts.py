@@ -65,13 +65,14 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
 
 
 def _around(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
-    """The chassis around each: by links, or else those of the same computer system that are no parts by their type."""
+    """The chassis around each: by links, else those of its computer system, else the only one that is not a part."""
     outer = {one.uri: set(linked[one.uri]) for one in found}
+    whole = [one for one in found if one.kind not in PARTS]
     for one in found:
         if one.kind in PARTS and not linked[one.uri]:
-            outer[one.uri] |= {
-                other.uri for other in found if other.systems & one.systems and other.kind not in PARTS
-            } - {one.uri}
+            alike = {other.uri for other in whole if other.systems & one.systems}
+            only = {whole[0].uri} if len(whole) == 1 and one.kind in ALWAYS_PARTS and not one.systems else set()
+            outer[one.uri] |= alike or only
     return {uri: direct.union(*(linked[further] for further in direct)) - {uri} for uri, direct in outer.items()}
 
 

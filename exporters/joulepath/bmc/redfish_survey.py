@@ -26,7 +26,7 @@ from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.redfish_parts import PARTS, nested
 from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_reports import Reports
-from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, uri_of
+from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
 
 _PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)
@@ -207,9 +207,8 @@ async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[
 
 
 def _source(resource: Resource, key: str) -> str:
-    """URI of the sensor that an excerpt repeats, empty where none is stated."""
-    source = at(resource, key, "DataSourceUri")
-    return source if isinstance(source, str) else ""
+    """URI of the sensor that an excerpt repeats, or that stands in its place; empty where none is stated."""
+    return source_of(at(resource, key))
 
 
 async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> AsyncIterator[tuple[Item, Resource]]:

@@ -220,14 +220,29 @@ def test_a_part_of_a_chassis_that_is_not_listed_is_no_chassis() -> None:
     assert reading.subsystems == {("Tray", "NVSwitch_0"): 193}
 
 
+def test_a_link_in_place_of_an_excerpt_is_read() -> None:
+    """EnvironmentMetrics may have a reference to a sensor where the schema has an excerpt of it."""
+    part = accelerator(0, 300)
+    part.sensors = [power("W", 310, "GPU"), energy("J", 77, "GPU")]
+    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    found["/redfish/v1/Chassis/GPU_0/EnvironmentMetrics"] = {
+        "PowerWatts": ref("Chassis/GPU_0/Sensors/W"),
+        "EnergyJoules": ref("Chassis/GPU_0/Sensors/J"),
+    }
+    reading = read(found)
+    assert reading.subsystems == {("Server", "GPU_0"): 310}
+    assert reading.subsystem_energy == {("Server", "GPU_0"): 77}
+
+
 def test_a_component_that_is_alone_is_the_chassis() -> None:
     reading = read(written(Node("Node", "Component", watts=193)))
     assert reading.power == {("chassis", "Node"): 193}
 
 
-def test_parts_that_do_not_say_where_they_are_belong_to_the_chassis_of_their_system() -> None:
+@pytest.mark.parametrize("systems", [True, False])
+def test_parts_that_do_not_say_where_they_are_belong_to_the_chassis_of_their_system(systems: bool) -> None:
     server = Node("Server", "RackMount", watts=900, inside=[accelerator(0, 300), accelerator(1, 250)])
-    reading = read(written(server, links=False))
+    reading = read(written(server, links=False, systems=systems))
     assert reading.power == {("chassis", "Server"): 900}
     assert reading.subsystems == {("Server", "GPU_0"): 300, ("Server", "GPU_1"): 250}
 
