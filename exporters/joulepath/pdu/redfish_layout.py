@@ -84,9 +84,12 @@ async def survey(get: Get) -> Layout:
         prefix = "" if len(found) == 1 else f"{short if times[short] == 1 else path}."
         collections, parts = await _parts(tree, one)
         expanded |= collections
+        inlets = [part for part in parts if part.level == "inlet"]
         for part in parts:
             label = f"{prefix}{part.name}"
             rows += _rows(uri, label, part)
+            if part in inlets:
+                rows += _phases(uri, prefix if len(inlets) == 1 else f"{label}.", part)
             if part.level == "outlet":
                 names[label] = _name(part.resource)
         rows += await _totals(tree, uri, one, prefix.removesuffix(".") or _id(one, uri), rows)
@@ -164,11 +167,9 @@ def _rows(unit: str, label: str, part: _Part) -> Iterator[Row]:
         if key is not None:
             row = Row(unit, part.level, quantity, label, part.uri, (key,))
             yield row.found_in(part.resource)
-    if part.level == "inlet":
-        yield from _phases(unit, label, part)
 
 
-def _phases(unit: str, label: str, part: _Part) -> Iterator[Row]:
+def _phases(unit: str, prefix: str, part: _Part) -> Iterator[Row]:
     quantities: dict[QuantityName, str] = {
         "power": "PolyPhasePowerWatts",
         "apparent_power": "PolyPhasePowerWatts",
@@ -180,7 +181,7 @@ def _phases(unit: str, label: str, part: _Part) -> Iterator[Row]:
     for quantity, key in quantities.items():
         for name, phase in PHASES.items():
             if isinstance(at(part.resource, key, name), dict):
-                row = Row(unit, "phase", quantity, f"{label}.{phase}", part.uri, (key, name))
+                row = Row(unit, "phase", quantity, f"{prefix}{phase}", part.uri, (key, name))
                 yield row.found_in(part.resource)
 
 

@@ -125,9 +125,9 @@ def test_a_rack_pdu_is_published_by_level() -> None:
         "power_factor": {"AC1": 0.97},
     }
     assert reading.values["phase"] == {
-        "power": {"AC1.1": 100, "AC1.2": 200, "AC1.3": 300},
-        "current": {"AC1.1": 0.5},
-        "voltage": {"AC1.1": 230, "AC1.1-2": 398},
+        "power": {"1": 100, "2": 200, "3": 300},
+        "current": {"1": 0.5},
+        "voltage": {"1": 230, "1-2": 398},
     }
     assert reading.values["branch"] == {"power": {"A": 184.4, "B": 277.2}}
     assert reading.values["outlet"]["power"] == {"1": 184.4, "2": 277.2, "3": 0}
@@ -158,13 +158,15 @@ def test_several_units_are_told_apart_by_their_label() -> None:
 
 
 def test_a_transfer_switch_has_two_inlets_and_subfeeds_stand_in_for_branches() -> None:
+    phase = {"PolyPhasePowerWatts": {"Line1ToNeutral": excerpt(410)}}
     switch = {
-        "Mains": {"A": metered(410), "B": metered(0)},
+        "Mains": {"A": metered(410, **phase), "B": metered(0)},
         "Subfeeds": {"S1": metered(405)},
         "Metrics": metered(410),
     }
     reading = read(service(TransferSwitches={"1": switch}))
     assert reading.values["inlet"]["power"] == {"A": 410, "B": 0}
+    assert reading.values["phase"]["power"] == {"A.1": 410}
     assert reading.values["branch"]["power"] == {"S1": 405}
 
 
