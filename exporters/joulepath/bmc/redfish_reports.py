@@ -19,7 +19,7 @@ RENEWED_SECONDS = 10.0
 FEWEST = 2
 """A report is used that spares at least so many resources: it is longer than any of them."""
 PATIENCE = 3
-"""After so many polls with nothing but stale values a report is left until the next survey."""
+"""A value that stood still for so many polls is read at its resource until the next survey."""
 APART = 10.0
 """A report and a resource that differ by such a factor are not of the same unit, or not of the same meter."""
 
@@ -139,7 +139,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._since: dict[Place, tuple[float, float]] = {}
-        self._stale: Counter[str] = Counter()
+        self._stale: Counter[Place] = Counter()
         self._begun = False
 
     def begin(self) -> None:
@@ -150,9 +150,9 @@ class Reader:
     async def read(self, tree: Tree, items: Sequence[Item], reports: Reports, now: float) -> Told:
         """What the reports hold of `items` at monotonic `now` seconds.
 
-        What a report lacks is left out, and all of a report that stands still.
+        What a report lacks is left out, and so is what has stood still in it.
         """
-        known = {place: uri for place, uri in reports.by_place.items() if self._stale[uri] < PATIENCE}
+        known = {place: uri for place, uri in reports.by_place.items() if self._stale[place] < PATIENCE}
         wanted = _covered(items, known)
         if not self._begun:
             self._begun = True
@@ -162,22 +162,21 @@ class Reader:
         told = {uri: values(one) for uri, one in zip(uris, await asyncio.gather(*map(tree.read, uris)), strict=True)}
         found: dict[Item, float | None] = {}
         rejected: Counter[str] = Counter()
-        fresh: set[str] = set()
         for item, place in wanted.items():
-            uri = known[place]
-            if place not in told[uri]:
+            report = told[known[place]]
+            if place not in report:
                 continue
             found[item] = None
-            if not self._is_fresh(told[uri], place, now):
+            fresh = self._is_fresh(report, place, now)
+            # What the BMC calls stale is so at its resource too; a value without a new time may only be unchanged.
+            self._stale[place] = 0 if fresh or report[place].stale else self._stale[place] + 1
+            if not fresh:
                 rejected["stale"] += 1
                 continue
-            fresh.add(uri)
             try:
-                found[item] = reported(item, told[uri][place])
+                found[item] = reported(item, report[place])
             except RejectedError as reason:
                 rejected[str(reason)] += 1
-        for uri in uris:
-            self._stale[uri] = 0 if uri in fresh or not told[uri] else self._stale[uri] + 1
         return Told(found, rejected)
 
     def _is_fresh(self, report: Mapping[Place, Entry], place: Place, now: float) -> bool:

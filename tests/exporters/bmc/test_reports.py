@@ -164,6 +164,22 @@ def test_a_report_that_stands_still_is_a_gap_and_then_left_for_the_resources() -
     assert watts(found[-1]) == expected(100 + turns - 1)
 
 
+def test_a_value_that_keeps_its_time_is_a_gap_and_then_read_at_its_resource() -> None:
+    """Its time may be that of its last change."""
+    bmc = Bmc()
+
+    def between(turn: int) -> None:
+        bmc.say(100 + turn, 1000 + 10 * turn)
+        for entry in bmc.entries:
+            if sensor(3, "Power") in entry["MetricProperty"]:
+                entry["Timestamp"] = at(0)
+
+    found = bmc.polls(PATIENCE + 3, between)
+    assert ["GPU_3" in watts(reading) for reading in found] == [False] * (PATIENCE + 1) + [True] * 2
+    assert watts(found[-1]) == expected(100 + PATIENCE + 2)
+    assert bmc.asked[-1] - bmc.asked[-2] == 3  # the server, the report, and this accelerator
+
+
 def test_a_report_that_fails_is_no_gap() -> None:
     bmc = Bmc()
     behaviour = Behaviour()
