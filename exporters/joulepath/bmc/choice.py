@@ -108,7 +108,7 @@ class Choice:
                 self._apart.pop(source, None)
 
     def _count_returning(self, readings: Mapping[str, float], now: float) -> None:
-        if self.current is not None and now - self._better_asked >= RETRY_SECONDS:
+        if now - self._better_asked >= RETRY_SECONDS:
             self._better_asked = now
         here = {source for source, watts in readings.items() if watts and self._better(source)}
         self._returning = {source: self._returning.get(source, 0) + 1 for source in here}

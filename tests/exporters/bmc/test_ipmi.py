@@ -5,7 +5,6 @@ import asyncio
 import ctypes
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ from joulepath.errors import JoulepathError
 from joulepath.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
 
-from .conftest import PASSWORD, USER, joulepath
+from .conftest import PASSWORD, USER, free_udp_port, joulepath
 
 pytestmark = pytest.mark.unit
 
@@ -46,9 +45,7 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
     running: list[subprocess.Popen[str]] = []
 
     def start(**told: Any) -> int:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::", 0))
-            port = int(probe.getsockname()[1])
+        port = free_udp_port()
         file = tmp_path / "bmc.json"
         file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **told}))
         command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
