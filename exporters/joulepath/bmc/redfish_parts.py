@@ -168,15 +168,24 @@ class _Levels:
 
 def _as_subsystem(one: Chassis, holder: str) -> Iterator[Item]:
     whole = "power" in one.measures or not one.measures & _POWER
+    if not whole:
+        for item in one.items:
+            if item.quantity in {"subsystem", "subsystem_energy"}:
+                yield replace(item, chassis=holder, part=_device_name(one, item))
+        return
+    for item in _first(one, "power"):
+        yield replace(item, quantity="subsystem", chassis=holder, part=one.name, source="")
     for item in one.items:
-        if item.quantity == "power" and whole:
-            yield replace(item, quantity="subsystem", chassis=holder, part=one.name, source="")
-        elif item.quantity == "psu_input" and item.part in one.feeds and whole:
+        if item.quantity == "psu_input" and item.part in one.feeds:
             yield replace(item, quantity="subsystem_feed", chassis=holder, part=one.name, within=item.part)
-        elif item.quantity == "meter_energy" and whole:
-            yield replace(item, quantity="subsystem_energy", chassis=holder, part=one.name, source="")
-        elif item.quantity in {"subsystem", "subsystem_energy"} and not whole:
-            yield replace(item, chassis=holder, part=_device_name(one, item))
+    for item in _first(one, "meter_energy"):
+        yield replace(item, quantity="subsystem_energy", chassis=holder, part=one.name, source="")
+
+
+def _first(one: Chassis, quantity: Quantity) -> Sequence[Item]:
+    """Of several places of one reading the first that measures, so that no other is asked; all where none does."""
+    alike = [item for item in one.items if item.quantity == quantity]
+    return [item for item in alike if item in one.working][:1] or alike
 
 
 def _as_component(one: Chassis, holder: str, subsystem: str) -> Iterator[Item]:
