@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from joulepath.bmc.redfish_names import part_of
+from joulepath.bmc.redfish_names import is_limit, part_of
 from joulepath.bmc.supplies import Inputs
 from joulepath.bmc.vendors import Vendors
 
@@ -42,6 +42,8 @@ def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[Sen
     for key, name, unit in found:
         title = " ".join(name.split())
         if unit == _WATTS:
+            if is_limit(title):
+                continue
             if vendors.names_output(title) or vendors.names_ipmi_output(title):
                 chosen.append(Sensor(key, "psu_output", title, vendors.supply(title) or title))
             elif vendors.names_supply(title):

@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Protocol, TypeVar, Unpack
@@ -11,18 +11,21 @@ from typing import Protocol, TypeVar, Unpack
 from joulepath.bmc.beyond import Contradictions
 from joulepath.bmc.boxes import LOST_POLLS, Boxes
 from joulepath.bmc.choice import MEANS
-from joulepath.bmc.reading import BmcReading, Box, Component, Part
+from joulepath.bmc.meters import Meters
+from joulepath.bmc.reading import BmcReading, Box, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Quantity, Resource
 from joulepath.bmc.redfish_layouts import Layouts
 from joulepath.bmc.redfish_levels import within
 from joulepath.bmc.redfish_poll import Poll
+from joulepath.bmc.redfish_reports import Reader
 from joulepath.bmc.redfish_survey import Layout, survey
+from joulepath.bmc.redfish_tree import Tree
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bmc.supplies import Inputs, contradiction
 from joulepath.errors import JoulepathError
-from joulepath.pdu.register import Register, Registers
+from joulepath.pdu.register import Registers
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +36,6 @@ FIRST_SECONDS = 1800.0
 HANGING_SECONDS = 60.0, 600.0
 """A resource without an answer holds up the others for its timeout: it is asked again after so long, at most."""
 
-REGISTER_WRAP = 2**32
-"""A register of 32 bits begins anew after so many joules."""
 
 T = TypeVar("T")
 
@@ -68,19 +69,26 @@ class RedfishSource(BmcSource):
         self._hanging: dict[str, tuple[int, float]] = {}
         self._silent = 0
         self._unread = 0
-        self._registers: Registers = {} if registers is None else registers
+        self._reports = Reader()
+        self._meters = Meters(registers)
 
     async def _polled(self) -> BmcReading:
-        layout = await _within(FIRST_SECONDS, self._prepared())
-        return await _within(POLL_SECONDS, self._read(layout))
+        try:
+            layout = await _within(FIRST_SECONDS, self._prepared())
+            return await _within(POLL_SECONDS, self._read(layout))
+        except JoulepathError:
+            self._meters.missed()
+            raise
 
     async def close(self) -> None:
         """Ends the session in the BMC."""
         await self._client.close()
 
     async def _prepared(self) -> Layout:
-        layout, anew = await self._layouts.current(silent=self._silent >= LOST_POLLS)
+        layout, anew = await self._layouts.current(silent=self._silent >= LOST_POLLS or self._meters.doubtful)
         if anew:
+            self._reports.begin()
+            self._meters.identified()
             self._boxes.found(layout.boxes, self._clock())
             self._tell_unread(layout.unread)
         return layout
@@ -101,7 +109,9 @@ class RedfishSource(BmcSource):
     async def _read(self, layout: Layout) -> BmcReading:
         now = self._clock()
         asked = [i for i in layout.items if i.quantity != "power" or self._boxes.asks(i.chassis, i.source, now)]
-        poll = Poll(asked, *await self._resources({item.uri for item in asked}))
+        told = await self._reports.read(Tree(self._client.get), asked, layout.reports, now)
+        resources, busy = await self._resources({item.uri for item in asked if item not in told.values})
+        poll = Poll(asked, resources, busy, told)
         power: dict[Box, float] = {}
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
@@ -116,31 +126,32 @@ class RedfishSource(BmcSource):
             self._leave_out_foreign_supplies(name, power.get(box), poll)
         whole = {box.name: watts for box, watts in power.items()}
         at = self._clock()
-
-        def counted(quantity: Quantity) -> dict[Component, float]:
-            return {
-                key: self._counter((quantity, key), joules, at, layout.serials.get(Part(key.chassis, key.name), ""))
-                for key, joules in poll.components(quantity).items()
-            }
-
+        registers = {
+            box: joules
+            for name, box in layout.boxes.items()
+            for joules in list(poll.parts("meter_energy", name).values())[:1]
+        }
         reading = BmcReading(
             collector=self.collector,
             power=power,
             sources=sources,
             up=self._boxes.up,
-            meter_energy={
-                box: self._counter(box, joules, at, layout.serials.get(Part(name, name), ""))
-                for name, box in layout.boxes.items()
-                for joules in list(poll.parts("meter_energy", name).values())[:1]
-            },
+            meter_energy=self._meters.counted(
+                "box", registers, lambda box: layout.serials.get(Part(box.name, box.name), ""), at
+            ),
             psu_input=poll.by_part("psu_input"),
             psu_output=poll.by_part("psu_output"),
             subsystems=within(whole, {**poll.by_part("subsystem"), **poll.fed(layout.feeds)}, poll.rejected),
-            subsystem_energy={
-                Part(key.chassis, key.name): joules for key, joules in counted("subsystem_energy").items()
-            },
+            subsystem_energy=self._meters.counted(
+                "subsystem", poll.by_part("subsystem_energy"), lambda part: layout.serials.get(part, ""), at
+            ),
             components=within(whole, poll.components("component"), poll.rejected),
-            component_energy=counted("component_energy"),
+            component_energy=self._meters.counted(
+                "component",
+                poll.components("component_energy"),
+                lambda one: layout.serials.get(Part(one.chassis, one.name), ""),
+                at,
+            ),
             rejected=poll.rejected,
         )
         measures = any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems))
@@ -155,11 +166,6 @@ class RedfishSource(BmcSource):
             )
             raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
-
-    def _counter(self, key: Hashable, joules: float, at: float, serial: str) -> float:
-        """A register as a counter; that of a device with another serial number adds nothing."""
-        register = self._registers.setdefault(key, Register(joules, at, serial))
-        return register.add(joules, at, serial, step=1.0, wraps_at=REGISTER_WRAP)
 
     def _candidates(self, name: str, layout: Layout, poll: Poll, now: float) -> dict[str, float]:
         """What each source says of one chassis' power."""

@@ -24,8 +24,8 @@ class Chassis:
     built_in: bool
     """Whether a vendor's data say that it is a part of the server, whatever its type and links say."""
     items: tuple[Item, ...]
-    working: frozenset[Item]
-    """What is measured now."""
+    working: Mapping[Item, float]
+    """What is measured now, in W or J."""
     feeds: frozenset[str]
     """The supplies whose inputs, summed, are the chassis' power."""
     serials: Mapping[str, str]

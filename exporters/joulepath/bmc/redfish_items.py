@@ -59,6 +59,8 @@ class Item:
     device: str = ""
     """Of a subsystem: the kind of device, such as cpu; empty where it is not known."""
     scale: float = 1.0
+    sensor: str = ""
+    """URI of the sensor whose reading an excerpt repeats, where that is stated."""
     capacities: frozenset[float] = frozenset()
     """Limits of the supply [W]: a reading equal to one is that limit."""
 

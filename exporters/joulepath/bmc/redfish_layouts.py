@@ -58,6 +58,7 @@ def _joined(before: Layout, found: Layout) -> Layout:
         supplies={name: of(name).supplies[name] for name in names if name in of(name).supplies},
         feeds={part: of(part.chassis).feeds[part] for part in feeds if part in of(part.chassis).feeds},
         serials={**found.serials, **before.serials},
+        reports=found.reports if found.reports.by_place else before.reports,
         states={name: of(name).states[name] for name in names if name in of(name).states},
         unread=found.unread,
         equipment=before.equipment or found.equipment,

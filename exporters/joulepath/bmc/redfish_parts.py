@@ -65,13 +65,14 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
 
 
 def _around(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
-    """The chassis around each: by links, or else those of the same computer system that are no parts by their type."""
+    """The chassis around each: by links, else those of its computer system, else the only one that is not a part."""
     outer = {one.uri: set(linked[one.uri]) for one in found}
+    whole = [one for one in found if one.kind not in PARTS]
     for one in found:
         if one.kind in PARTS and not linked[one.uri]:
-            outer[one.uri] |= {
-                other.uri for other in found if other.systems & one.systems and other.kind not in PARTS
-            } - {one.uri}
+            alike = {other.uri for other in whole if other.systems & one.systems}
+            only = {whole[0].uri} if len(whole) == 1 and one.kind in ALWAYS_PARTS and not one.systems else set()
+            outer[one.uri] |= alike or only
     return {uri: direct.union(*(linked[further] for further in direct)) - {uri} for uri, direct in outer.items()}
 
 
@@ -167,15 +168,24 @@ class _Levels:
 
 def _as_subsystem(one: Chassis, holder: str) -> Iterator[Item]:
     whole = "power" in one.measures or not one.measures & _POWER
+    if not whole:
+        for item in one.items:
+            if item.quantity in {"subsystem", "subsystem_energy"}:
+                yield replace(item, chassis=holder, part=_device_name(one, item))
+        return
+    for item in _first(one, "power"):
+        yield replace(item, quantity="subsystem", chassis=holder, part=one.name, source="")
     for item in one.items:
-        if item.quantity == "power" and whole:
-            yield replace(item, quantity="subsystem", chassis=holder, part=one.name, source="")
-        elif item.quantity == "psu_input" and item.part in one.feeds and whole:
+        if item.quantity == "psu_input" and item.part in one.feeds:
             yield replace(item, quantity="subsystem_feed", chassis=holder, part=one.name, within=item.part)
-        elif item.quantity == "meter_energy" and whole:
-            yield replace(item, quantity="subsystem_energy", chassis=holder, part=one.name, source="")
-        elif item.quantity in {"subsystem", "subsystem_energy"} and not whole:
-            yield replace(item, chassis=holder, part=_device_name(one, item))
+    for item in _first(one, "meter_energy"):
+        yield replace(item, quantity="subsystem_energy", chassis=holder, part=one.name, source="")
+
+
+def _first(one: Chassis, quantity: Quantity) -> Sequence[Item]:
+    """Of several places of one reading the first that measures, so that no other is asked; all where none does."""
+    alike = [item for item in one.items if item.quantity == quantity]
+    return [item for item in alike if item in one.working][:1] or alike
 
 
 def _as_component(one: Chassis, holder: str, subsystem: str) -> Iterator[Item]:
@@ -209,6 +219,4 @@ def _with(box: Chassis, moved: Iterable[Item], kinds: set[str]) -> Chassis:
 
 def _unlisted(name: str, items: Sequence[Item]) -> Chassis:
     """The box of parts of a system that lists no chassis around them."""
-    return Chassis(
-        name, name, "", built_in=False, items=tuple(items), working=frozenset(), feeds=frozenset(), serials={}
-    )
+    return Chassis(name, name, "", built_in=False, items=tuple(items), working={}, feeds=frozenset(), serials={})

@@ -9,6 +9,7 @@ from joulepath.bmc.reading import Component, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_doubts import carries_nothing, statistics
 from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
+from joulepath.bmc.redfish_reports import Told
 
 NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
@@ -18,14 +19,24 @@ _Key = tuple[Quantity, str, str, str]
 
 
 class Poll:
-    """The `resources` that were read for the `items`; those at `busy` URIs could not be read now."""
+    """The `resources` that were read for the `items`; those at `busy` URIs could not be read now.
 
-    def __init__(self, items: Iterable[Item], resources: Mapping[str, Resource], busy: Collection[str]) -> None:
-        self.rejected: Counter[str] = Counter()
+    `told` is what reports said of items in place of their resources, None for what is no measurement.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        resources: Mapping[str, Resource],
+        busy: Collection[str],
+        told: Told | None = None,
+    ) -> None:
+        told = told or Told()
+        self.rejected = Counter(told.rejected)
         self._items = list(items)
         self._resources = resources
         self._busy = busy
-        self._values = _values(self._items, resources, self.rejected)
+        self._values = _values(self._items, told.values, resources, self.rejected)
 
     def parts(self, quantity: Quantity, chassis: str) -> Mapping[tuple[str, str], float]:
         """One quantity of one chassis by part and source."""
@@ -36,7 +47,7 @@ class Poll:
         return {Part(key[1], key[2]): number for key, number in self._values.items() if key[0] == quantity}
 
     def components(self, quantity: Quantity) -> dict[Component, float]:
-        """Subsystems, with `subsystem` empty, or the components inside them."""
+        """One quantity of the devices inside subsystems."""
         return {Component(key[1], key[3], key[2]): number for key, number in self._values.items() if key[0] == quantity}
 
     def fed(self, feeds: Mapping[Part, frozenset[str]]) -> dict[Part, float]:
@@ -90,12 +101,22 @@ class Poll:
         return next((past for past in found if past is not None), None)
 
 
-def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: Counter[str]) -> dict[_Key, float]:
+def _values(
+    items: Iterable[Item],
+    told: Mapping[Item, float | None],
+    resources: Mapping[str, Resource],
+    rejected: Counter[str],
+) -> dict[_Key, float]:
     """What was measured; where several items are the same thing, the first that is."""
     values: dict[_Key, float] = {}
     for item in items:
         key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else item.within)
         if key in values:
+            continue
+        if item in told:
+            number = told[item]
+            if number is not None:
+                values[key] = number
             continue
         if item.uri not in resources:
             rejected["unreadable"] += 1

@@ -2,12 +2,11 @@
 """What of a BMC's Redfish tree measures power, found once: a poll then asks for a few resources."""
 
 import asyncio
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from joulepath.bmc import redfish_sensors
+from joulepath.bmc import redfish_power, redfish_reports, redfish_sensors
 from joulepath.bmc.reading import Box, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
 from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
@@ -22,15 +21,12 @@ from joulepath.bmc.redfish_items import (
     value,
     works,
 )
-from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.redfish_parts import PARTS, nested
+from joulepath.bmc.redfish_power import serial_of
 from joulepath.bmc.redfish_rank import ranked
-from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link, uri_of
+from joulepath.bmc.redfish_reports import Reports
+from joulepath.bmc.redfish_tree import Get, Tree, at, link, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
-
-_PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)
-
-_SUBSYSTEM = re.compile(r"sub-?system|^(cpu|processor|memory|gpu|accelerator|fan|storage\w*) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,8 @@ class Layout:
     """The feeds whose readings, summed, are a subsystem's power when all are known."""
     serials: Mapping[Part, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
+    reports: Reports = field(default_factory=Reports)
+    """Metric reports to read in place of resources."""
     states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The resources that say whether a chassis is on, where there are any."""
     unread: tuple[str, ...] = ()
@@ -79,6 +77,9 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
         feeds=parts.feeds,
         serials=parts.serials,
+        reports=await redfish_reports.surveyed(
+            tree, root, {item: now for one in found for item, now in one.working.items()}
+        ),
         states={one.name: _states(listed.get(one.uri, {})) for one in measured},
         unread=tuple(tree.unread),
         equipment=link(root, "PowerEquipment") is not None,
@@ -104,7 +105,8 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
     if environment and resource:
         items += [found async for found in _registers(tree, name, environment, resource)]
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
-        items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
+        sensor = _source(resource, "PowerWatts")
+        items.append((Item("power", name, where, pointer, source="environment_metrics", sensor=sensor), holder))
     copied = at(resource, "PowerWatts", "DataSourceUri")
     copy_of = {"@odata.id": copied, **await tree.read(copied)} if isinstance(copied, str) else {}
 
@@ -116,8 +118,8 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
     if power_uri and power:
         # The newer resource may name supplies that only the older one measures.
         older = not any(_worth(item, resource) for item, resource in found)
-        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=older))
-        supplies = (dict(_listed(power)) if older else {}) or supplies
+        items += ((item, power) for item in redfish_power.items(name, power_uri, power, vendors, with_supplies=older))
+        supplies = (dict(redfish_power.supplies(power)) if older else {}) or supplies
 
     sensors = {str(sensor.get("@odata.id")): sensor for sensor in await tree.sensors(link(chassis, "Sensors"))}
     known = {item.quantity for item, resource in items if item.part and works(item, resource)}
@@ -146,14 +148,14 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         kind=kind,
         built_in=built_in,
         items=tuple(item for item, _ in items),
-        working=frozenset(item for item, resource in items if works(item, resource)),
+        working={item: value(item, resource) for item, resource in items if works(item, resource)},
         feeds=_feeds(items, len(supplies)),
         serials={part: serial for part, serial in supplies.items() if serial},
         systems=frozenset(linked(chassis, "ComputerSystems")),
         container=next(
             (outer.rpartition("/")[2] for outer in linked(chassis, "ContainedBy") if outer not in listed), ""
         ),
-        serial=_serial(chassis),
+        serial=serial_of(chassis),
     )
 
 
@@ -179,23 +181,29 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
         if absent(supply):
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
-        supplies[part] = _serial(supply)
+        supplies[part] = serial_of(supply)
         metrics = link(supply, "Metrics")
         resource = await tree.read(metrics)
         if metrics and resource:
             quantities: dict[str, Quantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
             for key, quantity in quantities.items():
                 where, pointer, holder = await _excerpt(tree, metrics, resource, key)
-                items.append((Item(quantity, name, where, pointer, part, capacities=limits), holder))
+                sensor = _source(resource, key)
+                items.append((Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits), holder))
     return items, supplies
 
 
 async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
     """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
     stated = any(at(resource, key, reading) is not None for reading in redfish_sensors.READINGS)
-    source = None if stated else at(resource, key, "DataSourceUri")
-    sensor = await tree.read(source) if isinstance(source, str) else {}
-    return (str(source), ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+    source = "" if stated else _source(resource, key)
+    sensor = await tree.read(source) if source else {}
+    return (source, ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+
+
+def _source(resource: Resource, key: str) -> str:
+    """URI of the sensor that an excerpt repeats, or that stands in its place; empty where none is stated."""
+    return source_of(at(resource, key))
 
 
 async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> AsyncIterator[tuple[Item, Resource]]:
@@ -203,65 +211,8 @@ async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> Asy
     for key, scale in (("EnergyJoules", 1.0), ("EnergykWh", JOULES_PER_KWH)):
         where, pointer, holder = await _excerpt(tree, uri, resource, key)
         for reading in redfish_sensors.READINGS:
-            yield Item("meter_energy", name, where, (*pointer[:-1], reading), scale=scale), holder
-
-
-def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_supplies: bool) -> Iterator[Item]:
-    """Of the older Power resource: one PowerControl is the chassis, others are parts of it."""
-    controls = dict(entries(power, "PowerControl"))
-    parts = {index for index, control in controls.items() if _PART.search(_title(control))}
-    if len(controls) == 1:  # the only one is the chassis, whatever its name, unless it states another context
-        parts = {index for index in parts if _SUBSYSTEM.search(_title(controls[index]))}
-    wholes = [index for index in controls if index not in parts]
-    reading = [index for index in wholes if isinstance(controls[index].get("PowerConsumedWatts"), int | float)]
-    whole = next(iter(reading or wholes), None)
-    for index, control in controls.items():
-        consumed: Pointer = ("PowerControl", index, "PowerConsumedWatts")
-        if index in parts:
-            part = str(control.get("Name") or control.get("MemberId") or index)
-            yield Item("subsystem", name, uri, consumed, part, device=part_of(part))
-        elif index == whole:
-            yield Item("power", name, uri, consumed, source="power_control")
-            average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
-            yield Item("power", name, uri, average, source="power_control_average")
-    for index, part, supply in _named_supplies(power) if with_supplies else ():
-        place: Pointer = ("PowerSupplies", index)
-        limits = frozenset(capacities(supply))
-        yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
-        yield Item("psu_output", name, uri, (*place, "PowerOutputWatts"), part, capacities=limits)
-        yield Item("psu_output", name, uri, (*place, "LastPowerOutputWatts"), part, capacities=limits)
-        for oem in vendors.oem:
-            if oem.resource == "supply":
-                yield Item(oem.quantity, name, uri, (*place, *oem.pointer), part, scale=oem.scale, capacities=limits)
-    for oem in vendors.oem:
-        if oem.resource == "power":
-            yield Item(oem.quantity, name, uri, oem.pointer, source="oem", scale=oem.scale)
-        elif oem.resource == "control" and whole is not None:
-            pointer: Pointer = ("PowerControl", whole, *oem.pointer)
-            yield Item(oem.quantity, name, uri, pointer, oem.part, source="oem", scale=oem.scale)
-
-
-def _title(control: Resource) -> str:
-    return f"{control.get('PhysicalContext')} {control.get('Name')}"
-
-
-def _listed(power: Resource) -> Iterator[tuple[str, str]]:
-    """The supplies of the older Power resource, with their serials."""
-    return ((part, _serial(supply)) for _, part, supply in _named_supplies(power) if not absent(supply))
-
-
-def _named_supplies(power: Resource) -> Iterator[tuple[int, str, Resource]]:
-    """All bays, with their place and name: the MemberId, or the place where several share one."""
-    found = list(entries(power, "PowerSupplies"))
-    names = [str(supply.get("MemberId") or index) for index, supply in found]
-    distinct = len(set(names)) == len(names)
-    for (index, supply), name in zip(found, names, strict=True):
-        yield index, name if distinct else str(index), supply
-
-
-def _serial(supply: Resource) -> str:
-    found = supply.get("SerialNumber")
-    return found.strip() if isinstance(found, str) else ""
+            sensor = _source(resource, key) if reading == "Reading" else ""
+            yield Item("meter_energy", name, where, (*pointer[:-1], reading), scale=scale, sensor=sensor), holder
 
 
 def _worth(item: Item, resource: Resource) -> bool:

@@ -98,6 +98,12 @@ def uri_of(link: object) -> str | None:
     return uri if isinstance(uri, str) and uri else None
 
 
+def source_of(excerpt: object) -> str:
+    """URI of the sensor that an excerpt repeats (DataSourceUri), or of the link in place of one; empty for none."""
+    source = excerpt.get("DataSourceUri") if isinstance(excerpt, dict) else None
+    return source if isinstance(source, str) else uri_of(excerpt) or ""
+
+
 def at(resource: Resource, *keys: str) -> object:
     """What stands at a path of objects, None where there is nothing."""
     found: object = resource

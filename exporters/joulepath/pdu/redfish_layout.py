@@ -5,13 +5,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from joulepath.bmc.redfish_items import Resource
+from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
 from joulepath.bmc.redfish_tree import Get, Tree, at, link
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import Unit
+from joulepath.pdu.layout import Cell, Unit
 from joulepath.pdu.redfish_value import EXCERPTS, Row
-from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.pdu.schema import LevelName, Quantity, QuantityName
 
 EQUIPMENT = ("RackPDUs", "FloorPDUs", "PowerShelves", "TransferSwitches", "Switchgear")
 """Collections of PowerEquipment with a PowerDistribution as member."""
@@ -39,6 +40,8 @@ class Layout:
     units: Mapping[str, Unit]
     """What each unit is, by its URI."""
     rows: Sequence[Row]
+    cells: Mapping[Row, Cell]
+    """The rows as the checks of readings take them."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
     expanded: Mapping[str, Sequence[str]]
@@ -81,9 +84,12 @@ async def survey(get: Get) -> Layout:
         prefix = "" if len(found) == 1 else f"{short if times[short] == 1 else path}."
         collections, parts = await _parts(tree, one)
         expanded |= collections
+        inlets = [part for part in parts if part.level == "inlet"]
         for part in parts:
             label = f"{prefix}{part.name}"
             rows += _rows(uri, label, part)
+            if part in inlets:
+                rows += _phases(uri, prefix if len(inlets) == 1 else f"{label}.", part)
             if part.level == "outlet":
                 names[label] = _name(part.resource)
         rows += await _totals(tree, uri, one, prefix.removesuffix(".") or _id(one, uri), rows)
@@ -95,9 +101,10 @@ async def survey(get: Get) -> Layout:
             for uri, (_, one) in found.items()
         },
         rows=rows,
+        cells=_cells(rows),
         names={label: name for label, name in names.items() if name},
         expanded=expanded,
-        complete=tree.complete,
+        complete=not tree.unread,
     )
 
 
@@ -160,11 +167,9 @@ def _rows(unit: str, label: str, part: _Part) -> Iterator[Row]:
         if key is not None:
             row = Row(unit, part.level, quantity, label, part.uri, (key,))
             yield row.found_in(part.resource)
-    if part.level == "inlet":
-        yield from _phases(unit, label, part)
 
 
-def _phases(unit: str, label: str, part: _Part) -> Iterator[Row]:
+def _phases(unit: str, prefix: str, part: _Part) -> Iterator[Row]:
     quantities: dict[QuantityName, str] = {
         "power": "PolyPhasePowerWatts",
         "apparent_power": "PolyPhasePowerWatts",
@@ -176,8 +181,20 @@ def _phases(unit: str, label: str, part: _Part) -> Iterator[Row]:
     for quantity, key in quantities.items():
         for name, phase in PHASES.items():
             if isinstance(at(part.resource, key, name), dict):
-                row = Row(unit, "phase", quantity, f"{label}.{phase}", part.uri, (key, name))
+                row = Row(unit, "phase", quantity, f"{prefix}{phase}", part.uri, (key, name))
                 yield row.found_in(part.resource)
+
+
+def _cells(rows: Sequence[Row]) -> Mapping[Row, Cell]:
+    """Readings of one level and quantity of a unit are in one unit of measurement, as a column's over SNMP are."""
+    quantities: dict[tuple[str, LevelName, QuantityName], Quantity] = {}
+    cells: dict[Row, Cell] = {}
+    for row in rows:
+        step = Decimal(round(JOULES_PER_KWH)) if row.quantity == "meter_energy" else Decimal(1)
+        kind = row.unit, row.level, row.quantity
+        quantity = quantities.setdefault(kind, Quantity.model_construct(scale=step))
+        cells[row] = Cell(row.level, row.quantity, row.label, quantity, step, (), "documentation")
+    return cells
 
 
 def _metered(part: _Part) -> bool:

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
+from joulepath.bmc.redfish_items import Resource
 from joulepath.bmc.redfish_tree import Tree
 from joulepath.errors import JoulepathError
+from joulepath.pdu.belief import Belief
+from joulepath.pdu.layout import Cell
+from joulepath.pdu.reading import Key
 from joulepath.pdu.redfish_layout import Layout, survey
 from joulepath.pdu.redfish_value import value
-from joulepath.pdu.register import Register, Registers
-from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.pdu.register import Registers
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.value import RejectedError
 
@@ -51,7 +53,7 @@ class RedfishPduSource:
         self._clock = clock
         self._layout: Layout | None = None
         self._surveyed = 0.0
-        self._registers: Registers = {} if registers is None else registers
+        self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -75,7 +77,7 @@ class RedfishPduSource:
             layout = await self._surveyed_layout()
             resources = await self._resources(layout)
         at = self._clock()
-        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         for row in layout.rows:
             if not {row.uri, row.sensor} - {""} <= resources.keys():
@@ -87,9 +89,11 @@ class RedfishPduSource:
                 rejected[str(reason)] += 1
                 continue
             if number is not None:
-                if row.quantity == "meter_energy":
-                    number = self._counter((row.level, row.label), number, at, layout.units[row.unit].serial)
-                values.setdefault(row.level, {}).setdefault(row.quantity, {}).setdefault(row.label, number)
+                numbers.setdefault(Key(row.level, row.label, row.quantity), (layout.cells[row], number))
+        device = tuple(sorted((uri, unit.serial) for uri, unit in layout.units.items()))
+        values, contradicted = self._belief.believed(device, numbers, at)
+        if contradicted:
+            rejected["contradicted"] = contradicted
         if not values:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
@@ -124,12 +128,6 @@ class RedfishPduSource:
         missing = sorted(wanted - found.keys())
         read = await asyncio.gather(*(tree.read(uri) for uri in missing))
         return found | {uri: resource for uri, resource in zip(missing, read, strict=True) if resource}
-
-    def _counter(self, key: tuple[LevelName, str], joules: float, at: float, serial: str) -> float:
-        """A register as a counter; that of a unit with another serial number adds nothing."""
-        register = self._registers.setdefault(key, Register(joules, at, serial))
-        # The schema states no width: a register that falls was set back.
-        return register.add(joules, at, serial, step=JOULES_PER_KWH, wraps_at=0)
 
 
 def _serial(unit: Resource) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
 from joulepath.bmc.redfish_sensors import READINGS, measures_energy, scale_of
-from joulepath.bmc.redfish_tree import at
+from joulepath.bmc.redfish_tree import at, source_of
 from joulepath.pdu.schema import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.value import RejectedError
 
@@ -48,8 +48,7 @@ class Row:
     def found_in(self, resource: Resource) -> "Row":
         """With what the resource says now: its own reading, or the sensor that it names as its source."""
         own = [key for key in ("Reading", *_keys(self.quantity)) if at(resource, *self.excerpt, key) is not None]
-        source = None if own else at(resource, *self.excerpt, "DataSourceUri")
-        sensor = source if isinstance(source, str) else ""
+        sensor = "" if own else source_of(at(resource, *self.excerpt))
         return replace(self, sensor=sensor, stated=bool(sensor) or any(key in own for key in _keys(self.quantity)))
 
 

@@ -85,6 +85,8 @@ class UserSession:
     """One agent. Resolves its name at the first request and again after a fault."""
 
     bulk = True
+    elsewhere = ""
+    """The engine tells answers apart by their message identifiers and keys, wherever they come from."""
 
     def __init__(self, engine: Engine, endpoint: Endpoint, user: User, limits: Limits) -> None:
         self._shared = engine
@@ -95,7 +97,14 @@ class UserSession:
         self._transport: Any = None
         self._silences = 0
 
-    async def ask(self, kind: Kind, oids: Sequence[Oid], repetitions: int = 0) -> Answer:
+    async def ask(
+        self,
+        kind: Kind,
+        oids: Sequence[Oid],
+        repetitions: int = 0,
+        *,
+        retries: int | None = None,  # noqa: ARG002  # the engine's transports have theirs
+    ) -> Answer:
         """See `Session.ask`."""
         if self._engine is None:
             self._engine = self._shared.acquire()

@@ -27,7 +27,6 @@ from joulepath_lab.ipmi_bmc import dcmi_response
 from .conftest import PASSWORD, USER, free_udp_port
 from .test_ipmi import SYSTEM, Fake, powers, source_names
 
-
 BUSY = 0xC0
 
 

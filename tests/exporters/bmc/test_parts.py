@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.bmc.collector import collect
+from joulepath.bmc.reading import Part
 from joulepath.bmc.redfish import RedfishSource
 from joulepath.bmc.redfish_layouts import RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.target import State, Target
@@ -219,14 +220,29 @@ def test_a_part_of_a_chassis_that_is_not_listed_is_no_chassis() -> None:
     assert reading.subsystems == {("Tray", "NVSwitch_0"): 193}
 
 
+def test_a_link_in_place_of_an_excerpt_is_read() -> None:
+    """EnvironmentMetrics may have a reference to a sensor where the schema has an excerpt of it."""
+    part = accelerator(0, 300)
+    part.sensors = [power("W", 310, "GPU"), energy("J", 77, "GPU")]
+    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    found["/redfish/v1/Chassis/GPU_0/EnvironmentMetrics"] = {
+        "PowerWatts": ref("Chassis/GPU_0/Sensors/W"),
+        "EnergyJoules": ref("Chassis/GPU_0/Sensors/J"),
+    }
+    reading = read(found)
+    assert reading.subsystems == {("Server", "GPU_0"): 310}
+    assert reading.subsystem_energy == {("Server", "GPU_0"): 77}
+
+
 def test_a_component_that_is_alone_is_the_chassis() -> None:
     reading = read(written(Node("Node", "Component", watts=193)))
     assert reading.power == {("chassis", "Node"): 193}
 
 
-def test_parts_that_do_not_say_where_they_are_belong_to_the_chassis_of_their_system() -> None:
+@pytest.mark.parametrize("systems", [True, False])
+def test_parts_that_do_not_say_where_they_are_belong_to_the_chassis_of_their_system(systems: bool) -> None:
     server = Node("Server", "RackMount", watts=900, inside=[accelerator(0, 300), accelerator(1, 250)])
-    reading = read(written(server, links=False))
+    reading = read(written(server, links=False, systems=systems))
     assert reading.power == {("chassis", "Server"): 900}
     assert reading.subsystems == {("Server", "GPU_0"): 300, ("Server", "GPU_1"): 250}
 
@@ -257,7 +273,7 @@ def test_parts_that_come_to_more_than_their_chassis_are_a_gap() -> None:
     assert reading.rejected == {"above_chassis": 2}
 
 
-TREES = st.recursive(
+TREES: st.SearchStrategy[Any] = st.recursive(
     st.tuples(st.booleans(), st.floats(1, 100), st.just([])),
     lambda inner: st.tuples(st.booleans(), st.floats(1, 100), st.lists(inner, max_size=3)),
     max_leaves=8,
@@ -341,7 +357,35 @@ def test_a_swapped_part_adds_nothing(other: float) -> None:
 
     with RedfishServer(dict_tree(found)) as server:
         first, swapped, later = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 3, between)
-    key = ("Server", "GPU_0")
+    key = Part("Server", "GPU_0")
     assert first.subsystem_energy[key] == 5e6
     assert swapped.subsystem_energy[key] <= 5e6
     assert later.subsystem_energy[key] == pytest.approx(swapped.subsystem_energy[key] + 1000)
+
+
+def test_a_part_that_was_away_is_counted_once_it_is_known_which_one_it_is() -> None:
+    """The node is off while its accelerator is swapped for one with a register a little higher."""
+    now = [0.0]
+    part = accelerator(0, 300, 5e6)
+    part.serial = "A"
+    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    here = "/redfish/v1/Chassis/GPU_0"
+    environment = found[f"{here}/EnvironmentMetrics"]
+
+    def between(turn: int) -> None:
+        now[0] = 30.0 * turn
+        if turn == 2:
+            del found[f"{here}/EnvironmentMetrics"]
+        elif turn == 5:
+            found[here]["SerialNumber"] = "B"
+            environment["EnergyJoules"]["Reading"] = 5.4e6
+            found[f"{here}/EnvironmentMetrics"] = environment
+        elif turn == 7:
+            environment["EnergyJoules"]["Reading"] += 1000
+
+    with RedfishServer(dict_tree(found)) as server:
+        readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 8, between)
+    counters = [reading.subsystem_energy.get(Part("Server", "GPU_0")) for reading in readings]
+    assert counters[:5] == [5e6, 5e6, None, None, None]
+    assert counters[5] is None
+    assert counters[6:] == [5e6, 5e6 + 1000]

@@ -125,9 +125,9 @@ def test_a_rack_pdu_is_published_by_level() -> None:
         "power_factor": {"AC1": 0.97},
     }
     assert reading.values["phase"] == {
-        "power": {"AC1.1": 100, "AC1.2": 200, "AC1.3": 300},
-        "current": {"AC1.1": 0.5},
-        "voltage": {"AC1.1": 230, "AC1.1-2": 398},
+        "power": {"1": 100, "2": 200, "3": 300},
+        "current": {"1": 0.5},
+        "voltage": {"1": 230, "1-2": 398},
     }
     assert reading.values["branch"] == {"power": {"A": 184.4, "B": 277.2}}
     assert reading.values["outlet"]["power"] == {"1": 184.4, "2": 277.2, "3": 0}
@@ -158,13 +158,15 @@ def test_several_units_are_told_apart_by_their_label() -> None:
 
 
 def test_a_transfer_switch_has_two_inlets_and_subfeeds_stand_in_for_branches() -> None:
+    phase = {"PolyPhasePowerWatts": {"Line1ToNeutral": excerpt(410)}}
     switch = {
-        "Mains": {"A": metered(410), "B": metered(0)},
+        "Mains": {"A": metered(410, **phase), "B": metered(0)},
         "Subfeeds": {"S1": metered(405)},
         "Metrics": metered(410),
     }
     reading = read(service(TransferSwitches={"1": switch}))
     assert reading.values["inlet"]["power"] == {"A": 410, "B": 0}
+    assert reading.values["phase"]["power"] == {"A.1": 410}
     assert reading.values["branch"]["power"] == {"S1": 405}
 
 
@@ -193,6 +195,35 @@ def test_a_reading_that_only_its_sensor_has_is_read_there() -> None:
         "meter_energy": {"1": 7200},
     }
     assert reading.rejected == {"unreadable": 1}
+
+
+def test_a_link_in_place_of_an_excerpt_is_read() -> None:
+    found = service(RackPDUs={"1": {"Outlets": {"1": {"PowerWatts": {"@odata.id": f"{ROOT}/Sensors/W"}}}}})
+    found[f"{ROOT}/Sensors/W"] = {"Reading": 184.4, "ReadingType": "Power", "ReadingUnits": "W"}
+    assert read(found).values["outlet"] == {"power": {"1": 184.4}}
+
+
+def test_a_glitch_that_volts_and_amperes_contradict_is_left_out() -> None:
+    outlet = metered(100, Voltage=excerpt(230), CurrentAmps=excerpt(0.45))
+    found = service(RackPDUs={"1": {"Outlets": {"1": outlet}}})
+    watts = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
+    with RedfishServer(dict_tree(found)) as server:
+        shown = [
+            (reading.values["outlet"].get("power"), reading.rejected.get("contradicted"))
+            for reading in polls(server, 3, lambda turn: watts.update(Reading=999_000 if turn == 1 else 100))
+        ]
+    assert shown == [({"1": 100}, None), (None, 1), ({"1": 100}, None)]
+
+
+def test_a_register_that_was_set_back_lets_its_counter_neither_fall_nor_jump() -> None:
+    found = service(RackPDUs={"1": {"Outlets": {"1": metered(20, 500)}}})
+    register = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["EnergykWh"]
+    shows = [500, 501, 0, 0, 1]
+    clock = iter(range(0, 10**7, 3600))
+    with RedfishServer(dict_tree(found)) as server:
+        readings = polls(server, 5, lambda turn: register.update(Reading=shows[turn]), clock=lambda: next(clock))
+    counters = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in readings]
+    assert counters == [500 * KWH, 501 * KWH, None, 501 * KWH, 502 * KWH]
 
 
 def test_a_lifetime_goes_before_a_register_that_a_user_can_reset() -> None:
