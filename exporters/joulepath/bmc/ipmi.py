@@ -93,7 +93,7 @@ class IpmiSource(BmcSource):
         answered: set[str] = set()
         try:
             self._list(now)
-            values, answered = self._sensor_values(now, rejected)
+            values, answered = self._sensor_values(now, rejected, busy)
         except IpmiFaultError:
             if not candidates:
                 raise
@@ -165,7 +165,7 @@ class IpmiSource(BmcSource):
             self._sensors = self._sensors or ()
             self._list_due = now + RETRY_SECONDS
 
-    def _sensor_values(self, now: float, rejected: Counter[str]) -> tuple[dict[str, float], set[str]]:
+    def _sensor_values(self, now: float, rejected: Counter[str], busy: set[str]) -> tuple[dict[str, float], set[str]]:
         """Values by key, and the keys of all sensors but those of which the BMC says that they have none."""
         values: dict[str, float] = {}
         answered: set[str] = set()
@@ -178,6 +178,8 @@ class IpmiSource(BmcSource):
                 found = self._client.sensor(sensor.key)
             except BusyError:
                 rejected["unreadable"] += 1
+                if source is not None or sensor.role == "psu_input":
+                    busy.add(source or "psu_input")
                 continue
             except RejectedError as reason:
                 rejected[str(reason)] += 1

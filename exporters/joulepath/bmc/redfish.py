@@ -116,7 +116,7 @@ class RedfishSource(BmcSource):
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
             candidates = self._candidates(name, layout, poll, now)
-            if poll.is_at_zero(name, candidates) and await self._is_on(layout.states.get(name, ())):
+            if poll.is_at_zero(name, candidates) and await self._may_be_on(layout.states.get(name, ())):
                 poll.rejected["zero_while_on"] += sum(watts == 0 for watts in candidates.values())
                 candidates = {source: watts for source, watts in candidates.items() if watts}
                 poll.leave_out_zeros(name)
@@ -159,11 +159,11 @@ class RedfishSource(BmcSource):
         self._silent = 0 if measures and all(reading.up.values()) else self._silent + 1
         if not measures:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(poll.rejected.items())) or "no values"
-            advice = (
-                "read its PowerEquipment with joulepath pdu"
-                if layout.equipment
-                else "does this model have a meter, is it on?"
-            )
+            advice = "does this model have a meter, is it on?"
+            if layout.unread:
+                advice = f"a part of its tree is busy: {layout.unread[0]}"
+            elif layout.equipment:
+                advice = "read its PowerEquipment with joulepath pdu"
             raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
 
@@ -193,10 +193,13 @@ class RedfishSource(BmcSource):
             if reason:
                 poll.leave_out(quantity, name, reason)
 
-    async def _is_on(self, uris: Iterable[str]) -> bool:
-        """Whether one of these resources says that its power is on; what consumes nothing is off, or has no meter."""
-        answered, _ = await self._resources(set(uris))
-        return any(resource.get("PowerState") == "On" for resource in answered.values())
+    async def _may_be_on(self, uris: Iterable[str]) -> bool:
+        """Whether one of these resources says so, or all are busy: what consumes nothing is off, or has no meter."""
+        try:
+            answered, busy = await self._resources(set(uris))
+        except NoAnswerError:
+            return True
+        return any(resource.get("PowerState") == "On" for resource in answered.values()) or bool(busy and not answered)
 
     async def _resources(self, uris: AbstractSet[str]) -> tuple[Mapping[str, Resource], Collection[str]]:
         """The resources that can be read, and the URIs of those that cannot now. Raises RedfishFaultError."""

@@ -4,13 +4,14 @@
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.bmc.redfish import RedfishSource
 from joulepath.bmc.redfish_doubts import step_of
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import Tree, client, legacy, poll, polls, ref, tree
 
@@ -59,6 +60,15 @@ def test_no_watts_are_believed_of_what_is_off(system: str | None, chassis: str |
     else:
         with pytest.raises(JoulepathError, match="1 zero_while_on"):
             read(found)
+
+
+def test_no_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
+    found = server_that_is(OFF, None, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
+    busy = Behaviour(answer=lambda asked: web.Response(status=503) if "Systems" in asked.path else None)
+    with RedfishServer(dict_tree(found), busy) as server, pytest.raises(JoulepathError, match="1 zero_while_on"):
+        poll(server)
+    del found["/redfish/v1/Systems/1"]
+    assert read(found).power == {BOX: 0}
 
 
 def test_few_watts_of_a_server_that_is_off_are_its_own() -> None:
@@ -181,7 +191,7 @@ def sensor(reading: float, name: str = "7L0", **more: Any) -> dict[str, Any]:
 
 
 EXACT = {"PowerControl": [{"PowerConsumedWatts": 708}], "PowerSupplies": [{"PowerInputWatts": 706}]}
-STEPS = {"ReadingRangeMin": 0, "ReadingRangeMax": 2550}
+STEPS: dict[str, Any] = {"ReadingRangeMin": 0, "ReadingRangeMax": 2550}
 
 
 @pytest.mark.parametrize(

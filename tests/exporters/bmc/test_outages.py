@@ -125,6 +125,12 @@ def test_two_incomplete_surveys_together_are_whole() -> None:
     assert readings[-1].up == {LEFT: False, RIGHT: True}
 
 
+def test_a_bmc_that_can_tell_nothing_yet_says_so() -> None:
+    match = r"measures no power \(no values\): a part of its tree is busy: answers /redfish/v1/Chassis with HTTP 503"
+    with pytest.raises(JoulepathError, match=match):
+        seen(nodes(), [0.0], busy(0, 1, "/Chassis"))
+
+
 def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(caplog: pytest.LogCaptureFixture) -> None:
     found = nodes()
     now = [0.0]
