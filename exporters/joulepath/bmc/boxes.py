@@ -12,8 +12,6 @@ logger = logging.getLogger(__name__)
 
 LOST_POLLS = 3
 """A chassis without power for so many polls in a row is told in the log."""
-FORGET_SECONDS = 3600.0
-"""A chassis that has left the tree counts as lost for so long; then it was taken away."""
 
 
 @dataclass
@@ -23,7 +21,6 @@ class _Known:
     expected: bool = False
     """Whether it has had power, or has a source that is busy."""
     silent_polls: int = 0
-    gone_since: float | None = None
 
 
 class Boxes:
@@ -33,18 +30,13 @@ class Boxes:
         self._extra = {"target": name}
         self._known: dict[str, _Known] = {}
 
-    def found(self, boxes: Mapping[str, Box], now: float) -> None:
+    def found(self, boxes: Mapping[str, Box]) -> None:
         """Takes over what a survey found."""
         for name, box in boxes.items():
-            known = self._known.setdefault(name, _Known(box))
-            known.box, known.gone_since = box, None
+            self._known.setdefault(name, _Known(box)).box = box
         for name in self._known.keys() - boxes.keys():
-            known = self._known[name]
-            if known.gone_since is None and known.expected:
-                known.gone_since = now
-                logger.warning("%s: no longer in the BMC's tree: no samples until it returns", name, extra=self._extra)
-            elif known.gone_since is None or now - known.gone_since >= FORGET_SECONDS:
-                del self._known[name]
+            if self._known.pop(name).expected:
+                logger.warning("%s: has left the BMC's tree", name, extra=self._extra)
 
     def asks(self, name: str, source: str, now: float) -> bool:
         """Whether the poll at `now` reads this source of a box."""
@@ -70,8 +62,4 @@ class Boxes:
     @property
     def up(self) -> Mapping[Box, bool]:
         """Whether each box that is expected to have power had some in the last poll."""
-        return {
-            known.box: known.silent_polls == 0 and known.gone_since is None
-            for known in self._known.values()
-            if known.expected
-        }
+        return {known.box: known.silent_polls == 0 for known in self._known.values() if known.expected}

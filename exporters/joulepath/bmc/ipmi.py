@@ -43,7 +43,7 @@ class IpmiSource(BmcSource):
         super().__init__(name, **common)
         self._client = client
         self._boxes = Boxes(name)
-        self._boxes.found({SYSTEM.name: SYSTEM}, 0)
+        self._boxes.found({SYSTEM.name: SYSTEM})
         self._contradictions = Contradictions()
         self._sums = Sums()
         self._foreign: dict[Role, str] = {}

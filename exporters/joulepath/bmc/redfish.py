@@ -89,7 +89,7 @@ class RedfishSource(BmcSource):
         if anew:
             self._reports.begin()
             self._meters.identified()
-            self._boxes.found(layout.boxes, self._clock())
+            self._boxes.found(layout.boxes)
             self._tell_unread(layout.unread)
         return layout
 

@@ -17,6 +17,7 @@ from joulepath.bmc.choice import PATIENCE_SECONDS, RETURN_POLLS
 from joulepath.bmc.dcmi import PowerReading
 from joulepath.bmc.ipmi import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import THREAD, IpmiFaultError, PyghmiClient, UnsupportedError
+from joulepath.bmc.ipmi_sensors import sensors
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish_items import RejectedError
@@ -151,6 +152,12 @@ def test_ciscos_name_of_the_system(lab: Lab) -> None:
     assert reading.sources == {SYSTEM: "sdr"}
 
 
+@pytest.mark.parametrize("name", ["Total Pwr", "SYSTEM_PWR", "Node Power", "Pwr Usage", "Sys Power"])
+def test_other_names_of_the_system(name: str) -> None:
+    chosen = sensors([(name, name, "W"), (f"CPU {name}", f"CPU {name}", "W")], shipped())
+    assert [one.role for one in chosen] == ["system"]
+
+
 @pytest.mark.parametrize("name", ["PSU1_PIN", "PSU 1 Input Power", "psu-1 power", "PSU1_POUT"])
 def test_sensors_of_one_supply_are_told_from_those_of_another(name: str) -> None:
     assert shipped().supply(name) == "psu1"
@@ -172,6 +179,18 @@ def test_a_busy_dcmi_is_a_gap_and_shared_supplies_are_no_nodes(lab: Lab) -> None
     assert [list(reading.up.values()) for reading in readings[:2]] == [[True], [False]]
     assert all(reading.psu_input == {} for reading in readings)
     assert readings[0].rejected == {"above_total": 2}
+
+
+def test_a_sensor_that_is_busy_is_a_gap_and_not_an_empty_bay(lab: Lab) -> None:
+    """From the start on, beside a worse source that could be read."""
+
+    def told(**second: Any) -> dict[str, Any]:
+        inputs = [sensor("PS1 Input Power", 102), {**sensor("PS2 Input Power", 110), **second}]
+        return {"sensors": [*inputs, sensor("Sys Power", 200, 10)]}
+
+    readings = lab.polls(told(code=BUSY), told(), told(code=BUSY))
+    assert powers(readings) == [None, 212, None]
+    assert readings[0].rejected == {"unreadable": 1}
 
 
 def test_dcmi_that_is_busy_at_the_start_is_waited_for(lab: Lab) -> None:

@@ -13,7 +13,6 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bmc.boxes import FORGET_SECONDS
 from joulepath.bmc.collector import collect
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish import RedfishSource
@@ -131,23 +130,44 @@ def test_a_bmc_that_can_tell_nothing_yet_says_so() -> None:
         seen(nodes(), [0.0], busy(0, 1, "/Chassis"))
 
 
-def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("what", ["listed", "read"])
+def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A node that restarts may be missing in the list, or not be found below its path; the survey is complete then."""
+    found, away = nodes(), nodes()
+    away["/redfish/v1/Chassis"]["Members"] = away["/redfish/v1/Chassis"]["Members"][:1]
+    del away["/redfish/v1/Chassis/right/Power"]
+    if what == "read":
+        away["/redfish/v1/Chassis"] = found["/redfish/v1/Chassis"]
+    served = dict(found)
+    now = [0.0]
+    hour = SURVEY_SECONDS
+    polled = [0.0, 10.0, hour, hour + 100, hour + 110, 2 * hour + 200, 3 * hour + 300, 5 * hour]
+
+    def between(number: int) -> None:
+        now[0] = polled[number]
+        served.clear()
+        served.update(found if number in {0, 1, 4, 5} else away)
+
+    with RedfishServer(dict_tree(served)) as server:
+        readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), len(polled), between)
+    both, lost = {LEFT: True, RIGHT: True}, {LEFT: True, RIGHT: False}
+    assert [reading.up for reading in readings] == [both, both, lost, lost, both, both, lost, {LEFT: True}]
+    assert [record.getMessage() for record in caplog.records] == ["right: has left the BMC's tree"]
+
+
+def test_a_chassis_that_goes_by_another_name_now_is_read_once() -> None:
     found = nodes()
     now = [0.0]
-    members = found["/redfish/v1/Chassis"]["Members"]
 
     def between(number: int) -> None:
         now[0] = SURVEY_SECONDS * number
-        found["/redfish/v1/Chassis"]["Members"] = members[:1] if number in {1, 2, 3} else members
+        found["/redfish/v1/Chassis/right"]["Id"] = "right" if number == 0 else "middle"
 
     with RedfishServer(dict_tree(found)) as server:
-        readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 5, between)
-    assert FORGET_SECONDS == SURVEY_SECONDS
-    both, lost = {LEFT: True, RIGHT: True}, {LEFT: True, RIGHT: False}
-    assert [reading.up for reading in readings] == [both, lost, {LEFT: True}, {LEFT: True}, both]
-    assert [record.getMessage() for record in caplog.records] == [
-        "right: no longer in the BMC's tree: no samples until it returns"
-    ]
+        readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 2, between)
+    assert readings[1].power == {LEFT: 300, ("chassis", "middle"): 350}
 
 
 class Hanging(RedfishServer):
