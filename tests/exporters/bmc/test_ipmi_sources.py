@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.choice import PATIENCE_SECONDS, RETURN_POLLS
 from joulepath.bmc.dcmi import PowerReading
-from joulepath.bmc.ipmi import RETRY_SECONDS, IpmiSource
+from joulepath.bmc.ipmi import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import THREAD, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
@@ -27,18 +27,33 @@ from joulepath_lab.ipmi_bmc import dcmi_response
 from .conftest import PASSWORD, USER, free_udp_port
 from .test_ipmi import SYSTEM, Fake, powers, source_names
 
-pytestmark = pytest.mark.unit
-
 BUSY = 0xC0
 
 
 class Lab:
-    """A BMC in a process of its own, whose numbers change."""
+    """A BMC in a process of its own, whose numbers change; a new one for each session."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._process: subprocess.Popen[str] | None = None
         self.port = 0
-        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *, port: int | None = None) -> None:
+        """Starts it, on a free port where none is given."""
+        self.stop()
+        self.port = free_udp_port() if port is None else port
+        self.say()
+        command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(self._file)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "listening\n"
+
+    def stop(self) -> None:
+        """Ends it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
 
     def say(self, **told: Any) -> None:
         """What it measures from now on."""
@@ -47,18 +62,21 @@ class Lab:
         new.replace(self._file)
 
     def polls(self, *told: dict[str, Any], seconds: float = 10.0) -> list[BmcReading]:
-        """A poll of each."""
+        """A poll of each, so many seconds apart."""
+        self.start()
         now = [0.0]
         client = PyghmiClient("127.0.0.1", self.port, Login(USER, PASSWORD), "user")
         source = IpmiSource("bmc", client, clock=lambda: now[0])
 
         async def all_polls() -> list[BmcReading]:
             found = []
-            for one in told:
-                self.say(**one)
-                found.append(await source.read())
-                now[0] += seconds
-            await source.close()
+            try:
+                for one in told:
+                    self.say(**one)
+                    found.append(await source.read())
+                    now[0] += seconds
+            finally:
+                await source.close()
             return found
 
         return asyncio.run(all_polls())
@@ -67,14 +85,8 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     found = Lab(tmp_path / "bmc.json")
-    found.port = free_udp_port()
-    found.say()
-    command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(tmp_path / "bmc.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "listening\n"
-        yield found
-        process.kill()
+    yield found
+    found.stop()
 
 
 def sensor(name: str, value: float | None, step: int = 2, unit: str = "W") -> dict[str, Any]:
@@ -172,7 +184,8 @@ def test_dcmi_that_is_busy_at_the_start_is_waited_for(lab: Lab) -> None:
 
 
 def test_a_command_that_a_starting_bmc_does_not_know_yet_is_asked_again(lab: Lab) -> None:
-    unknown = {"code": 0xC1, "dcmi": DCMI, "sensors": [sensor("Sys Power", 208)]}
+    own = [sensor("Sys Power", 208), sensor("PS1 Output Power", 180)]
+    unknown = {"code": 0xC1, "dcmi": DCMI, "sensors": own}
     well = {**unknown, "code": 0}
     # Where it had worked it is a gap; where it never had, it is asked for again after some minutes.
     assert powers(lab.polls(well, unknown, unknown, well)) == [210, None, None, 210]
@@ -244,19 +257,39 @@ def test_a_list_of_sensors_that_cannot_be_read_again_leaves_the_former_one() -> 
     assert len(asyncio.run(source.read()).psu_input) == 2
 
 
-def test_sensors_are_read_in_the_session_after_the_one_of_their_list(lab: Lab) -> None:
-    client = PyghmiClient("127.0.0.1", lab.port, Login(USER, PASSWORD), "user")
+def test_sensors_of_a_list_are_read_in_a_later_session(lab: Lab) -> None:
+    lab.start()
     lab.say(sensors=[sensor("PS1 Input Power", 102)])
+    client = PyghmiClient("127.0.0.1", lab.port, Login(USER, PASSWORD), "user")
+    (key, _, _), *_ = THREAD.submit(lambda: list(client.sensors())).result()
+    THREAD.submit(client.close).result()
+    lab.start(port=lab.port)
+    lab.say(sensors=[sensor("PS1 Input Power", 104)])
+    assert THREAD.submit(client.sensor, key).result() == 104
+    THREAD.submit(client.close).result()
 
-    def twice() -> tuple[float | None, float | None]:
-        (key, _, _), *_ = client.sensors()
-        first = client.sensor(key)
-        client.close()
-        second = client.sensor(key)
-        client.close()
-        return first, second
 
-    assert THREAD.submit(twice).result() == (102, 102)
+@pytest.mark.long
+def test_a_bmc_that_restarts_is_read_again(lab: Lab) -> None:
+    """It knows nothing of the session before; pyghmi gives it up after 30 s."""
+    lab.start()
+    now = [0.0]
+    source = IpmiSource("bmc", PyghmiClient("127.0.0.1", lab.port, Login(USER, PASSWORD), "user"), clock=lambda: now[0])
+
+    async def through_a_restart() -> list[float]:
+        lab.say(dcmi=DCMI)
+        found = [(await source.read()).power[SYSTEM]]  # type: ignore[index]
+        lab.stop()
+        with pytest.raises(JoulepathError, match="no answer"):
+            await source.read()
+        lab.start(port=lab.port)
+        lab.say(dcmi=DCMI)
+        now[0] = BACK_OFF_SECONDS[0]
+        found.append((await source.read()).power[SYSTEM])  # type: ignore[index]
+        await source.close()
+        return found
+
+    assert asyncio.run(through_a_restart()) == [210, 210]
 
 
 @given(*[st.integers(0, 65535)] * 4, st.booleans())
