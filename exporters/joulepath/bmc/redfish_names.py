@@ -19,8 +19,8 @@ _LIMIT = re.compile(
     r"|threshold|budget|headroom|requested|allocated|highest|lowest)\b",
     re.IGNORECASE,
 )
-# Of a device's several sensors, those at its voltage regulators: a part of what the device takes.
-_RAIL = re.compile(r"\b(v ?reg|vrm?|rail|v ?core|vdd[a-z]*|soc)\b", re.IGNORECASE)
+# Of a device's several sensors, those at its voltage regulators, a part of what the device takes, and means of it.
+_LESSER = re.compile(r"\b(v ?reg|vrm?|rail|v ?core|vdd[a-z]*|soc|av(era)?ge?|mean)\b", re.IGNORECASE)
 _QUANTITY = re.compile(r"\b(power|pwr|watts|energy)(?= |$)( \d+)?|(power|energy)$")
 _FEED = re.compile(r"(standby ?)?hsc ?\d+")
 
@@ -37,9 +37,9 @@ def is_limit(name: str) -> bool:
     return _LIMIT.search(words(name)) is not None
 
 
-def is_rail(name: str) -> bool:
-    """Whether a sensor of that name is at a regulator inside a device."""
-    return _RAIL.search(words(name)) is not None
+def is_lesser(name: str) -> bool:
+    """Whether a sensor of that name is at a regulator inside a device, or a mean over time."""
+    return _LESSER.search(words(name)) is not None
 
 
 def words(name: str) -> str:
@@ -73,6 +73,13 @@ def names_itself(sensor: str, chassis: str) -> bool:
     """Whether a sensor's name is that of the chassis, which may have words before it (`HGX_`)."""
     own, bare = stem(chassis), stem(sensor)
     return any(letter.isalpha() for letter in bare) and (own == bare or own.endswith(f" {bare}"))
+
+
+def names_other(sensor: str, chassis: str) -> bool:
+    """Whether a sensor's name, without the words of the chassis' name, speaks of a device that the chassis is not."""
+    known = set(stem(chassis).split())
+    kind = part_of(" ".join(word for word in stem(sensor).split() if word not in known))
+    return kind not in {"", part_of(chassis)}
 
 
 def telling(uris: Sequence[str]) -> Sequence[str]:

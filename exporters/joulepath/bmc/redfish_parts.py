@@ -34,7 +34,7 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
     """The parts among `found`, moved into the boxes that hold them; `linked` are the chassis around each by its links.
 
     Subsystems are the outermost parts that measure power, and components the devices inside those. A part that states
-    only energy stands back where one around it or inside it measures power.
+    only energy, or its devices, stands back where one around it or inside it measures power.
     """
     outer = _around(found, linked)
     by_uri = {one.uri: one for one in found}
@@ -58,6 +58,11 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
             moved[holder] += _own_devices(one, holder)
         serials |= {Part(holder, device.name): device.serial for device in (one, *inner)}
         kinds.setdefault(holder, set()).update(levels.kinds(uri))
+    for uri in levels.around:
+        one, inside = by_uri[uri], levels.kinds(uri, itself=False)
+        holder = _holder(one, boxes, found, linked, outer)
+        own = [item for item in _as_subsystem(one, holder) if item.device and item.device not in inside]
+        moved.setdefault(holder, []).extend(own)
     names = {one.name for one in boxes.values()}
     whole = [_with(one, moved.get(one.name, ()), kinds.get(one.name, set())) for one in boxes.values()]
     whole += [_unlisted(name, items) for name, items in moved.items() if name not in names]
@@ -130,7 +135,7 @@ class _Levels:
     def __init__(self, parts: Mapping[str, Chassis], outer: Mapping[str, set[str]]) -> None:
         self._parts = parts
         self._outer = outer
-        self._powered = {uri for uri, one in parts.items() if one.measures & _POWER or self.is_fed(one)}
+        self._powered = {uri for uri, one in parts.items() if "power" in one.measures or self.is_fed(one)}
         powered = sorted(uri for uri in self._powered if not outer[uri] & self._powered)
         others = {
             uri
@@ -141,6 +146,12 @@ class _Levels:
             and not any(uri in outer[inner] for inner in powered)
         }
         self.subsystems = [*powered, *sorted(uri for uri in others if not outer[uri] & others)]
+        self.around = sorted(
+            uri
+            for uri in parts.keys() - self._powered
+            if not outer[uri] & self._powered and any(uri in outer[inner] for inner in powered)
+        )
+        """Parts without power of their own around parts that have it."""
 
     def is_fed(self, one: Chassis) -> bool:
         """Whether the inputs of a part are its power: those of a board that holds others, not of a distributor."""
@@ -158,9 +169,10 @@ class _Levels:
         devices = {uri for uri in inside if not any(uri in self._outer[inner] for inner in processors)}
         return sorted(uri for uri in devices if not self._outer[uri] & devices)
 
-    def kinds(self, subsystem: str) -> set[str]:
-        """What kinds of device a subsystem is or holds, of those that are measured."""
-        inside = [one for uri, one in self._parts.items() if uri == subsystem or subsystem in self._outer[uri]]
+    def kinds(self, subsystem: str, *, itself: bool = True) -> set[str]:
+        """What kinds of device a subsystem is, or holds, of those that are measured."""
+        inside = [one for uri, one in self._parts.items() if subsystem in self._outer[uri]]
+        inside += [self._parts[subsystem]] if itself else []
         measured = [one for one in inside if one.items]
         named = {part_of(one.name) for one in measured}
         return (named | {item.device for one in measured for item in one.items}) - {""}

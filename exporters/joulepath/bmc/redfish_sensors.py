@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from joulepath.bmc.redfish_doubts import step_of
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Quantity, Resource, works
-from joulepath.bmc.redfish_names import feed_of, is_inside, is_limit, is_rail, names_itself, part_of, stem
+from joulepath.bmc.redfish_names import (
+    feed_of,
+    is_inside,
+    is_lesser,
+    is_limit,
+    names_itself,
+    names_other,
+    part_of,
+    stem,
+)
 from joulepath.bmc.redfish_tree import uri_of
 from joulepath.bmc.vendors import Vendors
 
@@ -48,6 +57,8 @@ class Owner:
     """Its Id, or the last part of its path."""
     is_part: bool = False
     """Whether it may be a part of another chassis."""
+    is_device: bool = False
+    """Whether its type says that it always is."""
     processors: frozenset[str] = frozenset()
     """URIs of the processors that it is or holds."""
     register: str = ""
@@ -187,8 +198,8 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
 def _itself(owner: Owner, sensor: Resource, metering: Sequence[Resource]) -> bool:
     """Whether the chassis is a device, and the sensor the device's own.
 
-    It is by its name, by a name that it shares with the chassis' register, or where it is related to the only processor
-    of the chassis and to nothing else.
+    It is by its name, by a name that it shares with the chassis' register, where it is related to the only processor of
+    the chassis and to nothing else, or where it is the only one and names no other device.
     """
     name = stem(_name(sensor))
     if not owner.is_part or feed_of(_name(sensor), owner.id):
@@ -198,7 +209,10 @@ def _itself(owner: Owner, sensor: Resource, metering: Sequence[Resource]) -> boo
         return True
     related = sensor.get("RelatedItem")
     uris = [uri_of(one) for one in related] if isinstance(related, list) else []
-    return len(owner.processors) == 1 and len(uris) == 1 and str(uris[0]).rstrip("/") in owner.processors
+    if len(owner.processors) == 1 and len(uris) == 1 and str(uris[0]).rstrip("/") in owner.processors:
+        return True
+    powers = [one for one in metering if _kind(one) == "Power" and not is_lesser(_name(one))]
+    return owner.is_device and powers == [sensor] and not names_other(_name(sensor), owner.id)
 
 
 def _is_open(sensor: Resource) -> bool:
@@ -215,9 +229,9 @@ def _is_feed(oem: object) -> bool:
 def _breadth(sensor: Resource) -> tuple[int, int]:
     """How much of a subsystem it measures: one device, all, or all by name (EX235a has both of the latter).
 
-    Of one device the whole goes before a regulator of it.
+    Of one device the whole now goes before a regulator of it and before a mean.
     """
-    whole = int(not is_rail(_name(sensor)))
+    whole = int(not is_lesser(_name(sensor)))
     if _SUM.search(f"{sensor.get('Id')} {sensor.get('Name')}"):
         return 2, whole
     return int(_text(sensor, "PhysicalContext").endswith("Subsystem")), whole

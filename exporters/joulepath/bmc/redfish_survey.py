@@ -21,7 +21,7 @@ from joulepath.bmc.redfish_items import (
     value,
     works,
 )
-from joulepath.bmc.redfish_parts import PARTS, nested
+from joulepath.bmc.redfish_parts import ALWAYS_PARTS, PARTS, nested
 from joulepath.bmc.redfish_power import serial_of
 from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_reports import Reports
@@ -127,6 +127,7 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         name=name,
         id=str(chassis.get("Id") or uri.rpartition("/")[2]),
         is_part=built_in or kind in PARTS,
+        is_device=kind in ALWAYS_PARTS,
         processors=frozenset(linked(chassis, "Processors")),
         register=str(at(resource, "EnergyJoules", "DataSourceUri")),
     )

@@ -183,6 +183,30 @@ def test_a_distribution_board_is_no_part_that_consumes_what_passes_through_it() 
     assert reading.subsystems == {("Tray", "CPU_0"): 95}
 
 
+def test_the_only_sensor_of_a_module_is_the_modules_power() -> None:
+    """It hides the sensors of what is inside; one that names another device would not."""
+    inside = [accelerator(0, 84.8, 700), processor(0, 31.5, 600)]
+    for name, expected in {
+        "ProcessorModule_0_ModulePower_0": {"HGX_ProcessorModule_0": 165.8},
+        "ProcessorModule_0_TotalGPU_Power_0": {"GPU_0": 84.8, "CPU_0": 31.5},
+    }.items():
+        outer = Node("HGX_ProcessorModule_0", joules=1500, sensors=[power(name, 165.8)], inside=inside)
+        reading = read(written(Node("Tray", "Shelf", watts=1073, inside=[outer])))
+        assert {part.name: watts for part, watts in reading.subsystems.items()} == expected
+
+
+def test_devices_that_a_module_names_beside_those_inside_it_are_not_lost() -> None:
+    sensors = [power("TotalGPU_Power", 84, "GPU"), power("DIMM_Power", 21, "Memory")]
+    outer = Node("Module_0", sensors=sensors, inside=[accelerator(0, 84.8, 700)])
+    reading = read(written(Node("Tray", "Shelf", watts=1073, inside=[outer])))
+    assert reading.subsystems == {("Tray", "GPU_0"): 84.8, ("Tray", "Module_0/DIMM"): 21}
+
+
+def test_a_mean_beside_the_power_now_is_not_a_second_device() -> None:
+    own = [power("total_power", 400), power("CPU0_Power", 90, "CPU"), power("CPU0_AveragePower", 80, "CPU")]
+    assert read(written(Node("Server", "RackMount", sensors=own))).subsystems == {("Server", "CPU0"): 90}
+
+
 @pytest.mark.parametrize("joules", [None, 1_593_106])
 def test_a_part_that_states_only_energy_does_not_hide_the_power_inside_it(joules: float | None) -> None:
     outer = Node("Module_0", joules=joules, inside=[processor(0, 95.6, 6_144_452), accelerator(0, 84.8, 700)])
