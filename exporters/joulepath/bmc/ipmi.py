@@ -10,6 +10,7 @@ from typing import Unpack
 from joulepath.bmc import dcmi
 from joulepath.bmc.beyond import Contradictions
 from joulepath.bmc.boxes import Boxes
+from joulepath.bmc.choice import PATIENCE_SECONDS
 from joulepath.bmc.ipmi_client import THREAD, BusyError, Client, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import SOURCES, Role, Sensor, Sums, sensors
 from joulepath.bmc.login import Login
@@ -47,7 +48,8 @@ class IpmiSource(BmcSource):
         self._contradictions = Contradictions()
         self._sums = Sums()
         self._foreign: dict[Role, str] = {}
-        self._dcmi_due = self._list_due = 0.0
+        self._dcmi_due = self._list_due = self._dcmi_read = 0.0
+        self._spared = False
         self._worked = False
         self._sensors: Sequence[Sensor] | None = None
         self._faults = 0
@@ -87,8 +89,12 @@ class IpmiSource(BmcSource):
         rejected: Counter[str] = Counter()
         busy: set[str] = set()
         candidates = self._dcmi_watts(now, rejected, busy)
-        if candidates and self._sensors is None and self._slow():
-            self._sensors, self._list_due = (), now + SURVEY_SECONDS
+        if candidates:
+            self._dcmi_read = now
+            if self._sensors is None and self._slow():
+                self._sensors, self._list_due, self._spared = (), now + SURVEY_SECONDS, True
+        elif self._spared and now - self._dcmi_read >= PATIENCE_SECONDS:
+            self._list_due, self._spared = now, False
         values: dict[str, float] = {}
         answered: set[str] = set()
         try:

@@ -133,8 +133,8 @@ def never_metered(control: Any) -> bool:
     """Whether a PowerControl of 0 W says itself that it has no meter: no capacity, and no watt at any time (iLO 4)."""
     if not isinstance(control, Mapping):
         return False
-    most = resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1]
-    return bool(most == 0 and control.get("PowerCapacityWatts", 0) == 0)
+    stated = (control.get("PowerCapacityWatts"), resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1])
+    return 0 in stated and all(limit is None or limit == 0 for limit in stated)
 
 
 def _check_state(resource: Resource) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from joulepath.bmc.redfish_doubts import step_of
-from joulepath.bmc.redfish_items import Item, RejectedError, Resource, value
+from joulepath.bmc.redfish_items import Item, RejectedError, Resource, resolve, value
 from joulepath.bmc.vendors import Vendors
 
 Found = tuple[Item, Resource]
@@ -30,7 +30,11 @@ def ranked(found: Sequence[Found], copy_of: Resource, vendors: Vendors) -> list[
 
 def _environment(item: Item, resource: Resource, found: Iterable[Found], copy_of: Resource, vendors: Vendors) -> str:
     watts = _watts(item, resource)
-    of_source = {other.source: _watts(other, where) for other, where in found if other.quantity == "power"}
+    of_source = {
+        other.source: _watts(other, where)
+        for other, where in found
+        if other.quantity == "power" and not _is_disabled(other, where)
+    }
     if not copy_of:
         # Some repeat a sensor without saying so.
         return "sdr" if watts is not None and watts == of_source.get("sdr") else item.source
@@ -45,6 +49,12 @@ def _environment(item: Item, resource: Resource, found: Iterable[Found], copy_of
     if abs(watts - total) <= AGREES * total and abs(control - total) > DIFFERS * total:
         return item.source
     return "environment_sensor"
+
+
+def _is_disabled(item: Item, resource: Resource) -> bool:
+    """Whether what holds the item says that it does not work (Gigabyte: a PowerControl of 100 W beside 196 W)."""
+    holder, _ = resolve(resource, item.pointer)
+    return bool(resolve(holder, ("Status", "State"))[1] == "Disabled")
 
 
 def _watts(item: Item, resource: Resource) -> float | None:

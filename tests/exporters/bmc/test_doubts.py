@@ -71,15 +71,20 @@ def test_no_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
     assert read(found).power == {BOX: 0}
 
 
+def test_a_server_that_was_off_for_the_whole_interval_has_a_meter() -> None:
+    assert read(server_that_is(OFF, None, control(0, 0, 0, 0, 20, PowerCapacityWatts=500))).power == {BOX: 0}
+
+
 def test_few_watts_of_a_server_that_is_off_are_its_own() -> None:
     """iDRAC 9: 8 W, its own controller."""
     assert read(server_that_is(OFF, OFF, control(8, 7, 7, 8, 1, PowerCapacityWatts=760))).power == {BOX: 8}
 
 
 @pytest.mark.parametrize("system", [ON, OFF, None])
-def test_a_control_that_never_measured_a_watt_has_no_meter(system: str | None) -> None:
+@pytest.mark.parametrize("capacity", [{"PowerCapacityWatts": 0}, {"PowerCapacityWatts": None}, {}])
+def test_a_control_that_never_measured_a_watt_has_no_meter(system: str | None, capacity: dict[str, Any]) -> None:
     """iLO 4 of a server with a fixed supply."""
-    never = control(0, 0, 0, 0, 20, PowerCapacityWatts=0)
+    never = control(0, 0, 0, 0, 20, **capacity)
     with pytest.raises(JoulepathError, match=r"measures no power \(.*1 never_read"):
         read(server_that_is(system, None, never))
 
@@ -212,6 +217,8 @@ STEPS: dict[str, Any] = {"ReadingRangeMin": 0, "ReadingRangeMax": 2550}
         (copy(705), {"PowerControl": [{"PowerConsumedWatts": 650}], "PowerSupplies": [{"PowerInputWatts": 706}]}, [],
          705, "environment_metrics"),
         (copy(700), None, [sensor(700, ReadingRangeMin=0, ReadingRangeMax=3000)], 700, "environment_metrics"),
+        (copy(196), {"PowerControl": [{"PowerConsumedWatts": 100, "Status": {"State": "Disabled"}}]}, [], 196,
+         "environment_metrics"),
         ({"Reading": 700}, EXACT, [], 700, "environment_metrics"),
     ],
 )  # fmt: skip

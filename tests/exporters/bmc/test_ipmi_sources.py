@@ -276,6 +276,19 @@ def test_a_list_of_sensors_that_cannot_be_read_again_leaves_the_former_one() -> 
     assert len(asyncio.run(source.read()).psu_input) == 2
 
 
+def test_a_slow_bmc_is_asked_for_its_sensors_once_dcmi_was_away_for_long() -> None:
+    fake = Fake([215], seconds=2.0)
+    source = IpmiSource("bmc", fake, clock=lambda: fake.now)
+    assert powers([asyncio.run(source.read())]) == [215]
+    fake.dcmi = [None]
+    with pytest.raises(JoulepathError, match="1 inactive"):
+        asyncio.run(source.read())
+    assert fake.asked == []
+    fake.now += PATIENCE_SECONDS
+    assert powers([asyncio.run(source.read())]) == [214]
+    assert fake.asked.count("list") == 1
+
+
 def test_sensors_of_a_list_are_read_in_a_later_session(lab: Lab) -> None:
     lab.start()
     lab.say(sensors=[sensor("PS1 Input Power", 102)])
