@@ -31,10 +31,10 @@ class CarefulClient:
         """Whether the agent was found to need care."""
         return self._habits.odd
 
-    async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """See `Client.get`."""
+    async def get(self, oids: Sequence[Oid], *, others: bool = False) -> Mapping[Oid, Value]:
+        """See `Client.get`. `others` says that these are what was left out of an answer with others."""
         try:
-            return await self._getter.get(oids)
+            return await self._getter.get(oids, others=others)
         finally:
             self._look()
 

@@ -13,7 +13,7 @@ from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, reading_of, survey
 from joulepath.pdu.profile import shipped
 from joulepath.pdu.rows import Columns
-from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
+from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table, asked_for
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.value import RejectedError, text
@@ -157,17 +157,33 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
     for (level, _, quantity), watts in values.items():
         if quantity == "power" and watts is not None:
             total[level] = total.get(level, 0.0) + watts
+    yield from _unbalanced(rows, total)
     if len(total) > 1:
         sums = ", ".join(f"{level} {watts:g} W" for level, watts in total.items())
-        far = "inlet" in total and any(
-            total["inlet"] > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
+        stored = any(row.cell.level == "battery" for row in rows)  # what a battery takes or gives is in no other sum
+        far = not stored and any(
+            total.get("inlet", 0) > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
         )
         yield f"{'doubt: ' if far else ''}sums of each level: {sums}"
 
 
-def check(name: str, client: Client | None) -> Iterable[str]:
-    """The lines of `--check-profile NAME`. Raises JoulepathError."""
+def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
+    """Where rectifiers give something else than loads and batteries take."""
+    unknown = any(row.cell.level == "battery" for row in rows) and "battery" not in total
+    if "rectifier" in total and "outlet" in total and not unknown:
+        taken = total["outlet"] + total.get("battery", 0.0)
+        if max(taken, total["rectifier"]) > LEAST_WATTS and not 0.7 * taken <= total["rectifier"] <= 1.3 * taken:
+            yield (
+                f"doubt: rectifiers give {total['rectifier']:g} W, loads and batteries take {taken:g} W: "
+                "is a step or the sign of the battery wrong?"
+            )
+
+
+def check(name: str, client: Client | None, max_repetitions: int | None = None) -> Iterable[str]:
+    """The lines of `--check-profile NAME`; `max_repetitions` goes before the profile's. Raises JoulepathError."""
     stem, profile = profile_of(name)
+    if max_repetitions is not None:
+        profile = asked_for(profile, max_repetitions)
     yield from stated(stem, profile)
     if client is None:
         return

@@ -88,9 +88,11 @@ class CommunitySession:
                 if sender == self._where:
                     raise
                 continue
-            if answered != identifier or community != self._community.secret.encode():
+            if answered != identifier:
                 continue
             if sender != self._where:
+                if community != self._community.secret.encode():
+                    continue
                 self.elsewhere = str(Endpoint(*sender))
             return answer
 

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from joulepath.bmc.config import TargetConfig as RedfishTarget
 from joulepath.config import Model, problems
 from joulepath.errors import UsageError
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
 from joulepath.pdu.redfish_target import is_redfish
-from joulepath.pdu.snmp import Endpoint
+from joulepath.pdu.snmp import Endpoint, Limits
 from joulepath.secret import of_environment, of_file
+
+VERSIONS: Mapping[str, Literal[1, 2]] = {"1": 1, "2": 2, "2c": 2}
+"""Versions of SNMP with a community, as they may be written."""
 
 
 class TargetConfig(Model):
@@ -27,8 +30,14 @@ class TargetConfig(Model):
     """File whose only line is the community; a relative path starts at the configuration's folder."""
     community_env: str | None = None
     """Environment variable that holds the community."""
-    version: Literal[1, 2] = 2
-    """Of SNMP, with a community; a `user` means version 3."""
+    version: Annotated[Literal[1, 2], BeforeValidator(lambda written: VERSIONS.get(str(written), written))] = 2
+    """Of SNMP, with a community: 1, 2 or 2c; a `user` means version 3."""
+    timeout: Annotated[float, Field(gt=0, le=60)] = Limits.timeout
+    """Seconds until a request without an answer is sent again."""
+    retries: Annotated[int, Field(ge=0, le=10)] = Limits.retries
+    """How often it is sent again."""
+    max_repetitions: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Rows of one GETBULK, half the objects of one GET; the profile's where not stated."""
     user: str | None = None
     """Name of the SNMP v3 user, or of the Redfish account."""
     auth_protocol: AuthProtocol = "sha256"
@@ -50,20 +59,19 @@ class TargetConfig(Model):
     """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
     verify: bool = True
     """Of Redfish: whether the certificate is checked."""
-    timeout: Annotated[float, Field(ge=1, le=300)] | None = None
-    """Of Redfish: seconds to wait for one answer."""
 
     @property
     def redfish(self) -> RedfishTarget:
         """The same as a target of `joulepath bmc`, where the address is one of Redfish. Raises ValueError."""
-        stated = {key: value for key in REDFISH if (value := getattr(self, key)) is not None}
+        stated = {key: getattr(self, key) for key in (*REDFISH, "timeout") if key in self.model_fields_set}
         return RedfishTarget(address=self.address, user=self.user, interval=self.interval, **stated)
 
     @model_validator(mode="after")
     def _complete(self) -> "TargetConfig":
         if is_redfish(self.address):
-            if self.profile is not None or any(_sources(self, key) for key in SECRETS):
-                raise ValueError("a profile and the secrets of SNMP belong to an address udp://HOST")
+            of_snmp = {"profile", "version", "retries", "max_repetitions"} & self.model_fields_set
+            if of_snmp or any(_sources(self, key) for key in SECRETS):
+                raise ValueError("a profile, secrets, version and retries of SNMP belong to an address udp://HOST")
             try:
                 self.redfish  # noqa: B018  # raises what is wrong with it
             except ValidationError as error:
@@ -84,8 +92,13 @@ class TargetConfig(Model):
         return self
 
 
+def limits(target: TargetConfig) -> Limits:
+    """What a target's client asks at most."""
+    return Limits(timeout=target.timeout, retries=target.retries)
+
+
 SECRETS = ("community", "auth", "privacy")
-REDFISH = ("password_file", "password_env", "ca_file", "verify", "timeout")
+REDFISH = ("password_file", "password_env", "ca_file", "verify")
 """Keys of Redfish addresses."""
 
 
@@ -145,6 +158,6 @@ def _secret(target: TargetConfig, key: str, folder: Path, environment: Mapping[s
     return "" if file is None else of_file(folder / file, f"{key}_file")
 
 
-def community_of_file(path: Path, key: str) -> Community:
+def community_of_file(path: Path, key: str, version: Literal[1, 2] = 2) -> Community:
     """The community in the file that `key` names. Raises UsageError."""
-    return Community(of_file(path, key))
+    return Community(of_file(path, key), version)

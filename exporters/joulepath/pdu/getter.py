@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from joulepath.pdu.session import NO_ERROR, SYS_OBJECT_ID, TOO_BIG, Habits, Session, missing
+from joulepath.pdu.session import NO_ERROR, SYS_OBJECT_ID, TOO_BIG, Habits, Session, answers, missing
 from joulepath.pdu.snmp import GarbledError, Missing, NoAnswerError, Oid, SnmpError, Value
 
 MAX_REFUSALS = 16
@@ -22,14 +22,14 @@ class Getter:
         self._refused: dict[Oid, Missing] = {}
         """What the agent refused in this `get`."""
 
-    async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """See `Client.get`."""
+    async def get(self, oids: Sequence[Oid], *, others: bool = False) -> Mapping[Oid, Value]:
+        """See `Client.get`. `others` says that these are what was left out of an answer with others."""
         now = self._clock()
         self._habits.review(now)
         held = self._habits.held(oids, now)
         self._refused = {}
-        found = await self._parts([oid for oid in dict.fromkeys(oids) if oid not in held])
-        if len(found) > 1 and all(value is Missing.UNANSWERED for value in found.values()):
+        found = await self._parts([oid for oid in dict.fromkeys(oids) if oid not in held], alive=others)
+        if len(found) > 1 and not others and all(value is Missing.UNANSWERED for value in found.values()):
             raise SnmpError("the agent answers with other objects than it was asked for")
         for oid, value in found.items():
             if oid in self._refused or not isinstance(value, Missing):
@@ -53,8 +53,11 @@ class Getter:
         try:
             answer = await self._session.ask("get", oids, retries=0 if alive else None)
         except (NoAnswerError, GarbledError):
-            if not (await self._alive() if alive else await self._answers_fewer(oids)):
+            if tuple(oids) == (SYS_OBJECT_ID,) or not await answers(self._session, "get", SYS_OBJECT_ID):
                 raise
+            if len(oids) <= self._proven:
+                self._proven = 0  # it answered so many before: the request was lost, perhaps
+                return await self._read(oids, alive=True)
             return await self._halves(oids) if len(oids) > 1 else self._refuses(oids[0], Missing.UNANSWERED)
         if answer.status != NO_ERROR:
             return await self._without_refused(oids, answer.status, answer.index)
@@ -62,27 +65,23 @@ class Getter:
         found = {oid: value for oid, value in answer.found if oid in wanted}
         self._proven = max(self._proven, len(found))
         left = [oid for oid in oids if oid not in found]
+        if left and not alive and len(oids) == 1:
+            return {oids[0]: Missing.NO_SUCH_INSTANCE}
         return found | await self._left_out(left, len(found)) if left else found
-
-    async def _answers_fewer(self, oids: Sequence[Oid]) -> bool:
-        """Whether the agent answers anything, after it did not answer this."""
-        if len(oids) <= self._proven:
-            self._proven = 0  # it did before: it is down, or lost the request; next time may tell
-            return False
-        return len(oids) > 1 and await self._alive()
-
-    async def _alive(self) -> bool:
-        try:
-            await self._session.ask("get", [SYS_OBJECT_ID], retries=0)
-        except SnmpError:
-            return False
-        return True
 
     async def _halves(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
         """The objects in two requests, of which the second is smaller still where the first had to be."""
         half = (len(oids) + 1) // 2
         found = await self._parts(oids, half, alive=True)
         self._limit(half, found)
+        return found
+
+    async def _sought(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
+        """The objects, of which one is refused and it is not known which."""
+        half = (len(oids) + 1) // 2
+        found = await self._parts(oids, half, alive=True)
+        if not any(isinstance(value, Missing) for value in found.values()):
+            self._limit(half, found)  # not one of them, but so many
         return found
 
     async def _left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:
@@ -107,16 +106,15 @@ class Getter:
         """The objects where the agent refused them all for one; `index` counts from 1, 0 is unknown."""
         if len(oids) == 1:
             return self._refuses(oids[0], self._missing(status))
-        if status == TOO_BIG or self._habits.index is False or not 0 < index <= len(oids):
+        if status == TOO_BIG:
             return await self._halves(oids)
+        if not (self._habits.index and 0 < index <= len(oids)):
+            return await self._sought(oids)
         named = oids[index - 1]
-        others = [oid for oid in oids if oid != named]
-        if self._habits.index:
-            return self._refuses(named, self._missing(status)) | await self._parts(others, alive=True)
         alone = await self._read([named], alive=True)
         self._habits.index = isinstance(alone[named], Missing)
-        rest = self._parts(others, alive=True) if self._habits.index else self._halves(others)
-        return alone | await rest
+        others = [oid for oid in oids if oid != named]
+        return alone | await (self._parts(others, alive=True) if self._habits.index else self._sought(others))
 
     def _missing(self, status: int) -> Missing:
         return missing(status, v1=not self._session.bulk)

@@ -28,6 +28,7 @@ from gufo.snmp.user import (
 
 from joulepath.pdu.careful_client import CarefulClient
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol
+from joulepath.pdu.session import FORGET_SECONDS
 from joulepath.pdu.snmp import (
     Endpoint,
     Limits,
@@ -50,6 +51,12 @@ _read = lru_cache(16384)(parsed)
 
 REFRESH_SECONDS = 120.0
 """SNMP v3 agents refuse requests whose idea of their clock is 150 s old (RFC 3414 section 2.2.3)."""
+
+SLOW = 3
+"""So many requests in a row without an answer in time make an agent a slow one: the careful client waits longer."""
+
+KEPT = 4096
+"""Objects that are remembered as absent, or as the last of their columns."""
 
 _AUTH: Mapping[AuthProtocol, type[BaseAuthKey]] = {
     "md5": Md5Key,
@@ -104,6 +111,9 @@ class GufoClient:
         self._silences = 0
         self._lost = False
         """Whether the careful client too had no answer at last."""
+        self._slow = 0
+        """Requests in a row without an answer in time."""
+        self._careful_until = 0.0
         self._absent: set[Oid] = set()
         """Objects that the agent does not have; it was asked."""
         self._ends: set[Oid] = set()
@@ -119,8 +129,11 @@ class GufoClient:
                 return await self._with_care(self._careful.get(oids))
         left = [oid for oid in oids if oid not in found and oid not in self._absent]
         if left:
-            asked = await self._with_care(self._careful.get(left))
-            self._absent |= {oid for oid, value in asked.items() if isinstance(value, Missing) and not value.refused}
+            asked = await self._with_care(self._careful.get(left, others=bool(found)))
+            _keep(
+                self._absent,
+                {oid for oid, value in asked.items() if isinstance(value, Missing) and not value.refused},
+            )
             found |= asked
         self._absent -= {oid for oid, value in found.items() if not isinstance(value, Missing)}
         return {oid: found.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
@@ -135,8 +148,8 @@ class GufoClient:
                     return rows
                 if last in self._ends:
                     return rows
-                if await self._careful.ends(column, last, len(rows)):
-                    self._ends.add(last)
+                if await self._with_care(self._careful.ends(column, last, len(rows))):
+                    _keep(self._ends, {last})
                     return rows
             except SnmpError:
                 pass  # asked again
@@ -156,13 +169,18 @@ class GufoClient:
 
     @property
     def _odd(self) -> bool:
-        return self._lost or (self._made is not None and self._made.odd)
+        slow = asyncio.get_running_loop().time() < self._careful_until
+        return self._lost or slow or (self._made is not None and self._made.odd)
 
     async def _with_care(self, work: Awaitable[T]) -> T:
         self._lost = True
-        found = await work
-        self._lost = False
-        return found
+        try:
+            found = await work
+            self._lost = False
+            return found
+        finally:
+            if not self._odd and isinstance(self._credentials, Community):
+                await self._careful.close()  # one socket for each agent is enough
 
     def _careful_sure(self, rows: int) -> bool:
         return self._made is not None and self._made.sure(rows)
@@ -207,10 +225,14 @@ class GufoClient:
 
     async def _answered(self, request: Callable[[], Awaitable[T]]) -> T:
         try:
-            return await request()
+            answered = await request()
         except (TimeoutError, ConnectionError):
             self._session = None
             self._silences += 1
+            self._slow += 1
+            if self._slow >= SLOW:
+                self._slow = 0
+                self._careful_until = asyncio.get_running_loop().time() + FORGET_SECONDS
             raise NoAnswerError(self._limits) from None
         except (GufoError, OSError, ValueError, RuntimeError) as error:
             self._session = None
@@ -221,6 +243,14 @@ class GufoClient:
                 raise
             self._session = None
             raise SnmpError("the answer is no message of SNMP") from error
+        self._slow = 0
+        return answered
+
+
+def _keep(known: set[Oid], more: set[Oid]) -> None:
+    if len(known) + len(more) > KEPT:
+        known.clear()
+    known |= more
 
 
 def _session(host: str, port: int, credentials: Credentials, limits: Limits, requests: "_Requests") -> SnmpSession:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which readings of a poll are not to be believed, although each for itself is a plausible number."""
+"""Leaves out readings of a poll that contradict others, although each alone is a plausible number."""
 
 import math
 from collections import Counter
@@ -37,9 +37,6 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
 }
 """By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
 
-MOST_WATTS = 3e5
-"""A branch, a phase or an inlet with more is believed at first sight only where volts and amperes confirm it."""
-
 
 class Judge:
     """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
@@ -49,7 +46,7 @@ class Judge:
         self._held: dict[Key, tuple[float, float]] = {}
 
     def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
-        """What is not to be believed of a poll at monotonic `at` seconds, and why."""
+        """The readings of a poll at monotonic `at` seconds that are left out, and why."""
         poll = Poll({reading.key: reading for reading in readings}, self._last)
         _hollow(poll)
         circuit.check(poll)
@@ -83,7 +80,7 @@ class Judge:
         if leap is None:
             return False
         if key.quantity == "power" and not reading.bounded and not reading.derived:
-            most = circuit.MOST_WATTS if key.level == "outlet" else MOST_WATTS
+            most = circuit.MOST_WATTS if key.level == "outlet" else circuit.MOST_FED_WATTS
             if value > most and (before is None or key.level == "outlet"):
                 return True
         return before is not None and value > LEAP * abs(before) + leap and not self._of_power(poll, key)

@@ -53,10 +53,13 @@ def single(
     password_file: Path | None,
     ca_file: Path | None,
     verify: bool,
+    timeout: float | None = None,
 ) -> Target[PduReading]:
     """The one device of `--target`. Raises UsageError."""
     try:
-        redfish = RedfishTarget(address=address, user=user, password_file=password_file, ca_file=ca_file, verify=verify)
+        redfish = RedfishTarget(
+            address=address, user=user, password_file=password_file, ca_file=ca_file, verify=verify, timeout=timeout
+        )
     except ValidationError as error:
         raise UsageError([f"--target: {line}" for line in problems(error)]) from None
     name = str(endpoint(address))

@@ -353,3 +353,8 @@ class Profile(Model):
     def matches(self, sys_object_id: Oid) -> int:
         """The length of the longest prefix that fits; 0 for none."""
         return max((len(oid) for oid in self.sys_object_ids if sys_object_id[: len(oid)] == oid), default=0)
+
+
+def asked_for(profile: Profile, max_repetitions: int) -> Profile:
+    """The profile with other `max_repetitions`."""
+    return profile.model_copy(update={"max_repetitions": max_repetitions})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from joulepath.pdu.messages import Answer, Kind
-from joulepath.pdu.snmp import Missing, Oid, parsed
+from joulepath.pdu.snmp import Missing, Oid, SnmpError, parsed
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,15 @@ def missing(status: int, *, v1: bool) -> Missing:
     return {TOO_BIG: Missing.TOO_BIG, GEN_ERR: Missing.GEN_ERR}.get(status, Missing.REFUSED)
 
 
+async def answers(session: Session, kind: Kind, oid: Oid) -> bool:
+    """Whether the agent answers a request for one object, asked once."""
+    try:
+        await session.ask(kind, [oid], retries=0)
+    except SnmpError:
+        return False
+    return True
+
+
 @dataclass
 class _Refusal:
     """An object that the agent refuses: why, and when to ask for it again."""
@@ -76,8 +85,8 @@ class Habits:
         """The most rows of a GETBULK that is answered."""
         self.bulk = True
         """Whether GETBULK works."""
-        self.index: bool | None = None
-        """Whether error-index points at the right object; None before it was put to the test."""
+        self.index = True
+        """Whether error-index points at the object that is refused, as far as is known."""
 
     @property
     def odd(self) -> bool:

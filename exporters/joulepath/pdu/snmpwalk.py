@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What net-snmp's snmpwalk and snmpbulkwalk print with -On: `.1.3.6.1.2.1.1.3.0 = Timeticks: (42) 0:00:00.42`.
+"""Reads the output of net-snmp's snmpwalk and snmpbulkwalk -On: `.1.3.6.1.2.1.1.3.0 = Timeticks: (42) 0:00:00.42`.
 
 snmpcmd(1) names the output options. Also read are -OQ and -Oq, which leave out the type, -Ox, -Ot and the names that
 stand for the first numbers where -On is left out.
@@ -20,7 +20,7 @@ _NAMES: Mapping[str, str] = {
     "SNMPv2-MIB::sysObjectID": "1.3.6.1.2.1.1.2",
     "DISMAN-EVENT-MIB::sysUpTimeInstance": "1.3.6.1.2.1.1.3.0",
 }
-"""What stands for the first numbers of an object, where net-snmp has no further MIB."""
+"""Names that net-snmp prints for the first numbers of an object where it has no further MIB."""
 
 _OBJECT = r"(?P<oid>\.?(?:\d+|[A-Za-z][\w-]*(?:::\w+)?)(?:\.\d+)*)"
 _LINE = re.compile(rf"{_OBJECT}\s*(?:=\s?|\s)(?P<value>.*)", re.DOTALL)

@@ -13,7 +13,7 @@ from joulepath.pdu.belief import Belief, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
 from joulepath.pdu.reading import Key
 from joulepath.pdu.register import Registers
-from joulepath.pdu.schema import Evidence, Method, Profile
+from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.value import RejectedError
@@ -22,8 +22,8 @@ __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 300.0
-"""A poll that takes longer is given up. No request waits long: only a slow agent that answers has so many."""
+POLL_SECONDS, MAX_POLL_SECONDS = 300.0, 3600.0
+"""A poll that takes longer is given up, and the next may take twice as long. No request waits long by itself."""
 
 OBJECTS_PER_REQUEST = 50
 """Their answer fits a datagram of 1,400 bytes with objects of 20 numbers."""
@@ -82,18 +82,24 @@ class PduSource:
         clock: Callable[[], float] = time.monotonic,
         surveys: asyncio.Semaphore | None = None,
         registers: Registers | None = None,
+        max_repetitions: int | None = None,
         survey_seconds: float = SURVEY_SECONDS,
     ) -> None:
         """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name.
 
-        A first survey that takes longer than `survey_seconds` goes on at the next poll.
+        `max_repetitions` goes before the profile's. A first survey that takes longer than `survey_seconds` goes on at
+        the next poll.
         """
         self._name = name
         self._client = client
         self._clock = clock
+        if max_repetitions is not None:
+            profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
+        self._limit = POLL_SECONDS
         self._mark: _Mark | None = None
+        self._lives = 0
         self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
@@ -101,7 +107,8 @@ class PduSource:
         try:
             return await self._read()
         except TimeoutError:
-            raise JoulepathError(f"{self._name}: the poll took longer than {POLL_SECONDS:g} s") from None
+            limit, self._limit = self._limit, min(2 * self._limit, MAX_POLL_SECONDS)
+            raise JoulepathError(f"{self._name}: the poll took longer than {limit:g} s") from None
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
 
@@ -117,10 +124,11 @@ class PduSource:
         numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         for oid, value in poll.found.items():
-            if oid not in layout.cells:
+            refused = isinstance(value, Missing) and value.refused
+            if oid not in layout.cells and not refused:
                 rejected["unknown_row"] += 1
                 self._surveyor.expire()  # a unit was linked or the table rearranged
-            if isinstance(value, Missing) and value.refused:
+            if refused:
                 rejected["refused"] += len(layout.cells.get(oid, ()))
             for cell in layout.cells.get(oid, ()):
                 try:
@@ -131,13 +139,17 @@ class PduSource:
                 if number is not None:
                     numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
         self._mark = poll.ended
+        if layout.left_out:
+            rejected["refused"] += len(layout.left_out)
         self._name_missing(layout, poll.found)
         self._surveyor.measured(anything=bool(numbers))
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        # Without a serial number, a reboot may have been a swap.
+        life = 0 if any(unit.serial for unit in layout.units) else self._lives
+        device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
-        if not values:
+        if not values and not contradicted:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             tried = f" (tried {', '.join([layout.profile_name, *layout.tried])})" if layout.tried else ""
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?{tried}")
@@ -157,12 +169,13 @@ class PduSource:
         """The device's layout, read again where it may have changed, and what it holds."""
         for _ in range(2):
             layout = await self._surveyor.layout()
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self._limit):
                 poll = await self._poll(layout)
             if poll is not None:
                 return layout, poll
             self._surveyor.forget()
             self._mark = None
+            self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
     async def _poll(self, layout: Layout) -> "_Poll | None":
@@ -170,8 +183,7 @@ class PduSource:
         first, *others = _requests(layout)
         begun = await self._client.get(first)
         began = _mark(begun, self._clock())
-        same = all(_same(begun.get(oid), value) for oid, value in layout.identity.items())
-        if not same or (self._mark is not None and _rebooted(self._mark, began)):
+        if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
             return None
         found = await walked(self._client, layout)
         last = begun
@@ -179,14 +191,18 @@ class PduSource:
             last = await self._client.get(request)
             found |= last
         found |= begun
-        for oid in (SYS_UP_TIME, *layout.identity):
-            found.pop(oid, None)
+        told = {oid: found.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
+        found.pop(SYS_UP_TIME, None)
+        # Of a device that starts all objects are missing; one with values and without its number is another one.
+        lacks = _lacks(told, layout) and not all(isinstance(value, Missing) for value in found.values())
+        if lacks or _differs(told, layout):
+            return None
         return _Poll(began, found, _mark(last, self._clock()))
 
     def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
         """One line for each object that the agent refuses, when it begins to."""
         missing = {oid: value for oid, value in found.items() if isinstance(value, Missing) and value.refused}
-        for oid in missing.keys() - self._missing:
+        for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
             why = missing[oid].value
             logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
@@ -235,9 +251,18 @@ async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
     return found
 
 
-def _same(now: Value | None, before: Value) -> bool:
-    """Whether an object says that it is the same device, or does not say."""
-    return now == before or (isinstance(now, Missing) and now.refused)
+def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is another than it was."""
+    return any(
+        found.get(oid, before) != before and not isinstance(found[oid], Missing)
+        for oid, before in layout.identity.items()
+    )
+
+
+def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is no longer there."""
+    gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
+    return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
 
 def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:

@@ -77,13 +77,23 @@ def _unfed(poll: Poll) -> None:
 
 
 def _together(poll: Poll, level: LevelName) -> None:
-    parts, inlets = poll.power(level), poll.power("inlet")
+    inlets = poll.power("inlet")
+    parts = _of_units(poll.power(level), inlets)
     total, fed = sum(parts.values()), sum(inlets.values())
     if min(total, fed) < LEAST_INLET_WATTS:
         return
-    # Phases are the whole inlet; of outlets only some may have a meter.
-    if total > RATIO * fed + SLACK_WATTS or (level == "phase" and fed > RATIO * total + SLACK_WATTS):
+    # Phases are the whole inlet, unless they are those of one of its units; of outlets only some may have a meter.
+    short = level == "phase" and len(inlets) == 1 and fed > RATIO * total + SLACK_WATTS
+    told = _proven(poll, parts) != _proven(poll, inlets) or _leapt(poll, parts) != _leapt(poll, inlets)
+    if total > RATIO * fed + SLACK_WATTS or (short and told):
         _decide(poll, parts, inlets, f"{level}s add up to {total:g} W, inlets to {fed:g} W")
+
+
+def _of_units(parts: Mapping[Key, float], inlets: Mapping[Key, float]) -> Mapping[Key, float]:
+    """Of linked units' outlets those of units that have an inlet: `2.7` is of unit 2."""
+    units = {key.label for key in inlets}
+    linked = {key: watts for key, watts in parts.items() if key.label.partition(".")[0] in units}
+    return linked if len({key.label.partition(".")[0] for key in parts if "." in key.label}) > 1 else parts
 
 
 def _decide(poll: Poll, parts: Mapping[Key, float], inlets: Mapping[Key, float], why: str) -> None:

@@ -20,7 +20,7 @@ LAYOUT_SECONDS = 600.0
 """Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
 
 REDETECT_SECONDS = 60.0
-"""The same of a device that measured nothing: it may have been starting."""
+"""The same where no power was found: the device may have been starting. Twice as long each time."""
 
 SURVEY_SECONDS = 60.0
 """A first survey that takes longer goes on at the next poll."""
@@ -57,6 +57,9 @@ class Surveyor:
         self._layout: Layout | None = None
         self._surveyed = 0.0
         self._lasts = LAYOUT_SECONDS
+        self._wait = REDETECT_SECONDS
+        self._fails = False
+        """Whether the last poll by the layout measured nothing."""
         self._notes: Notebook | None = None
         self._told: set[str] = set()
 
@@ -76,8 +79,11 @@ class Surveyor:
         self._surveyed = now
         if self._layout is None or self._replaces(found, self._layout):
             self._layout = found
-            self._lasts = LAYOUT_SECONDS if found.measures else REDETECT_SECONDS
             self._tell(found)
+        if self._layout.measures_power:
+            self._lasts, self._wait = LAYOUT_SECONDS, REDETECT_SECONDS
+        else:
+            self._lasts, self._wait = self._wait, min(2 * self._wait, LAYOUT_SECONDS)
         return self._layout
 
     def expire(self) -> None:
@@ -90,7 +96,9 @@ class Surveyor:
 
     def measured(self, *, anything: bool) -> None:
         """Whether a poll by the layout measured anything; where it did not, another profile may."""
-        self._lasts = LAYOUT_SECONDS if anything else REDETECT_SECONDS
+        if not anything and not self._fails:
+            self._lasts = min(self._lasts, REDETECT_SECONDS)
+        self._fails = not anything
 
     async def _survey(self) -> Layout:
         """One more part of the survey; the old layout where it goes on later, or failed."""
@@ -119,8 +127,10 @@ class Surveyor:
 
     def _replaces(self, new: Layout, old: Layout) -> bool:
         """Whether a new survey is better: not where a likelier profile or a column is missing for the moment."""
-        if self._lasts == REDETECT_SECONDS:
+        if self._fails:
             return True
+        if new.measures_power != old.measures_power:
+            return new.measures_power
         if new.profile_name != old.profile_name:
             known = new.identity.get(SYS_OBJECT_ID)
             order = candidates(self._profiles, known if isinstance(known, tuple) else ())

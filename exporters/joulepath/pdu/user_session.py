@@ -86,7 +86,7 @@ class UserSession:
 
     bulk = True
     elsewhere = ""
-    """The engine tells answers apart by their message identifiers and keys, wherever they come from."""
+    """The engine knows an agent's engine identifier by the address that it was asked at, and takes no other's."""
 
     def __init__(self, engine: Engine, endpoint: Endpoint, user: User, limits: Limits) -> None:
         self._shared = engine
@@ -127,6 +127,8 @@ class UserSession:
             self._transport = None
             self._silences += 1
             raise NoAnswerError(self._limits)
+        if isinstance(fault, errind.UnknownEngineID):
+            raise SnmpError(f"SNMP failed: {fault}: does the agent answer from another address than it is asked at?")
         if fault:
             raise SnmpError(f"SNMP failed: {fault}")
         return Answer(int(status), int(index), [(tuple(oid), plain(value)) for oid, value in found])

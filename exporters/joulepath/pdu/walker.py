@@ -4,7 +4,17 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from joulepath.pdu.messages import Answer
-from joulepath.pdu.session import GEN_ERR, NO_ERROR, NO_SUCH_NAME, SYS_OBJECT_ID, TOO_BIG, Habits, Session, missing
+from joulepath.pdu.session import (
+    GEN_ERR,
+    NO_ERROR,
+    NO_SUCH_NAME,
+    SYS_OBJECT_ID,
+    TOO_BIG,
+    Habits,
+    Session,
+    answers,
+    missing,
+)
 from joulepath.pdu.snmp import GarbledError, Limits, Missing, NoAnswerError, Oid, RefusedError, SnmpError, Value, dotted
 
 LEAST_ROWS = 2
@@ -75,42 +85,27 @@ class Walker:
 
     async def _bulk(self, last: Oid, repetitions: int) -> Answer | None:
         """One GETBULK, of fewer rows where the agent takes no more; None where it takes none."""
-        rows = min(repetitions, self._habits.rows or repetitions)
+        most = rows = min(repetitions, self._habits.rows or repetitions)
         alive = False
-        while True:
+        while rows >= LEAST_ROWS or rows == most:
             try:
                 answer = await self._session.ask("bulk", [last], rows, retries=0 if alive else None)
             except (NoAnswerError, GarbledError):
-                if not alive and rows <= self._proven:
-                    self._proven = 0
-                    raise
                 if not alive:
-                    alive = await self._answers_next(last)
-                if not alive:
-                    raise
+                    alive = await answers(self._session, "next", last)
+                    if not alive:
+                        raise
+                    if rows <= self._proven:
+                        self._proven = 0
+                        continue  # it was lost, perhaps
             else:
                 if answer.status != TOO_BIG:
                     self._proven = max(self._proven, rows)
-                    if rows < min(repetitions, self._habits.rows or repetitions):
+                    if rows < most:
                         self._habits.limit_rows(rows, self._clock())
                     return answer
             rows //= 2
-            if rows < LEAST_ROWS:
-                return None
-
-    async def _answers_next(self, last: Oid) -> bool:
-        try:
-            await self._session.ask("next", [last], retries=0)
-        except SnmpError:
-            return False
-        return True
-
-    async def _alive(self) -> bool:
-        try:
-            await self._session.ask("get", [SYS_OBJECT_ID], retries=0)
-        except SnmpError:
-            return False
-        return True
+        return None
 
     async def _by_next(self, walk: "_Walk") -> bool:
         """Walks on by GETNEXT; whether the agent refused a row."""
@@ -120,31 +115,37 @@ class Walker:
             try:
                 answer = await self._session.ask("next", [last])
             except (NoAnswerError, GarbledError):
-                if not await self._alive():
+                if not await answers(self._session, "get", SYS_OBJECT_ID):
                     raise
                 answer = Answer(GEN_ERR, 1, ())
-            if answer.status == NO_SUCH_NAME or (answer.status == NO_ERROR and not answer.found):
-                return refused  # v1's end of the MIB view
             if answer.status != NO_ERROR:
+                answer = await self._behind_refused(walk, answer.status)
                 refused = True
-                answer = await self._behind_refused(walk, missing(answer.status, v1=not self._session.bulk))
+            if not answer.found:
+                return refused
             walk.step(*answer.found[0])
         return refused
 
-    async def _behind_refused(self, walk: "_Walk", why: Missing) -> Answer:
-        """The next row but the refused one, which is named by the likeliest index behind the last."""
+    async def _behind_refused(self, walk: "_Walk", status: int) -> Answer:
+        """The next row but the refused one, which is named by the likeliest index behind the last.
+
+        Nothing where noSuchName says, as it does in SNMP v1, that the MIB view ends.
+        """
         for guess in _following(walk.column, walk.last):
+            if status == NO_SUCH_NAME and not self._session.bulk:
+                break
             try:
                 answer = await self._session.ask("next", [guess], retries=0)
             except (NoAnswerError, GarbledError):
                 continue
             if answer.status == NO_ERROR and answer.found:
-                walk.rows[guess[len(walk.column) :]] = why
+                if status == NO_SUCH_NAME and not walk.has(*answer.found[0]):
+                    break
+                walk.rows[guess[len(walk.column) :]] = missing(status, v1=False)
                 return answer
-            if answer.status == NO_SUCH_NAME:
-                walk.rows[guess[len(walk.column) :]] = why
-                return Answer(NO_ERROR, 0, [(guess, Missing.END_OF_MIB_VIEW)])
-        raise RefusedError(f"the agent refused with {why.value} what follows {dotted(walk.last)}")
+        if status == NO_SUCH_NAME:
+            return Answer(NO_ERROR, 0, ())
+        raise RefusedError(f"the agent refused with {missing(status, v1=False).value} what follows {dotted(walk.last)}")
 
 
 class _Walk:
@@ -168,12 +169,16 @@ class _Walk:
         return self.last
 
     def take(self, found: Sequence[tuple[Oid, Value]]) -> bool:
-        """Takes the rows of a GETBULK as far as they are in order; whether all are."""
+        """Takes the rows of a GETBULK; whether there are any, and all are in order: else none is taken."""
+        last = self.last
+        for oid, value in found:
+            if value is not Missing.END_OF_MIB_VIEW:
+                if oid <= last:
+                    return False
+                last = oid
         for oid, value in found:
             if self._leaves(oid, value):
-                return True
-            if oid <= self.last:
-                return False
+                break
             self._add(oid, value)
         return bool(found)
 
@@ -185,8 +190,12 @@ class _Walk:
             raise SnmpError(f"the agent goes in circles at {dotted(oid)}")
         self._add(oid, value)
 
+    def has(self, oid: Oid, value: Value) -> bool:
+        """Whether it is a row of the column."""
+        return value is not Missing.END_OF_MIB_VIEW and oid[: len(self.column)] == self.column
+
     def _leaves(self, oid: Oid, value: Value) -> bool:
-        self.ended = value is Missing.END_OF_MIB_VIEW or oid[: len(self.column)] != self.column
+        self.ended = not self.has(oid, value)
         return self.ended
 
     def _add(self, oid: Oid, value: Value) -> None:

@@ -44,7 +44,7 @@ def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = 
 
 
 def left_out(*polls: Mapping[str, float], judge: Judge | None = None) -> list[set[str]]:
-    """What is left out of each of several polls."""
+    """The readings that are left out of each of several polls."""
     judge, units = judge or Judge(), {quantity: unit for unit, quantity in SHORT.items()}
     return [
         {f"{key.level} {key.label} {units[key.quantity]}" for key in judge.rejected(readings(poll), at * POLL)}
@@ -60,7 +60,7 @@ def test_a_glitch_in_watts_is_left_out_of_that_poll_alone(watts: float) -> None:
     assert left_out(OUTLET, {**OUTLET, "outlet 1 W": watts}, OUTLET) == [set(), {"outlet 1 W"}, set()]
 
 
-def test_a_device_whose_first_reading_is_a_glitch() -> None:
+def test_a_first_reading_that_is_a_glitch() -> None:
     assert left_out({**OUTLET, "outlet 1 W": 999_000}, OUTLET) == [{"outlet 1 W"}, set()]
 
 
@@ -71,8 +71,15 @@ def test_a_glitch_in_amperes_or_volts_leaves_watts_alone(change: Mapping[str, fl
     assert left_out(load, {**load, **change}, load) == [set(), {wrong}, set()]
 
 
-def test_amperes_beyond_any_outlet_are_wrong_at_first_sight() -> None:
-    assert left_out({**OUTLET, "outlet 1 A": 655.35}) == [{"outlet 1 A"}]
+@pytest.mark.parametrize("amperes", [655.35, 435])
+def test_amperes_beyond_any_outlet_are_wrong_at_first_sight(amperes: float) -> None:
+    """Milliamperes for amperes, or all bits set."""
+    assert left_out(*[{**OUTLET, "outlet 1 A": amperes}] * 3) == [{"outlet 1 A"}] * 3
+
+
+def test_milliamperes_for_amperes_of_an_inlet() -> None:
+    device = {"inlet 1 V": 230, "inlet 1 A": 3_000, "inlet 1 W": 650}
+    assert left_out(device, device) == [{"inlet 1 A"}] * 2
 
 
 @pytest.mark.parametrize("volts", [{}, {"phase 1 V": 230}, {"inlet 1 V": 120}])
@@ -138,6 +145,16 @@ def test_a_load_of_low_power_factor_beside_others_in_another_unit() -> None:
     }
     device |= {"outlet 3 V": 230, "outlet 3 A": 1, "outlet 3 W": 690}
     assert left_out(device) == [{"outlet 1 W", "outlet 2 W", "outlet 3 W"}]
+
+
+def test_of_watts_and_voltamperes_the_one_that_leapt_is_left_out() -> None:
+    usual = {"inlet 1 W": 1_500, "inlet 1 VA": 1_600}
+    assert left_out(usual, {**usual, "inlet 1 W": 9_900}, {**usual, "inlet 1 VA": 16}) == [
+        set(),
+        {"inlet 1 W"},
+        {"inlet 1 VA"},
+    ]
+    assert left_out({**usual, "inlet 1 W": 9_900}) == [set(usual)]
 
 
 SENTINELS = [
@@ -215,6 +232,23 @@ RIGHT: Mapping[str, Mapping[str, float]] = {
         "phase 3 A": 3.2,
         "phase 3 W": 0,
     },
+    "an inlet with the current of one phase": {
+        "inlet 1 V": 230,
+        "inlet 1 A": 0.1,
+        "inlet 1 W": 6_000,
+        "phase 1 V": 230,
+        "phase 1 A": 0.1,
+        "phase 1 W": 0,
+        "phase 2 V": 230,
+        "phase 2 A": 29,
+        "phase 2 W": 6_000,
+    },
+    "a current that is not measured": {"outlet 1 V": 230, "outlet 1 A": 0, "outlet 1 W": 700},
+    "linked units of which one has an inlet": {
+        "inlet 1 W": 900,
+        **{f"outlet {unit}.{number} W": 300 for unit in (1, 2, 3, 4, 5) for number in (1, 2, 3)},
+    },
+    "linked units of which one has phases": {"inlet 1 W": 3_000, "inlet 2 W": 2_500, "phase 1.1 W": 900},
     "idle outlets": {
         "outlet 1 V": 230,
         "outlet 1 A": 0,

@@ -356,7 +356,7 @@ def test_a_configuration_names_redfish_addresses_beside_others(tmp_path: Path) -
     ("target", "line"),
     [
         ("{address: 'redfish+http://h', user: u, password_env: P}", "would send the password in clear text"),
-        ("{address: 'redfish://h', community_env: C}", "secrets of SNMP belong to an address udp://HOST"),
+        ("{address: 'redfish://h', community_env: C}", "of SNMP belong to an address udp://HOST"),
         ("{address: 'redfish://h', profile: poe}", "belong to an address udp://HOST"),
         ("{address: h, community_env: C, verify: false}", "belong to an address redfish://HOST"),
         ("{address: 'redfish://h', user: u}", "user needs either password_file or password_env"),

@@ -22,7 +22,7 @@ BASE = "1.3.6.1.4.1.9999"
 
 
 def objects(folder: Path, text: str) -> tuple[dict[str, Value], list[int]]:
-    """What a walk holds by object below enterprises.9999, and the numbers of its lines that were skipped."""
+    """The values of a walk by object below enterprises.9999, and the numbers of its lines that were skipped."""
     path = folder / "device.walk"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     client = WalkClient(path)
