@@ -89,6 +89,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where cgroup v2 is mounted (default: as /proc/self/mounts says)",
     )
     parser.add_argument(
+        "--path.runtime",
+        dest="runtime",
+        type=Path,
+        metavar="FOLDER",
+        help="where the lock against a second tagger is (default: /run/joulepath-tag)",
+    )
+    parser.add_argument(
         "--print-ip-route",
         dest="print_routes",
         type=Path,
@@ -109,10 +116,11 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.write(iproute.commands(args.print_routes))
         return 0
-    from joulepath.tag import cgroup, config, tagger  # noqa: PLC0415
+    from joulepath.tag import cgroup, config, lock, tagger  # noqa: PLC0415
 
     def read() -> "Settings":
         return config.read(args.config)
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
-    return exporter.run(TagExporter(tagger.Tagger(read(), root), read, args.config), args)
+    runtime = args.runtime or lock.RUNTIME
+    return exporter.run(TagExporter(tagger.Tagger(read(), root, runtime=runtime), read, args.config), args)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag import config
 from joulepath.tag.settings import EVERYWHERE, Flow, Sender, Settings
 
@@ -54,12 +53,11 @@ flows:
         nodes=4,
         path_mtu=1400,
     )
-    assert settings.header_octets == 72
 
 
 def test_defaults(tmp_path: Path) -> None:
     settings = read(tmp_path, f'interfaces: [eth0]\nflows: {{a: {{ioam_namespace: 1, id: "{ID}", protocol: tcp}}}}\n')
-    assert (settings.node_id, settings.nodes, settings.path_mtu) == (None, DEFAULT_TRANSIT_NODES, None)
+    assert (settings.node_id, settings.nodes, settings.path_mtu) == (None, None, None)
     (flow,) = settings.flows
     assert (flow.source, flow.destination, flow.source_port, flow.sender) == (EVERYWHERE, EVERYWHERE, 0, None)
 

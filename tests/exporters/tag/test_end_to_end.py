@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
 ID, OTHER_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 HEADER = 80  # room for five nodes
-CONFIG = "interfaces: [wlan0]\nflows:\n"
+CONFIG = "interfaces: [wlan0]\nnodes: 5\nflows:\n"
 CAMERA = f'  camera: {{ioam_namespace: 123, id: "{ID}", '
 
 
@@ -111,14 +111,14 @@ def test_by_addresses_and_ports(path: Path3, tmp_path: Path) -> None:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 100, 500, 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 50, 500, 0)
         path.transfer(TCP_SERVER, TCP_CLIENT, 5000, 1000)
-        # A datagram of five fragments: the flow with a port cannot know them, the other one need not.
+        # A datagram of five fragments: the first one shows the ports of all.
         path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 1, 6000, 0)
         found = tags.scrape()
     assert found["ioam_tag_packets_total", "camera"] == 101
-    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 5
-    assert found["ioam_tag_packets_total", "rest"] == 51 + 1
+    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
+    assert found["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
     name = ("ioam_trace_packets_total", "uplink", "123", "3")
-    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 52))
+    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
 
 
 def test_fragments_of_a_flow_without_ports(path: Path3, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
         extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
-        file.write_text(both.replace("flows:", "nodes: 3\nflows:").replace("/64", "3/128") + extra)
+        file.write_text(both.replace("nodes: 5", "nodes: 3").replace("/64", "3/128") + extra)
         wait_for(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
         assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1436" in routes(path)
         assert "fd02::/64 via fd01::2 dev wlan0 proto 106" not in routes(path)
@@ -590,7 +590,7 @@ def test_a_link_of_bare_ip(path: Path3, tmp_path: Path) -> None:
         assert modem.stdin is not None
         assert modem.stdout is not None
         assert modem.stdout.readline() == "here\n"
-        config = f'interfaces: [wwan0]\nflows:\n{CAMERA}destination: "fd03::/64"}}\n'
+        config = f'interfaces: [wwan0]\nnodes: 5\nflows:\n{CAMERA}destination: "fd03::/64"}}\n'
         with tagger(path, tmp_path, config) as tags:
             modem.stdin.write("\n")
             modem.stdin.flush()
