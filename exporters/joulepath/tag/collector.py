@@ -32,4 +32,7 @@ def families(reading: Reading) -> Iterable[Family]:
     narrow = metrics.NARROW_PATHS.family()
     for learned, number in reading.narrow_paths.items():
         narrow.add_metric([learned], number)
-    return filled([packets, octets, untagged, ready, interfaces, mtus, refused, header, narrow])
+    adopted = metrics.ADOPTED_SOCKETS.family()
+    for flow, number in reading.adopted.items():
+        adopted.add_metric([flow], number)
+    return filled([packets, octets, untagged, ready, interfaces, mtus, refused, header, narrow, adopted])

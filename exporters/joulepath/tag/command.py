@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PORT = 10477
 _ONCE_SECONDS = 1.0
 _CAP_DAC_READ_SEARCH = 2  # an application's id file may be its own
+_CAP_SYS_PTRACE = 19  # the sockets that other users' processes hold
 
 
 class TagExporter:
@@ -62,7 +63,7 @@ class TagExporter:
         from joulepath.bpf import capabilities as caps  # noqa: PLC0415  # as in `run`
 
         self._tagger.start()
-        caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH)
+        caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE)
 
     def reload(self) -> None:
         """Goes over to the changed file."""
@@ -116,11 +117,10 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.write(iproute.commands(args.print_routes))
         return 0
-    from joulepath.tag import cgroup, config, lock, tagger  # noqa: PLC0415
+    from joulepath.tag import cgroup, config, tagger  # noqa: PLC0415
 
     def read() -> "Settings":
         return config.read(args.config)
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
-    runtime = args.runtime or lock.RUNTIME
-    return exporter.run(TagExporter(tagger.Tagger(read(), root, runtime=runtime), read, args.config), args)
+    return exporter.run(TagExporter(tagger.Tagger(read(), root, runtime=args.runtime), read, args.config), args)

@@ -23,6 +23,7 @@ class Coverage:
         self._clock = clock
         self._seen: deque[tuple[float, Mapping[str, Count]]] = deque()
         self._reasons: set[tuple[str, str]] = set()
+        self._cuts: int | None = None
         self._paths: set[tuple[IPv6Address, NarrowPath]] = set()
 
     def add(self, counts: Mapping[str, Count], paths: Mapping[IPv6Address, NarrowPath]) -> None:
@@ -40,6 +41,17 @@ class Coverage:
                 self._paths.add((address, path))
                 how = "as a router says" if path.told else "as lost packets suggest"
                 logger.info("the path to %s carries packets of %d octets at most, %s", address, path.mtu, how)
+
+    def note_header(self, nodes: int, octets: int, *, cuts: bool) -> None:
+        """Logs where the trace, with room for so many nodes, takes octets that video needs; once for each number."""
+        if cuts and nodes != self._cuts:
+            logger.info(
+                "datagrams of 1400 octets, as video has, are cut in two: with room for %d nodes the trace takes %d "
+                "octets; set `nodes` to fewer",
+                nodes,
+                octets,
+            )
+        self._cuts = nodes if cuts else None
 
     def mostly_tagged(self, name: str, now: Count) -> bool:
         """Whether at least half of the flow's packets in the last minute got a trace; so, too, where it had none."""

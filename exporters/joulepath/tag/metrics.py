@@ -33,5 +33,21 @@ NARROW_PATHS = gauge(
     "router's message) or lost_packets (TCP's retransmissions).",
     "learned",
 )
+ADOPTED_SOCKETS = gauge(
+    "ioam_tag_adopted_sockets",
+    "Sockets that a flow's sender uses although they were made in another cgroup; they are tagged.",
+    "flow",
+)
 
-METRICS = (PACKETS, BYTES, UNTAGGED, READY, INTERFACE_INFO, ROUTE_MTU, REFUSED_ROUTES, HEADER_BYTES, NARROW_PATHS)
+METRICS = (
+    PACKETS,
+    BYTES,
+    UNTAGGED,
+    READY,
+    INTERFACE_INFO,
+    ROUTE_MTU,
+    REFUSED_ROUTES,
+    HEADER_BYTES,
+    NARROW_PATHS,
+    ADOPTED_SOCKETS,
+)

@@ -24,11 +24,11 @@ REASONS = {
     "refused": "the kernel had no room for the header",
     "path_mtu": "the packet would become larger than a link further on carries",
     "ipv4": "IPv4 packets cannot carry a trace",
-    "protocol": "only UDP, TCP and SCTP are tagged",
+    "protocol": "only UDP and TCP are tagged",
 }
 """Every value of the label `reason`, with what it says, in the order of the program."""
 
-_PROTOCOLS = {None: 0, "tcp": 6, "udp": 17, "sctp": 132}
+_PROTOCOLS = {None: 0, "tcp": 6, "udp": 17}
 _IN_CGROUP, _ANY_ADDRESS, _DROPS = 1, 2, 4
 _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS

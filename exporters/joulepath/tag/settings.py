@@ -11,7 +11,7 @@ from joulepath.ioam.encode import hop_by_hop
 MAX_FLOWS = 64
 """As many as the program has places for."""
 
-Protocol = Literal["udp", "tcp", "sctp"]
+Protocol = Literal["udp", "tcp"]
 TooLarge = Literal["pass", "drop"]
 CgroupKind = Literal["cgroup", "unit", "container", "pod"]
 EVERYWHERE = IPv6Network("::/0")
@@ -27,7 +27,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Flow:
-    """UDP, TCP and SCTP packets that agree with all that is given; port 0 stands for any."""
+    """UDP and TCP packets that agree with all that is given; port 0 stands for any."""
 
     name: str
     namespace: int

@@ -15,10 +15,10 @@ from joulepath.bpf.libbpf import BpfError
 from joulepath.errors import JoulepathError
 from joulepath.ioam.link import DEVICES, ETHERNET
 from joulepath.ioam.socket import host_node_id
-from joulepath.tag import cgroup, netlink, routes
+from joulepath.tag import cgroup, netlink, routes, sockets
 from joulepath.tag.config import TRACE_ID
 from joulepath.tag.coverage import Coverage
-from joulepath.tag.lock import RUNTIME, Lock
+from joulepath.tag.lock import Lock
 from joulepath.tag.program import Count, Program, State
 from joulepath.tag.settings import Flow, Settings, header_octets
 
@@ -46,6 +46,8 @@ class Reading:
     narrow_paths: Mapping[str, int]
     """Destinations behind a narrower link, by how that was learned."""
     header_octets: int
+    adopted: Mapping[str, int]
+    """Sockets that each flow with a sender has although they were made in another cgroup."""
 
 
 class Tagger:
@@ -56,7 +58,7 @@ class Tagger:
         settings: Settings,
         cgroup_root: Callable[[], Path] = cgroup.mounted,
         tick: float = TICK_SECONDS,
-        runtime: Path = RUNTIME,
+        runtime: Path | None = None,
     ) -> None:
         self._settings = settings
         self._cgroup_root = cgroup_root
@@ -68,9 +70,9 @@ class Tagger:
         self._loopback: tc.Link | None = None
         self._coverage = Coverage()
         self._states: dict[str, State] = {}
+        self._adopted: Mapping[str, int] = {}
         self._node_id: int | None = None
         self._nodes = self._applied_nodes = 0
-        self._cut: int | None = None
         self._plan = routes.Plan(frozenset(), ())
         self._said: dict[str, str] = {}
         self._ended = threading.Event()
@@ -117,6 +119,8 @@ class Tagger:
             self._settings, self._root = settings, root
             self._sync_routes(found)
             self._sync_states(force=True)
+            if self._program is not None:
+                self._sync_sockets(self._program)
             self._sync_links(found)
 
     def stop(self) -> None:
@@ -157,7 +161,7 @@ class Tagger:
             told = [path.told for path in self._program.paths().values()] if self._program else []
             narrow = {"packet_too_big": told.count(True), "lost_packets": told.count(False)}
             refused = len(self._plan.refusals)
-            return Reading(counts, ready, interfaces, mtus, refused, narrow, header_octets(self._nodes))
+            return Reading(counts, ready, interfaces, mtus, refused, narrow, header_octets(self._nodes), self._adopted)
 
     def _ready(self, flow: Flow, count: Count | None) -> bool:
         state = self._states.get(flow.name)
@@ -187,21 +191,15 @@ class Tagger:
         if changed:
             self._sync_links(found)
         if look_at_routes and self._program is not None:
+            self._sync_sockets(self._program)
             self._coverage.add(self._program.counts(), self._program.paths())
 
     def _sync_routes(self, found: Mapping[str, netlink.Link]) -> None:
         self._nodes, plan = _plan(self._settings, found)
         refused = (*plan.refusals, *netlink.reconcile(plan.routes))
         self._plan = routes.Plan(plan.routes, refused)
-        cut = self._nodes if routes.cuts_video(plan, header_octets(self._nodes)) else None
-        if cut not in (None, self._cut):
-            logger.info(
-                "datagrams of 1400 octets, such as video's, are cut in two: the trace has room for %d nodes, which "
-                "takes %d octets; `nodes` sets another number",
-                cut,
-                header_octets(self._nodes),
-            )
-        self._cut = cut
+        octets = header_octets(self._nodes)
+        self._coverage.note_header(self._nodes, octets, cuts=routes.cuts_video(plan, octets))
         text = "; ".join(refused)
         self._say("routes", f"{text}; packets too large for it pass without a trace" if refused else None)
 
@@ -252,6 +250,17 @@ class Tagger:
         finally:
             self._say(f"cgroup of flow {flow.name}", fault)
         return None, 0
+
+    def _sync_sockets(self, program: Program) -> None:
+        """Sockets that were made in another cgroup than their user's."""
+        folders = {name: state.cgroup for name, state in self._states.items() if state.cgroup is not None}
+        try:
+            made = sockets.made_elsewhere(folders) if folders else {}
+        except JoulepathError as fault:
+            self._say("sockets", f"sockets made in another cgroup than their process's are not tagged: {fault}")
+            made = {}
+        self._adopted = {name: sum(name in names for names in made.values()) for name in folders}
+        program.adopt(made)
 
     def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
         for name in list(self._links):

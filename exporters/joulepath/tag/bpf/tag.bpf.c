@@ -31,7 +31,6 @@
 #define ECHO_REPLY 129
 
 #define MIN_MTU 1280 // every IPv6 path carries this: RFC 8200, section 5
-#define BY_FRAGMENTS 0xFFFF // GSO_BY_FRAGS of include/linux/skbuff.h: segments of several sizes, SCTP's
 #define SECOND 1000000000ULL
 #define APART __attribute__((noinline)) // not static: the verifier looks at it once, for any arguments
 #define LEARNED_SECONDS 540 // less than the kernel's own 600 (net.ipv6.route.mtu_expires), so that it never asks twice
@@ -49,7 +48,7 @@ enum flags {
 struct flow {
 	__u32 source[4], source_mask[4];
 	__u32 destination[4], destination_mask[4];
-	__u8 protocol; // 0: all that have ports
+	__u8 protocol; // 0: UDP and TCP
 	__u8 flags;
 	__be16 source_port, destination_port; // 0: any
 	__u16 length;                         // of `header`; 0 while there is no id
@@ -164,13 +163,13 @@ struct packet {
 	__u32 transport; // offset of the transport header
 	__be16 source_port, destination_port;
 	__u8 protocol;
-	__u8 ipv4, hop_by_hop, hidden_ports, portless, fragment;
+	__u8 ipv4, hop_by_hop, hidden_ports, unknown, fragment;
 	struct places places; // of the flows that use its socket although it was made in another cgroup
 };
 
-static __always_inline int has_ports(__u8 protocol)
+static __always_inline int is_known(__u8 protocol)
 {
-	return protocol == IPPROTO_UDP || protocol == IPPROTO_TCP || protocol == IPPROTO_SCTP;
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_TCP;
 }
 
 // Fills in what the first fragment showed, or keeps it for those that follow.
@@ -233,14 +232,14 @@ APART int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 	}
 	if (place) {
 		join(packet, id, 0);
-		packet->portless = !has_ports(packet->protocol);
+		packet->unknown = !is_known(packet->protocol);
 		return 1;
 	}
 	packet->transport = offset;
-	if (!has_ports(packet->protocol)) {
+	if (!is_known(packet->protocol)) {
 		__u8 type = ECHO_REQUEST;
 
-		packet->portless = 1;
+		packet->unknown = 1;
 		if (packet->protocol == IPPROTO_ICMPV6 && bpf_skb_load_bytes(skb, offset, &type, 1))
 			return 0;
 		// The others are the kernel's: errors, neighbours, groups.
@@ -263,8 +262,8 @@ APART int parse_ipv4(struct __sk_buff *skb, struct packet *packet)
 	packet->ipv4 = 1;
 	packet->protocol = ip.protocol;
 	packet->hidden_ports = !!(ip.frag_off & bpf_htons(0x1FFF));
-	packet->portless = !has_ports(ip.protocol);
-	if (packet->hidden_ports || packet->portless)
+	packet->unknown = !is_known(ip.protocol);
+	if (packet->hidden_ports || packet->unknown)
 		return 1;
 	return !bpf_skb_load_bytes(skb, packet->start + ip.ihl * 4, &packet->source_port, 4);
 }
@@ -281,7 +280,7 @@ static __always_inline int matches(struct __sk_buff *skb, const struct packet *p
 {
 	if (flow->protocol && flow->protocol != packet->protocol)
 		return 0;
-	if (packet->portless && (flow->source_port || flow->destination_port))
+	if (packet->unknown && (flow->source_port || flow->destination_port))
 		return 0;
 	if (!packet->hidden_ports) {
 		if (flow->source_port && flow->source_port != packet->source_port)
@@ -447,7 +446,7 @@ static __always_inline int tag(struct __sk_buff *skb, const __u32 start)
 		reason = IPV4;
 		goto untagged;
 	}
-	if (packet.portless) {
+	if (packet.unknown) {
 		reason = PROTOCOL;
 		goto untagged;
 	}
@@ -469,10 +468,6 @@ static __always_inline int tag(struct __sk_buff *skb, const __u32 start)
 	}
 	if (octets - sizeof(packet.ip) + length > 0xFFFF) {
 		reason = TOO_LONG;
-		goto untagged;
-	}
-	if (skb->gso_size == BY_FRAGMENTS) {
-		reason = REFUSED;
 		goto untagged;
 	}
 	if (bpf_check_mtu(skb, 0, &mtu, 0, 0) < 0 || largest + length > mtu) {
