@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sockets that a sender's processes use although they were made in another cgroup.
 
-That is before a process moved, or by systemd for a .socket unit. A packet has the cgroup in which its socket was made (sk_alloc of net/core/sock.c), and a connection that of the
-listening socket. Who uses a socket, /proc says; the sockets' cgroups, the kernel's socket diagnostics (sock_diag(7)).
+systemd makes those of .socket units, and a process may have made some before it moved. A packet has the cgroup in which
+its socket was made (sk_alloc of net/core/sock.c), and a connection that of the listening socket. Who uses a socket,
+/proc says; in which cgroup it was made, the kernel's socket diagnostics (sock_diag(7)).
 """
 
 import errno
@@ -74,7 +75,7 @@ def _inodes(folders: list[Path]) -> Iterator[int]:
 
 def used(folders: list[Path], proc: Path = _PROC) -> set[int]:
     """Inodes of the sockets that processes of these cgroups hold. Raises JoulepathError for want of a right."""
-    found = set()
+    found: set[int] = set()
     for folder in folders:
         try:
             processes = (folder / "cgroup.procs").read_text(encoding="ascii").split()

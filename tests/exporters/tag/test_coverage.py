@@ -72,6 +72,8 @@ def test_video_that_is_cut_is_told_once(caplog: pytest.LogCaptureFixture) -> Non
         for nodes, cuts in (5, True), (5, True), (1, False), (5, True):
             coverage.note_header(nodes, 40 + 8 * nodes, cuts=cuts)
     assert [record.getMessage() for record in caplog.records] == [
-        "datagrams of 1400 octets, as video has, are cut in two: with room for 5 nodes the trace takes 80 octets; "
-        "set `nodes` to fewer"
+        (
+            "datagrams of 1400 octets, as video has, are cut in two: with room for 5 nodes the trace takes 80 octets; "
+            "set `nodes` to fewer"
+        )
     ] * 2

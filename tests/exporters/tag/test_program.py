@@ -124,24 +124,23 @@ def shows(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[int, by
 def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
     """The packet as it leaves, the flow that it belongs to, and the reason why it has no trace."""
     kind, ports, seen = shows(packet, shown)
+    unknown = "protocol" if ports == b"" else None
+    in_the_way = "hop_by_hop" if 0 in seen else None
+    name = None
     if kind == KERNELS:
-        return packet, None, None
-    if packet[8:10] == b"\xfd\x01" and kind == 17 and ports in (None, PORTS):
+        pass
+    elif packet[8:10] == b"\xfd\x01" and kind == 17 and ports in (None, PORTS):
         name, trace_id, namespace = "udp", ID, 1
+        reason = "hidden_ports" if ports is None else in_the_way
     elif packet[24:31] == bytes.fromhex("fd020000000000") and packet[31] < 8:
         name, trace_id, namespace = "net", OTHER_ID, 2
+        reason = unknown or in_the_way
     elif packet[24:32] == bytes.fromhex("fd03000000000000"):
-        return packet, "later", "protocol" if ports == b"" else "hop_by_hop" if 0 in seen else "no_id"
+        name, reason = "later", unknown or in_the_way or "no_id"
     elif kind == 17 and ports is None:
-        return packet, "any address", "hidden_ports"
-    else:
-        return packet, None, None
-    if ports == b"":
-        return packet, name, "protocol"
-    if name == "udp" and ports is None:
-        return packet, name, "hidden_ports"
-    if 0 in seen:
-        return packet, name, "hop_by_hop"
+        name, reason = "any address", "hidden_ports"
+    if name is None or reason is not None:
+        return packet, name, name and reason
     header = bytes([packet[6]]) + hop_by_hop(namespace, trace_id, NODE, packet[7], ROOM)[1:]
     length = (len(packet) - 40 + HEADER).to_bytes(2, "big")
     return packet[:4] + length + b"\0" + packet[7:40] + header + packet[40:], name, None
@@ -244,7 +243,7 @@ def too_big(mtu: int, quoted: bytes, destination: IPv6Address = SOURCE) -> bytes
 
 def ones_sum(octets: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets + bytes(len(octets) % 2)))
+    total = sum(int.from_bytes(octets[place : place + 2].ljust(2, b"\0"), "big") for place in range(0, len(octets), 2))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total

@@ -350,8 +350,8 @@ static __always_inline __u32 timeouts(struct __sk_buff *skb, const struct packet
 // Whether a packet of this size, tagged, is too large for a link further on.
 //
 // A router that says so is believed (learn). One that does not, or that is not heard, is found by TCP: after two
-// timeouts every other attempt passes untagged. If that one is answered, the trace was at fault, and for some time
-// all packets of the size pass untagged. If not, the path is down, and the suspicion ends.
+// timeouts the next attempt passes untagged, and for some time all packets of the size do. If that attempt is lost as
+// well, the path is down: the suspicion ends, and further attempts pass tagged and untagged by turns.
 APART int over_path(struct __sk_buff *skb, const struct packet *packet, __u32 size)
 {
 	struct path *known;
@@ -365,13 +365,15 @@ APART int over_path(struct __sk_buff *skb, const struct packet *packet, __u32 si
 		return 0;
 	__u64 now = bpf_ktime_get_ns();
 	if (known && known->expires > now && size > known->mtu) {
-		if (known->length || lost < LOST_TIMEOUTS || (lost - LOST_TIMEOUTS) % 2 == 0)
+		if (known->length || lost <= LOST_TIMEOUTS)
 			return 1;
-		known->expires = now;
-		return 0;
+		known->expires = 0;
+		known->suspicion = 0;
 	}
-	if (lost < LOST_TIMEOUTS || (lost - LOST_TIMEOUTS) % 2)
+	if (lost < LOST_TIMEOUTS)
 		return 0;
+	if (lost > LOST_TIMEOUTS)
+		return (lost - LOST_TIMEOUTS) % 2 == 0;
 	struct path made = {.mtu = size - 1, .suspicion = FIRST_SUSPICION};
 	if (known && known->suspicion)
 		made.suspicion = known->suspicion * 2;
