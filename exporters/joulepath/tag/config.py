@@ -60,6 +60,8 @@ class FlowModel(Model):
             yield "give either `id` or `id_file`"
         if self.id is not None and not TRACE_ID.fullmatch(self.id):
             yield f"id: {self.id[:40]!r} is not 32 hexadecimal digits"
+        if self.too_large == "drop" and self.protocol == "tcp":
+            yield "too_large: only UDP datagrams can be dropped"
         kinds = [kind for kind in CGROUP_KINDS if getattr(self, kind) is not None]
         if len(kinds) > 1:
             yield f"a packet has one sender: leave only one of {', '.join(kinds)}"

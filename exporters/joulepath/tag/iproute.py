@@ -130,6 +130,8 @@ def _untunnelled(flows: Iterable[Flow]) -> Iterable[str]:
     for flow in flows:
         if flow.sender is not None:
             yield f"flows.{flow.name}: a route knows no {flow.sender.kind}: choose by addresses and ports"
+        if flow.too_large == "drop":
+            yield f"flows.{flow.name}: a route drops no datagrams: leave out `too_large`"
         if isinstance(flow.trace_id, Path):
             yield f"flows.{flow.name}: a route's id does not change: give `id` for `id_file`"
         elif ids.setdefault(flow.namespace, _leading(flow)) != _leading(flow):
