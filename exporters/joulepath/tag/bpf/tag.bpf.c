@@ -164,6 +164,7 @@ struct packet {
 	__be16 source_port, destination_port;
 	__u8 protocol;
 	__u8 ipv4, hop_by_hop, hidden_ports, unknown, fragment;
+	__u8 padding[2]; // older verifiers ask that each octet has a value
 	struct places places; // of the flows that use its socket although it was made in another cgroup
 };
 
@@ -360,7 +361,8 @@ APART int over_path(struct __sk_buff *skb, const struct packet *packet, __u32 si
 	if (!packet || size <= MIN_MTU)
 		return 0;
 	lost = timeouts(skb, packet);
-	known = bpf_map_lookup_elem(&paths, &packet->ip.daddr);
+	struct in6_addr destination = packet->ip.daddr; // older verifiers want a map's key on the function's own stack
+	known = bpf_map_lookup_elem(&paths, &destination);
 	if (!known && lost < LOST_TIMEOUTS)
 		return 0;
 	__u64 now = bpf_ktime_get_ns();
@@ -380,7 +382,7 @@ APART int over_path(struct __sk_buff *skb, const struct packet *packet, __u32 si
 	if (made.suspicion > LEARNED_SECONDS)
 		made.suspicion = LEARNED_SECONDS;
 	made.expires = now + made.suspicion * SECOND;
-	bpf_map_update_elem(&paths, &packet->ip.daddr, &made, BPF_ANY);
+	bpf_map_update_elem(&paths, &destination, &made, BPF_ANY);
 	return 1;
 }
 
@@ -400,7 +402,7 @@ APART int find(struct __sk_buff *skb, struct packet *packet)
 
 	if (!packet)
 		return MAX_FLOWS;
-	__u32 index = packet->table; // the map's lookup wants it on the stack
+	__u32 index = packet->table;
 	struct table *table = bpf_map_lookup_elem(&tables, &index);
 	if (!table)
 		return MAX_FLOWS;
