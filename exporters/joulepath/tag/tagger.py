@@ -19,7 +19,7 @@ from joulepath.tag import cgroup, netlink, routes, sockets
 from joulepath.tag.config import TRACE_ID
 from joulepath.tag.coverage import Coverage
 from joulepath.tag.lock import Lock
-from joulepath.tag.program import Count, Program, State
+from joulepath.tag.program import Count, Program, SocketKey, State
 from joulepath.tag.settings import Flow, Settings, header_octets
 
 logger = logging.getLogger(__name__)
@@ -254,11 +254,13 @@ class Tagger:
     def _sync_sockets(self, program: Program) -> None:
         """Sockets that were made in another cgroup than their user's."""
         folders = {name: state.cgroup for name, state in self._states.items() if state.cgroup is not None}
+        made: Mapping[SocketKey, frozenset[str]] = {}
+        fault: str | None = None
         try:
             made = sockets.made_elsewhere(folders) if folders else {}
-        except JoulepathError as fault:
-            self._say("sockets", f"sockets made in another cgroup than their process's are not tagged: {fault}")
-            made = {}
+        except JoulepathError as error:
+            fault = f"sockets made in another cgroup than their process's are not tagged: {error}"
+        self._say("sockets of other cgroups", fault)
         self._adopted = {name: sum(name in names for names in made.values()) for name in folders}
         program.adopt(made)
 
