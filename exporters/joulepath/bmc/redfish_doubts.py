@@ -35,6 +35,10 @@ def carries_nothing(item: Item, resource: Resource) -> bool:
     supply = _supply(item, resource)
     if _state(supply) in NO_FEED:
         return True
+    others = resource.get("PowerSupplies")
+    if supply.get("LineInputVoltage") == 0 and not supply.get("PowerInputWatts") and isinstance(others, list):
+        # Volts count only where they are measured: at another supply.
+        return any(_is_number(volts := resolve(other, ("LineInputVoltage",))[1]) and volts > 0 for other in others)
     # Supermicro calls an empty bay Enabled; everything else that it states of one is null.
     stated = ("PowerCapacityWatts", "LineInputVoltage", "PowerInputWatts")
     return all(fact in supply and supply[fact] is None for fact in stated) and supply.get("PowerOutputWatts") is None

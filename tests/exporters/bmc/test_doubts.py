@@ -292,3 +292,12 @@ def test_an_empty_bay_that_is_called_enabled_does_not_silence_the_others() -> No
     with RedfishServer(dict_tree(found)) as server:
         readings = polls(RedfishSource("bmc", client(server)), 2, between)
     assert [reading.power.get(BOX) for reading in readings] == [361, 362]  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("volts", "watts"), [(230, 361), (0, None), (None, None)])
+def test_a_supply_without_volts_beside_one_with_volts_has_no_feed(volts: float | None, watts: float | None) -> None:
+    supplies = [
+        {"MemberId": "0", "PowerInputWatts": 361, "LineInputVoltage": volts},
+        {"MemberId": "1", "PowerInputWatts": None, "LineInputVoltage": 0, "Status": {"State": "Enabled"}},
+    ]
+    assert read(legacy({"PowerSupplies": supplies})).power.get(BOX) == watts
