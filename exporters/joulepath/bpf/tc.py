@@ -34,6 +34,8 @@ class Place(NamedTuple):
 COUNTING = Place(0x6A70, 0x6A70, first=False)
 TAGGING = Place(0x6A6F, 0x6A6F, first=True)
 """Before the counting, which sees each packet as it leaves the host."""
+LEARNING = Place(0x6A6E, 0x6A6E, first=True)
+"""The tagger's look at Packet Too Big messages that come in."""
 
 
 class _LinkOptions(ctypes.Structure):
