@@ -363,9 +363,9 @@ def test_a_flood_of_strangers_does_not_hide_the_answer(strangers: int) -> None:
 def test_an_agent_slower_than_the_timeout_is_read(library: str) -> None:
     """The answer to the first sending counts also after the second; later requests are waited for longer."""
     wanted = [(*BASE, number, 0) for number in range(3)]
-    odd = Odd(delay=0.3)
+    odd = Odd(delay=0.5)
     with OddAgent({dotted(oid): lambda: 1 for oid in wanted}, odd) as agent:
-        one = client(library, agent, Limits(timeout=0.2, retries=2))
+        one = client(library, agent, Limits(timeout=0.3, retries=2))
         for number in range(8):
             if number == 4:
                 odd.requests.clear()
