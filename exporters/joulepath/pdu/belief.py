@@ -33,7 +33,7 @@ class Belief:
         self._agrees = True
 
     def believed(self, device: Hashable, numbers: Mapping[Key, tuple[Cell, float]], at: float) -> tuple[Values, int]:
-        """What is published of the `device`, polled at monotonic `at` seconds, and how many readings are left out."""
+        """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
         if device != self._device:
             self._device, self._judge = device, Judge()
         doubted = dict(self._judge.rejected([reading_of(cell, number) for cell, number in numbers.values()], at))

@@ -157,12 +157,26 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
     for (level, _, quantity), watts in values.items():
         if quantity == "power" and watts is not None:
             total[level] = total.get(level, 0.0) + watts
+    yield from _unbalanced(rows, total)
     if len(total) > 1:
         sums = ", ".join(f"{level} {watts:g} W" for level, watts in total.items())
-        far = "inlet" in total and any(
-            total["inlet"] > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
+        stored = any(row.cell.level == "battery" for row in rows)  # what a battery takes or gives is in no other sum
+        far = not stored and any(
+            total.get("inlet", 0) > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
         )
         yield f"{'doubt: ' if far else ''}sums of each level: {sums}"
+
+
+def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
+    """Where rectifiers give something else than loads and batteries take."""
+    unknown = any(row.cell.level == "battery" for row in rows) and "battery" not in total
+    if "rectifier" in total and "outlet" in total and not unknown:
+        taken = total["outlet"] + total.get("battery", 0.0)
+        if max(taken, total["rectifier"]) > LEAST_WATTS and not 0.7 * taken <= total["rectifier"] <= 1.3 * taken:
+            yield (
+                f"doubt: rectifiers give {total['rectifier']:g} W, loads and batteries take {taken:g} W: "
+                "is a step or the sign of the battery wrong?"
+            )
 
 
 def check(name: str, client: Client | None, max_repetitions: int | None = None) -> Iterable[str]:

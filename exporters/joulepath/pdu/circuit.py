@@ -40,6 +40,9 @@ ANY_VOLTS = (10.0, 480.0)
 MOST_WATTS = 5e4
 """More than one outlet of any kind carries."""
 
+MOST_FED_WATTS = 3e5
+"""More than most inlets, phases and branches carry."""
+
 FEWEST_ROWS = 2
 """So many rows of a column tell its unit."""
 
@@ -63,7 +66,7 @@ class _Row:
 
     @property
     def least(self) -> float:
-        """What the product comes to with the stated power factor."""
+        """The product, times the stated power factor."""
         return self.product.low * (self.factor or 1.0)
 
     @property
@@ -107,21 +110,23 @@ def _rows(poll: Poll) -> Iterable[_Row]:
 def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
     """Volts times amperes of a row, with the device's other voltages where it has none of its own."""
     amperes, volts = poll.of(level, label, "current"), poll.of(level, label, "voltage")
-    if amperes is None:
+    if amperes is None or amperes.column not in poll.counting:
         return None
+    known = True
     if volts is not None and volts.value > 0:
         low = high = volts.value
-        said = f"{volts.value:g} V"
     elif elsewhere := poll.volts:
         low, high = min(elsewhere), max(elsewhere)
-        said = f"{low:g} V" if low == high else f"{low:g} to {high:g} V"
     else:
         low, high = ANY_VOLTS
-        said = f"up to {high:g} V"
-    known = volts is not None or low != ANY_VOLTS[0]
+        known = False
+    between = f"{low:g} V" if low == high else f"{low:g} to {high:g} V"
     current = abs(amperes.value)
-    least = low * max(0.0, current - amperes.step)
-    return Product(least, high * (current + amperes.step), known, f"{said} x {current:g} A")
+    least, most = low * max(0.0, current - amperes.step), high * (current + amperes.step)
+    if level == "inlet":  # its current may be that of one phase
+        phases = [product_of(poll, "phase", key.label) for key in poll.power("phase")]
+        most = max(most, sum(each.high for each in phases if each is not None))
+    return Product(least, most, known, f"{between} x {current:g} A")
 
 
 def _of_delta(row: _Row, rows: Sequence[_Row]) -> bool:
@@ -164,8 +169,9 @@ def _culprit(poll: Poll, row: _Row) -> Key:
         return amperes
     if leapt is False and poll.leapt(volts, 20.0):
         return volts
-    absurd = key.level == "outlet" and row.product.low > MOST_WATTS >= abs(row.power.value)
-    return amperes if leapt is None and absurd else key
+    most = MOST_WATTS if key.level == "outlet" else MOST_FED_WATTS
+    absurd = row.product.low > most >= abs(row.power.value)
+    return amperes if absurd and not leapt else key
 
 
 def _said(row: _Row) -> str:
@@ -190,6 +196,8 @@ def _apparent(poll: Poll) -> None:
             continue
         watts, why = abs(power.value), f"{power.value:g} W and {apparent.value:g} VA contradict each other"
         if watts > PHASES * apparent.value + slack + power.step:
-            poll.reject([key, power.key] if product is None else [power.key], why)
+            leapt = {each: poll.leapt(each, SLACK_WATTS) for each in (key, power.key)}
+            wrong = [each for each, far in leapt.items() if far] if len({*leapt.values()} - {None}) > 1 else [*leapt]
+            poll.reject([power.key] if product is not None else wrong, why)
         elif apparent.value >= CHECKED_VOLTAMPERES and watts + power.step < IDLE_FACTOR * apparent.value:
             poll.reject([power.key], why)

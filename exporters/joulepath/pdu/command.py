@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="PDUs by name, served on /probe?target=NAME")
     what.add_argument("--target", metavar="udp://HOST[:161]", help="a single PDU, served on /metrics")
-    what.add_argument("--walk", type=Path, metavar="FILE.snmprec", help="a recorded walk, for --check-profile")
+    what.add_argument("--walk", type=Path, metavar="FILE", help="a recorded walk, for --check-profile")
     parser.add_argument(
         "--check-profile",
         metavar="FILE",
@@ -119,7 +119,9 @@ def checked(args: argparse.Namespace, clients: Clients) -> int:
         raise UsageError("--check-profile takes --target or --walk, no --config")
     client: Client | None = None
     if args.walk is not None:
-        client = WalkClient(args.walk)
+        client = walk = WalkClient(args.walk)
+        if walk.skipped:
+            print(f"walk: {len(walk.skipped)} unreadable lines are skipped, the first is line {walk.skipped[0]}")  # noqa: T201
     elif args.target is not None:
         client, _, _ = client_of(args.target, args.community_file, clients, stated(args))
     for line in check(args.check_profile, client, args.max_repetitions):

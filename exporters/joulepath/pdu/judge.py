@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which readings of a poll are not to be believed, although each for itself is a plausible number."""
+"""Leaves out readings of a poll that contradict others, although each alone is a plausible number."""
 
 import math
 from collections import Counter
@@ -14,6 +14,9 @@ ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
 
 SHORT_ONES = frozenset({2**15 - 1, 2**15, 2**16 - 1})
 """The same of meters with 16 bits; an agent may have scaled it. A true reading passes through it within a poll."""
+
+NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
+"""The same of meters that count in decimal digits."""
 
 HOLD_SECONDS = 60.0
 """A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
@@ -34,9 +37,6 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
 }
 """By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
 
-MOST_WATTS = 3e5
-"""A branch, a phase or an inlet with more is believed at first sight only where volts and amperes confirm it."""
-
 
 class Judge:
     """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
@@ -46,7 +46,7 @@ class Judge:
         self._held: dict[Key, tuple[float, float]] = {}
 
     def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
-        """What is not to be believed of a poll at monotonic `at` seconds, and why."""
+        """The readings of a poll at monotonic `at` seconds that are left out, and why."""
         poll = Poll({reading.key: reading for reading in readings}, self._last)
         _hollow(poll)
         circuit.check(poll)
@@ -79,8 +79,8 @@ class Judge:
         leap = LEAPS.get((key.quantity, key.level))
         if leap is None:
             return False
-        if key.quantity == "power" and not reading.bounded:
-            most = circuit.MOST_WATTS if key.level == "outlet" else MOST_WATTS
+        if key.quantity == "power" and not reading.bounded and not reading.derived:
+            most = circuit.MOST_WATTS if key.level == "outlet" else circuit.MOST_FED_WATTS
             if value > most and (before is None or key.level == "outlet"):
                 return True
         return before is not None and value > LEAP * abs(before) + leap and not self._of_power(poll, key)
@@ -93,12 +93,13 @@ class Judge:
 
 def hollow(quantity: QuantityName, steps: float) -> bool:
     """Whether an object holds "not measured" in place of a number."""
-    number = round(steps)
-    if not math.isclose(steps, number, abs_tol=1e-6):
+    number = abs(round(steps))
+    if not math.isclose(abs(steps), number, abs_tol=1e-6):
         return False
     if number in ONES:
         return True
-    return quantity != "meter_energy" and any(abs(number) == ones * scale for ones in SHORT_ONES for scale in (1, 10))
+    scaled = {number // scale for scale in (1, 10, 100) if number % scale == 0}
+    return quantity != "meter_energy" and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
 
 
 def _hollow(poll: Poll) -> None:

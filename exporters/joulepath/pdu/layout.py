@@ -233,7 +233,7 @@ def reading_of(cell: Cell, number: float) -> Reading:
     """A value of a cell, in the metric's unit."""
     key = Key(cell.level, cell.label, cell.quantity_name)
     stated = cell.quantity.bounds is not None
-    return Reading(key, number, float(cell.scale), id(cell.quantity), stated, derived=cell.volts is not None)
+    return Reading(key, number, abs(float(cell.scale)), id(cell.quantity), stated, derived=cell.volts is not None)
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:

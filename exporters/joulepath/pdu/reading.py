@@ -27,7 +27,7 @@ class Reading:
     key: Key
     value: float
     step: float
-    """What one step of the object is in the metric's unit."""
+    """One step of the object in the metric's unit."""
     column: int = 0
     """The same for all rows of a column: they are all in one unit."""
     bounded: bool = False
@@ -68,6 +68,11 @@ class Poll:
         """Voltages [V] of the device, but for those that leapt."""
         voltages = [reading for key, reading in self.readings.items() if key.quantity == "voltage"]
         return [one.value for one in voltages if one.value > 0 and not self.leapt(one.key, 20.0)]
+
+    @cached_property
+    def counting(self) -> set[int]:
+        """Columns that measure something: where all of a column is 0, the device may not have it."""
+        return {reading.column for reading in self.readings.values() if reading.value}
 
     def power(self, level: LevelName) -> Mapping[Key, float]:
         """Magnitudes of active power [W] of a level."""

@@ -24,7 +24,7 @@ class Register:
     changed: float
     device: Hashable
     _offset: float = 0.0
-    """What the counter is more than the register [J]: 0 until a wrap, a reset or a jump."""
+    """The counter minus the register [J]: 0 until a wrap, a reset or a jump."""
     _counted: float = 0.0
     """The counter so far [J]: no rounding of a sum may let it fall."""
     _seen: float | None = None
@@ -84,7 +84,7 @@ class Register:
 
 
 def _added(before: float, raw: float, seconds: float, step: float, wraps_at: int) -> float | None:
-    """What a register counted from `before` to `raw` [J]; None where so much cannot have flowed in `seconds`."""
+    """The energy counted from `before` to `raw` [J]; None where so much cannot have flowed in `seconds`."""
     possible = MAX_WATTS * seconds + step
     for added in (raw - before, raw + wraps_at * step - before):
         if 0 <= added <= possible:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of a quantity's table: which of a column's objects are of it, their labels and their scales."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -221,18 +222,18 @@ async def _scale(columns: Columns, by: ScaleColumns, cell: _Cell, size: int) -> 
     """
     scale = Decimal(1)
     if by.digits is not None:
-        digits = cell.told(await columns.scaling(by.digits, size))
-        if not isinstance(digits, int) or not 0 <= digits <= MAX_DIGITS:
+        digits = _number_of(cell.told(await columns.scaling(by.digits, size)))
+        if digits is None or digits % 1 or not 0 <= digits <= MAX_DIGITS:
             return None
-        scale = scale.scaleb(-digits)
+        scale = scale.scaleb(-int(digits))
     if by.precision is not None:
-        precision = cell.told(await columns.scaling(by.precision, size))
-        if not isinstance(precision, int) or precision not in PRECISIONS:
+        precision = _number_of(cell.told(await columns.scaling(by.precision, size)))
+        if precision is None or precision not in PRECISIONS:
             return None
-        scale = scale.scaleb(-max(precision, 0))
+        scale = scale.scaleb(-max(int(precision), 0))
     if by.factor is not None and (column := await columns.scaling(by.factor, size)):
-        factor = cell.told(column)
-        if not isinstance(factor, int):
+        factor = _number_of(cell.told(column))
+        if factor is None:
             return None
         if factor:  # 0 is an agent's way to say none
             scale = scale * factor if factor > 0 else scale / -factor
@@ -243,3 +244,12 @@ async def _scale(columns: Columns, by: ScaleColumns, cell: _Cell, size: int) -> 
             return None
         scale *= step
     return scale
+
+
+def _number_of(value: Value | None) -> Decimal | None:
+    """A number that scales others; agents write it as text, too."""
+    if isinstance(value, (int, float)):
+        return Decimal(str(value)) if math.isfinite(value) else None
+    if isinstance(value, bytes) and re.fullmatch(r"[+-]?\d{1,12}(\.\d{1,12})?", text(value)):
+        return Decimal(text(value))
+    return None

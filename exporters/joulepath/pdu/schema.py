@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from joulepath.config import Model
 from joulepath.pdu.snmp import Oid, parsed
+from joulepath.pdu.written import DecimalMark
 
 LevelName: TypeAlias = Literal["inlet", "phase", "rectifier", "battery", "branch", "outlet"]
 QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
@@ -122,6 +123,8 @@ class Quantity(Model):
     """Where the step is data; `scale` is multiplied with it."""
     text: bool = False
     """Whether the number is written as text."""
+    decimal: DecimalMark | None = None
+    """The decimal mark of such text. Where it is not stated, text that may be read with either mark is no number."""
     sentinels: frozenset[int] = frozenset()
     """Values that say "not measured". They are compared in 32 bits: -1 is also 4294967295."""
     bounds: Bounds | None = None
@@ -130,6 +133,12 @@ class Quantity(Model):
     """Of a register: the first value that it cannot hold."""
     evidence: Evidence | None = None
     """Where it is other than the table's."""
+
+    @model_validator(mode="after")
+    def _text_has_a_mark(self) -> "Quantity":
+        if self.decimal is not None and not self.text:
+            raise ValueError("decimal: belongs to text: true")
+        return self
 
     @cached_property
     def not_available(self) -> frozenset[int]:

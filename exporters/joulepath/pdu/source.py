@@ -99,6 +99,7 @@ class PduSource:
         self._missing: set[Oid] = set()
         self._limit = POLL_SECONDS
         self._mark: _Mark | None = None
+        self._lives = 0
         self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
@@ -142,11 +143,13 @@ class PduSource:
             rejected["refused"] += len(layout.left_out)
         self._name_missing(layout, poll.found)
         self._surveyor.measured(anything=bool(numbers))
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
+        # Without a serial number, a reboot may have been a swap.
+        life = 0 if any(unit.serial for unit in layout.units) else self._lives
+        device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
-        if not values:
+        if not values and not contradicted:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             tried = f" (tried {', '.join([layout.profile_name, *layout.tried])})" if layout.tried else ""
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?{tried}")
@@ -172,6 +175,7 @@ class PduSource:
                 return layout, poll
             self._surveyor.forget()
             self._mark = None
+            self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
     async def _poll(self, layout: Layout) -> "_Poll | None":

@@ -32,6 +32,7 @@ def check(poll: Poll) -> None:
     _singly(poll, "outlet")
     _singly(poll, "branch")
     _singly(poll, "phase")
+    _unfed(poll)
     _together(poll, "outlet")
     _together(poll, "phase")
 
@@ -60,14 +61,39 @@ def _singly(poll: Poll, level: LevelName) -> None:
                 return
 
 
+def _unfed(poll: Poll) -> None:
+    """An outlet that rises while the inlets, which all outlets added up to, do not."""
+    inlets, outlets = poll.power("inlet"), poll.power("outlet")
+    if any(key not in poll.last for key in (*inlets, *outlets)):
+        return
+    fed = sum(abs(poll.last[key]) for key in inlets)
+    if not AGREES[0] * fed <= sum(abs(poll.last[key]) for key in outlets) <= AGREES[1] * fed:
+        return
+    more = sum(inlets.values()) - fed
+    for key, watts in outlets.items():
+        risen = watts - abs(poll.last[key])
+        if key not in poll.confirmed and risen > SLACK_WATTS + 0.5 * fed and more < 0.5 * risen:
+            poll.reject([key], f"rises by {risen:g} W, all inlets by {more:g} W")
+
+
 def _together(poll: Poll, level: LevelName) -> None:
-    parts, inlets = poll.power(level), poll.power("inlet")
+    inlets = poll.power("inlet")
+    parts = _of_units(poll.power(level), inlets)
     total, fed = sum(parts.values()), sum(inlets.values())
     if min(total, fed) < LEAST_INLET_WATTS:
         return
-    # Phases are the whole inlet; of outlets only some may have a meter.
-    if total > RATIO * fed + SLACK_WATTS or (level == "phase" and fed > RATIO * total + SLACK_WATTS):
+    # Phases are the whole inlet, unless they are those of one of its units; of outlets only some may have a meter.
+    short = level == "phase" and len(inlets) == 1 and fed > RATIO * total + SLACK_WATTS
+    told = _proven(poll, parts) != _proven(poll, inlets) or _leapt(poll, parts) != _leapt(poll, inlets)
+    if total > RATIO * fed + SLACK_WATTS or (short and told):
         _decide(poll, parts, inlets, f"{level}s add up to {total:g} W, inlets to {fed:g} W")
+
+
+def _of_units(parts: Mapping[Key, float], inlets: Mapping[Key, float]) -> Mapping[Key, float]:
+    """Of linked units' outlets those of units that have an inlet: `2.7` is of unit 2."""
+    units = {key.label for key in inlets}
+    linked = {key: watts for key, watts in parts.items() if key.label.partition(".")[0] in units}
+    return linked if len({key.label.partition(".")[0] for key in parts if "." in key.label}) > 1 else parts
 
 
 def _decide(poll: Poll, parts: Mapping[Key, float], inlets: Mapping[Key, float], why: str) -> None:

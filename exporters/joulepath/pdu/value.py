@@ -2,15 +2,13 @@
 """From what an object holds to a measurement, or the reason why it is none."""
 
 import math
-import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from joulepath.pdu import written
 from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp import Missing, Value, dotted
 
 REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
-
-_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?")
 
 
 class RejectedError(ValueError):
@@ -23,6 +21,7 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
     `scale` is that of the row where it is data; the quantity's own where not stated.
     """
     steps: int | Decimal
+    scale = quantity.scale if scale is None else scale
     if isinstance(value, int):
         steps = value
     elif isinstance(value, float) and math.isfinite(value):
@@ -30,12 +29,12 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
     elif isinstance(value, Missing):
         return None
     elif isinstance(value, bytes) and quantity.text:
-        steps = _written(value)
+        steps = _written(value, name, quantity, scale)
     else:
         raise RejectedError("not_a_number")
     if steps in quantity.not_available:
         raise RejectedError("not_available")
-    number = float(steps * (quantity.scale if scale is None else scale))  # decimal: 3 steps of 0.1 A are 0.3 A
+    number = float(steps * scale)  # decimal: 3 steps of 0.1 A are 0.3 A
     return bounded(abs(number) if quantity.absolute else number, name, quantity)
 
 
@@ -47,15 +46,16 @@ def bounded(number: float, name: QuantityName, quantity: Quantity) -> float:
     return number
 
 
-def _written(value: bytes) -> Decimal:
-    """A number written as text, with whatever unit behind it."""
-    found = _NUMBER.match(text(value))
-    if found is None:
-        raise RejectedError("not_a_number")
+def _written(value: bytes, name: QuantityName, quantity: Quantity, scale: Decimal) -> Decimal:
+    """A number written as text, in steps."""
     try:
-        return Decimal(found.group())
-    except InvalidOperation:
+        found = written.read(text(value), name, quantity.decimal)
+        steps = found.steps(scale)
+    except ValueError:
         raise RejectedError("not_a_number") from None
+    if found.number in quantity.not_available:
+        raise RejectedError("not_available")
+    return steps
 
 
 def text(value: Value | None) -> str:

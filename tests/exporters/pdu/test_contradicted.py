@@ -111,6 +111,20 @@ def test_a_glitch_adds_no_energy_and_is_told_once(meter: Meter, caplog: pytest.L
     ]
 
 
+def test_a_meter_of_which_nothing_is_believed_is_up(meter: Meter) -> None:
+    for oid in (f"{ROW}.2.1", f"{ROW}.3.1", f"{ROW}.4.1", f"{BASE}.1.2.0"):
+        del meter.objects[oid]
+    found, snapshot = meter.polled({}, {f"{ROW}.1.1": 999_000}, {})
+    assert [reading.values for reading in found] == [
+        {"outlet": {"power": {"1": 100}}},
+        {},
+        {"outlet": {"power": {"1": 100}}},
+    ]
+    assert snapshot.up
+    assert snapshot.rejected == {"contradicted": 1}
+    assert snapshot.energy["outlet", "1"].joules == pytest.approx(2 * INTERVAL * 100)
+
+
 def test_what_stays_wrong_is_not_told_again_and_again(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
     polls: Sequence[Mapping[str, Value]] = [{f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700}] * (
         2 + int(LAYOUT_SECONDS / INTERVAL)
@@ -149,6 +163,20 @@ def test_another_pdu_adds_nothing(meter: Meter, raw: int) -> None:
     found, snapshot = meter.polled({}, {}, {})
     assert [reading.values["outlet"]["meter_energy"] for reading in found] == [{"1": 50_000 * HOUR}] * 3
     assert snapshot.rejected == {}
+
+
+@pytest.mark.parametrize(("serial", "ticks"), [("", 0), ("A1", 1)])
+def test_a_reboot_of_a_pdu_without_a_serial_number_may_be_a_swap(meter: Meter, serial: str, ticks: int) -> None:
+    """The other one's register is higher by so little that it could have flowed."""
+    swapped = 1000 + INTERVAL
+    meter.objects[f"{BASE}.1.1.0"] = lambda: serial
+    meter.objects[f"{SYSTEM}.3.0"] = lambda: rfc1902.TimeTicks(
+        int((meter.now - swapped * (meter.now >= swapped)) * 100)
+    )
+    meter.objects[f"{ROW}.4.1"] = lambda: rfc1902.Gauge32(50_000 + (meter.now >= swapped))
+    found, _ = meter.polled({}, {}, {})
+    counters = [reading.values["outlet"]["meter_energy"]["1"] / HOUR for reading in found]
+    assert counters == [50_000, 50_000 + ticks, 50_000 + ticks]
 
 
 def test_a_profile_with_a_wrong_unit_is_told_what_serving_leaves_out(tmp_path: Path) -> None:

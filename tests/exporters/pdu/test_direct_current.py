@@ -9,8 +9,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pysnmp.proto.rfc1902 import ObjectIdentifier
 
-from joulepath.errors import UsageError
+from joulepath.energy import Integrator
+from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.layout import Cell
 from joulepath.pdu.profile import read_folder
@@ -18,7 +20,7 @@ from joulepath.pdu.schema import Profile, Quantity
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.snmp_agent import Agent, Value
 
-from .conftest import client, read, run
+from .conftest import SECRET, client, joulepath, read, run, samples
 
 pytestmark = pytest.mark.unit
 
@@ -129,19 +131,20 @@ def test_without_volts_there_are_no_watts_and_a_reason(tmp_path: Path) -> None:
     with Agent(_functions(now)) as agent:
         source = PduSource("plant", client(agent.address), {"plant": plant}, "plant")
         assert watts(run(source.read())) == {"1": 54, "2": 54}
-        for volts, amperes, expected, reasons in [
-            (5400, None, {"1": 54}, {"not_available": 1}),
-            (5400, 60_000, {"1": 54}, {"implausible": 1}),
-            (5400, "n/a", {"1": 54}, {"not_a_number": 1}),
-            (5400, 10, {"1": 54, "2": 54}, {}),
-        ]:
-            now |= {f"{VOLTS}.0": volts, f"{AMPERES}.2": amperes}
+        steps: list[tuple[Value | None, Mapping[str, float], Mapping[str, int]]] = [
+            (None, {"1": 54}, {"not_available": 1}),
+            (60_000, {"1": 54}, {"implausible": 1}),
+            ("n/a", {"1": 54}, {"not_a_number": 1}),
+            (10, {"1": 54, "2": 54}, {}),
+        ]
+        for amperes, expected, reasons in steps:
+            now[f"{AMPERES}.2"] = amperes
             reading = run(source.read())
             assert watts(reading) == expected
             assert reading.rejected == reasons
         for volts in (None, 2147483647, "?"):
             now[f"{VOLTS}.0"] = volts
-            with pytest.raises(Exception, match="measures nothing"):
+            with pytest.raises(JoulepathError, match="measures nothing"):
                 run(source.read())
         run(source.close())
 
@@ -154,7 +157,7 @@ def test_a_product_has_bounds_of_its_own(tmp_path: Path) -> None:
 
 @given(
     volts=st.integers(-6000, 6000),
-    amperes=st.integers(-(10**5), 10**5),
+    amperes=st.integers(-30_000, 30_000),  # below all bits set
     scales=st.tuples(*[st.sampled_from(["0.001", "0.01", "0.1", "1"])] * 2),
 )
 def test_watts_are_the_exact_product(volts: int, amperes: int, scales: tuple[str, str]) -> None:
@@ -236,6 +239,70 @@ def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
     assert any("276.216 W  = 51 x 0.1" in line and f"the volts at {VOLTS}.0" in line for line in lines)
 
 
+DOCS = Path(__file__).parents[3] / "docs" / "pdu.md"
+
+
+def test_the_plant_in_the_documentation_is_a_profile(tmp_path: Path) -> None:
+    (levels,) = [block for block in DOCS.read_text().split("```") if block.startswith("yaml\n  outlet:")]
+    text = f"vendor: ACME\nsys_object_ids: [1.3.6.1.4.1.9999]\nlevels:\n{levels.removeprefix('yaml')}"
+    (tmp_path / "plant.yaml").write_text(text)
+    plant = read_folder(tmp_path)["plant"]
+    base = "1.3.6.1.4.1.9999.9"
+    reading = poll(plant, {f"{base}.1.0": -5400, f"{base}.2.0": 215, f"{base}.3.0": 1})
+    assert watts(reading) == {"load": 1161}
+
+
+def test_rectifiers_that_give_something_else_than_is_taken_are_doubted(tmp_path: Path) -> None:
+    levels = {
+        level: {"label": "all", "direct_current": True, "quantities": {"power": {"column": f"{PLANT}.{at}", **more}}}
+        for at, level, more in (
+            (1, "rectifier", {}),
+            (2, "battery", {"bounds": [-1000, 1000]}),
+            (3, "outlet", {}),
+        )
+    }
+    (tmp_path / "plant.yaml").write_text(yaml.safe_dump({"vendor": "A", "sys_object_ids": [PLANT], "levels": levels}))
+    for battery, doubted in ((-400, False), (400, True)):
+        objects: Mapping[str, Value] = {f"{PLANT}.1.0": 600, f"{PLANT}.2.0": battery, f"{PLANT}.3.0": 1000}
+        with Agent(_functions(objects)) as agent:
+            lines = list(check(str(tmp_path / "plant.yaml"), client(agent.address)))
+        told = (
+            "doubt: rectifiers give 600 W, loads and batteries take 1400 W: is a step or the sign of the battery wrong?"
+        )
+        assert (told in lines) == doubted
+
+
+def test_the_exporter_publishes_each_level_and_how_it_is_measured(community_file: Path) -> None:
+    plant = "1.3.6.1.4.1.12148.10"
+    objects: dict[str, Value | None] = {UP_TIME: 100, "1.3.6.1.2.1.1.2.0": ObjectIdentifier(plant)}
+    objects |= {f"{plant}.2.15.0": 0, f"{plant}.10.5.5.0": 5400, f"{plant}.9.2.5.0": 20, f"{plant}.5.2.5.0": 21}
+    with Agent(_functions({**objects, f"{plant}.10.6.5.0": -1}), SECRET) as agent:
+        host, port = agent.address
+        done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
+    assert done.returncode == 0, done.stderr
+    found = samples(done.stdout)
+    assert found["pdu_outlet_power_watts", frozenset({("outlet", "load")})] == 1080
+    assert found["pdu_rectifier_power_watts", frozenset({("rectifier", "all")})] == 1134
+    assert found["pdu_battery_current_amperes", frozenset({("battery", "all")})] == -1
+    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "load")})] == 0
+    assert not any(name == "pdu_battery_power_watts" for name, _ in found)
+    (info,) = [dict(labels) for name, labels in found if name == "pdu_info"]
+    assert (info["profile"], info["method"]) == ("eltek-smartpack", "derived")
+
+
+def test_derived_watts_are_integrated_as_measured_ones_are(tmp_path: Path) -> None:
+    plant = profile(tmp_path, {"volts": HUNDREDTHS, "amperes": TENTHS})
+    now: dict[str, Value | None] = {UP_TIME: 100, f"{VOLTS}.0": 5000, f"{AMPERES}.1": 10}
+    integrator = Integrator(60)
+    with Agent(_functions(now)) as agent:
+        source = PduSource("plant", client(agent.address), {"plant": plant}, "plant")
+        for at, amperes in ((0, 10), (10, 30)):
+            now[f"{AMPERES}.1"] = amperes
+            integrator.add(at, run(source.read()).watts["outlet", "1"])
+        run(source.close())
+    assert integrator.energy == (1000, 10)  # from 50 W to 150 W in 10 s
+
+
 def test_no_shipped_profile_multiplies_alternating_current(profiles: Mapping[str, Profile]) -> None:
     """The schema forbids it; and what is direct current has no phases and no volt-amperes."""
     derived = [
@@ -248,3 +315,82 @@ def test_no_shipped_profile_multiplies_alternating_current(profiles: Mapping[str
     ]
     assert {"eltek-smartpack", "vertiv-netsure-ncu", "ge-pulsar"} <= {name for name, _ in derived}
     assert all(direct for _, direct in derived)
+
+
+def _plant_of(profiles: Mapping[str, Profile], name: str, now: Mapping[str, Value | None]) -> tuple[Agent, PduSource]:
+    agent = Agent(_functions(now))
+    agent.start()
+    return agent, PduSource(name, client(agent.address), profiles, name)
+
+
+def test_a_glitch_of_a_current_makes_no_watts(profiles: Mapping[str, Profile]) -> None:
+    """Volts times amperes confirm nothing where they are all that there is."""
+    plant = "1.3.6.1.4.1.12148.10"
+    load, rectifiers = f"{plant}.9.2.5.0", f"{plant}.5.2.5.0"
+    now: dict[str, Value | None] = {UP_TIME: 100, f"{plant}.2.15.0": 1, f"{plant}.10.5.5.0": 5400}
+    now |= {load: 153, rectifiers: 160}
+    agent, source = _plant_of(profiles, "eltek-smartpack", now)
+    expected = {("outlet", "load"): 826.2, ("rectifier", "all"): 864}
+    for glitch in ({}, {load: 9990}, {}, {rectifiers: 49990}, {}):
+        now |= {load: 153, rectifiers: 160, **glitch}
+        reading = run(source.read())
+        gone = {("outlet", "load")} if load in glitch else {("rectifier", "all")} if glitch else set()
+        assert reading.watts == {key: value for key, value in expected.items() if key not in gone}
+        assert reading.rejected == ({"contradicted": 2} if glitch else {})
+    run(source.close())
+    agent.stop()
+
+
+def test_a_large_plant_is_believed_at_first_sight(profiles: Mapping[str, Profile]) -> None:
+    plant = "1.3.6.1.4.1.885.3.2"
+    now: Mapping[str, Value] = {
+        UP_TIME: 100,
+        f"{plant}.1.1.0": "53.50",
+        f"{plant}.1.2.0": 1600,
+        f"{plant}.4.1.2.1": "1600",
+    }
+    agent, source = _plant_of(profiles, "netsure-vortex", now)
+    assert run(source.read()).watts == {("outlet", "load"): 85600, ("branch", "1"): 85600}
+    run(source.close())
+    agent.stop()
+
+
+def test_loads_on_the_battery_contradict_no_mains(profiles: Mapping[str, Profile]) -> None:
+    """A generator that feeds a little while the battery carries the load."""
+    plant = "1.3.6.1.4.1.2011.6.164.1"
+    now: Mapping[str, Value] = {
+        UP_TIME: 100,
+        f"{plant}.3.1.11.0": 210,
+        f"{plant}.4.2.1.0": -812,
+        f"{plant}.6.2.1.1.4.1": 500,
+        f"{plant}.6.2.1.1.5.1": 850,
+        f"{plant}.6.2.1.1.6.1": 4250,
+    }
+    agent, source = _plant_of(profiles, "huawei-smu", now)
+    reading = run(source.read())
+    assert (reading.watts, reading.rejected) == ({("inlet", "1"): 210, ("outlet", "1"): 4250}, {})
+    run(source.close())
+    agent.stop()
+
+
+def test_rectifiers_that_start_are_believed_where_loads_and_battery_take_as_much(
+    profiles: Mapping[str, Profile],
+) -> None:
+    """The mains returns: from 0 to 40 kW in one poll, of which a quarter charges the battery."""
+    plant = "1.3.6.1.4.1.7309.5.3.1"
+    now: dict[str, Value | None] = {UP_TIME: 100, f"{plant}.10.0": 50_000, f"{plant}.12.0": 50_000}
+    now |= {f"{plant}.11.0": 600_000, f"{plant}.13.0": -600_000, f"{plant}.1.0": 0, f"{plant}.2.0": 0}
+    agent, source = _plant_of(profiles, "alpha-cordex", now)
+    assert run(source.read()).watts == {
+        ("rectifier", "all"): 0,
+        ("battery", "all"): -30_000,
+        ("outlet", "load"): 30_000,
+    }
+    now |= {f"{plant}.13.0": 200_000, f"{plant}.1.0": 800_000, f"{plant}.2.0": 40_000_000}
+    assert run(source.read()).watts == {
+        ("rectifier", "all"): 40_000,
+        ("battery", "all"): 10_000,
+        ("outlet", "load"): 30_000,
+    }
+    run(source.close())
+    agent.stop()

@@ -44,7 +44,7 @@ def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = 
 
 
 def left_out(*polls: Mapping[str, float], judge: Judge | None = None) -> list[set[str]]:
-    """What is left out of each of several polls."""
+    """The readings that are left out of each of several polls."""
     judge, units = judge or Judge(), {quantity: unit for unit, quantity in SHORT.items()}
     return [
         {f"{key.level} {key.label} {units[key.quantity]}" for key in judge.rejected(readings(poll), at * POLL)}
@@ -60,7 +60,7 @@ def test_a_glitch_in_watts_is_left_out_of_that_poll_alone(watts: float) -> None:
     assert left_out(OUTLET, {**OUTLET, "outlet 1 W": watts}, OUTLET) == [set(), {"outlet 1 W"}, set()]
 
 
-def test_a_device_whose_first_reading_is_a_glitch() -> None:
+def test_a_first_reading_that_is_a_glitch() -> None:
     assert left_out({**OUTLET, "outlet 1 W": 999_000}, OUTLET) == [{"outlet 1 W"}, set()]
 
 
@@ -71,8 +71,15 @@ def test_a_glitch_in_amperes_or_volts_leaves_watts_alone(change: Mapping[str, fl
     assert left_out(load, {**load, **change}, load) == [set(), {wrong}, set()]
 
 
-def test_amperes_beyond_any_outlet_are_wrong_at_first_sight() -> None:
-    assert left_out({**OUTLET, "outlet 1 A": 655.35}) == [{"outlet 1 A"}]
+@pytest.mark.parametrize("amperes", [655.35, 435])
+def test_amperes_beyond_any_outlet_are_wrong_at_first_sight(amperes: float) -> None:
+    """Milliamperes for amperes, or all bits set."""
+    assert left_out(*[{**OUTLET, "outlet 1 A": amperes}] * 3) == [{"outlet 1 A"}] * 3
+
+
+def test_milliamperes_for_amperes_of_an_inlet() -> None:
+    device = {"inlet 1 V": 230, "inlet 1 A": 3_000, "inlet 1 W": 650}
+    assert left_out(device, device) == [{"inlet 1 A"}] * 2
 
 
 @pytest.mark.parametrize("volts", [{}, {"phase 1 V": 230}, {"inlet 1 V": 120}])
@@ -140,10 +147,22 @@ def test_a_load_of_low_power_factor_beside_others_in_another_unit() -> None:
     assert left_out(device) == [{"outlet 1 W", "outlet 2 W", "outlet 3 W"}]
 
 
+def test_of_watts_and_voltamperes_the_one_that_leapt_is_left_out() -> None:
+    usual = {"inlet 1 W": 1_500, "inlet 1 VA": 1_600}
+    assert left_out(usual, {**usual, "inlet 1 W": 9_900}, {**usual, "inlet 1 VA": 16}) == [
+        set(),
+        {"inlet 1 W"},
+        {"inlet 1 VA"},
+    ]
+    assert left_out({**usual, "inlet 1 W": 9_900}) == [set(usual)]
+
+
 SENTINELS = [
     {"inlet 1 W": 65_535, "outlet 1 W": 200},
     {"inlet 1 W": 32_767},
     {"inlet 1 W": 655_350},
+    {"inlet 1 W": 999_999},
+    {"inlet 1 A": 99.99},
     {"outlet 1 J": (2**32 - 1) * 3600},
     {"outlet 1 J": (2**31 - 1) * 3600},
     {"outlet 1 J": 65_535 * 3600, "outlet 2 J": 65_535 * 3600},
@@ -192,6 +211,13 @@ def test_of_two_levels_the_one_that_leapt_is_left_out() -> None:
     ]
 
 
+def test_an_outlet_that_rises_without_its_inlet() -> None:
+    """Less than all inlets allow, and less than any outlet may rise, but not fed by them."""
+    usual = {"inlet 1 W": 1_500.0, **{f"outlet {number} W": 300.0 for number in range(5)}}
+    assert left_out(usual, {**usual, "outlet 2 W": 3_000}, usual) == [set(), {"outlet 2 W"}, set()]
+    assert left_out(usual, {**usual, "outlet 2 W": 3_000, "inlet 1 W": 4_200}, usual) == [set(), set(), set()]
+
+
 RIGHT: Mapping[str, Mapping[str, float]] = {
     "three phases, one current": {"inlet 1 V": 230, "inlet 1 A": 10, "inlet 1 W": 6_700},
     "three phases, volts between lines": {"inlet 1 V": 400, "inlet 1 A": 10, "inlet 1 W": 6_700},
@@ -206,6 +232,23 @@ RIGHT: Mapping[str, Mapping[str, float]] = {
         "phase 3 A": 3.2,
         "phase 3 W": 0,
     },
+    "an inlet with the current of one phase": {
+        "inlet 1 V": 230,
+        "inlet 1 A": 0.1,
+        "inlet 1 W": 6_000,
+        "phase 1 V": 230,
+        "phase 1 A": 0.1,
+        "phase 1 W": 0,
+        "phase 2 V": 230,
+        "phase 2 A": 29,
+        "phase 2 W": 6_000,
+    },
+    "a current that is not measured": {"outlet 1 V": 230, "outlet 1 A": 0, "outlet 1 W": 700},
+    "linked units of which one has an inlet": {
+        "inlet 1 W": 900,
+        **{f"outlet {unit}.{number} W": 300 for unit in (1, 2, 3, 4, 5) for number in (1, 2, 3)},
+    },
+    "linked units of which one has phases": {"inlet 1 W": 3_000, "inlet 2 W": 2_500, "phase 1.1 W": 900},
     "idle outlets": {
         "outlet 1 V": 230,
         "outlet 1 A": 0,

@@ -38,7 +38,7 @@ def test_a_register_goes_on_after_a_wrap() -> None:
 
 
 def test_a_reset_adds_nothing() -> None:
-    """5 kWh set back to 0 is no wrap: 4 TWh did not flow in 5 s. A counter that fell would count its value again."""
+    """5 kWh set back to 0 is not a wrap: 4 TWh did not flow in 5 s. A counter that fell would count its value again."""
     counters = counted((0, 5000, "a"), (5, 0, "a"), (10, 1, "a"), (15, 2, "a"))
     assert counters == [5000 * WATT_HOUR, 5000 * WATT_HOUR, 5001 * WATT_HOUR, 5002 * WATT_HOUR]
 
@@ -90,7 +90,7 @@ def test_a_register_that_stood_still_for_days_has_counted_no_days_at_once() -> N
 
 
 def increase(counters: list[float]) -> float:
-    """What Prometheus makes of a counter: each fall is a reset to 0."""
+    """The increase() of Prometheus: each fall is a reset to 0."""
     return sum(after - before if after >= before else after for before, after in itertools.pairwise(counters))
 
 

@@ -59,6 +59,11 @@ SCALES = [
     (f"units: {{column: {FLAG}.0, scales: {{0: 1, 1: 0.1}}}}", 0, 1.0),
     (f"units: {{column: {FLAG}, scales: {{0: 1, 1: 0.1}}}}", 2, None),
     (f"factor: {FLAG}", -10, 0.1),
+    (f"factor: {FLAG}", "0.1", 0.1),
+    (f"factor: {FLAG}", "tenth", None),
+    (f"digits: {FLAG}", "1", 0.1),
+    (f"digits: {FLAG}", "0.5", None),
+    (f"precision: {FLAG}", " 2", 0.01),
     (f"factor: {FLAG}.0", 10, 10.0),
     (f"digits: {FLAG}", 2, 0.01),
     (f"precision: {FLAG}.0", 1, 0.1),
@@ -76,7 +81,7 @@ SCALES = [
     ids=["table", "objects", "cell"],
 )
 def test_a_flag_of_the_device_scales_tables_and_objects(
-    tmp_path: Path, place: str, raw: Mapping[str, int], scale: tuple[str, int, float | None]
+    tmp_path: Path, place: str, raw: Mapping[str, int], scale: tuple[str, int | str, float | None]
 ) -> None:
     by, flag, step = scale
     profile = made(
@@ -84,7 +89,7 @@ def test_a_flag_of_the_device_scales_tables_and_objects(
         f"{{index: [number], quantities: {{current: {{{place}, scale_by: {{{by}}}}}, "
         f"power: {{column: {LOADS}, where: {{number: 1}}}}}}}}",
     )
-    read = values(walk(tmp_path, {**PLANT, f"{FLAG}.0": f"2|{flag}"}), profile)
+    read = values(walk(tmp_path, {**PLANT, f"{FLAG}.0": f"{4 if isinstance(flag, str) else 2}|{flag}"}), profile)
     found = {label: value for (quantity, label), value in read.items() if quantity == "current"}
     assert found == ({} if step is None else {label: pytest.approx(one * step) for label, one in raw.items()})
 
