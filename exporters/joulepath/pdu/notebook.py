@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a survey was told so far, so that a slow one goes on where it stopped."""
+"""Keeps the answers that a survey got, so that a slow survey goes on where it stopped."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -67,7 +67,7 @@ class Surveyor:
         self._told: set[str] = set()
 
     async def layout(self) -> Layout:
-        """What is known of the device, surveyed where that is not known or long ago.
+        """The device's layout; surveys the device first where it has none or an old one.
 
         Raises JoulepathError where nothing is known of it yet.
         """
@@ -121,7 +121,7 @@ class Surveyor:
                 f"answers slowly: its survey goes on at the next poll ({len(self._notes)} objects and columns so far)"
             ) from None
         except NoAnswerError:
-            raise  # what it said before still holds
+            raise  # its earlier answers still hold
         except JoulepathError as error:
             self._notes = None
             if self._layout is None:

@@ -71,7 +71,7 @@ def polls(one: Client, profiles: Mapping[str, Profile], *between: Callable[[], N
 
 @pytest.fixture(scope="module")
 def healthy(profiles: Mapping[str, Profile]) -> PduReading:
-    """What an agent without faults gives."""
+    """The reading of an agent without faults."""
     with Agent(objects()) as agent:
         (reading,) = polls(client("pysnmp", agent), profiles, lambda: None)
     assert len(reading.values["outlet"]["power"]) == len(OUTLETS)
