@@ -105,7 +105,9 @@ class Surveyor:
     async def _survey(self) -> Layout:
         """One more part of the survey; the old layout where it goes on later, or failed."""
         seconds = self._seconds if self._layout is None else REFRESH_SECONDS
-        begun, self._notes = self._notes is not None, self._notes or Notebook(self._client, self._clock)
+        if self._notes is not None and self._clock() - self._notes.heard >= LAYOUT_SECONDS:
+            self._notes = None  # it may be another device by now
+        begun, self._notes = bool(self._notes), self._notes or Notebook(self._client, self._clock)
         try:
             if not begun:
                 try:

@@ -23,13 +23,26 @@ from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import Community
 from joulepath.pdu.schema import Profile, QuantityName
 from joulepath.pdu.session import FIRST_RETRY_SECONDS, FORGET_SECONDS, Habits
-from joulepath.pdu.snmp import Client, Endpoint, Limits, Missing, NoAnswerError, Oid, SnmpError, dotted, opaque, parsed
-from joulepath.pdu.source import PduReading, PduSource
+from joulepath.pdu.snmp import (
+    Client,
+    Endpoint,
+    Limits,
+    Missing,
+    NoAnswerError,
+    Oid,
+    SnmpError,
+    Value,
+    dotted,
+    opaque,
+    parsed,
+)
+from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
+from joulepath.pdu.walk import WalkClient
 from joulepath_lab.apc import RPDU2, rpdu2_objects
 from joulepath_lab.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
 from joulepath_lab.snmp_agent import Agent
 
-from .conftest import run
+from .conftest import WALKS, run
 
 pytestmark = pytest.mark.unit
 
@@ -489,3 +502,36 @@ def test_a_power_in_an_opaque_is_published(library: str) -> None:
     with Agent(there) as agent:
         (reading,) = polls(client(library, agent), {"acme": profile}, lambda: None)
     assert reading.values["inlet"]["power"] == {"1": 512.25}
+
+
+@pytest.mark.parametrize(("later", "asked_again"), [(1.0, False), (LAYOUT_SECONDS, True)])
+def test_the_answers_of_a_survey_are_kept_for_a_while(
+    profiles: Mapping[str, Profile], later: float, *, asked_again: bool
+) -> None:
+    """The device is silent in the middle of its first survey. Long after it may be another one."""
+    now = 1000.0
+    walks: list[Oid] = []
+
+    class Interrupted(WalkClient):
+        silent = True
+
+        async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
+            walks.append(column)
+            if self.silent and len(walks) > 5:
+                raise NoAnswerError(LIMITS)
+            return await super().walk(column, repetitions)
+
+    async def go() -> None:
+        nonlocal now
+        device = Interrupted(WALKS / "apc-8641.snmprec")
+        source = PduSource("pdu-1", device, profiles, clock=lambda: now)
+        with pytest.raises(JoulepathError, match="no answer"):
+            await source.read()
+        first = walks[:5]
+        walks.clear()
+        device.silent = False
+        now += later
+        await source.read()
+        assert (first[0] in walks[:-1]) == asked_again
+
+    run(go())
