@@ -4,6 +4,7 @@
 The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.odd_agent`.
 """
 
+import asyncio
 import logging
 import socket
 import struct
@@ -533,5 +534,35 @@ def test_the_answers_of_a_survey_are_kept_for_a_while(
         now += later
         await source.read()
         assert (first[0] in walks[:-1]) == asked_again
+
+    run(go())
+
+
+def test_a_slow_survey_keeps_no_other_device_waiting(profiles: Mapping[str, Profile]) -> None:
+    """Beyond its first seconds it needs no place among the surveys that run at once."""
+    now = 1000.0
+    other_done = asyncio.Event()
+
+    class Slow(WalkClient):
+        walks = 0
+
+        async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
+            nonlocal now
+            self.walks += 1
+            now += 2.0
+            if self.walks == 5:
+                async with asyncio.timeout(20):
+                    await other_done.wait()
+            return await super().walk(column, repetitions)
+
+    async def go() -> None:
+        one_at_a_time = asyncio.Semaphore(1)
+        slow = PduSource("slow", Slow(WALKS / "apc-8641.snmprec"), profiles, clock=lambda: now, surveys=one_at_a_time)
+        other = PduSource("other", WalkClient(WALKS / "apc-8641.snmprec"), profiles, surveys=one_at_a_time)
+        reading = asyncio.create_task(slow.read())
+        await asyncio.sleep(0)
+        await other.read()
+        other_done.set()
+        await reading
 
     run(go())
