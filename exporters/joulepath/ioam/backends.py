@@ -4,12 +4,11 @@
 import logging
 from typing import get_args
 
-from joulepath.bpf import capabilities
 from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.settings import Backend, Settings
-from joulepath.ioam.source import PacketSource, Reading, Source
+from joulepath.ioam.source import Opened, PacketSource, Reading, Source, ignored
 
 logger = logging.getLogger(__name__)
 
@@ -20,17 +19,13 @@ BACKENDS: tuple[str, ...] = get_args(Backend)
 class ChosenSource:
     """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
 
-    def __init__(self, settings: Settings, backend: str | None = None, *, give_up_rights: bool = False) -> None:
-        """With `backend` (one of BACKENDS) not what the settings say.
-
-        With `give_up_rights` the process keeps no capability that counting in the kernel does not need.
-        """
+    def __init__(self, settings: Settings, backend: str | None = None) -> None:
+        """With `backend` (one of BACKENDS) not what the settings say."""
         backend = backend or settings.backend
         if backend == EBPF and _mirrors(settings):
             raise UsageError(f"backend: {_MIRROR}")
         self._settings = settings
         self._backend = backend
-        self._give_up_rights = give_up_rights
         self._source: Source = PacketSource(settings)
 
     @property
@@ -38,18 +33,18 @@ class ChosenSource:
         """The label `backend`."""
         return self._source.name
 
-    def start(self) -> None:
+    def start(self, opened: Opened = ignored) -> None:
         """Begins to count. Raises JoulepathError."""
         if self._backend != PACKET:
             try:
-                self._start_ebpf()
+                self._start_ebpf(opened)
             except (BpfError, UnavailableError) as fault:
                 if self._backend == EBPF:
                     raise
                 logger.warning("counting with AF_PACKET, since: %s", fault)
             else:
                 return
-        self._source.start()
+        self._source.start(opened)
 
     def stop(self) -> None:
         """Counts what has arrived and ends."""
@@ -63,14 +58,12 @@ class ChosenSource:
         """The counts so far."""
         return self._source.reading()
 
-    def _start_ebpf(self) -> None:
+    def _start_ebpf(self, opened: Opened) -> None:
         if _mirrors(self._settings):
             raise UnavailableError(_MIRROR)
         source = EbpfSource(self._settings)
-        source.start()
+        source.start(opened)
         self._source = source
-        if self._give_up_rights:
-            capabilities.keep(capabilities.CAP_BPF, capabilities.CAP_NET_ADMIN, capabilities.CAP_PERFMON)
 
 
 _MIRROR = "the direction of each packet (`rules` of an interface) is known to the packet backend only"

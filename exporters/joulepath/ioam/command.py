@@ -10,17 +10,21 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import exporter
+from joulepath import exporter, rights
+from joulepath.bpf.libbpf import claim_memory
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backends import BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
-from joulepath.ioam.source import Source
+from joulepath.ioam.source import Opened, Source, ignored
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
+_KERNEL = frozenset({rights.CAP_BPF, rights.CAP_NET_ADMIN, rights.CAP_PERFMON})
+_NEEDS = {"ebpf": _KERNEL, "packet": frozenset({rights.CAP_NET_RAW}), "pcap": frozenset[int]()}
+"""Capabilities by backend: interfaces come back, and a reload may name others."""
 _RECEIVED, _CAPTURED = "received", "captured"
 
 
@@ -41,13 +45,15 @@ class IoamExporter:
         source: Callable[[Settings], Source],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
+        opened: Opened = ignored,
     ) -> None:
-        """With `epoch`, counters say when they were created: see collector.families."""
+        """With `epoch`, counters say when they were created: see collector.families. `opened`: see Source.start."""
         self.files: Collection[Path] = () if file is None else (file,)
         self._settings = settings
         self._read = read
         self._make = source
         self._epoch = epoch
+        self._opened = opened
         self._once_seconds = once_seconds
         # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
         self._counting = (source(settings), Carry())
@@ -74,9 +80,16 @@ class IoamExporter:
             raise JoulepathError("no interface is up, or no packet in the capture: nothing could be counted")
         return list(families(reading))
 
+    def claim(self) -> None:
+        """Does what only root may: lifts a limit, opens a capture in a file."""
+        claim_memory()
+        source, _ = self._counting
+        if isinstance(source, PcapSource):
+            source.claim()
+
     def start(self) -> None:
         """Begins to count."""
-        self._counting[0].start()
+        self._counting[0].start(self._opened)
 
     def reload(self) -> None:
         """Counts by the settings as they are now; what was counted stays. Packets meanwhile are no node's."""
@@ -138,13 +151,19 @@ def run(args: argparse.Namespace) -> int:
     read = partial(_settings, args)
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
     again = read if args.pcap is None else None  # a capture is counted once
-    made = IoamExporter(read(), read=again, file=args.config, source=partial(_source, args), epoch=epoch)
-    return exporter.run(made, args)
+    source = partial(_source, args)
+    made = IoamExporter(read(), read=again, file=args.config, source=source, epoch=epoch, opened=_keep)
+    # Which backend it is, `auto` knows once that has opened everything.
+    return exporter.run(made, args, capabilities=frozenset[int]().union(*_NEEDS.values()), claim=made.claim)
+
+
+def _keep(backend: str) -> None:
+    rights.keep(_NEEDS[backend])
 
 
 def _source(args: argparse.Namespace, settings: Settings) -> Source:
     if args.pcap is None:
-        return ChosenSource(settings, args.backend, give_up_rights=True)
+        return ChosenSource(settings, args.backend)
     return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
 
 

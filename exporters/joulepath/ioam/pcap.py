@@ -17,7 +17,7 @@ from joulepath.ioam.link import FILES, ip_offset
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.pcapfile import Frame, PcapFile
 from joulepath.ioam.settings import Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.source import Opened, Reading, ignored
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +68,15 @@ class PcapSource:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
+    def claim(self) -> None:
+        """Opens the file. Raises UsageError."""
+        self._stream = self._stream or self._opened()
+
+    def start(self, opened: Opened = ignored) -> None:
         """Begins to count. Raises UsageError where the file cannot be opened."""
         stream = self._stream or self._opened()
         self._file = PcapFile(stream, self._path)
+        opened(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(self._file, stream), name="capture", daemon=True)
         self._thread.start()
 

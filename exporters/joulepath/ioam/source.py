@@ -38,6 +38,14 @@ class Reading:
     """Backend and what it cannot see of these packets."""
 
 
+Opened = Callable[[str], None]
+"""Is told which backend has opened all that needs a right."""
+
+
+def ignored(_: str) -> None:
+    """For those who give up no rights."""
+
+
 class Source(Protocol):
     """What counts packets into the table: a backend."""
 
@@ -45,8 +53,8 @@ class Source(Protocol):
     def name(self) -> str:
         """The label `backend`."""
 
-    def start(self) -> None:
-        """Begins to count. Raises JoulepathError."""
+    def start(self, opened: Opened = ignored) -> None:
+        """Begins to count. Raises JoulepathError. Calls `opened` when all is open, before its first thread starts."""
 
     def stop(self) -> None:
         """Counts what has arrived and ends."""
@@ -74,7 +82,7 @@ class PacketSource:
         self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
+    def start(self, opened: Opened = ignored) -> None:
         """Opens every interface and begins to count. Raises JoulepathError where one cannot be captured at all."""
         # Not before: a source that is never started has nothing to close.
         self._selector = selectors.DefaultSelector()
@@ -90,6 +98,7 @@ class PacketSource:
                     self._close()
                     raise
                 logger.warning("%s: is away; counting begins when it is back", point.interface)
+        opened(BACKEND)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 

@@ -3,13 +3,14 @@
 
 import argparse
 import logging
+import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import exporter
+from joulepath import exporter, rights
 from joulepath.errors import JoulepathError
 from joulepath.metrics import Family, filled
 from joulepath.rapl.boards import Boards, BoardSnapshot
@@ -40,7 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves or prints the host's counters."""
-    return exporter.run(RaplExporter(PowercapSource(args.sysfs), HwmonSource(args.sysfs)), args)
+    # root owns energy_uj; another user may have been given this right in place of the files.
+    capabilities = () if os.geteuid() == 0 else (rights.CAP_DAC_READ_SEARCH,)
+    made = RaplExporter(PowercapSource(args.sysfs), HwmonSource(args.sysfs))
+    return exporter.run(made, args, capabilities=capabilities)
 
 
 class RaplExporter:

@@ -16,7 +16,7 @@ from joulepath.ioam.encode import hop_by_hop
 from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {
-    "no_id": "the flow's id file is missing or holds no id",
+    "no_id": "the flow's id file is missing, is not trusted or does not hold an id",
     "hop_by_hop": "the packet has a hop-by-hop header of its own, perhaps with a trace (or is larger than 64 KiB)",
     "hidden_ports": "the flow has ports, and these are fragments whose first one was not seen",
     "too_long": "the packet would become longer than an IPv6 packet can say, 65535 octets",

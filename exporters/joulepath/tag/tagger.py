@@ -3,7 +3,6 @@
 
 import errno
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -11,12 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from joulepath.bpf import tc
-from joulepath.bpf.libbpf import BpfError
+from joulepath.bpf.libbpf import BpfError, claim_memory
 from joulepath.errors import JoulepathError
 from joulepath.ioam.link import DEVICES, ETHERNET
 from joulepath.ioam.socket import host_node_id
-from joulepath.tag import cgroup, netlink, routes, sockets
-from joulepath.tag.config import TRACE_ID
+from joulepath.tag import cgroup, idfile, netlink, routes, sockets
 from joulepath.tag.coverage import Coverage
 from joulepath.tag.lock import Lock
 from joulepath.tag.program import Count, Program, SocketKey, State
@@ -29,7 +27,6 @@ _ROUTES_EVERY = 3
 """Ticks between two looks at the routes and the counts."""
 _LOOPBACK = "lo"
 """Messages of the host's own tunnels come in here."""
-_MOST_OCTETS = 4096  # of a file with an id
 
 
 @dataclass(frozen=True)
@@ -80,9 +77,15 @@ class Tagger:
         self._alone: Lock | None = None
         self._thread: threading.Thread | None = None
 
+    def claim(self) -> None:
+        """Does what may need root's rights: lifts a limit, takes the lock. Raises JoulepathError."""
+        claim_memory()
+        self._alone = Lock(self._runtime)
+
     def start(self) -> None:
         """Lowers MTUs, then begins to tag. Raises JoulepathError where it cannot, and leaves nothing behind."""
-        self._alone = Lock(self._runtime)
+        if self._alone is None:
+            self.claim()
         try:
             self._program = Program()
             for index, name in socket.if_nameindex():
@@ -217,15 +220,12 @@ class Tagger:
         if isinstance(flow.trace_id, bytes):
             return flow.trace_id
         try:
-            text = _beginning(flow.trace_id).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no text"
-            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
+            found = idfile.read(flow.trace_id, flow.id_owner)
+        except JoulepathError as fault:
+            self._say(f"flow {flow.name}", f"flow {flow.name}: {fault}")
         else:
-            if TRACE_ID.fullmatch(text):
-                self._say(f"flow {flow.name}", None)
-                return bytes.fromhex(text)
-            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
+            self._say(f"flow {flow.name}", None)
+            return found
         known = self._states.get(flow.name)
         return known.trace_id if known else None
 
@@ -308,22 +308,13 @@ class Tagger:
             logger.warning("%s", text)
 
 
-def _beginning(path: Path) -> bytes:
-    """Of a file that others write: a pipe or an endless one does not hold the rest up."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    try:
-        return os.read(descriptor, _MOST_OCTETS)
-    finally:
-        os.close(descriptor)
-
-
 def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[Flow]) -> Iterable[tuple[str, State]]:
     """What was found for flows that go on, where it is still asked for."""
     asked = {flow.name: flow for flow in before}
     for flow in after:
         if flow.name in states:
             state, was = states[flow.name], asked[flow.name]
-            if flow.trace_id != was.trace_id:
+            if (flow.trace_id, flow.id_owner) != (was.trace_id, was.id_owner):
                 state = replace(state, trace_id=None)
             if flow.sender != was.sender:
                 state = replace(state, cgroup=None, inode=0)

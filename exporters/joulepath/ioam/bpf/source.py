@@ -21,7 +21,7 @@ from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import Options, Trace
 from joulepath.ioam.link import DEVICES
 from joulepath.ioam.settings import Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.source import Opened, Reading, ignored
 from joulepath.reader import ScrapeReader
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class EbpfSource:
         self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
+    def start(self, opened: Opened = ignored) -> None:
         """Attaches a program to every point. Raises JoulepathError; UnavailableError where BPF cannot be used here."""
         self._kernel = kernel.Kernel(self._settings)
         self._wake, self._woken = os.pipe()[::-1]
@@ -76,6 +76,7 @@ class EbpfSource:
             changes.close()
             self._close()
             raise
+        opened(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(changes, self._kernel), name="interfaces", daemon=True)
         self._thread.start()
         self._reader.start()
