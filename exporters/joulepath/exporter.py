@@ -136,6 +136,8 @@ def run(
     log.setup(args.log_level)
     user = None if args.run_as is None else rights.User.of(args.run_as)
     if args.once:
+        claim()
+        _give_up(capabilities, user, ())
         sys.stdout.buffer.write(generate_latest(registry(exporter.once)))
         return 0
     protection = _Protection(args.web_config)
@@ -169,12 +171,13 @@ def run(
 
 
 def _give_up(capabilities: Collection[int], user: rights.User | None, files: Iterable[Path]) -> None:
-    """Raises UsageError where the user that was asked for cannot read the configuration at a reload."""
+    """Raises UsageError where the user that was asked for can read neither the program nor, at a reload, its files."""
     rights.keep(capabilities, user)
-    closed = rights.closed(files)
-    if closed and user is not None:
-        raise UsageError([f"--run-as {user.name}: that user cannot read {path}: chgrp and chmod it" for path in closed])
-    for path in closed:
+    if user is not None:
+        code = [Path(os.__file__), Path(__file__)]  # modules are imported when they are needed
+        if closed := rights.closed([*code, *files]):
+            raise UsageError(f"--run-as {user.name}: that user cannot read {path}: chmod it" for path in closed)
+    for path in rights.closed(files):
         logger.warning("%s: cannot be read again, for root's rights are given up: chown root %s", path, path)
 
 

@@ -152,9 +152,12 @@ def run(args: argparse.Namespace) -> int:
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
     again = read if args.pcap is None else None  # a capture is counted once
     source = partial(_source, args)
-    made = IoamExporter(read(), read=again, file=args.config, source=source, epoch=epoch, opened=_keep)
-    # Which backend it is, `auto` knows once that has opened everything.
-    return exporter.run(made, args, capabilities=frozenset[int]().union(*_NEEDS.values()), claim=made.claim)
+    settings = read()
+    made = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch, opened=_keep)
+    backend = "pcap" if args.pcap is not None else args.backend or settings.backend
+    # Which one `auto` takes, it knows once all is open.
+    capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
+    return exporter.run(made, args, capabilities=capabilities, claim=made.claim)
 
 
 def _keep(backend: str) -> None:
