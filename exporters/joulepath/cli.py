@@ -51,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     if module is None:
         parser.error(f"unknown command {chosen!r}")
+    if "log_level" in args:
+        from joulepath import log  # noqa: PLC0415  # for the exporters alone
+
+        log.setup(args.log_level)
     try:
         return module.run(args)
     except JoulepathError as error:

@@ -3,11 +3,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from joulepath import files
 from joulepath.errors import UsageError
 
 
@@ -40,10 +41,10 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, holds: Literal["configuration", "data"] = "data") -> Any:
     """The plain data of one YAML file. Raises UsageError when it cannot be read or is not YAML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read(path, holds).decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -62,7 +63,7 @@ def load(path: Path, model: type[M], *, empty: bool = False) -> M:
 
     With `empty` a file without any key is one that leaves all to the defaults.
     """
-    data = read_yaml(path)
+    data = read_yaml(path, "configuration")
     if data is None and empty:
         data = {}
     if not isinstance(data, dict):

@@ -18,7 +18,7 @@ from typing import Protocol
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
-from joulepath import log, rights, web
+from joulepath import rights, web
 from joulepath.errors import UsageError
 from joulepath.metrics import registry
 from joulepath.reload import Part, Reloader
@@ -133,7 +133,6 @@ def run(
     SIGHUP reads the configuration again, as does a change of its files. Once the ports are open and `claim` has
     returned, the process gives up all of its capabilities but `capabilities`; no thread runs before that.
     """
-    log.setup(args.log_level)
     user = None if args.run_as is None else rights.User.of(args.run_as)
     if args.once:
         claim()
@@ -176,7 +175,7 @@ def _give_up(capabilities: Collection[int], user: rights.User | None, files: Ite
     if user is not None:
         code = [Path(os.__file__), Path(__file__)]  # modules are imported when they are needed
         if closed := rights.closed([*code, *files]):
-            raise UsageError(f"--run-as {user.name}: that user cannot read {path}: chmod it" for path in closed)
+            raise UsageError([f"--run-as {user.name}: that user cannot read {path}: chmod it" for path in closed])
     for path in rights.closed(files):
         logger.warning("%s: cannot be read again, for root's rights are given up: chown root %s", path, path)
 

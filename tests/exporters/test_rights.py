@@ -51,6 +51,8 @@ def folder() -> Iterator[Path]:
         for key, text in CONFIGS.items():
             (made / key).write_text(text)
         (made / "community").write_text("public")
+        (made / "community").chmod(0o640)
+        os.chown(made / "community", 0, 65534)
         (made / "pcap").write_bytes(classic("<", 1, []))
         zone = made / "sys/class/powercap/intel-rapl:0"
         zone.mkdir(parents=True)
@@ -132,7 +134,7 @@ def test_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, 
 
 def test_files_that_can_no_longer_be_read(namespace: NetworkNamespace, folder: Path) -> None:
     """Said at the start, not at the first reload: one line for the user's own choice, a warning for root."""
-    (folder / "community").chmod(0o600)
+    os.chown(folder / "community", 0, 0)
     command = [*reaching(), sys.executable, "-m", "joulepath", "pdu", "--config", str(folder / "pdu")]
     command += ["--run-as", "nobody", "--web.listen-address", "127.0.0.1:0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)

@@ -9,7 +9,7 @@ from typing import cast
 
 from prometheus_client.core import Metric
 
-from joulepath import config, exporter, secret
+from joulepath import config, exporter, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.config import BmcConfig, Endpoint, Privilege, endpoint, login, login_mistake
 from joulepath.bmc.login import Login
@@ -155,7 +155,7 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
 def _content(ca_file: Path | None) -> bytes | None:
     """What makes another file of the same name; None where it cannot be read, as each poll then says."""
     try:
-        return None if ca_file is None else ca_file.read_bytes()
+        return None if ca_file is None else files.read(ca_file)
     except OSError:
         return None
 

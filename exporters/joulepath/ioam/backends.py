@@ -19,32 +19,33 @@ BACKENDS: tuple[str, ...] = get_args(Backend)
 class ChosenSource:
     """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
 
-    def __init__(self, settings: Settings, backend: str | None = None) -> None:
+    def __init__(self, settings: Settings, backend: str | None = None, opened: Opened = ignored) -> None:
         """With `backend` (one of BACKENDS) not what the settings say."""
         backend = backend or settings.backend
         if backend == EBPF and _mirrors(settings):
             raise UsageError(f"backend: {_MIRROR}")
         self._settings = settings
         self._backend = backend
-        self._source: Source = PacketSource(settings)
+        self._opened = opened
+        self._source: Source = PacketSource(settings, opened=opened)
 
     @property
     def name(self) -> str:
         """The label `backend`."""
         return self._source.name
 
-    def start(self, opened: Opened = ignored) -> None:
+    def start(self) -> None:
         """Begins to count. Raises JoulepathError."""
         if self._backend != PACKET:
             try:
-                self._start_ebpf(opened)
+                self._start_ebpf()
             except (BpfError, UnavailableError) as fault:
                 if self._backend == EBPF:
                     raise
                 logger.warning("counting with AF_PACKET, since: %s", fault)
             else:
                 return
-        self._source.start(opened)
+        self._source.start()
 
     def stop(self) -> None:
         """Counts what has arrived and ends."""
@@ -58,11 +59,11 @@ class ChosenSource:
         """The counts so far."""
         return self._source.reading()
 
-    def _start_ebpf(self, opened: Opened) -> None:
+    def _start_ebpf(self) -> None:
         if _mirrors(self._settings):
             raise UnavailableError(_MIRROR)
-        source = EbpfSource(self._settings)
-        source.start(opened)
+        source = EbpfSource(self._settings, opened=self._opened)
+        source.start()
         self._source = source
 
 

@@ -18,7 +18,7 @@ from joulepath.ioam.backends import BACKENDS, ChosenSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
-from joulepath.ioam.source import Opened, Source, ignored
+from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -45,15 +45,13 @@ class IoamExporter:
         source: Callable[[Settings], Source],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
-        opened: Opened = ignored,
     ) -> None:
-        """With `epoch`, counters say when they were created: see collector.families. `opened`: see Source.start."""
+        """With `epoch`, counters say when they were created: see collector.families."""
         self.files: Collection[Path] = () if file is None else (file,)
         self._settings = settings
         self._read = read
         self._make = source
         self._epoch = epoch
-        self._opened = opened
         self._once_seconds = once_seconds
         # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
         self._counting = (source(settings), Carry())
@@ -89,7 +87,7 @@ class IoamExporter:
 
     def start(self) -> None:
         """Begins to count."""
-        self._counting[0].start(self._opened)
+        self._counting[0].start()
 
     def reload(self) -> None:
         """Counts by the settings as they are now; what was counted stays. Packets meanwhile are no node's."""
@@ -153,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
     again = read if args.pcap is None else None  # a capture is counted once
     source = partial(_source, args)
     settings = read()
-    made = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch, opened=_keep)
+    made = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
@@ -166,8 +164,8 @@ def _keep(backend: str) -> None:
 
 def _source(args: argparse.Namespace, settings: Settings) -> Source:
     if args.pcap is None:
-        return ChosenSource(settings, args.backend)
-    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
+        return ChosenSource(settings, args.backend, opened=_keep)
+    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None, opened=_keep)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

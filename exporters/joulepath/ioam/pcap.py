@@ -44,6 +44,8 @@ class PcapSource:
         interface: str | None = None,
         stream: BinaryIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        opened: Opened = ignored,
     ) -> None:
         """Counts at the points of the interface that the capture names, else of `interface`, else of the only one.
 
@@ -59,6 +61,7 @@ class PcapSource:
         self._places: dict[Point, NodeCounts | Directions] = {
             point: place(self._table, point) for point in settings.points
         }
+        self._tell = opened
         self._path = path
         self._stream = stream
         self._file: PcapFile | None = None
@@ -72,11 +75,11 @@ class PcapSource:
         """Opens the file. Raises UsageError."""
         self._stream = self._stream or self._opened()
 
-    def start(self, opened: Opened = ignored) -> None:
+    def start(self) -> None:
         """Begins to count. Raises UsageError where the file cannot be opened."""
         stream = self._stream or self._opened()
         self._file = PcapFile(stream, self._path)
-        opened(BACKEND)
+        self._tell(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(self._file, stream), name="capture", daemon=True)
         self._thread.start()
 

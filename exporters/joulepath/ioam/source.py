@@ -39,7 +39,7 @@ class Reading:
 
 
 Opened = Callable[[str], None]
-"""Is told which backend has opened all that needs a right."""
+"""Is told which backend has opened all that needs a right, before its first thread starts."""
 
 
 def ignored(_: str) -> None:
@@ -53,8 +53,8 @@ class Source(Protocol):
     def name(self) -> str:
         """The label `backend`."""
 
-    def start(self, opened: Opened = ignored) -> None:
-        """Begins to count. Raises JoulepathError. Calls `opened` when all is open, before its first thread starts."""
+    def start(self) -> None:
+        """Begins to count. Raises JoulepathError."""
 
     def stop(self) -> None:
         """Counts what has arrived and ends."""
@@ -71,7 +71,10 @@ class PacketSource:
 
     name = BACKEND
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+    ) -> None:
+        self._opened = opened
         self._table = Table(settings, clock)
         self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
@@ -82,7 +85,7 @@ class PacketSource:
         self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
-    def start(self, opened: Opened = ignored) -> None:
+    def start(self) -> None:
         """Opens every interface and begins to count. Raises JoulepathError where one cannot be captured at all."""
         # Not before: a source that is never started has nothing to close.
         self._selector = selectors.DefaultSelector()
@@ -98,7 +101,7 @@ class PacketSource:
                     self._close()
                     raise
                 logger.warning("%s: is away; counting begins when it is back", point.interface)
-        opened(BACKEND)
+        self._opened(BACKEND)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 

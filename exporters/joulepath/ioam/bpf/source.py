@@ -50,7 +50,10 @@ class EbpfSource:
 
     name = BACKEND
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+    ) -> None:
+        self._opened = opened
         self._settings = settings
         self._table = Table(settings, clock)
         self._points = [(point, self._table.at(point.node_id, point.direction)) for point in settings.points]
@@ -61,7 +64,7 @@ class EbpfSource:
         self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
-    def start(self, opened: Opened = ignored) -> None:
+    def start(self) -> None:
         """Attaches a program to every point. Raises JoulepathError; UnavailableError where BPF cannot be used here."""
         self._kernel = kernel.Kernel(self._settings)
         self._wake, self._woken = os.pipe()[::-1]
@@ -76,7 +79,7 @@ class EbpfSource:
             changes.close()
             self._close()
             raise
-        opened(BACKEND)
+        self._opened(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(changes, self._kernel), name="interfaces", daemon=True)
         self._thread.start()
         self._reader.start()
