@@ -73,10 +73,14 @@ def keep(capabilities: Collection[int], user: User | None = None) -> None:
         os.setresuid(user.uid, user.uid, user.uid)
     held = (_Words * 2)()
     _call(libc.capget(ctypes.byref(_Header(_VERSION_3, 0)), held))
+    before = bytes(held)
     for index, words in enumerate(held):
         mask = sum(1 << number - 32 * index for number in capabilities if number // 32 == index)
         words.permitted &= mask
         words.effective = words.permitted
+    if bytes(held) == before:
+        return  # systemd may have done all that, and refuse the call
+    for words in held:
         words.inheritable = 0
     _call(libc.capset(ctypes.byref(_Header(_VERSION_3, 0)), held))
 
