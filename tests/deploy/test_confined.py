@@ -206,7 +206,13 @@ def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: st
         (folder / "outlets.json").write_text(json.dumps({1: ["a", 10.0], 2: ["b", 20.0]}))
         words = ["joulepath_lab.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
     elif name == "bmc":
-        told = {"port": 16102, "user": "reader", "password": "lab", "dcmi": {"current": 215}, "sensors": []}
+        told = {
+            "port": 16102,
+            "user": "reader",
+            "password": "lab",
+            "dcmi": {"current": 215, "maximum": 276},
+            "sensors": [],
+        }
         (folder / "bmc.json").write_text(json.dumps(told))
         words = ["joulepath_lab.ipmi_bmc", str(folder / "bmc.json")]
     else:
