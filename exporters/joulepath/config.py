@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from joulepath.apart import text_of
 from joulepath.errors import UsageError
 
 
@@ -42,12 +43,11 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def read_yaml(path: Path) -> Any:
     """The plain data of one YAML file. Raises UsageError when it cannot be read or is not YAML."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not UTF-8 text: byte {error.start}") from None
+    return parsed_yaml(path, text_of(path))
+
+
+def parsed_yaml(path: Path, text: str) -> Any:
+    """The plain data of the text of one YAML file. Raises UsageError when it is not YAML."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader with one more check
     except yaml.MarkedYAMLError as error:
@@ -57,12 +57,12 @@ def read_yaml(path: Path) -> Any:
         raise UsageError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def load(path: Path, model: type[M], *, empty: bool = False) -> M:
+def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = False) -> M:
     """The file as `model`. Raises UsageError with one line per mistake: `FILE: key.path: what to do`.
 
-    With `empty` a file without any key is one that leaves all to the defaults.
+    With `text`, what was read of the file already. `empty=True` accepts a file without keys: every default applies.
     """
-    data = read_yaml(path)
+    data = read_yaml(path) if text is None else parsed_yaml(path, text)
     if data is None and empty:
         data = {}
     if not isinstance(data, dict):

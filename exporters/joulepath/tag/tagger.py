@@ -17,9 +17,8 @@ from joulepath.errors import JoulepathError
 from joulepath.ioam.link import DEVICES, ETHERNET
 from joulepath.ioam.socket import host_node_id
 from joulepath.tag import cgroup, netlink, routes
-from joulepath.tag.config import TRACE_ID
 from joulepath.tag.program import Count, Program, State
-from joulepath.tag.settings import Flow, Settings
+from joulepath.tag.settings import TRACE_ID, Flow, Settings
 
 logger = logging.getLogger(__name__)
 
