@@ -196,8 +196,22 @@ def table(folder: Path) -> None:
         _print(Row("rapl", ["rapl", f"--path.sysfs={folder / 'sys'}"], lines("rapl_package_", 2), 30))
         for library in ("gufo", "pysnmp"):
             arguments = ["pdu", f"--config={pdu}", f"--snmp-library={library}"]
-            _print(Row(f"pdu, {DEVICES} of {OUTLETS} outlets, {library}", arguments, polled(pdu, "pdu_outlet_power_watts"), 60))
-        _print(Row(f"bmc, {DEVICES} by Redfish", ["bmc", f"--config={redfish}"], polled(redfish, "bmc_chassis_power_watts"), 60))
+            _print(
+                Row(
+                    f"pdu, {DEVICES} of {OUTLETS} outlets, {library}",
+                    arguments,
+                    polled(pdu, "pdu_outlet_power_watts"),
+                    60,
+                )
+            )
+        _print(
+            Row(
+                f"bmc, {DEVICES} by Redfish",
+                ["bmc", f"--config={redfish}"],
+                polled(redfish, "bmc_chassis_power_watts"),
+                60,
+            )
+        )
     with bmcs(folder, DEVICES // 2) as mixed:
         name = f"bmc, {DEVICES // 2} by Redfish, {DEVICES // 2} by IPMI"
         _print(Row(name, ["bmc", f"--config={mixed}"], polled(mixed, "bmc_chassis_power_watts"), 60))
@@ -223,9 +237,7 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     if not parser.parse_args().inside:
         ways = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
-        done = subprocess.run(
-            ["unshare", *ways, sys.executable, "-m", "benchmarks.memory", "--inside"], check=False
-        )
+        done = subprocess.run(["unshare", *ways, sys.executable, "-m", "benchmarks.memory", "--inside"], check=False)
         sys.exit(done.returncode)
     for words in (
         "link set lo up",

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from joulepath.apart import text_of
 from joulepath.errors import UsageError
+from joulepath.text import text_of
 
 
 class Model(BaseModel):

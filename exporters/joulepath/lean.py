@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports one part of a large package without all the others that its `__init__` imports."""
+"""Imports parts of large packages without all the others, which would stay in memory though nothing uses them."""
 
 import importlib
-import importlib.util
 import sys
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 
-def part(name: str) -> Any:
-    """The module `PACKAGE.PART`. Whoever asks the package for another name still gets it.
+def late(name: str) -> None:
+    """Lets a module be imported as ever, but runs it when it is first asked for a name.
 
-    pyroute2's `__init__` imports each protocol that it knows, 24 MiB; its `iproute` needs 6.
+    A package is run when it is asked for a name that is no module of it: its modules can be imported without what its
+    `__init__` imports. Does nothing where there is no such module.
     """
-    package_name = name.partition(".")[0]
-    spec = importlib.util.find_spec(package_name)
-    if package_name not in sys.modules and spec is not None and spec.loader is not None:
-        package, loader = importlib.util.module_from_spec(spec), spec.loader
+    spec = find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    made, loader = module_from_spec(spec), spec.loader
 
-        def missing(attribute: str) -> Any:
-            """PEP 562: a module of the package, or what its `__init__` defines, which runs now."""
-            if importlib.util.find_spec(f"{package_name}.{attribute}") is not None:
-                return importlib.import_module(f"{package_name}.{attribute}")
-            del package.__dict__["__getattr__"]
-            loader.exec_module(package)
-            return getattr(package, attribute)
+    def missing(attribute: str) -> Any:
+        """PEP 562."""
+        if spec.submodule_search_locations is not None and find_spec(f"{name}.{attribute}") is not None:
+            return importlib.import_module(f"{name}.{attribute}")
+        made.__dict__.pop("__getattr__", None)
+        loader.exec_module(made)
+        return getattr(made, attribute)
 
-        package.__dict__["__getattr__"] = missing
-        sys.modules[package_name] = package
-    return importlib.import_module(name)
+    made.__dict__["__getattr__"] = missing
+    sys.modules[name] = made

@@ -10,12 +10,11 @@ from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
-from joulepath import lean
+from pyroute2.iproute import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
 from joulepath.errors import JoulepathError
 from joulepath.tag.routes import PROTOCOL, Route
-
-IPRoute: Any = lean.part("pyroute2.iproute").IPRoute
-NetlinkError: Any = lean.part("pyroute2.netlink.exceptions").NetlinkError
 
 _LOCAL = 255  # the kernel's own: this host's addresses, and multicast
 _UNICAST = 1  # RTN_UNICAST, include/uapi/linux/rtnetlink.h
