@@ -143,7 +143,7 @@ def _config(path: Path, data: object) -> Path:
 def polled(config: Path, metric: str) -> Callable[[], int]:
     """Whether every target of the configuration shows the metric; asks each."""
     names = list(yaml.safe_load(config.read_text())["targets"])
-    return lambda: all([f"\n{metric}{{" in fetch(f"probe?target={name}") for name in names])
+    return lambda: all(f"\n{metric}{{" in fetch(f"probe?target={name}") for name in names)
 
 
 def lines(metric: str, at_least: int) -> Callable[[], int]:
