@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,6 +83,29 @@ def powercap(sysfs: Path) -> None:
                 (path / file).write_text(f"{text}\n")
 
 
+def advance(sysfs: Path) -> None:
+    """Every counter moves, as a processor's does."""
+    for path in sysfs.glob("class/powercap/*/energy_uj"):
+        path.write_text(f"{int(path.read_text()) + 1_000_000}\n")
+
+
+def scraped_in_turn(
+    exporters: Mapping[str, Scraped], rounds: int, scrapes: int, between: Callable[[], None] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds of CPU per scrape of each exporter, one for each round; `between` is called before each scrape."""
+    per_scrape: dict[str, list[float]] = {name: [] for name in exporters}
+    for _ in range(rounds):
+        before = {name: exporter.cpu() for name, exporter in exporters.items()}
+        for _ in range(scrapes):
+            for exporter in exporters.values():
+                between()
+                exporter.scrape()
+                time.sleep(SPACING / len(exporters))
+        for name, exporter in exporters.items():
+            per_scrape[name].append((exporter.cpu() - before[name]) / scrapes)
+    return per_scrape
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -107,15 +131,7 @@ def main() -> None:
             exporters[name] = Scraped([*command, listen], PORTS[name])
             stack.callback(exporters[name].process.wait)
             stack.callback(exporters[name].process.terminate)
-        per_scrape: dict[str, list[float]] = {name: [] for name in exporters}
-        for _ in range(args.rounds):
-            before = {name: exporter.cpu() for name, exporter in exporters.items()}
-            for _ in range(args.scrapes):
-                for exporter in exporters.values():
-                    exporter.scrape()
-                    time.sleep(SPACING / len(exporters))
-            for name, exporter in exporters.items():
-                per_scrape[name].append((exporter.cpu() - before[name]) / args.scrapes)
+        per_scrape = scraped_in_turn(exporters, args.rounds, args.scrapes, lambda: advance(sysfs))
         before = {name: exporter.cpu() for name, exporter in exporters.items()}
         time.sleep(args.idle)
         print(f"{'':16}{'CPU/scrape':>12}{'min..max':>16}{'idle CPU/s':>12}{'p50 scrape':>12}{'RSS':>10}{'peak':>10}")
