@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def read(module: str, path: Path) -> Any:
 def _answer(module: str) -> None:
     """In the other process."""
     path, text = pickle.load(sys.stdin.buffer)  # noqa: S301  # this program's own words
+    answer: tuple[Sequence[str], Any]
     try:
         answer = (), importlib.import_module(module).read(path, text)
     except UsageError as error:
