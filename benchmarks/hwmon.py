@@ -16,8 +16,6 @@ from pathlib import Path
 from benchmarks.serving import NODE_EXPORTER, Scraped, scraped_in_turn
 from joulepath_lab import programs
 
-PORTS = (19474, 19101)
-
 
 def chips(sysfs: Path) -> None:
     """One power sensor each."""
@@ -65,9 +63,8 @@ def main() -> None:
                 [str(programs.obtained(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
             ]
             exporters = {}
-            for command, port in zip(commands, PORTS, strict=True):
-                listen = [f"--path.sysfs={folder}", f"--web.listen-address=127.0.0.1:{port}"]
-                exporters[command[-1]] = exporter = Scraped([*command, *listen], port)
+            for command in commands:
+                exporters[command[-1]] = exporter = Scraped([*command, f"--path.sysfs={folder}"])
                 stack.callback(exporter.process.wait)
                 stack.callback(exporter.process.terminate)
             costs = scraped_in_turn(exporters, args.rounds, args.scrapes).values()

@@ -27,6 +27,7 @@ from benchmarks.ioam_packet import frame, traced
 from benchmarks.serving import powercap
 from joulepath.tag.settings import MAX_FLOWS
 from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.ports import free_port
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
 from joulepath_lab.snmp_agent import Agent
 
@@ -116,9 +117,7 @@ def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
     targets: dict[str, dict[str, object]] = {}
     with ExitStack() as stack:
         for number in range(by_ipmi):
-            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-                probe.bind(("::", 0))
-                port = probe.getsockname()[1]
+            port = free_port(socket.SOCK_DGRAM)
             file = folder / f"bmc-{number}.json"
             told = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
             file.write_text(json.dumps(told))

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from joulepath_lab import programs
+from joulepath_lab.ports import free_port
 
 NODE_EXPORTER = "prometheus-node-exporter"
 HEADERS = {
@@ -28,14 +29,15 @@ HEADERS = {
     "X-Prometheus-Scrape-Timeout-Seconds": "10",
 }
 SPACING = 0.6
-PORTS = {"joulepath rapl": 19473, "node_exporter": 19100}
 
 
 class Scraped:
     """One exporter under test."""
 
-    def __init__(self, command: list[str], port: int) -> None:
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def __init__(self, command: list[str]) -> None:
+        port = free_port()
+        listen = f"--web.listen-address=127.0.0.1:{port}"
+        self.process = subprocess.Popen([*command, listen], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         self.seconds: list[float] = []
         end = time.monotonic() + 20
@@ -127,8 +129,7 @@ def main() -> None:
         }
         exporters = {}
         for name, command in commands.items():
-            listen = f"--web.listen-address=127.0.0.1:{PORTS[name]}"
-            exporters[name] = Scraped([*command, listen], PORTS[name])
+            exporters[name] = Scraped(command)
             stack.callback(exporters[name].process.wait)
             stack.callback(exporters[name].process.terminate)
         per_scrape = scraped_in_turn(exporters, args.rounds, args.scrapes, lambda: advance(sysfs))

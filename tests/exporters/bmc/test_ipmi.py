@@ -30,6 +30,7 @@ from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
 from joulepath.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
+from joulepath_lab.ports import free_port
 
 from .conftest import PASSWORD, USER, joulepath
 
@@ -45,9 +46,7 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
     running: list[subprocess.Popen[str]] = []
 
     def start(**told: Any) -> int:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port(socket.SOCK_DGRAM)
         file = tmp_path / "bmc.json"
         file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **told}))
         command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]

@@ -23,6 +23,7 @@ from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client, Endpoint, Limits
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.ports import free_port
 from joulepath_lab.snmp_agent import Agent
 
 WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"
@@ -70,12 +71,6 @@ def profiles() -> Mapping[str, Profile]:
     return shipped()
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _bound(port: int) -> bool:
     """Whether someone listens there: snmpsim says so before it does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -98,7 +93,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
         cache.mkdir()
         for walk in walks:
             shutil.copy(walk, data)
-        port = _free_port()
+        port = free_port(socket.SOCK_DGRAM)
         command = [str(Path(sys.executable).with_name("snmpsim-command-responder"))]
         command += [
             "--v3-engine-id=auto",
