@@ -6,7 +6,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,15 @@ def _absent(ability: str, reason: str) -> NoReturn:
 def absent() -> Callable[[str, str], NoReturn]:
     """`absent(ability, reason)`: how a test says that this machine lacks what it needs."""
     return _absent
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user may look into, unlike pytest's, and unlike TMPDIR, which may be root's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else None) as name:
+        made = Path(name)
+        made.chmod(0o755)
+        yield made
 
 
 @pytest.fixture(scope="session")

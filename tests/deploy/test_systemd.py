@@ -6,8 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,15 +39,6 @@ def test_systemd_takes_it(unit: Path, tmp_path: Path, absent: Callable[[str, str
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that everybody may look into, unlike pytest's."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # TMPDIR may be one's own
-        made = Path(name)
-        made.chmod(0o755)
-        yield made
-
-
 def reaching(*program: str) -> list[str]:
     """The program where an ordinary user can read this code, wherever the checkout and the interpreter are."""
     trees = {str(ROOT), sys.prefix, sys.base_prefix}
@@ -57,7 +47,7 @@ def reaching(*program: str) -> list[str]:
 
 @every_unit
 @pytest.mark.kernel
-def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
+def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> None:
     """`--once` of what it starts, by an ordinary user with its capabilities alone. Those of devices have none."""
     settings = service(unit)
     words = shlex.split(settings["ExecStart"])
@@ -69,9 +59,9 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
         "ioam": "nodes: [{node_id: 4, interfaces: {lo: uplink}}]\nbackend: ebpf\n",
         "tag": f"interfaces: [va]\nflows: {{a: {{destination: 'fd01::2', ioam_namespace: 123, id: '{'ab' * 16}'}}}}\n",
     }
-    config = folder / f"{name}.yaml"
+    config = open_folder / f"{name}.yaml"
     config.write_text(configs.get(name, ""))
-    zone = folder / "sys" / ZONE
+    zone = open_folder / "sys" / ZONE
     zone.mkdir(parents=True)
     (zone / "name").write_text("package-0\n")
     (zone / "max_energy_range_uj").write_text("262143328850\n")
@@ -79,7 +69,7 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
     (zone / "energy_uj").chmod(0o400)
     arguments = [str(config) if word.endswith(".yaml") else word for word in words[1:]]
     if name == "rapl":
-        arguments += ["--path.sysfs", str(folder / "sys")]
+        arguments += ["--path.sysfs", str(open_folder / "sys")]
     ambient = settings["AmbientCapabilities"].lower().replace("cap_", "+").replace(" ", ",")
     sets = [f"--{each}=-all,{ambient}" for each in ("inh-caps", "ambient-caps", "bounding-set")]
     user = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]
@@ -94,9 +84,9 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
 
 
 @pytest.mark.kernel
-def test_code_below_a_folder_of_ones_own_can_be_reached(folder: Path, as_root: None) -> None:
+def test_code_below_a_folder_of_ones_own_can_be_reached(open_folder: Path, as_root: None) -> None:
     """As below /root or many homes; nothing of it is changed for others."""
-    home = folder / "home"
+    home = open_folder / "home"
     code = home / "work" / "code"
     code.mkdir(parents=True)
     (code / "file").write_text("found")

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,21 +92,17 @@ def test_another_control_type_takes_over_with_a_register_of_its_own(tmp_path: Pa
     assert before.origin != after.origin
 
 
-def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other() -> None:
-    # Root becomes another user here, who has to reach the folder: pytest's is one's own, and TMPDIR may be.
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:
-        sysfs = Path(name)
-        sysfs.chmod(0o755)
-        write_zone(sysfs, "intel-rapl:0", "package-0", 1)
-        secret = write_zone(sysfs, "intel-rapl:1", "package-1", 2) / "energy_uj"
-        secret.chmod(0)
-        euid = os.geteuid()
-        try:
-            if euid == 0:
-                os.seteuid(65534)
-            reading = PowercapSource(sysfs).read()
-        finally:
-            os.seteuid(euid)
+def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other(open_folder: Path) -> None:
+    write_zone(open_folder, "intel-rapl:0", "package-0", 1)
+    secret = write_zone(open_folder, "intel-rapl:1", "package-1", 2) / "energy_uj"
+    secret.chmod(0)
+    euid = os.geteuid()
+    try:
+        if euid == 0:
+            os.seteuid(65534)
+        reading = PowercapSource(open_folder).read()
+    finally:
+        os.seteuid(euid)
     assert list(reading.counts) == [Zone("package", "0", "0")]
     assert list(reading.unreadable) == [Zone("package", "1", "0")]
     (line,) = reading.unreadable.values()
