@@ -35,9 +35,9 @@ def absent() -> Callable[[str, str], NoReturn]:
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that another user may look into, unlike pytest's, and unlike TMPDIR, which may be root's own."""
-    with tempfile.TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else None) as name:
+    with tempfile.TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else None) as name:  # noqa: S108
         made = Path(name)
-        made.chmod(0o755)  # noqa: S103  # for that
+        made.chmod(0o755)
         yield made
 
 
