@@ -84,3 +84,12 @@ def test_bmc_takes_the_library_of_its_targets_alone(tmp_path: Path, target: str,
     (tmp_path / "bmc.yaml").write_text(f"targets: {{a: {target}}}")
     program = "from pathlib import Path; from joulepath.bmc import command; command.configured(Path('bmc.yaml'))"
     assert loaded(program, tmp_path) == needed
+
+
+def test_rules_of_the_web_server_are_read_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}")
+    program = (
+        "from pathlib import Path; from joulepath.web import auth, rules\n"
+        "assert rules.read(Path('web.yml'), auth.Passwords()).headers"
+    )
+    assert not loaded(program, tmp_path)

@@ -235,7 +235,7 @@ def test_new_rules_hold_for_connections_that_were_there_before(tmp_path: Path) -
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST)
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
-        server.secure(read(path, Passwords()))
+        server.secure(read(path).security(path, Passwords()))
         assert client.recv(65536) == b""
         assert get(server, "/metrics")[0] == 401
 
@@ -246,6 +246,6 @@ def test_a_request_that_has_begun_under_old_rules_is_answered_by_the_new_ones_an
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST[:10])
         until(lambda: connections() == 1)
-        server.secure(read(path, Passwords()))
+        server.secure(read(path).security(path, Passwords()))
         client.sendall(REQUEST[10:])
         assert [status for status, _ in answers(client)] == [401]
