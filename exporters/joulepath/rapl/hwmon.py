@@ -46,7 +46,10 @@ class HwmonSource:
         watts: dict[Sensor, float] = {}
         joules: dict[Sensor, float] = {}
         origins: dict[Sensor, str] = {}
+        measured: set[str] = set()
         for channel in self._current():
+            if channel.instead and channel.sensor.chip in measured:
+                continue
             if any(number(path) == 0 for path in channel.enables):
                 continue
             value = _product(channel.sources)
@@ -56,6 +59,10 @@ class HwmonSource:
                 joules[channel.sensor], origins[channel.sensor] = value, channel.origin
             elif value <= MAX_WATTS:
                 watts[channel.sensor] = value
+            else:
+                continue
+            if not channel.instead:
+                measured.add(channel.sensor.chip)
         return HwmonReading(watts, joules, origins)
 
     def _current(self) -> Sequence[Channel]:

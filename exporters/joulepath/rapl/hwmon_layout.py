@@ -44,6 +44,8 @@ class Channel:
     """Energy, not power."""
     origin: str
     """The chip as it was probed."""
+    instead: bool = False
+    """Counts only while no other channel of the chip can be read."""
 
 
 def channels(folders: Iterable[Path]) -> Sequence[Channel]:
@@ -100,7 +102,7 @@ class _Chip:
         found = [*self._of("power"), *self._of("energy")]
         yield from found
         if not any(number(path) is not None for each in found for (path,) in each.sources):
-            yield from self._of("curr")
+            yield from (replace(each, instead=bool(found)) for each in self._of("curr"))
 
     def _of(self, kind: str) -> Iterator[Channel]:
         names = (_CHANNEL.fullmatch(name) for name in self._files)

@@ -271,6 +271,25 @@ def test_devices_of_one_name_and_one_label_are_told_apart(tmp_path: Path) -> Non
     }
 
 
+def test_volts_times_amperes_stand_in_for_a_power_that_cannot_be_read_and_never_beside_it(tmp_path: Path) -> None:
+    files: dict[str, int | str] = {"name": "ina226", "in1_input": 12_000, "curr1_input": 500, "power1_input": 5_900_000}
+    probe(tmp_path, "hwmon0", "1-0041", **files)
+    now = 0.0
+    source = HwmonSource(tmp_path, clock=lambda: now)
+    power = tmp_path / "class" / "hwmon" / "hwmon0" / "power1_input"
+
+    def read() -> dict[str, float]:
+        return {sensor.channel: found for sensor, found in source.read().watts.items()}
+
+    assert read() == {"power1": 5.9}
+    power.write_text("")
+    assert read() == {}  # a moment without a value is a gap
+    now = LOOK_SECONDS
+    assert read() == {"curr1": 6}
+    power.write_text("5900000")
+    assert read() == {"power1": 5.9}
+
+
 def test_energy_beside_power_is_a_sensor_of_its_own(tmp_path: Path) -> None:
     probe(tmp_path, "hwmon0", "soc", name="scmi", power1_input=3_000_000, energy1_input=90_000_000, curr1_input=5)
     reading = HwmonSource(tmp_path).read()
