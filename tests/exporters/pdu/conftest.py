@@ -25,6 +25,7 @@ from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.ports import free_port
 from joulepath_lab.snmp_agent import Agent
+from tests.exporters.process import PATIENCE_SECONDS
 
 WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"
 SECRET = "s3cret-community"  # noqa: S105  # the tests' own
@@ -45,7 +46,7 @@ def client(address: tuple[str, int], community: str = "public", limits: Limits =
     return Clients("pysnmp").make(Endpoint(*address), Community(community), limits)
 
 
-def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Waits for what shall come true within `seconds`."""
     end = time.monotonic() + seconds
     while not true():
@@ -106,7 +107,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
         command += options
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE_SECONDS
         while not _bound(port):
             assert running[-1].poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < end, "snmpsim does not start"

@@ -5,7 +5,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from joulepath.web import Address, Server
 from joulepath.web.auth import Passwords
 from joulepath.web.config import read
 from joulepath.web.http import BadRequestError, parse
+from tests.exporters.process import until
 from tests.exporters.web.things import Things, get, serving
 
 pytestmark = pytest.mark.unit
@@ -52,13 +53,6 @@ def answers(client: socket.socket, seconds: float = 5.0) -> list[tuple[int, byte
 
 def connections() -> int:
     return sum(thread.name == "web-connection" for thread in threading.enumerate())
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
 
 
 def test_a_connection_serves_one_scrape_after_the_other() -> None:
