@@ -8,10 +8,10 @@ from typing import Any
 
 
 def late(name: str) -> None:
-    """Lets a module be imported as ever, but runs it when it is first asked for a name.
+    """Lets modules of a package be imported without what its `__init__` imports.
 
-    A package is run when it is asked for a name that is no module of it: its modules can be imported without what its
-    `__init__` imports. Does nothing where there is no such module.
+    The `__init__` runs when the package is first asked for a name that is not one of its modules. Does nothing where
+    the package is not installed or has been imported.
     """
     spec = find_spec(name)
     if name in sys.modules or spec is None or spec.loader is None:
@@ -20,7 +20,7 @@ def late(name: str) -> None:
 
     def missing(attribute: str) -> Any:
         """PEP 562."""
-        if spec.submodule_search_locations is not None and find_spec(f"{name}.{attribute}") is not None:
+        if find_spec(f"{name}.{attribute}") is not None:
             return importlib.import_module(f"{name}.{attribute}")
         made.__dict__.pop("__getattr__", None)
         loader.exec_module(made)

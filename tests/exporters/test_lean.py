@@ -57,11 +57,3 @@ def test_one_that_is_not_installed_is_left_to_its_importer() -> None:
     lean.late("no_such_package_anywhere")
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("no_such_package_anywhere")
-
-
-def test_a_module_runs_when_it_is_first_asked_for_a_name(package: str) -> None:
-    lean.late(package)
-    lean.late(f"{package}.other")
-    other = importlib.import_module(f"{package}.other")
-    assert "BASE" not in vars(other)
-    assert other.BASE == 40
