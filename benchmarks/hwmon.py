@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What serving 24 power sensors of boards costs, beside Debian's node_exporter with its hwmon collector alone.
+"""Cost of serving 24 power sensors of boards, beside Debian's node_exporter with its hwmon collector alone.
 
 Both are scraped in turn from one tree, as in benchmarks/serving.py: `python -m benchmarks.hwmon`. Two boards: one
 with 24 chips that measure power, and one with eight of which each has three rails, volts and amperes (ina3221).

@@ -44,7 +44,7 @@ class Row(NamedTuple):
     arguments: Sequence[str]
     shown: Callable[[], int]
     most_mib: float
-    """What it shall stay below, without the ring."""
+    """It shall stay below this, without the ring."""
 
 
 def resident(pid: int) -> tuple[float, float]:
@@ -62,7 +62,7 @@ def resident(pid: int) -> tuple[float, float]:
 
 
 def fetch(path: str = "metrics") -> str:
-    """What the exporter answers."""
+    """The exporter's answer."""
     with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/{path}", timeout=10) as answer:
         return str(answer.read().decode())
 

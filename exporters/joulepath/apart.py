@@ -18,7 +18,7 @@ from joulepath.text import text_of
 
 
 def read(module: str, path: Path) -> Any:
-    """What `MODULE.read(path, text)` returns, which can be pickled. Raises UsageError as that does.
+    """Returns `MODULE.read(path, text)`, which can be pickled. Raises UsageError as that does.
 
     The file is opened here: this process may have a right that it does not pass on.
     """

@@ -11,7 +11,7 @@ _LEAST = 12000
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody has, of those that the kernel gives to nobody who does not ask for it.
+    """A free port, of those that the kernel gives only to programs that ask for it by number.
 
     One that the kernel chose could be another connection's before the program that it is for listens there.
     """

@@ -60,7 +60,7 @@ def channels(folders: Iterable[Path]) -> Sequence[Channel]:
 
 
 def number(path: str) -> int | None:
-    """What a file holds; None where it cannot be read or holds no number."""
+    """The number in a file; None where it cannot be read or holds something else."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -156,7 +156,7 @@ class _Chip:
 
 
 def _names(folder: Path) -> frozenset[str]:
-    """What is there; nothing of a chip that goes while it is looked at."""
+    """The names in a folder; none of a chip that goes while it is looked at."""
     try:
         return frozenset(entry.name for entry in os.scandir(folder))
     except OSError:

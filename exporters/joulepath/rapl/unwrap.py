@@ -123,7 +123,7 @@ class Unwrapper:
     def _add_host(self, zones: Mapping[Zone, Energy], reading: Reading) -> Energy | None:
         """The host's energy: psys, else packages and dram; None when a part of it was not read or has gone."""
         parts = self._parts({*reading.counts, *reading.unreadable})
-        if not parts or not parts <= zones.keys():
+        if reading.masked or not parts or not parts <= zones.keys():
             return None
         now = {zone: zones[zone] for zone in parts}
         if now.keys() == self._host_parts.keys():

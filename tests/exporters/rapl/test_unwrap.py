@@ -189,6 +189,14 @@ def test_a_psys_of_more_than_a_platform_draws_is_left_out_and_the_host_is_packag
     assert snapshot.host.joules == 90 + 11  # psys while it was right; the first step of other parts has no beginning
 
 
+def test_a_host_of_which_zones_are_hidden_is_not_complete() -> None:
+    unwrapper = Unwrapper()
+    for turn in range(3):
+        snapshot = unwrapper.add(turn / 2, Reading({PACKAGE: Count(10.0 * turn, RANGE)}, {}, "intel-rapl:1 is hidden"))
+    assert snapshot.zones[PACKAGE].joules == 20
+    assert snapshot.host is None
+
+
 def test_one_reset_is_not_told() -> None:
     unwrapper = Unwrapper()
     for at, joules in enumerate([500.0, 600.0, 5_000_000.0, 5_000_100.0, 5_000_200.0]):
