@@ -167,7 +167,7 @@ class _Protection:
         self.server: web.Server | None = None
         self._path = path
         if path is not None:
-            # Only a file needs YAML, pydantic and bcrypt.
+            # Only a file needs bcrypt.
             from joulepath.web.auth import Passwords  # noqa: PLC0415
 
             self._passwords = Passwords()
@@ -177,9 +177,9 @@ class _Protection:
         """Reads the file. Raises UsageError."""
         if self._path is None:
             return
-        from joulepath.web import config  # noqa: PLC0415
+        from joulepath.web import rules  # noqa: PLC0415
 
-        self.security = config.read(self._path, self._passwords)
+        self.security = rules.read(self._path, self._passwords)
         if self.server is not None:
             self.server.secure(self.security)
 

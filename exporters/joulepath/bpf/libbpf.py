@@ -87,17 +87,15 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-_LOG_OCTETS = 1 << 24
-"""Of the verifier's log, which says at its end what is wrong."""
-
-
 def _print(level: int, form: int, arguments: int) -> int:
-    # A va_list reaches a callee as one pointer on x86-64 and on arm64, so it can be handed on.
-    buffer = ctypes.create_string_buffer(_LOG_OCTETS)
-    ctypes.CDLL(None).vsnprintf(buffer, _size(len(buffer)), _pointer(form), _pointer(arguments))
-    text = buffer.value.decode(errors="replace").rstrip()
-    if level < 2:  # LIBBPF_DEBUG names every section and every relocation
-        logger.debug("%s", text)
+    if level >= 2:  # LIBBPF_DEBUG names every section and every relocation
+        return 0
+    # A va_list reaches a callee as one pointer on x86-64 and on arm64, so it can be handed on. The verifier's log may
+    # have many MiB: the C library takes as much memory as the text needs.
+    libc, text = ctypes.CDLL(None), _pointer()
+    if libc.vasprintf(ctypes.byref(text), _pointer(form), _pointer(arguments)) >= 0:
+        logger.debug("%s", ctypes.string_at(text.value or 0).decode(errors="replace").rstrip())
+        libc.free(text)
     return 0
 
 
@@ -113,6 +111,13 @@ def check(result: int, what: str) -> int:
             f"{what}: needs the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root, or AmbientCapabilities)"
         )
     raise BpfError(what, -result)
+
+
+def give_back() -> None:
+    """Returns memory that is free to the kernel, where the C library can: libbpf reads all of the kernel's types."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(_size(0))
 
 
 @functools.cache
@@ -251,6 +256,7 @@ class Object:
             check(library().bpf_program__set_autoload(handle, name in programs), name)
             handle = library().bpf_object__next_program(self._handle, handle)
         check(library().bpf_object__load(self._handle), f"{self._name}: the kernel does not take it")
+        give_back()
 
     def map(self, name: str) -> Map:
         """The map of this name; data sections are `.rodata`, `.bss`, `.data`."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`web-config.yml`, the file that Prometheus' exporters share (exporter-toolkit, docs/web-configuration.md).
 
-What Python cannot honour is a mistake in the file, never ignored. Imported only when a file is given.
+What Python cannot honour is a mistake in the file, never ignored. `rules.py` has what comes of it.
 """
 
 import re
@@ -13,10 +13,8 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from joulepath.config import Model, load
-from joulepath.errors import UsageError
-from joulepath.web.auth import BasicUsers, Passwords
-from joulepath.web.security import RateLimit, Security
-from joulepath.web.tls import CIPHER_SUITES, CURVES, VERSIONS, Pem, Tls, TlsError, context
+from joulepath.web.rules import Rules
+from joulepath.web.tls import CIPHER_SUITES, CURVES, VERSIONS, Pem, Tls
 
 _VERIFY = {
     "": ssl.CERT_NONE,
@@ -163,21 +161,15 @@ class WebModel(Model):
         return users
 
 
-def read(path: Path, passwords: Passwords) -> Security:
-    """The file's rules. Raises UsageError with one line per mistake."""
-    model = load(path, WebModel, empty=True)
-    tls = model.tls_server_config.tls(path.parent) if model.tls_server_config else None
-    limit = model.rate_limit
-    try:
-        made = context(tls) if tls else None
-    except TlsError as error:
-        raise UsageError(f"{path}: tls_server_config.{error}") from None
-    pems = (tls.certificate, tls.key, tls.client_ca) if tls else ()
-    return Security(
-        context=made,
-        allowed_sans=frozenset(model.tls_server_config.client_allowed_sans if model.tls_server_config else ()),
-        users=BasicUsers(model.basic_auth_users, passwords) if model.basic_auth_users else None,
-        rate_limit=RateLimit(limit.seconds, limit.burst) if limit and limit.seconds else None,
+def read(path: Path, text: str | None = None) -> Rules:
+    """The rules in a file, or in what was read of it. Raises UsageError with one line per mistake."""
+    model = load(path, WebModel, text, empty=True)
+    tls, limit = model.tls_server_config, model.rate_limit
+    return Rules(
+        tls=tls.tls(path.parent) if tls else None,
+        allowed_sans=frozenset(tls.client_allowed_sans if tls else ()),
+        users=dict(model.basic_auth_users),
+        interval=limit.seconds if limit else 0.0,
+        burst=limit.burst if limit else 1,
         headers=dict(model.http_server_config.headers),
-        files=(path, *(pem.path for pem in pems if pem is not None and pem.path is not None)),
     )

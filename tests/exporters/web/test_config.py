@@ -30,7 +30,7 @@ HASHED = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 def security(folder: Path, text: str) -> Security:
     path = folder / "web-config.yml"
     path.write_text(text, encoding="utf-8")
-    return read(path, Passwords())
+    return read(path).security(path, Passwords())
 
 
 def complaints(folder: Path, text: str) -> str:

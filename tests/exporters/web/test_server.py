@@ -5,7 +5,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from joulepath.web import Address, Server
 from joulepath.web.auth import Passwords
 from joulepath.web.config import read
 from joulepath.web.http import BadRequestError, parse
+from tests.exporters.process import until
 from tests.exporters.web.things import Things, get, serving
 
 pytestmark = pytest.mark.unit
@@ -52,13 +53,6 @@ def answers(client: socket.socket, seconds: float = 5.0) -> list[tuple[int, byte
 
 def connections() -> int:
     return sum(thread.name == "web-connection" for thread in threading.enumerate())
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
 
 
 def test_a_connection_serves_one_scrape_after_the_other() -> None:
@@ -235,7 +229,7 @@ def test_new_rules_hold_for_connections_that_were_there_before(tmp_path: Path) -
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST)
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
-        server.secure(read(path, Passwords()))
+        server.secure(read(path).security(path, Passwords()))
         assert client.recv(65536) == b""
         assert get(server, "/metrics")[0] == 401
 
@@ -246,6 +240,6 @@ def test_a_request_that_has_begun_under_old_rules_is_answered_by_the_new_ones_an
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST[:10])
         until(lambda: connections() == 1)
-        server.secure(read(path, Passwords()))
+        server.secure(read(path).security(path, Passwords()))
         client.sendall(REQUEST[10:])
         assert [status for status, _ in answers(client)] == [401]
