@@ -2,6 +2,7 @@
 """Passwords: bcrypt is asked once for each, keeps others waiting for nobody, and tells nothing about who exists."""
 
 import base64
+import contextlib
 import statistics
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 import bcrypt
 import pytest
 
-from joulepath.web.auth import BasicUsers, Passwords
+from joulepath.web.auth import MAX_LOGINS, BasicUsers, BusyError, Passwords
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +48,33 @@ def test_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() -> None:
     assert 0.5 < known / unknown < 2
 
 
+def test_users_of_different_costs_take_the_same_time() -> None:
+    users = BasicUsers({"cheap": hashed("right", 4), "dear": hashed("right", 9)}, Passwords())
+    cheap = statistics.median(seconds(users, header("cheap", f"wrong{n}")) for n in range(9))
+    dear = statistics.median(seconds(users, header("dear", f"wrong{n}")) for n in range(9))
+    assert 0.5 < cheap / dear < 2
+
+
+def test_more_logins_than_may_wait_are_turned_away_at_once() -> None:
+    users = BasicUsers({"prometheus": hashed("right", 11)}, Passwords())
+    results: list[bool | None] = []
+
+    def login(number: int) -> None:
+        try:
+            results.append(users.allowed(header("prometheus", f"wrong{number}")))
+        except BusyError:
+            results.append(None)
+
+    threads = [threading.Thread(target=login, args=(number,)) for number in range(3 * MAX_LOGINS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results.count(None) >= MAX_LOGINS
+    assert results.count(False) >= MAX_LOGINS
+    assert users.allowed(header("prometheus", "right"))
+
+
 def test_wrong_passwords_are_remembered_within_bounds_and_displace_no_right_one() -> None:
     passwords = Passwords()
     users = BasicUsers({"prometheus": hashed("right")}, passwords)
@@ -66,7 +94,8 @@ def test_a_known_user_does_not_wait_for_a_flood_of_wrong_passwords() -> None:
         number = 0
         while not ended.is_set():
             number += 1
-            users.allowed(header("prometheus", f"wrong{offset}-{number}"))
+            with contextlib.suppress(BusyError):
+                users.allowed(header("prometheus", f"wrong{offset}-{number}"))
 
     threads = [threading.Thread(target=flood, args=(offset,)) for offset in range(8)]
     for thread in threads:
