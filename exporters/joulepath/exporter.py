@@ -23,6 +23,7 @@ from joulepath.errors import UsageError
 from joulepath.metrics import registry
 from joulepath.reload import Part, Reloader
 from joulepath.telemetry import Telemetry
+from joulepath.web.events import Events
 from joulepath.web.listen import passed_by_systemd
 from joulepath.web.security import Security
 
@@ -126,8 +127,11 @@ def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK
             Part("web", lambda: protection.security.files, protection.reload),
         ]
     )
-    telemetry = Telemetry(exporter.name, lambda: reloader.successful)
-    server = web.Server(exporter, _listeners(args), security=protection.security, telemetry=telemetry.collect)
+    events = Events()
+    telemetry = Telemetry(exporter.name, lambda: reloader.successful, events.collect)
+    server = web.Server(
+        exporter, _listeners(args), security=protection.security, telemetry=telemetry.collect, events=events
+    )
     protection.server = server
     # A signal may be taken in any thread, one that begins to answer a scrape for instance, and then interrupts nothing
     # that this one waits at: hence a pipe, which the interpreter writes to in whichever it is.

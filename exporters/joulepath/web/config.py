@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from joulepath.config import Model, load
+from joulepath.web.auth import MAX_COST, cost
 from joulepath.web.rules import Rules
 from joulepath.web.tls import CIPHER_SUITES, CURVES, VERSIONS, Pem, Tls
 
@@ -86,6 +87,11 @@ class TlsModel(Model):
             raise ValueError("client_ca_file needs a client_auth_type that verifies")
         if not verifies and self.client_allowed_sans:
             raise ValueError("client_allowed_sans needs a client_auth_type that verifies")
+        if self.client_allowed_sans and self.client_auth_type != "RequireAndVerifyClientCert":
+            raise ValueError(
+                "client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert; "
+                f"with {self.client_auth_type} a client without a certificate would be let in"
+            )
 
     def tls(self, folder: Path) -> Tls:
         """As `joulepath.web.tls` takes it; relative paths start at `folder`."""
@@ -158,6 +164,12 @@ class WebModel(Model):
         wrong = [user for user, hashed in users.items() if not _BCRYPT.fullmatch(hashed)]
         if wrong:
             raise ValueError(f"{', '.join(wrong)}: not a bcrypt hash; `htpasswd -nBC 10 USER` makes one")
+        dear = [user for user, hashed in users.items() if cost(hashed) > MAX_COST]
+        if dear:
+            raise ValueError(
+                f"{', '.join(dear)}: the cost of the bcrypt hash is above {MAX_COST}, and a login would take seconds; "
+                "`htpasswd -nBC 10 USER` makes a cheaper one"
+            )
         return users
 
 

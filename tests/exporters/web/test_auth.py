@@ -7,8 +7,8 @@ import threading
 import bcrypt
 import pytest
 
-from joulepath.web.auth import BasicUsers, Passwords
-from tests.exporters.process import PATIENCE_SECONDS
+from joulepath.web.auth import MAX_LOGINS, BasicUsers, BusyError, Passwords
+from tests.exporters.process import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.unit
 
@@ -48,6 +48,36 @@ def test_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() -> None:
     assert not users.allowed(header("prometheus", "wrong"))
     assert not users.allowed(header("stranger", "right"))
     assert check.costs == [6, 6]
+
+
+def test_users_of_different_costs_take_the_same_time() -> None:
+    check = Counted()
+    users = BasicUsers({"cheap": hashed("right", 4), "dear": hashed("right", 7)}, Passwords(check))
+    assert not users.allowed(header("cheap", "wrong"))
+    assert check.costs == [4, 4, 5, 6]  # bcrypt's time is 2 to the power of the cost
+    assert not users.allowed(header("dear", "wrong"))
+    assert check.costs[4:] == [7]
+    assert sum(2**cost for cost in check.costs[:4]) == 2**7
+    assert users.allowed(header("cheap", "right"))
+
+
+def test_more_logins_than_may_wait_are_turned_away_at_once() -> None:
+    go_on = threading.Event()
+    users = BasicUsers({"prometheus": hashed("right")}, Passwords(lambda *_: go_on.wait(PATIENCE_SECONDS) and False))
+    refused: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda n=n: refused.append(not users.allowed(header("prometheus", f"wrong{n}"))))
+        for n in range(MAX_LOGINS)
+    ]
+    for thread in threads:
+        thread.start()
+    until(lambda: users._passwords._places._value == 0)
+    with pytest.raises(BusyError):
+        users.allowed(header("prometheus", "one more"))
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert refused == [True] * MAX_LOGINS
 
 
 def test_wrong_passwords_are_remembered_within_bounds_and_displace_no_right_one() -> None:
