@@ -78,6 +78,9 @@ DECODE_ERRORS = counter(
     "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.",
     "reason",
 )
+SKIPPED_FRAMES = counter(
+    "ioam_skipped_frames_total", "Frames that count for no node, as no IP packet was looked for in them.", "reason"
+)
 OVERFLOW_PACKETS = counter(
     "ioam_overflow_packets_total", "Traced packets with the overflow flag: some node found no room, the path has gaps."
 )
@@ -120,6 +123,7 @@ METRICS = (
     LATE_PACKETS,
     MARKED_RATIO,
     DECODE_ERRORS,
+    SKIPPED_FRAMES,
     OVERFLOW_PACKETS,
     CAPTURE_DROPS,
     OPTION_BYTES,

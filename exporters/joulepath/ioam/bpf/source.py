@@ -124,6 +124,7 @@ class EbpfSource:
                     option_octets=counts.option_octets,
                     fragments=counts.fragments,
                     jumbograms=counts.jumbograms,
+                    skipped=counts.skipped,
                 )
             # Those with a place first: their order is lost, and strangers must not name nodes before them.
             for key, packets, octets in sorted(news.traces, key=self._is_strangers):
