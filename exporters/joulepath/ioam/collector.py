@@ -51,6 +51,7 @@ def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily
     yield _single(metrics.CAPTURE_DROPS, reading.drops)
     yield from filled(
         [
+            _table(metrics.UNSEEN_PACKETS, (([name], number) for name, number in reading.unseen.items())),
             _table(metrics.CAPTURE_INFO, ((capture, 1) for capture in reading.captures)),
             _table(metrics.CAPTURE_LIMIT_INFO, ((limit, 1) for limit in reading.limits)),
         ]

@@ -87,6 +87,11 @@ OVERFLOW_PACKETS = counter(
 CAPTURE_DROPS = counter(
     "ioam_capture_drops_total", "Packets that the capture lost before they were counted (PACKET_STATISTICS)."
 )
+UNSEEN_PACKETS = counter(
+    "ioam_interface_unseen_packets_total",
+    "Packets in the interface's own counters (rtnetlink) that were not seen here: at least so many.",
+    "interface",
+)
 OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: what tracing itself costs.")
 FRAGMENT_PACKETS = counter(
     "ioam_fragment_packets_total", "Packets seen that are fragments: each counts as the packet that it is on the wire."

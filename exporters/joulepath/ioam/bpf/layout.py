@@ -124,10 +124,11 @@ def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:
 def point_counts(value: bytes) -> PointCounts:
     """`struct counts` of all CPUs."""
     (words,) = sums(value, _COUNTS + _FAULTS + _SKIPPED)
-    user, user_octets, other, other_octets, *more = words[:_COUNTS]
+    user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, folded = words[:_COUNTS]
     faults = _reasons(REASONS, words[_COUNTS : _COUNTS + _FAULTS])
     skipped = _reasons(SKIPPED, words[_COUNTS + _FAULTS :])
-    return PointCounts((user, user_octets), (other, other_octets), *more, faults, skipped)
+    pairs = (user, user_octets), (other, other_octets)
+    return PointCounts(*pairs, overflow, option_octets, fragments, jumbograms, folded, faults, skipped)
 
 
 def _reasons(names: Iterable[str], numbers: Sequence[int]) -> dict[str, int]:
