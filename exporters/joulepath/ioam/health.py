@@ -111,5 +111,5 @@ def _cause(now: Statistics, ahead: int) -> str:
     if now.xdp:
         return "an XDP program is attached, which takes packets before they can be counted (`ip link show` names it)"
     if ahead > 0:
-        return f"{ahead} tcx programs run before ours and may end the list (`bpftool net show` names them)"
+        return f"tcx programs that run before ours ({ahead}) may end the list (`bpftool net show` names them)"
     return "AF_XDP, an offload to hardware or a packet socket that bypasses the queue takes them past the kernel"

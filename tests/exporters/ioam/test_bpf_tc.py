@@ -25,6 +25,48 @@ if sys.argv[1] == "close":
     second.close()
 """
 )
+# Someone else's filters are there, one of them before the priorities of old; prints the packets that ours sees.
+FILTERS = """
+import socket, sys, time
+from joulepath.bpf import tc
+from joulepath.ioam.bpf.kernel import Kernel
+from joulepath.ioam.settings import Point, Settings
+from tests.exporters.ioam.foreign import PASS, _CLASSIFIER, loaded
+way = sys.argv[1]
+kernel = Kernel(Settings(points=(Point("lo", way, 1, "uplink", path=True),)))
+foreign = tc.ClsactLink(loaded(_CLASSIFIER, PASS), 1, way, tc.Place(7, 3))
+link = tc.ClsactLink(kernel.program(0, 14), 1, way, tc.COUNTING)
+def send():
+    socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("::1", 5000))
+    time.sleep(0.05)
+    (point,) = kernel.read().points
+    return point.user[0]
+print(link.ahead(), send() > 0)
+"""
+# Someone removes the whole qdisc.
+REMOVED = (
+    ATTACH
+    + """
+import subprocess
+link = tc.ClsactLink(program, 1, "received", tc.COUNTING)
+print(link.ahead())
+subprocess.run(["tc", "qdisc", "del", "dev", "lo", "clsact"], check=True)
+print(link.ahead())
+link.close()
+"""
+)
+# What a process of an earlier version left behind must not count a second time.
+FORMER = (
+    ATTACH
+    + """
+import ctypes
+options = tc._Filter(sz=32, prog_fd=program, handle=0x6A70, priority=0x6A70)
+hook = tc._Hook(sz=24, ifindex=1, attach_point=1)
+tc.library().bpf_tc_hook_create(ctypes.byref(hook))
+assert tc.library().bpf_tc_attach(ctypes.byref(hook), ctypes.byref(options)) == 0
+tc.ClsactLink(program, 1, "received", tc.COUNTING)
+"""
+)
 TCX = (
     ATTACH
     + """
@@ -67,6 +109,22 @@ def test_a_second_clsact_filter_takes_the_place_of_the_first_and_goes_when_it_is
         assert filters.count("direct-action") == 1
         namespace.python(CLSACT, "close")
         assert namespace.run("tc filter show dev lo ingress").count("direct-action") == 0
+
+
+def test_a_clsact_filter_sees_packets_before_one_that_ends_the_list() -> None:
+    with NetworkNamespace() as namespace:
+        assert namespace.python(FILTERS, "sent").split() == ["0", "True"]
+
+
+def test_a_filter_that_is_removed_by_someone_is_missed() -> None:
+    with NetworkNamespace() as namespace:
+        assert namespace.python(REMOVED).split() == ["0", "-1"]
+
+
+def test_a_filter_of_an_earlier_version_is_replaced() -> None:
+    with NetworkNamespace() as namespace:
+        namespace.python(FORMER)
+        assert namespace.run("tc filter show dev lo ingress").count("direct-action") == 1
 
 
 def test_tcx_where_the_kernel_has_it() -> None:
