@@ -7,7 +7,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: what else is attached decides */
 #define MAX_PIECES 128
 #define JUMBO_PAYLOAD 0xc2
-#define GSO_BY_FRAGS 0xffff
 
 #define BRIDGED 0x6558 /* Transparent Ethernet Bridging */
 
@@ -387,13 +386,12 @@ INLINE int shortly(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6
 }
 
 /* Counts a frame that has no IP packet to count, for one of enum skipped. */
-NOINLINE int skip(__u32 reason, __u32 epoch_)
+INLINE void skip(__u32 reason, __u32 epoch_)
 {
-	struct counts *counts = counts_of(epoch_ & 1);
+	struct counts *counts = counts_of(epoch_);
 
 	if (counts)
 		counts->skipped[bounded(reason, 0x7)]++;
-	return 0;
 }
 
 SEC("tc")
@@ -415,7 +413,7 @@ int count(struct __sk_buff *skb)
 			if (shortly(skb, 14, epoch_, 0))
 				return NEXT;
 		} else {
-			found = behind_tags(skb, 0);
+			found = type == bpf_htons(0x0806) ? -NOT_IP : behind_tags(skb, 0); /* ARP is what comes most */
 			if (found < 0) {
 				skip(-found, epoch_);
 				return NEXT;
