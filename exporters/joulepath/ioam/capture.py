@@ -103,26 +103,27 @@ class Tap:
         return self._arrived + self._surplus + (self._arrived - self._taken) * _MOST_SEGMENTS
 
     def _block(self) -> None:
+        frames = packets = 0
         for start, end, length in self._ring.packets():
-            self._count(start, end, length)
+            packets += self._count(start, end, length)
+            frames += 1
+        self._taken += frames
+        self._surplus += packets - frames
 
-    def _count(self, start: int, end: int, length: int) -> None:
+    def _count(self, start: int, end: int, length: int) -> int:
+        """How many packets the frame is on the wire."""
         memory = self._ring.memory
-        self._taken += 1
         packet = ip_offset(memory, start, end, self._link)
         if packet < 0:
             self._counter.skip(packet)
-            return
+            return 1
         segments = None
         if memory[start - _VNET_HEADER.size + 1]:
             flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(memory, start - _VNET_HEADER.size)
             position = start + checksum_start if flags & _NEEDS_CSUM else -1
             segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
         length -= packet - start
-        self._surplus -= 1
-        self._surplus += self._counter.count(
-            self._at, memory, packet, end, length, path=self.point.path, segments=segments
-        )
+        return self._counter.count(self._at, memory, packet, end, length, path=self.point.path, segments=segments)
 
 
 def _open(point: Point) -> tuple[socket.socket, Ring]:

@@ -12,24 +12,12 @@ SIGNALLING = -1
 FOREIGN = -2
 """No GTP-U of version 1."""
 
-OTHER_PORT, FROM, TO = 0, 1, 2
-"""What `port` says of a UDP header."""
-
 _G_PDU = 255
 _ANSWERS = (2, 31)
 """Echo Response, Supported Extension Headers Notification: they go to the port that the request came from."""
 _TEID = struct.Struct("!I")
 _MAX_EXTENSIONS = 8
 _ANY_OPTIONAL, _EXTENSION = 0x07, 0x04  # flags E, S, PN; and E
-
-
-def port(packet: Octets, position: int, end: int) -> int:
-    """Whether the UDP header at `position` is to GTP-U's port, or from it alone as answers may be."""
-    if position + 8 > end:
-        return OTHER_PORT
-    if packet[position + 2] << 8 | packet[position + 3] == PORT:
-        return TO
-    return FROM if packet[position] << 8 | packet[position + 1] == PORT else OTHER_PORT
 
 
 def payload(packet: Octets, start: int, end: int) -> tuple[int, int]:

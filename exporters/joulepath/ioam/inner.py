@@ -23,13 +23,15 @@ def carried(packet: Octets, protocol: int, position: int, end: int, stop: int) -
     """
     if protocol == IPV6:
         return position if position < end and packet[position] >> 4 == 6 else ABSENT, -1
-    way = gtpu.port(packet, position, end) if protocol == UDP else gtpu.OTHER_PORT
-    if way == gtpu.TO:
+    if protocol != UDP or position + 8 > end:
+        return ABSENT, -1
+    if packet[position + 2] << 8 | packet[position + 3] == gtpu.PORT:
         inner, teid = gtpu.payload(packet, position + 8, min(end, stop))
         if inner == ABSENT:
             return ABSENT, -1
         return inner if inner == SIGNALLING else user_packet(packet, inner, end, stop), teid
-    if way == gtpu.FROM and gtpu.answers(packet, position + 8, min(end, stop), stop):
+    from_port = packet[position] << 8 | packet[position + 1] == gtpu.PORT
+    if from_port and gtpu.answers(packet, position + 8, min(end, stop), stop):
         return SIGNALLING, -1
     return ABSENT, -1
 

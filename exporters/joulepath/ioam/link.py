@@ -69,16 +69,24 @@ def ip_offset(frame: Octets, start: int, end: int, link: Link) -> int:
     position = start + link.octets
     if link.ether_type < 0:
         return position
+    if position > end:
+        return _NOT_IP
     at = start + link.ether_type
-    for _ in range(_MAX_VLANS + 1):
+    ether_type = frame[at] << 8 | frame[at + 1]
+    if position < end and _VERSIONS.get(ether_type) == frame[position] >> 4:  # most frames
+        return position
+    return _behind_tags(frame, position, end, ether_type)
+
+
+def _behind_tags(frame: Octets, position: int, end: int, ether_type: int) -> int:
+    for _ in range(_MAX_VLANS):
+        if ether_type not in _VLANS:
+            break
+        position += 4
         if position > end:
             return _NOT_IP
-        ether_type = frame[at] << 8 | frame[at + 1]
-        version = _VERSIONS.get(ether_type)
-        if version:
-            return position if position == end or frame[position] >> 4 == version else OTHER_VERSION
-        if ether_type not in _VLANS:
-            return _CARRIERS.get(ether_type, _NOT_IP)
-        position += 4
-        at = position - 2
-    return _CODES["vlan_tags"]
+        ether_type = frame[position - 2] << 8 | frame[position - 1]
+    version = _VERSIONS.get(ether_type)
+    if version:
+        return position if position == end or frame[position] >> 4 == version else OTHER_VERSION
+    return _CARRIERS.get(ether_type, _CODES["vlan_tags"] if ether_type in _VLANS else _NOT_IP)

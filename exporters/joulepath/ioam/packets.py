@@ -17,6 +17,8 @@ from joulepath.ioam.link import OTHER_VERSION, REASONS, Octets
 from joulepath.ioam.memo import Memo
 from joulepath.ioam.segments import Segments, on_the_wire, pieces
 
+_GTPU = gtpu.PORT.to_bytes(2, "big")
+
 
 class PacketCounter:
     """Counts IP packets into the table. Whoever calls it holds the table's lock."""
@@ -48,7 +50,11 @@ class PacketCounter:
             return 1
         octets, protocol, position, options, fragment, fault = found
         teid, user = -1, True
-        carrier = protocol == IPV6 or (protocol == UDP and gtpu.port(packet, position, end) != gtpu.OTHER_PORT)
+        carrier = protocol == IPV6 or (
+            protocol == UDP
+            and position + 8 <= end
+            and _GTPU in (packet[position + 2 : position + 4], packet[position : position + 2])
+        )
         if carrier and not (fragment or fault or options.traces):
             if segments and _to_be_cut(packet, start, end, found):
                 cut = list(pieces(packet, start, end, position + 8, segments.size, stop=start + octets))
