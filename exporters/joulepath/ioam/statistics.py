@@ -17,7 +17,8 @@ _IFNAME, _STATS64, _XDP, _XDP_ATTACHED = 3, 23, 43, 2
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
 _ATTRIBUTE = struct.Struct("=HH")
-_COUNTERS = struct.Struct("=2Q16x2Q2Q")  # rx_packets, tx_packets, errors, dropped of both ways
+_COUNTERS = struct.Struct("=2Q32xQ")  # rx_packets, tx_packets, rx_dropped
+_NO_HANDLER = struct.Struct("=184xQ")  # rx_nohandler, from Linux 4.6 on: what an idle member of a bond received
 _TYPE = 0x3FFF
 _RECEIVE_OCTETS = 1 << 16
 _ANSWER_SECONDS = 1.0
@@ -76,8 +77,9 @@ def _statistics(answer: bytes) -> Statistics:
     xdp = False
     for kind, value in _attributes(answer[_HEADER.size + _LINK.size :]):
         if kind == _STATS64:
-            received, sent, _, _, dropped, _ = _COUNTERS.unpack_from(value)
-            received = max(0, received - dropped)
+            received, sent, dropped = _COUNTERS.unpack_from(value)
+            (unwanted,) = _NO_HANDLER.unpack_from(value) if len(value) >= _NO_HANDLER.size else (0,)
+            received = max(0, received - dropped - unwanted)
         elif kind == _XDP:
             xdp = any(inner == _XDP_ATTACHED and state[0] for inner, state in _attributes(value))
     return Statistics(index, received, sent, xdp)

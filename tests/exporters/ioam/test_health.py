@@ -2,6 +2,7 @@
 """The interface's own counters beside ours: what was not seen is told, and nothing else."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -129,3 +130,15 @@ def test_the_loopback_interface_is_told_and_another_is_not() -> None:
     assert not found["lo"].xdp
     health.close()
     assert health.ask(["lo"]) == {}
+
+
+def test_the_kernels_other_words_agree() -> None:
+    """The counters of the loopback interface are those in /proc/net/dev."""
+    health = Health()
+    before = health.ask(["lo"])["lo"]
+    lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()
+    words = next(line for line in lines if "lo:" in line).split()
+    after = health.ask(["lo"])["lo"]
+    health.close()
+    assert before.sent <= int(words[10]) <= after.sent
+    assert before.received <= int(words[2]) - int(words[4]) <= after.received

@@ -2,6 +2,7 @@
 """Where the programs are attached: interfaces come and go, and others attach programs, too."""
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -153,8 +154,7 @@ class Taps:
                     logger.warning(
                         "%s: someone detached the program that counts; it is attached again", point.interface
                     )
-                    self._drop(point)
-                    self._follow(point)
+                    self._attach_again(point)
                     continue
                 if ahead > tap.ahead:
                     tap.trials = _TRIALS
@@ -162,8 +162,18 @@ class Taps:
                 if ahead and self._passes_nothing_on(tap):
                     self._advance(point, tap)
             except JoulepathError as fault:
-                logger.warning("%s: %s", point.interface, fault)
-                self._drop(point)
+                if isinstance(fault, BpfError) and fault.number == errno.ENODEV:
+                    continue  # the interface has just gone: a change of interfaces follows
+                logger.warning("%s: %s; the program that counts is attached again", point.interface, fault)
+                self._attach_again(point)
+
+    def _attach_again(self, point: Point) -> None:
+        if point in self._taps:
+            self._drop(point)
+        try:
+            self._follow(point)
+        except JoulepathError as fault:
+            logger.warning("%s: %s", point.interface, fault)
 
     def _passes_nothing_on(self, tap: _Tap) -> bool:
         """Whether what runs before ours keeps most packets from it."""
