@@ -106,15 +106,17 @@ KEY = ("uplink", "123", "4", TRACE_ID.hex())
 MAC = "02:00:00:00:00:77"  # of neither end
 TAGGED = bytes(Ether(dst=MAC) / Dot1Q(vlan=5, type=0x86DD)) + PACKET
 DOUBLE = bytes(Ether(dst=MAC) / Dot1AD(vlan=5) / Dot1Q(vlan=6, type=0x86DD)) + PACKET
+OLD = bytes(Ether(dst=MAC, type=0x9100)) + b"\0\5\x81\0" + bytes(Dot1Q(vlan=6, type=0x86DD)) + PACKET
 PLAIN = bytes(Ether(dst=MAC, type=0x86DD)) + PACKET
 
 
-def test_tagged_frames(pair: Pair, tmp_path: Path) -> None:
-    with exporter(pair.b, tmp_path, "{vb: uplink}") as running:
-        pair.send(TAGGED, TAGGED, DOUBLE, PLAIN)
-        wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 4)
+@pytest.mark.parametrize("backend", ["packet", "ebpf"])
+def test_tagged_frames(pair: Pair, tmp_path: Path, backend: str) -> None:
+    with exporter(pair.b, tmp_path, "{vb: uplink}", backend) as running:
+        pair.send(TAGGED, TAGGED, DOUBLE, OLD, PLAIN)
+        wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
         found = running.scrape()
-    assert found["ioam_trace_bytes_total", *KEY] == 4 * len(PACKET)
+    assert found["ioam_trace_bytes_total", *KEY] == 5 * len(PACKET)
     assert found["ioam_capture_drops_total",] == 0
 
 

@@ -101,6 +101,34 @@ links.pop().close()
 print(links[0].kind, plain, tagged, tagger.counts()["one"].packets, send())
 """
 
+# The tagger comes first, then perhaps someone who ends the list, then the counter; prints as above.
+TAGGER_FIRST = (
+    BOTH.partition("def send")[0]
+    + """
+from joulepath.bpf import capabilities, tcx
+from tests.exporters.ioam.foreign import PASS, _CLASSIFIER, loaded
+program = kernel.program(0, 14)
+tagging = attach(tagger.fd(ethernet=True), index, "sent", tc.TAGGING)
+if "foreign" in sys.argv:
+    foreign = tcx.link(loaded(_CLASSIFIER, PASS), index, 47, None, 0)
+if "unnamed" in sys.argv:
+    capabilities.keep(capabilities.CAP_BPF, capabilities.CAP_NET_ADMIN, capabilities.CAP_PERFMON)
+link = attach(program, index, "sent", tc.COUNTING)
+print(link.ahead())
+socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd01::2", 5000))
+time.sleep(0.05)
+(point,) = kernel.read().points
+print(point.option_octets > 0)
+if "foreign" in sys.argv and "unnamed" in sys.argv:
+    link.advance()
+    print(link.ahead())
+    socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd01::2", 5000))
+    time.sleep(0.05)
+    (point,) = kernel.read().points
+    print(point.option_octets > 0)
+"""
+)
+
 
 def test_a_second_clsact_filter_takes_the_place_of_the_first_and_goes_when_it_is_closed() -> None:
     with NetworkNamespace() as namespace:
@@ -144,6 +172,27 @@ def test_the_counter_sees_what_the_tagger_writes_whichever_came_first(kind: str)
         assert used in {kind, "clsact"}  # the kernel may be older than tcx
         assert (plain, packets, after) == ("0", "1", "0")
         assert int(tagged) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "0 True"),
+        (["foreign"], "0 True"),  # between the two
+        (["unnamed"], "1 True"),  # behind: the one ahead may be the tagger
+        (["unnamed", "foreign"], "2 False 1 True"),  # and one step forward, not two
+    ],
+)
+def test_the_counter_that_comes_second_sees_what_the_tagger_writes(words: list[str], said: str) -> None:
+    with NetworkNamespace() as namespace:
+        if namespace.python(TCX) != "tcx\n":
+            pytest.skip("the kernel is older than tcx")
+        namespace.run("ip link add d0 type veth peer name d1")
+        namespace.run("ip link set d1 up")
+        namespace.run("ip link set d0 up")
+        namespace.run("ip -6 address add fd01::1/64 dev d0 nodad")
+        namespace.run("ip -6 neighbour add fd01::2 lladdr 02:00:00:00:00:02 dev d0")
+        assert namespace.python(TAGGER_FIRST, "tcx", *words).split() == said.split()
 
 
 def test_a_fault_of_the_kernel_names_what_was_tried() -> None:
