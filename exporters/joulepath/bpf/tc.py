@@ -119,7 +119,7 @@ class TcxLink:
         for one in chain.attached:
             name = tcx.name(one) if self._behind else ""
             if name is None:
-                # It may be the tagger: what ends the list shows by the packets that do not arrive.
+                # It may be the tagger. A program that ends the list shows by the packets that do not arrive.
                 return None
             if name not in self._behind:
                 return one

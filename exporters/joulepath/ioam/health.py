@@ -60,7 +60,7 @@ class Health:
         self.unseen: dict[str, int] = {}
         """Packets by interface since the start."""
         self.limits: set[str] = set()
-        """What takes packets away, or may: XDP, PROGRAM_AHEAD. Emptied by who begins a reading."""
+        """Why packets may be missing: XDP, PROGRAM_AHEAD. The caller empties it before each reading."""
         self._clock = clock
         self._said: dict[tuple[str, Way], float] = {}
         self._interfaces = Interfaces()
@@ -72,13 +72,13 @@ class Health:
             try:
                 answer = self._interfaces.ask(name)
             except OSError:
-                continue  # what is not told is not compared
+                continue  # without these counters there is nothing to compare
             if answer is not None:
                 found[name] = answer
         return found
 
     def begin(self, point: Point, counted: int) -> Gap:
-        """What is compared from now on, when counting at the point has begun."""
+        """Begins the comparison at a point where counting has begun; `counted` is the point's count so far."""
         self.unseen.setdefault(point.interface, 0)
         now = self.ask([point.interface]).get(point.interface)
         return Gap(now.number, _frames(now, point), counted) if now else Gap(-1, 0, counted)

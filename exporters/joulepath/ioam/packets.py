@@ -3,7 +3,7 @@
 
 Counted is the IP packet that carries a trace, the outermost of them; where none does, the innermost that is reached
 through GTP-U (of a PDU session of type IP or Ethernet) and IPv6-in-IPv6. Fragments of a tunnel's packets are not looked
-into. A probe of active measurement (RFC 9322) is no user's packet.
+into. A probe of active measurement (RFC 9322) is not a user's packet.
 """
 
 from joulepath.ioam import decode, gtpu

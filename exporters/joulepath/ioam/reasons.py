@@ -28,8 +28,8 @@ REASONS = {
 
 SKIPPED = {
     "not_ip": "another protocol than IP, such as ARP or LLDP",
-    "mpls": "MPLS: what is behind the labels is not looked into",
-    "pppoe": "PPPoE: what is in the session is not looked into",
+    "mpls": "MPLS: the packet behind the labels is not looked into",
+    "pppoe": "PPPoE: the packet in the session is not looked into",
     "macsec": "MACsec: the frame is encrypted, or may be",
     "backbone": "a frame of a provider backbone bridge (IEEE 802.1ah): the frame inside is not looked into",
     "vlan_tags": "more than eight VLAN tags",

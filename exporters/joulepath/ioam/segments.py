@@ -69,7 +69,7 @@ def _transport(packet: Octets, start: int, end: int, stop: int) -> tuple[int, bo
 
 
 def _next(packet: Octets, start: int, end: int) -> tuple[int, int]:
-    """What follows the headers of the IP packet at `start`, and where; it is there as far as these headers go."""
+    """The protocol behind the headers of the IP packet at `start`, and its offset."""
     if packet[start] >> 4 == 4:
         return packet[start + 9], start + (packet[start] & 0x0F) * 4
     protocol, position, _ = transport(packet, start + 40, end, packet[start + 6])
@@ -77,7 +77,7 @@ def _next(packet: Octets, start: int, end: int) -> tuple[int, int]:
 
 
 def _tunnelled(packet: Octets, protocol: int, position: int, end: int, stop: int) -> int:
-    """Where the IP packet begins that a header of `protocol` at `position` carries; -1 if it is no tunnel's.
+    """Where the IP packet begins that a header of `protocol` at `position` carries; -1 if it is not a tunnel.
 
     Ports may be any: an inner packet that ends where the large packet does is what the kernel cuts, and no datagram's
     payload.

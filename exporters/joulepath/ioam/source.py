@@ -134,7 +134,7 @@ class PacketSource:
         self._table.skipped[NOT_IP] += tap.passed_over()
 
     def _check(self, interfaces: Mapping[str, Statistics]) -> tuple[tuple[str, str], ...]:
-        """Compares with the interfaces' own counters; what there is that takes packets away."""
+        """Compares with the interfaces' own counters. Returns the reasons why packets may be missing."""
         if self._health is None:
             return ()
         self._health.limits.clear()

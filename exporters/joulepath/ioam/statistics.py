@@ -25,9 +25,10 @@ _ANSWER_SECONDS = 1.0
 
 
 class Statistics(NamedTuple):
-    """What the kernel says of an interface, which has this index."""
+    """One interface's counters, as the kernel gives them."""
 
     number: int
+    """The interface's index."""
     received: int
     """Packets less those that were dropped before anyone saw them, as far as the kernel tells."""
     sent: int

@@ -44,8 +44,8 @@ NOINLINE int of_type(struct __sk_buff *skb, __u32 position, __u32 type, __u32 en
 	return checked(skb, position, end, stop);
 }
 
-/* Where the IP packet begins that the tunnel's header in scratch.found carries; 0 if it is none. Ports may be any: an
- * inner packet that ends where the large packet does is what the kernel cuts, and no datagram's payload. */
+/* Where the IP packet begins that the tunnel's header in scratch.found carries, 0 if it is not a tunnel. Any port will do:
+ * an inner packet that ends where the large packet does is what the kernel cuts, and no datagram's payload. */
 NOINLINE int tunnelled(struct __sk_buff *skb, __u32 end, __u32 stop)
 {
 	struct scratch *s = scratch();

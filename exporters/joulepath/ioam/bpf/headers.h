@@ -395,7 +395,7 @@ NOINLINE int inside(struct __sk_buff *skb, __u32 payload, __u32 end)
 		if (outer.protocol == UDP && (i || payload == outer.position + 8))
 			payload = outer.position + 8;
 		else if (outer.protocol == UDP)
-			stop = end; /* a large packet's piece, whose payload is elsewhere */
+			stop = end; /* a piece of a large packet: its payload is elsewhere */
 		inner = carried(skb, payload, end, stop);
 		if (inner == MALFORMED)
 			s->found.fault = GTPU_HEADER;

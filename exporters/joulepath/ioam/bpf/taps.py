@@ -108,14 +108,14 @@ class Taps:
         return dict(self._health.unseen)
 
     def ask(self) -> dict[str, Statistics]:
-        """What the interfaces count themselves; to be asked before the maps are read.
+        """Reads the interfaces' own counters; to be called before the maps are read.
 
         So what passes in between is counted too early, not too late.
         """
         return self._health.ask(self.counting)
 
     def check(self, interfaces: Mapping[str, Statistics]) -> tuple[str, ...]:
-        """Compares that with what was seen; what there is that takes packets away."""
+        """Compares them with the packets seen. Returns the reasons why packets may be missing."""
         self._health.limits.clear()
         for number, point in enumerate(self._points):
             tap, now = self._taps.get(point), interfaces.get(point.interface)
@@ -176,7 +176,7 @@ class Taps:
             logger.warning("%s: %s", point.interface, fault)
 
     def _passes_nothing_on(self, tap: _Tap) -> bool:
-        """Whether what runs before ours keeps most packets from it."""
+        """Whether the programs that run before ours keep most packets from it."""
         if tap.trials:
             tap.trials -= 1
             with contextlib.suppress(JoulepathError):  # the scrape reports it
