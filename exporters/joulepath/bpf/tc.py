@@ -65,7 +65,7 @@ class TcxLink:
         self._program, self._ifindex, self._hook = program, ifindex, _TCX[way]
         self._behind = place.behind if way == "sent" else frozenset[str]()
         self._known: set[int] = set()
-        """Ids of links that end no list."""
+        """Ids of programs that do not end the list."""
         self._fd = -1
         self._id = 0
         self._attach(advance=False)
@@ -91,7 +91,7 @@ class TcxLink:
         ids = [one.link for one in attached]
         if self._id not in ids:
             return None
-        return tuple(one for one in attached[: ids.index(self._id)] if one.link not in self._known)
+        return tuple(one for one in attached[: ids.index(self._id)] if one.program not in self._known)
 
     def _attach(self, *, advance: bool) -> None:
         for attempt in range(_ATTEMPTS):
@@ -123,7 +123,7 @@ class TcxLink:
                 return None
             if name not in self._behind:
                 return one
-            self._known.add(one.link)
+            self._known.add(one.program)
         return None
 
 

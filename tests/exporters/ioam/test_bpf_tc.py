@@ -129,6 +129,30 @@ if "foreign" in sys.argv and "unnamed" in sys.argv:
 """
 )
 
+# Programs that are attached without a link (BPF_PROG_ATTACH), one before the counter and one that comes later.
+WITHOUT_LINK = (
+    ATTACH
+    + """
+import socket, struct, time
+from joulepath.bpf import tcx
+from tests.exporters.ioam.foreign import PASS, _CLASSIFIER, loaded
+def foreign(flags):
+    attributes = bytearray(struct.pack("=5IIQ", 1, loaded(_CLASSIFIER, PASS), 46, flags, 0, 0, 0))
+    tcx._bpf(8, attributes, "attaching a foreign program")
+def seen():
+    socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("::1", 5000))
+    time.sleep(0.05)
+    return kernel.read().points[0].user[0] > 0
+foreign(0)
+link = tc.attach(program, 1, "received", tc.COUNTING)
+print(link.ahead(), seen())
+foreign(8)  # BPF_F_BEFORE
+print(link.ahead(), seen())
+link.advance()
+print(link.ahead(), seen())
+"""
+)
+
 
 def test_a_second_clsact_filter_takes_the_place_of_the_first_and_goes_when_it_is_closed() -> None:
     with NetworkNamespace() as namespace:
@@ -193,6 +217,13 @@ def test_the_counter_that_comes_second_sees_what_the_tagger_writes(words: list[s
         namespace.run("ip -6 address add fd01::1/64 dev d0 nodad")
         namespace.run("ip -6 neighbour add fd01::2 lladdr 02:00:00:00:00:02 dev d0")
         assert namespace.python(TAGGER_FIRST, "tcx", *words).split() == said.split()
+
+
+def test_programs_that_are_attached_without_a_link() -> None:
+    with NetworkNamespace() as namespace:
+        if namespace.python(TCX) != "tcx\n":
+            pytest.skip("the kernel is older than tcx")
+        assert namespace.python(WITHOUT_LINK).split() == ["0", "True", "1", "False", "0", "True"]
 
 
 def test_a_fault_of_the_kernel_names_what_was_tried() -> None:
