@@ -45,6 +45,16 @@ What the other reader takes for power or energy and Joulepath does not publish:
 | Liebert FPC (`liebert_web485`) | 476.1.42.3.5.2.2.1.10 | 12,768 of a unit that no data prove |
 | Digipower (`digipower`) | 17420.1.2.9.1.11 | amperes times 230 |
 
+Of power plants for direct current it has no watts where the plant has none; Joulepath multiplies volts by amperes. Where
+both read the same object:
+
+| device | object | the other reader | Joulepath | why |
+|---|---|---|---|---|
+| Eltek (`enexus_eltek-smartpack2-syst`) | 12148.10.9.2.5 | 3.3 or 33 A, by the firmware's version | 33 A | the plant's own flag 12148.10.2.15 says amperes, and its hourly log 1,777 Wh: 54.55 V x 33 A are 1,800 W |
+| Huawei (`huawei-smu_11b`) | 2011.6.164.1.6.2.1.1.5 | 34 A | 3.4 A | 53.5 V x 3.4 A are 182 W, and it reads 179 W |
+
+The load of `deltaorion_deltaorion` cannot be read: its controller calls the value invalid.
+
 Where data contradict a MIB the data win:
 
 | device | the MIB | the data |
@@ -56,10 +66,12 @@ Where data contradict a MIB the data win:
 | Eaton with Raritan's layout | mV | 244 at 244 V |
 | APC rPDU2 outlets | no unit | 0.9 A at 201 V read 163: watts |
 | APC transfer switches | watts | 8.8 A at 215 V read 1883, as their volt-amperes do: no measured power |
+| Eltek, currents of single rectifiers | A or 0.1 A by a flag | 128, 102 and 96 beside a total of 33 A with the flag for A: always 0.1 A |
+| Alpha Cordex, total output power | current | 28.24 A x 54.18 V read 1530034: mW, of the rectifiers |
 | Powertek's registers | kWh | 3.5 million since October at 644 W: Wh |
 
-Devices that measure currents only (Sentry3 without POPS, the recorded iPoMan, iBoot, ICT) have no power metrics: amperes
-times a voltage are no measurement of watts. Chatsworth and old firmware of Schleifenbauer give apparent power, shown as such.
+Devices that measure currents of alternating current only (Sentry3 without POPS, the recorded iPoMan, iBoot) have no power
+metrics: amperes times a voltage are no measurement of watts. Chatsworth and old firmware of Schleifenbauer give apparent power, shown as such.
 
 ## Which are proven
 
@@ -119,9 +131,13 @@ def _chapter(name: str, profile: Profile) -> str:
 
 def _rows(profile: Profile, table: Table) -> Iterable[tuple[str, str, str, str]]:
     for name, quantity in table.quantities.items():
-        places: Mapping[str, Oid] = {"": quantity.column} if quantity.column else quantity.objects
         where = {**table.where, **quantity.where}
         chosen = "".join(f", {key} `{match}`".replace("|", "\\|") for key, match in where.items())
+        if quantity.derived:
+            factors = " x ".join(map(dotted, quantity.places))
+            yield name, f"{factors}{chosen}", "derived", profile.evidence_of(table, quantity)
+            continue
+        places: Mapping[str, Oid] = {"": quantity.column} if quantity.column else quantity.objects
         for label, oid in places.items():
             written = dotted(oid) if oid[0] >= 0 else "sysObjectID." + dotted(oid[1:])
             place = f"{written}{f' ({label})' if label else ''}{chosen}"

@@ -9,6 +9,7 @@ import socket
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -24,6 +25,22 @@ MAX_ANSWER_VARBINDS = 200
 """Rows of one GETBULK answer at most; RFC 3416 4.2.3 lets an agent answer with fewer than asked."""
 
 _V2C = api.PROTOCOL_MODULES[api.SNMP_VERSION_2C]
+
+
+_KINDS: Mapping[str, Any] = {
+    "get": _V2C.GetRequestPDU,
+    "next": _V2C.GetNextRequestPDU,
+    "bulk": _V2C.GetBulkRequestPDU,
+}
+
+
+@dataclass(frozen=True)
+class Response:
+    """The objects of a Response PDU, its error-status and its error-index."""
+
+    found: Sequence[tuple[tuple[int, ...], Any]]
+    status: int = 0
+    index: int = 0
 
 
 class Agent:
@@ -44,6 +61,7 @@ class Agent:
         self._objects = {_parsed(oid): function for oid, function in objects.items()}
         self._order = sorted(self._objects)
         self._community = community.encode()
+        self._version = 1  # as it is written in a message of SNMP v2c
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, port))
         self._socket.settimeout(0.2)
@@ -89,29 +107,46 @@ class Agent:
             answer = self._answer(request)
             if answer is not None:
                 self.requests += 1
-                self._socket.sendto(answer, client)
+                self._send(answer, client)
+
+    def _send(self, answer: bytes, client: tuple[str, int]) -> None:
+        self._socket.sendto(answer, client)
 
     def _answer(self, request: bytes) -> bytes | None:
         try:
             message, _ = decoder.decode(request, asn1Spec=_V2C.Message())
         except PyAsn1Error:
             return None
-        if int(message["version"]) != 1 or bytes(message["community"]) != self._community:
+        if int(message["version"]) != self._version or bytes(message["community"]) != self._community:
             return None
         pdu = _V2C.apiMessage.get_pdu(message)
-        if pdu.isSameTypeWith(_V2C.GetRequestPDU()):
-            found = [self._get(tuple(oid)) for oid, _ in _V2C.apiPDU.get_varbinds(pdu)]
-        elif pdu.isSameTypeWith(_V2C.GetNextRequestPDU()):
-            found = [self._after(tuple(oid)) for oid, _ in _V2C.apiPDU.get_varbinds(pdu)]
-        elif pdu.isSameTypeWith(_V2C.GetBulkRequestPDU()):
-            bulk = _V2C.apiBulkPDU
-            names = [tuple(oid) for oid, _ in bulk.get_varbinds(pdu)]
-            found = list(self._bulk(names, int(bulk.get_non_repeaters(pdu)), int(bulk.get_max_repetitions(pdu))))
-        else:
+        kind = next((kind for kind, made in _KINDS.items() if pdu.isSameTypeWith(made())), None)
+        if kind is None:
+            return None
+        operations = _V2C.apiBulkPDU if kind == "bulk" else _V2C.apiPDU
+        names = [tuple(oid) for oid, _ in operations.get_varbinds(pdu)]
+        counts = (0, 0)
+        if kind == "bulk":
+            counts = (int(operations.get_non_repeaters(pdu)), int(operations.get_max_repetitions(pdu)))
+        answered = self._respond(kind, names, *counts)
+        if answered is None:
             return None
         answer = _V2C.apiMessage.get_response(message)
-        _V2C.apiPDU.set_varbinds(_V2C.apiMessage.get_pdu(answer), found)
+        response = _V2C.apiMessage.get_pdu(answer)
+        _V2C.apiPDU.set_varbinds(response, answered.found)
+        response.setComponentByPosition(1, answered.status)
+        response.setComponentByPosition(2, answered.index)
         return bytes(encoder.encode(answer))
+
+    def _respond(
+        self, kind: str, names: Sequence[tuple[int, ...]], non_repeaters: int, repetitions: int
+    ) -> "Response | None":
+        """The answer to a GET, GETNEXT ("next") or GETBULK ("bulk"); None for silence."""
+        if kind == "get":
+            return Response([self._get(oid) for oid in names])
+        if kind == "next":
+            return Response([self._after(oid) for oid in names])
+        return Response(list(self._bulk(names, non_repeaters, repetitions)))
 
     def _get(self, oid: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
         function = self._objects.get(oid)

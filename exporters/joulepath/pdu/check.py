@@ -2,18 +2,21 @@
 """`joulepath pdu --check-profile`: what a profile reads from where, and why a value is none."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, detect, survey
+from joulepath.pdu.detection import find
+from joulepath.pdu.judge import Judge
+from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, reading_of, survey
 from joulepath.pdu.profile import shipped
-from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table
+from joulepath.pdu.rows import Columns
+from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table, asked_for
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
-from joulepath.pdu.value import RejectedError, measured, text
+from joulepath.pdu.value import RejectedError, text
 
 UNITS: dict[QuantityName, str] = {
     "power": "W",
@@ -48,14 +51,13 @@ async def explained(client: Client, name: str, profile: Profile) -> tuple[Layout
     """What the profile reads of a device. Raises JoulepathError where it does not fit."""
     layout = await survey(client, name, profile)
     found = await raw_values(client, layout)
-    return layout, [
-        _explained(cell, found[oid]) for oid, cells in layout.cells.items() if oid in found for cell in cells
-    ]
+    return layout, [_explained(cell, found) for oid, cells in layout.cells.items() if oid in found for cell in cells]
 
 
-def _explained(cell: Cell, raw: Value) -> Explained:
+def _explained(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
+    raw = found[cell.oid]
     try:
-        value = measured(raw, cell.quantity_name, cell.quantity, cell.scale)
+        value = cell.reading(found)
     except RejectedError as reason:
         return Explained(cell, raw, None, str(reason))
     return Explained(cell, raw, value, "" if value is not None else "absent")
@@ -86,13 +88,12 @@ def stated(name: str, profile: Profile) -> Iterable[str]:
                 where = f" where {dict(table.where) | dict(quantity.where)}" if table.where or quantity.where else ""
                 step = f"{quantity.scale.normalize():f} {UNITS[quantity_name]}".rstrip()
                 evidence = profile.evidence_of(table, quantity)
-                for place in places(quantity):
+                if quantity.derived:
+                    factors = " x ".join(map(_written, quantity.places))
+                    yield f"{level:7} {quantity_name:15} derived in direct current: {factors}, by {evidence}{where}"
+                    continue
+                for place in quantity.places:
                     yield f"{level:7} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
-
-
-def places(quantity: Quantity) -> Sequence[Oid]:
-    """The column or the objects of a quantity."""
-    return [quantity.column] if quantity.column else list(quantity.objects.values())
 
 
 def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
@@ -105,12 +106,16 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
         value = f"{row.value:g} {UNITS[cell.quantity_name]}".rstrip() if row.value is not None else row.reason
         raw = text(row.raw) or "nothing"
         name = layout.names.get(cell.label, "") if cell.level == "outlet" else ""
+        times = f" and the volts at {dotted(cell.volts.oid)}" if cell.volts else ""
         yield (
             f"{cell.level:7} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
-            f"x {cell.scale.normalize():f} at {dotted(cell.oid)} {name}"
+            f"x {cell.scale.normalize():f} at {dotted(cell.oid)}{times} {name}"
         ).rstrip()
     yield from _lacking(layout)
     yield from doubts(rows)
+    found = [reading_of(row.cell, row.value) for row in rows if row.value is not None]
+    for key, why in Judge().rejected(found, 0.0).items():
+        yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 
 
@@ -122,7 +127,7 @@ def _lacking(layout: Layout) -> Iterable[str]:
             for quantity_name, quantity in table.quantities.items():
                 if id(quantity) not in read:
                     where = ", or none that fits `where` and `scale_by`" if _chosen(table, quantity) else ""
-                    yield f"{level:7} {quantity_name:15} none: no row at {_written(places(quantity)[0])}{where}"
+                    yield f"{level:7} {quantity_name:15} none: no row at {_written(quantity.places[0])}{where}"
 
 
 def _chosen(table: Table, quantity: Quantity) -> bool:
@@ -152,17 +157,33 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
     for (level, _, quantity), watts in values.items():
         if quantity == "power" and watts is not None:
             total[level] = total.get(level, 0.0) + watts
+    yield from _unbalanced(rows, total)
     if len(total) > 1:
         sums = ", ".join(f"{level} {watts:g} W" for level, watts in total.items())
-        far = "inlet" in total and any(
-            total["inlet"] > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
+        stored = any(row.cell.level == "battery" for row in rows)  # what a battery takes or gives is in no other sum
+        far = not stored and any(
+            total.get("inlet", 0) > LEAST_WATTS and not 0.7 < watts / total["inlet"] < 1.3 for watts in total.values()
         )
         yield f"{'doubt: ' if far else ''}sums of each level: {sums}"
 
 
-def check(name: str, client: Client | None) -> Iterable[str]:
-    """The lines of `--check-profile NAME`. Raises JoulepathError."""
+def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
+    """Where rectifiers give something else than loads and batteries take."""
+    unknown = any(row.cell.level == "battery" for row in rows) and "battery" not in total
+    if "rectifier" in total and "outlet" in total and not unknown:
+        taken = total["outlet"] + total.get("battery", 0.0)
+        if max(taken, total["rectifier"]) > LEAST_WATTS and not 0.7 * taken <= total["rectifier"] <= 1.3 * taken:
+            yield (
+                f"doubt: rectifiers give {total['rectifier']:g} W, loads and batteries take {taken:g} W: "
+                "is a step or the sign of the battery wrong?"
+            )
+
+
+def check(name: str, client: Client | None, max_repetitions: int | None = None) -> Iterable[str]:
+    """The lines of `--check-profile NAME`; `max_repetitions` goes before the profile's. Raises JoulepathError."""
     stem, profile = profile_of(name)
+    if max_repetitions is not None:
+        profile = asked_for(profile, max_repetitions)
     yield from stated(stem, profile)
     if client is None:
         return
@@ -192,8 +213,9 @@ async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
     """What the device holds at each place that a profile names: for one that does not fit."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, found if isinstance(found, tuple) else ()))
+    columns = Columns(client, profile.max_repetitions)
     for oid in dict.fromkeys(_places(profile)):
-        rows = await client.walk(oid)
+        rows = await columns.object(oid)
         index = next(iter(sorted(rows)), None)
         first = "" if index is None else f", the first at index {dotted(index)}: {text(rows[index]) or 'nothing'}"
         yield f"device: {dotted(oid)} has {len(rows)} rows{first}"
@@ -206,7 +228,7 @@ def _places(profile: Profile) -> Iterable[Oid]:
         for table in tables:
             yield from filter(None, (table.unit, table.number, table.name, *table.keys.values()))
             for quantity in table.quantities.values():
-                yield from places(quantity)
+                yield from quantity.places
 
 
 async def recognised(client: Client, name: str, profile: Profile) -> Sequence[str]:
@@ -214,7 +236,7 @@ async def recognised(client: Client, name: str, profile: Profile) -> Sequence[st
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     written = dotted(found) if isinstance(found, tuple) else "none"
     try:
-        chosen = await detect(client, {**shipped(), name: profile})
+        chosen = (await find(client, {**shipped(), name: profile})).profile_name
     except JoulepathError:
         return [f"device: sysObjectID {written}; not recognised: name the profile for this target"]
     if chosen == name:

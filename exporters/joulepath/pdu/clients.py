@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of agents: gufo-snmp where it is installed, else pysnmp. What is not used is not imported: each is large."""
+"""Clients of agents: gufo-snmp where it is installed, else pysnmp. What is not used is not imported: each is large.
+
+gufo-snmp does not tell an error from an empty answer, so what is not plain is asked again with pysnmp's messages.
+"""
 
 # ruff: noqa: PLC0415
 
 import importlib.util
+from functools import partial
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
@@ -11,6 +15,7 @@ from joulepath.pdu.credentials import Credentials, User
 from joulepath.pdu.snmp import Client, Endpoint, Limits
 
 if TYPE_CHECKING:
+    from joulepath.pdu.careful_client import CarefulClient
     from joulepath.pdu.user_session import Engine
 
 LIBRARIES = ("auto", "gufo", "pysnmp")
@@ -29,22 +34,32 @@ class Clients:
 
     def make(self, endpoint: Endpoint, credentials: Credentials, limits: Limits | None = None) -> Client:
         """A client of the agent at `endpoint`."""
-        # gufo-snmp 0.13 gets no answers as an SNMP v3 user without privacy from some agents.
-        if self._fast and not (isinstance(credentials, User) and not credentials.privacy_secret):
+        limits = limits or Limits()
+
+        if self._fast and _for_gufo(credentials):
             from joulepath.pdu.gufo_client import GufoClient
 
-            return GufoClient(endpoint, credentials, limits)
-        from joulepath.pdu.pysnmp_client import PysnmpClient, Session
+            careful = partial(self._careful, endpoint, credentials, limits)
+            return GufoClient(endpoint, credentials, careful, limits)
+        return self._careful(endpoint, credentials, limits)
 
-        limits = limits or Limits()
-        session: Session
+    def _careful(self, endpoint: Endpoint, credentials: Credentials, limits: Limits) -> "CarefulClient":
+        from joulepath.pdu.careful_client import CarefulClient
+
         if isinstance(credentials, User):
             from joulepath.pdu.user_session import Engine, UserSession
 
             # An engine knows each user name once: two agents may have different keys for it.
-            session = UserSession(self._engines.setdefault(credentials, Engine()), endpoint, credentials, limits)
-        else:
-            from joulepath.pdu.community_session import CommunitySession
+            engine = self._engines.setdefault(credentials, Engine())
+            return CarefulClient(UserSession(engine, endpoint, credentials, limits), endpoint, limits)
+        from joulepath.pdu.community_session import CommunitySession
 
-            session = CommunitySession(endpoint, credentials, limits)
-        return PysnmpClient(session, limits)
+        return CarefulClient(CommunitySession(endpoint, credentials, limits), endpoint, limits)
+
+
+def _for_gufo(credentials: Credentials) -> bool:
+    """Whether gufo-snmp 0.13 reads agents with these.
+
+    As an SNMP v3 user without privacy it gets no answers from some; of SNMP v1 it does not say which object is missing.
+    """
+    return bool(credentials.privacy_secret) if isinstance(credentials, User) else credentials.version > 1

@@ -41,7 +41,7 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     info = INFO.family()
     for unit in dict.fromkeys(reading.units):
         of_unit = [reading.vendor, unit.model, unit.serial, unit.firmware]
-        info.add_metric([*of_unit, reading.profile, reading.evidence, reading.accuracy], 1)
+        info.add_metric([*of_unit, reading.profile, reading.evidence, reading.method, reading.accuracy], 1)
     yield info
 
 

@@ -6,17 +6,29 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from joulepath import config, exporter
 from joulepath.errors import UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.clients import LIBRARIES, Clients
 from joulepath.pdu.collector import collect
-from joulepath.pdu.config import PduConfig, community_of_file, credentials, endpoint, secret_files
+from joulepath.pdu.config import (
+    VERSIONS,
+    PduConfig,
+    TargetConfig,
+    community_of_file,
+    credentials,
+    endpoint,
+    limits,
+    secret_files,
+)
 from joulepath.pdu.profile import read_folder, shipped
 from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client
-from joulepath.pdu.source import SURVEYS_AT_ONCE, PduReading, PduSource
+from joulepath.pdu.source import PduReading, PduSource
+from joulepath.pdu.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
 from joulepath.pdu.walk import WalkClient
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
@@ -25,19 +37,29 @@ PORT = 10471
 INTERVAL = 5.0
 """Seconds between polls where neither the configuration nor a profile that it names says otherwise."""
 
+ONCE_SECONDS = 600.0
+"""So long may the survey of a slow device take with --once."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="PDUs by name, served on /probe?target=NAME")
     what.add_argument("--target", metavar="udp://HOST[:161]", help="a single PDU, served on /metrics")
-    what.add_argument("--walk", type=Path, metavar="FILE.snmprec", help="a recorded walk, for --check-profile")
+    what.add_argument("--walk", type=Path, metavar="FILE", help="a recorded walk, for --check-profile")
     parser.add_argument(
         "--check-profile",
         metavar="FILE",
         help="says what a profile reads from where (of --target or --walk) and exits",
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
+    asking = parser.add_argument_group("how --target is asked", "a configuration file has keys of these names")
+    asking.add_argument("--snmp-version", choices=VERSIONS, help="of SNMP (default: 2c)")
+    asking.add_argument("--timeout", type=float, metavar="SECONDS", help="until a request is sent again (default: 2)")
+    asking.add_argument("--retries", type=int, metavar="N", help="how often it is sent again (default: 1)")
+    asking.add_argument(
+        "--max-repetitions", type=int, metavar="N", help="rows of one GETBULK (default: what the profile says)"
+    )
     parser.add_argument(
         "--snmp-library",
         choices=LIBRARIES,
@@ -58,13 +80,26 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("one of the arguments --config --target is required")
     if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
+    if args.target is None and asked(args):
+        raise UsageError(f"{asked(args)[0]} belongs to --target; a configuration file has a key of that name")
+    # One read is all that there will be.
+    survey_seconds = ONCE_SECONDS if args.once else SURVEY_SECONDS
 
     registers: dict[str, Registers] = {}
 
     def targets() -> list[Target[PduReading]]:
         if args.target is not None:
-            return [single(args.target, args.community_file, clients, registers)]
-        return configured(args.config, clients, registers)
+            return [
+                single(
+                    args.target,
+                    args.community_file,
+                    clients,
+                    registers,
+                    asking=stated(args),
+                    survey_seconds=survey_seconds,
+                )
+            ]
+        return configured(args.config, clients, registers, survey_seconds)
 
     made = PolledExporter(
         "pdu",
@@ -84,12 +119,33 @@ def checked(args: argparse.Namespace, clients: Clients) -> int:
         raise UsageError("--check-profile takes --target or --walk, no --config")
     client: Client | None = None
     if args.walk is not None:
-        client = WalkClient(args.walk)
+        client = walk = WalkClient(args.walk)
+        if walk.skipped:
+            print(f"walk: {len(walk.skipped)} unreadable lines are skipped, the first is line {walk.skipped[0]}")  # noqa: T201
     elif args.target is not None:
-        client, _ = client_of(args.target, args.community_file, clients)
-    for line in check(args.check_profile, client):
+        client, _, _ = client_of(args.target, args.community_file, clients, stated(args))
+    for line in check(args.check_profile, client, args.max_repetitions):
         print(line)  # noqa: T201  # the command's output
     return 0
+
+
+def asked(args: argparse.Namespace) -> list[str]:
+    """The arguments, of those that say how --target is asked, that are stated."""
+    return [f"--{key.replace('_', '-')}" for key in ASKING if getattr(args, key) is not None]
+
+
+def stated(args: argparse.Namespace) -> Mapping[str, object]:
+    """The keys of a target in a configuration file that the arguments stand for."""
+    return {name: getattr(args, key) for key, name in ASKING.items() if getattr(args, key) is not None}
+
+
+ASKING = {
+    "snmp_version": "version",
+    "timeout": "timeout",
+    "retries": "retries",
+    "max_repetitions": "max_repetitions",
+}
+"""Arguments, and the keys of a target that they stand for."""
 
 
 def single(
@@ -97,30 +153,51 @@ def single(
     community_file: Path | None,
     clients: Clients | None = None,
     registers: dict[str, Registers] | None = None,
+    *,
+    asking: Mapping[str, object] | None = None,
+    survey_seconds: float = SURVEY_SECONDS,
 ) -> Target[PduReading]:
     """The one device of `--target`; `registers` as in `configured`. Raises UsageError."""
-    client, made_of = client_of(address, community_file, clients or Clients())
+    client, secret, target = client_of(address, community_file, clients or Clients(), asking)
     registers = {} if registers is None else registers
     name = str(endpoint(address))
     files = () if community_file is None else (community_file,)
-    source = PduSource(name, client, shipped(), registers=registers.setdefault(name, {}))
-    return Target(name, source, INTERVAL, made_of=made_of, files=files)
+    source = PduSource(
+        name,
+        client,
+        shipped(),
+        registers=registers.setdefault(name, {}),
+        max_repetitions=target.max_repetitions,
+        survey_seconds=survey_seconds,
+    )
+    return Target(name, source, INTERVAL, made_of=(target, secret), files=files)
 
 
-def client_of(address: str, community_file: Path | None, clients: Clients) -> tuple[Client, object]:
-    """A client of the device of `--target`, and what it is made of. Raises UsageError."""
+def client_of(
+    address: str, community_file: Path | None, clients: Clients, asking: Mapping[str, object] | None = None
+) -> tuple[Client, object, TargetConfig]:
+    """A client of the device of `--target`, its credentials, and what is stated of it. Raises UsageError."""
     try:
         where = endpoint(address)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
     if community_file is None:
         raise UsageError("--target needs --community-file FILE with the SNMP community")
-    secret = community_of_file(community_file, "--community-file")
-    return clients.make(where, secret), secret
+    try:
+        target = TargetConfig.model_validate({"address": address, "community_file": community_file, **(asking or {})})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        argument = next(key for key, name in ASKING.items() if name == wrong["loc"][0])
+        raise UsageError(f"--{argument.replace('_', '-')}: {wrong['msg']}") from None
+    secret = community_of_file(community_file, "--community-file", target.version)
+    return clients.make(where, secret, limits(target)), secret, target
 
 
 def configured(
-    path: Path, clients: Clients | None = None, registers: dict[str, Registers] | None = None
+    path: Path,
+    clients: Clients | None = None,
+    registers: dict[str, Registers] | None = None,
+    survey_seconds: float = SURVEY_SECONDS,
 ) -> list[Target[PduReading]]:
     """The devices of a configuration file; `registers`, by name, go on when it is read again.
 
@@ -147,10 +224,19 @@ def configured(
         except UsageError as error:
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
-        client = clients.make(endpoint(target.address), secret)
+        client = clients.make(endpoint(target.address), secret, limits(target))
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
         kept = registers.setdefault(name, {})
-        source = PduSource(name, client, profiles, target.profile, surveys=surveys, registers=kept)
+        source = PduSource(
+            name,
+            client,
+            profiles,
+            target.profile,
+            surveys=surveys,
+            registers=kept,
+            max_repetitions=target.max_repetitions,
+            survey_seconds=survey_seconds,
+        )
         files = (*shared, *secret_files(target, path.parent))
         targets.append(Target(name, source, interval, (target, secret, profiles), files))
     if mistakes:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from joulepath.config import Model
 from joulepath.errors import UsageError
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
-from joulepath.pdu.snmp import Endpoint
+from joulepath.pdu.snmp import Endpoint, Limits
 from joulepath.secret import of_environment, of_file
+
+VERSIONS: Mapping[str, Literal[1, 2]] = {"1": 1, "2": 2, "2c": 2}
+"""Versions of SNMP with a community, as they may be written."""
 
 
 class TargetConfig(Model):
@@ -25,8 +28,14 @@ class TargetConfig(Model):
     """File whose only line is the community; a relative path starts at the configuration's folder."""
     community_env: str | None = None
     """Environment variable that holds the community."""
-    version: Literal[1, 2] = 2
-    """Of SNMP, with a community; a `user` means version 3."""
+    version: Annotated[Literal[1, 2], BeforeValidator(lambda written: VERSIONS.get(str(written), written))] = 2
+    """Of SNMP, with a community: 1, 2 or 2c; a `user` means version 3."""
+    timeout: Annotated[float, Field(gt=0, le=60)] = Limits.timeout
+    """Seconds until a request without an answer is sent again."""
+    retries: Annotated[int, Field(ge=0, le=10)] = Limits.retries
+    """How often it is sent again."""
+    max_repetitions: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Rows of one GETBULK, half the objects of one GET; the profile's where not stated."""
     user: str | None = None
     """Name of the SNMP v3 user."""
     auth_protocol: AuthProtocol = "sha256"
@@ -55,6 +64,11 @@ class TargetConfig(Model):
             raise ValueError("privacy needs authentication: state auth_file or auth_env")
         endpoint(self.address)
         return self
+
+
+def limits(target: TargetConfig) -> Limits:
+    """What a target's client asks at most."""
+    return Limits(timeout=target.timeout, retries=target.retries)
 
 
 SECRETS = ("community", "auth", "privacy")
@@ -116,6 +130,6 @@ def _secret(target: TargetConfig, key: str, folder: Path, environment: Mapping[s
     return "" if file is None else of_file(folder / file, f"{key}_file")
 
 
-def community_of_file(path: Path, key: str) -> Community:
+def community_of_file(path: Path, key: str, version: Literal[1, 2] = 2) -> Community:
     """The community in the file that `key` names. Raises UsageError."""
-    return Community(of_file(path, key))
+    return Community(of_file(path, key), version)

@@ -3,21 +3,25 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profile import candidates
+from joulepath.pdu.judge import hollow
+from joulepath.pdu.product import products_of
+from joulepath.pdu.reading import Key, Reading
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Profile, Quantity, QuantityName, absolute
-from joulepath.pdu.snmp import Client, Oid, Value, dotted, parsed
-from joulepath.pdu.value import RejectedError, measured, text
+from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Method, Profile, Quantity, QuantityName
+from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, Value, parsed
+from joulepath.pdu.value import RejectedError, bounded, measured, text
 
 SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
 SYS_UP_TIME = parsed("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
 
 SHORTEST_WALK = 3
 """Shorter columns are fetched together with other objects: a request costs more than a few rows."""
+
+POWERS: frozenset[QuantityName] = frozenset({"power", "apparent_power", "meter_energy"})
 
 MAX_IDENTITY = 16
 """So many linked units are watched for being swapped."""
@@ -45,6 +49,26 @@ class Cell:
     oid: Oid
     evidence: Evidence
     """What the object's meaning rests on."""
+    volts: "Cell | None" = None
+    """Of derived power: the voltage that the current of `amperes` is multiplied by."""
+    amperes: "Cell | None" = None
+
+    def reading(self, found: Mapping[Oid, Value]) -> float | None:
+        """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
+        if self.volts is None or self.amperes is None:
+            value = found.get(self.oid, Missing.NO_SUCH_INSTANCE)
+            return measured(value, self.quantity_name, self.quantity, self.scale)
+        volts, amperes = self.volts.reading(found), self.amperes.reading(found)
+        if volts is None and amperes is None:
+            return None
+        if volts is None or amperes is None or self.volts.hollow(volts) or self.amperes.hollow(amperes):
+            raise RejectedError("not_available")
+        watts = float(Decimal(str(volts)) * Decimal(str(amperes)))  # 46 V x 0.2 A are 9.2 W
+        return bounded(watts, self.quantity_name, self.quantity)
+
+    def hollow(self, number: float) -> bool:
+        """Whether a measured number is what devices write for "not measured"."""
+        return hollow(self.quantity_name, number / float(self.scale))
 
 
 @dataclass(frozen=True)
@@ -72,25 +96,26 @@ class Layout:
     names: Mapping[str, str]
     """Names of outlets by their label."""
     identity: Mapping[Oid, Value]
-    """Objects that stay the same while the device does, with their values."""
+    """Objects that stay the same while the device and its scales do, with their values."""
+    measures: bool = True
+    """Whether any object held a measurement when the device was surveyed."""
+    measures_power: bool = True
+    """The same of power, apparent power and energy."""
+    tried: Mapping[str, str] = field(default_factory=dict)
+    """Profiles that fit too and were passed over, and why."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Levels and quantities that the agent refused to list, and how."""
+
+    @property
+    def method(self) -> Method:
+        """Whether any power is volts times amperes."""
+        derived = any(cell.volts is not None for cells in self.cells.values() for cell in cells)
+        return "derived" if derived else "measured"
 
     @property
     def evidence(self) -> Evidence:
         """The weakest of what is read."""
         return max((cell.evidence for cells in self.cells.values() for cell in cells), key=EVIDENCE.index)
-
-
-async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
-    """The name of the profile that fits the device. Raises JoulepathError with its sysObjectID where none does."""
-    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    known = found if isinstance(found, tuple) else ()
-    for name in candidates(profiles, known):
-        profile = profiles[name]
-        base = await base_of(client, profile, known)
-        if all([await _has(client, oids, base) for oids in profile.fingerprint]):
-            return name
-    said = f"is an unknown device (sysObjectID {dotted(known)})" if known else "has no sysObjectID and is unknown"
-    raise JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/pdu.md says")
 
 
 async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
@@ -106,21 +131,13 @@ async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
     return ()
 
 
-async def _has(client: Client, oids: Sequence[Oid], base: Oid) -> bool:
-    """Whether the device has one of the columns."""
-    for oid in oids:
-        if await client.walk(absolute(oid, base), 1):
-            return True
-    return False
-
-
 async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     """Reads everything about the device that is no measurement. Raises JoulepathError when nothing fits the profile."""
     known = dict(await client.get([SYS_OBJECT_ID]))
     sys_object_id = known[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, sys_object_id if isinstance(sys_object_id, tuple) else ()))
     columns = Columns(client, profile.max_repetitions)
-    linked, found = await _rows(columns, profile)
+    linked, found, left_out = await _rows(columns, profile)
     cells: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     silent: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     names: dict[str, str] = {}
@@ -133,15 +150,20 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
                     f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
                 )
             cell = Cell(level, quantity_name, label, quantity, row.scale, row.oid, evidence)
-            (cells if _measures(cell, row.value) else silent).setdefault((level, quantity_name, label), cell)
+            cell = _with_factors(cell, row.volts)
+            (cells if _measures(cell, row) else silent).setdefault((level, quantity_name, label), cell)
             if level == "outlet" and row.name is not None:
                 names.setdefault(label, row.name)
+    measures = {quantity_name for _, quantity_name, _ in cells}
     cells = {**silent, **cells}  # an object that measures something goes before one that does not
     if not cells:
-        raise JoulepathError(f"has none of the objects of the profile {profile_name}: is that the right one?")
+        why = "".join(f" ({what}: {how})" for what, how in left_out.items())
+        raise JoulepathError(f"has none of the objects of the profile {profile_name}{why}: is that the right one?")
     by_oid: dict[Oid, list[Cell]] = {}
     for cell in cells.values():
         by_oid.setdefault(cell.oid, []).append(cell)
+        if cell.volts is not None:
+            by_oid.setdefault(cell.volts.oid, [])
     walked, single = _plan(by_oid, columns)
     units, told = await _identity(columns, profile)
     return Layout(
@@ -152,31 +174,66 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
         columns=walked,
         objects=single,
         names=names,
-        identity={**known, **told},
+        identity={**known, **told, **columns.flags},
+        measures=bool(measures),
+        measures_power=not measures.isdisjoint(POWERS),
+        left_out=left_out,
     )
 
 
-async def _rows(
-    columns: Columns, profile: Profile
-) -> tuple[bool, list[tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[Row]]]]:
-    """Whether several units are linked, and the rows of every quantity."""
-    found: list[tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[Row]]] = []
+_Found = tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[Row]]
+
+
+async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found], Mapping[str, str]]:
+    """Whether several units are linked, the rows of every quantity, and the quantities that the agent refused."""
+    found: list[_Found] = []
     units: set[str] = set()
+    left_out: dict[str, str] = {}
     for level, tables in profile.levels.items():
         for table in tables:
             for quantity_name, quantity in table.quantities.items():
-                rows = await rows_of(columns, table, quantity)
+                try:
+                    if quantity.volts is not None and quantity.amperes is not None:
+                        rows = await products_of(columns, table, quantity.volts, quantity.amperes)
+                    else:
+                        rows = await rows_of(columns, table, quantity)
+                except RefusedError as refused:
+                    left_out[f"{level} {quantity_name}"] = str(refused)
+                    continue
                 units |= {row.unit for row in rows if row.unit}
                 evidence = profile.evidence_of(table, quantity)
                 found.append((level, quantity_name, quantity, evidence, rows))
-    return len(units) > 1, found
+    return len(units) > 1, found, left_out
 
 
-def _measures(cell: Cell, value: Value) -> bool:
+def _with_factors(cell: Cell, volts: Row | None) -> Cell:
+    """The cell, with those of its factors where it is a product of them."""
+    quantity = cell.quantity
+    if volts is None or quantity.volts is None or quantity.amperes is None:
+        return cell
+    return replace(
+        cell,
+        volts=replace(cell, quantity_name="voltage", quantity=quantity.volts, scale=volts.scale, oid=volts.oid),
+        amperes=replace(cell, quantity_name="current", quantity=quantity.amperes),
+    )
+
+
+def _measures(cell: Cell, row: Row) -> bool:
+    found = {row.oid: row.value}
+    if row.volts is not None:
+        found[row.volts.oid] = row.volts.value
     try:
-        return measured(value, cell.quantity_name, cell.quantity, cell.scale) is not None
+        number = cell.reading(found)
     except RejectedError:
         return False
+    return number is not None and (cell.volts is not None or not cell.hollow(number))
+
+
+def reading_of(cell: Cell, number: float) -> Reading:
+    """A value of a cell, in the metric's unit."""
+    key = Key(cell.level, cell.label, cell.quantity_name)
+    stated = cell.quantity.bounds is not None
+    return Reading(key, number, abs(float(cell.scale)), id(cell.quantity), stated, derived=cell.volts is not None)
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:
@@ -186,8 +243,8 @@ def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Seque
     for base, rows in columns.read.items():
         oids = frozenset(base + index for index in rows)
         if len(oids) >= SHORTEST_WALK and oids <= single:
-            level = wanted[base + next(iter(rows))][0].level
-            if level not in walked:
+            level = next((cell.level for oid in oids for cell in wanted[oid]), None)
+            if level is not None and level not in walked:
                 walked[level] = Column(base, oids)
                 single -= oids
     return list(walked.values()), sorted(single)

@@ -16,7 +16,7 @@ from pyasn1.type import tag, univ
 from pysnmp.proto import api, rfc1902, rfc1905
 
 from joulepath.pdu.credentials import Community
-from joulepath.pdu.snmp import Missing, Oid, SnmpError, Value
+from joulepath.pdu.snmp import GarbledError, Missing, Oid, Value, opaque
 
 Kind: TypeAlias = Literal["get", "next", "bulk"]
 
@@ -124,15 +124,15 @@ class _Decoder(decoder.Decoder):  # type: ignore[misc]
 _decode = _Decoder()
 
 
-def answer(message: bytes) -> tuple[int, Answer]:
-    """The request identifier and what was answered. Raises SnmpError for what is no answer."""
+def answer(message: bytes) -> tuple[int, bytes, Answer]:
+    """The request identifier, the community and what was answered. Raises GarbledError for what is no answer."""
     try:
-        (_, _, pdu), _ = _decode(message)
+        (_, community, pdu), _ = _decode(message)
         identifier, status, index, found = pdu
         objects = [(name.asTuple(), plain(value)) for name, value in found]
-        return int(identifier), Answer(int(status), int(index), objects)
+        return int(identifier), bytes(community), Answer(int(status), int(index), objects)
     except (PyAsn1Error, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise SnmpError(f"the answer is no message of SNMP: {type(error).__name__}") from error
+        raise GarbledError(type(error).__name__) from error
 
 
 _MISSING = {
@@ -149,8 +149,8 @@ def plain(value: Any) -> Value:
         return _MISSING[value.tagSet]
     if isinstance(value, univ.Integer):  # Integer32, Unsigned32, Gauge32, Counter32, Counter64, TimeTicks
         return int(value)
-    if isinstance(value, univ.OctetString):  # also IpAddress and Opaque
-        return bytes(value)
+    if isinstance(value, univ.OctetString):  # also IpAddress
+        return opaque(bytes(value)) if value.tagSet == rfc1902.Opaque.tagSet else bytes(value)
     if isinstance(value, univ.ObjectIdentifier):
         return tuple(value.asTuple())
     raise ValueError(type(value).__name__)

@@ -9,6 +9,8 @@ from joulepath.pdu.schema import LevelName, QuantityName
 LEVELS: Mapping[LevelName, str] = {
     "inlet": "inlet",
     "phase": "phase",
+    "rectifier": "rectifier (its direct current)",
+    "battery": "battery (positive while it is charged)",
     "branch": "branch (bank, breaker)",
     "outlet": "outlet",
 }
@@ -58,13 +60,15 @@ OUTLET_INFO = gauge("pdu_outlet_info", "The name that an outlet has in the PDU; 
 INFO = gauge(
     "pdu_info",
     "What the PDU is, one sample for each linked unit, the profile it is read by, the weakest evidence for what its "
-    "objects mean (recording, mib, documentation), and the accuracy that the vendor states; always 1.",
+    "objects mean (recording, mib, documentation), whether its watts are measured or derived (volts times amperes of "
+    "direct current), and the accuracy that the vendor states; always 1.",
     "vendor",
     "model",
     "serial",
     "firmware",
     "profile",
     "evidence",
+    "method",
     "accuracy",
 )
 UP = gauge("pdu_up", "Whether the last poll of the PDU succeeded.")

@@ -7,12 +7,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from joulepath.config import Model
 from joulepath.pdu.snmp import Oid, parsed
+from joulepath.pdu.written import DecimalMark
 
-LevelName: TypeAlias = Literal["inlet", "phase", "branch", "outlet"]
+LevelName: TypeAlias = Literal["inlet", "phase", "rectifier", "battery", "branch", "outlet"]
 QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
 
 Evidence: TypeAlias = Literal["recording", "mib", "documentation"]
@@ -23,6 +24,9 @@ Evidence: TypeAlias = Literal["recording", "mib", "documentation"]
 """
 
 EVIDENCE: Sequence[Evidence] = get_args(Evidence)
+
+Method: TypeAlias = Literal["measured", "derived"]
+"""Whether a device measures its power, or only the volts and amperes of direct current that make it."""
 
 Bounds: TypeAlias = tuple[float, float]
 
@@ -85,20 +89,42 @@ class ScaleColumns(Model):
     units: Units | None = None
 
 
+def _not_zero(value: Decimal) -> Decimal:
+    if not value:
+        raise ValueError("must not be 0")
+    return value
+
+
+def _placed(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+Factor: TypeAlias = Annotated["Quantity", BeforeValidator(_placed)]
+"""A measured quantity, or only the column or object where it is."""
+
+
 class Quantity(Model):
-    """One column of numbers, or some objects."""
+    """One column of numbers, some objects, or watts as the product of volts and amperes."""
 
     column: ObjectId | None = None
     objects: Mapping[str, ObjectId] = {}
     """In place of a column: an object for each label."""
+    volts: Factor | None = None
+    """With `amperes`, of power in direct current: the voltage of a row, or one that all rows share."""
+    amperes: Factor | None = None
     where: Mapping[str, Match] = {}
     """Which rows are of this quantity, by keys of the table; beside those of the table."""
-    scale: Decimal = Field(default=Decimal(1), gt=0)
-    """What one step of the object is in the metric's unit: W, VA, A, V, a ratio or J. Also its resolution."""
+    scale: Annotated[Decimal, AfterValidator(_not_zero)] = Decimal(1)
+    """What one step of the object is in the metric's unit: W, VA, A, V, a ratio or J. Also its resolution. A negative
+    one turns the sign of a power or current that a device counts the other way round."""
+    absolute: bool = False
+    """Whether the sign is left out: that of a voltage is the polarity of its bus."""
     scale_by: ScaleColumns = ScaleColumns()
     """Where the step is data; `scale` is multiplied with it."""
     text: bool = False
     """Whether the number is written as text."""
+    decimal: DecimalMark | None = None
+    """The decimal mark of such text. Where it is not stated, text that may be read with either mark is no number."""
     sentinels: frozenset[int] = frozenset()
     """Values that say "not measured". They are compared in 32 bits: -1 is also 4294967295."""
     bounds: Bounds | None = None
@@ -108,6 +134,12 @@ class Quantity(Model):
     evidence: Evidence | None = None
     """Where it is other than the table's."""
 
+    @model_validator(mode="after")
+    def _text_has_a_mark(self) -> "Quantity":
+        if self.decimal is not None and not self.text:
+            raise ValueError("decimal: belongs to text: true")
+        return self
+
     @cached_property
     def not_available(self) -> frozenset[int]:
         """The sentinels as devices write them: signed, and unsigned in 32 or 64 bits."""
@@ -115,16 +147,41 @@ class Quantity(Model):
         signed = [sentinel - 2**32 if sentinel >= 2**31 else sentinel for sentinel in bits]
         return frozenset([*bits, *signed, *(sentinel % 2**64 for sentinel in signed)])
 
+    @property
+    def derived(self) -> bool:
+        """Whether it is volts times amperes."""
+        return self.volts is not None and self.amperes is not None
+
+    @property
+    def places(self) -> Sequence[Oid]:
+        """Its column or objects, or those of its factors."""
+        if self.volts is not None and self.amperes is not None:
+            return [*self.volts.places, *self.amperes.places]
+        return [self.column] if self.column else list(self.objects.values())
+
     @model_validator(mode="after")
     def _one_place(self) -> "Quantity":
-        if (self.column is None) == (not self.objects):
-            raise ValueError("state either column or objects")
+        factors = [factor for factor in (self.volts, self.amperes) if factor is not None]
+        if len(factors) == 1:
+            raise ValueError("state both volts and amperes")
+        if [self.column is not None, bool(self.objects), bool(factors)].count(True) != 1:
+            raise ValueError("state one of column, objects, or volts and amperes")
+        if any(factor.derived for factor in factors):
+            raise ValueError("volts and amperes must be measured themselves")
+        if factors and (unfit := sorted(self.model_fields_set - _OF_PRODUCTS)):
+            raise ValueError(f"{', '.join(unfit)}: belongs into volts or amperes")
         return self
 
 
-class Table(Model):
-    """A table whose rows are inlets, phases, branches or outlets."""
+_OF_PRODUCTS = {"volts", "amperes", "bounds", "evidence"}
+"""Keys of a product; all others are of its factors."""
 
+
+class Table(Model):
+    """A table whose rows are those of a level."""
+
+    direct_current: bool = False
+    """Whether what it measures is direct current, of which volts times amperes are the active power."""
     index: Sequence[str] = ()
     """Names of the parts of a row's index. `unit` and `number` make the label (several numbers are joined by points),
     `name:text` is a part that is text with its length in front; the others are keys for `where`."""
@@ -147,12 +204,26 @@ class Table(Model):
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _objects_have_labels(self) -> "Table":
+        if all(quantity.objects for quantity in self.quantities.values()):
+            for key in ("number", "label", "first"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: has no effect here: objects are labelled by their keys")
+        return self
+
+    @model_validator(mode="after")
     def _keys_are_known(self) -> "Table":
         known = {part.removesuffix(":text") for part in self.index} | set(self.keys)
         for key in re.findall(r"\{(\w+)\}", self.label or ""):
             if key not in known:
                 raise ValueError(f"label: {key!r} is no part of the index and none of keys")
-        for quantity in self.quantities.values():
+        parts = [
+            part
+            for quantity in self.quantities.values()
+            for part in (quantity, quantity.volts, quantity.amperes)
+            if part is not None
+        ]
+        for quantity in parts:
             where = {**self.where, **quantity.where}
             for key, match in where.items():
                 if key not in known:
@@ -162,6 +233,26 @@ class Table(Model):
                         re.compile(match)
                     except re.error as error:
                         raise ValueError(f"where: {key}: {match!r} is no regular expression: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _current_fits(self) -> "Table":
+        for name, quantity in self.quantities.items():
+            if self.direct_current and name in ("apparent_power", "power_factor"):
+                raise ValueError(f"{name}: there is none in direct current")
+            if quantity.derived and name != "power":
+                raise ValueError(f"{name}: volts and amperes make power, and nothing else")
+            if quantity.derived and not self.direct_current:
+                raise ValueError(
+                    f"{name}: volts times amperes are active power of direct current only: state "
+                    "`direct_current: true` if this table measures that, or name the object that holds watts"
+                )
+            for turned in (quantity, quantity.amperes):
+                signed = self.direct_current and name in ("power", "current")
+                if turned is not None and turned.scale < 0 and not signed:
+                    raise ValueError(f"{name}: scale must be positive: only power and current of direct current turn")
+            if quantity.volts is not None and quantity.volts.scale < 0:
+                raise ValueError(f"{name}: volts.scale must be positive: `absolute: true` leaves a polarity out")
         return self
 
 
@@ -226,9 +317,13 @@ class Profile(Model):
         seen: set[tuple[Oid, str]] = set()
         for name, tables in self.levels.items():
             for table in tables:
+                if name == "phase" and table.direct_current:
+                    raise ValueError("levels.phase: direct current has no phases")
                 for quantity in table.quantities.values():
+                    if quantity.derived:
+                        continue
                     where = repr(sorted({**table.where, **quantity.where}.items()))
-                    for column in [quantity.column] if quantity.column else quantity.objects.values():
+                    for column in quantity.places:
                         if (column, where) in seen:
                             raise ValueError(f"levels.{name}: a column is named twice")
                         seen.add((column, where))
@@ -244,7 +339,7 @@ class Profile(Model):
                 return {key: full(item) for key, item in value.items()}
             return [full(item) for item in value] if isinstance(value, (list, set, frozenset)) else value
 
-        return Profile.model_validate(full(self.model_dump()))
+        return Profile.model_validate(full(self.model_dump(exclude_unset=True)))
 
     @property
     def relative(self) -> bool:
@@ -258,3 +353,8 @@ class Profile(Model):
     def matches(self, sys_object_id: Oid) -> int:
         """The length of the longest prefix that fits; 0 for none."""
         return max((len(oid) for oid in self.sys_object_ids if sys_object_id[: len(oid)] == oid), default=0)
+
+
+def asked_for(profile: Profile, max_repetitions: int) -> Profile:
+    """The profile with other `max_repetitions`."""
+    return profile.model_copy(update={"max_repetitions": max_repetitions})

@@ -3,6 +3,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,15 +15,29 @@ Oid: TypeAlias = tuple[int, ...]
 
 
 class Missing(Enum):
-    """Why an object has no value (RFC 3416 section 2.3)."""
+    """Why an object has no value: it does not exist (RFC 3416 section 2.3), or the agent does not give it."""
 
     NO_SUCH_OBJECT = "noSuchObject"
     NO_SUCH_INSTANCE = "noSuchInstance"
     END_OF_MIB_VIEW = "endOfMibView"
+    TOO_BIG = "tooBig"
+    NO_SUCH_NAME = "noSuchName"
+    """Of SNMP v2c and v3, which have noSuchInstance for what does not exist."""
+    GEN_ERR = "genErr"
+    REFUSED = "another error-status"
+    UNANSWERED = "no answer"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the object may exist but the agent does not give its value."""
+        return self not in (Missing.NO_SUCH_OBJECT, Missing.NO_SUCH_INSTANCE, Missing.END_OF_MIB_VIEW)
 
 
-Value: TypeAlias = int | bytes | Oid | Missing
-"""INTEGER, Gauge, Counter and TimeTicks are int, OCTET STRING and its kin bytes, OBJECT IDENTIFIER an Oid."""
+Value: TypeAlias = int | float | bytes | Oid | Missing
+"""INTEGER, Gauge, Counter and TimeTicks are int, OCTET STRING and its kin bytes, OBJECT IDENTIFIER an Oid.
+
+A number in an Opaque is an int or a float.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,8 +62,19 @@ class NoAnswerError(SnmpError):
     def __init__(self, limits: "Limits") -> None:
         super().__init__(
             f"no answer within {limits.timeout * (1 + limits.retries):g} s: check the address, the network and the "
-            "community (a wrong community gets no answer either)"
+            "community (a wrong community gets no answer either); a slow agent needs a longer timeout"
         )
+
+
+class RefusedError(SnmpError):
+    """The agent answers with an error where a walk goes on, so that the rest of the column is not known."""
+
+
+class GarbledError(SnmpError):
+    """A datagram of the agent that cannot be decoded."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the answer is no message of SNMP: {cause}")
 
 
 @dataclass(frozen=True)
@@ -92,6 +118,27 @@ async def address(endpoint: Endpoint, turn: int) -> tuple[int, tuple[str, int]]:
     addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
     family, _, _, _, where = addresses[turn % len(addresses)]
     return family, (str(where[0]), int(where[1]))
+
+
+def opaque(octets: bytes) -> int | float | bytes:
+    """The number in an Opaque, in net-snmp's encoding (asn1.h: ASN_OPAQUE_FLOAT and its kin); else the octets.
+
+    The two octets of its tag say what it is, the next one how many octets follow.
+    """
+    if len(octets) < _OPAQUE_HEAD or octets[0] != _OPAQUE_TAG or octets[2] != len(octets) - _OPAQUE_HEAD:
+        return octets
+    kind, number = octets[1], octets[_OPAQUE_HEAD:]
+    if (kind, len(number)) in _OPAQUE_FLOATS:
+        return float(struct.unpack(_OPAQUE_FLOATS[kind, len(number)], number)[0])
+    if kind in _OPAQUE_INTEGERS and 0 < len(number) <= _OPAQUE_LONGEST:
+        return int.from_bytes(number, "big", signed=_OPAQUE_INTEGERS[kind])
+    return octets
+
+
+_OPAQUE_TAG, _OPAQUE_HEAD, _OPAQUE_LONGEST = 0x9F, 3, 9
+_OPAQUE_FLOATS: Mapping[tuple[int, int], str] = {(0x78, 4): ">f", (0x79, 8): ">d"}
+_OPAQUE_INTEGERS: Mapping[int, bool] = {0x76: False, 0x7A: True, 0x7B: False}
+"""Counter64, Integer64 and Unsigned64, and whether they have a sign."""
 
 
 def dotted(oid: Oid) -> str:

@@ -2,32 +2,31 @@
 """One PDU over SNMP: its value columns at every poll, all else seldom. A poll is of one piece or it is rejected."""
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit, detect, survey
-from joulepath.pdu.register import Register, Registers
-from joulepath.pdu.schema import Evidence, LevelName, Profile, QuantityName
-from joulepath.pdu.snmp import Client, Oid, SnmpError, Value
-from joulepath.pdu.value import RejectedError, measured
+from joulepath.pdu.belief import Belief, Values
+from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
+from joulepath.pdu.reading import Key
+from joulepath.pdu.register import Registers
+from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
+from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
+from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
+from joulepath.pdu.value import RejectedError
 
-LAYOUT_SECONDS = 600.0
-"""Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
+__all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 
-POLL_SECONDS = 20.0
-"""A poll that takes longer is given up."""
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS, MAX_POLL_SECONDS = 300.0, 3600.0
+"""A poll that takes longer is given up, and the next may take twice as long. No request waits long by itself."""
 
 OBJECTS_PER_REQUEST = 50
 """Their answer fits a datagram of 1,400 bytes with objects of 20 numbers."""
-
-SURVEY_SECONDS = 60.0
-"""The same with a survey before it."""
-
-SURVEYS_AT_ONCE = 4
-"""A hundred devices that are surveyed together would keep each other waiting beyond their time."""
 
 REBOOT_SECONDS = 60.0
 """So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
@@ -37,8 +36,8 @@ REBOOT_SECONDS = 60.0
 class PduReading:
     """One poll of one PDU."""
 
-    values: Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
-    """What was measured, by the row's label, in W, VA, A, V, a ratio or J."""
+    values: Values
+    """What was measured and nothing contradicts."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
     vendor: str
@@ -47,6 +46,8 @@ class PduReading:
     rejected: Mapping[str, int]
     evidence: Evidence = "documentation"
     """The weakest that a published object's meaning rests on."""
+    method: Method = "measured"
+    """`derived` where any power is volts times amperes."""
     accuracy: str = ""
     """What the vendor states; empty where that is not known."""
 
@@ -81,30 +82,32 @@ class PduSource:
         clock: Callable[[], float] = time.monotonic,
         surveys: asyncio.Semaphore | None = None,
         registers: Registers | None = None,
+        max_repetitions: int | None = None,
+        survey_seconds: float = SURVEY_SECONDS,
     ) -> None:
-        """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name."""
+        """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name.
+
+        `max_repetitions` goes before the profile's. A first survey that takes longer than `survey_seconds` goes on at
+        the next poll.
+        """
         self._name = name
         self._client = client
-        self._profiles = profiles
-        self._profile = profile
         self._clock = clock
-        self._surveys = surveys or asyncio.Semaphore()
-        self._layout: Layout | None = None
-        self._surveyed: float = 0.0
+        if max_repetitions is not None:
+            profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
+        self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
+        self._missing: set[Oid] = set()
+        self._limit = POLL_SECONDS
         self._mark: _Mark | None = None
-        self._registers: Registers = {} if registers is None else registers
+        self._lives = 0
+        self._belief = Belief(name, {} if registers is None else registers)
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
-        limit = POLL_SECONDS
         try:
-            if self._layout is None or self._clock() - self._surveyed >= LAYOUT_SECONDS:
-                async with self._surveys, asyncio.timeout(SURVEY_SECONDS):
-                    limit = SURVEY_SECONDS
-                    return await self._read()
-            async with asyncio.timeout(POLL_SECONDS):
-                return await self._read()
+            return await self._read()
         except TimeoutError:
+            limit, self._limit = self._limit, min(2 * self._limit, MAX_POLL_SECONDS)
             raise JoulepathError(f"{self._name}: the poll took longer than {limit:g} s") from None
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
@@ -116,29 +119,40 @@ class PduSource:
     async def _read(self) -> PduReading:
         layout, poll = await self._polled()
         if _rebooted(poll.began, poll.ended):
-            self._layout = None
+            self._surveyor.forget()
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
-        device = tuple(sorted(layout.identity.items(), key=lambda item: item[0]))
         for oid, value in poll.found.items():
-            if oid not in layout.cells:
+            refused = isinstance(value, Missing) and value.refused
+            if oid not in layout.cells and not refused:
                 rejected["unknown_row"] += 1
-                self._layout = None  # a unit was linked or the table rearranged
+                self._surveyor.expire()  # a unit was linked or the table rearranged
+            if refused:
+                rejected["refused"] += len(layout.cells.get(oid, ()))
             for cell in layout.cells.get(oid, ()):
                 try:
-                    number = measured(value, cell.quantity_name, cell.quantity, cell.scale)
+                    number = cell.reading(poll.found)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
                     continue
                 if number is not None:
-                    if cell.quantity_name == "meter_energy":
-                        number = self._counter(device, cell, number, poll.ended.at)
-                    values.setdefault(cell.level, {}).setdefault(cell.quantity_name, {})[cell.label] = number
+                    numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
         self._mark = poll.ended
-        if not values:
+        if layout.left_out:
+            rejected["refused"] += len(layout.left_out)
+        self._name_missing(layout, poll.found)
+        self._surveyor.measured(anything=bool(numbers))
+        # Without a serial number, a reboot may have been a swap.
+        life = 0 if any(unit.serial for unit in layout.units) else self._lives
+        device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
+        values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
+        if contradicted:
+            rejected["contradicted"] = contradicted
+        if not values and not contradicted:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
-            raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
+            tried = f" (tried {', '.join([layout.profile_name, *layout.tried])})" if layout.tried else ""
+            raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?{tried}")
         return PduReading(
             values=values,
             names=layout.names,
@@ -147,43 +161,52 @@ class PduSource:
             units=layout.units,
             rejected=rejected,
             evidence=layout.evidence,
+            method=layout.method,
             accuracy=str(layout.profile.accuracy or ""),
         )
 
     async def _polled(self) -> tuple[Layout, "_Poll"]:
         """The device's layout, read again where it may have changed, and what it holds."""
         for _ in range(2):
-            layout = await self._surveyed_layout()
-            first, *others = _requests(layout)
-            begun = await self._client.get(first)
-            began = _mark(begun, self._clock())
-            same = all(begun.get(oid) == value for oid, value in layout.identity.items())
-            if same and not (self._mark is not None and _rebooted(self._mark, began)):
-                found = await walked(self._client, layout)
-                last = begun
-                for request in others:
-                    last = await self._client.get(request)
-                    found |= last
-                found |= begun
-                for oid in (SYS_UP_TIME, *layout.identity):
-                    found.pop(oid, None)
-                return layout, _Poll(began, found, _mark(last, self._clock()))
-            self._layout = self._mark = None
+            layout = await self._surveyor.layout()
+            async with asyncio.timeout(self._limit):
+                poll = await self._poll(layout)
+            if poll is not None:
+                return layout, poll
+            self._surveyor.forget()
+            self._mark = None
+            self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
-    async def _surveyed_layout(self) -> Layout:
-        now = self._clock()
-        if self._layout is None or now - self._surveyed >= LAYOUT_SECONDS:
-            self._layout = None
-            name = self._profile or await detect(self._client, self._profiles)
-            self._layout = await survey(self._client, name, self._profiles[name])
-            self._surveyed = now
-        return self._layout
+    async def _poll(self, layout: Layout) -> "_Poll | None":
+        """What the device holds; None where it is another one or has begun anew. Raises SnmpError."""
+        first, *others = _requests(layout)
+        begun = await self._client.get(first)
+        began = _mark(begun, self._clock())
+        if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
+            return None
+        found = await walked(self._client, layout)
+        last = begun
+        for request in others:
+            last = await self._client.get(request)
+            found |= last
+        found |= begun
+        told = {oid: found.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
+        found.pop(SYS_UP_TIME, None)
+        # Of a device that starts all objects are missing; one with values and without its number is another one.
+        lacks = _lacks(told, layout) and not all(isinstance(value, Missing) for value in found.values())
+        if lacks or _differs(told, layout):
+            return None
+        return _Poll(began, found, _mark(last, self._clock()))
 
-    def _counter(self, device: Hashable, cell: Cell, joules: float, at: float) -> float:
-        """The register as a counter."""
-        register = self._registers.setdefault((cell.level, cell.label), Register(joules, at, device))
-        return register.add(joules, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
+    def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
+        """One line for each object that the agent refuses, when it begins to."""
+        missing = {oid: value for oid, value in found.items() if isinstance(value, Missing) and value.refused}
+        for oid in layout.cells.keys() & missing.keys() - self._missing:
+            what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
+            why = missing[oid].value
+            logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
+        self._missing = set(missing)
 
 
 @dataclass(frozen=True)
@@ -219,9 +242,27 @@ async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
     found: dict[Oid, Value] = {}
     for column in layout.columns:
         # One row more than there are shows the end of the column in the same answer.
-        rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
-        found |= {column.oid + index: value for index, value in rows.items()}
+        try:
+            rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
+        except RefusedError:
+            found |= await client.get(sorted(column.rows))
+        else:
+            found |= {column.oid + index: value for index, value in rows.items()}
     return found
+
+
+def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is another than it was."""
+    return any(
+        found.get(oid, before) != before and not isinstance(found[oid], Missing)
+        for oid, before in layout.identity.items()
+    )
+
+
+def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
+    """Whether an object that tells devices apart is no longer there."""
+    gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
+    return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
 
 def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:

@@ -85,6 +85,8 @@ class UserSession:
     """One agent. Resolves its name at the first request and again after a fault."""
 
     bulk = True
+    elsewhere = ""
+    """The engine knows an agent's engine identifier by the address that it was asked at, and takes no other's."""
 
     def __init__(self, engine: Engine, endpoint: Endpoint, user: User, limits: Limits) -> None:
         self._shared = engine
@@ -95,7 +97,14 @@ class UserSession:
         self._transport: Any = None
         self._silences = 0
 
-    async def ask(self, kind: Kind, oids: Sequence[Oid], repetitions: int = 0) -> Answer:
+    async def ask(
+        self,
+        kind: Kind,
+        oids: Sequence[Oid],
+        repetitions: int = 0,
+        *,
+        retries: int | None = None,  # noqa: ARG002  # the engine's transports have theirs
+    ) -> Answer:
         """See `Session.ask`."""
         if self._engine is None:
             self._engine = self._shared.acquire()
@@ -118,6 +127,8 @@ class UserSession:
             self._transport = None
             self._silences += 1
             raise NoAnswerError(self._limits)
+        if isinstance(fault, errind.UnknownEngineID):
+            raise SnmpError(f"SNMP failed: {fault}: does the agent answer from another address than it is asked at?")
         if fault:
             raise SnmpError(f"SNMP failed: {fault}")
         return Answer(int(status), int(index), [(tuple(oid), plain(value)) for oid, value in found])

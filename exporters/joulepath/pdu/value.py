@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what an object holds to a measurement, or the reason why it is none."""
 
-import re
-from decimal import Decimal, InvalidOperation
+import math
+from decimal import Decimal
 
+from joulepath.pdu import written
 from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp import Missing, Value, dotted
 
-REASONS = ("not_available", "not_a_number", "implausible", "unknown_row")
-
-_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?")
+REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
 
 
 class RejectedError(ValueError):
@@ -22,32 +21,41 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
     `scale` is that of the row where it is data; the quantity's own where not stated.
     """
     steps: int | Decimal
+    scale = quantity.scale if scale is None else scale
     if isinstance(value, int):
         steps = value
+    elif isinstance(value, float) and math.isfinite(value):
+        steps = Decimal(value)
     elif isinstance(value, Missing):
         return None
     elif isinstance(value, bytes) and quantity.text:
-        steps = _written(value)
+        steps = _written(value, name, quantity, scale)
     else:
         raise RejectedError("not_a_number")
     if steps in quantity.not_available:
         raise RejectedError("not_available")
-    number = float(steps * (quantity.scale if scale is None else scale))  # decimal: 3 steps of 0.1 A are 0.3 A
+    number = float(steps * scale)  # decimal: 3 steps of 0.1 A are 0.3 A
+    return bounded(abs(number) if quantity.absolute else number, name, quantity)
+
+
+def bounded(number: float, name: QuantityName, quantity: Quantity) -> float:
+    """A number in the metric's unit that the quantity can have. Raises RejectedError."""
     low, high = quantity.bounds or PLAUSIBLE[name]
     if not low <= number <= high:
         raise RejectedError("implausible")
     return number
 
 
-def _written(value: bytes) -> Decimal:
-    """A number written as text, with whatever unit behind it."""
-    found = _NUMBER.match(text(value))
-    if found is None:
-        raise RejectedError("not_a_number")
+def _written(value: bytes, name: QuantityName, quantity: Quantity, scale: Decimal) -> Decimal:
+    """A number written as text, in steps."""
     try:
-        return Decimal(found.group())
-    except InvalidOperation:
+        found = written.read(text(value), name, quantity.decimal)
+        steps = found.steps(scale)
+    except ValueError:
         raise RejectedError("not_a_number") from None
+    if found.number in quantity.not_available:
+        raise RejectedError("not_available")
+    return steps
 
 
 def text(value: Value | None) -> str:
@@ -58,6 +66,8 @@ def text(value: Value | None) -> str:
         return dotted(value)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, float):
+        return f"{value:.7g}"  # as many digits as a Float has
     try:
         decoded = value.decode()
     except UnicodeDecodeError:

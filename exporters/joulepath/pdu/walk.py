@@ -1,39 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded walk in place of a device: the same `Client`, read from a file of snmpsim's format."""
+"""A recorded walk in place of a device: the same `Client`, read from a file of snmpsim's format or of snmpwalk's."""
 
+import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from joulepath.errors import UsageError
-from joulepath.pdu.snmp import Missing, Oid, Value, parsed
+from joulepath.pdu import snmpwalk
+from joulepath.pdu.snmp import Missing, Oid, Value, opaque, parsed
 
 _TEXT_TAGS = {"4", "64", "68"}
 """ASN.1 tags of OCTET STRING, IpAddress and Opaque; all others but OBJECT IDENTIFIER and NULL are numbers."""
 
 
+_RECORDED = re.compile(r"[^\s|]+\|[^|]*\|")
+
+
 class WalkClient:
-    """One walk, lines of `OID|TAG|VALUE`. Raises UsageError with the line that is none."""
+    """One walk: lines of `OID|TAG|VALUE` or those of `snmpwalk -On`. Raises UsageError where no line is either."""
 
     def __init__(self, path: Path) -> None:
-        self._values: dict[Oid, Value] = {}
         try:
-            lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         except OSError as error:
             raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-        for number, line in enumerate(lines, 1):
-            oid, bar, rest = line.partition("|")
-            if not bar or line.startswith("#"):
-                continue
-            tag, _, written = rest.partition("|")
-            if ":" in tag:  # made up by one of snmpsim's modules: not recorded
-                continue
+        self._values: dict[Oid, Value] = {}
+        self.skipped: list[int] = []
+        """Numbers of lines that are neither objects nor comments."""
+        for number, written in snmpwalk.joined(line.rstrip("\r") for line in lines):
             try:
-                self._values[parsed(oid)] = _value(tag, written)
-            except ValueError:
-                raise UsageError(f"{path}:{number}: is not OID|TAG|VALUE") from None
+                for oid, value in _objects(written):
+                    self._values[oid] = value
+            except (ValueError, OverflowError):
+                self.skipped.append(number)
         if not self._values:
-            raise UsageError(f"{path}: holds no line of OID|TAG|VALUE")
+            first = f" (the first that is not: line {self.skipped[0]})" if self.skipped else ""
+            raise UsageError(f"{path}: holds no line of OID|TAG|VALUE, and none of snmpwalk -On{first}")
         self._oids = sorted(self._values)
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
@@ -53,10 +56,25 @@ class WalkClient:
         """See `Client.close`."""
 
 
+def _objects(line: str) -> Iterable[tuple[Oid, Value]]:
+    """The object of a line, if it holds one. Raises ValueError where it cannot be read."""
+    if not line.strip() or line.startswith("#"):
+        return
+    if not _RECORDED.match(line):
+        found, value = snmpwalk.read(line)
+        if not isinstance(value, Missing):
+            yield found, value
+        return
+    oid, tag, written = line.split("|", 2)
+    if ":" not in tag:  # else made up by one of snmpsim's modules: not recorded
+        yield parsed(oid), _value(tag, written)
+
+
 def _value(tag: str, written: str) -> Value:
     kind = tag.removesuffix("x").removesuffix("e")
     if kind in _TEXT_TAGS:
-        return bytes.fromhex(written) if tag.endswith("x") else written.encode("utf-8", "surrogateescape")
+        octets = bytes.fromhex(written) if tag.endswith("x") else written.encode("utf-8", "surrogateescape")
+        return opaque(octets) if kind == "68" else octets
     if kind == "6":
         return parsed(written)
     if kind == "5":

@@ -27,6 +27,7 @@ READING = PduReading(
     units=(Unit("AP8641", "A1", "6.8"), Unit("AP8641", "B2", "6.8")),
     rejected=Counter({"not_available": 3}),
     evidence="mib",
+    method="derived",
     accuracy="1 %, IEC 62053-21 class 1",
 )
 SNAPSHOT = Snapshot(
@@ -60,7 +61,7 @@ def test_a_reading_is_published_under_its_level() -> None:
     assert made.get_sample_value("pdu_last_read_timestamp_seconds") == 1.7e9
     assert made.get_sample_value("pdu_readings_rejected_total", {"reason": "not_available"}) == 3
     unit = {"vendor": "APC", "model": "AP8641", "firmware": "6.8", "profile": "apc-rpdu2"}
-    unit |= {"evidence": "mib", "accuracy": "1 %, IEC 62053-21 class 1"}
+    unit |= {"evidence": "mib", "method": "derived", "accuracy": "1 %, IEC 62053-21 class 1"}
     assert made.get_sample_value("pdu_info", {**unit, "serial": "B2"}) == 1
 
 

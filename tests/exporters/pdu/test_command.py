@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.pdu.command import configured, single
-from joulepath.pdu.config import endpoint
+from joulepath.pdu.command import ONCE_SECONDS, configured, single
+from joulepath.pdu.config import TargetConfig, endpoint, limits
 from joulepath.pdu.profile import shipped
-from joulepath.pdu.snmp import Endpoint
+from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.source import PduSource
+from joulepath.pdu.surveyor import SURVEY_SECONDS
+from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.odd_agent import Odd, OddAgent
 from joulepath_lab.snmp_agent import Agent
 
 from .conftest import SECRET, joulepath, samples
@@ -85,6 +89,10 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
         ("targets: {a: {address: h}}", "targets.a: state either community_file or community_env"),
         ("targets: {a: {address: 'h:x', community_env: E}}", "targets.a: 'h:x' is not udp://HOST"),
         ("targets: {a: {address: h, community_env: E, interval: 0.1}}", "targets.a.interval: "),
+        ("targets: {a: {address: h, community_env: E, version: 3}}", "targets.a.version: "),
+        ("targets: {a: {address: h, community_env: E, timeout: 0}}", "targets.a.timeout: "),
+        ("targets: {a: {address: h, community_env: E, retries: -1}}", "targets.a.retries: "),
+        ("targets: {a: {address: h, community_env: E, max_repetitions: 101}}", "targets.a.max_repetitions: "),
         ("targets: {a: {address: h, community_env: E, community: public}}", "targets.a.community: "),
     ],
 )
@@ -115,3 +123,64 @@ def test_a_profile_of_the_operator_serves_and_sets_the_interval(tmp_path: Path, 
 
 def test_a_single_device_is_named_by_its_address(community_file: Path) -> None:
     assert single("10.0.0.5", community_file).name == "udp://10.0.0.5:161"
+
+
+def keys(**stated: object) -> TargetConfig:
+    return TargetConfig.model_validate({"address": "h", "community_env": "E", **stated})
+
+
+@pytest.mark.parametrize(("written", "version"), [(1, 1), ("1", 1), (2, 2), ("2c", 2)])
+def test_versions_as_they_are_written(written: object, version: int) -> None:
+    assert keys(version=written).version == version
+
+
+def test_how_a_target_is_asked() -> None:
+    assert limits(keys()) == Limits()
+    assert limits(keys(timeout=7.5, retries=0)) == Limits(timeout=7.5, retries=0)
+
+
+@pytest.mark.parametrize("of", ["target", "config"])
+def test_a_device_is_asked_as_stated(tmp_path: Path, community_file: Path, of: str) -> None:
+    """In SNMP v1, with the objects of at most two rows in a request, at an agent that takes 0.3 s."""
+    odd = Odd(delay=0.3, drops_over=5)
+    with OddAgent({**rpdu2_objects(lambda: {1: ("robot", 40.0)})}, odd, SECRET, version=1) as agent:
+        address = "{}:{}".format(*agent.address)
+        if of == "target":
+            asking = ("--snmp-version", "1", "--timeout", "0.2", "--retries", "5", "--max-repetitions", "2")
+            done = joulepath("--target", address, "--community-file", community_file, *asking, "--once")
+        else:
+            config = tmp_path / "pdu.yaml"
+            config.write_text(
+                f"targets: {{a: {{address: '{address}', community_file: {community_file.name}, version: 1, "
+                "timeout: 0.2, retries: 5, max_repetitions: 2}}"
+            )
+            done = joulepath("--config", config, "--once")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'outlet="1"' in done.stdout
+    assert {kind for kind, _ in odd.requests} == {"get", "next"}
+    assert max(size for _, size in odd.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--timeout", "0"), "--timeout: Input should be greater than 0"),
+        (("--retries", "11"), "--retries: Input should be less than or equal to 10"),
+        (("--max-repetitions", "0"), "--max-repetitions: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_number_is_told_with_its_argument(community_file: Path, arguments: tuple[str, str], line: str) -> None:
+    done = joulepath("--target", "h", "--community-file", community_file, *arguments, "--once")
+    assert (done.returncode, done.stderr) == (2, f"joulepath pdu: {line}\n")
+
+
+def test_how_a_target_is_asked_is_not_for_a_configuration(tmp_path: Path) -> None:
+    done = joulepath("--config", tmp_path / "pdu.yaml", "--timeout", "3")
+    told = "joulepath pdu: --timeout belongs to --target; a configuration file has a key of that name\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_once_waits_for_a_slow_survey(community_file: Path) -> None:
+    target = single("h", community_file, survey_seconds=ONCE_SECONDS)
+    assert isinstance(target.source, PduSource)
+    assert target.source._surveyor._seconds == ONCE_SECONDS > SURVEY_SECONDS

@@ -47,14 +47,15 @@ def response(found: list[tuple[Oid, Any]], identifier: int = 1, status: int = 0,
     return bytes(encoder.encode(message))
 
 
-def by_schema(message: bytes) -> tuple[int, Answer]:
+def by_schema(message: bytes) -> tuple[int, bytes, Answer]:
     """What pysnmp reads."""
     decoded, _ = decoder.decode(message, asn1Spec=v2c.Message())
     pdu = v2c.apiMessage.get_pdu(decoded)
     if not isinstance(pdu, v2c.ResponsePDU):
         raise PyAsn1Error("is no answer")
     found = [(tuple(name), value(one)) for name, one in v2c.apiPDU.get_varbinds(pdu)]
-    return int(v2c.apiPDU.get_request_id(pdu)), Answer(int(pdu[1]), int(pdu[2]), found)
+    community = bytes(v2c.apiMessage.get_community(decoded))
+    return int(v2c.apiPDU.get_request_id(pdu)), community, Answer(int(pdu[1]), int(pdu[2]), found)
 
 
 def value(one: Any) -> Value:
@@ -75,7 +76,7 @@ def test_an_answer_is_read_as_by_its_schema(
 ) -> None:
     message = response(found, identifier, status, index)
     assert answer(message) == by_schema(message)
-    assert answer(message) == (identifier, Answer(status, index, [(oid, value(one)) for oid, one in found]))
+    assert answer(message) == (identifier, b"public", Answer(status, index, [(oid, value(one)) for oid, one in found]))
 
 
 @settings(max_examples=50, deadline=None)

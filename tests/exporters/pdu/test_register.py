@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Energy registers: what is counted through a wrap, a reset, a jump and another device."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,14 +37,15 @@ def test_a_register_goes_on_after_a_wrap() -> None:
     assert counters == [(END - 1) * WATT_HOUR, END * WATT_HOUR, (END + 5) * WATT_HOUR, (END + 5) * WATT_HOUR]
 
 
-def test_a_reset_begins_anew() -> None:
-    """5 kWh set back to 0 is no wrap: 4 TWh did not flow in 5 s."""
-    assert counted((0, 5000, "a"), (5, 0, "a"), (10, 1, "a")) == [5000 * WATT_HOUR, 0, WATT_HOUR]
+def test_a_reset_adds_nothing() -> None:
+    """5 kWh set back to 0 is not a wrap: 4 TWh did not flow in 5 s. A counter that fell would count its value again."""
+    counters = counted((0, 5000, "a"), (5, 0, "a"), (10, 1, "a"), (15, 2, "a"))
+    assert counters == [5000 * WATT_HOUR, 5000 * WATT_HOUR, 5001 * WATT_HOUR, 5002 * WATT_HOUR]
 
 
-def test_a_reset_after_a_wrap_begins_anew_too() -> None:
-    counters = counted((0, END - 1, "a"), (36, 3, "a"), (10_000, 3000, "a"), (10_005, 1, "a"))
-    assert counters[-1] == WATT_HOUR
+def test_a_reset_after_a_wrap_adds_nothing_either() -> None:
+    counters = counted((0, END - 1, "a"), (36, 3, "a"), (10_000, 3000, "a"), (10_005, 1, "a"), (10_010, 2, "a"))
+    assert counters[-3:] == [(END + 3000) * WATT_HOUR, (END + 3000) * WATT_HOUR, (END + 3001) * WATT_HOUR]
 
 
 def test_a_reset_is_told_from_a_wrap_by_what_could_have_flowed_since_the_last_change() -> None:
@@ -57,10 +60,69 @@ def test_a_jump_adds_nothing() -> None:
     assert counters == pytest.approx([10 * WATT_HOUR, 10 * WATT_HOUR, 110 * WATT_HOUR])
 
 
-@pytest.mark.parametrize(("other", "counter"), [(2, 2), (800, 500)])
-def test_another_device_at_the_same_address_adds_nothing(other: int, counter: int) -> None:
-    """A lower register is a counter that begins anew, a higher one goes on from where the first was."""
-    assert counted((0, 500, "a"), (5, other, "b"))[-1] == counter * WATT_HOUR
+@pytest.mark.parametrize("other", [0, 2, 499, 500, 501, 800, END - 1])
+def test_another_device_at_the_same_address_adds_nothing(other: int) -> None:
+    """Neither where its register is lower nor where it is higher, and what it counts from then on is added."""
+    assert counted((0, 500, "a"), (5, other, "b"), (10, other + 1, "b")) == [
+        500 * WATT_HOUR,
+        500 * WATT_HOUR,
+        501 * WATT_HOUR,
+    ]
+
+
+@pytest.mark.parametrize("glitch", [0, 3, 490, 100_000, 2**31 - 1, END - 1])
+def test_a_glitch_of_one_poll_adds_nothing_and_loses_nothing(glitch: int) -> None:
+    at = [(0, 50_000, "a"), (5, glitch, "a"), (10, 50_001, "a"), (15, 50_002, "a")]
+    assert counted(*at) == [50_000 * WATT_HOUR, 50_000 * WATT_HOUR, 50_001 * WATT_HOUR, 50_002 * WATT_HOUR]
+
+
+def test_a_glitch_is_told() -> None:
+    register = Register(50_000 * WATT_HOUR, 0.0, "a")
+    register.add(0.0, 5.0, "a", step=WATT_HOUR, wraps_at=END)
+    assert register.doubted
+    register.add(50_000 * WATT_HOUR, 10.0, "a", step=WATT_HOUR, wraps_at=END)
+    assert not register.doubted
+
+
+def test_a_register_that_stood_still_for_days_has_counted_no_days_at_once() -> None:
+    """An idle outlet of a PDU without serial numbers, swapped for one at 20 MWh."""
+    assert counted((0, 500, "a"), (864_000, 500, "a"), (864_005, 20_000_000, "a"))[-1] == 500 * WATT_HOUR
+
+
+def increase(counters: list[float]) -> float:
+    """The increase() of Prometheus: each fall is a reset to 0."""
+    return sum(after - before if after >= before else after for before, after in itertools.pairwise(counters))
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 600), st.integers(0, 100), st.sampled_from(["", "", "", "swap", "reset", "glitch"])),
+        min_size=1,
+        max_size=60,
+    ),
+    st.lists(st.integers(0, END - 1), min_size=60, max_size=60),
+    st.sampled_from([1.0, 0.1, 360.36, WATT_HOUR, 360_000.0]),
+)
+def test_swaps_resets_and_glitches_add_nothing_and_never_let_it_fall(
+    steps: list[tuple[float, int, str]], firsts: list[int], step: float
+) -> None:
+    """No more than flowed is counted, whatever happens."""
+    at, raw, device, flowed = 0.0, firsts[0], 0, 0.0
+    register = Register(raw * step, at, device)
+    counters = [register.joules]
+    for (seconds, most, event), other in zip(steps, firsts, strict=False):
+        at += seconds
+        ticks = min(most, int(MAX_WATTS * seconds / step))
+        if event == "swap":
+            device, raw, ticks = device + 1, other, 0
+        elif event == "reset" and raw > 0 and (END - raw) * step > MAX_WATTS * 40_000:
+            raw, ticks = 0, 0
+        raw = (raw + ticks) % END
+        flowed += ticks * step
+        shown = other if event == "glitch" and (other - raw) * step > MAX_WATTS * 40_000 else raw
+        counters.append(register.add(shown * step, at, device, step=step, wraps_at=END))
+    assert counters == sorted(counters)
+    assert increase(counters) <= flowed * (1 + 1e-9) + 1e-3 * step + END * step * 1e-15
 
 
 @given(st.lists(st.tuples(st.floats(1, 3600), st.integers(0, 40)), min_size=1, max_size=60), st.integers(0, END - 1))

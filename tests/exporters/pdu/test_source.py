@@ -2,6 +2,7 @@
 """A PDU that reboots, is swapped, is linked, lies or is dead: over SNMP, against an agent on loopback."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 from pysnmp.proto import rfc1902
@@ -143,6 +144,44 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
     assert isinstance(after, PduReading)
     assert (before.names["1"], after.names["1"]) == ("robot", "other")
     assert after.units[0].serial == ("A1" if change == "reboot" else "B2")
+
+
+def test_a_device_without_the_number_of_the_one_before_is_another(
+    objects: Objects, profiles: Mapping[str, Profile]
+) -> None:
+    """One whose objects are all gone is not: it starts."""
+    serial = parsed(f"{RPDU2}.2.1.9.1")
+    clock = Clock()
+    objects[UP_TIME] = ticks(5000)
+    kept: dict[tuple[int, ...], Callable[[], Value | None]] = {}
+
+    def all_gone() -> None:
+        kept.update(agent._objects)
+        agent._objects = {oid: value if oid[:6] != (1, 3, 6, 1, 4, 1) else lambda: None for oid, value in kept.items()}
+
+    def renamed_without_number() -> None:
+        agent._objects = {**kept, serial: lambda: None, parsed(f"{OUTLET_NAME}.1"): lambda: "other"}
+
+    with Agent(objects) as agent:
+        source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
+        before, starting, after = run(polled(source, all_gone, renamed_without_number))
+    assert isinstance(before, PduReading)
+    assert isinstance(starting, JoulepathError)
+    assert str(starting).startswith("pdu-1: answers but measures nothing")
+    assert isinstance(after, PduReading)
+    assert (after.names["1"], after.units[0].serial) == ("other", "")
+
+
+@pytest.mark.parametrize("max_repetitions", [1, 3, 100])
+def test_requests_of_a_size_that_is_stated(
+    objects: Objects, profiles: Mapping[str, Profile], max_repetitions: int
+) -> None:
+    """Also where what tells devices apart takes more than one request."""
+    objects |= {f"{RPDU2}.2.1.9.{unit}": partial(str, unit) for unit in range(2, 9)}
+    with Agent(objects) as agent:
+        one = client(agent.address)
+        reading = read(PduSource("pdu-1", one, profiles, max_repetitions=max_repetitions))
+    assert reading.values["outlet"]["power"] == {"1": 40, "2": 250, "3": 0}
 
 
 @pytest.mark.parametrize("up_days", [0.1, 300])

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which profile reads a device: the likeliest one that finds something to measure."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from joulepath.errors import JoulepathError
+from joulepath.pdu.layout import SYS_OBJECT_ID, Layout, base_of, survey
+from joulepath.pdu.profile import candidates
+from joulepath.pdu.schema import Profile, absolute
+from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, dotted
+
+
+async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
+    """The likeliest profile of which the device has the fingerprint. Raises JoulepathError where there is none."""
+    known = await sys_object_id(client)
+    async for name in fitting(client, profiles, known):
+        return name
+    raise _unknown(known)
+
+
+async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
+    """The device as the likeliest profile that measures its power finds it.
+
+    A profile that finds no power gives way to one of the device's own sysObjectID or of a standard table that does;
+    one that finds nothing at all, to any whose fingerprint the device has. Raises JoulepathError that names what was
+    tried.
+    """
+    known = await sys_object_id(client)
+    tried: dict[str, str] = {}
+    best: Layout | None = None
+    async for name in fitting(client, profiles, known):
+        if best is not None and best.measures and not profiles[name].matches(known):
+            continue
+        try:
+            found = await survey(client, name, profiles[name])
+        except SnmpError:
+            raise
+        except JoulepathError as error:
+            tried[name] = str(error)
+            continue
+        if found.measures_power:
+            return replace(found, tried=tried)
+        if best is None or (found.measures and not best.measures):
+            best = found
+        tried[name] = "measures no power" if found.measures else "measures nothing"
+    if best is not None:
+        return replace(best, tried={name: why for name, why in tried.items() if name != best.profile_name})
+    if len(tried) == 1:
+        raise JoulepathError(*tried.values())
+    if tried:
+        told = "; ".join(f"{name} ({why})" for name, why in tried.items())
+        raise JoulepathError(f"has nothing that a profile can read: tried {told}")
+    raise _unknown(known)
+
+
+async def sys_object_id(client: Client) -> Oid:
+    """The device's own; empty where it has none."""
+    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    return found if isinstance(found, tuple) else ()
+
+
+async def fitting(client: Client, profiles: Mapping[str, Profile], known: Oid) -> AsyncIterator[str]:
+    """The profiles of which the device has the fingerprint, the likeliest first."""
+    for name in candidates(profiles, known):
+        profile = profiles[name]
+        base = await base_of(client, profile, known)
+        for oids in profile.fingerprint:
+            if not await _has(client, [absolute(oid, base) for oid in oids], profile.max_repetitions):
+                break
+        else:
+            yield name
+
+
+async def _has(client: Client, oids: Sequence[Oid], repetitions: int) -> bool:
+    """Whether the device has one of the columns or objects."""
+    for oid in oids:
+        try:
+            if await client.walk(oid, repetitions):
+                return True
+        except RefusedError:
+            continue
+        if oid[-1:] == (0,) and not isinstance((await client.get([oid]))[oid], Missing):
+            return True
+    return False
+
+
+def _unknown(known: Oid) -> JoulepathError:
+    said = f"is an unknown device (sysObjectID {dotted(known)})" if known else "has no sysObjectID and is unknown"
+    return JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/pdu.md says")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leaves out readings of a poll that contradict others, although each alone is a plausible number."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from joulepath.pdu import circuit, sums
+from joulepath.pdu.reading import LEAP, Key, Poll, Reading
+from joulepath.pdu.schema import LevelName, QuantityName
+
+ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
+"""All bits set, signed and unsigned: agents and the meters behind them write it for "not measured"."""
+
+SHORT_ONES = frozenset({2**15 - 1, 2**15, 2**16 - 1})
+"""The same of meters with 16 bits; an agent may have scaled it. A true reading passes through it within a poll."""
+
+NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
+"""The same of meters that count in decimal digits."""
+
+HOLD_SECONDS = 60.0
+"""A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
+
+LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
+    ("power", "outlet"): 4e3,
+    ("power", "branch"): 8e3,
+    ("power", "phase"): 8e3,
+    ("power", "inlet"): 12e3,
+    ("power", "rectifier"): 12e3,
+    ("power", "battery"): 12e3,
+    ("current", "outlet"): 40,
+    ("current", "branch"): 80,
+    ("current", "phase"): 80,
+    ("current", "inlet"): 80,
+    ("current", "rectifier"): 250,
+    ("current", "battery"): 250,
+}
+"""By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
+
+
+class Judge:
+    """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
+
+    def __init__(self) -> None:
+        self._last: dict[Key, float] = {}
+        self._held: dict[Key, tuple[float, float]] = {}
+
+    def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
+        """The readings of a poll at monotonic `at` seconds that are left out, and why."""
+        poll = Poll({reading.key: reading for reading in readings}, self._last)
+        _hollow(poll)
+        circuit.check(poll)
+        sums.check(poll)
+        self._leaps(poll, at)
+        self._last |= {key: reading.value for key, reading in poll.readings.items()}
+        return poll.rejected
+
+    def _leaps(self, poll: Poll, at: float) -> None:
+        for key, reading in sorted(poll.readings.items(), key=lambda item: item[0].level == "inlet"):
+            if key in poll.confirmed or not self._suspicious(poll, reading) or sums.agree(poll, key):
+                self._held.pop(key, None)
+                continue
+            if key.level == "outlet" and key.quantity == "power" and abs(reading.value) > circuit.MOST_WATTS:
+                poll.reject([key], f"{reading.value:g} W are more than an outlet carries, and no current confirms them")
+                continue
+            value, since = self._held.get(key, (reading.value, at))
+            if not value / LEAP <= reading.value <= value * LEAP:
+                value, since = reading.value, at
+            self._held[key] = value, since
+            if at - since < HOLD_SECONDS:
+                before = self._last.get(key)
+                leap = f"leaps from {before:g} to" if before is not None else "begins with"
+                poll.reject([key], f"{leap} {reading.value:g}, and nothing confirms it")
+            else:
+                del self._held[key]
+
+    def _suspicious(self, poll: Poll, reading: Reading) -> bool:
+        key, value, before = reading.key, abs(reading.value), self._last.get(reading.key)
+        leap = LEAPS.get((key.quantity, key.level))
+        if leap is None:
+            return False
+        if key.quantity == "power" and not reading.bounded and not reading.derived:
+            most = circuit.MOST_WATTS if key.level == "outlet" else circuit.MOST_FED_WATTS
+            if value > most and (before is None or key.level == "outlet"):
+                return True
+        return before is not None and value > LEAP * abs(before) + leap and not self._of_power(poll, key)
+
+    @staticmethod
+    def _of_power(poll: Poll, key: Key) -> bool:
+        """Whether it is a current that goes with confirmed power."""
+        return key.quantity == "current" and Key(key.level, key.label, "power") in poll.confirmed
+
+
+def hollow(quantity: QuantityName, steps: float) -> bool:
+    """Whether an object holds "not measured" in place of a number."""
+    number = abs(round(steps))
+    if not math.isclose(abs(steps), number, abs_tol=1e-6):
+        return False
+    if number in ONES:
+        return True
+    scaled = {number // scale for scale in (1, 10, 100) if number % scale == 0}
+    return quantity != "meter_energy" and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
+
+
+def _hollow(poll: Poll) -> None:
+    """Rejects all bits set; of a register in 16 bits, which counts through it, only where several hold the same."""
+    for key, reading in list(poll.readings.items()):
+        if not reading.derived and hollow(key.quantity, reading.steps):
+            poll.reject([key], f"holds {reading.steps:.0f}, which meters write for a value that they do not measure")
+    registers = {key: round(one.steps) for key, one in poll.readings.items() if key.quantity == "meter_energy"}
+    times = Counter(registers.values())
+    same = [key for key, number in registers.items() if number in SHORT_ONES and times[number] > 1]
+    poll.reject(same, "holds the same as another register, all bits set: not measured")
