@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack
 from ipaddress import IPv6Network
 
-from joulepath.bpf import tc
+from joulepath.bpf import tc, testrun
 from joulepath.ioam.bpf.kernel import Kernel
 from joulepath.ioam.encode import hop_by_hop as ours
 from joulepath.ioam.settings import Namespace, Point, Settings
@@ -25,6 +25,7 @@ DONE = "joulepath: all of it holds"
 TAGGER_SINCE = (5, 12)  # bpf_check_mtu
 _IPV6_HOPOPTS, _LOOPBACK = 54, 1
 _DAMAGED = 300
+_ETHERNET = bytes(12) + b"\x86\xdd"
 
 
 def ipv6(next_header: int, payload: bytes) -> bytes:
@@ -97,12 +98,29 @@ def on_an_interface() -> None:
         stack.callback(tagger.close)
         flow = Flow("one", 123, CAMERA, destination=IPv6Network("::1/128"))
         tagger.apply([flow], {"one": State(CAMERA, None)}, 1, 3)
+        stack.callback(tc.attach(tagger.learning(ethernet=True), _LOOPBACK, "received", tc.LEARNING).close)
         stack.callback(tc.attach(tagger.fd(ethernet=True), _LOOPBACK, "sent", tc.TAGGING).close)
         send()
         (trace,) = kernel.read().traces
         assert (trace[0].trace_id, trace[1]) == (CAMERA, 1), trace
         assert tagger.counts()["one"].packets == 1
         print("tags", flush=True)
+        learns(tagger)
+
+
+def learns(tagger: Program) -> None:
+    """The MTU of a path, by a router's message about a tagged packet."""
+    user = struct.pack("!HHHH", 40000, 5000, 1308, 0) + bytes(1300)
+    quoted = testrun.run(tagger.fd(ethernet=True), _ETHERNET + ipv6(17, user)).frame[14:]
+    message = ipv6(58, struct.pack("!BBHI", 2, 0, 0, 1300) + quoted[:1200])
+    testrun.run(tagger.learning(ethernet=True), _ETHERNET + message)  # to another than the quoted packet's sender
+    assert tagger.paths() == {}
+    message = message[:24] + quoted[8:24] + message[40:]
+    testrun.run(tagger.learning(ethernet=True), _ETHERNET + message)
+    assert [(path.mtu, path.told) for path in tagger.paths().values()] == [(1300, True)]
+    assert testrun.run(tagger.fd(ethernet=True), _ETHERNET + ipv6(17, user)).frame == _ETHERNET + ipv6(17, user)
+    assert tagger.counts()["one"].untagged["path_mtu"] == 1
+    print("learns", flush=True)
 
 
 def main() -> None:

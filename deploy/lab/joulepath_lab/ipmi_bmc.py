@@ -4,8 +4,9 @@ server and client are one table.
 
 `python -m joulepath_lab.ipmi_bmc BMC.json` with a file like `{"port": 6230, "user": "...", "password": "...",
 "dcmi": {"current": 215, ...}, "sensors": [{"name": "System Level", "unit": "W", "value": 189}]}`; the file is read
-again for each answer, so that what it measures may change, and so may the `delay` [s] before each. A sensor's byte is
-its value by `step`, or `raw` with the record's `m`, `b`, `b_exponent`, `exponent`, `format` and `linearization`.
+again for each answer, so that what it measures may change, and so may the `delay` [s] before each and whether the
+system is `on`. DCMI, or a sensor, answers with the completion `code` where it has one. A sensor's byte is its value by
+`step`, or `raw` with the record's `m`, `b`, `b_exponent`, `exponent`, `format` and `linearization`.
 """
 
 import json
@@ -66,6 +67,7 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
             (0x2C, 0x02): lambda: (
                 told.get("code") or (dcmi_response(told["dcmi"]) if told.get("dcmi") else _UNKNOWN_COMMAND)
             ),
+            (0x00, 0x01): lambda: bytes([told["on"], 0, 0]) if "on" in told else _UNKNOWN_COMMAND,
             (0x0A, 0x20): lambda: bytes([0x51, len(sensors), 0, 0xFF, 0xFF]) + bytes(8) + b"\x02",
             (0x0A, 0x22): lambda: b"\x01\x00",
             (0x0A, 0x23): lambda: _repository(sensors, data, 0 if told.get("circle") else 0xFFFF),
@@ -104,6 +106,8 @@ def _reading(sensors: list[dict[str, Any]], asked: bytes) -> bytes | int:
     number = asked[0] - 1
     if not 0 <= number < len(sensors):
         return _NOT_PRESENT
+    if "code" in sensors[number]:
+        return int(sensors[number]["code"])
     if sensors[number].get("value", 0) is None:
         return bytes([0, 0x60, 0])  # reading unavailable
     return bytes([_raw(sensors[number]), 0xC0, 0])

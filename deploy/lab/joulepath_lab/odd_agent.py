@@ -28,7 +28,7 @@ class Odd:
     refuses: Mapping[Oid, int] = field(default_factory=dict)
     """Objects that make it answer any request that they are part of with this error-status."""
     index: Literal["right", "from zero", "first", "zero", "beyond"] = "right"
-    """What error-index says: the object's place, its place less one, always 1, 0, or a place that is not there."""
+    """The error-index: the object's place, its place less one, always 1, 0, or a place that is not there."""
     drops: frozenset[Oid] = frozenset()
     """Objects that make it silent."""
     drops_over: int | None = None
@@ -44,11 +44,11 @@ class Odd:
     omits: frozenset[Oid] = frozenset()
     """Objects that it leaves out of its answers."""
     bulk: BulkFault | None = None
-    """What it does with GETBULK."""
+    """The fault of its GETBULK."""
     delay: float = 0.0
     """Seconds that an answer takes."""
     requests: list[tuple[str, int]] = field(default_factory=list)
-    """What was asked, answered or not: get, next or bulk, with the number of objects or rows."""
+    """All requests, answered or not: get, next or bulk, with the number of objects or rows."""
 
 
 class OddAgent(Agent):

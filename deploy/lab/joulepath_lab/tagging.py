@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag import cgroup
 from joulepath_lab import network
 from joulepath_lab.streams import Stream
@@ -53,7 +54,7 @@ def answers(streams: Sequence[Stream]) -> dict[str, Any]:
 
 
 def _config(interface: str, flows: dict[str, Any]) -> dict[str, Any]:
-    return {"interfaces": [interface], "flows": flows}
+    return {"interfaces": [interface], "nodes": DEFAULT_TRANSIT_NODES, "flows": flows}
 
 
 def _trace(stream: Stream) -> dict[str, Any]:

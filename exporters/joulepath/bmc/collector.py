@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One BMC's snapshot as metric families."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
 
 from joulepath.bmc.metrics import (
+    BOX_UP,
+    COMPONENT,
+    COMPONENT_ENERGY,
+    COMPONENT_MEASURED,
+    COMPONENT_METER_ENERGY,
     ENERGY,
     LAST_READ,
     LEVELS,
@@ -16,10 +20,13 @@ from joulepath.bmc.metrics import (
     REJECTED,
     SOURCE_INFO,
     SUBSYSTEM,
+    SUBSYSTEM_ENERGY,
+    SUBSYSTEM_MEASURED,
+    SUBSYSTEM_METER_ENERGY,
     UP,
 )
-from joulepath.bmc.reading import BmcReading, Box
-from joulepath.metrics import Family
+from joulepath.bmc.reading import BmcReading, Box, Component, Metered, Part
+from joulepath.metrics import Family, Metric
 from joulepath.polled import state
 from joulepath.poller import Snapshot
 
@@ -40,14 +47,43 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
                 meter.add_metric([box.name], joules)
         energy, measured = ENERGY[level].family(), MEASURED[level].family()
         for key, total in snapshot.energy.items():
-            box = cast("Box", key)
+            if isinstance(key, Box) and key.level == level:
+                energy.add_metric([key.name], total.joules)
+                measured.add_metric([key.name], total.measured_seconds)
+        up = BOX_UP[level].family()
+        for box, has_power in reading.up.items():
             if box.level == level:
-                energy.add_metric([box.name], total.joules)
-                measured.add_metric([box.name], total.measured_seconds)
-        yield from (power, energy, measured, meter, info)
-    parts = {PSU_INPUT: reading.psu_input, PSU_OUTPUT: reading.psu_output, SUBSYSTEM: reading.subsystems}
+                up.add_metric([box.name], has_power)
+        yield from (power, energy, measured, meter, info, up)
+    yield from _parts(reading)
+    yield from _integrated(snapshot)
+
+
+def _integrated(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
+    """Energy and measured time of what is inside the boxes."""
+    for level, metrics in {
+        "subsystem": (SUBSYSTEM_ENERGY, SUBSYSTEM_MEASURED),
+        "component": (COMPONENT_ENERGY, COMPONENT_MEASURED),
+    }.items():
+        energy, measured = (metric.family() for metric in metrics)
+        for key, total in snapshot.energy.items():
+            if isinstance(key, Metered) and key.level == level:
+                energy.add_metric(list(key.part), total.joules)
+                measured.add_metric(list(key.part), total.measured_seconds)
+        yield from (energy, measured)
+
+
+def _parts(reading: BmcReading) -> Iterable[Family]:
+    parts: Mapping[Metric, Mapping[Part, float] | Mapping[Component, float]] = {
+        PSU_INPUT: reading.psu_input,
+        PSU_OUTPUT: reading.psu_output,
+        SUBSYSTEM: reading.subsystems,
+        SUBSYSTEM_METER_ENERGY: reading.subsystem_energy,
+        COMPONENT: reading.components,
+        COMPONENT_METER_ENERGY: reading.component_energy,
+    }
     for metric, values in parts.items():
         family = metric.family()
-        for part, watts in values.items():
-            family.add_metric([part.chassis, part.name], watts)
+        for part, value in values.items():
+            family.add_metric(list(part), value)
         yield family

@@ -17,6 +17,7 @@ from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.source import BmcSource
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
+from joulepath.pdu.register import Registers
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
 
@@ -72,8 +73,10 @@ def run(args: argparse.Namespace) -> int:
     if args.target is None and (args.user or args.password_file or args.ca_file or args.insecure):
         raise UsageError("--user and the like belong to --target; a configuration file states its own")
 
+    registers: dict[str, Registers] = {}
+
     def targets() -> list[Target[BmcReading]]:
-        return configured(args.config) if args.target is None else [single(args)]
+        return configured(args.config, registers) if args.target is None else [single(args, registers)]
 
     made = BmcExporter(
         "bmc",
@@ -87,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
     return exporter.run(made, args)
 
 
-def single(args: argparse.Namespace) -> Target[BmcReading]:
-    """The one BMC of `--target`. Raises UsageError."""
+def single(args: argparse.Namespace, registers: dict[str, Registers] | None = None) -> Target[BmcReading]:
+    """The one BMC of `--target`; `registers` as in `configured`. Raises UsageError."""
     try:
         where = endpoint(args.target)
     except ValueError as error:
@@ -101,13 +104,25 @@ def single(args: argparse.Namespace) -> Target[BmcReading]:
     if where.scheme != "redfish" and (args.ca_file or args.insecure):
         raise UsageError("--ca-file and --insecure belong to a target redfish://HOST")
     who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
-    made = source(str(where), where, who, ca_file=args.ca_file, verify=not args.insecure, timeout=args.timeout)
+    kept = {} if registers is None else registers.setdefault(str(where), {})
+    made = source(
+        str(where),
+        where,
+        who,
+        ca_file=args.ca_file,
+        verify=not args.insecure,
+        timeout=args.timeout,
+        registers=kept,
+    )
     files = [file for file in (args.password_file, args.ca_file) if file is not None]
     return Target(str(where), made, INTERVAL, (who, _content(args.ca_file)), tuple(files))
 
 
-def configured(path: Path) -> list[Target[BmcReading]]:
-    """The BMCs of a configuration file. Raises UsageError with every mistake."""
+def configured(path: Path, registers: dict[str, Registers] | None = None) -> list[Target[BmcReading]]:
+    """The BMCs of a configuration file; `registers`, by name, go on when it is read again.
+
+    Raises UsageError with every mistake.
+    """
     read = config.load(path, BmcConfig)
     targets: list[Target[BmcReading]] = []
     mistakes: list[str] = []
@@ -127,6 +142,7 @@ def configured(path: Path) -> list[Target[BmcReading]]:
             verify=target.verify,
             privilege=target.privilege,
             timeout=target.timeout or TIMEOUT,
+            registers={} if registers is None else registers.setdefault(name, {}),
         )
         files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
         made_of = (target, who, _content(ca_file))
@@ -153,6 +169,7 @@ def source(
     verify: bool = True,
     privilege: Privilege = "user",
     timeout: float = TIMEOUT,
+    registers: Registers | None = None,
 ) -> BmcSource:
     """What reads the BMC; only the libraries of its protocol are imported."""
     if where.collector == "ipmi":
@@ -162,4 +179,5 @@ def source(
     from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
     from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
 
-    return RedfishSource(name, RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout))
+    client = RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout)
+    return RedfishSource(name, client, registers=registers)

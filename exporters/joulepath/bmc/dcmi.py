@@ -4,6 +4,7 @@
 import struct
 from dataclasses import dataclass
 
+from joulepath.bmc.beyond import Statistics
 from joulepath.bmc.redfish_items import ALL_BITS, RejectedError
 
 NETFN, COMMAND = 0x2C, 0x02
@@ -25,7 +26,7 @@ class PowerReading:
     timestamp: int
     period: float
     active: bool
-    """Whether the BMC measures at all; its numbers are old or zero otherwise."""
+    """Whether the BMC says that it measures. OpenBMC did not say so until 2023, beside a valid reading."""
 
     @classmethod
     def parse(cls, data: bytes) -> "PowerReading":
@@ -38,10 +39,22 @@ class PowerReading:
     @property
     def watts(self) -> int:
         """The power now. Raises RejectedError where it is not measured."""
-        if not self.active:
+        if not self.active and not 0 < self.minimum <= self.current <= self.maximum:
             raise RejectedError("inactive")
         if self.maximum == 0:
             raise RejectedError("never_read")
         if self.current in ALL_BITS:
             raise RejectedError("implausible")
         return self.current
+
+    @property
+    def source(self) -> str:
+        """The name of the source: its numbers count for less where the BMC says that it does not measure."""
+        return "dcmi" if self.active else "dcmi_inactive"
+
+    @property
+    def past(self) -> Statistics | None:
+        """What it says of its own past, None for nothing."""
+        if not 0 <= self.minimum <= self.maximum or not self.maximum or not self.period:
+            return None
+        return Statistics(self.minimum, self.maximum, self.period)

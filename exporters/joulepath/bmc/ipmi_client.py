@@ -65,7 +65,7 @@ class Client(Protocol):
         """Key, name and unit of every sensor. Raises IpmiFaultError."""
 
     def sensor(self, key: str) -> float | None:
-        """A sensor's value now, None where it is not available. Raises IpmiFaultError, RejectedError."""
+        """A sensor's value now, None where it is not available. Raises IpmiFaultError, BusyError, RejectedError."""
 
     def close(self) -> None:
         """Ends the session."""
@@ -147,16 +147,18 @@ class PyghmiClient:
             if count is not None and entry.linearization > LAST_FORMULA:
                 factors = self.raw(0x04, 0x23, (entry.sensor_number, found[0]), entry.sensor_lun)
                 return _scaled(entry, count, bytearray(factors[1:]))
+        except BusyError:
+            raise
         except UnsupportedError:
             return None
         return None if count is None else _scaled(entry, count)
 
     def close(self) -> None:
         """See `Client.close`."""
-        command, self._command, self._repository = self._command, None, None
+        command, self._command = self._command, None
         if command is not None and self._where[0] is not None:
             with contextlib.suppress(Exception):  # the session ends by itself; nothing is lost
-                command.logout()
+                command.ipmi_session.logout()
 
     def end(self) -> None:
         """See `Client.end`."""
@@ -191,10 +193,11 @@ class PyghmiClient:
         end = self._clock() + LOGIN_SECONDS
         while not answers and self._clock() < end and not self._ended.is_set():
             Session.wait_for_rsp(0.5)
+        _forget(command.ipmi_session)
         if answers and "error" not in answers[0]:
             return command
         message = str(answers[0]["error"]) if answers else "timeout in the login, as for an unknown user"
-        command.ipmi_session._mark_broken()  # noqa: SLF001  # the only way out of the table of beginning sessions
+        command.ipmi_session._mark_broken()  # noqa: SLF001  # it would go on trying
         raise self._fault(message)
 
     def _fault(self, message: str) -> IpmiFaultError:
@@ -209,6 +212,17 @@ class PyghmiClient:
         if any(word in lowered for word in ("password", "username", "unauthorized", "privilege")):
             return IpmiFaultError("refuses the login: check user, password and privilege")
         return IpmiFaultError(f"IPMI failed: {message}")
+
+
+def _forget(session: Any) -> None:
+    """Takes a session out of pyghmi's table of those that begin.
+
+    By itself pyghmi leaves it there (it looks for user and password as bytes; the key has them as text), and hands it
+    out again for the next login to the same BMC, which then never ends.
+    """
+    table = Session.initting_sessions
+    for key in [key for key, begun in table.items() if begun is session]:
+        del table[key]
 
 
 def _count(entry: Any, raw: int) -> int | None:

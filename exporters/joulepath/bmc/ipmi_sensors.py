@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power out of a BMC's sensors (IPMI 2.0, section 43): by unit and name, and what they add up to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from joulepath.bmc.redfish_sensors import part_of
+from joulepath.bmc.redfish_names import is_limit, part_of
+from joulepath.bmc.supplies import Inputs
 from joulepath.bmc.vendors import Vendors
 
 Role = Literal["system", "psu_input", "psu_output", "volts", "amperes"]
 
 _VOLTS, _AMPERES, _WATTS = "V", "A", "W"
 _MEAN = "mean"
+_PAIR: tuple[Role, Role] = ("volts", "amperes")
 
-PUBLISHED: frozenset[Role] = frozenset({"psu_input", "psu_output"})
-"""Read at every poll; the other roles only where a chassis' power is made of them."""
-NEEDED: Mapping[str, frozenset[Role]] = {"sdr": frozenset({"system"}), "volts_amperes": frozenset({"volts", "amperes"})}
-"""Further roles that a source is made of."""
+SOURCES: Mapping[Role, str] = {"system": "sdr", "volts": "volts_amperes", "amperes": "volts_amperes"}
+"""The sources that roles make; those of supplies are read at every poll, these only where the source is asked."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Sensor:
     role: Role
     part: str = ""
     """The supply; the same for the volts and amperes of one input. Of a system's sensor: `mean`, or nothing."""
+    supply: str = ""
+    """The supply by its number alone, the same for all sensors of one."""
 
 
 def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[Sensor]:
@@ -40,17 +42,19 @@ def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[Sen
     for key, name, unit in found:
         title = " ".join(name.split())
         if unit == _WATTS:
+            if is_limit(title):
+                continue
             if vendors.names_output(title) or vendors.names_ipmi_output(title):
-                chosen.append(Sensor(key, "psu_output", title))
+                chosen.append(Sensor(key, "psu_output", title, vendors.supply(title) or title))
             elif vendors.names_supply(title):
-                chosen.append(Sensor(key, "psu_input", title))
+                chosen.append(Sensor(key, "psu_input", title, vendors.supply(title)))
             elif not part_of(title) and (vendors.names_system(title) or vendors.names_ipmi_system(title)):
                 chosen.append(Sensor(key, "system", _MEAN if vendors.names_mean(title) else ""))
         elif unit in {_VOLTS, _AMPERES}:
             supply = vendors.electrical(title)
             if supply:
                 role: Role = "volts" if unit == _VOLTS else "amperes"
-                pairs.setdefault(supply, {}).setdefault(role, Sensor(key, role, supply))
+                pairs.setdefault(supply, {}).setdefault(role, Sensor(key, role, supply, supply))
     # HPE's Power Supply 1 repeats PS 1 Output.
     stated = [sensor for sensor in chosen if sensor.role != "psu_output" or vendors.names_output(sensor.part)]
     if any(sensor.role == "psu_output" for sensor in stated):
@@ -58,23 +62,36 @@ def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[Sen
     return chosen + [sensor for pair in pairs.values() if len(pair) == 2 for sensor in pair.values()]
 
 
-def power(chosen: Iterable[Sensor], values: Mapping[str, float]) -> Mapping[str, float]:
-    """Watts by source: each only where every sensor that it needs gave a value."""
-    by_role: dict[Role, list[Sensor]] = {}
-    for sensor in chosen:
-        by_role.setdefault(sensor.role, []).append(sensor)
-    found: dict[str, float] = {}
-    system = [
-        (sensor.part != _MEAN, values[sensor.key]) for sensor in by_role.get("system", ()) if sensor.key in values
-    ]
-    if system:
-        found["sdr"] = max(system)[1]  # several are the same total by another name, and a mean tells of the past
-    inputs = by_role.get("psu_input", [])
-    if inputs and all(sensor.key in values for sensor in inputs):
-        found["psu_input"] = sum(values[sensor.key] for sensor in inputs)
-    volts = {sensor.part: values.get(sensor.key) for sensor in by_role.get("volts", ())}
-    amperes = {sensor.part: values.get(sensor.key) for sensor in by_role.get("amperes", ())}
-    products = [v * a for part, v in volts.items() if v is not None and (a := amperes[part]) is not None]
-    if products and len(products) == len(volts):
-        found["volts_amperes"] = sum(products)
-    return found
+class Sums:
+    """What the supplies take together, from poll to poll: bays that have always been empty do not count."""
+
+    def __init__(self) -> None:
+        self._inputs, self._products = Inputs(), Inputs()
+        self._present: set[str] = set()
+
+    def watts(
+        self, chosen: Sequence[Sensor], values: Mapping[str, float], answered: Collection[str] | None = None
+    ) -> Mapping[str, float]:
+        """Watts by source, out of the values by key.
+
+        Of sensors that are not among `answered` the BMC says that they have no value; None is all of them.
+        """
+        self._present |= {one.supply for one in chosen if answered is None or one.key in answered}
+        empty = {sensor.supply for sensor in chosen} - self._present
+        found: dict[str, float] = {}
+        system = [(s.part != _MEAN, values[s.key]) for s in chosen if s.role == "system" and s.key in values]
+        if system:
+            found["sdr"] = max(system)[1]  # several are the same total by another name, and a mean tells of the past
+        inputs = {sensor.key: sensor for sensor in chosen if sensor.role == "psu_input"}
+        volts, amperes = ({s.part: values[s.key] for s in chosen if s.role == r and s.key in values} for r in _PAIR)
+        products = {part: volts[part] * amperes[part] for part in volts.keys() & amperes.keys()}
+        pairs = {sensor.part for sensor in chosen if sensor.role == "volts"}
+        for source, sums, needed, watts in (
+            ("psu_input", self._inputs, inputs.keys(), values),
+            ("volts_amperes", self._products, pairs, products),
+        ):
+            dark = {one for one in needed if (inputs[one].supply if one in inputs else one) in empty}
+            total = sums.total(needed, watts, dark)
+            if total is not None:
+                found[source] = total
+        return found

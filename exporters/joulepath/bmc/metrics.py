@@ -48,6 +48,14 @@ SOURCE_INFO: Mapping[Level, Metric] = {
     )
     for level, words in LEVELS.items()
 }
+BOX_UP: Mapping[Level, Metric] = {
+    level: gauge(
+        f"bmc_{level}_up",
+        f"Whether the last successful poll gave the power of each {words}; absent where there never was any.",
+        "chassis",
+    )
+    for level, words in LEVELS.items()
+}
 
 PSU_INPUT = gauge("bmc_psu_input_power_watts", "Power that a supply takes from its feed.", "chassis", "psu")
 PSU_OUTPUT = gauge(
@@ -55,9 +63,55 @@ PSU_OUTPUT = gauge(
 )
 SUBSYSTEM = gauge(
     "bmc_subsystem_power_watts",
-    "Power of processors, memory, accelerators and the like, part of their chassis.",
+    "Power of processors, memory, accelerators and the like; part of their chassis, none part of another.",
     "chassis",
     "subsystem",
+)
+SUBSYSTEM_ENERGY = counter(
+    "bmc_subsystem_energy_joules_total",
+    "Energy of each subsystem since the exporter's start: its power integrated over the polls.",
+    "chassis",
+    "subsystem",
+)
+SUBSYSTEM_MEASURED = counter(
+    "bmc_subsystem_measured_seconds_total",
+    "Time that bmc_subsystem_energy_joules_total covers; the mean power is rate(energy) / rate(this).",
+    "chassis",
+    "subsystem",
+)
+SUBSYSTEM_METER_ENERGY = counter(
+    "bmc_subsystem_meter_energy_joules_total",
+    "The energy register of each subsystem, such as EnergyJoules of its EnvironmentMetrics.",
+    "chassis",
+    "subsystem",
+)
+COMPONENT = gauge(
+    "bmc_component_power_watts",
+    "Power of each device inside a subsystem, such as one accelerator of a baseboard; part of the subsystem.",
+    "chassis",
+    "subsystem",
+    "component",
+)
+COMPONENT_ENERGY = counter(
+    "bmc_component_energy_joules_total",
+    "Energy of each component since the exporter's start: its power integrated over the polls.",
+    "chassis",
+    "subsystem",
+    "component",
+)
+COMPONENT_MEASURED = counter(
+    "bmc_component_measured_seconds_total",
+    "Time that bmc_component_energy_joules_total covers; the mean power is rate(energy) / rate(this).",
+    "chassis",
+    "subsystem",
+    "component",
+)
+COMPONENT_METER_ENERGY = counter(
+    "bmc_component_meter_energy_joules_total",
+    "The energy register of each component, such as EnergyJoules of its EnvironmentMetrics.",
+    "chassis",
+    "subsystem",
+    "component",
 )
 UP = gauge("bmc_up", "Whether the last poll of the BMC succeeded.", "collector")
 LAST_READ = gauge("bmc_last_read_timestamp_seconds", "When the BMC was last read successfully.")
@@ -69,9 +123,17 @@ METRICS: tuple[Metric, ...] = (
     *MEASURED.values(),
     *METER_ENERGY.values(),
     *SOURCE_INFO.values(),
+    *BOX_UP.values(),
     PSU_INPUT,
     PSU_OUTPUT,
     SUBSYSTEM,
+    SUBSYSTEM_ENERGY,
+    SUBSYSTEM_MEASURED,
+    SUBSYSTEM_METER_ENERGY,
+    COMPONENT,
+    COMPONENT_ENERGY,
+    COMPONENT_MEASURED,
+    COMPONENT_METER_ENERGY,
     UP,
     LAST_READ,
     REJECTED,

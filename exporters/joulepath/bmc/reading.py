@@ -23,6 +23,21 @@ class Part(NamedTuple):
     name: str
 
 
+class Component(NamedTuple):
+    """A device inside a subsystem, such as one accelerator of a baseboard: its watts are part of the subsystem's."""
+
+    chassis: str
+    subsystem: str
+    name: str
+
+
+class Metered(NamedTuple):
+    """What is integrated beside the boxes."""
+
+    level: Literal["subsystem", "component"]
+    part: Part | Component
+
+
 @dataclass(frozen=True)
 class BmcReading:
     """One poll of one BMC: power in W, energy in J."""
@@ -32,13 +47,23 @@ class BmcReading:
     power: Mapping[Box, float]
     sources: Mapping[Box, str]
     """Where each box's power is read from."""
+    up: Mapping[Box, bool] = field(default_factory=dict)
+    """Whether each box that is expected to have power had some."""
     meter_energy: Mapping[Box, float] = field(default_factory=dict)
     psu_input: Mapping[Part, float] = field(default_factory=dict)
     psu_output: Mapping[Part, float] = field(default_factory=dict)
     subsystems: Mapping[Part, float] = field(default_factory=dict)
+    """Parts of a chassis that do not overlap: they add up to no more than the chassis."""
+    subsystem_energy: Mapping[Part, float] = field(default_factory=dict)
+    components: Mapping[Component, float] = field(default_factory=dict)
+    component_energy: Mapping[Component, float] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
-        """Active power [W] by box."""
-        return {box: watts for box, watts in self.power.items()}  # noqa: C416  # a copy with the wider key type
+        """Active power [W] by Box, and by Metered for what is inside."""
+        return {
+            **dict[Hashable, float](self.power.items()),
+            **{Metered("subsystem", part): watts for part, watts in self.subsystems.items()},
+            **{Metered("component", part): watts for part, watts in self.components.items()},
+        }

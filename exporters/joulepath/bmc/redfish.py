@@ -2,32 +2,40 @@
 """One BMC over Redfish: its tree is surveyed seldom, a poll asks for the few resources that it needs."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import replace
+import logging
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Protocol, TypeVar, Unpack
 
-from joulepath.bmc.choice import PATIENCE, Choice
+from joulepath.bmc.beyond import Contradictions
+from joulepath.bmc.boxes import LOST_POLLS, Boxes
+from joulepath.bmc.choice import MEANS
+from joulepath.bmc.meters import Meters
 from joulepath.bmc.reading import BmcReading, Box, Part
-from joulepath.bmc.redfish_client import ResourceFaultError
-from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
+from joulepath.bmc.redfish_chassis import SUPPLIES
+from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
+from joulepath.bmc.redfish_items import Quantity, Resource
+from joulepath.bmc.redfish_layouts import Layouts
+from joulepath.bmc.redfish_levels import within
+from joulepath.bmc.redfish_poll import Poll
+from joulepath.bmc.redfish_reports import Reader
 from joulepath.bmc.redfish_survey import Layout, survey
+from joulepath.bmc.redfish_tree import Tree
 from joulepath.bmc.source import BmcSource, Common
+from joulepath.bmc.supplies import Inputs, contradiction
 from joulepath.errors import JoulepathError
+from joulepath.pdu.register import Registers
 
-SURVEY_SECONDS = 3600.0
-"""The tree is read again after so long."""
-RESURVEY_SECONDS = 60.0
-"""It is read again no sooner than that where resources have gone: another model may be at the address."""
+logger = logging.getLogger(__name__)
+
 POLL_SECONDS = 300.0
 """A poll that takes longer is given up; slow BMCs take 30 s for each answer."""
-INCOMPLETE_SECONDS = 600.0
-"""It is read again after so long where a part of it could not be read."""
 FIRST_SECONDS = 1800.0
 """The same for a survey."""
+HANGING_SECONDS = 60.0, 600.0
+"""A resource without an answer holds up the others for its timeout: it is asked again after so long, at most."""
 
-NOT_COUNTED = {"missing", "null", "absent"}
-"""Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
 
 T = TypeVar("T")
 
@@ -47,143 +55,180 @@ class RedfishSource(BmcSource):
 
     collector = "redfish"
 
-    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, name: str, client: Client, *, registers: Registers | None = None, **common: Unpack[Common]
+    ) -> None:
+        """`registers` is shared by sources of one name: their counters go on when the configuration changes."""
         super().__init__(name, **common)
         self._client = client
-        self._layout: Layout | None = None
-        self._surveyed: float | None = None
-        self._choices: dict[str, Choice] = {}
+        self._layouts = Layouts(partial(survey, client.get, self._vendors), self._clock)
+        self._boxes = Boxes(name)
+        self._inputs: dict[str, Inputs] = {}
+        self._contradictions = Contradictions()
+        self._foreign: dict[tuple[str, Quantity], str] = {}
+        self._hanging: dict[str, tuple[int, float]] = {}
         self._silent = 0
+        self._unread = 0
+        self._reports = Reader()
+        self._meters = Meters(registers)
 
     async def _polled(self) -> BmcReading:
-        layout = await _within(FIRST_SECONDS, self._prepared())
-        return await _within(POLL_SECONDS, self._read(layout))
+        try:
+            layout = await _within(FIRST_SECONDS, self._prepared())
+            return await _within(POLL_SECONDS, self._read(layout))
+        except JoulepathError:
+            self._meters.missed()
+            raise
 
     async def close(self) -> None:
         """Ends the session in the BMC."""
         await self._client.close()
 
     async def _prepared(self) -> Layout:
-        age = None if self._surveyed is None else self._clock() - self._surveyed
-        lasts = SURVEY_SECONDS if self._layout is None or self._layout.complete else INCOMPLETE_SECONDS
-        changed = self._silent >= PATIENCE and age is not None and age >= RESURVEY_SECONDS
-        if self._layout is None or age is None or age >= lasts or changed:
-            found = await survey(self._client.get, self._vendors)
-            if self._layout is not None and not changed and not found.complete:
-                found = replace(self._layout, complete=False)  # what was found before is there still
-            self._layout, self._surveyed, self._silent = found, self._clock(), 0
-            self._choices = {name: self._choices.get(name, Choice()) for name in found.boxes}
-        return self._layout
+        layout, anew = await self._layouts.current(silent=self._silent >= LOST_POLLS or self._meters.doubtful)
+        if anew:
+            self._reports.begin()
+            self._meters.identified()
+            self._boxes.found(layout.boxes)
+            self._tell_unread(layout.unread)
+        return layout
+
+    def _tell_unread(self, unread: Sequence[str]) -> None:
+        """One line when parts of the tree begin to be busy, and one when they have been read."""
+        if unread and not self._unread:
+            logger.warning(
+                "%d parts of its tree cannot be read now, the first: %s; the tree is read again within minutes",
+                len(unread),
+                unread[0],
+                extra={"target": self._name},
+            )
+        elif self._unread and not unread:
+            logger.info("its whole tree can be read", extra={"target": self._name})
+        self._unread = len(unread)
 
     async def _read(self, layout: Layout) -> BmcReading:
-        items = [item for item in layout.items if self._asked(item)]
-        resources = await self._resources({item.uri for item in items})
-        rejected: Counter[str] = Counter()
-        values = _values(items, resources, rejected)
+        now = self._clock()
+        asked = [i for i in layout.items if i.quantity != "power" or self._boxes.asks(i.chassis, i.source, now)]
+        told = await self._reports.read(Tree(self._client.get), asked, layout.reports, now)
+        resources, busy = await self._resources({item.uri for item in asked if item not in told.values})
+        poll = Poll(asked, resources, busy, told)
         power: dict[Box, float] = {}
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
-            candidates = {source: watts for (_, source), watts in _parts(values, "power", name).items()}
-            inputs = {part: watts for (part, _), watts in _parts(values, "psu_input", name).items()}
-            feeds = layout.supplies.get(name)
-            if feeds and feeds <= inputs.keys():
-                candidates["psu_input"] = sum(inputs[part] for part in feeds)
-            chosen = self._choices[name].choose(candidates)
+            candidates = self._candidates(name, layout, poll, now)
+            if poll.is_at_zero(name, candidates) and await self._may_be_on(layout.states.get(name, ())):
+                poll.rejected["zero_while_on"] += sum(watts == 0 for watts in candidates.values())
+                candidates = {source: watts for source, watts in candidates.items() if watts}
+                poll.leave_out_zeros(name)
+            chosen = self._boxes.choose(name, candidates, now, poll.busy_sources(name))
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
+            self._leave_out_foreign_supplies(name, power.get(box), poll)
+        whole = {box.name: watts for box, watts in power.items()}
+        at = self._clock()
+        registers = {
+            box: joules
+            for name, box in layout.boxes.items()
+            for joules in list(poll.parts("meter_energy", name).values())[:1]
+        }
         reading = BmcReading(
             collector=self.collector,
             power=power,
             sources=sources,
-            meter_energy={
-                box: joules
-                for name, box in layout.boxes.items()
-                for joules in list(_parts(values, "meter_energy", name).values())[:1]
-            },
-            psu_input=_by_part(values, "psu_input"),
-            psu_output=_by_part(values, "psu_output"),
-            subsystems=_by_part(values, "subsystem"),
-            rejected=rejected,
+            up=self._boxes.up,
+            meter_energy=self._meters.counted(
+                "box", registers, lambda box: layout.serials.get(Part(box.name, box.name), ""), at
+            ),
+            psu_input=poll.by_part("psu_input"),
+            psu_output=poll.by_part("psu_output"),
+            subsystems=within(whole, {**poll.by_part("subsystem"), **poll.fed(layout.feeds)}, poll.rejected),
+            subsystem_energy=self._meters.counted(
+                "subsystem", poll.by_part("subsystem_energy"), lambda part: layout.serials.get(part, ""), at
+            ),
+            components=within(whole, poll.components("component"), poll.rejected),
+            component_energy=self._meters.counted(
+                "component",
+                poll.components("component_energy"),
+                lambda one: layout.serials.get(Part(one.chassis, one.name), ""),
+                at,
+            ),
+            rejected=poll.rejected,
         )
         measures = any((power, reading.meter_energy, reading.psu_input, reading.psu_output, reading.subsystems))
-        self._silent = 0 if measures and len(power) == self._expected(layout) else self._silent + 1
+        measures = measures or bool(reading.subsystem_energy)
+        self._silent = 0 if measures and all(reading.up.values()) else self._silent + 1
         if not measures:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
-            raise JoulepathError(f"answers but measures no power ({reasons}): does this model have a meter, is it on?")
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(poll.rejected.items())) or "no values"
+            advice = "does this model have a meter, is it on?"
+            if layout.unread:
+                advice = f"a part of its tree is busy: {layout.unread[0]}"
+            elif layout.equipment:
+                advice = "read its PowerEquipment with joulepath pdu"
+            raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
 
-    def _expected(self, layout: Layout) -> int:
-        """How many boxes have had a source so far."""
-        return sum(self._choices[name].current is not None for name in layout.boxes)
+    def _candidates(self, name: str, layout: Layout, poll: Poll, now: float) -> dict[str, float]:
+        """What each source says of one chassis' power."""
+        candidates = {source: watts for (_, source), watts in poll.parts("power", name).items()}
+        feeds = layout.supplies.get(name)
+        if feeds:
+            inputs = {part: watts for (part, _), watts in poll.parts("psu_input", name).items()}
+            total = self._inputs.setdefault(name, Inputs()).total(feeds, inputs, poll.dark(name))
+            if total is not None:
+                candidates["psu_input"] = total
+        past, watts = poll.statistics(name), candidates.get("power_control")
+        if past is not None and watts is not None and self._contradictions.rejects(name, watts, past, now):
+            for source in [one for one in candidates if one not in MEANS and not past.admit(candidates[one])]:
+                poll.rejected["contradicted"] += 1
+                del candidates[source]
+        return candidates
 
-    def _asked(self, item: Item) -> bool:
-        """Whether this poll reads the item: of the sources of a chassis' power only the current one while it works."""
-        choice = self._choices[item.chassis]
-        return item.quantity != "power" or choice.failing or item.source == choice.current
+    def _leave_out_foreign_supplies(self, name: str, total: float | None, poll: Poll) -> None:
+        """Drops supplies that take or deliver more than the chassis: nodes share them, or they repeat a total."""
+        for quantity in SUPPLIES:
+            readings = poll.parts(quantity, name)
+            if total is not None:
+                self._foreign[name, quantity] = contradiction({key[0]: watts for key, watts in readings.items()}, total)
+            reason = self._foreign.get((name, quantity), "")
+            if reason:
+                poll.leave_out(quantity, name, reason)
 
-    async def _resources(self, uris: Iterable[str]) -> Mapping[str, Resource]:
-        async def read(uri: str) -> tuple[str, Resource | None]:
-            try:
-                return uri, await self._client.get(uri)
-            except ResourceFaultError:
-                return uri, None
-
-        found = await asyncio.gather(*(read(uri) for uri in sorted(uris)))
-        return {uri: resource for uri, resource in found if resource is not None}
-
-
-_Key = tuple[Quantity, str, str, str]
-"""Quantity, chassis, part, source."""
-
-
-def _values(items: Iterable[Item], resources: Mapping[str, Resource], rejected: Counter[str]) -> Mapping[_Key, float]:
-    """What was measured; where several items are the same thing, the first that is."""
-    values: dict[_Key, float] = {}
-    for item in items:
-        key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else "")
-        if key in values:
-            continue
-        if item.uri not in resources:
-            rejected["unreadable"] += 1
-            continue
+    async def _may_be_on(self, uris: Iterable[str]) -> bool:
+        """Whether one of these resources says so, or all are busy: what consumes nothing is off, or has no meter."""
         try:
-            values[key] = value(item, resources[item.uri])
-        except RejectedError as reason:
-            if str(reason) not in NOT_COUNTED:
-                rejected[str(reason)] += 1
-    return _without_repeats(_without_hollow_inputs(values, rejected), rejected)
+            answered, busy = await self._resources(set(uris))
+        except NoAnswerError:
+            return True
+        return any(resource.get("PowerState") == "On" for resource in answered.values()) or bool(busy and not answered)
 
+    async def _resources(self, uris: AbstractSet[str]) -> tuple[Mapping[str, Resource], Collection[str]]:
+        """The resources that can be read, and the URIs of those that cannot now. Raises RedfishFaultError."""
+        busy: set[str] = set()
+        unanswered: dict[str, NoAnswerError] = {}
 
-def _without_hollow_inputs(values: dict[_Key, float], rejected: Counter[str]) -> dict[_Key, float]:
-    """Without inputs of supplies that are less than half of their outputs: 0 W where only the output is metered."""
-    hollow = {
-        key
-        for key, watts in values.items()
-        if key[0] == "psu_input" and watts < values.get(("psu_output", *key[1:]), 0) / 2
-    }
-    rejected.update("below_output" for _ in hollow)
-    return {key: watts for key, watts in values.items() if key not in hollow}
+        async def read(uri: str) -> Resource | None:
+            if self._clock() < self._hanging.get(uri, (0, 0.0))[1]:
+                busy.add(uri)
+                return None
+            try:
+                return await self._client.get(uri)
+            except BusyError:
+                busy.add(uri)
+            except NoAnswerError as fault:
+                unanswered[uri] = fault
+            except ResourceFaultError:
+                pass
+            return None
 
-
-def _without_repeats(values: dict[_Key, float], rejected: Counter[str]) -> Mapping[_Key, float]:
-    """Without outputs of supplies that only repeat the chassis' total, each of them (HPE Apollo: four times 894 W)."""
-    for chassis in {key[1] for key in values}:
-        outputs = {key: watts for key, watts in values.items() if key[:2] == ("psu_output", chassis)}
-        total = values.get(("power", chassis, "", "power_control"))
-        if len(outputs) > 1 and total and set(outputs.values()) == {total}:
-            rejected["repeats_total"] += len(outputs)
-            for key in outputs:
-                del values[key]
-    return values
-
-
-def _parts(values: Mapping[_Key, float], quantity: Quantity, chassis: str) -> Mapping[tuple[str, str], float]:
-    """One quantity of one chassis by part and source."""
-    return {key[2:]: number for key, number in values.items() if key[:2] == (quantity, chassis)}
-
-
-def _by_part(values: Mapping[_Key, float], quantity: Quantity) -> Mapping[Part, float]:
-    return {Part(key[1], key[2]): number for key, number in values.items() if key[0] == quantity}
+        found = dict(zip(sorted(uris), await asyncio.gather(*map(read, sorted(uris))), strict=True))
+        if unanswered and len(unanswered) == len(uris - busy):
+            raise next(iter(unanswered.values()))
+        first, most = HANGING_SECONDS
+        for uri in uris - busy:
+            times = self._hanging.pop(uri, (0, 0.0))[0]
+            if uri in unanswered:
+                self._hanging[uri] = (times + 1, self._clock() + min(first * 2**times, most))
+        return {uri: one for uri, one in found.items() if one is not None}, busy | unanswered.keys()
 
 
 async def _within(seconds: float, work: Awaitable[T]) -> T:

@@ -26,7 +26,7 @@ from redfish.aio import (
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.redfish_items import Resource
-from joulepath.bmc.redfish_transport import MAX_BODY_BYTES, Bounded, Client, TooLongError, tls
+from joulepath.bmc.redfish_transport import MAX_BODY_BYTES, Bounded, Client, TooLongError, retry_after, tls
 from joulepath.errors import JoulepathError
 
 MAX_REDIRECTS = 3
@@ -41,12 +41,21 @@ class RedfishFaultError(JoulepathError):
     """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
 
 
+class NoAnswerError(RedfishFaultError):
+    """One request was not answered; others may be."""
+
+
 class ResourceFaultError(RedfishFaultError):
     """One resource is missing or is no Redfish; the others may be well."""
 
 
 class BusyError(ResourceFaultError):
     """One resource cannot be read now, as while the BMC starts."""
+
+    def __init__(self, message: str, wait: float = 0) -> None:
+        super().__init__(message)
+        self.wait = wait
+        """Seconds for which the BMC asks to be left alone."""
 
 
 class RedfishClient:
@@ -76,9 +85,17 @@ class RedfishClient:
         self._no_session = ""
         self._refusals = 0
         self._refused_until: float | None = None
+        self._waits: dict[str, tuple[float, str]] = {}
 
     async def get(self, uri: str) -> Resource:
-        """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
+        """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault.
+
+        A resource that asked to be left alone (Retry-After) is not asked for that long: BusyError.
+        """
+        until, message = self._waits.get(uri, (0, ""))
+        if message and self._clock() < until:
+            raise BusyError(message)
+        self._waits.pop(uri, None)
         logins = self._logins
         if not self._entered:
             await self._enter(logins)
@@ -94,7 +111,12 @@ class RedfishClient:
             raise RedfishFaultError("wants a login: state user and password_file, over redfish:// (https)")
         if uri.rstrip("/") != ROOT:  # which anybody may read
             self._refusals, self._refused_until = 0, None
-        return _resource(uri, response)
+        try:
+            return _resource(uri, response)
+        except BusyError as busy:
+            if busy.wait:
+                self._waits[uri] = (self._clock() + busy.wait, str(busy))
+            raise
 
     async def close(self) -> None:
         """Ends the session in the BMC, then the connections."""
@@ -181,7 +203,9 @@ class RedfishClient:
         except RedfishConnectionError as error:
             if isinstance(error.__cause__, TooLongError):
                 raise ResourceFaultError(f"answers {target} with more than {MAX_BODY_BYTES} bytes") from None
-            raise RedfishFaultError(self._fault(error)) from None
+            # Where no connection comes about, no resource can be read; else the others may be.
+            one_alone = not isinstance(error.__cause__, aiohttp.ClientConnectorError)
+            raise (NoAnswerError if one_alone else RedfishFaultError)(self._fault(error)) from None
         except RedfishInvalidTargetError:
             raise ResourceFaultError(f"refers to {target[:200]!r}, which is another host") from None
 
@@ -210,7 +234,7 @@ _FAULTS = (
 
 def _resource(uri: str, response: AsyncRestResponse) -> Resource:
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise BusyError(f"answers {uri} with HTTP {response.status}")
+        raise BusyError(f"answers {uri} with HTTP {response.status}", retry_after(response.getheader))
     if response.status != HTTPStatus.OK:
         raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
     try:

@@ -9,7 +9,19 @@ Resource: TypeAlias = Mapping[str, Any]
 """A JSON object as a BMC sent it: every value in it may be of any type."""
 
 Pointer: TypeAlias = tuple[str | int, ...]
-Quantity = Literal["power", "meter_energy", "psu_input", "psu_output", "subsystem"]
+Quantity = Literal[
+    "power",
+    "meter_energy",
+    "psu_input",
+    "psu_output",
+    "subsystem",
+    "subsystem_feed",
+    "subsystem_energy",
+    "component",
+    "component_energy",
+]
+ENERGIES: frozenset[Quantity] = frozenset({"meter_energy", "subsystem_energy", "component_energy"})
+"""Quantities in J; the others are in W."""
 
 JOULES_PER_KWH = 3.6e6
 MAX_WATTS = 1e6
@@ -39,17 +51,23 @@ class Item:
     uri: str
     pointer: Pointer
     part: str = ""
-    """Name of the supply or subsystem."""
+    """Name of the supply, subsystem or component."""
     source: str = ""
     """Of a chassis' power: the name of the source."""
+    within: str = ""
+    """Of a component: its subsystem. Of a subsystem's feed: the name of this one feed."""
+    device: str = ""
+    """Of a subsystem: the kind of device, such as cpu; empty where it is not known."""
     scale: float = 1.0
+    sensor: str = ""
+    """URI of the sensor whose reading an excerpt repeats, where that is stated."""
     capacities: frozenset[float] = frozenset()
     """Limits of the supply [W]: a reading equal to one is that limit."""
 
 
 def value(item: Item, resource: Resource) -> float:
     """The item's value in W or J. Raises RejectedError; `missing` is the reason where there is nothing at all."""
-    holder, found = _resolve(resource, item.pointer)
+    holder, found = resolve(resource, item.pointer)
     if found is None:
         raise RejectedError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
     if isinstance(found, bool) or not isinstance(found, int | float):
@@ -59,10 +77,13 @@ def value(item: Item, resource: Resource) -> float:
             _check_state(level)
     if item.source == "power_control_average":
         _check_interval(holder)
-    if item.quantity != "meter_energy" and found in ALL_BITS:
+    if item.source == "power_control" and found == 0 and never_metered(holder):
+        raise RejectedError("never_read")
+    energy = item.quantity in ENERGIES
+    if not energy and found in ALL_BITS:
         raise RejectedError("implausible")
     number = found * item.scale
-    limit = MAX_JOULES if item.quantity == "meter_energy" else MAX_WATTS
+    limit = MAX_JOULES if energy else MAX_WATTS
     if not 0 <= number <= limit:  # NaN and infinities, which Python's JSON admits, fail this too
         raise RejectedError("implausible")
     if item.capacities:
@@ -95,7 +116,7 @@ def capacities(resource: Any) -> Iterator[float]:
             yield from capacities(inner)
 
 
-def _resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
+def resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
     """What holds the value, and the value; None for what is not there."""
     holder: Any = None
     found: Any = resource
@@ -106,6 +127,14 @@ def _resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
         else:
             found = holder.get(step) if isinstance(holder, Mapping) else None
     return holder, found
+
+
+def never_metered(control: Any) -> bool:
+    """Whether a PowerControl of 0 W says itself that it has no meter: no capacity, and no watt at any time (iLO 4)."""
+    if not isinstance(control, Mapping):
+        return False
+    stated = (control.get("PowerCapacityWatts"), resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1])
+    return 0 in stated and all(limit is None or limit == 0 for limit in stated)
 
 
 def _check_state(resource: Resource) -> None:

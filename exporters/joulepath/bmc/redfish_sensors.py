@@ -3,8 +3,21 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from joulepath.bmc.redfish_doubts import step_of
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Quantity, Resource, works
+from joulepath.bmc.redfish_names import (
+    feed_of,
+    is_inside,
+    is_lesser,
+    is_limit,
+    names_itself,
+    names_other,
+    part_of,
+    stem,
+)
+from joulepath.bmc.redfish_tree import uri_of
 from joulepath.bmc.vendors import Vendors
 
 _TYPES = {"Power": 1.0, "EnergyJoules": 1.0, "EnergykWh": JOULES_PER_KWH, "EnergyWh": 3600.0}
@@ -31,66 +44,127 @@ _SUBSYSTEMS = {
 _AFFIX = re.compile(
     r"^(power|energy)_|[ _-]?(input|output|in|out)?[ _-]?(power|pwr|watts|energy|pin|pout)$", re.IGNORECASE
 )
-# Words that make a sensor without a PhysicalContext one of a part, with the word for the part.
-_WORDS = {
-    "cpu": re.compile(r"cpu|processor", re.IGNORECASE),
-    "memory": re.compile(r"mem(ory)?|dimm|dram", re.IGNORECASE),
-    "gpu": re.compile(r"gpu|accelerator|sxm", re.IGNORECASE),
-    "storage": re.compile(r"drive|disk|hdd|ssd|nvme|storage", re.IGNORECASE),
-    "network": re.compile(r"nic|pcie?", re.IGNORECASE),
-    "fan": re.compile(r"fan", re.IGNORECASE),
-}
 _SUM = re.compile(r"total|aggregate", re.IGNORECASE)
-_TELLING = re.compile(r"pow|pwr|watt|energy|joule|kwh|consum|pin|pout", re.IGNORECASE)
 
 
-def part_of(name: str) -> str:
-    """The part of a server that a sensor's name speaks of, empty for none."""
-    return next((part for part, words in _WORDS.items() if words.search(name)), "")
+@dataclass(frozen=True)
+class Owner:
+    """The chassis that sensors are of."""
+
+    name: str
+    """The label of its readings."""
+    id: str
+    """Its Id, or the last part of its path."""
+    is_part: bool = False
+    """Whether it may be a part of another chassis."""
+    is_device: bool = False
+    """Whether its type says that it always is."""
+    processors: frozenset[str] = frozenset()
+    """URIs of the processors that it is or holds."""
+    register: str = ""
+    """URI of the sensor that it names as the source of its energy."""
 
 
-def telling(uris: Sequence[str]) -> Sequence[str]:
-    """Of a chassis' sensors those whose name speaks of power; all of them where none does."""
-    return [uri for uri in uris if _TELLING.search(uri.rpartition("/Sensors/")[2])] or uris
-
-
-def items(chassis: str, sensors: Iterable[Resource], vendors: Vendors) -> Iterator[Item]:
+def items(owner: Owner, sensors: Iterable[Resource], vendors: Vendors) -> Iterator[Item]:
     """The items of one chassis' sensors: its whole, its supplies, its subsystems without overlap."""
-    metering = [sensor for sensor in sensors if _kind(sensor) and _text(sensor, "@odata.id")]
-    by_uri = {str(sensor["@odata.id"]): sensor for sensor in metering}
-    wholes = _wholes(metering, vendors)
-    subsystems: dict[str, list[tuple[int, Item]]] = {}
+    metering = [sensor for sensor in sensors if _kind(sensor) and _text(sensor, "@odata.id") and not _limit(sensor)]
+    wholes = _wholes(owner, metering, vendors)
+    powered = any(_kind(sensor) == "Power" and str(sensor["@odata.id"]) in wholes for sensor in metering)
+    subsystems: dict[str, list[Resource]] = {}
     for sensor in metering:
-        kind, context = _kind(sensor), _text(sensor, "PhysicalContext")
-        scale = _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[kind])
-        uri, name = str(sensor["@odata.id"]), _name(sensor)
-        part = _AFFIX.sub("", _AFFIX.sub("", name)) or name
-        power = kind == "Power"
+        context, uri, name = _text(sensor, "PhysicalContext"), str(sensor["@odata.id"]), _name(sensor)
+        power = _kind(sensor) == "Power"
         whole = wholes.get(uri, "")
         if whole and power:
-            yield Item("power", chassis, uri, ("Reading",), source=whole, scale=scale)
+            yield Item("power", owner.name, uri, ("Reading",), source=whole, scale=scale_of(sensor))
         elif whole:
-            for pointer in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
-                yield Item("meter_energy", chassis, uri, (pointer,), source=whole, scale=scale)
-        elif power and _of_supply(sensor, vendors):
+            for pointer in READINGS:
+                yield Item("meter_energy", owner.name, uri, (pointer,), source=whole, scale=scale_of(sensor))
+        elif feed_of(name, owner.id):
+            if power and not powered:
+                feed = feed_of(name, owner.id)
+                yield Item("psu_input", owner.name, uri, ("Reading",), feed, scale=scale_of(sensor))
+        elif _of_supply(sensor, vendors):
             way: Quantity | None = _WAYS.get(_text(sensor, "PhysicalSubContext")) or vendors.way(name)
-            if way:
-                yield Item(way, chassis, uri, ("Reading",), part, scale=scale)
-        elif power and (subsystem := _SUBSYSTEMS.get(context) or _worded(sensor)):
-            item = Item("subsystem", chassis, uri, ("Reading",), part, scale=scale)
-            subsystems.setdefault(subsystem, []).append((_breadth(sensor), item))
-    for found in subsystems.values():
-        # A subsystem's own sensor is the sum of its devices', and what calls itself a sum is that of all: one of them.
-        working = [(breadth, item) for breadth, item in found if works(item, by_uri[item.uri])]
-        best = max((breadth for breadth, _ in working), default=0)
-        yield from (item for breadth, item in working if breadth == best)
+            if power and way:
+                yield Item(way, owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor))
+        elif subsystem := _SUBSYSTEMS.get(context) or _worded(sensor):
+            subsystems.setdefault(subsystem, []).append(sensor)
+    for kind, found in subsystems.items():
+        yield from _of_subsystem(owner, kind, found)
 
 
-def _wholes(metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]:
+READINGS = "LifetimeReading", "Reading"
+"""Where a register stands; the former survives a reset of the latter."""
+
+
+def _of_subsystem(owner: Owner, kind: str, sensors: Sequence[Resource]) -> Iterator[Item]:
+    """Power and registers of one kind of device: those of one level, since a sum holds its devices' again."""
+    powers = [(_watts(owner, kind, sensor), sensor) for sensor in sensors if _kind(sensor) == "Power"]
+    working = [(item, sensor) for item, sensor in powers if works(item, sensor)]
+    best = max((_breadth(sensor) for _, sensor in working), default=(0, 0))
+    stems = {stem(_name(sensor)) for _, sensor in working}
+    chosen = [
+        (item, stem(_name(sensor)))
+        for item, sensor in working
+        if _breadth(sensor) == best and not is_inside(stem(_name(sensor)), stems)
+    ]
+    registers: dict[str, Resource] = {}
+    for sensor in sensors:
+        if _kind(sensor) != "Power":
+            registers.setdefault(stem(_name(sensor)), sensor)
+    if chosen:
+        yield from (item for item, _ in chosen)
+        for item, name in chosen:
+            if name in registers:
+                yield from _register(owner, kind, item.part, registers[name])
+        return
+    counting = [one for one in registers.values() if any(works(item, one) for item in _register(owner, kind, "", one))]
+    best = max(map(_breadth, counting), default=(0, 0))
+    for sensor in counting:
+        if _breadth(sensor) == best and not is_inside(stem(_name(sensor)), set(registers)):
+            yield from _register(owner, kind, _part(sensor), sensor)
+
+
+def _watts(owner: Owner, kind: str, sensor: Resource) -> Item:
+    uri = str(sensor["@odata.id"])
+    return Item("subsystem", owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor), device=kind)
+
+
+def _register(owner: Owner, kind: str, part: str, sensor: Resource) -> Iterator[Item]:
+    uri, scale = str(sensor["@odata.id"]), scale_of(sensor)
+    for pointer in READINGS:
+        yield Item("subsystem_energy", owner.name, uri, (pointer,), part, scale=scale, device=kind)
+
+
+def scale_of(sensor: Resource) -> float:
+    """What one step of a sensor of power or energy is in W or J."""
+    return _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[_kind(sensor)])
+
+
+def measures_energy(sensor: Resource) -> bool:
+    """Whether a sensor states by itself that it counts energy."""
+    return bool(_kind(sensor)) and _kind(sensor) != "Power"
+
+
+def _part(sensor: Resource) -> str:
+    """A supply's or subsystem's name: the sensor's without its quantity."""
+    name = _name(sensor)
+    return _AFFIX.sub("", _AFFIX.sub("", name)) or name
+
+
+def _limit(sensor: Resource) -> bool:
+    """Whether it is a limit, or the distance to one (Sensor: ReadingBasis)."""
+    return sensor.get("ReadingBasis") in {"Headroom", "Delta"} or is_limit(_name(sensor))
+
+
+def _wholes(owner: Owner, metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]:
     """The sensors of the whole chassis by URI, with the source's name: one of a quantity, or none where it is open."""
     ranked: dict[tuple[bool, int], list[tuple[str, str]]] = {}
     for sensor in metering:
-        rank, source = _whole(sensor, metering, vendors)
+        rank, source = (0, "sensor") if _itself(owner, sensor, metering) else _whole(sensor, metering, vendors)
+        if source == "sensor" and step_of(sensor):
+            source = "sdr"
         if source:
             ranked.setdefault((_kind(sensor) == "Power", rank), []).append((str(sensor["@odata.id"]), source))
     found: dict[str, str] = {}
@@ -121,6 +195,26 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
     return 3, "sensor" if not context and len(alike) == 1 else ""
 
 
+def _itself(owner: Owner, sensor: Resource, metering: Sequence[Resource]) -> bool:
+    """Whether the chassis is a device, and the sensor the device's own.
+
+    It is by its name, by a name that it shares with the chassis' register, where it is related to the only processor of
+    the chassis and to nothing else, or where it is the only one and names no other device.
+    """
+    name = stem(_name(sensor))
+    if not owner.is_part or feed_of(_name(sensor), owner.id):
+        return False
+    register = next((_name(other) for other in metering if other["@odata.id"] == owner.register), None)
+    if names_itself(_name(sensor), owner.id) or (register is not None and stem(register) == name):
+        return True
+    related = sensor.get("RelatedItem")
+    uris = [uri_of(one) for one in related] if isinstance(related, list) else []
+    if len(owner.processors) == 1 and len(uris) == 1 and str(uris[0]).rstrip("/") in owner.processors:
+        return True
+    powers = [one for one in metering if _kind(one) == "Power" and not is_lesser(_name(one))]
+    return owner.is_device and powers == [sensor] and not names_other(_name(sensor), owner.id)
+
+
 def _is_open(sensor: Resource) -> bool:
     """Whether the name tells: AMI has VoltageRegulator for all watts, others for a regulator's input or output."""
     context = _text(sensor, "PhysicalContext")
@@ -132,11 +226,15 @@ def _is_feed(oem: object) -> bool:
     return isinstance(oem, dict) and oem.get("ParentalContext") == "Chassis" and oem.get("Index", 0) == 0
 
 
-def _breadth(sensor: Resource) -> int:
-    """How much of a subsystem it measures: one device, all, or all by name (EX235a has both of the latter)."""
+def _breadth(sensor: Resource) -> tuple[int, int]:
+    """How much of a subsystem it measures: one device, all, or all by name (EX235a has both of the latter).
+
+    Of one device the whole now goes before a regulator of it and before a mean.
+    """
+    whole = int(not is_lesser(_name(sensor)))
     if _SUM.search(f"{sensor.get('Id')} {sensor.get('Name')}"):
-        return 2
-    return int(_text(sensor, "PhysicalContext").endswith("Subsystem"))
+        return 2, whole
+    return int(_text(sensor, "PhysicalContext").endswith("Subsystem")), whole
 
 
 def _of_supply(sensor: Resource, vendors: Vendors) -> bool:

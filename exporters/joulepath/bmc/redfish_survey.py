@@ -2,14 +2,14 @@
 """What of a BMC's Redfish tree measures power, found once: a poll then asks for a few resources."""
 
 import asyncio
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from joulepath.bmc import redfish_sensors
-from joulepath.bmc.reading import Box
-from joulepath.bmc.redfish_chassis import BUILT_IN, Chassis, apart, around
+from joulepath.bmc import redfish_power, redfish_reports, redfish_sensors
+from joulepath.bmc.reading import Box, Part
+from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
+from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -21,10 +21,12 @@ from joulepath.bmc.redfish_items import (
     value,
     works,
 )
-from joulepath.bmc.redfish_tree import Get, Tree, at, entries, link
+from joulepath.bmc.redfish_parts import ALWAYS_PARTS, PARTS, nested
+from joulepath.bmc.redfish_power import serial_of
+from joulepath.bmc.redfish_rank import ranked
+from joulepath.bmc.redfish_reports import Reports
+from joulepath.bmc.redfish_tree import Get, Tree, at, link, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
-
-_PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,23 @@ class Layout:
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
-    complete: bool = True
-    """False where the BMC could not answer for a part of its tree."""
+    feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
+    """The feeds whose readings, summed, are a subsystem's power when all are known."""
+    serials: Mapping[Part, str] = field(default_factory=dict)
+    """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
+    reports: Reports = field(default_factory=Reports)
+    """Metric reports to read in place of resources."""
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The resources that say whether a chassis is on, where there are any."""
+    unread: tuple[str, ...] = ()
+    """Parts of the tree for which the BMC could not answer, one line each."""
+    equipment: bool = False
+    """Whether it may be a PDU or a power shelf, which `joulepath pdu` reads."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the BMC answered for every part of its tree."""
+        return not self.unread
 
 
 async def survey(get: Get, vendors: Vendors) -> Layout:
@@ -49,30 +66,49 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
     listed = {uri.rstrip("/"): chassis for uri, chassis in members.items()}
-    found = await asyncio.gather(
-        *(_chassis(tree, name, uri, listed[uri], vendors) for uri, name in _names(listed).items())
-    )
     outer = around(listed)
-    measured = [chassis for chassis in apart(found, outer) if chassis.items]
-    enclosures = {uri for chassis in measured for uri in outer[chassis.uri]}
+    found = await asyncio.gather(*(_chassis(tree, name, uri, listed, vendors) for uri, name in _names(listed).items()))
+    parts = nested(apart(found, outer), outer)
+    measured = [chassis for chassis in parts.boxes if chassis.items]
+    enclosures = {uri for chassis in measured for uri in outer.get(chassis.uri, ())}
     return Layout(
         boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
         items=tuple(item for chassis in measured for item in chassis.items),
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
-        complete=tree.complete,
+        feeds=parts.feeds,
+        serials=parts.serials,
+        reports=await redfish_reports.surveyed(
+            tree, root, {item: now for one in found for item, now in one.working.items()}
+        ),
+        states={one.name: _states(listed.get(one.uri, {})) for one in measured},
+        unread=tuple(tree.unread),
+        equipment=link(root, "PowerEquipment") is not None,
     )
 
 
-async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: Vendors) -> Chassis:
+def _states(chassis: Resource) -> tuple[str, ...]:
+    """The resources with a chassis' PowerState: its systems, since a chassis may be on while they are off."""
+    systems = at(chassis, "Links", "ComputerSystems")
+    links = [uri for system in (systems if isinstance(systems, list) else ()) if (uri := uri_of(system))]
+    itself = chassis.get("@odata.id")
+    return tuple(links) or ((itself,) if isinstance(itself, str) and "PowerState" in chassis else ())
+
+
+async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resource], vendors: Vendors) -> Chassis:
     """What one chassis offers, on its own."""
+    chassis = listed[uri]
+    kind, built_in = str(chassis.get("ChassisType")), vendors.names_part(str(chassis.get("Id")))
     items: list[tuple[Item, Resource]] = []
 
     environment = link(chassis, "EnvironmentMetrics")
     resource = await tree.read(environment)
     if environment and resource:
-        items += ((item, resource) for item in _environment(name, environment))
+        items += [found async for found in _registers(tree, name, environment, resource)]
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
-        items.append((Item("power", name, where, pointer, source="environment_metrics"), holder))
+        sensor = _source(resource, "PowerWatts")
+        items.append((Item("power", name, where, pointer, source="environment_metrics", sensor=sensor), holder))
+    copied = at(resource, "PowerWatts", "DataSourceUri")
+    copy_of = {"@odata.id": copied, **await tree.read(copied)} if isinstance(copied, str) else {}
 
     found, supplies = await _supplies(tree, name, chassis)
     items += found
@@ -82,12 +118,23 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     if power_uri and power:
         # The newer resource may name supplies that only the older one measures.
         older = not any(_worth(item, resource) for item, resource in found)
-        items += ((item, power) for item in _power(name, power_uri, power, vendors, with_supplies=older))
-        supplies = (dict(_listed(power)) if older else {}) or supplies
+        items += ((item, power) for item in redfish_power.items(name, power_uri, power, vendors, with_supplies=older))
+        supplies = (dict(redfish_power.supplies(power)) if older else {}) or supplies
 
     sensors = {str(sensor.get("@odata.id")): sensor for sensor in await tree.sensors(link(chassis, "Sensors"))}
     known = {item.quantity for item, resource in items if item.part and works(item, resource)}
-    for item in redfish_sensors.items(name, sensors.values(), vendors):
+    owner = redfish_sensors.Owner(
+        name=name,
+        id=str(chassis.get("Id") or uri.rpartition("/")[2]),
+        is_part=built_in or kind in PARTS,
+        is_device=kind in ALWAYS_PARTS,
+        processors=frozenset(linked(chassis, "Processors")),
+        register=str(at(resource, "EnergyJoules", "DataSourceUri")),
+    )
+    if owner.is_part and owner.register in sensors and at(resource, "PowerWatts") is None:
+        # Power and energy of such a device stand in sensors side by side: both are read there.
+        items = [(item, holder) for item, holder in items if item.uri != environment]
+    for item in redfish_sensors.items(owner, sensors.values(), vendors):
         if item.quantity not in known:
             items.append((item, sensors[item.uri]))
 
@@ -95,14 +142,21 @@ async def _chassis(tree: Tree, name: str, uri: str, chassis: Resource, vendors: 
     for oem in vendors.oem:
         if oem.resource == "chassis":
             items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
-    items = [(item, resource) for item, resource in items if _worth(item, resource)]
+    items = ranked([(item, resource) for item, resource in items if _worth(item, resource)], copy_of, vendors)
     return Chassis(
         uri=uri,
         name=name,
-        kind=BUILT_IN if vendors.names_part(str(chassis.get("Id"))) else str(chassis.get("ChassisType")),
+        kind=kind,
+        built_in=built_in,
         items=tuple(item for item, _ in items),
+        working={item: value(item, resource) for item, resource in items if works(item, resource)},
         feeds=_feeds(items, len(supplies)),
         serials={part: serial for part, serial in supplies.items() if serial},
+        systems=frozenset(linked(chassis, "ComputerSystems")),
+        container=next(
+            (outer.rpartition("/")[2] for outer in linked(chassis, "ContainedBy") if outer not in listed), ""
+        ),
+        serial=serial_of(chassis),
     )
 
 
@@ -110,11 +164,13 @@ def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[st
     """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
     inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
     named = frozenset(item.part for item, _ in inputs)
+    empty = frozenset(item.part for item, resource in inputs if carries_nothing(item, resource))
+    bays = present + len({item.part for item, resource in inputs if is_absent(item, resource)})
     # The same supply may go by two names, one of them never measured (DMTF: Bay1 and the sensor PS1).
     working = frozenset(item.part for item, resource in inputs if works(item, resource))
-    if present and len(working) >= present:
-        return working
-    return named if len(named) >= present else frozenset()
+    if working and bays and len(working | empty) >= bays:
+        return working | empty
+    return named if len(named) >= bays else frozenset()
 
 
 async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tuple[Item, Resource]], dict[str, str]]:
@@ -123,87 +179,41 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
     supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))
     for uri, supply in (await tree.members(link(subsystem, "PowerSupplies"))).items():
-        if at(supply, "Status", "State") == "Absent":
+        if absent(supply):
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
-        supplies[part] = _serial(supply)
+        supplies[part] = serial_of(supply)
         metrics = link(supply, "Metrics")
         resource = await tree.read(metrics)
         if metrics and resource:
             quantities: dict[str, Quantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
             for key, quantity in quantities.items():
                 where, pointer, holder = await _excerpt(tree, metrics, resource, key)
-                items.append((Item(quantity, name, where, pointer, part, capacities=limits), holder))
+                sensor = _source(resource, key)
+                items.append((Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits), holder))
     return items, supplies
 
 
 async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
     """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
-    source = None if at(resource, key, "Reading") is not None else at(resource, key, "DataSourceUri")
-    sensor = await tree.read(source) if isinstance(source, str) else {}
-    return (str(source), ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
+    stated = any(at(resource, key, reading) is not None for reading in redfish_sensors.READINGS)
+    source = "" if stated else _source(resource, key)
+    sensor = await tree.read(source) if source else {}
+    return (source, ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
 
 
-def _environment(name: str, uri: str) -> Iterator[Item]:
+def _source(resource: Resource, key: str) -> str:
+    """URI of the sensor that an excerpt repeats, or that stands in its place; empty where none is stated."""
+    return source_of(at(resource, key))
+
+
+async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> AsyncIterator[tuple[Item, Resource]]:
+    """The energy that EnvironmentMetrics states, or the sensor that it names as its source."""
     for key, scale in (("EnergyJoules", 1.0), ("EnergykWh", JOULES_PER_KWH)):
-        for reading in ("LifetimeReading", "Reading"):  # the former survives a reset of the latter
-            yield Item("meter_energy", name, uri, (key, reading), scale=scale)
-
-
-def _power(name: str, uri: str, power: Resource, vendors: Vendors, *, with_supplies: bool) -> Iterator[Item]:
-    """Of the older Power resource: one PowerControl is the chassis, others are parts of it."""
-    controls = dict(entries(power, "PowerControl"))
-    parts = {index for index, control in controls.items() if _PART.search(_title(control))}
-    wholes = [index for index in controls if index not in parts]
-    reading = [index for index in wholes if isinstance(controls[index].get("PowerConsumedWatts"), int | float)]
-    whole = next(iter(reading or wholes), None)
-    for index, control in controls.items():
-        consumed: Pointer = ("PowerControl", index, "PowerConsumedWatts")
-        if index in parts:
-            part = str(control.get("Name") or control.get("MemberId") or index)
-            yield Item("subsystem", name, uri, consumed, part)
-        elif index == whole:
-            yield Item("power", name, uri, consumed, source="power_control")
-            average: Pointer = ("PowerControl", index, "PowerMetrics", "AverageConsumedWatts")
-            yield Item("power", name, uri, average, source="power_control_average")
-    for index, part, supply in _present(power) if with_supplies else ():
-        place: Pointer = ("PowerSupplies", index)
-        limits = frozenset(capacities(supply))
-        yield Item("psu_input", name, uri, (*place, "PowerInputWatts"), part, capacities=limits)
-        yield Item("psu_output", name, uri, (*place, "PowerOutputWatts"), part, capacities=limits)
-        yield Item("psu_output", name, uri, (*place, "LastPowerOutputWatts"), part, capacities=limits)
-        for oem in vendors.oem:
-            if oem.resource == "supply":
-                yield Item(oem.quantity, name, uri, (*place, *oem.pointer), part, scale=oem.scale, capacities=limits)
-    for oem in vendors.oem:
-        if oem.resource == "power":
-            yield Item(oem.quantity, name, uri, oem.pointer, source="oem", scale=oem.scale)
-        elif oem.resource == "control" and whole is not None:
-            pointer: Pointer = ("PowerControl", whole, *oem.pointer)
-            yield Item(oem.quantity, name, uri, pointer, oem.part, source="oem", scale=oem.scale)
-
-
-def _title(control: Resource) -> str:
-    return f"{control.get('PhysicalContext')} {control.get('Name')}"
-
-
-def _listed(power: Resource) -> Iterator[tuple[str, str]]:
-    """The supplies of the older Power resource, with their serials."""
-    return ((part, _serial(supply)) for _, part, supply in _present(power))
-
-
-def _present(power: Resource) -> Iterator[tuple[int, str, Resource]]:
-    """The supplies that are present, with their place and name: the MemberId, or the place where several share one."""
-    found = [one for one in entries(power, "PowerSupplies") if at(one[1], "Status", "State") != "Absent"]
-    names = [str(supply.get("MemberId") or index) for index, supply in found]
-    distinct = len(set(names)) == len(names)
-    for (index, supply), name in zip(found, names, strict=True):
-        yield index, name if distinct else str(index), supply
-
-
-def _serial(supply: Resource) -> str:
-    found = supply.get("SerialNumber")
-    return found.strip() if isinstance(found, str) else ""
+        where, pointer, holder = await _excerpt(tree, uri, resource, key)
+        for reading in redfish_sensors.READINGS:
+            sensor = _source(resource, key) if reading == "Reading" else ""
+            yield Item("meter_energy", name, where, (*pointer[:-1], reading), scale=scale, sensor=sensor), holder
 
 
 def _worth(item: Item, resource: Resource) -> bool:
@@ -211,7 +221,9 @@ def _worth(item: Item, resource: Resource) -> bool:
     try:
         value(item, resource)
     except RejectedError as reason:
-        return item.quantity != "subsystem" and str(reason) not in {"missing", "absent"}
+        # A supply may come to a bay that is empty now.
+        in_bay = item.pointer[0] == "PowerSupplies" and item.quantity in SUPPLIES and carries_nothing(item, resource)
+        return in_bay or (item.quantity != "subsystem" and str(reason) not in {"missing", "absent"})
     return True
 
 

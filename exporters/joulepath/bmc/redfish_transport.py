@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the DMTF's client leaves to its caller: TLS, bounded bodies, and sessions that do not pile up in the BMC."""
 
+import contextlib
 import ssl
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +14,9 @@ from redfish.aio import AsyncRedfishClient
 
 MAX_BODY_BYTES = 2 * 2**20
 """The longest real resource, all sensors of a node expanded, is under 1 MB."""
+
+MAX_RETRY_SECONDS = 300.0
+"""A BMC that asks to be left alone for longer is asked again after so long."""
 
 
 def tls(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
@@ -24,6 +31,29 @@ def _tls(ca_file: Path | None, verify: bool, _content: bytes | None) -> ssl.SSLC
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def retry_after(header: Callable[[str], str | None]) -> float:
+    """Seconds that an answer asks to be left alone (RFC 9110, section 10.2.3), at most MAX_RETRY_SECONDS.
+
+    A date counts from the answer's own Date: clocks of BMCs are often wrong. Without a date of its own, or with a
+    header that is neither seconds nor a date, 0.
+    """
+    stated = (header("Retry-After") or "").strip()
+    if stated.isascii() and stated.isdigit():
+        return min(float(stated), MAX_RETRY_SECONDS)
+    then, now = _date(stated), _date(header("Date") or "")
+    if then is None or now is None:
+        return 0
+    return min(max(0, then - now), MAX_RETRY_SECONDS)
+
+
+def _date(stated: str) -> float | None:
+    """Seconds since the epoch of an HTTP date."""
+    found: datetime | None = None
+    with contextlib.suppress(ValueError, TypeError, OverflowError, IndexError):
+        found = parsedate_to_datetime(stated)
+    return None if found is None else found.timestamp()
 
 
 class TooLongError(aiohttp.ClientPayloadError):

@@ -4,13 +4,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from joulepath.bmc import redfish_sensors
-from joulepath.bmc.redfish_client import BusyError, ResourceFaultError
+from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Resource
+from joulepath.bmc.redfish_names import telling
 
 MAX_MEMBERS = 512
 """Of one collection."""
 MAX_PAGES = 64
+MAX_UNANSWERED = 3
+"""After so many requests in a row without an answer the BMC is taken for silent; after fewer, one resource is."""
 
 Get = Callable[[str], Awaitable[Resource]]
 
@@ -21,17 +23,28 @@ class Tree:
     def __init__(self, get: Get) -> None:
         self._get = get
         self.expand = False
-        self.complete = True
+        self.unread: list[str] = []
+        """What is there and could not be read now: one line each."""
+        self._unanswered = 0
 
     async def read(self, uri: str | None) -> Resource:
-        """The resource, empty where there is none."""
+        """The resource, empty where there is none. Raises NoAnswerError where the BMC has fallen silent."""
         if uri is None:
             return {}
         try:
-            return await self._get(uri)
-        except ResourceFaultError as fault:
-            self.complete &= not isinstance(fault, BusyError)
+            found = await self._get(uri)
+        except NoAnswerError as fault:
+            self._unanswered += 1
+            if self._unanswered >= MAX_UNANSWERED:
+                raise
+            self.unread.append(f"{uri}: {fault}")
             return {}
+        except ResourceFaultError as fault:
+            if isinstance(fault, BusyError):
+                self.unread.append(str(fault))
+            found = {}
+        self._unanswered = 0
+        return found
 
     async def uris(self, uri: str | None, *, expand: bool = False) -> Mapping[str, Resource]:
         """The members' URIs, each with what the collection itself tells of it."""
@@ -62,8 +75,8 @@ class Tree:
         found = await self.uris(uri, expand=self.expand)
         if found and all("ReadingType" in sensor or len(sensor) > 3 for sensor in found.values()):
             return list(found.values())
-        telling = redfish_sensors.telling(list(found))
-        return [sensor for sensor in await asyncio.gather(*(self.read(one) for one in telling)) if sensor]
+        worth = telling(list(found))
+        return [sensor for sensor in await asyncio.gather(*(self.read(one) for one in worth)) if sensor]
 
 
 def entries(resource: Resource, key: str) -> Iterator[tuple[int, Resource]]:
@@ -83,6 +96,12 @@ def uri_of(link: object) -> str | None:
     """The URI in a reference, None for anything else."""
     uri = link.get("@odata.id") if isinstance(link, dict) else None
     return uri if isinstance(uri, str) and uri else None
+
+
+def source_of(excerpt: object) -> str:
+    """URI of the sensor that an excerpt repeats (DataSourceUri), or of the link in place of one; empty for none."""
+    source = excerpt.get("DataSourceUri") if isinstance(excerpt, dict) else None
+    return source if isinstance(source, str) else uri_of(excerpt) or ""
 
 
 def at(resource: Resource, *keys: str) -> object:

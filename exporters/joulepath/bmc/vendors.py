@@ -65,6 +65,11 @@ class Vendors(Model):
         """Whether an IPMI sensor of that name belongs to a power supply."""
         return _any(self.ipmi_supplies).search(name) is not None
 
+    def supply(self, name: str) -> str:
+        """What an IPMI sensor's name calls its supply, empty where it names none."""
+        found = re.search(f"(?:{_any(self.ipmi_supplies).pattern})\\d*", name, re.IGNORECASE)
+        return re.sub(r"[ _-]", "", found[0]).lower() if found else ""
+
     def names_output(self, name: str) -> bool:
         """Whether it is what the supply delivers."""
         return self.names_supply(name) and _any(self.ipmi_outputs).search(name) is not None

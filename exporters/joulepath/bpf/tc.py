@@ -38,6 +38,8 @@ class Place(NamedTuple):
 TAGGING = Place(0x6A6F, 1)
 COUNTING = Place(0x6A70, 2, behind=frozenset({"tag_ethernet", "tag_ip"}))
 """Behind the tagging: packets sent are counted with the header that they get."""
+LEARNING = Place(0x6A6E, 1)
+"""The tagger's look at Packet Too Big messages that come in."""
 
 
 class Link(Protocol):

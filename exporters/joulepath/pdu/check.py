@@ -90,10 +90,10 @@ def stated(name: str, profile: Profile) -> Iterable[str]:
                 evidence = profile.evidence_of(table, quantity)
                 if quantity.derived:
                     factors = " x ".join(map(_written, quantity.places))
-                    yield f"{level:7} {quantity_name:15} derived in direct current: {factors}, by {evidence}{where}"
+                    yield f"{level:9} {quantity_name:15} derived in direct current: {factors}, by {evidence}{where}"
                     continue
                 for place in quantity.places:
-                    yield f"{level:7} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
+                    yield f"{level:9} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
 
 
 def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
@@ -108,7 +108,7 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
         name = layout.names.get(cell.label, "") if cell.level == "outlet" else ""
         times = f" and the volts at {dotted(cell.volts.oid)}" if cell.volts else ""
         yield (
-            f"{cell.level:7} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
+            f"{cell.level:9} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
             f"x {cell.scale.normalize():f} at {dotted(cell.oid)}{times} {name}"
         ).rstrip()
     yield from _lacking(layout)
@@ -127,7 +127,7 @@ def _lacking(layout: Layout) -> Iterable[str]:
             for quantity_name, quantity in table.quantities.items():
                 if id(quantity) not in read:
                     where = ", or none that fits `where` and `scale_by`" if _chosen(table, quantity) else ""
-                    yield f"{level:7} {quantity_name:15} none: no row at {_written(quantity.places[0])}{where}"
+                    yield f"{level:9} {quantity_name:15} none: no row at {_written(quantity.places[0])}{where}"
 
 
 def _chosen(table: Table, quantity: Quantity) -> bool:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of agents: gufo-snmp where it is installed, else pysnmp. What is not used is not imported: each is large.
+"""Clients of agents: gufo-snmp where it is installed, else pysnmp. Imports only what is used: each is large.
 
-gufo-snmp does not tell an error from an empty answer, so what is not plain is asked again with pysnmp's messages.
+gufo-snmp does not tell an error from an empty answer, so every answer that is not plain is asked for again with
+pysnmp's messages.
 """
 
 # ruff: noqa: PLC0415

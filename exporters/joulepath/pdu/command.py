@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from joulepath import config, exporter
 from joulepath.errors import UsageError
+from joulepath.pdu import redfish_target
 from joulepath.pdu.check import check
 from joulepath.pdu.clients import LIBRARIES, Clients
 from joulepath.pdu.collector import collect
@@ -45,7 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="PDUs by name, served on /probe?target=NAME")
-    what.add_argument("--target", metavar="udp://HOST[:161]", help="a single PDU, served on /metrics")
+    what.add_argument(
+        "--target", metavar="ADDRESS", help="a single PDU, served on /metrics: udp://HOST[:161] or redfish://HOST[:443]"
+    )
     what.add_argument("--walk", type=Path, metavar="FILE", help="a recorded walk, for --check-profile")
     parser.add_argument(
         "--check-profile",
@@ -53,9 +56,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="says what a profile reads from where (of --target or --walk) and exits",
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
+    parser.add_argument("--user", metavar="NAME", help="user of a --target over Redfish")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities that --target's certificate is of")
+    parser.add_argument("--insecure", action="store_true", help="do not check --target's certificate")
     asking = parser.add_argument_group("how --target is asked", "a configuration file has keys of these names")
     asking.add_argument("--snmp-version", choices=VERSIONS, help="of SNMP (default: 2c)")
-    asking.add_argument("--timeout", type=float, metavar="SECONDS", help="until a request is sent again (default: 2)")
+    asking.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="until a request is sent again (default: 2; over Redfish until it is given up, default: 40)",
+    )
     asking.add_argument("--retries", type=int, metavar="N", help="how often it is sent again (default: 1)")
     asking.add_argument(
         "--max-repetitions", type=int, metavar="N", help="rows of one GETBULK (default: what the profile says)"
@@ -85,9 +97,29 @@ def run(args: argparse.Namespace) -> int:
     # One read is all that there will be.
     survey_seconds = ONCE_SECONDS if args.once else SURVEY_SECONDS
 
+    over_redfish = args.target is not None and redfish_target.is_redfish(args.target)
+    if not over_redfish and (args.user or args.password_file or args.ca_file or args.insecure):
+        raise UsageError("--user, --password-file, --ca-file and --insecure belong to --target redfish://HOST")
+    if over_redfish and args.community_file is not None:
+        raise UsageError("--community-file belongs to --target udp://HOST")
+    if over_redfish and (args.snmp_version or args.retries is not None or args.max_repetitions is not None):
+        raise UsageError("--snmp-version, --retries and --max-repetitions belong to --target udp://HOST")
+
     registers: dict[str, Registers] = {}
 
     def targets() -> list[Target[PduReading]]:
+        if over_redfish:
+            return [
+                redfish_target.single(
+                    args.target,
+                    registers,
+                    user=args.user,
+                    password_file=args.password_file,
+                    ca_file=args.ca_file,
+                    verify=not args.insecure,
+                    timeout=args.timeout,
+                )
+            ]
         if args.target is not None:
             return [
                 single(
@@ -103,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
 
     made = PolledExporter(
         "pdu",
-        "Power of PDUs over SNMP",
+        "Power of PDUs over SNMP and Redfish",
         Poller(targets()),
         collect,
         single=args.target is not None,
@@ -220,6 +252,10 @@ def configured(
             mistakes.append(f"{path}: targets.{name}.profile: {target.profile!r} is not one of {known}")
             continue
         try:
+            if redfish_target.is_redfish(target.address):
+                kept = registers.setdefault(name, {})
+                targets.append(redfish_target.target(name, target.redfish, path.parent, kept))
+                continue
             secret = credentials(target, path.parent)
         except UsageError as error:
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from joulepath.config import Model
+from joulepath.bmc.config import TargetConfig as RedfishTarget
+from joulepath.config import Model, problems
 from joulepath.errors import UsageError
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
+from joulepath.pdu.redfish_target import is_redfish
 from joulepath.pdu.snmp import Endpoint, Limits
 from joulepath.secret import of_environment, of_file
 
@@ -23,7 +25,7 @@ class TargetConfig(Model):
     """One PDU."""
 
     address: str
-    """`HOST`, `HOST:PORT` or `udp://HOST:PORT`; the port is 161 where not stated."""
+    """`HOST`, `HOST:PORT` or `udp://HOST:PORT`, port 161 where not stated; `redfish://` as in `bmc.yaml`."""
     community_file: Path | None = None
     """File whose only line is the community; a relative path starts at the configuration's folder."""
     community_env: str | None = None
@@ -37,7 +39,7 @@ class TargetConfig(Model):
     max_repetitions: Annotated[int, Field(ge=1, le=100)] | None = None
     """Rows of one GETBULK, half the objects of one GET; the profile's where not stated."""
     user: str | None = None
-    """Name of the SNMP v3 user."""
+    """Name of the SNMP v3 user, or of the Redfish account."""
     auth_protocol: AuthProtocol = "sha256"
     auth_file: Path | None = None
     auth_env: str | None = None
@@ -50,9 +52,33 @@ class TargetConfig(Model):
     """Name of the profile; found by the device's sysObjectID where not stated."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls."""
+    password_file: Path | None = None
+    password_env: str | None = None
+    """Where the Redfish account's password is."""
+    ca_file: Path | None = None
+    """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
+    verify: bool = True
+    """Of Redfish: whether the certificate is checked."""
+
+    @property
+    def redfish(self) -> RedfishTarget:
+        """The same as a target of `joulepath bmc`, where the address is one of Redfish. Raises ValueError."""
+        stated = {key: getattr(self, key) for key in (*REDFISH, "timeout") if key in self.model_fields_set}
+        return RedfishTarget(address=self.address, user=self.user, interval=self.interval, **stated)
 
     @model_validator(mode="after")
     def _complete(self) -> "TargetConfig":
+        if is_redfish(self.address):
+            of_snmp = {"profile", "version", "retries", "max_repetitions"} & self.model_fields_set
+            if of_snmp or any(_sources(self, key) for key in SECRETS):
+                raise ValueError("a profile, secrets, version and retries of SNMP belong to an address udp://HOST")
+            try:
+                self.redfish  # noqa: B018  # raises what is wrong with it
+            except ValidationError as error:
+                raise ValueError("; ".join(problems(error))) from None
+            return self
+        if any(getattr(self, key) not in {None, True} for key in REDFISH):
+            raise ValueError(f"{', '.join(REDFISH)} belong to an address redfish://HOST")
         community, auth, privacy = (_sources(self, key) for key in SECRETS)
         if self.user is None and (community != 1 or auth or privacy):
             raise ValueError("state either community_file or community_env, or an SNMP v3 user")
@@ -72,6 +98,8 @@ def limits(target: TargetConfig) -> Limits:
 
 
 SECRETS = ("community", "auth", "privacy")
+REDFISH = ("password_file", "password_env", "ca_file", "verify")
+"""Keys of Redfish addresses."""
 
 
 def _sources(target: TargetConfig, key: str) -> int:
@@ -88,7 +116,7 @@ class PduConfig(Model):
 
 def endpoint(address: str) -> Endpoint:
     """`udp://HOST:PORT`, `HOST:PORT` or `HOST`. Raises ValueError."""
-    complaint = f"{address!r} is not udp://HOST[:PORT]; write an IPv6 host in brackets"
+    complaint = f"{address!r} is not udp://HOST[:PORT] or redfish://HOST[:PORT]; write an IPv6 host in brackets"
     scheme, separator, _ = address.partition("://")
     try:
         parts = urlsplit(address if separator else f"udp://{address}")

@@ -20,7 +20,7 @@ class Getter:
         self._proven = 0
         """The most objects that were answered lately: silence at so many is not a matter of their number."""
         self._refused: dict[Oid, Missing] = {}
-        """What the agent refused in this `get`."""
+        """Objects that the agent refused in this `get`."""
 
     async def get(self, oids: Sequence[Oid], *, others: bool = False) -> Mapping[Oid, Value]:
         """See `Client.get`. `others` says that these are what was left out of an answer with others."""
@@ -85,7 +85,7 @@ class Getter:
         return found
 
     async def _left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:
-        """What an agent left out of its answer with `answered` objects."""
+        """The objects that an agent left out of its answer with `answered` objects."""
         if not answered and len(oids) == 1:
             return self._refuses(oids[0], Missing.UNANSWERED)
         if not answered:

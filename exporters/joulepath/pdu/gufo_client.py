@@ -179,8 +179,11 @@ class GufoClient:
             self._lost = False
             return found
         finally:
-            if not self._odd and isinstance(self._credentials, Community):
-                await self._careful.close()  # one socket for each agent is enough
+            # One socket for each agent is enough.
+            if self._odd:
+                self._session = None
+            elif isinstance(self._credentials, Community):
+                await self._careful.close()
 
     def _careful_sure(self, rows: int) -> bool:
         return self._made is not None and self._made.sure(rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a survey was told so far, so that a slow one goes on where it stopped."""
+"""Keeps the answers that a survey got, so that a slow survey goes on where it stopped."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,6 +18,8 @@ class Notebook:
         self._clock = clock
         self._objects: dict[Oid, Value] = {}
         self._columns: dict[Oid, Mapping[Oid, Value]] = {}
+        self.heard = clock()
+        """When the device answered last, monotonic seconds."""
         self.deadline = float("inf")
         """When `PausedError` is raised in place of a request, monotonic seconds. A request under way is not cut."""
 
@@ -31,6 +33,7 @@ class Notebook:
         if new:
             self._in_time()
             self._objects |= await self._client.get(new)
+            self.heard = self._clock()
         return {oid: self._objects[oid] for oid in oids}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
@@ -38,6 +41,7 @@ class Notebook:
         if column not in self._columns:
             self._in_time()
             self._columns[column] = await self._client.walk(column, repetitions)
+            self.heard = self._clock()
         return self._columns[column]
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from joulepath.pdu.snmp import Missing, Oid, SnmpError, parsed
 logger = logging.getLogger(__name__)
 
 FORGET_SECONDS = 3600.0
-"""What was learned of an agent is tried again after so long: a bad minute must not make it slow for good."""
+"""A limit that was learned is tried again after so long: a bad minute must not make an agent slow for good."""
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 10.0, 600.0
 """A refused object is asked for again after 10 s, and then after twice as long each time."""
@@ -70,7 +70,7 @@ class _Refusal:
 
 
 class Habits:
-    """What one agent can do, as it was found out. Each finding is one line in the log."""
+    """The limits of one agent, as they were found out. Each finding is one line in the log."""
 
     def __init__(self, name: str) -> None:
         """`name` is the agent's address."""

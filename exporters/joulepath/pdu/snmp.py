@@ -2,6 +2,8 @@
 """What the exporter asks of an SNMP library: get some objects, walk one column. `clients.py` chooses the library."""
 
 import asyncio
+import contextlib
+import ipaddress
 import socket
 import struct
 from collections.abc import Mapping, Sequence
@@ -111,6 +113,12 @@ async def address(endpoint: Endpoint, turn: int) -> tuple[int, tuple[str, int]]:
 
     A name may have several addresses and the agent only one of them: IPv4 first, the next at each `turn`.
     """
+    with contextlib.suppress(ValueError):
+        numeric = ipaddress.ip_address(endpoint.host)  # no name to look up, and no thread to do so
+        if isinstance(numeric, ipaddress.IPv4Address):
+            return socket.AF_INET, (str(numeric), endpoint.port)
+        if numeric.ipv4_mapped is None:
+            return socket.AF_INET6, (str(numeric), endpoint.port)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
     except OSError as error:

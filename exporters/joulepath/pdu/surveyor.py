@@ -31,6 +31,9 @@ REFRESH_SECONDS = 10.0
 SURVEYS_AT_ONCE = 4
 """A hundred devices that are surveyed together would keep each other waiting beyond their time."""
 
+SLOT_SECONDS = 5.0
+"""A device that takes longer mostly waits for itself, and keeps no other waiting."""
+
 
 class Surveyor:
     """The layout of one device, with the `profile` that its user named or the one that is found."""
@@ -64,15 +67,14 @@ class Surveyor:
         self._told: set[str] = set()
 
     async def layout(self) -> Layout:
-        """What is known of the device, surveyed where that is not known or long ago.
+        """The device's layout; surveys the device first where it has none or an old one.
 
         Raises JoulepathError where nothing is known of it yet.
         """
         now = self._clock()
         if self._layout is not None and now - self._surveyed < self._lasts:
             return self._layout
-        async with self._surveys:
-            found = await self._survey()
+        found = await self._survey()
         if found is self._layout:
             return found
         self._notes = None
@@ -102,13 +104,18 @@ class Surveyor:
 
     async def _survey(self) -> Layout:
         """One more part of the survey; the old layout where it goes on later, or failed."""
-        if self._notes is None:
-            self._notes = Notebook(self._client, self._clock)
-        self._notes.deadline = self._clock() + (self._seconds if self._layout is None else REFRESH_SECONDS)
+        seconds = self._seconds if self._layout is None else REFRESH_SECONDS
+        if self._notes is not None and self._clock() - self._notes.heard >= LAYOUT_SECONDS:
+            self._notes = None  # it may be another device by now
+        begun, self._notes = bool(self._notes), self._notes or Notebook(self._client, self._clock)
         try:
-            if self._profile is None:
-                return await find(self._notes, self._profiles)
-            return await survey(self._notes, self._profile, self._profiles[self._profile])
+            if not begun:
+                try:
+                    async with self._surveys:
+                        return await self._part(self._notes, min(seconds, SLOT_SECONDS))
+                except PausedError:
+                    seconds -= SLOT_SECONDS
+            return await self._part(self._notes, seconds)
         except PausedError:
             if self._layout is not None:
                 return self._layout
@@ -116,7 +123,7 @@ class Surveyor:
                 f"answers slowly: its survey goes on at the next poll ({len(self._notes)} objects and columns so far)"
             ) from None
         except NoAnswerError:
-            raise  # what it said before still holds
+            raise  # its earlier answers still hold
         except JoulepathError as error:
             self._notes = None
             if self._layout is None:
@@ -124,6 +131,13 @@ class Surveyor:
             self._surveyed = self._clock()
             self._once(f"keeps to what it was, since the new survey failed: {error}")
             return self._layout
+
+    async def _part(self, notes: Notebook, seconds: float) -> Layout:
+        """The layout, if that takes no more than so many seconds; else raises PausedError."""
+        notes.deadline = self._clock() + seconds
+        if self._profile is None:
+            return await find(notes, self._profiles)
+        return await survey(notes, self._profile, self._profiles[self._profile])
 
     def _replaces(self, new: Layout, old: Layout) -> bool:
         """Whether a new survey is better: not where a likelier profile or a column is missing for the moment."""

@@ -18,7 +18,7 @@ from joulepath.pdu.session import (
 from joulepath.pdu.snmp import GarbledError, Limits, Missing, NoAnswerError, Oid, RefusedError, SnmpError, Value, dotted
 
 LEAST_ROWS = 2
-"""A GETBULK of fewer rows is no better than GETNEXT."""
+"""A GETBULK of fewer rows saves nothing over GETNEXT."""
 
 
 class Walker:
@@ -32,7 +32,7 @@ class Walker:
         self._proven = 0
         """The most rows asked for in a GETBULK that was answered lately."""
         self._checked = 0
-        """The most rows of a walk of which GETNEXT too said that there are no more."""
+        """The most rows of a walk that GETNEXT confirmed to be all."""
 
     async def walk(self, column: Oid, repetitions: int) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
@@ -149,7 +149,7 @@ class Walker:
 
 
 class _Walk:
-    """What a walk has found so far."""
+    """A walk under way: its rows so far."""
 
     def __init__(self, column: Oid, limits: Limits) -> None:
         self.column = column

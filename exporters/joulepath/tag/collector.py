@@ -27,4 +27,12 @@ def families(reading: Reading) -> Iterable[Family]:
         mtus.add_metric([destination, interface], mtu)
     refused = metrics.REFUSED_ROUTES.family()
     refused.add_metric([], reading.refused_routes)
-    return filled([packets, octets, untagged, ready, interfaces, mtus, refused])
+    header = metrics.HEADER_BYTES.family()
+    header.add_metric([], reading.header_octets)
+    narrow = metrics.NARROW_PATHS.family()
+    for learned, number in reading.narrow_paths.items():
+        narrow.add_metric([learned], number)
+    adopted = metrics.ADOPTED_SOCKETS.family()
+    for flow, number in reading.adopted.items():
+        adopted.add_metric([flow], number)
+    return filled([packets, octets, untagged, ready, interfaces, mtus, refused, header, narrow, adopted])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PORT = 10477
 _ONCE_SECONDS = 1.0
 _CAP_DAC_READ_SEARCH = 2  # an application's id file may be its own
+_CAP_SYS_PTRACE = 19  # the sockets that other users' processes hold
 
 
 class TagExporter:
@@ -62,7 +63,7 @@ class TagExporter:
         from joulepath.bpf import capabilities as caps  # noqa: PLC0415  # as in `run`
 
         self._tagger.start()
-        caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH)
+        caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE)
 
     def reload(self) -> None:
         """Goes over to the changed file."""
@@ -87,6 +88,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="where cgroup v2 is mounted (default: as /proc/self/mounts says)",
+    )
+    parser.add_argument(
+        "--path.runtime",
+        dest="runtime",
+        type=Path,
+        metavar="FOLDER",
+        help="where the lock against a second tagger is (default: /run/joulepath-tag)",
     )
     parser.add_argument(
         "--print-ip-route",
@@ -115,4 +123,4 @@ def run(args: argparse.Namespace) -> int:
         return config.read(args.config)
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
-    return exporter.run(TagExporter(tagger.Tagger(read(), root), read, args.config), args)
+    return exporter.run(TagExporter(tagger.Tagger(read(), root, runtime=args.runtime), read, args.config), args)

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from joulepath.config import Model, load
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, MAX_TRANSIT_NODES, NO_NODE_ID
-from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, CgroupKind, Flow, Protocol, Sender, Settings
+from joulepath.ioam.encode import MAX_TRANSIT_NODES, NO_NODE_ID
+from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, CgroupKind, Flow, Protocol, Sender, Settings, TooLarge
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -46,6 +46,7 @@ class FlowModel(Model):
     unit: Name | None = None
     container: Name | None = None
     pod: Name | None = None
+    too_large: TooLarge = "pass"
 
     @model_validator(mode="after")
     def _coherent(self) -> "FlowModel":
@@ -59,6 +60,8 @@ class FlowModel(Model):
             yield "give either `id` or `id_file`"
         if self.id is not None and not TRACE_ID.fullmatch(self.id):
             yield f"id: {self.id[:40]!r} is not 32 hexadecimal digits"
+        if self.too_large == "drop" and self.protocol == "tcp":
+            yield "too_large: only UDP datagrams can be dropped"
         kinds = [kind for kind in CGROUP_KINDS if getattr(self, kind) is not None]
         if len(kinds) > 1:
             yield f"a packet has one sender: leave only one of {', '.join(kinds)}"
@@ -82,6 +85,7 @@ class FlowModel(Model):
             source_port=self.source_port or 0,
             destination_port=self.destination_port or 0,
             sender=next((Sender(kind, self._sender(kind)) for kind in CGROUP_KINDS if getattr(self, kind)), None),
+            too_large=self.too_large,
         )
 
     def _sender(self, kind: CgroupKind) -> str:
@@ -98,7 +102,7 @@ class ConfigModel(Model):
 
     interfaces: Annotated[tuple[Interface, ...], Field(min_length=1)]
     node_id: Annotated[int, Field(ge=0, lt=NO_NODE_ID, strict=True)] | None = None
-    nodes: Annotated[int, Field(ge=0, le=MAX_TRANSIT_NODES, strict=True)] = DEFAULT_TRANSIT_NODES
+    nodes: Annotated[int, Field(ge=0, le=MAX_TRANSIT_NODES, strict=True)] | None = None
     path_mtu: Annotated[int, Field(ge=1280, le=65535, strict=True)] | None = None
     flows: Annotated[dict[Name, FlowModel], Field(min_length=1, max_length=MAX_FLOWS)]
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from joulepath.config import load, problems, read_yaml
 from joulepath.errors import UsageError
-from joulepath.ioam.encode import NO_NODE_ID
+from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, NO_NODE_ID
 from joulepath.ioam.socket import host_node_id
 from joulepath.tag.config import ConfigModel
 from joulepath.tag.settings import EVERYWHERE, Flow, Settings
@@ -97,9 +97,11 @@ def _config(settings: Settings) -> Iterable[str]:
     """One host, with all that the configuration knows of it."""
     mistakes = list(_untunnelled(settings.flows))
     trace_type = _NODE_ID | _WIDE_DATA
-    size = _size(trace_type, 1 + settings.nodes)
+    # The tunnel itself tells senders how much smaller packets are to be.
+    nodes = DEFAULT_TRANSIT_NODES if settings.nodes is None else settings.nodes
+    size = _size(trace_type, 1 + nodes)
     if size > MAX_DATA_OCTETS:
-        mistakes.append(f"nodes: the tunnel has room for {MAX_DATA_OCTETS // (size // (1 + settings.nodes)) - 1}")
+        mistakes.append(f"nodes: the tunnel has room for {MAX_DATA_OCTETS // (size // (1 + nodes)) - 1}")
     if mistakes:
         raise UsageError(mistakes)
     yield f"# Of each id the tunnel carries the first {_ID_OCTETS} octets: count with `key: {{prefix: N}}`, N up to 64."
@@ -128,6 +130,8 @@ def _untunnelled(flows: Iterable[Flow]) -> Iterable[str]:
     for flow in flows:
         if flow.sender is not None:
             yield f"flows.{flow.name}: a route knows no {flow.sender.kind}: choose by addresses and ports"
+        if flow.too_large == "drop":
+            yield f"flows.{flow.name}: a route drops no datagrams: leave out `too_large`"
         if isinstance(flow.trace_id, Path):
             yield f"flows.{flow.name}: a route's id does not change: give `id` for `id_file`"
         elif ids.setdefault(flow.namespace, _leading(flow)) != _leading(flow):

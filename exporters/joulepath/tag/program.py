@@ -3,30 +3,40 @@
 
 import os
 import struct
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from joulepath.bpf.libbpf import Object, possible_cpus
 from joulepath.ioam.encode import hop_by_hop
-from joulepath.tag.settings import MAX_FLOWS, Flow
+from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {
     "no_id": "the flow's id file is missing or holds no id",
     "hop_by_hop": "the packet has a hop-by-hop header of its own, perhaps with a trace (or is larger than 64 KiB)",
-    "hidden_ports": "the flow has ports, and these packets to its addresses are fragments, which show none",
+    "hidden_ports": "the flow has ports, and these are fragments whose first one was not seen",
     "too_long": "the packet would become longer than an IPv6 packet can say, 65535 octets",
     "mtu": "the packet would become larger than the interface's MTU",
     "refused": "the kernel had no room for the header",
+    "path_mtu": "the packet would become larger than a link further on carries",
+    "ipv4": "IPv4 packets cannot carry a trace",
+    "protocol": "only UDP and TCP are tagged",
 }
 """Every value of the label `reason`, with what it says, in the order of the program."""
 
 _PROTOCOLS = {None: 0, "tcp": 6, "udp": 17}
+_IN_CGROUP, _ANY_ADDRESS, _DROPS = 1, 2, 4
 _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS
 _FLOW = struct.Struct(f"=16s16s16s16sBB2s2sHI{_MAX_HEADER}s")
 _INDEX = struct.Struct("=I")
+_TABLE = struct.Struct("=I4s")
+_PATH = struct.Struct("=IIIIQ")
+_SOCKET = struct.Struct("=QII")
 _COUNTS = struct.Struct(f"=QQ{len(REASONS)}Q")
 _INITIAL_HOP_LIMIT = 0  # the program writes each packet's own
 
@@ -52,6 +62,26 @@ class Count:
     untagged: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class NarrowPath:
+    """What a link on the way to a destination carries, where that is less than the first link does."""
+
+    mtu: int
+    """Octets of the largest packet."""
+    told: bool
+    """By a router's Packet Too Big; else by the loss of TCP's packets."""
+
+
+@dataclass(frozen=True)
+class SocketKey:
+    """A socket, or the connections that a listening one accepts."""
+
+    id: int
+    """The socket's cookie; of a listening one, the id of its cgroup."""
+    port: int = 0
+    """0; of a listening one, its port."""
+
+
 class Program:
     """The loaded program. It tags nothing before `apply`, and nothing any more after `close` and its links' end."""
 
@@ -64,11 +94,16 @@ class Program:
             self._object.close()
             raise
         self._active = 0
+        self._adopted: Mapping[SocketKey, frozenset[str]] = {}
         self._places: dict[str, int] = {}
 
     def fd(self, *, ethernet: bool) -> int:
         """The program for links with an Ethernet header, or for those of bare IP."""
         return self._object.program("tag_ethernet" if ethernet else "tag_ip")
+
+    def learning(self, *, ethernet: bool) -> int:
+        """The program that learns the MTU of paths, for what such a link receives."""
+        return self._object.program("learn_ethernet" if ethernet else "learn_ip")
 
     def apply(self, flows: Sequence[Flow], states: Mapping[str, State], node_id: int, nodes: int) -> None:
         """Goes over to other flows, ids and cgroups at once, all together. Counts of a flow go on by its name."""
@@ -80,7 +115,7 @@ class Program:
             if place < 0:
                 places[name] = next(free)
                 counts.update(_INDEX.pack(places[name]), bytes(counts.value_size))
-        table = [_INDEX.pack(len(flows))]
+        table = [_TABLE.pack(len(flows), node_id.to_bytes(4, "big"))]
         for flow in flows:
             state, place = states[flow.name], places[flow.name]
             self._set_cgroup(place, state.cgroup)
@@ -89,10 +124,33 @@ class Program:
                 header = hop_by_hop(flow.namespace, state.trace_id, node_id, _INITIAL_HOP_LIMIT, nodes)
             table.append(_flow(flow, place, header))
         self._active ^= 1
-        whole = b"".join(table).ljust(_INDEX.size + MAX_FLOWS * _FLOW.size, b"\0")
+        whole = b"".join(table).ljust(_TABLE.size + MAX_FLOWS * _FLOW.size, b"\0")
         self._object.map("tables").update(_INDEX.pack(self._active), whole)
         self._object.map("active").update(bytes(4), _INDEX.pack(self._active))
-        self._places = places
+        if places != self._places:
+            self._places = places
+            self.adopt(self._adopted)
+
+    def adopt(self, sockets: Mapping[SocketKey, frozenset[str]]) -> None:
+        """Takes sockets that were made elsewhere for those of the named flows' senders, and no others any more."""
+        table = self._object.map("sockets")
+        kept = dict(list(sockets.items())[: table.max_entries])
+        for key in self._adopted.keys() - kept.keys():
+            table.delete(_socket(key))
+        for key, names in kept.items():
+            table.update(_socket(key), self._bits(names))
+        self._adopted = kept
+        self._object.map("adopted").update(bytes(4), _INDEX.pack(len(kept)))
+
+    def paths(self) -> dict[IPv6Address, NarrowPath]:
+        """The destinations that are known to be behind a narrower link, at the moment."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        found = {}
+        for keys, values in self._object.map("paths").entries():
+            for index, (mtu, length, _, _, expires) in enumerate(_PATH.iter_unpack(values)):
+                if expires > now:
+                    found[IPv6Address(keys[16 * index : 16 * index + 16])] = NarrowPath(mtu, told=length > 0)
+        return found
 
     def counts(self) -> dict[str, Count]:
         """Every flow's counts, all CPUs together."""
@@ -108,6 +166,11 @@ class Program:
     def close(self) -> None:
         """Lets the program go."""
         self._object.close()
+
+    def _bits(self, names: Iterable[str]) -> bytes:
+        """`struct places`."""
+        places = (self._places[name] for name in names if name in self._places)
+        return sum(1 << place for place in places).to_bytes(_PLACES // 8, "little")
 
     def _set_cgroup(self, place: int, cgroup: Path | None) -> None:
         cgroups = self._object.map("cgroups")
@@ -126,16 +189,26 @@ class Program:
 
 def _flow(flow: Flow, place: int, header: bytes) -> bytes:
     """`struct flow`."""
+    flags = _IN_CGROUP if flow.sender is not None else 0
+    if flow.source == flow.destination == EVERYWHERE:
+        flags |= _ANY_ADDRESS
+    if flow.too_large == "drop":
+        flags |= _DROPS
     return _FLOW.pack(
         flow.source.network_address.packed,
         flow.source.netmask.packed,
         flow.destination.network_address.packed,
         flow.destination.netmask.packed,
         _PROTOCOLS[flow.protocol],
-        flow.sender is not None,
+        flags,
         flow.source_port.to_bytes(2, "big"),
         flow.destination_port.to_bytes(2, "big"),
         len(header),
         place,
         header,
     )
+
+
+def _socket(key: SocketKey) -> bytes:
+    """`struct socket`: the port as in a packet, which the program reads as a number of this machine."""
+    return _SOCKET.pack(key.id, int.from_bytes(key.port.to_bytes(2, "big"), sys.byteorder), 0)

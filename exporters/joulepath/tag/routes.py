@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
 
-from joulepath.tag.settings import EVERYWHERE
+from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
+from joulepath.tag.settings import EVERYWHERE, header_octets
 
 MIN_MTU = 1280
 """The kernel refuses to send by routes with less: RFC 8200, section 5."""
+VIDEO_OCTETS = 40 + 8 + 1400
+"""IPv6 packets of video: GStreamer's payloaders, for one, make RTP datagrams of 1400 octets (property `mtu`)."""
 PROTOCOL = 106
 """Origin of our routes (RTA rtm_protocol; `ip -6 route show table all proto 106`): nobody else's number."""
 MAIN_TABLE = 254
@@ -58,17 +61,66 @@ class Plan:
     refusals: tuple[str, ...]
 
 
+def room(limit: int) -> int:
+    """For how many nodes a trace has room where packets have `limit` octets at most, by default.
+
+    It leaves applications IPv6's minimum, and a video packet whole where the limit allows it.
+    """
+    whole = VIDEO_OCTETS if limit >= VIDEO_OCTETS + header_octets(0) else MIN_MTU
+    fitting = (nodes for nodes in range(DEFAULT_TRANSIT_NODES, 0, -1) if limit - header_octets(nodes) >= whole)
+    return next(fitting, 0)
+
+
+def cuts_video(plan: Plan, octets: int) -> bool:
+    """Whether a route carries a video packet, but not one that grew by so many octets."""
+    return any(route.mtu is not None and route.mtu < VIDEO_OCTETS <= route.mtu + octets for route in plan.routes)
+
+
+def narrowest(
+    routes: Iterable[Route],
+    destinations: Iterable[IPv6Network],
+    interfaces: Mapping[int, Interface],
+    path_mtu: int | None,
+) -> int:
+    """Octets of the largest packet that every route of `destinations` over `interfaces` carries."""
+    limits = [limit for _, _, _, limit in _ways(routes, destinations, interfaces, path_mtu)]
+    return min(limits or [min(interface.mtu, path_mtu or interface.mtu) for interface in interfaces.values()])
+
+
 def plan(
     routes: Iterable[Route],
     destinations: Iterable[IPv6Network],
     interfaces: Mapping[int, Interface],
-    header_octets: int,
+    octets: int,
     path_mtu: int | None,
 ) -> Plan:
     """For everything that packets of `destinations` may take over `interfaces`, a preferred copy with a lower MTU.
 
-    `path_mtu` is the largest packet of the path beyond; without it a route's own MTU is taken for that.
+    `octets` is how much a tagged packet grows by. `path_mtu` is the largest packet of the path beyond; without it a
+    route's own MTU is taken for that.
     """
+    made: set[Route] = set()
+    refusals: list[str] = []
+    for prefix, route, ways, limit in _ways(routes, destinations, interfaces, path_mtu):
+        mtu = limit - octets
+        if route.mtu is not None and route.mtu <= mtu:
+            continue
+        if reason := _refusal(prefix, route, mtu, octets):
+            table = "" if route.table == MAIN_TABLE else f" table {route.table}"
+            refusals.append(f"route {prefix} dev {ways[0].name}{table}: {reason}")
+        else:
+            metric = route.metric - 1 if prefix == route.destination else route.metric
+            made.add(replace(route, destination=prefix, metric=metric, mtu=mtu, preference=0, ours=True))
+    return Plan(frozenset(made), tuple(refusals))
+
+
+def _ways(
+    routes: Iterable[Route],
+    destinations: Iterable[IPv6Network],
+    interfaces: Mapping[int, Interface],
+    path_mtu: int | None,
+) -> Iterable[tuple[IPv6Network, Route, list[Interface], int]]:
+    """Routes with the prefix to lower each for, the interfaces, and the largest packet that goes this way."""
     by_table: dict[int, list[Route]] = {}
     for route in routes:
         # What is link-local no node forwards, and several interfaces have the same such prefix.
@@ -77,24 +129,11 @@ def plan(
     networks = tuple(destinations)
     # In which table the kernel looks is its rules' to say: a copy stays in its route's.
     wanted = {each for table in by_table.values() for each in _wanted(table, networks)}
-    made: set[Route] = set()
-    refusals: list[str] = []
     for prefix, route in sorted(wanted, key=lambda item: (item[0], item[1].table)):
-        ways = [interfaces[index] for index in route.interfaces if index in interfaces]
-        if not ways:
-            continue  # its packets leave elsewhere, untagged
-        link_mtu = min(interface.mtu for interface in ways)
-        limit = min(link_mtu, path_mtu or route.mtu or link_mtu)
-        mtu = limit - header_octets
-        if route.mtu is not None and route.mtu <= mtu:
-            continue
-        if reason := _refusal(prefix, route, mtu, header_octets):
-            table = "" if route.table == MAIN_TABLE else f" table {route.table}"
-            refusals.append(f"route {prefix} dev {ways[0].name}{table}: {reason}")
-        else:
-            metric = route.metric - 1 if prefix == route.destination else route.metric
-            made.add(replace(route, destination=prefix, metric=metric, mtu=mtu, preference=0, ours=True))
-    return Plan(frozenset(made), tuple(refusals))
+        # Packets of other routes leave elsewhere, untagged.
+        if ways := [interfaces[index] for index in route.interfaces if index in interfaces]:
+            link_mtu = min(interface.mtu for interface in ways)
+            yield prefix, route, ways, min(link_mtu, path_mtu or route.mtu or link_mtu)
 
 
 def _wanted(routes: Iterable[Route], destinations: Iterable[IPv6Network]) -> Iterable[tuple[IPv6Network, Route]]:
@@ -122,14 +161,14 @@ def _wanted(routes: Iterable[Route], destinations: Iterable[IPv6Network]) -> Ite
             yield route.destination if whole else destination, route
 
 
-def _refusal(prefix: IPv6Network, route: Route, mtu: int, header_octets: int) -> str | None:
+def _refusal(prefix: IPv6Network, route: Route, mtu: int, octets: int) -> str | None:
     """Why there can be no copy with this MTU."""
     if mtu < MIN_MTU:
         return (
-            f"of {mtu + header_octets} octets the trace leaves {mtu}, and IPv6 needs {MIN_MTU}: raise the MTU to "
-            f"{MIN_MTU + header_octets}, or give the trace room for fewer `nodes`"
+            f"of {mtu + octets} octets the trace leaves {mtu}, and IPv6 needs {MIN_MTU}: raise the MTU to "
+            f"{MIN_MTU + octets}, or give the trace room for fewer `nodes`"
         )
-    itself = f"give it an MTU of {mtu} yourself, and the configuration `path_mtu: {mtu + header_octets}`"
+    itself = f"give it an MTU of {mtu} yourself, and the configuration `path_mtu: {mtu + octets}`"
     if len(route.interfaces) > 1:
         return f"has several next hops, which no copy is made of: {itself}"
     if route.tunnelled:

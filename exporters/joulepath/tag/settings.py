@@ -12,6 +12,7 @@ MAX_FLOWS = 64
 """As many as the program has places for."""
 
 Protocol = Literal["udp", "tcp"]
+TooLarge = Literal["pass", "drop"]
 CgroupKind = Literal["cgroup", "unit", "container", "pod"]
 EVERYWHERE = IPv6Network("::/0")
 
@@ -38,6 +39,8 @@ class Flow:
     source_port: int = 0
     destination_port: int = 0
     sender: Sender | None = None
+    too_large: TooLarge = "pass"
+    """The fate of UDP datagrams that have no room for a trace."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,12 @@ class Settings:
     flows: tuple[Flow, ...]
     node_id: int | None
     """24 bits; None is the host's `net.ipv6.ioam6_id`."""
-    nodes: int
-    """Room in the header for nodes on the way."""
+    nodes: int | None
+    """Room in the header for nodes on the way; None is what the MTUs allow (routes.room)."""
     path_mtu: int | None = None
     """Octets of the largest packet that the path carries, where that is less than an interface's."""
 
-    @property
-    def header_octets(self) -> int:
-        """What every tagged packet grows by."""
-        return len(hop_by_hop(0, bytes(16), 0, 0, self.nodes))
+
+def header_octets(nodes: int) -> int:
+    """How much every tagged packet grows by, with room for so many nodes."""
+    return len(hop_by_hop(0, bytes(16), 0, 0, nodes))

@@ -5,7 +5,6 @@ import asyncio
 import ctypes
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,10 +18,11 @@ from hypothesis import strategies as st
 from pyghmi.ipmi.private import localsession
 
 from joulepath.bmc import ipmi_client
+from joulepath.bmc.choice import PATIENCE_SECONDS
 from joulepath.bmc.dcmi import PowerReading
 from joulepath.bmc.ipmi import BACK_OFF_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient, UnsupportedError
-from joulepath.bmc.ipmi_sensors import power, sensors
+from joulepath.bmc.ipmi_sensors import Sums, sensors
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish_items import RejectedError
@@ -31,7 +31,7 @@ from joulepath.errors import JoulepathError
 from joulepath.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
 
-from .conftest import PASSWORD, USER, joulepath
+from .conftest import PASSWORD, USER, free_udp_port, joulepath
 
 pytestmark = pytest.mark.unit
 
@@ -45,9 +45,7 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
     running: list[subprocess.Popen[str]] = []
 
     def start(**told: Any) -> int:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::", 0))
-            port = int(probe.getsockname()[1])
+        port = free_udp_port()
         file = tmp_path / "bmc.json"
         file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **told}))
         command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
@@ -168,12 +166,18 @@ class Fake:
         pass
 
 
-def polled(fake: Fake, polls: int) -> list[BmcReading]:
+def polled(
+    fake: Fake, polls: int, seconds: float = 0.0, between: Callable[[int], None] = lambda _: None
+) -> list[BmcReading]:
+    """Polls with so many seconds between; `between(n)` is called before the n-th."""
+
     async def all_polls() -> list[BmcReading]:
         source = IpmiSource("bmc", fake, clock=lambda: fake.now)
         found = []
-        for _ in range(polls):
+        for number in range(polls):
+            between(number)
             found.append(await source.read())
+            fake.now += seconds
             if len(fake.dcmi) > 1:
                 fake.dcmi.pop(0)
         return found
@@ -181,10 +185,27 @@ def polled(fake: Fake, polls: int) -> list[BmcReading]:
     return asyncio.run(all_polls())
 
 
-def test_the_source_is_kept_while_it_works_and_left_after_some_failures() -> None:
-    fake = Fake([215, 216, None, None, None, None, 217])
-    sources = [dict(reading.sources).get(SYSTEM) for reading in polled(fake, 8)]  # type: ignore[call-overload]
-    assert sources == ["dcmi", "dcmi", None, None, *["psu_input"] * 4]
+def powers(readings: list[BmcReading]) -> list[float | None]:
+    return [reading.power.get(SYSTEM) for reading in readings]  # type: ignore[call-overload]
+
+
+def source_names(readings: list[BmcReading]) -> list[str | None]:
+    return [dict(reading.sources).get(SYSTEM) for reading in readings]  # type: ignore[call-overload]
+
+
+def test_a_source_is_left_after_long_and_taken_again_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fake = Fake([215, 216, *[None] * 6, 217, 217, 217, 217])
+    readings = polled(fake, 12, PATIENCE_SECONDS / 4)
+    assert source_names(readings) == ["dcmi"] * 2 + [None] * 4 + ["psu_input"] * 4 + ["dcmi"] * 2
+    assert [list(reading.up.values()) for reading in readings] == [[True]] * 2 + [[False]] * 4 + [[True]] * 6
+    said = [record.getMessage() for record in caplog.records]
+    assert "system: power is read from psu_input now, not from dcmi" in said
+    assert "system: power is read from dcmi now, not from psu_input" in said
+    assert len(said) == 4  # these, that DCMI gave no power, and that there is some again
+
+
+def test_one_good_source_is_asked_and_the_list_is_read_once() -> None:
     fake = Fake([215])
     readings = polled(fake, 3)
     assert all(reading.power == {SYSTEM: 215} and len(reading.psu_input) == 2 for reading in readings)
@@ -195,11 +216,16 @@ def test_the_source_is_kept_while_it_works_and_left_after_some_failures() -> Non
 
 def test_no_watts_from_the_source_that_worked_are_believed_only_when_no_other_has_any() -> None:
     fake = Fake([215, 0, 0, 0, 0])
-    fake.values = {"PS1 Input Power": 7.0}
-    assert [reading.power.get(SYSTEM) for reading in polled(fake, 5)] == [215, None, None, 7, 7]  # type: ignore[call-overload]
+    fake.values = {"PS1 Input Power": 210.0}
+
+    def off(number: int) -> None:
+        fake.values = {"PS1 Input Power": 7.0 if number else 210.0}
+
+    readings = polled(fake, 5, PATIENCE_SECONDS / 2, off)
+    assert powers(readings) == [215, None, None, 7, 7]
     fake = Fake([215, 0, 0, 0, 216])
     fake.values = {"PS1 Input Power": 0.0}
-    assert [reading.power.get(SYSTEM) for reading in polled(fake, 5)] == [215, None, 0, 0, 216]  # type: ignore[call-overload]
+    assert powers(polled(fake, 5)) == [215, None, 0, 0, 216]
 
 
 def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
@@ -222,7 +248,7 @@ def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
 )
 def test_names_of_systems_and_of_what_is_none(values: dict[str, float], watts: dict[str, float], outputs: int) -> None:
     chosen = sensors([(name, name, "W") for name in values], shipped())
-    assert power(chosen, values) == watts
+    assert Sums().watts(chosen, values) == watts
     assert sum(sensor.role == "psu_output" for sensor in chosen) == outputs
 
 
@@ -427,5 +453,5 @@ def test_what_a_bmc_encodes_is_what_is_read(current: int, low: int, high: int, m
 
 def test_one_missing_input_makes_no_half_system() -> None:
     found = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], shipped())
-    assert power(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
-    assert power(found, {"a": 100.0}) == {}
+    assert Sums().watts(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
+    assert Sums().watts(found, {"a": 100.0}) == {}

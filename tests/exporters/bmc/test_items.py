@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bmc.choice import QUALITY, Choice
+from joulepath.bmc.choice import QUALITY
+from joulepath.bmc.ipmi_sensors import sensors
 from joulepath.bmc.redfish_items import MAX_WATTS, Item, RejectedError, value
-from joulepath.bmc.redfish_sensors import items
+from joulepath.bmc.redfish_names import feed_of, is_inside, names_itself, stem
+from joulepath.bmc.redfish_sensors import Owner, items
 from joulepath.bmc.vendors import shipped
 
 pytestmark = pytest.mark.unit
@@ -37,20 +39,23 @@ def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | in
     assert 0 <= watts <= MAX_WATTS
 
 
+@pytest.mark.parametrize(
+    "name", ["System Power Limit", "Sys Pwr Cap", "Total_Power_Max", "Node Power Peak", "PSU1 Max PIN"]
+)
+def test_limits_that_ipmi_lists_as_watts_are_no_measurements(name: str) -> None:
+    found = [("1", name, "W"), ("2", "Total_Power", "W"), ("3", "PSU2 PIN", "W")]
+    assert [sensor.key for sensor in sensors(found, shipped())] == ["2", "3"]
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_any_names_are_told_apart(name: str, other: str) -> None:
+    feed_of(name, other)
+    names_itself(name, other)
+    assert not is_inside(stem(name), {stem(name)})
+
+
 @given(st.lists(st.dictionaries(KEYS | st.sampled_from(["ReadingType", "PhysicalContext", "Oem"]), JSON), max_size=5))
 def test_any_sensors_are_classified_or_left_out(sensors: list[dict[str, Any]]) -> None:
     for sensor in sensors:
         sensor["ReadingType"] = "Power"
-    list(items("1", sensors, shipped()))
-
-
-@given(st.lists(st.dictionaries(st.sampled_from(QUALITY), st.floats(0, 1000), max_size=4), max_size=30))
-def test_a_source_that_works_is_kept(polls: list[dict[str, float]]) -> None:
-    choice = Choice()
-    before: str | None = None
-    for readings in polls:
-        chosen = choice.choose(readings)
-        assert chosen is None or chosen in readings
-        if before is not None and readings.get(before):
-            assert chosen == before
-        before = choice.current
+    list(items(Owner("1", "1", is_part=True), sensors, shipped()))

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from joulepath.bmc.choice import PATIENCE
-from joulepath.bmc.redfish import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS, RedfishSource
+from joulepath.bmc.boxes import LOST_POLLS
+from joulepath.bmc.choice import PATIENCE_SECONDS, RETURN_POLLS
+from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.redfish_layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
@@ -209,20 +211,27 @@ def test_chassis_that_share_an_id_are_told_apart_by_their_path() -> None:
     assert read(found).power == {("chassis", "A/Node"): 100, ("chassis", "B/Node"): 200}
 
 
-def test_the_best_source_is_kept_while_it_works_and_left_after_some_failures() -> None:
+def test_the_best_source_is_kept_through_a_bad_minute_and_left_after_long() -> None:
     found = legacy(control(PowerConsumedWatts=344))
     found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
     environment: dict[str, Any] = {"PowerWatts": {"Reading": 374}}
     found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = environment
+    now = [0.0]
+    absent = range(2, 6), range(10, 24)
 
     def between(number: int) -> None:
-        environment["PowerWatts"] = {"Reading": None if 2 <= number < 2 + PATIENCE else 374}
+        now[0] = 60.0 * number
+        environment["PowerWatts"] = {"Reading": None if any(number in span for span in absent) else 374}
 
     with RedfishServer(dict_tree(found)) as server:
-        readings = polls(_Forgiving(RedfishSource("bmc", client(server))), 4 + PATIENCE, between)
+        source = RedfishSource("bmc", client(server), clock=lambda: now[0])
+        readings = polls(_Forgiving(source), 30, between)
     sources = [reading and dict(reading.sources).get(BOX) for reading in readings]  # type: ignore[call-overload]
-    gap = [None] * (PATIENCE - 1)
-    assert sources == ["environment_metrics"] * 2 + gap + ["power_control"] * 3
+    best, gap, worse = ["environment_metrics"], [None], ["power_control"]
+    waited = int(PATIENCE_SECONDS / 60)
+    assert sources[:10] == best * 2 + gap * 4 + best * 4
+    assert sources[10:24] == gap * waited + worse * (14 - waited)
+    assert sources[24:] == worse * (RETURN_POLLS - 1) + best * (7 - RETURN_POLLS)
 
 
 def test_another_model_at_the_same_address_is_surveyed_anew() -> None:
@@ -237,10 +246,10 @@ def test_another_model_at_the_same_address_is_surveyed_anew() -> None:
 
     with RedfishServer(dict_tree(found)) as server:
         source = RedfishSource("bmc", client(server), clock=lambda: now[0])
-        readings = polls(_Forgiving(source), 3 + PATIENCE, between)
+        readings = polls(_Forgiving(source), 3 + LOST_POLLS, between)
     assert [reading and reading.power for reading in readings] == [
         {BOX: 344},
-        *[None] * PATIENCE,
+        *[None] * LOST_POLLS,
         *[{("chassis", "9"): 99}] * 2,
     ]
 
@@ -294,7 +303,7 @@ def test_a_bmc_that_was_starting_is_surveyed_again_soon() -> None:
 
     with RedfishServer(dict_tree(found)) as server:
         source = RedfishSource("bmc", client(server), clock=lambda: now[0])
-        readings = polls(_Forgiving(source), 2 + PATIENCE, between)
+        readings = polls(_Forgiving(source), 2 + LOST_POLLS, between)
     assert readings[0] is None
     assert readings[-1].power == {BOX: 344}
 

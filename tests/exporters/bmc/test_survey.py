@@ -62,7 +62,11 @@ def test_any_tree_is_read_or_refused(resources: dict[str, Any]) -> None:
             except JoulepathError as fault:
                 assert str(fault).startswith("bmc: ")  # noqa: PT017  # either outcome is right
             else:
-                assert reading.watts.keys() == reading.sources.keys()
+                assert reading.power.keys() == reading.sources.keys()
+                assert reading.power.keys() <= reading.watts.keys()
+                for box, watts in reading.power.items():
+                    inside = [value for part, value in reading.subsystems.items() if part.chassis == box.name]
+                    assert sum(inside) <= watts * (1 + 1e-9)
 
     asyncio.run(twice())
     assert tree.asked < 2000

@@ -139,10 +139,10 @@ def community_file(tmp_path: Path) -> Path:
     return path
 
 
-def joulepath(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """`joulepath pdu ARGUMENTS`, run to its end."""
-    command = [sys.executable, "-m", "joulepath", "pdu", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def joulepath(*arguments: str | Path, command: str = "pdu") -> subprocess.CompletedProcess[str]:
+    """`joulepath COMMAND ARGUMENTS`, run to its end."""
+    line = [sys.executable, "-m", "joulepath", command, *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
 def samples(exposition: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

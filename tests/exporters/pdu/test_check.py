@@ -59,7 +59,7 @@ def test_a_right_profile_raises_no_doubt(tmp_path: Path) -> None:
     lines = told(tmp_path, PROFILE.format(step=0.1, more=", sentinels: [-1]"))
     assert "device: sysObjectID 1.3.6.1.4.1.9999.1; recognised as acme" in lines
     assert "sums of each level: inlet 432.1 W, outlet 430 W" in lines
-    assert "outlet  power_factor    none: no row at 1.3.6.1.4.1.9999.1.4.1.1.9" in lines
+    assert "outlet    power_factor    none: no row at 1.3.6.1.4.1.9999.1.4.1.1.9" in lines
     assert lines[-1] == "evidence of what is read: documentation"
     assert not [line for line in lines if line.startswith("doubt")]
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import pytest
 from pyasn1.codec.ber import decoder, encoder
@@ -227,4 +228,48 @@ def test_a_walk_without_an_end_is_bounded(library: str) -> None:
         one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), Limits(rows=100))
         with pytest.raises(SnmpError, match="has no end: stopped after"):
             run(one.walk(parsed("1.3.6.1.4.1.99999.1")))
+        run(one.close())
+
+
+class Relay:
+    """Passes requests on to an agent and sends its answers from another address."""
+
+    def __init__(self, agent: tuple[str, int]) -> None:
+        self._asked, self._answers = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self._asked.bind(("127.0.0.1", 0))
+        self._answers.bind(("127.0.0.2", 0))
+        self._asked.settimeout(0.2)
+        self._answers.settimeout(3)
+        self._agent = agent
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.address = self._asked.getsockname()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(5)
+        self._asked.close()
+        self._answers.close()
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                request, client = self._asked.recvfrom(65535)
+            except TimeoutError:
+                continue
+            self._answers.sendto(request, self._agent)
+            self._answers.sendto(self._answers.recv(65535), client)
+
+
+def test_answers_of_snmp_v3_from_another_address_are_told(agent_of_users: tuple[str, int], library: str) -> None:
+    """Neither library takes them."""
+    with Relay(agent_of_users) as relay:
+        limits = Limits(timeout=1.0, retries=0)
+        one = Clients(library).make(Endpoint(*relay.address), user("sealed"), limits)
+        with pytest.raises(SnmpError, match="does the agent answer from another address than it is asked at"):
+            run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
         run(one.close())

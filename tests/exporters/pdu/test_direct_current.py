@@ -235,7 +235,7 @@ def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
     profile(tmp_path, {"volts": HUNDREDTHS, "amperes": TENTHS})
     with Agent(_functions({UP_TIME: 1, f"{VOLTS}.0": 5416, f"{AMPERES}.1": 51})) as agent:
         lines = list(check(str(tmp_path / "plant.yaml"), client(agent.address)))
-    assert f"outlet  power           derived in direct current: {VOLTS} x {AMPERES}, by documentation" in lines
+    assert f"outlet    power           derived in direct current: {VOLTS} x {AMPERES}, by documentation" in lines
     assert any("276.216 W  = 51 x 0.1" in line and f"the volts at {VOLTS}.0" in line for line in lines)
 
 

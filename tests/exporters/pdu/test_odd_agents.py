@@ -4,6 +4,7 @@
 The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.odd_agent`.
 """
 
+import asyncio
 import logging
 import socket
 import struct
@@ -23,13 +24,26 @@ from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import Community
 from joulepath.pdu.schema import Profile, QuantityName
 from joulepath.pdu.session import FIRST_RETRY_SECONDS, FORGET_SECONDS, Habits
-from joulepath.pdu.snmp import Client, Endpoint, Limits, Missing, NoAnswerError, Oid, SnmpError, dotted, opaque, parsed
-from joulepath.pdu.source import PduReading, PduSource
+from joulepath.pdu.snmp import (
+    Client,
+    Endpoint,
+    Limits,
+    Missing,
+    NoAnswerError,
+    Oid,
+    SnmpError,
+    Value,
+    dotted,
+    opaque,
+    parsed,
+)
+from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
+from joulepath.pdu.walk import WalkClient
 from joulepath_lab.apc import RPDU2, rpdu2_objects
 from joulepath_lab.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
 from joulepath_lab.snmp_agent import Agent
 
-from .conftest import run
+from .conftest import WALKS, run
 
 pytestmark = pytest.mark.unit
 
@@ -71,7 +85,7 @@ def polls(one: Client, profiles: Mapping[str, Profile], *between: Callable[[], N
 
 @pytest.fixture(scope="module")
 def healthy(profiles: Mapping[str, Profile]) -> PduReading:
-    """What an agent without faults gives."""
+    """The reading of an agent without faults."""
     with Agent(objects()) as agent:
         (reading,) = polls(client("pysnmp", agent), profiles, lambda: None)
     assert len(reading.values["outlet"]["power"]) == len(OUTLETS)
@@ -363,9 +377,9 @@ def test_a_flood_of_strangers_does_not_hide_the_answer(strangers: int) -> None:
 def test_an_agent_slower_than_the_timeout_is_read(library: str) -> None:
     """The answer to the first sending counts also after the second; later requests are waited for longer."""
     wanted = [(*BASE, number, 0) for number in range(3)]
-    odd = Odd(delay=0.3)
+    odd = Odd(delay=0.5)
     with OddAgent({dotted(oid): lambda: 1 for oid in wanted}, odd) as agent:
-        one = client(library, agent, Limits(timeout=0.2, retries=2))
+        one = client(library, agent, Limits(timeout=0.3, retries=2))
         for number in range(8):
             if number == 4:
                 odd.requests.clear()
@@ -489,3 +503,66 @@ def test_a_power_in_an_opaque_is_published(library: str) -> None:
     with Agent(there) as agent:
         (reading,) = polls(client(library, agent), {"acme": profile}, lambda: None)
     assert reading.values["inlet"]["power"] == {"1": 512.25}
+
+
+@pytest.mark.parametrize(("later", "asked_again"), [(1.0, False), (LAYOUT_SECONDS, True)])
+def test_the_answers_of_a_survey_are_kept_for_a_while(
+    profiles: Mapping[str, Profile], later: float, *, asked_again: bool
+) -> None:
+    """The device is silent in the middle of its first survey. Long after it may be another one."""
+    now = 1000.0
+    walks: list[Oid] = []
+
+    class Interrupted(WalkClient):
+        silent = True
+
+        async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
+            walks.append(column)
+            if self.silent and len(walks) > 5:
+                raise NoAnswerError(LIMITS)
+            return await super().walk(column, repetitions)
+
+    async def go() -> None:
+        nonlocal now
+        device = Interrupted(WALKS / "apc-8641.snmprec")
+        source = PduSource("pdu-1", device, profiles, clock=lambda: now)
+        with pytest.raises(JoulepathError, match="no answer"):
+            await source.read()
+        first = walks[:5]
+        walks.clear()
+        device.silent = False
+        now += later
+        await source.read()
+        assert (first[0] in walks[:-1]) == asked_again
+
+    run(go())
+
+
+def test_a_slow_survey_keeps_no_other_device_waiting(profiles: Mapping[str, Profile]) -> None:
+    """Beyond its first seconds it needs no place among the surveys that run at once."""
+    now = 1000.0
+    other_done = asyncio.Event()
+
+    class Slow(WalkClient):
+        walks = 0
+
+        async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
+            nonlocal now
+            self.walks += 1
+            now += 2.0
+            if self.walks == 5:
+                async with asyncio.timeout(20):
+                    await other_done.wait()
+            return await super().walk(column, repetitions)
+
+    async def go() -> None:
+        one_at_a_time = asyncio.Semaphore(1)
+        slow = PduSource("slow", Slow(WALKS / "apc-8641.snmprec"), profiles, clock=lambda: now, surveys=one_at_a_time)
+        other = PduSource("other", WalkClient(WALKS / "apc-8641.snmprec"), profiles, surveys=one_at_a_time)
+        reading = asyncio.create_task(slow.read())
+        await asyncio.sleep(0)
+        await other.read()
+        other_done.set()
+        await reading
+
+    run(go())

@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,8 @@ class Path3:
         """Runs a pair of programs to the end and compares their data; packets and octets that the sender sent."""
         words = list(map(str, arguments))
         command = self.server.command(sys.executable, "-c", server, *words)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver, ExitStack() as stack:
+            stack.callback(receiver.kill)  # or a failure would wait for it
             assert receiver.stdout is not None
             assert receiver.stdout.readline() == "here\n"
             sending = self.robot.command(*wrapper, sys.executable, "-c", client, *words)
@@ -111,3 +113,27 @@ class Path3:
             sent: list[Any] = json.loads(done.stdout)
             assert receiver.stdout.readline().strip() == sent[0], "the data changed on the way"
         return int(sent[1]), int(sent[2])
+
+    def steady(self, stack: ExitStack, server: str, client: str) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Starts a pair of programs. The first call has the client send, the second one waits until that is there."""
+        receiver = self._started(stack, self.server.command(sys.executable, "-c", server))
+        assert receiver.stdout is not None
+        assert receiver.stdout.readline() == "here\n"
+        sender = self._started(stack, self.robot.command(sys.executable, "-c", client))
+
+        def begin() -> None:
+            assert sender.stdin is not None
+            sender.stdin.write("\n")
+            sender.stdin.flush()
+
+        def finish() -> None:
+            assert sender.stdout is not None
+            assert sender.stdout.readline() == "there\n", "the connection hangs"
+
+        return begin, finish
+
+    @staticmethod
+    def _started(stack: ExitStack, command: list[str]) -> subprocess.Popen[str]:
+        made = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        stack.callback(made.kill)
+        return made

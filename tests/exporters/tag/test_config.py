@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag import config
 from joulepath.tag.settings import EVERYWHERE, Flow, Sender, Settings
 
@@ -35,7 +34,7 @@ flows:
   tuple:
     {{ioam_namespace: 123, id: "{ID}", protocol: udp, source: "fd01::1", source_port: 1, destination: "fd02::/64",
      destination_port: 2}}
-  unit: {{ioam_namespace: 0, id_file: ids/camera, unit: camera.service}}
+  unit: {{ioam_namespace: 0, id_file: ids/camera, unit: camera.service, too_large: drop}}
   container: {{ioam_namespace: 1, id_file: /run/id, container: "containerd://{"ab" * 32}", protocol: tcp}}
   pod: {{ioam_namespace: 1, id: "{ID}", pod: {POD}}}
   cgroup: {{ioam_namespace: 1, id: "{ID}", cgroup: /system.slice/camera.service}}
@@ -45,7 +44,7 @@ flows:
         interfaces=("eth0", "wwan0"),
         flows=(
             Flow("tuple", 123, bytes.fromhex(ID), IPv6Network("fd01::1"), IPv6Network("fd02::/64"), "udp", 1, 2),
-            Flow("unit", 0, tmp_path / "ids" / "camera", sender=Sender("unit", "camera.service")),
+            Flow("unit", 0, tmp_path / "ids" / "camera", sender=Sender("unit", "camera.service"), too_large="drop"),
             Flow("container", 1, Path("/run/id"), protocol="tcp", sender=Sender("container", "ab" * 32)),
             Flow("pod", 1, bytes.fromhex(ID), sender=Sender("pod", POD)),
             Flow("cgroup", 1, bytes.fromhex(ID), sender=Sender("cgroup", "/system.slice/camera.service")),
@@ -54,12 +53,11 @@ flows:
         nodes=4,
         path_mtu=1400,
     )
-    assert settings.header_octets == 72
 
 
 def test_defaults(tmp_path: Path) -> None:
     settings = read(tmp_path, f'interfaces: [eth0]\nflows: {{a: {{ioam_namespace: 1, id: "{ID}", protocol: tcp}}}}\n')
-    assert (settings.node_id, settings.nodes, settings.path_mtu) == (None, DEFAULT_TRANSIT_NODES, None)
+    assert (settings.node_id, settings.nodes, settings.path_mtu) == (None, None, None)
     (flow,) = settings.flows
     assert (flow.source, flow.destination, flow.source_port, flow.sender) == (EVERYWHERE, EVERYWHERE, 0, None)
 
@@ -78,6 +76,7 @@ flows:
   two: {{ioam_namespace: 1, id: "{ID}", unit: a.service, pod: {POD}}}
   names: {{ioam_namespace: 1, id: "{ID}", container: camera}}
   pods: {{ioam_namespace: 1, id: "{ID}", pod: camera-0}}
+  drops: {{ioam_namespace: 1, id: "{ID}", protocol: tcp, too_large: drop}}
   sctp: {{ioam_namespace: 70000, id: "{ID}", protocol: sctp, source: "10.0.0.0/8"}}
 """
     with pytest.raises(UsageError) as caught:
@@ -97,6 +96,7 @@ flows:
         "flows.two: a packet has one sender: leave only one of unit, pod",
         "flows.names: container: give its id, at least the first 12 digits",
         "flows.pods: pod: give its metadata.uid",
+        "flows.drops: too_large: only UDP datagrams can be dropped",
         "flows.sctp.ioam_namespace: must be less than or equal to 65535",
         "flows.sctp.protocol: must be 'udp' or 'tcp'",
         "flows.sctp.source: Input is not a valid IPv6 network",

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
 ID, OTHER_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 HEADER = 80  # room for five nodes
-CONFIG = "interfaces: [wlan0]\nflows:\n"
+CONFIG = "interfaces: [wlan0]\nnodes: 5\nflows:\n"
 CAMERA = f'  camera: {{ioam_namespace: 123, id: "{ID}", '
 
 
@@ -111,14 +111,14 @@ def test_by_addresses_and_ports(path: Path3, tmp_path: Path) -> None:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 100, 500, 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 50, 500, 0)
         path.transfer(TCP_SERVER, TCP_CLIENT, 5000, 1000)
-        # A datagram of five fragments: the flow with a port cannot know them, the other one need not.
+        # A datagram of five fragments: the first one shows the ports of all.
         path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 1, 6000, 0)
         found = tags.scrape()
     assert found["ioam_tag_packets_total", "camera"] == 101
-    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 5
-    assert found["ioam_tag_packets_total", "rest"] == 51 + 1
+    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
+    assert found["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
     name = ("ioam_trace_packets_total", "uplink", "123", "3")
-    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 52))
+    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
 
 
 def test_fragments_of_a_flow_without_ports(path: Path3, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
         extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
-        file.write_text(both.replace("flows:", "nodes: 3\nflows:").replace("/64", "3/128") + extra)
+        file.write_text(both.replace("nodes: 5", "nodes: 3").replace("/64", "3/128") + extra)
         wait_for(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
         assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1436" in routes(path)
         assert "fd02::/64 via fd01::2 dev wlan0 proto 106" not in routes(path)
@@ -308,6 +308,109 @@ def test_a_unit_that_restarts(path: Path3, tmp_path: Path, group: Path) -> None:
             assert tags.scrape()["ioam_tag_packets_total", "camera"] == expected
             unit.rmdir()
             wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+
+
+# A datagram for each line, by a socket that was made before the process moved into the cgroup.
+EARLY = """
+import os, socket, sys
+sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sender.connect(("fd02::3", 9))
+open(sys.argv[1] + "/cgroup.procs", "w").write(str(os.getpid()))
+print("here", flush=True)
+for _ in sys.stdin:
+    try:
+        sender.send(b"x")
+    except OSError:
+        sender.send(b"x")  # the port is closed, as the answer to the one before said
+    print("sent", flush=True)
+"""
+# Connections that systemd would have accepted: by a socket made before, as for a .socket unit.
+ACTIVATED = """
+import os, socket, sys
+listener = socket.create_server(("::", 7000), family=socket.AF_INET6)
+open(sys.argv[1] + "/cgroup.procs", "w").write(str(os.getpid()))
+print("here", flush=True)
+while True:
+    taken, _ = listener.accept()
+    taken.sendall(bytes(100_000))
+    taken.close()
+"""
+ASK = """
+import socket, sys
+connection = socket.create_connection((sys.argv[1], 7000))
+while connection.recv(65536):
+    pass
+"""
+
+
+def test_a_socket_that_is_older_than_its_cgroup(path: Path3, tmp_path: Path, group: Path) -> None:
+    with ExitStack() as stack:
+        tags = stack.enter_context(tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: {group.name}}}\n"))
+        command = path.robot.command(sys.executable, "-c", EARLY, str(group))
+        early = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        )
+        stack.callback(early.kill)
+        assert early.stdin is not None
+        assert early.stdout is not None
+        assert early.stdout.readline() == "here\n"
+        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 1)
+        early.stdin.write("\n")
+        assert early.stdout.readline() == "sent\n"
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] == 1
+        # The socket goes, and what was noted of it.
+        early.kill()
+        early.wait()
+        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 0)
+
+
+def test_connections_of_a_socket_unit(path: Path3, tmp_path: Path, group: Path) -> None:
+    with ExitStack() as stack:
+        tags = stack.enter_context(tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: {group.name}}}\n"))
+        command = path.robot.command(sys.executable, "-c", ACTIVATED, str(group))
+        server = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        stack.callback(server.kill)
+        assert server.stdout is not None
+        assert server.stdout.readline() == "here\n"
+        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 2)  # and its connections
+        path.server.python(ASK, "fd01::1")
+        assert tags.scrape()["ioam_tag_packets_total", "camera"] > 100_000 / 1420
+
+
+MIXED = """
+import socket
+ipv4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(100):
+    ipv4.sendto(b"x", ("10.1.0.2", 9))
+echo = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+for number in range(3):
+    echo.sendto(bytes([128, 0, 0, 0, 0, 1, 0, number]), ("fd02::3", 0))
+other = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 132)  # SCTP
+other.sendto(bytes(12), ("fd02::3", 0))
+"""
+
+
+def test_packets_that_cannot_be_tagged_are_counted(path: Path3, tmp_path: Path, group: Path) -> None:
+    path.robot.run("ip address add 10.1.0.1/24 dev wlan0")
+    path.upf.run("ip address add 10.1.0.2/24 dev n3")
+    config = (
+        f'{CONFIG}{CAMERA}unit: {group.name}}}\n  rest: {{ioam_namespace: 123, id: "{ID}", destination: "fd02::/64"}}\n'
+    )
+    with tagger(path, tmp_path, config) as tags:
+        command = path.robot.command(*inside(group), sys.executable, "-c", MIXED)
+        subprocess.run(command, check=True, timeout=20)
+        found = tags.scrape()
+        assert found["ioam_tag_untagged_packets_total", "camera", "ipv4"] == 100
+        assert found["ioam_tag_untagged_packets_total", "camera", "protocol"] == 4
+        assert found["ioam_tag_flow_ready", "camera"] == 0
+        # Another sender's are the other flow's; no flow with IPv6 addresses has IPv4 packets.
+        subprocess.run(path.robot.command(sys.executable, "-c", MIXED), check=True, timeout=20)
+        found = tags.scrape()
+        assert found["ioam_tag_untagged_packets_total", "rest", "protocol"] == 4
+        assert found["ioam_tag_untagged_packets_total", "rest", "ipv4"] == 0
+        time.sleep(3.5)  # a look at the counts
+        lines = [line for line in tags.stop() if "pass without a trace" in line]
+    assert len(lines) == 3
 
 
 def test_what_has_a_trace_already_keeps_it(path: Path3, tmp_path: Path) -> None:
@@ -590,7 +693,7 @@ def test_a_link_of_bare_ip(path: Path3, tmp_path: Path) -> None:
         assert modem.stdin is not None
         assert modem.stdout is not None
         assert modem.stdout.readline() == "here\n"
-        config = f'interfaces: [wwan0]\nflows:\n{CAMERA}destination: "fd03::/64"}}\n'
+        config = f'interfaces: [wwan0]\nnodes: 5\nflows:\n{CAMERA}destination: "fd03::/64"}}\n'
         with tagger(path, tmp_path, config) as tags:
             modem.stdin.write("\n")
             modem.stdin.flush()

@@ -155,6 +155,7 @@ def test_wide_node_ids_have_their_own_field(file: Path) -> None:
             "id_file: /run/id",
             ["a route's id does not change"],
         ),
+        (CONFIG, 'destination: "fd02::/64"}', 'destination: "fd02::/64", too_large: drop}', ["drops no datagrams"]),
         (CONFIG, "ioam_namespace: 124", "ioam_namespace: 123", ["namespace 123 has another id already"]),
         (CONFIG, "nodes: 4", "nodes: 20", ["nodes: the tunnel has room for 19"]),
         (TOPOLOGY, "id: all", 'id: "4bf92f3577b34da6a3ce929d0e0e4736"', ["the tunnel carries at most 8 octets"]),

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program over generated frames (BPF_PROG_TEST_RUN), beside what a few lines of Python make of them."""
 
-from collections.abc import Callable, Iterator
-from ipaddress import IPv6Network
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
 from typing import NoReturn
 
 import pytest
@@ -24,15 +26,22 @@ FLOWS = (
     Flow("udp", 1, ID, source=IPv6Network("fd01::/16"), protocol="udp", source_port=5000, destination_port=5001),
     Flow("net", 2, OTHER_ID, destination=IPv6Network("fd02::/61")),
     Flow("later", 3, ID, destination=IPv6Network("fd03::/64")),
+    Flow("any address", 4, ID, protocol="udp", destination_port=5004),
 )
-STATES = {"udp": State(ID, None), "net": State(OTHER_ID, None), "later": State(None, None)}
+STATES = {name: State(ID, None) for name in ("udp", "any address")} | {
+    "net": State(OTHER_ID, None),
+    "later": State(None, None),
+}
 PASS = 0xFFFFFFFF
 PORTS = bytes.fromhex("13881389")  # 5000 and 5001
 ETHERNET = bytes(12) + b"\x86\xdd"
+ETHERNET_IPV4 = bytes(12) + b"\x08\x00"
+TRANSPORTS = (6, 17)
+KERNELS = -1
+"""ICMPv6 that no application sends."""
 
 
-@pytest.fixture(scope="module")
-def program(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
+def loaded(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
     try:
         made = Program()
     except libbpf.UnavailableError as fault:
@@ -40,6 +49,28 @@ def program(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
     made.apply(FLOWS, STATES, NODE, ROOM)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def program(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
+    yield from loaded(absent)
+
+
+@pytest.fixture(name="damaged_program", scope="module")
+def for_damaged_packets(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
+    yield from loaded(absent)
+
+
+@pytest.fixture(name="fresh")
+def fresh_program(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
+    """One that has seen no fragment and no message yet."""
+    yield from loaded(absent)
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict[bytes, tuple[int, bytes]]:
+    """Protocol and ports of datagrams that `program` saw the first fragment of."""
+    return {}
 
 
 EXTENSIONS = st.lists(
@@ -53,10 +84,15 @@ ADDRESSES = st.sampled_from(["fd01::1", "fd02::1", "fd02:0:0:7::1", "fd02:0:0:8:
 @st.composite
 def packets(draw: st.DrawFn) -> bytes:
     """IPv6 packets with extension headers in any order."""
-    protocol = draw(st.sampled_from([6, 17, 17, 58]))
+    protocol = draw(st.sampled_from([6, 17, 17, 132, 58, 50, 59]))
     ports = draw(st.sampled_from([5000, 1])).to_bytes(2, "big") + draw(st.sampled_from([5001, 2])).to_bytes(2, "big")
+    if protocol == 58:
+        ports = draw(st.sampled_from([b"\x80", b"\x81", b"\x87"])) + ports[1:]  # echo, reply, neighbour solicitation
     body = ports + b"\x50" * 16 + draw(st.binary(max_size=40))
-    for kind, units, filling in reversed(draw(EXTENSIONS)):
+    for kind, units, drawn in reversed(draw(EXTENSIONS)):
+        # Of few fragments and ids some agree.
+        place = draw(st.sampled_from([b"\0\0", b"\0\1", b"\0\x08"])) + bytes(3) + draw(st.sampled_from([b"\1", b"\2"]))
+        filling = place if kind == 44 else drawn
         octets = 8 if kind == 44 else 8 * (units + 1)
         body = bytes([protocol, 0 if kind == 44 else units]) + filling[: octets - 2].ljust(octets - 2, b"\0") + body
         protocol = kind
@@ -64,29 +100,47 @@ def packets(draw: st.DrawFn) -> bytes:
     return head + bytes([protocol, draw(st.integers(1, 255))]) + draw(ADDRESSES) + draw(ADDRESSES) + body
 
 
-def expected(packet: bytes) -> tuple[bytes, str | None, str | None]:
-    """The packet as it leaves, the flow that it belongs to, and the reason why it has no trace."""
+def shows(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[int, bytes | None, Sequence[int]]:
+    """Protocol, ports (b"" of a protocol without, None where hidden) and extension headers."""
     seen: list[int] = []
-    kind, position = packet[6], 40
+    kind, position, datagram = packet[6], 40, b""
     while kind in (0, 43, 44, 60) and len(seen) < 4:
         seen.append(kind)
-        kind, position = packet[position], position + (8 if kind == 44 else 8 * (packet[position + 1] + 1))
-    if kind not in (6, 17):
-        return packet, None, None
-    hidden = 44 in seen
-    ports = packet[position : position + 4]
-    if packet[8:10] == b"\xfd\x01" and kind == 17 and (hidden or ports == PORTS):
+        head = packet[position : position + 8]
+        kind, position = head[0], position + (8 if kind == 44 else 8 * (head[1] + 1))
+        if seen[-1] == 44:
+            datagram = packet[8:40] + head[4:]
+            if int.from_bytes(head[2:4], "big") & 0xFFF8:
+                kind, ports = shown.get(datagram, (kind, None))
+                return kind, ports if kind in TRANSPORTS else b"", seen
+    ports = packet[position : position + 4] if kind in TRANSPORTS else b""
+    if kind == 58 and packet[position] not in (128, 129):
+        kind = KERNELS
+    if datagram and ports:
+        shown[datagram] = kind, ports
+    return kind, ports, seen
+
+
+def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
+    """The packet as it leaves, the flow that it belongs to, and the reason why it has no trace."""
+    kind, ports, seen = shows(packet, shown)
+    unknown = "protocol" if ports == b"" else None
+    in_the_way = "hop_by_hop" if 0 in seen else None
+    name = None
+    if kind == KERNELS:
+        pass
+    elif packet[8:10] == b"\xfd\x01" and kind == 17 and ports in (None, PORTS):
         name, trace_id, namespace = "udp", ID, 1
+        reason = "hidden_ports" if ports is None else in_the_way
     elif packet[24:31] == bytes.fromhex("fd020000000000") and packet[31] < 8:
         name, trace_id, namespace = "net", OTHER_ID, 2
+        reason = unknown or in_the_way
     elif packet[24:32] == bytes.fromhex("fd03000000000000"):
-        return packet, "later", "hop_by_hop" if 0 in seen else "no_id"
-    else:
-        return packet, None, None
-    if name == "udp" and hidden:
-        return packet, name, "hidden_ports"
-    if 0 in seen:
-        return packet, name, "hop_by_hop"
+        name, reason = "later", unknown or in_the_way or "no_id"
+    elif kind == 17 and ports is None:
+        name, reason = "any address", "hidden_ports"
+    if name is None or reason is not None:
+        return packet, name, name and reason
     header = bytes([packet[6]]) + hop_by_hop(namespace, trace_id, NODE, packet[7], ROOM)[1:]
     length = (len(packet) - 40 + HEADER).to_bytes(2, "big")
     return packet[:4] + length + b"\0" + packet[7:40] + header + packet[40:], name, None
@@ -94,8 +148,8 @@ def expected(packet: bytes) -> tuple[bytes, str | None, str | None]:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets())
-def test_as_python_would(program: Program, packet: bytes) -> None:
-    made, name, reason = expected(packet)
+def test_as_python_would(program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes) -> None:
+    made, name, reason = expected(packet, shown)
     before = program.counts()
     run = testrun.run(program.fd(ethernet=True), ETHERNET + packet)
     after = program.counts()
@@ -115,12 +169,12 @@ def test_as_python_would(program: Program, packet: bytes) -> None:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets(), st.data())
-def test_damaged_packets_pass(program: Program, packet: bytes, data: st.DataObject) -> None:
-    # The runner itself refuses less than an IPv6 header.
+def test_damaged_packets_pass(damaged_program: Program, packet: bytes, data: st.DataObject) -> None:
+    # The program is one that nothing models. The runner itself refuses less than an IPv6 header.
     damaged = bytearray(packet[: data.draw(st.integers(40, len(packet)))])
     for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=4)):
         damaged[place] = data.draw(st.integers(0, 255))
-    run = testrun.run(program.fd(ethernet=True), ETHERNET + bytes(damaged))
+    run = testrun.run(damaged_program.fd(ethernet=True), ETHERNET + bytes(damaged))
     assert run.returned == PASS
     assert len(run.frame) - len(damaged) - 14 in (0, HEADER)
     assert run.frame.endswith(bytes(damaged[40:]))
@@ -163,3 +217,136 @@ def test_counts_go_on_by_the_flows_name(program: Program) -> None:
     testrun.run(program.fd(ethernet=True), ETHERNET + packet)
     assert {count.packets for count in program.counts().values()} == {0}
     assert udp(FLOWS) == 1
+
+
+SOURCE, DESTINATION = IPv6Address("fd01::1"), IPv6Address("fd02::1")
+
+
+def udp_packet(octets: int, ports: bytes = PORTS, source: IPv6Address = SOURCE) -> bytes:
+    """With so many octets of data."""
+    head = struct.pack("!IHBB", 6 << 28, 8 + octets, 17, 64) + source.packed + DESTINATION.packed
+    return head + ports + struct.pack("!HH", 8 + octets, 0) + bytes(octets)
+
+
+def tagged(program: Program, packet: bytes) -> bytes:
+    return testrun.run(program.fd(ethernet=True), ETHERNET + packet).frame[14:]
+
+
+def too_big(mtu: int, quoted: bytes, destination: IPv6Address = SOURCE) -> bytes:
+    """A router's message (RFC 4443, section 3.2)."""
+    addresses = IPv6Address("fd01::2").packed + destination.packed
+    body = struct.pack("!BBHI", 2, 0, 0, mtu) + quoted[: 1280 - 48]
+    checksum = ~ones_sum(addresses + struct.pack("!II", len(body), 58) + body) & 0xFFFF
+    body = body[:2] + checksum.to_bytes(2, "big") + body[4:]
+    return struct.pack("!IHBB", 6 << 28, len(body), 58, 64) + addresses + body
+
+
+def ones_sum(octets: bytes) -> int:
+    """RFC 1071."""
+    total = sum(int.from_bytes(octets[place : place + 2].ljust(2, b"\0"), "big") for place in range(0, len(octets), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def learned(program: Program, message: bytes) -> int:
+    """The MTU that the sender is told; the message has a right checksum and is otherwise the same."""
+    run = testrun.run(program.learning(ethernet=True), ETHERNET + message)
+    assert run.returned == PASS
+    after = run.frame[14:]
+    assert ones_sum(after[8:40] + struct.pack("!II", len(after) - 40, 58) + after[40:]) == 0xFFFF
+    assert (after[:42], after[48:]) == (message[:42], message[48:])
+    return int.from_bytes(after[44:48], "big")
+
+
+def test_a_router_s_packet_too_big(fresh: Program) -> None:
+    small, large = udp_packet(1280 - 48 - HEADER), udp_packet(1340 - 48)
+    quoted = tagged(fresh, large)
+    assert len(quoted) == 1340 + HEADER
+    assert learned(fresh, too_big(1400, quoted)) == 1400 - HEADER
+    ((address, path),) = fresh.paths().items()
+    assert (address, path.mtu, path.told) == (DESTINATION, 1400, True)
+    assert tagged(fresh, large) == large
+    assert fresh.counts()["udp"].untagged["path_mtu"] == 1
+    fits = udp_packet(1400 - HEADER - 48)
+    assert len(tagged(fresh, fits)) == 1400
+    assert len(tagged(fresh, small)) == 1280
+    # What passed untagged was too large as well: the sender is told the same.
+    assert learned(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
+    assert learned(fresh, too_big(1300, large)) == 1300  # no room to go lower
+    assert fresh.paths()[DESTINATION].mtu == 1300
+    assert learned(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        too_big(1400, udp_packet(1452)),  # quotes a packet without a trace
+        too_big(1279, udp_packet(1452)),
+    ],
+    ids=["untagged", "below the minimum"],
+)
+def test_other_messages_are_left_alone(fresh: Program, message: bytes) -> None:
+    assert learned(fresh, message) == int.from_bytes(message[44:48], "big")
+    assert fresh.paths() == {}
+
+
+def test_messages_that_cannot_be_true(fresh: Program) -> None:
+    quoted = tagged(fresh, udp_packet(1340 - 48))
+    changed = {
+        "as large as the packet": too_big(1340 + HEADER, quoted),
+        "below IPv6's minimum": too_big(1279, quoted),
+        "to another host": too_big(1400, quoted, IPv6Address("fd01::9")),
+        "another namespace": too_big(1400, quoted[:48] + b"\7\7" + quoted[50:]),
+        "another host's trace": too_big(1400, quoted[: 40 + HEADER - 21] + b"\x63" + quoted[40 + HEADER - 20 :]),
+    }
+    for why, message in changed.items():
+        assert learned(fresh, message) == int.from_bytes(message[44:48], "big"), why
+        assert fresh.paths() == {}, why
+
+
+def test_a_flow_that_drops_what_has_no_room(fresh: Program) -> None:
+    """So that a sender which looks for the path's MTU with its own packets (RFC 8899) finds one with room."""
+    quoted = tagged(fresh, udp_packet(1340 - 48))
+    learned(fresh, too_big(1300, quoted))
+    fresh.apply([replace(FLOWS[0], too_large="drop")], STATES, NODE, ROOM)
+
+    def returned(packet: bytes) -> int:
+        return testrun.run(fresh.fd(ethernet=True), ETHERNET + packet).returned
+
+    assert returned(udp_packet(1281 - 48)) == 2
+    assert returned(udp_packet(1280 - 48)) == PASS  # every path carries it: QUIC's first packets are of this size
+    assert fresh.counts()["udp"].untagged["path_mtu"] == 2
+
+
+@pytest.mark.parametrize(
+    ("packet", "counted"),
+    [
+        (
+            struct.pack("!BBHHHBBHII", 0x45, 0, 36, 1, 0, 64, 17, 0, 1, 2)
+            + bytes.fromhex("1388138c00100000")
+            + bytes(8),
+            1,
+        ),
+        (struct.pack("!BBHHHBBHII", 0x45, 0, 36, 1, 0, 64, 17, 0, 1, 2) + PORTS + bytes(12), 0),
+        (struct.pack("!BBHHHBBHII", 0x45, 0, 36, 1, 8, 64, 17, 0, 1, 2) + PORTS + bytes(12), 1),  # a later fragment
+        (
+            struct.pack("!BBHHHBBHII", 0x46, 0, 36, 1, 0, 64, 17, 0, 1, 2)
+            + bytes(4)
+            + bytes.fromhex("1388138c")
+            + bytes(8),
+            1,
+        ),
+        (struct.pack("!BBHHHBBHII", 0x45, 0, 36, 1, 0, 64, 6, 0, 1, 2) + bytes.fromhex("1388138c") + bytes(12), 0),
+    ],
+    ids=["of the flow", "other ports", "fragment", "options", "tcp"],
+)
+def test_ipv4_packets_are_counted(fresh: Program, packet: bytes, counted: int) -> None:
+    run = testrun.run(fresh.fd(ethernet=True), ETHERNET_IPV4 + packet)
+    assert (run.returned, run.frame) == (PASS, ETHERNET_IPV4 + packet)
+    counts = {
+        (name, reason): number for name, count in fresh.counts().items() for reason, number in count.untagged.items()
+    }
+    assert {key: number for key, number in counts.items() if number} == (
+        {("any address", "ipv4"): 1} if counted else {}
+    )

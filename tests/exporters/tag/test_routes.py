@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joulepath.tag.routes import MIN_MTU, Interface, Plan, Route, plan
+from joulepath.tag.routes import MIN_MTU, VIDEO_OCTETS, Interface, Plan, Route, cuts_video, narrowest, plan, room
+from joulepath.tag.settings import header_octets
 
 pytestmark = pytest.mark.unit
 
@@ -156,3 +157,48 @@ def test_the_kernel_takes_no_other_way(routes: list[Route], destination: IPv6Net
 def _chosen(routes: list[Route], address: IPv6Network) -> Route | None:
     fitting = [route for route in routes if address.subnet_of(route.destination)]
     return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "nodes"),
+    [
+        (9000, 5),
+        (1548, 5),
+        (1500, 1),  # video packets of 1448 octets stay whole
+        (1496, 1),
+        (1495, 0),
+        (1488, 0),
+        (1487, 5),  # video does not fit in any case
+        (1358, 4),  # the link MTU of 3GPP TS 23.501, annex J
+        (1320, 0),
+    ],
+)
+def test_room_by_default(limit: int, nodes: int) -> None:
+    assert room(limit) == nodes
+
+
+@given(st.integers(1320, 9500))
+def test_the_default_always_fits(limit: int) -> None:
+    left = limit - header_octets(room(limit))
+    assert left >= MIN_MTU
+    assert (left >= VIDEO_OCTETS) == (limit >= VIDEO_OCTETS + 40)
+
+
+def test_the_narrowest_route_counts() -> None:
+    interfaces = {ETH0: Interface("eth0", 1500), OTHER: Interface("wwan0", 1358)}
+    routes = [Route(NET, (ETH0,), 1024), Route(IPv6Network("fd03::/64"), (OTHER,), 1024)]
+    networks = [IPv6Network("fd02::/64")]
+    assert narrowest(routes, networks, interfaces, None) == 1500
+    assert narrowest(routes, [DEFAULT], interfaces, None) == 1358
+    assert narrowest([replace(routes[0], mtu=1400)], networks, interfaces, None) == 1400
+    assert narrowest(routes, networks, interfaces, 1460) == 1460
+    assert narrowest([], networks, interfaces, None) == 1358  # no route yet: its interfaces'
+
+
+def test_video_that_a_given_room_cuts() -> None:
+    routes = [Route(NET, (ETH0,), 1024)]
+    for nodes, cuts in (1, False), (2, True), (5, True):
+        made = plan(routes, [NET], INTERFACES, header_octets(nodes), None)
+        assert cuts_video(made, header_octets(nodes)) == cuts
+    narrow = {ETH0: Interface("eth0", 1400)}
+    assert not cuts_video(plan(routes, [NET], narrow, header_octets(5), None), header_octets(5))

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The energy registers of one BMC as counters: those of a part that was swapped add nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
+
+from joulepath.pdu.register import Register, Registers
+
+AWAY = 3
+"""A register that was away for so many polls is counted again once the serial numbers have been read again."""
+WRAPS_AT = 2**32
+"""A register of 32 bits begins anew after so many joules."""
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Meters:
+    """Registers by what they measure. `registers` outlive their source."""
+
+    def __init__(self, registers: Registers | None = None) -> None:
+        self._registers: Registers = {} if registers is None else registers
+        self._away: Counter[Hashable] = Counter()
+        self.doubtful = False
+        """Whether a register has returned that may be of another part."""
+
+    def identified(self) -> None:
+        """The serial numbers are those of now."""
+        self._away.clear()
+        self.doubtful = False
+
+    def missed(self) -> None:
+        """A poll failed."""
+        self._away.update(self._registers.keys())
+
+    def counted(self, level: str, joules: Mapping[K, float], serial: Callable[[K], str], at: float) -> dict[K, float]:
+        """Counters [J] of the registers of one level at monotonic `at` seconds, without those that are in doubt."""
+        counters: dict[K, float] = {}
+        here = {(level, key) for key in joules}
+        self._away.update(
+            key for key in self._registers if isinstance(key, tuple) and key[0] == level and key not in here
+        )
+        for key, shown in joules.items():
+            place = (level, key)
+            if self._away[place] >= AWAY:
+                self.doubtful = True
+                continue
+            self._away.pop(place, None)
+            register = self._registers.setdefault(place, Register(shown, at, serial(key)))
+            counters[key] = register.add(shown, at, serial(key), step=1.0, wraps_at=WRAPS_AT)
+        return counters

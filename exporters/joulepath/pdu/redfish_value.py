@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One reading of power equipment over Redfish: an excerpt of a sensor, or the sensor that the excerpt names."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
+from joulepath.bmc.redfish_sensors import READINGS, measures_energy, scale_of
+from joulepath.bmc.redfish_tree import at, source_of
+from joulepath.pdu.schema import PLAUSIBLE, LevelName, QuantityName
+from joulepath.pdu.value import RejectedError
+
+EXCERPTS: Mapping[QuantityName, tuple[str, ...]] = {
+    "power": ("PowerWatts", "InputPowerWatts"),
+    "apparent_power": ("PowerWatts", "InputPowerWatts"),
+    "power_factor": ("PowerWatts",),
+    "current": ("CurrentAmps", "InputCurrentAmps"),
+    "voltage": ("Voltage", "InputVoltage"),
+    "meter_energy": ("EnergykWh",),
+}
+"""Where the schemas Circuit, Outlet, PowerDistributionMetrics and PowerSupplyMetrics have each quantity."""
+
+_VALUES: Mapping[QuantityName, tuple[str, ...]] = {
+    "apparent_power": ("ApparentVA",),
+    "power_factor": ("PowerFactor",),
+    "meter_energy": READINGS,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity of an inlet, phase, branch or outlet."""
+
+    unit: str
+    """URI of the PDU that it is of."""
+    level: LevelName
+    quantity: QuantityName
+    label: str
+    uri: str
+    excerpt: tuple[str, ...]
+    """Path of the excerpt in the resource."""
+    sensor: str = ""
+    """URI of the sensor to read instead, where the excerpt has no reading itself; else empty."""
+    stated: bool = False
+    """Whether there was a reading when the device was surveyed."""
+
+    def found_in(self, resource: Resource) -> "Row":
+        """With what the resource says now: its own reading, or the sensor that it names as its source."""
+        own = [key for key in ("Reading", *_keys(self.quantity)) if at(resource, *self.excerpt, key) is not None]
+        sensor = "" if own else source_of(at(resource, *self.excerpt))
+        return replace(self, sensor=sensor, stated=bool(sensor) or any(key in own for key in _keys(self.quantity)))
+
+
+def _keys(quantity: QuantityName) -> tuple[str, ...]:
+    return _VALUES.get(quantity, ("Reading",))
+
+
+def value(row: Row, resources: Mapping[str, Resource]) -> float | None:
+    """The reading in the metric's unit, None where there is none. Raises RejectedError."""
+    holder: object = at(resources.get(row.uri, {}), *row.excerpt)
+    scale = JOULES_PER_KWH if row.quantity == "meter_energy" else 1.0
+    if row.sensor:
+        sensor = resources.get(row.sensor, {})
+        holder = sensor
+        if (row.quantity == "meter_energy" and measures_energy(sensor)) or row.quantity == "power":
+            scale = scale_of(sensor)
+    if not isinstance(holder, dict):
+        return None
+    found = next((holder[key] for key in _keys(row.quantity) if holder.get(key) is not None), None)
+    if found is None or at(holder, "Status", "State") == "Absent":
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise RejectedError("not_a_number")
+    number = found * scale
+    low, high = PLAUSIBLE[row.quantity]
+    if not math.isfinite(number) or not low <= number <= high:
+        raise RejectedError("implausible")
+    return number

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lock against a second tagger, and those who would hold it to keep the first one out."""
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from joulepath.errors import JoulepathError
+from joulepath.tag.lock import Lock
+from tests.exporters.ioam.netns import NetworkNamespace
+
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
+
+HOLD = """
+import sys
+from pathlib import Path
+from joulepath.tag.lock import Lock
+from joulepath.errors import JoulepathError
+try:
+    lock = Lock(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    print("held", flush=True)
+except JoulepathError as fault:
+    print(fault, flush=True)
+sys.stdin.read()
+"""
+SQUAT = """
+import socket, sys
+taken = socket.socket(socket.AF_UNIX)
+taken.bind("\\0joulepath-tag")
+if sys.argv[1] == "listen":
+    taken.listen(0)
+print("held", flush=True)
+sys.stdin.read()
+"""
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+# It may read a checkout that is closed to others; to write or to lock is another right.
+READER = (*NOBODY, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In a place that only root writes to, as /run is."""
+    with tempfile.TemporaryDirectory(dir="/run", prefix="joulepath-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "tag"
+
+
+@pytest.fixture
+def namespace() -> Iterator[NetworkNamespace]:
+    with NetworkNamespace() as made:
+        yield made
+
+
+class Other:
+    """A process in the namespace that says one line and stays."""
+
+    def __init__(
+        self, stack: ExitStack, namespace: NetworkNamespace, script: str, *words: str, wrapper: tuple[str, ...] = ()
+    ) -> None:
+        command = namespace.command(*wrapper, sys.executable, "-c", script, *words)
+        self._process = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
+        )
+        stack.callback(self.end)
+        assert self._process.stdout is not None
+        self.said = self._process.stdout.readline().strip()
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.communicate("", timeout=10)
+
+
+def test_one_at_a_time(namespace: NetworkNamespace, folder: Path) -> None:
+    with ExitStack() as stack:
+        first = Other(stack, namespace, HOLD, str(folder))
+        assert first.said == "held"
+        second = Other(stack, namespace, HOLD, str(folder))
+        assert second.said.startswith("another `joulepath tag` runs in this network namespace (it holds ")
+        other = stack.enter_context(NetworkNamespace())
+        assert Other(stack, other, HOLD, str(folder)).said == "held"
+        first.end()
+        assert Other(stack, namespace, HOLD, str(folder)).said == "held"
+    (file, _) = folder.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_one_at_a_time_in_two_containers(namespace: NetworkNamespace, folder: Path) -> None:
+    """They share the network namespace and no folder."""
+    with ExitStack() as stack:
+        assert Other(stack, namespace, HOLD, str(folder)).said == "held"
+        second = Other(stack, namespace, HOLD, f"{folder}-2")
+        assert "(its user holds the address @joulepath-tag)" in second.said
+
+
+@pytest.mark.parametrize("how", ["bind", "listen"])
+def test_a_stranger_with_the_address_holds_nothing_up(namespace: NetworkNamespace, folder: Path, how: str) -> None:
+    with ExitStack() as stack:
+        assert Other(stack, namespace, SQUAT, how, wrapper=READER).said == "held"
+        assert Other(stack, namespace, HOLD, str(folder)).said == "held"
+        assert Other(stack, namespace, HOLD, str(folder)).said.startswith("another `joulepath tag` runs")
+
+
+def test_a_stranger_cannot_open_the_file(folder: Path) -> None:
+    with_lock = Lock(folder)
+    (file,) = folder.iterdir()
+    done = subprocess.run([*NOBODY, "cat", str(file)], capture_output=True, text=True, check=False)
+    assert "Permission denied" in done.stderr
+    done = subprocess.run([*NOBODY, "touch", str(folder / "more")], capture_output=True, text=True, check=False)
+    assert "Permission denied" in done.stderr
+    with_lock.close()
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(JoulepathError) as caught:
+        Lock(folder)
+    assert len(caught.value.messages) == 1
+    return caught.value.messages[0]
+
+
+def test_folders_that_are_not_trusted(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert refused(folder) == f"{folder}: other users can write to it: chmod go-w {folder}"
+    folder.rmdir()
+    folder.symlink_to(folder.parent)
+    assert refused(folder) == f"{folder}: is not a folder: remove it"
+    folder.unlink()
+    # Made by a stranger where strangers may.
+    open_to_all = folder.parent / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o1777)
+    theirs = open_to_all / "tag"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    assert refused(theirs) == f"{theirs}: belongs to user 65534: remove it, or chown it to root"
+    assert "cannot be made: No such file or directory; as root: install -d" in refused(folder / "not" / "there")
+
+
+def test_files_that_are_not_trusted(folder: Path) -> None:
+    Lock(folder).close()
+    (file,) = folder.iterdir()
+    file.chmod(0o644)  # anyone could lock it
+    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    file.unlink()
+    file.symlink_to(folder / "elsewhere")
+    assert f"{file}: cannot be opened: Too many levels of symbolic links; remove it" in refused(folder)
+    file.unlink()
+    os.mkfifo(file, 0o600)
+    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+
+
+def test_the_folder_of_the_unit_s_user(namespace: NetworkNamespace, folder: Path) -> None:
+    """As RuntimeDirectory= and User= make it; root's tagger and that user's exclude one another."""
+    folder.mkdir(mode=0o755)
+    os.chown(folder, 65534, 65534)
+    with ExitStack() as stack:
+        by_root = Other(stack, namespace, HOLD, str(folder))
+        assert by_root.said == "held"
+        assert "it holds" in Other(stack, namespace, HOLD, str(folder), wrapper=READER).said
+        by_root.end()
+        assert Other(stack, namespace, HOLD, str(folder), wrapper=READER).said == "held"
+        assert "it holds" in Other(stack, namespace, HOLD, str(folder)).said
