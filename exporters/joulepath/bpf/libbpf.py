@@ -46,11 +46,13 @@ _SIGNATURES: Mapping[str, tuple[type, tuple[type, ...]]] = {
     "bpf_map_lookup_batch": (_int, (_int, _pointer, _pointer, _pointer, _pointer, _pointer, _pointer)),
     "bpf_map_lookup_and_delete_batch": (_int, (_int, _pointer, _pointer, _pointer, _pointer, _pointer, _pointer)),
     "bpf_map_update_batch": (_int, (_int, _pointer, _pointer, _pointer, _pointer)),
-    "bpf_link_create": (_int, (_int, _int, _int, _pointer)),
+    "bpf_prog_get_fd_by_id": (_int, (_uint,)),
+    "bpf_obj_get_info_by_fd": (_int, (_int, _pointer, _pointer)),
     "bpf_tc_hook_create": (_int, (_pointer,)),
     "bpf_tc_hook_destroy": (_int, (_pointer,)),
     "bpf_tc_attach": (_int, (_pointer, _pointer)),
     "bpf_tc_detach": (_int, (_pointer, _pointer)),
+    "bpf_tc_query": (_int, (_pointer, _pointer)),
     "bpf_prog_test_run_opts": (_int, (_int, _pointer)),
 }
 _PRINT = ctypes.CFUNCTYPE(_int, _int, _pointer, _pointer)
