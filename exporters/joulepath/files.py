@@ -12,13 +12,12 @@ logger = logging.getLogger(__name__)
 
 MOST_OCTETS = 1 << 24
 """Of one file: thousands of devices need less than 1 MiB, a bundle of all public authorities 0.3 MiB."""
+Holds = Literal["configuration", "secret", "data"]
 _PACKAGE = Path(__file__).parent
 _told: set[tuple[Path, str]] = set()
 
 
-def read(
-    path: Path, holds: Literal["configuration", "secret", "data"] = "configuration", most: int = MOST_OCTETS
-) -> bytes:
+def read(path: Path, holds: Holds = "configuration", most: int = MOST_OCTETS) -> bytes:
     """The whole file. Raises OSError, also for what is too large or not a regular file: a pipe would hold all up.
 
     Warns, once, of a configuration or a secret that other users can write to, and of a secret that they can read.

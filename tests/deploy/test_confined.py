@@ -58,7 +58,7 @@ def analyze(absent: Callable[[str, str], NoReturn]) -> str:
 @pytest.mark.unit
 @pytest.mark.parametrize("name", UNITS)
 def test_exposure(name: str, analyze: str) -> None:
-    command = [analyze, "security", "--offline=yes", "--no-pager", UNITS[name]]
+    command = [analyze, "security", "--offline=yes", "--no-pager", str(UNITS[name])]
     shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", shown)
     assert found, "this systemd cannot look at a unit offline (250 or newer can)"

@@ -6,8 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +18,7 @@ from tests.exporters.ioam.netns import NetworkNamespace
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 NOBODY = "65534"
 
-pytestmark = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+every_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 
 
 def service(unit: Path) -> configparser.SectionProxy:
@@ -29,6 +28,7 @@ def service(unit: Path) -> configparser.SectionProxy:
     return parser["Service"]
 
 
+@every_unit
 @pytest.mark.unit
 def test_systemd_takes_it(unit: Path, tmp_path: Path, absent: Callable[[str, str], NoReturn]) -> None:
     program = shutil.which("systemd-analyze") or absent("systemd", "systemd-analyze is not installed")
@@ -38,17 +38,15 @@ def test_systemd_takes_it(unit: Path, tmp_path: Path, absent: Callable[[str, str
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that nobody may look into, unlike pytest's."""
-    with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        made.chmod(0o755)
-        yield made
+def reaching(*program: str) -> list[str]:
+    """The program where an ordinary user can read this code, wherever the checkout and the interpreter are."""
+    trees = {str(ROOT), sys.prefix, sys.base_prefix}
+    return ["unshare", "--mount", sys.executable, str(Path(__file__).with_name("reach.py")), *trees, "--", *program]
 
 
+@every_unit
 @pytest.mark.kernel
-def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
+def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> None:
     """`--once` of what it starts, by an ordinary user with its capabilities alone. Most have none."""
     settings = service(unit)
     words = shlex.split(settings["ExecStart"])
@@ -60,7 +58,7 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
         "ioam": "nodes: [{node_id: 4, interfaces: {lo: uplink}}]\nbackend: ebpf\n",
         "tag": f"interfaces: [va]\nflows: {{a: {{destination: 'fd01::2', ioam_namespace: 123, id: '{'ab' * 16}'}}}}\n",
     }
-    config = folder / f"{name}.yaml"
+    config = open_folder / f"{name}.yaml"
     config.write_text(configs.get(name, ""))
     arguments = [str(config) if word.endswith(".yaml") else word for word in words[1:]]
     ambient = settings["AmbientCapabilities"].lower().replace("cap_", "+").replace(" ", ",")
@@ -68,8 +66,29 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
     user = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]
     with NetworkNamespace() as namespace, NetworkNamespace() as peer:
         namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
-        command = namespace.command("setpriv", *user, *sets, sys.executable, "-m", "joulepath", *arguments, "--once")
+        started = ["setpriv", *user, *sets, sys.executable, "-m", "joulepath", *arguments, "--once"]
+        command = namespace.command(*reaching(*started))
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=30)
     assert done.returncode == 0, done.stderr
     shown = {"ioam": 'ioam_capture_info{backend="ebpf"', "tag": "ioam_tag_"}
     assert f"\n{shown[name]}" in done.stdout
+
+
+@pytest.mark.kernel
+def test_code_below_a_folder_of_ones_own_can_be_reached(open_folder: Path, as_root: None) -> None:
+    """As below /root or many homes; nothing of it is changed for others."""
+    home = open_folder / "home"
+    code = home / "work" / "code"
+    code.mkdir(parents=True)
+    (code / "file").write_text("found")
+    (home / "secret").write_text("not needed")
+    for hidden in (home, code):
+        hidden.chmod(0o700)
+    as_nobody = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "cat"]
+    plain = subprocess.run([*as_nobody, code / "file"], capture_output=True, text=True, check=False)
+    assert "Permission denied" in plain.stderr
+    reach = ["unshare", "--mount", sys.executable, str(Path(__file__).with_name("reach.py")), str(code), "--"]
+    there = subprocess.run([*reach, *as_nobody, code / "file"], capture_output=True, text=True, check=False)
+    assert (there.stdout, there.stderr) == ("found", "")
+    assert sorted(path.name for path in home.iterdir()) == ["secret", "work"]
+    assert {path.stat().st_mode & 0o777 for path in (home, code)} == {0o700}
