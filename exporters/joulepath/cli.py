@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     if module is None:
         parser.error(f"unknown command {chosen!r}")
-    if "log_level" in args:
+    if "log_level" in args and not args.once:
         from joulepath import log  # noqa: PLC0415  # for the exporters alone
 
         log.setup(args.log_level)

@@ -18,7 +18,7 @@ from typing import Protocol
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
-from joulepath import rights, web
+from joulepath import log, rights, web
 from joulepath.errors import UsageError
 from joulepath.metrics import registry
 from joulepath.reload import Part, Reloader
@@ -135,6 +135,7 @@ def run(
     returned, the process gives up all of its capabilities but `capabilities`; no thread runs before that.
     """
     user = None if args.run_as is None else rights.User.of(args.run_as)
+    log.setup(args.log_level)
     if args.once:
         claim()
         _give_up(capabilities, user, ())

@@ -52,6 +52,6 @@ def _others(status: os.stat_result, group: int, others: int) -> bool:
 
 
 def _tell(path: Path, text: str) -> None:
-    if (path, text) not in _told:
+    if logger.hasHandlers() and (path, text) not in _told:  # not of a trial by --once
         _told.add((path, text))
         logger.warning("%s: %s %s", path, text, path)

@@ -33,7 +33,7 @@ def read(path: Path, owner: int | None = None) -> bytes:
     except UnicodeDecodeError:
         text = ""
     if not TRACE_ID.fullmatch(text):
-        raise JoulepathError(f"{path}: does not hold an id of 32 hexadecimal digits")
+        raise JoulepathError(f"{path}: holds no id of 32 hexadecimal digits")
     return bytes.fromhex(text)
 
 

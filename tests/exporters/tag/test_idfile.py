@@ -56,9 +56,9 @@ def test_the_stated_user_and_root_without_one(folder: Path) -> None:
     )
     assert refused(write(folder / "id", user=STRANGER)) == f"belongs to user {STRANGER}: `id_owner` says {APPLICATION}"
     assert refused(write(folder / "id", mode=0o666)) == f"other users can write to it: chmod go-w {folder / 'id'}"
-    assert refused(write(folder / "id", "no id")) == "does not hold an id of 32 hexadecimal digits"
+    assert refused(write(folder / "id", "no id")) == "holds no id of 32 hexadecimal digits"
     (folder / "id").write_bytes(b"\xff" * 32)
-    assert refused(folder / "id") == "does not hold an id of 32 hexadecimal digits"
+    assert refused(folder / "id") == "holds no id of 32 hexadecimal digits"
     (folder / "id").write_text(ID + "\n" * 5000)
     assert refused(folder / "id") == "has more than 4096 octets"
     assert refused(folder / "none") == "cannot be read: No such file or directory"
