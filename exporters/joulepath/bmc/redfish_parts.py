@@ -72,7 +72,7 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
 def _around(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
     """The chassis around each: by links, else those of its computer system, else the only one that is not a part."""
     outer = {one.uri: set(linked[one.uri]) for one in found}
-    whole = [one for one in found if one.kind not in PARTS]
+    whole = [one for one in found if one.kind not in PARTS and not one.built_in]
     for one in found:
         if one.kind in PARTS and not linked[one.uri]:
             alike = {other.uri for other in whole if other.systems & one.systems}

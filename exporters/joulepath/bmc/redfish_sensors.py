@@ -155,7 +155,7 @@ def _part(sensor: Resource) -> str:
 
 def _limit(sensor: Resource) -> bool:
     """Whether it is a limit, or the distance to one (Sensor: ReadingBasis)."""
-    return sensor.get("ReadingBasis") in {"Headroom", "Delta"} or is_limit(_name(sensor))
+    return _text(sensor, "ReadingBasis") in {"Headroom", "Delta"} or is_limit(_name(sensor))
 
 
 def _wholes(owner: Owner, metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]:

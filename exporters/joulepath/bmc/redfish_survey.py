@@ -4,12 +4,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from joulepath.bmc import redfish_power, redfish_reports, redfish_sensors
 from joulepath.bmc.reading import Box, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
-from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
+from joulepath.bmc.redfish_doubts import absent, carries_nothing, has_no_feed, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -164,7 +164,7 @@ def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[st
     """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
     inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
     named = frozenset(item.part for item, _ in inputs)
-    empty = frozenset(item.part for item, resource in inputs if carries_nothing(item, resource))
+    empty = frozenset(item.part for item, resource in inputs if item.without_feed or carries_nothing(item, resource))
     bays = present + len({item.part for item, resource in inputs if is_absent(item, resource)})
     # The same supply may go by two names, one of them never measured (DMTF: Bay1 and the sensor PS1).
     working = frozenset(item.part for item, resource in inputs if works(item, resource))
@@ -190,7 +190,8 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
             for key, quantity in quantities.items():
                 where, pointer, holder = await _excerpt(tree, metrics, resource, key)
                 sensor = _source(resource, key)
-                items.append((Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits), holder))
+                item = Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits)
+                items.append((replace(item, without_feed=has_no_feed(supply)), holder))
     return items, supplies
 
 

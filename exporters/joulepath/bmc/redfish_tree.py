@@ -80,9 +80,9 @@ class Tree:
 
 
 def entries(resource: Resource, key: str) -> Iterator[tuple[int, Resource]]:
-    """The members of an array that are objects, with their index."""
+    """The members of an array that are objects, with their index. Some BMCs have an only member without the array."""
     found = resource.get(key)
-    for index, entry in enumerate(found if isinstance(found, list) else []):
+    for index, entry in enumerate(found if isinstance(found, list) else [found]):
         if isinstance(entry, dict):
             yield index, entry
 

@@ -294,3 +294,24 @@ def test_one_unplugged_supply_is_no_gap_where_the_other_carries_all(lost: dict[s
         assert watts == [405 if says_so else None, 400, 400]
     else:
         assert watts == [400, 405, 405]
+
+
+@pytest.mark.parametrize("state", ["UnavailableOffline", "StandbyOffline", "StandbySpare", "Enabled"])
+def test_a_supply_that_has_no_feed_when_the_exporter_starts_says_so_in_its_own_resource(state: str) -> None:
+    """PowerSubsystem: the state stands beside the metrics, which a poll does not read. Only the start goes by it."""
+    found = tree({"1": {"PowerSubsystem": ref("PowerSubsystem")}}, PowerSubsystem={"PowerSupplies": ref("Supplies")})
+    found["/redfish/v1/Supplies"] = {"Members": [ref("Supplies/A"), ref("Supplies/B")]}
+    for name, stated in {"A": "Enabled", "B": state}.items():
+        found[f"/redfish/v1/Supplies/{name}"] = {
+            "Id": name, "Status": {"State": stated}, "Metrics": ref(f"Supplies/{name}/Metrics")
+        }  # fmt: skip
+    watts = [(400.5, None), (200.5, 203.5), (201.5, None), (402.5, None)]
+
+    def between(number: int) -> None:
+        for name, reading in zip("AB", watts[number], strict=True):
+            found[f"/redfish/v1/Supplies/{name}/Metrics"] = {"InputPowerWatts": {"Reading": reading}}
+
+    with RedfishServer(dict_tree(found)) as server:
+        readings = polls(RedfishSource("bmc", client(server)), len(watts), between)
+    powers = [reading.power.get(("chassis", "1")) for reading in readings]  # type: ignore[call-overload]
+    assert powers == [None if state == "Enabled" else 400.5, 404, None, 402.5]
