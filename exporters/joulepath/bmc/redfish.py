@@ -120,7 +120,9 @@ class RedfishSource(BmcSource):
                 poll.rejected["zero_while_on"] += sum(watts == 0 for watts in candidates.values())
                 candidates = {source: watts for source, watts in candidates.items() if watts}
                 poll.leave_out_zeros(name)
-            chosen = self._boxes.choose(name, candidates, now, poll.busy_sources(name))
+            chosen = self._boxes.choose(
+                name, candidates, now, poll.busy_sources(name) | layout.awaited.get(name, frozenset())
+            )
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
             self._leave_out_foreign_supplies(name, power.get(box), poll)

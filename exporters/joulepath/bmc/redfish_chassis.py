@@ -36,6 +36,8 @@ class Chassis:
     """Name of the chassis around it, where that is not listed itself."""
     serial: str = ""
     """Its serial number, empty where it states none."""
+    awaited: frozenset[str] = frozenset()
+    """Sources that it may have besides: what would tell could not be read."""
 
     @property
     def measures(self) -> frozenset[Quantity]:

@@ -47,6 +47,8 @@ class Layout:
     """Metric reports to read in place of resources."""
     states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The resources that say whether a chassis is on, where there are any."""
+    awaited: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Sources that a chassis may have besides: the BMC could not answer for what would tell."""
     unread: tuple[str, ...] = ()
     """Parts of the tree for which the BMC could not answer, one line each."""
     equipment: bool = False
@@ -81,7 +83,8 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
             tree, root, {item: now for one in found for item, now in one.working.items()}
         ),
         states={one.name: _states(listed.get(one.uri, {})) for one in measured},
-        unread=tuple(tree.unread),
+        awaited={one.name: one.awaited for one in measured if one.awaited},
+        unread=tuple(tree.unread.values()),
         equipment=link(root, "PowerEquipment") is not None,
     )
 
@@ -139,6 +142,13 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
             items.append((item, sensors[item.uri]))
 
     itself = str(chassis.get("@odata.id"))
+    folder = link(chassis, "Sensors")
+    lacking = [sensor for sensor in (folder, *sensors) if sensor in tree.unread]
+    awaited = {
+        "environment_metrics": environment in tree.unread,
+        "power_control": power_uri in tree.unread,
+        "sensor": any(sensor == folder or vendors.names_whole(sensor.rpartition("/")[2]) for sensor in lacking),
+    }
     for oem in vendors.oem:
         if oem.resource == "chassis":
             items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
@@ -150,7 +160,8 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         built_in=built_in,
         items=tuple(item for item, _ in items),
         working={item: value(item, resource) for item, resource in items if works(item, resource)},
-        feeds=_feeds(items, len(supplies)),
+        feeds=_feeds(items, len(supplies)) if supplies or not lacking else frozenset(),
+        awaited=frozenset(source for source, is_awaited in awaited.items() if is_awaited),
         serials={part: serial for part, serial in supplies.items() if serial},
         systems=frozenset(linked(chassis, "ComputerSystems")),
         container=next(
@@ -178,7 +189,8 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
     items: list[tuple[Item, Resource]] = []
     supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))
-    for uri, supply in (await tree.members(link(subsystem, "PowerSupplies"))).items():
+    bays = link(subsystem, "PowerSupplies")
+    for uri, supply in (await tree.all_members(bays)).items():
         if absent(supply):
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
@@ -192,6 +204,8 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
                 sensor = _source(resource, key)
                 item = Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits)
                 items.append((replace(item, without_feed=has_no_feed(supply)), holder))
+    if bays in tree.unread:
+        supplies[""] = ""  # there are more than can be read now
     return items, supplies
 
 
