@@ -42,7 +42,7 @@ SUPPLY_LOSS = 1.5
 
 
 class RejectedError(Exception):
-    """The value is no measurement; the message is the reason, a label value."""
+    """The value is not a measurement; the message is the reason, a label value."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Item:
     """Of a subsystem: the kind of device, such as cpu; empty where it is not known."""
     scale: float = 1.0
     sensor: str = ""
-    """URI of the sensor whose reading an excerpt repeats, where that is stated."""
+    """URI of the sensor that an excerpt repeats, where that is stated."""
     capacities: frozenset[float] = frozenset()
     """Limits of the supply [W]: a reading equal to one is that limit."""
     without_feed: bool = False

@@ -83,5 +83,5 @@ def names_other(sensor: str, chassis: str) -> bool:
 
 
 def telling(uris: Sequence[str]) -> Sequence[str]:
-    """Of a chassis' sensors those whose name speaks of power; all of them where none does."""
+    """Of a chassis' sensors those with a name that speaks of power; all of them where none has."""
     return [uri for uri in uris if _TELLING.search(uri.rpartition("/Sensors/")[2])] or uris

@@ -25,7 +25,7 @@ class Nested:
 
     boxes: Sequence[Chassis]
     feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
-    """The hot-swap controllers whose readings, summed, are a subsystem's power."""
+    """The hot-swap controllers with readings that add up to a subsystem's power."""
     serials: Mapping[Part, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components."""
 
@@ -163,7 +163,7 @@ class _Levels:
         )
 
     def components(self, subsystem: str) -> Sequence[str]:
-        """The devices inside a subsystem: what holds processors is none, and what is inside a device is not told."""
+        """The devices inside a subsystem: not what holds processors, and not what is inside a device."""
         inside = {uri for uri in self._powered if subsystem in self._outer[uri]}
         processors = {uri for uri in inside if part_of(self._parts[uri].name) in PROCESSORS}
         devices = {uri for uri in inside if not any(uri in self._outer[inner] for inner in processors)}

@@ -66,7 +66,7 @@ class Told:
     """What the reports of one poll said."""
 
     values: Mapping[Item, float | None] = field(default_factory=dict)
-    """In W or J, None for what is no measurement. What is not in it is to be read at its resource."""
+    """In W or J, None for a value that is rejected. An item that is not in it is to be read at its resource."""
     rejected: Mapping[str, int] = field(default_factory=dict)
 
 

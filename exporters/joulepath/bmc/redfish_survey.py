@@ -38,9 +38,9 @@ class Layout:
     items: tuple[Item, ...]
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
-    """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
+    """The supplies with inputs that add up to a chassis' power, where it has them to itself."""
     feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
-    """The feeds whose readings, summed, are a subsystem's power when all are known."""
+    """The feeds with readings that add up to a subsystem's power."""
     serials: Mapping[Part, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     reports: Reports = field(default_factory=Reports)
@@ -172,7 +172,7 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
 
 
 def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[str]:
-    """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
+    """The supplies with inputs that add up to the chassis; none where fewer are metered than present."""
     inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
     named = frozenset(item.part for item, _ in inputs)
     empty = frozenset(item.part for item, resource in inputs if item.without_feed or carries_nothing(item, resource))

@@ -80,7 +80,7 @@ class Tree:
         return {member: resource for member, resource in found if resource or member in self.unread}
 
     async def sensors(self, uri: str | None) -> list[Resource]:
-        """The sensors whose name speaks of power, in one request where the BMC expands.
+        """The sensors with a name that speaks of power, in one request where the BMC expands.
 
         Of one that cannot be read now only the URI.
         """

@@ -64,7 +64,7 @@ class Vendors:
         return _any(self.part_chassis).search(chassis) is not None
 
     def names_ipmi_system(self, name: str) -> bool:
-        """The same for IPMI, whose names are shorter."""
+        """The same for IPMI, which has shorter names."""
         return _any(self.ipmi_system_sensors).search(name) is not None
 
     def names_supply(self, name: str) -> bool:

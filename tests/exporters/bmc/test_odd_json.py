@@ -137,7 +137,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 PLACES = list(places(server()))
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, "", "nan", "x" * 300, 0, -5, 65535, math.nan, math.inf, 10**400, [], {}, [None], ["Enabled"], [[]],
      {"@odata.id": 5}, {"@odata.id": "/redfish/v1"}, "/redfish/v1/Chassis", "#/" + "9" * 5000]
 )  # fmt: skip

@@ -180,7 +180,7 @@ def test_a_login_that_is_wanted_over_plain_http_is_said() -> None:
         (lambda _: web.Response(text="<html>login</html>", content_type="text/html"), "with HTML instead"),
         (lambda _: web.Response(text='{"Chassis": {"@od', content_type="application/json"), "with broken JSON"),
         (lambda _: web.Response(text="[" * 100_000, content_type="application/json"), "with broken JSON"),
-        (lambda _: web.json_response([1, 2]), "JSON that is no object"),
+        (lambda _: web.json_response([1, 2]), "JSON that is not an object"),
         (lambda _: web.Response(body=b" " * 10_000_000), f"more than {MAX_BODY_BYTES} bytes"),
         (lambda request: moved(request.path), "redirects /redfish/v1/ without end"),
         (lambda _: moved("https://elsewhere.example/redfish/v1/"), "which is another host"),
