@@ -73,11 +73,9 @@ class Tree:
         return {member: resource for member, resource in (await self.all_members(uri)).items() if resource}
 
     async def all_members(self, uri: str | None) -> Mapping[str, Resource]:
-        """The members by URI, empty where one cannot be read now."""
+        """All that are listed, by URI, empty where one cannot be read."""
         uris = await self.uris(uri)
-        resources = await asyncio.gather(*(self.read(member) for member in uris))
-        found = zip(uris, resources, strict=True)
-        return {member: resource for member, resource in found if resource or member in self.unread}
+        return dict(zip(uris, await asyncio.gather(*(self.read(member) for member in uris)), strict=True))
 
     async def sensors(self, uri: str | None) -> list[Resource]:
         """The sensors with a name that speaks of power, in one request where the BMC expands.

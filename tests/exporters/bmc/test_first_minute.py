@@ -9,7 +9,7 @@ from aiohttp import web
 from joulepath.bmc.choice import PATIENCE_SECONDS
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_layouts import RESURVEY_SECONDS
+from joulepath.bmc.redfish_layouts import RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import Tree, client, polls, ref, tree
@@ -43,7 +43,7 @@ def with_sensors(found: Tree, **watts: float) -> Tree:
     return found
 
 
-def seen(found: Tree, busy: str, times: tuple[float, ...], until: float = AGAIN) -> list[BmcReading]:
+def seen(found: Tree, busy: str, times: tuple[float, ...], until: float = AGAIN, status: int = 503) -> list[BmcReading]:
     """Polls at these times; what ends in `busy` cannot be read before `until`."""
     now = [0.0]
 
@@ -51,7 +51,7 @@ def seen(found: Tree, busy: str, times: tuple[float, ...], until: float = AGAIN)
         now[0] = times[number]
 
     def answer(request: web.Request) -> web.StreamResponse | None:
-        return web.Response(status=503) if now[0] < until and request.path_qs.endswith(busy) else None
+        return web.Response(status=status) if now[0] < until and request.path_qs.endswith(busy) else None
 
     with RedfishServer(dict_tree(found), Behaviour(answer=answer)) as server:
         source = RedfishSource("bmc", client(server, clock=lambda: now[0]), clock=lambda: now[0])
@@ -63,8 +63,10 @@ def watts(readings: list[BmcReading]) -> list[float | None]:
 
 
 @pytest.mark.parametrize("busy", ["Supplies/1", "Supplies/1/Metrics"])
-def test_the_supplies_that_can_be_read_are_not_taken_for_all(busy: str) -> None:
-    readings = seen(supplies(200.5, 203.5), busy, (0, 10, AGAIN))
+@pytest.mark.parametrize(("status", "again"), [(503, AGAIN), (404, SURVEY_SECONDS)])
+def test_the_supplies_that_can_be_read_are_not_taken_for_all(busy: str, status: int, again: float) -> None:
+    """A BMC that starts may not find what it lists."""
+    readings = seen(supplies(200.5, 203.5), busy, (0, 10, again), again, status)
     assert watts(readings) == [None, None, 404]
     assert readings[0].psu_input == {("1", "0"): 200.5}
 
