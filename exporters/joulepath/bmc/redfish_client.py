@@ -6,6 +6,7 @@ The DMTF's client (redfish.aio) logs in and keeps the session; a session that th
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -221,7 +222,8 @@ class RedfishClient:
             if isinstance(cause, kind):
                 return message
         if isinstance(cause, aiohttp.ClientConnectorError):
-            return f"cannot be reached: {cause.os_error.strerror or 'connection failed'}"
+            number = cause.os_error.errno  # the text beside it may be Python's own
+            return f"cannot be reached: {os.strerror(number) if number and number > 0 else 'the connection failed'}"
         return f"the connection broke ({type(cause).__name__}): is that the port of Redfish?"
 
 

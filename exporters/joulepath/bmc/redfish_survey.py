@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from joulepath.bmc import redfish_power, redfish_reports, redfish_sensors
 from joulepath.bmc.reading import Box, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
+from joulepath.bmc.redfish_client import BusyError
 from joulepath.bmc.redfish_doubts import absent, carries_nothing, has_no_feed, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
@@ -27,6 +28,7 @@ from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_reports import Reports
 from joulepath.bmc.redfish_tree import Get, Tree, at, link, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
+from joulepath.errors import JoulepathError
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class Layout:
 async def survey(get: Get, vendors: Vendors) -> Layout:
     """Reads everything that could measure power. Raises what `get` raises, and JoulepathError for an empty tree."""
     tree = Tree(get)
-    root = await get("/redfish/v1/")
+    try:
+        root = await get("/redfish/v1/")
+    except BusyError as busy:
+        raise JoulepathError(f"{busy}: the BMC is busy or starting, and is asked again") from None
     features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")

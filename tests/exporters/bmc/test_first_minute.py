@@ -10,6 +10,7 @@ from joulepath.bmc.choice import PATIENCE_SECONDS
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish import RedfishSource
 from joulepath.bmc.redfish_layouts import RESURVEY_SECONDS, SURVEY_SECONDS
+from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import Tree, client, polls, ref, tree
@@ -120,3 +121,8 @@ def test_a_bmc_that_cannot_expand_after_all_is_read_in_full(caplog: pytest.LogCa
     found["/redfish/v1"]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"Levels": True}}
     assert watts(seen(found, "?$expand=.($levels=1)", (0, 10), until=1e6)) == [401.5, 401.5]
     assert not caplog.records
+
+
+def test_a_bmc_that_is_starting_is_one_line_that_says_so() -> None:
+    with pytest.raises(JoulepathError, match=r"^bmc: answers /redfish/v1/ with HTTP 503: the BMC is busy or starting"):
+        seen(tree({}), "/redfish/v1/", (0,))

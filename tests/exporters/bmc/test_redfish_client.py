@@ -236,3 +236,11 @@ def test_no_secret_stands_in_a_log_or_a_representation(
     bmc.behaviour = Behaviour(users={USER: PASSWORD})
     polls(RedfishSource("bmc", client(bmc, LOGIN, ca_file=pki.ca)))
     assert PASSWORD not in caplog.text + str(fault.value) + repr(LOGIN)
+
+
+def test_a_closed_port_is_told_in_plain_words() -> None:
+    with RedfishServer(dict_tree({})) as server:
+        port = server.port
+    source = RedfishSource("bmc", RedfishClient(f"http://127.0.0.1:{port}"))
+    with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: Connection refused$"):
+        polls(source)
