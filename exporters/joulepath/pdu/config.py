@@ -116,7 +116,10 @@ class PduConfig(Model):
 
 def endpoint(address: str) -> Endpoint:
     """`udp://HOST:PORT`, `HOST:PORT` or `HOST`. Raises ValueError."""
-    complaint = f"{address!r} is not udp://HOST[:PORT] or redfish://HOST[:PORT]; write an IPv6 host in brackets"
+    complaint = (
+        f"{address!r} is not udp://HOST[:PORT], redfish://HOST[:PORT] or redfish+http://HOST[:PORT]; "
+        "write an IPv6 host in brackets"
+    )
     scheme, separator, _ = address.partition("://")
     try:
         parts = urlsplit(address if separator else f"udp://{address}")
