@@ -228,7 +228,7 @@ class RedfishClient:
 
 def _reason(error: OSError) -> str:
     """Why no connection came about: asyncio puts the address where the system's own words belong."""
-    if error.errno is not None:
+    if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     if isinstance(error, ConnectionError):
         return "the connection was cut while it was set up: is that the port of https?"
