@@ -222,9 +222,17 @@ class RedfishClient:
             if isinstance(cause, kind):
                 return message
         if isinstance(cause, aiohttp.ClientConnectorError):
-            number = cause.os_error.errno  # the text beside it may be Python's own
-            return f"cannot be reached: {os.strerror(number) if number and number > 0 else 'the connection failed'}"
+            return f"cannot be reached: {_reason(cause.os_error)}"
         return f"the connection broke ({type(cause).__name__}): is that the port of Redfish?"
+
+
+def _reason(error: OSError) -> str:
+    """Why no connection came about: asyncio puts the address where the system's own words belong."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    if isinstance(error, ConnectionError):
+        return "the connection was cut while it was set up: is that the port of https?"
+    return str(error) or "connection failed"
 
 
 _FAULTS = (

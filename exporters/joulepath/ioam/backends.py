@@ -67,7 +67,7 @@ class ChosenSource:
         self._source = source
 
 
-_MIRROR = "the direction of each packet (`rules` of an interface) is known to the packet backend only"
+_MIRROR = "the direction of each packet (`mirror` of an interface) is known to the packet backend only"
 
 
 def _mirrors(settings: Settings) -> bool:

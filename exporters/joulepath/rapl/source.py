@@ -101,7 +101,9 @@ class PowercapSource:
         if not counts and not unreadable:
             if self._masked:
                 raise MaskedError(self._masked)
-            raise JoulepathError(f"{self._root}: no RAPL zones; a virtual machine has none, others need intel_rapl_msr")
+            raise JoulepathError(
+                f"{self._root}: no RAPL zones: virtual machines and ARM have none, others need intel_rapl_msr"
+            )
         return Reading(counts, unreadable, self._masked)
 
     def _current(self) -> Mapping[Zone, _Counter]:

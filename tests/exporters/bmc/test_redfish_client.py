@@ -3,7 +3,9 @@
 
 import asyncio
 import logging
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -222,8 +224,23 @@ def test_a_slow_bmc_is_given_up_after_its_time() -> None:
 def test_nobody_there() -> None:
     with RedfishServer(dict_tree(TREE)) as server:
         pass
-    with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: "):
+    with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: Connection refused$"):
         poll(server)
+
+
+def test_a_port_that_hangs_up_on_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.close()
+
+        hanging_up = threading.Thread(target=hang_up)
+        hanging_up.start()
+        source = RedfishSource("bmc", RedfishClient(f"https://127.0.0.1:{server.getsockname()[1]}", None, timeout=5.0))
+        with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: .*: is that the port of https\?$"):
+            polls(source)
+        hanging_up.join()
 
 
 def test_no_secret_stands_in_a_log_or_a_representation(
