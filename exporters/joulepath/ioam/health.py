@@ -35,17 +35,21 @@ class Gap:
     """Whether the last packets were not counted, most of them."""
     _open: int = 0
 
-    def update(self, index: int, frames: int, counted: int) -> int:
-        """How many packets more were not counted, by the counters as they are now; never less than 0."""
+    def update(self, index: int, frames: int, counted: int, *, waiting: int = 0, unread: int = 0) -> int:
+        """How many packets more were not counted, by the counters as they are now; never less than 0.
+
+        At most `waiting` packets are counted here and wait before the interface's counter; of those in `counted`, it may
+        have counted `unread` more, since large packets that are not yet decoded count once.
+        """
         passed, seen = frames - self.frames, counted - self.counted
         again = index != self.index or passed < 0
         self.index, self.frames, self.counted = index, frames, counted
         if again:  # the interface is another one, or its driver began anew
             self._open = 0
             return 0
-        # A surplus is credit (drivers may count late), but never for more than one interval.
-        self._open = max(-max(passed, seen), self._open + passed - seen)
-        on_their_way = 1 + passed // _SHARE if passed else 0
+        # A surplus is credit (drivers may count late), but for no more than one interval and what still waits.
+        self._open = max(-max(passed, seen, waiting), self._open + passed - seen)
+        on_their_way = (1 + passed // _SHARE if passed else 0) + unread
         found = max(0, self._open - on_their_way)
         self._open -= found
         if passed or seen:
@@ -75,7 +79,13 @@ class Health:
                 continue  # without these counters there is nothing to compare
             if answer is not None:
                 found[name] = answer
-        return found
+        if not any(one.queues for one in found.values()):
+            return found
+        try:
+            queues = self._interfaces.waiting()
+        except OSError:
+            return {name: one for name, one in found.items() if not one.queues}
+        return {name: one._replace(waiting=max(one.waiting, queues.get(one.number, 0))) for name, one in found.items()}
 
     def begin(self, point: Point, counted: int) -> Gap:
         """Begins the comparison at a point where counting has begun; `counted` is the point's count so far."""
@@ -83,9 +93,10 @@ class Health:
         now = self.ask([point.interface]).get(point.interface)
         return Gap(now.number, _frames(now, point), counted) if now else Gap(-1, 0, counted)
 
-    def check(self, point: Point, gap: Gap, now: Statistics, counted: int, ahead: int = 0) -> None:
-        """Compares, where `ahead` programs run before the one that counts."""
-        found = gap.update(now.number, _frames(now, point), counted)
+    def check(self, point: Point, gap: Gap, now: Statistics, counted: int, *, ahead: int = 0, unread: int = 0) -> None:
+        """Compares, where `ahead` programs run before the one that counts; `unread` as for Gap."""
+        waiting = now.waiting if point.way == "sent" else 0
+        found = gap.update(now.number, _frames(now, point), counted, waiting=waiting, unread=unread)
         if now.xdp and point.way == "received":
             self.limits.add(XDP)
         if ahead > 0 and (found or gap.blind):

@@ -140,7 +140,7 @@ class PacketSource:
         self._health.limits.clear()
         for tap, gap in self._gaps.items():
             if (now := interfaces.get(tap.point.interface)) is not None:
-                self._health.check(tap.point, gap, now, tap.seen)
+                self._health.check(tap.point, gap, now, tap.seen, unread=tap.unread)
         return tuple((BACKEND, limit) for limit in sorted(self._health.limits))
 
     def _run(self) -> None:

@@ -86,6 +86,37 @@ def test_a_surplus_of_large_packets_hides_a_blackout_for_two_intervals_at_most(
     assert both.gap.blind
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 300)), max_size=60),
+    st.integers(0, 50),
+)
+def test_packets_that_wait_in_a_queue_are_not_missed(intervals: list[tuple[int, int]], more: int) -> None:
+    """A slow link counts for many intervals what was seen in one: bursts of packets, and how many leave."""
+    both = Both()
+    queue = 0
+    for arriving, leaving in [*intervals, *[(0, 1 + more)] * 20, (0, 10**9)]:
+        left = min(queue + arriving, leaving)
+        queue += arriving - left
+        both.frames += left
+        both.counted += arriving
+        assert both.gap.update(1, both.frames, both.counted, waiting=queue) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 64), st.integers(0, 3000)), max_size=40))
+def test_large_packets_that_are_not_yet_decoded_are_not_missed(intervals: list[tuple[int, int, int]]) -> None:
+    """The driver counts the packets on the wire, the capture one packet until it has decoded it."""
+    both = Both()
+    ring: list[int] = []
+    for large, segments, decoded in [*intervals, (0, 1, 10**9)]:
+        both.frames += large * segments
+        both.counted += large
+        ring += [segments] * large
+        done, ring = ring[:decoded], ring[decoded:]
+        both.counted += sum(done) - len(done)
+        assert both.gap.update(1, both.frames, both.counted, unread=63 * len(ring)) == 0
+    assert both.frames - 1000 == both.counted
+
+
 def test_counters_that_begin_anew_are_another_interfaces() -> None:
     gap = Gap(1, 1000, 50)
     assert gap.update(1, 1100, 60) == 87  # of 90, 3 may be on their way

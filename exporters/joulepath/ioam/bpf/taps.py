@@ -120,7 +120,7 @@ class Taps:
         for number, point in enumerate(self._points):
             tap, now = self._taps.get(point), interfaces.get(point.interface)
             if tap is not None and now is not None:
-                self._health.check(point, tap.gap, now, self._seen[number], tap.ahead)
+                self._health.check(point, tap.gap, now, self._seen[number], ahead=tap.ahead)
         return tuple(sorted(self._health.limits))
 
     def _counting(self, point: Point) -> bool:
