@@ -38,8 +38,8 @@ class Gap:
     def update(self, index: int, frames: int, counted: int, *, waiting: int = 0, unread: int = 0) -> int:
         """How many packets more were not counted, by the counters as they are now; never less than 0.
 
-        At most `waiting` packets are counted here and wait before the interface's counter; of those in `counted`, it may
-        have counted `unread` more, since large packets that are not yet decoded count once.
+        At most `waiting` packets are counted here and still wait before the interface's counter. `counted` may be too
+        low by `unread`: a large packet counts once until it is decoded.
         """
         passed, seen = frames - self.frames, counted - self.counted
         again = index != self.index or passed < 0

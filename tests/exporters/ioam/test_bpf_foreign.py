@@ -271,7 +271,8 @@ def test_a_program_that_reads_its_tunnel_late_hides_nothing(path: Path3, tmp_pat
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program,
         exporter_when(program, path, config) as upf,
     ):
-        assert program.stdin is not None and program.stdout is not None
+        assert program.stdin is not None
+        assert program.stdout is not None
         path.upf.python(TO_IT)
         for _ in range(4):
             time.sleep(0.6)
