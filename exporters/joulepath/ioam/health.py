@@ -9,7 +9,7 @@ unseen packets.
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from joulepath.ioam.settings import Point, Way
 from joulepath.ioam.statistics import Interfaces, Statistics
@@ -17,6 +17,8 @@ from joulepath.ioam.statistics import Interfaces, Statistics
 logger = logging.getLogger(__name__)
 
 XDP, PROGRAM_AHEAD = "xdp", "program_ahead"
+ARRIVAL_SECONDS = 0.02
+"""After so long, what an interface has received has come to where it is counted, however busy the processors are."""
 _LOG_SECONDS = 3600.0
 _SHARE = 50
 """One part in so many of an interval's packets may be on their way between the two counters."""
@@ -93,10 +95,14 @@ class Health:
         now = self.ask([point.interface]).get(point.interface)
         return Gap(now.number, _frames(now, point), counted) if now else Gap(-1, 0, counted)
 
+    @staticmethod
+    def suspects(point: Point, gap: Gap, now: Statistics, counted: int, *, unread: int = 0) -> bool:
+        """Whether packets are missing, which may be on their way: read the own counters again in ARRIVAL_SECONDS."""
+        return _missed(point, replace(gap), now, counted, unread) > 0
+
     def check(self, point: Point, gap: Gap, now: Statistics, counted: int, *, ahead: int = 0, unread: int = 0) -> None:
         """Compares, where `ahead` programs run before the one that counts; `unread` as for Gap."""
-        waiting = now.waiting if point.way == "sent" else 0
-        found = gap.update(now.number, _frames(now, point), counted, waiting=waiting, unread=unread)
+        found = _missed(point, gap, now, counted, unread)
         if now.xdp and point.way == "received":
             self.limits.add(XDP)
         if ahead > 0 and (found or gap.blind):
@@ -112,6 +118,11 @@ class Health:
     def close(self) -> None:
         """Ends asking."""
         self._interfaces.close()
+
+
+def _missed(point: Point, gap: Gap, now: Statistics, counted: int, unread: int) -> int:
+    waiting = now.waiting if point.way == "sent" else 0
+    return gap.update(now.number, _frames(now, point), counted, waiting=waiting, unread=unread)
 
 
 def _frames(now: Statistics, point: Point) -> int:

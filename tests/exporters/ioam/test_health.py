@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joulepath.ioam.bpf import kernel
+from joulepath.ioam.bpf.layout import PointCounts
+from joulepath.ioam.bpf.source import EbpfSource
+from joulepath.ioam.bpf.taps import Taps, _Tap
 from joulepath.ioam.health import PROGRAM_AHEAD, XDP, Gap, Health
-from joulepath.ioam.settings import Point
+from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.statistics import Statistics
 
 pytestmark = pytest.mark.unit
@@ -151,6 +155,51 @@ def test_one_line_an_hour_says_what_may_be_the_cause(caplog: pytest.LogCaptureFi
     assert "tcx programs that run before ours (1)" in lines[1]
     assert "offload" in lines[2]
     health.close()
+
+
+class Arriving(Taps):
+    """An interface that has received 100 packets."""
+
+    def ask(self) -> dict[str, Statistics]:
+        return {"n3": statistics(100)}
+
+
+class NoLink:
+    """A program that is attached nowhere."""
+
+    kind = "tcx"
+
+    def ahead(self) -> int:
+        return 0
+
+    def advance(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
+
+
+class Programs(kernel.Kernel):
+    """Programs that have seen some of them, and a moment later the others."""
+
+    def __init__(self, *packets: int) -> None:
+        self.news = [PointCounts((number, 0), (0, 0), 0, 0, 0, 0, 0, {}, {}) for number in packets]
+
+    def read(self) -> kernel.Reading:
+        return kernel.Reading([self.news.pop(0)], [])
+
+
+@pytest.mark.parametrize(("second", "unseen"), [(60, 0), (0, 57), (20, 37)])
+def test_packets_that_are_on_their_way_are_waited_for(second: int, unseen: int) -> None:
+    """The processor that hands them on may be busy: two readings 0.02 s apart tell those from lost ones."""
+    source = EbpfSource(Settings(points=(POINT,)), lambda: 0.0)
+    programs = Programs(40, second)
+    taps = Arriving((POINT,), programs, source._seen, source.reading)
+    taps._health.unseen["n3"] = 0
+    taps._taps[POINT] = _Tap(NoLink(), 1, 14, up=True, gap=Gap(1, 0, 0))
+    source._taps, source._kernel = taps, programs
+    assert source._read().unseen == {"n3": unseen}
+    taps._health.close()
 
 
 def test_the_loopback_interface_is_told_and_another_is_not() -> None:

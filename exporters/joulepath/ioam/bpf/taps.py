@@ -114,6 +114,14 @@ class Taps:
         """
         return self._health.ask(self.counting)
 
+    def suspects(self, interfaces: Mapping[str, Statistics]) -> bool:
+        """Whether packets are missing, which may be on their way (Health.suspects)."""
+        return any(
+            Health.suspects(point, tap.gap, interfaces[point.interface], self._seen[number])
+            for number, point in enumerate(self._points)
+            if (tap := self._taps.get(point)) is not None and point.interface in interfaces
+        )
+
     def check(self, interfaces: Mapping[str, Statistics]) -> tuple[str, ...]:
         """Compares them with the packets seen. Returns the reasons why packets may be missing."""
         self._health.limits.clear()
