@@ -120,8 +120,8 @@ class PacketSource:
             names = {point.interface for point in self._taps}
             interfaces = self._health.ask(names) if self._health is not None else {}
             self._collect_all()
-            if any(
-                Health.suspects(tap.point, gap, interfaces[tap.point.interface], tap.seen, unread=tap.unread)
+            if self._health is not None and any(
+                self._health.suspects(tap.point, gap, interfaces[tap.point.interface], tap.seen, unread=tap.unread)
                 for tap, gap in self._gaps.items()
                 if tap.point.interface in interfaces
             ):

@@ -23,7 +23,7 @@ _NO_HANDLER = struct.Struct("=184xQ")  # rx_nohandler, from Linux 4.6 on: what a
 _QUEUE = struct.Struct("=B3xi4xI4x")  # struct tcmsg: interface and parent
 _BACKLOG = struct.Struct("=II")  # struct gnet_stats_queue: packets (a large one counts once) and octets
 _NO_QUEUE = b"noqueue"
-_TUN = b"tun"
+_TUN, _BOND = b"tun", b"bond"
 _SHORTEST_FRAME = 60
 _TYPE = 0x3FFF
 _RECEIVE_OCTETS = 1 << 16
@@ -43,6 +43,8 @@ class Statistics(NamedTuple):
     """Whether packets may wait in a queueing discipline: between tc's programs and the counter of packets sent."""
     waiting: int = 0
     """At most so many packets wait there, or in a TUN or TAP device, which counts what its program has read."""
+    bond: bool = False
+    """The counters are the sum of the members', with LACP's and LLDP's frames, which stay there."""
 
 
 class Interfaces:
@@ -101,7 +103,8 @@ class Interfaces:
 def _statistics(answer: bytes) -> Statistics:
     _, _, index, _, _ = _LINK.unpack_from(answer, _HEADER.size)
     received = sent = length = 0
-    xdp = queues = tun = False
+    xdp = queues = False
+    driver = b""
     for kind, value in _attributes(answer[_HEADER.size + _LINK.size :]):
         if kind == _STATS64:
             received, sent, dropped = _COUNTERS.unpack_from(value)
@@ -114,8 +117,8 @@ def _statistics(answer: bytes) -> Statistics:
         elif kind == _TXQLEN:
             (length,) = struct.unpack_from("=I", value)
         elif kind == _LINKINFO:
-            tun = any(inner == _KIND and name.rstrip(b"\0") == _TUN for inner, name in _attributes(value))
-    return Statistics(index, received, sent, xdp, queues, length if tun else 0)
+            driver = next((name.rstrip(b"\0") for inner, name in _attributes(value) if inner == _KIND), b"")
+    return Statistics(index, received, sent, xdp, queues, length if driver == _TUN else 0, driver == _BOND)
 
 
 def _backlog(octets: bytes) -> int:

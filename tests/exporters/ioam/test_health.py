@@ -157,6 +157,23 @@ def test_one_line_an_hour_says_what_may_be_the_cause(caplog: pytest.LogCaptureFi
     health.close()
 
 
+@pytest.mark.parametrize(("bond", "unseen"), [(True, 0), (False, 7199)])
+def test_frames_that_stay_with_the_members_of_a_bond(bond: bool, unseen: int) -> None:
+    """Two members send and receive a frame of LACP in each second; the bond's counters have them all."""
+    now = 0.0
+    health = Health(lambda: now)
+    health.unseen["n3"] = 0
+    gap = Gap(1, 0, 0)
+    for second in range(1, 3601, 5):
+        now = float(second + 4)
+        health.check(POINT, gap, Statistics(1, 2 * (second + 4), 0, xdp=False, bond=bond), 0)
+    assert health.unseen["n3"] == unseen
+    now += 5.0
+    health.check(POINT, gap, Statistics(1, 7200 + 1000, 0, xdp=False, bond=bond), 0)
+    assert health.unseen["n3"] - unseen > 880  # a bond that goes blind
+    health.close()
+
+
 class Arriving(Taps):
     """An interface that has received 100 packets."""
 

@@ -117,7 +117,7 @@ class Taps:
     def suspects(self, interfaces: Mapping[str, Statistics]) -> bool:
         """Whether packets are missing, which may be on their way (Health.suspects)."""
         return any(
-            Health.suspects(point, tap.gap, interfaces[point.interface], self._seen[number])
+            self._health.suspects(point, tap.gap, interfaces[point.interface], self._seen[number])
             for number, point in enumerate(self._points)
             if (tap := self._taps.get(point)) is not None and point.interface in interfaces
         )
