@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
@@ -95,7 +96,14 @@ class Response:
 
 
 def parse(head: bytes, local: str = "") -> Request:
-    """The request of a head that ends with its empty line. Raises BadRequestError."""
+    """The request of a head that ends with its empty line. Raises BadRequestError.
+
+    A scraper sends the same head each time: the last ones are remembered, but for those with a password.
+    """
+    return _parse(head, local) if b"authorization" in head.lower() else _remembered(head, local)
+
+
+def _parse(head: bytes, local: str) -> Request:
     if _LENIENT.search(head):
         raise BadRequestError("a control character, a bare line end or a folded line")
     once = [name.lower() for name in _ONCE.findall(head)]
@@ -121,6 +129,9 @@ def parse(head: bytes, local: str = "") -> Request:
     if not _HOST.fullmatch(headers.get("host", "")):
         raise BadRequestError("the Host is not a name or an address")
     return Request(event.method.decode("latin-1"), unquote(path), query, headers, event.http_version == b"1.0", local)
+
+
+_remembered = lru_cache(maxsize=16)(_parse)
 
 
 def _place(target: str, headers: dict[str, str]) -> tuple[str, str]:

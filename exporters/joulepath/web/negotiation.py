@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import exposition
@@ -39,6 +40,7 @@ _FORMATS: Mapping[tuple[str, str], Format] = {
 }
 
 
+@lru_cache(maxsize=16)
 def exposition_format(accept: str) -> Format:
     """The known format with the greatest weight, the first of equals; the text format where the client names none."""
     for name, parameters, _ in sorted(_weighted(accept), key=lambda option: -option[2]):
@@ -47,6 +49,7 @@ def exposition_format(accept: str) -> Format:
     return TEXT
 
 
+@lru_cache(maxsize=16)
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether gzip has a weight above 0; the name itself counts before `*`."""
     weights: dict[str, float] = {}

@@ -112,6 +112,12 @@ def test_a_target_in_absolute_form_names_the_host() -> None:
     assert (request.path, request.header("host")) == ("/targets", "exporter.example:10471")
 
 
+def test_a_head_with_a_password_is_not_remembered() -> None:
+    plain, secret = START + b"\r\n", START + b"AUTHORIZATION: Basic YTpi\r\n\r\n"
+    assert parse(plain) is parse(plain)
+    assert parse(secret) is not parse(secret)
+
+
 def test_lines_of_one_name_are_one_list() -> None:
     request = parse(b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\nAccept-Encoding: gzip\r\n\r\n")
     assert request.header("accept-encoding") == "br, gzip"
