@@ -34,7 +34,7 @@ _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS
 _FLOW = struct.Struct(f"=16s16s16s16sBB2s2sHI{_MAX_HEADER}s")
 _INDEX = struct.Struct("=I")
-_TABLE = struct.Struct("=I4s")
+_TABLE = struct.Struct("=I")
 _PATH = struct.Struct("=IIIIQ")
 _SOCKET = struct.Struct("=QII")
 _COUNTS = struct.Struct(f"=QQ{len(REASONS)}Q")
@@ -115,7 +115,7 @@ class Program:
             if place < 0:
                 places[name] = next(free)
                 counts.update(_INDEX.pack(places[name]), bytes(counts.value_size))
-        table = [_TABLE.pack(len(flows), node_id.to_bytes(4, "big"))]
+        table = [_TABLE.pack(len(flows))]
         for flow in flows:
             state, place = states[flow.name], places[flow.name]
             self._set_cgroup(place, state.cgroup)

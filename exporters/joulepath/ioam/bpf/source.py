@@ -12,6 +12,7 @@ from joulepath.ioam.bpf.layout import Key
 from joulepath.ioam.bpf.taps import Taps
 from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import Options, Trace
+from joulepath.ioam.health import ARRIVAL_SECONDS
 from joulepath.ioam.settings import Settings
 from joulepath.ioam.source import Opened, Reading, ignored
 from joulepath.reader import ScrapeReader
@@ -80,6 +81,9 @@ class EbpfSource:
         interfaces = taps.ask() if taps is not None else {}
         if self._kernel is not None:
             self._merge(self._kernel, self._kernel.read())
+            if taps is not None and taps.suspects(interfaces):
+                time.sleep(ARRIVAL_SECONDS)
+                self._merge(self._kernel, self._kernel.read())
         limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
         return Reading(
             self._table.snapshot(),
