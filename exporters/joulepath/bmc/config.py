@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from joulepath import secret
 from joulepath.bmc.login import Login
+from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model
 from joulepath.errors import UsageError
 
@@ -67,6 +68,8 @@ class TargetConfig(Model):
     """Of the IPMI session."""
     timeout: Annotated[float, Field(ge=1, le=300)] | None = None
     """Seconds to wait for one answer of Redfish."""
+    max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
+    """So many chassis, parts and supplies of the BMC are published within an hour; others are left out and counted."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls."""
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from joulepath.bounds import label as cut
+
 MAX_WATTS = 1e6
 """ACPI's power meter says 4 MW, 32 bits all set, where it knows nothing."""
 
@@ -81,7 +83,7 @@ class _Chip:
             if measured is None or measured < 0 or (kind == "power" and measured > MAX_WATTS):
                 continue
             label = _text(self._folder / f"{kind}{number}_label") or _text(self._folder / f"{kind}{number}_oem_info")
-            yield Sensor(self.name, f"{kind}{number}", label), measured
+            yield Sensor(cut(self.name), f"{kind}{number}", cut(label)), measured
 
     def power(self, number: int) -> float | None:
         """Watts; the mean over the chip's interval where it has one, since an instant between polls is luck."""
