@@ -13,6 +13,7 @@ from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.pdu.collector import collect
+from joulepath.pdu.command import configured
 from joulepath.pdu.redfish_source import RedfishPduSource
 from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile
@@ -198,6 +199,22 @@ def test_over_redfish_too() -> None:
         assert rejected
 
     asyncio.run(polls())
+
+
+def test_the_limit_is_a_key_of_each_target(tmp_path: Path) -> None:
+    (tmp_path / "community").write_text("public")
+    file = tmp_path / "pdu.yaml"
+    file.write_text(
+        "targets:\n"
+        "  snmp: {address: 127.0.0.1, community_file: community, max_rows: 7}\n"
+        "  redfish: {address: 'redfish+http://127.0.0.1', max_rows: 8}\n"
+        "  neither: {address: 127.0.0.1, community_file: community}\n"
+    )
+    limits = {}
+    for target in configured(file):
+        assert isinstance(target.source, PduSource | RedfishPduSource)
+        limits[target.name] = target.source._belief._rows._most
+    assert limits == {"snmp": 7, "redfish": 8, "neither": MAX_ROWS}
 
 
 @pytest.mark.long
