@@ -4,6 +4,7 @@
 import asyncio
 import logging
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
