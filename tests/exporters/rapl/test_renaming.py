@@ -54,7 +54,8 @@ def test_a_sensor_that_returns_after_an_hour_counts_from_0() -> None:
 
 
 def test_names_from_a_tree_that_changes(tmp_path: Path) -> None:
-    boards, source, labels = Boards(_rows=Rows(6)), HwmonSource(tmp_path), set()
+    boards, source = Boards(_rows=Rows(6)), HwmonSource(tmp_path)
+    labels: set[Sensor] = set()
     for epoch in range(5):
         shutil.rmtree(tmp_path / "class", ignore_errors=True)
         for number in range(2):
