@@ -16,6 +16,9 @@ from joulepath.bounds import label as cut
 MAX_WATTS = 1e6
 """ACPI's power meter says 4 MW, 32 bits all set, where it knows nothing."""
 
+MOST_DIGITS = 20
+"""Of a number of 64 bits with its sign."""
+
 _CHANNEL = re.compile(r"(?P<kind>power|energy|curr)(?P<number>\d+)_(?:input|average)")
 
 # Which voltage belongs to which current, where a chip's channels have no labels: the bus voltage, never the shunt's.
@@ -115,8 +118,9 @@ class _Chip:
         return PAIRS.get(self.kind, {}).get(number)
 
     def _number(self, name: str) -> int | None:
+        written = _text(self._folder / name)
         try:
-            return int(_text(self._folder / name))
+            return int(written) if len(written) <= MOST_DIGITS else None
         except ValueError:
             return None
 

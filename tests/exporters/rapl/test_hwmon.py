@@ -155,3 +155,10 @@ def test_a_board_without_rapl_is_served_and_never_a_hosts_total(tmp_path: Path) 
         names = {sample.name for family in families for sample in family.samples}
         assert {"hwmon_power_watts", "hwmon_energy_joules_total", "hwmon_measured_seconds_total"} <= names
         assert not any(name.startswith("rapl_host") for name in names)
+
+
+def test_a_number_of_hundreds_of_digits_is_not_a_reading(tmp_path: Path) -> None:
+    write(tmp_path, "hwmon0", name="acpi", power1_average="9" * 400, energy1_input="9" * 400, curr1_input="9" * 5000)
+    found = HwmonSource(tmp_path).read()
+    assert not found.watts
+    assert not found.joules
