@@ -9,7 +9,8 @@ import hashlib
 import logging
 import math
 import re
-from collections.abc import Collection, Hashable, Iterable
+import time
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,9 @@ TELL_AGAIN_SECONDS = 3600.0
 """That a device has too many rows is told no more often."""
 BEYOND = "beyond_limit"
 """The reason for which the values of other rows are rejected."""
+
+MAX_LINES = 64
+"""So many log lines about rows that come, go or fail are written for one device in TELL_AGAIN_SECONDS."""
 
 MAX_LABEL = 128
 """Characters of a label value. A longer one is cut and ends in a digest of the whole."""
@@ -122,6 +126,28 @@ class Teller:
 
 def _shown(row: Hashable) -> str:
     return " ".join(str(part) for part in row) if isinstance(row, tuple) else str(row)
+
+
+class Quota:
+    """How many lines about its rows a device may have in the log."""
+
+    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._clock = clock
+        self._begun = -math.inf
+        self._lines = 0
+
+    def admits(self) -> bool:
+        """Whether one more line may be written; the last one says that others are left out."""
+        now = self._clock()
+        if now - self._begun >= TELL_AGAIN_SECONDS:
+            self._begun, self._lines = now, 0
+        self._lines += 1
+        if self._lines == MAX_LINES + 1:
+            logger.warning(
+                "%s: further lines about its rows are left out for an hour", self._name, extra={"target": self._name}
+            )
+        return self._lines <= MAX_LINES
 
 
 class Once:

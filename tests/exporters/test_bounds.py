@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, Once, Rows, Teller, label
+from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Once, Quota, Rows, Teller, label
 from joulepath.target import State, Target
 from tests.exporters.test_poller import Watts
 
@@ -90,6 +90,17 @@ def test_the_memory_of_lines_is_bounded() -> None:
     for number in range(10):
         assert once.is_new(str(number))
     assert len(once._lines) == 3
+
+
+def test_lines_about_rows_are_bounded_in_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    now = 5.0
+    quota = Quota("bmc-1", lambda: now)
+    assert sum(quota.admits() for _ in range(1000)) == MAX_LINES
+    assert [record.getMessage() for record in caplog.records] == [
+        "bmc-1: further lines about its rows are left out for an hour"
+    ]
+    now += 3600.0
+    assert quota.admits()
 
 
 def test_a_counter_restarts_when_its_row_returns_after_an_hour() -> None:

@@ -131,9 +131,9 @@ class Odd:
         self._chance = chance
         objects = rpdu2_objects(lambda: {1: ("one", 40.0), 2: ("two", 90.0)})
         self._objects: dict[Oid, Value] = {}
-        for oid, told in objects.items():
+        for dotted, told in objects.items():
             found = told()
-            number = tuple(map(int, oid.split(".")))
+            number = tuple(map(int, dotted.split(".")))
             if isinstance(found, str):
                 self._objects[number] = found.encode()
             elif found is not None:
@@ -450,7 +450,7 @@ def _frames(data: bytes) -> None:
 
 
 def _gtpu(data: bytes) -> None:
-    start, teid = gtpu.payload(data, 0, len(data))
+    start, teid = gtpu.payload(bytearray(data), 0, len(data))
     assert start in {gtpu.SIGNALLING, gtpu.FOREIGN} or 8 <= start <= len(data)
     assert 0 <= teid < 2**32
 

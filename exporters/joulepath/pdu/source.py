@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from joulepath.bounds import BEYOND, MAX_ROWS
+from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
 from joulepath.pdu.belief import Belief, Row, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
@@ -121,6 +121,7 @@ class PduSource:
             profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
+        self._quota = Quota(name, clock)
         self._limit = POLL_SECONDS
         self._mark: _Mark | None = None
         self._lives = 0
@@ -233,6 +234,8 @@ class PduSource:
         for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
             why = missing[oid].value
+            if not self._quota.admits():
+                break
             logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
         self._missing = set(missing)
 
