@@ -5,7 +5,6 @@ A device chooses its rows and their names. One that renames them at every poll, 
 series without end: each is kept here, and in Prometheus for weeks.
 """
 
-import hashlib
 import logging
 import math
 import re
@@ -39,6 +38,8 @@ def label(text: str) -> str:
     """A label value of at most MAX_LABEL characters, all of which UTF-8 has. Two texts never become one value."""
     if len(text) <= MAX_LABEL and (text.isascii() or _is_utf8(text)) and not _CUT.fullmatch(text):
         return text
+    import hashlib  # noqa: PLC0415  # it brings OpenSSL along, and hardly any device has such a label
+
     octets = text.encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(octets).hexdigest()[:_DIGEST]
     begins = text[: MAX_LABEL - _DIGEST - 1].encode("utf-8", "replace").decode()

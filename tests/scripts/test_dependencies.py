@@ -44,7 +44,14 @@ def test_what_is_installed_here_is_pinned_too() -> None:
 
 @pytest.mark.parametrize(
     ("package", "hole"),
-    [("pyasn1", "0.6.3"), ("aiohttp", "3.14.3"), ("requests", "2.32.5"), ("urllib3", "2.7.0"), ("idna", "3.14")],
+    [
+        ("pyasn1", "0.6.3"),
+        ("aiohttp", "3.14.3"),
+        ("requests", "2.32.5"),
+        ("urllib3", "2.7.0"),
+        ("idna", "3.14"),
+        ("h11", "0.14.0"),
+    ],
 )
 def test_versions_with_known_holes_are_not_admitted(package: str, hole: str) -> None:
     floors = [Requirement(one) for one in dependencies.stated() if Requirement(one).name == package]

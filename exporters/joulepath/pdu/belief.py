@@ -56,7 +56,9 @@ class Belief:
         """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
         if device != self._device:
             self._device, self._judge = device, Judge()
-        doubted = dict(self._judge.rejected([reading_of(cell, number) for cell, number in numbers.values()], at))
+        doubted: dict[Key, str] = {}
+        if not self._judge.is_settled(numbers, at):
+            doubted |= self._judge.rejected([reading_of(cell, number) for cell, number in numbers.values()], at)
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
         for key, (cell, number) in numbers.items():
             if key in doubted:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from joulepath.bounds import Rows, Teller
 from joulepath.energy import Energy, Integrator
-from joulepath.rapl.hwmon import HwmonReading, Sensor
+from joulepath.rapl.hwmon import MAX_WATTS, HwmonReading
+from joulepath.rapl.hwmon_layout import Sensor
 from joulepath.rapl.source import Count
 from joulepath.rapl.unwrap import Register
 
@@ -45,10 +46,11 @@ class Boards:
         for sensor, joules in reading.joules.items():
             if sensor in beyond:
                 continue
+            count = Count(joules, None, reading.origins.get(sensor, ""))
             if sensor in self._registers:
-                self._registers[sensor].advance(at, Count(joules, None))
+                self._registers[sensor].advance(at, count)
             else:
-                self._registers[sensor] = Register(at, Count(joules, None))
+                self._registers[sensor] = Register(at, count, MAX_WATTS)
             energy[sensor] = self._registers[sensor].energy
         for sensor, watts in reading.watts.items():
             if sensor in beyond:

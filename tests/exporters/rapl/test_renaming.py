@@ -12,7 +12,8 @@ from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS, Rows
 from joulepath.metrics import filled, registry
 from joulepath.rapl.boards import Boards
 from joulepath.rapl.collector import collect_boards
-from joulepath.rapl.hwmon import HwmonReading, HwmonSource, Sensor
+from joulepath.rapl.hwmon import HwmonReading, HwmonSource
+from joulepath.rapl.hwmon_layout import Sensor
 
 from .test_hwmon import write
 
@@ -54,13 +55,15 @@ def test_a_sensor_that_returns_after_an_hour_counts_from_0() -> None:
 
 
 def test_names_from_a_tree_that_changes(tmp_path: Path) -> None:
-    boards, source = Boards(_rows=Rows(6)), HwmonSource(tmp_path)
+    now = 0.0
+    boards, source = Boards(_rows=Rows(6)), HwmonSource(tmp_path, clock=lambda: now)
     labels: set[Sensor] = set()
     for epoch in range(5):
         shutil.rmtree(tmp_path / "class", ignore_errors=True)
         for number in range(2):
             write(tmp_path, f"hwmon{number}", name="c" * 300, power1_input=10, power1_label=f"{'l' * 300}{epoch}")
-        labels |= boards.add(float(epoch), source.read()).energy.keys()
+        now += 60.0  # a chip is looked at again
+        labels |= boards.add(now, source.read()).energy.keys()
     assert len(labels) == 6
     assert {len(text) for sensor in labels for text in (sensor.chip, sensor.label)} == {MAX_LABEL}
 
