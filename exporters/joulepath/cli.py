@@ -15,9 +15,9 @@ from joulepath import __version__
 from joulepath.errors import JoulepathError
 
 COMMANDS = {
-    "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP"),
+    "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP and Redfish"),
     "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
-    "rapl": ("joulepath.rapl.command", "exporter: energy counters of the processor (RAPL, powercap)"),
+    "rapl": ("joulepath.rapl.command", "exporter: energy of the processor (RAPL) and of a board's sensors (hwmon)"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
     "tag": ("joulepath.tag.command", "puts an IOAM trace on the packets of applications that know nothing of it"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),

@@ -18,9 +18,9 @@ from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
-from joulepath.pdu.register import Registers
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 
 PORT = 10472
 INTERVAL = 10.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import TypeVar, cast
 
 from joulepath.bmc.reading import Row, named
-from joulepath.pdu.register import Register, Registers
+from joulepath.register import Register, Registers
 
 AWAY = 3
 """A register that was away for so many polls is counted again once the serial numbers have been read again."""

@@ -73,7 +73,7 @@ class ChosenSource:
             capabilities.keep(capabilities.CAP_BPF, capabilities.CAP_NET_ADMIN, capabilities.CAP_PERFMON)
 
 
-_MIRROR = "the direction of each packet (`rules` of an interface) is known to the packet backend only"
+_MIRROR = "the direction of each packet (`mirror` of an interface) is known to the packet backend only"
 
 
 def _mirrors(settings: Settings) -> bool:

@@ -12,8 +12,8 @@ from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import Cell, reading_of
 from joulepath.pdu.reading import Key
-from joulepath.pdu.register import Register, Registers
 from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.register import Register, Registers
 
 logger = logging.getLogger(__name__)
 

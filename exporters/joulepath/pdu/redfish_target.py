@@ -9,9 +9,9 @@ from joulepath.bmc.config import TargetConfig as RedfishTarget
 from joulepath.bmc.settings import endpoint, login
 from joulepath.config import problems
 from joulepath.errors import UsageError
-from joulepath.pdu.register import Registers
 from joulepath.pdu.source import PduReading
 from joulepath.poller import Target
+from joulepath.register import Registers
 
 INTERVAL = 10.0
 """Seconds between polls where the configuration does not say otherwise: each outlet may be a request."""

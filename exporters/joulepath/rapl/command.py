@@ -27,6 +27,9 @@ GUARD_SECONDS = 10.0
 BOARD_SECONDS = 5.0
 """Power sensors of boards are integrated over reads so far apart, and over scrapes."""
 
+NO_SENSOR = "; nor has the board a power sensor (class/hwmon)"
+"""Follows the fault of RAPL where there is nothing else to read."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -74,7 +77,9 @@ class RaplExporter:
         try:
             found = collect(self._reader.get())
         except JoulepathError as fault:
-            if not boards.energy or isinstance(fault, MaskedError):
+            if not boards.energy:
+                self._report([f"{fault}{NO_SENSOR}"])
+            elif isinstance(fault, MaskedError):
                 self._report([str(fault)])
         return [*polls(*self._reader.totals), *filled([*found, *collect_boards(boards)])]
 
@@ -89,7 +94,7 @@ class RaplExporter:
             snapshot = self._reader.get()
         except JoulepathError as fault:
             if not boards.energy:
-                raise
+                raise JoulepathError(f"{fault}{NO_SENSOR}") from None
             if isinstance(fault, MaskedError):
                 self._report([str(fault)])
             return list(filled(collect_boards(boards)))

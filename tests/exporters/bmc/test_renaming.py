@@ -16,8 +16,8 @@ from joulepath.bmc.redfish import RedfishSource
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_LABEL, MAX_ROWS
 from joulepath.metrics import filled
-from joulepath.pdu.register import Registers
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
 
 from .conftest import Tree, client, ref, tree

@@ -15,10 +15,10 @@ from joulepath.metrics import filled
 from joulepath.pdu.collector import collect
 from joulepath.pdu.command import configured
 from joulepath.pdu.redfish_source import RedfishPduSource
-from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduSource
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
 

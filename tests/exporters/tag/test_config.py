@@ -99,7 +99,7 @@ flows:
         "flows.drops: too_large: only UDP datagrams can be dropped",
         "flows.sctp.ioam_namespace: must be less than or equal to 65535",
         "flows.sctp.protocol: must be 'udp' or 'tcp'",
-        "flows.sctp.source: Input is not a valid IPv6 network",
+        "flows.sctp.source: must be an IPv6 address or prefix, with no bit set behind the prefix",
     ]
 
 
