@@ -5,7 +5,7 @@ PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
 
-.PHONY: help demo test unit long lint bench docs programs clean
+.PHONY: help demo test unit long lint bench docs constraints programs clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -23,10 +23,11 @@ unit: $(VENV)/.test ## the tests that need no privileges and no servers
 long: $(VENV)/.test programs ## fuzzing, soak, full grids
 	$(PYTEST) -m long $(ARGS)
 
-lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types
+lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m scripts.audit
 
 bench: $(VENV)/.test programs ## the benchmarks' tables
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(VENV)/bin/python -m benchmarks.$$(basename $$file .py); done
@@ -34,6 +35,10 @@ bench: $(VENV)/.test programs ## the benchmarks' tables
 docs: $(VENV)/.test ## the generated pages, dashboards and schema
 	$(VENV)/bin/python -m scripts.generate
 	$(VENV)/bin/python -m scripts.devices
+	$(VENV)/bin/python -m scripts.licences
+
+constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
+	$(VENV)/bin/python -m scripts.constraints
 
 programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
 	@$(VENV)/bin/python -m joulepath_lab.programs

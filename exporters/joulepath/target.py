@@ -3,15 +3,18 @@
 
 import math
 from collections import Counter, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from joulepath.bounds import Rows
 from joulepath.energy import Energy, Integrator
 
 WITHDRAW_AFTER_SECONDS = 30.0
-"""A target unread for so long, or for three intervals, has its series withdrawn; its counters go on when it returns."""
+"""A target unread for so long, or for three intervals, has its series withdrawn; its counters go on when it returns.
+
+Those of a row that it no longer has, while others are read, end after an hour (`joulepath.bounds`)."""
 
 
 class Reading(Protocol):
@@ -20,6 +23,10 @@ class Reading(Protocol):
     @property
     def watts(self) -> Mapping[Hashable, float]:
         """Every active power [W] to be integrated, by a key of the source's choice that stays the same over polls."""
+
+    @property
+    def rows(self) -> Collection[Hashable]:
+        """The keys of `watts`, and those of what is there and gives no power now. A source bounds them."""
 
     @property
     def rejected(self) -> Mapping[str, int]:
@@ -88,6 +95,7 @@ class State(Generic[R]):
         self.target = target
         self.snapshot: Snapshot[R] = Snapshot()
         self._integrators: dict[Hashable, Integrator] = {}
+        self._rows: Rows[Hashable] = Rows(math.inf)
         self._rejected: Counter[str] = Counter()
         self._polls: Counter[str] = Counter()
         self._seconds = 0.0
@@ -117,6 +125,9 @@ class State(Generic[R]):
         at = (began + ended) / 2  # the device answered somewhere between
         self._lately.append(ended - began)
         hole = self._max_hole
+        self._rows.take(reading.rows, at)
+        for key in self._rows.forgotten & self._integrators.keys():
+            del self._integrators[key]
         for key, watts in reading.watts.items():
             integrator = self._integrators.get(key)
             if integrator is None:

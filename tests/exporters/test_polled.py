@@ -4,7 +4,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -31,6 +31,10 @@ OUTLETS = [str(number) for number in range(50)]
 class Reading:
     watts: Mapping[Hashable, float]
     rejected: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> Collection[Hashable]:
+        return self.watts.keys()
 
 
 class Meter:

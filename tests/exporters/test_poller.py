@@ -5,7 +5,7 @@ import asyncio
 import resource
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,6 +21,10 @@ pytestmark = pytest.mark.unit
 class Watts:
     watts: Mapping[Hashable, float]
     rejected: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> Collection[Hashable]:
+        return self.watts.keys()
 
 
 class Meter:

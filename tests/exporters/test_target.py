@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readings of devices that take longer than their interval to answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ pytestmark = pytest.mark.unit
 
 class Watts:
     watts: Mapping[Any, float] = {"a": 100.0}
+    rows: Collection[Any] = ("a",)
     rejected: Mapping[str, int] = {}
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readings that their own statistics contradict: a node of an enclosure that publishes the enclosure's power."""
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 BEYOND = 1.5
@@ -40,6 +40,11 @@ class Contradictions:
     def __init__(self) -> None:
         self._within: set[Hashable] = set()
         self._since: dict[Hashable, float] = {}
+
+    def keep(self, keys: Collection[Hashable]) -> None:
+        """Forgets all others."""
+        self._within &= set(keys)
+        self._since = {key: since for key, since in self._since.items() if key in keys}
 
     def rejects(self, key: Hashable, watts: float, past: Statistics | None, now: float) -> bool:
         """Whether the reading of `key` at monotonic `now` is of something else. Without statistics it is not."""

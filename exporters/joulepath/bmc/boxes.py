@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from joulepath.bmc.choice import Choice
 from joulepath.bmc.reading import Box
+from joulepath.bounds import Quota
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +30,14 @@ class Boxes:
     def __init__(self, name: str) -> None:
         self._extra = {"target": name}
         self._known: dict[str, _Known] = {}
+        self._quota = Quota(name)
 
     def found(self, boxes: Mapping[str, Box]) -> None:
         """Takes over what a survey found."""
         for name, box in boxes.items():
             self._known.setdefault(name, _Known(box)).box = box
         for name in self._known.keys() - boxes.keys():
-            if self._known.pop(name).expected:
+            if self._known.pop(name).expected and self._quota.admits():
                 logger.warning("%s: has left the BMC's tree", name, extra=self._extra)
 
     def asks(self, name: str, source: str, now: float) -> bool:
@@ -48,13 +50,13 @@ class Boxes:
         before = known.choice.current
         chosen = known.choice.choose(readings, now, busy)
         after = known.choice.current
-        if before is not None and after != before:
+        if before is not None and after != before and self._quota.admits():
             logger.warning("%s: power is read from %s now, not from %s", name, after, before, extra=self._extra)
         known.expected = known.expected or chosen is not None or bool(busy)
-        if chosen is not None and known.silent_polls >= LOST_POLLS and known.expected:
+        if chosen is not None and known.silent_polls >= LOST_POLLS and known.expected and self._quota.admits():
             logger.info("%s: has power readings again", name, extra=self._extra)
         known.silent_polls = 0 if chosen is not None else known.silent_polls + 1
-        if known.silent_polls == LOST_POLLS and known.expected:
+        if known.silent_polls == LOST_POLLS and known.expected and self._quota.admits():
             source = before or min(busy, default="a source")
             logger.warning("%s: %s gives no power: no samples until it does", name, source, extra=self._extra)
         return chosen

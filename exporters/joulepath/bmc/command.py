@@ -15,6 +15,7 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.settings import Endpoint, Privilege, TargetSettings, endpoint, login, login_mistake
 from joulepath.bmc.source import BmcSource
+from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
 from joulepath.polled import PolledExporter
@@ -143,6 +144,7 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
             privilege=target.privilege,
             timeout=target.timeout or TIMEOUT,
             registers={} if registers is None else registers.setdefault(name, {}),
+            max_rows=target.max_rows,
         )
         files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
         made_of = (target, who, _content(ca_file))
@@ -170,14 +172,17 @@ def source(
     privilege: Privilege = "user",
     timeout: float = TIMEOUT,
     registers: Registers | None = None,
+    max_rows: int = MAX_ROWS,
 ) -> BmcSource:
     """What reads the BMC; only the libraries of its protocol are imported."""
     if where.collector == "ipmi":
         from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
 
-        return IpmiSource.with_pyghmi(name, where.host or None, where.port, who or Login("", ""), privilege)
+        return IpmiSource.with_pyghmi(
+            name, where.host or None, where.port, who or Login("", ""), privilege, max_rows=max_rows
+        )
     from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
     from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
 
     client = RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout)
-    return RedfishSource(name, client, registers=registers)
+    return RedfishSource(name, client, registers=registers, max_rows=max_rows)

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from joulepath.bmc.settings import Privilege, TargetSettings, endpoint, login_mistake
+from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, load
 
 
@@ -29,6 +30,8 @@ class TargetConfig(Model):
     """Of the IPMI session."""
     timeout: Annotated[float, Field(ge=1, le=300)] | None = None
     """Seconds to wait for one answer of Redfish."""
+    max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
+    """So many chassis, parts and supplies of the BMC are published within an hour; others are left out and counted."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls."""
 

@@ -4,7 +4,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Unpack
 
 from joulepath.bmc import dcmi
@@ -14,10 +14,11 @@ from joulepath.bmc.choice import PATIENCE_SECONDS
 from joulepath.bmc.ipmi_client import THREAD, BusyError, Client, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import SOURCES, Role, Sensor, Sums, sensors
 from joulepath.bmc.login import Login
-from joulepath.bmc.reading import BmcReading, Box, Part
+from joulepath.bmc.reading import BmcReading, Box, Part, Row
 from joulepath.bmc.redfish_items import MAX_WATTS, RejectedError
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bmc.supplies import contradiction
+from joulepath.bounds import MAX_ROWS
 from joulepath.errors import JoulepathError
 
 SYSTEM = Box("chassis", "system")
@@ -56,14 +57,26 @@ class IpmiSource(BmcSource):
         self._fault: tuple[float, str] | None = None
 
     @classmethod
-    def with_pyghmi(cls, name: str, host: str | None, port: int, login: Login, privilege: str) -> "IpmiSource":
+    def with_pyghmi(
+        cls,
+        name: str,
+        host: str | None,
+        port: int,
+        login: Login,
+        privilege: str,
+        *,
+        max_rows: int = MAX_ROWS,
+    ) -> "IpmiSource":
         """The BMC at `host`, or this machine's own without one."""
-        return cls(name, PyghmiClient(host, port, login, privilege))
+        return cls(name, PyghmiClient(host, port, login, privilege), max_rows=max_rows)
 
     async def close(self) -> None:
         """Ends the session, and before it what an abandoned poll is still asking."""
         self._client.end()
         await asyncio.get_running_loop().run_in_executor(THREAD, self._client.close)
+
+    def _keep(self, rows: Collection[Row]) -> None:
+        """All that it keeps is of the sensors that the BMC lists now."""
 
     async def _polled(self) -> BmcReading:
         return await asyncio.get_running_loop().run_in_executor(THREAD, self._read)

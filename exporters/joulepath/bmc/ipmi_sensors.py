@@ -76,6 +76,7 @@ class Sums:
 
         Of sensors that are not among `answered` the BMC says that they have no value; None is all of them.
         """
+        self._present &= {one.supply for one in chosen}
         self._present |= {one.supply for one in chosen if answered is None or one.key in answered}
         empty = {sensor.supply for sensor in chosen} - self._present
         found: dict[str, float] = {}

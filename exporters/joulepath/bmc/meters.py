@@ -2,9 +2,10 @@
 """The energy registers of one BMC as counters: those of a part that was swapped add nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import TypeVar, cast
 
+from joulepath.bmc.reading import Row, named
 from joulepath.register import Register, Registers
 
 AWAY = 3
@@ -13,6 +14,16 @@ WRAPS_AT = 2**32
 """A register of 32 bits begins anew after so many joules."""
 
 K = TypeVar("K", bound=Hashable)
+
+
+def rows_of(registers: Registers) -> Collection[Row]:
+    """The rows that have registers."""
+    return {_row(place) for place in registers}
+
+
+def _row(place: Hashable) -> Row:
+    _, row = cast("tuple[str, Row]", place)
+    return named(row)
 
 
 class Meters:
@@ -32,6 +43,12 @@ class Meters:
     def missed(self) -> None:
         """A poll failed."""
         self._away.update(self._registers.keys())
+
+    def keep(self, rows: Collection[Row]) -> None:
+        """Forgets the registers of all other rows."""
+        for place in [place for place in self._registers if _row(place) not in rows]:
+            del self._registers[place]
+            self._away.pop(place, None)
 
     def counted(self, level: str, joules: Mapping[K, float], serial: Callable[[K], str], at: float) -> dict[K, float]:
         """Counters [J] of the registers of one level at monotonic `at` seconds, without those that are in doubt."""

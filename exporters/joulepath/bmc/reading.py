@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one poll of a BMC comes to, whichever protocol it was read by."""
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, cast
+
+from joulepath.bounds import BEYOND, label
 
 Level = Literal["chassis", "enclosure"]
 """An enclosure contains chassis that are measured themselves: its watts count theirs again, hence the other level."""
@@ -29,6 +31,16 @@ class Component(NamedTuple):
     chassis: str
     subsystem: str
     name: str
+
+
+Row = Box | Part | Component
+"""What has samples of its own."""
+
+
+def named(row: Row) -> Row:
+    """The row under names that are label values (`joulepath.bounds`)."""
+    made: Any = row  # mypy knows no _make of one of several
+    return cast("Row", made._make(map(label, row)))
 
 
 class Metered(NamedTuple):
@@ -67,3 +79,56 @@ class BmcReading:
             **{Metered("subsystem", part): watts for part, watts in self.subsystems.items()},
             **{Metered("component", part): watts for part, watts in self.components.items()},
         }
+
+    @property
+    def rows(self) -> Collection[Hashable]:
+        """The keys of `watts`, and the boxes that have no power now."""
+        return {*self.watts, *self.up}
+
+    @property
+    def parts(self) -> Collection[Row]:
+        """All that has samples of its own, the boxes first."""
+        found: dict[Row, None] = {}
+        for each in (self.power, self.up, self.meter_energy):
+            found |= dict.fromkeys(each)
+        for inside in (self.subsystems, self.psu_input, self.psu_output, self.subsystem_energy):
+            found |= dict.fromkeys(inside)
+        for component in (self.components, self.component_energy):
+            found |= dict.fromkeys(component)
+        return found
+
+    def named(self) -> "BmcReading":
+        """The same under names that are label values (`joulepath.bounds`)."""
+        if all(label(name) == name for part in self.parts for name in part):
+            return self
+        return self._over(named)
+
+    def without(self, beyond: Collection[Row]) -> "BmcReading":
+        """The same without rows that are too many, which are counted."""
+        if not beyond:
+            return self
+        kept = self._over(lambda row: None if row in beyond else row)
+        return replace(kept, rejected={**self.rejected, BEYOND: len(beyond)})
+
+    def _over(self, change: Callable[[Row], Row | None]) -> "BmcReading":
+        """The same with another row, or none, for each."""
+        changed: dict[str, Any] = {
+            each: {to: value for row, value in getattr(self, each).items() if (to := change(row)) is not None}
+            for each in _BY_ROW
+        }
+        return replace(self, **changed)
+
+
+_BY_ROW = (
+    "power",
+    "sources",
+    "up",
+    "meter_energy",
+    "psu_input",
+    "psu_output",
+    "subsystems",
+    "subsystem_energy",
+    "components",
+    "component_energy",
+)
+"""Fields of a reading that are by row."""

@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar, Unpack
 from joulepath.bmc.beyond import Contradictions
 from joulepath.bmc.boxes import LOST_POLLS, Boxes
 from joulepath.bmc.choice import MEANS
-from joulepath.bmc.meters import Meters
-from joulepath.bmc.reading import BmcReading, Box, Part
+from joulepath.bmc.meters import Meters, rows_of
+from joulepath.bmc.reading import BmcReading, Box, Part, Row
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Quantity, Resource
@@ -59,7 +59,7 @@ class RedfishSource(BmcSource):
         self, name: str, client: Client, *, registers: Registers | None = None, **common: Unpack[Common]
     ) -> None:
         """`registers` is shared by sources of one name: their counters go on when the configuration changes."""
-        super().__init__(name, **common)
+        super().__init__(name, before=() if registers is None else rows_of(registers), **common)
         self._client = client
         self._layouts = Layouts(partial(survey, client.get, self._vendors), self._clock)
         self._boxes = Boxes(name)
@@ -84,14 +84,27 @@ class RedfishSource(BmcSource):
         """Ends the session in the BMC."""
         await self._client.close()
 
+    def _keep(self, rows: Collection[Row]) -> None:
+        """Forgets the registers of others."""
+        self._meters.keep(rows)
+
     async def _prepared(self) -> Layout:
         layout, anew = await self._layouts.current(silent=self._silent >= LOST_POLLS or self._meters.doubtful)
         if anew:
-            self._reports.begin()
+            self._reports.begin(layout.reports)
+            self._forget_others(layout)
             self._meters.identified()
             self._boxes.found(layout.boxes)
             self._tell_unread(layout.unread)
         return layout
+
+    def _forget_others(self, layout: Layout) -> None:
+        """Forgets what is kept of chassis and resources that are not in the layout."""
+        uris = {item.uri for item in layout.items}.union(*layout.states.values())
+        self._inputs = {name: inputs for name, inputs in self._inputs.items() if name in layout.boxes}
+        self._foreign = {key: why for key, why in self._foreign.items() if key[0] in layout.boxes}
+        self._hanging = {uri: since for uri, since in self._hanging.items() if uri in uris}
+        self._contradictions.keep(layout.boxes)
 
     def _tell_unread(self, unread: Sequence[str]) -> None:
         """One line when parts of the tree begin to be busy, and one when they have been read."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from redfish.aio import (
@@ -21,13 +20,12 @@ from redfish.aio import (
     RedfishHTTPError,
     RedfishInvalidTargetError,
     RedfishPasswordChangeRequiredError,
-    RedfishProtocolError,
     RedfishTimeoutError,
 )
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.redfish_items import Resource
-from joulepath.bmc.redfish_transport import MAX_BODY_BYTES, Bounded, Client, TooLongError, retry_after, tls
+from joulepath.bmc.redfish_transport import MAX_BODY_BYTES, Bounded, Client, TooLongError, decoded, retry_after, tls
 from joulepath.errors import JoulepathError
 
 MAX_REDIRECTS = 3
@@ -248,8 +246,8 @@ def _resource(uri: str, response: AsyncRestResponse) -> Resource:
     if response.status != HTTPStatus.OK:
         raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
     try:
-        found: Any = response.dict
-    except (RedfishProtocolError, RecursionError):
+        found = decoded(response.text) if response.read else {}
+    except (ValueError, RecursionError):
         what = "HTML" if response.read.lstrip()[:1] == b"<" else "broken JSON"
         raise ResourceFaultError(f"answers {uri} with {what} instead of a resource") from None
     if not isinstance(found, dict):

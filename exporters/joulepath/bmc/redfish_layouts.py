@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from joulepath.bmc.redfish_items import Item
 from joulepath.bmc.redfish_survey import Layout
+from joulepath.bounds import MAX_ROWS
 
 SURVEY_SECONDS = 3600.0
 """The tree is read again after so long."""
@@ -53,7 +54,8 @@ class Layouts:
         for name in before.boxes.keys() - found.boxes.keys():
             since = self._lost.get(name, now)
             # A resource that is read under another name now is not lost.
-            if now - since < FORGET_SECONDS and not read & {item.uri for item in old.get(name, ())}:
+            room = len(found.boxes) + len(lost) < MAX_ROWS
+            if room and now - since < FORGET_SECONDS and not read & {item.uri for item in old.get(name, ())}:
                 lost[name] = since
         self._lost = lost
         boxes = {name: box for name, box in before.boxes.items() if name in lost}

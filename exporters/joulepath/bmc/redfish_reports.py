@@ -143,8 +143,12 @@ class Reader:
         self._stale: Counter[Place] = Counter()
         self._begun = False
 
-    def begin(self) -> None:
-        """After a survey: the next poll reads the resources themselves, and then all reports are tried again."""
+    def begin(self, reports: Reports) -> None:
+        """After a survey that found `reports`.
+
+        The next poll reads the resources themselves, and then all reports are tried again.
+        """
+        self._since = {place: since for place, since in self._since.items() if place in reports.by_place}
         self._stale.clear()
         self._begun = False
 

@@ -139,8 +139,13 @@ def _register(owner: Owner, kind: str, part: str, sensor: Resource) -> Iterator[
 
 
 def scale_of(sensor: Resource) -> float:
-    """What one step of a sensor of power or energy is in W or J."""
-    return _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES[_kind(sensor)])
+    """What one step of a sensor of power or energy is in W or J; 1 where it does not say."""
+    return _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES.get(_kind(sensor), 1.0))
+
+
+def measures_other(sensor: Resource) -> bool:
+    """Whether a sensor states by itself that it measures neither power nor energy."""
+    return not _kind(sensor) and any(_text(sensor, key) for key in ("ReadingType", "ReadingUnits"))
 
 
 def measures_energy(sensor: Resource) -> bool:

@@ -28,6 +28,7 @@ from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_reports import Reports
 from joulepath.bmc.redfish_tree import Get, Tree, at, link, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
+from joulepath.bounds import label
 from joulepath.errors import JoulepathError
 
 
@@ -198,7 +199,7 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
     for uri, supply in (await tree.all_members(bays)).items():
         if absent(supply):
             continue
-        part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
+        part, limits = label(str(supply.get("Id") or uri.rpartition("/")[2])), frozenset(capacities(supply))
         supplies[part] = serial_of(supply)
         metrics = link(supply, "Metrics")
         resource = await tree.read(metrics)
@@ -251,4 +252,6 @@ def _names(listed: Mapping[str, Resource]) -> Mapping[str, str]:
     """The name of each chassis by URI: its Id, or its path where several share one."""
     ids = {uri: str(chassis.get("Id") or uri.rstrip("/").rpartition("/")[2]) for uri, chassis in listed.items()}
     times = Counter(ids.values())
-    return {uri: name if times[name] == 1 else uri.strip("/").partition("Chassis/")[2] for uri, name in ids.items()}
+    return {
+        uri: label(name if times[name] == 1 else uri.strip("/").partition("Chassis/")[2]) for uri, name in ids.items()
+    }

@@ -2,12 +2,14 @@
 """What the DMTF's client leaves to its caller: TLS, bounded bodies, and sessions that do not pile up in the BMC."""
 
 import contextlib
+import json
 import ssl
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from redfish.aio import AsyncRedfishClient
@@ -33,6 +35,19 @@ def _tls(ca_file: Path | None, verify: bool, _content: bytes | None) -> ssl.SSLC
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+MOST_DIGITS = 18
+"""A whole number of more digits is read as a float: Python's own may be too large to reckon with."""
+
+
+def decoded(text: str) -> Any:
+    """What JSON says. Raises ValueError for text that is not JSON, RecursionError where it is nested too deeply."""
+    return json.loads(text, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
 
 
 def retry_after(header: Callable[[str], str | None]) -> float:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from joulepath import secret
 from joulepath.bmc.login import Login
+from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
 
 LOCAL = "ipmi+local"
@@ -58,6 +59,7 @@ class TargetSettings:
     privilege: Privilege = "user"
     timeout: float | None = None
     interval: float | None = None
+    max_rows: int = MAX_ROWS
 
 
 def endpoint(address: str) -> Endpoint:

@@ -3,11 +3,12 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import ClassVar, TypedDict
 
-from joulepath.bmc.reading import BmcReading
+from joulepath.bmc.reading import BmcReading, Row
 from joulepath.bmc.vendors import Vendors, shipped
+from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.errors import JoulepathError
 
 
@@ -16,6 +17,7 @@ class Common(TypedDict, total=False):
 
     vendors: Vendors
     clock: Callable[[], float]
+    max_rows: int
 
 
 class BmcSource(ABC):
@@ -25,18 +27,36 @@ class BmcSource(ABC):
     """redfish or ipmi."""
 
     def __init__(
-        self, name: str, *, vendors: Vendors | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        *,
+        vendors: Vendors | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        max_rows: int = MAX_ROWS,
+        before: Iterable[Row] = (),
     ) -> None:
+        """No more than `max_rows` rows are published; `before` are those that have counters already."""
         self._name = name
         self._vendors = vendors or shipped()
         self._clock = clock
+        self._rows: Rows[Row] = Rows(max_rows, before)
+        self._teller = Teller(name, max_rows)
 
     async def read(self) -> BmcReading:
         """All readings of one poll. Raises JoulepathError that begins with the BMC's name."""
         try:
-            return await self._polled()
+            reading = (await self._polled()).named()
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
+        at = self._clock()
+        beyond = self._rows.take(reading.parts, at)
+        self._teller.tell(beyond, at)
+        self._keep(self._rows.known)
+        return reading.without(beyond)
+
+    @abstractmethod
+    def _keep(self, rows: Collection[Row]) -> None:
+        """Forgets what is kept of any row but these."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -23,7 +23,7 @@ class Inputs:
     def total(self, needed: Collection[str], watts: Mapping[str, float], dark: Collection[str] = ()) -> float | None:
         """The sum; None where a supply is silent that may carry a part of it. `dark` are those that carry nothing."""
         known = {supply: watts[supply] for supply in needed if supply in watts}
-        self._without_feed -= known.keys()
+        self._without_feed &= set(needed) - known.keys()
         silent = {supply for supply in needed if supply not in watts and supply not in dark}
         lost = silent - self._without_feed
         if not known or (lost and not self._taken_over(known, lost)):

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the numbers of a poll to what is published of them: contradictions are left out, registers are counters."""
+"""From the numbers of a poll to what is published of them: contradictions are left out, registers are counters.
+
+It keeps something of each row, hence no more rows than `joulepath.bounds` admits.
+"""
 
 import logging
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
+from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import Cell, reading_of
 from joulepath.pdu.reading import Key
@@ -16,6 +20,9 @@ logger = logging.getLogger(__name__)
 TELL_AGAIN_SECONDS = 600.0
 """A reading that comes and goes is told no more often."""
 
+Row = tuple[LevelName, str]
+"""A level and a label."""
+
 Values = Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
 """By the row's label, in W, VA, A, V, a ratio or J."""
 
@@ -23,14 +30,27 @@ Values = Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
 class Belief:
     """One target, under its configured `name`."""
 
-    def __init__(self, name: str, registers: Registers) -> None:
+    def __init__(self, name: str, registers: Registers, max_rows: int = MAX_ROWS) -> None:
         self._name = name
+        self._rows: Rows[Hashable] = Rows(max_rows, registers)
+        self._teller = Teller(name, max_rows)
         self._registers = registers
         self._device: Hashable = None
         self._judge = Judge()
         self._doubted: frozenset[Key] = frozenset()
         self._told: dict[Key, float] = {}
         self._agrees = True
+
+    def admitted(self, rows: Iterable[Row], at: float) -> Collection[Hashable]:
+        """Those of a poll's rows that are too many, at monotonic `at` seconds. What was kept of rows long gone goes."""
+        beyond = self._rows.take(rows, at)
+        self._teller.tell(beyond, at)
+        if gone := self._rows.forgotten:
+            self._judge.forget(gone)
+            self._told = {key: told for key, told in self._told.items() if key[:2] not in gone}
+            for row in gone & self._registers.keys():
+                del self._registers[row]
+        return beyond
 
     def believed(self, device: Hashable, numbers: Mapping[Key, tuple[Cell, float]], at: float) -> tuple[Values, int]:
         """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""

@@ -274,6 +274,7 @@ def configured(
             registers=kept,
             max_repetitions=target.max_repetitions,
             survey_seconds=survey_seconds,
+            max_rows=target.max_rows,
         )
         files = (*shared, *secret_files(target, path.parent))
         targets.append(Target(name, source, interval, (target, secret, profiles), files))

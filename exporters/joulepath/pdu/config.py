@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from joulepath.bmc.config import TargetConfig as RedfishTarget
+from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, problems
 from joulepath.errors import UsageError
 from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
@@ -55,6 +56,8 @@ class TargetConfig(Model):
     password_file: Path | None = None
     password_env: str | None = None
     """Where the Redfish account's password is."""
+    max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
+    """So many rows of the device are published within an hour; others are left out and counted."""
     ca_file: Path | None = None
     """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
     verify: bool = True
@@ -63,7 +66,7 @@ class TargetConfig(Model):
     @property
     def redfish(self) -> RedfishTarget:
         """The same as a target of `joulepath bmc`, where the address is one of Redfish. Raises ValueError."""
-        stated = {key: getattr(self, key) for key in (*REDFISH, "timeout") if key in self.model_fields_set}
+        stated = {key: getattr(self, key) for key in (*REDFISH, "timeout", "max_rows") if key in self.model_fields_set}
         return RedfishTarget(address=self.address, user=self.user, interval=self.interval, **stated)
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from joulepath.pdu import circuit, sums
 from joulepath.pdu.reading import LEAP, Key, Poll, Reading
@@ -86,6 +86,11 @@ class Judge:
         self._looked = at
         self._near = {} if poll.rejected else {key: _near(key, one.value) for key, one in poll.readings.items()}
         return poll.rejected
+
+    def forget(self, rows: Collection[Hashable]) -> None:
+        """Forgets what it accepted of rows, each a level and a label."""
+        self._last = {key: value for key, value in self._last.items() if key[:2] not in rows}
+        self._held = {key: value for key, value in self._held.items() if key[:2] not in rows}
 
     def _leaps(self, poll: Poll, at: float) -> None:
         for key, reading in sorted(poll.readings.items(), key=lambda item: item[0].level == "inlet"):

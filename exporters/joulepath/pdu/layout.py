@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.judge import hollow
 from joulepath.pdu.product import products_of
@@ -22,6 +23,9 @@ SHORTEST_WALK = 3
 """Shorter columns are fetched together with other objects: a request costs more than a few rows."""
 
 POWERS: frozenset[QuantityName] = frozenset({"power", "apparent_power", "meter_energy"})
+
+MAX_UNITS = 256
+"""So many linked units are named."""
 
 MAX_IDENTITY = 16
 """So many linked units are watched for being swapped."""
@@ -142,9 +146,9 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     silent: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     names: dict[str, str] = {}
     for level, quantity_name, quantity, evidence, rows in found:
-        times = Counter(row.label(linked=linked) for row in rows)
-        for row in rows:
-            label = row.label(linked=linked)
+        labels = [cut(row.label(linked=linked)) for row in rows]
+        times = Counter(labels)
+        for row, label in zip(rows, labels, strict=True):
             if times[label] > 1:
                 raise JoulepathError(
                     f"gives the {level} number {label} to {times[label]} rows: its readings cannot be told apart"
@@ -153,7 +157,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
             cell = _with_factors(cell, row.volts)
             (cells if _measures(cell, row) else silent).setdefault((level, quantity_name, label), cell)
             if level == "outlet" and row.name is not None:
-                names.setdefault(label, row.name)
+                names.setdefault(label, cut(row.name))
     measures = {quantity_name for _, quantity_name, _ in cells}
     cells = {**silent, **cells}  # an object that measures something goes before one that does not
     if not cells:
@@ -259,7 +263,8 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
     identity = {told[0] + index: told[1][index] for index in sorted(told[1])[:MAX_IDENTITY]}
     most = max(set(models[1]), set(serials[1]), set(firmwares[1]), key=len)
     units = tuple(
-        Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index)) for index in sorted(most)
+        Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index))
+        for index in sorted(most)[:MAX_UNITS]
     )
     return units or (Unit(),), identity
 
@@ -268,5 +273,5 @@ def _below(rows: Mapping[Oid, Value], index: Oid) -> str:
     """What a unit says: at its index, at the first index below it (a unit's boards), or for all units at once."""
     for found in (index, *(row for row in rows if row[: len(index)] == index), *((0,),)):
         if found in rows:
-            return text(rows[found])
+            return cut(text(rows[found]))
     return ""

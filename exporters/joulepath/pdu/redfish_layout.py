@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
 from joulepath.bmc.redfish_tree import Get, Tree, at, link
+from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import Cell, Unit
 from joulepath.pdu.redfish_value import EXCERPTS, Row
@@ -86,13 +87,13 @@ async def survey(get: Get) -> Layout:
         expanded |= collections
         inlets = [part for part in parts if part.level == "inlet"]
         for part in parts:
-            label = f"{prefix}{part.name}"
+            label = cut(f"{prefix}{part.name}")
             rows += _rows(uri, label, part)
             if part in inlets:
                 rows += _phases(uri, prefix if len(inlets) == 1 else f"{label}.", part)
             if part.level == "outlet":
                 names[label] = _name(part.resource)
-        rows += await _totals(tree, uri, one, prefix.removesuffix(".") or _id(one, uri), rows)
+        rows += await _totals(tree, uri, one, cut(prefix.removesuffix(".") or _id(one, uri)), rows)
     first = next(iter(found.values()))[1]
     return Layout(
         vendor=_text(first, "Manufacturer") or _text(root, "Vendor"),
@@ -181,7 +182,7 @@ def _phases(unit: str, prefix: str, part: _Part) -> Iterator[Row]:
     for quantity, key in quantities.items():
         for name, phase in PHASES.items():
             if isinstance(at(part.resource, key, name), dict):
-                row = Row(unit, "phase", quantity, f"{prefix}{phase}", part.uri, (key, name))
+                row = Row(unit, "phase", quantity, cut(f"{prefix}{phase}"), part.uri, (key, name))
                 yield row.found_in(part.resource)
 
 
@@ -211,4 +212,4 @@ def _id(resource: Resource, uri: str) -> str:
 
 def _text(resource: Resource, key: str) -> str:
     found = resource.get(key)
-    return found.strip() if isinstance(found, str) else ""
+    return cut(found.strip()) if isinstance(found, str) else ""

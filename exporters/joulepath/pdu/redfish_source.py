@@ -9,13 +9,14 @@ from typing import Protocol
 
 from joulepath.bmc.redfish_items import Resource
 from joulepath.bmc.redfish_tree import Tree
+from joulepath.bounds import BEYOND, MAX_ROWS
 from joulepath.errors import JoulepathError
 from joulepath.pdu.belief import Belief
 from joulepath.pdu.layout import Cell
 from joulepath.pdu.reading import Key
 from joulepath.pdu.redfish_layout import Layout, survey
 from joulepath.pdu.redfish_value import value
-from joulepath.pdu.source import PduReading
+from joulepath.pdu.source import PduReading, names_within, rows_of
 from joulepath.pdu.value import RejectedError
 from joulepath.register import Registers
 
@@ -47,13 +48,14 @@ class RedfishPduSource:
         *,
         registers: Registers | None = None,
         clock: Callable[[], float] = time.monotonic,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         self._name = name
         self._client = client
         self._clock = clock
         self._layout: Layout | None = None
         self._surveyed = 0.0
-        self._belief = Belief(name, {} if registers is None else registers)
+        self._belief = Belief(name, {} if registers is None else registers, max_rows)
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -91,6 +93,10 @@ class RedfishPduSource:
             if number is not None:
                 numbers.setdefault(Key(row.level, row.label, row.quantity), (layout.cells[row], number))
         device = tuple(sorted((uri, unit.serial) for uri, unit in layout.units.items()))
+        beyond = self._belief.admitted(rows_of(numbers, layout.names), at)
+        if beyond:
+            numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
+            rejected[BEYOND] = len(beyond)
         values, contradicted = self._belief.believed(device, numbers, at)
         if contradicted:
             rejected["contradicted"] = contradicted
@@ -99,7 +105,7 @@ class RedfishPduSource:
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
         return PduReading(
             values=values,
-            names=layout.names,
+            names=names_within(layout.names, beyond),
             vendor=layout.vendor,
             profile="redfish",
             units=tuple(layout.units.values()),

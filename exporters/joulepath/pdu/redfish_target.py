@@ -42,7 +42,7 @@ def target(name: str, redfish: RedfishTarget, folder: Path, registers: Registers
     )
     files = tuple(folder / file for file in (redfish.password_file, redfish.ca_file) if file is not None)
     content = read_file(ca_file) if ca_file is not None and ca_file.is_file() else None
-    source = RedfishPduSource(name, client, registers=registers)
+    source = RedfishPduSource(name, client, registers=registers, max_rows=redfish.max_rows)
     return Target(name, source, redfish.interval or INTERVAL, (redfish, who, content), files)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource, number
-from joulepath.bmc.redfish_sensors import READINGS, measures_energy, scale_of
+from joulepath.bmc.redfish_sensors import READINGS, measures_energy, measures_other, scale_of
 from joulepath.bmc.redfish_tree import at, source_of
 from joulepath.pdu.schema import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.value import RejectedError
@@ -62,6 +62,8 @@ def value(row: Row, resources: Mapping[str, Resource]) -> float | None:
     if row.sensor:
         sensor = resources.get(row.sensor, {})
         holder = sensor
+        if row.quantity in ("power", "meter_energy") and measures_other(sensor):
+            raise RejectedError("implausible")
         if (row.quantity == "meter_energy" and measures_energy(sensor)) or row.quantity == "power":
             scale = scale_of(sensor)
     if not isinstance(holder, dict):

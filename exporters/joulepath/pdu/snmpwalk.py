@@ -108,7 +108,7 @@ def _value(written: str) -> Value:
     if kind.lower() == "opaque":
         inner, number = _typed(rest)
         if inner.lower() in ("float", "double"):
-            return float(number.split()[0])
+            return _float(number)
         return _integer(number) if inner else opaque(_octets(rest))
     return _READERS[kind.lower()](rest)
 
@@ -133,6 +133,11 @@ def _integer(written: str) -> int:
     if found is None:
         raise ValueError("not a number")
     return int(found[1].replace(".", ""))
+
+
+def _float(written: str) -> float:
+    """`1.5`, `1.5 Volts`."""
+    return float((written.split() or [""])[0])
 
 
 def _string(written: str) -> bytes:
@@ -172,8 +177,7 @@ _READERS: Mapping[str, Callable[[str], Value]] = {
         _integer,
     ),
     **dict.fromkeys(("int64", "uint64"), _integer),
-    "float": lambda written: float(written.split()[0]),
-    "double": lambda written: float(written.split()[0]),
+    **dict.fromkeys(("float", "double"), _float),
     "string": _string,
     "hex-string": _octets,
     "bits": _octets,

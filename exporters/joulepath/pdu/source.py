@@ -5,11 +5,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
+from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
-from joulepath.pdu.belief import Belief, Values
+from joulepath.pdu.belief import Belief, Row, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
 from joulepath.pdu.reading import Key
 from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
@@ -60,6 +61,28 @@ class PduReading:
             for label, watts in quantities.get("power", {}).items()
         }
 
+    @property
+    def rows(self) -> Collection[Hashable]:
+        """All rows by (level, label), with and without power."""
+        measured = {
+            (level, label)
+            for level, quantities in self.values.items()
+            for by_label in quantities.values()
+            for label in by_label
+        }
+        return {*measured, *(("outlet", label) for label in self.names)}
+
+
+def rows_of(numbers: Iterable[Key], names: Iterable[str]) -> Collection[Row]:
+    """The rows of a poll's numbers, and those of named outlets, in the order of the poll."""
+    named: Iterable[Row] = (("outlet", label) for label in names)
+    return dict.fromkeys([*(key[:2] for key in numbers), *named])
+
+
+def names_within(names: Mapping[str, str], beyond: Collection[Hashable]) -> Mapping[str, str]:
+    """Names of outlets, without those of rows that are too many."""
+    return {label: name for label, name in names.items() if ("outlet", label) not in beyond} if beyond else names
+
 
 @dataclass(frozen=True)
 class _Mark:
@@ -84,11 +107,12 @@ class PduSource:
         registers: Registers | None = None,
         max_repetitions: int | None = None,
         survey_seconds: float = SURVEY_SECONDS,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         """`surveys` is shared by devices, so that not all are surveyed at once; `registers` by sources of one name.
 
         `max_repetitions` goes before the profile's. A first survey that takes longer than `survey_seconds` goes on at
-        the next poll.
+        the next poll. No more than `max_rows` rows are published.
         """
         self._name = name
         self._client = client
@@ -97,10 +121,11 @@ class PduSource:
             profiles = {key: asked_for(each, max_repetitions) for key, each in profiles.items()}
         self._surveyor = Surveyor(name, client, profiles, profile, clock=clock, surveys=surveys, seconds=survey_seconds)
         self._missing: set[Oid] = set()
+        self._quota = Quota(name, clock)
         self._limit = POLL_SECONDS
         self._mark: _Mark | None = None
         self._lives = 0
-        self._belief = Belief(name, {} if registers is None else registers)
+        self._belief = Belief(name, {} if registers is None else registers, max_rows)
 
     async def read(self) -> PduReading:
         """All readings of one poll. Raises JoulepathError that begins with the device's name."""
@@ -146,6 +171,10 @@ class PduSource:
         # Without a serial number, a reboot may have been a swap.
         life = 0 if any(unit.serial for unit in layout.units) else self._lives
         device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
+        beyond = self._belief.admitted(rows_of(numbers, layout.names), poll.ended.at)
+        if beyond:
+            numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
+            rejected[BEYOND] = len(beyond)
         values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
         if contradicted:
             rejected["contradicted"] = contradicted
@@ -155,7 +184,7 @@ class PduSource:
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?{tried}")
         return PduReading(
             values=values,
-            names=layout.names,
+            names=names_within(layout.names, beyond),
             vendor=layout.profile.vendor,
             profile=layout.profile_name,
             units=layout.units,
@@ -205,6 +234,8 @@ class PduSource:
         for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
             why = missing[oid].value
+            if not self._quota.admits():
+                break
             logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
         self._missing = set(missing)
 

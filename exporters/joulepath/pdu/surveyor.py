@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from joulepath.bounds import Once
 from joulepath.errors import JoulepathError
 from joulepath.pdu.detection import find
 from joulepath.pdu.layout import SYS_OBJECT_ID, Layout, survey
@@ -64,7 +65,7 @@ class Surveyor:
         self._fails = False
         """Whether the last poll by the layout measured nothing."""
         self._notes: Notebook | None = None
-        self._told: set[str] = set()
+        self._told = Once()
 
     async def layout(self) -> Layout:
         """The device's layout; surveys the device first where it has none or an old one.
@@ -158,6 +159,5 @@ class Surveyor:
             self._once(f"{what} is left out: {how}")
 
     def _once(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
+        if self._told.is_new(line):
             logger.warning("%s: %s", self._name, line)

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from joulepath.bounds import Rows, Teller
 from joulepath.energy import Energy, Integrator
 from joulepath.rapl.hwmon import MAX_WATTS, HwmonReading
 from joulepath.rapl.hwmon_layout import Sensor
@@ -19,6 +20,8 @@ class BoardSnapshot:
 
     watts: Mapping[Sensor, float]
     energy: Mapping[Sensor, Energy]
+    beyond: int = 0
+    """Readings so far of sensors that were too many."""
 
 
 @dataclass
@@ -27,11 +30,22 @@ class Boards:
 
     _registers: dict[Sensor, Register] = field(default_factory=dict)
     _integrators: dict[Sensor, Integrator] = field(default_factory=dict)
+    _rows: Rows[Sensor] = field(default_factory=Rows)
+    _teller: Teller = field(default_factory=lambda: Teller("hwmon"))
+    _beyond: int = 0
 
     def add(self, at: float, reading: HwmonReading) -> BoardSnapshot:
         """Takes the reading of monotonic instant `at` [s]."""
         energy: dict[Sensor, Energy] = {}
+        beyond = self._rows.take([*reading.watts, *reading.joules], at)
+        self._teller.tell(beyond, at)
+        self._beyond += len(beyond)
+        for sensor in self._rows.forgotten:
+            self._registers.pop(sensor, None)
+            self._integrators.pop(sensor, None)
         for sensor, joules in reading.joules.items():
+            if sensor in beyond:
+                continue
             count = Count(joules, None, reading.origins.get(sensor, ""))
             if sensor in self._registers:
                 self._registers[sensor].advance(at, count)
@@ -39,7 +53,10 @@ class Boards:
                 self._registers[sensor] = Register(at, count, MAX_WATTS)
             energy[sensor] = self._registers[sensor].energy
         for sensor, watts in reading.watts.items():
+            if sensor in beyond:
+                continue
             integrator = self._integrators.setdefault(sensor, Integrator(MAX_HOLE_SECONDS))
             integrator.add(at, watts)
             energy[sensor] = integrator.energy
-        return BoardSnapshot(reading.watts, energy)
+        watts_of = {sensor: watts for sensor, watts in reading.watts.items() if sensor not in beyond}
+        return BoardSnapshot(watts_of, energy, self._beyond)

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 
+from joulepath.bounds import BEYOND
 from joulepath.metrics import Family
 from joulepath.rapl import metrics
 from joulepath.rapl.boards import BoardSnapshot
@@ -41,4 +42,7 @@ def collect_boards(snapshot: BoardSnapshot) -> Iterable[Family]:
     for sensor, energy in snapshot.energy.items():
         joules.add_metric([*sensor], energy.joules)
         seconds.add_metric([*sensor], energy.measured_seconds)
-    yield from (power, joules, seconds)
+    rejected = metrics.BOARD_REJECTED.family()
+    if snapshot.energy or snapshot.beyond:
+        rejected.add_metric([BEYOND], snapshot.beyond)
+    yield from (power, joules, seconds, rejected)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from joulepath.bounds import label as cut
+
 _CHANNEL = re.compile(r"(?P<kind>power|energy|curr)(?P<number>\d+)_(?:input|average)")
 
 # Which voltage belongs to which current, where a chip's channels have no labels: the bus voltage, never the shunt's.
@@ -56,7 +58,7 @@ def channels(folders: Iterable[Path]) -> Sequence[Channel]:
         for chip, _ in chips:
             if names[chip.name] > 1:
                 chip.name = level(chip)
-    return [replace(each, sensor=each.sensor._replace(chip=chip.name)) for chip, found in chips for each in found]
+    return [replace(each, sensor=each.sensor._replace(chip=cut(chip.name))) for chip, found in chips for each in found]
 
 
 def number(path: str) -> int | None:
@@ -113,7 +115,7 @@ class _Chip:
                 continue
             enabled = [f"{kind}{at}_enable", *([f"in{voltage}_enable"] if kind == "curr" else [])]
             yield Channel(
-                Sensor(self.name, f"{kind}{at}", self._label(kind, at, voltage)),
+                Sensor(self.name, f"{kind}{at}", cut(self._label(kind, at, voltage))),
                 sources,
                 [self._path(name) for name in enabled if name in self._files],
                 register=kind == "energy",

@@ -50,6 +50,12 @@ BOARD_MEASURED = counter(
     *_SENSOR,
 )
 
+BOARD_REJECTED = counter(
+    "hwmon_readings_rejected_total",
+    "Readings of board sensors that gave no sample; reason beyond_limit: more sensors within an hour than have series.",
+    "reason",
+)
+
 METRICS = (
     *ZONE_ENERGY.values(),
     PSYS_ENERGY,
@@ -59,4 +65,5 @@ METRICS = (
     BOARD_POWER,
     BOARD_ENERGY,
     BOARD_MEASURED,
+    BOARD_REJECTED,
 )

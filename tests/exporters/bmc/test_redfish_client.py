@@ -200,6 +200,17 @@ def test_answers_that_are_no_redfish_are_one_clear_error(
     assert "\n" not in str(fault.value)
 
 
+@pytest.mark.parametrize("digits", ["9" * 400, "-" + "9" * 30])
+def test_a_number_of_hundreds_of_digits_is_rejected_alone(digits: str) -> None:
+    supplies = [{"PowerInputWatts": int(digits), "PowerCapacityWatts": int(digits)}, {"PowerInputWatts": 344}]
+    power = {"PowerControl": [{"PowerConsumedWatts": 344}], "PowerSupplies": supplies}
+    with RedfishServer(dict_tree(legacy(power))) as server:
+        reading = poll(server)
+    assert list(reading.power.values()) == [344]
+    assert list(reading.psu_input.values()) == [344]
+    assert reading.rejected["implausible"] == 1
+
+
 def test_a_compressed_body_is_bounded_as_it_unfolds() -> None:
     def bomb(_: web.Request) -> web.StreamResponse:
         response = web.Response(body=b" " * 10_000_000)

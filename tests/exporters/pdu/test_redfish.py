@@ -197,6 +197,27 @@ def test_a_reading_that_only_its_sensor_has_is_read_there() -> None:
     assert reading.rejected == {"unreadable": 1}
 
 
+@pytest.mark.parametrize(
+    ("sensor", "power", "rejected"),
+    [
+        ({"Reading": 5.0}, {"1": 5.0}, {}),
+        ({"Reading": 5.0, "ReadingUnits": "W"}, {"1": 5.0}, {}),
+        ({"Reading": 5.0, "ReadingUnits": "A"}, None, {"implausible": 1}),
+        ({"Reading": 5.0, "ReadingType": "Temperature"}, None, {"implausible": 1}),
+    ],
+)
+def test_power_is_not_read_at_a_sensor_of_something_else(
+    sensor: dict[str, Any], power: dict[str, float] | None, rejected: dict[str, int]
+) -> None:
+    outlets = {"1": {"PowerWatts": {"DataSourceUri": f"{ROOT}/Sensors/W"}}, "2": {"Voltage": excerpt(230)}}
+    found = service(RackPDUs={"1": {"Outlets": outlets}})
+    found[f"{ROOT}/Sensors/W"] = sensor
+    reading = read(found)
+    assert reading.values["outlet"].get("power") == power
+    assert reading.values["outlet"]["voltage"] == {"2": 230}
+    assert reading.rejected == rejected
+
+
 def test_a_link_in_place_of_an_excerpt_is_read() -> None:
     found = service(RackPDUs={"1": {"Outlets": {"1": {"PowerWatts": {"@odata.id": f"{ROOT}/Sensors/W"}}}}})
     found[f"{ROOT}/Sensors/W"] = {"Reading": 184.4, "ReadingType": "Power", "ReadingUnits": "W"}

@@ -107,6 +107,8 @@ UNREADABLE = [
     f".{BASE}.7.0 = Timeticks: soon",
     f".{BASE}.7.0 = IpAddress: 300.1.1.1",
     "ACME-MIB::power.1 = INTEGER: 5",
+    f".{BASE}.7.0 = Opaque: Float: ",
+    f".{BASE}.7.0 = Opaque: Double: ",
     f"{BASE}.7.0|2|many",
     f"{BASE}.7.0|4x|zz",
     "a.b|2|3",
