@@ -10,7 +10,7 @@ from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.detection import find
 from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, reading_of, survey
+from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
 from joulepath.pdu.profile import shipped
 from joulepath.pdu.rows import Columns
 from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table, asked_for
@@ -113,8 +113,8 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
         ).rstrip()
     yield from _lacking(layout)
     yield from doubts(rows)
-    found = [reading_of(row.cell, row.value) for row in rows if row.value is not None]
-    for key, why in Judge().rejected(found, 0.0).items():
+    found = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
+    for key, why in Judge().rejected(readings_of(found), 0.0).items():
         yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 

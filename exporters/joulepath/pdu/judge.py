@@ -21,6 +21,9 @@ NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
 HOLD_SECONDS = 60.0
 """A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
 
+BUS_LEAP = 1.5
+"""By such a factor no bus of direct current rises or falls between two polls, unless it fails."""
+
 LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
     ("power", "outlet"): 4e3,
     ("power", "branch"): 8e3,
@@ -38,19 +41,26 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
 """By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
 
 
+def most_watts(level: LevelName, watts: float) -> float:
+    """As many watts a reading may be of which the last one was `watts`, although nothing confirms it."""
+    return LEAP * abs(watts) + LEAPS["power", level]
+
+
 class Judge:
     """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
 
     def __init__(self) -> None:
         self._last: dict[Key, float] = {}
         self._held: dict[Key, tuple[float, float]] = {}
+        self._in_unit: set[Key] = set()
 
     def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
         """The readings of a poll at monotonic `at` seconds that are left out, and why."""
-        poll = Poll({reading.key: reading for reading in readings}, self._last)
+        poll = Poll({reading.key: reading for reading in readings}, self._last, self._in_unit)
         _hollow(poll)
         circuit.check(poll)
         sums.check(poll)
+        self._buses(poll, at)
         self._leaps(poll, at)
         self._last |= {key: reading.value for key, reading in poll.readings.items()}
         return poll.rejected
@@ -63,16 +73,35 @@ class Judge:
             if key.level == "outlet" and key.quantity == "power" and abs(reading.value) > circuit.MOST_WATTS:
                 poll.reject([key], f"{reading.value:g} W are more than an outlet carries, and no current confirms them")
                 continue
-            value, since = self._held.get(key, (reading.value, at))
-            if not value / LEAP <= reading.value <= value * LEAP:
-                value, since = reading.value, at
-            self._held[key] = value, since
-            if at - since < HOLD_SECONDS:
+            if not self._stays(reading, at):
                 before = self._last.get(key)
                 leap = f"leaps from {before:g} to" if before is not None else "begins with"
                 poll.reject([key], f"{leap} {reading.value:g}, and nothing confirms it")
-            else:
-                del self._held[key]
+
+    def _stays(self, reading: Reading, at: float) -> bool:
+        """Whether a reading has been about the same since long enough to be believed."""
+        value, since = self._held.get(reading.key, (reading.value, at))
+        if not value / LEAP <= reading.value <= value * LEAP:
+            value, since = reading.value, at
+        self._held[reading.key] = value, since
+        if at - since < HOLD_SECONDS:
+            return False
+        del self._held[reading.key]
+        return True
+
+    def _buses(self, poll: Poll, at: float) -> None:
+        """Leaves out the voltage of a bus that leaps, and derived power with it: a battery holds the bus."""
+        for key, power in list(poll.readings.items()):
+            if power.bus is None:
+                continue
+            volts, before = poll.readings.get(power.bus), self._last.get(power.bus)
+            if volts is not None and before and volts.value:
+                if 1 / BUS_LEAP <= volts.value / before <= BUS_LEAP:
+                    self._held.pop(power.bus, None)
+                elif not self._stays(volts, at):
+                    poll.reject([power.bus], f"leaps from {before:g} to {volts.value:g} V, and a battery holds the bus")
+            if power.bus in poll.rejected:
+                poll.reject([key], f"its voltage is left out: {power.bus} {poll.rejected[power.bus]}")
 
     def _suspicious(self, poll: Poll, reading: Reading) -> bool:
         key, value, before = reading.key, abs(reading.value), self._last.get(reading.key)
@@ -99,7 +128,7 @@ def hollow(quantity: QuantityName, steps: float) -> bool:
     if number in ONES:
         return True
     scaled = {number // scale for scale in (1, 10, 100) if number % scale == 0}
-    return quantity != "meter_energy" and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
+    return quantity not in ("meter_energy", "power_factor") and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
 
 
 def _hollow(poll: Poll) -> None:

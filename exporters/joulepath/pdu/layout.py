@@ -53,6 +53,11 @@ class Cell:
     """Of derived power: the voltage that the current of `amperes` is multiplied by."""
     amperes: "Cell | None" = None
 
+    @property
+    def key(self) -> Key:
+        """Which reading it is."""
+        return Key(self.level, self.label, self.quantity_name)
+
     def reading(self, found: Mapping[Oid, Value]) -> float | None:
         """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
         if self.volts is None or self.amperes is None:
@@ -229,11 +234,21 @@ def _measures(cell: Cell, row: Row) -> bool:
     return number is not None and (cell.volts is not None or not cell.hollow(number))
 
 
-def reading_of(cell: Cell, number: float) -> Reading:
-    """A value of a cell, in the metric's unit."""
-    key = Key(cell.level, cell.label, cell.quantity_name)
-    stated = cell.quantity.bounds is not None
-    return Reading(key, number, abs(float(cell.scale)), id(cell.quantity), stated, derived=cell.volts is not None)
+def readings_of(numbers: Mapping[Key, tuple[Cell, float]]) -> Sequence[Reading]:
+    """Values of cells, in the metrics' units."""
+    buses = {cell.oid: key for key, (cell, _) in numbers.items() if key.quantity == "voltage"}
+    return [
+        Reading(
+            key,
+            number,
+            abs(float(cell.scale)),
+            id(cell.quantity),
+            bounded=cell.quantity.bounds is not None,
+            derived=cell.volts is not None,
+            bus=buses.get(cell.volts.oid) if cell.volts is not None else None,
+        )
+        for key, (cell, number) in numbers.items()
+    ]
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:

@@ -34,6 +34,8 @@ class Reading:
     """Whether the profile states bounds of its own."""
     derived: bool = False
     """Whether it is volts times amperes, which then confirm nothing."""
+    bus: Key | None = None
+    """Of such power: the reading that is its voltage, where that is published."""
 
     @property
     def steps(self) -> float:
@@ -48,6 +50,8 @@ class Poll:
     readings: dict[Key, Reading]
     last: Mapping[Key, float]
     """The latest values that were accepted."""
+    in_unit: set[Key] = field(default_factory=set)
+    """Power that once was more than a tenth of its volts times amperes: its step is right."""
     rejected: dict[Key, str] = field(default_factory=dict)
     """Those that are left out, and why."""
     confirmed: set[Key] = field(default_factory=set)

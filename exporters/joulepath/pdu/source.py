@@ -137,7 +137,7 @@ class PduSource:
                     rejected[str(reason)] += 1
                     continue
                 if number is not None:
-                    numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
+                    numbers[cell.key] = cell, number
         self._mark = poll.ended
         if layout.left_out:
             rejected["refused"] += len(layout.left_out)

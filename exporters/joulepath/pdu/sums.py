@@ -49,13 +49,17 @@ def agree(poll: Poll, key: Key) -> bool:
 
 
 def _singly(poll: Poll, level: LevelName) -> None:
-    """One outlet that draws far more than all inlets: branches may lie behind each other, so each counts alone."""
+    """One outlet that draws far more than all inlets: branches may lie behind each other, so each counts alone.
+
+    A branch may be the whole of a chassis of which one supply in many has a meter.
+    """
     inlets = poll.power("inlet")
     fed = sum(inlets.values())
     if fed < LEAST_INLET_WATTS:
         return
     for key, watts in poll.power(level).items():
-        if watts > RATIO * fed + SLACK_WATTS + poll.readings[key].step:
+        ratio = THOUSANDTH if level == "branch" and not poll.leapt(key, SLACK_WATTS) else RATIO
+        if watts > ratio * fed + SLACK_WATTS + poll.readings[key].step:
             _decide(poll, {key: watts}, inlets, f"{key.level} {key.label} reads {watts:g} W, all inlets {fed:g} W")
             if not poll.power("inlet"):
                 return
