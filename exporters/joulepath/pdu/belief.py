@@ -7,9 +7,9 @@ from collections.abc import Hashable, Mapping
 
 from joulepath.pdu.judge import Judge, most_watts
 from joulepath.pdu.layout import Cell, readings_of
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import Key
 from joulepath.pdu.register import Register, Registers
-from joulepath.pdu.schema import LevelName, QuantityName
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from joulepath.pdu.detection import find
 from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
 from joulepath.pdu.profile import shipped
+from joulepath.pdu.quantity import LevelName, Quantity, QuantityName
 from joulepath.pdu.rows import Columns
-from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table, asked_for
+from joulepath.pdu.schema import Profile, Table, asked_for
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.value import RejectedError, text

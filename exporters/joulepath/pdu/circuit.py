@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from joulepath.pdu.quantity import LevelName
 from joulepath.pdu.reading import Key, Poll, Reading
-from joulepath.pdu.schema import LevelName
 
 PHASES = 3.9
 """Watts of three phases over volts times amperes of one, and 30 % of inaccuracy."""

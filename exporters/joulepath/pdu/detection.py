@@ -7,7 +7,8 @@ from dataclasses import replace
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import SYS_OBJECT_ID, Layout, base_of, survey
 from joulepath.pdu.profile import candidates
-from joulepath.pdu.schema import Profile, absolute
+from joulepath.pdu.quantity import absolute
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, dotted
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from joulepath.pdu import circuit, sums
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import LEAP, Key, Poll, Reading
-from joulepath.pdu.schema import LevelName, QuantityName
 
 ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
 """All bits set, signed and unsigned: agents and the meters behind them write it for "not measured"."""

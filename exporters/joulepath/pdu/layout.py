@@ -9,9 +9,10 @@ from decimal import Decimal
 from joulepath.errors import JoulepathError
 from joulepath.pdu.judge import hollow
 from joulepath.pdu.product import products_of
+from joulepath.pdu.quantity import EVIDENCE, Evidence, LevelName, Method, Quantity, QuantityName
 from joulepath.pdu.reading import Key, Reading
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Method, Profile, Quantity, QuantityName
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, Value, parsed
 from joulepath.pdu.value import RejectedError, bounded, measured, text
 

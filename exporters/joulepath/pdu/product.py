@@ -4,8 +4,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from joulepath.pdu.quantity import Quantity
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import Quantity, Table
+from joulepath.pdu.schema import Table
 from joulepath.pdu.snmp import Oid
 
 _OF_DEVICE: Sequence[Oid] = ((), (0,))

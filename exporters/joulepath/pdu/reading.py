@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.pdu.quantity import LevelName, QuantityName
 
 
 class Key(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
 from joulepath.bmc.redfish_sensors import READINGS, measures_energy, scale_of
 from joulepath.bmc.redfish_tree import at, source_of
-from joulepath.pdu.schema import PLAUSIBLE, LevelName, QuantityName
+from joulepath.pdu.quantity import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.value import RejectedError
 
 EXCERPTS: Mapping[QuantityName, tuple[str, ...]] = {

@@ -7,8 +7,8 @@ it discharges. Only what cannot be is rejected, and of two levels the one that v
 
 from collections.abc import Mapping, Sequence
 
+from joulepath.pdu.quantity import LevelName
 from joulepath.pdu.reading import Key, Poll
-from joulepath.pdu.schema import LevelName
 
 RATIO = 3.0
 """Inlets that are not all metered make sums differ by less."""

@@ -5,7 +5,7 @@ import math
 from decimal import Decimal
 
 from joulepath.pdu import written
-from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
+from joulepath.pdu.quantity import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp import Missing, Value, dotted
 
 REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")

@@ -14,8 +14,9 @@ from joulepath.pdu.check import explained
 from joulepath.pdu.detection import detect
 from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import readings_of
+from joulepath.pdu.quantity import Quantity
 from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import Profile, Quantity
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.value import REASONS
 from joulepath_lab.snmp_agent import Agent

@@ -16,7 +16,8 @@ from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.layout import Cell
 from joulepath.pdu.profile import read_folder
-from joulepath.pdu.schema import Profile, Quantity
+from joulepath.pdu.quantity import Quantity
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.snmp_agent import Agent, Value
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.pdu.judge import HOLD_SECONDS, Judge
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import Key, Reading
-from joulepath.pdu.schema import LevelName, QuantityName
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from joulepath.errors import UsageError
 from joulepath.pdu.profile import candidates, read_folder
-from joulepath.pdu.schema import PLAUSIBLE, Profile, Quantity, QuantityName
+from joulepath.pdu.quantity import PLAUSIBLE, Quantity, QuantityName
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Missing, parsed
 from joulepath.pdu.value import REASONS, RejectedError, measured, text
 
