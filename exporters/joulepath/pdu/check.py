@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath pdu --check-profile`: what a profile reads from where, and why a value is none."""
+"""`joulepath pdu --check-profile`: what a profile reads from where, and why a value is not read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ def profile_of(name: str) -> tuple[str, Profile]:
     if not path.exists() and name in known:
         return name, known[name]
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
-        raise UsageError(f"{name}: is no file, and none of the shipped profiles {', '.join(sorted(known))}")
+        raise UsageError(f"{name}: is neither a file nor one of the shipped profiles {', '.join(sorted(known))}")
     return path.stem, load(path, Profile)
 
 

@@ -13,7 +13,7 @@ from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, do
 
 
 async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
-    """The likeliest profile of which the device has the fingerprint. Raises JoulepathError where there is none."""
+    """The likeliest profile of which the device has the fingerprint. Raises JoulepathError where no profile fits."""
     known = await sys_object_id(client)
     async for name in fitting(client, profiles, known):
         return name
@@ -56,7 +56,7 @@ async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
 
 
 async def sys_object_id(client: Client) -> Oid:
-    """The device's own; empty where it has none."""
+    """The device's own; empty where it lacks one."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     return found if isinstance(found, tuple) else ()
 

@@ -127,7 +127,7 @@ class Layout:
 async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
     """What `sysObjectID.` in a profile stands for.
 
-    The device's own, or where that is none of the profile's the first number that the device has below one of them.
+    The device's own if the profile has it, otherwise the first number that the device has below one of the profile's.
     """
     if not profile.relative or 0 < profile.matches(sys_object_id) < len(sys_object_id):
         return sys_object_id
@@ -138,7 +138,7 @@ async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
 
 
 async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
-    """Reads everything about the device that is no measurement. Raises JoulepathError when nothing fits the profile."""
+    """Reads everything about the device but its measurements. Raises JoulepathError when nothing fits the profile."""
     known = dict(await client.get([SYS_OBJECT_ID]))
     sys_object_id = known[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, sys_object_id if isinstance(sys_object_id, tuple) else ()))

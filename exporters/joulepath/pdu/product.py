@@ -10,7 +10,7 @@ from joulepath.pdu.schema import Table
 from joulepath.pdu.snmp import Oid
 
 _OF_DEVICE: Sequence[Oid] = ((), (0,))
-"""Indexes of an object that is no cell of a table."""
+"""Indexes of an object that is not a cell of a table."""
 
 
 async def products_of(columns: Columns, table: Table, volts: Quantity, amperes: Quantity) -> Sequence[Row]:

@@ -124,7 +124,7 @@ class Quantity(Model):
     text: bool = False
     """Whether the number is written as text."""
     decimal: DecimalMark | None = None
-    """The decimal mark of such text. Where it is not stated, text that may be read with either mark is no number."""
+    """The decimal mark of such text. Where it is not stated, text that may be read with either mark is not a number."""
     sentinels: frozenset[int] = frozenset()
     """Values that say "not measured". They are compared in 32 bits: -1 is also 4294967295."""
     bounds: Bounds | None = None

@@ -87,7 +87,7 @@ class Poll:
         }
 
     def leapt(self, key: Key, least: float) -> bool | None:
-        """Whether a reading is far from its last accepted value, by `least` at least; None where there is none."""
+        """Whether a reading is far from its last accepted value, by `least` at least; None before the first."""
         reading, before = self.readings.get(key), self.last.get(key)
         if reading is None or before is None:
             return None

@@ -57,7 +57,7 @@ def _keys(quantity: QuantityName) -> tuple[str, ...]:
 
 
 def value(row: Row, resources: Mapping[str, Resource]) -> float | None:
-    """The reading in the metric's unit, None where there is none. Raises RejectedError."""
+    """The reading in the metric's unit, None where the resource lacks it. Raises RejectedError."""
     holder: object = at(resources.get(row.uri, {}), *row.excerpt)
     scale = JOULES_PER_KWH if row.quantity == "meter_energy" else 1.0
     if row.sensor:

@@ -24,7 +24,7 @@ from joulepath.pdu.snmp import Oid
 
 
 class Table(Model):
-    """A table whose rows are those of a level."""
+    """A table with the rows of a level."""
 
     direct_current: bool = False
     """Whether what it measures is direct current, of which volts times amperes are the active power."""
@@ -74,7 +74,7 @@ class Table(Model):
         known = {part.removesuffix(":text") for part in self.index} | set(self.keys)
         for key in re.findall(r"\{(\w+)\}", self.label or ""):
             if key not in known:
-                raise ValueError(f"label: {key!r} is no part of the index and none of keys")
+                raise ValueError(f"label: {key!r} is neither a part of the index nor one of keys")
         parts = [
             part
             for quantity in self.quantities.values()
@@ -85,19 +85,19 @@ class Table(Model):
             where = {**self.where, **quantity.where}
             for key, match in where.items():
                 if key not in known:
-                    raise ValueError(f"where: {key!r} is no part of the index and none of keys")
+                    raise ValueError(f"where: {key!r} is neither a part of the index nor one of keys")
                 if isinstance(match, str):
                     try:
                         re.compile(match)
                     except re.error as error:
-                        raise ValueError(f"where: {key}: {match!r} is no regular expression: {error}") from None
+                        raise ValueError(f"where: {key}: {match!r} is not a regular expression: {error}") from None
         return self
 
     @model_validator(mode="after")
     def _current_fits(self) -> "Table":
         for name, quantity in self.quantities.items():
             if self.direct_current and name in ("apparent_power", "power_factor"):
-                raise ValueError(f"{name}: there is none in direct current")
+                raise ValueError(f"{name}: direct current has no such quantity")
             if quantity.derived and name != "power":
                 raise ValueError(f"{name}: volts and amperes make power, and nothing else")
             if quantity.derived and not self.direct_current:

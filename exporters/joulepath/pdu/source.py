@@ -64,7 +64,7 @@ class PduReading:
 
 @dataclass(frozen=True)
 class _Mark:
-    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent has none."""
+    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent lacks it."""
 
     ticks: int | None
     at: float
@@ -272,7 +272,7 @@ def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
 
 
 def _rebooted(before: _Mark, after: _Mark) -> bool:
-    """Whether sysUpTime began anew in between; its wrap after 497 days is none."""
+    """Whether sysUpTime began anew in between; its wrap after 497 days is not a reboot."""
     if before.ticks is None or after.ticks is None:
         return False
     advanced = (after.ticks - before.ticks) % 2**32 / 100

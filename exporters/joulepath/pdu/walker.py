@@ -182,7 +182,7 @@ class _Walk:
         self._requests = 0
 
     def request(self) -> Oid:
-        """The object to ask behind. Raises SnmpError where there is no end."""
+        """The object to ask behind. Raises SnmpError where the walk has no end."""
         self._requests += 1
         if self._requests > self._limits.requests or len(self.rows) > self._limits.rows:
             raise SnmpError(f"{dotted(self.column)} has no end: stopped after {len(self.rows)} rows")
