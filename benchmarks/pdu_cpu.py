@@ -26,6 +26,7 @@ import snmpsim_data
 import yaml
 
 from joulepath_lab import programs
+from joulepath_lab.ports import free_port
 
 MODULES = {
     "raritan": ["1.3.6.1.4.1.13742.6.5.2.3.1.4", "1.3.6.1.4.1.13742.6.5.3.3.1.4", "1.3.6.1.4.1.13742.6.5.4.3.1.4"],
@@ -182,13 +183,6 @@ def start_joulepath(library: str, agent: int, community: str, folder: Path) -> R
     command = [sys.executable, "-m", "joulepath", "pdu", f"--config={config}", f"--snmp-library={library}"]
     command += [f"--web.listen-address=127.0.0.1:{port}"]
     return Running(command, f"http://127.0.0.1:{port}/probe?target=pdu", port, folder / f"{library}.log")
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """A port of loopback that nobody has."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fetch(url: str) -> str:

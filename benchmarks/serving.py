@@ -13,10 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from joulepath_lab import programs
+from joulepath_lab.ports import free_port
 
 NODE_EXPORTER = "prometheus-node-exporter"
 HEADERS = {
@@ -27,14 +29,15 @@ HEADERS = {
     "X-Prometheus-Scrape-Timeout-Seconds": "10",
 }
 SPACING = 0.6
-PORTS = {"joulepath rapl": 19473, "node_exporter": 19100}
 
 
 class Scraped:
     """One exporter under test."""
 
-    def __init__(self, command: list[str], port: int) -> None:
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def __init__(self, command: list[str]) -> None:
+        port = free_port()
+        listen = f"--web.listen-address=127.0.0.1:{port}"
+        self.process = subprocess.Popen([*command, listen], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         self.seconds: list[float] = []
         end = time.monotonic() + 20
@@ -82,6 +85,29 @@ def powercap(sysfs: Path) -> None:
                 (path / file).write_text(f"{text}\n")
 
 
+def advance(sysfs: Path) -> None:
+    """Every counter moves, as a processor's does."""
+    for path in sysfs.glob("class/powercap/*/energy_uj"):
+        path.write_text(f"{int(path.read_text()) + 1_000_000}\n")
+
+
+def scraped_in_turn(
+    exporters: Mapping[str, Scraped], rounds: int, scrapes: int, between: Callable[[], None] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds of CPU per scrape of each exporter, one for each round; `between` is called before each scrape."""
+    per_scrape: dict[str, list[float]] = {name: [] for name in exporters}
+    for _ in range(rounds):
+        before = {name: exporter.cpu() for name, exporter in exporters.items()}
+        for _ in range(scrapes):
+            for exporter in exporters.values():
+                between()
+                exporter.scrape()
+                time.sleep(SPACING / len(exporters))
+        for name, exporter in exporters.items():
+            per_scrape[name].append((exporter.cpu() - before[name]) / scrapes)
+    return per_scrape
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,19 +129,10 @@ def main() -> None:
         }
         exporters = {}
         for name, command in commands.items():
-            listen = f"--web.listen-address=127.0.0.1:{PORTS[name]}"
-            exporters[name] = Scraped([*command, listen], PORTS[name])
+            exporters[name] = Scraped(command)
             stack.callback(exporters[name].process.wait)
             stack.callback(exporters[name].process.terminate)
-        per_scrape: dict[str, list[float]] = {name: [] for name in exporters}
-        for _ in range(args.rounds):
-            before = {name: exporter.cpu() for name, exporter in exporters.items()}
-            for _ in range(args.scrapes):
-                for exporter in exporters.values():
-                    exporter.scrape()
-                    time.sleep(SPACING / len(exporters))
-            for name, exporter in exporters.items():
-                per_scrape[name].append((exporter.cpu() - before[name]) / args.scrapes)
+        per_scrape = scraped_in_turn(exporters, args.rounds, args.scrapes, lambda: advance(sysfs))
         before = {name: exporter.cpu() for name, exporter in exporters.items()}
         time.sleep(args.idle)
         print(f"{'':16}{'CPU/scrape':>12}{'min..max':>16}{'idle CPU/s':>12}{'p50 scrape':>12}{'RSS':>10}{'peak':>10}")

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from serving import powercap
+from benchmarks.serving import powercap
 
 HEAD = b"GET /metrics HTTP/1.1\r\nHost: exporter\r\nX-Slow: " + b"x" * 10_000
 

@@ -6,14 +6,20 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
+
+# A machine that has other work to do takes its time.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +35,15 @@ def _absent(ability: str, reason: str) -> NoReturn:
 def absent() -> Callable[[str, str], NoReturn]:
     """`absent(ability, reason)`: how a test says that this machine lacks what it needs."""
     return _absent
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user may look into, unlike pytest's, and unlike TMPDIR, which may be root's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else None) as name:  # noqa: S108
+        made = Path(name)
+        made.chmod(0o755)
+        yield made
 
 
 @pytest.fixture(scope="session")

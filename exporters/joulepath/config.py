@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from joulepath.errors import UsageError
+from joulepath.text import text_of
 
 
 class Model(BaseModel):
@@ -17,7 +18,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M")
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,12 +43,11 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def read_yaml(path: Path) -> Any:
     """The plain data of one YAML file. Raises UsageError when it cannot be read or is not YAML."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not UTF-8 text: byte {error.start}") from None
+    return parsed_yaml(path, text_of(path))
+
+
+def parsed_yaml(path: Path, text: str) -> Any:
+    """The plain data of the text of one YAML file. Raises UsageError when it is not YAML."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader with one more check
     except yaml.MarkedYAMLError as error:
@@ -57,19 +57,20 @@ def read_yaml(path: Path) -> Any:
         raise UsageError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def load(path: Path, model: type[M], *, empty: bool = False) -> M:
-    """The file as `model`. Raises UsageError with one line per mistake: `FILE: key.path: what to do`.
+def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = False) -> M:
+    """The file as `model`, one of pydantic's or a dataclass.
 
-    With `empty` a file without any key is one that leaves all to the defaults.
+    Raises UsageError with one line per mistake: `FILE: key.path: what to do`. `text` is what was
+    read of the file already. `empty=True` accepts a file without keys: every default applies.
     """
-    data = read_yaml(path)
+    data = read_yaml(path) if text is None else parsed_yaml(path, text)
     if data is None and empty:
         data = {}
     if not isinstance(data, dict):
         found = "empty" if data is None else f"a {type(data).__name__}"
         raise UsageError(f"{path}: must be a mapping of keys, is {found}")
     try:
-        return model.model_validate(data)
+        return TypeAdapter(model).validate_python(data)
     except ValidationError as error:
         raise UsageError([f"{path}: {line}" for line in problems(error)]) from None
 
@@ -92,6 +93,7 @@ _LIST = "must be a list"
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is no key of this entry",
+    "unexpected_keyword_argument": "is no key of this entry",
     "too_short": "needs at least one entry",
     "string_type": "must be a text: write it in quotes",
     "tuple_type": _LIST,
@@ -99,4 +101,5 @@ _WORDS = {
     "frozen_set_type": _LIST,
     "dict_type": _MAPPING,
     "model_type": _MAPPING,
+    "dataclass_type": _MAPPING,
 }

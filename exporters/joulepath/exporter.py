@@ -23,6 +23,7 @@ from joulepath.errors import UsageError
 from joulepath.metrics import registry
 from joulepath.reload import Part, Reloader
 from joulepath.telemetry import Telemetry
+from joulepath.web.events import Events
 from joulepath.web.listen import passed_by_systemd
 from joulepath.web.security import Security
 
@@ -126,8 +127,11 @@ def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK
             Part("web", lambda: protection.security.files, protection.reload),
         ]
     )
-    telemetry = Telemetry(exporter.name, lambda: reloader.successful)
-    server = web.Server(exporter, _listeners(args), security=protection.security, telemetry=telemetry.collect)
+    events = Events()
+    telemetry = Telemetry(exporter.name, lambda: reloader.successful, events.collect)
+    server = web.Server(
+        exporter, _listeners(args), security=protection.security, telemetry=telemetry.collect, events=events
+    )
     protection.server = server
     # A signal may be taken in any thread, one that begins to answer a scrape for instance, and then interrupts nothing
     # that this one waits at: hence a pipe, which the interpreter writes to in whichever it is.
@@ -167,7 +171,7 @@ class _Protection:
         self.server: web.Server | None = None
         self._path = path
         if path is not None:
-            # Only a file needs YAML, pydantic and bcrypt.
+            # Only a file needs bcrypt.
             from joulepath.web.auth import Passwords  # noqa: PLC0415
 
             self._passwords = Passwords()
@@ -177,9 +181,9 @@ class _Protection:
         """Reads the file. Raises UsageError."""
         if self._path is None:
             return
-        from joulepath.web import config  # noqa: PLC0415
+        from joulepath.web import rules  # noqa: PLC0415
 
-        self.security = config.read(self._path, self._passwords)
+        self.security = rules.read(self._path, self._passwords)
         if self.server is not None:
             self.server.secure(self.security)
 

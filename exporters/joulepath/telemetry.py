@@ -8,6 +8,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from joulepath import __version__
 from joulepath.metrics import counter, gauge, summary
+from joulepath.web import events
 
 BUILD_INFO = gauge("joulepath_build_info", "Version of the running exporter; always 1.", "version", "exporter")
 RELOAD_SUCCESSFUL = gauge(
@@ -19,14 +20,20 @@ POLLS = counter(
 )
 POLL_SECONDS = summary("joulepath_poll_duration_seconds", "Time that these readings took, failed ones included.")
 
-METRICS = (BUILD_INFO, RELOAD_SUCCESSFUL, POLLS, POLL_SECONDS)
+METRICS = (BUILD_INFO, RELOAD_SUCCESSFUL, POLLS, POLL_SECONDS, *events.METRICS)
 
 
 class Telemetry:
     """The families of one process; those named `process_` are prometheus_client's, from /proc."""
 
-    def __init__(self, exporter: str, reload_successful: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        exporter: str,
+        reload_successful: Callable[[], bool],
+        web_events: Callable[[], Iterable[Metric]],
+    ) -> None:
         self._exporter = exporter
+        self._web_events = web_events
         self._reload_successful = reload_successful
         self._process = ProcessCollector(registry=None)
 
@@ -38,6 +45,7 @@ class Telemetry:
         reload = RELOAD_SUCCESSFUL.family()
         reload.add_metric([], self._reload_successful())
         yield reload
+        yield from self._web_events()
         yield from self._process.collect()
 
 

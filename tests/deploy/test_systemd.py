@@ -6,8 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,7 +19,7 @@ UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 NOBODY = "65534"
 ZONE = "class/powercap/intel-rapl:0"
 
-pytestmark = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+every_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 
 
 def service(unit: Path) -> configparser.SectionProxy:
@@ -30,6 +29,7 @@ def service(unit: Path) -> configparser.SectionProxy:
     return parser["Service"]
 
 
+@every_unit
 @pytest.mark.unit
 def test_systemd_takes_it(unit: Path, tmp_path: Path, absent: Callable[[str, str], NoReturn]) -> None:
     program = shutil.which("systemd-analyze") or absent("systemd", "systemd-analyze is not installed")
@@ -39,17 +39,15 @@ def test_systemd_takes_it(unit: Path, tmp_path: Path, absent: Callable[[str, str
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that nobody may look into, unlike pytest's."""
-    with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        made.chmod(0o755)
-        yield made
+def reaching(*program: str) -> list[str]:
+    """The program where an ordinary user can read this code, wherever the checkout and the interpreter are."""
+    trees = {str(ROOT), sys.prefix, sys.base_prefix}
+    return ["unshare", "--mount", sys.executable, str(Path(__file__).with_name("reach.py")), *trees, "--", *program]
 
 
+@every_unit
 @pytest.mark.kernel
-def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
+def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> None:
     """`--once` of what it starts, by an ordinary user with its capabilities alone. Those of devices have none."""
     settings = service(unit)
     words = shlex.split(settings["ExecStart"])
@@ -61,9 +59,9 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
         "ioam": "nodes: [{node_id: 4, interfaces: {lo: uplink}}]\nbackend: ebpf\n",
         "tag": f"interfaces: [va]\nflows: {{a: {{destination: 'fd01::2', ioam_namespace: 123, id: '{'ab' * 16}'}}}}\n",
     }
-    config = folder / f"{name}.yaml"
+    config = open_folder / f"{name}.yaml"
     config.write_text(configs.get(name, ""))
-    zone = folder / "sys" / ZONE
+    zone = open_folder / "sys" / ZONE
     zone.mkdir(parents=True)
     (zone / "name").write_text("package-0\n")
     (zone / "max_energy_range_uj").write_text("262143328850\n")
@@ -71,14 +69,35 @@ def test_its_rights_are_enough(unit: Path, folder: Path, as_root: None) -> None:
     (zone / "energy_uj").chmod(0o400)
     arguments = [str(config) if word.endswith(".yaml") else word for word in words[1:]]
     if name == "rapl":
-        arguments += ["--path.sysfs", str(folder / "sys")]
+        arguments += ["--path.sysfs", str(open_folder / "sys")]
     ambient = settings["AmbientCapabilities"].lower().replace("cap_", "+").replace(" ", ",")
     sets = [f"--{each}=-all,{ambient}" for each in ("inh-caps", "ambient-caps", "bounding-set")]
     user = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]
     with NetworkNamespace() as namespace, NetworkNamespace() as peer:
         namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
-        command = namespace.command("setpriv", *user, *sets, sys.executable, "-m", "joulepath", *arguments, "--once")
+        started = ["setpriv", *user, *sets, sys.executable, "-m", "joulepath", *arguments, "--once"]
+        command = namespace.command(*reaching(*started))
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=30)
     assert done.returncode == 0, done.stderr
     shown = {"rapl": "rapl_host_energy_joules_total", "ioam": 'ioam_capture_info{backend="ebpf"', "tag": "ioam_tag_"}
     assert f"\n{shown[name]}" in done.stdout
+
+
+@pytest.mark.kernel
+def test_code_below_a_folder_of_ones_own_can_be_reached(open_folder: Path, as_root: None) -> None:
+    """As below /root or many homes; nothing of it is changed for others."""
+    home = open_folder / "home"
+    code = home / "work" / "code"
+    code.mkdir(parents=True)
+    (code / "file").write_text("found")
+    (home / "secret").write_text("not needed")
+    for hidden in (home, code):
+        hidden.chmod(0o700)
+    as_nobody = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "cat"]
+    plain = subprocess.run([*as_nobody, code / "file"], capture_output=True, text=True, check=False)
+    assert "Permission denied" in plain.stderr
+    reach = ["unshare", "--mount", sys.executable, str(Path(__file__).with_name("reach.py")), str(code), "--"]
+    there = subprocess.run([*reach, *as_nobody, code / "file"], capture_output=True, text=True, check=False)
+    assert (there.stdout, there.stderr) == ("found", "")
+    assert sorted(path.name for path in home.iterdir()) == ["secret", "work"]
+    assert {path.stat().st_mode & 0o777 for path in (home, code)} == {0o700}

@@ -16,10 +16,13 @@ from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
+PATIENCE_SECONDS = 60.0
+"""Before a test gives up: no machine is so busy, and none waits so long where all is well."""
+
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Waits for what shall come true within `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

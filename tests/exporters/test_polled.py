@@ -17,7 +17,7 @@ from joulepath.metrics import Family, gauge
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Snapshot, Target
 from joulepath.web import Address, Server
-from tests.exporters.process import until
+from tests.exporters.process import PATIENCE_SECONDS, until
 from tests.exporters.web.things import get
 
 pytestmark = pytest.mark.unit
@@ -115,16 +115,21 @@ def test_no_scrape_waits_for_a_device_and_an_unpolled_one_has_no_up() -> None:
 
 
 def test_a_device_that_holds_up_the_event_loop_holds_up_no_scrape() -> None:
+    reading, held, released = count(), threading.Event(), threading.Event()
+
     class Blocks(Meter):
         async def before(self) -> None:
-            time.sleep(0.3)  # noqa: ASYNC251  # what a source must not do, and a scrape must survive
+            if next(reading):  # what a source must not do, and a scrape must survive
+                held.set()
+                released.wait(PATIENCE_SECONDS)
 
     with serving(Target("blocks", Blocks(), 0.01)) as server:
-        until(lambda: values(get(server, "/probe?target=blocks")[2], "thing_up") == [1])
-        for _ in range(20):
-            began = time.monotonic()
-            assert values(get(server, "/probe?target=blocks")[2], "thing_up") == [1]
-            assert time.monotonic() - began < 0.25
+        try:
+            until(held.is_set)
+            for _ in range(20):
+                assert values(get(server, "/probe?target=blocks")[2], "thing_up") == [1]
+        finally:
+            released.set()
 
 
 def test_ready_when_each_device_was_asked_once_and_for_good() -> None:

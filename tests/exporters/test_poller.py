@@ -12,6 +12,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.poller import WITHDRAW_AFTER_SECONDS, Poller, Snapshot, Target
+from tests.exporters.process import until
 
 pytestmark = pytest.mark.unit
 
@@ -50,13 +51,6 @@ class Clock:
 
 def broken() -> Watts:
     raise JoulepathError("pdu-2: no answer")
-
-
-def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
 
 
 def test_nothing_is_known_before_the_first_poll() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.reader import ScrapeReader
+from tests.exporters.process import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.unit
 
@@ -91,7 +92,7 @@ def test_the_guard_outlives_a_defect_in_one_reading() -> None:
 
     reader = ScrapeReader(read, min_interval=0, guard_interval=0.05)
     reader.start()
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE_SECONDS
     while len(reads) < 3 and time.monotonic() < end:
         time.sleep(0.01)
     reader.stop()

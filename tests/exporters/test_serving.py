@@ -3,7 +3,6 @@
 
 import json
 import re
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.ports import free_port
 from joulepath_lab.prometheus_api import Prometheus
 from joulepath_lab.snmp_agent import Agent
 from tests.exporters.pki import Pki
@@ -136,12 +136,6 @@ basic_auth_users: {{prometheus: '{hashed}'}}
     for secret in (*SECRETS, hashed, hashed[7:], basic("prometheus", SECRETS[2])[6:], *secret_lines):
         assert secret not in written
     assert all(LOGFMT.fullmatch(line) for line in exporter.log), exporter.log
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_prometheus_finds_the_pdus_and_scrapes_them_over_tls_with_a_password(

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from joulepath_lab import isolation
+from joulepath_lab import isolation, network, programs
 from joulepath_lab.plant import MUTATIONS
+from tests.exporters.process import until
 
 pytestmark = pytest.mark.lab
 
@@ -107,6 +108,7 @@ def test_a_meter_or_a_rule_that_lies_fails_the_demo(namespaces: None, tmp_path: 
 
 
 def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path) -> None:
+    before = _mounts()
     marker = str(tmp_path / "killed.json")
     command = [sys.executable, "-m", "joulepath_lab", "--json", marker]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -116,19 +118,43 @@ def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path
                 break
         inside = _children(process.pid)
         assert len(inside) > 5
+        namespaces_inside = {kind: _namespace(max(inside), kind) for kind in ("net", "mnt", "pid")}
+        assert None not in namespaces_inside.values()
         process.kill()
-    deadline = 50
-    while (alive := {pid for pid in inside if Path(f"/proc/{pid}").exists()}) and deadline:
-        deadline -= 1
-        subprocess.run(["sleep", "0.1"], check=True)
-    assert not alive
-    mounts = Path("/proc/self/mounts").read_text()
-    assert ".cache/lab" not in mounts
-    assert "/run/netns" not in mounts
+    until(lambda: not any(_started(pid) == started for pid, started in inside.items()), 30)
+    # Others on this machine may have namespaces and mounts of their own.
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208  # names alone
+        for kind, ended in namespaces_inside.items():
+            assert _namespace(pid, kind) != ended
+    names = [f"/run/netns/{node} " for node in network.NODES]
+    left = [mount for mount in _mounts() - before if any(name in mount for name in (str(programs.CACHE), *names))]
+    assert not left
 
 
-def _children(pid: int) -> set[int]:
-    """All descendants of a process."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    children = {int(child) for task in tasks for child in task.read_text().split()}
-    return children.union(*(_children(child) for child in children)) if children else set()
+def _mounts() -> set[str]:
+    return set(Path("/proc/self/mounts").read_text().splitlines())
+
+
+def _children(pid: int) -> dict[int, str]:
+    """All descendants of a process, and when each was started: numbers are given again."""
+    found: dict[int, str] = {}
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found |= {child: _started(child), **_children(child)}
+    return found
+
+
+def _started(pid: int) -> str:
+    """Ticks since the machine's start (proc_pid_stat(5)); empty for a process that has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def _namespace(pid: int, kind: str) -> str | None:
+    """A process' namespace; None of one that has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")  # noqa: PTH115  # a link that leads nowhere
+    except OSError:
+        return None

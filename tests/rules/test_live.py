@@ -13,6 +13,7 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 
+from joulepath_lab.ports import free_port
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
 from tests.rules import factory
@@ -76,8 +77,7 @@ def url(prometheus: Path, meters: Meters, tmp_path: Path) -> Iterator[str]:
     """A Prometheus with the factory's rules at 1 s and 10 s."""
     quick = topology("interval: 1s\nwindow: 10s" + factory.TOPOLOGY)
     (tmp_path / FILE_NAME).write_text(write(generate(quick), quick.hash))
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as free:
-        port = free.server_address[1]
+    port = free_port()
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [FILE_NAME],

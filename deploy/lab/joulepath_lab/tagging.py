@@ -2,10 +2,12 @@
 """What `joulepath tag` is told of programs that know nothing of IOAM: robots by cgroup, the model's answers by port."""
 
 import contextlib
+import fcntl
+import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag import cgroup
@@ -16,14 +18,18 @@ _NAME = "joulepath-lab-"
 
 
 class Cgroups:
-    """A cgroup for each stream's program. The kernel keeps them when all else ends, so the next start tidies up."""
+    """A cgroup for each stream's program. The kernel keeps them when all else ends, so the next start tidies up.
+
+    Each lab holds a lock on its own (flock(2)), which ends with it however it ends: those of others are left alone.
+    """
 
     def __init__(self, streams: Sequence[Stream], root: Path | None = None) -> None:
         """Raises JoulepathError where no cgroup v2 is mounted, OSError where none can be made."""
         root = root or cgroup.mounted()
         for left in root.glob(f"{_NAME}*"):
-            _remove(left)
-        self.folder = root / f"{_NAME}{uuid.uuid4().hex[:8]}"
+            with contextlib.suppress(OSError), _Hold(left, wait=False):
+                _remove(left)
+        self.folder, self._hold = _held(root)
         for stream in streams:
             (self.folder / stream.name).mkdir(parents=True)
 
@@ -34,6 +40,7 @@ class Cgroups:
     def remove(self) -> None:
         """Removes them; their programs have ended."""
         _remove(self.folder)
+        self._hold.close()
 
     def robots(self, streams: Sequence[Stream]) -> dict[str, Any]:
         """The configuration of the tagger beside the robots."""
@@ -61,8 +68,45 @@ def _trace(stream: Stream) -> dict[str, Any]:
     return {"ioam_namespace": network.IOAM_NAMESPACE, "id": stream.trace_id}
 
 
+class _Hold:
+    """A lock on a folder, until `close` or the end of the process."""
+
+    def __init__(self, folder: Path, *, wait: bool) -> None:
+        """Raises OSError where there is no such folder, and, unless it shall wait, where another process holds it."""
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends it."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _held(root: Path) -> tuple[Path, _Hold]:
+    """A new folder, held; a lab that starts just now may have taken it for one that is left over."""
+    while True:
+        folder = root / f"{_NAME}{uuid.uuid4().hex[:8]}"
+        folder.mkdir()
+        try:
+            hold = _Hold(folder, wait=True)
+        except FileNotFoundError:
+            continue
+        if folder.exists():
+            return folder, hold
+        hold.close()
+
+
 def _remove(folder: Path) -> None:
-    # In use by another lab: left to it.
+    # A program that has not ended keeps its cgroup.
     with contextlib.suppress(OSError):
         for below in folder.glob("*/"):
             below.rmdir()

@@ -2,24 +2,24 @@
 """`joulepath bmc`."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from prometheus_client.core import Metric
 
-from joulepath import config, exporter, secret
+from joulepath import apart, exporter, secret
 from joulepath.bmc.collector import collect
-from joulepath.bmc.config import BmcConfig, Endpoint, Privilege, endpoint, login, login_mistake
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
+from joulepath.bmc.settings import Endpoint, Privilege, TargetSettings, endpoint, login, login_mistake
 from joulepath.bmc.source import BmcSource
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
-from joulepath.pdu.register import Registers
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 
 PORT = 10472
 INTERVAL = 10.0
@@ -123,10 +123,10 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
 
     Raises UsageError with every mistake.
     """
-    read = config.load(path, BmcConfig)
+    read: Mapping[str, TargetSettings] = apart.read("joulepath.bmc.config", path)
     targets: list[Target[BmcReading]] = []
     mistakes: list[str] = []
-    for name, target in read.targets.items():
+    for name, target in read.items():
         try:
             who = login(target, path.parent)
         except UsageError as error:

@@ -25,7 +25,7 @@ from joulepath.bmc.redfish_tree import Tree
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bmc.supplies import Inputs, contradiction
 from joulepath.errors import JoulepathError
-from joulepath.pdu.register import Registers
+from joulepath.register import Registers
 
 logger = logging.getLogger(__name__)
 

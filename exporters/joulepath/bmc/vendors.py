@@ -2,30 +2,32 @@
 """Reads `vendors.yaml`: names and properties of Redfish that differ between vendors."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
+from joulepath import apart
 from joulepath.bmc.redfish_items import Quantity
-from joulepath.config import Model, load
 
 
-class Oem(Model):
+@dataclass(frozen=True)
+class Oem:
     """One property of a vendor."""
 
     vendor: str
     resource: Literal["chassis", "power", "control", "supply"]
     """Chassis; Power; the first member of its PowerControl; each of its PowerSupplies."""
     quantity: Quantity
-    pointer: tuple[str, ...] = Field(min_length=2)
+    pointer: tuple[str, ...]
     part: str = ""
     """Of a subsystem: its name."""
     scale: float = 1.0
 
 
-class Vendors(Model):
+@dataclass(frozen=True)
+class Vendors:
     """`vendors.yaml`."""
 
     system_sensors: tuple[str, ...]
@@ -110,4 +112,12 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 def shipped() -> Vendors:
     """The shipped data."""
     with as_file(files("joulepath.bmc") / "vendors.yaml") as path:
-        return load(path, Vendors)
+        found: Vendors = apart.read("joulepath.bmc.vendors", path)
+    return found
+
+
+def read(path: Path, text: str | None = None) -> Vendors:
+    """The data in a file, or in what was read of it. Raises UsageError."""
+    from joulepath.config import load  # noqa: PLC0415  # with pydantic: in the process that reads it alone
+
+    return load(path, Vendors, text)

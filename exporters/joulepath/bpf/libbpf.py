@@ -46,11 +46,13 @@ _SIGNATURES: Mapping[str, tuple[type, tuple[type, ...]]] = {
     "bpf_map_lookup_batch": (_int, (_int, _pointer, _pointer, _pointer, _pointer, _pointer, _pointer)),
     "bpf_map_lookup_and_delete_batch": (_int, (_int, _pointer, _pointer, _pointer, _pointer, _pointer, _pointer)),
     "bpf_map_update_batch": (_int, (_int, _pointer, _pointer, _pointer, _pointer)),
-    "bpf_link_create": (_int, (_int, _int, _int, _pointer)),
+    "bpf_prog_get_fd_by_id": (_int, (_uint,)),
+    "bpf_obj_get_info_by_fd": (_int, (_int, _pointer, _pointer)),
     "bpf_tc_hook_create": (_int, (_pointer,)),
     "bpf_tc_hook_destroy": (_int, (_pointer,)),
     "bpf_tc_attach": (_int, (_pointer, _pointer)),
     "bpf_tc_detach": (_int, (_pointer, _pointer)),
+    "bpf_tc_query": (_int, (_pointer, _pointer)),
     "bpf_prog_test_run_opts": (_int, (_int, _pointer)),
 }
 _PRINT = ctypes.CFUNCTYPE(_int, _int, _pointer, _pointer)
@@ -87,17 +89,15 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-_LOG_OCTETS = 1 << 24
-"""Of the verifier's log, which says at its end what is wrong."""
-
-
 def _print(level: int, form: int, arguments: int) -> int:
-    # A va_list reaches a callee as one pointer on x86-64 and on arm64, so it can be handed on.
-    buffer = ctypes.create_string_buffer(_LOG_OCTETS)
-    ctypes.CDLL(None).vsnprintf(buffer, _size(len(buffer)), _pointer(form), _pointer(arguments))
-    text = buffer.value.decode(errors="replace").rstrip()
-    if level < 2:  # LIBBPF_DEBUG names every section and every relocation
-        logger.debug("%s", text)
+    if level >= 2:  # LIBBPF_DEBUG names every section and every relocation
+        return 0
+    # A va_list reaches a callee as one pointer on x86-64 and on arm64, so it can be handed on. The verifier's log may
+    # have many MiB: the C library takes as much memory as the text needs.
+    libc, text = ctypes.CDLL(None), _pointer()
+    if libc.vasprintf(ctypes.byref(text), _pointer(form), _pointer(arguments)) >= 0:
+        logger.debug("%s", ctypes.string_at(text.value or 0).decode(errors="replace").rstrip())
+        libc.free(text)
     return 0
 
 
@@ -113,6 +113,13 @@ def check(result: int, what: str) -> int:
             f"{what}: needs the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root, or AmbientCapabilities)"
         )
     raise BpfError(what, -result)
+
+
+def give_back() -> None:
+    """Returns memory that is free to the kernel, where the C library can: libbpf reads all of the kernel's types."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(_size(0))
 
 
 @functools.cache
@@ -251,6 +258,7 @@ class Object:
             check(library().bpf_program__set_autoload(handle, name in programs), name)
             handle = library().bpf_object__next_program(self._handle, handle)
         check(library().bpf_object__load(self._handle), f"{self._name}: the kernel does not take it")
+        give_back()
 
     def map(self, name: str) -> Map:
         """The map of this name; data sections are `.rodata`, `.bss`, `.data`."""

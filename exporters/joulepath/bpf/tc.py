@@ -7,6 +7,7 @@ import errno
 import os
 from typing import Literal, NamedTuple, Protocol
 
+from joulepath.bpf import tcx
 from joulepath.bpf.libbpf import BpfError, check, library
 
 Way = Literal["received", "sent"]
@@ -15,43 +16,42 @@ Way = Literal["received", "sent"]
 _TCX = {"received": 46, "sent": 47}
 _CLSACT = {"received": 1, "sent": 2}
 _REPLACE = 1
-_BEFORE = 1 << 3  # BPF_F_BEFORE, without a program: before all others
+_ATTEMPTS = 10
+"""At a list that others change at the same time."""
 
 
 class Place(NamedTuple):
-    """Where a program stands among others of an interface and way.
+    """Where a program stands among others of an interface and way: before all but the programs named `behind`.
 
-    A clsact filter of this handle and priority: a second start replaces the first one's, and touches no one else's.
+    Programs of others may end the list (TCX_PASS, TC_ACT_OK): what stands behind them sees nothing.
+    A clsact filter has this handle and priority: a second start replaces the first one's, and touches no one else's.
     """
 
     handle: int
+    """Also the priority of a filter that cannot have a lower one."""
     priority: int
-    """The lower runs earlier."""
-    first: bool
-    """With tcx: before all that are there, else behind them."""
+    """Of a filter for packets sent; one for packets received has 1, the lowest. The lower runs earlier."""
+    behind: frozenset[str] = frozenset()
+    """Names of programs that run earlier, where they are the first in the list of packets sent."""
 
 
-COUNTING = Place(0x6A70, 0x6A70, first=False)
-TAGGING = Place(0x6A6F, 0x6A6F, first=True)
-"""Before the counting, which sees each packet as it leaves the host."""
-LEARNING = Place(0x6A6E, 0x6A6E, first=True)
+TAGGING = Place(0x6A6F, 1)
+COUNTING = Place(0x6A70, 2, behind=frozenset({"tag_ethernet", "tag_ip"}))
+"""Behind the tagging: packets sent are counted with the header that they get."""
+LEARNING = Place(0x6A6E, 1)
 """The tagger's look at Packet Too Big messages that come in."""
-
-
-class _LinkOptions(ctypes.Structure):
-    """The beginning of `struct bpf_link_create_opts` of libbpf's bpf.h."""
-
-    _fields_ = (
-        ("sz", ctypes.c_size_t),
-        ("flags", ctypes.c_uint32),
-        ("unused", ctypes.c_uint32),
-    )
 
 
 class Link(Protocol):
     """A program that runs until `close`."""
 
     kind: str
+
+    def ahead(self) -> int:
+        """How many programs run earlier and may end the list; -1 where someone detached ours. Raises BpfError."""
+
+    def advance(self) -> None:
+        """Goes before the next of those programs. Raises BpfError, and is detached then."""
 
     def close(self) -> None:
         """Detaches it."""
@@ -64,13 +64,69 @@ class TcxLink:
 
     def __init__(self, program: int, ifindex: int, way: Way, place: Place) -> None:
         """Attaches it. Raises BpfError, with EINVAL where the kernel has no tcx."""
-        options = _LinkOptions(sz=ctypes.sizeof(_LinkOptions), flags=_BEFORE if place.first else 0)
-        made = library().bpf_link_create(program, ifindex, _TCX[way], ctypes.byref(options))
-        self._fd = check(made, "attaching by tcx")
+        self._program, self._ifindex, self._hook = program, ifindex, _TCX[way]
+        self._behind = place.behind if way == "sent" else frozenset[str]()
+        self._known: set[int] = set()
+        """Ids of programs that do not end the list."""
+        self._fd = -1
+        self._id = 0
+        self._attach(advance=False)
+
+    def ahead(self) -> int:
+        """As Link."""
+        earlier = self._earlier()
+        return -1 if earlier is None else len(earlier)
+
+    def advance(self) -> None:
+        """As Link. What passes between the two is not counted; counting it twice would be worse."""
+        if self._earlier():
+            self._attach(advance=True)
 
     def close(self) -> None:
         """Detaches it."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _earlier(self) -> tuple[tcx.Attached, ...] | None:
+        attached = tcx.query(self._ifindex, self._hook).attached
+        ids = [one.link for one in attached]
+        if self._id not in ids:
+            return None
+        return tuple(one for one in attached[: ids.index(self._id)] if one.program not in self._known)
+
+    def _attach(self, *, advance: bool) -> None:
+        for attempt in range(_ATTEMPTS):
+            chain = tcx.query(self._ifindex, self._hook)
+            if advance:
+                earlier = self._earlier()
+                before = earlier[-1] if earlier else None
+            else:
+                before = self._follower(chain)
+            self.close()
+            try:
+                # Closing was a change, too.
+                revision = 0 if advance else chain.revision
+                self._fd = tcx.link(self._program, self._ifindex, self._hook, before, revision)
+            except BpfError as fault:
+                if fault.number not in (errno.ESTALE, errno.ENOENT) or attempt == _ATTEMPTS - 1:
+                    raise
+                advance = False
+                continue
+            self._id = tcx.own_id(self._fd)
+            return
+
+    def _follower(self, chain: tcx.Chain) -> tcx.Attached | None:
+        """The first program that must not run earlier."""
+        for one in chain.attached:
+            name = tcx.name(one) if self._behind else ""
+            if name is None:
+                # It may be the tagger. A program that ends the list shows by the packets that do not arrive.
+                return None
+            if name not in self._behind:
+                return one
+            self._known.add(one.program)
+        return None
 
 
 class _Hook(ctypes.Structure):
@@ -96,35 +152,61 @@ class _Filter(ctypes.Structure):
 
 
 class ClsactLink:
-    """Outlives the process where that is killed; the next start replaces it."""
+    """Outlives the process where that is killed; the next start replaces it.
+
+    Filters of one priority run in the order in which they were added: one of priority 1 that was there stays first.
+    """
 
     kind = "clsact"
 
     def __init__(self, program: int, ifindex: int, way: Way, place: Place) -> None:
         """Attaches it. Raises BpfError."""
         self._place = place
+        first = place.priority if way == "sent" else 1
         # The padding is not counted in: libbpf refuses octets that it does not know unless they are 0.
         self._hook = _Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way])
         made = library().bpf_tc_hook_create(ctypes.byref(self._hook))
         if made != -errno.EEXIST:
             check(made, "making a clsact qdisc")
-        options = _Filter(sz=32, prog_fd=program, flags=_REPLACE, handle=place.handle, priority=place.priority)
-        check(library().bpf_tc_attach(ctypes.byref(self._hook), ctypes.byref(options)), "attaching by clsact")
+        self._priority = first
+        attached = self._attach(program)
+        if attached in (-errno.EINVAL, -errno.EEXIST):  # another kind of filter has this priority
+            self._priority = place.handle
+            attached = self._attach(program)
+        check(attached, "attaching by clsact")
+        _detach(self._hook, place, place.handle if self._priority == first else first)
+
+    def ahead(self) -> int:
+        """As Link; of others' filters it knows nothing."""
+        options = _Filter(sz=32, handle=self._place.handle, priority=self._priority)
+        found = library().bpf_tc_query(ctypes.byref(self._hook), ctypes.byref(options))
+        if found in (-errno.ENOENT, -errno.EINVAL):  # the filter, or the whole qdisc
+            return -1
+        check(found, "asking for a filter")
+        return 0
+
+    def advance(self) -> None:
+        """As Link: it is as early as it can be."""
 
     def close(self) -> None:
         """Detaches it; the qdisc stays, others may use it."""
-        _detach(self._hook, self._place)
+        _detach(self._hook, self._place, self._priority)
+
+    def _attach(self, program: int) -> int:
+        options = _Filter(sz=32, prog_fd=program, flags=_REPLACE, handle=self._place.handle, priority=self._priority)
+        return int(library().bpf_tc_attach(ctypes.byref(self._hook), ctypes.byref(options)))
 
 
-def _detach(hook: _Hook, place: Place) -> None:
-    options = _Filter(sz=32, handle=place.handle, priority=place.priority)
+def _detach(hook: _Hook, place: Place, priority: int) -> None:
+    options = _Filter(sz=32, handle=place.handle, priority=priority)
     with contextlib.suppress(BpfError):  # the interface has gone, and the filter with it
         check(library().bpf_tc_detach(ctypes.byref(hook), ctypes.byref(options)), "detaching")
 
 
 def clear(ifindex: int, way: Way, place: Place) -> None:
     """Detaches the filter that a killed process left there, if any."""
-    _detach(_Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way]), place)
+    for priority in {1, place.priority, place.handle}:
+        _detach(_Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way]), place, priority)
 
 
 def attach(program: int, ifindex: int, way: Way, place: Place) -> Link:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures what passes one interface one way: an AF_PACKET socket (packet(7)), with the kernel's word on segments."""
 
-import ctypes
 import errno
 import os
 import socket
@@ -13,19 +12,19 @@ from joulepath.errors import JoulepathError
 from joulepath.ioam.counts import NodeCounts
 from joulepath.ioam.directions import Directions
 from joulepath.ioam.link import DEVICES, ETHER_TYPES, ip_offset
+from joulepath.ioam.meter import Meter, filtered, statistics
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.ring import BLOCKS, RETIRE_SECONDS, Ring
 from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Point
 
 # include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_VNET_HDR = 263, 1, 6, 15
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_VNET_HDR = 263, 1, 15
 _PACKET_MR_PROMISC = 1
 _MEMBERSHIP = struct.Struct("=iHH8s")
 _ETH_P_ALL = 0x0003
-_SO_ATTACH_FILTER = 26
-_STATISTICS = struct.Struct("=II")
 _VNET_HEADER = struct.Struct("=BBHHHH")
+_MOST_SEGMENTS = 64
 _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
 
 
@@ -52,6 +51,8 @@ class Tap:
             self._socket.close()
             raise JoulepathError(f"{point.interface}: link type {link_type} is not known; only Ethernet and IP are")
         self._link = DEVICES[link_type]
+        self._meter = Meter(point, ETHER_TYPES)
+        self._arrived = self._taken = self._surplus = 0
 
     def fileno(self) -> int:
         """For selectors."""
@@ -66,6 +67,7 @@ class Tap:
 
     def close(self) -> None:
         """Ends the capture."""
+        self._meter.close()
         self._ring.close()
         self._socket.close()
 
@@ -80,48 +82,48 @@ class Tap:
 
     def dropped(self) -> int:
         """Packets lost since the last call."""
-        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
-        return int(_STATISTICS.unpack(statistics)[1])
+        arrived, lost = statistics(self._socket)
+        self._arrived += arrived
+        self._taken += lost
+        return lost
+
+    def passed_over(self) -> int:
+        """Frames of other protocols than the capture takes, since the last call."""
+        frames = self._meter.frames()
+        self._arrived += frames
+        self._taken += frames
+        return frames
+
+    @property
+    def seen(self) -> int:
+        """Packets on the wire until the last call of `dropped` and `passed_over`, at most.
+
+        Those that still wait in the ring count as the largest that there are.
+        """
+        return self._arrived + self._surplus + (self._arrived - self._taken) * _MOST_SEGMENTS
 
     def _block(self) -> None:
+        frames = packets = 0
         for start, end, length in self._ring.packets():
-            self._count(start, end, length)
+            packets += self._count(start, end, length)
+            frames += 1
+        self._taken += frames
+        self._surplus += packets - frames
 
-    def _count(self, start: int, end: int, length: int) -> None:
+    def _count(self, start: int, end: int, length: int) -> int:
+        """How many packets the frame is on the wire."""
         memory = self._ring.memory
         packet = ip_offset(memory, start, end, self._link)
         if packet < 0:
-            return
+            self._counter.skip(packet)
+            return 1
         segments = None
         if memory[start - _VNET_HEADER.size + 1]:
             flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(memory, start - _VNET_HEADER.size)
             position = start + checksum_start if flags & _NEEDS_CSUM else -1
             segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
         length -= packet - start
-        self._counter.count(self._at, memory, packet, end, length, path=self.point.path, segments=segments)
-
-
-class _Instruction(ctypes.Structure):
-    _fields_ = (("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32))
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_uint16), ("filter", ctypes.POINTER(_Instruction)))
-
-
-def _filter(*, sent: bool) -> _Program:
-    """Classic BPF: IP (in a VLAN or not) that goes the one way. Ancillary loads, include/uapi/linux/filter.h."""
-    load, equal, give = 0x20, 0x15, 0x06
-    protocol, packet_type, outgoing = 0xFFFFF000, 0xFFFFF004, 4
-    code = [
-        (load, 0, 0, packet_type),
-        (equal, 0, 5, outgoing) if sent else (equal, 5, 0, outgoing),
-        (load, 0, 0, protocol),
-        *((equal, len(ETHER_TYPES) - at, 0, kind) for at, kind in enumerate(ETHER_TYPES)),
-        (give, 0, 0, 0),
-        (give, 0, 0, 0xFFFFFFFF),
-    ]
-    return _Program(len(code), (_Instruction * len(code))(*(_Instruction(*word) for word in code)))
+        return self._counter.count(self._at, memory, packet, end, length, path=self.point.path, segments=segments)
 
 
 def _open(point: Point) -> tuple[socket.socket, Ring]:
@@ -142,8 +144,7 @@ def _open(point: Point) -> tuple[socket.socket, Ring]:
 
 def _set_up(made: socket.socket, point: Point) -> Ring:
     # Before bind, which starts the capture: no packet of another kind or interface slips in.
-    program = _filter(sent=point.way == "sent")
-    made.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
+    filtered(made, point, ETHER_TYPES)
     made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     try:
         ring = Ring(made)

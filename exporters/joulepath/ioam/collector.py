@@ -41,6 +41,7 @@ def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily
     yield _single(metrics.HOP_CLOCK_ERRORS, counts.clock_errors)
     yield from filled([_table(metrics.MARKED_RATIO, (([name], k / n) for name, (k, n) in counts.marked.items()))])
     yield _table(metrics.DECODE_ERRORS, (([reason], number) for reason, number in counts.errors.items()))
+    yield _table(metrics.SKIPPED_FRAMES, (([reason], number) for reason, number in counts.skipped.items()))
     yield _single(metrics.OVERFLOW_PACKETS, counts.overflow_packets)
     yield _single(metrics.OPTION_BYTES, counts.option_octets)
     yield _single(metrics.FRAGMENT_PACKETS, counts.fragments)
@@ -50,6 +51,7 @@ def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily
     yield _single(metrics.CAPTURE_DROPS, reading.drops)
     yield from filled(
         [
+            _table(metrics.UNSEEN_PACKETS, (([name], number) for name, number in reading.unseen.items())),
             _table(metrics.CAPTURE_INFO, ((capture, 1) for capture in reading.captures)),
             _table(metrics.CAPTURE_LIMIT_INFO, ((limit, 1) for limit in reading.limits)),
         ]

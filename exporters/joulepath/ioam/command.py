@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import exporter
+from joulepath import apart, exporter
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backends import BACKENDS, ChosenSource
@@ -157,10 +157,8 @@ def _settings(args: argparse.Namespace) -> Settings:
 def _from_file(args: argparse.Namespace) -> Settings:
     if args.node_id is not None or (args.interface is not None and args.pcap is None):
         raise UsageError("--config says where to count: leave out --interface and --node-id")
-    # Only a file needs pydantic and YAML.
-    from joulepath.ioam import config  # noqa: PLC0415
-
-    return config.read(args.config)
+    read: Settings = apart.read("joulepath.ioam.config", args.config)
+    return read
 
 
 def _from_arguments(args: argparse.Namespace) -> Settings:

@@ -236,6 +236,6 @@ class ConfigModel(Model):
         )
 
 
-def read(path: Path) -> Settings:
-    """The settings in a file. Raises UsageError with one line per mistake."""
-    return load(path, ConfigModel).settings()
+def read(path: Path, text: str | None = None) -> Settings:
+    """The settings in a file, or in what was read of it. Raises UsageError with one line per mistake."""
+    return load(path, ConfigModel, text).settings()

@@ -10,6 +10,7 @@ from joulepath.ioam.admission import OTHER, Admission, Label
 from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
 from joulepath.ioam.decode import REASONS, Options
 from joulepath.ioam.paths import Paths
+from joulepath.ioam.reasons import SKIPPED
 from joulepath.ioam.sequence import Sequences
 from joulepath.ioam.settings import Settings
 
@@ -25,6 +26,8 @@ class Table:
         """Packets that are fragments, of users or not."""
         self.jumbograms = 0
         """Packets that are jumbograms (RFC 2675), of users or not."""
+        self.skipped = dict.fromkeys(SKIPPED, 0)
+        """Frames without an IP packet to count, by reason."""
         self._clock = clock
         self._hold = settings.hold_seconds
         self._before = settings.before.series
@@ -67,8 +70,11 @@ class Table:
         option_octets: int,
         fragments: int,
         jumbograms: int,
+        skipped: Mapping[str, int],
     ) -> None:
         """Adds what a backend has counted itself, besides its packets and traces."""
+        for reason, number in skipped.items():
+            self.skipped[reason] += number
         for reason, number in faults.items():
             self._errors[reason] += number
         self._overflow_packets += overflow_packets
@@ -123,6 +129,7 @@ class Table:
                 option_octets=self._option_octets,
                 fragments=self.fragments,
                 jumbograms=self.jumbograms,
+                skipped=dict(self.skipped),
                 traces=len(self._admission.labels),
                 folded=self._admission.folded,
                 marked=self._marked,

@@ -116,6 +116,7 @@ class Counts:
     option_octets: int
     fragments: int
     jumbograms: int
+    skipped: dict[str, int]
     traces: int
     folded: int
     marked: Mapping[str, tuple[int, int]]

@@ -46,6 +46,7 @@ __all__ = [
 
 _PAD1 = 0x00
 _IOAM = (0x31, 0x11)  # with and without "may change en route"; senders of DEX use either, RFC 9486, section 3
+_ACTIVE = 0x01  # of the octet that begins with NodeLen
 _JUMBO = 0xC2  # RFC 2675, section 2
 _WORD = struct.Struct("!I")
 
@@ -59,6 +60,8 @@ class Options(NamedTuple):
     """Length of all IOAM options, of any IOAM-Option-Type."""
     jumbo: int = 0
     """Jumbo Payload Length (RFC 2675), 0 without that option."""
+    active: bool = False
+    """Some trace has the Active flag (RFC 9322, section 5): the packet is a probe of active measurement."""
 
 
 def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
@@ -68,7 +71,7 @@ def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
     and 8 of SpanID behind the trace header.
     """
     traces: list[Trace] = []
-    octets = jumbo = 0
+    octets = jumbo = active = 0
     position, end = 2, len(header)
     while position < end:
         option_type = header[position]
@@ -85,6 +88,7 @@ def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
             kind = header[position + 3]
             if kind in (PRE_ALLOCATED_TRACE, INCREMENTAL_TRACE):
                 traces.append(trace(header, position + 4, stop, kind, clt))
+                active |= header[position + 6] & _ACTIVE
             elif kind == DIRECT_EXPORT:
                 traces.append(direct_export(header, position + 4, stop))
         elif option_type == _JUMBO and stop - position == 6:
@@ -92,4 +96,4 @@ def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
         position = stop
     if len(traces) > 1 and len({(found.kind, found.namespace) for found in traces}) < len(traces):
         raise Malformed(REPEATED_NAMESPACE)
-    return Options(tuple(traces), octets, jumbo)
+    return Options(tuple(traces), octets, jumbo, bool(active))

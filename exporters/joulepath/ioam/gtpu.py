@@ -13,6 +13,8 @@ FOREIGN = -2
 """No GTP-U of version 1."""
 
 _G_PDU = 255
+_ANSWERS = (2, 31)
+"""Echo Response, Supported Extension Headers Notification: they go to the port that the request came from."""
 _TEID = struct.Struct("!I")
 _MAX_EXTENSIONS = 8
 _ANY_OPTIONAL, _EXTENSION = 0x07, 0x04  # flags E, S, PN; and E
@@ -39,6 +41,13 @@ def payload(packet: Octets, start: int, end: int) -> tuple[int, int]:
     if position > end:
         raise decode.Malformed(decode.GTPU_HEADER)
     return position, teid
+
+
+def answers(packet: Octets, start: int, end: int, stop: int) -> bool:
+    """Whether the UDP payload packet[start:stop], captured up to `end`, is an answer of the tunnel's other end."""
+    if start + 8 > end or packet[start] >> 4 != 3 or packet[start + 1] not in _ANSWERS:
+        return False
+    return start + 8 + (packet[start + 2] << 8 | packet[start + 3]) == stop
 
 
 def _behind_extensions(packet: Octets, position: int, end: int) -> int:

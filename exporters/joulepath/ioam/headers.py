@@ -7,9 +7,14 @@ from joulepath.ioam import decode
 from joulepath.ioam.link import Octets
 
 HOP_BY_HOP, UDP, IPV6 = 0, 17, 41
+MAX_TUNNELS = 3
+"""Tunnels of a packet that are looked into."""
 _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 43, 44, 51, 60
 _EXTENSIONS = frozenset({_ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION})
+_NO_NEXT_HEADER = 59
 _MAX_EXTENSIONS = 8
+_SHORTEST_PAYLOAD = 46
+"""Octets to which Ethernet pads a packet."""
 _NO_OPTIONS = decode.Options((), 0)
 _NOTHING_FOLLOWS = -1
 
@@ -34,7 +39,7 @@ def header(packet: Octets, start: int, end: int, length: int, read: Read, large:
     """The headers of the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
     The capture may keep fewer (`end`), and Ethernet may have padded it to more: the IP header knows its length, except
-    in the kernel's own packets above 64 KiB (`large`). None where there is no IP header.
+    in the kernel's own packets above 64 KiB (`large`). None where there is no IP header, or an impossible one.
     """
     version = packet[start] >> 4 if start < end else 0
     if version == 6 and end - start >= 40:
@@ -49,14 +54,19 @@ def header(packet: Octets, start: int, end: int, length: int, read: Read, large:
             protocol, position, fragment = transport(packet, position, end, protocol)
             return octets, protocol, position, _NO_OPTIONS, fragment, None
         return octets, protocol, position, _NO_OPTIONS, False, None
-    if version == 4 and end - start >= 20:
-        octets = packet[start + 2] << 8 | packet[start + 3]
-        octets = length if large and octets == 0 else min(octets, length)
-        offset = packet[start + 6] << 8 | packet[start + 7]
-        # Only the first fragment begins with a transport header.
-        position = end if offset & 0x1FFF else start + (packet[start] & 0x0F) * 4
-        return octets, packet[start + 9], position, _NO_OPTIONS, bool(offset & 0x3FFF), None
-    return None
+    return _ipv4(packet, start, end, length) if version == 4 and end - start >= 20 else None
+
+
+def _ipv4(packet: Octets, start: int, end: int, length: int) -> Header | None:
+    octets, own = packet[start + 2] << 8 | packet[start + 3], (packet[start] & 0x0F) * 4
+    # Hosts leave the length of what their network card cuts at 0 (TSO), and so does Linux above 64 KiB (BIG TCP).
+    if own < 20 or 0 < octets < own:
+        return None
+    octets = min(octets or length, length)
+    offset = packet[start + 6] << 8 | packet[start + 7]
+    # Only the first fragment begins with a transport header.
+    position = end if offset & 0x1FFF else start + own
+    return octets, packet[start + 9], position, _NO_OPTIONS, bool(offset & 0x3FFF), None
 
 
 def _hop_by_hop(packet: Octets, start: int, end: int, octets: int, read: Read, stop: int) -> Header:  # noqa: PLR0917  # called once per packet
@@ -76,9 +86,11 @@ def _hop_by_hop(packet: Octets, start: int, end: int, octets: int, read: Read, s
 
 
 def _long(packet: Octets, start: int, end: int, length: int, read: Read, large: bool) -> Header:  # noqa: PLR0917  # as above
-    """An IPv6 packet whose Payload Length is 0: empty, the kernel's own, or a jumbogram (RFC 2675)."""
+    """An IPv6 packet whose Payload Length is 0: empty, still to be cut (TSO), or a jumbogram (RFC 2675)."""
     octets = length if large else min(40, length)
     if packet[start + 6] != HOP_BY_HOP:
+        if length > _SHORTEST_PAYLOAD and packet[start + 6] != _NO_NEXT_HEADER:
+            octets = length
         protocol, position, fragment = transport(packet, start + 40, end, packet[start + 6])
         return octets, protocol, position, _NO_OPTIONS, fragment, None
     found = _hop_by_hop(packet, start + 40, end, octets, read, end)

@@ -35,7 +35,7 @@ class Memo:
         self._clt = clt
         self._same: dict[bytes, decode.Options] = {}
         self._stamped: dict[bytes, _Stamped] = {}
-        self._rests: dict[int, tuple[tuple[object, ...], tuple[object, ...], int, int]] = {}
+        self._rests: dict[int, tuple[tuple[object, ...], tuple[object, ...], tuple[int, int, bool]]] = {}
 
     def options(self, header: bytes) -> decode.Options:
         """What `decode.options` says of the header. Raises Malformed."""
@@ -46,16 +46,16 @@ class Memo:
         if kind is not None:
             known = self._rests.get(int.from_bytes(header) & kind.rest)
             if known is not None:
-                before, behind, octets, jumbo = known
+                before, behind, rest = known
                 # What a NamedTuple's own constructor does, at half of its time.
                 trace = _new(decode.Trace, (*before, kind.times.unpack_from(header), *behind))
-                return _new(decode.Options, ((trace,), octets, jumbo))
+                return _new(decode.Options, ((trace,), *rest))
         found = decode.options(header, self._clt)
         self._keep(header, found)
         return found
 
     def _keep(self, header: bytes, found: decode.Options) -> None:
-        traces, octets, jumbo = found
+        traces = found.traces
         if not any(trace.stamps for trace in traces):
             _put(self._same, header, found)
         elif len(traces) == 1:
@@ -68,7 +68,7 @@ class Memo:
                 _put(
                     self._rests,
                     int.from_bytes(header) & kind.rest,
-                    (trace[:_TIMES], trace[_TIMES + 1 :], octets, jumbo),
+                    (trace[:_TIMES], trace[_TIMES + 1 :], found[1:]),
                 )
 
 

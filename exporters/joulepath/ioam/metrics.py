@@ -78,11 +78,19 @@ DECODE_ERRORS = counter(
     "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.",
     "reason",
 )
+SKIPPED_FRAMES = counter(
+    "ioam_skipped_frames_total", "Frames that count for no node, as no IP packet was looked for in them.", "reason"
+)
 OVERFLOW_PACKETS = counter(
     "ioam_overflow_packets_total", "Traced packets with the overflow flag: some node found no room, the path has gaps."
 )
 CAPTURE_DROPS = counter(
     "ioam_capture_drops_total", "Packets that the capture lost before they were counted (PACKET_STATISTICS)."
+)
+UNSEEN_PACKETS = counter(
+    "ioam_interface_unseen_packets_total",
+    "Packets in the interface's own counters (rtnetlink) that were not seen here: at least so many.",
+    "interface",
 )
 OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: what tracing itself costs.")
 FRAGMENT_PACKETS = counter(
@@ -120,6 +128,7 @@ METRICS = (
     LATE_PACKETS,
     MARKED_RATIO,
     DECODE_ERRORS,
+    SKIPPED_FRAMES,
     OVERFLOW_PACKETS,
     CAPTURE_DROPS,
     OPTION_BYTES,

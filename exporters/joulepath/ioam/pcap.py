@@ -133,9 +133,11 @@ class PcapSource:
             self._limits.add(SNAP_LENGTH)
         octets = bytearray(frame.octets)
         start = ip_offset(octets, 0, len(octets), link)
-        if start >= 0:
-            length = max(frame.length, len(octets)) - start
-            self._counter.count(self._places[point], octets, start, len(octets), length, path=point.path)
+        if start < 0:
+            self._counter.skip(start)
+            return
+        length = max(frame.length, len(octets)) - start
+        self._counter.count(self._places[point], octets, start, len(octets), length, path=point.path)
 
     def _point(self, name: str | None, *, sent: bool | None) -> Point | None:
         interface = name if name is not None and {(name, "received"), (name, "sent")} & self._points.keys() else None

@@ -22,9 +22,19 @@ REASONS = {
     REPEATED_NAMESPACE: "two options of one packet have the same IOAM-Option-Type and namespace",
     TRUNCATED: "the hop-by-hop header ends behind the packet",
     GTPU_HEADER: "a GTP-U header ends behind the packet, or has more than eight extensions",
-    IP_HEADER: "what the link calls IP has no IP header",
+    IP_HEADER: "what the link calls IP has no IP header, or one that contradicts itself",
 }
 """Every value of the label `reason`, with what it says."""
+
+SKIPPED = {
+    "not_ip": "another protocol than IP, such as ARP or LLDP",
+    "mpls": "MPLS: the packet behind the labels is not looked into",
+    "pppoe": "PPPoE: the packet in the session is not looked into",
+    "macsec": "MACsec: the frame is encrypted, or may be",
+    "backbone": "a frame of a provider backbone bridge (IEEE 802.1ah): the frame inside is not looked into",
+    "vlan_tags": "more than eight VLAN tags",
+}
+"""Why a frame is not counted as an IP packet: every value of that metric's label `reason`."""
 
 
 class Malformed(Exception):  # noqa: N818  # it is the packet's fault

@@ -6,8 +6,8 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from joulepath.errors import JoulepathError
@@ -16,8 +16,11 @@ from joulepath.ioam.classify import Classifier
 from joulepath.ioam.counters import Table
 from joulepath.ioam.counts import Counts
 from joulepath.ioam.directions import place
+from joulepath.ioam.health import Gap, Health
+from joulepath.ioam.link import NOT_IP
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Point, Settings
+from joulepath.ioam.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ class Reading:
     """Interface and backend of each capture that is running."""
     limits: tuple[tuple[str, str], ...] = ()
     """Backend and what it cannot see of these packets."""
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    """By interface, packets that it has counted itself and that were not counted here."""
 
 
 class Source(Protocol):
@@ -70,6 +75,8 @@ class PacketSource:
         self._known = settings.before.interfaces
         self._taps: dict[Point, Tap] = {}
         self._drops = 0
+        self._health: Health | None = None
+        self._gaps: dict[Tap, Gap] = {}
         self._selector: selectors.BaseSelector
         self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
@@ -78,6 +85,7 @@ class PacketSource:
         """Opens every interface and begins to count. Raises JoulepathError where one cannot be captured at all."""
         # Not before: a source that is never started has nothing to close.
         self._selector = selectors.DefaultSelector()
+        self._health = Health()
         self._wake, self._woken = os.pipe()[::-1]
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         for point in self._points:
@@ -108,13 +116,32 @@ class PacketSource:
 
     def reading(self) -> Reading:
         """The counts so far."""
-        counts = self._table.snapshot()
         with self._table.lock:
+            names = {point.interface for point in self._taps}
+            interfaces = self._health.ask(names) if self._health is not None else {}
             for tap in self._taps.values():
-                self._drops += tap.dropped()
+                self._collect(tap)
+            limits = self._check(interfaces)
             alive = self._thread is not None and self._thread.is_alive()
-            captures = {(point.interface, BACKEND) for point in self._taps} if alive else set()
-            return Reading(counts, self._drops, tuple(sorted(captures)))
+            captures = {(name, BACKEND) for name in names} if alive else set()
+            unseen = dict(self._health.unseen) if self._health is not None else {}
+        counts = self._table.snapshot()
+        return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+
+    def _collect(self, tap: Tap) -> None:
+        """Takes the counts that the kernel keeps for a tap."""
+        self._drops += tap.dropped()
+        self._table.skipped[NOT_IP] += tap.passed_over()
+
+    def _check(self, interfaces: Mapping[str, Statistics]) -> tuple[tuple[str, str], ...]:
+        """Compares with the interfaces' own counters. Returns the reasons why packets may be missing."""
+        if self._health is None:
+            return ()
+        self._health.limits.clear()
+        for tap, gap in self._gaps.items():
+            if (now := interfaces.get(tap.point.interface)) is not None:
+                self._health.check(tap.point, gap, now, tap.seen)
+        return tuple((BACKEND, limit) for limit in sorted(self._health.limits))
 
     def _run(self) -> None:
         stopping = False
@@ -149,19 +176,24 @@ class PacketSource:
         tap = Tap(point, place(self._table, point), self._counter)
         with self._table.lock:
             self._taps[point] = tap
+            if self._health is not None:
+                self._gaps[tap] = self._health.begin(point, 0)
         self._selector.register(tap, selectors.EVENT_READ, tap)
 
     def _drop(self, tap: Tap) -> None:
         self._selector.unregister(tap)
         with self._table.lock:
             del self._taps[tap.point]
+            del self._gaps[tap]
             tap.finish()
-            self._drops += tap.dropped()
+            self._collect(tap)
         tap.close()
 
     def _close(self) -> None:
         for tap in list(self._taps.values()):
             self._drop(tap)
         self._selector.close()
+        if self._health is not None:
+            self._health.close()
         os.close(self._wake)
         os.close(self._woken)

@@ -9,7 +9,7 @@ from joulepath.pdu.judge import Judge, most_watts
 from joulepath.pdu.layout import Cell, readings_of
 from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import Key
-from joulepath.pdu.register import Register, Registers
+from joulepath.register import Register, Registers
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,9 @@ class Belief:
         """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
         if device != self._device:
             self._device, self._judge = device, Judge()
-        doubted = dict(self._judge.rejected(readings_of(numbers), at))
+        doubted: dict[Key, str] = {}
+        if not self._judge.is_settled(numbers, at):
+            doubted |= self._judge.rejected(readings_of(numbers), at)
         watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
         most = {key[:2]: most_watts(key.level, number) for key, number in watts.items()}
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}

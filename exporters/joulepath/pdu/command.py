@@ -25,7 +25,6 @@ from joulepath.pdu.config import (
     secret_files,
 )
 from joulepath.pdu.profile import read_folder, shipped
-from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client
 from joulepath.pdu.source import PduReading, PduSource
@@ -33,6 +32,7 @@ from joulepath.pdu.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
 from joulepath.pdu.walk import WalkClient
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 
 PORT = 10471
 INTERVAL = 5.0

@@ -41,6 +41,20 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
 """By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
 
 
+LOOK_SECONDS = 60.0
+"""Readings that stay near those of a poll without a contradiction are looked at as a whole no more often."""
+
+NEAR: Mapping[QuantityName, float] = {
+    "power": 30,
+    "apparent_power": 30,
+    "current": 0.15,
+    "voltage": 10,
+    "power_factor": 0.1,
+    "meter_energy": 5e6,
+}
+"""A reading [W, VA, A, V, 1, J] is near another within this, or within a quarter of it; wrong units are not."""
+
+
 def most_watts(level: LevelName, watts: float) -> float:
     """As many watts a reading may be of which the last one was `watts`, although nothing confirms it."""
     return LEAP * abs(watts) + LEAPS["power", level]
@@ -53,6 +67,22 @@ class Judge:
         self._last: dict[Key, float] = {}
         self._held: dict[Key, tuple[float, float]] = {}
         self._in_unit: set[Key] = set()
+        self._near: Mapping[Key, tuple[float, float]] = {}
+        self._looked = -math.inf
+
+    def is_settled(self, numbers: Mapping[Key, tuple[object, float]], at: float) -> bool:
+        """Whether a poll at monotonic `at` seconds is near one that had no contradiction, so that it has none either.
+
+        It saves most of what the checks cost: a device is polled every few seconds and seldom changes.
+        """
+        near = self._near
+        if len(numbers) != len(near) or at - self._looked >= LOOK_SECONDS:
+            return False
+        for key, (_, number) in numbers.items():
+            bounds = near.get(key)
+            if bounds is None or not bounds[0] <= number <= bounds[1]:
+                return False
+        return True
 
     def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
         """The readings of a poll at monotonic `at` seconds that are left out, and why."""
@@ -63,6 +93,8 @@ class Judge:
         self._buses(poll, at)
         self._leaps(poll, at)
         self._last |= {key: reading.value for key, reading in poll.readings.items()}
+        self._looked = at
+        self._near = {} if poll.rejected else {key: _near(key, one.value) for key, one in poll.readings.items()}
         return poll.rejected
 
     def _leaps(self, poll: Poll, at: float) -> None:
@@ -118,6 +150,14 @@ class Judge:
     def _of_power(poll: Poll, key: Key) -> bool:
         """Whether it is a current that goes with confirmed power."""
         return key.quantity == "current" and Key(key.level, key.label, "power") in poll.confirmed
+
+
+def _near(key: Key, value: float) -> tuple[float, float]:
+    """The least and the greatest value near another; a register does not fall."""
+    if key.quantity == "meter_energy":
+        return value, value + NEAR[key.quantity]
+    reach = max(NEAR[key.quantity], abs(value) / 4)
+    return value - reach, value + reach
 
 
 def hollow(quantity: QuantityName, steps: float) -> bool:

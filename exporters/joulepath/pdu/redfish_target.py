@@ -6,12 +6,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from joulepath.bmc.config import TargetConfig as RedfishTarget
-from joulepath.bmc.config import endpoint, login
+from joulepath.bmc.settings import endpoint, login
 from joulepath.config import problems
 from joulepath.errors import UsageError
-from joulepath.pdu.register import Registers
 from joulepath.pdu.source import PduReading
 from joulepath.poller import Target
+from joulepath.register import Registers
 
 INTERVAL = 10.0
 """Seconds between polls where the configuration does not say otherwise: each outlet may be a request."""
@@ -30,7 +30,7 @@ def target(name: str, redfish: RedfishTarget, folder: Path, registers: Registers
     from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
     from joulepath.pdu.redfish_source import RedfishPduSource  # noqa: PLC0415
 
-    who = login(redfish, folder)
+    who = login(redfish.settings, folder)
     ca_file = None if redfish.ca_file is None else folder / redfish.ca_file
     client = RedfishClient(
         endpoint(redfish.address).base_url,

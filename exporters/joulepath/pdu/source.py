@@ -13,11 +13,11 @@ from joulepath.pdu.belief import Belief, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
 from joulepath.pdu.quantity import Evidence, Method
 from joulepath.pdu.reading import Key
-from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile, asked_for
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.value import RejectedError
+from joulepath.register import Registers
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from joulepath.energy import Energy, Integrator
-from joulepath.rapl.hwmon import HwmonReading, Sensor
+from joulepath.rapl.hwmon import MAX_WATTS, HwmonReading
+from joulepath.rapl.hwmon_layout import Sensor
 from joulepath.rapl.source import Count
 from joulepath.rapl.unwrap import Register
 
@@ -31,10 +32,11 @@ class Boards:
         """Takes the reading of monotonic instant `at` [s]."""
         energy: dict[Sensor, Energy] = {}
         for sensor, joules in reading.joules.items():
+            count = Count(joules, None, reading.origins.get(sensor, ""))
             if sensor in self._registers:
-                self._registers[sensor].advance(at, Count(joules, None))
+                self._registers[sensor].advance(at, count)
             else:
-                self._registers[sensor] = Register(at, Count(joules, None))
+                self._registers[sensor] = Register(at, count, MAX_WATTS)
             energy[sensor] = self._registers[sensor].energy
         for sensor, watts in reading.watts.items():
             integrator = self._integrators.setdefault(sensor, Integrator(MAX_HOLE_SECONDS))

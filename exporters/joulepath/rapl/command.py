@@ -15,7 +15,7 @@ from joulepath.metrics import Family, filled
 from joulepath.rapl.boards import Boards, BoardSnapshot
 from joulepath.rapl.collector import collect, collect_boards
 from joulepath.rapl.hwmon import HwmonSource
-from joulepath.rapl.source import PowercapSource
+from joulepath.rapl.source import MaskedError, PowercapSource
 from joulepath.rapl.unwrap import Snapshot, Unwrapper
 from joulepath.reader import ScrapeReader
 from joulepath.telemetry import polls
@@ -74,7 +74,7 @@ class RaplExporter:
         try:
             found = collect(self._reader.get())
         except JoulepathError as fault:
-            if not boards.energy:
+            if not boards.energy or isinstance(fault, MaskedError):
                 self._report([str(fault)])
         return [*polls(*self._reader.totals), *filled([*found, *collect_boards(boards)])]
 
@@ -87,9 +87,11 @@ class RaplExporter:
         boards = self._board_reader.get()
         try:
             snapshot = self._reader.get()
-        except JoulepathError:
+        except JoulepathError as fault:
             if not boards.energy:
                 raise
+            if isinstance(fault, MaskedError):
+                self._report([str(fault)])
             return list(filled(collect_boards(boards)))
         if not snapshot.zones and not boards.energy:
             raise JoulepathError(sorted(self._reported))
@@ -111,8 +113,9 @@ class RaplExporter:
 
     def _read(self) -> Snapshot:
         reading = self._source.read()
-        self._report(reading.unreadable.values())
-        return self._unwrapper.add(self._clock(), reading)
+        snapshot = self._unwrapper.add(self._clock(), reading)
+        self._report([*reading.unreadable.values(), *filter(None, [reading.masked]), *snapshot.doubts])
+        return snapshot
 
     def _read_boards(self) -> BoardSnapshot:
         return BoardSnapshot({}, {}) if self._hwmon is None else self._boards.add(self._clock(), self._hwmon.read())

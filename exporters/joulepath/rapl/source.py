@@ -21,6 +21,20 @@ _ONE_REGISTER = re.compile(r"ven000[29]")
 """AMD and Hygon, whose registers are a package's; Linux 6.9 and 6.10 show them once for each of its dies."""
 
 
+_MASKED = (
+    "a container's runtime hides it (/sys/devices/virtual/powercap is one of its masked paths): mount the host's /sys "
+    "and give --path.sysfs, or unmask it"
+)
+
+
+class MaskedError(JoulepathError):
+    """There are zones, and none that can be looked into."""
+
+
+class _MaskedError(ValueError):
+    """A file that /dev/null is mounted over."""
+
+
 class Zone(NamedTuple):
     """What a counter belongs to: `kind` is package, core, uncore, dram or psys."""
 
@@ -45,6 +59,8 @@ class Reading:
 
     counts: Mapping[Zone, Count]
     unreadable: Mapping[Zone, str]
+    masked: str = ""
+    """The same for zones that are listed and cannot be looked into, not even for their names."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,7 @@ class PowercapSource:
         self._modalias = sysfs / "devices" / "system" / "cpu" / "modalias"
         self._listing: list[str] = []
         self._counters: dict[Zone, _Counter] = {}
+        self._masked = ""
 
     def read(self) -> Reading:
         """Reads every zone once. Raises JoulepathError when there is none at all."""
@@ -73,14 +90,19 @@ class PowercapSource:
                 counts[zone] = Count(_integer(counter.path) / 1e6, counter.wraps_at, counter.path)
             except PermissionError:
                 unreadable[zone] = f"{counter.path}: only root may read it; run as root or chmod it at boot"
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "is not a number"
-                unreadable[zone] = f"{counter.path}: cannot be read: {reason}"
+            except OSError as error:
+                unreadable[zone] = f"{counter.path}: cannot be read: {error.strerror}"
+            except _MaskedError:
+                unreadable[zone] = f"{counter.path}: is not a number but empty: {_MASKED}"
+            except ValueError:
+                unreadable[zone] = f"{counter.path}: cannot be read: is not a number"
         if unreadable:
             self._listing = []  # something has changed, or may yet
         if not counts and not unreadable:
+            if self._masked:
+                raise MaskedError(self._masked)
             raise JoulepathError(f"{self._root}: no RAPL zones; a virtual machine has none, others need intel_rapl_msr")
-        return Reading(counts, unreadable)
+        return Reading(counts, unreadable, self._masked)
 
     def _current(self) -> Mapping[Zone, _Counter]:
         """The zones; looked at anew only where other folders are there, since a scrape pays for each file."""
@@ -98,7 +120,10 @@ class PowercapSource:
         found: dict[Zone, Path] = {}
         names: dict[str, str] = {}
         repeats = _ONE_REGISTER.search(_text(self._modalias)) if self._modalias.is_file() else None
-        folders = [folder for folder in self._root.glob("*rapl*:*") if (folder / "name").is_file()]
+        listed = list(self._root.glob("*rapl*:*"))
+        folders = [folder for folder in listed if (folder / "name").is_file()]
+        masked = sorted(folder.name for folder in listed if not folder.exists())
+        self._masked = f"{self._root}: {', '.join(masked)}: cannot be looked into: {_MASKED}" if masked else ""
         folders.sort(key=lambda folder: (_control_type(folder) != _PREFERRED_CONTROL_TYPE, folder.name))
         for folder in folders:
             try:
@@ -139,9 +164,12 @@ def _integer(path: str) -> int:
     """A file with a number. Raises OSError or ValueError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return int(os.read(descriptor, 64))
+        text = os.read(descriptor, 64)
     finally:
         os.close(descriptor)
+    if not text:
+        raise _MaskedError
+    return int(text)
 
 
 def _text(path: Path) -> str:

@@ -2,7 +2,7 @@
 """Counters that wrap into counters that do not, each with the time it covers, and their sum for the host."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from joulepath.energy import Energy
@@ -14,6 +14,15 @@ PLATFORM_WATTS = 5000.0
 """The same for a platform (psys) with its accelerators."""
 SLACK = 1.01
 """Counter and clock are not read in one instant."""
+
+FROZEN_SECONDS = 60.0
+"""A processor that runs this program draws something: a package's counter that stands still so long is not updated."""
+
+REFUSED_STEPS = 3
+"""So many steps in a row of more than there can be are no reset."""
+
+STILL_JOULES = 1000.0
+"""After so much energy of the packages, memory that has counted nothing is not measured."""
 
 HOLLOW_JOULES = 10.0
 """After so much energy of the packages it is known whether psys holds it: on many boards it is not wired and stays."""
@@ -27,20 +36,30 @@ class Register:
     count: Count
     most_watts: float = math.inf
     energy: Energy = field(default_factory=Energy)
+    still_seconds: float = 0.0
+    """How long it has not moved."""
+    refused: int = 0
+    """Steps in a row of more than there can be."""
 
-    def advance(self, at: float, count: Count) -> None:
-        """Adds the step since the last read, unless what happened in it cannot be known."""
+    def advance(self, at: float, count: Count, frozen_seconds: float = math.inf) -> None:
+        """Adds the step since the last read, unless what happened in it cannot be known.
+
+        That is so, too, where it has not moved for `frozen_seconds`.
+        """
         seconds, joules = at - self.at, count.joules - self.count.joules
+        self.still_seconds = self.still_seconds + seconds if joules == 0 and count.origin == self.count.origin else 0.0
         if joules < 0 and count.wraps_at is not None:
             joules += count.wraps_at
         # Unmeasured stay: a drop without a known range, a silence in which the counter could have gone round, and more
         # than can have been consumed, which was a reset and no wrap.
         known = (
             joules >= 0
+            and self.still_seconds < frozen_seconds
             and count.origin == self.count.origin
             and (count.wraps_at is None or seconds * self.most_watts < count.wraps_at)
             and joules <= seconds * self.most_watts * SLACK
         )
+        self.refused = self.refused + 1 if joules > seconds * self.most_watts * SLACK else 0
         if known:
             self.energy = Energy(self.energy.joules + joules, self.energy.measured_seconds + seconds)
         self.at, self.count = at, count
@@ -53,6 +72,8 @@ class Snapshot:
     zones: Mapping[Zone, Energy]
     host: Energy | None
     read_errors: int
+    doubts: Sequence[str] = ()
+    """A line for each counter that cannot be right."""
 
 
 @dataclass
@@ -69,19 +90,40 @@ class Unwrapper:
         """Takes the reading of monotonic instant `at` [s]."""
         for zone, count in reading.counts.items():
             if zone in self._zones:
-                self._zones[zone].advance(at, count)
+                self._zones[zone].advance(at, count, FROZEN_SECONDS if zone.kind == "package" else math.inf)
             else:
                 most = PLATFORM_WATTS if zone.kind == "psys" else PLAUSIBLE_WATTS
                 self._zones[zone] = Register(at, count, most)
         self._known |= reading.counts.keys() | reading.unreadable.keys()
         self._read_errors += len(reading.unreadable)
-        zones = {zone: self._zones[zone].energy for zone in reading.counts}
-        return Snapshot(zones, self._add_host(zones, reading), self._read_errors)
+        wrong = {zone for zone in reading.counts if self._frozen(zone) or self._refused(zone)}
+        zones = {zone: self._zones[zone].energy for zone in reading.counts if zone not in wrong}
+        return Snapshot(zones, self._add_host(zones, reading), self._read_errors, list(self._doubts(reading)))
+
+    def _frozen(self, zone: Zone) -> bool:
+        return zone.kind == "package" and self._zones[zone].still_seconds >= FROZEN_SECONDS
+
+    def _refused(self, zone: Zone) -> bool:
+        return zone in self._zones and self._zones[zone].refused >= REFUSED_STEPS
+
+    def _doubts(self, reading: Reading) -> Iterable[str]:
+        packages = self._joules({zone for zone in self._known if zone.kind == "package"})
+        psys = {zone for zone in self._known if zone.kind == "psys"}
+        for zone, count in reading.counts.items():
+            register, where = self._zones[zone], f"{count.origin}: {zone.kind} {zone.package}"
+            if self._frozen(zone):
+                yield f"{where} stands still while the processor works; it is left out until it moves"
+            elif self._refused(zone):
+                yield f"{where} counts more than {register.most_watts:.0f} W, which cannot be; it is left out"
+            elif zone.kind == "psys" and self._hollow(psys):
+                yield f"{where} counts less than the packages it should hold; the host is packages and memory"
+            elif zone.kind == "dram" and packages > STILL_JOULES and not register.energy.joules:
+                yield f"{where} stands still; the host's energy lacks its memory"
 
     def _add_host(self, zones: Mapping[Zone, Energy], reading: Reading) -> Energy | None:
         """The host's energy: psys, else packages and dram; None when a part of it was not read or has gone."""
         parts = self._parts({*reading.counts, *reading.unreadable})
-        if not parts or not parts <= zones.keys():
+        if reading.masked or not parts or not parts <= zones.keys():
             return None
         now = {zone: zones[zone] for zone in parts}
         if now.keys() == self._host_parts.keys():
@@ -101,7 +143,7 @@ class Unwrapper:
     def _parts(self, present: set[Zone]) -> set[Zone]:
         """The zones that are the host: every psys that there ever was, else every package and dram."""
         psys = {zone for zone in self._known if zone.kind == "psys"}
-        if psys and psys <= present and not self._hollow(psys):
+        if psys and psys <= present and not self._hollow(psys) and not any(self._refused(zone) for zone in psys):
             return psys
         return {zone for zone in self._known if zone.kind in {"package", "dram"}}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 
-from joulepath import exporter
+from joulepath import apart, exporter
 from joulepath.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,10 +117,11 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.write(iproute.commands(args.print_routes))
         return 0
-    from joulepath.tag import cgroup, config, tagger  # noqa: PLC0415
+    from joulepath.tag import cgroup, tagger  # noqa: PLC0415
 
     def read() -> "Settings":
-        return config.read(args.config)
+        settings: Settings = apart.read("joulepath.tag.config", args.config)
+        return settings
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
     return exporter.run(TagExporter(tagger.Tagger(read(), root, runtime=args.runtime), read, args.config), args)

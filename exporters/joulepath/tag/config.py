@@ -11,14 +11,23 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from joulepath.config import Model, load
 from joulepath.ioam.encode import MAX_TRANSIT_NODES, NO_NODE_ID
-from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, CgroupKind, Flow, Protocol, Sender, Settings, TooLarge
+from joulepath.tag.settings import (
+    EVERYWHERE,
+    MAX_FLOWS,
+    TRACE_ID,
+    CgroupKind,
+    Flow,
+    Protocol,
+    Sender,
+    Settings,
+    TooLarge,
+)
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Interface = Annotated[str, Field(pattern=r"^[^\s/]{1,15}$")]
 
 CGROUP_KINDS: tuple[CgroupKind, ...] = ("cgroup", "unit", "container", "pod")
-TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _CONTAINER = re.compile(r"(?:[a-z-]+://)?([0-9a-f]{12,64})")
 _POD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -124,6 +133,6 @@ class ConfigModel(Model):
         )
 
 
-def read(path: Path) -> Settings:
-    """The settings in a file. Raises UsageError with one line per mistake."""
-    return load(path, ConfigModel).settings(path.parent)
+def read(path: Path, text: str | None = None) -> Settings:
+    """The settings in a file, or in what was read of it. Raises UsageError with one line per mistake."""
+    return load(path, ConfigModel, text).settings(path.parent)

@@ -10,7 +10,7 @@ from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute
+from pyroute2.iproute import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from joulepath.errors import JoulepathError

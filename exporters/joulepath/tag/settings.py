@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is tagged: flows of this host, each with the id that its packets get."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 from pathlib import Path
@@ -14,6 +15,7 @@ MAX_FLOWS = 64
 Protocol = Literal["udp", "tcp"]
 TooLarge = Literal["pass", "drop"]
 CgroupKind = Literal["cgroup", "unit", "container", "pod"]
+TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 EVERYWHERE = IPv6Network("::/0")
 
 

@@ -16,11 +16,10 @@ from joulepath.errors import JoulepathError
 from joulepath.ioam.link import DEVICES, ETHERNET
 from joulepath.ioam.socket import host_node_id
 from joulepath.tag import cgroup, netlink, routes, sockets
-from joulepath.tag.config import TRACE_ID
 from joulepath.tag.coverage import Coverage
 from joulepath.tag.lock import Lock
 from joulepath.tag.program import Count, Program, SocketKey, State
-from joulepath.tag.settings import Flow, Settings, header_octets
+from joulepath.tag.settings import TRACE_ID, Flow, Settings, header_octets
 
 logger = logging.getLogger(__name__)
 

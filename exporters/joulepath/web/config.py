@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`web-config.yml`, the file that Prometheus' exporters share (exporter-toolkit, docs/web-configuration.md).
 
-What Python cannot honour is a mistake in the file, never ignored. Imported only when a file is given.
+What Python cannot honour is a mistake in the file, never ignored. `rules.py` has what comes of it.
 """
 
 import re
@@ -13,10 +13,9 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from joulepath.config import Model, load
-from joulepath.errors import UsageError
-from joulepath.web.auth import BasicUsers, Passwords
-from joulepath.web.security import RateLimit, Security
-from joulepath.web.tls import CIPHER_SUITES, CURVES, VERSIONS, Pem, Tls, TlsError, context
+from joulepath.web.auth import MAX_COST, cost
+from joulepath.web.rules import Rules
+from joulepath.web.tls import CIPHER_SUITES, CURVES, VERSIONS, Pem, Tls
 
 _VERIFY = {
     "": ssl.CERT_NONE,
@@ -88,6 +87,11 @@ class TlsModel(Model):
             raise ValueError("client_ca_file needs a client_auth_type that verifies")
         if not verifies and self.client_allowed_sans:
             raise ValueError("client_allowed_sans needs a client_auth_type that verifies")
+        if self.client_allowed_sans and self.client_auth_type != "RequireAndVerifyClientCert":
+            raise ValueError(
+                "client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert; "
+                f"with {self.client_auth_type} a client without a certificate would be let in"
+            )
 
     def tls(self, folder: Path) -> Tls:
         """As `joulepath.web.tls` takes it; relative paths start at `folder`."""
@@ -160,24 +164,24 @@ class WebModel(Model):
         wrong = [user for user, hashed in users.items() if not _BCRYPT.fullmatch(hashed)]
         if wrong:
             raise ValueError(f"{', '.join(wrong)}: not a bcrypt hash; `htpasswd -nBC 10 USER` makes one")
+        dear = [user for user, hashed in users.items() if cost(hashed) > MAX_COST]
+        if dear:
+            raise ValueError(
+                f"{', '.join(dear)}: the cost of the bcrypt hash is above {MAX_COST}, and a login would take seconds; "
+                "`htpasswd -nBC 10 USER` makes a cheaper one"
+            )
         return users
 
 
-def read(path: Path, passwords: Passwords) -> Security:
-    """The file's rules. Raises UsageError with one line per mistake."""
-    model = load(path, WebModel, empty=True)
-    tls = model.tls_server_config.tls(path.parent) if model.tls_server_config else None
-    limit = model.rate_limit
-    try:
-        made = context(tls) if tls else None
-    except TlsError as error:
-        raise UsageError(f"{path}: tls_server_config.{error}") from None
-    pems = (tls.certificate, tls.key, tls.client_ca) if tls else ()
-    return Security(
-        context=made,
-        allowed_sans=frozenset(model.tls_server_config.client_allowed_sans if model.tls_server_config else ()),
-        users=BasicUsers(model.basic_auth_users, passwords) if model.basic_auth_users else None,
-        rate_limit=RateLimit(limit.seconds, limit.burst) if limit and limit.seconds else None,
+def read(path: Path, text: str | None = None) -> Rules:
+    """The rules in a file, or in what was read of it. Raises UsageError with one line per mistake."""
+    model = load(path, WebModel, text, empty=True)
+    tls, limit = model.tls_server_config, model.rate_limit
+    return Rules(
+        tls=tls.tls(path.parent) if tls else None,
+        allowed_sans=frozenset(tls.client_allowed_sans if tls else ()),
+        users=dict(model.basic_auth_users),
+        interval=limit.seconds if limit else 0.0,
+        burst=limit.burst if limit else 1,
         headers=dict(model.http_server_config.headers),
-        files=(path, *(pem.path for pem in pems if pem is not None and pem.path is not None)),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError, UsageError
 
 _FIRST_PASSED = 3  # SD_LISTEN_FDS_START
-_BACKLOG = 128
+_BACKLOG = 1024  # where all connections are busy, new ones wait here
 
 
 @dataclass(frozen=True)

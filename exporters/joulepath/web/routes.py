@@ -3,22 +3,25 @@
 
 import html
 import json
+import threading
+import time
+import weakref
 import zlib
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import parse_qs, quote
 
 from prometheus_client.core import Metric
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import CollectorRegistry
 
 from joulepath import exposition
 from joulepath.web.http import HTML, JSON, Request, Response
+from joulepath.web.negotiation import Format, accepts_gzip, exposition_format
 
 _WORTH_COMPRESSING = 1400
 """Octets; less fits in one segment either way."""
+_GZIP_MAGIC = b"\x1f\x8b"
+SHARED_SECONDS = 1.0
 _COMPRESSION_LEVEL = 1
 """Twice as fast as the default on expositions, and hardly larger."""
 
@@ -50,6 +53,7 @@ class Routes:
     def __init__(self, exporter: Served, telemetry: Callable[[], Iterable[Metric]]) -> None:
         self._exporter = exporter
         self._telemetry = telemetry
+        self._expositions = _Expositions()
         self._routes: dict[str, Callable[[Request], Response]] = {
             "/": self._landing,
             "/metrics": self._metrics,
@@ -69,7 +73,7 @@ class Routes:
         return route(request)
 
     def _metrics(self, request: Request) -> Response:
-        return _exposition(lambda: [*self._telemetry(), *self._exporter.collect()], request)
+        return self._expositions.response("/metrics", lambda: [*self._telemetry(), *self._exporter.collect()], request)
 
     def _probe(self, request: Request) -> Response:
         names = parse_qs(request.query).get("target", [])
@@ -80,14 +84,13 @@ class Routes:
         if name not in self._exporter.targets:
             return unknown
         try:
-            families = list(self._exporter.probe(name))
+            return self._expositions.response(f"/probe {name}", lambda: self._exporter.probe(name), request)
         except KeyError:  # it has left the configuration just now
             return unknown
-        return _exposition(lambda: families, request)
 
     def _targets(self, request: Request) -> Response:
         """HTTP service discovery: the address as the client itself wrote it, since only that reaches us from there."""
-        address = request.header("Host") or request.local
+        address = request.header("host") or request.local
         groups = [
             {
                 "targets": [address],
@@ -121,27 +124,45 @@ class Routes:
         return Response(HTTPStatus.OK, page.encode(), HTML)
 
 
-@lru_cache(maxsize=16)
-def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
-    encode: tuple[Callable[[CollectorRegistry], bytes], str] = choose_encoder(accept)
-    return encode
+class _Body:
+    """An encoded exposition, and when the collection for it began."""
+
+    __slots__ = ("__weakref__", "data", "made")
+
+    def __init__(self, data: bytes, made: float) -> None:
+        self.data = data
+        self.made = made
 
 
-def _exposition(collect: Callable[[], Iterable[Metric]], request: Request) -> Response:
-    """The families in the format and compression that the client asks for."""
-    encode, content_type = _encoder(request.header("Accept"))
-    openmetrics = content_type.startswith("application/openmetrics-text")
-    body = exposition.encode(collect(), encode, openmetrics=openmetrics)
-    headers = {"Vary": "Accept, Accept-Encoding"}
-    if len(body) >= _WORTH_COMPRESSING and _accepts_gzip(request.header("Accept-Encoding")):
-        body = zlib.compress(body, _COMPRESSION_LEVEL, wbits=31)
-        headers["Content-Encoding"] = "gzip"
-    return Response(HTTPStatus.OK, body, content_type, headers)
+class _Expositions:
+    """Encodes expositions. A hundred clients that read slowly hold one body, not a hundred.
 
+    While a client does not take a body at once, others that ask for the same within SHARED_SECONDS get that one.
+    """
 
-def _accepts_gzip(accepted: str) -> bool:
-    for coding in accepted.split(","):
-        name, _, quality = coding.replace(" ", "").partition(";")
-        if name.lower() in ("gzip", "*"):
-            return quality not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._bodies: weakref.WeakValueDictionary[tuple[str, Format, bool], _Body] = weakref.WeakValueDictionary()
+        self._making = threading.Lock()
+
+    def response(self, name: str, collect: Callable[[], Iterable[Metric]], request: Request) -> Response:
+        """The families called `name` in the format and coding that the client asks for."""
+        chosen = exposition_format(request.header("accept"))
+        gzip = accepts_gzip(request.header("accept-encoding"))
+        key = (name, chosen, gzip)
+        with self._making:  # who asks meanwhile waits, and shares what is made
+            body = self._bodies.get(key)
+            if body is None or self._clock() - body.made >= SHARED_SECONDS:
+                began = self._clock()
+                data = exposition.encode(collect(), chosen.encode, openmetrics=chosen.openmetrics)
+                if gzip and len(data) >= _WORTH_COMPRESSING:
+                    data = zlib.compress(data, _COMPRESSION_LEVEL, wbits=31)
+                body = _Body(data, began)
+        headers = {"Vary": "Accept, Accept-Encoding"}
+        if body.data.startswith(_GZIP_MAGIC):
+            headers["Content-Encoding"] = "gzip"
+
+        def share() -> None:
+            self._bodies[key] = body
+
+        return Response(HTTPStatus.OK, body.data, chosen.content_type, headers, on_stall=share)

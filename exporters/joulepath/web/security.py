@@ -9,10 +9,25 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from joulepath.web.events import Reason
 from joulepath.web.http import Request, Response
 
 if TYPE_CHECKING:
     import ssl
+
+
+BUSY_SECONDS = 1.0
+"""Before a client is told that too many logins wait: it would only ask again."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer without a look at the routes."""
+
+    response: Response
+    reason: Reason
+    after: float = 0.0
+    """Seconds before it is sent."""
 
 
 class RateLimit:
@@ -41,8 +56,11 @@ class RateLimit:
 class Users(Protocol):
     """Who may ask."""
 
-    def allowed(self, authorization: str) -> bool:
-        """Whether the header `Authorization` names a user with his password. May take a while."""
+    def allowed(self, authorization: str, is_present: Callable[[], bool]) -> bool:
+        """Whether the header `Authorization` names a user with his password. May take a while.
+
+        Raises BusyError of `joulepath.web.auth`.
+        """
 
 
 @dataclass(frozen=True)
@@ -60,10 +78,23 @@ class Security:
     files: tuple[Path, ...] = ()
     """What was read."""
 
-    def refusal(self, request: Request) -> Response | None:
-        """The response to a request that may not be answered."""
+    @property
+    def tls(self) -> tuple[object, frozenset[str]]:
+        """What a connection was checked against when it began."""
+        return self.context, self.allowed_sans
+
+    def refusal(self, request: Request, is_present: Callable[[], bool]) -> Refusal | None:
+        """The answer to a request that may not be answered; `is_present` says whether its client still is there."""
         if self.rate_limit is not None and not self.rate_limit.take():
-            return Response.text(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.")
-        if self.users is not None and not self.users.allowed(request.header("Authorization")):
-            return Response.text(HTTPStatus.UNAUTHORIZED, "Unauthorized.", {"WWW-Authenticate": "Basic"})
-        return None
+            return Refusal(Response.text(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests."), "rate_limit")
+        if self.users is None:
+            return None
+        from joulepath.web.auth import BusyError  # noqa: PLC0415  # bcrypt comes with a web-config.yml only
+
+        try:
+            if self.users.allowed(request.header("authorization"), is_present):
+                return None
+        except BusyError:
+            busy = Response.text(HTTPStatus.SERVICE_UNAVAILABLE, "Too many logins.", {"Retry-After": "1"})
+            return Refusal(busy, "logins", BUSY_SECONDS)
+        return Refusal(Response.text(HTTPStatus.UNAUTHORIZED, "Unauthorized.", {"WWW-Authenticate": "Basic"}), "login")

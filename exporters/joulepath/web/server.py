@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accepts connections and gives each a thread, a bounded number of them: who has kept us waiting longest makes room."""
+"""Accepts connections and gives each a thread, a bounded number of them.
+
+When there are too many, the one that has kept the server waiting longest makes room. None does so in its first moments:
+new connections wait in the kernel's queue instead, so that a flood of them does not displace a scrape.
+"""
 
 import logging
 import os
@@ -11,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client.core import Metric
 
-from joulepath.web.connection import HEAD_SECONDS, Connection, State
+from joulepath.web.connection import HEAD_SECONDS, Connection, Shared, State
+from joulepath.web.events import Events
 from joulepath.web.listen import Address, bind, describe
 from joulepath.web.routes import Routes, Served
 from joulepath.web.security import Security
@@ -19,8 +24,15 @@ from joulepath.web.security import Security
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 128
+LEAST_SECONDS = 0.25
+"""A connection has so long for its next step before it makes room for another."""
+_ROOM_LOOK_SECONDS = 0.01
 GRACE_SECONDS = 5.0
 """For answers that are under way when the server stops."""
+
+
+_DISPLACED: Sequence[Sequence[State]] = (("new", "sending"), ("idle",), ("waiting",))
+"""Who makes room, the first state first: who does not ask or does not take an answer, who asks nothing now."""
 
 
 def _nothing() -> Iterable[Metric]:
@@ -37,13 +49,21 @@ class Server:
         *,
         security: Security | None = None,
         telemetry: Callable[[], Iterable[Metric]] = _nothing,
+        events: Events | None = None,
         max_connections: int = MAX_CONNECTIONS,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
         self.routes = Routes(exporter, telemetry)
         self._security = security or Security()
         self._max_connections = max_connections
-        self._head_seconds = head_seconds
+        self._events = events or Events()
+        self._shared = Shared(
+            security=lambda: self._security,
+            answer=self.routes.answer,
+            stopping=lambda: self._stopping,
+            events=self._events,
+            head_seconds=head_seconds,
+        )
         self._connections: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
         self._stopping = False
@@ -72,10 +92,10 @@ class Server:
     def secure(self, security: Security) -> None:
         """Replaces the rules for all requests to come; connections under the old ones end.
 
-        Idle ones at once, which every client must expect; the others after the request that they have begun.
+        Those that have not begun a request end at once, which every client must expect; the others after it.
         """
         self._security = security
-        self._cut("idle")
+        self._cut(lambda connection: connection.unasked)
 
     def stop(self) -> None:
         """Stops listening, lets answers that are under way come to their end, then ends what is left."""
@@ -84,7 +104,7 @@ class Server:
         if self._thread is not None:
             self._thread.join()
         self.close()
-        connections = self._cut("new", "idle")
+        connections = self._cut(lambda connection: connection.state in ("new", "idle"))
         deadline = time.monotonic() + GRACE_SECONDS
         for connection, thread in connections.items():
             thread.join(max(deadline - time.monotonic(), 0))
@@ -109,49 +129,51 @@ class Server:
                         self._accept(key.data)
 
     def _accept(self, listener: socket.socket) -> None:
+        if not self._has_room():
+            time.sleep(_ROOM_LOOK_SECONDS)  # the selector comes back to it
+            return
         try:
             client, _ = listener.accept()
         except BlockingIOError:
-            return  # the client has thought better of it
+            return  # the client has left
         except OSError as error:
             logger.warning("cannot accept a connection: %s", error.strerror)
-            time.sleep(0.1)  # out of file descriptors: nothing is gained by trying at once
+            time.sleep(0.1)  # out of file descriptors: another try at once gains nothing
             return
-        connection = Connection(
-            client, lambda: self._security, self.routes.answer, lambda: self._stopping, self._head_seconds
-        )
+        connection = Connection(client, self._shared)
+        thread = threading.Thread(target=self._run, args=(connection,), name="web-connection", daemon=True)
         with self._lock:
-            if len(self._connections) >= self._max_connections and not self._make_room():
-                client.close()
-                return
-            thread = threading.Thread(target=self._run, args=(connection,), name="web-connection", daemon=True)
             self._connections[connection] = thread
         try:
             thread.start()
-        except RuntimeError:  # no thread to be had: one client less, not the end of serving
-            logger.warning("cannot start a thread for a connection")
+        except RuntimeError:  # out of threads: one client less, not the end of serving
+            self._events.add("no_room", detail="cannot start a thread")
             with self._lock:
                 self._connections.pop(connection, None)
             client.close()
 
-    def _cut(self, *states: State) -> dict[Connection, threading.Thread]:
-        """Cuts the connections in one of these states; returns all that there were."""
+    def _cut(self, chosen: Callable[[Connection], bool]) -> dict[Connection, threading.Thread]:
+        """Cuts the chosen connections; returns all that there were."""
         with self._lock:
             connections = dict(self._connections)
         for connection in connections:
-            if connection.state in states:
+            if chosen(connection):
                 connection.cut()
         return connections
 
-    def _make_room(self) -> bool:
-        """Cuts the oldest connection that has never asked, else the oldest that asks nothing now."""
-        for state in ("new", "idle"):
-            for connection in self._connections:  # in the order in which they came
-                if connection.state == state:
-                    connection.cut()
-                    del self._connections[connection]
-                    return True
-        return False
+    def _has_room(self) -> bool:
+        """Whether one more connection may come; cuts one that is displaced by it."""
+        with self._lock:
+            if len(self._connections) < self._max_connections:
+                return True
+            classes = ([c for c in self._connections if c.state in states] for states in _DISPLACED)
+            oldest = min(next(filter(None, classes), []), key=lambda connection: connection.since, default=None)
+            if oldest is None or time.monotonic() - oldest.since < LEAST_SECONDS:
+                return False
+            del self._connections[oldest]
+        oldest.cut()
+        self._events.add("displaced", oldest.client)
+        return True
 
     def _run(self, connection: Connection) -> None:
         try:

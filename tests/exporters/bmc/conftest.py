@@ -2,7 +2,6 @@
 """What the BMC tests share: trees of resources behind a real HTTP server, and one poll of a source."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -72,10 +71,3 @@ def joulepath(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """`joulepath bmc ARGUMENTS`, run to its end."""
     command = [sys.executable, "-m", "joulepath", "bmc", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def free_udp_port() -> int:
-    """A port of loopback that nothing listens on now."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.bind(("::", 0))
-        return int(probe.getsockname()[1])

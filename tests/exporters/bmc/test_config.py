@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.bmc.command import configured
-from joulepath.bmc.config import endpoint
+from joulepath.bmc.settings import endpoint
 from joulepath.errors import UsageError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 

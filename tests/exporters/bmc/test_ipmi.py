@@ -5,6 +5,7 @@ import asyncio
 import ctypes
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -30,8 +31,9 @@ from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
 from joulepath.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
+from joulepath_lab.ports import free_port
 
-from .conftest import PASSWORD, USER, free_udp_port, joulepath
+from .conftest import PASSWORD, USER, joulepath
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +47,7 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
     running: list[subprocess.Popen[str]] = []
 
     def start(**told: Any) -> int:
-        port = free_udp_port()
+        port = free_port(socket.SOCK_DGRAM)
         file = tmp_path / "bmc.json"
         file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **told}))
         command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,8 +25,9 @@ from joulepath.bmc.redfish_items import RejectedError
 from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
 from joulepath_lab.ipmi_bmc import dcmi_response
+from joulepath_lab.ports import free_port
 
-from .conftest import PASSWORD, USER, free_udp_port
+from .conftest import PASSWORD, USER
 from .test_ipmi import SYSTEM, Fake, powers, source_names
 
 BUSY = 0xC0
@@ -42,7 +44,7 @@ class Lab:
     def start(self, *, port: int | None = None) -> None:
         """Starts it, on a free port where none is given."""
         self.stop()
-        self.port = free_udp_port() if port is None else port
+        self.port = free_port(socket.SOCK_DGRAM) if port is None else port
         self.say()
         command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(self._file)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

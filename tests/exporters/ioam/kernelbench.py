@@ -58,6 +58,7 @@ class Seen(NamedTuple):
     option_octets: int
     fragments: int
     jumbograms: int
+    skipped: dict[str, int]
     traces: int
     folded: int
 
@@ -71,6 +72,7 @@ def seen(counts: Counts) -> Seen:
         counts.option_octets,
         counts.fragments,
         counts.jumbograms,
+        counts.skipped,
         counts.traces,
         counts.folded,
     )
@@ -124,7 +126,9 @@ class KernelBench:
         for frame in frames:
             octets = bytearray(frame.octets)
             start = ip_offset(octets, 0, len(octets), ETHERNET)
-            if start >= 0:
-                segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
-                counter.count(at, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
+            if start < 0:
+                counter.skip(start)
+                continue
+            segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
+            counter.count(at, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
         return seen(table.snapshot())

@@ -11,7 +11,9 @@ from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-DEADLINE_SECONDS = 20.0
+from tests.exporters.process import PATIENCE_SECONDS
+
+DEADLINE_SECONDS = PATIENCE_SECONDS
 _INDICES = itertools.count(1000)
 
 ECHO = """

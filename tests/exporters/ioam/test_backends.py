@@ -106,15 +106,17 @@ KEY = ("uplink", "123", "4", TRACE_ID.hex())
 MAC = "02:00:00:00:00:77"  # of neither end
 TAGGED = bytes(Ether(dst=MAC) / Dot1Q(vlan=5, type=0x86DD)) + PACKET
 DOUBLE = bytes(Ether(dst=MAC) / Dot1AD(vlan=5) / Dot1Q(vlan=6, type=0x86DD)) + PACKET
+OLD = bytes(Ether(dst=MAC, type=0x9100)) + b"\0\5\x81\0" + bytes(Dot1Q(vlan=6, type=0x86DD)) + PACKET
 PLAIN = bytes(Ether(dst=MAC, type=0x86DD)) + PACKET
 
 
-def test_tagged_frames(pair: Pair, tmp_path: Path) -> None:
-    with exporter(pair.b, tmp_path, "{vb: uplink}") as running:
-        pair.send(TAGGED, TAGGED, DOUBLE, PLAIN)
-        wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 4)
+@pytest.mark.parametrize("backend", ["packet", "ebpf"])
+def test_tagged_frames(pair: Pair, tmp_path: Path, backend: str) -> None:
+    with exporter(pair.b, tmp_path, "{vb: uplink}", backend) as running:
+        pair.send(TAGGED, TAGGED, DOUBLE, OLD, PLAIN)
+        wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
         found = running.scrape()
-    assert found["ioam_trace_bytes_total", *KEY] == 4 * len(PACKET)
+    assert found["ioam_trace_bytes_total", *KEY] == 5 * len(PACKET)
     assert found["ioam_capture_drops_total",] == 0
 
 
@@ -194,9 +196,9 @@ def test_an_interface_and_a_capture_of_it_count_the_same(pair: Pair, tmp_path: P
     from_file = samples(done.stdout)
 
     def counters(found: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
-        return {
-            key: found[key] - before.get(key, 0) for key in found if key[0].startswith("ioam_") and "total" in key[0]
-        }
+        # A capture does not have the interface's own counters.
+        names = {key for key in found if key[0].startswith("ioam_") and "total" in key[0]}
+        return {key: found[key] - before.get(key, 0) for key in names if "_unseen_" not in key[0]}
 
     ours, theirs = counters(live), {key: value for key, value in from_file.items() if key in live and "total" in key[0]}
     assert ours == theirs
@@ -208,3 +210,55 @@ def test_an_interface_and_a_capture_of_it_count_the_same(pair: Pair, tmp_path: P
         assert missing not in ours
         assert ("ioam_capture_limit_info", "ebpf", "sequence_number") in live
     assert ours["ioam_decode_errors_total", "node_length"] == 2
+
+
+SERVE = """
+import socket
+listener = socket.create_server(("172.16.0.2", 7400))
+print("here", flush=True)
+taken, _ = listener.accept()
+while taken.recv(1 << 20):
+    pass
+"""
+PUSH = """
+import socket
+sender = socket.create_connection(("172.16.0.2", 7400))
+sender.sendall(bytes(3_000_000))
+sender.shutdown(socket.SHUT_WR)
+sender.recv(1)
+"""
+
+
+@pytest.mark.parametrize("backend", ["packet", "ebpf"])
+@pytest.mark.parametrize(("local", "remote", "overhead"), [("10.9.0.1", "10.9.0.2", 50), ("fd01::1", "fd01::2", 70)])
+def test_the_network_under_a_vxlan_carries_each_packet_and_its_headers(  # noqa: PLR0917  # two parameters too many
+    pair: Pair, tmp_path: Path, backend: str, local: str, remote: str, overhead: int
+) -> None:
+    ends = ((pair.a, "va", local, remote, 1), (pair.b, "vb", remote, local, 2))
+    for number, (end, device, own, other, last) in enumerate(ends):
+        if "." in own:
+            end.run(f"ip address add {own}/24 dev {device}")
+        end.run(f"ip link add vx0 type vxlan id 9 local {own} remote {other} dstport 4789 dev {device}")
+        end.run("ip link set vx0 addrgenmode none")
+        end.run(f"ip link set vx0 address 02:00:00:00:09:0{last} up")
+        end.run(f"ip address add 172.16.0.{last}/24 dev vx0")
+        end.run(f"ip neighbour add 172.16.0.{2 - number} lladdr 02:00:00:00:09:0{2 - number} dev vx0")
+    file = tmp_path / "ioam.yaml"
+    file.write_text(
+        "nodes: [{node_id: 3, interfaces: {vb: under}}, {node_id: 30, interfaces: {vx0: over}}]\n", encoding="utf-8"
+    )
+    with Exporter(pair.b, "--config", str(file), "--backend", backend) as running:
+        with subprocess.Popen(pair.b.command(sys.executable, "-c", SERVE), stdout=subprocess.PIPE) as server:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"here\n"
+            pair.a.python(PUSH)
+        wait_for(lambda: running.scrape()["ioam_node_bytes_total", "over", "30"] > 3_000_000)
+        found = running.scrape()
+    frames = json.loads(pair.b.run("ip -j -s link show vb"))[0]["stats64"]["rx"]["packets"]
+    packets = found["ioam_node_packets_total", "over", "30"]
+    assert frames < packets / 2, "the kernel passed no large packets: this tests nothing"
+    assert found["ioam_node_packets_total", "under", "3"] == packets
+    assert (
+        found["ioam_node_bytes_total", "under", "3"]
+        == found["ioam_node_bytes_total", "over", "30"] + overhead * packets
+    )

@@ -23,7 +23,9 @@ from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client, Endpoint, Limits
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
+from joulepath_lab.ports import free_port
 from joulepath_lab.snmp_agent import Agent
+from tests.exporters.process import PATIENCE_SECONDS
 
 WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"
 SECRET = "s3cret-community"  # noqa: S105  # the tests' own
@@ -44,7 +46,7 @@ def client(address: tuple[str, int], community: str = "public", limits: Limits =
     return Clients("pysnmp").make(Endpoint(*address), Community(community), limits)
 
 
-def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Waits for what shall come true within `seconds`."""
     end = time.monotonic() + seconds
     while not true():
@@ -70,12 +72,6 @@ def profiles() -> Mapping[str, Profile]:
     return shipped()
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _bound(port: int) -> bool:
     """Whether someone listens there: snmpsim says so before it does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -98,7 +94,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
         cache.mkdir()
         for walk in walks:
             shutil.copy(walk, data)
-        port = _free_port()
+        port = free_port(socket.SOCK_DGRAM)
         command = [str(Path(sys.executable).with_name("snmpsim-command-responder"))]
         command += [
             "--v3-engine-id=auto",
@@ -111,7 +107,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
         command += options
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE_SECONDS
         while not _bound(port):
             assert running[-1].poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < end, "snmpsim does not start"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.pdu.judge import HOLD_SECONDS, Judge
+from joulepath.pdu.judge import HOLD_SECONDS, LOOK_SECONDS, Judge
 from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import Key, Reading
 
@@ -421,3 +421,39 @@ def test_another_voltage_of_a_bus_is_believed_when_it_stays() -> None:
         False,
         False,
     ]
+
+
+def numbers(device: Mapping[str, float]) -> Mapping[Key, tuple[object, float]]:
+    return {one.key: (None, one.value) for one in readings(device)}
+
+
+def test_a_poll_near_one_without_a_contradiction_has_none_either_for_a_minute() -> None:
+    judge = Judge()
+    assert not judge.is_settled(numbers(OUTLET), 0.0)
+    assert not judge.rejected(readings(OUTLET), 0.0)
+    assert judge.is_settled(numbers({"outlet 1 V": 233, "outlet 1 A": 0.5, "outlet 1 W": 110}), 5.0)
+    assert not judge.is_settled(numbers(OUTLET), LOOK_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"outlet 1 W": 950}, {"outlet 1 W": 0.095}, {"outlet 1 A": 43}, {"outlet 1 V": 23}, {"outlet 2 W": 1}],
+)
+def test_a_poll_with_a_leap_or_another_row_is_looked_at_as_a_whole(change: Mapping[str, float]) -> None:
+    judge = Judge()
+    assert not judge.rejected(readings(OUTLET), 0.0)
+    assert not judge.is_settled(numbers({**OUTLET, **change}), 5.0)
+
+
+def test_after_a_contradiction_each_poll_is_looked_at_as_a_whole() -> None:
+    judge = Judge()
+    assert judge.rejected(readings({**OUTLET, "outlet 1 W": 999_000}), 0.0)
+    assert not judge.is_settled(numbers({**OUTLET, "outlet 1 W": 999_000}), 5.0)
+    assert not judge.is_settled(numbers({name: value for name, value in OUTLET.items() if name != "outlet 1 W"}), 5.0)
+
+
+def test_a_register_that_falls_is_looked_at() -> None:
+    judge = Judge()
+    assert not judge.rejected(readings({"outlet 1 J": 3.6e9}), 0.0)
+    assert judge.is_settled(numbers({"outlet 1 J": 3.6e9 + 3600}), 5.0)
+    assert not judge.is_settled(numbers({"outlet 1 J": 3.6e9 - 3600}), 5.0)

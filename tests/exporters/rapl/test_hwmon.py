@@ -10,7 +10,8 @@ import pytest
 from joulepath.energy import Energy
 from joulepath.rapl.boards import MAX_HOLE_SECONDS, Boards
 from joulepath.rapl.command import RaplExporter
-from joulepath.rapl.hwmon import HwmonSource, Sensor
+from joulepath.rapl.hwmon import LOOK_SECONDS, HwmonSource
+from joulepath.rapl.hwmon_layout import Sensor
 from joulepath.rapl.source import PowercapSource
 
 pytestmark = pytest.mark.unit
@@ -155,3 +156,154 @@ def test_a_board_without_rapl_is_served_and_never_a_hosts_total(tmp_path: Path) 
         names = {sample.name for family in families for sample in family.samples}
         assert {"hwmon_power_watts", "hwmon_energy_joules_total", "hwmon_measured_seconds_total"} <= names
         assert not any(name.startswith("rapl_host") for name in names)
+
+
+def probe(sysfs: Path, folder: str, address: str, **files: int | str) -> None:
+    """A chip as the kernel makes it: the folder is below its device, /sys/class/hwmon has a link."""
+    made = sysfs / "devices" / address / "hwmon" / folder
+    made.mkdir(parents=True)
+    (made / "device").symlink_to("../..")
+    for name, text in files.items():
+        (made / name).write_text(f"{text}\n")
+    link = sysfs / "class" / "hwmon" / folder
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(f"../../devices/{address}/hwmon/{folder}")
+
+
+def unplug(sysfs: Path, folder: str) -> None:
+    link = sysfs / "class" / "hwmon" / folder
+    made = link.resolve()
+    link.unlink()
+    # Kept, so that its inode is not given to another folder, which the kernel does not do either.
+    made.rename(sysfs / f"gone-{folder}-{len(list(sysfs.iterdir()))}")
+
+
+def test_a_rail_is_called_as_its_voltage_where_only_that_has_a_label(tmp_path: Path) -> None:
+    """NVIDIA Jetson: ina3221 labels in1 to in3, and names no current. in7 is the sum of the shunts' voltages."""
+    rails = {"VDD_IN": (19_040, 620), "VDD_CPU_CV": (19_032, 40), "VDD_SOC": (19_016, 112)}
+    files: dict[str, int | str] = {"name": "ina3221", "in7_input": 9, "in7_label": "sum of shunt voltages"}
+    for at, (rail, (millivolts, milliamperes)) in enumerate(rails.items(), 1):
+        files |= {f"in{at}_label": rail, f"in{at}_input": millivolts, f"curr{at}_input": milliamperes}
+        files |= {f"in{at}_enable": 1, f"in{at + 3}_input": 1}
+    probe(tmp_path, "hwmon3", "i2c-1/1-0040", **files, curr4_input=772)
+    found = HwmonSource(tmp_path).read().watts
+    assert found == {
+        Sensor("ina3221-1-0040", f"curr{at}", rail): pytest.approx(volts * amperes / 1e6)
+        for at, (rail, (volts, amperes)) in enumerate(rails.items(), 1)
+    }
+
+
+def test_a_power_is_called_as_its_voltage_only_where_the_chip_says_which_that_is(tmp_path: Path) -> None:
+    probe(tmp_path, "hwmon0", "1-0041", name="ina226", power1_input=5_000_000, in0_label="shunt", in1_label="VDD_5V")
+    probe(tmp_path, "hwmon1", "1-0042", name="other", power1_input=6_000_000, in1_label="VDD_3V3")
+    assert {sensor.label for sensor in HwmonSource(tmp_path).read().watts} == {"VDD_5V", ""}
+
+
+def test_a_label_of_a_current_that_no_voltage_has_leaves_the_chips_own_pair(tmp_path: Path) -> None:
+    probe(
+        tmp_path, "hwmon0", "1-0040", name="ina3221", in1_input=5000, in1_label="VDD", curr1_input=10, curr1_label="I"
+    )
+    assert HwmonSource(tmp_path).read().watts == {Sensor("ina3221-1-0040", "curr1", "I"): 0.05}
+
+
+def test_chips_are_looked_for_once_and_on_change(tmp_path: Path) -> None:
+    probe(tmp_path, "hwmon0", "1-0040", name="a", power1_input=1_000_000, power1_label="first")
+    now = 0.0
+    source = HwmonSource(tmp_path, clock=lambda: now)
+    (sensor,) = source.read().watts
+    label = tmp_path / "class" / "hwmon" / "hwmon0" / "power1_label"
+    label.write_text("second")
+    assert list(source.read().watts) == [sensor]  # it was not looked at again
+    probe(tmp_path, "hwmon1", "1-0041", name="b", power1_input=2_000_000)
+    assert {found.label for found in source.read().watts} == {"second", ""}
+    unplug(tmp_path, "hwmon0")
+    assert {found.chip for found in source.read().watts} == {"b-1-0041"}
+    (tmp_path / "class" / "hwmon" / "hwmon1" / "power2_input").write_text("3000000")
+    assert len(source.read().watts) == 1
+    now = LOOK_SECONDS
+    assert len(source.read().watts) == 2
+
+
+def test_a_chip_probed_anew_by_the_same_number_is_another(tmp_path: Path) -> None:
+    probe(tmp_path, "hwmon0", "1-0040", name="a", power1_input=1_000_000)
+    source = HwmonSource(tmp_path, clock=lambda: 0.0)
+    source.read()
+    unplug(tmp_path, "hwmon0")
+    probe(tmp_path, "hwmon0", "1-0041", name="b", power1_input=2_000_000)
+    assert source.read().watts == {Sensor("b-1-0041", "power1", ""): 2}
+
+
+def test_renumbering_keeps_names_and_a_register_probed_anew_adds_no_jump(tmp_path: Path) -> None:
+    boards, source = Boards(), HwmonSource(tmp_path, clock=lambda: 0.0)
+    sensor = Sensor("gpu-0000:03:00.0", "energy1", "card")
+    card: dict[str, int | str] = {"name": "gpu", "energy1_label": "card"}
+    probe(tmp_path, "hwmon2", "0000:03:00.0", **card, energy1_input=100_000_000)
+    boards.add(0, source.read())
+    assert boards.add(1, source.read()).energy[sensor].joules == 0
+    unplug(tmp_path, "hwmon2")
+    assert not source.read().joules
+    probe(tmp_path, "hwmon5", "0000:03:00.0", **card, energy1_input=150_000_000)  # another card's, perhaps
+    assert boards.add(2, source.read()).energy[sensor] == Energy(0, 1)
+    (tmp_path / "class" / "hwmon" / "hwmon5" / "energy1_input").write_text("160000000")
+    assert boards.add(3, source.read()).energy[sensor] == Energy(10, 2)
+
+
+def test_a_register_that_leaps_adds_nothing(tmp_path: Path) -> None:
+    boards = Boards()
+    for at, joules in enumerate((100, 200, 5_000_000, 5_000_100)):
+        write(tmp_path, "hwmon0", name="chip", energy1_input=joules * 1_000_000)
+        snapshot = boards.add(at, HwmonSource(tmp_path).read())
+    assert snapshot.energy[Sensor("chip-hwmon0", "energy1", "")] == Energy(200, 2)
+
+
+def test_devices_of_one_name_and_one_label_are_told_apart(tmp_path: Path) -> None:
+    for bus, watts_there in (("mux-1", 1), ("mux-2", 2)):
+        files: dict[str, int | str] = {"name": "psu", "power1_label": "pin", "power1_input": watts_there * 1_000_000}
+        probe(tmp_path, f"hwmon{watts_there}", f"{bus}/0-0058", **files)
+    two: dict[str, int | str] = {"name": "twin", "power1_label": "pin"}
+    probe(tmp_path, "hwmon7", "card", **two, power1_input=3_000_000)
+    probe(tmp_path, "hwmon8", "card", **two, power1_input=4_000_000)
+    found = HwmonSource(tmp_path).read().watts
+    assert sorted(found.values()) == [1, 2, 3, 4]
+    assert {sensor.chip for sensor in found if sensor.chip.startswith("psu")} == {
+        "psu-mux-1-0-0058",
+        "psu-mux-2-0-0058",
+    }
+
+
+def test_volts_times_amperes_stand_in_for_a_power_that_cannot_be_read_and_never_beside_it(tmp_path: Path) -> None:
+    files: dict[str, int | str] = {"name": "ina226", "in1_input": 12_000, "curr1_input": 500, "power1_input": 5_900_000}
+    probe(tmp_path, "hwmon0", "1-0041", **files)
+    now = 0.0
+    source = HwmonSource(tmp_path, clock=lambda: now)
+    power = tmp_path / "class" / "hwmon" / "hwmon0" / "power1_input"
+
+    def read() -> dict[str, float]:
+        return {sensor.channel: found for sensor, found in source.read().watts.items()}
+
+    assert read() == {"power1": 5.9}
+    power.write_text("")
+    assert read() == {}  # a moment without a value is a gap
+    now = LOOK_SECONDS
+    assert read() == {"curr1": 6}
+    power.write_text("5900000")
+    assert read() == {"power1": 5.9}
+
+
+def test_energy_beside_power_is_a_sensor_of_its_own(tmp_path: Path) -> None:
+    probe(tmp_path, "hwmon0", "soc", name="scmi", power1_input=3_000_000, energy1_input=90_000_000, curr1_input=5)
+    reading = HwmonSource(tmp_path).read()
+    assert {sensor.channel for sensor in (*reading.watts, *reading.joules)} == {"power1", "energy1"}
+
+
+@pytest.mark.parametrize("fault", ["/proc/self/mem", "/nowhere", "/dev/null", "."])
+def test_a_file_that_cannot_be_read_costs_its_own_sensor_alone(tmp_path: Path, fault: str) -> None:
+    """EIO, as of a bus that fails; no such file; nothing in it, as where a container masks it; no file at all."""
+    probe(tmp_path, "hwmon0", "1-0040", name="a", power1_input=1_000_000, power2_input=2_000_000, power3_average=5)
+    source = HwmonSource(tmp_path, clock=lambda: 0.0)
+    source.read()
+    folder = tmp_path / "class" / "hwmon" / "hwmon0"
+    (folder / "power2_input").unlink()
+    (folder / "power2_input").symlink_to(fault)
+    assert {sensor.channel for sensor in source.read().watts} == {"power1", "power3"}
+    assert {sensor.channel for sensor in HwmonSource(tmp_path).read().watts} == {"power1", "power3"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.rapl.source import PowercapSource, Zone
+from joulepath.rapl.source import MaskedError, PowercapSource, Zone
 from tests.exporters.rapl.tree import RANGE_UJ, write_zone
 
 pytestmark = pytest.mark.unit
@@ -92,20 +92,15 @@ def test_another_control_type_takes_over_with_a_register_of_its_own(tmp_path: Pa
     assert before.origin != after.origin
 
 
-def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    write_zone(tmp_path, "intel-rapl:0", "package-0", 1)
-    secret = write_zone(tmp_path, "intel-rapl:1", "package-1", 2) / "energy_uj"
-    secret.chmod(0o400)
+def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other(open_folder: Path) -> None:
+    write_zone(open_folder, "intel-rapl:0", "package-0", 1)
+    secret = write_zone(open_folder, "intel-rapl:1", "package-1", 2) / "energy_uj"
+    secret.chmod(0)
     euid = os.geteuid()
-    if euid != 0:
-        secret.chmod(0)
-    for parent in [*tmp_path.parents][:3]:
-        parent.chmod(0o755)
     try:
         if euid == 0:
             os.seteuid(65534)
-        reading = PowercapSource(tmp_path).read()
+        reading = PowercapSource(open_folder).read()
     finally:
         os.seteuid(euid)
     assert list(reading.counts) == [Zone("package", "0", "0")]
@@ -169,3 +164,26 @@ def test_a_zone_that_goes_while_it_is_looked_at_harms_no_other(tmp_path: Path) -
     name.unlink()
     name.write_text("package-1\n")
     assert source.read().counts.keys() == {Zone("package", "0", "0"), Zone("package", "1", "0")}
+
+
+def test_zones_that_a_container_hides_are_told_with_the_way_out(tmp_path: Path) -> None:
+    """An empty folder is mounted over /sys/devices/virtual/powercap: the links below /sys/class lead nowhere."""
+    folder = tmp_path / "class" / "powercap"
+    folder.mkdir(parents=True)
+    for name in ("intel-rapl", "intel-rapl:0", "intel-rapl:0:0"):
+        (folder / name).symlink_to(f"../../devices/virtual/powercap/intel-rapl/{name}")
+    with pytest.raises(MaskedError, match=r"intel-rapl:0, intel-rapl:0:0: cannot be looked into.*--path\.sysfs"):
+        PowercapSource(tmp_path).read()
+    write_zone(tmp_path, "intel-rapl-mmio:0", "package-0", 5)
+    reading = PowercapSource(tmp_path).read()
+    assert Zone("package", "0", "0") in reading.counts
+    assert "intel-rapl:0" in reading.masked
+
+
+def test_a_counter_that_dev_null_is_mounted_over_is_not_zero_and_told(tmp_path: Path) -> None:
+    zone = write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
+    (zone / "energy_uj").unlink()
+    (zone / "energy_uj").symlink_to("/dev/null")
+    reading = PowercapSource(tmp_path).read()
+    assert not reading.counts
+    assert "container's runtime" in reading.unreadable[Zone("package", "0", "0")]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.rapl.source import Count, Reading, Zone
-from joulepath.rapl.unwrap import PLAUSIBLE_WATTS, Unwrapper
+from joulepath.rapl.unwrap import FROZEN_SECONDS, PLATFORM_WATTS, PLAUSIBLE_WATTS, Unwrapper
 
 pytestmark = pytest.mark.unit
 
@@ -153,3 +153,72 @@ def test_the_host_is_never_more_than_psys_or_packages_and_dram(steps: list[tuple
         host = unwrapper.add(at, counts).host
     assert host is not None
     assert host.joules == pytest.approx(psys)  # never psys and its packages
+
+
+def test_a_frozen_package_is_left_out_and_told_and_the_host_with_it_until_it_moves() -> None:
+    unwrapper, at = Unwrapper(), 0.0
+    unwrapper.add(at, reading(package=100, dram=0))
+    moving = unwrapper.add(0.5, reading(package=120, dram=1))
+    assert moving.host is not None
+    assert not moving.doubts
+    while at < FROZEN_SECONDS:
+        at += 0.5
+        still = unwrapper.add(0.5 + at, reading(package=120, dram=at % RANGE))
+    assert PACKAGE not in still.zones
+    assert DRAM in still.zones
+    assert still.host is None
+    (line,) = still.doubts
+    assert "package 0 stands still" in line
+    unwrapper.add(at + 100, reading(package=120, dram=5))
+    back = unwrapper.add(at + 100.5, reading(package=130, dram=6))
+    assert not back.doubts
+    assert back.zones[PACKAGE].joules == 30
+    assert back.zones[PACKAGE].measured_seconds < FROZEN_SECONDS + 2
+
+
+def test_a_psys_of_more_than_a_platform_draws_is_left_out_and_the_host_is_packages_and_memory() -> None:
+    unwrapper = Unwrapper()
+    for turn in range(8):
+        # Believed for three steps; then its unit is wrong.
+        psys = 30.0 * turn if turn < 4 else 90 + (turn - 3) * PLATFORM_WATTS
+        counts = {PACKAGE: Count(10.0 * turn, None), DRAM: Count(1.0 * turn, None), PSYS: Count(psys, None)}
+        snapshot = unwrapper.add(turn * 0.5, Reading(counts, {}))
+        assert (PSYS in snapshot.zones) == (turn < 6)
+    assert any("psys 0 counts more than 5000 W" in line for line in snapshot.doubts)
+    assert snapshot.host is not None
+    assert snapshot.host.joules == 90 + 11  # psys while it was right; the first step of other parts has no beginning
+
+
+def test_a_host_of_which_zones_are_hidden_is_not_complete() -> None:
+    unwrapper = Unwrapper()
+    for turn in range(3):
+        snapshot = unwrapper.add(turn / 2, Reading({PACKAGE: Count(10.0 * turn, RANGE)}, {}, "intel-rapl:1 is hidden"))
+    assert snapshot.zones[PACKAGE].joules == 20
+    assert snapshot.host is None
+
+
+def test_one_reset_is_not_told() -> None:
+    unwrapper = Unwrapper()
+    for at, joules in enumerate([500.0, 600.0, 5_000_000.0, 5_000_100.0, 5_000_200.0]):
+        snapshot = unwrapper.add(at, Reading({PACKAGE: Count(joules, None)}, {}))
+        assert PACKAGE in snapshot.zones
+        assert not snapshot.doubts
+    assert snapshot.zones[PACKAGE].joules == 300
+
+
+def test_memory_that_never_moves_and_a_psys_that_is_not_wired_are_told() -> None:
+    unwrapper = Unwrapper()
+    for turn in range(12):
+        counts = {PACKAGE: Count(100.0 * turn, None), DRAM: Count(7, None), PSYS: Count(3, None)}
+        doubts = unwrapper.add(turn / 5, Reading(counts, {})).doubts
+    assert sorted(line.partition(";")[0].removeprefix(": ") for line in doubts) == [
+        "dram 0 stands still",
+        "psys 0 counts less than the packages it should hold",
+    ]
+
+
+def test_two_sockets_of_which_each_psys_is_less_than_all_packages_are_right() -> None:
+    unwrapper, second = Unwrapper(), Zone("psys", "1", "0")
+    for turn in range(12):
+        counts = {PACKAGE: Count(100.0 * turn, None), PSYS: Count(60.0 * turn, None), second: Count(70.0 * turn, None)}
+        assert not unwrapper.add(turn / 5, Reading(counts, {})).doubts

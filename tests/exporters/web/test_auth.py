@@ -2,14 +2,13 @@
 """Passwords: bcrypt is asked once for each, keeps others waiting for nobody, and tells nothing about who exists."""
 
 import base64
-import statistics
 import threading
-import time
 
 import bcrypt
 import pytest
 
-from joulepath.web.auth import BasicUsers, Passwords
+from joulepath.web.auth import MAX_LOGINS, BasicUsers, BusyError, Passwords
+from tests.exporters.process import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.unit
 
@@ -23,28 +22,62 @@ def hashed(password: str, rounds: int = 4) -> str:
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(rounds)).decode()
 
 
-def seconds(users: BasicUsers, authorization: str) -> float:
-    began = time.perf_counter()
-    users.allowed(authorization)
-    return time.perf_counter() - began
+class Counted:
+    """bcrypt, and the cost of each hash that it was asked about."""
+
+    def __init__(self) -> None:
+        self.costs: list[int] = []
+
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.costs.append(int(hashed.split(b"$")[2]))
+        return bcrypt.checkpw(password, hashed)
 
 
 def test_a_password_is_hashed_once() -> None:
-    users = BasicUsers({"prometheus": hashed("right", 10)}, Passwords())
-    first = seconds(users, header("prometheus", "right"))
-    again = statistics.median(seconds(users, header("prometheus", "right")) for _ in range(20))
-    assert users.allowed(header("prometheus", "right"))
-    assert again < first / 50
-    refused = seconds(users, header("prometheus", "wrong"))
-    assert seconds(users, header("prometheus", "wrong")) < refused / 50
-    assert not users.allowed(header("prometheus", "wrong"))
+    check = Counted()
+    users = BasicUsers({"prometheus": hashed("right")}, Passwords(check))
+    assert all(users.allowed(header("prometheus", "right")) for _ in range(20))
+    assert len(check.costs) == 1
+    assert not any(users.allowed(header("prometheus", "wrong")) for _ in range(20))
+    assert len(check.costs) == 2
 
 
 def test_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() -> None:
-    users = BasicUsers({"prometheus": hashed("right", 8)}, Passwords())
-    known = statistics.median(seconds(users, header("prometheus", f"wrong{n}")) for n in range(9))
-    unknown = statistics.median(seconds(users, header(f"user{n}", "right")) for n in range(9))
-    assert 0.5 < known / unknown < 2
+    check = Counted()
+    users = BasicUsers({"prometheus": hashed("right", 6), "other": hashed("right", 4)}, Passwords(check))
+    assert not users.allowed(header("prometheus", "wrong"))
+    assert not users.allowed(header("stranger", "right"))
+    assert check.costs == [6, 6]
+
+
+def test_users_of_different_costs_take_the_same_time() -> None:
+    check = Counted()
+    users = BasicUsers({"cheap": hashed("right", 4), "dear": hashed("right", 7)}, Passwords(check))
+    assert not users.allowed(header("cheap", "wrong"))
+    assert check.costs == [4, 4, 5, 6]  # bcrypt's time is 2 to the power of the cost
+    assert not users.allowed(header("dear", "wrong"))
+    assert check.costs[4:] == [7]
+    assert sum(2**cost for cost in check.costs[:4]) == 2**7
+    assert users.allowed(header("cheap", "right"))
+
+
+def test_more_logins_than_may_wait_are_turned_away_at_once() -> None:
+    go_on = threading.Event()
+    users = BasicUsers({"prometheus": hashed("right")}, Passwords(lambda *_: go_on.wait(PATIENCE_SECONDS) and False))
+    refused: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda n=n: refused.append(not users.allowed(header("prometheus", f"wrong{n}"))))
+        for n in range(MAX_LOGINS)
+    ]
+    for thread in threads:
+        thread.start()
+    until(lambda: users._passwords._places._value == 0)
+    with pytest.raises(BusyError):
+        users.allowed(header("prometheus", "one more"))
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert refused == [True] * MAX_LOGINS
 
 
 def test_wrong_passwords_are_remembered_within_bounds_and_displace_no_right_one() -> None:
@@ -58,33 +91,39 @@ def test_wrong_passwords_are_remembered_within_bounds_and_displace_no_right_one(
 
 
 def test_a_known_user_does_not_wait_for_a_flood_of_wrong_passwords() -> None:
-    users = BasicUsers({"prometheus": hashed("right", 10)}, Passwords())
-    assert users.allowed(header("prometheus", "right"))
     ended = threading.Event()
 
+    def check(password: bytes, hashed: bytes) -> bool:
+        return password == b"right" or (ended.wait(PATIENCE_SECONDS) and False)
+
+    users = BasicUsers({"prometheus": hashed("right")}, Passwords(check))
+    assert users.allowed(header("prometheus", "right"))
+    refused: list[bool] = []
+
     def flood(offset: int) -> None:
-        number = 0
-        while not ended.is_set():
-            number += 1
-            users.allowed(header("prometheus", f"wrong{offset}-{number}"))
+        refused.append(not users.allowed(header("prometheus", f"wrong{offset}")))
 
     threads = [threading.Thread(target=flood, args=(offset,)) for offset in range(8)]
     for thread in threads:
         thread.start()
     try:
-        assert max(seconds(users, header("prometheus", "right")) for _ in range(50)) < 0.2
+        assert all(users.allowed(header("prometheus", "right")) for _ in range(50))
+        assert not refused  # the first of them is still being hashed
     finally:
         ended.set()
         for thread in threads:
             thread.join()
+    assert refused == [True] * 8
 
 
 def test_a_changed_hash_ends_the_old_password_at_once_and_an_unchanged_one_is_not_hashed_again() -> None:
-    passwords = Passwords()
-    old = hashed("right", 10)
+    check = Counted()
+    passwords = Passwords(check)
+    old = hashed("right")
     assert BasicUsers({"prometheus": old}, passwords).allowed(header("prometheus", "right"))
     reread = BasicUsers({"prometheus": old}, passwords)
-    assert seconds(reread, header("prometheus", "right")) < 0.01
+    assert reread.allowed(header("prometheus", "right"))
+    assert len(check.costs) == 1
     assert not BasicUsers({"prometheus": hashed("new")}, passwords).allowed(header("prometheus", "right"))
     assert not BasicUsers({"other": hashed("x")}, passwords).allowed(header("prometheus", "right"))
     assert passwords._right == {}

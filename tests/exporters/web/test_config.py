@@ -30,7 +30,7 @@ HASHED = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 def security(folder: Path, text: str) -> Security:
     path = folder / "web-config.yml"
     path.write_text(text, encoding="utf-8")
-    return read(path, Passwords())
+    return read(path).security(path, Passwords())
 
 
 def complaints(folder: Path, text: str) -> str:
@@ -171,12 +171,13 @@ def test_client_certificates(pki: Pki) -> None:
 )
 def test_names_of_client_certificates(pki: Pki, allowed: str) -> None:
     text = (
-        f"{TLS}, client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven,"
+        f"{TLS}, client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert,"
         f" client_allowed_sans: ['{allowed}', other.example]}}"
     )
     with serving(Things(), security=security(pki.folder, text)) as server:
         assert fetch(server, client(pki, pki.issue("scraper", "x.example", allowed))) == 200
-        assert fetch(server, client(pki)) == 200  # it gave none
+        with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+            fetch(server, client(pki))  # it gave none
         with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
             fetch(server, client(pki, pki.issue("nobody", "x.example", "prometheus.example.org", "192.0.2.70")))
 
@@ -237,6 +238,11 @@ UNHONOURED = [
     (TLS + ", client_auth_type: RequireAndVerifyClientCert}", "needs client_ca_file"),
     (TLS + ", client_ca_file: ca.pem}", "client_ca_file needs a client_auth_type that verifies"),
     (TLS + ", client_allowed_sans: [a]}", "client_allowed_sans needs a client_auth_type that verifies"),
+    (
+        TLS + ", client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven, client_allowed_sans: [a]}",
+        "client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert",
+    ),
+    ("basic_auth_users: {a: '$2b$15$" + "a" * 53 + "'}", "a: the cost of the bcrypt hash is above 14"),
     (TLS + ", tickets: false}", "tls_server_config.tickets: is no key"),
     ("http_server_config: {http2: true}", "http2: HTTP/2 cannot be served here"),
     ("http_server_config: {headers: {Server: x}}", "headers: 'Server' is not one"),

@@ -5,7 +5,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from joulepath.web import Address, Server
 from joulepath.web.auth import Passwords
 from joulepath.web.config import read
 from joulepath.web.http import BadRequestError, parse
+from tests.exporters.process import until
 from tests.exporters.web.things import Things, get, serving
 
 pytestmark = pytest.mark.unit
@@ -54,13 +55,6 @@ def connections() -> int:
     return sum(thread.name == "web-connection" for thread in threading.enumerate())
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
-
-
 def test_a_connection_serves_one_scrape_after_the_other() -> None:
     with serving(Things()) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=5)
@@ -89,9 +83,9 @@ def test_requests_in_one_packet_and_in_single_octets() -> None:
         (b"GET /metrics HTTP/1.1\r\n\r\n", 400),
         (b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody", 400),
         (b"GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 200 + b"\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 3000 + b"\r\n", 431),
+        (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
     ],
 )
 def test_what_is_no_scrape(request_: bytes, status: int) -> None:
@@ -124,7 +118,7 @@ def test_a_request_without_an_end_is_cut_off() -> None:
         try:
             for _ in range(100):
                 client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 100)
-            assert answers(client) == []
+            assert [status for status, _ in answers(client)] == [431]
         except (BrokenPipeError, ConnectionResetError):
             pass
         until(lambda: connections() == 0)
@@ -235,7 +229,7 @@ def test_new_rules_hold_for_connections_that_were_there_before(tmp_path: Path) -
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST)
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
-        server.secure(read(path, Passwords()))
+        server.secure(read(path).security(path, Passwords()))
         assert client.recv(65536) == b""
         assert get(server, "/metrics")[0] == 401
 
@@ -246,6 +240,6 @@ def test_a_request_that_has_begun_under_old_rules_is_answered_by_the_new_ones_an
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST[:10])
         until(lambda: connections() == 1)
-        server.secure(read(path, Passwords()))
+        server.secure(read(path).security(path, Passwords()))
         client.sendall(REQUEST[10:])
         assert [status for status, _ in answers(client)] == [401]

@@ -5,35 +5,105 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: what else is attached decides */
-#define MAX_VLANS 8
 #define MAX_PIECES 128
 #define JUMBO_PAYLOAD 0xc2
-#define GSO_BY_FRAGS 0xffff
 
-/* Where the transport header of a large packet begins, inside IPv6 tunnels if there are any; its protocol in found. */
-NOINLINE int transport(struct __sk_buff *skb, __u32 end)
+#define BRIDGED 0x6558 /* Transparent Ethernet Bridging */
+
+/* `start` if the header of an IP packet there says that it ends at `stop` (or leaves its length at 0), else 0. */
+NOINLINE int checked(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
+{
+	__u8 first[6];
+	__u32 octets;
+
+	if (!skb || start + 20 > end || !read(skb, start, &first))
+		return 0;
+	if (first[0] >> 4 == 6 && start + 40 <= end) {
+		octets = 40 + (first[4] << 8 | first[5]);
+		return octets == 40 || octets == stop - start ? start : 0;
+	}
+	octets = first[2] << 8 | first[3];
+	return first[0] >> 4 == 4 && (first[0] & 0x0f) >= 5 && (!octets || octets == stop - start) ? start : 0;
+}
+
+/* Where the IP packet of this EtherType begins, or that in the Ethernet frame at `position`; 0 without one. */
+NOINLINE int of_type(struct __sk_buff *skb, __u32 position, __u32 type, __u32 end, __u32 stop)
+{
+	int found;
+
+	if (!skb)
+		return 0;
+	if (type == BRIDGED) {
+		found = position + 14 <= end ? behind_tags(skb, position) : 0;
+		if (found <= 0 || ((__u32)found < end && !fits_type(skb, found)))
+			return 0;
+		position = found;
+	} else if (type != 0x86dd && type != 0x0800) {
+		return 0;
+	}
+	return checked(skb, position, end, stop);
+}
+
+/* Where the IP packet begins that the tunnel's header in scratch.found carries, 0 if it is not a tunnel. Any port will do:
+ * an inner packet that ends where the large packet does is what the kernel cuts, and no datagram's payload. */
+NOINLINE int tunnelled(struct __sk_buff *skb, __u32 end, __u32 stop)
 {
 	struct scratch *s = scratch();
-	__u8 first[7];
-	__u32 start;
+	__u32 protocol, position, found, more;
+	__u8 first[4];
 
 	if (!s)
 		return 0;
-	for (__u32 i = 0; i < MAX_TUNNELS && s->found.protocol == IPV6; i++) {
-		start = s->found.position;
-		if (start + 40 > end || !read(skb, start, &first))
+	protocol = s->found.protocol;
+	position = s->found.position;
+	if (protocol == IPV4 || protocol == IPV6)
+		return checked(skb, position, end, stop);
+	if (position + 8 > end)
+		return 0;
+	if (protocol == GRE && read(skb, position, &first)) /* RFC 2784, RFC 2890 */
+		return of_type(skb, position + 4 + (first[0] >> 5 & 4) + (first[0] >> 3 & 4) + (first[0] >> 2 & 4),
+			       first[2] << 8 | first[3], end, stop);
+	position += 8;
+	if (protocol != UDP || position + 8 > end || !read(skb, position, &first))
+		return 0;
+	found = checked(skb, position, end, stop); /* FOU */
+	if (first[0] & 0x08) { /* VXLAN: RFC 7348, section 5 */
+		more = of_type(skb, position + 8, BRIDGED, end, stop);
+		found = more > found ? more : found;
+	}
+	if (first[0] < 0x40) { /* Geneve: RFC 8926, section 3.4 */
+		more = of_type(skb, position + 8 + 4 * first[0], first[2] << 8 | first[3], end, stop);
+		found = more > found ? more : found;
+	}
+	return found;
+}
+
+/* Where the transport header of a large packet begins, inside tunnels if there are any; its protocol in found. */
+INLINE int transport(struct __sk_buff *skb, __u32 end)
+{
+	struct scratch *s = scratch();
+	__u32 start, stop;
+	__u8 first[10];
+
+	if (!s)
+		return 0;
+	start = s->found.start;
+	stop = start + s->found.octets;
+	for (__u32 i = 0; i <= MAX_TUNNELS; i++) {
+		barrier();
+		if (!read(skb, start, &first))
 			break;
 		if (first[0] >> 4 == 4) {
-			__u8 protocol = 0;
-
-			read(skb, start + 9, &protocol);
-			s->found.protocol = protocol;
+			s->found.protocol = first[9];
 			s->found.position = start + (first[0] & 0x0f) * 4;
-			break;
+		} else {
+			s->found.protocol = first[6];
+			s->found.position = start + 40;
+			extensions(skb, end);
 		}
-		s->found.protocol = first[6];
-		s->found.position = start + 40;
-		extensions(skb, end);
+		start = tunnelled(skb, end, stop);
+		if (!start)
+			break;
 	}
 	return s->found.position;
 }
@@ -50,6 +120,7 @@ NOINLINE int on_the_wire(struct __sk_buff *skb, __u32 end, __u32 size)
 		return 1;
 	found = s->found;
 	headers = transport(skb, end) - found.start;
+	barrier();
 	if (s->found.protocol == TCP)
 		headers += read(skb, found.start + headers + 12, &octet) ? (octet >> 4) * 4 : 20;
 	else
@@ -91,7 +162,7 @@ NOINLINE int packet(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 size)
 		counts->jumbograms++;
 	if (found->fragment)
 		counts->fragments += packets;
-	if (!user || other(skb, found->start, end, found->protocol, found->position)) {
+	if (!user || found->active || other(skb, found->start, end, found->protocol, found->position)) {
 		add(&counts->other, packets, found->octets);
 		return 0;
 	}
@@ -133,6 +204,16 @@ NOINLINE int pieces(struct __sk_buff *skb, __u32 size)
 	return 0;
 }
 
+/* Whether the large packet in scratch.found is several messages from or to GTP-U's port. */
+INLINE int to_be_cut(struct __sk_buff *skb, struct found *found, __u32 end)
+{
+	if (found->protocol != UDP || found->fragment || found->fault || found->traces)
+		return 0;
+	if (gtpu_port(skb, found->position, end) == OTHER_PORT)
+		return 0;
+	return carried(skb, found->position + 8, end, found->start + found->octets) < 0;
+}
+
 /* Any IP packet from `start` on. */
 NOINLINE int any(struct __sk_buff *skb, __u32 start, __u32 epoch_)
 {
@@ -143,33 +224,17 @@ NOINLINE int any(struct __sk_buff *skb, __u32 start, __u32 epoch_)
 	if (!s)
 		return 0;
 	s->epoch = epoch_ & 1;
-	if (!header(skb, start, end, end > start ? end - start : 0, !!skb->gso_size)) {
+	if ((settings.link_octets && !fits_type(skb, start)) ||
+	    !header(skb, start, end, end > start ? end - start : 0, !!skb->gso_size)) {
 		counts = counts_of(epoch_ & 1);
 		if (counts)
 			counts->faults[IP_HEADER]++;
 		return 0;
 	}
 	barrier();
-	if (skb->gso_size && s->found.protocol == UDP && !s->found.fragment && !s->found.fault && !s->found.traces &&
-	    to_gtpu(skb, s->found.position, end))
+	if (skb->gso_size && to_be_cut(skb, &s->found, end))
 		return pieces(skb, skb->gso_size);
 	return packet(skb, s->found.position + 8, end, skb->gso_size);
-}
-
-/* Where the IP packet behind VLAN tags begins; 0 if it is none. */
-NOINLINE int behind_tags(struct __sk_buff *skb)
-{
-	__u16 type;
-
-	for (__u32 i = 0; i <= MAX_VLANS; i++) {
-		if (bpf_skb_load_bytes(skb, 12 + 4 * i, &type, sizeof(type)))
-			return 0;
-		if (type == bpf_htons(0x86dd) || type == bpf_htons(0x0800))
-			return 14 + 4 * i;
-		if (type != bpf_htons(0x8100) && type != bpf_htons(0x88a8))
-			return 0;
-	}
-	return 0;
 }
 
 /* Counts a user's packet of UDP or TCP that has no extension header but a hop-by-hop header at most, and is no tunnel's:
@@ -203,9 +268,11 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 			return 0;
 		octets = bpf_ntohs(*(__u16 *)(first + 2));
 		protocol = first[9];
+		if (octets < 20)
+			return 0;
 	}
 	if (protocol == UDP) {
-		if (*(__u16 *)(behind + 2) == bpf_htons(GTPU_PORT))
+		if (*(__u16 *)behind == bpf_htons(GTPU_PORT) || *(__u16 *)(behind + 2) == bpf_htons(GTPU_PORT))
 			return 0;
 	} else if (protocol != TCP) {
 		return 0;
@@ -240,6 +307,8 @@ INLINE int plain(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u
 		if (options(skb, length))
 			return 0; /* it comes again, where faults are counted */
 		barrier();
+		if (s->found.active)
+			return 0;
 		if (s->found.options) {
 			counts->option_octets += s->found.options;
 			counts->overflow_packets += s->found.overflow;
@@ -262,7 +331,8 @@ NOINLINE int plain_inside(struct __sk_buff *skb, __u32 message, __u32 stop, __u3
 	__u8 *first;
 	int inner;
 
-	stop = stop < length ? stop : length;
+	if (stop > length)
+		return 0;
 	inner = gtpu(skb, message, stop);
 	if (inner < 0 || inner >= 0x7000)
 		return 0;
@@ -271,8 +341,18 @@ NOINLINE int plain_inside(struct __sk_buff *skb, __u32 message, __u32 stop, __u3
 	first = data + bounded(inner, 0x7fff);
 	if ((void *)first + 48 > end)
 		return 0;
-	if (first[0] >> 4 == 6)
+	if (first[0] >> 4 == 6) {
+		if (40 + bpf_ntohs(*(__u16 *)(first + 4)) != stop - inner)
+			return 0;
 		return plain(skb, first, end, inner, stop - inner, epoch_ & 1, 1);
+	}
+	if (!agrees(skb, inner, length, stop - inner, 0))
+		return 0;
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	first = data + bounded(inner, 0x7fff);
+	if ((void *)first + 48 > end)
+		return 0;
 	return plain(skb, first, end, inner, stop - inner, epoch_ & 1, 0);
 }
 
@@ -305,6 +385,15 @@ INLINE int shortly(struct __sk_buff *skb, __u32 start, __u32 epoch_, int is_ipv6
 	return plain_inside(skb, start + 28, start + octets, epoch_);
 }
 
+/* Counts a frame that has no IP packet to count, for one of enum skipped. */
+INLINE void skip(__u32 reason, __u32 epoch_)
+{
+	struct counts *counts = counts_of(epoch_);
+
+	if (counts)
+		counts->skipped[bounded(reason, 0x7)]++;
+}
+
 SEC("tc")
 int count(struct __sk_buff *skb)
 {
@@ -312,23 +401,24 @@ int count(struct __sk_buff *skb)
 
 	if (start) {
 		void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-		__u16 type;
+		__u16 type = 0;
+		int found;
 
-		if (data + 14 > end)
-			return NEXT;
-		type = *(__u16 *)(data + 12);
+		if (data + 14 <= end)
+			type = *(__u16 *)(data + 12);
 		if (type == bpf_htons(0x86dd)) {
 			if (shortly(skb, 14, epoch_, 1))
 				return NEXT;
 		} else if (type == bpf_htons(0x0800)) {
 			if (shortly(skb, 14, epoch_, 0))
 				return NEXT;
-		} else if (type == bpf_htons(0x8100) || type == bpf_htons(0x88a8)) {
-			start = behind_tags(skb);
-			if (!start)
-				return NEXT;
 		} else {
-			return NEXT;
+			found = type == bpf_htons(0x0806) ? -NOT_IP : behind_tags(skb, 0); /* ARP is what comes most */
+			if (found < 0) {
+				skip(-found, epoch_);
+				return NEXT;
+			}
+			start = found;
 		}
 	}
 	any(skb, start, epoch_);

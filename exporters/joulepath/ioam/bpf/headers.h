@@ -5,19 +5,24 @@
 #include "options.h"
 
 #define HOP_BY_HOP 0
+#define IPV4 4
 #define TCP 6
 #define UDP 17
 #define IPV6 41
 #define ROUTING 43
 #define FRAGMENT 44
+#define GRE 47
 #define AUTHENTICATION 51
 #define ICMPV6 58
 #define DESTINATION 60
 #define SCTP 132
+#define NO_NEXT_HEADER 59
+#define SHORTEST_PAYLOAD 46 /* octets to which Ethernet pads a packet */
 #define NOTHING_FOLLOWS (-1)
 #define GTPU_PORT 2152
 #define MAX_EXTENSIONS 8
 #define MAX_TUNNELS 3
+#define MAX_VLANS 8
 
 /* Directly where the frame's octets are at hand, else by the helper. False where the frame ends before. */
 #define read(skb, offset, to) read_octets(skb, offset, to, sizeof(*(to)))
@@ -83,6 +88,12 @@ INLINE int ends(struct found *found, __u32 octets, __u32 end, __u8 fault)
 	return 1;
 }
 
+INLINE void no_options(struct found *found)
+{
+	found->options = found->jumbo = found->active = 0;
+	found->traces = found->overflow = 0;
+}
+
 INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end, __u32 length, __u32 large)
 {
 	struct found *found = &s->found;
@@ -104,7 +115,7 @@ INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end
 			return ends(found, octets, end, TRUNCATED);
 		fault = hop_by_hop(skb, position, stop - position);
 		if (fault) {
-			found->options = found->traces = found->overflow = found->jumbo = 0;
+			no_options(found);
 			found->fault = fault;
 		}
 		if (jumbo && !large) {
@@ -112,12 +123,14 @@ INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end
 
 			octets = said < length ? said : length;
 			if (!fault && stop > start + octets) {
-				found->options = found->traces = found->overflow = found->jumbo = 0;
+				no_options(found);
 				return ends(found, octets, end, TRUNCATED);
 			}
 		}
 		found->protocol = next[0];
 		position = stop;
+	} else if (jumbo && !large && length > SHORTEST_PAYLOAD && first[6] != NO_NEXT_HEADER) {
+		octets = length;
 	}
 	found->octets = octets;
 	found->position = position;
@@ -131,18 +144,22 @@ INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end
 	return 1;
 }
 
-INLINE int ipv4(struct __sk_buff *skb, struct found *found, __u32 start, __u32 end, __u32 length, __u32 large)
+INLINE int ipv4(struct __sk_buff *skb, struct found *found, __u32 start, __u32 end, __u32 length)
 {
 	__u8 first[12];
-	__u32 octets, offset;
+	__u32 octets, offset, own;
 
 	if (!read(skb, start, &first))
 		return 0;
+	own = (first[0] & 0x0f) * 4;
 	octets = first[2] << 8 | first[3];
+	/* Hosts leave the length of what their network card cuts at 0 (TSO), and so does Linux above 64 KiB (BIG TCP). */
+	if (own < 20 || (octets && octets < own))
+		return 0;
 	offset = first[6] << 8 | first[7];
-	found->octets = (large && !octets) || octets > length ? length : octets;
+	found->octets = !octets || octets > length ? length : octets;
 	found->protocol = first[9];
-	found->position = offset & 0x1fff ? end : start + (first[0] & 0x0f) * 4; /* only the first has a transport header */
+	found->position = offset & 0x1fff ? end : start + own; /* only the first has a transport header */
 	found->fragment = !!(offset & 0x3fff);
 	return 1;
 }
@@ -162,14 +179,67 @@ NOINLINE int header(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length,
 	s->found.start = start;
 	if (version == 6)
 		return ipv6(skb, s, start, end, length, large);
-	return ipv4(skb, &s->found, start, end, length, large);
+	return ipv4(skb, &s->found, start, end, length);
 }
 
-INLINE int to_gtpu(struct __sk_buff *skb, __u32 position, __u32 end)
-{
-	__u16 port;
+#define OTHER_PORT 0
+#define FROM 1
+#define TO 2
 
-	return position + 8 <= end && read(skb, position + 2, &port) && port == bpf_htons(GTPU_PORT);
+/* Whether the UDP header at `position` is to GTP-U's port, or from it alone as answers may be. */
+INLINE int gtpu_port(struct __sk_buff *skb, __u32 position, __u32 end)
+{
+	__u16 ports[2];
+
+	if (position + 8 > end || !read(skb, position, &ports))
+		return OTHER_PORT;
+	if (ports[1] == bpf_htons(GTPU_PORT))
+		return TO;
+	return ports[0] == bpf_htons(GTPU_PORT) ? FROM : OTHER_PORT;
+}
+
+/* Where the IP packet in the Ethernet frame at `frame` begins, or the negative enum skipped of what it has instead. */
+NOINLINE int behind_tags(struct __sk_buff *skb, __u32 frame)
+{
+	__u16 type;
+
+	for (__u32 i = 0; i <= MAX_VLANS; i++) {
+		if (!read(skb, frame + 12 + 4 * i, &type))
+			return -NOT_IP;
+		switch (type) {
+		case bpf_htons(0x86dd):
+		case bpf_htons(0x0800):
+			return frame + 14 + 4 * i;
+		case bpf_htons(0x8100): /* IEEE 802.1Q, 802.1ad, and what switches wrote before 802.1ad */
+		case bpf_htons(0x88a8):
+		case bpf_htons(0x9100):
+		case bpf_htons(0x9200):
+		case bpf_htons(0x9300):
+			break;
+		case bpf_htons(0x8847):
+		case bpf_htons(0x8848):
+			return -MPLS;
+		case bpf_htons(0x8864):
+			return -PPPOE;
+		case bpf_htons(0x88e5):
+			return -MACSEC;
+		case bpf_htons(0x88e7):
+			return -BACKBONE;
+		default:
+			return -NOT_IP;
+		}
+	}
+	return -VLAN_TAGS;
+}
+
+/* Whether the IP packet at `start`, behind an EtherType, is of the version that this says. */
+INLINE int fits_type(struct __sk_buff *skb, __u32 start)
+{
+	__u16 type;
+	__u8 octet;
+
+	return read(skb, start - 2, &type) && read(skb, start, &octet) &&
+	       octet >> 4 == (type == bpf_htons(0x86dd) ? 6 : 4);
 }
 
 #define SIGNALLING (-1)
@@ -209,36 +279,131 @@ NOINLINE int gtpu(struct __sk_buff *skb, __u32 start, __u32 end)
 	return MALFORMED;
 }
 
+/* Whether the lengths of an IPv4 header are possible and its checksum fits, or is 0: left to a network card. */
+INLINE int ipv4_header(struct __sk_buff *skb, __u32 start, __u32 end, __u16 *words)
+{
+	__u32 own = (bpf_ntohs(words[0]) >> 8 & 0x0f) * 4, sum = 0;
+
+	if (own < 20 || own > end - start || own > bpf_ntohs(words[1]))
+		return 0;
+	if (!words[5])
+		return 1;
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += words[i];
+	for (__u32 i = 20; i < 60; i += 2) {
+		__u16 more;
+
+		if (i >= own)
+			break;
+		if (!read(skb, start + i, &more))
+			return 0;
+		sum += more;
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff || sum == 0x1fffe;
+}
+
+/* Whether an IP packet of `length` octets begins at `start`, or a shorter one that Ethernet padded. */
+NOINLINE int agrees(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length, __u32 padded)
+{
+	__u16 words[10];
+	__u32 octets, version;
+
+	if (start + 20 > end || !read(skb, start, &words))
+		return 0;
+	version = bpf_ntohs(words[0]) >> 12;
+	if (version == 6 && start + 40 <= end)
+		octets = 40 + bpf_ntohs(words[2]);
+	else if (version == 4 && ipv4_header(skb, start, end, words))
+		octets = bpf_ntohs(words[1]);
+	else
+		return 0;
+	return octets == length || (padded && octets < length && length <= SHORTEST_PAYLOAD);
+}
+
+/* Where the IP packet of the T-PDU frame[start:stop] begins, in an Ethernet frame or not (joulepath.ioam.inner), or
+ * FOREIGN. */
+NOINLINE int user_packet(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
+{
+	__u32 inside, limit = end < stop ? end : stop;
+	int found;
+
+	if (!skb || start > stop)
+		return FOREIGN;
+	if (agrees(skb, start, end, stop - start, 0))
+		return start;
+	if (start + 14 > limit)
+		return FOREIGN;
+	found = behind_tags(skb, start);
+	if (found <= 0)
+		return FOREIGN;
+	inside = found;
+	if (inside >= limit || !fits_type(skb, inside) || !agrees(skb, inside, end, stop - inside, 1))
+		return FOREIGN;
+	return inside;
+}
+
+/* Whether the UDP payload frame[start:stop] is an answer of the tunnel's other end. */
+INLINE int answers(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
+{
+	__u8 first[4];
+
+	if (start + 8 > end || !read(skb, start, &first))
+		return 0;
+	return first[0] >> 4 == 3 && (first[1] == 2 || first[1] == 31) && start + 8 + (first[2] << 8 | first[3]) == stop;
+}
+
+/* Where the packet begins that the tunnel's packet in scratch.found carries, or one of the above. The payload of UDP is
+ * at `payload`, and the packet ends at `stop`. */
+NOINLINE int carried(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 stop)
+{
+	struct scratch *s = scratch();
+	__u32 limit = stop < end ? stop : end, position;
+	int way, inner;
+	__u8 octet;
+
+	if (!s)
+		return FOREIGN;
+	position = s->found.position;
+	if (s->found.protocol == IPV6)
+		return position < end && read(skb, position, &octet) && octet >> 4 == 6 ? (int)position : FOREIGN;
+	if (s->found.protocol != UDP)
+		return FOREIGN;
+	way = gtpu_port(skb, position, end);
+	if (way == TO) {
+		inner = gtpu(skb, payload, limit);
+		return inner < 0 ? inner : user_packet(skb, inner, end, stop);
+	}
+	return way == FROM && answers(skb, payload, limit, stop) ? SIGNALLING : FOREIGN;
+}
+
 /* Goes on to the packet to count inside tunnels, from the one in scratch.found; 0 where it is no user's. */
 NOINLINE int inside(struct __sk_buff *skb, __u32 payload, __u32 end)
 {
 	struct scratch *s = scratch();
 	struct found outer;
+	__u32 stop;
 	int inner;
 
 	if (!s)
 		return 1;
 	for (__u32 i = 0; i < MAX_TUNNELS; i++) {
+		barrier();
 		outer = s->found;
-		if (outer.protocol == IPV6) {
-			inner = outer.position;
-		} else if (outer.protocol == UDP && to_gtpu(skb, outer.position, end)) {
-			/* Of a large packet each piece has a payload elsewhere. */
-			__u32 from = i ? outer.position + 8 : payload, stop = outer.start + outer.octets;
-
-			inner = gtpu(skb, from, i == 0 && payload != outer.position + 8 ? end : stop < end ? stop : end);
-			if (inner == MALFORMED)
-				s->found.fault = GTPU_HEADER;
-			if (inner == SIGNALLING)
-				return 0;
-			if (inner < 0)
-				return 1;
-		} else {
+		stop = outer.start + outer.octets;
+		if (outer.protocol == UDP && (i || payload == outer.position + 8))
+			payload = outer.position + 8;
+		else if (outer.protocol == UDP)
+			stop = end; /* a piece of a large packet: its payload is elsewhere */
+		inner = carried(skb, payload, end, stop);
+		if (inner == MALFORMED)
+			s->found.fault = GTPU_HEADER;
+		if (inner == SIGNALLING)
+			return 0;
+		if (inner < 0 || (__u32)inner > stop)
 			return 1;
-		}
-		__u32 stop = i == 0 && payload != outer.position + 8 ? end : outer.start + outer.octets;
-
-		if ((__u32)inner > stop || !header(skb, inner, end, stop - inner, 0)) {
+		if (!header(skb, inner, end, stop - inner, 0)) {
 			s->found = outer;
 			return 1;
 		}

@@ -2,11 +2,11 @@
 """The structures of state.h as octets: settings that go in, keys and counts that come out."""
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from joulepath.bpf.libbpf import possible_cpus
-from joulepath.ioam.reasons import REASONS
+from joulepath.ioam.reasons import IP_HEADER, REASONS, SKIPPED
 from joulepath.ioam.settings import Namespace, Other
 
 IGMP = 2
@@ -19,8 +19,9 @@ _SLOT = struct.Struct("=64sQQ")
 _SLOTS = 256
 _PREFIX = struct.Struct("=II16s")
 _STRANGER = 1
-_FAULTS = tuple(REASONS)
-_COUNTS_WORDS = 9 + 16
+_COUNTS = 9
+_FAULTS = 16
+_SKIPPED = 8
 
 
 class Key(NamedTuple):
@@ -47,6 +48,13 @@ class PointCounts(NamedTuple):
     """Packets that found no room among the traces with their paths."""
     faults: Mapping[str, int]
     """By reason, those that came."""
+    skipped: Mapping[str, int]
+    """By reason, those that came."""
+
+    @property
+    def packets(self) -> int:
+        """All that the program has seen, as packets on the wire."""
+        return self.user[0] + self.other[0] + self.faults.get(IP_HEADER, 0) + sum(self.skipped.values())
 
 
 def settings(point: int, link_octets: int, *, path: bool, strangers: int, other: Other) -> bytes:
@@ -115,10 +123,14 @@ def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:
 
 def point_counts(value: bytes) -> PointCounts:
     """`struct counts` of all CPUs."""
-    ((user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, folded, *faults),) = sums(
-        value, _COUNTS_WORDS
-    )
-    found = {reason: number for reason, number in zip(_FAULTS, faults[1:], strict=False) if number}
-    return PointCounts(
-        (user, user_octets), (other, other_octets), overflow, option_octets, fragments, jumbograms, folded, found
-    )
+    (words,) = sums(value, _COUNTS + _FAULTS + _SKIPPED)
+    user, user_octets, other, other_octets, overflow, option_octets, fragments, jumbograms, folded = words[:_COUNTS]
+    faults = _reasons(REASONS, words[_COUNTS : _COUNTS + _FAULTS])
+    skipped = _reasons(SKIPPED, words[_COUNTS + _FAULTS :])
+    pairs = (user, user_octets), (other, other_octets)
+    return PointCounts(*pairs, overflow, option_octets, fragments, jumbograms, folded, faults, skipped)
+
+
+def _reasons(names: Iterable[str], numbers: Sequence[int]) -> dict[str, int]:
+    """By reason, in the order of the C program, which begins at 1."""
+    return {reason: number for reason, number in zip(names, numbers[1:], strict=False) if number}

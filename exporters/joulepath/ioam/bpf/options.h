@@ -204,6 +204,7 @@ INLINE enum fault trace_option(struct scratch *s, __u32 slot, __u32 start, __u32
 		if ((lengths >> 11 & 0x1f) * 4 != octets)
 			return NODE_LENGTH;
 		s->found.overflow = lengths >> 10 & 1;
+		s->found.active |= lengths >> 8 & 1;
 		position = start + 8;
 		free = (lengths & 0x7f) * 4;
 		if (kind == PRE_ALLOCATED) {

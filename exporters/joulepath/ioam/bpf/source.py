@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The source: programs on every point, their maps read at the scrape."""
 
-import contextlib
 import logging
-import os
-import select
-import socket
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from joulepath.bpf import tc
-from joulepath.bpf.libbpf import BpfError
 from joulepath.errors import JoulepathError
-from joulepath.ioam.bpf import interface, kernel
+from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import Key
-from joulepath.ioam.capture import MissingError
+from joulepath.ioam.bpf.taps import Taps
 from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import Options, Trace
-from joulepath.ioam.link import DEVICES
-from joulepath.ioam.settings import Point, Settings
+from joulepath.ioam.settings import Settings
 from joulepath.ioam.source import Reading
 from joulepath.reader import ScrapeReader
 
@@ -29,20 +20,8 @@ logger = logging.getLogger(__name__)
 BACKEND = "ebpf"
 GUARD_SECONDS = 5.0
 """The maps are emptied this often even if nobody scrapes, so that they have room."""
-
-
 LIMITS = ("request_id", "sequence_number", "timestamp")
 """What stays in the packets: of ids only what `key` makes the application's, gaps in sequences, latencies of hops."""
-
-
-@dataclass
-class _Tap:
-    """A program that is attached."""
-
-    link: tc.Link
-    index: int
-    link_octets: int
-    up: bool
 
 
 class EbpfSource:
@@ -53,40 +32,30 @@ class EbpfSource:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._table = Table(settings, clock)
+        self._clock = clock
         self._points = [(point, self._table.at(point.node_id, point.direction)) for point in settings.points]
+        self._seen = [0] * len(self._points)
+        """Packets on the wire that the programs have seen, counted or not."""
         self._kernel: kernel.Kernel | None = None
         self._placed = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
-        self._taps: dict[Point, _Tap] = {}
+        self._taps: Taps | None = None
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
-        self._wake = self._woken = -1
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Attaches a program to every point. Raises JoulepathError; UnavailableError where BPF cannot be used here."""
         self._kernel = kernel.Kernel(self._settings)
-        self._wake, self._woken = os.pipe()[::-1]
-        changes = interface.changes()
-        known = self._settings.before.interfaces
+        self._taps = Taps(self._settings.points, self._kernel, self._seen, self._reader.get, self._clock)
         try:
-            for point, _ in self._points:
-                self._follow(point, self._kernel, needed=point.interface not in known)
-                if not self._counting(point):
-                    logger.warning("%s: the interface is down or away; counting begins when it is up", point.interface)
+            self._taps.start(self._settings.before.interfaces)
         except BaseException:
-            changes.close()
             self._close()
             raise
-        self._thread = threading.Thread(target=self._run, args=(changes, self._kernel), name="interfaces", daemon=True)
-        self._thread.start()
         self._reader.start()
 
     def stop(self) -> None:
         """Detaches the programs and takes what they have counted."""
-        if self._thread is not None:
-            os.write(self._wake, b"\0")
-            self._thread.join()
-            self._thread = None
-            self._detach()
+        if self._kernel is not None and self._taps is not None:
+            self._taps.detach()
             self._table.end()
             try:
                 self._reader.finish()  # a scrape may be reading, too: the maps go after it
@@ -103,19 +72,24 @@ class EbpfSource:
         return self._reader.get()
 
     def _read(self) -> Reading:
+        taps = self._taps
+        interfaces = taps.ask() if taps is not None else {}
         if self._kernel is not None:
             self._merge(self._kernel, self._kernel.read())
-        captures = {(point.interface, BACKEND) for point, _ in self._points if self._counting(point)}
-        return Reading(self._table.snapshot(), 0, tuple(sorted(captures)), tuple((BACKEND, limit) for limit in LIMITS))
-
-    def _counting(self, point: Point) -> bool:
-        tap = self._taps.get(point)
-        return tap is not None and tap.up
+        limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
+        return Reading(
+            self._table.snapshot(),
+            0,
+            tuple((name, BACKEND) for name in sorted(taps.counting if taps is not None else ())),
+            tuple((BACKEND, limit) for limit in limits),
+            taps.unseen if taps is not None else {},
+        )
 
     def _merge(self, programs: kernel.Kernel, news: kernel.Reading) -> None:
         table = self._table
         with table.lock:
-            for (_, at), counts in zip(self._points, news.points, strict=True):
+            for number, ((_, at), counts) in enumerate(zip(self._points, news.points, strict=True)):
+                self._seen[number] += counts.packets
                 at.user.add(*counts.user)
                 at.other.add(*counts.other)
                 table.add(
@@ -124,6 +98,7 @@ class EbpfSource:
                     option_octets=counts.option_octets,
                     fragments=counts.fragments,
                     jumbograms=counts.jumbograms,
+                    skipped=counts.skipped,
                 )
             # Those with a place first: their order is lost, and strangers must not name nodes before them.
             for key, packets, octets in sorted(news.traces, key=self._is_strangers):
@@ -143,71 +118,9 @@ class EbpfSource:
             self._placed.add(name)
             programs.place(*name)
 
-    def _run(self, changes: socket.socket, programs: kernel.Kernel) -> None:
-        with changes:
-            while True:
-                ready, _, _ = select.select([changes.fileno(), self._woken], [], [])
-                if self._woken in ready:
-                    return
-                with contextlib.suppress(OSError):  # also when more changed than the socket has room for
-                    while changes.recv(1 << 16):
-                        pass
-                for point, _ in self._points:
-                    self._again(point, programs)
-
-    def _again(self, point: Point, programs: kernel.Kernel) -> None:
-        before = self._counting(point)
-        try:
-            self._follow(point, programs)
-        except JoulepathError as fault:
-            logger.warning("%s: %s", point.interface, fault)
-        if before and not self._counting(point):
-            logger.warning("%s: Network is down; its counts stand still until it is back", point.interface)
-        elif not before and self._counting(point):
-            logger.info("%s: is back, packets %s are counted", point.interface, point.way)
-
-    def _follow(self, point: Point, programs: kernel.Kernel, *, needed: bool = False) -> None:
-        """Brings the point's program to where the interface is now."""
-        found = interface.find(point.interface)
-        tap = self._taps.get(point)
-        if tap is not None:
-            if found is not None and found.number == tap.index and _octets(found) == tap.link_octets:
-                tap.up = found.up
-                return
-            del self._taps[point]
-            with contextlib.suppress(OSError):
-                tap.link.close()
-        if found is None:
-            if needed:
-                raise MissingError(f"{point.interface}: no such interface; `ip link` lists them")
-            return
-        octets = _octets(found)
-        if octets is None:
-            raise JoulepathError(
-                f"{point.interface}: link type {found.link_type} is not known; only Ethernet and IP are"
-            )
-        number = [each for each, _ in self._points].index(point)
-        try:
-            link = tc.attach(programs.program(number, octets), found.number, point.way, tc.COUNTING)
-        except BpfError as fault:
-            raise BpfError(point.interface, fault.number) from None
-        self._taps[point] = _Tap(link, found.number, octets, found.up)
-
-    def _detach(self) -> None:
-        for tap in self._taps.values():
-            tap.link.close()
-        self._taps.clear()
-
     def _close(self) -> None:
-        self._detach()
+        if self._taps is not None:
+            self._taps.close()
         if self._kernel is not None:
             self._kernel.close()
             self._kernel = None
-        os.close(self._wake)
-        os.close(self._woken)
-
-
-def _octets(found: interface.Interface) -> int | None:
-    """Octets of the link header, None where they are not known."""
-    link = DEVICES.get(found.link_type)
-    return None if link is None else link.octets

@@ -32,7 +32,16 @@ enum fault {
 	TRUNCATED,
 	GTPU_HEADER,
 	IP_HEADER,
+};
 
+/* In the order of joulepath.ioam.reasons.SKIPPED, from 1. */
+enum skipped {
+	NOT_IP = 1,
+	MPLS,
+	PPPOE,
+	MACSEC,
+	BACKBONE,
+	VLAN_TAGS,
 };
 
 /* Set before loading, so that the verifier removes what a point does not need. */
@@ -64,6 +73,7 @@ struct counts {
 	__u64 jumbograms;
 	__u64 folded; /* packets that are in `own` for want of room */
 	__u64 faults[16];
+	__u64 skipped[8]; /* frames */
 };
 
 struct trace {
@@ -185,7 +195,7 @@ struct found {
 	__u8 fault;
 	__u8 traces; /* at least one */
 	__u8 overflow;
-	__u32 unused;
+	__u32 active; /* a probe of active measurement: RFC 9322 */
 } __attribute__((aligned(8)));
 
 /* The verifier does not follow what is in a map. Loops whose cursors are here look alike in each round, so that it

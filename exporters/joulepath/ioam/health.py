@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares what an interface says that it received and sent with what was counted there.
+
+Drivers differ: one counts a large packet (GSO, GRO) once, another the packets that it is on the wire. Those on the wire
+are counted here, so the result is never too high. Where the driver counts large packets once, the surplus hides as many
+unseen packets.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from joulepath.ioam.settings import Point, Way
+from joulepath.ioam.statistics import Interfaces, Statistics
+
+logger = logging.getLogger(__name__)
+
+XDP, PROGRAM_AHEAD = "xdp", "program_ahead"
+_LOG_SECONDS = 3600.0
+_SHARE = 50
+"""One part in so many of an interval's packets may be on their way between the two counters."""
+
+
+@dataclass
+class Gap:
+    """The difference of one interface and way from one reading to the next."""
+
+    index: int
+    frames: int
+    """The interface's counter at the last reading."""
+    counted: int
+    """Ours, then."""
+    blind: bool = False
+    """Whether the last packets were not counted, most of them."""
+    _open: int = 0
+
+    def update(self, index: int, frames: int, counted: int) -> int:
+        """How many packets more were not counted, by the counters as they are now; never less than 0."""
+        passed, seen = frames - self.frames, counted - self.counted
+        again = index != self.index or passed < 0
+        self.index, self.frames, self.counted = index, frames, counted
+        if again:  # the interface is another one, or its driver began anew
+            self._open = 0
+            return 0
+        # A surplus is credit (drivers may count late), but never for more than one interval.
+        self._open = max(-max(passed, seen), self._open + passed - seen)
+        on_their_way = 1 + passed // _SHARE if passed else 0
+        found = max(0, self._open - on_their_way)
+        self._open -= found
+        if passed or seen:
+            self.blind = self._open + found > 0 and passed - seen > seen
+        return found
+
+
+class Health:
+    """The gaps of all points of a source. Checked in one thread at a time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.unseen: dict[str, int] = {}
+        """Packets by interface since the start."""
+        self.limits: set[str] = set()
+        """Why packets may be missing: XDP, PROGRAM_AHEAD. The caller empties it before each reading."""
+        self._clock = clock
+        self._said: dict[tuple[str, Way], float] = {}
+        self._interfaces = Interfaces()
+
+    def ask(self, names: Iterable[str]) -> dict[str, Statistics]:
+        """The interfaces that there are; to be asked before the own counters are read."""
+        found: dict[str, Statistics] = {}
+        for name in sorted(set(names)):
+            try:
+                answer = self._interfaces.ask(name)
+            except OSError:
+                continue  # without these counters there is nothing to compare
+            if answer is not None:
+                found[name] = answer
+        return found
+
+    def begin(self, point: Point, counted: int) -> Gap:
+        """Begins the comparison at a point where counting has begun; `counted` is the point's count so far."""
+        self.unseen.setdefault(point.interface, 0)
+        now = self.ask([point.interface]).get(point.interface)
+        return Gap(now.number, _frames(now, point), counted) if now else Gap(-1, 0, counted)
+
+    def check(self, point: Point, gap: Gap, now: Statistics, counted: int, ahead: int = 0) -> None:
+        """Compares, where `ahead` programs run before the one that counts."""
+        found = gap.update(now.number, _frames(now, point), counted)
+        if now.xdp and point.way == "received":
+            self.limits.add(XDP)
+        if ahead > 0 and (found or gap.blind):
+            self.limits.add(PROGRAM_AHEAD)
+        if not found:
+            return
+        self.unseen[point.interface] += found
+        key, moment = (point.interface, point.way), self._clock()
+        if moment - self._said.get(key, -_LOG_SECONDS) >= _LOG_SECONDS:
+            self._said[key] = moment
+            logger.warning("%s: %d packets %s were not counted: %s", *key[:1], found, point.way, _cause(now, ahead))
+
+    def close(self) -> None:
+        """Ends asking."""
+        self._interfaces.close()
+
+
+def _frames(now: Statistics, point: Point) -> int:
+    return now.received if point.way == "received" else now.sent
+
+
+def _cause(now: Statistics, ahead: int) -> str:
+    if now.xdp:
+        return "an XDP program is attached, which takes packets before they can be counted (`ip link show` names it)"
+    if ahead > 0:
+        return f"tcx programs that run before ours ({ahead}) may end the list (`bpftool net show` names them)"
+    return "AF_XDP, an offload to hardware or a packet socket that bypasses the queue takes them past the kernel"
