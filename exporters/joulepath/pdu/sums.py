@@ -26,8 +26,11 @@ AGREES = (0.7, 1.3)
 
 
 def check(poll: Poll) -> None:
-    """Rejects power that cannot be. A plant's loads may be fed by its battery, so that inlets tell nothing of them."""
-    if any(key.level == "battery" for key in poll.readings):
+    """Rejects power that cannot be.
+
+    A plant's battery, measured or not, may feed its loads: inlets tell nothing of them.
+    """
+    if any(key.level in ("rectifier", "battery") for key in poll.readings):
         return
     _singly(poll, "outlet")
     _singly(poll, "branch")
@@ -71,6 +74,8 @@ def _unfed(poll: Poll) -> None:
     if any(key not in poll.last for key in (*inlets, *outlets)):
         return
     fed = sum(abs(poll.last[key]) for key in inlets)
+    if fed < LEAST_INLET_WATTS:
+        return
     if not AGREES[0] * fed <= sum(abs(poll.last[key]) for key in outlets) <= AGREES[1] * fed:
         return
     more = sum(inlets.values()) - fed

@@ -355,6 +355,12 @@ def test_a_glitch_is_never_believed(loads: list[tuple[float, float]], which: int
     assert third == set()
 
 
+@pytest.mark.parametrize("inlet", [{}, {"inlet 1 W": 0}])
+def test_an_outlet_that_is_switched_on_where_no_inlet_is_measured(inlet: Mapping[str, float]) -> None:
+    off = {**inlet, "outlet 1 W": 0, "outlet 2 W": 0}
+    assert left_out(off, off, {**off, "outlet 1 W": 564}, {**off, "outlet 1 W": 564}) == [set()] * 4
+
+
 STANDBY = {"inlet 1 V": 230, "inlet 1 A": 6, "inlet 1 W": 112}
 """40 supplies of a second feed that sleep: 1,380 VA of their filters and next to no watts."""
 
@@ -396,6 +402,12 @@ def plant(volts: float, amperes: float) -> list[Reading]:
         Reading(Key("outlet", "load", "current"), amperes, 0.1, 2),
         Reading(watts, volts * amperes, 0.1, 3, bounded=True, derived=True, bus=bus),
     ]
+
+
+def test_a_plant_on_its_battery_takes_little_from_the_mains() -> None:
+    """The battery has no meter, and the mains are weak for hours."""
+    device = {"inlet 1 V": 230, "inlet 1 A": 1, "inlet 1 W": 200, "rectifier all W": 180, "outlet load W": 2000}
+    assert left_out(device, device) == [set()] * 2
 
 
 @pytest.mark.parametrize("volts", [541.6, 5.41, 108.0])
