@@ -18,6 +18,9 @@ SHORT_ONES = frozenset({2**15 - 1, 2**15, 2**16 - 1})
 NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
 """The same of meters that count in decimal digits."""
 
+LEAST_FACTOR, MOST_FACTOR = 0.3, 1.1
+"""Power over volts times amperes of a load, with the inaccuracy of meters."""
+
 HOLD_SECONDS = 60.0
 """A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
 
@@ -171,11 +174,26 @@ def hollow(quantity: QuantityName, steps: float) -> bool:
     return quantity not in ("meter_energy", "power_factor") and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
 
 
+def _passes_through(poll: Poll, reading: Reading) -> bool:
+    """Whether a short number of ones or nines is a measurement: power is volts times amperes of its row."""
+    level, label, quantity = reading.key
+    watts = poll.of(level, label, "apparent_power" if quantity == "apparent_power" else "power")
+    volts, amperes = poll.of(level, label, "voltage"), poll.of(level, label, "current")
+    if watts is None or volts is None or amperes is None or abs(round(reading.steps)) in ONES:
+        return False
+    product = abs(volts.value * amperes.value)
+    return LEAST_FACTOR * product <= abs(watts.value) <= MOST_FACTOR * product > 0
+
+
 def _hollow(poll: Poll) -> None:
     """Rejects all bits set; of a register in 16 bits, which counts through it, only where several hold the same."""
-    for key, reading in list(poll.readings.items()):
-        if not reading.derived and hollow(key.quantity, reading.steps):
-            poll.reject([key], f"holds {reading.steps:.0f}, which meters write for a value that they do not measure")
+    empty = [
+        (key, reading)
+        for key, reading in poll.readings.items()
+        if not reading.derived and hollow(key.quantity, reading.steps) and not _passes_through(poll, reading)
+    ]
+    for key, reading in empty:
+        poll.reject([key], f"holds {reading.steps:.0f}, which meters write for a value that they do not measure")
     registers = {key: round(one.steps) for key, one in poll.readings.items() if key.quantity == "meter_energy"}
     times = Counter(registers.values())
     same = [key for key, number in registers.items() if number in SHORT_ONES and times[number] > 1]

@@ -361,6 +361,24 @@ def test_an_outlet_that_is_switched_on_where_no_inlet_is_measured(inlet: Mapping
     assert left_out(off, off, {**off, "outlet 1 W": 564}, {**off, "outlet 1 W": 564}) == [set()] * 4
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"inlet 1 V": 230, "inlet 1 A": 44.2, "inlet 1 W": 9_999, "inlet 1 VA": 10_166},
+        {"inlet 1 V": 230, "inlet 1 A": 44.2, "inlet 1 W": 9_800, "inlet 1 VA": 9_999},
+        {"inlet 1 V": 230, "inlet 1 A": 99.99, "inlet 1 W": 21_000},
+        {"inlet 1 V": 100, "inlet 1 A": 99.99, "inlet 1 W": 9_999},
+    ],
+)
+def test_a_measurement_may_be_nothing_but_nines(row: Mapping[str, float]) -> None:
+    assert left_out(row) == [set()]
+
+
+@pytest.mark.parametrize("watts", [9_999, 32_767, 65_535, 2**31 - 1])
+def test_nines_and_ones_are_not_a_measurement_where_volts_and_amperes_are_another(watts: float) -> None:
+    assert left_out({"inlet 1 V": 230, "inlet 1 A": 16, "inlet 1 W": watts}) == [{"inlet 1 W"}]
+
+
 STANDBY = {"inlet 1 V": 230, "inlet 1 A": 6, "inlet 1 W": 112}
 """40 supplies of a second feed that sleep: 1,380 VA of their filters and next to no watts."""
 
