@@ -69,7 +69,7 @@ def _singly(poll: Poll, level: LevelName) -> None:
 
 
 def _unfed(poll: Poll) -> None:
-    """An outlet that rises while the inlets, which all outlets added up to, do not."""
+    """An outlet that rises while the inlets, which all outlets added up to, do not, and no load moved there."""
     inlets, outlets = poll.power("inlet"), poll.power("outlet")
     if any(key not in poll.last for key in (*inlets, *outlets)):
         return
@@ -79,9 +79,10 @@ def _unfed(poll: Poll) -> None:
     if not AGREES[0] * fed <= sum(abs(poll.last[key]) for key in outlets) <= AGREES[1] * fed:
         return
     more = sum(inlets.values()) - fed
+    fallen = sum(max(0.0, abs(poll.last[key]) - watts) for key, watts in outlets.items())
     for key, watts in outlets.items():
         risen = watts - abs(poll.last[key])
-        if key not in poll.confirmed and risen > SLACK_WATTS + 0.5 * fed and more < 0.5 * risen:
+        if key not in poll.confirmed and risen > SLACK_WATTS + 0.5 * fed and more + fallen < 0.5 * risen:
             poll.reject([key], f"rises by {risen:g} W, all inlets by {more:g} W")
 
 

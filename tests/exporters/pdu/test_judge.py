@@ -355,6 +355,13 @@ def test_a_glitch_is_never_believed(loads: list[tuple[float, float]], which: int
     assert third == set()
 
 
+def test_a_load_that_moves_to_another_outlet_is_believed() -> None:
+    """The second supply of a server takes over."""
+    before = {"inlet 1 W": 2500, "outlet 1 W": 2500, "outlet 2 W": 0}
+    after = {"inlet 1 W": 2520, "outlet 1 W": 0, "outlet 2 W": 2520}
+    assert left_out(before, after, after) == [set()] * 3
+
+
 @pytest.mark.parametrize("inlet", [{}, {"inlet 1 W": 0}])
 def test_an_outlet_that_is_switched_on_where_no_inlet_is_measured(inlet: Mapping[str, float]) -> None:
     off = {**inlet, "outlet 1 W": 0, "outlet 2 W": 0}
