@@ -61,7 +61,7 @@ class TooLongError(aiohttp.ClientPayloadError):
 
 
 class Bounded(aiohttp.ClientResponse):
-    """A response whose body ends the connection when it is too long."""
+    """A response that ends the connection when its body is too long."""
 
     async def read(self) -> bytes:
         body = bytearray()

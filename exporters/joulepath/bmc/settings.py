@@ -63,7 +63,7 @@ class TargetSettings:
 def endpoint(address: str) -> Endpoint:
     """The parts of an address. Raises ValueError."""
     complaint = (
-        f"{address!r} is none of redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT], ipmi+local:; "
+        f"{address!r} is not redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT] or ipmi+local:; "
         "write an IPv6 host in brackets"
     )
     if address == f"{LOCAL}:":

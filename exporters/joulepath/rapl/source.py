@@ -18,7 +18,7 @@ _PACKAGE = re.compile(r"package-(?P<package>\d+)(-die-(?P<die>\d+))?")
 _PSYS = re.compile(r"psys(-(?P<package>\d+))?")
 _PREFERRED_CONTROL_TYPE = "intel-rapl"
 _ONE_REGISTER = re.compile(r"ven000[29]")
-"""AMD and Hygon, whose registers are a package's; Linux 6.9 and 6.10 show them once for each of its dies."""
+"""AMD and Hygon, with one register for a package; Linux 6.9 and 6.10 show them once for each of its dies."""
 
 
 _MASKED = (
