@@ -6,7 +6,8 @@ from pathlib import Path
 
 from joulepath.pdu.check import UNITS
 from joulepath.pdu.profile import shipped
-from joulepath.pdu.schema import Profile, Quantity, Table
+from joulepath.pdu.quantity import Quantity
+from joulepath.pdu.schema import Profile, Table
 from joulepath.pdu.snmp import Oid, dotted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "devices.md"

@@ -2,13 +2,46 @@
 """A device's own energy register as a counter that never falls: wraps go on; resets and jumps add nothing."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_WATTS = 1e6
 """More than any outlet, branch or rack carries: a register that says so was not counting."""
 
 RENEWED_SECONDS = 3600.0
 """Devices renew a register at least so often while power flows."""
+
+WATCHED_SECONDS = 60.0
+"""Over a longer time without watts, more may have flowed than they tell."""
+
+
+@dataclass
+class _Flow:
+    """The most that may have flowed [W] since the register last changed, by the watts beside it."""
+
+    highest: float = 0.0
+    _last: float | None = None
+    _hole: bool = False
+    _contradicts: bool = False
+
+    def seen(self, most: float | None, at: float) -> None:
+        """At monotonic `at` seconds at most so many watts flowed; None where no watts were read."""
+        if self._last is not None and at - self._last > WATCHED_SECONDS:
+            self._hole = True
+        if most is not None:
+            self.highest, self._last = max(self.highest, most), at
+
+    def changed(self) -> None:
+        """The register was renewed: what flowed in a hole is in it."""
+        self._hole = False
+
+    def contradicts(self) -> None:
+        """The register counts on at a rate that the watts do not admit: they are in another unit."""
+        self._contradicts = True
+
+    @property
+    def most(self) -> float:
+        """In watts."""
+        return MAX_WATTS if self._last is None or self._hole or self._contradicts else min(self.highest, MAX_WATTS)
 
 
 @dataclass
@@ -31,6 +64,7 @@ class Register:
     """When the register was last read [s]."""
     _doubtful: tuple[float, float] | None = None
     """A register that cannot follow `raw`, and when it was read: a glitch, unless the next one goes on from it."""
+    _flow: _Flow = field(default_factory=_Flow)
 
     def __post_init__(self) -> None:
         self._counted = self.raw
@@ -45,24 +79,40 @@ class Register:
         """Whether the last reading was not counted, for it may be a glitch."""
         return self._doubtful is not None
 
-    def add(self, raw: float, at: float, device: Hashable, *, step: float, wraps_at: int) -> float:
-        """The counter [J] after the register showed `raw` joules, in steps of `step`, at monotonic `at` seconds."""
+    def add(
+        self, raw: float, at: float, device: Hashable, *, step: float, wraps_at: int, most: float | None = None
+    ) -> float:
+        """The counter [J] after the register showed `raw` joules, in steps of `step`, at monotonic `at` seconds.
+
+        `most` is how many watts at most flow through it now; None where that is not known.
+        """
         if device != self.device:
             self._goes_on_from(raw, at)
-            self.device = device
-        elif (added := _added(self.raw, raw, self._elapsed(at), step, wraps_at)) is not None:
+            self.device, self._flow = device, _Flow()
+        self._flow.seen(most, at)
+        possible = self._flow.most * self._elapsed(at) + step
+        if (added := _added(self.raw, raw, possible, step, wraps_at)) is not None:
             self._count(raw, added, at)
         elif self._doubtful is not None:
-            first, then = self._doubtful
-            added = _added(first, raw, at - then, step, wraps_at)
-            if added is None:
-                self._doubtful = (raw, at)
-            else:  # twice the same: it was set back, or it is another device's
-                self._goes_on_from(first, then)
-                self._count(raw, added, at)
+            self._again(self._doubtful, raw, at, step, wraps_at)
         else:
             self._doubtful = (raw, at)
         return self.joules
+
+    def _again(self, doubtful: tuple[float, float], raw: float, at: float, step: float, wraps_at: int) -> None:
+        """A second reading that does not go on from the last one that was counted."""
+        first, then = doubtful
+        added = _added(first, raw, self._flow.most * (at - then) + step, step, wraps_at)
+        if added is not None:  # it goes on from there: it was set back, or it is another device's
+            self._goes_on_from(first, then)
+            self._count(raw, added, at)
+        elif self.raw < first < raw <= self.raw + MAX_WATTS * self._elapsed(at) and raw <= first + MAX_WATTS * (
+            at - then
+        ):
+            self._flow.contradicts()
+            self._count(raw, raw - self.raw, at)
+        else:
+            self._doubtful = (raw, at)
 
     def _elapsed(self, at: float) -> float:
         """For how long [s] energy has flowed that the register may not have shown."""
@@ -80,12 +130,12 @@ class Register:
         self._counted = max(self._counted, raw + self._offset)
         if raw != self.raw:
             self.raw, self.changed = raw, at
+            self._flow.changed()
         self._seen, self._doubtful = at, None
 
 
-def _added(before: float, raw: float, seconds: float, step: float, wraps_at: int) -> float | None:
-    """The energy counted from `before` to `raw` [J]; None where so much cannot have flowed in `seconds`."""
-    possible = MAX_WATTS * seconds + step
+def _added(before: float, raw: float, possible: float, step: float, wraps_at: int) -> float | None:
+    """The energy counted from `before` to `raw` [J]; None where that is more than what is `possible`."""
     for added in (raw - before, raw + wraps_at * step - before):
         if 0 <= added <= possible:
             return added

@@ -146,3 +146,49 @@ def test_a_counter_rises_by_no_more_than_could_have_flowed(steps: list[tuple[flo
         counter = register.add(raw * WATT_HOUR, at, device, step=WATT_HOUR, wraps_at=END)
         assert counter - before <= MAX_WATTS * (at - changed) + WATT_HOUR + 1
         changed, before = (at if counter != before else changed), counter
+
+
+def beside_watts(
+    *steps: tuple[float, float, float | None], scale: float = WATT_HOUR, wraps_at: int = END
+) -> list[tuple[float, bool]]:
+    """Watt hours counted since the start and whether the reading was doubted, after (at seconds, steps, most watts)."""
+    at, first, _ = steps[0]
+    register = Register(first * scale, at, "a")
+    counters = []
+    for then, raw, most in steps:
+        counter = register.add(raw * scale, then, "a", step=scale, wraps_at=wraps_at, most=most)
+        counters.append((round(counter / WATT_HOUR - first, 6), register.doubted))
+    return counters
+
+
+@pytest.mark.parametrize("glitch", [400, 1_000, 65_535])
+@pytest.mark.parametrize("wraps_at", [2**16, END])
+def test_a_glitch_of_an_idle_register_is_bounded_by_the_watts_beside_it(glitch: int, wraps_at: int) -> None:
+    """1 MW for the 37 minutes since the last tick would be 600 kWh."""
+    polls = [(5.0 * poll, 7, 400.0) for poll in range(444)]
+    readings = [(at + 2220.0, raw, 400.0) for at, raw in ((0, glitch), (5, 7), (10, 8))]
+    assert beside_watts(*polls, *readings, wraps_at=wraps_at)[-3:] == [(0, True), (0, False), (1, False)]
+
+
+def test_a_fall_of_a_short_register_is_a_wrap_only_if_so_much_can_have_flowed() -> None:
+    """Of a register of 16 bits in Wh, 1 MW would count through the end within four minutes."""
+    polls = [(5.0 * poll, 30_000, 400.0) for poll in range(444)]
+    assert beside_watts(*polls, (2220, 0, 400), (2225, 0, 400), (2230, 1, 400), wraps_at=2**16)[-3:] == [
+        (0, True),
+        (0, False),
+        (1, False),
+    ]
+
+
+def test_what_flowed_in_a_hole_counts() -> None:
+    """The device could not be read for an hour, in which 50 kW flowed; before and after it drew little."""
+    assert beside_watts((0, 10, 400), (5, 10, 400), (3605, 50_010, 400), (3610, 50_011, 400))[-2:] == [
+        (50_000, False),
+        (50_001, False),
+    ]
+
+
+def test_watts_in_another_unit_do_not_stop_a_register_for_good() -> None:
+    """20 kW, published as 20 W, tick 28 Wh in 5 s: what they admit is 5.6 Wh."""
+    counters = beside_watts(*[(5.0 * poll, 28 * poll, 4_080.0) for poll in range(6)])
+    assert counters == [(0, False), (0, True), (56, False), (84, False), (112, False), (140, False)]

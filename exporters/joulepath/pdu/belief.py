@@ -9,10 +9,10 @@ import math
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from joulepath.bounds import MAX_ROWS, Rows, Teller
-from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import Cell, reading_of
+from joulepath.pdu.judge import Judge, most_watts
+from joulepath.pdu.layout import Cell, readings_of
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import LevelName, QuantityName
 from joulepath.register import Register, Registers
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,9 @@ class Belief:
             self._device, self._judge = device, Judge()
         doubted: dict[Key, str] = {}
         if not self._judge.is_settled(numbers, at):
-            doubted |= self._judge.rejected([reading_of(cell, number) for cell, number in numbers.values()], at)
+            doubted |= self._judge.rejected(readings_of(numbers), at)
+        watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
+        most = {key[:2]: most_watts(key.level, number) for key, number in watts.items()}
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
         for key, (cell, number) in numbers.items():
             if key in doubted:
@@ -66,7 +68,14 @@ class Belief:
             shown = number
             if key.quantity == "meter_energy":
                 register = self._registers.setdefault((key.level, key.label), Register(number, at, device))
-                shown = register.add(number, at, device, step=float(cell.scale), wraps_at=cell.quantity.wraps_at)
+                shown = register.add(
+                    number,
+                    at,
+                    device,
+                    step=float(cell.scale),
+                    wraps_at=cell.quantity.wraps_at,
+                    most=most.get(key[:2]),
+                )
                 if register.doubted:
                     doubted[key] = f"goes from {register.raw:g} J to {number:g} J: set back, or a glitch"
                     continue

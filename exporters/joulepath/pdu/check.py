@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath pdu --check-profile`: what a profile reads from where, and why a value is none."""
+"""`joulepath pdu --check-profile`: what a profile reads from where, and why a value is not read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -10,10 +10,11 @@ from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.detection import find
 from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, reading_of, survey
+from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
 from joulepath.pdu.profile import shipped
+from joulepath.pdu.quantity import LevelName, Quantity, QuantityName
 from joulepath.pdu.rows import Columns
-from joulepath.pdu.schema import LevelName, Profile, Quantity, QuantityName, Table, asked_for
+from joulepath.pdu.schema import Profile, Table, asked_for
 from joulepath.pdu.snmp import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.value import RejectedError, text
@@ -70,7 +71,7 @@ def profile_of(name: str) -> tuple[str, Profile]:
     if not path.exists() and name in known:
         return name, known[name]
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
-        raise UsageError(f"{name}: is no file, and none of the shipped profiles {', '.join(sorted(known))}")
+        raise UsageError(f"{name}: is neither a file nor one of the shipped profiles {', '.join(sorted(known))}")
     return path.stem, load(path, Profile)
 
 
@@ -113,8 +114,8 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
         ).rstrip()
     yield from _lacking(layout)
     yield from doubts(rows)
-    found = [reading_of(row.cell, row.value) for row in rows if row.value is not None]
-    for key, why in Judge().rejected(found, 0.0).items():
+    found = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
+    for key, why in Judge().rejected(readings_of(found), 0.0).items():
         yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from joulepath.pdu.quantity import LevelName
 from joulepath.pdu.reading import Key, Poll, Reading
-from joulepath.pdu.schema import LevelName
 
 PHASES = 3.9
 """Watts of three phases over volts times amperes of one, and 30 % of inaccuracy."""
@@ -33,6 +33,9 @@ TENTH = 0.105
 
 TENTH_VOLTAMPERES = 300.0
 """A whole device draws so much before TENTH tells anything of it."""
+
+SAME = (0.7, 1.3)
+"""Apparent power is volts times amperes if its ratio to them is between these."""
 
 ANY_VOLTS = (10.0, 480.0)
 """Where no voltage is known, only watts beyond the highest are doubted."""
@@ -63,11 +66,28 @@ class _Row:
     product: Product
     factor: float
     """The power factor as stated; 0 where it is not."""
+    apparent: float
+    """Apparent power as stated [VA]; 0 where it is not."""
 
     @property
     def least(self) -> float:
         """The product, times the stated power factor."""
         return self.product.low * (self.factor or 1.0)
+
+    @property
+    def telling(self) -> bool:
+        """Whether so much flows that a row's watts tell their unit."""
+        return self.least >= CHECKED_VOLTAMPERES
+
+    @property
+    def tenth(self) -> bool:
+        """Whether watts may be in steps of a tenth of the right one.
+
+        Where the device states as much apparent power as flows, the load has a low power factor, as many supplies on
+        standby have.
+        """
+        stated = SAME[0] * self.product.low <= self.apparent <= SAME[1] * self.product.high
+        return abs(self.power.value) + self.power.step <= TENTH * self.least and not stated
 
     @property
     def high(self) -> bool:
@@ -76,11 +96,7 @@ class _Row:
     @property
     def low(self) -> bool:
         limit = STATED_FACTOR if self.factor > IDLE_FACTOR else IDLE_FACTOR
-        return (
-            self.product.known
-            and self.least >= CHECKED_VOLTAMPERES
-            and abs(self.power.value) + self.power.step < limit * self.least
-        )
+        return self.product.known and self.telling and abs(self.power.value) + self.power.step < limit * self.least
 
 
 def check(poll: Poll) -> None:
@@ -88,7 +104,10 @@ def check(poll: Poll) -> None:
     rows = list(_rows(poll))
     rows = [row for row in rows if not _of_delta(row, rows)]
     wrong = [row for row in rows if row.high or row.low]
-    for column in _in_another_unit([row for row in rows if _culprit(poll, row) == row.power.key]):
+    poll.in_unit |= {
+        row.power.key for row in rows if row.telling and row not in wrong and not row.tenth and row.product.known
+    }
+    for column in _in_another_unit(poll, [row for row in rows if _culprit(poll, row) == row.power.key]):
         same = [key for key, one in poll.readings.items() if one.column == column[0].power.column]
         poll.reject(same, f"its column contradicts volts x amperes (another unit?): {_said(column[0])}")
     for row in wrong:
@@ -104,7 +123,9 @@ def _rows(poll: Poll) -> Iterable[_Row]:
     for key, power in poll.readings.items():
         if key.quantity == "power" and not power.derived and (product := product_of(poll, key.level, key.label)):
             factor = poll.of(key.level, key.label, "power_factor")
-            yield _Row(power, product, 0.0 if factor is None else min(1.0, abs(factor.value)))
+            apparent = poll.of(key.level, key.label, "apparent_power")
+            stated = 0.0 if factor is None else min(1.0, abs(factor.value))
+            yield _Row(power, product, stated, 0.0 if apparent is None else apparent.value)
 
 
 def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
@@ -124,7 +145,8 @@ def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
     current = abs(amperes.value)
     least, most = low * max(0.0, current - amperes.step), high * (current + amperes.step)
     if level == "inlet":  # its current may be that of one phase
-        phases = [product_of(poll, "phase", key.label) for key in poll.power("phase")]
+        lines = [key.label for key in poll.readings if key.level == "phase" and key.quantity == "current"]
+        phases = [product_of(poll, "phase", label) for label in lines]
         most = max(most, sum(each.high for each in phases if each is not None))
     return Product(least, most, known, f"{between} x {current:g} A")
 
@@ -139,7 +161,7 @@ def _of_delta(row: _Row, rows: Sequence[_Row]) -> bool:
     return row.low and row in phases and watts >= STATED_FACTOR * least
 
 
-def _in_another_unit(rows: Sequence[_Row]) -> Iterable[Sequence[_Row]]:
+def _in_another_unit(poll: Poll, rows: Sequence[_Row]) -> Iterable[Sequence[_Row]]:
     """Rows of columns of which most are wrong in the same way."""
     columns: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
@@ -147,16 +169,15 @@ def _in_another_unit(rows: Sequence[_Row]) -> Iterable[Sequence[_Row]]:
             columns[row.power.column].append(row)
     for column in columns.values():
         drawing = [row for row in column if abs(row.power.value) > SLACK_WATTS]
-        telling = [row for row in column if row.least >= CHECKED_VOLTAMPERES]
+        telling = [row for row in column if row.telling]
         for wrong, of in (
             ([row for row in drawing if row.high], drawing),
             ([row for row in telling if row.low], telling),
         ):
             if len(wrong) >= FEWEST_ROWS and 2 * len(wrong) > len(of):
                 yield wrong
-        if sum(row.least for row in telling) >= TENTH_VOLTAMPERES and all(
-            abs(row.power.value) + row.power.step <= TENTH * row.least for row in telling
-        ):
+        enough = sum(row.least for row in telling) >= TENTH_VOLTAMPERES
+        if enough and all(row.tenth and row.power.key not in poll.in_unit for row in telling):
             yield telling
 
 

@@ -28,7 +28,7 @@ class TargetConfig(Model):
     address: str
     """`HOST`, `HOST:PORT` or `udp://HOST:PORT`, port 161 where not stated; `redfish://` as in `bmc.yaml`."""
     community_file: Path | None = None
-    """File whose only line is the community; a relative path starts at the configuration's folder."""
+    """File with the community on its only line; a relative path starts at the configuration's folder."""
     community_env: str | None = None
     """Environment variable that holds the community."""
     version: Annotated[Literal[1, 2], BeforeValidator(lambda written: VERSIONS.get(str(written), written))] = 2

@@ -7,12 +7,13 @@ from dataclasses import replace
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import SYS_OBJECT_ID, Layout, base_of, survey
 from joulepath.pdu.profile import candidates
-from joulepath.pdu.schema import Profile, absolute
+from joulepath.pdu.quantity import absolute
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, dotted
 
 
 async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
-    """The likeliest profile of which the device has the fingerprint. Raises JoulepathError where there is none."""
+    """The likeliest profile of which the device has the fingerprint. Raises JoulepathError where no profile fits."""
     known = await sys_object_id(client)
     async for name in fitting(client, profiles, known):
         return name
@@ -55,7 +56,7 @@ async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
 
 
 async def sys_object_id(client: Client) -> Oid:
-    """The device's own; empty where it has none."""
+    """The device's own; empty where it lacks one."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     return found if isinstance(found, tuple) else ()
 

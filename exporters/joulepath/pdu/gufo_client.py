@@ -50,7 +50,7 @@ _read = lru_cache(16384)(parsed)
 """The objects of polls repeat; the library has them as text."""
 
 REFRESH_SECONDS = 120.0
-"""SNMP v3 agents refuse requests whose idea of their clock is 150 s old (RFC 3414 section 2.2.3)."""
+"""SNMP v3 agents refuse requests with a time that is 150 s behind their clock (RFC 3414 section 2.2.3)."""
 
 SLOW = 3
 """So many requests in a row without an answer in time make an agent a slow one: the careful client waits longer."""
@@ -241,11 +241,11 @@ class GufoClient:
             self._session = None
             raise SnmpError(f"SNMP failed: {error or type(error).__name__}") from error
         except BaseException as error:
-            # gufo-snmp 0.13 panics at some datagrams, and the PanicException of its bindings is no Exception.
+            # gufo-snmp 0.13 panics at some datagrams, and the PanicException of its bindings is not an Exception.
             if type(error).__name__ != "PanicException":
                 raise
             self._session = None
-            raise SnmpError("the answer is no message of SNMP") from error
+            raise SnmpError("the answer is not an SNMP message") from error
         self._slow = 0
         return answered
 

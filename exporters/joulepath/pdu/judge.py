@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from joulepath.pdu import circuit, sums
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import LEAP, Key, Poll, Reading
-from joulepath.pdu.schema import LevelName, QuantityName
 
 ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
 """All bits set, signed and unsigned: agents and the meters behind them write it for "not measured"."""
@@ -18,8 +18,14 @@ SHORT_ONES = frozenset({2**15 - 1, 2**15, 2**16 - 1})
 NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
 """The same of meters that count in decimal digits."""
 
+LEAST_FACTOR, MOST_FACTOR = 0.3, 1.1
+"""Power over volts times amperes of a load, with the inaccuracy of meters."""
+
 HOLD_SECONDS = 60.0
 """A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
+
+BUS_LEAP = 1.5
+"""By such a factor no bus of direct current rises or falls between two polls, unless it fails."""
 
 LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
     ("power", "outlet"): 4e3,
@@ -52,12 +58,18 @@ NEAR: Mapping[QuantityName, float] = {
 """A reading [W, VA, A, V, 1, J] is near another within this, or within a quarter of it; wrong units are not."""
 
 
+def most_watts(level: LevelName, watts: float) -> float:
+    """As many watts a reading may be of which the last one was `watts`, although nothing confirms it."""
+    return LEAP * abs(watts) + LEAPS["power", level]
+
+
 class Judge:
     """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
 
     def __init__(self) -> None:
         self._last: dict[Key, float] = {}
         self._held: dict[Key, tuple[float, float]] = {}
+        self._in_unit: set[Key] = set()
         self._near: Mapping[Key, tuple[float, float]] = {}
         self._looked = -math.inf
 
@@ -77,10 +89,11 @@ class Judge:
 
     def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
         """The readings of a poll at monotonic `at` seconds that are left out, and why."""
-        poll = Poll({reading.key: reading for reading in readings}, self._last)
+        poll = Poll({reading.key: reading for reading in readings}, self._last, self._in_unit)
         _hollow(poll)
         circuit.check(poll)
         sums.check(poll)
+        self._buses(poll, at)
         self._leaps(poll, at)
         self._last |= {key: reading.value for key, reading in poll.readings.items()}
         self._looked = at
@@ -100,16 +113,35 @@ class Judge:
             if key.level == "outlet" and key.quantity == "power" and abs(reading.value) > circuit.MOST_WATTS:
                 poll.reject([key], f"{reading.value:g} W are more than an outlet carries, and no current confirms them")
                 continue
-            value, since = self._held.get(key, (reading.value, at))
-            if not value / LEAP <= reading.value <= value * LEAP:
-                value, since = reading.value, at
-            self._held[key] = value, since
-            if at - since < HOLD_SECONDS:
+            if not self._stays(reading, at):
                 before = self._last.get(key)
                 leap = f"leaps from {before:g} to" if before is not None else "begins with"
                 poll.reject([key], f"{leap} {reading.value:g}, and nothing confirms it")
-            else:
-                del self._held[key]
+
+    def _stays(self, reading: Reading, at: float) -> bool:
+        """Whether a reading has been about the same since long enough to be believed."""
+        value, since = self._held.get(reading.key, (reading.value, at))
+        if not value / LEAP <= reading.value <= value * LEAP:
+            value, since = reading.value, at
+        self._held[reading.key] = value, since
+        if at - since < HOLD_SECONDS:
+            return False
+        del self._held[reading.key]
+        return True
+
+    def _buses(self, poll: Poll, at: float) -> None:
+        """Leaves out the voltage of a bus that leaps, and derived power with it: a battery holds the bus."""
+        for key, power in list(poll.readings.items()):
+            if power.bus is None:
+                continue
+            volts, before = poll.readings.get(power.bus), self._last.get(power.bus)
+            if volts is not None and before and volts.value:
+                if 1 / BUS_LEAP <= volts.value / before <= BUS_LEAP:
+                    self._held.pop(power.bus, None)
+                elif not self._stays(volts, at):
+                    poll.reject([power.bus], f"leaps from {before:g} to {volts.value:g} V, and a battery holds the bus")
+            if power.bus in poll.rejected:
+                poll.reject([key], f"its voltage is left out: {power.bus} {poll.rejected[power.bus]}")
 
     def _suspicious(self, poll: Poll, reading: Reading) -> bool:
         key, value, before = reading.key, abs(reading.value), self._last.get(reading.key)
@@ -144,14 +176,29 @@ def hollow(quantity: QuantityName, steps: float) -> bool:
     if number in ONES:
         return True
     scaled = {number // scale for scale in (1, 10, 100) if number % scale == 0}
-    return quantity != "meter_energy" and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
+    return quantity not in ("meter_energy", "power_factor") and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
+
+
+def _passes_through(poll: Poll, reading: Reading) -> bool:
+    """Whether a short number of ones or nines is a measurement: power is volts times amperes of its row."""
+    level, label, quantity = reading.key
+    watts = poll.of(level, label, "apparent_power" if quantity == "apparent_power" else "power")
+    volts, amperes = poll.of(level, label, "voltage"), poll.of(level, label, "current")
+    if watts is None or volts is None or amperes is None or abs(round(reading.steps)) in ONES:
+        return False
+    product = abs(volts.value * amperes.value)
+    return LEAST_FACTOR * product <= abs(watts.value) <= MOST_FACTOR * product > 0
 
 
 def _hollow(poll: Poll) -> None:
     """Rejects all bits set; of a register in 16 bits, which counts through it, only where several hold the same."""
-    for key, reading in list(poll.readings.items()):
-        if not reading.derived and hollow(key.quantity, reading.steps):
-            poll.reject([key], f"holds {reading.steps:.0f}, which meters write for a value that they do not measure")
+    empty = [
+        (key, reading)
+        for key, reading in poll.readings.items()
+        if not reading.derived and hollow(key.quantity, reading.steps) and not _passes_through(poll, reading)
+    ]
+    for key, reading in empty:
+        poll.reject([key], f"holds {reading.steps:.0f}, which meters write for a value that they do not measure")
     registers = {key: round(one.steps) for key, one in poll.readings.items() if key.quantity == "meter_energy"}
     times = Counter(registers.values())
     same = [key for key, number in registers.items() if number in SHORT_ONES and times[number] > 1]

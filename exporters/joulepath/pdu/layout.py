@@ -10,9 +10,10 @@ from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.judge import hollow
 from joulepath.pdu.product import products_of
+from joulepath.pdu.quantity import EVIDENCE, Evidence, LevelName, Method, Quantity, QuantityName
 from joulepath.pdu.reading import Key, Reading
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import EVIDENCE, Evidence, LevelName, Method, Profile, Quantity, QuantityName
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, Value, parsed
 from joulepath.pdu.value import RejectedError, bounded, measured, text
 
@@ -56,6 +57,11 @@ class Cell:
     volts: "Cell | None" = None
     """Of derived power: the voltage that the current of `amperes` is multiplied by."""
     amperes: "Cell | None" = None
+
+    @property
+    def key(self) -> Key:
+        """Which reading it is."""
+        return Key(self.level, self.label, self.quantity_name)
 
     def reading(self, found: Mapping[Oid, Value]) -> float | None:
         """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
@@ -125,7 +131,7 @@ class Layout:
 async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
     """What `sysObjectID.` in a profile stands for.
 
-    The device's own, or where that is none of the profile's the first number that the device has below one of them.
+    The device's own if the profile has it, otherwise the first number that the device has below one of the profile's.
     """
     if not profile.relative or 0 < profile.matches(sys_object_id) < len(sys_object_id):
         return sys_object_id
@@ -136,7 +142,7 @@ async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
 
 
 async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
-    """Reads everything about the device that is no measurement. Raises JoulepathError when nothing fits the profile."""
+    """Reads everything about the device but its measurements. Raises JoulepathError when nothing fits the profile."""
     known = dict(await client.get([SYS_OBJECT_ID]))
     sys_object_id = known[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, sys_object_id if isinstance(sys_object_id, tuple) else ()))
@@ -233,11 +239,21 @@ def _measures(cell: Cell, row: Row) -> bool:
     return number is not None and (cell.volts is not None or not cell.hollow(number))
 
 
-def reading_of(cell: Cell, number: float) -> Reading:
-    """A value of a cell, in the metric's unit."""
-    key = Key(cell.level, cell.label, cell.quantity_name)
-    stated = cell.quantity.bounds is not None
-    return Reading(key, number, abs(float(cell.scale)), id(cell.quantity), stated, derived=cell.volts is not None)
+def readings_of(numbers: Mapping[Key, tuple[Cell, float]]) -> Sequence[Reading]:
+    """Values of cells, in the metrics' units."""
+    buses = {cell.oid: key for key, (cell, _) in numbers.items() if key.quantity == "voltage"}
+    return [
+        Reading(
+            key,
+            number,
+            abs(float(cell.scale)),
+            id(cell.quantity),
+            bounded=cell.quantity.bounds is not None,
+            derived=cell.volts is not None,
+            bus=buses.get(cell.volts.oid) if cell.volts is not None else None,
+        )
+        for key, (cell, number) in numbers.items()
+    ]
 
 
 def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Sequence[Column], Sequence[Oid]]:

@@ -4,12 +4,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from joulepath.pdu.quantity import Quantity
 from joulepath.pdu.rows import Columns, Row, rows_of
-from joulepath.pdu.schema import Quantity, Table
+from joulepath.pdu.schema import Table
 from joulepath.pdu.snmp import Oid
 
 _OF_DEVICE: Sequence[Oid] = ((), (0,))
-"""Indexes of an object that is no cell of a table."""
+"""Indexes of an object that is not a cell of a table."""
 
 
 async def products_of(columns: Columns, table: Table, volts: Quantity, amperes: Quantity) -> Sequence[Row]:

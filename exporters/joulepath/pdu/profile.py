@@ -22,7 +22,7 @@ def shipped() -> Mapping[str, Profile]:
 def read_folder(folder: Path) -> Mapping[str, Profile]:
     """Every `NAME.yaml` of a folder. Raises UsageError with all mistakes of all files."""
     if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder of profiles")
+        raise UsageError(f"{folder}: is not a folder of profiles")
     profiles: dict[str, Profile] = {}
     mistakes: list[str] = []
     for path in sorted(folder.glob("*.yaml")):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.pdu.quantity import LevelName, QuantityName
 
 
 class Key(NamedTuple):
@@ -34,6 +34,8 @@ class Reading:
     """Whether the profile states bounds of its own."""
     derived: bool = False
     """Whether it is volts times amperes, which then confirm nothing."""
+    bus: Key | None = None
+    """Of such power: the reading that is its voltage, where that is published."""
 
     @property
     def steps(self) -> float:
@@ -48,6 +50,8 @@ class Poll:
     readings: dict[Key, Reading]
     last: Mapping[Key, float]
     """The latest values that were accepted."""
+    in_unit: set[Key] = field(default_factory=set)
+    """Power that once was more than a tenth of its volts times amperes: its step is right."""
     rejected: dict[Key, str] = field(default_factory=dict)
     """Those that are left out, and why."""
     confirmed: set[Key] = field(default_factory=set)
@@ -83,7 +87,7 @@ class Poll:
         }
 
     def leapt(self, key: Key, least: float) -> bool | None:
-        """Whether a reading is far from its last accepted value, by `least` at least; None where there is none."""
+        """Whether a reading is far from its last accepted value, by `least` at least; None before the first."""
         reading, before = self.readings.get(key), self.last.get(key)
         if reading is None or before is None:
             return None

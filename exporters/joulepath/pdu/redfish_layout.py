@@ -12,8 +12,8 @@ from joulepath.bmc.redfish_tree import Get, Tree, at, link
 from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import Cell, Unit
+from joulepath.pdu.quantity import LevelName, Quantity, QuantityName
 from joulepath.pdu.redfish_value import EXCERPTS, Row
-from joulepath.pdu.schema import LevelName, Quantity, QuantityName
 
 EQUIPMENT = ("RackPDUs", "FloorPDUs", "PowerShelves", "TransferSwitches", "Switchgear")
 """Collections of PowerEquipment with a PowerDistribution as member."""

@@ -100,7 +100,7 @@ class RedfishPduSource:
         values, contradicted = self._belief.believed(device, numbers, at)
         if contradicted:
             rejected["contradicted"] = contradicted
-        if not values:
+        if not values and not contradicted:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no values"
             raise JoulepathError(f"answers but measures nothing ({reasons}): does this model have a meter?")
         return PduReading(

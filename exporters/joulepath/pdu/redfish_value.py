@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource, number
 from joulepath.bmc.redfish_sensors import READINGS, measures_energy, measures_other, scale_of
 from joulepath.bmc.redfish_tree import at, source_of
-from joulepath.pdu.schema import PLAUSIBLE, LevelName, QuantityName
+from joulepath.pdu.quantity import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.value import RejectedError
 
 EXCERPTS: Mapping[QuantityName, tuple[str, ...]] = {
@@ -56,7 +56,7 @@ def _keys(quantity: QuantityName) -> tuple[str, ...]:
 
 
 def value(row: Row, resources: Mapping[str, Resource]) -> float | None:
-    """The reading in the metric's unit, None where there is none. Raises RejectedError."""
+    """The reading in the metric's unit, None where the resource lacks it. Raises RejectedError."""
     holder: object = at(resources.get(row.uri, {}), *row.excerpt)
     scale = JOULES_PER_KWH if row.quantity == "meter_energy" else 1.0
     if row.sensor:

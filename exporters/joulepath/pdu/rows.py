@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from joulepath.pdu.schema import Match, Quantity, ScaleColumns, Table
+from joulepath.pdu.quantity import Match, Quantity, ScaleColumns
+from joulepath.pdu.schema import Table
 from joulepath.pdu.snmp import Client, Missing, Oid, Value, dotted
 from joulepath.pdu.value import text
 

@@ -115,7 +115,7 @@ class Habits:
         """GETBULK does not work."""
         if self.bulk:
             self.bulk = False
-            self._learned("does not answer GETBULK as GETNEXT: asks row by row", now)
+            self._learned("does not answer GETBULK correctly: asks row by row with GETNEXT", now)
 
     def answers_from(self, where: str) -> None:
         """Answers come from another address."""

@@ -76,7 +76,7 @@ class GarbledError(SnmpError):
     """A datagram of the agent that cannot be decoded."""
 
     def __init__(self, cause: str) -> None:
-        super().__init__(f"the answer is no message of SNMP: {cause}")
+        super().__init__(f"the answer is not an SNMP message: {cause}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Client(Protocol):
     """One agent."""
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """The objects' values, Missing where there is none. Raises SnmpError."""
+        """The objects' values, Missing where the agent lacks it. Raises SnmpError."""
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """All instances below `column` by their index, in order. Asks for `repetitions` rows at a time.
@@ -158,5 +158,5 @@ def parsed(text: str) -> Oid:
     """`1.3.6`, with or without a leading dot, as `(1, 3, 6)`. Raises ValueError."""
     parts = text.removeprefix(".").split(".")
     if not all(part.isdecimal() for part in parts):
-        raise ValueError(f"{text!r} is no object identifier; write it in digits, as in 1.3.6.1.4.1.318")
+        raise ValueError(f"{text!r} is not an object identifier: write it in digits, as in 1.3.6.1.4.1.318")
     return tuple(map(int, parts))

@@ -36,6 +36,9 @@ _MISSING: Mapping[str, Missing] = {
     "NULL": Missing.NO_SUCH_INSTANCE,
 }
 
+_QUOTED_OCTETS = re.compile(r'"((?:[0-9A-F]{2} \n?){2,})"\s*')
+"""Octets of -OQ and -Oq: a space stands behind each, also behind the last."""
+
 _OCTETS = re.compile(r"[0-9A-Fa-f]{2}")
 _TICKS = re.compile(r"\((\d+)\).*|(\d+)", re.DOTALL)
 _TIME = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+)\.(\d\d)")
@@ -115,6 +118,8 @@ def _value(written: str) -> Value:
 
 def _untyped(written: str) -> Value:
     """A value of -OQ or -Oq."""
+    if (octets := _QUOTED_OCTETS.fullmatch(written)) is not None:
+        return _octets(octets[1])
     if written.startswith('"'):
         return _string(written)
     if re.fullmatch(r"-?\d+", written):

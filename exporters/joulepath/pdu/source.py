@@ -12,8 +12,9 @@ from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
 from joulepath.pdu.belief import Belief, Row, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
+from joulepath.pdu.quantity import Evidence, Method
 from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
+from joulepath.pdu.schema import Profile, asked_for
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.value import RejectedError
@@ -86,7 +87,7 @@ def names_within(names: Mapping[str, str], beyond: Collection[Hashable]) -> Mapp
 
 @dataclass(frozen=True)
 class _Mark:
-    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent has none."""
+    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent lacks it."""
 
     ticks: int | None
     at: float
@@ -162,7 +163,7 @@ class PduSource:
                     rejected[str(reason)] += 1
                     continue
                 if number is not None:
-                    numbers[Key(cell.level, cell.label, cell.quantity_name)] = cell, number
+                    numbers[cell.key] = cell, number
         self._mark = poll.ended
         if layout.left_out:
             rejected["refused"] += len(layout.left_out)
@@ -302,7 +303,7 @@ def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
 
 
 def _rebooted(before: _Mark, after: _Mark) -> bool:
-    """Whether sysUpTime began anew in between; its wrap after 497 days is none."""
+    """Whether sysUpTime began anew in between; its wrap after 497 days is not a reboot."""
     if before.ticks is None or after.ticks is None:
         return False
     advanced = (after.ticks - before.ticks) % 2**32 / 100

@@ -7,8 +7,8 @@ it discharges. Only what cannot be is rejected, and of two levels the one that v
 
 from collections.abc import Mapping, Sequence
 
+from joulepath.pdu.quantity import LevelName
 from joulepath.pdu.reading import Key, Poll
-from joulepath.pdu.schema import LevelName
 
 RATIO = 3.0
 """Inlets that are not all metered make sums differ by less."""
@@ -26,8 +26,11 @@ AGREES = (0.7, 1.3)
 
 
 def check(poll: Poll) -> None:
-    """Rejects power that cannot be. A plant's loads may be fed by its battery, so that inlets tell nothing of them."""
-    if any(key.level == "battery" for key in poll.readings):
+    """Rejects power that cannot be.
+
+    A plant's battery, measured or not, may feed its loads: inlets tell nothing of them.
+    """
+    if any(key.level in ("rectifier", "battery") for key in poll.readings):
         return
     _singly(poll, "outlet")
     _singly(poll, "branch")
@@ -49,30 +52,37 @@ def agree(poll: Poll, key: Key) -> bool:
 
 
 def _singly(poll: Poll, level: LevelName) -> None:
-    """One outlet that draws far more than all inlets: branches may lie behind each other, so each counts alone."""
+    """One outlet that draws far more than all inlets: branches may lie behind each other, so each counts alone.
+
+    A branch may be the whole of a chassis of which one supply in many has a meter.
+    """
     inlets = poll.power("inlet")
     fed = sum(inlets.values())
     if fed < LEAST_INLET_WATTS:
         return
     for key, watts in poll.power(level).items():
-        if watts > RATIO * fed + SLACK_WATTS + poll.readings[key].step:
+        ratio = THOUSANDTH if level == "branch" and not poll.leapt(key, SLACK_WATTS) else RATIO
+        if watts > ratio * fed + SLACK_WATTS + poll.readings[key].step:
             _decide(poll, {key: watts}, inlets, f"{key.level} {key.label} reads {watts:g} W, all inlets {fed:g} W")
             if not poll.power("inlet"):
                 return
 
 
 def _unfed(poll: Poll) -> None:
-    """An outlet that rises while the inlets, which all outlets added up to, do not."""
+    """An outlet that rises while the inlets, which all outlets added up to, do not, and no load moved there."""
     inlets, outlets = poll.power("inlet"), poll.power("outlet")
     if any(key not in poll.last for key in (*inlets, *outlets)):
         return
     fed = sum(abs(poll.last[key]) for key in inlets)
+    if fed < LEAST_INLET_WATTS:
+        return
     if not AGREES[0] * fed <= sum(abs(poll.last[key]) for key in outlets) <= AGREES[1] * fed:
         return
     more = sum(inlets.values()) - fed
+    fallen = sum(max(0.0, abs(poll.last[key]) - watts) for key, watts in outlets.items())
     for key, watts in outlets.items():
         risen = watts - abs(poll.last[key])
-        if key not in poll.confirmed and risen > SLACK_WATTS + 0.5 * fed and more < 0.5 * risen:
+        if key not in poll.confirmed and risen > SLACK_WATTS + 0.5 * fed and more + fallen < 0.5 * risen:
             poll.reject([key], f"rises by {risen:g} W, all inlets by {more:g} W")
 
 

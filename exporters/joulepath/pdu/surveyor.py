@@ -68,7 +68,7 @@ class Surveyor:
         self._told = Once()
 
     async def layout(self) -> Layout:
-        """The device's layout; surveys the device first where it has none or an old one.
+        """The device's layout; surveys the device first if the layout is missing or old.
 
         Raises JoulepathError where nothing is known of it yet.
         """

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what an object holds to a measurement, or the reason why it is none."""
+"""Converts what an object holds to a measurement, or says why it is not one."""
 
 import math
 from decimal import Decimal
 
 from joulepath.pdu import written
-from joulepath.pdu.schema import PLAUSIBLE, Quantity, QuantityName
+from joulepath.pdu.quantity import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp import Missing, Value, dotted
 
 REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
 
 
 class RejectedError(ValueError):
-    """A value that is no measurement; its text is the reason, a label of `pdu_readings_rejected_total`."""
+    """A value that is not a measurement; its text is the reason, a label of `pdu_readings_rejected_total`."""
 
 
 def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:
-    """The value in the metric's unit, None where there is no such object. Raises RejectedError.
+    """The value in the metric's unit, None where the object is missing. Raises RejectedError.
 
     `scale` is that of the row where it is data; the quantity's own where not stated.
     """

@@ -3,6 +3,7 @@
 
 import re
 from bisect import bisect_right
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class WalkClient:
 
     def __init__(self, path: Path) -> None:
         try:
-            lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+            lines = _decoded(path.read_bytes()).split("\n")
         except OSError as error:
             raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
         self._values: dict[Oid, Value] = {}
@@ -54,6 +55,13 @@ class WalkClient:
 
     async def close(self) -> None:
         """See `Client.close`."""
+
+
+def _decoded(written: bytes) -> str:
+    """A file as text; Windows marks its encoding in front, and its PowerShell redirects output as UTF-16."""
+    encoding = "utf-16" if written.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    return written.decode(encoding, errors)
 
 
 def _objects(line: str) -> Iterable[tuple[Oid, Value]]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from joulepath.pdu.messages import Answer
 from joulepath.pdu.session import (
-    GEN_ERR,
     NO_ERROR,
     NO_SUCH_NAME,
     SYS_OBJECT_ID,
@@ -19,6 +18,12 @@ from joulepath.pdu.snmp import GarbledError, Limits, Missing, NoAnswerError, Oid
 
 LEAST_ROWS = 2
 """A GETBULK of fewer rows saves nothing over GETNEXT."""
+
+_SILENCE = -1
+"""In place of an error-status: the agent says nothing to this request, and answers others."""
+
+_LAST_INDEX = 2**32 - 1
+"""The greatest number of an object identifier (RFC 2578 section 3.5)."""
 
 
 class Walker:
@@ -93,6 +98,8 @@ class Walker:
             except (NoAnswerError, GarbledError):
                 if not alive:
                     alive = await answers(self._session, "next", last)
+                    if not alive and await answers(self._session, "get", SYS_OBJECT_ID):
+                        return None  # it is silent behind this object alone
                     if not alive:
                         raise
                     if rows <= self._proven:
@@ -117,7 +124,7 @@ class Walker:
             except (NoAnswerError, GarbledError):
                 if not await answers(self._session, "get", SYS_OBJECT_ID):
                     raise
-                answer = Answer(GEN_ERR, 1, ())
+                answer = Answer(_SILENCE, 1, ())
             if answer.status != NO_ERROR:
                 answer = await self._behind_refused(walk, answer.status)
                 refused = True
@@ -126,10 +133,19 @@ class Walker:
             walk.step(*answer.found[0])
         return refused
 
+    async def _goes_on_behind(self, column: Oid) -> bool:
+        """Whether the agent names the object that follows a column."""
+        try:
+            answer = await self._session.ask("next", [(*column, _LAST_INDEX)], retries=0)
+        except (NoAnswerError, GarbledError):
+            return False
+        return answer.status == NO_ERROR and bool(answer.found)
+
     async def _behind_refused(self, walk: "_Walk", status: int) -> Answer:
         """The next row but the refused one, which is named by the likeliest index behind the last.
 
-        Nothing where noSuchName says, as it does in SNMP v1, that the MIB view ends.
+        Nothing where noSuchName says, as it does in SNMP v1, that the MIB view ends, and where what is refused lies
+        behind the whole column.
         """
         for guess in _following(walk.column, walk.last):
             if status == NO_SUCH_NAME and not self._session.bulk:
@@ -141,11 +157,15 @@ class Walker:
             if answer.status == NO_ERROR and answer.found:
                 if status == NO_SUCH_NAME and not walk.has(*answer.found[0]):
                     break
-                walk.rows[guess[len(walk.column) :]] = missing(status, v1=False)
+                walk.rows[guess[len(walk.column) :]] = _why(status)
                 return answer
-        if status == NO_SUCH_NAME:
+        if status == NO_SUCH_NAME or (walk.rows and not await self._goes_on_behind(walk.column)):
             return Answer(NO_ERROR, 0, ())
-        raise RefusedError(f"the agent refused with {missing(status, v1=False).value} what follows {dotted(walk.last)}")
+        raise RefusedError(f"the agent answers what follows {dotted(walk.last)} with {_why(status).value}")
+
+
+def _why(status: int) -> Missing:
+    return Missing.UNANSWERED if status == _SILENCE else missing(status, v1=False)
 
 
 class _Walk:
@@ -162,7 +182,7 @@ class _Walk:
         self._requests = 0
 
     def request(self) -> Oid:
-        """The object to ask behind. Raises SnmpError where there is no end."""
+        """The object to ask behind. Raises SnmpError where the walk has no end."""
         self._requests += 1
         if self._requests > self._limits.requests or len(self.rows) > self._limits.rows:
             raise SnmpError(f"{dotted(self.column)} has no end: stopped after {len(self.rows)} rows")

@@ -55,9 +55,9 @@ class Written:
     def steps(self, scale: Decimal) -> Decimal:
         """The number in steps of `scale`. Raises ValueError where its unit is another than the scale says.
 
-        A scale of 1 leaves it to the unit; a unit without a prefix leaves it to the scale.
+        A scale of 1 leaves it to the unit.
         """
-        if self.unit is None or self.unit in (1, abs(scale)):
+        if self.unit is None or self.unit == abs(scale):
             return self.number
         if abs(scale) == 1:
             return self.number * self.unit

@@ -10,7 +10,7 @@ from pydantic import Field
 from pysnmp.proto import rfc1902
 
 from joulepath.config import Model, load
-from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.walk import WalkClient
 from joulepath_lab.snmp_agent import Value
 

@@ -90,6 +90,6 @@ def test_an_identity_may_be_an_object_of_its_own(tmp_path: Path, serial: str) ->
 
 def test_a_name_that_is_neither_file_nor_profile_lists_the_profiles() -> None:
     with pytest.raises(
-        UsageError, match="nosuch: is no file, and none of the shipped profiles alpha-cordex, apc-ats, "
+        UsageError, match="nosuch: is neither a file nor one of the shipped profiles alpha-cordex, apc-ats, "
     ):
         list(check("nosuch", None))

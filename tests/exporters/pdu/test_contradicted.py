@@ -191,3 +191,12 @@ def test_a_profile_with_a_wrong_unit_is_told_what_serving_leaves_out(tmp_path: P
             "1 W at 230 V x 8.7 A"
         ),
     ]
+
+
+def test_a_glitch_of_a_register_is_bounded_by_the_watts_of_its_outlet(meter: Meter) -> None:
+    """10 kWh more in an outlet of 100 W that has not ticked for five minutes."""
+    glitch = {f"{ROW}.4.1": rfc1902.Gauge32(60_000)}
+    found, snapshot = meter.polled(*[{}] * 60, glitch, {}, {f"{ROW}.4.1": rfc1902.Gauge32(50_001)})
+    registers = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in found[-4:]]
+    assert registers == [50_000 * HOUR, None, 50_000 * HOUR, 50_001 * HOUR]
+    assert snapshot.rejected == {"contradicted": 1}

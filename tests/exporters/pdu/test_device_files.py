@@ -12,7 +12,11 @@ import pytest
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import explained
 from joulepath.pdu.detection import detect
-from joulepath.pdu.schema import Profile, Quantity
+from joulepath.pdu.judge import Judge
+from joulepath.pdu.layout import readings_of
+from joulepath.pdu.quantity import Quantity
+from joulepath.pdu.reading import Key
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.value import REASONS
 from joulepath_lab.snmp_agent import Agent
@@ -34,19 +38,22 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
 ) -> None:
     device = DEVICES[name]
 
-    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str]]:
+    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[Key, str]]:
         walk = device.walk(tmp_path / "walk.snmprec")
         found = await detect(walk, profiles)
         _, rows = await explained(walk, found, profiles[found])
         values: Mapping[Reading, float] = {
             (row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows if row.value is not None
         }
-        return found, values, Counter(row.reason for row in rows if row.reason in REASONS)
+        numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
+        left_out = Judge().rejected(readings_of(numbers), 0.0)
+        return found, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
 
-    found, values, rejected = asyncio.run(asked())
+    found, values, rejected, left_out = asyncio.run(asked())
     assert found == device.profile
     assert values == pytest.approx(device.readings)
     assert rejected == device.rejects
+    assert not left_out
 
 
 @pytest.mark.parametrize("name", DEVICES)

@@ -16,7 +16,8 @@ from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.layout import Cell
 from joulepath.pdu.profile import read_folder
-from joulepath.pdu.schema import Profile, Quantity
+from joulepath.pdu.quantity import Quantity
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.snmp_agent import Agent, Value
 
@@ -192,7 +193,7 @@ MISTAKES: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]] =
     "a key that no one knows": (
         {"volts": VOLTS, "amperes": {"column": AMPERES, "where": {"bank": 1}}},
         {},
-        "where: 'bank' is no part",
+        "where: 'bank' is neither a part",
     ),
     "a negative scale of alternating current": (
         {"column": AMPERES, "scale": -1},
@@ -213,8 +214,8 @@ def test_mistakes_are_told_when_the_profile_is_read(tmp_path: Path, mistake: str
 @pytest.mark.parametrize(
     ("level", "quantity", "told"),
     [
-        ("outlet", {"apparent_power": {"column": VOLTS}}, "there is none in direct current"),
-        ("outlet", {"power_factor": {"column": VOLTS}}, "there is none in direct current"),
+        ("outlet", {"apparent_power": {"column": VOLTS}}, "direct current has no such quantity"),
+        ("outlet", {"power_factor": {"column": VOLTS}}, "direct current has no such quantity"),
         ("outlet", {"current": {"volts": VOLTS, "amperes": AMPERES}}, "make power, and nothing else"),
         ("outlet", {"voltage": {"column": VOLTS, "scale": -1}}, "scale must be positive"),
         ("phase", {"voltage": {"column": VOLTS}}, "direct current has no phases"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profile import shipped
-from joulepath.pdu.schema import PLAUSIBLE, Profile
+from joulepath.pdu.quantity import PLAUSIBLE
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Missing, Oid, SnmpError, Value
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.walk import WalkClient

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.pdu.judge import HOLD_SECONDS, LOOK_SECONDS, Judge
+from joulepath.pdu.quantity import LevelName, QuantityName
 from joulepath.pdu.reading import Key, Reading
-from joulepath.pdu.schema import LevelName, QuantityName
 
 pytestmark = pytest.mark.unit
 
@@ -353,6 +353,111 @@ def test_a_glitch_is_never_believed(loads: list[tuple[float, float]], which: int
     _, second, third = left_out(device, {**device, name: max(round(watts), most + 1)}, device)
     assert second == {name}
     assert third == set()
+
+
+def test_a_load_that_moves_to_another_outlet_is_believed() -> None:
+    """The second supply of a server takes over."""
+    before = {"inlet 1 W": 2500, "outlet 1 W": 2500, "outlet 2 W": 0}
+    after = {"inlet 1 W": 2520, "outlet 1 W": 0, "outlet 2 W": 2520}
+    assert left_out(before, after, after) == [set()] * 3
+
+
+@pytest.mark.parametrize("inlet", [{}, {"inlet 1 W": 0}])
+def test_an_outlet_that_is_switched_on_where_no_inlet_is_measured(inlet: Mapping[str, float]) -> None:
+    off = {**inlet, "outlet 1 W": 0, "outlet 2 W": 0}
+    assert left_out(off, off, {**off, "outlet 1 W": 564}, {**off, "outlet 1 W": 564}) == [set()] * 4
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"inlet 1 V": 230, "inlet 1 A": 44.2, "inlet 1 W": 9_999, "inlet 1 VA": 10_166},
+        {"inlet 1 V": 230, "inlet 1 A": 44.2, "inlet 1 W": 9_800, "inlet 1 VA": 9_999},
+        {"inlet 1 V": 230, "inlet 1 A": 99.99, "inlet 1 W": 21_000},
+        {"inlet 1 V": 100, "inlet 1 A": 99.99, "inlet 1 W": 9_999},
+    ],
+)
+def test_a_measurement_may_be_nothing_but_nines(row: Mapping[str, float]) -> None:
+    assert left_out(row) == [set()]
+
+
+@pytest.mark.parametrize("watts", [9_999, 32_767, 65_535, 2**31 - 1])
+def test_nines_and_ones_are_not_a_measurement_where_volts_and_amperes_are_another(watts: float) -> None:
+    assert left_out({"inlet 1 V": 230, "inlet 1 A": 16, "inlet 1 W": watts}) == [{"inlet 1 W"}]
+
+
+STANDBY = {"inlet 1 V": 230, "inlet 1 A": 6, "inlet 1 W": 112}
+"""40 supplies of a second feed that sleep: 1,380 VA of their filters and next to no watts."""
+
+
+def test_a_feed_on_standby_keeps_its_watts_where_it_once_carried_a_load() -> None:
+    loaded = {"inlet 1 V": 230, "inlet 1 A": 16, "inlet 1 W": 3500}
+    assert left_out(loaded, STANDBY, STANDBY) == [set()] * 3
+
+
+def test_a_feed_on_standby_keeps_its_watts_where_apparent_power_is_stated() -> None:
+    assert left_out(*[{**STANDBY, "inlet 1 VA": 1380}] * 2) == [set()] * 2
+    assert left_out(*[{**STANDBY, "inlet 1 VA": 138}] * 2) == [{"inlet 1 W", "inlet 1 VA"}] * 2
+
+
+def test_an_inlet_that_states_the_current_of_an_idle_line() -> None:
+    """Its watts are those of all lines, which have a current and no watts of their own."""
+    lines = {f"phase {line} {unit}": value for line in "123" for unit, value in (("V", 230), ("A", int(line) - 1))}
+    second = {"inlet 2 V": 230, "inlet 2 A": 1, "inlet 2 W": 200}
+    device = {**lines, **second, "inlet 1 V": 230, "inlet 1 A": 0, "inlet 1 W": 600}
+    assert left_out(device, device) == [set()] * 2
+
+
+def test_a_chassis_of_which_one_supply_in_many_has_a_meter() -> None:
+    chassis = {"inlet 7 W": 300, "branch 1 W": 1800}
+    assert left_out(chassis, chassis, {**chassis, "branch 1 W": 18_000}) == [set(), set(), {"branch 1 W"}]
+    assert left_out({"inlet 7 W": 300, "branch 1 W": 300_000}) == [{"branch 1 W"}]
+
+
+def test_a_power_factor_of_almost_1_is_a_measurement() -> None:
+    device = readings({**OUTLET, "outlet 1 pf": 0.9999}, {**STEPS, "power_factor": 0.0001})
+    assert not Judge().rejected(device, 0.0)
+
+
+def plant(volts: float, amperes: float) -> list[Reading]:
+    """A plant of which the load's watts are derived."""
+    bus, watts = Key("outlet", "load", "voltage"), Key("outlet", "load", "power")
+    return [
+        Reading(bus, volts, 0.01, 1),
+        Reading(Key("outlet", "load", "current"), amperes, 0.1, 2),
+        Reading(watts, volts * amperes, 0.1, 3, bounded=True, derived=True, bus=bus),
+    ]
+
+
+def test_a_plant_on_its_battery_takes_little_from_the_mains() -> None:
+    """The battery has no meter, and the mains are weak for hours."""
+    device = {"inlet 1 V": 230, "inlet 1 A": 1, "inlet 1 W": 200, "rectifier all W": 180, "outlet load W": 2000}
+    assert left_out(device, device) == [set()] * 2
+
+
+@pytest.mark.parametrize("volts", [541.6, 5.41, 108.0])
+def test_a_glitch_in_the_volts_of_a_bus_leaves_out_its_derived_watts(volts: float) -> None:
+    judge, at = Judge(), 0.0
+    for bus, expected in ((54.16, set()), (volts, {"voltage", "power"}), (54.16, set())):
+        assert {key.quantity for key in judge.rejected(plant(bus, 5.1), at)} == expected
+        at += POLL
+
+
+def test_a_bus_that_fails_or_discharges_keeps_its_watts() -> None:
+    judge = Judge()
+    for at, volts in enumerate((54.0, 48.0, 43.0, 0.0, 0.0, 54.0)):
+        assert not judge.rejected(plant(volts, 5.1 if volts else 0.0), at * POLL)
+
+
+def test_another_voltage_of_a_bus_is_believed_when_it_stays() -> None:
+    judge = Judge()
+    polls = [54.0, *[27.0] * 14]
+    assert [bool(judge.rejected(plant(volts, 5.1), at * POLL)) for at, volts in enumerate(polls)] == [
+        False,
+        *[True] * int(HOLD_SECONDS / POLL),
+        False,
+        False,
+    ]
 
 
 def numbers(device: Mapping[str, float]) -> Mapping[Key, tuple[object, float]]:

@@ -102,12 +102,12 @@ def test_a_damaged_answer_is_refused_or_read_as_by_its_schema(
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200))
 def test_what_is_no_message_is_told(octets: bytes) -> None:
-    with pytest.raises(SnmpError, match="the answer is no message of SNMP"):
+    with pytest.raises(SnmpError, match="the answer is not an SNMP message"):
         answer(octets)
 
 
 def test_a_request_is_no_answer() -> None:
-    with pytest.raises(SnmpError, match="the answer is no message of SNMP"):
+    with pytest.raises(SnmpError, match="the answer is not an SNMP message"):
         answer(request(Community("public"), "get", [(1, 3, 6)], 0).message(MIN_ID))
 
 

@@ -22,7 +22,8 @@ from pysnmp.proto.api import v2c
 from joulepath.errors import JoulepathError
 from joulepath.pdu.clients import Clients
 from joulepath.pdu.credentials import Community
-from joulepath.pdu.schema import Profile, QuantityName
+from joulepath.pdu.quantity import QuantityName
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.session import FIRST_RETRY_SECONDS, FORGET_SECONDS, Habits
 from joulepath.pdu.snmp import (
     Client,
@@ -183,6 +184,19 @@ def test_a_walk_goes_on_behind_a_refused_row(library: str, row: int) -> None:
     assert [value for value in rows.values() if isinstance(value, Missing)] == [Missing.GEN_ERR]
 
 
+@pytest.mark.parametrize("row", [1, 2])
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_column_ends_before_a_refused_object(library: str, row: int, silent: bool) -> None:
+    """GETNEXT from the last row of a column names the first object of the next one, which is refused."""
+    column, following = (*BASE, 1), (*BASE, 2)
+    there = {dotted((*column, number)): (lambda number=number: number) for number in range(1, 25)}
+    refused = [(*following, number) for number in range(row, 4)]
+    odd = Odd(drops=frozenset(refused)) if silent else Odd(refuses=dict.fromkeys(refused, GEN_ERR))
+    with OddAgent({**there, **{dotted(oid): lambda: 0 for oid in [(*following, 1), *refused]}}, odd) as agent:
+        rows = run(client(library, agent, Limits(timeout=0.15, retries=0)).walk(column))
+    assert rows == {(number,): number for number in range(1, 25)}
+
+
 @pytest.mark.parametrize("how", ["dropped", "omitted"])
 def test_an_object_without_an_answer_is_left_out_alone(
     profiles: Mapping[str, Profile], healthy: PduReading, library: str, how: str
@@ -206,6 +220,27 @@ def test_an_object_without_an_answer_is_left_out_alone(
             label: amperes for label, amperes in healthy.values["outlet"]["current"].items() if label != "7"
         }
         assert reading.values["outlet"]["power"] == healthy.values["outlet"]["power"]
+
+
+@pytest.mark.parametrize("fault", ["dropped", "refused"])
+def test_a_column_without_an_answer_is_left_out_alone(
+    profiles: Mapping[str, Profile],
+    healthy: PduReading,
+    library: str,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A subagent that hangs: GETBULK and GETNEXT into its table get no answer, from the first survey on."""
+    column = [(*CURRENT, row) for row in range(1, 25)]
+    odd = Odd(drops=frozenset(column)) if fault == "dropped" else Odd(refuses=dict.fromkeys(column, GEN_ERR))
+    with OddAgent(objects(), odd) as agent:
+        (reading,) = polls(client(library, agent, Limits(timeout=0.15, retries=0)), profiles, lambda: None)
+    assert "current" not in reading.values["outlet"]
+    assert reading.values["outlet"]["power"] == healthy.values["outlet"]["power"]
+    assert dict(reading.rejected) == {"refused": 1}
+    how = "no answer" if fault == "dropped" else "genErr"
+    line = f"outlet current is left out: the agent answers what follows {dotted(CURRENT)} with {how}"
+    assert f"pdu-1: {line}" in caplog.messages
 
 
 def test_many_refused_objects_are_found_out_in_a_few_polls(library: str) -> None:

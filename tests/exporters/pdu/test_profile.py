@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from joulepath.errors import UsageError
 from joulepath.pdu.profile import candidates, read_folder
-from joulepath.pdu.schema import PLAUSIBLE, Profile, Quantity, QuantityName
+from joulepath.pdu.quantity import PLAUSIBLE, Quantity, QuantityName
+from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Missing, parsed
 from joulepath.pdu.value import REASONS, RejectedError, measured, text
 
@@ -120,7 +121,7 @@ def test_all_mistakes_of_all_profiles_are_told_with_their_keys(tmp_path: Path) -
         read_folder(tmp_path)
     lines = "\n".join(fault.value.messages)
     for part in (
-        "a.yaml: sys_object_ids.0: 'sysObjectID' is no object",
+        "a.yaml: sys_object_ids.0: 'sysObjectID' is not an object",
         "power.scale",
         "volts",
         "b.yaml: levels.outlet",

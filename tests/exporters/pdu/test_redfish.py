@@ -236,6 +236,19 @@ def test_a_glitch_that_volts_and_amperes_contradict_is_left_out() -> None:
     assert shown == [({"1": 100}, None), (None, 1), ({"1": 100}, None)]
 
 
+def test_a_meter_of_which_nothing_is_believed_is_up() -> None:
+    found = service(RackPDUs={"1": {"Outlets": {"1": metered(100)}}})
+    watts = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
+    with RedfishServer(dict_tree(found)) as server:
+        readings = polls(server, 3, lambda turn: watts.update(Reading=999_000 if turn == 1 else 100))
+    assert [dict(reading.values) for reading in readings] == [
+        {"outlet": {"power": {"1": 100}}},
+        {},
+        {"outlet": {"power": {"1": 100}}},
+    ]
+    assert readings[1].rejected == {"contradicted": 1}
+
+
 def test_a_register_that_was_set_back_lets_its_counter_neither_fall_nor_jump() -> None:
     found = service(RackPDUs={"1": {"Outlets": {"1": metered(20, 500)}}})
     register = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["EnergykWh"]

@@ -178,3 +178,31 @@ def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> No
         ("2", None, "not_a_number"),
         ("3", None, "not_a_number"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("level", "table", "mistake"),
+    [
+        ("outlet", {"index": ["number"], "number": DIGITS, "label": "x"}, "label: has no effect beside number"),
+        ("outlet", {"index": ["socket"], "first": 0}, "first: has no effect without number"),
+        ("branch", {"index": ["number"], "name": DIGITS}, "name: has no effect here: only outlets have names"),
+        ("outlet", {"quantities": {"power": {"column": BUS, "wraps_at": 65536}}}, "power: wraps_at: belongs to"),
+        ("battery", {"direct_current": True}, r"power: state bounds, as in \[-500, 500\]"),
+        (
+            "battery",
+            {
+                "direct_current": True,
+                "quantities": {"power": {"volts": BUS, "amperes": LOADS, "bounds": [-500, 500]}},
+            },
+            r"power.amperes: state bounds",
+        ),
+    ],
+)
+def test_a_key_that_means_nothing_or_hides_readings_is_a_mistake(
+    tmp_path: Path, level: str, table: dict[str, object], mistake: str
+) -> None:
+    made = {"quantities": {"power": {"column": BUS}}, **table}
+    profile = {"vendor": "ACME", "sys_object_ids": [BUS], "levels": {level: made}}
+    (tmp_path / "acme.yaml").write_text(yaml.safe_dump(profile))
+    with pytest.raises(UsageError, match=mistake):
+        read_folder(tmp_path)

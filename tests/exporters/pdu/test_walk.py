@@ -78,6 +78,9 @@ def objects(folder: Path, text: str) -> tuple[dict[str, Value], list[int]]:
         ("86:10:08:00.05", 746688005),
         (".1.3.6.1.4.1.318.1", (1, 3, 6, 1, 4, 1, 318, 1)),
         ("rack 7", b"rack 7"),
+        ('"' + "41 " * 16 + "\n" + "C3 A4 " * 2 + '"', b"A" * 16 + "ää".encode()),  # -OQ
+        ('"41 42"', b"41 42"),
+        ('"41 "', b"41 "),
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -98,6 +101,17 @@ def test_output_without_types_and_equals(tmp_path: Path) -> None:
     """-Onq."""
     text = f'.{BASE}.1.0 5\n.{BASE}.2.0 "two\nlines | 2"\n.{BASE}.3.0 .1.3.6.1\n'
     assert objects(tmp_path, text) == ({"1.0": 5, "2.0": b"two\nlines | 2", "3.0": (1, 3, 6, 1)}, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("first", [f".{BASE}.1.0 = INTEGER: 5", f"{BASE}.1.0|2|5"])
+def test_a_file_written_on_windows(tmp_path: Path, encoding: str, first: str) -> None:
+    """Notepad and PowerShell mark the encoding in front of the first line."""
+    walk = tmp_path / "device.walk"
+    walk.write_bytes(f"{first}\r\n.{BASE}.2.0 = INTEGER: 6\r\n".encode(encoding))
+    client = WalkClient(walk)
+    assert client.skipped == []
+    assert asyncio.run(client.walk(parsed(BASE))) == {(1, 0): 5, (2, 0): 6}
 
 
 UNREADABLE = [
