@@ -52,13 +52,19 @@ class Belief:
                 del self._registers[row]
         return beyond
 
-    def believed(self, device: Hashable, numbers: Mapping[Key, tuple[Cell, float]], at: float) -> tuple[Values, int]:
+    def believed(
+        self,
+        device: Hashable,
+        numbers: Mapping[Key, tuple[Cell, float]],
+        at: float,
+        implausible_volts: Iterable[float] = (),
+    ) -> tuple[Values, int]:
         """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
         if device != self._device:
             self._device, self._judge = device, Judge()
         doubted: dict[Key, str] = {}
         if not self._judge.is_settled(numbers, at):
-            doubted |= self._judge.rejected(readings_of(numbers), at)
+            doubted |= self._judge.rejected(readings_of(numbers), at, implausible_volts)
         watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
         most = {key[:2]: most_watts(key.level, number) for key, number in watts.items()}
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}

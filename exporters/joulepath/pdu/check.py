@@ -46,6 +46,8 @@ class Explained:
     value: float | None
     """In the metric's unit; None with the `reason`."""
     reason: str
+    rejected: float | None = None
+    """The number that is left out, in the metric's unit."""
 
 
 async def explained(client: Client, name: str, profile: Profile) -> tuple[Layout, Sequence[Explained]]:
@@ -60,7 +62,7 @@ def _explained(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
     try:
         value = cell.reading(found)
     except RejectedError as reason:
-        return Explained(cell, raw, None, str(reason))
+        return Explained(cell, raw, None, str(reason), reason.number)
     return Explained(cell, raw, value, "" if value is not None else "absent")
 
 
@@ -115,7 +117,8 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
     yield from _lacking(layout)
     yield from doubts(rows)
     found = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
-    for key, why in Judge().rejected(readings_of(found), 0.0).items():
+    volts = [row.rejected for row in rows if row.cell.quantity_name == "voltage" and row.rejected is not None]
+    for key, why in Judge().rejected(readings_of(found), 0.0, volts).items():
         yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 

@@ -40,6 +40,9 @@ SAME = (0.7, 1.3)
 ANY_VOLTS = (10.0, 480.0)
 """Where no voltage is known, only watts beyond the highest are doubted."""
 
+MAINS = (90.0, 480.0)
+"""Mains anywhere, between a line and neutral or between lines."""
+
 MOST_WATTS = 5e4
 """More than one outlet of any kind carries."""
 
@@ -136,7 +139,7 @@ def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
     known = True
     if volts is not None and volts.value > 0:
         low = high = volts.value
-    elif elsewhere := poll.volts:
+    elif elsewhere := poll.volts or poll.mains:
         low, high = min(elsewhere), max(elsewhere)
     else:
         low, high = ANY_VOLTS
@@ -149,6 +152,12 @@ def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
         phases = [product_of(poll, "phase", label) for label in lines]
         most = max(most, sum(each.high for each in phases if each is not None))
     return Product(least, most, known, f"{between} x {current:g} A")
+
+
+def mains_volts(number: float) -> float | None:
+    """A voltage of mains [V] that an agent states in tenths, hundredths or thousandths of a volt; None for others."""
+    scaled = (number / scale for scale in (10, 100, 1000))
+    return next((volts for volts in scaled if MAINS[0] <= volts <= MAINS[1]), None)
 
 
 def _of_delta(row: _Row, rows: Sequence[_Row]) -> bool:

@@ -87,9 +87,12 @@ class Judge:
                 return False
         return True
 
-    def rejected(self, readings: Iterable[Reading], at: float) -> Mapping[Key, str]:
+    def rejected(
+        self, readings: Iterable[Reading], at: float, implausible_volts: Iterable[float] = ()
+    ) -> Mapping[Key, str]:
         """The readings of a poll at monotonic `at` seconds that are left out, and why."""
-        poll = Poll({reading.key: reading for reading in readings}, self._last, self._in_unit)
+        mains = [volts for each in implausible_volts if (volts := circuit.mains_volts(each)) is not None]
+        poll = Poll({reading.key: reading for reading in readings}, self._last, self._in_unit, mains)
         _hollow(poll)
         circuit.check(poll)
         sums.check(poll)

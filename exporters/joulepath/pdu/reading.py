@@ -52,6 +52,8 @@ class Poll:
     """The latest values that were accepted."""
     in_unit: set[Key] = field(default_factory=set)
     """Power that once was more than a tenth of its volts times amperes: its step is right."""
+    mains: Sequence[float] = ()
+    """Voltages [V] that the device states in another unit than its profile says."""
     rejected: dict[Key, str] = field(default_factory=dict)
     """Those that are left out, and why."""
     confirmed: set[Key] = field(default_factory=set)

@@ -149,6 +149,7 @@ class PduSource:
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
         numbers: dict[Key, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
+        implausible: list[float] = []
         for oid, value in poll.found.items():
             refused = isinstance(value, Missing) and value.refused
             if oid not in layout.cells and not refused:
@@ -161,6 +162,8 @@ class PduSource:
                     number = cell.reading(poll.found)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
+                    if reason.number is not None and cell.quantity_name == "voltage":
+                        implausible.append(reason.number)
                     continue
                 if number is not None:
                     numbers[cell.key] = cell, number
@@ -176,7 +179,7 @@ class PduSource:
         if beyond:
             numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
             rejected[BEYOND] = len(beyond)
-        values, contradicted = self._belief.believed(device, numbers, poll.ended.at)
+        values, contradicted = self._belief.believed(device, numbers, poll.ended.at, implausible)
         if contradicted:
             rejected["contradicted"] = contradicted
         if not values and not contradicted:

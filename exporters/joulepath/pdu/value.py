@@ -14,6 +14,11 @@ REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unkn
 class RejectedError(ValueError):
     """A value that is not a measurement; its text is the reason, a label of `pdu_readings_rejected_total`."""
 
+    def __init__(self, reason: str, number: float | None = None) -> None:
+        super().__init__(reason)
+        self.number = number
+        """In the metric's unit, where it is a number."""
+
 
 def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:
     """The value in the metric's unit, None where the object is missing. Raises RejectedError.
@@ -42,7 +47,7 @@ def bounded(number: float, name: QuantityName, quantity: Quantity) -> float:
     """A number in the metric's unit that the quantity can have. Raises RejectedError."""
     low, high = quantity.bounds or PLAUSIBLE[name]
     if not low <= number <= high:
-        raise RejectedError("implausible")
+        raise RejectedError("implausible", number)
     return number
 
 

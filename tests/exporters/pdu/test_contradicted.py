@@ -200,3 +200,10 @@ def test_a_glitch_of_a_register_is_bounded_by_the_watts_of_its_outlet(meter: Met
     registers = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in found[-4:]]
     assert registers == [50_000 * HOUR, None, 50_000 * HOUR, 50_001 * HOUR]
     assert snapshot.rejected == {"contradicted": 1}
+
+
+def test_watts_in_another_unit_beside_volts_in_another_unit(meter: Meter) -> None:
+    """2,000 W, given in hundreds of watts, at 230 V, given in hundredths."""
+    found, snapshot = meter.polled(*[{f"{ROW}.1.1": 20, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 23_000}] * 2)
+    assert [[*reading.values["outlet"]] for reading in found] == [["current", "meter_energy"]] * 2
+    assert snapshot.rejected == {"implausible": 2, "contradicted": 2}

@@ -494,3 +494,11 @@ def test_a_register_that_falls_is_looked_at() -> None:
     assert not judge.rejected(readings({"outlet 1 J": 3.6e9}), 0.0)
     assert judge.is_settled(numbers({"outlet 1 J": 3.6e9 + 3600}), 5.0)
     assert not judge.is_settled(numbers({"outlet 1 J": 3.6e9 - 3600}), 5.0)
+
+
+@pytest.mark.parametrize(
+    ("volts", "left"), [([2304], True), ([230_400], True), ([23_040, 9_999_999], True), ([], False), ([50_000], False)]
+)
+def test_volts_in_another_unit_still_tell_that_watts_are(volts: list[float], left: bool) -> None:
+    rejected = Judge().rejected(readings({"outlet 1 A": 9.6, "outlet 1 W": 21}), 0.0, volts)
+    assert [key.quantity for key in rejected] == ["power"] * left
