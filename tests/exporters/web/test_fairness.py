@@ -186,10 +186,11 @@ def test_no_answer_is_made_for_a_connection_that_was_cut_while_it_waited() -> No
 def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
     real = security_of(pki).context
     assert real is not None
+    wrap = real.wrap_socket
 
     class Cutting:
         def wrap_socket(self, client: socket.socket, **settings: Any) -> ssl.SSLSocket:
-            wrapped = real.wrap_socket(client, **settings)
+            wrapped = wrap(client, **settings)
             connection.cut()
             return wrapped
 
