@@ -15,9 +15,9 @@ from joulepath import __version__
 from joulepath.errors import JoulepathError
 
 COMMANDS = {
-    "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP"),
+    "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP and Redfish"),
     "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
-    "rapl": ("joulepath.rapl.command", "exporter: energy counters of the processor (RAPL, powercap)"),
+    "rapl": ("joulepath.rapl.command", "exporter: energy of the processor (RAPL) and of a board's sensors (hwmon)"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
     "tag": ("joulepath.tag.command", "puts an IOAM trace on the packets of applications that know nothing of it"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
@@ -51,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     if module is None:
         parser.error(f"unknown command {chosen!r}")
+    if "log_level" in args and not args.once:
+        from joulepath import log  # noqa: PLC0415  # for the exporters alone
+
+        log.setup(args.log_level)
     try:
         return module.run(args)
     except JoulepathError as error:

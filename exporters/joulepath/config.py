@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a YAML file into a pydantic model and reports every mistake at once, each with its path."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from joulepath.errors import UsageError
+from joulepath.files import Holds
 from joulepath.text import text_of
 
 
@@ -41,9 +43,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, holds: Holds = "data") -> Any:
     """The plain data of one YAML file. Raises UsageError when it cannot be read or is not YAML."""
-    return parsed_yaml(path, text_of(path))
+    return parsed_yaml(path, text_of(path, holds))
 
 
 def parsed_yaml(path: Path, text: str) -> Any:
@@ -63,7 +65,7 @@ def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = F
     Raises UsageError with one line per mistake: `FILE: key.path: what to do`. `text` is what was
     read of the file already. `empty=True` accepts a file without keys: every default applies.
     """
-    data = read_yaml(path) if text is None else parsed_yaml(path, text)
+    data = read_yaml(path, "configuration") if text is None else parsed_yaml(path, text)
     if data is None and empty:
         data = {}
     if not isinstance(data, dict):
@@ -77,19 +79,29 @@ def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = F
 
 def problems(error: ValidationError) -> Iterable[str]:
     """Each mistake as `key.path: message`, in the order of the file, without values (they may be secrets)."""
+    lines: dict[str, None] = {}  # where several types would do, pydantic names the mistake once for each
     for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in item["loc"] if part != "[key]")
-        yield f"{where}: {message(item)}" if where else message(item)
+        where = ".".join(str(part) for part in item["loc"] if not _ADDED.fullmatch(str(part)))
+        lines[f"{where}: {message(item)}" if where else message(item)] = None
+    return lines
 
 
 def message(item: Mapping[str, Any]) -> str:
     """What is wrong, of one of ValidationError.errors(), in YAML's terms: pydantic speaks of inputs and tuples."""
     text: str = item["msg"]
+    if item["type"] in _NETWORKS:
+        either = any(_ADDED.fullmatch(str(part)) for part in item["loc"])
+        kind = "IPv4 or IPv6" if either else _NETWORKS[item["type"]]
+        return f"must be an {kind} address or prefix, with no bit set behind the prefix"
     return _WORDS.get(item["type"]) or text.removeprefix("Value error, ").replace("Input should", "must")
 
 
+_ADDED = re.compile(r"[a-z-]*\[.*\]")
+"""What pydantic puts into a path beside the file's keys: `[key]`, or which of several types it tried."""
+
 _MAPPING = "must be a mapping of keys"
 _LIST = "must be a list"
+_NETWORKS = {"ip_v4_network": "IPv4", "ip_v6_network": "IPv6"}
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is no key of this entry",

@@ -11,14 +11,14 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
-from joulepath import log, web
+from joulepath import log, rights, web
 from joulepath.errors import UsageError
 from joulepath.metrics import registry
 from joulepath.reload import Part, Reloader
@@ -106,18 +106,39 @@ def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
         help="least severity of the lines on standard error (default info)",
     )
     parser.add_argument(
+        "--run-as",
+        dest="run_as",
+        metavar="USER",
+        help="started by root: become this user before the first request is answered (docs/security.md)",
+    )
+    parser.add_argument(
         "--once", action="store_true", help="read once, print the exposition, exit 1 if nothing could be read"
     )
     parser.set_defaults(port=port)
 
 
-def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK_SECONDS) -> int:
+def _nothing() -> None:
+    """There is nothing to claim."""
+
+
+def run(
+    exporter: Exporter,
+    args: argparse.Namespace,
+    look_seconds: float = LOOK_SECONDS,
+    *,
+    capabilities: Collection[int] = (),
+    claim: Callable[[], None] = _nothing,
+) -> int:
     """Serves `exporter` until SIGTERM or SIGINT, or prints one reading with `--once`. Returns the exit code.
 
-    SIGHUP reads the configuration again, as does a change of its files.
+    SIGHUP reads the configuration again, as does a change of its files. Once the ports are open and `claim` has
+    returned, the process gives up all of its capabilities but `capabilities`; no thread runs before that.
     """
+    user = None if args.run_as is None else rights.User.of(args.run_as)
     log.setup(args.log_level)
     if args.once:
+        claim()
+        _give_up(capabilities, user, ())
         sys.stdout.buffer.write(generate_latest(registry(exporter.once)))
         return 0
     protection = _Protection(args.web_config)
@@ -140,6 +161,8 @@ def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK
     signal.set_wakeup_fd(taken, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
+    claim()
+    _give_up(capabilities, user, [*exporter.files, *protection.security.files])
     exporter.start()
     try:
         server.start()
@@ -149,6 +172,17 @@ def run(exporter: Exporter, args: argparse.Namespace, look_seconds: float = LOOK
         server.stop()
         exporter.stop()
     return 0
+
+
+def _give_up(capabilities: Collection[int], user: rights.User | None, files: Iterable[Path]) -> None:
+    """Raises UsageError where the user that was asked for can read neither the program nor, at a reload, its files."""
+    rights.keep(capabilities, user)
+    if user is not None:
+        code = [Path(os.__file__), Path(__file__)]  # modules are imported when they are needed
+        if closed := rights.closed([*code, *files]):
+            raise UsageError([f"--run-as {user.name}: that user cannot read {path}: chmod it" for path in closed])
+    for path in rights.closed(files):
+        logger.warning("%s: cannot be read again, for root's rights are given up: chown root %s", path, path)
 
 
 def _until_ended(signals: int, reloader: Reloader, look_seconds: float) -> None:

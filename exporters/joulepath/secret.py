@@ -5,13 +5,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from joulepath import files
 from joulepath.errors import UsageError
+
+MOST_OCTETS = 1 << 20
 
 
 def of_file(path: Path, key: str) -> str:
     """The text of the file that `key` names, without surrounding space. Raises UsageError."""
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = files.read(path, "secret", MOST_OCTETS).decode("utf-8").strip()
     except OSError as error:
         raise UsageError(f"{key}: {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

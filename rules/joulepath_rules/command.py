@@ -13,16 +13,27 @@ from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
 from joulepath_rules.topology import Topology, read
 
+TOPOLOGY = "YAML file that says what is where (docs/topology.md)"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the three actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     generating = actions.add_parser("generate", help="write the rule file of a topology")
-    generating.add_argument("topology", type=Path, metavar="TOPOLOGY")
-    generating.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="existing or new folder")
-    generating.add_argument("--dialect", choices=["prometheus"], default="prometheus")
+    generating.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
+    generating.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="existing or new folder; receives joulepath.rules.yaml",
+    )
+    generating.add_argument(
+        "--dialect", choices=["prometheus"], default="prometheus", help="for which server (default: %(default)s)"
+    )
     checking = actions.add_parser("check", help="list every mistake of a topology, and let promtool read its rules")
-    checking.add_argument("topology", type=Path, metavar="TOPOLOGY")
+    checking.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
     actions.add_parser("schema", help="print the JSON schema of topology files, for editors")
 
 

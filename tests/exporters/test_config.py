@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,8 @@ class Listing(Model):
     nodes: tuple[Device, ...] = ()
     numbers: dict[int, str] = Field(default_factory=dict)
     mode: Literal["one", "two"] = "one"
+    either: tuple[IPv4Network | IPv6Network, ...] = ()
+    only: IPv6Network | None = None
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,11 @@ class Listing(Model):
         ("numbers: [1]", "numbers: must be a mapping of keys"),
         ("numbers: {x: a}", "numbers.x: must be a valid integer, unable to parse string as an integer"),
         ("mode: three", "mode: must be 'one' or 'two'"),
+        (
+            "either: [10.0.0.1/8]",
+            "either.0: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
+        ),
+        ("only: 10.0.0.1", "only: must be an IPv6 address or prefix, with no bit set behind the prefix"),
         ("node: []", "node: is no key of this entry"),
     ],
 )

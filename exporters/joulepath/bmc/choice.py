@@ -4,6 +4,8 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 
+from joulepath.bmc.supplies import ABOVE_TOTAL
+
 QUALITY = (
     "environment_metrics",  # Redfish: the chassis' total by definition of the schema
     "sensor",  # Redfish: a sensor of the whole chassis
@@ -98,14 +100,16 @@ class Choice:
         """Notes which sources measure something else than the best one of this poll."""
         present = sorted((source for source, watts in readings.items() if watts and source not in MEANS), key=_rank)
         best = next((source for source in present if source not in self._apart), None)
+        if best == "psu_input" and readings[best] > ABOVE_TOTAL * readings.get("sdr", math.inf) > 0:
+            best = "sdr"  # coarse, but the system's own: the supplies are those of several nodes
         if best is None:
             return
-        for source in present[present.index(best) + 1 :]:
+        for source in present:
             low, high = sorted((readings[source], readings[best]))
-            if high > APART * low:
-                self._apart[source] = high == readings[source]
-            else:
+            if high <= APART * low:
                 self._apart.pop(source, None)
+            elif _rank(source) > _rank(best) or best == "sdr":
+                self._apart[source] = high == readings[source]
 
     def _count_returning(self, readings: Mapping[str, float], now: float) -> None:
         if now - self._better_asked >= RETRY_SECONDS:
@@ -118,8 +122,8 @@ class Choice:
         return [s for s in readings if self._returning.get(s, 0) >= RETURN_POLLS and s not in self._apart]
 
     def _is_best(self, readings: Mapping[str, float], busy: Collection[str]) -> bool:
-        """Whether the best of the readings is better than what is busy."""
-        return _best(readings) <= _best(busy)
+        """Whether the best of the readings is better than what is busy, or is the chassis' own by definition."""
+        return _best(readings) <= max(_best(busy), _rank("power_control"))
 
     def _better(self, source: str) -> bool:
         return self.current is not None and _rank(source) < _rank(self.current)

@@ -9,7 +9,7 @@ from typing import cast
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter, secret
+from joulepath import apart, exporter, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
@@ -17,9 +17,9 @@ from joulepath.bmc.settings import Endpoint, Privilege, TargetSettings, endpoint
 from joulepath.bmc.source import BmcSource
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
-from joulepath.pdu.register import Registers
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 
 PORT = 10472
 INTERVAL = 10.0
@@ -155,7 +155,7 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
 def _content(ca_file: Path | None) -> bytes | None:
     """What makes another file of the same name; None where it cannot be read, as each poll then says."""
     try:
-        return None if ca_file is None else ca_file.read_bytes()
+        return None if ca_file is None else files.read(ca_file)
     except OSError:
         return None
 

@@ -18,7 +18,7 @@ class TargetConfig(Model):
     """`redfish://HOST[:PORT]`, `redfish+http://HOST[:PORT]` (without a login), `ipmi://HOST[:PORT]`, `ipmi+local:`."""
     user: str | None = None
     password_file: Path | None = None
-    """File whose only line is the password; a relative path starts at the configuration's folder."""
+    """A file with the password as its only line; a relative path starts at the configuration's folder."""
     password_env: str | None = None
     """Environment variable that holds the password."""
     ca_file: Path | None = None

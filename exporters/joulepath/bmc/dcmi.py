@@ -55,6 +55,6 @@ class PowerReading:
     @property
     def past(self) -> Statistics | None:
         """What it says of its own past, None for nothing."""
-        if not 0 <= self.minimum <= self.maximum or not self.maximum or not self.period:
+        if not self.minimum <= self.maximum or not self.maximum or self.maximum in ALL_BITS or not self.period:
             return None
         return Statistics(self.minimum, self.maximum, self.period)

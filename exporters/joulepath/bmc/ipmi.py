@@ -61,7 +61,7 @@ class IpmiSource(BmcSource):
         return cls(name, PyghmiClient(host, port, login, privilege))
 
     async def close(self) -> None:
-        """Ends the session, and before it what a poll that nobody waits for is still asking."""
+        """Ends the session, and before it what an abandoned poll is still asking."""
         self._client.end()
         await asyncio.get_running_loop().run_in_executor(THREAD, self._client.close)
 

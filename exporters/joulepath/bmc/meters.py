@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
-from joulepath.pdu.register import Register, Registers
+from joulepath.register import Register, Registers
 
 AWAY = 3
 """A register that was away for so many polls is counted again once the serial numbers have been read again."""

@@ -17,7 +17,7 @@ from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
 from joulepath.bmc.redfish_items import Quantity, Resource
 from joulepath.bmc.redfish_layouts import Layouts
-from joulepath.bmc.redfish_levels import within
+from joulepath.bmc.redfish_levels import inside, within
 from joulepath.bmc.redfish_poll import Poll
 from joulepath.bmc.redfish_reports import Reader
 from joulepath.bmc.redfish_survey import Layout, survey
@@ -25,7 +25,7 @@ from joulepath.bmc.redfish_tree import Tree
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bmc.supplies import Inputs, contradiction
 from joulepath.errors import JoulepathError
-from joulepath.pdu.register import Registers
+from joulepath.register import Registers
 
 logger = logging.getLogger(__name__)
 
@@ -120,11 +120,15 @@ class RedfishSource(BmcSource):
                 poll.rejected["zero_while_on"] += sum(watts == 0 for watts in candidates.values())
                 candidates = {source: watts for source, watts in candidates.items() if watts}
                 poll.leave_out_zeros(name)
-            chosen = self._boxes.choose(name, candidates, now, poll.busy_sources(name))
+            chosen = self._boxes.choose(
+                name, candidates, now, poll.busy_sources(name) | layout.awaited.get(name, frozenset())
+            )
             if chosen is not None:
                 power[box], sources[box] = candidates[chosen], chosen
             self._leave_out_foreign_supplies(name, power.get(box), poll)
         whole = {box.name: watts for box, watts in power.items()}
+        subsystems = {**poll.by_part("subsystem"), **poll.fed(layout.feeds)}
+        components = inside(subsystems, poll.components("component"), poll.rejected)
         at = self._clock()
         registers = {
             box: joules
@@ -141,11 +145,11 @@ class RedfishSource(BmcSource):
             ),
             psu_input=poll.by_part("psu_input"),
             psu_output=poll.by_part("psu_output"),
-            subsystems=within(whole, {**poll.by_part("subsystem"), **poll.fed(layout.feeds)}, poll.rejected),
+            subsystems=within(whole, subsystems, poll.rejected),
             subsystem_energy=self._meters.counted(
                 "subsystem", poll.by_part("subsystem_energy"), lambda part: layout.serials.get(part, ""), at
             ),
-            components=within(whole, poll.components("component"), poll.rejected),
+            components=within(whole, components, poll.rejected),
             component_energy=self._meters.counted(
                 "component",
                 poll.components("component_energy"),
@@ -173,7 +177,10 @@ class RedfishSource(BmcSource):
         feeds = layout.supplies.get(name)
         if feeds:
             inputs = {part: watts for (part, _), watts in poll.parts("psu_input", name).items()}
-            total = self._inputs.setdefault(name, Inputs()).total(feeds, inputs, poll.dark(name))
+            if name not in self._inputs:
+                unfed = (item.part for item in layout.items if item.chassis == name and item.without_feed)
+                self._inputs[name] = Inputs(unfed)
+            total = self._inputs[name].total(feeds, inputs, poll.dark(name))
             if total is not None:
                 candidates["psu_input"] = total
         past, watts = poll.statistics(name), candidates.get("power_control")

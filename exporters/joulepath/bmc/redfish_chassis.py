@@ -27,7 +27,7 @@ class Chassis:
     working: Mapping[Item, float]
     """What is measured now, in W or J."""
     feeds: frozenset[str]
-    """The supplies whose inputs, summed, are the chassis' power."""
+    """The supplies with inputs that add up to the chassis' power."""
     serials: Mapping[str, str]
     """Serial numbers of the supplies that are present."""
     systems: frozenset[str] = frozenset()
@@ -36,6 +36,8 @@ class Chassis:
     """Name of the chassis around it, where that is not listed itself."""
     serial: str = ""
     """Its serial number, empty where it states none."""
+    awaited: frozenset[str] = frozenset()
+    """Sources that it may have besides: what would tell could not be read."""
 
     @property
     def measures(self) -> frozenset[Quantity]:

@@ -6,6 +6,7 @@ The DMTF's client (redfish.aio) logs in and keeps the session; a session that th
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -46,7 +47,7 @@ class NoAnswerError(RedfishFaultError):
 
 
 class ResourceFaultError(RedfishFaultError):
-    """One resource is missing or is no Redfish; the others may be well."""
+    """One resource is missing or is not Redfish; the others may be well."""
 
 
 class BusyError(ResourceFaultError):
@@ -81,7 +82,7 @@ class RedfishClient:
         self._entered = login is None
         self._logins = 0
         self._entering = asyncio.Lock()
-        self._turns = asyncio.Semaphore(CONNECTIONS)  # waiting here is no part of a request's timeout
+        self._turns = asyncio.Semaphore(CONNECTIONS)  # the wait here does not count for a request's timeout
         self._no_session = ""
         self._refusals = 0
         self._refused_until: float | None = None
@@ -221,8 +222,17 @@ class RedfishClient:
             if isinstance(cause, kind):
                 return message
         if isinstance(cause, aiohttp.ClientConnectorError):
-            return f"cannot be reached: {cause.os_error.strerror or 'connection failed'}"
+            return f"cannot be reached: {_reason(cause.os_error)}"
         return f"the connection broke ({type(cause).__name__}): is that the port of Redfish?"
+
+
+def _reason(error: OSError) -> str:
+    """Why no connection came about: asyncio puts the address where the system's own words belong."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    if isinstance(error, ConnectionError):
+        return "the connection was cut while it was set up: is that the port of https?"
+    return str(error) or "connection failed"
 
 
 _FAULTS = (
@@ -243,7 +253,7 @@ def _resource(uri: str, response: AsyncRestResponse) -> Resource:
         what = "HTML" if response.read.lstrip()[:1] == b"<" else "broken JSON"
         raise ResourceFaultError(f"answers {uri} with {what} instead of a resource") from None
     if not isinstance(found, dict):
-        raise ResourceFaultError(f"answers {uri} with JSON that is no object")
+        raise ResourceFaultError(f"answers {uri} with JSON that is not an object")
     # Some answer a missing resource with HTTP 200 and the error alone (Intel, HPE Cray EX).
     if "error" in found and "@odata.id" not in found:
         raise ResourceFaultError(f"has nothing at {uri}")

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Redfish resource itself says against one of its readings."""
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 from joulepath.bmc.beyond import BEYOND, Statistics
-from joulepath.bmc.redfish_items import Item, Resource, resolve
+from joulepath.bmc.redfish_items import ALL_BITS, MAX_JOULES, Item, Resource, number, resolve
+from joulepath.bmc.redfish_tree import entries
 
-NO_FEED = {"Absent", "UnavailableOffline", "Disabled"}
-"""Resource.State of a supply that carries nothing: an empty bay, a supply without a feed, one that is switched off."""
+NO_FEED = {"Absent", "UnavailableOffline", "Disabled", "StandbyOffline", "StandbySpare"}
+"""Resource.State of a supply that carries nothing: an empty bay, a supply without a feed, one that is switched off, and
+one that waits until another fails."""
 
 BEYOND_OUTPUTS = 1.2
 """For `Statistics.factor`, where the reading is the sum of the supplies' outputs: no losses explain a difference."""
@@ -25,20 +26,26 @@ def absent(supply: Resource) -> bool:
     return _state(supply) == "Absent"
 
 
+def has_no_feed(supply: Resource) -> bool:
+    """Whether a supply's resource says that it takes no power now, or that its bay is empty."""
+    return _state(supply) in NO_FEED
+
+
 def is_absent(item: Item, resource: Resource) -> bool:
-    """The same for the supply of an item."""
+    """Whether the supply of an item is that of an empty bay."""
     return absent(_supply(item, resource))
 
 
 def carries_nothing(item: Item, resource: Resource) -> bool:
-    """Whether the item's supply says that it takes no power now, or that its bay is empty."""
+    """The same for the supply of an item."""
     supply = _supply(item, resource)
-    if _state(supply) in NO_FEED:
+    if has_no_feed(supply):
         return True
-    others = resource.get("PowerSupplies")
-    if supply.get("LineInputVoltage") == 0 and not supply.get("PowerInputWatts") and isinstance(others, list):
+    if _stated(supply, "LineInputVoltage") == 0 and not _stated(supply, "PowerInputWatts"):
         # Volts count only where they are measured: at another supply.
-        return any(_is_number(volts := resolve(other, ("LineInputVoltage",))[1]) and volts > 0 for other in others)
+        volts = [_stated(other, "LineInputVoltage") for _, other in entries(resource, "PowerSupplies")]
+        if volts:
+            return any(one is not None and one > 0 for one in volts)
     # Supermicro calls an empty bay Enabled; everything else that it states of one is null.
     stated = ("PowerCapacityWatts", "LineInputVoltage", "PowerInputWatts")
     return all(fact in supply and supply[fact] is None for fact in stated) and supply.get("PowerOutputWatts") is None
@@ -49,18 +56,19 @@ def _supply(item: Item, resource: Resource) -> Resource:
     return found if isinstance(found, Mapping) else {}
 
 
-def _state(resource: Resource) -> object:
-    return resolve(resource, ("Status", "State"))[1]
+def _state(resource: Resource) -> str:
+    return str(resolve(resource, ("Status", "State"))[1])
 
 
 def statistics(item: Item, resource: Resource) -> Statistics | None:
     """What the item's PowerControl says of its own past; None where that is nothing to go by."""
-    control, watts = resolve(resource, item.pointer)
-    if item.source != "power_control" or not _is_number(watts):
-        return None
+    control, shown = resolve(resource, item.pointer)
+    watts = number(shown)
     keys = ("MinConsumedWatts", "MaxConsumedWatts", "IntervalInMin")
-    low, high, minutes = (resolve(control, ("PowerMetrics", key))[1] for key in keys)
-    if not (_is_number(low) and _is_number(high) and _is_number(minutes) and 0 <= low <= high and high and minutes > 0):
+    low, high, minutes = (_stated(control, "PowerMetrics", key) for key in keys)
+    if item.source != "power_control" or watts is None or low is None or high is None or minutes is None:
+        return None
+    if not (0 <= low <= high and high and minutes > 0) or high in ALL_BITS:
         return None
     outputs = list(_outputs(resource))
     repeats_outputs = len(outputs) > 1 and abs(sum(outputs) - watts) <= 1
@@ -69,10 +77,10 @@ def statistics(item: Item, resource: Resource) -> Statistics | None:
 
 def step_of(sensor: Resource) -> float:
     """The step [W] of a sensor that is IPMI's byte in other words, by its range; 0 for another."""
-    low, high, reading = (sensor.get(key) for key in ("ReadingRangeMin", "ReadingRangeMax", "Reading"))
-    if not (_is_number(high) and _is_number(reading)):
+    low, high, reading = (_stated(sensor, key) for key in ("ReadingRangeMin", "ReadingRangeMax", "Reading"))
+    if high is None or reading is None:
         return 0
-    base = low if _is_number(low) and low < high else 0  # Lenovo states the maximum as the minimum, too
+    base = low if low is not None and low < high else 0  # Lenovo states the maximum as the minimum, too
     step = (high - base) / STEPS
     whole = step >= COARSE_WATTS and step.is_integer() and ((reading - base) / step).is_integer()
     return step if whole else 0
@@ -80,12 +88,12 @@ def step_of(sensor: Resource) -> float:
 
 def _outputs(power: Resource) -> Iterator[float]:
     """What each supply of an older Power resource delivers."""
-    supplies = power.get("PowerSupplies")
-    for supply in supplies if isinstance(supplies, list) else ():
-        if isinstance(supply, Mapping):
-            found = [supply.get(key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
-            yield from [watts for watts in found if _is_number(watts)][:1]
+    for _, supply in entries(power, "PowerSupplies"):
+        found = [_stated(supply, key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
+        yield from [watts for watts in found if watts is not None][:1]
 
 
-def _is_number(found: Any) -> TypeGuard[float]:
-    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+def _stated(resource: Any, *keys: str) -> float | None:
+    """The number at a path of objects; None for none, and for one that is beyond all that is measured."""
+    found = number(resolve(resource, keys)[1])
+    return found if found is not None and abs(found) <= MAX_JOULES else None

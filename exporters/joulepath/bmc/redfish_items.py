@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a value stands in a Redfish resource, and whether it is a measurement."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -34,12 +35,14 @@ AVERAGE_MINUTES = 5.0
 # What the schemas (Power, PowerSupply) and Dell's extension call the limits of a supply. None of them is measured.
 CAPACITIES = {"PowerCapacityWatts", "CapacityWatts", "OutputWattage", "Range1MaxInputPowerWatts", "MaxInputPowerWatts"}
 
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+
 SUPPLY_LOSS = 1.5
 """A supply takes and delivers at most so many times its capacity, with losses and short overload."""
 
 
 class RejectedError(Exception):
-    """The value is no measurement; the message is the reason, a label value."""
+    """The value is not a measurement; the message is the reason, a label value."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ class Item:
     """Of a subsystem: the kind of device, such as cpu; empty where it is not known."""
     scale: float = 1.0
     sensor: str = ""
-    """URI of the sensor whose reading an excerpt repeats, where that is stated."""
+    """URI of the sensor that an excerpt repeats, where that is stated."""
     capacities: frozenset[float] = frozenset()
     """Limits of the supply [W]: a reading equal to one is that limit."""
+    without_feed: bool = False
+    """Whether the supply, where another resource holds its state, said at the survey that it carries nothing."""
 
 
 def value(item: Item, resource: Resource) -> float:
@@ -70,7 +75,8 @@ def value(item: Item, resource: Resource) -> float:
     holder, found = resolve(resource, item.pointer)
     if found is None:
         raise RejectedError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    found = number(found)
+    if found is None:
         raise RejectedError("not_a_number")
     for level in (resource, holder):
         if isinstance(level, Mapping):
@@ -82,16 +88,24 @@ def value(item: Item, resource: Resource) -> float:
     energy = item.quantity in ENERGIES
     if not energy and found in ALL_BITS:
         raise RejectedError("implausible")
-    number = found * item.scale
     limit = MAX_JOULES if energy else MAX_WATTS
-    if not 0 <= number <= limit:  # NaN and infinities, which Python's JSON admits, fail this too
+    # Python's JSON admits NaN, infinities, and whole numbers that no float holds: all of them fail this.
+    if not 0 <= found <= limit / item.scale:
         raise RejectedError("implausible")
+    measured = found * item.scale
     if item.capacities:
-        if number in item.capacities:
+        if measured in item.capacities:
             raise RejectedError("capacity")
-        if number > SUPPLY_LOSS * max(item.capacities):
+        if measured > SUPPLY_LOSS * max(item.capacities):
             raise RejectedError("above_capacity")
-    return number
+    return measured
+
+
+def number(stated: object) -> float | None:
+    """A number, also one that a BMC writes as text ("152"); None for anything else."""
+    if isinstance(stated, str):
+        return float(stated) if _DECIMAL.fullmatch(stated) else None
+    return stated if isinstance(stated, int | float) and not isinstance(stated, bool) else None
 
 
 def works(item: Item, resource: Resource) -> bool:
@@ -103,17 +117,18 @@ def works(item: Item, resource: Resource) -> bool:
     return True
 
 
-def capacities(resource: Any) -> Iterator[float]:
-    """All limits of a supply [W] that its resource states, at any depth."""
-    if isinstance(resource, Mapping):
+def capacities(resource: Any, depth: int = 8) -> Iterator[float]:
+    """All limits of a supply [W] that its resource states, at any usual `depth`: Dell has them four objects deep."""
+    if isinstance(resource, Mapping) and depth:
         for key, inner in resource.items():
-            if key in CAPACITIES and isinstance(inner, int | float) and not isinstance(inner, bool) and inner > 0:
-                yield float(inner)
-            else:
-                yield from capacities(inner)
-    elif isinstance(resource, list):
+            limit = number(inner) if key in CAPACITIES else None
+            if limit is None:
+                yield from capacities(inner, depth - 1)
+            elif 0 < limit <= MAX_WATTS:
+                yield float(limit)
+    elif isinstance(resource, list) and depth:
         for inner in resource:
-            yield from capacities(inner)
+            yield from capacities(inner, depth - 1)
 
 
 def resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
@@ -123,7 +138,8 @@ def resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
     for step in pointer:
         holder = found
         if isinstance(step, int):
-            found = holder[step] if isinstance(holder, list) and step < len(holder) else None
+            entries = holder if isinstance(holder, list) else [holder]  # some have one object in place of an array
+            found = entries[step] if step < len(entries) else None
         else:
             found = holder.get(step) if isinstance(holder, Mapping) else None
     return holder, found
@@ -133,7 +149,8 @@ def never_metered(control: Any) -> bool:
     """Whether a PowerControl of 0 W says itself that it has no meter: no capacity, and no watt at any time (iLO 4)."""
     if not isinstance(control, Mapping):
         return False
-    stated = (control.get("PowerCapacityWatts"), resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1])
+    found = (control.get("PowerCapacityWatts"), resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1])
+    stated = [number(limit) for limit in found]
     return 0 in stated and all(limit is None or limit == 0 for limit in stated)
 
 
@@ -148,10 +165,10 @@ def _check_state(resource: Resource) -> None:
 
 
 def _check_interval(metrics: Any) -> None:
-    minutes = metrics.get("IntervalInMin") if isinstance(metrics, Mapping) else None
-    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0:
+    minutes = number(metrics.get("IntervalInMin")) if isinstance(metrics, Mapping) else None
+    if minutes is None or minutes <= 0:
         raise RejectedError("zero_interval")
     if minutes > AVERAGE_MINUTES:
         raise RejectedError("long_interval")
-    if metrics.get("MaxConsumedWatts") == 0:  # iDRAC 8 answers a mean and an extreme of 0 W beside 135 W
+    if number(metrics.get("MaxConsumedWatts")) == 0:  # iDRAC 8 answers a mean and an extreme of 0 W beside 135 W
         raise RejectedError("never_read")

@@ -85,6 +85,7 @@ def _joined(before: Layout, found: Layout, newer: Collection[str]) -> Layout:
         serials={part: of(part.chassis).serials[part] for part in serials if part in of(part.chassis).serials},
         reports=found.reports if found.reports.by_place else before.reports,
         states={name: of(name).states[name] for name in names if name in of(name).states},
+        awaited={name: of(name).awaited[name] for name in names if name in of(name).awaited},
         unread=found.unread,
         equipment=before.equipment or found.equipment,
     )

@@ -2,7 +2,7 @@
 """Levels of one chassis add up: what is inside it never comes to more than its own power."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from joulepath.bmc.reading import Component, Part
@@ -11,6 +11,7 @@ ROUNDING = 1e-9
 """What the sum of floating-point numbers may be off by."""
 
 P = TypeVar("P", Part, Component)
+K = TypeVar("K", str, Part)
 
 
 def within(chassis: Mapping[str, float], parts: Mapping[P, float], rejected: Counter[str]) -> dict[P, float]:
@@ -18,9 +19,22 @@ def within(chassis: Mapping[str, float], parts: Mapping[P, float], rejected: Cou
 
     The meters are not read in the same instant: while the load changes such a poll is a gap.
     """
-    sums: dict[str, float] = defaultdict(float)
+    return _within(chassis, parts, lambda part: part.chassis, "above_chassis", rejected)
+
+
+def inside(
+    subsystems: Mapping[Part, float], components: Mapping[Component, float], rejected: Counter[str]
+) -> dict[Component, float]:
+    """The components [W] without those of a subsystem that add up to more than its power."""
+    return _within(subsystems, components, lambda one: Part(one.chassis, one.subsystem), "above_subsystem", rejected)
+
+
+def _within(
+    wholes: Mapping[K, float], parts: Mapping[P, float], holder: Callable[[P], K], reason: str, rejected: Counter[str]
+) -> dict[P, float]:
+    sums: dict[K, float] = defaultdict(float)
     for part, watts in parts.items():
-        sums[part.chassis] += watts
-    above = {name for name, watts in sums.items() if name in chassis and watts > chassis[name] * (1 + ROUNDING)}
-    rejected.update("above_chassis" for part in parts if part.chassis in above)
-    return {part: watts for part, watts in parts.items() if part.chassis not in above}
+        sums[holder(part)] += watts
+    above = {whole for whole, watts in sums.items() if whole in wholes and watts > wholes[whole] * (1 + ROUNDING)}
+    rejected.update(reason for part in parts if holder(part) in above)
+    return {part: watts for part, watts in parts.items() if holder(part) not in above}

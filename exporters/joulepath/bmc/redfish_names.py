@@ -8,7 +8,7 @@ from collections.abc import Sequence
 _WORDS = {
     "cpu": re.compile(r"cpu|processor", re.IGNORECASE),
     "memory": re.compile(r"mem(ory)?|dimm|dram", re.IGNORECASE),
-    "gpu": re.compile(r"gpu|accelerator|sxm", re.IGNORECASE),
+    "gpu": re.compile(r"gpu|accelerator|sxm|(?<![a-z])oam", re.IGNORECASE),
     "storage": re.compile(r"drive|disk|hdd|ssd|nvme|storage", re.IGNORECASE),
     "network": re.compile(r"nic|pcie?", re.IGNORECASE),
     "fan": re.compile(r"fan", re.IGNORECASE),
@@ -21,6 +21,7 @@ _LIMIT = re.compile(
 )
 # Of a device's several sensors, those at its voltage regulators, a part of what the device takes, and means of it.
 _LESSER = re.compile(r"\b(v ?reg|vrm?|rail|v ?core|vdd[a-z]*|soc|av(era)?ge?|mean)\b", re.IGNORECASE)
+_OUTPUT = re.compile(r"\bout(put)?\b", re.IGNORECASE)
 _QUANTITY = re.compile(r"\b(power|pwr|watts|energy)(?= |$)( \d+)?|(power|energy)$")
 _FEED = re.compile(r"(standby ?)?hsc ?\d+")
 
@@ -35,6 +36,11 @@ def part_of(name: str) -> str:
 def is_limit(name: str) -> bool:
     """Whether a sensor of that name tells what is set or allowed, not what flows."""
     return _LIMIT.search(words(name)) is not None
+
+
+def is_output(name: str) -> bool:
+    """Whether a sensor of that name tells what supplies deliver, which is less than they take."""
+    return _OUTPUT.search(words(name)) is not None
 
 
 def is_lesser(name: str) -> bool:
@@ -83,5 +89,5 @@ def names_other(sensor: str, chassis: str) -> bool:
 
 
 def telling(uris: Sequence[str]) -> Sequence[str]:
-    """Of a chassis' sensors those whose name speaks of power; all of them where none does."""
+    """Of a chassis' sensors those with a name that speaks of power; all of them where none has."""
     return [uri for uri in uris if _TELLING.search(uri.rpartition("/Sensors/")[2])] or uris

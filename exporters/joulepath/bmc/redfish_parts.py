@@ -25,7 +25,7 @@ class Nested:
 
     boxes: Sequence[Chassis]
     feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
-    """The hot-swap controllers whose readings, summed, are a subsystem's power."""
+    """The hot-swap controllers with readings that add up to a subsystem's power."""
     serials: Mapping[Part, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components."""
 
@@ -72,7 +72,7 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
 def _around(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
     """The chassis around each: by links, else those of its computer system, else the only one that is not a part."""
     outer = {one.uri: set(linked[one.uri]) for one in found}
-    whole = [one for one in found if one.kind not in PARTS]
+    whole = [one for one in found if one.kind not in PARTS and not one.built_in]
     for one in found:
         if one.kind in PARTS and not linked[one.uri]:
             alike = {other.uri for other in whole if other.systems & one.systems}
@@ -163,7 +163,7 @@ class _Levels:
         )
 
     def components(self, subsystem: str) -> Sequence[str]:
-        """The devices inside a subsystem: what holds processors is none, and what is inside a device is not told."""
+        """The devices inside a subsystem: not what holds processors, and not what is inside a device."""
         inside = {uri for uri in self._powered if subsystem in self._outer[uri]}
         processors = {uri for uri in inside if part_of(self._parts[uri].name) in PROCESSORS}
         devices = {uri for uri in inside if not any(uri in self._outer[inner] for inner in processors)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the resources of one poll measure: values, and reasons for what is no measurement."""
+"""What the resources of one poll measure: values, and reasons for those that were rejected."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -21,7 +21,7 @@ _Key = tuple[Quantity, str, str, str]
 class Poll:
     """The `resources` that were read for the `items`; those at `busy` URIs could not be read now.
 
-    `told` is what reports said of items in place of their resources, None for what is no measurement.
+    `told` is what reports said of items in place of their resources, None for a value that is rejected.
     """
 
     def __init__(

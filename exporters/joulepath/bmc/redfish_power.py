@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from joulepath.bmc.redfish_doubts import absent
-from joulepath.bmc.redfish_items import Item, Pointer, Resource, capacities
+from joulepath.bmc.redfish_items import Item, Pointer, Resource, capacities, number
 from joulepath.bmc.redfish_names import part_of
 from joulepath.bmc.redfish_tree import entries
 from joulepath.bmc.vendors import Vendors
@@ -21,7 +21,7 @@ def items(name: str, uri: str, power: Resource, vendors: Vendors, *, with_suppli
     if len(controls) == 1:  # the only one is the chassis, whatever its name, unless it states another context
         parts = {index for index in parts if _SUBSYSTEM.search(_title(controls[index]))}
     wholes = [index for index in controls if index not in parts]
-    reading = [index for index in wholes if isinstance(controls[index].get("PowerConsumedWatts"), int | float)]
+    reading = [index for index in wholes if number(controls[index].get("PowerConsumedWatts")) is not None]
     whole = next(iter(reading or wholes), None)
     for index, control in controls.items():
         consumed: Pointer = ("PowerControl", index, "PowerConsumedWatts")

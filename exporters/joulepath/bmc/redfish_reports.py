@@ -24,6 +24,7 @@ APART = 10.0
 """A report and a resource that differ by such a factor are not of the same unit, or not of the same meter."""
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_INDEX = re.compile(r"[0-9]{1,4}")
 
 Place = tuple[str, Pointer]
 """URI of a resource, and where in it the value stands."""
@@ -65,7 +66,7 @@ class Told:
     """What the reports of one poll said."""
 
     values: Mapping[Item, float | None] = field(default_factory=dict)
-    """In W or J, None for what is no measurement. What is not in it is to be read at its resource."""
+    """In W or J, None for a value that is rejected. An item that is not in it is to be read at its resource."""
     rejected: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -202,7 +203,9 @@ def _place(stated: object) -> Place | None:
     uri, mark, pointer = stated.partition("#")
     if mark:
         steps = [step for step in pointer.split("/") if step]
-        return (uri.rstrip("/"), tuple(int(step) if step.isdecimal() else step for step in steps)) if steps else None
+        return (
+            (uri.rstrip("/"), tuple(int(step) if _INDEX.fullmatch(step) else step for step in steps)) if steps else None
+        )
     return uri.removesuffix("/Reading").rstrip("/"), ("Reading",)
 
 
@@ -212,7 +215,7 @@ def _number(stated: object) -> float | None:
         return None
     try:
         number = float(stated)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

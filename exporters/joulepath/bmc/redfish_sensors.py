@@ -12,6 +12,7 @@ from joulepath.bmc.redfish_names import (
     is_inside,
     is_lesser,
     is_limit,
+    is_output,
     names_itself,
     names_other,
     part_of,
@@ -155,7 +156,7 @@ def _part(sensor: Resource) -> str:
 
 def _limit(sensor: Resource) -> bool:
     """Whether it is a limit, or the distance to one (Sensor: ReadingBasis)."""
-    return sensor.get("ReadingBasis") in {"Headroom", "Delta"} or is_limit(_name(sensor))
+    return _text(sensor, "ReadingBasis") in {"Headroom", "Delta"} or is_limit(_name(sensor))
 
 
 def _wholes(owner: Owner, metering: Sequence[Resource], vendors: Vendors) -> Mapping[str, str]:
@@ -179,7 +180,7 @@ def _wholes(owner: Owner, metering: Sequence[Resource], vendors: Vendors) -> Map
 def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> tuple[int, str]:
     """How surely the sensor is the whole chassis' (0 is best), and the source's name, empty where it is not."""
     context, sub = _text(sensor, "PhysicalContext"), _text(sensor, "PhysicalSubContext")
-    if sub == "Output" or sensor.get("ElectricalContext") == "Synthesized":
+    if sub == "Output" or is_output(_name(sensor)) or sensor.get("ElectricalContext") == "Synthesized":
         return 0, ""
     if context == "VoltageRegulator" and sub == "Input":
         return 0, "regulator_input" if _is_feed(sensor.get("Oem")) else ""

@@ -4,12 +4,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from joulepath.bmc import redfish_power, redfish_reports, redfish_sensors
 from joulepath.bmc.reading import Box, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
-from joulepath.bmc.redfish_doubts import absent, carries_nothing, is_absent
+from joulepath.bmc.redfish_client import BusyError
+from joulepath.bmc.redfish_doubts import absent, carries_nothing, has_no_feed, is_absent
 from joulepath.bmc.redfish_items import (
     JOULES_PER_KWH,
     Item,
@@ -27,6 +28,7 @@ from joulepath.bmc.redfish_rank import ranked
 from joulepath.bmc.redfish_reports import Reports
 from joulepath.bmc.redfish_tree import Get, Tree, at, link, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
+from joulepath.errors import JoulepathError
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,17 @@ class Layout:
     items: tuple[Item, ...]
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
-    """The supplies whose inputs are a chassis' power when all are known, where it has them to itself."""
+    """The supplies with inputs that add up to a chassis' power, where it has them to itself."""
     feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
-    """The feeds whose readings, summed, are a subsystem's power when all are known."""
+    """The feeds with readings that add up to a subsystem's power."""
     serials: Mapping[Part, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     reports: Reports = field(default_factory=Reports)
     """Metric reports to read in place of resources."""
     states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The resources that say whether a chassis is on, where there are any."""
+    awaited: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Sources that a chassis may have besides: the BMC could not answer for what would tell."""
     unread: tuple[str, ...] = ()
     """Parts of the tree for which the BMC could not answer, one line each."""
     equipment: bool = False
@@ -61,7 +65,10 @@ class Layout:
 async def survey(get: Get, vendors: Vendors) -> Layout:
     """Reads everything that could measure power. Raises what `get` raises, and JoulepathError for an empty tree."""
     tree = Tree(get)
-    root = await get("/redfish/v1/")
+    try:
+        root = await get("/redfish/v1/")
+    except BusyError as busy:
+        raise JoulepathError(f"{busy}: the BMC is busy or starting, and is asked again") from None
     features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
@@ -81,7 +88,8 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
             tree, root, {item: now for one in found for item, now in one.working.items()}
         ),
         states={one.name: _states(listed.get(one.uri, {})) for one in measured},
-        unread=tuple(tree.unread),
+        awaited={one.name: one.awaited for one in measured if one.awaited},
+        unread=tuple(tree.unread.values()),
         equipment=link(root, "PowerEquipment") is not None,
     )
 
@@ -139,6 +147,13 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
             items.append((item, sensors[item.uri]))
 
     itself = str(chassis.get("@odata.id"))
+    folder = link(chassis, "Sensors")
+    lacking = [sensor for sensor in (folder, *sensors) if sensor in tree.unread]
+    awaited = {
+        "environment_metrics": environment in tree.unread,
+        "power_control": power_uri in tree.unread,
+        "sensor": any(sensor == folder or vendors.names_whole(sensor.rpartition("/")[2]) for sensor in lacking),
+    }
     for oem in vendors.oem:
         if oem.resource == "chassis":
             items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
@@ -150,7 +165,8 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         built_in=built_in,
         items=tuple(item for item, _ in items),
         working={item: value(item, resource) for item, resource in items if works(item, resource)},
-        feeds=_feeds(items, len(supplies)),
+        feeds=_feeds(items, len(supplies)) if supplies or not lacking else frozenset(),
+        awaited=frozenset(source for source, is_awaited in awaited.items() if is_awaited),
         serials={part: serial for part, serial in supplies.items() if serial},
         systems=frozenset(linked(chassis, "ComputerSystems")),
         container=next(
@@ -161,10 +177,10 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
 
 
 def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[str]:
-    """The supplies whose inputs together are the chassis; none where fewer are metered than present."""
+    """The supplies with inputs that add up to the chassis; none where fewer are metered than present."""
     inputs = [(item, resource) for item, resource in items if item.quantity == "psu_input"]
     named = frozenset(item.part for item, _ in inputs)
-    empty = frozenset(item.part for item, resource in inputs if carries_nothing(item, resource))
+    empty = frozenset(item.part for item, resource in inputs if item.without_feed or carries_nothing(item, resource))
     bays = present + len({item.part for item, resource in inputs if is_absent(item, resource)})
     # The same supply may go by two names, one of them never measured (DMTF: Bay1 and the sensor PS1).
     working = frozenset(item.part for item, resource in inputs if works(item, resource))
@@ -178,7 +194,8 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
     items: list[tuple[Item, Resource]] = []
     supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))
-    for uri, supply in (await tree.members(link(subsystem, "PowerSupplies"))).items():
+    bays = link(subsystem, "PowerSupplies")
+    for uri, supply in (await tree.all_members(bays)).items():
         if absent(supply):
             continue
         part, limits = str(supply.get("Id") or uri.rpartition("/")[2]), frozenset(capacities(supply))
@@ -190,7 +207,10 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
             for key, quantity in quantities.items():
                 where, pointer, holder = await _excerpt(tree, metrics, resource, key)
                 sensor = _source(resource, key)
-                items.append((Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits), holder))
+                item = Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits)
+                items.append((replace(item, without_feed=has_no_feed(supply)), holder))
+    if bays in tree.unread:
+        supplies[""] = ""  # there are more than can be read now
     return items, supplies
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import aiohttp
 from redfish.aio import AsyncRedfishClient
 
+from joulepath import files
+
 MAX_BODY_BYTES = 2 * 2**20
 """The longest real resource, all sensors of a node expanded, is under 1 MB."""
 
@@ -21,7 +23,7 @@ MAX_RETRY_SECONDS = 300.0
 
 def tls(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
     """How a certificate is checked; shared, since each context holds all authorities. Raises OSError."""
-    return _tls(ca_file, verify, None if ca_file is None else ca_file.read_bytes())
+    return _tls(ca_file, verify, None if ca_file is None else files.read(ca_file))
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +63,7 @@ class TooLongError(aiohttp.ClientPayloadError):
 
 
 class Bounded(aiohttp.ClientResponse):
-    """A response whose body ends the connection when it is too long."""
+    """A response that ends the connection when its body is too long."""
 
     async def read(self) -> bytes:
         body = bytearray()

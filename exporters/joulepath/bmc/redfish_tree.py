@@ -23,8 +23,8 @@ class Tree:
     def __init__(self, get: Get) -> None:
         self._get = get
         self.expand = False
-        self.unread: list[str] = []
-        """What is there and could not be read now: one line each."""
+        self.unread: dict[str, str] = {}
+        """What is there and could not be read now, and collections that lack a page: one line each, by URI."""
         self._unanswered = 0
 
     async def read(self, uri: str | None) -> Resource:
@@ -37,11 +37,11 @@ class Tree:
             self._unanswered += 1
             if self._unanswered >= MAX_UNANSWERED:
                 raise
-            self.unread.append(f"{uri}: {fault}")
+            self.unread[uri] = f"{uri}: {fault}"
             return {}
         except ResourceFaultError as fault:
             if isinstance(fault, BusyError):
-                self.unread.append(str(fault))
+                self.unread[uri] = str(fault)
             found = {}
         self._unanswered = 0
         return found
@@ -49,8 +49,10 @@ class Tree:
     async def uris(self, uri: str | None, *, expand: bool = False) -> Mapping[str, Resource]:
         """The members' URIs, each with what the collection itself tells of it."""
         found: dict[str, Resource] = {}
-        page = await self.read(f"{uri}?$expand=.($levels=1)") if uri and expand else {}
-        page = page or await self.read(uri)
+        expanded = f"{uri}?$expand=.($levels=1)"
+        page = await self.read(expanded) if uri and expand else {}
+        if not page and (page := await self.read(uri)):
+            self.unread.pop(expanded, None)
         pages = {uri}
         while page and len(found) < MAX_MEMBERS:
             members = page.get("Members")
@@ -62,27 +64,36 @@ class Tree:
                 break
             pages.add(following)
             page = await self.read(following)
+            if uri and following in self.unread:
+                self.unread[uri] = self.unread.pop(following)
         return found
 
     async def members(self, uri: str | None) -> Mapping[str, Resource]:
         """The members that can be read, by URI."""
+        return {member: resource for member, resource in (await self.all_members(uri)).items() if resource}
+
+    async def all_members(self, uri: str | None) -> Mapping[str, Resource]:
+        """All that are listed, by URI, empty where one cannot be read."""
         uris = await self.uris(uri)
-        resources = await asyncio.gather(*(self.read(member) for member in uris))
-        return {member: resource for member, resource in zip(uris, resources, strict=True) if resource}
+        return dict(zip(uris, await asyncio.gather(*(self.read(member) for member in uris)), strict=True))
 
     async def sensors(self, uri: str | None) -> list[Resource]:
-        """The sensors whose name speaks of power, in one request where the BMC expands."""
+        """The sensors with a name that speaks of power, in one request where the BMC expands.
+
+        Of one that cannot be read now only the URI.
+        """
         found = await self.uris(uri, expand=self.expand)
         if found and all("ReadingType" in sensor or len(sensor) > 3 for sensor in found.values()):
             return list(found.values())
         worth = telling(list(found))
-        return [sensor for sensor in await asyncio.gather(*(self.read(one) for one in worth)) if sensor]
+        read = zip(worth, await asyncio.gather(*map(self.read, worth)), strict=True)
+        return [sensor or {"@odata.id": uri} for uri, sensor in read if sensor or uri in self.unread]
 
 
 def entries(resource: Resource, key: str) -> Iterator[tuple[int, Resource]]:
-    """The members of an array that are objects, with their index."""
+    """The members of an array that are objects, with their index. Some BMCs have an only member without the array."""
     found = resource.get(key)
-    for index, entry in enumerate(found if isinstance(found, list) else []):
+    for index, entry in enumerate(found if isinstance(found, list) else [found]):
         if isinstance(entry, dict):
             yield index, entry
 

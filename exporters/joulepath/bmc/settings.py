@@ -63,7 +63,7 @@ class TargetSettings:
 def endpoint(address: str) -> Endpoint:
     """The parts of an address. Raises ValueError."""
     complaint = (
-        f"{address!r} is none of redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT], ipmi+local:; "
+        f"{address!r} is not redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT] or ipmi+local:; "
         "write an IPv6 host in brackets"
     )
     if address == f"{LOCAL}:":
@@ -74,7 +74,9 @@ def endpoint(address: str) -> Endpoint:
     except ValueError:
         raise ValueError(complaint) from None
     if parts.username or parts.password:
-        raise ValueError("the address holds a user or a password: state user and password_file instead")
+        raise ValueError(
+            "the address holds a user or a password: state user and password_file (--user and --password-file) instead"
+        )
     if (
         parts.scheme not in PORTS
         or parts.scheme == LOCAL
@@ -96,7 +98,7 @@ def login_mistake(where: Endpoint, user: str | None) -> str:
     if where.scheme == LOCAL and user is not None:
         return "ipmi+local: is this machine's own BMC, which asks for no user"
     if where.scheme == "ipmi" and user is None:
-        return "ipmi:// needs user and password_file"
+        return "ipmi:// needs a login: user and password_file (--user and --password-file)"
     return ""
 
 

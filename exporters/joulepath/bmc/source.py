@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sources of both protocols have in common: a name, the vendors' data, a clock, and errors that say whose."""
+"""What the sources of both protocols have in common: a name, the vendors' data, a clock, and named errors."""
 
 import time
 from abc import ABC, abstractmethod

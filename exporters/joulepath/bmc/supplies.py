@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the supplies of one chassis tell together: the sum of their inputs, and what contradicts the chassis' power."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 TAKEN_OVER = 0.5
 """A silent supply has no feed where the others took over this part of what it carried: then they carry all of it, and
@@ -15,9 +15,10 @@ ABOVE_TOTAL = 1.5
 class Inputs:
     """The inputs of all supplies of one chassis, from poll to poll [W]."""
 
-    def __init__(self) -> None:
+    def __init__(self, without_feed: Iterable[str] = ()) -> None:
+        """`without_feed` are supplies that said so when the exporter started."""
         self._last: dict[str, float] = {}
-        self._without_feed: set[str] = set()
+        self._without_feed = set(without_feed)
 
     def total(self, needed: Collection[str], watts: Mapping[str, float], dark: Collection[str] = ()) -> float | None:
         """The sum; None where a supply is silent that may carry a part of it. `dark` are those that carry nothing."""

@@ -51,6 +51,10 @@ class Vendors:
         """The same for what takes the whole chassis' power, whatever its context."""
         return _any(self.system_feeds).search(name) is not None
 
+    def names_whole(self, name: str) -> bool:
+        """Whether a sensor of that name is an exact one of the whole system."""
+        return (self.names_system(name) or self.names_feed(name)) and not self.names_coarse(name)
+
     def names_coarse(self, name: str) -> bool:
         """Whether a sensor of the whole system is IPMI's, of 256 steps."""
         return _any(self.coarse_sensors).search(name) is not None
@@ -60,7 +64,7 @@ class Vendors:
         return _any(self.part_chassis).search(chassis) is not None
 
     def names_ipmi_system(self, name: str) -> bool:
-        """The same for IPMI, whose names are shorter."""
+        """The same for IPMI, which has shorter names."""
         return _any(self.ipmi_system_sensors).search(name) is not None
 
     def names_supply(self, name: str) -> bool:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """libbpf by ctypes: opens an object file, loads its programs, reads and writes its maps. Needs libbpf 1.0 or newer."""
 
+import contextlib
 import ctypes
 import errno
 import functools
 import logging
 import os
+import resource
 from collections.abc import Iterator, Mapping
 from typing import Self
 
@@ -113,6 +115,12 @@ def check(result: int, what: str) -> int:
             f"{what}: needs the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root, or AmbientCapabilities)"
         )
     raise BpfError(what, -result)
+
+
+def claim_memory() -> None:
+    """Lifts the limit of locked memory, in which maps count before Linux 5.11, where this process may."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def give_back() -> None:

@@ -4,12 +4,11 @@
 import logging
 from typing import get_args
 
-from joulepath.bpf import capabilities
 from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.settings import Backend, Settings
-from joulepath.ioam.source import PacketSource, Reading, Source
+from joulepath.ioam.source import Opened, PacketSource, Reading, Source, ignored
 
 logger = logging.getLogger(__name__)
 
@@ -20,18 +19,15 @@ BACKENDS: tuple[str, ...] = get_args(Backend)
 class ChosenSource:
     """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
 
-    def __init__(self, settings: Settings, backend: str | None = None, *, give_up_rights: bool = False) -> None:
-        """With `backend` (one of BACKENDS) not what the settings say.
-
-        With `give_up_rights` the process keeps no capability that counting in the kernel does not need.
-        """
+    def __init__(self, settings: Settings, backend: str | None = None, opened: Opened = ignored) -> None:
+        """With `backend` (one of BACKENDS) not what the settings say."""
         backend = backend or settings.backend
         if backend == EBPF and _mirrors(settings):
             raise UsageError(f"backend: {_MIRROR}")
         self._settings = settings
         self._backend = backend
-        self._give_up_rights = give_up_rights
-        self._source: Source = PacketSource(settings)
+        self._opened = opened
+        self._source: Source = PacketSource(settings, opened=opened)
 
     @property
     def name(self) -> str:
@@ -66,14 +62,12 @@ class ChosenSource:
     def _start_ebpf(self) -> None:
         if _mirrors(self._settings):
             raise UnavailableError(_MIRROR)
-        source = EbpfSource(self._settings)
+        source = EbpfSource(self._settings, opened=self._opened)
         source.start()
         self._source = source
-        if self._give_up_rights:
-            capabilities.keep(capabilities.CAP_BPF, capabilities.CAP_NET_ADMIN, capabilities.CAP_PERFMON)
 
 
-_MIRROR = "the direction of each packet (`rules` of an interface) is known to the packet backend only"
+_MIRROR = "the direction of each packet (`mirror` of an interface) is known to the packet backend only"
 
 
 def _mirrors(settings: Settings) -> bool:

@@ -96,11 +96,13 @@ class Tap:
 
     @property
     def seen(self) -> int:
-        """Packets on the wire until the last call of `dropped` and `passed_over`, at most.
+        """Packets until the last call of `dropped` and `passed_over`, as on the wire where they are read."""
+        return self._arrived + self._surplus
 
-        Those that still wait in the ring count as the largest that there are.
-        """
-        return self._arrived + self._surplus + (self._arrived - self._taken) * _MOST_SEGMENTS
+    @property
+    def unread(self) -> int:
+        """How many more those may be on the wire that still wait in the ring."""
+        return max(0, self._arrived - self._taken) * (_MOST_SEGMENTS - 1)
 
     def _block(self) -> None:
         frames = packets = 0

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter
+from joulepath import apart, exporter, rights
+from joulepath.bpf.libbpf import claim_memory
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backends import BACKENDS, ChosenSource
@@ -21,6 +22,9 @@ from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
+_KERNEL = frozenset({rights.CAP_BPF, rights.CAP_NET_ADMIN, rights.CAP_PERFMON})
+_NEEDS = {"ebpf": _KERNEL, "packet": frozenset({rights.CAP_NET_RAW}), "pcap": frozenset[int]()}
+"""Capabilities by backend: interfaces come back, and a reload may name others."""
 _RECEIVED, _CAPTURED = "received", "captured"
 
 
@@ -73,6 +77,13 @@ class IoamExporter:
         if not reading.captures:
             raise JoulepathError("no interface is up, or no packet in the capture: nothing could be counted")
         return list(families(reading))
+
+    def claim(self) -> None:
+        """Does what only root may: lifts a limit, opens a capture in a file."""
+        claim_memory()
+        source, _ = self._counting
+        if isinstance(source, PcapSource):
+            source.claim()
 
     def start(self) -> None:
         """Begins to count."""
@@ -138,14 +149,23 @@ def run(args: argparse.Namespace) -> int:
     read = partial(_settings, args)
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
     again = read if args.pcap is None else None  # a capture is counted once
-    made = IoamExporter(read(), read=again, file=args.config, source=partial(_source, args), epoch=epoch)
-    return exporter.run(made, args)
+    source = partial(_source, args)
+    settings = read()
+    made = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
+    backend = "pcap" if args.pcap is not None else args.backend or settings.backend
+    # Which one `auto` takes, it knows once all is open.
+    capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
+    return exporter.run(made, args, capabilities=capabilities, claim=made.claim)
+
+
+def _keep(backend: str) -> None:
+    rights.keep(_NEEDS[backend])
 
 
 def _source(args: argparse.Namespace, settings: Settings) -> Source:
     if args.pcap is None:
-        return ChosenSource(settings, args.backend, give_up_rights=True)
-    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None)
+        return ChosenSource(settings, args.backend, opened=_keep)
+    return PcapSource(settings, args.pcap, args.interface if args.config is not None else None, opened=_keep)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

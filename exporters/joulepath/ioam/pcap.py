@@ -17,7 +17,7 @@ from joulepath.ioam.link import FILES, ip_offset
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.pcapfile import Frame, PcapFile
 from joulepath.ioam.settings import Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.source import Opened, Reading, ignored
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class PcapSource:
         interface: str | None = None,
         stream: BinaryIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        opened: Opened = ignored,
     ) -> None:
         """Counts at the points of the interface that the capture names, else of `interface`, else of the only one.
 
@@ -59,6 +61,7 @@ class PcapSource:
         self._places: dict[Point, NodeCounts | Directions] = {
             point: place(self._table, point) for point in settings.points
         }
+        self._tell = opened
         self._path = path
         self._stream = stream
         self._file: PcapFile | None = None
@@ -68,10 +71,15 @@ class PcapSource:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
+    def claim(self) -> None:
+        """Opens the file. Raises UsageError."""
+        self._stream = self._stream or self._opened()
+
     def start(self) -> None:
         """Begins to count. Raises UsageError where the file cannot be opened."""
         stream = self._stream or self._opened()
         self._file = PcapFile(stream, self._path)
+        self._tell(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(self._file, stream), name="capture", daemon=True)
         self._thread.start()
 

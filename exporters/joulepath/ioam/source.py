@@ -16,7 +16,7 @@ from joulepath.ioam.classify import Classifier
 from joulepath.ioam.counters import Table
 from joulepath.ioam.counts import Counts
 from joulepath.ioam.directions import place
-from joulepath.ioam.health import Gap, Health
+from joulepath.ioam.health import ARRIVAL_SECONDS, Gap, Health
 from joulepath.ioam.link import NOT_IP
 from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Point, Settings
@@ -41,6 +41,14 @@ class Reading:
     """Backend and what it cannot see of these packets."""
     unseen: Mapping[str, int] = field(default_factory=dict)
     """By interface, packets that it has counted itself and that were not counted here."""
+
+
+Opened = Callable[[str], None]
+"""Is told which backend has opened all that needs a right, before its first thread starts."""
+
+
+def ignored(_: str) -> None:
+    """For those who give up no rights."""
 
 
 class Source(Protocol):
@@ -68,7 +76,10 @@ class PacketSource:
 
     name = BACKEND
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+    ) -> None:
+        self._opened = opened
         self._table = Table(settings, clock)
         self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
@@ -98,6 +109,7 @@ class PacketSource:
                     self._close()
                     raise
                 logger.warning("%s: is away; counting begins when it is back", point.interface)
+        self._opened(BACKEND)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
@@ -119,14 +131,24 @@ class PacketSource:
         with self._table.lock:
             names = {point.interface for point in self._taps}
             interfaces = self._health.ask(names) if self._health is not None else {}
-            for tap in self._taps.values():
-                self._collect(tap)
+            self._collect_all()
+            if self._health is not None and any(
+                self._health.suspects(tap.point, gap, interfaces[tap.point.interface], tap.seen, unread=tap.unread)
+                for tap, gap in self._gaps.items()
+                if tap.point.interface in interfaces
+            ):
+                time.sleep(ARRIVAL_SECONDS)
+                self._collect_all()
             limits = self._check(interfaces)
             alive = self._thread is not None and self._thread.is_alive()
             captures = {(name, BACKEND) for name in names} if alive else set()
             unseen = dict(self._health.unseen) if self._health is not None else {}
         counts = self._table.snapshot()
         return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+
+    def _collect_all(self) -> None:
+        for tap in self._taps.values():
+            self._collect(tap)
 
     def _collect(self, tap: Tap) -> None:
         """Takes the counts that the kernel keeps for a tap."""
@@ -140,7 +162,7 @@ class PacketSource:
         self._health.limits.clear()
         for tap, gap in self._gaps.items():
             if (now := interfaces.get(tap.point.interface)) is not None:
-                self._health.check(tap.point, gap, now, tap.seen)
+                self._health.check(tap.point, gap, now, tap.seen, unread=tap.unread)
         return tuple((BACKEND, limit) for limit in sorted(self._health.limits))
 
     def _run(self) -> None:

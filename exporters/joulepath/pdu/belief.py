@@ -8,8 +8,8 @@ from collections.abc import Hashable, Mapping
 from joulepath.pdu.judge import Judge
 from joulepath.pdu.layout import Cell, reading_of
 from joulepath.pdu.reading import Key
-from joulepath.pdu.register import Register, Registers
 from joulepath.pdu.schema import LevelName, QuantityName
+from joulepath.register import Register, Registers
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,6 @@ from joulepath.pdu.config import (
     secret_files,
 )
 from joulepath.pdu.profile import read_folder, shipped
-from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Profile
 from joulepath.pdu.snmp import Client
 from joulepath.pdu.source import PduReading, PduSource
@@ -33,6 +32,7 @@ from joulepath.pdu.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
 from joulepath.pdu.walk import WalkClient
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
+from joulepath.register import Registers
 
 PORT = 10471
 INTERVAL = 5.0
@@ -47,13 +47,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="PDUs by name, served on /probe?target=NAME")
     what.add_argument(
-        "--target", metavar="ADDRESS", help="a single PDU, served on /metrics: udp://HOST[:161] or redfish://HOST[:443]"
+        "--target",
+        metavar="ADDRESS",
+        help="a single PDU, served on /metrics: udp://HOST[:161], redfish://HOST[:443] or redfish+http://HOST[:80]",
     )
     what.add_argument("--walk", type=Path, metavar="FILE", help="a recorded walk, for --check-profile")
     parser.add_argument(
         "--check-profile",
-        metavar="FILE",
-        help="says what a profile reads from where (of --target or --walk) and exits",
+        metavar="PROFILE",
+        help="says what a profile (a name, or FILE.yaml) reads from where (of --target or --walk) and exits",
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
     parser.add_argument("--user", metavar="NAME", help="user of a --target over Redfish")
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check_profile is not None:
         return checked(args, clients)
     if args.walk is not None:
-        raise UsageError("--walk belongs to --check-profile FILE")
+        raise UsageError("--walk belongs to --check-profile PROFILE")
     if args.target is None and args.config is None:
         raise UsageError("one of the arguments --config --target is required")
     if args.target is None and args.community_file is not None:
@@ -220,7 +222,7 @@ def client_of(
     except ValidationError as error:
         wrong = error.errors()[0]
         argument = next(key for key, name in ASKING.items() if name == wrong["loc"][0])
-        raise UsageError(f"--{argument.replace('_', '-')}: {wrong['msg']}") from None
+        raise UsageError(f"--{argument.replace('_', '-')}: {config.message(wrong)}") from None
     secret = community_of_file(community_file, "--community-file", target.version)
     return clients.make(where, secret, limits(target)), secret, target
 

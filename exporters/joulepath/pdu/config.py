@@ -116,7 +116,10 @@ class PduConfig(Model):
 
 def endpoint(address: str) -> Endpoint:
     """`udp://HOST:PORT`, `HOST:PORT` or `HOST`. Raises ValueError."""
-    complaint = f"{address!r} is not udp://HOST[:PORT] or redfish://HOST[:PORT]; write an IPv6 host in brackets"
+    complaint = (
+        f"{address!r} is not udp://HOST[:PORT], redfish://HOST[:PORT] or redfish+http://HOST[:PORT]; "
+        "write an IPv6 host in brackets"
+    )
     scheme, separator, _ = address.partition("://")
     try:
         parts = urlsplit(address if separator else f"udp://{address}")
@@ -135,7 +138,8 @@ def credentials(target: TargetConfig, folder: Path, environment: Mapping[str, st
         return Community(community, target.version)
     for key, secret in (("auth", auth), ("privacy", privacy)):
         if secret and len(secret) < SHORTEST_PASSWORD:
-            raise UsageError(f"{key}: an SNMP v3 password has at least {SHORTEST_PASSWORD} characters")
+            stated = f"{key}_file" if getattr(target, f"{key}_env") is None else f"{key}_env"
+            raise UsageError(f"{stated}: an SNMP v3 password has at least {SHORTEST_PASSWORD} characters")
     return User(target.user, auth, target.auth_protocol, privacy, target.privacy_protocol)
 
 

@@ -15,9 +15,9 @@ from joulepath.pdu.layout import Cell
 from joulepath.pdu.reading import Key
 from joulepath.pdu.redfish_layout import Layout, survey
 from joulepath.pdu.redfish_value import value
-from joulepath.pdu.register import Registers
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.value import RejectedError
+from joulepath.register import Registers
 
 SURVEY_SECONDS = 3600.0
 """Names and members are read again after so long; at once where another unit answers."""

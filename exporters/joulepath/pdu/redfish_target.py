@@ -9,9 +9,10 @@ from joulepath.bmc.config import TargetConfig as RedfishTarget
 from joulepath.bmc.settings import endpoint, login
 from joulepath.config import problems
 from joulepath.errors import UsageError
-from joulepath.pdu.register import Registers
+from joulepath.files import read as read_file
 from joulepath.pdu.source import PduReading
 from joulepath.poller import Target
+from joulepath.register import Registers
 
 INTERVAL = 10.0
 """Seconds between polls where the configuration does not say otherwise: each outlet may be a request."""
@@ -40,7 +41,7 @@ def target(name: str, redfish: RedfishTarget, folder: Path, registers: Registers
         timeout=redfish.timeout or TIMEOUT,
     )
     files = tuple(folder / file for file in (redfish.password_file, redfish.ca_file) if file is not None)
-    content = ca_file.read_bytes() if ca_file is not None and ca_file.is_file() else None
+    content = read_file(ca_file) if ca_file is not None and ca_file.is_file() else None
     source = RedfishPduSource(name, client, registers=registers)
     return Target(name, source, redfish.interval or INTERVAL, (redfish, who, content), files)
 

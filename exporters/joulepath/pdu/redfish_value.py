@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One reading of power equipment over Redfish: an excerpt of a sensor, or the sensor that the excerpt names."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
+from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource, number
 from joulepath.bmc.redfish_sensors import READINGS, measures_energy, scale_of
 from joulepath.bmc.redfish_tree import at, source_of
 from joulepath.pdu.schema import PLAUSIBLE, LevelName, QuantityName
@@ -67,13 +66,13 @@ def value(row: Row, resources: Mapping[str, Resource]) -> float | None:
             scale = scale_of(sensor)
     if not isinstance(holder, dict):
         return None
-    found = next((holder[key] for key in _keys(row.quantity) if holder.get(key) is not None), None)
-    if found is None or at(holder, "Status", "State") == "Absent":
+    stated = next((holder[key] for key in _keys(row.quantity) if holder.get(key) is not None), None)
+    if stated is None or at(holder, "Status", "State") == "Absent":
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    found = number(stated)
+    if found is None:
         raise RejectedError("not_a_number")
-    number = found * scale
-    low, high = PLAUSIBLE[row.quantity]
-    if not math.isfinite(number) or not low <= number <= high:
+    low, high = (limit / scale for limit in PLAUSIBLE[row.quantity])
+    if not low <= found <= high:  # NaN, infinities, and whole numbers that no float holds fail this too
         raise RejectedError("implausible")
-    return number
+    return found * scale

@@ -12,11 +12,11 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.belief import Belief, Values
 from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
 from joulepath.pdu.reading import Key
-from joulepath.pdu.register import Registers
 from joulepath.pdu.schema import Evidence, Method, Profile, asked_for
 from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
 from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.value import RejectedError
+from joulepath.register import Registers
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 

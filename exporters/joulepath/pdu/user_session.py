@@ -130,7 +130,8 @@ class UserSession:
         if isinstance(fault, errind.UnknownEngineID):
             raise SnmpError(f"SNMP failed: {fault}: does the agent answer from another address than it is asked at?")
         if fault:
-            raise SnmpError(f"SNMP failed: {fault}")
+            advice = next((f": {text}" for kind, text in _ADVICE.items() if isinstance(fault, kind)), "")
+            raise SnmpError(f"SNMP failed: {fault}{advice}")
         return Answer(int(status), int(index), [(tuple(oid), plain(value)) for oid, value in found])
 
     def close(self) -> None:
@@ -144,6 +145,15 @@ class UserSession:
         kind = Udp6TransportTarget if family == socket.AF_INET6 else UdpTransportTarget
         return await kind.create(where, timeout=self._limits.timeout, retries=self._limits.retries)
 
+
+_ADVICE: Mapping[type[errind.ErrorIndication], str] = {
+    errind.UnknownUserName: "check user",
+    errind.WrongDigest: "check auth_file and auth_protocol",
+    errind.AuthenticationFailure: "check auth_file and auth_protocol",
+    errind.DecryptionError: "check privacy_file and privacy_protocol",
+    errind.UnsupportedSecurityLevel: "see whether the agent's user signs (auth_file) and encrypts (privacy_file)",
+}
+"""What to do about the faults that agents report of a user (RFC 3414, section 3.2)."""
 
 _AUTH: Mapping[AuthProtocol, Any] = {
     "md5": USM_AUTH_HMAC96_MD5,

@@ -3,13 +3,14 @@
 
 import argparse
 import logging
+import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import exporter
+from joulepath import exporter, rights
 from joulepath.errors import JoulepathError
 from joulepath.metrics import Family, filled
 from joulepath.rapl.boards import Boards, BoardSnapshot
@@ -27,6 +28,9 @@ GUARD_SECONDS = 10.0
 BOARD_SECONDS = 5.0
 """Power sensors of boards are integrated over reads so far apart, and over scrapes."""
 
+NO_SENSOR = "; nor has the board a power sensor (class/hwmon)"
+"""Follows the fault of RAPL where there is nothing else to read."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves or prints the host's counters."""
-    return exporter.run(RaplExporter(PowercapSource(args.sysfs), HwmonSource(args.sysfs)), args)
+    # root owns energy_uj; another user may have been given this right in place of the files.
+    capabilities = () if os.geteuid() == 0 else (rights.CAP_DAC_READ_SEARCH,)
+    made = RaplExporter(PowercapSource(args.sysfs), HwmonSource(args.sysfs))
+    return exporter.run(made, args, capabilities=capabilities)
 
 
 class RaplExporter:
@@ -74,7 +81,9 @@ class RaplExporter:
         try:
             found = collect(self._reader.get())
         except JoulepathError as fault:
-            if not boards.energy or isinstance(fault, MaskedError):
+            if not boards.energy:
+                self._report([f"{fault}{NO_SENSOR}"])
+            elif isinstance(fault, MaskedError):
                 self._report([str(fault)])
         return [*polls(*self._reader.totals), *filled([*found, *collect_boards(boards)])]
 
@@ -89,7 +98,7 @@ class RaplExporter:
             snapshot = self._reader.get()
         except JoulepathError as fault:
             if not boards.energy:
-                raise
+                raise JoulepathError(f"{fault}{NO_SENSOR}") from None
             if isinstance(fault, MaskedError):
                 self._report([str(fault)])
             return list(filled(collect_boards(boards)))

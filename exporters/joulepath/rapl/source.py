@@ -18,7 +18,7 @@ _PACKAGE = re.compile(r"package-(?P<package>\d+)(-die-(?P<die>\d+))?")
 _PSYS = re.compile(r"psys(-(?P<package>\d+))?")
 _PREFERRED_CONTROL_TYPE = "intel-rapl"
 _ONE_REGISTER = re.compile(r"ven000[29]")
-"""AMD and Hygon, whose registers are a package's; Linux 6.9 and 6.10 show them once for each of its dies."""
+"""AMD and Hygon, with one register for a package; Linux 6.9 and 6.10 show them once for each of its dies."""
 
 
 _MASKED = (
@@ -101,7 +101,9 @@ class PowercapSource:
         if not counts and not unreadable:
             if self._masked:
                 raise MaskedError(self._masked)
-            raise JoulepathError(f"{self._root}: no RAPL zones; a virtual machine has none, others need intel_rapl_msr")
+            raise JoulepathError(
+                f"{self._root}: no RAPL zones: virtual machines and ARM have none, others need intel_rapl_msr"
+            )
         return Reading(counts, unreadable, self._masked)
 
     def _current(self) -> Mapping[Zone, _Counter]:

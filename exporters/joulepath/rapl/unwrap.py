@@ -41,8 +41,8 @@ class Register:
     refused: int = 0
     """Steps in a row of more than there can be."""
 
-    def advance(self, at: float, count: Count, frozen_seconds: float = math.inf) -> None:
-        """Adds the step since the last read, unless what happened in it cannot be known.
+    def advance(self, at: float, count: Count, frozen_seconds: float = math.inf) -> float | None:
+        """Adds the step since the last read [J], which it returns, unless what happened in it cannot be known.
 
         That is so, too, where it has not moved for `frozen_seconds`.
         """
@@ -63,6 +63,7 @@ class Register:
         if known:
             self.energy = Energy(self.energy.joules + joules, self.energy.measured_seconds + seconds)
         self.at, self.count = at, count
+        return joules if known else None
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,22 @@ class Unwrapper:
     _host: Energy = field(default_factory=Energy)
     _host_parts: dict[Zone, Energy] = field(default_factory=dict)
     _known: set[Zone] = field(default_factory=set)
+    _compared: tuple[float, float] = (0.0, 0.0)
+    """What psys and the packages counted in the steps that all of them measured [J]."""
     _read_errors: int = 0
 
     def add(self, at: float, reading: Reading) -> Snapshot:
         """Takes the reading of monotonic instant `at` [s]."""
+        steps: dict[Zone, float | None] = {}
         for zone, count in reading.counts.items():
             if zone in self._zones:
-                self._zones[zone].advance(at, count, FROZEN_SECONDS if zone.kind == "package" else math.inf)
+                frozen = FROZEN_SECONDS if zone.kind == "package" else math.inf
+                steps[zone] = self._zones[zone].advance(at, count, frozen)
             else:
                 most = PLATFORM_WATTS if zone.kind == "psys" else PLAUSIBLE_WATTS
                 self._zones[zone] = Register(at, count, most)
         self._known |= reading.counts.keys() | reading.unreadable.keys()
+        self._compare(steps)
         self._read_errors += len(reading.unreadable)
         wrong = {zone for zone in reading.counts if self._frozen(zone) or self._refused(zone)}
         zones = {zone: self._zones[zone].energy for zone in reading.counts if zone not in wrong}
@@ -149,8 +155,15 @@ class Unwrapper:
 
     def _hollow(self, psys: set[Zone]) -> bool:
         """Whether psys has counted less than the packages that it should hold."""
-        packages = self._joules({zone for zone in self._known if zone.kind == "package"})
-        return packages > HOLLOW_JOULES and self._joules(psys) < packages / SLACK
+        platform, packages = self._compared
+        return bool(psys) and packages > HOLLOW_JOULES and platform < packages / SLACK
+
+    def _compare(self, steps: Mapping[Zone, float | None]) -> None:
+        """Adds a step to what is compared: a hole that only one of them can bridge says nothing of the other."""
+        counted = [[steps.get(zone) for zone in self._known if zone.kind == kind] for kind in ("psys", "package")]
+        if not any(None in joules for joules in counted):
+            platform, packages = (sum(joule or 0.0 for joule in joules) for joules in counted)
+            self._compared = (self._compared[0] + platform, self._compared[1] + packages)
 
     def _joules(self, zones: set[Zone]) -> float:
         return sum(self._zones[zone].energy.joules for zone in zones if zone in self._zones)

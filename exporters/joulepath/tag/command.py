@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter
+from joulepath import apart, exporter, rights
 from joulepath.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PORT = 10477
 _ONCE_SECONDS = 1.0
-_CAP_DAC_READ_SEARCH = 2  # an application's id file may be its own
-_CAP_SYS_PTRACE = 19  # the sockets that other users' processes hold
 
 
 class TagExporter:
@@ -59,11 +57,8 @@ class TagExporter:
             self._tagger.stop()
 
     def start(self) -> None:
-        """Begins to tag, then gives up the rights that only this needed."""
-        from joulepath.bpf import capabilities as caps  # noqa: PLC0415  # as in `run`
-
+        """Begins to tag."""
         self._tagger.start()
-        caps.keep(caps.CAP_NET_ADMIN, caps.CAP_BPF, caps.CAP_PERFMON, _CAP_DAC_READ_SEARCH, _CAP_SYS_PTRACE)
 
     def reload(self) -> None:
         """Goes over to the changed file."""
@@ -124,4 +119,9 @@ def run(args: argparse.Namespace) -> int:
         return settings
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
-    return exporter.run(TagExporter(tagger.Tagger(read(), root, runtime=args.runtime), read, args.config), args)
+    settings = read()
+    made = tagger.Tagger(settings, root, runtime=args.runtime)
+    capabilities = {rights.CAP_NET_ADMIN, rights.CAP_BPF, rights.CAP_PERFMON}
+    if any(flow.sender for flow in settings.flows):
+        capabilities.add(rights.CAP_SYS_PTRACE)  # for the sockets that other users' processes hold
+    return exporter.run(TagExporter(made, read, args.config), args, capabilities=capabilities, claim=made.claim)

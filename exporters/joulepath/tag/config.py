@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration file of `joulepath tag`; docs/tagging.md describes its keys."""
 
+import pwd
 import re
 from collections.abc import Iterable
 from ipaddress import IPv6Network
@@ -46,6 +47,7 @@ class FlowModel(Model):
     ioam_namespace: Annotated[int, Field(ge=0, le=0xFFFF, strict=True)]
     id: Annotated[str, BeforeValidator(_quoted)] | None = None
     id_file: Path | None = None
+    id_owner: Annotated[int, Field(ge=0, lt=1 << 32, strict=True)] | Name | None = None
     protocol: Protocol | None = None
     source: IPv6Network = EVERYWHERE
     source_port: Port | None = None
@@ -67,6 +69,10 @@ class FlowModel(Model):
     def _mistakes(self) -> Iterable[str]:
         if (self.id is None) == (self.id_file is None):
             yield "give either `id` or `id_file`"
+        if self.id_owner is not None and self.id_file is None:
+            yield "id_owner: says who writes the `id_file`: leave it out"
+        if isinstance(self.id_owner, str) and _uid(self.id_owner) is None:
+            yield f"id_owner: {self.id_owner[:40]!r} is not a user of this host"
         if self.id is not None and not TRACE_ID.fullmatch(self.id):
             yield f"id: {self.id[:40]!r} is not 32 hexadecimal digits"
         if self.too_large == "drop" and self.protocol == "tcp":
@@ -95,12 +101,20 @@ class FlowModel(Model):
             destination_port=self.destination_port or 0,
             sender=next((Sender(kind, self._sender(kind)) for kind in CGROUP_KINDS if getattr(self, kind)), None),
             too_large=self.too_large,
+            id_owner=_uid(self.id_owner) if isinstance(self.id_owner, str) else self.id_owner,
         )
 
     def _sender(self, kind: CgroupKind) -> str:
         value = str(getattr(self, kind))
         # Kubernetes writes the runtime in front: containerd://ID.
         return value.rpartition("/")[2] if kind == "container" else value
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
 
 
 _SELECTORS = ("protocol", "source", "source_port", "destination", "destination_port")

@@ -24,6 +24,7 @@ RUNTIME = Path("/run/joulepath-tag")
 ADDRESS = "\0joulepath-tag"
 """In the abstract namespace: one for each network namespace, gone with its process."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_OVERFLOW = Path("/proc/sys/kernel/overflowuid")
 _NETWORK_NAMESPACE = Path("/proc/thread-self/ns/net")
 
 
@@ -42,6 +43,7 @@ class Lock:
             except _UnusableError:
                 if folder is not None:
                     raise
+            trusted.discard(_overflow())
             _bound(trusted, stack)
             self._held = stack.pop_all()
 
@@ -102,7 +104,9 @@ def _opened(file: Path, owner: int) -> int:
         ) from None
     found = os.fstat(descriptor)
     trusted = found.st_uid in (0, owner, os.geteuid())
-    if not stat.S_ISREG(found.st_mode) or not trusted or found.st_mode & 0o077:
+    # With a second name it may be another file of root's, which the folder's owner put here to be given it.
+    alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    if not alone or not trusted or found.st_mode & 0o077:
         os.close(descriptor)
         raise JoulepathError(f"{file}: is not a file that only its owner can open: remove it")
     if os.geteuid() == 0 and found.st_uid != owner:
@@ -122,6 +126,11 @@ def _bound(trusted: set[int], stack: contextlib.ExitStack) -> None:
             raise _another("its user holds the address @joulepath-tag") from None
         who = "somebody" if user is None else f"user {user}"
         logger.warning("%s who is not a tagger holds the address @joulepath-tag; it is not needed", who)
+
+
+def _overflow() -> int:
+    """The user as which all those of other user namespaces appear here (user_namespaces(7)): that is anyone."""
+    return int(_OVERFLOW.read_text(encoding="ascii")) if _OVERFLOW.exists() else 65534
 
 
 def _holder() -> int | None:

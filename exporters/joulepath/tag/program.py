@@ -16,7 +16,7 @@ from joulepath.ioam.encode import hop_by_hop
 from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {
-    "no_id": "the flow's id file is missing or holds no id",
+    "no_id": "the flow's id file is missing, is not trusted or does not hold an id",
     "hop_by_hop": "the packet has a hop-by-hop header of its own, perhaps with a trace (or is larger than 64 KiB)",
     "hidden_ports": "the flow has ports, and these are fragments whose first one was not seen",
     "too_long": "the packet would become longer than an IPv6 packet can say, 65535 octets",
@@ -34,7 +34,7 @@ _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS
 _FLOW = struct.Struct(f"=16s16s16s16sBB2s2sHI{_MAX_HEADER}s")
 _INDEX = struct.Struct("=I")
-_TABLE = struct.Struct("=I4s")
+_TABLE = struct.Struct("=I")
 _PATH = struct.Struct("=IIIIQ")
 _SOCKET = struct.Struct("=QII")
 _COUNTS = struct.Struct(f"=QQ{len(REASONS)}Q")
@@ -115,7 +115,7 @@ class Program:
             if place < 0:
                 places[name] = next(free)
                 counts.update(_INDEX.pack(places[name]), bytes(counts.value_size))
-        table = [_TABLE.pack(len(flows), node_id.to_bytes(4, "big"))]
+        table = [_TABLE.pack(len(flows))]
         for flow in flows:
             state, place = states[flow.name], places[flow.name]
             self._set_cgroup(place, state.cgroup)

@@ -164,9 +164,10 @@ def _wanted(routes: Iterable[Route], destinations: Iterable[IPv6Network]) -> Ite
 def _refusal(prefix: IPv6Network, route: Route, mtu: int, octets: int) -> str | None:
     """Why there can be no copy with this MTU."""
     if mtu < MIN_MTU:
+        fewer = ", or give the trace room for fewer `nodes`" if octets > header_octets(0) else ""
         return (
             f"of {mtu + octets} octets the trace leaves {mtu}, and IPv6 needs {MIN_MTU}: raise the MTU to "
-            f"{MIN_MTU + octets}, or give the trace room for fewer `nodes`"
+            f"{MIN_MTU + octets}{fewer}"
         )
     itself = f"give it an MTU of {mtu} yourself, and the configuration `path_mtu: {mtu + octets}`"
     if len(route.interfaces) > 1:

@@ -43,6 +43,8 @@ class Flow:
     sender: Sender | None = None
     too_large: TooLarge = "pass"
     """The fate of UDP datagrams that have no room for a trace."""
+    id_owner: int | None = None
+    """The user who writes the file; None is root or the tagger's own."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ its socket was made (sk_alloc of net/core/sock.c), and a connection that of the 
 """
 
 import errno
+import functools
 import os
 import socket
 import struct
@@ -83,13 +84,35 @@ def used(folders: list[Path], proc: Path = _PROC) -> set[int]:
             continue
         for process in processes:
             try:
-                names = [str(each.readlink()) for each in (proc / process / "fd").iterdir()]
+                found.update(_held(proc / process))
             except PermissionError:
                 raise JoulepathError("to look at other users' processes needs the capability CAP_SYS_PTRACE") from None
             except OSError:
                 continue  # ended, or closed a file
-            found.update(int(name[8:-1]) for name in names if name.startswith("socket:["))
     return found
+
+
+def _held(process: Path) -> list[int]:
+    """Inodes of the sockets of one process. Raises OSError."""
+    try:
+        names = [str(each.readlink()) for each in (process / "fd").iterdir()]
+    except PermissionError:
+        # That folder is its user's alone. This one asks for CAP_SYS_PTRACE only, and has inodes since Linux 5.15.
+        files = [each.read_text(encoding="ascii", errors="replace") for each in (process / "fdinfo").iterdir()]
+        kernels = _mount_of_sockets()
+        found = [dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line) for text in files]
+        if found and not any("ino" in each for each in found):
+            raise
+        return [int(each["ino"]) for each in found if "ino" in each and each.get("mnt_id") == kernels]
+    return [int(name[8:-1]) for name in names if name.startswith("socket:[")]
+
+
+@functools.cache
+def _mount_of_sockets() -> str:
+    """The id of the kernel's own mount on which all sockets are."""
+    with socket.socket(socket.AF_UNIX) as one:
+        text = Path(f"/proc/self/fdinfo/{one.fileno()}").read_text(encoding="ascii")
+    return next(line.partition(":\t")[2] for line in text.splitlines() if line.startswith("mnt_id:"))
 
 
 def known() -> dict[int, Socket]:

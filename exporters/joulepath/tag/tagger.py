@@ -1,34 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps the program, its ids and cgroups, and the routes as the configuration and the host are at the moment."""
 
-import errno
 import logging
-import os
-import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from joulepath.bpf import tc
-from joulepath.bpf.libbpf import BpfError
+from joulepath.bpf.libbpf import claim_memory
 from joulepath.errors import JoulepathError
-from joulepath.ioam.link import DEVICES, ETHERNET
 from joulepath.ioam.socket import host_node_id
-from joulepath.tag import cgroup, netlink, routes, sockets
+from joulepath.tag import cgroup, hooks, idfile, netlink, routes, sockets
 from joulepath.tag.coverage import Coverage
+from joulepath.tag.hooks import Hooks
 from joulepath.tag.lock import Lock
 from joulepath.tag.program import Count, Program, SocketKey, State
-from joulepath.tag.settings import TRACE_ID, Flow, Settings, header_octets
+from joulepath.tag.settings import Flow, Settings, header_octets
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 _ROUTES_EVERY = 3
 """Ticks between two looks at the routes and the counts."""
-_LOOPBACK = "lo"
-"""Messages of the host's own tunnels come in here."""
-_MOST_OCTETS = 4096  # of a file with an id
 
 
 @dataclass(frozen=True)
@@ -65,8 +58,7 @@ class Tagger:
         self._runtime = runtime
         self._root: Path | None = None
         self._program: Program | None = None
-        self._links: dict[str, tuple[netlink.Link, tuple[tc.Link, ...]]] = {}
-        self._loopback: tc.Link | None = None
+        self._hooks: Hooks | None = None
         self._coverage = Coverage()
         self._states: dict[str, State] = {}
         self._adopted: Mapping[str, int] = {}
@@ -79,18 +71,21 @@ class Tagger:
         self._alone: Lock | None = None
         self._thread: threading.Thread | None = None
 
+    def claim(self) -> None:
+        """Does what may need root's rights: lifts a limit, takes the lock. Raises JoulepathError."""
+        claim_memory()
+        self._alone = Lock(self._runtime)
+
     def start(self) -> None:
         """Lowers MTUs, then begins to tag. Raises JoulepathError where it cannot, and leaves nothing behind."""
-        self._alone = Lock(self._runtime)
+        if self._alone is None:
+            self.claim()
         try:
             self._program = Program()
-            for index, name in socket.if_nameindex():
-                if name not in self._settings.interfaces:  # there it is replaced
-                    tc.clear(index, "sent", tc.TAGGING)
-                    tc.clear(index, "received", tc.LEARNING)
+            self._hooks = Hooks(self._program, self._say)
+            hooks.clear(self._settings.interfaces)
             self.reload(self._settings)
-            learning = self._program.learning(ethernet=True)
-            self._loopback = tc.attach(learning, socket.if_nametoindex(_LOOPBACK), "received", tc.LEARNING)
+            self._hooks.start()
         except BaseException:
             self.stop()
             raise
@@ -103,7 +98,7 @@ class Tagger:
             root = self._cgroup_root() if any(flow.sender for flow in settings.flows) else None
             found = netlink.links(settings.interfaces)
             for name in settings.interfaces:
-                _check(name, found.get(name))
+                hooks.checked(name, found.get(name))
             _, plan = _plan(settings, found)
             if plan.refusals:
                 raise JoulepathError(plan.refusals)
@@ -128,11 +123,9 @@ class Tagger:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        for name in list(self._links):
-            self._detach(name)
-        if self._loopback is not None:
-            self._loopback.close()
-            self._loopback = None
+        if self._hooks is not None:
+            self._hooks.close()
+            self._hooks = None
         if self._alone is not None:
             netlink.reconcile([])
         if self._program is not None:
@@ -148,8 +141,8 @@ class Tagger:
         with self._lock:
             counts = self._program.counts() if self._program else {}
             ready = {flow.name: self._ready(flow, counts.get(flow.name)) for flow in self._settings.flows}
-            interfaces = {name: attached[0].kind for name, (_, attached) in self._links.items()}
-            names = {link.index: link.name for link, _ in self._links.values()}
+            interfaces = self._hooks.kinds if self._hooks else {}
+            names = {index: name for name, index in self._hooks.indices.items()} if self._hooks else {}
             # Of a destination that several tables have, the least.
             mtus = {
                 (str(route.destination), names[index]): route.mtu
@@ -181,7 +174,7 @@ class Tagger:
                 self._say("tick", None)
 
     def _tick(self, *, look_at_routes: bool) -> None:
-        known = {name: link.index for name, (link, _) in self._links.items()}
+        known = self._hooks.indices if self._hooks else {}
         changed = netlink.indices(self._settings.interfaces) != known
         found = netlink.links(self._settings.interfaces) if changed or look_at_routes else {}
         if found:
@@ -189,6 +182,8 @@ class Tagger:
         self._sync_states()
         if changed:
             self._sync_links(found)
+        if self._hooks is not None:
+            self._hooks.lead()
         if look_at_routes and self._program is not None:
             self._sync_sockets(self._program)
             self._coverage.add(self._program.counts(), self._program.paths())
@@ -216,15 +211,12 @@ class Tagger:
         if isinstance(flow.trace_id, bytes):
             return flow.trace_id
         try:
-            text = _beginning(flow.trace_id).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no text"
-            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: cannot be read: {reason}")
+            found = idfile.read(flow.trace_id, flow.id_owner)
+        except JoulepathError as fault:
+            self._say(f"flow {flow.name}", f"flow {flow.name}: {fault}")
         else:
-            if TRACE_ID.fullmatch(text):
-                self._say(f"flow {flow.name}", None)
-                return bytes.fromhex(text)
-            self._say(f"flow {flow.name}", f"flow {flow.name}: {flow.trace_id}: holds no id of 32 hexadecimal digits")
+            self._say(f"flow {flow.name}", None)
+            return found
         known = self._states.get(flow.name)
         return known.trace_id if known else None
 
@@ -264,38 +256,8 @@ class Tagger:
         program.adopt(made)
 
     def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
-        for name in list(self._links):
-            link = found.get(name)
-            if link is None or link.index != self._links[name][0].index:
-                self._detach(name)
-                if name in self._settings.interfaces:
-                    self._say(name, f"{name}: has gone; tagging goes on when it is back")
-        for name, link in found.items():
-            if name in self._links or self._program is None:
-                continue
-            try:
-                self._attach(name, link, self._program)
-            except BpfError as fault:
-                self._detach(name)
-                if fault.number in (errno.ENODEV, errno.ENOENT):
-                    continue  # went in between
-                raise
-            self._say(name, None)
-
-    def _attach(self, name: str, link: netlink.Link, program: Program) -> None:
-        """Learns before it tags."""
-        ethernet = DEVICES[_check(name, link).kind] is ETHERNET
-        learning: tuple[tc.Link, ...] = ()
-        self._links[name] = link, learning
-        if name != _LOOPBACK:
-            learning = (tc.attach(program.learning(ethernet=ethernet), link.index, "received", tc.LEARNING),)
-            self._links[name] = link, learning
-        tagging = tc.attach(program.fd(ethernet=ethernet), link.index, "sent", tc.TAGGING)
-        self._links[name] = link, (tagging, *learning)
-
-    def _detach(self, name: str) -> None:
-        for attached in self._links.pop(name)[1]:
-            attached.close()
+        if self._hooks is not None:
+            self._hooks.sync(found, self._settings.interfaces)
 
     def _say(self, key: str, text: str | None) -> None:
         """Logs what is new; None where all is well."""
@@ -307,22 +269,13 @@ class Tagger:
             logger.warning("%s", text)
 
 
-def _beginning(path: Path) -> bytes:
-    """Of a file that others write: a pipe or an endless one does not hold the rest up."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    try:
-        return os.read(descriptor, _MOST_OCTETS)
-    finally:
-        os.close(descriptor)
-
-
 def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[Flow]) -> Iterable[tuple[str, State]]:
     """What was found for flows that go on, where it is still asked for."""
     asked = {flow.name: flow for flow in before}
     for flow in after:
         if flow.name in states:
             state, was = states[flow.name], asked[flow.name]
-            if flow.trace_id != was.trace_id:
+            if (flow.trace_id, flow.id_owner) != (was.trace_id, was.id_owner):
                 state = replace(state, trace_id=None)
             if flow.sender != was.sender:
                 state = replace(state, cgroup=None, inode=0)
@@ -338,12 +291,3 @@ def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> tuple[int, r
     if nodes is None:
         nodes = routes.room(routes.narrowest(present, destinations, interfaces, settings.path_mtu))
     return nodes, routes.plan(present, destinations, interfaces, header_octets(nodes), settings.path_mtu)
-
-
-def _check(name: str, link: netlink.Link | None) -> netlink.Link:
-    """Raises JoulepathError where packets of an interface cannot be tagged."""
-    if link is None:
-        raise JoulepathError(f"{name}: no such interface; `ip link` lists them")
-    if link.kind not in DEVICES:
-        raise JoulepathError(f"{name}: link type {link.kind} is not known; only Ethernet and IP are")
-    return link

@@ -11,6 +11,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from joulepath import files
+
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 """TLS 1.0 and 1.1 (RFC 8996) are refused by OpenSSL at its default level of security."""
 
@@ -96,6 +98,8 @@ def context(tls: Tls) -> ssl.SSLContext:
             _told("client_ca_file" if tls.client_ca.path else "client_ca", tls.client_ca),
             tls.client_ca.file() as path,
         ):
+            if tls.client_ca.path is not None:
+                files.read(tls.client_ca.path)
             made.load_verify_locations(path)
     made.verify_mode = tls.verify
     suites = [name for suite in tls.cipher_suites if (name := CIPHER_SUITES[suite])]
@@ -114,7 +118,7 @@ def _load(made: ssl.SSLContext, tls: Tls) -> None:
     for key, pem in (("cert", tls.certificate), ("key", tls.key)):
         if pem.path is not None:
             with _told(f"{key}_file", pem):
-                pem.path.read_bytes()
+                files.read(pem.path, "secret" if key == "key" else "configuration")
     with _told("cert and key"), tls.certificate.file() as certificate, tls.key.file() as key:
         # Without a password of ours OpenSSL would ask for one at the terminal.
         made.load_cert_chain(certificate, key, password=lambda: b"")

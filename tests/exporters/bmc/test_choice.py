@@ -53,6 +53,20 @@ def test_a_source_that_measures_something_else_takes_no_place(watts: float) -> N
     assert choice.choose({"psu_input": watts}, GONE_SECONDS + 10) == "psu_input"
 
 
+def test_supplies_that_take_far_more_than_the_systems_own_sensor_are_of_several_nodes() -> None:
+    choice = Choice()
+    assert chosen(choice, [{"psu_input": 840.0, "sdr": 208.0}, {"psu_input": 830.0}]) == ["sdr", None]
+    within = [{"psu_input": 840.0, "sdr": 600.0}, {"psu_input": 840.0, "sdr": 0.0}]
+    assert [chosen(Choice(), [one]) for one in within] == [["psu_input"], ["psu_input"]]
+
+
+def test_supplies_that_came_to_more_during_a_step_alone_are_taken_again() -> None:
+    choice = Choice()
+    assert choice.choose({"psu_input": 840.0, "sdr": 400.0}, 0.0) == "sdr"
+    found = [choice.choose({"psu_input": 840.0, "sdr": 800.0}, at) for at in (60.0, 70.0, 80.0, 90.0)]
+    assert found[-1] == "psu_input"
+
+
 def test_a_step_of_the_load_between_two_readings_is_forgotten() -> None:
     choice = Choice()
     chosen(choice, [{"dcmi": 210.0, "psu_input": 400.0}, {"dcmi": 400.0, "psu_input": 410.0}])

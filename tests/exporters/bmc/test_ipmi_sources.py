@@ -326,6 +326,11 @@ def test_a_bmc_that_restarts_is_read_again(lab: Lab) -> None:
     assert asyncio.run(through_a_restart()) == [210, 210]
 
 
+def test_a_maximum_of_all_bits_contradicts_nothing() -> None:
+    told = {"current": 210, "minimum": 65535, "maximum": 65535, "period": 60000}
+    assert PowerReading.parse(dcmi_response(told)).past is None
+
+
 @given(*[st.integers(0, 65535)] * 4, st.booleans())
 def test_a_reading_that_does_not_measure_is_within_its_own_numbers(
     current: int, low: int, high: int, period: int, active: bool

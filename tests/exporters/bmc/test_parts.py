@@ -413,3 +413,20 @@ def test_a_part_that_was_away_is_counted_once_it_is_known_which_one_it_is() -> N
     assert counters[:5] == [5e6, 5e6, None, None, None]
     assert counters[5] is None
     assert counters[6:] == [5e6, 5e6 + 1000]
+
+
+def test_components_that_come_to_more_than_their_subsystem_are_a_gap() -> None:
+    board = Node("Board", watts=900, inside=[accelerator(0, 500, 1e6), accelerator(1, 420, 2e6)])
+    reading = read(written(Node("Server", "RackMount", watts=3000, inside=[board])))
+    assert reading.subsystems == {("Server", "Board"): 900}
+    assert reading.components == {}
+    assert reading.rejected == {"above_subsystem": 2}
+    assert len(reading.component_energy) == 2
+
+
+def test_a_module_without_links_beside_a_baseboard_that_is_built_in_is_a_part_too() -> None:
+    """The baseboard calls itself RackMount, as the server does."""
+    server, board = Node("Self", "RackMount", watts=5000), Node("HGX_Baseboard_0", "RackMount", watts=3000.5)
+    reading = read(written(server, board, Node("OAM_1", watts=650.5), links=False, systems=False))
+    assert reading.power == {("chassis", "Self"): 5000}
+    assert reading.subsystems == {("Self", "HGX_Baseboard_0"): 3000.5, ("Self", "OAM_1"): 650.5}

@@ -3,7 +3,9 @@
 
 import asyncio
 import logging
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -180,7 +182,7 @@ def test_a_login_that_is_wanted_over_plain_http_is_said() -> None:
         (lambda _: web.Response(text="<html>login</html>", content_type="text/html"), "with HTML instead"),
         (lambda _: web.Response(text='{"Chassis": {"@od', content_type="application/json"), "with broken JSON"),
         (lambda _: web.Response(text="[" * 100_000, content_type="application/json"), "with broken JSON"),
-        (lambda _: web.json_response([1, 2]), "JSON that is no object"),
+        (lambda _: web.json_response([1, 2]), "JSON that is not an object"),
         (lambda _: web.Response(body=b" " * 10_000_000), f"more than {MAX_BODY_BYTES} bytes"),
         (lambda request: moved(request.path), "redirects /redfish/v1/ without end"),
         (lambda _: moved("https://elsewhere.example/redfish/v1/"), "which is another host"),
@@ -222,8 +224,23 @@ def test_a_slow_bmc_is_given_up_after_its_time() -> None:
 def test_nobody_there() -> None:
     with RedfishServer(dict_tree(TREE)) as server:
         pass
-    with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: "):
+    with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: Connection refused$"):
         poll(server)
+
+
+def test_a_port_that_hangs_up_on_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.close()
+
+        hanging_up = threading.Thread(target=hang_up)
+        hanging_up.start()
+        source = RedfishSource("bmc", RedfishClient(f"https://127.0.0.1:{server.getsockname()[1]}", None, timeout=5.0))
+        with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: .*: is that the port of https\?$"):
+            polls(source)
+        hanging_up.join()
 
 
 def test_no_secret_stands_in_a_log_or_a_representation(
@@ -236,3 +253,11 @@ def test_no_secret_stands_in_a_log_or_a_representation(
     bmc.behaviour = Behaviour(users={USER: PASSWORD})
     polls(RedfishSource("bmc", client(bmc, LOGIN, ca_file=pki.ca)))
     assert PASSWORD not in caplog.text + str(fault.value) + repr(LOGIN)
+
+
+def test_a_closed_port_is_told_in_plain_words() -> None:
+    with RedfishServer(dict_tree({})) as server:
+        port = server.port
+    source = RedfishSource("bmc", RedfishClient(f"http://127.0.0.1:{port}"))
+    with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: Connection refused$"):
+        polls(source)

@@ -62,8 +62,8 @@ def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, in
     with Slow(delay) as slow, fast, hung:
         poller = Poller(
             [
-                target("slow", slow, interval, 2 * delay),
-                target("fast", fast, interval, 2 * delay),
+                target("slow", slow, interval, 8 * delay),
+                target("fast", fast, interval, 8 * delay),
                 target("hung", hung, interval, 2 * delay),
             ]
         )

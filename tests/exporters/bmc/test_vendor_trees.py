@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
 
 from .conftest import Tree, legacy, poll, ref, tree
@@ -398,3 +399,25 @@ def test_a_sensor_of_256_steps_is_worse_than_power_control() -> None:
     assert reading.power == {BOX: 568}
     assert reading.sources == {BOX: "power_control"}
     assert sensors(step).sources == {BOX: "sdr"}
+
+
+@pytest.mark.parametrize(
+    ("names", "whole"),
+    [
+        (("Sys_Power", "PSU0_PIN"), "Sys_Power"),  # as IPMI has it
+        (("Server_Power", "Fan_Power"), "Server_Power"),
+        (("Total_Output_Power", "Total_Input_Power"), "Total_Input_Power"),
+        (("Total_Power_Out", "Total_Power"), "Total_Power"),  # Fujitsu iRMC
+        (("OAM_Total_Power", "OAM1_Power"), None),  # accelerators of the OCP
+        (("Ecosys_Power", "Fan_Power"), None),
+    ],
+)
+def test_names_of_the_whole_system_in_any_order(names: tuple[str, ...], whole: str | None) -> None:
+    for order in (names, names[::-1]):
+        found = [sensor(name, 300 + 10 * names.index(name)) for name in order]
+        expected = {} if whole is None else {BOX: 300 + 10 * names.index(whole)}
+        try:
+            power = sensors(*found).power
+        except JoulepathError:
+            power = {}
+        assert power == expected

@@ -2,6 +2,11 @@
 """Counting beside programs of others, which may take packets away or end the list of programs."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -218,3 +223,86 @@ def test_ordinary_traffic_is_never_unseen(path: Path3, config: Path, backend: st
         found = upf.scrape()
         assert unseen(found, "n3") == unseen(found, "n6") == 0
         assert not [line for line in upf.stop() if "not counted" in line]
+
+
+@pytest.mark.parametrize("backend", ["ebpf", "packet"])
+def test_packets_that_wait_in_a_queue_are_not_unseen(path: Path3, config: Path, backend: str) -> None:
+    """A burst that a slow link sends over several readings."""
+    path.upf.run("tc qdisc add dev n6 root tbf rate 1mbit burst 3000 limit 4000000")
+    with exporter(path, config, backend) as upf:
+        before = upf.scrape()
+        path.send(b"", 1000, 500)
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            assert unseen(upf.scrape(), "n6") == 0
+            time.sleep(0.6)
+        assert rise(before, upf.scrape(), *OUT) >= 900
+
+
+# Opens wan0 and reads no packet until it is told to. Then a socket sends to it.
+SLEEPING = """
+import fcntl, os, struct, subprocess, sys
+device = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"wan0", 0x1001))  # TUNSETIFF, IFF_TUN | IFF_NO_PI
+subprocess.run("ip link set wan0 up; ip address add 192.0.2.1/24 dev wan0", shell=True, check=True)
+print("here", flush=True)
+sys.stdin.readline()
+for _ in range(400):
+    os.read(device, 65536)
+print("read", flush=True)
+sys.stdin.readline()
+"""
+TO_IT = """
+import socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(450):
+    sender.sendto(bytes(50), ("192.0.2.2", 9))
+"""
+
+
+def test_a_program_that_reads_its_tunnel_late_hides_nothing(path: Path3, tmp_path: Path) -> None:
+    """A TUN device counts a packet when its program reads it: a virtual machine may be stopped meanwhile."""
+    if not os.access("/dev/net/tun", os.W_OK):
+        pytest.skip("no /dev/net/tun")
+    config = tmp_path / "ioam.yaml"
+    config.write_text("nodes: [{node_id: 2, interfaces: {wan0: {sent: out}}}]\n", encoding="utf-8")
+    command = path.upf.command(sys.executable, "-c", SLEEPING)
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program,
+        exporter_when(program, path, config) as upf,
+    ):
+        assert program.stdin is not None
+        assert program.stdout is not None
+        path.upf.python(TO_IT)
+        for _ in range(4):
+            time.sleep(0.6)
+            found = upf.scrape()
+        assert found[OUT] >= 450
+        program.stdin.write("\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == "read\n"
+        for _ in range(3):
+            time.sleep(0.6)
+            assert unseen(upf.scrape(), "wan0") == 0
+        upf.stop()
+        program.stdin.close()
+
+
+def exporter_when(program: subprocess.Popen[str], path: Path3, config: Path) -> Exporter:
+    """As soon as the program says so."""
+    assert program.stdout is not None
+    assert program.stdout.readline() == "here\n"
+    return exporter(path, config)
+
+
+@pytest.mark.parametrize("backend", ["ebpf", "packet"])
+def test_more_packets_than_can_be_decoded_at_once_are_not_unseen(path: Path3, config: Path, backend: str) -> None:
+    with exporter(path, config, backend) as upf:
+        sending = [threading.Thread(target=path.send, args=(b"", 100_000, 20)) for _ in range(2)]
+        for sender in sending:
+            sender.start()
+        found = upf.scrape()
+        while any(sender.is_alive() for sender in sending):
+            found = upf.scrape()
+            assert unseen(found, "n3") == unseen(found, "n6") == 0
+        assert found[UP] > 0

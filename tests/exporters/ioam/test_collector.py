@@ -30,7 +30,7 @@ SETTINGS = Settings(
 
 
 def scrape(table: Table, drops: int = 0, captures: tuple[tuple[str, str], ...] = ()) -> dict[str, Metric]:
-    reading = Reading(table.snapshot(), drops, captures, (("pcap", "segments"),))
+    reading = Reading(table.snapshot(), drops, captures, (("pcap", "segments"),), {name: 0 for name, _ in captures})
     return {family.name: family for family in registry(lambda: families(reading)).collect()}
 
 

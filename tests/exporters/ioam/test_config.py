@@ -57,7 +57,7 @@ def test_the_backend_of_the_file_counts_unless_the_command_line_says_another(tmp
     rule = Rule("up", teids=(range(1, 2),))
     mirror = replace(settings, points=(replace(settings.points[0], rules=(rule,)),))
     assert ChosenSource(mirror).name == "packet"
-    with pytest.raises(UsageError, match="packet backend only"):
+    with pytest.raises(UsageError, match=r"`mirror` of an interface\) is known to the packet backend only"):
         ChosenSource(mirror, "ebpf")
     with pytest.raises(UsageError, match="packet backend only"):
         ChosenSource(replace(mirror, backend="ebpf"))

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joulepath.ioam.bpf import kernel
+from joulepath.ioam.bpf.layout import PointCounts
+from joulepath.ioam.bpf.source import EbpfSource
+from joulepath.ioam.bpf.taps import Taps, _Tap
 from joulepath.ioam.health import PROGRAM_AHEAD, XDP, Gap, Health
-from joulepath.ioam.settings import Point
+from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.statistics import Statistics
 
 pytestmark = pytest.mark.unit
@@ -86,6 +90,37 @@ def test_a_surplus_of_large_packets_hides_a_blackout_for_two_intervals_at_most(
     assert both.gap.blind
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 300)), max_size=60),
+    st.integers(0, 50),
+)
+def test_packets_that_wait_in_a_queue_are_not_missed(intervals: list[tuple[int, int]], more: int) -> None:
+    """A slow link counts for many intervals what was seen in one: bursts of packets, and how many leave."""
+    both = Both()
+    queue = 0
+    for arriving, leaving in [*intervals, *[(0, 1 + more)] * 20, (0, 10**9)]:
+        left = min(queue + arriving, leaving)
+        queue += arriving - left
+        both.frames += left
+        both.counted += arriving
+        assert both.gap.update(1, both.frames, both.counted, waiting=queue) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 64), st.integers(0, 3000)), max_size=40))
+def test_large_packets_that_are_not_yet_decoded_are_not_missed(intervals: list[tuple[int, int, int]]) -> None:
+    """The driver counts the packets on the wire, the capture one packet until it has decoded it."""
+    both = Both()
+    ring: list[int] = []
+    for large, segments, decoded in [*intervals, (0, 1, 10**9)]:
+        both.frames += large * segments
+        both.counted += large
+        ring += [segments] * large
+        done, ring = ring[:decoded], ring[decoded:]
+        both.counted += sum(done) - len(done)
+        assert both.gap.update(1, both.frames, both.counted, unread=63 * len(ring)) == 0
+    assert both.frames - 1000 == both.counted
+
+
 def test_counters_that_begin_anew_are_another_interfaces() -> None:
     gap = Gap(1, 1000, 50)
     assert gap.update(1, 1100, 60) == 87  # of 90, 3 may be on their way
@@ -120,6 +155,68 @@ def test_one_line_an_hour_says_what_may_be_the_cause(caplog: pytest.LogCaptureFi
     assert "tcx programs that run before ours (1)" in lines[1]
     assert "offload" in lines[2]
     health.close()
+
+
+@pytest.mark.parametrize(("bond", "unseen"), [(True, 0), (False, 7199)])
+def test_frames_that_stay_with_the_members_of_a_bond(bond: bool, unseen: int) -> None:
+    """Two members send and receive a frame of LACP in each second; the bond's counters have them all."""
+    now = 0.0
+    health = Health(lambda: now)
+    health.unseen["n3"] = 0
+    gap = Gap(1, 0, 0)
+    for second in range(1, 3601, 5):
+        now = float(second + 4)
+        health.check(POINT, gap, Statistics(1, 2 * (second + 4), 0, xdp=False, bond=bond), 0)
+    assert health.unseen["n3"] == unseen
+    now += 5.0
+    health.check(POINT, gap, Statistics(1, 7200 + 1000, 0, xdp=False, bond=bond), 0)
+    assert health.unseen["n3"] - unseen > 880  # a bond that goes blind
+    health.close()
+
+
+class Arriving(Taps):
+    """An interface that has received 100 packets."""
+
+    def ask(self) -> dict[str, Statistics]:
+        return {"n3": statistics(100)}
+
+
+class NoLink:
+    """A program that is attached nowhere."""
+
+    kind = "tcx"
+
+    def ahead(self) -> int:
+        return 0
+
+    def advance(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
+
+
+class Programs(kernel.Kernel):
+    """Programs that have seen some of them, and a moment later the others."""
+
+    def __init__(self, *packets: int) -> None:
+        self.news = [PointCounts((number, 0), (0, 0), 0, 0, 0, 0, 0, {}, {}) for number in packets]
+
+    def read(self) -> kernel.Reading:
+        return kernel.Reading([self.news.pop(0)], [])
+
+
+@pytest.mark.parametrize(("second", "unseen"), [(60, 0), (0, 57), (20, 37)])
+def test_packets_that_are_on_their_way_are_waited_for(second: int, unseen: int) -> None:
+    """The processor that hands them on may be busy: two readings 0.02 s apart tell those from lost ones."""
+    source = EbpfSource(Settings(points=(POINT,)), lambda: 0.0)
+    programs = Programs(40, second)
+    taps = Arriving((POINT,), programs, source._seen, source.reading)
+    taps._health.unseen["n3"] = 0
+    taps._taps[POINT] = _Tap(NoLink(), 1, 14, up=True, gap=Gap(1, 0, 0))
+    source._taps, source._kernel = taps, programs
+    assert source._read().unseen == {"n3": unseen}
+    taps._health.close()
 
 
 def test_the_loopback_interface_is_told_and_another_is_not() -> None:

@@ -141,6 +141,22 @@ def test_a_wrong_password_is_one_line_without_it(
     assert "not-the-password" not in repr(wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "advice"),
+    [
+        (user("sealed", "not-the-password"), "check auth_file and auth_protocol"),
+        (User("stranger", AUTH_SECRET, "sha256", "", "aes128"), "check user"),
+    ],
+    ids=["password", "user"],
+)
+def test_a_refused_user_is_told_with_what_to_check(
+    agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], wrong: User, advice: str
+) -> None:
+    client = Clients("pysnmp").make(Endpoint(*agent_of_users), wrong, PATIENT)
+    with pytest.raises(JoulepathError, match=f"^pdu-1: SNMP failed: .*: {advice}$"):
+        read(PduSource("pdu-1", client, profiles))
+
+
 def test_objects_that_are_missing_are_told_from_those_that_are_there(library: str) -> None:
     with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
         there, missing = parsed("1.3.6.1.2.1.1.2.0"), parsed("1.3.6.1.2.1.1.99.0")

@@ -164,9 +164,9 @@ def test_a_device_is_asked_as_stated(tmp_path: Path, community_file: Path, of: s
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--timeout", "0"), "--timeout: Input should be greater than 0"),
-        (("--retries", "11"), "--retries: Input should be less than or equal to 10"),
-        (("--max-repetitions", "0"), "--max-repetitions: Input should be greater than or equal to 1"),
+        (("--timeout", "0"), "--timeout: must be greater than 0"),
+        (("--retries", "11"), "--retries: must be less than or equal to 10"),
+        (("--max-repetitions", "0"), "--max-repetitions: must be greater than or equal to 1"),
     ],
 )
 def test_a_wrong_number_is_told_with_its_argument(community_file: Path, arguments: tuple[str, str], line: str) -> None:

@@ -234,12 +234,25 @@ def test_a_lifetime_goes_before_a_register_that_a_user_can_reset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("watts", "reason"), [("184 W", "not_a_number"), (True, "not_a_number"), (-5, "implausible"), (1e9, "implausible")]
+    ("watts", "reason"),
+    [
+        ("184 W", "not_a_number"),
+        (True, "not_a_number"),
+        (-5, "implausible"),
+        (1e9, "implausible"),
+        (10**400, "implausible"),
+        ("-5", "implausible"),
+    ],
 )
 def test_what_is_no_measurement_is_rejected(watts: Any, reason: str) -> None:
     reading = read(service(RackPDUs={"1": {"Outlets": {"1": metered(watts), "2": metered(20)}}}))
     assert reading.values["outlet"]["power"] == {"2": 20}
     assert reading.rejected == {reason: 1}
+
+
+def test_numbers_as_text_are_read() -> None:
+    reading = read(service(RackPDUs={"1": {"Outlets": {"1": metered("184.4", "361.5")}}}))
+    assert reading.values["outlet"] == {"power": {"1": 184.4}, "meter_energy": {"1": 361.5 * KWH}}
 
 
 def test_what_is_null_or_absent_is_no_sample() -> None:

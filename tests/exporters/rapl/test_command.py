@@ -34,6 +34,8 @@ def test_once_without_rapl_is_one_line_and_exit_1(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
+    assert "no RAPL zones" in result.stderr
+    assert "power sensor (class/hwmon)" in result.stderr
     assert str(tmp_path) in result.stderr
 
 

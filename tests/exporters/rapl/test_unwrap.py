@@ -121,6 +121,17 @@ def test_psys_that_is_not_wired_is_not_the_host() -> None:
     assert host.joules / host.measured_seconds == pytest.approx(22, rel=0.3)
 
 
+def test_a_hole_that_psys_cannot_bridge_and_packages_can_does_not_speak_against_psys() -> None:
+    unwrapper, wraps_at = Unwrapper(), 262143.0
+    hosts = []
+    for at in (0.0, 10.0, 20.0, 120.0, 130.0):  # in 100 s psys could have wrapped at 5 kW, a package at 1 kW not
+        counts = {zone: Count(watts * at, wraps_at) for zone, watts in ((PACKAGE, 180.0), (PSYS, 230.0))}
+        snapshot = unwrapper.add(at, Reading(counts, {}))
+        assert not snapshot.doubts
+        hosts.append(snapshot.host)
+    assert hosts[-1] == (30 * 230, 30)
+
+
 def test_every_sockets_psys_adds_up_and_one_that_goes_leaves_packages_and_dram() -> None:
     second = Zone("psys", "1", "0")
     unwrapper, at = Unwrapper(), 0.0

@@ -99,7 +99,7 @@ flows:
         "flows.drops: too_large: only UDP datagrams can be dropped",
         "flows.sctp.ioam_namespace: must be less than or equal to 65535",
         "flows.sctp.protocol: must be 'udp' or 'tcp'",
-        "flows.sctp.source: Input is not a valid IPv6 network",
+        "flows.sctp.source: must be an IPv6 address or prefix, with no bit set behind the prefix",
     ]
 
 
@@ -107,3 +107,21 @@ def test_more_flows_than_there_are_places(tmp_path: Path) -> None:
     flows = "".join(f'  f{n}: {{ioam_namespace: {n}, id: "{ID}", protocol: tcp}}\n' for n in range(65))
     with pytest.raises(UsageError, match="flows: Dictionary should have at most 64 items"):
         read(tmp_path, f"interfaces: [eth0]\nflows:\n{flows}")
+
+
+def test_who_writes_the_id(tmp_path: Path) -> None:
+    flow = "{ioam_namespace: 1, protocol: udp, "
+    names = {"by_name": "root", "by_number": 64001}
+    lines = [f"  {name}: {flow}id_file: id, id_owner: {owner}}}\n" for name, owner in names.items()]
+    right = f"interfaces: [eth0]\nflows:\n{''.join(lines)}  not_said: {flow}id_file: id}}\n"
+    assert [each.id_owner for each in read(tmp_path, right).flows] == [0, 64001, None]
+    wrong = (
+        f"interfaces: [eth0]\nflows:\n  a: {flow}id_file: id, id_owner: no-such-user}}\n"
+        f"  b: {flow}id: '{'ab' * 16}', id_owner: 0}}\n  c: {flow}id_file: id, id_owner: -1}}\n"
+    )
+    with pytest.raises(UsageError) as mistakes:
+        read(tmp_path, wrong)
+    text = "\n".join(mistakes.value.messages)
+    assert "flows.a: id_owner: 'no-such-user' is not a user of this host" in text
+    assert "flows.b: id_owner: says who writes the `id_file`: leave it out" in text
+    assert "flows.c.id_owner" in text

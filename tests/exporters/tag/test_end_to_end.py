@@ -15,6 +15,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.tag import cgroup
+from tests.exporters.ioam.foreign import PASS, Foreign
 from tests.exporters.ioam.netns import Exporter, wait_for
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
@@ -706,3 +707,43 @@ def test_a_link_of_bare_ip(path: Path3, tmp_path: Path) -> None:
     assert packet[40 + HEADER - 24] == packet[7] == 64
     assert bytes.fromhex(ID) in packet
     assert packet[-5:] == b"hello"
+
+
+DETACH = """
+import ctypes, socket
+from joulepath.bpf import tcx
+from joulepath.bpf.libbpf import library
+(one,) = tcx.query(socket.if_nametoindex("wlan0"), 47).attached
+assert library().bpf_link_detach(library().bpf_link_get_fd_by_id(one.link)) == 0
+"""
+
+
+def tagged_again(path: Path3, tags: Exporter) -> bool:
+    """Whether ten more datagrams get their trace."""
+    before = tags.scrape()["ioam_tag_packets_total", "camera"]
+    path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 9, 100, 0)
+    return tags.scrape()["ioam_tag_packets_total", "camera"] - before >= 10
+
+
+def test_who_comes_before_the_tagging_hides_no_packet_for_long(path: Path3, tmp_path: Path) -> None:
+    """A program that ends the list (TCX_PASS) would have packets pass untagged and uncounted."""
+    with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
+        assert tagged_again(path, tags)
+        with Foreign(path.robot, "wlan0", "tcx", "sent", str(PASS), "first"):
+            wait_for(lambda: tagged_again(path, tags))
+            with Foreign(path.robot, "wlan0", "tcx", "received", str(PASS), "first"):
+                path.upf.run("ip link set n6 mtu 1400")  # a message of its own must be read, too
+                path.server.run("sysctl -qw net.ipv6.conf.eth0.mtu=1500")
+                time.sleep(3)
+                path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 400_000)
+                assert tags.scrape()["ioam_tag_narrow_paths", "packet_too_big"] == 1
+        lines = [line for line in tags.stop() if "WARNING" in line and "program" in line]
+    assert len(lines) == 2
+    assert all("wlan0: another program came to run before the tagging; now the tagging runs first" in x for x in lines)
+
+
+def test_tagging_that_someone_detached_is_attached_again(path: Path3, tmp_path: Path) -> None:
+    with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
+        path.robot.python(DETACH)
+        wait_for(lambda: tagged_again(path, tags))
+        assert len([line for line in tags.stop() if "wlan0: someone detached the tagging" in line]) == 1

@@ -156,6 +156,29 @@ def test_files_that_are_not_trusted(folder: Path) -> None:
     assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
 
 
+def test_a_file_with_a_second_name_is_not_given_away(folder: Path) -> None:
+    """The unit's user owns the folder, and root's tagger gives new files there to that user: not root's own ones."""
+    folder.mkdir(mode=0o755)
+    os.chown(folder, 64001, 64001)
+    secret = folder.parent / "secret"
+    secret.touch(mode=0o600)
+    Lock(folder).close()
+    (file,) = folder.iterdir()
+    file.unlink()
+    file.hardlink_to(secret)  # as fs.protected_hardlinks=0 lets that user do
+    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert secret.stat().st_uid == 0
+
+
+def test_nobody_is_everybody_of_other_user_namespaces(namespace: NetworkNamespace, folder: Path) -> None:
+    """A tagger that runs as this user takes no stranger for another tagger."""
+    folder.mkdir(mode=0o755)
+    os.chown(folder, 65534, 65534)
+    with ExitStack() as stack:
+        assert Other(stack, namespace, SQUAT, "listen", wrapper=READER).said == "held"
+        assert Other(stack, namespace, HOLD, str(folder), wrapper=READER).said == "held"
+
+
 def test_the_folder_of_the_unit_s_user(namespace: NetworkNamespace, folder: Path) -> None:
     """As RuntimeDirectory= and User= make it; root's tagger and that user's exclude one another."""
     folder.mkdir(mode=0o755)

@@ -274,8 +274,10 @@ def test_a_router_s_packet_too_big(fresh: Program) -> None:
     # What passed untagged was too large as well: the sender is told the same.
     assert learned(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
     assert learned(fresh, too_big(1300, large)) == 1300  # no room to go lower
-    assert fresh.paths()[DESTINATION].mtu == 1300
     assert learned(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER
+    # Anyone can write a message about a packet without a trace: tagging goes on as before.
+    assert fresh.paths()[DESTINATION].mtu == 1400
+    assert len(tagged(fresh, fits)) == 1400
 
 
 @pytest.mark.parametrize(
@@ -298,11 +300,25 @@ def test_messages_that_cannot_be_true(fresh: Program) -> None:
         "below IPv6's minimum": too_big(1279, quoted),
         "to another host": too_big(1400, quoted, IPv6Address("fd01::9")),
         "another namespace": too_big(1400, quoted[:48] + b"\7\7" + quoted[50:]),
+        "another trace id": too_big(1400, quoted[: 40 + HEADER - 1] + b"\x63" + quoted[40 + HEADER :]),
+        "an id of zeros": too_big(1400, quoted[: 40 + HEADER - 16] + bytes(16) + quoted[40 + HEADER :]),
         "another host's trace": too_big(1400, quoted[: 40 + HEADER - 21] + b"\x63" + quoted[40 + HEADER - 20 :]),
     }
     for why, message in changed.items():
         assert learned(fresh, message) == int.from_bytes(message[44:48], "big"), why
         assert fresh.paths() == {}, why
+
+
+def test_a_message_about_the_id_before(fresh: Program) -> None:
+    """A message may be on its way while the id changes."""
+    tagged_before = tagged(fresh, udp_packet(1340 - 48))
+    message = too_big(1400, tagged_before)
+    fresh.apply(FLOWS, {**STATES, "udp": State(OTHER_ID, None)}, NODE, ROOM)
+    assert learned(fresh, message) == 1400 - HEADER
+    assert fresh.paths()[DESTINATION].told
+    fresh.apply(FLOWS, {**STATES, "udp": State(bytes(15) + b"\7", None)}, NODE, ROOM)
+    learned(fresh, too_big(1350, tagged_before))
+    assert fresh.paths()[DESTINATION].mtu == 1400  # two changes ago is too long
 
 
 def test_a_flow_that_drops_what_has_no_room(fresh: Program) -> None:

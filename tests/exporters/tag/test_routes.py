@@ -159,6 +159,13 @@ def _chosen(routes: list[Route], address: IPv6Network) -> Route | None:
     return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)
 
 
+def test_a_trace_without_room_for_nodes_cannot_have_fewer() -> None:
+    narrow = [Route(NET, (ETH0,), 1024, mtu=1300)]
+    for nodes, advised in (0, False), (1, True):
+        (refusal,) = plan(narrow, [NET], INTERFACES, header_octets(nodes), None).refusals
+        assert refusal.endswith("fewer `nodes`") == advised
+
+
 @pytest.mark.parametrize(
     ("limit", "nodes"),
     [

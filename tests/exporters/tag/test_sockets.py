@@ -85,3 +85,38 @@ def test_other_users_processes_need_a_right(tmp_path: Path) -> None:
             command = ["setpriv", f"--bounding-set={rights}", sys.executable, "-c", script, str(tmp_path)]
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
             assert said in done.stdout
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("as_root")
+def test_to_look_at_processes_needs_no_right_to_read_all_files(tmp_path: Path) -> None:
+    """/proc/PID/fd is the user's alone; with CAP_SYS_PTRACE and nothing else, fdinfo says the same."""
+    holder = subprocess.Popen(
+        ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", sys.executable, "-Sc", HOLD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+    with holder:
+        assert holder.stdout is not None
+        inodes = {int(each) for each in holder.stdout.readline().split()}
+        (tmp_path / "cgroup.procs").write_text(f"{holder.pid}\n")
+        script = (
+            "import sys; from pathlib import Path; from joulepath.tag import sockets\n"
+            "print(*sockets.used([Path(sys.argv[1])]))"
+        )
+        command = ["setpriv", "--bounding-set=-all,+sys_ptrace", sys.executable, "-c", script, str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        holder.communicate("", timeout=10)
+    assert done.returncode == 0, done.stderr
+    assert {int(each) for each in done.stdout.split()} == inodes
+
+
+HOLD = """
+import os, socket, sys
+held = [socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) for _ in range(2)]
+pipe, file = os.pipe(), open("/dev/null")
+print(*(os.fstat(each.fileno()).st_ino for each in held), flush=True)
+sys.stdin.read()
+"""

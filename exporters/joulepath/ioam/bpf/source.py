@@ -4,6 +4,7 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.bpf import kernel
@@ -11,8 +12,9 @@ from joulepath.ioam.bpf.layout import Key
 from joulepath.ioam.bpf.taps import Taps
 from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import Options, Trace
+from joulepath.ioam.health import ARRIVAL_SECONDS
 from joulepath.ioam.settings import Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.source import Opened, Reading, ignored
 from joulepath.reader import ScrapeReader
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,10 @@ class EbpfSource:
 
     name = BACKEND
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+    ) -> None:
+        self._opened = opened
         self._settings = settings
         self._table = Table(settings, clock)
         self._clock = clock
@@ -46,7 +51,7 @@ class EbpfSource:
         self._kernel = kernel.Kernel(self._settings)
         self._taps = Taps(self._settings.points, self._kernel, self._seen, self._reader.get, self._clock)
         try:
-            self._taps.start(self._settings.before.interfaces)
+            self._taps.start(self._settings.before.interfaces, partial(self._opened, BACKEND))
         except BaseException:
             self._close()
             raise
@@ -76,6 +81,9 @@ class EbpfSource:
         interfaces = taps.ask() if taps is not None else {}
         if self._kernel is not None:
             self._merge(self._kernel, self._kernel.read())
+            if taps is not None and taps.suspects(interfaces):
+                time.sleep(ARRIVAL_SECONDS)
+                self._merge(self._kernel, self._kernel.read())
         limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
         return Reading(
             self._table.snapshot(),

@@ -68,14 +68,18 @@ class Taps:
         self._wake = self._woken = -1
         self._thread: threading.Thread | None = None
 
-    def start(self, known: frozenset[str]) -> None:
-        """Attaches the programs. Raises JoulepathError, also where an interface is missing that is not `known`."""
+    def start(self, known: frozenset[str], opened: Callable[[], None]) -> None:
+        """Attaches the programs. Raises JoulepathError, also where an interface is missing that is not `known`.
+
+        Calls `opened` before its thread starts.
+        """
         self._wake, self._woken = os.pipe()[::-1]
         self._changes = interface.changes()
         for point in self._points:
             self._follow(point, needed=point.interface not in known)
             if not self._counting(point):
                 logger.warning("%s: the interface is down or away; counting begins when it is up", point.interface)
+        opened()
         self._thread = threading.Thread(target=self._run, args=(self._changes,), name="interfaces", daemon=True)
         self._thread.start()
 
@@ -114,13 +118,21 @@ class Taps:
         """
         return self._health.ask(self.counting)
 
+    def suspects(self, interfaces: Mapping[str, Statistics]) -> bool:
+        """Whether packets are missing, which may be on their way (Health.suspects)."""
+        return any(
+            self._health.suspects(point, tap.gap, interfaces[point.interface], self._seen[number])
+            for number, point in enumerate(self._points)
+            if (tap := self._taps.get(point)) is not None and point.interface in interfaces
+        )
+
     def check(self, interfaces: Mapping[str, Statistics]) -> tuple[str, ...]:
         """Compares them with the packets seen. Returns the reasons why packets may be missing."""
         self._health.limits.clear()
         for number, point in enumerate(self._points):
             tap, now = self._taps.get(point), interfaces.get(point.interface)
             if tap is not None and now is not None:
-                self._health.check(point, tap.gap, now, self._seen[number], tap.ahead)
+                self._health.check(point, tap.gap, now, self._seen[number], ahead=tap.ahead)
         return tuple(sorted(self._health.limits))
 
     def _counting(self, point: Point) -> bool:

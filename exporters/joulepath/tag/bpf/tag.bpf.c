@@ -58,7 +58,6 @@ struct flow {
 
 struct table {
 	__u32 flows;
-	__be32 node_id;
 	struct flow flow[MAX_FLOWS];
 };
 
@@ -66,7 +65,8 @@ struct counts {
 	__u64 packets, bytes, untagged[REASONS];
 };
 
-// Two tables, one of which counts: a change is written into the other one, then `active` goes over in one word.
+// Two tables, one of which counts: a change is written into the other one, then `active` goes over in one word. The
+// table before is still believed where a router quotes a packet (is_ours): its ids may have changed meanwhile.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
@@ -539,32 +539,54 @@ struct too_big {
 	__be32 trace_type;
 };
 
+// The end of the header: what the encapsulating node wrote. No node on the way changes it.
+struct own {
+	__be32 node; // and the hop limit, in the first octet
+	__be32 schema;
+	__u64 trace_id[2];
+};
+
+// Whether a flow's header is the one that a message quotes: nobody who has not seen the packet knows the trace id.
+static __always_inline int is_the_one(const struct flow *flow, const struct too_big *seen, const struct own *quoted)
+{
+	const __u32 option = offsetof(struct too_big, option) - offsetof(struct too_big, next);
+	const struct too_big *header = (void *)flow->header - offsetof(struct too_big, next);
+	__u32 length = flow->length;
+	struct own own;
+
+	if (length != (seen->units + 1) * 8 || length < 40 || length > MAX_HEADER)
+		return 0;
+	__builtin_memcpy(&own, flow->header + (length - HOP_LIMIT_FROM_END), sizeof(own));
+	return flow->header[option] == seen->option && flow->header[option + 1] == seen->octets &&
+	       flow->header[option + 3] == seen->kind && header->ioam_namespace == seen->ioam_namespace &&
+	       header->trace_type == seen->trace_type && !((own.node ^ quoted->node) & bpf_htonl(0xFFFFFF)) &&
+	       own.trace_id[0] == quoted->trace_id[0] && own.trace_id[1] == quoted->trace_id[1] &&
+	       within(&seen->quoted.daddr, flow->destination, flow->destination_mask) &&
+	       within(&seen->quoted.saddr, flow->source, flow->source_mask);
+}
+
 // Whether the tagger made the quoted packet's header.
 APART int is_ours(struct __sk_buff *skb, __u32 start, const struct too_big *seen)
 {
-	const __u32 option = offsetof(struct too_big, option) - offsetof(struct too_big, next);
-	__u32 trace = start + offsetof(struct too_big, next), index = in_force(), node;
-	struct table *table = bpf_map_lookup_elem(&tables, &index);
+	struct own quoted;
 
-	if (!table || !seen || seen->quoted.nexthdr != NEXT_HOP_BY_HOP)
+	if (!seen || seen->quoted.nexthdr != NEXT_HOP_BY_HOP)
 		return 0;
-	if (bpf_skb_load_bytes(skb, trace + (seen->units + 1) * 8 - HOP_LIMIT_FROM_END, &node, sizeof(node)))
+	if (bpf_skb_load_bytes(skb, start + offsetof(struct too_big, next) + (seen->units + 1) * 8 - HOP_LIMIT_FROM_END,
+			       &quoted, sizeof(quoted)))
 		return 0;
-	if ((node & bpf_htonl(0xFFFFFF)) != table->node_id)
-		return 0;
-	for (__u32 i = 0; i < MAX_FLOWS; i++) {
-		if (i >= table->flows)
+	for (__u32 which = 0; which < 2; which++) {
+		__u32 index = which;
+		struct table *table = bpf_map_lookup_elem(&tables, &index);
+
+		if (!table)
 			return 0;
-		struct flow *flow = &table->flow[i];
-		const struct too_big *header = (void *)flow->header - offsetof(struct too_big, next);
-
-		if (flow->length != (seen->units + 1) * 8 || flow->header[option] != seen->option ||
-		    flow->header[option + 1] != seen->octets || flow->header[option + 3] != seen->kind ||
-		    header->ioam_namespace != seen->ioam_namespace || header->trace_type != seen->trace_type)
-			continue;
-		if (within(&seen->quoted.daddr, flow->destination, flow->destination_mask) &&
-		    within(&seen->quoted.saddr, flow->source, flow->source_mask))
-			return 1;
+		for (__u32 i = 0; i < MAX_FLOWS; i++) {
+			if (i >= table->flows)
+				break;
+			if (is_the_one(&table->flow[i], seen, &quoted))
+				return 1;
+		}
 	}
 	return 0;
 }
@@ -589,14 +611,17 @@ static __always_inline int learn(struct __sk_buff *skb, const __u32 start)
 		if (seen.ip.daddr.s6_addr32[i] != seen.quoted.saddr.s6_addr32[i])
 			return PASS;
 	struct path made = {.mtu = mtu}, *known = bpf_map_lookup_elem(&paths, &seen.quoted.daddr);
-	if (is_ours(skb, start, &seen))
+	if (is_ours(skb, start, &seen)) {
 		made.length = (seen.units + 1) * 8;
-	else if (known)
-		made.length = known->length; // a packet without a trace to where others have one
+		made.expires = bpf_ktime_get_ns() + LEARNED_SECONDS * SECOND;
+		bpf_map_update_elem(&paths, &seen.quoted.daddr, &made, BPF_ANY);
+	} else if (known) {
+		// A packet without a trace to where others have one. Anyone could have written this, so nothing is learned;
+		// whether the sender believes it, the kernel decides.
+		made.length = known->length;
+	}
 	if (!made.length)
 		return PASS;
-	made.expires = bpf_ktime_get_ns() + LEARNED_SECONDS * SECOND;
-	bpf_map_update_elem(&paths, &seen.quoted.daddr, &made, BPF_ANY);
 	if (mtu < MIN_MTU + made.length)
 		return PASS; // the sender cannot go below: large packets pass untagged
 	__be32 less = bpf_htonl(mtu - made.length);
