@@ -70,6 +70,9 @@ class Connection:
         """`new` before the first whole request, `waiting` for an answer's turn, `idle` between requests."""
         self.since = time.monotonic()
         """When the state began; while it sends, when the client's kernel took octets last."""
+        self.began = self.since
+        self.answers = 0
+        """Requests that were answered here."""
         self._socket = client
         self._shared = shared
         self._cut = threading.Event()
@@ -140,7 +143,6 @@ class Connection:
         return False
 
     def _serve(self, security: Security) -> None:
-        was_answered = False
         while True:
             try:
                 head = self._head()
@@ -153,9 +155,9 @@ class Connection:
                 self._send(Response.text(error.status, f"Bad request: {error}."), close=True)
                 self._linger()
                 return
-            if was_answered:
+            if self.answers:
                 self._wait_until_taken()
-            was_answered = True
+            self.answers += 1
             response = self._response(request, now)
             close = not request.keep_alive or self._ends(security)
             self._send(response, close=close, head_only=request.method == "HEAD")

@@ -29,6 +29,8 @@ LEAST_SECONDS = 0.25
 """A connection has so long for its next step before it makes room for another."""
 STUCK_SECONDS = 1.0
 """A client that has taken nothing of its answer for so long does not read."""
+BUSY_ANSWERS = 4
+"""A connection with more answers, and more than one a second, makes room where no other does."""
 _ROOM_LOOK_SECONDS = 0.01
 GRACE_SECONDS = 5.0
 """For answers that are under way when the server stops."""
@@ -193,7 +195,15 @@ class Server:
             [c for c in self._connections if now - c.since >= states.get(c.state, math.inf)] for states in _DISPLACED
         )
         oldest = min(next(filter(None, kinds), []), key=lambda connection: connection.since, default=None)
-        return oldest if oldest is not None and now - oldest.since >= LEAST_SECONDS else None
+        if oldest is not None and now - oldest.since >= LEAST_SECONDS:
+            return oldest
+        # Clients that ask without a pause are never old in any state; no scraper asks so often.
+        busy = [
+            c
+            for c in self._connections
+            if c.state in ("waiting", "idle") and c.answers > BUSY_ANSWERS and c.answers > now - c.began
+        ]
+        return max(busy, key=lambda connection: connection.answers / (now - connection.began), default=None)
 
     def _run(self, connection: Connection) -> None:
         try:

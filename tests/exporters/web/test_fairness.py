@@ -19,6 +19,7 @@ from joulepath.web.auth import Passwords
 from joulepath.web.connection import MAX_ANSWERS, MAX_EMPTY_LINES, STALL_SECONDS, Connection, Shared
 from joulepath.web.events import Events, Reason
 from joulepath.web.http import Request, Response
+from joulepath.web.routes import _Expositions
 from joulepath.web.rules import read
 from joulepath.web.security import Security
 from joulepath.web.server import LEAST_SECONDS, Server
@@ -294,3 +295,60 @@ def test_a_defect_in_an_exposition_is_one_line_a_minute(caplog: pytest.LogCaptur
     lines = [record for record in caplog.records if "KeyError" in record.getMessage()]
     assert len(lines) == 1
     assert lines[0].exc_info is None
+
+
+def test_clients_that_ask_without_a_pause_make_room() -> None:
+    clients = 8
+    ended = threading.Event()
+    events = Events()
+
+    def slow() -> float:
+        time.sleep(0.005)
+        return 1.0
+
+    with serving(Things(slow), max_connections=clients, events=events) as server:
+
+        def ask() -> None:
+            while not ended.is_set():
+                with suppress(OSError), connected(server) as client:
+                    while not ended.is_set():
+                        client.sendall(REQUEST)
+                        if not client.recv(65536):
+                            break
+
+        threads = [threading.Thread(target=ask) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            time.sleep(1)
+            for _ in range(3):
+                began = time.monotonic()
+                with connected(server) as scraper:
+                    scraper.sendall(REQUEST)
+                    assert scraper.recv(65536)
+                assert time.monotonic() - began < 1
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+    assert count(events, "displaced") >= 3
+
+
+def test_a_client_that_still_reads_an_older_body_does_not_hide_the_newer_one() -> None:
+    now = [0.0]
+    expositions = _Expositions(clock=lambda: now[0])
+    request = Request("GET", "/metrics", "", {})
+    made: list[None] = []
+
+    def ask() -> Response:
+        return expositions.response("/metrics", lambda: made.append(None) or [], request)  # type: ignore[func-returns-value]
+
+    older = ask()
+    now[0] = 2.0
+    newer = ask()
+    assert newer.on_stall is not None
+    assert older.on_stall is not None
+    newer.on_stall()
+    older.on_stall()
+    ask()
+    assert len(made) == 2
