@@ -3,7 +3,7 @@
 
 import fcntl
 import logging
-import os
+import select
 import socket
 import struct
 import termios
@@ -38,7 +38,12 @@ MAX_ANSWERS = 8
 """Answers that are made at the same time."""
 LINGER_SECONDS = 1.0
 LINGER_READS = 16
+MAX_EMPTY_LINES = 8
 _TAKEN_LOOK_SECONDS = 0.01
+_TAKEN_LOOK_LONGEST = 0.16
+_STALL_LOOK_MILLISECONDS = 50
+_PIECE = 32768
+"""Octets to send at once: TLS takes all or, after STALL_SECONDS, none."""
 _SMALL = 65536
 """Octets of a body that goes into one buffer with its head."""
 
@@ -64,7 +69,10 @@ class Connection:
         self.state: State = "new"
         """`new` before the first whole request, `waiting` for an answer's turn, `idle` between requests."""
         self.since = time.monotonic()
-        """When the state began."""
+        """When the state began; while it sends, when the client's kernel took octets last."""
+        self.began = self.since
+        self.answers = 0
+        """Requests that were answered here."""
         self._socket = client
         self._shared = shared
         self._cut = threading.Event()
@@ -119,11 +127,13 @@ class Connection:
         self._socket.settimeout(self._shared.head_seconds)
         secured = security.context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
         self._socket = secured
+        self._check_uncut()  # a cut while the socket changed hands has missed it
         try:
             secured.do_handshake()
         except TimeoutError:
             raise
         except OSError as error:  # an SSLError among them: without TLS nothing imports its module
+            self._check_uncut()
             reason = getattr(error, "reason", None) or type(error).__name__
             self._shared.events.add("tls", self.client, reason.replace("_", " ").lower())
             return False
@@ -145,13 +155,14 @@ class Connection:
                 self._send(Response.text(error.status, f"Bad request: {error}."), close=True)
                 self._linger()
                 return
+            if self.answers:
+                self._wait_until_taken()
+            self.answers += 1
             response = self._response(request, now)
             close = not request.keep_alive or self._ends(security)
             self._send(response, close=close, head_only=request.method == "HEAD")
             logger.debug("answered", extra={"path": request.path, "status": response.status.value})
             del response  # while the connection is idle nothing holds its body
-            if self._buffer:
-                self._wait_until_taken()
             self._enter("idle")
             if close or self._ends(security):
                 return
@@ -167,6 +178,7 @@ class Connection:
             self._enter("waiting")
             if self._shared.turns.acquire(timeout=TURN_SECONDS):
                 try:
+                    self._check_uncut()
                     self._enter("answering")
                     return self._safely(request)
                 finally:
@@ -182,8 +194,9 @@ class Connection:
     def _safely(self, request: Request) -> Response:
         try:
             return self._shared.answer(request)
-        except Exception:  # a defect in one exposition must not look like a dead exporter
-            logger.exception("cannot answer", extra={"path": request.path})
+        except Exception as error:  # a defect in one exposition must not look like a dead exporter
+            self._shared.events.add("error", self.client, f"{request.path}: {type(error).__name__}: {error}")
+            logger.debug("cannot answer", exc_info=True)
             return Response.text(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; the log says more.")
 
     def _head(self) -> bytes | None:
@@ -191,6 +204,7 @@ class Connection:
         buffer = self._buffer
         deadline = time.monotonic() + (IDLE_SECONDS if self.state == "idle" else self._shared.head_seconds)
         begun = False
+        empty = 0
         while True:
             if buffer and not begun:
                 begun = True
@@ -198,6 +212,9 @@ class Connection:
                     deadline = time.monotonic() + self._shared.head_seconds
             while buffer.startswith(b"\r\n"):  # RFC 9112 section 2.2: empty lines before a request
                 del buffer[:2]
+                empty += 1
+                if empty > MAX_EMPTY_LINES:
+                    raise BadRequestError(f"more than {MAX_EMPTY_LINES} empty lines before a request")
             if buffer and buffer[0] < 0x20 and buffer != b"\r":
                 raise BadRequestError("not a request of HTTP/1.1")
             ends = [end for mark in (b"\n\r\n", b"\n\n") if (end := buffer.find(mark)) >= 0]
@@ -225,17 +242,35 @@ class Connection:
             rest = memoryview(data)
             while rest:
                 self._socket.settimeout(max(min(deadline - time.monotonic(), STALL_SECONDS), 1e-3))
-                rest = rest[self._socket.send(rest) :]
-                if rest and response.on_stall is not None:
+                rest = rest[self._socket.send(rest[:_PIECE]) :]
+                self.since = time.monotonic()
+                if rest and response.on_stall is not None and not self._takes_more():
                     response.on_stall()
 
     def _wait_until_taken(self) -> None:
         """Waits for the client's kernel to take the last answer before the next one is made. Raises OSError."""
-        deadline = time.monotonic() + STALL_SECONDS
+        if not _unsent(self._socket):
+            return
+        self._enter("sending")
+        deadline = self.since + STALL_SECONDS
+        wait = _TAKEN_LOOK_SECONDS
         while _unsent(self._socket):
             if time.monotonic() > deadline:
                 raise TimeoutError
-            time.sleep(_TAKEN_LOOK_SECONDS)
+            if self._cut.wait(wait):
+                raise ConnectionAbortedError
+            wait = min(2 * wait, _TAKEN_LOOK_LONGEST)
+
+    def _takes_more(self) -> bool:
+        """Whether the kernel takes more octets at once or soon: a client that reads normally makes room soon."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        return bool(poll.poll(_STALL_LOOK_MILLISECONDS))
+
+    def _check_uncut(self) -> None:
+        """Raises ConnectionAbortedError where another thread has cut the connection."""
+        if self._cut.is_set():
+            raise ConnectionAbortedError("cut")
 
     def _linger(self) -> None:
         """Reads a little more: a close with octets unread would take the answer from the client (RFC 9112, 9.6)."""
@@ -249,15 +284,10 @@ class Connection:
                     return
 
     def _is_present(self) -> bool:
-        """Whether the client has not closed its side; a closed one leaves an end of file to read."""
-        try:
-            # A socket of its own: this one waits for its time-out, and one of TLS does not peek.
-            with socket.socket(fileno=os.dup(self._socket.fileno())) as twin:
-                return bool(twin.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+        """Whether the client has not closed its side; octets before its end, such as TLS's last, may be unread."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return not poll.poll(0)
 
 
 def _unsent(client: socket.socket) -> int:

@@ -23,7 +23,7 @@ _MEANINGS: Mapping[Reason, str] = {
     "bad_request": "a request was not HTTP/1.1 or its head was too long",
     "certificate": "a client certificate does not have a name of client_allowed_sans",
     "displaced": "a connection that waited or did not read made room for another",
-    "error": "an unexpected error ended a connection",
+    "error": "an unexpected error",
     "login": "a login was refused",
     "logins": "a login was refused because too many logins waited",
     "no_room": "a connection was closed because all connections were busy",

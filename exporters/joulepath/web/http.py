@@ -114,7 +114,8 @@ def _parse(head: bytes, local: str) -> Request:
     try:
         event = parser.next_event()
     except h11.RemoteProtocolError as error:
-        raise BadRequestError(str(error)) from None
+        # h11 quotes the line, which may be a misspelt `Authorization`.
+        raise BadRequestError(str(error).partition(": bytearray(")[0]) from None
     if not isinstance(event, h11.Request):
         raise BadRequestError("the head has no end")
     if not event.http_version.startswith(b"1."):

@@ -144,6 +144,7 @@ class _Expositions:
         self._clock = clock
         self._bodies: weakref.WeakValueDictionary[tuple[str, Format, bool], _Body] = weakref.WeakValueDictionary()
         self._making = threading.Lock()
+        self._sharing = threading.Lock()
 
     def response(self, name: str, collect: Callable[[], Iterable[Metric]], request: Request) -> Response:
         """The families called `name` in the format and coding that the client asks for."""
@@ -163,6 +164,10 @@ class _Expositions:
             headers["Content-Encoding"] = "gzip"
 
         def share() -> None:
-            self._bodies[key] = body
+            # A client that still reads an older body must not hide the newer one that the next ones share.
+            with self._sharing:
+                latest = self._bodies.get(key)
+                if latest is None or latest.made < body.made:
+                    self._bodies[key] = body
 
         return Response(HTTPStatus.OK, body.data, chosen.content_type, headers, on_stall=share)

@@ -27,18 +27,20 @@ class Rules:
 
     def security(self, path: Path, passwords: Passwords) -> Security:
         """Reads certificates and keys. Raises UsageError, which names `path`."""
+        pems = self.tls.pems if self.tls else ()
         try:
             made = context(self.tls) if self.tls else None
+            said = tuple(pem.digest() for pem in pems)
         except TlsError as error:
             raise UsageError(f"{path}: tls_server_config.{error}") from None
-        pems = (self.tls.certificate, self.tls.key, self.tls.client_ca) if self.tls else ()
         return Security(
             context=made,
             allowed_sans=self.allowed_sans,
             users=BasicUsers(self.users, passwords) if self.users else None,
             rate_limit=RateLimit(self.interval, self.burst) if self.interval else None,
             headers=self.headers,
-            files=(path, *(pem.path for pem in pems if pem is not None and pem.path is not None)),
+            files=(path, *(pem.path for pem in pems if pem.path is not None)),
+            source=(self, said),
         )
 
 

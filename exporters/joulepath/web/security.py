@@ -77,6 +77,8 @@ class Security:
     """Of every response."""
     files: tuple[Path, ...] = ()
     """What was read."""
+    source: object = field(default=None, compare=False, repr=False)
+    """Equal where the files said the same."""
 
     @property
     def tls(self) -> tuple[object, frozenset[str]]:

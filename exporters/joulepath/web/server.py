@@ -6,12 +6,13 @@ new connections wait in the kernel's queue instead, so that a flood of them does
 """
 
 import logging
+import math
 import os
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client.core import Metric
 
@@ -26,13 +27,23 @@ logger = logging.getLogger(__name__)
 MAX_CONNECTIONS = 128
 LEAST_SECONDS = 0.25
 """A connection has so long for its next step before it makes room for another."""
+STUCK_SECONDS = 1.0
+"""A client that has taken nothing of its answer for so long does not read."""
+BUSY_ANSWERS = 4
+"""A connection with more answers, and more than one a second, makes room where no other does."""
 _ROOM_LOOK_SECONDS = 0.01
 GRACE_SECONDS = 5.0
 """For answers that are under way when the server stops."""
 
 
-_DISPLACED: Sequence[Sequence[State]] = (("new", "sending"), ("idle",), ("waiting",))
-"""Who makes room, the first state first: who does not ask or does not take an answer, who asks nothing now."""
+_DISPLACED: Sequence[Mapping[State, float]] = (
+    {"new": 0.0, "sending": STUCK_SECONDS},
+    {"idle": 0.0},
+    {"waiting": 0.0},
+    {"sending": 0.0},
+)
+"""Who makes room, the first kind first: states, and the seconds from which on they count. Who does not ask or does not
+read comes first, then who asks nothing now; last a client that reads slowly, since it would lose its answer."""
 
 
 def _nothing() -> Iterable[Metric]:
@@ -93,7 +104,10 @@ class Server:
         """Replaces the rules for all requests to come; connections under the old ones end.
 
         Those that have not begun a request end at once, which every client must expect; the others after it.
+        The same rules again, as after a signal to reload, end none.
         """
+        if security.source is not None and security.source == self._security.source:
+            return
         self._security = security
         self._cut(lambda connection: connection.unasked)
 
@@ -137,7 +151,7 @@ class Server:
         except BlockingIOError:
             return  # the client has left
         except OSError as error:
-            logger.warning("cannot accept a connection: %s", error.strerror)
+            self._events.add("no_room", detail=error.strerror or str(error))
             time.sleep(0.1)  # out of file descriptors: another try at once gains nothing
             return
         connection = Connection(client, self._shared)
@@ -166,14 +180,30 @@ class Server:
         with self._lock:
             if len(self._connections) < self._max_connections:
                 return True
-            classes = ([c for c in self._connections if c.state in states] for states in _DISPLACED)
-            oldest = min(next(filter(None, classes), []), key=lambda connection: connection.since, default=None)
-            if oldest is None or time.monotonic() - oldest.since < LEAST_SECONDS:
+            displaced = self._displaced()
+            if displaced is None:
                 return False
-            del self._connections[oldest]
-        oldest.cut()
-        self._events.add("displaced", oldest.client)
+            del self._connections[displaced]
+        displaced.cut()
+        self._events.add("displaced", displaced.client)
         return True
+
+    def _displaced(self) -> Connection | None:
+        """The one that makes room: of the first kind of _DISPLACED that there is, the oldest."""
+        now = time.monotonic()
+        kinds = (
+            [c for c in self._connections if now - c.since >= states.get(c.state, math.inf)] for states in _DISPLACED
+        )
+        oldest = min(next(filter(None, kinds), []), key=lambda connection: connection.since, default=None)
+        if oldest is not None and now - oldest.since >= LEAST_SECONDS:
+            return oldest
+        # Clients that ask without a pause are never old in any state; no scraper asks so often.
+        busy = [
+            c
+            for c in self._connections
+            if c.state in ("waiting", "idle") and c.answers > BUSY_ANSWERS and c.answers > now - c.began
+        ]
+        return max(busy, key=lambda connection: connection.answers / (now - connection.began), default=None)
 
     def _run(self, connection: Connection) -> None:
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS as `tls_server_config` asks for it, by the names that exporter-toolkit, hence Go, has for versions and suites."""
 
+import hashlib
 import os
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,6 +43,11 @@ class Pem:
     path: Path | None = None
     text: str = ""
 
+    def digest(self) -> bytes:
+        """Equal where it says the same. Raises TlsError."""
+        with _told("cert, key or client_ca", self):
+            return hashlib.sha256(self.text.encode() if self.path is None else self.path.read_bytes()).digest()
+
     @contextmanager
     def file(self) -> Iterator[str]:
         """A path to read it from; a text never touches a disk."""
@@ -70,6 +76,11 @@ class Tls:
     curve: str | None = None
     prefer_server_cipher_suites: bool = True
 
+    @property
+    def pems(self) -> tuple[Pem, ...]:
+        """All that it reads."""
+        return (self.certificate, self.key, *([self.client_ca] if self.client_ca else []))
+
 
 class TlsError(Exception):
     """A key cannot be honoured; the message begins with the key."""
@@ -80,6 +91,7 @@ def context(tls: Tls) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version, made.maximum_version = VERSIONS[tls.minimum], VERSIONS[tls.maximum]
     made.set_alpn_protocols(["http/1.1"])
+    made.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL before 3.0 lets the client ask for it without end
     _load(made, tls)
     if tls.client_ca is not None:
         with (
