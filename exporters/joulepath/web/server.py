@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_CONNECTIONS = 128
 LEAST_SECONDS = 0.25
 """A connection has so long for its next step before it makes room for another."""
-STUCK_SECONDS = 1.0
+STUCK_SECONDS = 0.5
 """A client that has taken nothing of its answer for so long does not read."""
 BUSY_ANSWERS = 4
 """A connection with more answers, and more than one a second, makes room where no other does."""
