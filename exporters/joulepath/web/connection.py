@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """One client's connection: requests one after the other, each within its time. A client that dawdles is cut off."""
 
-import fcntl
 import logging
-import select
 import socket
-import struct
-import termios
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
+from joulepath.web import sockets
 from joulepath.web.events import Events
 from joulepath.web.http import MAX_HEAD, BadRequestError, HeadTooLongError, Request, Response, parse
 from joulepath.web.security import Refusal, Security
@@ -36,12 +32,9 @@ TURN_SECONDS = 10.0
 """For a request to wait until fewer than MAX_ANSWERS others are answered."""
 MAX_ANSWERS = 8
 """Answers that are made at the same time."""
-LINGER_SECONDS = 1.0
-LINGER_READS = 16
 MAX_EMPTY_LINES = 8
 _TAKEN_LOOK_SECONDS = 0.01
 _TAKEN_LOOK_LONGEST = 0.16
-_STALL_LOOK_MILLISECONDS = 10
 _PIECE = 32768
 """Octets to send at once: TLS takes all or, after STALL_SECONDS, none."""
 _SMALL = 65536
@@ -99,8 +92,8 @@ class Connection:
     def run(self) -> None:
         """Answers until the client or the server has enough."""
         try:
-            self.client = _written(self._socket.getpeername())
-            self._local = _written(self._socket.getsockname())
+            self.client = sockets.written(self._socket.getpeername())
+            self._local = sockets.written(self._socket.getsockname())
             security = self._shared.security()
             if self._secure(security):
                 self._is_open = True
@@ -153,7 +146,8 @@ class Connection:
             except BadRequestError as error:
                 self._shared.events.add("bad_request", self.client, str(error))
                 self._send(Response.text(error.status, f"Bad request: {error}."), close=True)
-                self._linger()
+                self._buffer.clear()
+                sockets.linger(self._socket)
                 return
             if self.answers:
                 self._wait_until_taken()
@@ -173,7 +167,7 @@ class Connection:
 
     def _response(self, request: Request, security: Security) -> Response:
         self._enter("answering")
-        refusal = security.refusal(request, self._is_present)
+        refusal = security.refusal(request, lambda: sockets.is_present(self._socket))
         if refusal is None:
             self._enter("waiting")
             if self._shared.turns.acquire(timeout=TURN_SECONDS):
@@ -244,64 +238,27 @@ class Connection:
                 self._socket.settimeout(max(min(deadline - time.monotonic(), STALL_SECONDS), 1e-3))
                 rest = rest[self._socket.send(rest[:_PIECE]) :]
                 self.since = time.monotonic()
-                if rest and response.on_stall is not None and not self._takes_more():
+                if rest and response.on_stall is not None and not sockets.takes_more(self._socket):
                     response.on_stall()
 
     def _wait_until_taken(self) -> None:
         """Waits for the client's kernel to take the last answer before the next one is made. Raises OSError."""
-        if not _unsent(self._socket):
+        if not sockets.unsent(self._socket):
             return
         self._enter("sending")
         deadline = self.since + STALL_SECONDS
         wait = _TAKEN_LOOK_SECONDS
-        while _unsent(self._socket):
+        while sockets.unsent(self._socket):
             if time.monotonic() > deadline:
                 raise TimeoutError
             if self._cut.wait(wait):
                 raise ConnectionAbortedError
             wait = min(2 * wait, _TAKEN_LOOK_LONGEST)
 
-    def _takes_more(self) -> bool:
-        """Whether the kernel takes more octets at once or soon: a client that reads normally makes room soon."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLOUT)
-        return bool(poll.poll(_STALL_LOOK_MILLISECONDS))
-
     def _check_uncut(self) -> None:
         """Raises ConnectionAbortedError where another thread has cut the connection."""
         if self._cut.is_set():
             raise ConnectionAbortedError("cut")
-
-    def _linger(self) -> None:
-        """Reads a little more: a close with octets unread would take the answer from the client (RFC 9112, 9.6)."""
-        self._buffer.clear()
-        socket.socket.shutdown(self._socket, socket.SHUT_WR)
-        deadline = time.monotonic() + LINGER_SECONDS
-        with suppress(OSError):
-            for _ in range(LINGER_READS):
-                self._socket.settimeout(max(deadline - time.monotonic(), 1e-3))
-                if not socket.socket.recv(self._socket, 4096):
-                    return
-
-    def _is_present(self) -> bool:
-        """Whether the client has not closed its side; octets before its end, such as TLS's last, may be unread."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLRDHUP)
-        return not poll.poll(0)
-
-
-def _unsent(client: socket.socket) -> int:
-    """Octets that the other side has not acknowledged (SIOCOUTQ, tcp(7) and unix(7))."""
-    (octets,) = struct.unpack("i", fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4))
-    return int(octets)
-
-
-def _written(place: object) -> str:
-    """An address as HOST:PORT; `localhost` for a UNIX socket."""
-    if not isinstance(place, tuple):
-        return "localhost"
-    host, port = place[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _is_known(secured: "ssl.SSLSocket", security: Security) -> bool:
