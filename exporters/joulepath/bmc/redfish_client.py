@@ -226,10 +226,10 @@ class RedfishClient:
 
 def _reason(error: OSError) -> str:
     """Why no connection came about: asyncio puts the address where the system's own words belong."""
+    if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+        return "the connection was cut while it was set up: is that the port of https?"
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
-    if isinstance(error, ConnectionError):
-        return "the connection was cut while it was set up: is that the port of https?"
     return str(error) or "connection failed"
 
 
