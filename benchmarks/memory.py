@@ -38,7 +38,7 @@ SECRET = "benchmark"  # noqa: S105  # of devices that are here only
 
 
 class Row(NamedTuple):
-    """One exporter: how it is called here, its arguments, how many lines of its exposition show that all is read."""
+    """One exporter: its name here, its arguments, and the number of lines of its exposition once all is read."""
 
     name: str
     arguments: Sequence[str]
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 def resident(pid: int) -> tuple[float, float]:
-    """Resident memory [MiB] but for packet rings, and the rings."""
+    """Resident memory [MiB] without packet rings, and the rings."""
     ring = total = 0
     mapped = ""
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
@@ -112,7 +112,7 @@ def pdus(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
-    """Ten BMCs, so many of them by IPMI; their configuration."""
+    """Starts ten BMCs, `by_ipmi` of them with IPMI; yields their configuration."""
     (folder / "password").write_text(SECRET)
     targets: dict[str, dict[str, object]] = {}
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def polled(config: Path, metric: str) -> Callable[[], int]:
 
 
 def lines(metric: str, at_least: int) -> Callable[[], int]:
-    """Whether /metrics has so many samples of it."""
+    """Whether /metrics has at least this number of samples."""
     return lambda: fetch().count(f"\n{metric}") >= at_least
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scraper notices of clients that never read, that log in with wrong passwords, and that read slowly.
+"""Measures scrapes beside clients that never read, that log in with wrong passwords, and that read slowly.
 
 A server of its own process answers 3.7 MB; a scraper asks once a second over new connections.
 """
@@ -54,7 +54,7 @@ class Large:
         return [family]
 
     def probe(self, target: str) -> Iterable[Metric]:
-        """There are no targets."""
+        """Knows no target."""
         raise KeyError(target)
 
 

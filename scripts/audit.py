@@ -31,7 +31,7 @@ def verdict(code: int, output: str, errors: str) -> tuple[Sequence[str], str]:
 
 
 def main() -> None:
-    """Ends with 1 where there is a known hole, with 0 where there is none or where that cannot be known."""
+    """Ends with 1 for a known hole, with 0 without one or where that cannot be known."""
     command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--requirement", str(FILE)]
     command += ["--format", "json", "--progress-spinner", "off", "--timeout", "10"]
     try:

@@ -35,7 +35,7 @@ Pins = Mapping[str, tuple[str, frozenset[str]]]
 
 
 def pins(report: Mapping[str, Any]) -> Pins:
-    """What an installation report of pip has chosen. Raises KeyError where it has no hash of a package."""
+    """The packages that an installation report of pip has chosen. Raises KeyError for a package without a hash."""
     found: dict[str, tuple[str, frozenset[str]]] = {}
     for one in report["install"]:
         version, hashes = one["metadata"]["version"], one["download_info"]["archive_info"]["hashes"]
@@ -66,7 +66,7 @@ def text(found: Pins) -> str:
 
 
 def resolved(requirements: Sequence[str], python: str, machine: str) -> Pins:
-    """What pip would install. Raises CalledProcessError, after pip has said why."""
+    """The packages that pip would install. Raises CalledProcessError, after pip has said why."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_") or key == "PIP_CERT"}
     number = python.replace(".", "")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Joulepath needs at run time: its requirements, and the installed packages that they come to."""
+"""Finds the requirements of Joulepath at run time, and the installed packages that they come to."""
 
 import tomllib
 from collections.abc import Sequence

@@ -72,12 +72,12 @@ Where data contradict a MIB the data win:
 | Powertek's registers | kWh | 3.5 million since October at 644 W: Wh |
 
 Devices that measure currents of alternating current only (Sentry3 without POPS, the recorded iPoMan, iBoot) have no power
-metrics: amperes times a voltage are no measurement of watts. Chatsworth and old firmware of Schleifenbauer give apparent power, shown as such.
+metrics: amperes times a voltage are not a measurement of watts. Chatsworth and old firmware of Schleifenbauer give apparent power, shown as such.
 
 ## Which are proven
 
-Each object says on what its step and its meaning rest; `pdu_info` has the weakest of what is read of a device as the
-label `evidence`:
+Each object names the evidence for its step and its meaning; `pdu_info` has the weakest evidence of a device's objects as
+the label `evidence`:
 
 * `recording`: a walk of a real device holds a value other than 0 there, and the tests read it;
 * `mib`: the vendor's MIB or a standard states it;

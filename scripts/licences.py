@@ -38,7 +38,7 @@ NAMES: Mapping[str, str] = {
     "apache software license": "Apache-2.0",
     "python software foundation license": "PSF-2.0",
 }
-"""What packages write in place of the SPDX name, in lower case."""
+"""SPDX names by the names that packages write instead, in lower case."""
 
 TEXTS = (
     (re.compile(r"apache license,? version 2\.0", re.IGNORECASE), "Apache-2.0"),
@@ -118,7 +118,7 @@ def _of_text(texts: Iterable[str]) -> str:
 
 
 def main() -> None:
-    """Writes the page; ends with the mistakes where there are any."""
+    """Writes the page, or ends with the mistakes, if any."""
     packages = found()
     if wrong := mistakes(packages):
         sys.exit("\n".join(wrong))

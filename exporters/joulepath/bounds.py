@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds of what a device can make of this process: how many rows it has here, and how long their names are.
+"""Bounds a device's effect on this process: the number of its rows, and the length of their names.
 
 A device chooses its rows and their names. One that renames them at every poll, by a fault or on purpose, must not make
 series without end: each is kept here, and in Prometheus for weeks.
@@ -15,16 +15,16 @@ from typing import Generic, TypeVar
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 4096
-"""So many rows of one device have series: outlets, branches, supplies, sensors. Others are left out and counted."""
+"""The most rows of one device with series: outlets, branches, supplies, sensors. Others are left out and counted."""
 FORGET_SECONDS = 3600.0
-"""A row that was not seen for so long is forgotten. Should it return, its counters begin at 0."""
+"""The time after which an unseen row is forgotten. If it returns, its counters begin at 0."""
 TELL_AGAIN_SECONDS = 3600.0
 """That a device has too many rows is told no more often."""
 BEYOND = "beyond_limit"
 """The reason for which the values of other rows are rejected."""
 
 MAX_LINES = 64
-"""So many log lines about rows that come, go or fail are written for one device in TELL_AGAIN_SECONDS."""
+"""The most log lines about rows that come, go or fail, for one device in TELL_AGAIN_SECONDS."""
 
 MAX_LABEL = 128
 """Characters of a label value. A longer one is cut and ends in a digest of the whole."""
@@ -59,12 +59,12 @@ class Rows(Generic[K]):
     """The rows of one device that were seen within FORGET_SECONDS, at most `most`. Times are monotonic seconds."""
 
     def __init__(self, most: float = MAX_ROWS, before: Iterable[K] = ()) -> None:
-        """`before` are rows of which something is kept already: they count as seen at the first poll."""
+        """`before` are rows with state from before: they count as seen at the first poll."""
         self._most = most
         self._before = tuple(before)
         self._seen: dict[K, float] = {}  # in the order of when they were seen last
         self.forgotten: frozenset[K] = frozenset()
-        """Rows that the last poll has forgotten: what is kept of them has to go."""
+        """Rows that the last poll has forgotten: all state of them has to go."""
 
     @property
     def known(self) -> Collection[K]:
@@ -130,7 +130,7 @@ def _shown(row: Hashable) -> str:
 
 
 class Quota:
-    """How many lines about its rows a device may have in the log."""
+    """Bounds the log lines about the rows of a device."""
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name

@@ -97,7 +97,7 @@ def message(item: Mapping[str, Any]) -> str:
 
 
 _ADDED = re.compile(r"[a-z-]*\[.*\]")
-"""What pydantic puts into a path beside the file's keys: `[key]`, or which of several types it tried."""
+"""The additions of pydantic to a path of keys: `[key]`, or which of several types it tried."""
 
 _MAPPING = "must be a mapping of keys"
 _LIST = "must be a list"

@@ -118,7 +118,7 @@ def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
 
 
 def _nothing() -> None:
-    """There is nothing to claim."""
+    """Claims nothing."""
 
 
 def run(

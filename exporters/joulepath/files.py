@@ -18,7 +18,7 @@ _told: set[tuple[Path, str]] = set()
 
 
 def read(path: Path, holds: Holds = "configuration", most: int = MOST_OCTETS) -> bytes:
-    """The whole file. Raises OSError, also for what is too large or not a regular file: a pipe would hold all up.
+    """The whole file. Raises OSError, also if it is too large or not a regular file: a pipe would hold all up.
 
     Warns, once, of a configuration or a secret that other users can write to, and of a secret that they can read.
     """

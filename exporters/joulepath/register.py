@@ -24,14 +24,14 @@ class _Flow:
     _contradicts: bool = False
 
     def seen(self, most: float | None, at: float) -> None:
-        """At monotonic `at` seconds at most so many watts flowed; None where no watts were read."""
+        """The most watts that flowed at monotonic `at` seconds; None if watts were not read."""
         if self._last is not None and at - self._last > WATCHED_SECONDS:
             self._hole = True
         if most is not None:
             self.highest, self._last = max(self.highest, most), at
 
     def changed(self) -> None:
-        """The register was renewed: what flowed in a hole is in it."""
+        """The register was renewed: it includes the energy that flowed in a hole."""
         self._hole = False
 
     def contradicts(self) -> None:
@@ -100,7 +100,7 @@ class Register:
         return self.joules
 
     def _again(self, doubtful: tuple[float, float], raw: float, at: float, step: float, wraps_at: int) -> None:
-        """A second reading that does not go on from the last one that was counted."""
+        """Takes a second reading that does not go on from the last counted one."""
         first, then = doubtful
         added = _added(first, raw, self._flow.most * (at - then) + step, step, wraps_at)
         if added is not None:  # it goes on from there: it was set back, or it is another device's
@@ -115,7 +115,7 @@ class Register:
             self._doubtful = (raw, at)
 
     def _elapsed(self, at: float) -> float:
-        """For how long [s] energy has flowed that the register may not have shown."""
+        """The time [s] in which energy may have flowed that the register has not shown."""
         seen = self.changed if self._seen is None else self._seen
         return min(at - self.changed, at - seen + RENEWED_SECONDS)
 
@@ -135,7 +135,7 @@ class Register:
 
 
 def _added(before: float, raw: float, possible: float, step: float, wraps_at: int) -> float | None:
-    """The energy counted from `before` to `raw` [J]; None where that is more than what is `possible`."""
+    """The energy counted from `before` to `raw` [J]; None if it is more than `possible`."""
     for added in (raw - before, raw + wraps_at * step - before):
         if 0 <= added <= possible:
             return added
@@ -143,4 +143,4 @@ def _added(before: float, raw: float, possible: float, step: float, wraps_at: in
 
 
 Registers = dict[Hashable, Register]
-"""Those of one target, by level and label. They outlive layouts and sources, so that what was swapped adds nothing."""
+"""The registers of one target, by level and label. They outlive layouts and sources: a swapped device adds nothing."""

@@ -34,7 +34,7 @@ class _Words(ctypes.Structure):
 
 @dataclass(frozen=True)
 class User:
-    """Whom root becomes."""
+    """The user that root becomes."""
 
     name: str
     uid: int
@@ -62,7 +62,7 @@ def keep(capabilities: Collection[int], user: User | None = None) -> None:
     _call(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     libc.prctl(_PR_SET_SECUREBITS, _NO_ROOT_LOCKED, 0, 0, 0)  # refused to all but root, who alone needs it
     for number in range(64):
-        # The bounding set says what a program started from here may have; past the last capability the kernel says so.
+        # The bounding set limits programs started from here; past the last capability the kernel says so.
         if number not in capabilities and libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
             break
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
@@ -86,7 +86,7 @@ def keep(capabilities: Collection[int], user: User | None = None) -> None:
 
 
 def closed(files: Iterable[Path]) -> list[Path]:
-    """Those of the files that are there and that this process may not read."""
+    """The existing files that this process may not read."""
     return [path for path in files if _forbidden(path)]
 
 

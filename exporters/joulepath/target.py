@@ -12,7 +12,7 @@ from joulepath.bounds import Rows
 from joulepath.energy import Energy, Integrator
 
 WITHDRAW_AFTER_SECONDS = 30.0
-"""A target unread for so long, or for three intervals, has its series withdrawn; its counters go on when it returns.
+"""A target unread for this time, or for three intervals, has its series withdrawn; its counters go on when it returns.
 
 Those of a row that it no longer has, while others are read, end after an hour (`joulepath.bounds`)."""
 
@@ -26,7 +26,7 @@ class Reading(Protocol):
 
     @property
     def rows(self) -> Collection[Hashable]:
-        """The keys of `watts`, and those of what is there and gives no power now. A source bounds them."""
+        """The keys of `watts`, and of devices that exist but give no power now. A source bounds them."""
 
     @property
     def rejected(self) -> Mapping[str, int]:

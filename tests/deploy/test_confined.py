@@ -201,7 +201,7 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
 
 
 def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: str) -> None:
-    """What it reads: a real agent or BMC on loopback."""
+    """The source that it reads: a real agent or BMC on loopback."""
     if name == "pdu":
         (folder / "outlets.json").write_text(json.dumps({1: ["a", 10.0], 2: ["b", 20.0]}))
         words = ["joulepath_lab.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]

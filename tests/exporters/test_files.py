@@ -37,7 +37,7 @@ class Nothing(Model):
 @pytest.mark.unit
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_regular_files(tmp_path: Path, kind: str) -> None:
-    """One line, at once: a pipe that nobody writes to would be waited for."""
+    """One line, at once: a pipe without a writer would block."""
     path = tmp_path / "file"
     KINDS[kind](path)
     with pytest.raises(OSError, match=r"regular file|No such device") as caught:

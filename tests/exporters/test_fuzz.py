@@ -175,13 +175,13 @@ class Odd:
 
 
 class Resources:
-    """A Redfish service whose resources are `tree`."""
+    """A Redfish service with the resources `tree`."""
 
     def __init__(self, tree: Any) -> None:
         self._tree = tree
 
     async def get(self, uri: str) -> Any:
-        """What its client returns: objects alone."""
+        """Returns only objects, like its client."""
         found = self._tree.get(uri.rstrip("/")) if isinstance(self._tree, dict) else None
         if not isinstance(found, dict):
             raise ResourceFaultError(f"{uri}: 404")
@@ -192,7 +192,7 @@ class Resources:
 
 
 def as_read(found: Any) -> Any:
-    """What comes of it behind its way as JSON."""
+    """The same value after a round trip through JSON."""
     return decoded(json.dumps(found))
 
 

@@ -36,7 +36,7 @@ TAG = TAG.replace("0123456789abcdef", 2 * "0123456789abcdef")
 
 
 def loaded(program: str, folder: Path) -> set[str]:
-    """What of LARGE a program imports that is run in `folder`."""
+    """The modules of LARGE that a program run in `folder` imports."""
     program += f"\nimport sys; print('loaded:', *({LARGE!r} & set(sys.modules)))"
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)

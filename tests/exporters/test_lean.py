@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a package whose `__init__` imports all of it."""
+    """Yields the name of a package that imports all its modules in `__init__`."""
     name = f"package{uuid4().hex}"
     folder = tmp_path / name
     folder.mkdir()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every thread of a running exporter may do, and every program that it starts: started by root, and by a user."""
+"""Rights of each thread of a running exporter and of each program it starts: started by root, and by a user."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes with Joulepath: which versions, under which licences, and with which known holes."""
+"""Dependencies of Joulepath: their versions, licences and known holes."""
 
 import json
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SNMP agents that do what real ones do and the standards do not: at the level of the single answer."""
+"""SNMP agents that depart from the standards, as real ones do, at the level of the single answer."""
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -38,9 +38,9 @@ class Odd:
     too_big_over: int | None = None
     """GET of more objects is answered with tooBig, and so is GETBULK of more rows."""
     shortens_to: int | None = None
-    """It answers a GET with so many objects at most."""
+    """The most objects in its answer to a GET."""
     cuts_at: int | None = None
-    """Its datagrams end after so many octets."""
+    """The length at which it cuts datagrams [octets]."""
     omits: frozenset[Oid] = frozenset()
     """Objects that it leaves out of its answers."""
     bulk: BulkFault | None = None

@@ -72,7 +72,7 @@ class _Hold:
     """A lock on a folder, until `close` or the end of the process."""
 
     def __init__(self, folder: Path, *, wait: bool) -> None:
-        """Raises OSError where there is no such folder, and, unless it shall wait, where another process holds it."""
+        """Locks `folder`. Raises OSError if it does not exist or, without `wait`, if another process holds the lock."""
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,7 +92,7 @@ class _Hold:
 
 
 def _held(root: Path) -> tuple[Path, _Hold]:
-    """A new folder, held; a lab that starts just now may have taken it for one that is left over."""
+    """Makes a folder and locks it; another lab that starts now may have taken it for an abandoned one."""
     while True:
         folder = root / f"{_NAME}{uuid.uuid4().hex[:8]}"
         folder.mkdir()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 BEYOND = 1.5
 """A reading is not of the same thing as its statistics where it is beyond their extremes by more than this factor."""
 CATCH_UP_SECONDS = 60.0
-"""The extremes hold a step of the load after their interval and so much more."""
+"""After their interval and this time, the extremes include a step of the load."""
 MAX_INTERVAL_SECONDS = 1200.0
 """A longer interval is that since the last reset: its extremes hold a step at once."""
 

@@ -12,7 +12,7 @@ from joulepath.bounds import Quota
 logger = logging.getLogger(__name__)
 
 LOST_POLLS = 3
-"""A chassis without power for so many polls in a row is told in the log."""
+"""Polls in a row without power after which the log tells of a chassis."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Boxes:
         self._quota = Quota(name)
 
     def found(self, boxes: Mapping[str, Box]) -> None:
-        """Takes over what a survey found."""
+        """Takes over the findings of a survey."""
         for name, box in boxes.items():
             self._known.setdefault(name, _Known(box)).box = box
         for name in self._known.keys() - boxes.keys():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of several sources of one chassis' power counts: the best one, also through a bad minute of it."""
+"""Chooses one of the sources of a chassis' power: the best one, also through a bad minute of it."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -23,15 +23,15 @@ QUALITY = (
 """All sources, the best first."""
 
 MEANS = {"power_control_average"}
-"""Sources that tell of the past: they do not contradict what is measured now."""
+"""Sources that tell of the past: they do not contradict a present reading."""
 
 PATIENCE_SECONDS = 600.0
-"""A better source is waited for so long before a worse one takes its place, since a change of source is a step in
+"""The wait for a better source before a worse one takes its place, since a change of source is a step in
 watts: a BMC's restart takes 2 to 5 minutes, an update of its firmware up to 10."""
 GONE_SECONDS = 86400.0
-"""A better source that is absent for so long is gone: what measured something else than it may take its place then."""
+"""A better source that is absent for this time is gone: a source that measures something else may replace it."""
 RETURN_POLLS = 3
-"""A better source is taken again after so many readings in a row."""
+"""Readings in a row after which a better source is taken again."""
 RETRY_SECONDS = 60.0
 """While a worse source is in use the better ones are asked so often."""
 COMPARE_SECONDS = 600.0
@@ -67,7 +67,7 @@ class Choice:
         return self.current is None or self._absent_since is not None or self._zero
 
     def choose(self, readings: Mapping[str, float], now: float, busy: Collection[str] = ()) -> str | None:
-        """The source to be believed among those that gave a reading in this poll; None for none.
+        """Chooses a source among those that gave a reading in this poll; None without one.
 
         `busy` are sources that exist but could not be read now.
         """
@@ -122,7 +122,7 @@ class Choice:
         return [s for s in readings if self._returning.get(s, 0) >= RETURN_POLLS and s not in self._apart]
 
     def _is_best(self, readings: Mapping[str, float], busy: Collection[str]) -> bool:
-        """Whether the best of the readings is better than what is busy, or is the chassis' own by definition."""
+        """Whether the best of the readings is better than the busy sources, or is the chassis' own by definition."""
         return _best(readings) <= max(_best(busy), _rank("power_control"))
 
     def _better(self, source: str) -> bool:

@@ -60,7 +60,7 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
 
 
 def _integrated(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
-    """Energy and measured time of what is inside the boxes."""
+    """Energy and measured time of the devices inside the boxes."""
     for level, metrics in {
         "subsystem": (SUBSYSTEM_ENERGY, SUBSYSTEM_MEASURED),
         "component": (COMPONENT_ENERGY, COMPONENT_MEASURED),

@@ -31,7 +31,7 @@ class TargetConfig(Model):
     timeout: Annotated[float, Field(ge=1, le=300)] | None = None
     """Seconds to wait for one answer of Redfish."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
-    """So many chassis, parts and supplies of the BMC are published within an hour; others are left out and counted."""
+    """The most chassis, parts and supplies that are published within an hour; others are left out and counted."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls."""
 
@@ -64,6 +64,6 @@ class BmcConfig(Model):
 
 
 def read(path: Path, text: str | None = None) -> Mapping[str, TargetSettings]:
-    """The BMCs in a file, or in what was read of it, by name. Raises UsageError with one line per mistake."""
+    """The BMCs in a file, or in its text as read, by name. Raises UsageError with one line per mistake."""
     targets = load(path, BmcConfig, text).targets
     return {name: target.settings for name, target in targets.items()}

@@ -54,7 +54,7 @@ class PowerReading:
 
     @property
     def past(self) -> Statistics | None:
-        """What it says of its own past, None for nothing."""
+        """The reading's own minimum, maximum and period; None if they are unusable."""
         if not self.minimum <= self.maximum or not self.maximum or self.maximum in ALL_BITS or not self.period:
             return None
         return Statistics(self.minimum, self.maximum, self.period)

@@ -25,9 +25,9 @@ SYSTEM = Box("chassis", "system")
 """IPMI knows no chassis by name: a BMC is one system."""
 
 SURVEY_SECONDS = 6 * 3600.0
-"""The list of sensors is read again after so long, and when the BMC was away."""
+"""The time after which the list of sensors is read again, as it is when the BMC was away."""
 RETRY_SECONDS = 600.0
-"""After so long what the BMC said that it does not have is asked for again: it may have been starting."""
+"""The time after which a feature that the BMC denied is asked for again: it may have been starting."""
 CHASSIS_STATUS, POWER_IS_ON = (0x00, 0x01, ()), 0x01
 """Get Chassis Status, and the bit of its first byte."""
 SLOW_SECONDS = 0.5
@@ -71,7 +71,7 @@ class IpmiSource(BmcSource):
         return cls(name, PyghmiClient(host, port, login, privilege), max_rows=max_rows)
 
     async def close(self) -> None:
-        """Ends the session, and before it what an abandoned poll is still asking."""
+        """Ends an abandoned poll that is still running, then the session."""
         self._client.end()
         await asyncio.get_running_loop().run_in_executor(THREAD, self._client.close)
 
@@ -160,7 +160,7 @@ class IpmiSource(BmcSource):
         return {}
 
     def _is_on(self) -> bool:
-        """Whether the system's power is on (IPMI 2.0, section 28.2): what consumes nothing is off, or has no meter."""
+        """Whether the system's power is on (IPMI 2.0, section 28.2): 0 W means off, or no meter."""
         try:
             return bool(self._client.raw(*CHASSIS_STATUS)[0] & POWER_IS_ON)
         except (UnsupportedError, IndexError):
@@ -185,7 +185,7 @@ class IpmiSource(BmcSource):
             self._list_due = now + RETRY_SECONDS
 
     def _sensor_values(self, now: float, rejected: Counter[str], busy: set[str]) -> tuple[dict[str, float], set[str]]:
-        """Values by key, and the keys of all sensors but those of which the BMC says that they have none."""
+        """Values by key, and the keys of all sensors except those that the BMC marks as without a reading."""
         values: dict[str, float] = {}
         answered: set[str] = set()
         for sensor in self._sensors or ():

@@ -226,7 +226,7 @@ def _forget(session: Any) -> None:
 
 
 def _count(entry: Any, raw: int) -> int | None:
-    """What a sensor's byte is as a number, None where it is not one. Raises RejectedError for the end of the scale."""
+    """Decodes a sensor's byte; None if it is not a number. Raises RejectedError for the end of the scale."""
     if entry.numeric_format == 0 and (entry.has_thresholds or entry.reading_type == 1):
         if raw == FULL_SCALE:  # so much or more, or nothing read (iLO: 2550 W beside 130 W of the system)
             raise RejectedError("implausible")

@@ -63,7 +63,7 @@ def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[Sen
 
 
 class Sums:
-    """What the supplies take together, from poll to poll: bays that have always been empty do not count."""
+    """Sums the inputs of the supplies from poll to poll: bays that have always been empty do not count."""
 
     def __init__(self) -> None:
         self._inputs, self._products = Inputs(), Inputs()

@@ -9,9 +9,9 @@ from joulepath.bmc.reading import Row, named
 from joulepath.register import Register, Registers
 
 AWAY = 3
-"""A register that was away for so many polls is counted again once the serial numbers have been read again."""
+"""Polls after which a register that was away is counted again once the serial numbers have been read again."""
 WRAPS_AT = 2**32
-"""A register of 32 bits begins anew after so many joules."""
+"""The energy after which a register of 32 bits wraps [J]."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -27,7 +27,7 @@ def _row(place: Hashable) -> Row:
 
 
 class Meters:
-    """Registers by what they measure. `registers` outlive their source."""
+    """Registers by the device that they measure. `registers` outlive their source."""
 
     def __init__(self, registers: Registers | None = None) -> None:
         self._registers: Registers = {} if registers is None else registers
@@ -36,7 +36,7 @@ class Meters:
         """Whether a register has returned that may be of another part."""
 
     def identified(self) -> None:
-        """The serial numbers are those of now."""
+        """Takes the present serial numbers."""
         self._away.clear()
         self.doubtful = False
 

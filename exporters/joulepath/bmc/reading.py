@@ -34,7 +34,7 @@ class Component(NamedTuple):
 
 
 Row = Box | Part | Component
-"""What has samples of its own."""
+"""A device with samples of its own."""
 
 
 def named(row: Row) -> Row:
@@ -44,7 +44,7 @@ def named(row: Row) -> Row:
 
 
 class Metered(NamedTuple):
-    """What is integrated beside the boxes."""
+    """A subsystem or component, integrated beside the boxes."""
 
     level: Literal["subsystem", "component"]
     part: Part | Component
@@ -73,7 +73,7 @@ class BmcReading:
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
-        """Active power [W] by Box, and by Metered for what is inside."""
+        """Active power [W] by Box, and by Metered for the devices inside."""
         return {
             **dict[Hashable, float](self.power.items()),
             **{Metered("subsystem", part): watts for part, watts in self.subsystems.items()},

@@ -34,7 +34,7 @@ POLL_SECONDS = 300.0
 FIRST_SECONDS = 1800.0
 """The same for a survey."""
 HANGING_SECONDS = 60.0, 600.0
-"""A resource without an answer holds up the others for its timeout: it is asked again after so long, at most."""
+"""The shortest and longest wait before a resource that did not answer is asked again: it holds up the others."""
 
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class RedfishSource(BmcSource):
         return layout
 
     def _forget_others(self, layout: Layout) -> None:
-        """Forgets what is kept of chassis and resources that are not in the layout."""
+        """Forgets the state of chassis and resources that are not in the layout."""
         uris = {item.uri for item in layout.items}.union(*layout.states.values())
         self._inputs = {name: inputs for name, inputs in self._inputs.items() if name in layout.boxes}
         self._foreign = {key: why for key, why in self._foreign.items() if key[0] in layout.boxes}
@@ -185,7 +185,7 @@ class RedfishSource(BmcSource):
         return reading
 
     def _candidates(self, name: str, layout: Layout, poll: Poll, now: float) -> dict[str, float]:
-        """What each source says of one chassis' power."""
+        """The power of one chassis [W] by source."""
         candidates = {source: watts for (_, source), watts in poll.parts("power", name).items()}
         feeds = layout.supplies.get(name)
         if feeds:
@@ -214,7 +214,7 @@ class RedfishSource(BmcSource):
                 poll.leave_out(quantity, name, reason)
 
     async def _may_be_on(self, uris: Iterable[str]) -> bool:
-        """Whether one of these resources says so, or all are busy: what consumes nothing is off, or has no meter."""
+        """Whether one of these resources says so, or all are busy: 0 W means off, or no meter."""
         try:
             answered, busy = await self._resources(set(uris))
         except NoAnswerError:

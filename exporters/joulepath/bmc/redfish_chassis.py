@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several chassis behind one BMC: which holds which, and what several of them tell of the same meter."""
+"""Several chassis behind one BMC: which one holds another, and repeated readings of the same meter."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class Chassis:
     """Whether a vendor's data say that it is a part of the server, whatever its type and links say."""
     items: tuple[Item, ...]
     working: Mapping[Item, float]
-    """What is measured now, in W or J."""
+    """The present readings, in W or J."""
     feeds: frozenset[str]
     """The supplies with inputs that add up to the chassis' power."""
     serials: Mapping[str, str]
@@ -37,11 +37,11 @@ class Chassis:
     serial: str = ""
     """Its serial number, empty where it states none."""
     awaited: frozenset[str] = frozenset()
-    """Sources that it may have besides: what would tell could not be read."""
+    """Sources that it may have as well: the resources that would tell could not be read."""
 
     @property
     def measures(self) -> frozenset[Quantity]:
-        """What its items measure now."""
+        """The quantities that its items measure now."""
         return frozenset(item.quantity for item in self.items if item in self.working)
 
 

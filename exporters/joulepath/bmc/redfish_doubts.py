@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Redfish resource itself says against one of its readings."""
+"""Finds contradictions between a Redfish resource and one of its own readings."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ BEYOND_OUTPUTS = 1.2
 """For `Statistics.factor`, where the reading is the sum of the supplies' outputs: no losses explain a difference."""
 
 STEPS = 255
-"""An IPMI sensor's byte has so many steps over its range."""
+"""Steps of an IPMI sensor's byte over its range."""
 COARSE_WATTS = 2.0
 """Steps from this size on are worse than whole watts."""
 
@@ -61,7 +61,7 @@ def _state(resource: Resource) -> str:
 
 
 def statistics(item: Item, resource: Resource) -> Statistics | None:
-    """What the item's PowerControl says of its own past; None where that is nothing to go by."""
+    """The minimum, maximum and period of the item's PowerControl; None if they are unusable."""
     control, shown = resolve(resource, item.pointer)
     watts = number(shown)
     keys = ("MinConsumedWatts", "MaxConsumedWatts", "IntervalInMin")
@@ -87,7 +87,7 @@ def step_of(sensor: Resource) -> float:
 
 
 def _outputs(power: Resource) -> Iterator[float]:
-    """What each supply of an older Power resource delivers."""
+    """The output [W] of each supply of an older Power resource."""
     for _, supply in entries(power, "PowerSupplies"):
         found = [_stated(supply, key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
         yield from [watts for watts in found if watts is not None][:1]

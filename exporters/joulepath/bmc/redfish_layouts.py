@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a BMC's tree is surveyed again, and what stays of the survey before."""
+"""Decides when to survey a BMC's tree again, and keeps parts of the survey before."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
@@ -9,13 +9,13 @@ from joulepath.bmc.redfish_survey import Layout
 from joulepath.bounds import MAX_ROWS
 
 SURVEY_SECONDS = 3600.0
-"""The tree is read again after so long."""
+"""The time after which the tree is read again."""
 RESURVEY_SECONDS = 60.0
-"""It is read again no sooner than that where a part of it was silent, and then after twice as long each time."""
+"""It is read again no sooner than this if a part of it was silent, and then after twice as long each time."""
 INCOMPLETE_SECONDS = 600.0
-"""So long at most."""
+"""The longest time between such surveys."""
 FORGET_SECONDS = 3600.0
-"""A chassis that has left the tree is asked for so long; then it was taken away."""
+"""The time for which a chassis that has left the tree is asked; after that it was taken away."""
 
 
 class Layouts:
@@ -30,7 +30,7 @@ class Layouts:
         self._lost: dict[str, float] = {}
 
     async def current(self, *, silent: bool) -> tuple[Layout, bool]:
-        """The layout, and whether it was read anew. `silent`: a part of it gives no reading."""
+        """The layout, and whether it was read again. `silent`: a part of it gives no reading."""
         before = self._layout
         if before is not None and not self._is_due(before, silent):
             return before, False
@@ -47,7 +47,7 @@ class Layouts:
         return age >= (self._wait if silent or not layout.complete else SURVEY_SECONDS)
 
     def _with_lost(self, before: Layout, found: Layout) -> Layout:
-        """What was found, and for a while the chassis that are missing in it: a node that restarts may answer 404."""
+        """Keeps chassis that `found` lacks for a while: a node that restarts may answer 404."""
         now, old = self._clock(), _by_chassis(before.items)
         read = {item.uri for item in found.items}
         lost: dict[str, float] = {}
@@ -64,7 +64,7 @@ class Layouts:
 
 
 def _richer(before: Layout, found: Layout) -> set[str]:
-    """The chassis of which an incomplete survey found more than the one before."""
+    """The chassis for which an incomplete survey found more than the survey before."""
     old, new = _by_chassis(before.items), _by_chassis(found.items)
     return {name for name in new if name not in old or (len(new[name]) > len(old[name]) and not before.complete)}
 

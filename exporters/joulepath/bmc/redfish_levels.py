@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Levels of one chassis add up: what is inside it never comes to more than its own power."""
+"""Levels of one chassis add up: the devices inside it never come to more than its own power."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import TypeVar
 from joulepath.bmc.reading import Component, Part
 
 ROUNDING = 1e-9
-"""What the sum of floating-point numbers may be off by."""
+"""The largest rounding error allowed in a sum of floating-point numbers."""
 
 P = TypeVar("P", Part, Component)
 K = TypeVar("K", str, Part)

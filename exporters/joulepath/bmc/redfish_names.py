@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the names of sensors and chassis tell: the part that they speak of, limits, and what is named after what."""
+"""Reads names of sensors and chassis: the part that they name, limits, and names derived from other names."""
 
 import re
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ _WORDS = {
     "network": re.compile(r"nic|pcie?", re.IGNORECASE),
     "fan": re.compile(r"fan", re.IGNORECASE),
 }
-# What is set, allowed or the most so far. EDP: NVIDIA's electrical design point, continuous (EDPc) and peak (EDPp).
+# Names of values that are set, allowed or the most so far.
+# EDP: NVIDIA's electrical design point, continuous (EDPc) and peak (EDPp).
 _LIMIT = re.compile(
     r"\b(edp[a-z]{0,2}|tdp|limits?|limited|cap|capping|capacity|max(imum)?|min(imum)?|peak|set ?point|rat(ed|ing)"
     r"|threshold|budget|headroom|requested|allocated|highest|lowest)\b",
     re.IGNORECASE,
 )
-# Of a device's several sensors, those at its voltage regulators, a part of what the device takes, and means of it.
+# Of a device's several sensors, those at its voltage regulators (a part of its input) and those of means.
 _LESSER = re.compile(r"\b(v ?reg|vrm?|rail|v ?core|vdd[a-z]*|soc|av(era)?ge?|mean)\b", re.IGNORECASE)
 _OUTPUT = re.compile(r"\bout(put)?\b", re.IGNORECASE)
 _QUANTITY = re.compile(r"\b(power|pwr|watts|energy)(?= |$)( \d+)?|(power|energy)$")
@@ -34,12 +35,12 @@ def part_of(name: str) -> str:
 
 
 def is_limit(name: str) -> bool:
-    """Whether a sensor of that name tells what is set or allowed, not what flows."""
+    """Whether a sensor of that name tells a setting or a limit, not a measured power."""
     return _LIMIT.search(words(name)) is not None
 
 
 def is_output(name: str) -> bool:
-    """Whether a sensor of that name tells what supplies deliver, which is less than they take."""
+    """Whether a sensor of that name tells the output of supplies, which is less than their input."""
     return _OUTPUT.search(words(name)) is not None
 
 
@@ -66,7 +67,7 @@ def feed_of(name: str, chassis: str) -> str:
 
 
 def is_inside(name: str, others: set[str]) -> bool:
-    """Whether a stem continues one of the others, as `gb sxm1 m` does `gb sxm1`: a part of what that one measures."""
+    """Whether a stem continues one of the others, as `gb sxm1 m` does `gb sxm1`: it measures a part of the other."""
     at = name.rfind(" ")
     while at > 0:
         if name[:at] in others:

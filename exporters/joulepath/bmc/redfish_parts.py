@@ -130,7 +130,7 @@ def _is_measured(one: Chassis) -> bool:
 
 
 class _Levels:
-    """Which of the parts are subsystems, and which are components of those."""
+    """Sorts the parts into subsystems and their components."""
 
     def __init__(self, parts: Mapping[str, Chassis], outer: Mapping[str, set[str]]) -> None:
         self._parts = parts
@@ -163,14 +163,14 @@ class _Levels:
         )
 
     def components(self, subsystem: str) -> Sequence[str]:
-        """The devices inside a subsystem: not what holds processors, and not what is inside a device."""
+        """The devices inside a subsystem: neither parts that hold processors nor parts inside a device."""
         inside = {uri for uri in self._powered if subsystem in self._outer[uri]}
         processors = {uri for uri in inside if part_of(self._parts[uri].name) in PROCESSORS}
         devices = {uri for uri in inside if not any(uri in self._outer[inner] for inner in processors)}
         return sorted(uri for uri in devices if not self._outer[uri] & devices)
 
     def kinds(self, subsystem: str, *, itself: bool = True) -> set[str]:
-        """What kinds of device a subsystem is, or holds, of those that are measured."""
+        """The kinds of the measured devices that a subsystem is or holds."""
         inside = [one for uri, one in self._parts.items() if subsystem in self._outer[uri]]
         inside += [self._parts[subsystem]] if itself else []
         measured = [one for one in inside if one.items]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the resources of one poll measure: values, and reasons for those that were rejected."""
+"""Takes values from the resources of one poll, and reasons for the values that were rejected."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -51,7 +51,7 @@ class Poll:
         return {Component(key[1], key[3], key[2]): number for key, number in self._values.items() if key[0] == quantity}
 
     def fed(self, feeds: Mapping[Part, frozenset[str]]) -> dict[Part, float]:
-        """Subsystems whose power is that of their feeds; none where one of these is not known."""
+        """The power of subsystems as the sum of their feeds; without those that have an unknown feed."""
         found: dict[Part, float] = {}
         for part, names in feeds.items():
             watts = {name: self._values.get(("subsystem_feed", *part, name)) for name in names}
@@ -66,7 +66,7 @@ class Poll:
             self.rejected[reason] += 1
 
     def is_at_zero(self, chassis: str, candidates: Mapping[str, float]) -> bool:
-        """Whether a source says that the chassis takes 0 W, or where there is none, all of its supplies do."""
+        """Whether a source says that the chassis takes 0 W or, without any source, all its supplies say so."""
         supplies = [watts for quantity in SUPPLIES for watts in self.parts(quantity, chassis).values()]
         return 0 in candidates.values() or (not candidates and bool(supplies) and not any(supplies))
 
@@ -92,7 +92,7 @@ class Poll:
         }
 
     def statistics(self, chassis: str) -> Statistics | None:
-        """What the PowerControl of a chassis says of its own past."""
+        """The minimum, maximum and period of a chassis' PowerControl."""
         found = (
             statistics(item, self._resources[item.uri])
             for item in self._items
@@ -107,7 +107,7 @@ def _values(
     resources: Mapping[str, Resource],
     rejected: Counter[str],
 ) -> dict[_Key, float]:
-    """What was measured; where several items are the same thing, the first that is."""
+    """The measured values; of several items for the same thing, the first that has one."""
     values: dict[_Key, float] = {}
     for item in items:
         key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else item.within)

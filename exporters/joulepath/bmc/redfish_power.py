@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the older Power resource of a chassis offers (DSP0268, Power): PowerControl and PowerSupplies."""
+"""Reads PowerControl and PowerSupplies in the older Power resource of a chassis (DSP0268, Power)."""
 
 import re
 from collections.abc import Iterator

@@ -52,7 +52,7 @@ def _environment(item: Item, resource: Resource, found: Iterable[Found], copy_of
 
 
 def _is_disabled(item: Item, resource: Resource) -> bool:
-    """Whether what holds the item says that it does not work (Gigabyte: a PowerControl of 100 W beside 196 W)."""
+    """Whether the holder of the item says that it does not work (Gigabyte: a PowerControl of 100 W beside 196 W)."""
     holder, _ = resolve(resource, item.pointer)
     return bool(resolve(holder, ("Status", "State"))[1] == "Disabled")
 

@@ -13,13 +13,13 @@ from joulepath.bmc.redfish_items import Item, Pointer, RejectedError, Resource, 
 from joulepath.bmc.redfish_tree import Tree, at, entries, link
 
 STALE_SECONDS = 30.0
-"""A value that is so much older than its report, or stays so long without a new time, is not one of now."""
+"""A value this much older than its report, or this long without a new time, is not a present one."""
 RENEWED_SECONDS = 10.0
 """A report that is renewed more seldom is not used: its resources tell more."""
 FEWEST = 2
-"""A report is used that spares at least so many resources: it is longer than any of them."""
+"""A report is used if it spares at least this number of resources: it is longer than any of them."""
 PATIENCE = 3
-"""A value that stood still for so many polls is read at its resource until the next survey."""
+"""Polls after which a value that stands still is read at its resource, until the next survey."""
 APART = 10.0
 """A report and a resource that differ by such a factor are not of the same unit, or not of the same meter."""
 
@@ -48,7 +48,7 @@ def places(item: Item) -> Sequence[Place]:
 
 
 def values(report: Resource) -> Mapping[Place, Entry]:
-    """What a report holds: of several values of one property the newest, without those that have no time."""
+    """A report's values: of several for one property the newest, without those that have no time."""
     found: dict[Place, Entry] = {}
     for _, entry in entries(report, "MetricValues"):
         place, number = _place(entry.get("MetricProperty")), _number(entry.get("MetricValue"))
@@ -63,7 +63,7 @@ def values(report: Resource) -> Mapping[Place, Entry]:
 
 @dataclass(frozen=True)
 class Told:
-    """What the reports of one poll said."""
+    """The values from the reports of one poll."""
 
     values: Mapping[Item, float | None] = field(default_factory=dict)
     """In W or J, None for a value that is rejected. An item that is not in it is to be read at its resource."""
@@ -75,9 +75,9 @@ class Reports:
     """The reports that are worth reading."""
 
     by_place: Mapping[Place, str] = field(default_factory=dict)
-    """URIs of the reports by what they hold."""
+    """URIs of the reports by the values that they hold."""
     stale: frozenset[Place] = frozenset()
-    """What was old when the BMC was surveyed."""
+    """Values that were already old when the BMC was surveyed."""
 
 
 async def surveyed(tree: Tree, root: Resource, readings: Mapping[Item, float]) -> Reports:
@@ -109,7 +109,7 @@ def _lags(report: Mapping[Place, Entry], place: Place) -> bool:
 
 
 async def _is_renewed(tree: Tree, report: Resource) -> bool:
-    """Whether the definition, where there is one, lets the report tell of now: no means and no long intervals."""
+    """Whether the report shows the present: its definition, if any, has neither means nor long intervals."""
     definition = await tree.read(link(report, "MetricReportDefinition"))
     if definition.get("MetricReportDefinitionEnabled") is False:
         return False
@@ -153,9 +153,9 @@ class Reader:
         self._begun = False
 
     async def read(self, tree: Tree, items: Sequence[Item], reports: Reports, now: float) -> Told:
-        """What the reports hold of `items` at monotonic `now` seconds.
+        """The values of `items` in the reports at monotonic `now` seconds.
 
-        What a report lacks is left out, and so is what has stood still in it.
+        Items that a report lacks are left out, and so are those that have stood still in it.
         """
         known = {place: uri for place, uri in reports.by_place.items() if self._stale[place] < PATIENCE}
         wanted = _covered(items, known)
@@ -173,7 +173,7 @@ class Reader:
                 continue
             found[item] = None
             fresh = self._is_fresh(report, place, now)
-            # What the BMC calls stale is so at its resource too; a value without a new time may only be unchanged.
+            # A value marked stale is stale at its resource too; a value without a new time may only be unchanged.
             self._stale[place] = 0 if fresh or report[place].stale else self._stale[place] + 1
             if not fresh:
                 rejected["stale"] += 1
@@ -234,7 +234,7 @@ def _time(stated: object) -> float | None:
 
 
 def _seconds(stated: object) -> float:
-    """An ISO 8601 duration, 0 where there is none."""
+    """An ISO 8601 duration in seconds; 0 without one."""
     found = _DURATION.fullmatch(stated) if isinstance(stated, str) else None
     if found is None:
         return 0.0

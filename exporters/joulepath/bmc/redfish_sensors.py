@@ -139,7 +139,7 @@ def _register(owner: Owner, kind: str, part: str, sensor: Resource) -> Iterator[
 
 
 def scale_of(sensor: Resource) -> float:
-    """What one step of a sensor of power or energy is in W or J; 1 where it does not say."""
+    """One unit of a sensor of power or energy, in W or J; 1 if the sensor does not say."""
     return _UNITS.get(str(sensor.get("ReadingUnits")), _TYPES.get(_kind(sensor), 1.0))
 
 

@@ -49,9 +49,9 @@ class Layout:
     reports: Reports = field(default_factory=Reports)
     """Metric reports to read in place of resources."""
     states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The resources that say whether a chassis is on, where there are any."""
+    """The resources, if any, that say whether a chassis is on."""
     awaited: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Sources that a chassis may have besides: the BMC could not answer for what would tell."""
+    """Sources that a chassis may have as well: the BMC could not answer for the resources that would tell."""
     unread: tuple[str, ...] = ()
     """Parts of the tree for which the BMC could not answer, one line each."""
     equipment: bool = False
@@ -211,7 +211,7 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
                 item = Item(quantity, name, where, pointer, part, sensor=sensor, capacities=limits)
                 items.append((replace(item, without_feed=has_no_feed(supply)), holder))
     if bays in tree.unread:
-        supplies[""] = ""  # there are more than can be read now
+        supplies[""] = ""  # more exist than can be read now
     return items, supplies
 
 

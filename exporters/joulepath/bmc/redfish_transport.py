@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 2 * 2**20
 """The longest real resource, all sensors of a node expanded, is under 1 MB."""
 
 MAX_RETRY_SECONDS = 300.0
-"""A BMC that asks to be left alone for longer is asked again after so long."""
+"""The longest Retry-After that is honoured."""
 
 
 def tls(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
@@ -42,7 +42,7 @@ MOST_DIGITS = 18
 
 
 def decoded(text: str) -> Any:
-    """What JSON says. Raises ValueError for text that is not JSON, RecursionError where it is nested too deeply."""
+    """Decodes JSON. Raises ValueError for text that is not JSON, RecursionError where it is nested too deeply."""
     return json.loads(text, parse_int=_whole)
 
 

@@ -12,7 +12,7 @@ MAX_MEMBERS = 512
 """Of one collection."""
 MAX_PAGES = 64
 MAX_UNANSWERED = 3
-"""After so many requests in a row without an answer the BMC is taken for silent; after fewer, one resource is."""
+"""Requests in a row without an answer after which the BMC counts as silent; after fewer, one resource does."""
 
 Get = Callable[[str], Awaitable[Resource]]
 
@@ -24,11 +24,11 @@ class Tree:
         self._get = get
         self.expand = False
         self.unread: dict[str, str] = {}
-        """What is there and could not be read now, and collections that lack a page: one line each, by URI."""
+        """Resources that exist but could not be read now, and collections that lack a page: one line each, by URI."""
         self._unanswered = 0
 
     async def read(self, uri: str | None) -> Resource:
-        """The resource, empty where there is none. Raises NoAnswerError where the BMC has fallen silent."""
+        """The resource, or an empty one if it does not exist. Raises NoAnswerError where the BMC has fallen silent."""
         if uri is None:
             return {}
         try:

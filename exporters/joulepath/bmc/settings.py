@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which BMCs are read and how, as the exporter has it in memory; `config.py` reads it from a file."""
+"""Holds the settings of all BMCs in memory; `config.py` reads them from a file."""
 
 from dataclasses import dataclass
 from pathlib import Path

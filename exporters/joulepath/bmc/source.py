@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sources of both protocols have in common: a name, the vendors' data, a clock, and named errors."""
+"""The common base of the sources of both protocols: a name, the vendors' data, a clock, and named errors."""
 
 import time
 from abc import ABC, abstractmethod
@@ -56,7 +56,7 @@ class BmcSource(ABC):
 
     @abstractmethod
     def _keep(self, rows: Collection[Row]) -> None:
-        """Forgets what is kept of any row but these."""
+        """Forgets the state of all rows but these."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the supplies of one chassis tell together: the sum of their inputs, and what contradicts the chassis' power."""
+"""Sums the inputs of one chassis' supplies, and finds values that contradict the chassis' power."""
 
 from collections.abc import Collection, Iterable, Mapping
 
 TAKEN_OVER = 0.5
-"""A silent supply has no feed where the others took over this part of what it carried: then they carry all of it, and
+"""A silent supply has no feed where the others took over this part of its load: then they carry all of it, and
 the load fell by the rest."""
 NEGLIGIBLE = 0.02
 """A supply that carried less than this part of the sum is not waited for."""
 ABOVE_TOTAL = 1.5
-"""The supplies of one chassis take and deliver at most so many times its power; those of several nodes take more."""
+"""The most that one chassis' supplies take or deliver, as a multiple of its power; those of several nodes take more."""
 
 
 class Inputs:

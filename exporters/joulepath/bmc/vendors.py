@@ -72,7 +72,7 @@ class Vendors:
         return _any(self.ipmi_supplies).search(name) is not None
 
     def supply(self, name: str) -> str:
-        """What an IPMI sensor's name calls its supply, empty where it names none."""
+        """The supply that an IPMI sensor's name names; empty if it names none."""
         found = re.search(f"(?:{_any(self.ipmi_supplies).pattern})\\d*", name, re.IGNORECASE)
         return re.sub(r"[ _-]", "", found[0]).lower() if found else ""
 
@@ -121,7 +121,7 @@ def shipped() -> Vendors:
 
 
 def read(path: Path, text: str | None = None) -> Vendors:
-    """The data in a file, or in what was read of it. Raises UsageError."""
+    """The data in a file, or in its text as read. Raises UsageError."""
     from joulepath.config import load  # noqa: PLC0415  # with pydantic: in the process that reads it alone
 
     return load(path, Vendors, text)

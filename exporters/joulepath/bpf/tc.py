@@ -78,7 +78,7 @@ class TcxLink:
         return -1 if earlier is None else len(earlier)
 
     def advance(self) -> None:
-        """As Link. What passes between the two is not counted; counting it twice would be worse."""
+        """As Link. Packets between the two programs are not counted; counting them twice would be worse."""
         if self._earlier():
             self._attach(advance=True)
 

@@ -56,7 +56,7 @@ def query(ifindex: int, hook: int) -> Chain:
 def link(program: int, ifindex: int, hook: int, before: Attached | None, revision: int) -> int:
     """Attaches a program before another one, None for behind all; returns the link's descriptor.
 
-    Raises BpfError: ESTALE where the list is no longer of that `revision` (0 for any).
+    Raises BpfError: ESTALE if the list has another revision than `revision` (0 for any).
     """
     flags, relative = 0, 0
     if before is not None:

@@ -20,7 +20,7 @@ class ChosenSource:
     """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
 
     def __init__(self, settings: Settings, backend: str | None = None, opened: Opened = ignored) -> None:
-        """With `backend` (one of BACKENDS) not what the settings say."""
+        """`backend` (one of BACKENDS), if given, overrides the settings."""
         backend = backend or settings.backend
         if backend == EBPF and _mirrors(settings):
             raise UsageError(f"backend: {_MIRROR}")

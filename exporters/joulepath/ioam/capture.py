@@ -101,7 +101,7 @@ class Tap:
 
     @property
     def unread(self) -> int:
-        """How many more those may be on the wire that still wait in the ring."""
+        """The most additional packets on the wire that the frames still in the ring stand for."""
         return max(0, self._arrived - self._taken) * (_MOST_SEGMENTS - 1)
 
     def _block(self) -> None:
@@ -113,7 +113,7 @@ class Tap:
         self._surplus += packets - frames
 
     def _count(self, start: int, end: int, length: int) -> int:
-        """How many packets the frame is on the wire."""
+        """The number of packets on the wire that the frame stands for."""
         memory = self._ring.memory
         packet = ip_offset(memory, start, end, self._link)
         if packet < 0:

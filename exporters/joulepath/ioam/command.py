@@ -79,7 +79,7 @@ class IoamExporter:
         return list(families(reading))
 
     def claim(self) -> None:
-        """Does what only root may: lifts a limit, opens a capture in a file."""
+        """Takes the steps that need root: lifts a limit, opens a capture in a file."""
         claim_memory()
         source, _ = self._counting
         if isinstance(source, PcapSource):

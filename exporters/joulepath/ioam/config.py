@@ -237,5 +237,5 @@ class ConfigModel(Model):
 
 
 def read(path: Path, text: str | None = None) -> Settings:
-    """The settings in a file, or in what was read of it. Raises UsageError with one line per mistake."""
+    """The settings in a file, or in its text as read. Raises UsageError with one line per mistake."""
     return load(path, ConfigModel, text).settings()

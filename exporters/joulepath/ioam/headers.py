@@ -39,7 +39,7 @@ def header(packet: Octets, start: int, end: int, length: int, read: Read, large:
     """The headers of the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
     The capture may keep fewer (`end`), and Ethernet may have padded it to more: the IP header knows its length, except
-    in the kernel's own packets above 64 KiB (`large`). None where there is no IP header, or an impossible one.
+    in the kernel's own packets above 64 KiB (`large`). None without an IP header, or with an impossible one.
     """
     version = packet[start] >> 4 if start < end else 0
     if version == 6 and end - start >= 40:
@@ -86,7 +86,7 @@ def _hop_by_hop(packet: Octets, start: int, end: int, octets: int, read: Read, s
 
 
 def _long(packet: Octets, start: int, end: int, length: int, read: Read, large: bool) -> Header:  # noqa: PLR0917  # as above
-    """An IPv6 packet whose Payload Length is 0: empty, still to be cut (TSO), or a jumbogram (RFC 2675)."""
+    """An IPv6 packet with a Payload Length of 0: empty, still to be cut (TSO), or a jumbogram (RFC 2675)."""
     octets = length if large else min(40, length)
     if packet[start + 6] != HOP_BY_HOP:
         if length > _SHORTEST_PAYLOAD and packet[start + 6] != _NO_NEXT_HEADER:

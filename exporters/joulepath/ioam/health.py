@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares what an interface says that it received and sent with what was counted there.
+"""Compares an interface's own counts of received and sent packets with the packets counted there.
 
 Drivers differ: one counts a large packet (GSO, GRO) once, another the packets that it is on the wire. Those on the wire
 are counted here, so the result is never too high. Where the driver counts large packets once, the surplus hides as many
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 XDP, PROGRAM_AHEAD = "xdp", "program_ahead"
 ARRIVAL_SECONDS = 0.02
-"""After so long, what an interface has received has come to where it is counted, however busy the processors are."""
+"""After this time a received packet has been counted, however busy the processors are."""
 _MEMBERS_FRAMES = 16
 """In a second, of all members of a bond: each sends and receives one of LACP (IEEE 802.1AX, fast rate)."""
 _LOG_SECONDS = 3600.0
@@ -85,7 +85,7 @@ class Health:
             try:
                 answer = self._interfaces.ask(name)
             except OSError:
-                continue  # without these counters there is nothing to compare
+                continue  # without these counters, nothing can be compared
             if answer is not None:
                 found[name] = answer
         if not any(one.queues for one in found.values()):

@@ -64,7 +64,7 @@ FILES = {
 def ip_offset(frame: Octets, start: int, end: int, link: Link) -> int:
     """Where the IP packet of frame[start:end] begins, behind the link header and VLAN tags.
 
-    One of REASONS where there is none, OTHER_VERSION where its header is of another version.
+    Without one, one of REASONS; OTHER_VERSION if its header is of another version.
     """
     position = start + link.octets
     if link.ether_type < 0:

@@ -55,7 +55,7 @@ def pieces(
 
 
 def _transport(packet: Octets, start: int, end: int, stop: int) -> tuple[int, bool]:
-    """Offset of the transport header, inside tunnels if there are any, and whether it is TCP's.
+    """Offset of the transport header, inside any tunnels, and whether it is TCP's.
 
     The packet ends at `stop` and is captured up to `end`.
     """

@@ -42,7 +42,7 @@ class Belief:
         self._agrees = True
 
     def admitted(self, rows: Iterable[Row], at: float) -> Collection[Hashable]:
-        """Those of a poll's rows that are too many, at monotonic `at` seconds. What was kept of rows long gone goes."""
+        """The rows of a poll beyond the limit, at monotonic `at` seconds. Forgets the state of rows long gone."""
         beyond = self._rows.take(rows, at)
         self._teller.tell(beyond, at)
         if gone := self._rows.forgotten:

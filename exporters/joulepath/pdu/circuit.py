@@ -26,13 +26,13 @@ IDLE_FACTOR = 0.02
 """The power factor of no load above CHECKED_VOLTAMPERES is so low."""
 
 STATED_FACTOR = 0.15
-"""Where the power factor is stated, watts are no less than so much of the product of all three."""
+"""The least ratio of watts to volts times amperes times a stated power factor."""
 
 TENTH = 0.105
-"""No load has a higher power factor than 1: in steps of a tenth of the right one, watts are no more of the product."""
+"""Watts read at a tenth of their value are at most this part of volts times amperes: a power factor is at most 1."""
 
 TENTH_VOLTAMPERES = 300.0
-"""A whole device draws so much before TENTH tells anything of it."""
+"""The load from which TENTH tells anything of a whole device."""
 
 SAME = (0.7, 1.3)
 """Apparent power is volts times amperes if its ratio to them is between these."""

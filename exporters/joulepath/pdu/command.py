@@ -39,7 +39,7 @@ INTERVAL = 5.0
 """Seconds between polls where neither the configuration nor a profile that it names says otherwise."""
 
 ONCE_SECONDS = 600.0
-"""So long may the survey of a slow device take with --once."""
+"""The time that the survey of a slow device may take with --once."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -210,7 +210,7 @@ def single(
 def client_of(
     address: str, community_file: Path | None, clients: Clients, asking: Mapping[str, object] | None = None
 ) -> tuple[Client, object, TargetConfig]:
-    """A client of the device of `--target`, its credentials, and what is stated of it. Raises UsageError."""
+    """A client of the device of `--target`, its credentials and its options. Raises UsageError."""
     try:
         where = endpoint(address)
     except ValueError as error:

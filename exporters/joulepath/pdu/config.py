@@ -57,7 +57,7 @@ class TargetConfig(Model):
     password_env: str | None = None
     """Where the Redfish account's password is."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
-    """So many rows of the device are published within an hour; others are left out and counted."""
+    """The most rows of the device that are published within an hour; others are left out and counted."""
     ca_file: Path | None = None
     """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
     verify: bool = True
@@ -96,7 +96,7 @@ class TargetConfig(Model):
 
 
 def limits(target: TargetConfig) -> Limits:
-    """What a target's client asks at most."""
+    """The timeout and retries of a target's client."""
     return Limits(timeout=target.timeout, retries=target.retries)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which profile reads a device: the likeliest one that finds something to measure."""
+"""Chooses the profile for a device: the likeliest one that finds something to measure."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, do
 
 
 async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
-    """The likeliest profile of which the device has the fingerprint. Raises JoulepathError where no profile fits."""
+    """The likeliest profile with a fingerprint that the device has. Raises JoulepathError where no profile fits."""
     known = await sys_object_id(client)
     async for name in fitting(client, profiles, known):
         return name
@@ -21,11 +21,11 @@ async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
 
 
 async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
-    """The device as the likeliest profile that measures its power finds it.
+    """Finds the layout of the device by the likeliest profile that measures its power.
 
     A profile that finds no power gives way to one of the device's own sysObjectID or of a standard table that does;
-    one that finds nothing at all, to any whose fingerprint the device has. Raises JoulepathError that names what was
-    tried.
+    a profile that finds nothing at all, to any with a fingerprint that the device has. Raises JoulepathError, which
+    names the profiles that were tried.
     """
     known = await sys_object_id(client)
     tried: dict[str, str] = {}
@@ -62,7 +62,7 @@ async def sys_object_id(client: Client) -> Oid:
 
 
 async def fitting(client: Client, profiles: Mapping[str, Profile], known: Oid) -> AsyncIterator[str]:
-    """The profiles of which the device has the fingerprint, the likeliest first."""
+    """The profiles with a fingerprint that the device has, the likeliest first."""
     for name in candidates(profiles, known):
         profile = profiles[name]
         base = await base_of(client, profile, known)

@@ -18,12 +18,12 @@ class Getter:
         self._habits = habits
         self._clock = clock
         self._proven = 0
-        """The most objects that were answered lately: silence at so many is not a matter of their number."""
+        """The most objects that were answered lately: their number does not explain silence at this number."""
         self._refused: dict[Oid, Missing] = {}
         """Objects that the agent refused in this `get`."""
 
     async def get(self, oids: Sequence[Oid], *, others: bool = False) -> Mapping[Oid, Value]:
-        """See `Client.get`. `others` says that these are what was left out of an answer with others."""
+        """See `Client.get`. `others` says that an answer with others left these out."""
         now = self._clock()
         self._habits.review(now)
         held = self._habits.held(oids, now)
@@ -70,18 +70,18 @@ class Getter:
         return found | await self._left_out(left, len(found)) if left else found
 
     async def _halves(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
-        """The objects in two requests, of which the second is smaller still where the first had to be."""
+        """Asks for the objects in two requests; the second is smaller if the first had to be."""
         half = (len(oids) + 1) // 2
         found = await self._parts(oids, half, alive=True)
         self._limit(half, found)
         return found
 
     async def _sought(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
-        """The objects, of which one is refused and it is not known which."""
+        """Asks for the objects, and finds the refused one by halves."""
         half = (len(oids) + 1) // 2
         found = await self._parts(oids, half, alive=True)
         if not any(isinstance(value, Missing) for value in found.values()):
-            self._limit(half, found)  # not one of them, but so many
+            self._limit(half, found)  # not one of them, but their number
         return found
 
     async def _left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:

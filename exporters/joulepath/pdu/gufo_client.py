@@ -53,7 +53,7 @@ REFRESH_SECONDS = 120.0
 """SNMP v3 agents refuse requests with a time that is 150 s behind their clock (RFC 3414 section 2.2.3)."""
 
 SLOW = 3
-"""So many requests in a row without an answer in time make an agent a slow one: the careful client waits longer."""
+"""Requests in a row without a timely answer that make an agent a slow one: the careful client waits longer."""
 
 KEPT = 4096
 """Objects that are remembered as absent, or as the last of their columns."""
@@ -87,7 +87,7 @@ class _Requests(BasePolicer):
 
 
 class GufoClient:
-    """One agent that keeps to the standards; what it does otherwise is left to the careful client.
+    """One agent that keeps to the standards; departures from them are left to the careful client.
 
     Asks each request once. Resolves its name at the first one and again after a fault.
     """
@@ -196,7 +196,7 @@ class GufoClient:
         return {oid: _plain(found[name]) for oid, name in zip(oids, names, strict=True) if name in found}
 
     async def _rows(self, column: Oid, repetitions: int) -> tuple[dict[Oid, Value], bool]:
-        """The rows by GETBULK, and whether the agent named what is behind them. Raises SnmpError, also for disorder."""
+        """The rows by GETBULK, and whether the agent named the next object. Raises SnmpError, also for disorder."""
         session = await self._ready()
         found = session.getbulk(_written(column), repetitions)
         rows: dict[Oid, Value] = {}

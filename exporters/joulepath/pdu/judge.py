@@ -22,7 +22,7 @@ LEAST_FACTOR, MOST_FACTOR = 0.3, 1.1
 """Power over volts times amperes of a load, with the inaccuracy of meters."""
 
 HOLD_SECONDS = 60.0
-"""A reading that leaps, and that nothing confirms, is believed when it stays for so long."""
+"""The time that an unconfirmed leap of a reading must stay before it is believed."""
 
 BUS_LEAP = 1.5
 """By such a factor no bus of direct current rises or falls between two polls, unless it fails."""
@@ -41,7 +41,7 @@ LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
     ("current", "rectifier"): 250,
     ("current", "battery"): 250,
 }
-"""By how much more than fourfold a reading [W, A] may rise in a poll: loads are switched on, whole racks too."""
+"""The rise beyond fourfold that a reading [W, A] may show in a poll: loads are switched on, whole racks too."""
 
 
 LOOK_SECONDS = 60.0
@@ -59,12 +59,12 @@ NEAR: Mapping[QuantityName, float] = {
 
 
 def most_watts(level: LevelName, watts: float) -> float:
-    """As many watts a reading may be of which the last one was `watts`, although nothing confirms it."""
+    """The highest unconfirmed power that is accepted after a reading of `watts`."""
     return LEAP * abs(watts) + LEAPS["power", level]
 
 
 class Judge:
-    """One device. It remembers what it accepted, so that of two readings the one that leapt is left out."""
+    """One device. It remembers accepted readings, so that of two readings the one that leapt is left out."""
 
     def __init__(self) -> None:
         self._last: dict[Key, float] = {}
@@ -76,7 +76,7 @@ class Judge:
     def is_settled(self, numbers: Mapping[Key, tuple[object, float]], at: float) -> bool:
         """Whether a poll at monotonic `at` seconds is near one that had no contradiction, so that it has none either.
 
-        It saves most of what the checks cost: a device is polled every few seconds and seldom changes.
+        It saves most of the checks' cost: a device is polled every few seconds and seldom changes.
         """
         near = self._near
         if len(numbers) != len(near) or at - self._looked >= LOOK_SECONDS:
@@ -104,7 +104,7 @@ class Judge:
         return poll.rejected
 
     def forget(self, rows: Collection[Hashable]) -> None:
-        """Forgets what it accepted of rows, each a level and a label."""
+        """Forgets the accepted readings of rows, each a level and a label."""
         self._last = {key: value for key, value in self._last.items() if key[:2] not in rows}
         self._held = {key: value for key, value in self._held.items() if key[:2] not in rows}
 
@@ -122,7 +122,7 @@ class Judge:
                 poll.reject([key], f"{leap} {reading.value:g}, and nothing confirms it")
 
     def _stays(self, reading: Reading, at: float) -> bool:
-        """Whether a reading has been about the same since long enough to be believed."""
+        """Whether a reading has been about the same for long enough to be believed."""
         value, since = self._held.get(reading.key, (reading.value, at))
         if not value / LEAP <= reading.value <= value * LEAP:
             value, since = reading.value, at

@@ -26,7 +26,7 @@ SHORTEST_WALK = 3
 POWERS: frozenset[QuantityName] = frozenset({"power", "apparent_power", "meter_energy"})
 
 MAX_UNITS = 256
-"""So many linked units are named."""
+"""The most linked units that are named."""
 
 MAX_IDENTITY = 16
 """So many linked units are watched for being swapped."""
@@ -60,7 +60,7 @@ class Cell:
 
     @property
     def key(self) -> Key:
-        """Which reading it is."""
+        """Names the reading."""
         return Key(self.level, self.label, self.quantity_name)
 
     def reading(self, found: Mapping[Oid, Value]) -> float | None:
@@ -77,7 +77,7 @@ class Cell:
         return bounded(watts, self.quantity_name, self.quantity)
 
     def hollow(self, number: float) -> bool:
-        """Whether a measured number is what devices write for "not measured"."""
+        """Whether a number is one that devices write for "not measured"."""
         return hollow(self.quantity_name, number / float(self.scale))
 
 

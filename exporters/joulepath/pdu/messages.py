@@ -125,7 +125,7 @@ _decode = _Decoder()
 
 
 def answer(message: bytes) -> tuple[int, bytes, Answer]:
-    """The request identifier, the community and what was answered. Raises GarbledError for anything else."""
+    """The request identifier, the community and the answer. Raises GarbledError for anything else."""
     try:
         (_, community, pdu), _ = _decode(message)
         identifier, status, index, found = pdu

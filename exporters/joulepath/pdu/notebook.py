@@ -7,7 +7,7 @@ from joulepath.pdu.snmp import Client, Oid, Value
 
 
 class PausedError(Exception):
-    """The survey's time for this poll is over; what it was told is kept."""
+    """The survey's time for this poll is over; the answers so far are kept."""
 
 
 class Notebook:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A quantity of a device family as data: in which objects it is, and what one step of them means."""
+"""A quantity of a device family as data: the objects that hold it, and the meaning of one step."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -37,7 +37,7 @@ PLAUSIBLE: Mapping[QuantityName, Bounds] = {
     "power_factor": (-1, 1),  # some meters give a leading one as negative
     "meter_energy": (0, 1e15),  # J
 }
-"""What no rack PDU exceeds, in the unit of the metric. A profile may state narrower or wider bounds."""
+"""Bounds that every rack PDU keeps, in the unit of the metric. A profile may state narrower or wider ones."""
 
 
 SYS_OBJECT_ID_MARK = -1
@@ -66,7 +66,7 @@ ObjectIds: TypeAlias = Annotated[Sequence[ObjectId], BeforeValidator(listed)]
 """One object, or several of which the first that the device has is read."""
 
 Match: TypeAlias = int | Sequence[int] | str
-"""What a key of a row must be: a number, one of several, or text that a regular expression matches whole."""
+"""The condition on a key of a row: a number, one of several, or text that a regular expression matches whole."""
 
 
 class Units(Model):
@@ -115,7 +115,7 @@ class Quantity(Model):
     where: Mapping[str, Match] = {}
     """Which rows are of this quantity, by keys of the table; beside those of the table."""
     scale: Annotated[Decimal, AfterValidator(_not_zero)] = Decimal(1)
-    """What one step of the object is in the metric's unit: W, VA, A, V, a ratio or J. Also its resolution. A negative
+    """One step of the object in the metric's unit: W, VA, A, V, a ratio or J. Also its resolution. A negative
     one turns the sign of a power or current that a device counts the other way round."""
     absolute: bool = False
     """Whether the sign is left out: that of a voltage is the polarity of its bus."""

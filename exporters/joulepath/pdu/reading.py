@@ -10,7 +10,7 @@ from joulepath.pdu.quantity import LevelName, QuantityName
 
 
 class Key(NamedTuple):
-    """Which reading."""
+    """Names a reading."""
 
     level: LevelName
     label: str
@@ -45,7 +45,7 @@ class Reading:
 
 @dataclass
 class Poll:
-    """The readings of one poll, and what is known of them so far."""
+    """The readings of one poll, and the findings about them so far."""
 
     readings: dict[Key, Reading]
     last: Mapping[Key, float]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Redfish service says of its power equipment (DSP2046: PowerDistribution, Circuit, Outlet), read seldom."""
+"""Reads a Redfish service's power equipment (DSP2046: PowerDistribution, Circuit, Outlet), seldom."""
 
 import asyncio
 from collections import Counter
@@ -39,7 +39,7 @@ class Layout:
 
     vendor: str
     units: Mapping[str, Unit]
-    """What each unit is, by its URI."""
+    """The units by their URI."""
     rows: Sequence[Row]
     cells: Mapping[Row, Cell]
     """The rows as the checks of readings take them."""
@@ -62,7 +62,7 @@ class _Part:
 
 
 async def survey(get: Get) -> Layout:
-    """Finds what is metered. Raises what `get` raises, and JoulepathError for a service without power equipment."""
+    """Finds the metered rows. Raises the errors of `get`, and JoulepathError for a service without power equipment."""
     tree = Tree(get)
     root = await get("/redfish/v1/")
     features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
@@ -110,7 +110,7 @@ async def survey(get: Get) -> Layout:
 
 
 async def _parts(tree: Tree, unit: Resource) -> tuple[Mapping[str, Sequence[str]], Sequence[_Part]]:
-    """What of a unit is metered, and the collections that are read as a whole.
+    """The collections that are read as a whole, and the metered parts of a unit.
 
     Outlet groups are left out: their outlets are published one by one, and groups may overlap.
     """
@@ -139,7 +139,7 @@ async def _parts(tree: Tree, unit: Resource) -> tuple[Mapping[str, Sequence[str]
 
 
 async def _supplies(tree: Tree, unit: Resource) -> list[_Part]:
-    """The supplies of a power shelf that meters nothing else: what they take is what the shelf takes."""
+    """The supplies of a power shelf that meters nothing else: their input is the input of the shelf."""
     parts: list[_Part] = []
     for uri, supply in (await tree.members(link(unit, "PowerSupplies"))).items():
         metrics = link(supply, "Metrics")

@@ -21,7 +21,7 @@ from joulepath.pdu.value import RejectedError
 from joulepath.register import Registers
 
 SURVEY_SECONDS = 3600.0
-"""Names and members are read again after so long; at once where another unit answers."""
+"""The time after which names and members are read again; at once if another unit answers."""
 INCOMPLETE_SECONDS = 600.0
 """The same where a part of the tree could not be read."""
 POLL_SECONDS = 300.0
@@ -29,7 +29,7 @@ POLL_SECONDS = 300.0
 
 
 class Client(Protocol):
-    """What a service is asked through."""
+    """The connection to a service."""
 
     async def get(self, uri: str) -> Resource:
         """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
@@ -118,12 +118,12 @@ class RedfishPduSource:
         if self._layout is None or now - self._surveyed >= lasts:
             found = await survey(self._client.get)
             if self._layout is None or found.complete or len(found.rows) >= len(self._layout.rows):
-                self._layout = found  # what was found before is there still
+                self._layout = found  # the resources found before still exist
             self._surveyed = now
         return self._layout
 
     async def _resources(self, layout: Layout) -> Mapping[str, Resource]:
-        """What this poll reads, by URI: collections as a whole where the service expands them."""
+        """Reads the resources of this poll, by URI: collections as a whole where the service expands them."""
         tree = Tree(self._client.get)
         found: dict[str, Resource] = {}
         for page in await asyncio.gather(*(tree.uris(uri) for uri in layout.expanded)):

@@ -45,7 +45,7 @@ class Row:
     """Whether there was a reading when the device was surveyed."""
 
     def found_in(self, resource: Resource) -> "Row":
-        """With what the resource says now: its own reading, or the sensor that it names as its source."""
+        """Takes the resource's present reading: its own, or that of the sensor that it names as its source."""
         own = [key for key in ("Reading", *_keys(self.quantity)) if at(resource, *self.excerpt, key) is not None]
         sensor = "" if own else source_of(at(resource, *self.excerpt))
         return replace(self, sensor=sensor, stated=bool(sensor) or any(key in own for key in _keys(self.quantity)))

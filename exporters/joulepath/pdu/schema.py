@@ -27,7 +27,7 @@ class Table(Model):
     """A table with the rows of a level."""
 
     direct_current: bool = False
-    """Whether what it measures is direct current, of which volts times amperes are the active power."""
+    """Whether it measures direct current, in which volts times amperes are the active power."""
     index: Sequence[str] = ()
     """Names of the parts of a row's index. `unit` and `number` make the label (several numbers are joined by points),
     `name:text` is a part that is text with its length in front; the others are keys for `where`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One exchange with an agent, and what is learned of an agent that does not keep to the standards."""
+"""One exchange with an agent, and the lessons about an agent that does not keep to the standards."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from joulepath.pdu.snmp import Missing, Oid, SnmpError, parsed
 logger = logging.getLogger(__name__)
 
 FORGET_SECONDS = 3600.0
-"""A limit that was learned is tried again after so long: a bad minute must not make an agent slow for good."""
+"""The time after which a learned limit is tried again: a bad minute must not make an agent slow for good."""
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 10.0, 600.0
 """A refused object is asked for again after 10 s, and then after twice as long each time."""
@@ -94,19 +94,19 @@ class Habits:
         return self._elsewhere or self._since is not None or bool(self._refused)
 
     def review(self, now: float) -> None:
-        """Forgets what was learned long ago."""
+        """Forgets old lessons about the agent."""
         if self._since is not None and now - self._since >= FORGET_SECONDS:
             self._since = self.objects = self.rows = None
             self.bulk = True
 
     def limit_objects(self, most: int, now: float) -> None:
-        """The agent answers a GET of so many objects, and none of more."""
+        """The agent answers a GET of this number of objects, but not a larger one."""
         if self.objects is None or most < self.objects:
             self.objects = most
             self._learned(f"does not answer requests of many objects: asks for {most} at a time", now)
 
     def limit_rows(self, most: int, now: float) -> None:
-        """The agent answers a GETBULK of so many rows, and none of more."""
+        """The agent answers a GETBULK of this number of rows, but not a larger one."""
         if self.rows is None or most < self.rows:
             self.rows = most
             self._learned(f"does not answer GETBULK of many rows: asks for {most} at a time", now)

@@ -24,7 +24,7 @@ class Missing(Enum):
     END_OF_MIB_VIEW = "endOfMibView"
     TOO_BIG = "tooBig"
     NO_SUCH_NAME = "noSuchName"
-    """Of SNMP v2c and v3, which have noSuchInstance for what does not exist."""
+    """Of SNMP v2c and v3, which have noSuchInstance for a missing object."""
     GEN_ERR = "genErr"
     REFUSED = "another error-status"
     UNANSWERED = "no answer"

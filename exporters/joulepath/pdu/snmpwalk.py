@@ -95,7 +95,7 @@ def _object(written: str) -> Oid:
 
 
 def _typed(written: str) -> tuple[str, str]:
-    """The type, empty where none is printed, and what stands behind it."""
+    """The type (empty if it is not printed) and the text behind it."""
     found = _TYPE.fullmatch(written)
     known = found is not None and (found["type"].lower() in _READERS or found["type"].lower() in ("opaque", "bits"))
     return (found["type"], found["value"]) if found is not None and known else ("", written)

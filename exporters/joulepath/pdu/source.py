@@ -39,7 +39,7 @@ class PduReading:
     """One poll of one PDU."""
 
     values: Values
-    """What was measured and nothing contradicts."""
+    """The measured values that nothing contradicts."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
     vendor: str
@@ -81,7 +81,7 @@ def rows_of(numbers: Iterable[Key], names: Iterable[str]) -> Collection[Row]:
 
 
 def names_within(names: Mapping[str, str], beyond: Collection[Hashable]) -> Mapping[str, str]:
-    """Names of outlets, without those of rows that are too many."""
+    """Names of outlets, without those of rows beyond the limit."""
     return {label: name for label, name in names.items() if ("outlet", label) not in beyond} if beyond else names
 
 
@@ -212,7 +212,7 @@ class PduSource:
         raise SnmpError("is another device at every request: are there two at this address?")
 
     async def _poll(self, layout: Layout) -> "_Poll | None":
-        """What the device holds; None where it is another one or has begun anew. Raises SnmpError."""
+        """Reads the device; None if it is another one or has restarted. Raises SnmpError."""
         first, *others = _requests(layout)
         begun = await self._client.get(first)
         began = _mark(begun, self._clock())
@@ -295,7 +295,7 @@ def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
 
 
 def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
-    """Whether an object that tells devices apart is no longer there."""
+    """Whether an object that tells devices apart has gone."""
     gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
     return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
@@ -306,7 +306,7 @@ def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
 
 
 def _rebooted(before: _Mark, after: _Mark) -> bool:
-    """Whether sysUpTime began anew in between; its wrap after 497 days is not a reboot."""
+    """Whether sysUpTime restarted in between; its wrap after 497 days is not a reboot."""
     if before.ticks is None or after.ticks is None:
         return False
     advanced = (after.ticks - before.ticks) % 2**32 / 100

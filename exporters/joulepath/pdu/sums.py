@@ -16,13 +16,13 @@ RATIO = 3.0
 SLACK_WATTS = 300.0
 
 LEAST_INLET_WATTS = 5.0
-"""Below this the inlets measure nothing, as those of a UPS that runs on its battery."""
+"""Below this the inlets measure nothing, like those of a UPS that runs on its battery."""
 
 THOUSANDTH = 30.0
-"""Where an inlet reads less than this part of what its outlets give, it is the inlet that is wrong."""
+"""An inlet that reads less than this part of its outlets' output is wrong, not the outlets."""
 
 AGREES = (0.7, 1.3)
-"""Sums of which the ratio is between these agree."""
+"""Two sums agree if their ratio is between these."""
 
 
 def check(poll: Poll) -> None:
@@ -41,7 +41,7 @@ def check(poll: Poll) -> None:
 
 
 def agree(poll: Poll, key: Key) -> bool:
-    """Whether the levels below an inlet add up to it, or what rectifiers give is what loads and batteries take."""
+    """Whether the levels below an inlet add up to it, or the rectifiers to loads and batteries."""
     if key.level in ("rectifier", "battery"):
         rectifiers, loads = (sum(poll.power(level).values()) for level in ("rectifier", "outlet"))
         batteries = sum(one.value for each, one in poll.readings.items() if each[::2] == ("battery", "power"))
@@ -131,6 +131,6 @@ def _proven(poll: Poll, readings: Mapping[Key, float]) -> bool:
 
 
 def _leapt(poll: Poll, readings: Mapping[Key, float]) -> bool | None:
-    """Whether a level's sum is far from what it was; None where it is new."""
+    """Whether a level's sum is far from its last value; None if the level is new."""
     known: Sequence[bool | None] = [poll.leapt(key, SLACK_WATTS) for key in readings]
     return None if None in known else any(known)

@@ -18,7 +18,7 @@ from joulepath.pdu.snmp import Client, NoAnswerError
 logger = logging.getLogger(__name__)
 
 LAYOUT_SECONDS = 600.0
-"""Names and numbers of rows are read again after so long; at once after a reboot or another device's answer."""
+"""The time after which names and numbers of rows are read again; at once after a reboot or another device's answer."""
 
 REDETECT_SECONDS = 60.0
 """The same where no power was found: the device may have been starting. Twice as long each time."""
@@ -27,7 +27,7 @@ SURVEY_SECONDS = 60.0
 """A first survey that takes longer goes on at the next poll."""
 
 REFRESH_SECONDS = 10.0
-"""The same of a survey of a device that is known: polls go on meanwhile."""
+"""The same for a survey of a known device: polls go on meanwhile."""
 
 SURVEYS_AT_ONCE = 4
 """A hundred devices that are surveyed together would keep each other waiting beyond their time."""
@@ -94,7 +94,7 @@ class Surveyor:
         self._surveyed = float("-inf")
 
     def forget(self) -> None:
-        """It is another device, or begins anew."""
+        """The device is another one, or has restarted."""
         self._layout = self._notes = None
 
     def measured(self, *, anything: bool) -> None:
@@ -134,7 +134,7 @@ class Surveyor:
             return self._layout
 
     async def _part(self, notes: Notebook, seconds: float) -> Layout:
-        """The layout, if that takes no more than so many seconds; else raises PausedError."""
+        """The layout, if it takes no longer than `seconds`; else raises PausedError."""
         notes.deadline = self._clock() + seconds
         if self._profile is None:
             return await find(notes, self._profiles)

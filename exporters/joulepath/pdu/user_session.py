@@ -153,7 +153,7 @@ _ADVICE: Mapping[type[errind.ErrorIndication], str] = {
     errind.DecryptionError: "check privacy_file and privacy_protocol",
     errind.UnsupportedSecurityLevel: "see whether the agent's user signs (auth_file) and encrypts (privacy_file)",
 }
-"""What to do about the faults that agents report of a user (RFC 3414, section 3.2)."""
+"""Advice for the faults that agents report of a user (RFC 3414, section 3.2)."""
 
 _AUTH: Mapping[AuthProtocol, Any] = {
     "md5": USM_AUTH_HMAC96_MD5,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Converts what an object holds to a measurement, or says why it is not one."""
+"""Converts an object's value to a measurement, or says why it is not one."""
 
 import math
 from decimal import Decimal

@@ -53,7 +53,7 @@ class Walker:
         return walk.rows
 
     async def ends(self, column: Oid, last: Oid, rows: int) -> bool:
-        """Whether a walk by GETBULK with so many `rows` rightly ended behind the object `last`."""
+        """Whether a walk by GETBULK with `rows` rows rightly ended behind the object `last`."""
         answer = await self._session.ask("next", [last])
         for oid, value in answer.found[:1]:
             if answer.status == NO_ERROR and value is not Missing.END_OF_MIB_VIEW and oid[: len(column)] == column:
@@ -66,7 +66,7 @@ class Walker:
         return False
 
     def sure(self, rows: int) -> bool:
-        """Whether the end of a walk by GETBULK of so many rows needs no check."""
+        """Whether the end of a walk by GETBULK of this number of rows needs no check."""
         return 0 < rows <= self._checked
 
     async def _by_bulk(self, walk: "_Walk", repetitions: int) -> None:
@@ -189,7 +189,7 @@ class _Walk:
         return self.last
 
     def take(self, found: Sequence[tuple[Oid, Value]]) -> bool:
-        """Takes the rows of a GETBULK; whether there are any, and all are in order: else none is taken."""
+        """Takes the rows of a GETBULK if all are in order, else none; returns whether it took any."""
         last = self.last
         for oid, value in found:
             if value is not Missing.END_OF_MIB_VIEW:

@@ -47,7 +47,7 @@ _UNITS: Mapping[str, Mapping[str, Decimal]] = {
 
 @dataclass(frozen=True)
 class Written:
-    """A number, and its unit in that of the metric; None where none is written."""
+    """A number, and its unit in that of the metric; None without a number."""
 
     number: Decimal
     unit: Decimal | None

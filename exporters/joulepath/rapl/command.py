@@ -29,7 +29,7 @@ BOARD_SECONDS = 5.0
 """Power sensors of boards are integrated over reads so far apart, and over scrapes."""
 
 NO_SENSOR = "; nor has the board a power sensor (class/hwmon)"
-"""Follows the fault of RAPL where there is nothing else to read."""
+"""Ends the message of RAPL's fault if no other sensor can be read."""
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ class HwmonReading:
     watts: Mapping[Sensor, float]
     joules: Mapping[Sensor, float]
     origins: Mapping[Sensor, str] = field(default_factory=dict)
-    """Which register it is: a device that is probed anew may count from elsewhere."""
+    """Identifies the register: a device that is probed again may count from elsewhere."""
 
 
 class HwmonSource:
@@ -66,7 +66,7 @@ class HwmonSource:
         return HwmonReading(watts, joules, origins)
 
     def _current(self) -> Sequence[Channel]:
-        """The channels; looked for anew only where it is needed, since a scrape pays for each file."""
+        """The channels; looked for again only if needed, since a scrape pays for each file."""
         marks, now = self._marked(), self._clock()
         if marks != self._marks or now - self._looked_at >= LOOK_SECONDS:
             self._marks, self._looked_at = marks, now
@@ -74,7 +74,7 @@ class HwmonSource:
         return self._channels
 
     def _marked(self) -> _Marks:
-        """The chips with what changes when one is probed anew, by the same number or another."""
+        """The chips with the attributes that change when one is probed again, by the same number or another."""
         try:
             names = sorted(os.listdir(self._root))  # noqa: PTH208  # names alone, and all of this is about being quick
         except OSError:
@@ -92,7 +92,7 @@ def _found(root: str, names: Iterable[str]) -> Iterable[tuple[str, int, int]]:
 
 
 def _product(sources: Sequence[Sequence[str]]) -> float | None:
-    """The value [W or J] of the first source of which all files can be read: millionths, or mV times mA."""
+    """The value [W or J] of the first source with only readable files: millionths, or mV times mA."""
     for paths in sources:
         value = 1
         for path in paths:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files of hwmon chips are power and energy, and what the board calls them.
+"""Finds the files of power and energy of hwmon chips, and the board's names for them.
 
 Units and names are those of Documentation/hwmon/sysfs-interface.rst: `powerN_average` and `powerN_input` in uW,
 `energyN_input` in uJ, `inN_input` in mV, `currN_input` in mA, `*_enable` 0 for a channel that is switched off.
@@ -17,7 +17,7 @@ from joulepath.bounds import label as cut
 
 _CHANNEL = re.compile(r"(?P<kind>power|energy|curr)(?P<number>\d+)_(?:input|average)")
 
-# Which voltage belongs to which current, where a chip's channels have no labels: the bus voltage, never the shunt's.
+# The voltage of each current, where a chip's channels have no labels: the bus voltage, never the shunt's.
 PAIRS: Mapping[str, Mapping[int, int]] = {
     "ina3221": {1: 1, 2: 2, 3: 3},  # Documentation/hwmon/ina3221.rst: in4 to in7 are shunt voltages
     "ina226": {1: 1},  # Documentation/hwmon/ina2xx.rst: in0 is the shunt voltage
@@ -26,7 +26,7 @@ PAIRS: Mapping[str, Mapping[int, int]] = {
 
 
 class Sensor(NamedTuple):
-    """One channel: its chip, its name in sysfs, and what the board calls it."""
+    """One channel: its chip, its name in sysfs, and the board's name for it."""
 
     chip: str
     channel: str
@@ -39,7 +39,7 @@ class Channel:
 
     sensor: Sensor
     sources: Sequence[Sequence[str]]
-    """Files of which the product counts, in millionths; the first of these that can be read is taken."""
+    """Files to multiply, in millionths; the first of these that can be read is taken."""
     enables: Sequence[str]
     """Files that hold 0 while it is switched off."""
     register: bool

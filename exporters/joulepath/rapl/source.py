@@ -28,7 +28,7 @@ _MASKED = (
 
 
 class MaskedError(JoulepathError):
-    """There are zones, and none that can be looked into."""
+    """Zones exist, but none can be read."""
 
 
 class _MaskedError(ValueError):

@@ -16,16 +16,16 @@ SLACK = 1.01
 """Counter and clock are not read in one instant."""
 
 FROZEN_SECONDS = 60.0
-"""A processor that runs this program draws something: a package's counter that stands still so long is not updated."""
+"""A processor that runs this program draws power: a counter that stands still for this time is not updated."""
 
 REFUSED_STEPS = 3
-"""So many steps in a row of more than there can be are no reset."""
+"""So many impossibly large steps in a row are not a reset."""
 
 STILL_JOULES = 1000.0
-"""After so much energy of the packages, memory that has counted nothing is not measured."""
+"""After this energy of the packages, memory that has counted nothing is not measured."""
 
 HOLLOW_JOULES = 10.0
-"""After so much energy of the packages it is known whether psys holds it: on many boards it is not wired and stays."""
+"""After this energy of the packages it is known whether psys holds it: on many boards it is not wired and stays."""
 
 
 @dataclass
@@ -37,12 +37,12 @@ class Register:
     most_watts: float = math.inf
     energy: Energy = field(default_factory=Energy)
     still_seconds: float = 0.0
-    """How long it has not moved."""
+    """The time since it last moved."""
     refused: int = 0
     """Steps in a row of more than there can be."""
 
     def advance(self, at: float, count: Count, frozen_seconds: float = math.inf) -> float | None:
-        """Adds the step since the last read [J], which it returns, unless what happened in it cannot be known.
+        """Adds the step since the last read [J], which it returns, unless the step cannot be known.
 
         That is so, too, where it has not moved for `frozen_seconds`.
         """
@@ -86,7 +86,7 @@ class Unwrapper:
     _host_parts: dict[Zone, Energy] = field(default_factory=dict)
     _known: set[Zone] = field(default_factory=set)
     _compared: tuple[float, float] = (0.0, 0.0)
-    """What psys and the packages counted in the steps that all of them measured [J]."""
+    """The energy of psys and of the packages in the steps that all of them measured [J]."""
     _read_errors: int = 0
 
     def add(self, at: float, reading: Reading) -> Snapshot:
@@ -159,7 +159,7 @@ class Unwrapper:
         return bool(psys) and packages > HOLLOW_JOULES and platform < packages / SLACK
 
     def _compare(self, steps: Mapping[Zone, float | None]) -> None:
-        """Adds a step to what is compared: a hole that only one of them can bridge says nothing of the other."""
+        """Adds a step to the comparison: a hole that only one of them can bridge says nothing of the other."""
         counted = [[steps.get(zone) for zone in self._known if zone.kind == kind] for kind in ("psys", "package")]
         if not any(None in joules for joules in counted):
             platform, packages = (sum(joule or 0.0 for joule in joules) for joules in counted)

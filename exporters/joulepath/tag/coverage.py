@@ -17,7 +17,7 @@ _MOST_PATHS = 256
 
 
 class Coverage:
-    """Keeps what was counted in the last minute. Times are seconds of `clock`."""
+    """Keeps the counts of the last minute. Times are seconds of `clock`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class Coverage:
         self._paths: set[tuple[IPv6Address, NarrowPath]] = set()
 
     def add(self, counts: Mapping[str, Count], paths: Mapping[IPv6Address, NarrowPath]) -> None:
-        """Takes in the counts of all flows and the paths that are known to be narrow; logs what is new."""
+        """Takes in the counts of all flows and the paths that are known to be narrow; logs changes."""
         now = self._clock()
         self._seen.append((now, counts))
         while self._seen[0][0] < now - SECONDS:
@@ -43,7 +43,7 @@ class Coverage:
                 logger.info("the path to %s carries packets of %d octets at most, %s", address, path.mtu, how)
 
     def note_header(self, nodes: int, octets: int, *, cuts: bool) -> None:
-        """Logs where the trace, with room for so many nodes, takes octets that video needs; once for each number."""
+        """Logs if the trace, with room for this number of nodes, takes octets that video needs; once per number."""
         if cuts and nodes != self._cuts:
             logger.info(
                 "datagrams of 1400 octets, as video has, are cut in two: with room for %d nodes the trace takes %d "
@@ -69,5 +69,5 @@ def _met(counts: Mapping[str, Count]) -> Iterator[tuple[str, str]]:
 
 
 def _untagged(count: Count) -> int:
-    """Packets without a trace. While there is no id, the flow is not ready for that reason."""
+    """Packets without a trace, except for a missing id: that alone makes the flow not ready."""
     return sum(number for reason, number in count.untagged.items() if reason != "no_id")

@@ -146,7 +146,7 @@ def _close(one: _Interface) -> None:
 
 
 def clear(kept: Collection[str]) -> None:
-    """Detaches what a killed tagger left on interfaces other than these; there it is replaced."""
+    """Detaches the programs that a killed tagger left on interfaces other than these; there it is replaced."""
     for index, name in socket.if_nameindex():
         if name not in kept:
             tc.clear(index, "sent", tc.TAGGING)

@@ -101,7 +101,7 @@ def _folder(path: Path, trusted: Collection[int]) -> int:
 
 
 def _target(path: Path, link: Path, status: os.stat_result, target: str, links: int) -> Path:
-    """Where a link of root's, such as /var/run, leads; what is there is checked like the rest."""
+    """The target of a link of root's, such as /var/run; the target is checked like the rest."""
     if status.st_uid != 0 or links > _MOST_LINKS:
         raise JoulepathError(f"{path}: {link} is a link: name the folder itself")
     return Path(os.path.normpath(link.parent / target))

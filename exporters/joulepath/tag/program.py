@@ -64,7 +64,7 @@ class Count:
 
 @dataclass(frozen=True)
 class NarrowPath:
-    """What a link on the way to a destination carries, where that is less than the first link does."""
+    """The MTU of a link on the way to a destination, if it is below that of the first link."""
 
     mtu: int
     """Octets of the largest packet."""
@@ -132,7 +132,7 @@ class Program:
             self.adopt(self._adopted)
 
     def adopt(self, sockets: Mapping[SocketKey, frozenset[str]]) -> None:
-        """Takes sockets that were made elsewhere for those of the named flows' senders, and no others any more."""
+        """Takes sockets that were made elsewhere for those of the named flows' senders, and drops all others."""
         table = self._object.map("sockets")
         kept = dict(list(sockets.items())[: table.max_entries])
         for key in self._adopted.keys() - kept.keys():

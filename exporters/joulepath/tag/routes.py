@@ -62,7 +62,7 @@ class Plan:
 
 
 def room(limit: int) -> int:
-    """For how many nodes a trace has room where packets have `limit` octets at most, by default.
+    """The default number of nodes that a trace has room for, if packets have at most `limit` octets.
 
     It leaves applications IPv6's minimum, and a video packet whole where the limit allows it.
     """
@@ -72,7 +72,7 @@ def room(limit: int) -> int:
 
 
 def cuts_video(plan: Plan, octets: int) -> bool:
-    """Whether a route carries a video packet, but not one that grew by so many octets."""
+    """Whether a route carries a video packet, but not one that grew by this number of octets."""
     return any(route.mtu is not None and route.mtu < VIDEO_OCTETS <= route.mtu + octets for route in plan.routes)
 
 
@@ -123,7 +123,7 @@ def _ways(
     """Routes with the prefix to lower each for, the interfaces, and the largest packet that goes this way."""
     by_table: dict[int, list[Route]] = {}
     for route in routes:
-        # What is link-local no node forwards, and several interfaces have the same such prefix.
+        # Nodes do not forward link-local packets, and several interfaces have the same link-local prefix.
         if not route.ours and not route.destination.is_link_local:
             by_table.setdefault(route.table, []).append(route)
     networks = tuple(destinations)

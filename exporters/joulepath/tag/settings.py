@@ -56,11 +56,11 @@ class Settings:
     node_id: int | None
     """24 bits; None is the host's `net.ipv6.ioam6_id`."""
     nodes: int | None
-    """Room in the header for nodes on the way; None is what the MTUs allow (routes.room)."""
+    """Room in the header for nodes on the way; None: as many as the MTUs allow (routes.room)."""
     path_mtu: int | None = None
     """Octets of the largest packet that the path carries, where that is less than an interface's."""
 
 
 def header_octets(nodes: int) -> int:
-    """How much every tagged packet grows by, with room for so many nodes."""
+    """The growth of every tagged packet, with room for this number of nodes."""
     return len(hop_by_hop(0, bytes(16), 0, 0, nodes))

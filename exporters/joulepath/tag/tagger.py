@@ -72,7 +72,7 @@ class Tagger:
         self._thread: threading.Thread | None = None
 
     def claim(self) -> None:
-        """Does what may need root's rights: lifts a limit, takes the lock. Raises JoulepathError."""
+        """Takes the steps that may need root's rights: lifts a limit, takes the lock. Raises JoulepathError."""
         claim_memory()
         self._alone = Lock(self._runtime)
 
@@ -283,7 +283,7 @@ def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[F
 
 
 def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> tuple[int, routes.Plan]:
-    """For how many nodes the trace has room, and the routes for that."""
+    """The number of nodes that the trace has room for, and the routes for that."""
     present = netlink.routes()
     destinations = [flow.destination for flow in settings.flows]
     interfaces = {link.index: routes.Interface(link.name, link.mtu) for link in found.values()}

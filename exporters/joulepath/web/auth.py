@@ -17,7 +17,7 @@ MAX_LOGINS = 8
 _REMEMBERED = 100
 """Wrong passwords that are refused without hashing them again."""
 _BCRYPT_OCTETS = 72
-"""bcrypt reads only so much of a password."""
+"""The part of a password that bcrypt reads [octets]."""
 
 
 class BusyError(Exception):
@@ -35,7 +35,7 @@ def present() -> bool:
 
 
 class Passwords:
-    """Which passwords fitted which hashes. Keeps keyed digests, not passwords, and outlives a change of the users."""
+    """Remembers fitting passwords. Keeps keyed digests, not passwords, and outlives a change of the users."""
 
     def __init__(self, check: Callable[[bytes, bytes], bool] = bcrypt.checkpw) -> None:
         """`check(password, hash)` is slow on purpose."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`web-config.yml`, the file that Prometheus' exporters share (exporter-toolkit, docs/web-configuration.md).
 
-What Python cannot honour is a mistake in the file, never ignored. `rules.py` has what comes of it.
+A setting that Python cannot honour is a mistake in the file, never ignored. `rules.py` has the result.
 """
 
 import re
@@ -174,7 +174,7 @@ class WebModel(Model):
 
 
 def read(path: Path, text: str | None = None) -> Rules:
-    """The rules in a file, or in what was read of it. Raises UsageError with one line per mistake."""
+    """The rules in a file, or in its text as read. Raises UsageError with one line per mistake."""
     model = load(path, WebModel, text, empty=True)
     tls, limit = model.tls_server_config, model.rate_limit
     return Rules(

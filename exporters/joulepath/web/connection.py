@@ -45,7 +45,7 @@ State = Literal["new", "waiting", "answering", "sending", "idle"]
 
 @dataclass(frozen=True)
 class Shared:
-    """What all connections of a server share."""
+    """The state that all connections of a server share."""
 
     security: Callable[[], Security]
     answer: Callable[[Request], Response]

@@ -151,7 +151,7 @@ class _Expositions:
         chosen = exposition_format(request.header("accept"))
         gzip = accepts_gzip(request.header("accept-encoding"))
         key = (name, chosen, gzip)
-        with self._making:  # who asks meanwhile waits, and shares what is made
+        with self._making:  # a client that asks meanwhile waits, and shares the body
             body = self._bodies.get(key)
             if body is None or self._clock() - body.made >= SHARED_SECONDS:
                 began = self._clock()

@@ -82,7 +82,7 @@ class Security:
 
     @property
     def tls(self) -> tuple[object, frozenset[str]]:
-        """What a connection was checked against when it began."""
+        """The TLS rules that a connection is checked against when it begins."""
         return self.context, self.allowed_sans
 
     def refusal(self, request: Request, is_present: Callable[[], bool]) -> Refusal | None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accepts connections and gives each a thread, a bounded number of them.
 
-When there are too many, the one that has kept the server waiting longest makes room. None does so in its first moments:
+When they are too many, the one that has kept the server waiting longest makes room. None does so in its first moments:
 new connections wait in the kernel's queue instead, so that a flood of them does not displace a scrape.
 """
 
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 128
 LEAST_SECONDS = 0.25
-"""A connection has so long for its next step before it makes room for another."""
+"""The time that a connection has for its next step before it makes room for another."""
 STUCK_SECONDS = 0.5
-"""A client that has taken nothing of its answer for so long does not read."""
+"""A client that has taken nothing of its answer for this time does not read."""
 BUSY_ANSWERS = 4
 """A connection with more answers, and more than one a second, makes room where no other does."""
 _ROOM_LOOK_SECONDS = 0.01

@@ -34,7 +34,7 @@ BUSY = 0xC0
 
 
 class Lab:
-    """A BMC in a process of its own, whose numbers change; a new one for each session."""
+    """A BMC in a process of its own, with changing numbers; a new one for each session."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -59,7 +59,7 @@ class Lab:
             self._process = None
 
     def say(self, **told: Any) -> None:
-        """What it measures from now on."""
+        """Sets its readings from now on."""
         new = self._file.with_suffix(".new")
         new.write_text(json.dumps({"port": self.port, "user": USER, "password": PASSWORD, **told}))
         new.replace(self._file)

@@ -170,7 +170,7 @@ def test_a_chassis_that_goes_by_another_name_now_is_read_once() -> None:
 
 
 class Hanging(RedfishServer):
-    """Does not answer requests whose path holds `word`."""
+    """Does not answer requests with `word` in the path."""
 
     word = "nothing"
 
@@ -187,7 +187,7 @@ class Patient:
         self._server = server
         self._long, self._short = client(server, timeout=30), client(server, timeout=0.3)
         self.in_vain: list[str] = []
-        """What was asked for and not answered."""
+        """The requests that were not answered."""
 
     async def get(self, uri: str) -> Any:
         if self._server.word not in uri:

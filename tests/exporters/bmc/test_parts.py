@@ -96,7 +96,7 @@ def accelerator(number: int, watts: float, joules: float = 0) -> Node:
 
 
 def processor(module: int, watts: float, joules: float) -> Node:
-    """A CPU whose register alone stands in its EnvironmentMetrics, as on boards of NVIDIA's Grace."""
+    """A CPU with only its register in its EnvironmentMetrics, as on boards of NVIDIA's Grace."""
     name = f"Module_{module}_CPU_0"
     sensors = [
         energy(f"{name}_Energy_0", joules, "CPU"),
@@ -337,7 +337,7 @@ def test_either_level_conserves(shapes: list[Any], rest: float) -> None:
 
 
 def counters_of(readings: list[Any]) -> dict[tuple[str, ...], float]:
-    """What a scrape shows after these polls, 10 s apart."""
+    """The scrape after these polls, 10 s apart."""
     state: State[Any] = State(Target("bmc", RedfishSource("bmc", client(RedfishServer(dict_tree({})))), 10.0))
     for turn, reading in enumerate(readings):
         state.succeeded(reading, 10.0 * turn, 10.0 * turn, 10.0 * turn)

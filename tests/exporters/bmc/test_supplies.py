@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the supplies of one chassis tell together: the sum of all, without those that carry nothing, and whose it is."""
+"""Sums of one chassis' supplies, without those that carry nothing, and the owner of each sum."""
 
 import pytest
 from hypothesis import given

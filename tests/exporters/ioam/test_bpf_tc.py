@@ -55,7 +55,7 @@ print(link.ahead())
 link.close()
 """
 )
-# What a process of an earlier version left behind must not count a second time.
+# A program that a process of an earlier version left behind must not count a second time.
 FORMER = (
     ATTACH
     + """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a tunnel carries is a packet only where its header agrees with what is there."""
+"""A tunnel carries a packet only if the packet's header agrees with its content."""
 
 import struct
 

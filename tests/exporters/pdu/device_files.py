@@ -20,7 +20,7 @@ SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
 
 OPAQUE_FLOAT = b"\x9f\x78\x04"
-"""What stands before the four bytes of a number in an Opaque (net-snmp)."""
+"""The bytes before the four bytes of a number in an Opaque (net-snmp)."""
 
 
 class Hex(Model):
@@ -62,11 +62,11 @@ class Device(Model):
     publishes: Mapping[LevelName, Mapping[str, Mapping[QuantityName, float]]] = Field(min_length=1)
     """All readings by level, label and quantity, in W, VA, A, V, a ratio or J."""
     rejects: Mapping[str, int] = {}
-    """How many values are no measurements, by reason."""
+    """The number of values that are not measurements, by reason."""
 
     @property
     def readings(self) -> Mapping[tuple[str, str, str], float]:
-        """What it publishes, by level, label and quantity."""
+        """The published values by level, label and quantity."""
         return {
             (level, label, quantity): value
             for level, labels in self.publishes.items()

@@ -31,7 +31,7 @@ UP_TIME = "1.3.6.1.2.1.1.3.0"
 
 
 def profile(folder: Path, power: Mapping[str, object], table: Mapping[str, object] | None = None) -> Profile:
-    """A plant whose outlets have this power."""
+    """A plant with outlets of this power."""
     outlet = {"index": ["number"], "direct_current": True, **(table or {}), "quantities": {"power": power}}
     plant = {"vendor": "ACME", "sys_object_ids": [PLANT], "levels": {"outlet": outlet}}
     (folder / "plant.yaml").write_text(yaml.safe_dump(plant, sort_keys=False))

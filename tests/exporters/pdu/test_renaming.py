@@ -159,7 +159,7 @@ def test_names_of_any_length_are_cut(profiles: Mapping[str, Profile]) -> None:
 
 def test_over_redfish_too() -> None:
     class Service:
-        """A PDU with outlets whose names and ids change with each poll."""
+        """A PDU that changes the names and ids of its outlets with each poll."""
 
         epoch = 0
 

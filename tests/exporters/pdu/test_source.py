@@ -149,7 +149,7 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
 def test_a_device_without_the_number_of_the_one_before_is_another(
     objects: Objects, profiles: Mapping[str, Profile]
 ) -> None:
-    """One whose objects are all gone is not: it starts."""
+    """A device that lacks all its objects is not another one: it is starting."""
     serial = parsed(f"{RPDU2}.2.1.9.1")
     clock = Clock()
     objects[UP_TIME] = ticks(5000)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.unit
 def value(
     text: str, name: QuantityName = "power", scale: str = "1", decimal: DecimalMark | None = None
 ) -> float | str | None:
-    """The measurement, or the reason why there is none."""
+    """The measurement, or the reason for its absence."""
     quantity = Quantity(column="1.3", text=True, scale=Decimal(scale), decimal=decimal, sentinels=frozenset({-1}))
     try:
         return measured(text.encode(), name, quantity)

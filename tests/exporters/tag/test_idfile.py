@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose word is taken for an id, and where a writer without rights can lead a reader who has them: nowhere."""
+"""Only a trusted writer sets an id, and a writer without rights cannot lead a privileged reader to another file."""
 
 import os
 import socket
@@ -76,7 +76,7 @@ def test_links_of_any_kind_lead_nowhere(folder: Path) -> None:
     (folder / "below").symlink_to(folder.parent)
     os.chown(folder / "below", APPLICATION, APPLICATION, follow_symlinks=False)
     assert refused(folder / "below" / "secret") == f"{folder / 'below'} is a link: name the folder itself"
-    # Nor does a link whose target is right.
+    # Nor does a link to the right target.
     write(folder / "own")
     link.symlink_to("own")
     assert refused(link) == "is a link: write the id into a file"
@@ -109,7 +109,7 @@ def test_only_regular_files(folder: Path, kind: int) -> None:
 
 
 def test_a_device_is_not_even_opened(folder: Path) -> None:
-    """As an open may do something: this one fails, for there is no such device."""
+    """As an open may do something: this one fails, for the device does not exist."""
     path = folder / "id"
     os.mknod(path, stat.S_IFCHR | 0o644, os.makedev(510, 77))
     with pytest.raises(OSError, match="No such device"):

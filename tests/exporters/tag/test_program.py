@@ -271,7 +271,7 @@ def test_a_router_s_packet_too_big(fresh: Program) -> None:
     fits = udp_packet(1400 - HEADER - 48)
     assert len(tagged(fresh, fits)) == 1400
     assert len(tagged(fresh, small)) == 1280
-    # What passed untagged was too large as well: the sender is told the same.
+    # The packet that passed untagged was too large as well: the sender is told the same.
     assert learned(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
     assert learned(fresh, too_big(1300, large)) == 1300  # no room to go lower
     assert learned(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER

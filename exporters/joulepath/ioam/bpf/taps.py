@@ -158,7 +158,7 @@ class Taps:
                     self._again(point)
 
     def _watch(self) -> None:
-        """Follows what others do to the lists of programs in which ours stand."""
+        """Follows changes by others to the lists that hold our programs."""
         for point, tap in list(self._taps.items()):
             try:
                 ahead = tap.link.ahead()
