@@ -8,7 +8,7 @@ import os
 from typing import Literal, NamedTuple, Protocol
 
 from joulepath.bpf import tcx
-from joulepath.bpf.libbpf import BpfError, check, library
+from joulepath.bpf.libbpf import BpfError, UnavailableError, check, library
 
 Way = Literal["received", "sent"]
 
@@ -55,6 +55,15 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Detaches it."""
+
+
+def ask_names(ifindex: int) -> None:
+    """Asks for the names of the programs of packets sent while the process may: CAP_SYS_ADMIN is given up later."""
+    try:
+        for one in tcx.query(ifindex, _TCX["sent"]).attached:
+            tcx.name(one)
+    except (BpfError, UnavailableError):
+        return  # a kernel without tcx, or a user who may not ask: the packets that arrive tell
 
 
 class TcxLink:

@@ -66,16 +66,24 @@ def link(program: int, ifindex: int, hook: int, before: Attached | None, revisio
     return _bpf(_LINK_CREATE, attributes, "attaching by tcx")
 
 
+_names: dict[int, str] = {}
+"""By id; the kernel does not give the id of a program that has ended to another one soon."""
+
+
 def name(attached: Attached) -> str | None:
-    """A program's name, cut at 15 octets. None where the kernel does not tell: it asks for CAP_SYS_ADMIN."""
+    """A program's name, cut at 15 octets. None where the kernel does not tell: it asks for CAP_SYS_ADMIN.
+
+    A name that was told once is remembered, for the right to ask may be given up.
+    """
     functions = library()
     descriptor = functions.bpf_prog_get_fd_by_id(attached.program)
     if descriptor < 0:
-        return None
+        return _names.get(attached.program)
     try:
         info, length = ctypes.create_string_buffer(_INFO.size), ctypes.c_uint32(_INFO.size)
         check(functions.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(length)), "asking for a program's name")
-        return str(_INFO.unpack(info.raw)[0].rstrip(b"\0").decode(errors="replace"))
+        _names[attached.program] = str(_INFO.unpack(info.raw)[0].rstrip(b"\0").decode(errors="replace"))
+        return _names[attached.program]
     finally:
         os.close(descriptor)
 

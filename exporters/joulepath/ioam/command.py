@@ -3,14 +3,17 @@
 
 import argparse
 import dataclasses
+import socket
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
 from joulepath import apart, exporter, rights
+from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
@@ -79,11 +82,15 @@ class IoamExporter:
         return list(families(reading))
 
     def claim(self) -> None:
-        """Takes the steps that need root: lifts a limit, opens a capture in a file."""
+        """Takes the steps that need root: lifts a limit, opens a capture in a file, asks for programs' names."""
         claim_memory()
         source, _ = self._counting
         if isinstance(source, PcapSource):
             source.claim()
+            return
+        for interface in {point.interface for point in self._settings.points if point.way == "sent"}:
+            with suppress(OSError):  # it is away
+                tc.ask_names(socket.if_nametoindex(interface))
 
     def start(self) -> None:
         """Begins to count."""

@@ -105,14 +105,15 @@ print(links[0].kind, plain, tagged, tagger.counts()["one"].packets, send())
 TAGGER_FIRST = (
     BOTH.partition("def send")[0]
     + """
-from joulepath.bpf import capabilities, tcx
+from joulepath import rights
+from joulepath.bpf import tcx
 from tests.exporters.ioam.foreign import PASS, _CLASSIFIER, loaded
 program = kernel.program(0, 14)
 tagging = attach(tagger.fd(ethernet=True), index, "sent", tc.TAGGING)
 if "foreign" in sys.argv:
     foreign = tcx.link(loaded(_CLASSIFIER, PASS), index, 47, None, 0)
 if "unnamed" in sys.argv:
-    capabilities.keep(capabilities.CAP_BPF, capabilities.CAP_NET_ADMIN, capabilities.CAP_PERFMON)
+    rights.keep({rights.CAP_BPF, rights.CAP_NET_ADMIN, rights.CAP_PERFMON})
 link = attach(program, index, "sent", tc.COUNTING)
 print(link.ahead())
 socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd01::2", 5000))
