@@ -96,7 +96,7 @@ def own_id(descriptor: int) -> int:
 
 
 def _bpf(command: int, attributes: bytearray, what: str) -> int:
-    # A machine whose number is not known has no tcx for us, as an old kernel has none.
+    # Without the number of bpf(2) on this machine tcx cannot be used, as on an old kernel.
     number = _NUMBERS.get(os.uname().machine)
     if number is None:
         raise BpfError(what, errno.EINVAL)
