@@ -103,8 +103,8 @@ def _amounts(topology: Topology, name: str, component: Component) -> tuple[Amoun
 def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> tuple[Amounts, Amounts]:
     """What of an IOAM node the chain's own join does not cover: one exporter of several, a total by another count."""
     node = {"node_id": str(ioam.node)}
-    if ioam.instance is not None:
-        node["instance"] = ioam.instance
+    if ioam.instances:
+        node["instance"] = ioam.instances[0]
     rows, wholes = {}, {}
     for by, unit in (("count", "packets"), ("volume", "bytes")):
         trace_rate = f"rate(ioam_trace_{unit}_total{selector(**node)}[$window])"

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from joulepath_rules import promql
 from joulepath_rules.rule import Group, Rule
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
@@ -20,7 +21,7 @@ def slow(topology: Topology) -> str:
 
 def timed(expr: str, topology: Topology) -> str:
     """An adapter's expression with the topology's durations."""
-    return expr.replace("$window", duration(topology.window)).replace("$interval", duration(topology.interval))
+    return promql.timed(expr, duration(topology.window), duration(topology.interval))
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from joulepath_rules.policies import POLICIES
 from joulepath_rules.rule import Rule, number
 from joulepath_rules.topology import Topology
+from joulepath_rules.topology.hosts import METHODS, Method
 
 PREFIX = "joulepath_topology_"
 PARTS = ("static", "dynamic", "undivided")
@@ -45,12 +46,12 @@ def _hosts(topology: Topology) -> Constants:
                 yield "static_watts", static, {**labels, "tier": str(tier)}
 
 
-def method(topology: Topology, host: str, tier: int) -> str:
-    """Whether a tier's watts are read or guessed; what is fed is read like the feeder's own."""
+def method(topology: Topology, host: str, tier: int) -> Method:
+    """How a tier's watts are known: like the weakest of its sources. What is fed is read like the feeder's own."""
     sources = list(topology.hosts[host].tiers[tier - 1])
     for fed in topology.hosts[host].feeds:
         sources += topology.hosts[fed].power
-    return "modelled" if any(source.modelled for source in sources) else "measured"
+    return max((source.method for source in sources), key=METHODS.index)
 
 
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
@@ -117,7 +118,7 @@ def _components(topology: Topology) -> Constants:
 def plain_node(topology: Topology, component: str) -> str | None:
     """The node id, where a component's traces are read from the ioam exporters' series without an adapter."""
     traffic = topology.components[topology.counted_at(component)].traffic
-    if traffic is None or traffic.ioam is None or traffic.ioam.instance is not None:
+    if traffic is None or traffic.ioam is None or traffic.ioam.instances:
         return None
     return str(traffic.ioam.node)
 
