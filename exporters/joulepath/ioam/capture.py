@@ -99,6 +99,10 @@ class Tap:
         """Packets until the last call of `arrivals` and `passed_over`, as on the wire where they are read."""
         return self._arrived + self._surplus
 
+    def behind(self, now: float) -> float:
+        """For how many seconds until `now` [Unix time] packets have waited to be counted."""
+        return max(0.0, now - self._ring.oldest()) if self._ring.ready() else 0.0
+
     @property
     def unread(self) -> int:
         """The most additional packets on the wire that the frames still in the ring stand for."""

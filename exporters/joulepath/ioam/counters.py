@@ -20,7 +20,7 @@ class Table:
     """Counts packets. A backend holds `lock` while it counts, so that a scrape sees whole packets."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.began = clock()
         """When counting began, in seconds of the clock that also says when a series appeared."""
         self.fragments = 0
@@ -119,17 +119,18 @@ class Table:
         with self.lock:
             self._ended = True
 
-    def snapshot(self, counted: float | None = None) -> Counts:
+    def snapshot(self, counted: float | None = None, behind: Mapping[int, float] | None = None) -> Counts:
         """The table as it is between two packets.
 
-        It has the packets until the moment `counted` of the table's clock, by default until now.
+        It has the packets until the moment `counted` of the table's clock, by default until now; `behind` is as for
+        Measured.seconds.
         """
         with self.lock:
             clock = self._clock()
             now = math.inf if self._ended else clock
             return Counts(
                 nodes=tuple(node.snapshot(now) for node in self._nodes.values()),
-                measured=self.measured.seconds(clock if counted is None else counted),
+                measured=self.measured.seconds(clock if counted is None else counted, behind),
                 latencies={pair: latency.copy() for pair, latency in self._paths.latencies.items()},
                 clock_errors=self._paths.clock_errors,
                 errors=dict(self._errors),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the packets of each node were counted: the seconds that its counters cover."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from joulepath.ioam.settings import Point
 
@@ -20,6 +20,7 @@ class Measured:
         for point in points:
             self._missing.setdefault(point.node_id, set()).add(point)
         self._seconds = dict.fromkeys(self._missing, 0.0)
+        self._shown = dict(self._seconds)
         self._settled: dict[int, float] = {}
         """Nodes that are captured as a whole, and until when their time is in `_seconds`."""
         self._frames: dict[int, tuple[int, int]] = {}
@@ -53,11 +54,17 @@ class Measured:
             before, lost_before = self._frames[point.node_id]
             self._frames[point.node_id] = (before + frames, lost_before + lost)
 
-    def seconds(self, at: float) -> dict[int, float]:
-        """The seconds of each node until `at`."""
+    def seconds(self, at: float, behind: Mapping[int, float] | None = None) -> dict[int, float]:
+        """The seconds of each node until `at`; never less than the last time.
+
+        Of a node in `behind`, the packets of so many seconds before `at` still wait to be counted.
+        """
         for node_id in self._settled:
             self._settle(node_id, at)
-        return dict(self._seconds)
+        for node_id, whole in self._seconds.items():
+            counted = whole - (behind or {}).get(node_id, 0.0)
+            self._shown[node_id] = max(self._shown[node_id], counted)
+        return dict(self._shown)
 
     def _settle(self, node_id: int, at: float) -> None:
         step = at - self._settled[node_id]

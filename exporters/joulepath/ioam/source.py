@@ -77,10 +77,16 @@ class PacketSource:
     name = BACKEND
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        opened: Opened = ignored,
+        *,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """Packets say by `wall_clock` when they came."""
         self._opened = opened
-        self._clock = clock
+        self._clock, self._wall_clock = clock, wall_clock
         self._table = Table(settings, clock)
         self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
@@ -144,8 +150,15 @@ class PacketSource:
             alive = self._thread is not None and self._thread.is_alive()
             captures = {(name, BACKEND) for name in names} if alive else set()
             unseen = dict(self._health.unseen) if self._health is not None else {}
-        counts = self._table.snapshot()
-        return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+            counts = self._table.snapshot(behind=self._behind())
+            return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+
+    def _behind(self) -> dict[int, float]:
+        """By node id, for how many seconds its packets have waited to be counted."""
+        now, found = self._wall_clock(), dict[int, float]()
+        for point, tap in self._taps.items():
+            found[point.node_id] = max(found.get(point.node_id, 0.0), tap.behind(now))
+        return found
 
     def _collect_all(self) -> None:
         for tap in self._taps.values():

@@ -78,6 +78,18 @@ def test_time_in_which_frames_were_lost_counts_by_the_share_of_the_others(
     assert made.seconds(20.0) == {4: pytest.approx(seconds + 10.0)}
 
 
+def test_packets_that_wait_to_be_counted_bring_their_seconds_later() -> None:
+    made = Measured([N3, LO])
+    for point in (N3, LO):
+        made.begin(point, 0.0)
+    assert made.seconds(10.0) == {4: 10.0, 5: 10.0}
+    assert made.seconds(20.0, {4: 3.0}) == {4: 17.0, 5: 20.0}
+    assert made.seconds(21.0, {4: 6.0}) == {4: 17.0, 5: 21.0}  # a clock was set: it never goes back
+    made.add(N3, 100, 50)
+    assert made.seconds(31.0, {4: 2.0}) == {4: 24.0, 5: 31.0}  # half of ten seconds, and two are to come
+    assert made.seconds(31.0) == {4: 26.0, 5: 31.0}
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["begin", "end", "read", "wait"]), st.sampled_from([N3, N6, LO])), min_size=1)
 )

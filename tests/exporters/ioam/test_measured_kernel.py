@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -177,6 +178,30 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         back = running.scrape()
         time.sleep(3)
         assert rates(running.scrape(), back) == steady(2 * RATE)
+
+
+def test_a_scrape_while_packets_still_wait_to_be_counted(
+    ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path
+) -> None:
+    """The process has no turn for three seconds: the answer to a scrape from that time is as right as any other."""
+    a, b = ends
+    rate = 5000
+    with (
+        traffic(a, "va", rate=rate),
+        Exporter(b, "--config", str(config(tmp_path)), "--backend", "packet") as running,
+        ThreadPoolExecutor() as pool,
+    ):
+        time.sleep(2)
+        os.kill(running.pid, signal.SIGSTOP)
+        asked = pool.submit(running.scrape)
+        time.sleep(3)
+        os.kill(running.pid, signal.SIGCONT)
+        found = asked.result()
+        assert rates(found) == steady(rate)
+        time.sleep(2)
+        last = running.scrape()
+    assert last["ioam_capture_drops_total",] == 0
+    assert rates(last, found) == steady(rate)
 
 
 def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
