@@ -14,8 +14,8 @@ from joulepath.errors import UsageError
 from joulepath_rules.topology import read
 from joulepath_rules.topology.common import duration
 from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.reading import examine
 from tests.rules import factory
+from tests.rules.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
 
@@ -42,23 +42,6 @@ def test_eight_lines_are_a_topology() -> None:
     assert topology.host_of("upf-1") == "upf-1"
     assert topology.alone("upf-1")
     assert (topology.interval, topology.window, topology.policy) == (15, 120, "packets-bytes")
-
-
-def changed(**sections: Any) -> dict[str, Any]:
-    """The factory with entries changed; a None takes an entry out."""
-    data: dict[str, Any] = yaml.safe_load(factory.TOPOLOGY)
-    for section, entries in sections.items():
-        if not isinstance(entries, dict):
-            data[section] = entries
-            continue
-        for name, entry in entries.items():
-            if entry is None:
-                del data[section][name]
-            elif isinstance(data.setdefault(section, {}).get(name), dict):
-                data[section][name] |= entry
-            else:
-                data[section][name] = entry
-    return data
 
 
 ANY, FIRST = {"fallback": [{"bmc": "x"}]}, {"fallback": [{"bmc": "x", "chassis": "1"}]}
@@ -173,19 +156,19 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
 )  # fmt: skip
 def test_mistake(data: dict[str, Any], message: str) -> None:
     """Each mistake is named where it stands; the rest of the factory is sound."""
-    found = [str(problem) for problem in examine(data)[1]]
+    found = lines(data)
     assert any(line.startswith(message) for line in found), found
 
 
 def test_the_factory_is_sound() -> None:
     """The table above would prove nothing on a topology with mistakes of its own."""
-    assert examine(changed())[1] == []
+    sound(changed())
 
 
 def test_one_mistake_is_said_once() -> None:
     """What only follows from a mistake is left out: the host is there, only its site is mistyped."""
     data = changed(hosts={"edge-1": {"static_watts": "much", "power": [{"pdu": "p", "outlets": [1]}]}})
-    assert [str(problem).split(":")[0] for problem in examine(data)[1]] == [
+    assert [line.split(":")[0] for line in lines(data)] == [
         "hosts.edge-1.static_watts",
         "hosts.edge-1.power[0].outlets[0]",
     ]

@@ -33,12 +33,11 @@ def _shared(node: int, other: str, theirs: frozenset[str], ours: frozenset[str])
     if theirs == ours:
         anchor = f"if one place counts for both, write `anchor: {other}`"
         return f"node {node} already counts for {other!r}: {anchor}; if not, give each its `instances`", "warning"
-    if not theirs or not ours:
-        plain = f"{other!r} has" if not theirs else "this entry has"
-        return (
-            f"node {node} is used at named instances and, where {plain} none, at all: give each its instances",
-            "error",
-        )
+    if not theirs:
+        return f"{other!r} uses node {node} at every exporter: give that its `instances`, too", "error"
+    if not ours:
+        places = ", ".join(sorted(theirs))
+        return f"uses node {node} at every exporter, but {other!r} uses it at {places}: add `instances`", "error"
     if theirs & ours:
         return f"node {node} of instance {min(theirs & ours)!r} already counts for {other!r}", "error"
     return None

@@ -38,7 +38,7 @@ class Share(Entry):
 
 
 def _list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return value if isinstance(value, list | tuple) else [value]
 
 
 class IoamNode(Entry):

@@ -56,10 +56,8 @@ def _tiers(topology: Topology) -> Doubts:
     for name, host in topology.hosts.items():
         kinds = [text for kind, text in WHOLE_SERVER.items() if any(source.kind == kind for source in host.power)]
         if len(kinds) > 1:
-            message = (
-                f"adds {' and '.join(kinds)}: if they read the same server, keep the best one here and write the "
-                f"others under fallback"
-            )
+            added = f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+            message = f"adds {added}: if they read the same server, keep the best one and put the others under fallback"
             yield ("hosts", name, "power"), message
 
 
