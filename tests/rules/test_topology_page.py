@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/topology.md and the examples: each block is what the page says, and nothing needs a series that no program makes."""
+"""docs/topology.md and the examples: each block is what the page says, and each series it reads can be there."""
 
 import re
 from pathlib import Path
