@@ -98,10 +98,11 @@ class Server:
             time.sleep(1)
         sys.exit(f"not true within {seconds:.0f} s: {condition}\n{self._log.read_text()[-2000:]}")
 
-    def cpu(self) -> float:
-        """Processor time so far [s]."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+    def cpu(self) -> tuple[float, float]:
+        """Seconds so far in which its threads ran, and in which they waited for the core."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        rows = [(task / "schedstat").read_text().split() for task in tasks]
+        return sum(int(row[0]) for row in rows) / 1e9, sum(int(row[1]) for row in rows) / 1e9
 
 
 class Watch:
@@ -121,7 +122,7 @@ class Watch:
         server, last = self._server, self._last
         while (now := server.groups("group_last_evaluation_timestamp_seconds"))["attribution"] == last["attribution"]:
             time.sleep(0.25)
-        before = server.cpu()
+        before, _ = server.cpu()
         for name, duration in server.groups("group_last_duration_seconds").items():
             if now[name] != last[name] or name not in self._durations:
                 self._durations[name].append(duration)
@@ -131,7 +132,7 @@ class Watch:
                 key = (group["name"], number)
                 self._times[key][rule["lastEvaluation"]] = rule["evaluationTime"]
                 self._names[key] = rule["name"]
-        self._asked += server.cpu() - before
+        self._asked += server.cpu()[0] - before
         self._last = now
 
     def costs(self, interval: float) -> Costs:
@@ -139,7 +140,8 @@ class Watch:
         server = self._server
         found = Costs()
         # Without the time that went into our own questions.
-        cpu = (server.cpu() - self._cpu - self._asked) / (time.monotonic() - self._began)
+        ran, waited = (now - then for now, then in zip(server.cpu(), self._cpu, strict=True))
+        cpu = (ran - self._asked) / (time.monotonic() - self._began)
         constants = 0.0
         records: dict[str, str] = {}
         for key, seconds in self._times.items():
@@ -160,6 +162,7 @@ class Watch:
             found.figures[f"group {name} [rows]"] = count
         found.figures["constants' rules [s/min]"] = constants
         found.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
+        found.figures["waited for the core, of running"] = waited / ran
         found.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20
         found.figures["series in the head"] = server.head_series()
         found.figures["missed evaluations"] = sum(server.groups("group_iterations_missed_total").values())
