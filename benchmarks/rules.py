@@ -100,13 +100,15 @@ def run(program: Path, rules: Path, target: Target, size: Size, args: argparse.N
         server = Server(program, folder, args.core, args.nice)
         try:
             began = time.monotonic()
-            complete = f'count(application:power_watts{{application!="unattributed"}}) == {size.applications}'
-            server.wait(complete, WARM_UP_INTERVALS * args.interval)
+            most = WARM_UP_INTERVALS * args.interval
+            server.wait(f'count(application:power_watts{{application!="unattributed"}}) == {size.applications}', most)
             full = began + (WINDOW_INTERVALS + 1) * args.interval
             time.sleep(max(0.0, full - time.monotonic()))
             watch = Watch(server)
             for _ in range(args.evaluations):
                 watch.step()
+            # The slowest to come; then all rows are there.
+            server.wait(f"count(application:joules_per_bit) == {size.applications}", most)
             costs = watch.costs(args.interval)
             is_right(server, size)
             return costs

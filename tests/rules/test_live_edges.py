@@ -5,15 +5,13 @@ All faults happen beside each other in one world, to one exporter each; every ap
 changes. Traffic by packets: 100 W, a quarter of the bytes, 2 Mbit/s. Models: 200 W, a quarter of the tokens.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 import pytest
 
 from tests.conftest import Monitoring
-from tests.rules.world import QUICK, Rates, Server, capture, outlet, served, vllm
+from tests.rules.world import QUICK, History, Rates, Server, capture, outlet, served, vllm, watched
 
 pytestmark = pytest.mark.lab
 
@@ -70,18 +68,6 @@ def topology() -> str:
     return f"{QUICK}sites: {{s: {{}}}}\n{text}"
 
 
-@dataclass
-class History:
-    """What happened when, and the servers that saw it."""
-
-    servers: dict[str, Server]
-    began: float = field(default_factory=time.time)
-
-    def until(self, moment: float) -> None:
-        """Waits until so many seconds after the beginning."""
-        time.sleep(max(0.0, self.began + moment - time.time()))
-
-
 @pytest.fixture(scope="module")
 def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """The faults, one after the other, watched by every server that is here."""
@@ -106,13 +92,7 @@ def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest
         world.again("twice", instance="10.0.0.7:10474", job="pods")
         world.again("gpu-twice", instance="10.0.0.8:8000", job="pods")
 
-        servers = {}
-        for version, found in monitoring_programs.items():
-            servers[version] = Server(found.prometheus, tmp_path_factory.mktemp(version), world)
-            servers[version].rules(topology())
-            servers[version].start()
-            stack.callback(servers[version].stop)
-        happened = History(servers)
+        happened = stack.enter_context(watched(world, monitoring_programs, tmp_path_factory, topology()))
         happened.until(LATE)
         for name in LATER:
             world.targets[name].restart()

@@ -11,7 +11,8 @@ import time
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -22,6 +23,7 @@ from joulepath_lab.ports import free_port
 from joulepath_lab.prometheus_api import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
+from tests.conftest import Monitoring
 from tests.rules.promtool import topology
 
 QUICK = "interval: 1s\nwindow: 10s\n"
@@ -240,6 +242,33 @@ class Server(Prometheus):
         counted = [line for line in lines if line.startswith("prometheus_rule_evaluation_failures_total{")]
         assert counted, "the server counts no failures: are there rules?"
         return [line for line in counted if not line.endswith(" 0")]
+
+
+@dataclass
+class History:
+    """The servers that watch a world, and since when."""
+
+    servers: dict[str, Server]
+    began: float = field(default_factory=time.time)
+
+    def until(self, moment: float) -> None:
+        """Waits until so many seconds after the beginning."""
+        time.sleep(max(0.0, self.began + moment - time.time()))
+
+
+@contextmanager
+def watched(
+    world: World, programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory, *topologies: str
+) -> Iterator[History]:
+    """Watches a world, all targets of which are there, with each version of Prometheus, by its name."""
+    with ExitStack() as stack:
+        servers = {}
+        for name, found in programs.items():
+            server = servers[name] = Server(found.prometheus, folders.mktemp(name), world)
+            server.rules(*topologies)
+            server.start()
+            stack.callback(server.stop)
+        yield History(servers)
 
 
 def named(labels: Mapping[str, str]) -> str:
