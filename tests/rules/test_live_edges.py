@@ -15,7 +15,8 @@ from tests.rules.world import QUICK, History, Rates, Server, capture, outlet, se
 
 pytestmark = pytest.mark.lab
 
-FAULTS = ("steady", "stopped", "lossy", "late", "restarted", "twice")
+MODEL_FAULTS = ("steady", "stopped", "lossy", "late", "restarted")
+FAULTS = (*MODEL_FAULTS, "twice")
 SPLIT = ("split-traces-stop", "split-total-stops", "split-lossy")
 WORK = ("work-part-stops", "work-whole-stops")
 LATER = ("late", "gpu-late")
@@ -54,7 +55,7 @@ def topology() -> str:
         hosts.append(f'{name}: {{site: s, power: [{{pdu: pdu, outlets: ["{number}"]}}]}}')
         components.append(f"{name}: {{role: upf, policy: bytes, traffic: {{ioam: {number}{query}}}}}")
         applications.append(f'{name}: {{traces: [{{ioam_namespace: 123, id: "{trace(number)}"}}], path: [{name}]}}')
-    for number, name in enumerate(FAULTS):
+    for number, name in enumerate(MODEL_FAULTS):
         hosts.append(f'gpu-{name}: {{site: s, power: [{{pdu: pdu, outlets: ["{100 + number}"]}}]}}')
         components.append(f"llm-{name}: {{role: model, host: gpu-{name}, requests: vllm}}")
         applications.append(f"chat-{name}: {{models: [llm-{name}]}}")
@@ -80,7 +81,7 @@ def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest
             if name in SPLIT:
                 loss = 0.3 * name.endswith("lossy")
                 world.target(f"total-{name}", {f'upf_bytes_total{{n="{number}"}}': 1e6}, "upf", loss)
-        for number, name in enumerate(FAULTS):
+        for number, name in enumerate(MODEL_FAULTS):
             plugs |= outlet(100 + number, 200)
             rates = vllm(f"llm-{name}", 2, 100, f"chat-{name}") | vllm(f"llm-{name}", 6, 300, "")
             world.target(f"gpu-{name}", rates, "vllm", loss=0.3 * (name == "lossy"), up=name != "late")
@@ -89,8 +90,9 @@ def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest
             world.target(f"part-{name}", {f'job_work_total{{n="{number}"}}': 2}, "work")
             world.target(f"whole-{name}", {f'host_work_total{{n="{number}"}}': 8}, "work")
         world.target("pdu", plugs, "pdu")
+        # Scraped by two jobs, and federated by a second server.
         world.again("twice", instance="10.0.0.7:10474", job="pods")
-        world.again("gpu-twice", instance="10.0.0.8:8000", job="pods")
+        world.again("twice", instance="twice", job="ioam", replica="b")
 
         happened = stack.enter_context(watched(world, monitoring_programs, tmp_path_factory, topology()))
         happened.until(LATE)
@@ -133,21 +135,23 @@ def between(found: dict[float, float], begin: float, end: float) -> int:
 
 
 FIGURES = [(name, series, truth) for name in FAULTS for series, truth in TRUTH.items()]
-FIGURES += [(f"chat-{name}", series, truth) for name in FAULTS for series, truth in MODEL_TRUTH.items()]
+FIGURES += [(f"chat-{name}", series, truth) for name in MODEL_FAULTS for series, truth in MODEL_TRUTH.items()]
 
 
 @pytest.mark.parametrize(("application", "series", "truth"), FIGURES)
 def test_right_or_absent(server: Server, history: History, application: str, series: str, truth: float) -> None:
-    """A figure is never off, a stopped exporter's is absent after a window, and all are there in the end."""
+    """A figure is never off; a stopped exporter's is absent after a window, and comes back."""
     found = values(server, history, series, application)
     hold(found, truth)
-    # Figures of the slower group come every fourth second.
-    assert between(found, END - 8, END) > 0
     fault = application.removeprefix("chat-")
+    if fault != "lossy":
+        # Figures of the slower group come every fourth second.
+        assert between(found, END - 8, END) > 0
     if fault == "steady":
         assert between(found, FAULT, END) >= 10
     if fault == "lossy":
-        assert between(found, FAULT, END) >= 5
+        # Without a count of measured seconds a model's figure is there only while its window is whole.
+        assert between(found, FAULT, END) >= (1 if application.startswith("chat-") else 8)
     if fault in {"stopped", "restarted"}:
         assert between(found, FAULT - 8, FAULT) > 0
     if fault == "stopped":

@@ -81,6 +81,13 @@ class Target:
             self._rates |= rates
             self._values = dict.fromkeys(rates, 0.0) | self._values
 
+    def show(self, gauges: Mapping[str, float]) -> None:
+        """From now on these series have these values."""
+        with self._lock:
+            self._advance()
+            self._rates |= dict.fromkeys(gauges, 0.0)
+            self._values |= gauges
+
     def restart(self) -> None:
         """Starts anew: counters at 0, and up."""
         with self._lock:
@@ -226,7 +233,7 @@ class Server(Prometheus):
         end = time.monotonic() + seconds
         while (rows := self.ask(query)) != pytest.approx(expected, rel=rel) and time.monotonic() < end:
             time.sleep(0.2)
-        assert rows == pytest.approx(expected, rel=rel)
+        assert rows == pytest.approx(expected, rel=rel), f"{query} gives {rows}"
 
     def written(self, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         """The samples written between two moments: rows by the values of their labels, at their own time."""
