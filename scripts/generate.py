@@ -10,6 +10,7 @@ import joulepath
 import joulepath_dashboards
 from joulepath import telemetry
 from joulepath.metrics import Metric
+from joulepath_rules.serving import metrics as serving
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +32,7 @@ def modules() -> Iterable[tuple[str, tuple[Metric, ...]]]:
         name = f"joulepath.{module.name}.metrics"
         if module.ispkg and importlib.util.find_spec(name):
             yield f"joulepath {module.name}", importlib.import_module(name).METRICS
+    yield "joulepath rules serve", serving.METRICS
 
 
 def metrics_page() -> str:

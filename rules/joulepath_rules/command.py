@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `joulepath rules`: generate, check, schema."""
+"""The command `joulepath rules`: generate, check, schema, serve."""
 
 import argparse
 import json
@@ -11,13 +11,14 @@ from pathlib import Path
 from joulepath.errors import JoulepathError
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
+from joulepath_rules.serving import command as serving_command
 from joulepath_rules.topology import Topology, read
 
 TOPOLOGY = "YAML file that says what is where (docs/topology.md)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the three actions."""
+    """Adds the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     generating = actions.add_parser("generate", help="write the rule file of a topology")
     generating.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
@@ -34,6 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     checking = actions.add_parser("check", help="list every mistake of a topology, and let promtool read its rules")
     checking.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
+    serving = actions.add_parser("serve", help="exporter: the constants of large topologies")
+    serving_command.configure(serving)
     actions.add_parser("schema", help="print the JSON schema of topology files, for editors")
 
 
@@ -42,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "schema":
         print(json.dumps(Topology.model_json_schema(), indent=2))  # noqa: T201  # the command's output
         return 0
+    if args.action == "serve":
+        return serving_command.run(args)
     topology = read(args.topology)
     groups = generate(topology)
     text = write(groups, topology.hash)

@@ -13,4 +13,4 @@ def test_the_metric_reference_is_current() -> None:
 
 def test_every_exporter_is_in_it() -> None:
     titles = [title for title, _ in generate.modules()]
-    assert {"joulepath ioam", "joulepath pdu", "joulepath rapl"} <= set(titles)
+    assert {"joulepath ioam", "joulepath pdu", "joulepath rapl", "joulepath rules serve"} <= set(titles)
