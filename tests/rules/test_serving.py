@@ -74,12 +74,12 @@ def test_each_constant_is_a_series_with_its_labels_and_the_generation() -> None:
         for family in families
         for sample in family.samples
     ]
-    own = {"topology": made.topology, "generation": topology.hash}
+    own = {"topology": topology.name, "generation": topology.hash}
     expected: list[Row] = [
-        (constant.record, frozenset({**constant.labels, **own}.items()), float(constant.expr[7:-1]))
+        (constant.name, frozenset({**constant.labels, **own}.items()), constant.value)
         for constant in constants(topology)
     ]
-    assert len(expected) > 100
+    assert len(expected) > 50
     assert Counter(served) == Counter(expected)
 
 

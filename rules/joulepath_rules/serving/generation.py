@@ -32,11 +32,8 @@ def read(path: Path, _: str) -> Generation:
     from joulepath_rules.topology import read as read_topology  # noqa: PLC0415
 
     topology = read_topology(path)
-    rows = [
-        (row.record, float(row.expr.removeprefix("vector(").removesuffix(")")), dict(row.labels))
-        for row in constants(topology)
-    ]
-    return Generation("joulepath", topology.hash, rows)
+    rows = [(constant.name, constant.value, dict(constant.labels)) for constant in constants(topology)]
+    return Generation(topology.name, topology.hash, rows)
 
 
 def families(generations: Iterable[Generation]) -> Iterator[GaugeMetricFamily]:
