@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what is derived from code: docs/metrics.md, tables of docs/attribution.md, dashboards. A test compares them."""
+"""Writes what is derived from code: docs/metrics.md, tables of docs/attribution.md, dashboards. A test compares."""
 
 import importlib.util
 import pkgutil

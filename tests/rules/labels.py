@@ -18,7 +18,7 @@ class Scalar(frozenset[str]):
 Selected = Callable[[promql.VectorSelector], Labels]
 
 
-def infer(expr: promql.Expr, selected: Selected) -> Labels:
+def infer(expr: promql.Expr, selected: Selected) -> Labels:  # noqa: PLR0911  # one return for each kind
     """The labels, without the name; `selected` gives those of a selector.
 
     Raises AssertionError for a label that is grouped or joined by and that the operand cannot have, and for a kind of

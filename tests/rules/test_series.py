@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of recorded series is what rules record; what rules read is what exporters publish, labels included."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,7 @@ FOREIGN = {
     "workload_host_cpu_seconds_total": "the same, of hosts",
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
+    "poe_port_energy_joules_total": "an exporter of switches' ports, in examples/two-sites.yaml",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
 }
@@ -129,3 +131,22 @@ def test_names_are_listed_once_and_end_in_their_unit() -> None:
         for end, unit in units.items():
             if series.name.endswith(end) and not series.name.endswith("_per_second"):
                 assert series.unit == unit, series.name
+
+
+LEVELS = "|".join(sorted({name.partition(":")[0] for name in SERIES}))
+NAMED = re.compile(rf"(?<![\w/:])(?:{LEVELS}):[a-z0-9_]+(?::[a-z0-9_]+)*(?![\w(:])")
+READERS = [
+    *(ROOT / "deploy").rglob("*.py"),
+    *(ROOT / "deploy").rglob("*.y*ml"),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "grafana" / "joulepath_dashboards").rglob("*.py"),
+    *(ROOT / "tests" / "lab").glob("*.py"),
+    ROOT / "README.md",
+]
+
+
+def test_whoever_reads_recorded_series_reads_listed_ones() -> None:
+    """The lab, dashboards, deployment files and pages name no series that is not recorded any more."""
+    found = {(str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))}
+    assert len(found) > 50
+    assert sorted((path, name) for path, name in found if name not in SERIES) == []
