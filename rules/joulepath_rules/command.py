@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from joulepath.errors import JoulepathError, UsageError
+from joulepath_rules import generating as generating_action
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
 from joulepath_rules.promql import seconds
@@ -25,17 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     generating = actions.add_parser("generate", help="write the rule file of a topology")
     generating.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
-    generating.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="existing or new folder; receives joulepath.rules.yaml",
-    )
-    generating.add_argument(
-        "--dialect", choices=["prometheus"], default="prometheus", help="for which server (default: %(default)s)"
-    )
+    generating_action.configure(generating)
     checking = actions.add_parser("check", help="list every mistake of a topology, warn, ask promtool")
     checking.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
     checking.add_argument(
@@ -59,18 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return serving_command.run(args)
     if args.action == "check":
         return _check(args.topology, args.retention)
-    topology = read(args.topology, _warn)
-    groups = generate(topology)
-    text = write(groups, topology.hash)
-    count = sum(len(group.rules) for group in groups)
-    target = args.output / FILE_NAME
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise JoulepathError(f"{target}: cannot be written: {error.strerror}") from None
-    print(f"{target}: {count} rules of topology {topology.hash}")  # noqa: T201  # the command's output
-    return 0
+    return generating_action.run(args, read(args.topology, _warn), _warn)
 
 
 def _check(path: Path, retention: float) -> int:
