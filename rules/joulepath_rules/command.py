@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `joulepath rules`: generate, check, schema."""
+"""The command `joulepath rules`: generate, check, schema, serve."""
 
 import argparse
 import json
@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 from joulepath.errors import JoulepathError, UsageError
+from joulepath_rules import generating as generating_action
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
 from joulepath_rules.promql import seconds
 from joulepath_rules.promtool import refused_queries, refused_rules
+from joulepath_rules.serving import command as serving_command
 from joulepath_rules.topology import Topology, read
 from joulepath_rules.topology.check_applications import too_short
 
@@ -20,21 +22,11 @@ TOPOLOGY = "YAML file that says what is where (docs/topology.md)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the three actions."""
+    """Adds the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     generating = actions.add_parser("generate", help="write the rule file of a topology")
     generating.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
-    generating.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="existing or new folder; receives joulepath.rules.yaml",
-    )
-    generating.add_argument(
-        "--dialect", choices=["prometheus"], default="prometheus", help="for which server (default: %(default)s)"
-    )
+    generating_action.configure(generating)
     checking = actions.add_parser("check", help="list every mistake of a topology, warn, ask promtool")
     checking.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
     checking.add_argument(
@@ -44,6 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help=f"how long the server keeps samples: a budget needs them for its whole period (default: {RETENTION})",
     )
+    serving = actions.add_parser("serve", help="exporter: the constants of large topologies")
+    serving_command.configure(serving)
     actions.add_parser("schema", help="print the JSON schema of topology files, for editors")
 
 
@@ -52,20 +46,11 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "schema":
         print(json.dumps(Topology.model_json_schema(), indent=2))  # noqa: T201  # the command's output
         return 0
+    if args.action == "serve":
+        return serving_command.run(args)
     if args.action == "check":
         return _check(args.topology, args.retention)
-    topology = read(args.topology, _warn)
-    groups = generate(topology)
-    text = write(groups, topology.hash)
-    count = sum(len(group.rules) for group in groups)
-    target = args.output / FILE_NAME
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise JoulepathError(f"{target}: cannot be written: {error.strerror}") from None
-    print(f"{target}: {count} rules of topology {topology.hash}")  # noqa: T201  # the command's output
-    return 0
+    return generating_action.run(args, read(args.topology, _warn), _warn)
 
 
 def _check(path: Path, retention: float) -> int:

@@ -100,16 +100,6 @@ def test_constants_carry_the_hash() -> None:
     assert all(rule.labels["topology"] == example.hash for rule in own)
 
 
-def test_recorded_series_are_documented() -> None:
-    """docs/attribution.md has a row for each recorded series of the chain, and for none that is not recorded."""
-    text = (ROOT / "docs" / "attribution.md").read_text()
-    documented = set(re.findall(r"^\| `([a-z0-9_]+:[a-z0-9_:]+)`", text, flags=re.MULTILINE))
-    example = read(ROOT / "examples" / "two-sites.yaml")
-    rules = [rule for group in generate(example) for rule in group.rules if isinstance(rule, Rule)]
-    recorded = {rule.record for rule in rules if ":" in rule.record}
-    assert documented == recorded
-
-
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\u2028\u2029\ufeff"), min_size=1)
 
 
