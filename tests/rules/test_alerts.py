@@ -11,6 +11,7 @@ from typing import Any
 
 import promql_parser as promql
 import pytest
+import yaml
 from scripts.generate import modules
 
 from joulepath_rules.alerts import PAGE, alerts, shipped
@@ -508,8 +509,12 @@ def test_the_page_has_a_paragraph_for_each_alert() -> None:
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     headings = re.findall(r"^### (\w+)$", text, flags=re.MULTILINE)
     rows = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \| (\w+) \|", text, flags=re.MULTILINE)
-    known = {rule["alert"]: (rule["labels"]["severity"], rule["for"]) for rule in shipped()}
+    (watch,) = yaml.safe_load((ROOT / "deploy" / "prometheus" / "watch.rules.yaml").read_text(encoding="utf-8"))[
+        "groups"
+    ]
+    known = {rule["alert"]: (rule["labels"]["severity"], rule["for"]) for rule in (*shipped(), *watch["rules"])}
     budgets = {"EnergyBudgetExceeded": ("critical", "0s"), "EnergyBudgetProjected": ("warning", "10m")}
     assert {name: (severity, wait) for name, _, severity, wait in rows} == known | budgets
+    assert all(rule["annotations"]["runbook"] == f"{PAGE}#{rule['alert'].lower()}" for rule in watch["rules"])
     assert headings == [name for name, *_ in rows]
     assert all(anchor == name.lower() for name, anchor, *_ in rows)
