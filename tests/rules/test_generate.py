@@ -129,7 +129,7 @@ def test_promtool_speaks_through_check(
     """A query that Prometheus cannot parse is found by `rules check`, where promtool is there; else it says so."""
     path = tmp_path / "topology.yaml"
     text = (ROOT / "examples" / "minimal.yaml").read_text()
-    path.write_text(text.replace('{pdu: pdu-1, outlets: ["1"]}', "{watts: 'sum(('}"))
+    path.write_text(text.replace('{pdu: pdu-1, outlets: ["1"]}', "{watts: 'mad_over_time(x_watts[5m])'}"))
     monkeypatch.setenv("PATH", str(promtool.parent))
     assert main(["rules", "check", str(path)]) == 1
     assert "could not parse expression" in capsys.readouterr().err

@@ -10,14 +10,15 @@ from joulepath_rules.topology.common import Joules, Name, Text
 
 
 class Trace(Model):
-    """One IOAM trace id, as the ioam exporter writes it into the label `trace_id`."""
+    """One IOAM trace id, as the ioam exporter writes it into the label `trace_id`, and its own path if it has one."""
 
     ioam_namespace: Annotated[int, Field(ge=0, le=0xFFFF)]
     id: Text
+    path: tuple[Name, ...] = ()
 
 
 class Application(Model):
-    """What a trace stands for: the components it passes and the models it asks."""
+    """What its traces stand for: the components that they pass and the models it asks."""
 
     traces: tuple[Trace, ...] = ()
     models: tuple[Name, ...] = ()

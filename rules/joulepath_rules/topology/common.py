@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from joulepath_rules import promql
+
 UNATTRIBUTED = "unattributed"
 
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
@@ -20,6 +22,12 @@ def _name(name: str) -> str:
         raise ValueError(f"{name!r} is no name: letters, digits and . _ - / : only, starting with a letter or digit")
     if name == UNATTRIBUTED:
         raise ValueError(f"{UNATTRIBUTED!r} is what the rules call the rest: choose another name")
+    return name
+
+
+def _file_name(name: str) -> str:
+    if "/" in name:
+        raise ValueError(f"{name!r} names the rule file, too: leave out the /")
     return name
 
 
@@ -37,12 +45,33 @@ def _joules(value: object) -> float:
     return float(found[1]) * _JOULES[found[2]]
 
 
+def _query(text: str) -> str:
+    kind = promql.value_type(text)
+    if kind == "matrix":
+        raise ValueError("gives a range of values: take one value from it, such as rate(x_total[$window])")
+    if kind == "string":
+        raise ValueError("gives a text, not a number")
+    # Every query is summed, and PromQL cannot sum a plain number.
+    return f"vector({text})" if kind == "scalar" else text
+
+
+def _counter(text: str) -> str:
+    if not promql.is_selector(text):
+        raise ValueError(
+            "must be a counter's name with its labels: the range is added; a query in watts is for `watts`"
+        )
+    return text
+
+
 def _text_schema(example: str, pattern: re.Pattern[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$", "examples": [example]})
 
 
 Name = Annotated[str, AfterValidator(_name), StringConstraints(max_length=200)]
 """A name that stands in a label: of a site, host, component, application or budget."""
+
+FileName = Annotated[Name, AfterValidator(_file_name)]
+"""A name that names a file, too: of a topology."""
 
 Seconds = Annotated[float, BeforeValidator(_seconds), _text_schema("15s", _DURATION)]
 """A duration, written as Prometheus writes it; in seconds."""
@@ -56,8 +85,13 @@ _ODD = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^{_ODD}\t\n]+$")]
 """The value of a label that somebody else chose: an exporter's instance, an outlet, a trace."""
 
-Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=rf"^[^{_ODD}]+$")]
+_PromQL = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=rf"^[^{_ODD}]+$")]
+
+Query = Annotated[_PromQL, AfterValidator(_query)]
 """A PromQL expression, in which `$window` and `$interval` stand for the topology's durations."""
+
+Counter = Annotated[_PromQL, AfterValidator(_counter)]
+"""A PromQL selector of a counter, to which the generator adds a range."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -3,7 +3,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -36,11 +36,17 @@ class Share(Model):
         return next(kind for kind in SHARE_KINDS if getattr(self, kind) is not None)
 
 
+def _list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class IoamNode(Model):
-    """An IOAM node id, of one exporter where two sites use the same id."""
+    """An IOAM node id: of all ioam exporters, or of some, which together see all of the node's packets."""
 
     node: Annotated[int, Field(ge=0, lt=1 << 56)]
-    instance: Text | None = None
+    instances: Annotated[tuple[Text, ...], BeforeValidator(_list)] = Field(
+        (), validation_alias=AliasChoices("instances", "instance")
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -49,8 +55,10 @@ class IoamNode(Model):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Either form: `4`, or `{node: 4, instance: NAME}`."""
-        return {"anyOf": [{"type": "integer", "minimum": 0}, handler(core)]}
+        """Either form: `4`, or `{node: 4, instances: [NAME, ...]}`; `instance: NAME` is short for one."""
+        schema = handler(core)
+        schema["properties"]["instance"] = schema["properties"]["instances"]["items"]
+        return {"anyOf": [{"type": "integer", "minimum": 0}, schema]}
 
 
 class TrafficQuery(Model):

@@ -6,7 +6,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from joulepath.config import Model
-from joulepath_rules.topology.common import Name, NotNegative, Positive, Query, Text, exactly_one
+from joulepath_rules import promql
+from joulepath_rules.topology.common import Counter, Name, NotNegative, Positive, Query, Text, exactly_one
+
+Method = Literal["measured", "modelled", "declared"]
+
+METHODS: tuple[Method, ...] = ("measured", "modelled", "declared")
+"""How watts are known, the best first: by a meter, by a guess from a reading, by a number that nothing measures."""
 
 SOURCE_KINDS = ("pdu", "bmc", "rapl", "joules", "watts")
 
@@ -44,10 +50,11 @@ class Source(Model):
     bmc: Text | None = None
     chassis: Text | None = None
     rapl: Text | None = None
-    joules: Query | None = None
+    joules: Counter | None = None
     watts: Query | None = None
     scale: Positive = 1.0
     offset_watts: NotNegative = 0.0
+    modelled: bool = False
     static_watts: NotNegative | None = None
 
     @model_validator(mode="after")
@@ -65,9 +72,11 @@ class Source(Model):
         return next(kind for kind in SOURCE_KINDS if getattr(self, kind) is not None)
 
     @property
-    def modelled(self) -> bool:
-        """Whether its watts are a guess from a reading instead of the reading."""
-        return self.scale != 1 or self.offset_watts != 0
+    def method(self) -> Method:
+        """How its watts are known: as METHODS says."""
+        if self.watts is not None and promql.is_constant(self.watts):
+            return "declared"
+        return "modelled" if self.modelled or self.scale != 1 or self.offset_watts != 0 else "measured"
 
 
 class Active(Model):
