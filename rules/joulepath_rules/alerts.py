@@ -12,29 +12,42 @@ import yaml
 
 from joulepath_rules.constants import PREFIX
 from joulepath_rules.rule import Alert, quote
+from joulepath_rules.topology import Topology
 
 PAGE = "docs/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
 
 
-def alerts(name: str, interval: float, recorded: Collection[str]) -> Iterator[Alert]:
-    """The alerts of the topology `name`, evaluated every `interval` seconds.
+def alerts(topology: Topology, recorded: Collection[str], generation: str | None = None) -> Iterator[Alert]:
+    """The alerts that a topology can raise; `recorded` names the series and constants that are written for it.
 
-    `recorded` names the series and constants that its rules write. An alert that needs others can never fire and is
-    left out.
+    With `generation` constants are scraped, and those of other generations are not read.
     """
-    replacements = {'topology="example"': f"topology={quote(name)}", "* 15 <": f"* {interval:g} <"}
-    pattern = re.compile("|".join(re.escape(text) for text in replacements))
+    name = f"topology={quote(topology.name)}"
+    constant = name if generation is None else f"{name},generation={quote(generation)}"
+    nodes = "|".join(str(node) for node in _nodes(topology))
+    replacements = {
+        'topology="example"': name,
+        'node_id=~"example"': f"node_id=~{quote(nodes)}",
+        "* 15 <": f"* {topology.interval:g} <",
+    }
 
     def own(text: str) -> str:
-        return pattern.sub(lambda found: replacements[found[0]], text)
+        text = re.sub(rf'({PREFIX}\w+{{)topology="example"', lambda found: found[1] + constant, text)
+        return re.sub("|".join(map(re.escape, replacements)), lambda found: replacements[found[0]], text)
 
     for rule in shipped():
-        if can_fire(promql.parse(rule["expr"]), recorded):
+        needs_nodes = 'node_id=~"example"' in rule["expr"]
+        if can_fire(promql.parse(rule["expr"]), recorded) and (nodes or not needs_nodes):
             annotations = {key: own(text) for key, text in rule["annotations"].items()}
             annotations["runbook"] = f"{PAGE}#{rule['alert'].lower()}"
-            labels = {"topology": name, **rule["labels"]}
-            yield Alert(rule["alert"], own(rule["expr"]), rule["for"], labels, annotations)
+            yield Alert(rule["alert"], own(rule["expr"]), rule["for"], rule["labels"], annotations)
+
+
+def _nodes(topology: Topology) -> list[int]:
+    """The IOAM nodes at which the topology's traffic is counted."""
+    traffic = (component.traffic for component in topology.components.values())
+    return sorted({entry.ioam.node for entry in traffic if entry is not None and entry.ioam is not None})
 
 
 @cache

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, total
 from joulepath_rules.policies import POLICIES
-from joulepath_rules.rule import number
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.components import Component
 from joulepath_rules.topology.hosts import METHODS, Method

@@ -4,8 +4,8 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ import yaml
 from scripts.generate import modules
 
 from joulepath_rules.alerts import PAGE, alerts, shipped
+from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
-from joulepath_rules.rule import Group
+from joulepath_rules.rule import Alert, Group
 from tests.conftest import ROOT
+from tests.rules import factory
+from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.unit
 
@@ -48,12 +51,19 @@ class Case:
     name: str = field(default="")
 
 
+def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
+    """The alerts of the factory, under the name `plant`, with their label."""
+    ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
+    found = alerts(ours, recorded, generation)
+    return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in found]
+
+
 def promtool_test(
     promtool: Path, folder: Path, alert: str, tests: Iterable[dict[str, Any]], interval: float = 60
 ) -> None:
     """Runs tests of one alert, of a chain that is evaluated every `interval` seconds; fails with what promtool says."""
-    rules = tuple(rule for rule in alerts("plant", interval, EVERYTHING) if rule.alert == alert)
-    (folder / "alerts.rules.yaml").write_text(write([Group("alerts", "1m", rules)], "0"))
+    groups = [Group("alerts", "1m", tuple(rule for rule in plant(interval) if rule.alert == alert))]
+    (folder / "alerts.rules.yaml").write_text(write(groups, "0"))
     content = {"rule_files": ["alerts.rules.yaml"], "evaluation_interval": "1m", "tests": list(tests)}
     (folder / "alerts.test.yaml").write_text(json.dumps(content))
     words = [str(promtool), "test", "rules", str(folder / "alerts.test.yaml")]
@@ -102,7 +112,7 @@ CAPTURE = {"job": "ioam", "instance": "upf-1"}
 ZONE = {"grid_zone": "DE", "source": "ember", "boundary": "lifecycle"}
 HEARTBEAT = row("attribution:heartbeat")
 DARK = {
-    **constant("host", host="edge-1", site="mast"),
+    **constant("tier", host="edge-1", tier="1", method="measured"),
     row("host:power_watts", host="edge-1", site="mast"): "300x5 stale _x13 300x60",
     row("host:power_watts", host="edge-2", site="mast"): "300x90",
     row("host:missing:info", host="edge-1", tier="2", source="1"): "1x90",
@@ -124,10 +134,15 @@ def meter(level: str, labels: dict[str, str], watts: float, register: float, mea
     return {exported(f"{level}_{name}_total", **labels): f"0+{step}x{2 * DAY}" for name, step in values.items()}
 
 
+COUNTED = exported("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink")
+OTHER = {COUNTED: COUNTED.replace('node_id="4"', 'node_id="40"')}
+"""What is counted at a node that the topology does not have."""
+
+
 def capture(counted: float, dropped: float, unseen: float | None = None, folded: float = 0) -> dict[str, str]:
     """What an ioam exporter says at node 4, in packets/s."""
     rates = {
-        exported("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink"): counted,
+        COUNTED: counted,
         exported("ioam_capture_drops_total", **CAPTURE): dropped,
         exported("ioam_traces_folded_total", **CAPTURE): folded,
     }
@@ -154,23 +169,24 @@ CASES = [
         16,
         DARK,
         {row("host:power_watts", host="edge-1", site="mast"): "300x90"},
-        {"host": "edge-1", "site": "mast"},
+        {"host": "edge-1"},
         "The power of host edge-1 is not known",
         "None of its tiers is complete, so the totals of all applications on it are absent. Missing, as tier and "
         "source: 1/2 2/1.",
         over=20,
     ),
     Case(
-        "EnergyHostOnFallback",
+        "EnergyReadingMissing",
         30,
-        {row("host:power_source:info", host="edge-1", tier="2", method="modelled"): "1x90"},
         {
-            row("host:power_source:info", host="edge-1", tier="2", method="modelled"): "_x90",
-            row("host:power_source:info", host="edge-1", tier="1", method="measured"): "1x90",
+            row("host:power_watts", host="edge-1", site="mast"): "300x90",
+            row("host:missing:info", host="edge-1", tier="2", source="1"): "1x90",
+            row("host:missing:info", host="edge-2", tier="1", source="1"): "1x90",
         },
-        {"host": "edge-1", "tier": "2", "method": "modelled"},
-        "Host edge-1 is read through a fallback",
-        "Its first tier is not complete; its power comes from tier 2 and is modelled.",
+        {row("host:missing:info", host="edge-1", tier="2", source="1"): "1x20 stale _x5 1x29 stale"},
+        {"host": "edge-1"},
+        "A meter of host edge-1 is silent",
+        "The host's power comes from another tier. Missing, as tier and source: 2/1.",
     ),
     Case(
         "EnergyApplicationIncomplete",
@@ -312,7 +328,7 @@ CASES = [
     Case(
         "EnergyCaptureDrops",
         11,
-        {**constant("traffic", component="upf-1", node_id="4"), **capture(1000, 11)},
+        {**capture(1000, 11)},
         capture(1000, 9),
         {"job": "ioam", "instance": "upf-1"},
         "The capture of upf-1 loses packets",
@@ -322,7 +338,7 @@ CASES = [
     Case(
         "EnergyCaptureDrops",
         11,
-        {**constant("traffic", component="upf-1", node_id="4"), **capture(1000, 6, 6)},
+        {**capture(1000, 6, 6)},
         capture(1000, 6, 3),
         {"job": "ioam", "instance": "upf-1"},
         "The capture of upf-1 loses packets",
@@ -332,7 +348,7 @@ CASES = [
     Case(
         "EnergyTracesFolded",
         11,
-        {**constant("traffic", component="upf-1", node_id="4"), **capture(1000, 0, folded=1)},
+        {**capture(1000, 0, folded=1)},
         capture(1000, 0),
         {"job": "ioam", "instance": "upf-1"},
         "upf-1 counts traces together",
@@ -352,7 +368,7 @@ def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> Non
     never = [expected(case, minute, fires=False) for minute in minutes]
     tests = [fed("sick", case.sick, checks), fed("cured", {**case.sick, **case.cure}, never)]
     if case.alert != "EnergyChainNotEvaluated":
-        other = {name.replace('"plant"', '"other"'): values for name, values in case.sick.items()}
+        other = {OTHER.get(name, name.replace('"plant"', '"other"')): values for name, values in case.sick.items()}
         tests.append(fed("another topology", other, never))
     promtool_test(promtool, tmp_path, case.alert, tests)
 
@@ -432,21 +448,46 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
     promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
 
 
+CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
+
+
 def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
-    """What reads a budget, a grid zone or a capture needs one."""
-    heartbeat = {alert.alert for alert in alerts("plant", 15, {"attribution:heartbeat"})}
-    assert heartbeat == {"EnergyChainNotEvaluated"}
-    without_budget = {alert.alert for alert in alerts("plant", 15, EVERYTHING - {"budget:coverage:ratio"})}
-    assert without_budget == {rule["alert"] for rule in shipped()} - {"EnergyBudgetCoverageLow"}
-    without_anchors = EVERYTHING - {"joulepath_topology_anchor", "joulepath_topology_supporter"}
-    assert "EnergyApplicationIncomplete" in {alert.alert for alert in alerts("plant", 15, without_anchors)}
-    without_pdu_or_bmc = {alert.alert for alert in alerts("plant", 15, EVERYTHING - {"joulepath_topology_source"})}
-    assert "EnergyRegisterDisagrees" not in without_pdu_or_bmc
+    """What reads a budget, a grid zone or a meter needs one."""
+    every = {rule["alert"] for rule in shipped()}
+
+    def left(*lacking: str) -> set[str]:
+        return every - {alert.alert for alert in plant(recorded=EVERYTHING - set(lacking))}
+
+    assert left() == set()
+    assert left("budget:coverage:ratio") == {"EnergyBudgetCoverageLow"}
+    assert left("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain") == set()
+    assert left("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
+    assert left("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
+    assert left(*EVERYTHING) == every - CAPTURES - {"EnergyChainNotEvaluated"}
+
+
+def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> None:
+    text = """
+    sites: {home: {}}
+    hosts: {m: {site: home, power: [{pdu: p, outlets: ["1"]}]}}
+    components: {m: {role: model, requests: vllm}}
+    """
+    written = {rule.alert for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Alert)}
+    assert "EnergyHostDark" in written
+    assert not written & (CAPTURES | {"EnergyBudgetCoverageLow", "EnergyCarbonFactorMissing"})
+
+
+def test_scraped_constants_are_those_of_this_generation() -> None:
+    """Constants of the former file are scraped beside them."""
+    for alert in plant(generation="0f"):
+        for found in re.finditer(r"joulepath_topology_\w+{([^}]*)}", alert.expr):
+            assert found[1].startswith('topology="plant",generation="0f"'), alert.alert
+        assert not re.search(r"\w:\w+{[^}]*generation", alert.expr)
 
 
 def test_every_read_of_own_series_is_of_the_topology() -> None:
     """Two topologies in one Prometheus never see each other, in expressions and in annotations."""
-    for alert in alerts("plant", 15, EVERYTHING):
+    for alert in plant():
         for text in (alert.expr, *alert.annotations.values()):
             assert "example" not in text
             assert all(text[found.end() :].startswith('{topology="plant"') for found in OWN.finditer(text)), alert.alert
