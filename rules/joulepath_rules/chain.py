@@ -14,9 +14,14 @@ from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
 
-def slow(topology: Topology) -> str:
+def slow_seconds(topology: Topology) -> float:
     """The interval of what need not be as quick as the chain: four of its intervals, at most a minute."""
-    return duration(min(4 * topology.interval, max(60.0, topology.interval)))
+    return min(4 * topology.interval, max(60.0, topology.interval))
+
+
+def slow(topology: Topology) -> str:
+    """The same as Prometheus writes it."""
+    return duration(slow_seconds(topology))
 
 
 def timed(expr: str, topology: Topology) -> str:

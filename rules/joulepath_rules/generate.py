@@ -5,6 +5,7 @@ from joulepath_rules.adapters import adapters
 from joulepath_rules.budgets import budgets
 from joulepath_rules.chain import chain, slow, timed
 from joulepath_rules.constants import constants
+from joulepath_rules.history import history, pace
 from joulepath_rules.rule import Group, Rule
 from joulepath_rules.topology import Topology
 
@@ -17,6 +18,7 @@ def generate(topology: Topology) -> list[Group]:
         Group("constants", slow(topology), tuple(constants(topology))),
         Group("attribution", fixed["attribution"].interval, before + fixed["attribution"].rules),
         fixed["derived"],
+        Group("history", pace(topology), tuple(history(topology))),
     ]
     if topology.budgets:
         groups.append(Group("budgets", slow(topology), tuple(budgets(topology))))
