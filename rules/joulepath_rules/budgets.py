@@ -8,8 +8,19 @@ but none before its first measurement.
 
 from collections.abc import Iterator
 
-from joulepath_rules.history import HOUR, JOULES, SECONDS, any_of, at_hour, known_rows, recorded_by, recorded_hour
-from joulepath_rules.rule import Alert, Rule, number, quote, selector
+from joulepath_rules import reads
+from joulepath_rules.history import (
+    CLOCK,
+    HOUR,
+    JOULES,
+    SECONDS,
+    any_of,
+    at_hour,
+    known_rows,
+    recorded_by,
+    recorded_hour,
+)
+from joulepath_rules.rule import Alert, Rule, number, quote
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
@@ -47,14 +58,14 @@ def budgets(topology: Topology) -> Iterator[Rule | Alert]:
 
 def _now(topology: Topology, series: str, **labels: str) -> str:
     """A series as this evaluation wrote it."""
-    return f"last_over_time({series}{selector(topology=topology.name, **labels)}[500ms])"
+    return f"last_over_time({reads.selector(topology, series, '', **labels)}[500ms])"
 
 
 def _period(topology: Topology, per: str) -> Iterator[Rule]:
     """Of every application with such a budget, at each of its components: what is known of the running period."""
-    labels = {"topology": topology.name, "per": per}
+    labels = {"per": per}
     elapsed, start = _now(topology, "budget:elapsed_seconds", per=per), _now(topology, "budget:start_seconds", per=per)
-    closed = f"last_over_time(history:hour_end_seconds{selector(topology=topology.name)}[2h])"
+    closed = f"last_over_time({reads.selector(topology, CLOCK, '')}[2h])"
     yield Rule("budget:elapsed_seconds", ELAPSED[per], labels)
     yield Rule("budget:length_seconds", LENGTH[per], labels)
     yield Rule("budget:start_seconds", f"time() - {elapsed}", labels)
@@ -76,13 +87,13 @@ def _step(topology: Topology) -> float:
 def _open(topology: Topology, per: str, expr: str) -> str:
     """A range of the rows that no closed hour has."""
     reach, step = duration(HOUR + recorded_by(topology)), duration(_step(topology))
-    start = f"budget:open_seconds{selector(topology=topology.name, per=per)} @ end()"
+    start = f"{reads.selector(topology, 'budget:open_seconds', '', per=per)} @ end()"
     return f"({expr} and on () (vector(time()) > on () {start}))[{reach}:{step}]"
 
 
 def _closed(topology: Topology, per: str, expr: str, begins: str) -> str:
     """A range of the period's closed hours. An hour belongs to it where its end `begins` the period's start."""
-    start = f"budget:start_seconds{selector(topology=topology.name, per=per)} @ end()"
+    start = f"{reads.selector(topology, 'budget:start_seconds', '', per=per)} @ end()"
     return f"({expr} and on () (vector(time()) {begins} on () {start}))[{duration(REACH[per])}:1h]"
 
 
@@ -137,7 +148,7 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
     not known at all leaves a gap.
     """
     budget = topology.budgets[name]
-    labels = {"topology": topology.name, "application": budget.application, "budget": name, "per": budget.per}
+    labels = {"application": budget.application, "budget": name, "per": budget.per}
     needed = topology.needed(budget.application)
     matchers = f"topology={quote(topology.name)},application={quote(budget.application)},per={quote(budget.per)}"
 
@@ -157,7 +168,7 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
     known = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"
     yield Rule("budget:coverage:ratio", f"clamp_max(({known}) / on () {elapsed}, 1)", labels)
     yield Rule("budget:limit_joules", f"vector({number(budget.energy)})", labels)
-    present = f"application:power_watts{selector(topology=topology.name, application=budget.application)}"
+    present = reads.selector(topology, "application:power_watts", "", application=budget.application)
     recent = f"sum(avg_over_time({present}[{duration(max(60.0, topology.interval))}]))"
     left = f"({_now(topology, 'budget:length_seconds', per=budget.per)} - on () {elapsed})"
     yield Rule(
@@ -169,8 +180,10 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
 
 def _alerts(topology: Topology) -> Iterator[Alert]:
     on = "on (topology, application, budget, per)"
-    own = selector(topology=topology.name)
-    over = f"budget:energy_joules{own} > {on} budget:limit_joules{own}"
+    energy, projected, limit = (
+        reads.selector(topology, f"budget:{name}_joules", "") for name in ("energy", "projected", "limit")
+    )
+    over = f"{energy} > {on} {limit}"
     used = "{{ $labels.application }}"
     coverage = (
         '{{ range printf "budget:coverage:ratio{topology=%q,budget=%q} < '
@@ -182,7 +195,7 @@ def _alerts(topology: Topology) -> Iterator[Alert]:
         "EnergyBudgetExceeded",
         over,
         "0s",
-        {"severity": "critical", "topology": topology.name},
+        {"severity": "critical"},
         {
             "summary": f"{used} has used up budget {{{{ $labels.budget }}}}",
             "description": "{{ $value | humanize }}J were used in the running {{ $labels.per }}, "
@@ -191,9 +204,9 @@ def _alerts(topology: Topology) -> Iterator[Alert]:
     )
     yield Alert(
         "EnergyBudgetProjected",
-        f"budget:projected_joules{own} > {on} budget:limit_joules{own}\nunless {on} {over}",
+        f"{projected} > {on} {limit}\nunless {on} {over}",
         "10m",
-        {"severity": "warning", "topology": topology.name},
+        {"severity": "warning"},
         {
             "summary": f"{used} is about to exceed budget {{{{ $labels.budget }}}}",
             "description": "At the present power the running {{ $labels.per }} comes to "

@@ -8,8 +8,9 @@ Prometheus evaluates the group.
 
 from collections.abc import Iterable, Iterator
 
-from joulepath_rules.chain import slow_seconds
-from joulepath_rules.rule import Rule, quote, selector
+from joulepath_rules import promql, reads
+from joulepath_rules.chain import slow
+from joulepath_rules.rule import Rule, quote
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
@@ -21,40 +22,39 @@ EDGE = 0.001
 # The part of an hour that must be known: less is a gap.
 LEAST = 0.5
 
+CLOCK = "history:hour_end_seconds"
+COVERAGE = "application:coverage:ratio:1h"
 JOULES = "budget_component:known_joules:1h"
 SECONDS = "budget_component:known_seconds:1h"
 
 
-def pace(topology: Topology) -> str:
-    """The interval of the group: an hour is recorded at the first evaluation after it closed."""
-    return duration(max(300.0, topology.interval))
+def pace(topology: Topology) -> float:
+    """The interval of the group, in seconds: an hour is recorded in the first evaluation after it closed."""
+    return max(300.0, topology.interval)
 
 
 def recorded_by(topology: Topology) -> float:
     """Seconds after its end by which an hour is surely recorded, while the server runs."""
-    return _grace(topology) + 2 * max(300.0, topology.interval)
+    return _grace(topology) + 2 * pace(topology)
 
 
-def history(topology: Topology) -> Iterator[Rule]:
+def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
     """The rules of the group, the clock first."""
-    own = {"topology": topology.name}
     closed = f"floor(vector((time() - {_grace(topology):g}) / 3600)) * 3600"
-    last = f"last_over_time(history:hour_end_seconds{selector(**own)}[2h])"
-    yield Rule("history:hour_end_seconds", f"{closed}\nunless on () ({last} == on () {closed})", own)
+    yield Rule(CLOCK, f"{closed}\nunless on () (last_over_time({_own(topology, CLOCK)}[2h]) == on () {closed})")
 
-    power = f"application:power_watts{selector(**own)}"
+    power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
     seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
-    coverage = _once(topology, f"clamp_max({seconds} / 3600, 1)")
-    yield Rule("application:coverage:ratio:1h", coverage, own)
-    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval), own)
-    carbon = f"application:co2_grams_per_second{selector(**own)}"
-    yield Rule("application:co2_grams:1h", _integral(topology, carbon, slow_seconds(topology)), own)
+    yield Rule(COVERAGE, _once(topology, f"clamp_max({seconds} / 3600, 1)"))
+    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval))
+    if "carbon" in features:
+        yield Rule("application:co2_grams:1h", _integral(topology, carbon, slow(topology)))
 
     applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
     if applications:
         for record, function in ((JOULES, "sum"), (SECONDS, "count")):
             known = known_rows(topology, applications, function, HOUR)
-            yield Rule(record, _once(topology, known), own)
+            yield Rule(record, _once(topology, known))
 
 
 def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float) -> str:
@@ -75,6 +75,10 @@ def recorded_hour(topology: Topology, series: str) -> str:
     return f"last_over_time({series}[1h] offset -{duration(HOUR + _grace(topology) - EDGE)})"
 
 
+def _own(topology: Topology, name: str) -> str:
+    return reads.selector(topology, name, "")
+
+
 def at_hour(expr: str, ago: float) -> str:
     """The expression as it was at the last full UTC hour, seen from `ago` seconds before now."""
     return f"last_over_time(({expr})[{duration(HOUR - EDGE)}:1h] offset {duration(ago)})"
@@ -82,12 +86,12 @@ def at_hour(expr: str, ago: float) -> str:
 
 def any_of(names: Iterable[str]) -> str:
     """A regular expression, quoted, that matches exactly these names."""
-    return quote("|".join(name.replace(".", "\\.") for name in sorted(set(names))))
+    return quote("|".join(promql.literal(name) for name in sorted(set(names))))
 
 
 def _grace(topology: Topology) -> float:
     """How long after its end an hour is closed: its last rows look half a window ahead and take a while to come."""
-    return topology.window / 2 + slow_seconds(topology)
+    return topology.window / 2 + slow(topology)
 
 
 def _hour(topology: Topology) -> str:
@@ -97,8 +101,7 @@ def _hour(topology: Topology) -> str:
 
 def _once(topology: Topology, expr: str) -> str:
     """The expression at the end of the hour that closed, in the evaluation in which the clock says so."""
-    clock = f"history:hour_end_seconds{selector(topology=topology.name)}"
-    return f"{_closed(topology, expr)}\nand on () last_over_time({clock}[500ms])"
+    return f"{_closed(topology, expr)}\nand on () {reads.fresh(topology)(CLOCK, '')}"
 
 
 def _closed(topology: Topology, expr: str) -> str:
@@ -114,7 +117,7 @@ def _integral(topology: Topology, series: str, step: float) -> str:
         f"\n  sum_over_time({series}{hour}) / on (topology, application, basis) group_left ()\n"
         f"    ({counts} >= {LEAST * HOUR / step:g})"
     )
-    coverage = f"last_over_time(application:coverage:ratio:1h{selector(topology=topology.name)}[500ms])"
+    coverage = reads.fresh(topology)(COVERAGE, "")
     before = f"present_over_time({series}[1h] offset {duration(HOUR - topology.window / 2)})"
     return (
         f"3600 * {_closed(topology, mean)}\n"

@@ -35,6 +35,11 @@ def timed(expr: str, window: str, interval: str) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], expr)
 
 
+def literal(text: str) -> str:
+    """A regular expression that matches exactly this text."""
+    return re.escape(text)
+
+
 def parse(expr: str) -> parser.Expr:
     """The syntax tree. Raises QueryError for a mistake, an unknown placeholder, or a matcher that only others know."""
     text = timed(expr, _WINDOW, _INTERVAL)

@@ -18,7 +18,7 @@ from joulepath_rules.prometheus import write
 from joulepath_rules.topology import Topology
 
 STEP = 15
-ORDER = ["constants", "attribution", "derived", "history", "budgets"]
+ORDER = ["attribution", "derived", "history", "budgets"]
 # Values are compared as whole millionths: promtool compares floats bit by bit.
 SCALE = 1e6
 
@@ -57,8 +57,9 @@ def trace(identifier: str, node: int, packets: float, volume: float) -> dict[str
 
 
 def node(number: int, packets: float, volume: float) -> dict[str, str]:
-    """All user packets/s and bytes/s at one node."""
+    """All user packets/s and bytes/s at one node, and the seconds in which they were counted."""
     return {
+        f'ioam_node_measured_seconds_total{{node_id="{number}"}}': grow(1),
         f'ioam_node_packets_total{{node_id="{number}",direction="uplink"}}': grow(packets),
         f'ioam_node_bytes_total{{node_id="{number}",direction="uplink"}}': grow(volume),
     }
@@ -91,7 +92,7 @@ class Case:
             "input_series": [{"series": name, "values": values} for name, values in self.series.items()],
             "promql_expr_test": [
                 {
-                    "expr": f"round(({query}) * {SCALE:g})",
+                    "expr": f"round(sum without (topology) ({query}) * {SCALE:g})",
                     "eval_time": f"{round(minute * 60)}s",
                     "exp_samples": [
                         {"labels": f"{{{labels}}}", "value": round(value * SCALE)} for labels, value in rows.items()

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the chain records of applications, written by hand: one sample an interval, absent while it was not known."""
 
-from collections.abc import Iterable, Mapping
-
-from tests.rules.promtool import topology
+from collections.abc import Iterable
 
 TOPOLOGY = """
 interval: 1m
@@ -20,10 +18,6 @@ applications:
   b: {traces: [{ioam_namespace: 123, id: "b"}], path: [upf-1]}
 """
 
-MINUTES = topology(TOPOLOGY)
-
-OURS = 'topology="joulepath"'
-
 Pieces = Iterable[tuple[int, float | None]]
 """How many samples of which value, one after the other; None is absent."""
 
@@ -37,23 +31,15 @@ def values(pieces: Pieces) -> str:
 
 def row(application: str, component: str, pieces: Pieces) -> dict[str, str]:
     """The watts of an application at a component of TOPOLOGY."""
-    labels = (
-        f'{OURS},application="{application}",component="{component}",host="{component}",segment="network",site="lab"'
-    )
-    return {f"application_component:power_watts{{{labels}}}": values(pieces)}
+    ours = labels(application=application, component=component, host=component, segment="network", site="lab")
+    return {f"application_component:power_watts{{{ours}}}": values(pieces)}
 
 
 def total(application: str, pieces: Pieces, segment: str = "network") -> dict[str, str]:
     """The watts of an application in a segment."""
-    labels = f'{OURS},application="{application}",segment="{segment}"'
-    return {f"application:power_watts{{{labels}}}": values(pieces)}
+    return {f"application:power_watts{{{labels(application=application, segment=segment)}}}": values(pieces)}
 
 
 def labels(**extra: str) -> str:
-    """Labels of a result, as promtool compares them."""
-    return ",".join([OURS, *(f'{name}="{value}"' for name, value in extra.items())])
-
-
-def budget(name: str, application: str, per: str, value: float) -> Mapping[str, float]:
-    """One row of a budget's series."""
-    return {labels(application=application, budget=name, per=per): value}
+    """Labels of a series, with the topology's name."""
+    return ",".join(f'{name}="{value}"' for name, value in {"topology": "joulepath", **extra}.items())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets in promtool, whose clock starts at midnight UTC of the first of a month."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from joulepath_rules.budgets import reach_seconds
 from tests.rules.promtool import Case, run, topology
-from tests.rules.recorded import TOPOLOGY, Pieces, budget, row, total
+from tests.rules.recorded import TOPOLOGY, Pieces, row, total
 
 pytestmark = pytest.mark.unit
 
@@ -24,21 +25,23 @@ budgets:
 ONLY = frozenset({"history", "budgets"})
 
 
-def case(name: str, series: dict[str, str], expect: dict[tuple[float, str], dict[str, float]], **more: Any) -> Case:
-    """Budgets over rows that the chain recorded once a minute; `expect` maps (minute, series) to {budget: value}."""
-    text = TOPOLOGY + more.pop("budgets", BUDGETS)
-    known = topology(text).budgets
+Expected = Mapping[tuple[float, str], Mapping[str, float]]
+"""What (minute, query) must give: a value for each budget."""
+
+
+def case(name: str, series: Mapping[str, str], expect: Expected, **more: Any) -> Case:
+    """Budgets over rows that the chain recorded once a minute."""
     rows = {
-        (minute, f"{query}"): {
-            labels: value
-            for budget_name, value in wanted.items()
-            for labels, value in budget(
-                budget_name, known[budget_name].application, known[budget_name].per, value
-            ).items()
-        }
-        for (minute, query), wanted in expect.items()
+        place: {f'application="a",budget="{each}",per="{each.removeprefix("a-")}"': wanted[each] for each in wanted}
+        for place, wanted in expect.items()
     }
-    return Case(name, topology(text), series, rows, step=60, only=ONLY, **more)
+    text = TOPOLOGY + more.pop("budgets", BUDGETS)
+    return Case(name, topology(text), series, dict(rows), step=60, only=ONLY, **more)
+
+
+def each(value: float) -> dict[str, float]:
+    """All three budgets have this value."""
+    return dict.fromkeys(("a-hour", "a-day", "a-month"), value)
 
 
 def both(ru: Pieces, upf: Pieces) -> dict[str, str]:
@@ -55,8 +58,8 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
             "steady",
             both([(400, 60.0)], upf),
             {
-                (1, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 60),
-                (60, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 3600),
+                (1, "budget:energy_joules"): each(90 * 60),
+                (60, "budget:energy_joules"): each(90 * 3600),
                 (61, "budget:energy_joules"): {"a-hour": 90 * 60, "a-day": 90 * 3660, "a-month": 90 * 3660},
                 (190, "budget:energy_joules"): {"a-hour": 90 * 600, "a-day": 90 * 11400, "a-month": 90 * 11400},
                 (190, "budget:coverage:ratio"): {"a-hour": 1, "a-day": 1, "a-month": 1},
@@ -84,14 +87,14 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
             "capture-away",
             both([(11, 60.0), (29, None), (60, 60.0)], [(11, 30.0), (29, None), (60, 30.0)]),
             {
-                (39, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 39 * 60),
+                (39, "budget:energy_joules"): each(90 * 39 * 60),
                 (39, "budget:projected_joules"): {
                     "a-hour": 90 * 3600,
                     "a-day": 90 * 86400,
                     "a-month": 90 * 31 * 86400,
                 },
-                (59, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 59 * 60),
-                (59, "budget:coverage:ratio"): dict.fromkeys(("a-hour", "a-day", "a-month"), 30 / 59),
+                (59, "budget:energy_joules"): each(90 * 59 * 60),
+                (59, "budget:coverage:ratio"): each(30 / 59),
             },
         ),
         # Each component has its own mean: ru-1 (10 * 60 + 10 * 120) / 20 = 90 W over 30 minutes, upf-1 30 W.
@@ -99,22 +102,22 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
             "one-meter-dark",
             both([(11, 60.0), (10, None), (60, 120.0)], upf),
             {
-                (30, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 120 * 1800),
-                (30, "budget:coverage:ratio"): dict.fromkeys(("a-hour", "a-day", "a-month"), 2 / 3),
+                (30, "budget:energy_joules"): each(120 * 1800),
+                (30, "budget:coverage:ratio"): each(2 / 3),
             },
         ),
         # 0 W is known: 20 idle minutes are not charged with the mean of the 10 busy ones.
         case(
             "idle-first",
             both([(21, 0.0), (60, 60.0)], [(21, 0.0), (60, 30.0)]),
-            {(30, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 600)},
+            {(30, "budget:energy_joules"): each(90 * 600)},
         ),
         # Gone for good at 10: a gap until the period ends; a period that never knew it has no energy.
         case(
             "gone",
             both([(11, 60.0)], [(11, 30.0)]),
             {
-                (30, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 1800),
+                (30, "budget:energy_joules"): each(90 * 1800),
                 (90, "budget:energy_joules"): dict.fromkeys(("a-day", "a-month"), 90 * 90 * 60),
                 (90, "budget:coverage:ratio"): {"a-hour": 0, "a-day": 1 / 9, "a-month": 1 / 9},
             },
@@ -134,8 +137,8 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
             both([(31, None), (60, 60.0)], upf),
             {
                 (30, "budget:energy_joules"): {},
-                (60, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 30 * 3600 + 60 * 31 * 60),
-                (60, "budget:coverage:ratio"): dict.fromkeys(("a-hour", "a-day", "a-month"), 1 / 2),
+                (60, "budget:energy_joules"): each(30 * 3600 + 60 * 31 * 60),
+                (60, "budget:coverage:ratio"): each(1 / 2),
             },
         ),
         # old-1 leaves the path after 20 minutes at 20 W: what it used stays, and no more is added.
@@ -143,7 +146,7 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
             "component-removed",
             {**both([(200, 60.0)], upf), **row("a", "old-1", [(21, 20.0)])},
             {
-                (60, "budget:energy_joules"): dict.fromkeys(("a-hour", "a-day", "a-month"), 90 * 3600 + 20 * 1200),
+                (60, "budget:energy_joules"): each(90 * 3600 + 20 * 1200),
                 (130, "budget:energy_joules"): {
                     "a-hour": 90 * 600,
                     "a-day": 90 * 130 * 60 + 20 * 1200,
@@ -159,23 +162,23 @@ def test_a_new_day(promtool: Path, tmp_path: Path) -> None:
     """30 W from 23:00 to midnight, 60 W after it: the new day has its figure at once and nothing of the old one."""
     rows: Pieces = [(1381, None), (60, 15.0), (30, 30.0)]
     grown = (60 * 30 + 60) / 61 * 62 * 60
-    wanted = {
+    wanted: Expected = {
         (1440, "budget:energy_joules"): {"a-hour": 30 * 3600, "a-day": 30 * 61 * 60, "a-month": 30 * 61 * 60},
         (1441, "budget:energy_joules"): {"a-hour": 60 * 60, "a-day": 60 * 60, "a-month": grown},
         (1460, "budget:energy_joules"): {"a-hour": 60 * 1200, "a-day": 60 * 1200, "a-month": 37.5 * 81 * 60},
         (1460, "budget:coverage:ratio"): {"a-hour": 1, "a-day": 1, "a-month": 80 / 1460},
     }
-    run(promtool, tmp_path, [case("midnight", {**row("a", "ru-1", rows), **row("a", "upf-1", rows)}, wanted)])
+    run(promtool, tmp_path, [case("midnight", both(rows, rows), wanted)])
 
 
 def alert(name: str, severity: str, minute: int, summary: str, *descriptions: str) -> dict[str, Any]:
     """What promtool expects of an alert of a-hour."""
-    labels = {"application": "a", "budget": "a-hour", "per": "hour", "severity": severity, "topology": "joulepath"}
+    ours = {"application": "a", "budget": "a-hour", "per": "hour", "severity": severity, "topology": "joulepath"}
     return {
         "eval_time": f"{minute}m",
         "alertname": name,
         "exp_alerts": [
-            {"exp_labels": labels, "exp_annotations": {"summary": summary, "description": description}}
+            {"exp_labels": ours, "exp_annotations": {"summary": summary, "description": description}}
             for description in descriptions
         ],
     }
@@ -274,7 +277,7 @@ def test_energy_is_the_mean_of_known_time(
     promtool: Path, tmp_path_factory: pytest.TempPathFactory, ru: Pieces, upf: Pieces
 ) -> None:
     """Whatever gaps there are, and however late the start is."""
-    expect: dict[tuple[float, str], dict[str, float]] = {}
+    expect: dict[tuple[float, str], Mapping[str, float]] = {}
     for now in (7, 31, 58, 62, 80, 119, 124, 150):
         for name, start in (("a-hour", (now - 1) // 60 * 60), ("a-day", 0)):
             parts = [energy(rows, start, now) for rows in (ru, upf)]

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,10 @@ PACKAGES = {
     "prometheus": ("prometheus", "promtool"),
     "prometheus-alertmanager": ("prometheus-alertmanager", "amtool"),
 }
+
+NEXT = CACHE / "prometheus-next" / "usr" / "bin"
+"""Prometheus and promtool of the next major version, beside those of the distribution."""
+NEXT_RELEASE = "forky"  # whichever version of Prometheus 3 it has today
 
 
 def find(program: str) -> Path | None:
@@ -44,6 +49,35 @@ def obtained(package: str) -> Path:
     return found
 
 
+def next_prometheus() -> Path:
+    """Prometheus of the next major version: in JOULEPATH_PROMETHEUS_NEXT_DIR, else unpacked into the cache.
+
+    promtool lies beside it. Raises PackageError.
+    """
+    found = find_next()
+    if found is None:
+        print(f"unpacking prometheus of Debian {NEXT_RELEASE} into {NEXT}", flush=True)  # noqa: T201  # progress
+        unpack(NEXT.parent.parent, ["prometheus", "promtool"], NEXT_RELEASE)
+        found = find_next()
+    if found is None:
+        raise PackageError(f"Debian {NEXT_RELEASE} has no prometheus and promtool in the packages of these names")
+    return found
+
+
+def find_next() -> Path | None:
+    """Where the next major version of Prometheus is, with promtool beside it; None if nowhere."""
+    for folder in (os.environ.get("JOULEPATH_PROMETHEUS_NEXT_DIR"), str(NEXT)):
+        if folder and all(shutil.which(name, path=folder) for name in ("prometheus", "promtool")):
+            return Path(folder) / "prometheus"
+    return None
+
+
+def version(program: Path) -> str:
+    """The version of a program of Prometheus, such as 2.42.0+ds."""
+    result = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True)
+    return (result.stdout + result.stderr).split()[2].rstrip(",")
+
+
 def with_templates(command: list[str]) -> list[str]:
     """Alertmanager's command, wrapped where Debian's build would miss its templates below /usr/share.
 
@@ -58,7 +92,7 @@ def with_templates(command: list[str]) -> list[str]:
 
 
 def fetch() -> None:
-    """Unpacks the packages of the programs that are missing. Raises PackageError."""
+    """Unpacks the packages of the missing programs. Raises PackageError."""
     missing = [package for package, names in PACKAGES.items() if not all(find(name) for name in names)]
     if missing:
         print(f"unpacking {' and '.join(missing)} into {CACHE / 'programs'}", flush=True)  # noqa: T201  # progress
@@ -67,6 +101,10 @@ def fetch() -> None:
 
 if __name__ == "__main__":
     try:
-        fetch()
+        if "--next" in sys.argv[1:]:
+            found = next_prometheus()
+            print(f"{found}: {version(found)}")  # noqa: T201  # which one it is today
+        else:
+            fetch()
     except PackageError as fault:
         sys.exit(f"{fault}; or name the folder that has them in JOULEPATH_PROMETHEUS_DIR")

@@ -64,6 +64,12 @@ class Topology(Model):
         traffic = self.components[component].traffic
         return traffic.anchor if traffic and traffic.anchor else component
 
+    @cached_property
+    def anchors(self) -> frozenset[str]:
+        """The components at which the traffic of others is counted."""
+        traffics = (entry.traffic for entry in self.components.values())
+        return frozenset(traffic.anchor for traffic in traffics if traffic and traffic.anchor)
+
     def trace_route(self, application: str, trace: Trace) -> tuple[str, ...]:
         """The components that one trace of an application passes: its own path, or the application's."""
         return trace.path or self.applications[application].path

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Prometheus on one core, and what its rules cost, for `benchmarks.rules`."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from benchmarks._synthetic import OUTLET_WATTS, Size
+from joulepath_lab.ports import free_port
+
+PACE = 15.0
+"""The interval [s] to which figures for a minute are scaled."""
+
+CONSTANT = "joulepath_topology_"
+# The first that matches names the family. Rules of slower groups are families by group.
+FAMILIES = {
+    "constants": CONSTANT,
+    "CO2": r"site:|application_site:|application_raw:|application:co2_",
+    "plug to host": r"attribution:|adapter:power|source:|host_tier:|host:",
+    "host to component": r"adapter:(host_)?active|component:(active|share|power|unmeasured)|component_\w+:power",
+    "pairs": r"application_component:|component:watts_per|domain:|application_domain:",
+    "traffic": r"node:|adapter:|component:",
+    "application": r"application",
+}
+
+
+@dataclass
+class Costs:
+    """What one run cost, by family: seconds of one evaluation (least and median) and the rows that it wrote."""
+
+    least: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    median: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    rows: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    figures: dict[str, float] = field(default_factory=dict)
+    rules: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Least and median of each rule."""
+
+
+class Server:
+    """One Prometheus, pinned to a core, with its configuration in `folder`."""
+
+    def __init__(self, program: Path, folder: Path, core: int, nice: int) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{address}"
+        self._log = folder / "log"
+        words = ["nice", "-n", str(nice), "taskset", "-c", str(core), str(program), "--config.file=prometheus.yml"]
+        words += [f"--web.listen-address={address}", "--storage.tsdb.path=data"]
+        with self._log.open("wb") as log:
+            environment = {**os.environ, "GOMAXPROCS": "1"}
+            self.process = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, env=environment)
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self.process.kill()
+        self.process.wait()
+
+    def text(self, path: str, **parameters: str) -> str:
+        """The body of a page. Raises OSError."""
+        body = urllib.parse.urlencode(parameters).encode() if parameters else None
+        with urllib.request.urlopen(self.url + path, data=body, timeout=60) as answer:
+            return str(answer.read().decode())
+
+    def query(self, expr: str) -> dict[str, float]:
+        """The rows of a query, by name. Raises OSError."""
+        rows = json.loads(self.text("/api/v1/query", query=expr))["data"]["result"]
+        return {row["metric"].get("__name__", ""): float(row["value"][1]) for row in rows}
+
+    def head_series(self) -> float:
+        """How many series the server holds in memory."""
+        found = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.text("/metrics"), re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    def groups(self, metric: str) -> dict[str, float]:
+        """A metric that the server has for each group, by the group's name."""
+        pattern = rf'^prometheus_rule_{metric}{{rule_group="[^;]*;([^"]*)"}} (\S+)$'
+        return {name: float(value) for name, value in re.findall(pattern, self.text("/metrics"), re.MULTILINE)}
+
+    def wait(self, condition: str, seconds: float) -> None:
+        """Waits until the query gives a row. Exits with the end of the log when it does not."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                if self.query(condition):
+                    return
+            except OSError:
+                pass
+            time.sleep(1)
+        sys.exit(f"not true within {seconds:.0f} s: {condition}\n{self._log.read_text()[-2000:]}")
+
+    def cpu(self) -> float:
+        """Processor time so far [s]."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+
+class Watch:
+    """Collects the times of each rule's evaluations while a server runs."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._times: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        self._names: dict[tuple[str, int], str] = {}
+        self._intervals: dict[str, float] = {}
+        self._durations: dict[str, list[float]] = defaultdict(list)
+        self._last = server.groups("group_last_evaluation_timestamp_seconds")
+        self._began, self._cpu, self._asked = time.monotonic(), server.cpu(), 0.0
+
+    def step(self) -> None:
+        """Waits for the next evaluation of the quick group and reads what it took."""
+        server, last = self._server, self._last
+        while (now := server.groups("group_last_evaluation_timestamp_seconds"))["attribution"] == last["attribution"]:
+            time.sleep(0.25)
+        before = server.cpu()
+        for name, duration in server.groups("group_last_duration_seconds").items():
+            if now[name] != last[name] or name not in self._durations:
+                self._durations[name].append(duration)
+        for group in json.loads(server.text("/api/v1/rules"))["data"]["groups"]:
+            self._intervals[group["name"]] = group["interval"]
+            for number, rule in enumerate(group["rules"]):
+                key = (group["name"], number)
+                self._times[key][rule["lastEvaluation"]] = rule["evaluationTime"]
+                self._names[key] = rule["name"]
+        self._asked += server.cpu() - before
+        self._last = now
+
+    def costs(self, interval: float) -> Costs:
+        """The costs so far; `interval` is the quick group's [s]."""
+        server = self._server
+        found = Costs()
+        # Without the time that went into our own questions.
+        cpu = (server.cpu() - self._cpu - self._asked) / (time.monotonic() - self._began)
+        constants = 0.0
+        records: dict[str, str] = {}
+        for key, seconds in self._times.items():
+            kind = records[self._names[key]] = family(key[0], self._names[key])
+            least, median = min(seconds.values()), statistics.median(seconds.values())
+            found.least[kind] += least
+            found.median[kind] += median
+            if kind == "constants":
+                constants += median * 60 / PACE * interval / self._intervals[key[0]]
+            else:
+                found.rules[f"{key[0]} {key[1] + 1:3} {self._names[key]}"] = (least, median)
+        matcher = json.dumps("|".join(sorted(records)))
+        for name, count in server.query(f"count by (__name__) ({{__name__=~{matcher}}})").items():
+            found.rows[records[name]] += count
+        for name, durations in sorted(self._durations.items()):
+            found.figures[f"group {name} [s]"] = statistics.median(durations)
+        for name, count in sorted(server.groups("group_last_evaluation_samples").items()):
+            found.figures[f"group {name} [rows]"] = count
+        found.figures["constants' rules [s/min]"] = constants
+        found.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
+        found.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20
+        found.figures["series in the head"] = server.head_series()
+        found.figures["missed evaluations"] = sum(server.groups("group_iterations_missed_total").values())
+        found.figures["rules"] = len(self._times)
+        return found
+
+
+def family(group: str, record: str) -> str:
+    """The family of a rule."""
+    if not record.startswith(CONSTANT) and group != "attribution":
+        return f"group {group}"
+    return next((name for name, pattern in FAMILIES.items() if re.match(pattern, record)), "other")
+
+
+def is_right(server: Server, size: Size) -> None:
+    """Exits unless the chain's numbers add up: a broken chain is a cheap one."""
+    failures = sum(server.groups("evaluation_failures_total").values())
+    watts = 2 * OUTLET_WATTS * size.hosts
+    given = sum(server.query("sum(application_component:power_watts)").values())
+    applications = sum(server.query('count(application:power_watts{application!="unattributed"})').values())
+    if failures or applications != size.applications or abs(given / watts - 1) > 0.01:
+        sys.exit(
+            f"{failures:g} rules failed, {applications:g} of {size.applications} applications are complete, "
+            f"{given:.0f} of {watts} W were given out"
+        )

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares the cost of this checkout's rules with those of an earlier commit, on two versions of Prometheus.
+
+The rules of both come from one synthetic topology, each written by its own code, and run in turn over the same
+counters. Each server has one core (GOMAXPROCS=1); the counters are served on another. A rule's time is what the server
+says of its evaluations: the least is the work itself, the median includes garbage collection, scrapes and other
+programs on the core. The pace is faster than 15 s so that this ends within minutes; figures for a minute are scaled to
+15 s.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks._synthetic import Size, Target, write
+from benchmarks._watched import Costs, Server, Watch, is_right
+from joulepath_lab import programs
+
+ROOT = Path(__file__).resolve().parent.parent
+OLD = "bd39b29"
+OLD_SUBJECT = "benchmarks: the scrape's kernel maps are closed by who opened them"
+WINDOW_INTERVALS = 8
+WARM_UP_INTERVALS = 60
+"""By then the chain has to be complete."""
+
+
+@contextmanager
+def old_code(commit: str) -> Iterator[str]:
+    """A PYTHONPATH with the code of an earlier commit."""
+    git = ["git", "-C", str(ROOT)]
+    known = subprocess.run([*git, "merge-base", "--is-ancestor", commit, "HEAD"], capture_output=True, check=False)
+    if known.returncode != 0:
+        log = subprocess.run([*git, "log", "--format=%h %s"], capture_output=True, text=True, check=False).stdout
+        found = [line.split()[0] for line in log.splitlines() if line.endswith(OLD_SUBJECT)]
+        if not found:
+            sys.exit(f"the history of this checkout has no commit {commit}: name another with --old")
+        commit = found[0]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run([*git, "archive", commit, "rules", "exporters"], capture_output=True, check=True)
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+        yield os.pathsep.join(str(Path(folder) / part) for part in ("rules", "exporters"))
+
+
+def generate(topology: Path, folder: Path, code: str, arguments: Sequence[str]) -> dict[str, float]:
+    """Writes the rules into `folder` with the code in PYTHONPATH `code`; gives the time it took and the file's size."""
+    folder.mkdir()
+    words = [sys.executable, "-m", "joulepath", "rules", "generate", str(topology), "-o", str(folder), *arguments]
+    environment = {**os.environ, "PYTHONPATH": code}
+    began = time.monotonic()
+    result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(words)}\n{result.stderr}")
+    took = time.monotonic() - began
+    octets = sum(file.stat().st_size for file in folder.glob("*.rules.yaml"))
+    return {"generating [s]": took, "rule file [kB]": octets / 1000}
+
+
+def configure(folder: Path, target: Target, interval: float) -> None:
+    """Writes the server's configuration. A file of constants is scraped at a quarter of the pace."""
+    file = next(folder.glob("*.constants.prom"), None)
+    target.constants(file)
+    here = [{"targets": [f"127.0.0.1:{target.port}"]}]
+    pace, slow = f"{interval:g}s", f"{4 * interval:g}s"
+    jobs: list[dict[str, Any]] = [{"job_name": "benchmark", "honor_labels": True, "static_configs": here}]
+    if file:
+        jobs.append(
+            {
+                "job_name": "constants",
+                "metrics_path": "/constants",
+                "scrape_interval": slow,
+                "scrape_timeout": pace,
+                "static_configs": here,
+            }
+        )
+    config = {
+        "global": {"scrape_interval": pace, "scrape_timeout": pace, "evaluation_interval": pace},
+        "rule_files": ["*.rules.yaml"],
+        "scrape_configs": jobs,
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(config))
+
+
+def run(program: Path, rules: Path, target: Target, size: Size, args: argparse.Namespace) -> Costs:
+    """Starts one server over the rules in a folder of its own, and watches it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in rules.iterdir():
+            (folder / file.name).symlink_to(file)
+        configure(folder, target, args.interval)
+        server = Server(program, folder, args.core, args.nice)
+        try:
+            began = time.monotonic()
+            complete = f'count(application:power_watts{{application!="unattributed"}}) == {size.applications}'
+            server.wait(complete, WARM_UP_INTERVALS * args.interval)
+            full = began + (WINDOW_INTERVALS + 1) * args.interval
+            time.sleep(max(0.0, full - time.monotonic()))
+            watch = Watch(server)
+            for _ in range(args.evaluations):
+                watch.step()
+            costs = watch.costs(args.interval)
+            is_right(server, size)
+            return costs
+        finally:
+            server.stop()
+
+
+Figures = Mapping[str, float]
+
+
+def middle(runs: Sequence[Figures]) -> dict[str, float]:
+    """The median of each figure over the runs."""
+    names = dict.fromkeys(name for each in runs for name in each)
+    return {name: statistics.median(each.get(name, 0.0) for each in runs) for name in names}
+
+
+def show(title: str, columns: Mapping[str, tuple[Figures, Figures, str]]) -> None:
+    """Prints one line for each name with old, new and their ratio in each column; the column's format comes last."""
+    print(f"\n{title:40}" + "".join(f"{f'{column} old':>16}{'new':>10}{'ratio':>7}" for column in columns))
+    for name in dict.fromkeys(name for old, new, _ in columns.values() for name in [*old, *new]):
+        cells = []
+        for old, new, form in columns.values():
+            before, after = old.get(name, 0.0), new.get(name, 0.0)
+            quotient = f"{after / before:.2f}" if before else "-"
+            cells.append(f"{before:16{form}}{after:10{form}}{quotient:>7}")
+        print(f"{name:40}{''.join(cells)}")
+
+
+def report(version: str, old: Sequence[Costs], new: Sequence[Costs], by_rule: bool) -> None:
+    """Prints the tables of one server."""
+
+    def both(part: Callable[[Costs], Figures], form: str) -> tuple[Figures, Figures, str]:
+        return middle([part(each) for each in old]), middle([part(each) for each in new]), form
+
+    def summed(part: Callable[[Costs], Figures], form: str) -> tuple[Figures, Figures, str]:
+        """With the sum of the chain itself: without constants and slower groups."""
+
+        def with_sum(costs: Costs) -> Figures:
+            quick = {name: value for name, value in part(costs).items() if not name.startswith(("group", "constants"))}
+            return {"the chain": sum(quick.values()), **dict(sorted(part(costs).items()))}
+
+        return both(with_sum, form)
+
+    columns = {
+        "least [s]": summed(lambda run: run.least, ".3f"),
+        "median [s]": summed(lambda run: run.median, ".3f"),
+        "rows": summed(lambda run: run.rows, ".0f"),
+    }
+    show(f"Prometheus {version}, each evaluation", columns)
+    show("", {"": both(lambda run: run.figures, ".2f")})
+    for side, runs in (("old", old), ("new", new)):
+        if by_rule and runs:
+            least = middle([{name: seconds[0] for name, seconds in each.rules.items()} for each in runs])
+            median = middle([{name: seconds[1] for name, seconds in each.rules.items()} for each in runs])
+            print(f"\n{f'{side}: rules above a millisecond':60}{'least [s]':>12}{'median [s]':>12}")
+            for name in sorted((name for name in least if least[name] > 0.001), key=lambda name: -least[name]):
+                print(f"{name:60}{least[name]:12.4f}{median[name]:12.4f}")
+
+
+def options() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--hosts", type=int, default=1000)
+    parser.add_argument("--applications", type=int, default=1000)
+    parser.add_argument("--path", type=int, default=10, help="components of each application")
+    parser.add_argument("--sites", type=int, default=1)
+    parser.add_argument("--anchored", action="store_true", help="half of the components are counted at another")
+    parser.add_argument("--no-static", action="store_true", help="no host has static_watts")
+    parser.add_argument("--servers", default="2,3", help="major versions of Prometheus")
+    parser.add_argument("--interval", type=float, default=5.0, help="of scrapes and evaluations [s]")
+    parser.add_argument("--evaluations", type=int, default=6, help="that are watched in each run")
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each chain on each server")
+    parser.add_argument("--only", choices=["old", "new"])
+    parser.add_argument("--old", default=OLD, help="the commit to compare with")
+    parser.add_argument("--constants", help="passed to the new generator: rules or scraped")
+    parser.add_argument("--by-rule", action="store_true", help="also print each rule")
+    parser.add_argument("--nice", type=int, default=0, help="of the servers; below 0 needs root")
+    parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)), help="of the servers")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Prints the tables."""
+    args = options()
+    size = Size(args.hosts, args.applications, args.path, args.sites, args.anchored, not args.no_static)
+    own = {"2": lambda: programs.obtained("prometheus"), "3": programs.next_prometheus}
+    servers = [own[major]() for major in args.servers.split(",")]
+    others = os.sched_getaffinity(0) - {args.core}
+    os.sched_setaffinity(0, others or {args.core})
+    target = Target(size)
+    costs: dict[tuple[Path, str], list[Costs]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as name, old_code(args.old) as old:
+        folder = Path(name)
+        topology = folder / "topology.yaml"
+        write(size, args.interval, WINDOW_INTERVALS * args.interval, topology)
+        new = os.pathsep.join(str(ROOT / part) for part in ("rules", "exporters"))
+        chosen = ["--constants", args.constants] if args.constants else []
+        sides = {"old": (old, ()), "new": (new, chosen)}
+        files = {}
+        for side, (code, arguments) in sides.items():
+            if args.only in {None, side}:
+                files[side] = generate(topology, folder / side, code, arguments)
+        try:
+            for number in range(args.rounds):
+                for server in servers:
+                    # In turn, so that neither always comes first.
+                    for side in list(files)[:: 1 if number % 2 == 0 else -1]:
+                        costs[server, side].append(run(server, folder / side, target, size, args))
+                        costs[server, side][-1].figures.update(files[side])
+        finally:
+            target.stop()
+    pairs = args.applications * args.path
+    print(f"{size}: {pairs} pairs; every {args.interval:g} s; load average {os.getloadavg()[1]:.1f}")
+    for server in servers:
+        report(programs.version(server), costs[server, "old"], costs[server, "new"], args.by_rule)
+
+
+if __name__ == "__main__":
+    main()
