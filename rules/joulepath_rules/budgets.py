@@ -72,7 +72,10 @@ def _period(topology: Topology, per: str) -> Iterator[Rule]:
     yield Rule("budget:open_seconds", f"{closed} > on () {start}\nor on () {start}", labels)
     yield Rule("budget_component:known_joules", _known(topology, per, "sum", JOULES), labels)
     yield Rule("budget_component:known_seconds", _known(topology, per, "count", SECONDS), labels)
-    yield Rule("budget_component:start_seconds", _first(topology, per), labels)
+    yield Rule("budget_component:first_seconds", _first(topology, per), labels)
+    first = _now(topology, "budget_component:first_seconds", per=per)
+    early = f"{first} <= scalar({start}) + {topology.window:g}"
+    yield Rule("budget_component:charged_seconds", f"0 * ({early}) + scalar({elapsed})\nor time() - {first}", labels)
 
 
 def _applications(topology: Topology, per: str) -> set[str]:
@@ -115,10 +118,10 @@ def _known(topology: Topology, per: str, function: str, series: str) -> str:
 
 
 def _first(topology: Topology, per: str) -> str:
-    """From when a component is charged: its first measurement, or the period's start where the hour before had one.
+    """When a component was measured first, or before the period where the hour before it was measured, too.
 
-    A row appears once half of its window was measured, so its measurement began half a window earlier. Of the first
-    known hour only the known time is charged.
+    A row appears at the first evaluation at which half of its window was measured, so the measurement began half a
+    window earlier or up to an interval less. Of the first known hour only the known time is charged.
     """
     applications = _applications(topology, per)
     rows = f"time() - {_rows(topology, per, 'count')}"
@@ -131,8 +134,7 @@ def _first(topology: Topology, per: str) -> str:
     if REACH[per]:
         hours = f"time() - {_hours(topology, per, SECONDS)}"
         terms.append(f"min_over_time({_closed(topology, per, hours, '>=')})")
-    start = f"scalar({_now(topology, 'budget:start_seconds', per=per)})"
-    return f"clamp_min({_joined('min', *terms)} - {topology.window / 2 - topology.interval:g}, {start})"
+    return f"{_joined('min', *terms)} - {topology.window / 2 - 2 * topology.interval:g}"
 
 
 def _joined(operator: str, *terms: str) -> str:
@@ -161,8 +163,7 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
     elapsed = _now(topology, "budget:elapsed_seconds", per=budget.per)
     yield Rule(
         "budget:energy_joules",
-        f"sum({mean} * (time() - {component('start_seconds')})\n"
-        f"  or {component('known_joules', '!~')})\nand on () {complete}",
+        f"sum({mean} * {component('charged_seconds')}\n  or {component('known_joules', '!~')})\nand on () {complete}",
         labels,
     )
     known = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"

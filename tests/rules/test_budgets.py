@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath_rules.budgets import reach_seconds
-from tests.rules.promtool import Case, run, topology
+from tests.rules import factory
+from tests.rules.promtool import Case, grow, run, topology
 from tests.rules.recorded import TOPOLOGY, Pieces, row, total
 
 pytestmark = pytest.mark.unit
@@ -50,7 +51,7 @@ def both(ru: Pieces, upf: Pieces) -> dict[str, str]:
 
 
 def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
-    """Once a minute. A row at minute m is the mean of the 4 minutes before: it begins with half of them measured."""
+    """Once a minute. A row at minute m is a mean of 4 minutes; the first is there once half of them was measured."""
     upf: Pieces = [(400, 30.0)]
     cases = [
         # 60 + 30 W from the first minute on. In the second hour the running one counts alone.
@@ -65,7 +66,7 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
                 (190, "budget:coverage:ratio"): {"a-hour": 1, "a-day": 1, "a-month": 1},
             },
         ),
-        # First row at 3:01, so measured since 2:59. The budget is not charged for the night.
+        # First row at 3:01, so measured since 3:00 at least. The budget is not charged for the night.
         case(
             "first-hour",
             both([(181, None), (120, 60.0)], [(181, None), (120, 30.0)]),
@@ -74,12 +75,12 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
                 (180, "budget:coverage:ratio"): {"a-hour": 0, "a-day": 0, "a-month": 0},
                 (210, "budget:energy_joules"): {
                     "a-hour": 90 * 1800,
-                    "a-day": 90 * 31 * 60,
-                    "a-month": 90 * 31 * 60,
+                    "a-day": 90 * 1800,
+                    "a-month": 90 * 1800,
                 },
                 (210, "budget:coverage:ratio"): {"a-hour": 1, "a-day": 30 / 210, "a-month": 30 / 210},
-                # 3:00 to 4:00 is closed: known from 3:01 on. One interval, half a window: measured since 2:58.
-                (250, "budget:energy_joules"): {"a-hour": 90 * 600, "a-day": 90 * 71 * 60, "a-month": 90 * 71 * 60},
+                # 3:00 to 4:00 is closed.
+                (250, "budget:energy_joules"): {"a-hour": 90 * 600, "a-day": 90 * 70 * 60, "a-month": 90 * 70 * 60},
             },
         ),
         # Shares unknown from 11 to 39: charged with the mean while it lasts and after it.
@@ -131,13 +132,14 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
                 (80, "budget:coverage:ratio"): {"a-hour": 1 / 2, "a-day": 3 / 4, "a-month": 3 / 4},
             },
         ),
-        # ru-1 joins the path by a reload at 0:30: its first row at 0:31 is the mean since 0:29.
+        # ru-1 joins the path by a reload at 0:30: its first row is at 0:31.
         case(
             "component-added",
             both([(31, None), (60, 60.0)], upf),
             {
                 (30, "budget:energy_joules"): {},
-                (60, "budget:energy_joules"): each(30 * 3600 + 60 * 31 * 60),
+                (30, "budget:coverage:ratio"): each(0),
+                (60, "budget:energy_joules"): each(30 * 3600 + 60 * 1800),
                 (60, "budget:coverage:ratio"): each(1 / 2),
             },
         ),
@@ -158,14 +160,32 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, cases)
 
 
+def test_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
+    """The factory's a draws 123 W; its ioam exporter is away from 10 to 40 while the meters are read."""
+    series = {}
+    for name, text in {**factory.everything(), 'ioam_node_measured_seconds_total{node_id="4"}': grow(1)}.items():
+        step = 4 * float(text.removeprefix("0+").removesuffix("x40")) if text.startswith("0+") else 0.0
+        series[name] = f"0+{step!r}x70" if step else text.replace("x40", "x70")
+        if name.startswith("ioam"):
+            series[name] = f"0+{step!r}x10 _x29 {40 * step!r}+{step!r}x30"
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (minute, "budget:energy_joules"): {
+            f'application="a",budget="a-{per}",per="{per}"': 123 * minute * 60 for per in ("hour", "day", "month")
+        }
+        for minute in (9, 39, 59)
+    }
+    spaced = topology("interval: 1m\nwindow: 4m" + factory.TOPOLOGY + BUDGETS)
+    run(promtool, tmp_path, [Case("factory", spaced, series, expect, step=60)])
+
+
 def test_a_new_day(promtool: Path, tmp_path: Path) -> None:
     """30 W from 23:00 to midnight, 60 W after it: the new day has its figure at once and nothing of the old one."""
     rows: Pieces = [(1381, None), (60, 15.0), (30, 30.0)]
-    grown = (60 * 30 + 60) / 61 * 62 * 60
+    grown = (60 * 30 + 60) * 60
     wanted: Expected = {
-        (1440, "budget:energy_joules"): {"a-hour": 30 * 3600, "a-day": 30 * 61 * 60, "a-month": 30 * 61 * 60},
+        (1440, "budget:energy_joules"): {"a-hour": 30 * 3600, "a-day": 30 * 3600, "a-month": 30 * 3600},
         (1441, "budget:energy_joules"): {"a-hour": 60 * 60, "a-day": 60 * 60, "a-month": grown},
-        (1460, "budget:energy_joules"): {"a-hour": 60 * 1200, "a-day": 60 * 1200, "a-month": 37.5 * 81 * 60},
+        (1460, "budget:energy_joules"): {"a-hour": 60 * 1200, "a-day": 60 * 1200, "a-month": 37.5 * 80 * 60},
         (1460, "budget:coverage:ratio"): {"a-hour": 1, "a-day": 1, "a-month": 80 / 1460},
     }
     run(promtool, tmp_path, [case("midnight", both(rows, rows), wanted)])
@@ -267,8 +287,8 @@ def energy(rows: Pieces, start: int, now: int) -> tuple[float, float] | None:
     first = min(inside)
     end = min((first + 59) // 60 * 60, now)
     dark = sum(minute not in known for minute in range(first, end + 1))
-    begin = max(start, first - 2)
-    return mean * (now - begin - dark) * 60, mean * (now - begin) * 60
+    begin = first - 1 if first - 1 > start + 4 else start
+    return mean * (now - first + 1 - dark) * 60, mean * (now - begin) * 60
 
 
 @settings(max_examples=12)
