@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from joulepath_rules import promql
 from joulepath_rules.constants import source_rows
-from joulepath_rules.places import amounts, plain_node, units
 from joulepath_rules.rule import Rule, number, quote, selector
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, total
 from joulepath_rules.policies import POLICIES
-from joulepath_rules.rule import number
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.components import Component
 from joulepath_rules.topology.hosts import METHODS, Method
@@ -118,7 +117,7 @@ def _policy(topology: Topology, name: str, component: Component) -> Rows:
     if not component.traffic and not component.requests:
         return
     node = plain_node(topology, name)
-    own = {"node_id": node} if node is not None and topology.counted_at(name) == name else {}
+    own = {} if node is None else {"node_id": node, "coverage": counter_of(topology, name).coverage}
     policy = POLICIES[component.policy or topology.policy]
     for state in parts(topology, name):
         for by in amounts(topology, name):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a topology into groups of rules: constants, adapters and the chain, derived figures, history, budgets."""
+"""Turns a topology into groups of rules: constants, adapters, chain, history, budgets, alerts."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,6 +7,7 @@ from typing import Literal
 
 from joulepath_rules import reads
 from joulepath_rules.adapters import adapters
+from joulepath_rules.alerts import alerts
 from joulepath_rules.budgets import budgets
 from joulepath_rules.chain import chain, records, slow
 from joulepath_rules.constants import PREFIX, Constant, constants
@@ -33,6 +34,10 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
         ("history", pace(topology), list(history(topology, used))),
         ("budgets", slow(topology), list(budgets(topology)) if topology.budgets else []),
     ]
+    names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
+    names.update(constant.name for constant in known)
+    generation = topology.hash if source == "scraped" else None
+    groups.append(("alerts", slow(topology), list(alerts(topology, names, generation))))
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
         for name, interval, rules in groups

@@ -18,7 +18,7 @@ from joulepath_rules.prometheus import write
 from joulepath_rules.topology import Topology
 
 STEP = 15
-ORDER = ["attribution", "derived", "history", "budgets"]
+ORDER = ["attribution", "derived", "history", "budgets", "alerts"]
 # Values are compared as whole millionths: promtool compares floats bit by bit.
 SCALE = 1e6
 
@@ -56,10 +56,15 @@ def trace(identifier: str, node: int, packets: float, volume: float) -> dict[str
     return series
 
 
+def measured(number: int) -> dict[str, str]:
+    """The seconds in which the packets of one node were counted."""
+    return {f'ioam_node_measured_seconds_total{{node_id="{number}"}}': grow(1)}
+
+
 def node(number: int, packets: float, volume: float) -> dict[str, str]:
     """All user packets/s and bytes/s at one node, and the seconds in which they were counted."""
     return {
-        f'ioam_node_measured_seconds_total{{node_id="{number}"}}': grow(1),
+        **measured(number),
         f'ioam_node_packets_total{{node_id="{number}",direction="uplink"}}': grow(packets),
         f'ioam_node_bytes_total{{node_id="{number}",direction="uplink"}}': grow(volume),
     }

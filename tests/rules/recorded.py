@@ -14,8 +14,8 @@ components:
   ru-1: {role: ru, traffic: {anchor: upf-1}}
   upf-1: {role: upf, traffic: {ioam: 4}}
 applications:
-  a: {traces: [{ioam_namespace: 123, id: "a"}], path: [ru-1, upf-1]}
-  b: {traces: [{ioam_namespace: 123, id: "b"}], path: [upf-1]}
+  a: {traces: [{ioam_namespace: 123, id: "0a"}], path: [ru-1, upf-1]}
+  b: {traces: [{ioam_namespace: 123, id: "0b"}], path: [upf-1]}
 """
 
 Pieces = Iterable[tuple[int, float | None]]
