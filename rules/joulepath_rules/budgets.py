@@ -39,13 +39,6 @@ ELAPSED = {
 LENGTH = {"hour": "vector(3600)", "day": "vector(86400)", "month": "days_in_month(vector(time() - 1)) * 86400"}
 
 
-def reach_seconds(topology: Topology) -> float:
-    """How far back the rules of the topology's budgets read: Prometheus must keep samples longer than that."""
-    if not topology.budgets:
-        return 0.0
-    return 2 * HOUR + recorded_by(topology) + max(REACH[budget.per] for budget in topology.budgets.values())
-
-
 def budgets(topology: Topology) -> Iterator[Rule | Alert]:
     """Rules and alerts of all budgets."""
     for per in REACH:
@@ -82,14 +75,9 @@ def _applications(topology: Topology, per: str) -> set[str]:
     return {budget.application for budget in topology.budgets.values() if budget.per == per}
 
 
-def _step(topology: Topology) -> float:
-    """Seconds between the steps in which rows are read: an interval, but not less than the usual one."""
-    return max(topology.interval, 15.0)
-
-
 def _open(topology: Topology, per: str, expr: str) -> str:
     """A range of the rows that no closed hour has."""
-    reach, step = duration(HOUR + recorded_by(topology)), duration(_step(topology))
+    reach, step = duration(HOUR + recorded_by(topology)), duration(topology.interval)
     start = f"{reads.selector(topology, 'budget:open_seconds', '', per=per)} @ end()"
     return f"({expr} and on () (vector(time()) > on () {start}))[{reach}:{step}]"
 
@@ -101,7 +89,7 @@ def _closed(topology: Topology, per: str, expr: str, begins: str) -> str:
 
 
 def _rows(topology: Topology, per: str, function: str) -> str:
-    return known_rows(topology, _applications(topology, per), function, _step(topology))
+    return known_rows(topology, _applications(topology, per), function, topology.interval)
 
 
 def _hours(topology: Topology, per: str, series: str) -> str:
