@@ -26,16 +26,12 @@ CLOCK = "history:hour_end_seconds"
 COVERAGE = "application:coverage:ratio:1h"
 JOULES = "budget_component:known_joules:1h"
 SECONDS = "budget_component:known_seconds:1h"
+FIRST = "budget_component:first_seconds:1h"
 
 
 def pace(topology: Topology) -> float:
     """The interval of the group, in seconds: an hour is recorded in the first evaluation after it closed."""
     return max(300.0, topology.interval)
-
-
-def recorded_by(topology: Topology) -> float:
-    """Seconds after its end by which an hour is surely recorded, while the server runs."""
-    return _grace(topology) + 2 * pace(topology)
 
 
 def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
@@ -52,27 +48,27 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
 
     applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
     if applications:
-        for record, function in ((JOULES, "sum"), (SECONDS, "count")):
-            known = known_rows(topology, applications, function, HOUR)
-            yield Rule(record, _once(topology, known))
+        yield Rule(JOULES, _once(topology, known(topology, applications, "sum", HOUR)))
+        yield Rule(SECONDS, _once(topology, known(topology, applications, "count", HOUR)))
+        yield Rule(FIRST, _once(topology, f"time() - {known(topology, applications, 'count', HOUR)}"))
 
 
-def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float) -> str:
-    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, of a range.
+def known(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
+    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, in a range.
 
     A row is the mean of an interval; an absent one was not known.
     """
     matchers = f"topology={quote(topology.name)},application=~{any_of(applications)}"
     return (
         "sum by (topology, application, component) (\n"
-        f"  {function}_over_time(application_component:power_watts{{{matchers}}}[{duration(seconds - EDGE)}])"
+        f"  {function}_over_time(application_component:power_watts{{{matchers}}}[{duration(seconds - EDGE)}]{offset})"
         f") * {topology.interval:g}"
     )
 
 
-def recorded_hour(topology: Topology, series: str) -> str:
-    """What was recorded of an hour, in a subquery in steps of an hour: of the hour that ends at the step."""
-    return f"last_over_time({series}[1h] offset -{duration(HOUR + _grace(topology) - EDGE)})"
+def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:
+    """In a subquery: what was recorded of so many hours, the last of which ends `ahead` hours after the step."""
+    return f"{function}_over_time({series}[{hours}h] offset -{duration((ahead + 1) * HOUR + _grace(topology) - EDGE)})"
 
 
 def _own(topology: Topology, name: str) -> str:
