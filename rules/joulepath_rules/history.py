@@ -54,16 +54,16 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
 
 
 def known(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
-    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, in a range.
+    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, in a range."""
+    rows = known_rows(topology, applications, function, seconds, offset)
+    return f"sum by (topology, application, component) (\n  {rows})"
 
-    A row is the mean of an interval; an absent one was not known.
-    """
+
+def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
+    """The same for each row. A row is the mean of an interval; an absent one was not known."""
     matchers = f"topology={quote(topology.name)},application=~{any_of(applications)}"
-    return (
-        "sum by (topology, application, component) (\n"
-        f"  {function}_over_time(application_component:power_watts{{{matchers}}}[{duration(seconds - EDGE)}]{offset})"
-        f") * {topology.interval:g}"
-    )
+    reach = f"[{duration(seconds - EDGE)}]{offset}"
+    return f"{function}_over_time(application_component:power_watts{{{matchers}}}{reach}) * {topology.interval:g}"
 
 
 def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:
