@@ -9,7 +9,7 @@ but none before its first measurement.
 from collections.abc import Iterator
 
 from joulepath_rules import reads
-from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, recorded
+from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, known_rows, recorded
 from joulepath_rules.rule import Alert, Rule, number, quote
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
@@ -100,7 +100,7 @@ def _first(topology: Topology, per: str) -> str:
     60 minutes all since the first row.
     """
     applications, step = _applications(topology, per), max(60.0, topology.interval)
-    minute = f"time() - {known(topology, applications, 'count', step)}"
+    minute = f"time() - {known_rows(topology, applications, 'count', step)}"
     last = f"time() - {known(topology, applications, 'count', HOUR)}"
     terms = [
         f"min_over_time(({minute})[1h:{duration(step)}])",
@@ -141,8 +141,8 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
         f"sum({mean} * {component('charged_seconds')}\n  or {component('known_joules', '!~')})\nand on () {complete}",
         labels,
     )
-    known = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"
-    yield Rule("budget:coverage:ratio", f"clamp_max(({known}) / on () {elapsed}, 1)", labels)
+    least = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"
+    yield Rule("budget:coverage:ratio", f"clamp_max(({least}) / on () {elapsed}, 1)", labels)
     yield Rule("budget:limit_joules", f"vector({number(budget.energy)})", labels)
     present = reads.selector(topology, "application:power_watts", "", application=budget.application)
     recent = f"sum(avg_over_time({present}[{duration(max(60.0, topology.interval))}]))"
