@@ -87,3 +87,37 @@ def test_the_rules_record_what_the_page_says(promtool: Path, tmp_path: Path) -> 
             expect[5, query] = {} if watts is None else {"": watts}
     assert len(expect) >= 45
     run(promtool, tmp_path, [Case("page", topology, series(), expect)])
+
+
+ROBOT = 'application_component:power_watts{{application="robot",component="{}"}}'.format
+PER = 'application:joules_per_{}{{application="robot"}}'.format
+
+# What stops, what it makes absent, how many seconds after the last sample that is still there, and how many after the
+# first sample it is back. The group `derived` reads what was recorded one interval before; here it runs as often.
+TIMES = [
+    ("pdu_outlet", 'host:power_watts{host="edge-1"}', 60, 60),
+    ("ioam_", ROBOT("du-1"), 60, 60),
+    ("ioam_", PER("bit"), 60, 75),
+    ("kepler_", 'component:power_watts{component="du-1",part="static"}', 30, 60),
+    ("vllm:", ROBOT("llm"), 30, 60),
+    ("vllm:", PER("token"), 15, 120),
+]
+
+
+def test_figures_go_and_come_back_when_the_page_says(promtool: Path, tmp_path: Path) -> None:
+    """Scrapes fail from 5:15 to 10:00, then the counters go on from where they would be."""
+    topology = sound(yaml.safe_load(SECTION.partition("```yaml\n")[2].partition("```")[0]))
+    cases = []
+    for number, (stopped, query, goes, comes) in enumerate(TIMES):
+        there = {}
+        for name, text in series().items():
+            rate = float(text.removeprefix("0+").removesuffix("x40"))
+            gone = f"0+{rate!r}x20 stale _x18 {40 * rate!r}+{rate!r}x20"
+            there[name] = gone if name.startswith(stopped) else f"0+{rate!r}x60"
+        seconds = {300 + goes: 1, 315 + goes: 0, 600 + comes - 15: 0, 600 + comes: 1}
+        expect: dict[tuple[float, str], Mapping[str, float]] = {
+            (second / 60, f"count({query})"): {"": 1} if present else {} for second, present in seconds.items()
+        }
+        expect[1, f"count({query})"] = {}
+        cases.append(Case(f"stops-{number}", topology, there, expect))
+    run(promtool, tmp_path, cases)

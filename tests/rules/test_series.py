@@ -38,8 +38,11 @@ FOREIGN = {
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
     "unpoller_device_port_poe_watts": "UnPoller, in examples/two-sites.yaml",
+    "container_cpu_usage_seconds_total": "cAdvisor, in examples/two-sites.yaml",
+    "node_cpu_seconds_total": "node_exporter, in examples/two-sites.yaml",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
+    "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 
