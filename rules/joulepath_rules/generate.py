@@ -20,6 +20,10 @@ Source = Literal["rules", "scraped"]
 """Where a topology's constants come from: rules of the chain's own group, or `joulepath rules serve`."""
 
 
+REGISTERS = 600.0
+"""The interval, in seconds, of the alerts that compare a day."""
+
+
 def slow(topology: Topology) -> float:
     """The interval, in seconds, of what need not be as quick as the chain: four of its own, at most a minute."""
     return min(4 * topology.interval, max(60.0, topology.interval))
@@ -41,7 +45,9 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
     generation = topology.hash if source == "scraped" else None
-    groups.append(("alerts", slow(topology), list(alerts(topology, names, generation))))
+    groups.append(("alerts", slow(topology), list(alerts(topology, "alerts", names, generation))))
+    if registers := list(alerts(topology, "registers", names, generation)):
+        groups.append(("registers", REGISTERS, registers))
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
         for name, interval, rules in groups

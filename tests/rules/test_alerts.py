@@ -14,7 +14,7 @@ import pytest
 import yaml
 from scripts.generate import modules
 
-from joulepath_rules.alerts import PAGE, alerts, shipped
+from joulepath_rules.alerts import GROUPS, PAGE, alerts, shipped
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.rule import Alert, Group
@@ -56,7 +56,7 @@ class Case:
 def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
     """The alerts of the factory, under the name `plant`, with their label."""
     ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
-    found = alerts(ours, recorded, generation)
+    found = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
     return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in found]
 
 
