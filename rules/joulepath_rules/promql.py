@@ -42,10 +42,7 @@ def literal(text: str) -> str:
 
 def parse(expr: str) -> parser.Expr:
     """The syntax tree. Raises QueryError for a mistake, an unknown placeholder, or a matcher that only others know."""
-    text = timed(expr, _WINDOW, _INTERVAL)
-    for token in _TOKEN.finditer(text):
-        if token["unknown"]:
-            raise QueryError(f"there is no {token['unknown']}: a query may contain {' and '.join(PLACEHOLDERS)}")
+    text = _TOKEN.sub(_readable, timed(expr, _WINDOW, _INTERVAL))
     try:
         tree = parser.parse(text)
     except ValueError as error:
@@ -53,6 +50,18 @@ def parse(expr: str) -> parser.Expr:
     if any(selector.matchers.or_matchers for selector in _selectors(tree)):
         raise QueryError("is not valid PromQL: Prometheus has no `or` between label matchers")
     return tree
+
+
+def _readable(token: re.Match[str]) -> str:
+    if token["unknown"]:
+        raise QueryError(f"there is no {token['unknown']}: a query may contain {' and '.join(PLACEHOLDERS)}")
+    # The parser looks for escapes within backquotes, where Prometheus knows none.
+    return quote(token[0][1:-1]) if token[0].startswith("`") else token[0]
+
+
+def seconds(duration: str) -> float:
+    """A duration such as `15d`, `1y` or `1h30m` in seconds. Raises ValueError."""
+    return parser.parse_duration(duration).total_seconds()
 
 
 def selectors(expr: str) -> list[str]:

@@ -104,7 +104,7 @@ def routes(draw: st.DrawFn, world: World, power: dict[str, dict[str, float]], po
         if any(member in anchors for member in path) and names[0] not in path:
             path.append(names[0])
         paths[application] = path
-        traces = [{"ioam_namespace": 123, "id": f"{number}"}]
+        traces = [{"ioam_namespace": 123, "id": f"{number:02x}"}]
         world.data["applications"][application] = {"traces": traces, "path": path}
     sent: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     totals: dict[str, tuple[int, int]] = {}
@@ -113,7 +113,7 @@ def routes(draw: st.DrawFn, world: World, power: dict[str, dict[str, float]], po
             continue
         for index, application in enumerate(applications):
             sent[name][application] = draw(traffic)
-            world.series |= trace(str(index), number, *sent[name][application])
+            world.series |= trace(f"{index:02x}", number, *sent[name][application])
         rest = draw(traffic)
         declared = [amounts for application, amounts in sent[name].items()]
         totals[name] = tuple(map(sum, zip(rest, *declared, strict=True)))  # type: ignore[assignment]

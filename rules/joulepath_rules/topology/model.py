@@ -8,14 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from joulepath.config import Model
 from joulepath_rules.topology.applications import Application, Budget, Trace
-from joulepath_rules.topology.common import FileName, Name, Seconds
+from joulepath_rules.topology.common import Entry, FileName, Name, Seconds
 from joulepath_rules.topology.components import Component, PolicyName
 from joulepath_rules.topology.hosts import Host, Site
 
 
-class Topology(Model):
+class Topology(Entry):
     """What is where, and how its power is to be divided."""
 
     name: FileName = "joulepath"
