@@ -40,6 +40,7 @@ FOREIGN = {
     "poe_port_energy_joules_total": "an exporter of switches' ports, in examples/two-sites.yaml",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
+    "grid_carbon_intensity_updated_timestamp_seconds": "the same",
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 
