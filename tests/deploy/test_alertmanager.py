@@ -19,11 +19,7 @@ from joulepath_rules.alerts import shipped
 from tests.conftest import ROOT
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
-SEVERITIES = {
-    **{rule["alert"]: rule["labels"]["severity"] for rule in shipped()},
-    "EnergyBudgetExceeded": "critical",
-    "EnergyBudgetProjected": "warning",
-}
+SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in shipped()}
 
 
 def amtool(alertmanager: Path, *words: str) -> str:

@@ -112,6 +112,7 @@ PLUG = {"job": "pdu", "instance": "pdu-1", "outlet": "3"}
 CHASSIS = {"job": "bmc", "instance": "edge-1", "chassis": "1"}
 CAPTURE = {"job": "ioam", "instance": "upf-1"}
 ZONE = {"grid_zone": "DE", "source": "ember", "boundary": "lifecycle"}
+BUDGET = {"application": "a", "budget": "a-day", "per": "day"}
 HEARTBEAT = row("attribution:heartbeat")
 DARK = {
     **constant("tier", host="edge-1", tier="1", method="measured"),
@@ -207,11 +208,39 @@ CASES = [
         over=26,
     ),
     Case(
+        "EnergyBudgetExceeded",
+        10,
+        {
+            row("budget:energy_joules", **BUDGET): "100x9 101x90",
+            row("budget:limit_joules", **BUDGET): "100x90",
+            row("budget:coverage:ratio", **BUDGET): "0.9x90",
+        },
+        {row("budget:energy_joules", **BUDGET): "100x90"},
+        BUDGET,
+        "a has used up budget a-day",
+        "101J were used in the running day, more than the budget.",
+    ),
+    Case(
+        "EnergyBudgetProjected",
+        20,
+        {
+            row("budget:energy_joules", **BUDGET): "1x90",
+            row("budget:projected_joules", **BUDGET): "100x9 101x90",
+            row("budget:limit_joules", **BUDGET): "100x90",
+            row("budget:coverage:ratio", **BUDGET): "0.5x90",
+        },
+        {row("budget:energy_joules", **BUDGET): "1x9 101x90"},
+        BUDGET,
+        "a is about to exceed budget a-day",
+        "At the present power the running day comes to 101J. Only 50% of the time was measured; the rest is charged "
+        "with the mean.",
+    ),
+    Case(
         "EnergyBudgetCoverageLow",
         15,
-        {row("budget:coverage:ratio", application="a", budget="a-day", per="day"): "0.89x90"},
-        {row("budget:coverage:ratio", application="a", budget="a-day", per="day"): "0.9x90"},
-        {"application": "a", "budget": "a-day", "per": "day"},
+        {row("budget:coverage:ratio", **BUDGET): "0.89x90"},
+        {row("budget:coverage:ratio", **BUDGET): "0.9x90"},
+        BUDGET,
         "Budget a-day of a rests on part of its time",
         "89% of the time of the running day was measured; the rest is charged with the mean.",
     ),
@@ -447,6 +476,7 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
     promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
 
 
+BUDGETS = {"EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProjected"}
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
 
 
@@ -458,7 +488,7 @@ def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
         return every - {alert.alert for alert in plant(recorded=EVERYTHING - set(lacking))}
 
     assert left() == set()
-    assert left("budget:coverage:ratio") == {"EnergyBudgetCoverageLow"}
+    assert left("budget:coverage:ratio", "budget:limit_joules") == BUDGETS
     assert left("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain") == set()
     assert left("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
     assert left("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
@@ -473,7 +503,7 @@ def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> Non
     """
     written = {rule.alert for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Alert)}
     assert "EnergyHostDark" in written
-    assert not written & (CAPTURES | {"EnergyBudgetCoverageLow", "EnergyCarbonFactorMissing"})
+    assert not written & (CAPTURES | BUDGETS | {"EnergyCarbonFactorMissing"})
 
 
 def test_scraped_constants_are_those_of_this_generation() -> None:
@@ -553,8 +583,7 @@ def test_the_page_has_a_paragraph_for_each_alert() -> None:
         "groups"
     ]
     known = {rule["alert"]: (rule["labels"]["severity"], rule["for"]) for rule in (*shipped(), *watch["rules"])}
-    budgets = {"EnergyBudgetExceeded": ("critical", "0s"), "EnergyBudgetProjected": ("warning", "10m")}
-    assert {name: (severity, wait) for name, _, severity, wait in rows} == known | budgets
+    assert {name: (severity, wait) for name, _, severity, wait in rows} == known
     assert all(rule["annotations"]["runbook"] == f"{PAGE}#{rule['alert'].lower()}" for rule in watch["rules"])
     assert headings == [name for name, *_ in rows]
     assert all(anchor == name.lower() for name, anchor, *_ in rows)

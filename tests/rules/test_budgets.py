@@ -23,7 +23,7 @@ budgets:
   a-month: {application: a, energy: 1MWh, per: month}
 """
 
-ONLY = frozenset({"history", "budgets"})
+ONLY = frozenset({"history", "budgets", "alerts"})
 
 
 Expected = Mapping[tuple[float, str], Mapping[str, float]]
@@ -198,7 +198,14 @@ def alert(name: str, severity: str, minute: int, summary: str, *descriptions: st
         "eval_time": f"{minute}m",
         "alertname": name,
         "exp_alerts": [
-            {"exp_labels": ours, "exp_annotations": {"summary": summary, "description": description}}
+            {
+                "exp_labels": ours,
+                "exp_annotations": {
+                    "summary": summary,
+                    "description": description,
+                    "runbook": f"docs/alerts.md#{name.lower()}",
+                },
+            }
             for description in descriptions
         ],
     }
@@ -307,5 +314,5 @@ def test_energy_is_the_mean_of_known_time(
                 continue
             least, most = (sum(part[bound] for part in parts if part) for bound in (0, 1))
             expect[now, f"{series} - clamp({series}, {least - 0.01!r}, {most + 0.01!r})"] = {name: 0}
-    two = BUDGETS.split("  a-month")[0]
+    two = BUDGETS.split("  a-month", maxsplit=1)[0]
     run(promtool, tmp_path_factory.mktemp("budgets"), [case("gaps", both(ru, upf), expect, budgets=two)])
