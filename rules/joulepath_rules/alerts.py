@@ -50,7 +50,7 @@ def _nodes(topology: Topology) -> list[int]:
     return sorted({entry.ioam.node for entry in traffic if entry is not None and entry.ioam is not None})
 
 
-GROUPS = ("alerts", "registers")
+GROUPS = ("alerts", "registers", "scraped")
 
 
 @cache

@@ -41,7 +41,10 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
     generation = topology.hash if source == "scraped" else None
-    for name, interval in (("alerts", slow(topology)), ("registers", REGISTERS)):
+    paces = {"alerts": slow(topology), "registers": REGISTERS}
+    if source == "scraped":
+        paces["scraped"] = slow(topology)
+    for name, interval in paces.items():
         groups.append((name, interval, list(alerts(topology, name, names, generation))))
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))

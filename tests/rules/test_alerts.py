@@ -169,6 +169,17 @@ CASES = [
         pace=15,
     ),
     Case(
+        "EnergyTopologyNotPublished",
+        15,
+        {row("joulepath_topology_tier", host="edge-1", tier="1", method="measured"): "1x9 stale _x9 1x60"},
+        {row("joulepath_topology_tier", host="edge-1", tier="1", method="measured"): "1x90"},
+        {},
+        "The constants of this topology are not published",
+        "No target publishes the constants for which these rules were generated, so all figures of the topology are "
+        "absent.",
+        over=20,
+    ),
+    Case(
         "EnergyHostDark",
         16,
         DARK,
@@ -399,7 +410,7 @@ def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> Non
     minutes = range(0, case.at + 30, 5)
     never = [expected(case, minute, fires=False) for minute in minutes]
     tests = [fed("sick", case.sick, checks, case.pace), fed("cured", {**case.sick, **case.cure}, never, case.pace)]
-    if case.alert != "EnergyChainNotEvaluated":
+    if case.alert not in ABSENT:
         other = {OTHER.get(name, name.replace('"plant"', '"other"')): values for name, values in case.sick.items()}
         tests.append(fed("another topology", other, never))
     promtool_test(promtool, tmp_path, case.alert, tests, case.pace)
@@ -476,6 +487,8 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
     promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
 
 
+ABSENT = {"EnergyChainNotEvaluated", "EnergyTopologyNotPublished"}
+"""These fire where a series is absent."""
 BUDGETS = {"EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProjected"}
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
 
@@ -492,7 +505,7 @@ def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
     assert left("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain") == set()
     assert left("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
     assert left("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
-    assert left(*EVERYTHING) == every - CAPTURES - {"EnergyChainNotEvaluated"}
+    assert left(*EVERYTHING) == every - CAPTURES - ABSENT
 
 
 def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> None:
@@ -504,6 +517,16 @@ def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> Non
     written = {rule.alert for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Alert)}
     assert "EnergyHostDark" in written
     assert not written & (CAPTURES | BUDGETS | {"EnergyCarbonFactorMissing"})
+
+
+def test_only_scraped_constants_can_be_unpublished() -> None:
+    """Where rules write them, they are there whenever the chain is."""
+    ours = topology(factory.TOPOLOGY)
+    assert [group.name for group in generate(ours)][-2:] == ["alerts", "registers"]
+    (alert,) = generate(ours, "scraped")[-1].rules
+    assert isinstance(alert, Alert)
+    assert alert.alert == "EnergyTopologyNotPublished"
+    assert f'generation="{ours.hash}"' in alert.expr
 
 
 def test_scraped_constants_are_those_of_this_generation() -> None:
