@@ -493,6 +493,35 @@ BUDGETS = {"EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProje
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
 
 
+def test_constants_of_a_former_topology_do_no_harm(promtool: Path, tmp_path: Path) -> None:
+    """After a restart a component is on two hosts, anchored twice and in two domains, for 5 minutes of the wait."""
+    former = {
+        **component("upf-1", "edge-0"),
+        **component("ru-1", "mast-0"),
+        **constant("anchor", component="ru-1", anchor="cu-1", by="count"),
+        **constant("domain", component="upf-1", domain="cu-1"),
+    }
+    series = {
+        **dict.fromkeys(former, "1x4"),
+        **component("upf-1", "edge-1"),
+        **component("ru-1", "mast-1"),
+        **component("cu-1", "mast-1"),
+        **component("amf", "mast-1"),
+        **constant("anchor", component="ru-1", anchor="upf-1", by="count"),
+        **constant("domain", component="upf-1", domain="upf-1"),
+        **constant("supporter", component="amf", domain="upf-1"),
+        row("host:power_watts", host="mast-1", site="mast"): "100x90",
+        row("application:missing:info", application="a", component="ru-1", host="mast-1"): "1x90",
+    }
+    (case,) = (case for case in CASES if case.alert == "EnergyApplicationIncomplete")
+    ours = replace(
+        case,
+        labels={"application": "a", "component": "ru-1", "host": "edge-1"},
+        summary=case.summary.replace("upf-1", "ru-1"),
+    )
+    promtool_test(promtool, tmp_path, case.alert, [fed("former", series, [expected(ours, 25, fires=True)])])
+
+
 def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
     """What reads a budget, a grid zone or a meter needs one."""
     every = {rule["alert"] for rule in shipped()}
