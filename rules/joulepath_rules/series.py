@@ -87,7 +87,17 @@ PUBLIC = _series(
         "component:conservation_error_watts", "component host", "W",
         "the component against its applications: about 1e-13",
     ),
+    ("application:energy_joules:1h", "application segment", "J", "energy of a closed UTC hour: one sample an hour"),
+    ("application:co2_grams:1h", "application segment basis", "g", "CO2 of that hour"),
+    (
+        "application:coverage:ratio:1h", "application", "",
+        "the part of that hour in which `application:power_watts` was there, 0 to 1",
+    ),
     ("budget:energy_joules", "application budget per", "J", "used in the running hour, day or month (UTC)"),
+    (
+        "budget:coverage:ratio", "application budget per", "",
+        "the known part of the time that has passed of it, 0 to 1",
+    ),
     ("budget:projected_joules", "application budget per", "J", "at the period's end, at the present power"),
     ("budget:limit_joules", "application budget per", "J", "the budget"),
     public=True,
@@ -119,7 +129,7 @@ STEPS = _series(
     ("component:traced:rate", "component by", "1/s", "the same, of the declared applications"),
     ("component:passing:rate", "component by", "1/s", "all traffic of the component itself, if anchored"),
     ("component:whole:rate", "component by", "1/s", "the whole of which its shares are taken, if anchored"),
-    ("component:watts_per_amount", "component node_id by", "W s", "watts for a packet/s or a byte/s"),
+    ("component:watts_per_amount", "component node_id coverage by", "W s", "watts for a packet/s or a byte/s"),
     ("component_part:watts_per_amount", "component node_id part by", "W s", "the same by part"),
     ("domain:power_watts", "domain", "W", "components with the same supporters"),
     ("application_domain:power_watts", "application domain", "W", "an application in them"),
@@ -127,21 +137,29 @@ STEPS = _series(
     ("application_site:power_watts", "application segment site", "W", "an application at a site"),
     ("site:co2_grams_per_joule", "site basis", "g/J", "overhead * g/kWh / 3.6e6"),
     ("application_raw:co2_grams_per_second", "application segment basis", "g/s", "NaN where a factor is missing"),
+    ("history:hour_end_seconds", "", "s", "Unix time at which an hour ended; one sample, when the hour is recorded"),
     ("budget:elapsed_seconds", "per", "s", "of the running period"),
     ("budget:start_seconds", "per", "s", "Unix time at which it began"),
     ("budget:length_seconds", "per", "s", "of the period"),
-    ("budget_component:watts:sum", "application budget per component", "W", "mean watts of the period's steps, added"),
     (
-        "budget_component:steps:count", "application budget per component", "",
-        "steps in which the component was measured",
+        "budget_component:known_joules:1h", "application component", "J",
+        "of an application with a budget at a component, in a closed hour",
     ),
-    *(
-        (
-            f"application_component:power_watts:avg{step}", "application component host site segment", "W",
-            f"mean of a step of a budget {per}",
-        )
-        for step, per in (("1m", "by the hour"), ("5m", "by the day"), ("1h", "by the month"))
+    (
+        "budget_component:known_seconds:1h", "application component", "s",
+        "the time of that hour in which its share was known",
     ),
+    (
+        "budget_component:first_seconds:1h", "application component", "s",
+        "Unix time of that hour's end, less its known time",
+    ),
+    ("budget_component:known_joules", "application per component", "J", "the same of the running period"),
+    ("budget_component:known_seconds", "application per component", "s", "the same of the running period"),
+    (
+        "budget_component:first_seconds", "application per component", "s",
+        "Unix time of the first measurement that the period's rules see",
+    ),
+    ("budget_component:charged_seconds", "application per component", "s", "the time that the budget charges"),
     public=False,
 )  # fmt: skip
 

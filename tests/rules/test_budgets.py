@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joulepath_rules.budgets import reach_seconds
 from tests.rules import factory
 from tests.rules.promtool import Case, run, topology
 from tests.rules.recorded import TOPOLOGY, Pieces, row, total
@@ -258,15 +257,6 @@ def test_alerts(promtool: Path, tmp_path: Path) -> None:
         ),
     ]
     run(promtool, tmp_path, cases)
-
-
-def test_reach() -> None:
-    """Prometheus must keep more than the longest period: rows and hours are read up to its start."""
-    plain = TOPOLOGY + "budgets:\n  x: {application: a, energy: 1kJ, per: "
-    assert reach_seconds(topology(TOPOLOGY)) == 0
-    assert 3600 < reach_seconds(topology(plain + "hour}")) < 4 * 3600
-    assert 86400 < reach_seconds(topology(plain + "day}")) < 86400 + 6 * 3600
-    assert 31 * 86400 < reach_seconds(topology(plain + "month}")) < 31 * 86400 + 6 * 3600
 
 
 pieces = st.lists(
