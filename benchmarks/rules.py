@@ -22,9 +22,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.core import GaugeMetricFamily
+
 from benchmarks._synthetic import Size, Target, write
 from benchmarks._watched import Costs, Server, Watch, is_right
 from joulepath_lab import programs
+from joulepath_rules.serving.generation import families, read
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "bd39b29"
@@ -65,6 +68,18 @@ def generate(topology: Path, folder: Path, code: str, arguments: Sequence[str]) 
     return {"generating [s]": took, "rule file [kB]": octets / 1000}
 
 
+def page(topology: Path, file: Path) -> None:
+    """The constants, as `joulepath rules serve` publishes them."""
+    file.write_text("".join(_lines(families([read(topology, "")]))))
+
+
+def _lines(all_families: Iterable[GaugeMetricFamily]) -> Iterator[str]:
+    for family in all_families:
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            yield f"{sample.name}{{{labels}}} {sample.value}\n"
+
+
 def configure(folder: Path, target: Target, interval: float) -> None:
     """Writes the server's configuration. A file of constants is scraped at a quarter of the pace."""
     file = next(folder.glob("*.constants.prom"), None)
@@ -76,6 +91,7 @@ def configure(folder: Path, target: Target, interval: float) -> None:
         jobs.append(
             {
                 "job_name": "constants",
+                "honor_labels": True,
                 "metrics_path": "/constants",
                 "scrape_interval": slow,
                 "scrape_timeout": pace,
@@ -217,6 +233,8 @@ def main() -> None:
         for side, (code, arguments) in sides.items():
             if args.only in {None, side}:
                 files[side] = generate(topology, folder / side, code, arguments)
+        if args.constants == "scraped":
+            page(topology, folder / "new" / "joulepath.constants.prom")
         try:
             for number in range(args.rounds):
                 for server in servers:
