@@ -119,7 +119,7 @@ STEPS = _series(
     ("component:traced:rate", "component by", "1/s", "the same, of the declared applications"),
     ("component:passing:rate", "component by", "1/s", "all traffic of the component itself, if anchored"),
     ("component:whole:rate", "component by", "1/s", "the whole of which its shares are taken, if anchored"),
-    ("component:watts_per_amount", "component node_id by", "W s", "watts for a packet/s or a byte/s"),
+    ("component:watts_per_amount", "component node_id coverage by", "W s", "watts for a packet/s or a byte/s"),
     ("component_part:watts_per_amount", "component node_id part by", "W s", "the same by part"),
     ("domain:power_watts", "domain", "W", "components with the same supporters"),
     ("application_domain:power_watts", "application domain", "W", "an application in them"),
