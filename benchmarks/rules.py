@@ -3,9 +3,9 @@
 
 The rules of both come from one synthetic topology, each written by its own code, and run in turn over the same
 counters. Each server has one core (GOMAXPROCS=1); the counters are served on another. A rule's time is what the server
-says of its evaluations: the least is the work itself, the median includes garbage collection, scrapes and other
-programs on the core. The pace is faster than 15 s so that this ends within minutes; figures for a minute are scaled to
-15 s.
+says of its evaluations: the least over all runs is the work itself, the median includes garbage collection, scrapes
+and other programs on the core. As root the server goes before other programs. The pace is faster than 15 s so that
+this ends within minutes; figures for a minute are scaled to 15 s.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,13 +100,15 @@ def run(program: Path, rules: Path, target: Target, size: Size, args: argparse.N
         server = Server(program, folder, args.core, args.nice)
         try:
             began = time.monotonic()
-            complete = f'count(application:power_watts{{application!="unattributed"}}) == {size.applications}'
-            server.wait(complete, WARM_UP_INTERVALS * args.interval)
+            most = WARM_UP_INTERVALS * args.interval
+            server.wait(f'count(application:power_watts{{application!="unattributed"}}) == {size.applications}', most)
             full = began + (WINDOW_INTERVALS + 1) * args.interval
             time.sleep(max(0.0, full - time.monotonic()))
             watch = Watch(server)
             for _ in range(args.evaluations):
                 watch.step()
+            # The slowest to come; then all rows are there.
+            server.wait(f"count(application:joules_per_bit) == {size.applications}", most)
             costs = watch.costs(args.interval)
             is_right(server, size)
             return costs
@@ -117,14 +119,21 @@ def run(program: Path, rules: Path, target: Target, size: Size, args: argparse.N
 Figures = Mapping[str, float]
 
 
-def middle(runs: Sequence[Figures]) -> dict[str, float]:
-    """The median of each figure over the runs."""
+Over = Callable[[Iterable[float]], float]
+
+
+def over(runs: Sequence[Figures], how: Over = statistics.median) -> dict[str, float]:
+    """The median (or another statistic) of each figure over the runs."""
     names = dict.fromkeys(name for each in runs for name in each)
-    return {name: statistics.median(each.get(name, 0.0) for each in runs) for name in names}
+    return {name: how(each.get(name, 0.0) for each in runs) for name in names}
 
 
-def show(title: str, columns: Mapping[str, tuple[Figures, Figures, str]]) -> None:
-    """Prints one line for each name with old, new and their ratio in each column; the column's format comes last."""
+Column = tuple[Figures, Figures, str]
+"""Old, new and the format of both."""
+
+
+def show(title: str, columns: Mapping[str, Column]) -> None:
+    """Prints one line for each name with old, new and their ratio in each column."""
     print(f"\n{title:40}" + "".join(f"{f'{column} old':>16}{'new':>10}{'ratio':>7}" for column in columns))
     for name in dict.fromkeys(name for old, new, _ in columns.values() for name in [*old, *new]):
         cells = []
@@ -138,29 +147,28 @@ def show(title: str, columns: Mapping[str, tuple[Figures, Figures, str]]) -> Non
 def report(version: str, old: Sequence[Costs], new: Sequence[Costs], by_rule: bool) -> None:
     """Prints the tables of one server."""
 
-    def both(part: Callable[[Costs], Figures], form: str) -> tuple[Figures, Figures, str]:
-        return middle([part(each) for each in old]), middle([part(each) for each in new]), form
-
-    def summed(part: Callable[[Costs], Figures], form: str) -> tuple[Figures, Figures, str]:
+    def summed(part: Callable[[Costs], Figures], form: str, how: Over = statistics.median) -> Column:
         """With the sum of the chain itself: without constants and slower groups."""
-
-        def with_sum(costs: Costs) -> Figures:
-            quick = {name: value for name, value in part(costs).items() if not name.startswith(("group", "constants"))}
-            return {"the chain": sum(quick.values()), **dict(sorted(part(costs).items()))}
-
-        return both(with_sum, form)
+        sides = []
+        for runs in (old, new):
+            found = over([part(each) for each in runs], how)
+            chain = sum(value for name, value in found.items() if not name.startswith(("group", "constants")))
+            sides.append({"the chain": chain, **dict(sorted(found.items()))})
+        return sides[0], sides[1], form
 
     columns = {
-        "least [s]": summed(lambda run: run.least, ".3f"),
+        "least [s]": summed(lambda run: run.least, ".3f", min),
         "median [s]": summed(lambda run: run.median, ".3f"),
         "rows": summed(lambda run: run.rows, ".0f"),
     }
     show(f"Prometheus {version}, each evaluation", columns)
-    show("", {"": both(lambda run: run.figures, ".2f")})
+    show("", {"": (over([run.figures for run in old]), over([run.figures for run in new]), ".2f")})
     for side, runs in (("old", old), ("new", new)):
+        if any(run.figures["missed evaluations"] for run in runs):
+            print(f"{side}: THE SERVER MISSED EVALUATIONS: its figures do not hold; give it a longer --interval")
         if by_rule and runs:
-            least = middle([{name: seconds[0] for name, seconds in each.rules.items()} for each in runs])
-            median = middle([{name: seconds[1] for name, seconds in each.rules.items()} for each in runs])
+            least = over([{name: seconds[0] for name, seconds in each.rules.items()} for each in runs], min)
+            median = over([{name: seconds[1] for name, seconds in each.rules.items()} for each in runs])
             print(f"\n{f'{side}: rules above a millisecond':60}{'least [s]':>12}{'median [s]':>12}")
             for name in sorted((name for name in least if least[name] > 0.001), key=lambda name: -least[name]):
                 print(f"{name:60}{least[name]:12.4f}{median[name]:12.4f}")
@@ -183,7 +191,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--old", default=OLD, help="the commit to compare with")
     parser.add_argument("--constants", help="passed to the new generator: rules or scraped")
     parser.add_argument("--by-rule", action="store_true", help="also print each rule")
-    parser.add_argument("--nice", type=int, default=0, help="of the servers; below 0 needs root")
+    parser.add_argument("--nice", type=int, default=-15 if os.geteuid() == 0 else 0, help="of the servers")
     parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)), help="of the servers")
     return parser.parse_args()
 

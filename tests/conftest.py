@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests need from the machine, asked for in one place: what is absent skips, with the reason.
 
-`JOULEPATH_REQUIRE=root,bpf,netns,prometheus` turns the skips for these reasons into failures.
+`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next` turns the skips for these reasons into failures.
 """
 
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
+from joulepath_lab import programs
 
 # A machine that has other work to do takes its time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -76,6 +78,41 @@ def promtool() -> Path:
 def prometheus() -> Path:
     """The path of the Prometheus server."""
     return _program("prometheus")
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """One version of Prometheus: the server, its promtool, and which version that is; `name` as below."""
+
+    name: str
+    prometheus: Path
+    promtool: Path
+    version: str
+
+
+@pytest.fixture(scope="session")
+def monitoring_programs() -> dict[str, Monitoring]:
+    """The versions of Prometheus that are here: `installed`, and `next`, the one of the next major version."""
+    found = {"installed": programs.find("prometheus"), "next": programs.find_next()}
+    here = {}
+    for name, server in found.items():
+        promtool = programs.find("promtool") if name == "installed" else server and server.parent / "promtool"
+        if server and promtool:
+            here[name] = Monitoring(name, server, promtool, programs.version(server))
+    return here
+
+
+@pytest.fixture(scope="session", params=["installed", "next"])
+def monitoring(request: pytest.FixtureRequest, monitoring_programs: dict[str, Monitoring]) -> Monitoring:
+    """Each version of Prometheus in turn."""
+    name: str = request.param
+    if name not in monitoring_programs:
+        ability = "prometheus" if name == "installed" else "prometheus-next"
+        command = "`make programs`" if name == "installed" else "`python -m joulepath_lab.programs --next`"
+        _absent(ability, f"the {name} version of Prometheus is not here ({command} unpacks it into .cache)")
+    chosen = monitoring_programs[name]
+    print(f"Prometheus {chosen.version}")  # noqa: T201  # shown beside a failure
+    return chosen
 
 
 @pytest.fixture(scope="session")

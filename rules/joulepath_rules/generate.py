@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a topology into groups of rules: constants, adapters and the fixed chain, derived figures, budgets."""
+"""Turns a topology into groups of rules: constants, adapters and the fixed chain, derived figures, budgets, alerts."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from joulepath_rules import reads
 from joulepath_rules.adapters import adapters
+from joulepath_rules.alerts import alerts
 from joulepath_rules.budgets import budgets
 from joulepath_rules.chain import chain, records
 from joulepath_rules.constants import PREFIX, Constant, constants
@@ -31,12 +32,16 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     quick = [*_timed(adapters(topology), topology), *chain(topology, "attribution", used)]
     figures = chain(topology, "derived", used)
     written = [] if source == "scraped" else [_constant(constant) for constant in known]
-    groups = [
+    groups: list[tuple[str, float, Sequence[Rule | Alert]]] = [
         ("attribution", topology.interval, [*written, *_read(quick, reader(topology, "attribution", source))]),
         ("derived", slow(topology), _read(figures, reader(topology, "derived", source))),
     ]
     if topology.budgets:
-        groups.append(("budgets", slow(topology), budgets(topology)))
+        groups.append(("budgets", slow(topology), list(budgets(topology))))
+    names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
+    names.update(constant.name for constant in known)
+    generation = topology.hash if source == "scraped" else None
+    groups.append(("alerts", slow(topology), list(alerts(topology, names, generation))))
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
         for name, interval, rules in groups

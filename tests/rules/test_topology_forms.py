@@ -94,6 +94,10 @@ def trace(**entry: Any) -> dict[str, Any]:
         (changed(sites={None: {}}), "sites.null: YAML does not read this name as a text, but as null"),
         (changed(components={"du-1": {"host": False}}), "components.du-1.host: must be a text, but YAML reads"),
         (changed(applications={"a": {"path": [True]}}), "applications.a.path[0]: must be a text, but YAML reads"),
+        (changed(sites={"edge": {"market": {"grams_per_kwh": -1}}}), "sites.edge.market.grams_per_kwh: must be "),
+        (changed(sites={"edge": {"market": {}}}), "sites.edge.market.grams_per_kwh: is missing"),
+        (changed(sites={"edge": {"market": "contract"}}), "sites.edge.market: must be 'location'"),
+        (changed(sites={"edge": {"market": 40}}), "sites.edge.market: must be a mapping of keys"),
         (changed(hosts=None), "hosts: is missing"),
         (changed(hosts={"ru-1": {"site": None}}), "hosts.ru-1.site: is missing"),
     ],
@@ -108,7 +112,9 @@ def test_one_clear_line(data: dict[Any, Any], line: str) -> None:
 
 
 def test_the_word_that_was_meant() -> None:
-    """Capitals and typing mistakes in words are recognised."""
+    """Capitals, typing mistakes and parts of words are recognised."""
+    data = changed(sites={"edge": {"grid_zone": None, "source": None, "gram": 1}})
+    assert "sites.edge.gram: unknown key 'gram' (did you mean grams_per_kwh?)" in lines(data)
     [line] = lines(changed(components={"du-1": {"role": "UPF"}}))
     assert line.endswith("(did you mean upf?)")
 

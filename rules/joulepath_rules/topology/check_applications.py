@@ -77,13 +77,13 @@ def _members(
         elif member not in declared["components"]:
             yield Problem(where, f"there is no component {member!r} under components")
         elif member in topology.components:
-            yield from _member(topology, where, members, key)
+            yield from _member(topology, where, member, key)
+    # A name that is spelt wrong may be the anchor's.
+    if all(member in declared["components"] for member in members):
+        yield from _anchors(topology, place, members)
 
 
-def _member(
-    topology: Topology, where: Place, members: tuple[str, ...], key: Literal["path", "models"]
-) -> Iterator[Problem]:
-    member = members[int(where[-1])]
+def _member(topology: Topology, where: Place, member: str, key: Literal["path", "models"]) -> Iterator[Problem]:
     component = topology.components[member]
     at = (("components", member),)
     if component.supports:
@@ -96,11 +96,14 @@ def _member(
         yield Problem(where, f"{member!r} counts no requests: nothing could be attributed", at)
     elif component.role != "model" and component.traffic is None:
         yield Problem(where, f"{member!r} counts no traffic: nothing could be attributed", at)
-    else:
-        anchor = topology.counted_at(member)
-        if anchor != member and anchor not in members:
+
+
+def _anchors(topology: Topology, place: Place, members: tuple[str, ...]) -> Iterator[Problem]:
+    for number, member in enumerate(members):
+        anchor = topology.counted_at(member) if member in topology.components else member
+        if anchor not in members:
             message = f"the traffic of {member!r} is counted at {anchor!r}, which the path does not have"
-            yield Problem(where, message, (*at, where[:-1]))
+            yield Problem((*place, number), message, (("components", member), place))
 
 
 def _by_ioam(topology: Topology, member: str) -> bool:

@@ -3,7 +3,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from joulepath_rules import promql
 from joulepath_rules.topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
@@ -23,6 +23,13 @@ class Market(Entry):
     grams_per_kwh: NotNegative
 
 
+# One of the two is meant, so that a mistake in it gives one line and not one for each.
+MarketFactor = Annotated[
+    Annotated[Market, Tag("contract")] | Annotated[Literal["location"], Tag("location")],
+    Discriminator(lambda value: "location" if isinstance(value, str) else "contract"),
+]
+
+
 class Site(Entry):
     """A place with one grid and one overhead (PUE, or a mast's cooling): a constant factor or a live one."""
 
@@ -31,7 +38,7 @@ class Site(Entry):
     source: Text | None = None
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
     overhead: Annotated[Number, Field(ge=1)] = 1.0
-    market: Market | Literal["location"] | None = None
+    market: MarketFactor | None = None
 
     @model_validator(mode="after")
     def _one_factor(self) -> "Site":

@@ -40,6 +40,10 @@ class Expanded:
         """A place in the expanded data as a place in the file."""
         return tuple(self.steps.get(place[: length + 1], step) for length, step in enumerate(place))
 
+    def repeated(self, place: Place) -> bool:
+        """Whether a range made the place, so that there may be others like it."""
+        return any(place[: length + 1] in self.steps for length in range(len(place)))
+
 
 @dataclass(frozen=True)
 class _Range:
@@ -121,7 +125,7 @@ def _list(found: Expanded, items: list[Any], place: Place, origin: Place, fillin
                 continue
         for one in fillings:
             there = (*place, len(filled))
-            if len(filled) != number:
+            if len(fillings) > 1 or len(filled) != number:
                 found.steps[there] = number
             whole = isinstance(item, str) and not filling
             filled.append(_written(item, one) if whole else _value(found, item, there, here, one))

@@ -97,10 +97,10 @@ def _in_file(expanded: Expanded, problems: Iterable[Problem]) -> list[Problem]:
         place = expanded.original(problem.place)
         if any(expanded.original(one) in known for one in (problem.place, *problem.because)):
             continue
-        if place == problem.place:
-            found.append(problem)
-        else:
+        if expanded.repeated(problem.place):
             ranged.setdefault(place, []).append(replace(problem, place=place))
+        else:
+            found.append(problem)
     return [*found, *(problem for members in ranged.values() for problem in alike(members))]
 
 

@@ -25,8 +25,8 @@ def worded(item: Mapping[str, Any], place: Place) -> str:
 
 
 def _meant(word: str, words: list[str]) -> str:
-    """The word that was probably meant, in brackets: the closest one, or one of which it is a part."""
-    close = get_close_matches(word.lower(), words, n=1) or [one for one in words if word.lower() in one.split("_")]
+    """The word that was probably meant, in brackets: the closest one, or the only one that contains it."""
+    close = get_close_matches(word.lower(), words, n=1) or [one for one in words if len(word) > 2 and word in one]
     return f" (did you mean {close[0]}?)" if len(close) == 1 else ""
 
 
@@ -48,9 +48,8 @@ def _resolved(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A schema without references, or each of its alternatives."""
     if "$ref" in node:
         return _resolved(_schema()["$defs"][node["$ref"].rpartition("/")[2]])
-    if "anyOf" in node:
-        return [one for choice in node["anyOf"] for one in _resolved(choice)]
-    return [node]
+    choices = node.get("anyOf") or node.get("oneOf")
+    return [one for choice in choices for one in _resolved(choice)] if choices else [node]
 
 
 @cache

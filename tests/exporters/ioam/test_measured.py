@@ -78,6 +78,16 @@ def test_time_in_which_frames_were_lost_counts_by_the_share_of_the_others(
     assert made.seconds(20.0) == {4: pytest.approx(seconds + 10.0)}
 
 
+def test_what_is_lost_as_a_capture_ends_takes_nothing_from_the_next() -> None:
+    made = Measured([N3])
+    made.begin(N3, 0.0)
+    assert made.seconds(10.0) == {4: 10.0}
+    made.add(N3, 100, 100)
+    made.end(N3, 9.0)  # it had ended before it was read
+    made.begin(N3, 20.0)
+    assert made.seconds(30.0) == {4: 20.0}
+
+
 def test_packets_that_wait_to_be_counted_bring_their_seconds_later() -> None:
     made = Measured([N3, LO])
     for point in (N3, LO):
@@ -252,10 +262,10 @@ def test_a_capture_says_what_its_timestamps_count(
 
 
 def test_a_capture_of_one_of_two_interfaces_measures_no_node_that_has_both() -> None:
-    head = section("<") + interface("<", 1, "n3") + interface("<", 1, "n6")
+    head = section("<") + interface("<", 1, "n3") + interface("<", 1, "n6", 0, (14, struct.pack("<q", 40)))
     alone = head + b"".join(enhanced("<", 0, FRAME, at=10**6 * second) for second in (3, 45))
     assert covered(alone, TWO) == {4: 0.0}
-    assert covered(alone + enhanced("<", 1, FRAME, at=46 * 10**6), TWO) == {4: pytest.approx(43.0)}
+    assert covered(alone + enhanced("<", 1, FRAME, at=6 * 10**6), TWO) == {4: pytest.approx(43.0)}
 
 
 def test_the_quotient_is_the_rate_in_a_scrape() -> None:

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exporters that stop, start late, restart and lose scrapes: each figure is right or absent, on both servers.
+
+All faults happen beside each other in one world, to one exporter each; every application has a truth that never
+changes. Traffic by packets: 100 W, a quarter of the bytes, 2 Mbit/s. Models: 200 W, a quarter of the tokens.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.conftest import Monitoring
+from tests.rules.world import QUICK, History, Rates, Server, capture, outlet, served, vllm, watched
+
+pytestmark = pytest.mark.lab
+
+MODEL_FAULTS = ("steady", "stopped", "lossy", "late", "restarted")
+FAULTS = (*MODEL_FAULTS, "twice")
+SPLIT = ("split-traces-stop", "split-total-stops", "split-lossy")
+WORK = ("work-part-stops", "work-whole-stops")
+LATER = ("late", "gpu-late")
+STOPPING = (
+    "stopped", "gpu-stopped", "split-traces-stop", "total-split-total-stops", "part-work-part-stops",
+    "whole-work-whole-stops",
+)  # fmt: skip
+RESTARTING = ("restarted", "gpu-restarted")
+LATE, FAULT, BACK, END = 12.0, 34.0, 52.0, 84.0
+RESTART_SECONDS = 3.0
+WINDOW = 10.0
+TRUTH = {
+    "application:power_watts": 25.0,
+    "application:bits:rate": 2e6,
+    "application:joules_per_bit": 12.5e-6,
+}
+MODEL_TRUTH = {
+    "application:power_watts": 50.0,
+    "application:joules_per_token": 0.5,
+    "application:joules_per_inference": 25.0,
+}
+OFF = 0.02
+"""The part by which a figure may be off."""
+
+
+def trace(number: int) -> str:
+    """A trace id."""
+    return f"{number + 1:032x}"
+
+
+def topology() -> str:
+    """One host, component and application for each fault, and the same with a model."""
+    hosts, components, applications = [], [], []
+    for number, name in enumerate((*FAULTS, *SPLIT)):
+        query = f", query: {{bytes: 'rate(upf_bytes_total{{n=\"{number}\"}}[$window])'}}" if name in SPLIT else ""
+        hosts.append(f'{name}: {{site: s, power: [{{pdu: pdu, outlets: ["{number}"]}}]}}')
+        components.append(f"{name}: {{role: upf, policy: bytes, traffic: {{ioam: {number}{query}}}}}")
+        applications.append(f'{name}: {{traces: [{{ioam_namespace: 123, id: "{trace(number)}"}}], path: [{name}]}}')
+    for number, name in enumerate(MODEL_FAULTS):
+        hosts.append(f'gpu-{name}: {{site: s, power: [{{pdu: pdu, outlets: ["{100 + number}"]}}]}}')
+        components.append(f"llm-{name}: {{role: model, host: gpu-{name}, requests: vllm}}")
+        applications.append(f"chat-{name}: {{models: [llm-{name}]}}")
+    for number, name in enumerate(WORK):
+        active = f"active: {{query: 'sum(rate(host_work_total{{n=\"{number}\"}}[$window]))'}}"
+        hosts.append(f'{name}: {{site: s, {active}, power: [{{pdu: pdu, outlets: ["{200 + number}"]}}]}}')
+        share = f"share: [{{query: 'rate(job_work_total{{n=\"{number}\"}}[$window])'}}]"
+        components.append(f"job-{name}: {{role: du, host: {name}, {share}}}")
+    parts = {"hosts": hosts, "components": components, "applications": applications}
+    text = "".join(f"{key}:\n" + "".join(f"  {line}\n" for line in lines) for key, lines in parts.items())
+    return f"{QUICK}sites: {{s: {{}}}}\n{text}"
+
+
+@pytest.fixture(scope="module")
+def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """The faults, one after the other, watched by every server that is here."""
+    with served() as world, ExitStack() as stack:
+        plugs: Rates = {}
+        for number, name in enumerate((*FAULTS, *SPLIT)):
+            plugs |= outlet(number, 100)
+            rates = capture(number, 1000, 1e6, {trace(number): (250, 250_000)})
+            world.target(name, rates, "ioam", loss=0.3 * name.endswith("lossy"), up=name != "late")
+            if name in SPLIT:
+                loss = 0.3 * name.endswith("lossy")
+                world.target(f"total-{name}", {f'upf_bytes_total{{n="{number}"}}': 1e6}, "upf", loss)
+        for number, name in enumerate(MODEL_FAULTS):
+            plugs |= outlet(100 + number, 200)
+            rates = vllm(f"llm-{name}", 2, 100, f"chat-{name}") | vllm(f"llm-{name}", 6, 300, "")
+            world.target(f"gpu-{name}", rates, "vllm", loss=0.3 * (name == "lossy"), up=name != "late")
+        for number, name in enumerate(WORK):
+            plugs |= outlet(200 + number, 100)
+            world.target(f"part-{name}", {f'job_work_total{{n="{number}"}}': 2}, "work")
+            world.target(f"whole-{name}", {f'host_work_total{{n="{number}"}}': 8}, "work")
+        world.target("pdu", plugs, "pdu")
+        # Scraped by two jobs, and federated by a second server.
+        world.again("twice", instance="10.0.0.7:10474", job="pods")
+        world.again("twice", instance="twice", job="ioam", replica="b")
+
+        happened = stack.enter_context(watched(world, monitoring_programs, tmp_path_factory, topology()))
+        happened.until(LATE)
+        for name in LATER:
+            world.targets[name].restart()
+        happened.until(FAULT)
+        for name in (*STOPPING, *RESTARTING):
+            world.targets[name].up = False
+        happened.until(FAULT + RESTART_SECONDS)
+        for name in RESTARTING:
+            world.targets[name].restart()
+        happened.until(BACK)
+        for name in STOPPING:
+            world.targets[name].up = True
+        happened.until(END)
+        yield happened
+
+
+@pytest.fixture
+def server(monitoring: Monitoring, history: History) -> Server:
+    """One of the servers."""
+    return history.servers[monitoring.name]
+
+
+def values(server: Server, history: History, series: str, application: str) -> dict[float, float]:
+    """The sum of what each evaluation wrote, by seconds since the beginning."""
+    written = server.written(f'{series}{{application="{application}"}}', history.began, history.began + END)
+    return {at - history.began: sum(rows.values()) for at, rows in written.items()}
+
+
+def hold(found: dict[float, float], truth: float) -> None:
+    """Each of the values is the truth, to OFF."""
+    wrong = {round(at, 1): value / truth for at, value in found.items() if abs(value / truth - 1) > OFF}
+    assert not wrong
+
+
+def between(found: dict[float, float], begin: float, end: float) -> int:
+    """How many values there are between two moments."""
+    return sum(begin <= at < end for at in found)
+
+
+FIGURES = [(name, series, truth) for name in FAULTS for series, truth in TRUTH.items()]
+FIGURES += [(f"chat-{name}", series, truth) for name in MODEL_FAULTS for series, truth in MODEL_TRUTH.items()]
+
+
+@pytest.mark.parametrize(("application", "series", "truth"), FIGURES)
+def test_right_or_absent(server: Server, history: History, application: str, series: str, truth: float) -> None:
+    """A figure is never off; a stopped exporter's is absent after a window, and comes back."""
+    found = values(server, history, series, application)
+    hold(found, truth)
+    fault = application.removeprefix("chat-")
+    if fault != "lossy":
+        # Figures of the slower group come every fourth second.
+        assert between(found, END - 8, END) > 0
+    if fault == "steady":
+        assert between(found, FAULT, END) >= 10
+    if fault == "lossy":
+        # Without a count of measured seconds a model's figure is there only while its window is whole.
+        assert between(found, FAULT, END) >= (1 if application.startswith("chat-") else 8)
+    if fault in {"stopped", "restarted"}:
+        assert between(found, FAULT - 8, FAULT) > 0
+    if fault == "stopped":
+        assert between(found, FAULT + WINDOW + 5, BACK) == 0
+
+
+@pytest.mark.parametrize("application", SPLIT)
+def test_part_and_whole_of_two_exporters(server: Server, history: History, application: str) -> None:
+    """Where the traces and the total come from two exporters, one that stops leaves a gap and never another share."""
+    found = values(server, history, "application:power_watts", application)
+    hold(found, TRUTH["application:power_watts"])
+    assert between(found, FAULT - 5, FAULT) > 0
+    assert between(found, END - 5, END) > 0
+    if "stop" in application:
+        assert between(found, FAULT + WINDOW + 2, BACK) == 0
+
+
+@pytest.mark.parametrize("host", WORK)
+def test_work_of_two_exporters(server: Server, history: History, host: str) -> None:
+    """The same for a component's work and its host's."""
+    written = server.written(f'component:power_watts{{component="job-{host}"}}', history.began, history.began + END)
+    found = {at - history.began: sum(rows.values()) for at, rows in written.items()}
+    hold(found, 25)
+    assert between(found, FAULT - 5, FAULT) > 0
+    assert between(found, FAULT + WINDOW + 2, BACK) == 0
+    assert between(found, END - 5, END) > 0
+
+
+def test_no_rule_failed(server: Server, history: History) -> None:
+    """No rule fails at any fault, and each host's watts are all given out."""
+    assert server.failures() == []
+    given = server.written("application_component:power_watts", history.began + LATE, history.began + END)
+    drawn = server.written("host:power_watts", history.began + LATE, history.began + END)
+    assert len(drawn) > 50
+    assert {at: sum(rows.values()) for at, rows in given.items()} == pytest.approx(
+        {at: sum(rows.values()) for at, rows in drawn.items()}, rel=1e-9
+    )
