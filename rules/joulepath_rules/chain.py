@@ -14,6 +14,11 @@ from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
 
+def slow(topology: Topology) -> float:
+    """The interval, in seconds, of what need not be as quick as the chain: four of its own, at most a minute."""
+    return min(4 * topology.interval, max(60.0, topology.interval))
+
+
 @cache
 def shipped() -> Any:
     """The groups of attribution.yaml."""

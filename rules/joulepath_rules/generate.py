@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a topology into groups of rules: constants, adapters and the fixed chain, derived figures, budgets, alerts."""
+"""Turns a topology into groups of rules: constants, adapters, chain, history, budgets, alerts."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,20 +9,16 @@ from joulepath_rules import reads
 from joulepath_rules.adapters import adapters
 from joulepath_rules.alerts import alerts
 from joulepath_rules.budgets import budgets
-from joulepath_rules.chain import chain, records
+from joulepath_rules.chain import chain, records, slow
 from joulepath_rules.constants import PREFIX, Constant, constants
 from joulepath_rules.features import features
+from joulepath_rules.history import history, pace
 from joulepath_rules.rule import Alert, Group, Rule, number
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
 Source = Literal["rules", "scraped"]
 """Where a topology's constants come from: rules of the chain's own group, or `joulepath rules serve`."""
-
-
-def slow(topology: Topology) -> float:
-    """The interval, in seconds, of what need not be as quick as the chain: four of its own, at most a minute."""
-    return min(4 * topology.interval, max(60.0, topology.interval))
 
 
 def generate(topology: Topology, source: Source = "rules") -> list[Group]:
@@ -35,9 +31,9 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     groups: list[tuple[str, float, Sequence[Rule | Alert]]] = [
         ("attribution", topology.interval, [*written, *_read(quick, reader(topology, "attribution", source))]),
         ("derived", slow(topology), _read(figures, reader(topology, "derived", source))),
+        ("history", pace(topology), list(history(topology, used))),
+        ("budgets", slow(topology), list(budgets(topology)) if topology.budgets else []),
     ]
-    if topology.budgets:
-        groups.append(("budgets", slow(topology), list(budgets(topology))))
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
     generation = topology.hash if source == "scraped" else None
@@ -45,6 +41,7 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
         for name, interval, rules in groups
+        if rules
     ]
 
 

@@ -18,7 +18,7 @@ from joulepath_rules.prometheus import write
 from joulepath_rules.topology import Topology
 
 STEP = 15
-ORDER = ["attribution", "derived", "budgets", "alerts"]
+ORDER = ["attribution", "derived", "history", "budgets", "alerts"]
 # Values are compared as whole millionths: promtool compares floats bit by bit.
 SCALE = 1e6
 
@@ -74,7 +74,8 @@ def node(number: int, packets: float, volume: float) -> dict[str, str]:
 class Case:
     """One test of promtool: `expect` maps (minute, query) to the rows {labels: value} that it must give.
 
-    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s.
+    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s. With
+    `only`, other groups are left out, and `series` are what they would have recorded.
     """
 
     name: str
@@ -83,11 +84,12 @@ class Case:
     expect: dict[tuple[float, str], Mapping[str, float]]
     alerts: list[dict[str, Any]] = field(default_factory=list)
     step: int = STEP
+    only: frozenset[str] = frozenset()
 
     def write(self, folder: Path) -> Path:
         """The rule file and the test file; gives the test file."""
         rules = folder / f"{self.name}.rules.yaml"
-        groups = generate(self.topology)
+        groups = [group for group in generate(self.topology) if not self.only or group.name in self.only]
         rules.write_text(write(groups, self.topology.hash))
         test = {
             "name": self.name,
