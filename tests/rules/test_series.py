@@ -37,9 +37,12 @@ FOREIGN = {
     "workload_host_cpu_seconds_total": "the same, of hosts",
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
-    "poe_port_energy_joules_total": "an exporter of switches' ports, in examples/two-sites.yaml",
+    "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
+    "node_cpu_seconds_total": "node_exporter",
+    "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
+    "grid_carbon_intensity_updated_timestamp_seconds": "the same",
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 
