@@ -15,7 +15,7 @@ from joulepath_lab.ports import free_port
 from joulepath_lab.prometheus_api import Prometheus
 from joulepath_rules.serving.awaited import await_constants
 from joulepath_rules.topology import read
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Monitoring
 from tests.exporters.process import Exporter, until
 
 pytestmark = pytest.mark.lab
@@ -55,7 +55,7 @@ class Plant:
     def write_rule(self) -> None:
         """What `generate` does with --constants scraped, for one rule."""
         mine = f'{{topology="{self.name}",generation="{self.generation}"}}'
-        rule = {"record": "hosts:count", "expr": f"count(joulepath_topology_host{mine})"}
+        rule = {"record": "sites:count", "expr": f"count(joulepath_topology_site{mine})"}
         group = {"name": "one", "interval": "1s", "rules": [rule]}
         (self.folder / "rules.yaml").write_text(json.dumps({"groups": [group]}))
 
@@ -66,20 +66,20 @@ class Plant:
     def longest_gap(self, since: float) -> float:
         """Seconds without a sample of the rule since then; infinite where there is none."""
         now = time.time()
-        times = sorted(sample.at for sample in self.api.samples(f"hosts:count[{round(now - since)}s]", now))
+        times = sorted(sample.at for sample in self.api.samples(f"sites:count[{round(now - since)}s]", now))
         return max((after - before for before, after in zip([since, *times], [*times, now], strict=True)))
 
 
 @pytest.fixture
-def plant(prometheus: Path, tmp_path: Path) -> Iterator[Plant]:
-    """Running, and its rule evaluated."""
+def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
+    """Each version of Prometheus, running, and its rule evaluated."""
     topology = tmp_path / "topology.yaml"
     topology.write_text(TEXT)
     with Exporter("rules", "serve", topology) as server:
-        made = Plant(tmp_path, server, topology, prometheus)
+        made = Plant(tmp_path, server, topology, monitoring.prometheus)
         try:
             until(made.api.ready)
-            until(lambda: bool(made.api.query("hosts:count")))
+            until(lambda: bool(made.api.query("sites:count")))
             yield made
         finally:
             made.process.terminate()
@@ -96,7 +96,7 @@ def test_the_server_first(plant: Plant) -> None:
     plant.reload()
     time.sleep(5)
     assert plant.longest_gap(began) < 2.5
-    assert len(plant.api.query("count by (generation) (joulepath_topology_host)")) == 2
+    assert len(plant.api.query("count by (generation) (joulepath_topology_site)")) == 2
 
 
 def test_the_rules_first(plant: Plant) -> None:
@@ -121,7 +121,7 @@ def test_the_rules_first(plant: Plant) -> None:
     assert not thread.is_alive()
     time.sleep(5)
     assert plant.longest_gap(began) < 2.5
-    wanted = f'hosts:count and on () joulepath_topology_host{{generation="{generation}"}}'
+    wanted = f'sites:count and on () joulepath_topology_site{{generation="{generation}"}}'
     assert plant.api.query(wanted)
 
 
@@ -131,4 +131,4 @@ def test_constants_keep_exactly_their_labels(plant: Plant) -> None:
     assert rows
     assert not any("job" in row.labels for row in rows)
     assert all(row.labels["instance"].startswith("pdu-") for row in rows)
-    assert not any({"job", "instance"} & set(row.labels) for row in plant.api.query("joulepath_topology_host"))
+    assert not any({"job", "instance"} & set(row.labels) for row in plant.api.query("joulepath_topology_site"))

@@ -24,7 +24,7 @@ def await_constants(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Returns once the Prometheus at `url` has that generation. Raises JoulepathError after `seconds`."""
-    query = "joulepath_topology_host" + selector(topology=topology, generation=generation)
+    query = "joulepath_topology_site" + selector(topology=topology, generation=generation)
     address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise JoulepathError(f"--await {url}: give the address of a Prometheus: http://HOST:9090")
