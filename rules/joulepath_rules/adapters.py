@@ -118,12 +118,12 @@ def _traffic(topology: Topology) -> Iterator[Rule]:
         if topology.counted_at(name) != name or not (component.traffic or component.requests):
             continue
         if component.traffic and component.traffic.ioam:
-            yield from _ioam(topology, name, component.traffic, component.traffic.ioam)
+            yield from _ioam(name, component.traffic, component.traffic.ioam)
         else:
-            yield from _foreign(topology, name, component)
+            yield from _foreign(name, component)
 
 
-def _foreign(topology: Topology, name: str, component: Component) -> Iterator[Rule]:
+def _foreign(name: str, component: Component) -> Iterator[Rule]:
     """Rows of applications from PromQL or vLLM; all rows together are the total.
 
     A total of rows that are not all amounts is a gap: the others' shares of it would be too large.
@@ -158,7 +158,7 @@ def _queries(name: str, component: Component) -> dict[str, str]:
     return {unit: expr for unit, expr in found.items() if expr is not None}
 
 
-def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
+def _ioam(name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
     """What of an IOAM node the chain's own join does not cover: named instances, a total by another count."""
     node = f"node_id={quote(str(ioam.node))}"
     if ioam.instances:
@@ -167,11 +167,12 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> It
     all_measured = f"and on () count({seconds} > 0.5) == {len(ioam.instances)}"
     for by, unit in (("count", "packets"), ("volume", "bytes")):
         if ioam.instances:
+            traces = f"rate(ioam_trace_{unit}_total{{{node}}}[$window])"
             rows = (
                 "sum by (application, ioam_namespace, trace_id) (\n"
                 "  joulepath_topology_trace * on (ioam_namespace, trace_id) group_left ()\n"
                 "    sum by (ioam_namespace, trace_id) (\n"
-                f"      sum by (instance, ioam_namespace, trace_id) (rate(ioam_trace_{unit}_total{{{node}}}[$window]))\n"
+                f"      sum by (instance, ioam_namespace, trace_id) ({traces})\n"
                 f"      / on (instance) group_left () {seconds}))\n{all_measured}"
             )
             yield Rule("adapter:traffic:rate", rows, {"counter": name, "by": by, "unit": unit})

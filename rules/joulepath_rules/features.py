@@ -34,30 +34,20 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
 def _of(constant: Constant) -> Iterable[str]:
     """The features that one constant shows."""
     labels = constant.labels
-    match constant.name.removeprefix(PREFIX):
+    name = constant.name.removeprefix(PREFIX)
+    match name:
         case "source":
-            kind = labels["kind"]
-            yield "bmc_chassis" if kind == "bmc" and "chassis" in labels else kind
+            yield "bmc_chassis" if labels["kind"] == "bmc" and "chassis" in labels else labels["kind"]
         case "component":
             yield labels["share"]
         case "traffic":
-            yield "traffic"
-            yield {"node": "node_total", "traced": "traced_total", "query": "node_query"}.get(
-                labels["total"], "counter"
-            )
-            yield labels["by"]
-            if "node_id" in labels:
-                yield "node"
-        case "policy":
-            if labels["part"] == "static" and constant.value:
-                yield f"static_{labels['by']}"
+            kinds = {"node": "node_total", "traced": "traced_total", "query": "node_query", "counter": "counter"}
+            yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
+        case "policy" if labels["part"] == "static" and constant.value:
+            yield f"static_{labels['by']}"
         case "path":
-            yield "path"
-            yield f"{labels['coverage']}_{labels['amounts']}"
-            if "passing" in labels:
-                yield "passing"
-            if "absent" in labels:
-                yield "zero"
+            yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
+            yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
             if "counter" in labels and "trace_id" in labels:
                 yield "traced_counter"
         case "grams_per_kwh" | "grid_zone":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a topology into groups of rules: constants, adapters, chain, history, budgets, alerts."""
+"""Turns a topology into groups of rules: constants, adapters and the chain, derived figures, history, alerts."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads PromQL with promql-parser: is a query well formed, and what does it select?
 
-The parser follows Prometheus 2.45 and accepts a little more than 2.42, such as experimental functions; promtool has
+The parser follows Prometheus 2.45 and accepts a little more than 2.42, such as functions of Prometheus 3; promtool has
 the last word. The queries of a topology may contain `$window` and `$interval`.
 """
 

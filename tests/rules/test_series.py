@@ -14,6 +14,7 @@ from joulepath_rules.constants import PREFIX, constants
 from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
+from joulepath_rules.serving.awaited import ASKED
 from joulepath_rules.topology import Topology, read
 from tests.conftest import ROOT
 from tests.rules import factory
@@ -134,6 +135,11 @@ def test_names_are_listed_once_and_end_in_their_unit() -> None:
         for end, unit in units.items():
             if series.name.endswith(end) and not series.name.endswith("_per_second"):
                 assert series.unit == unit, series.name
+
+
+@every_plant
+def test_every_topology_has_the_constant_that_generate_awaits(plant: Topology) -> None:
+    assert ASKED in {constant.name for constant in constants(plant)}
 
 
 LEVELS = "|".join(sorted({name.partition(":")[0] for name in SERIES}))

@@ -207,6 +207,13 @@ def test_ten_thousand_mistakes_are_found_quickly() -> None:
     assert len(lines(data)) == 2
 
 
+def test_two_ranges_of_one_length() -> None:
+    """A value takes the number of the range that reads the same."""
+    entry = {"site": "edge", "power": [{"pdu": "p-[1-3]", "outlets": ["[4-6]"]}]}
+    topology = sound(changed(hosts={"x-[1-3]-[4-6]": entry}))
+    assert [(source.pdu, source.outlets) for source in topology.hosts["x-3-5"].power] == [("p-3", ("5",))]
+
+
 def test_pods_by_number() -> None:
     """In a pattern of pods the text of the name's range is filled; other brackets are the pattern's."""
     entry = {"host": "edge-1", "share": [{"kepler_pod": "ran/cell-[1-3]-[a-f0-9]+-[0-9]"}], "reservation": 1}

@@ -41,6 +41,14 @@ def share(du: dict[str, Any], upf: dict[str, Any]) -> dict[str, Any]:
     return changed(hosts={"edge-1": active}, components={"du-1": {"share": [du]}, "upf-1": {"share": [upf]}})
 
 
+def daemon() -> dict[str, Any]:
+    """The factory with another host on which pods of upf-1's names run."""
+    return changed(
+        hosts={"x": {"site": "edge", "power": [{"rapl": "x"}]}},
+        components={"x": {"role": "management", "share": [{"kepler_pod": "core/upf-.*"}]}},
+    )
+
+
 def models(*requests: Any) -> dict[str, Any]:
     """The factory with models beside it."""
     names = [f"m{number}" for number in range(len(requests))]
@@ -116,6 +124,7 @@ def test_doubtful(data: dict[str, Any], line: str) -> None:
         both({"watts": 65}, {"watts": 65}),
         both({"joules": 'x_total{port="1"}'}, {"joules": 'x_total{port="2"}'}),
         share({"kepler_pod": "a/b"}, {"kepler_pod": "a/c"}),
+        daemon(),
         models("vllm", "vllm"),
         models({"vllm": {"model_name": "a", "instance": "1"}}, {"vllm": {"model_name": "a", "instance": "2"}}),
         reserve(1, 1),

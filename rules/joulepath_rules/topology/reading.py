@@ -108,9 +108,8 @@ class _Known:
     """Places that were already found wrong: something is known where one of them, a part or a whole of it is."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        errors = [problem.place for problem in problems if problem.severity == "error"]
-        self._places = set(errors)
-        self._wholes = {place[:length] for place in errors for length in range(len(place))}
+        self._places = {problem.place for problem in problems}
+        self._wholes = {place[:length] for place in self._places for length in range(len(place))}
 
     def __contains__(self, place: Place) -> bool:
         return place in self._wholes or any(place[:length] in self._places for length in range(len(place) + 1))
