@@ -46,9 +46,9 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
     power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
     seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
     yield Rule(COVERAGE, _once(topology, f"clamp_max({seconds} / 3600, 1)"))
-    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval))
+    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval, "application"))
     if "carbon" in features:
-        yield Rule("application:co2_grams:1h", _integral(topology, carbon, slow(topology)))
+        yield Rule("application:co2_grams:1h", _integral(topology, carbon, slow(topology), "application, basis"))
 
     applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
     if applications:
@@ -108,13 +108,13 @@ def _closed(topology: Topology, expr: str) -> str:
     return at_hour(expr, _grace(topology))
 
 
-def _integral(topology: Topology, series: str, step: float) -> str:
+def _integral(topology: Topology, series: str, step: float, labels: str) -> str:
     """The mean of what was known of the hour, times the hour. After an hour that was not known at all, times the known
     time: nothing is charged before the first measurement. A part that was absent while others were known was 0."""
     hour = _hour(topology)
-    counts = f"max by (topology, application, basis) (count_over_time({series}{hour}))"
+    counts = f"max by (topology, {labels}) (count_over_time({series}{hour}))"
     mean = (
-        f"\n  sum_over_time({series}{hour}) / on (topology, application, basis) group_left ()\n"
+        f"\n  sum_over_time({series}{hour}) / on (topology, {labels}) group_left ()\n"
         f"    ({counts} >= {LEAST * HOUR / step:g})"
     )
     coverage = reads.fresh(topology)(COVERAGE, "")

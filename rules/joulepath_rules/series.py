@@ -87,9 +87,19 @@ PUBLIC = _series(
         "component:conservation_error_watts", "component host", "W",
         "the component against its applications: about 1e-13",
     ),
+    (
+        "application:energy_joules:1h", "application segment", "J",
+        "used in an hour (UTC); one sample for each hour. Days and months are sums of hours",
+    ),
+    ("application:co2_grams:1h", "application segment basis", "g", "the same for its CO2"),
+    ("application:coverage:ratio:1h", "application", "", "the part of that hour in which its power was known, 0 to 1"),
     ("budget:energy_joules", "application budget per", "J", "used in the running hour, day or month (UTC)"),
     ("budget:projected_joules", "application budget per", "J", "at the period's end, at the present power"),
     ("budget:limit_joules", "application budget per", "J", "the budget"),
+    (
+        "budget:coverage:ratio", "application budget per", "",
+        "the part of the running period in which its power was known, 0 to 1",
+    ),
     public=True,
 )  # fmt: skip
 
@@ -119,7 +129,7 @@ STEPS = _series(
     ("component:traced:rate", "component by", "1/s", "the same, of the declared applications"),
     ("component:passing:rate", "component by", "1/s", "all traffic of the component itself, if anchored"),
     ("component:whole:rate", "component by", "1/s", "the whole of which its shares are taken, if anchored"),
-    ("component:watts_per_amount", "component node_id by", "W s", "watts for a packet/s or a byte/s"),
+    ("component:watts_per_amount", "component node_id coverage by", "W s", "watts for a packet/s or a byte/s"),
     ("component_part:watts_per_amount", "component node_id part by", "W s", "the same by part"),
     ("domain:power_watts", "domain", "W", "components with the same supporters"),
     ("application_domain:power_watts", "application domain", "W", "an application in them"),
@@ -130,18 +140,20 @@ STEPS = _series(
     ("budget:elapsed_seconds", "per", "s", "of the running period"),
     ("budget:start_seconds", "per", "s", "Unix time at which it began"),
     ("budget:length_seconds", "per", "s", "of the period"),
-    ("budget_component:watts:sum", "application budget per component", "W", "mean watts of the period's steps, added"),
+    ("budget:open_seconds", "per", "s", "Unix time from which no recorded hour has its part of the period"),
     (
-        "budget_component:steps:count", "application budget per component", "",
-        "steps in which the component was measured",
+        "budget_component:known_joules", "application component per", "J",
+        "used in the period while the share was known",
     ),
-    *(
-        (
-            f"application_component:power_watts:avg{step}", "application component host site segment", "W",
-            f"mean of a step of a budget {per}",
-        )
-        for step, per in (("1m", "by the hour"), ("5m", "by the day"), ("1h", "by the month"))
+    ("budget_component:known_seconds", "application component per", "s", "how long that was"),
+    ("budget_component:first_seconds", "application component per", "s", "Unix time of the first known share"),
+    (
+        "budget_component:charged_seconds", "application component per", "s",
+        "the time that the budget charges: from the first known share on",
     ),
+    ("history:hour_end_seconds", "", "s", "Unix time; one sample for each hour, when it is recorded"),
+    ("budget_component:known_joules:1h", "application component", "J", "used in an hour while the share was known"),
+    ("budget_component:known_seconds:1h", "application component", "s", "how long that was"),
     public=False,
 )  # fmt: skip
 
