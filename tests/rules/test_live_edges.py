@@ -6,7 +6,6 @@ changes. Traffic by packets: 100 W, a quarter of the bytes, 2 Mbit/s. Models: 20
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -47,16 +46,26 @@ def trace(number: int) -> str:
     return f"{number + 1:032x}"
 
 
+def pdu(name: str) -> str:
+    """The PDU of a host."""
+    return "pdu-lossy" if name.endswith("lossy") else "pdu"
+
+
+def loss(name: str) -> float:
+    """The part of an exporter's scrapes that fails."""
+    return 0.3 if name.endswith("lossy") else 0.0
+
+
 def topology() -> str:
     """One host, component and application for each fault, and the same with a model."""
     hosts, components, applications = [], [], []
     for number, name in enumerate((*FAULTS, *SPLIT)):
         query = f", query: {{bytes: 'rate(upf_bytes_total{{n=\"{number}\"}}[$window])'}}" if name in SPLIT else ""
-        hosts.append(f'{name}: {{site: s, power: [{{pdu: pdu, outlets: ["{number}"]}}]}}')
+        hosts.append(f'{name}: {{site: s, power: [{{pdu: {pdu(name)}, outlets: ["{number}"]}}]}}')
         components.append(f"{name}: {{role: upf, policy: bytes, traffic: {{ioam: {number}{query}}}}}")
         applications.append(f'{name}: {{traces: [{{ioam_namespace: 123, id: "{trace(number)}"}}], path: [{name}]}}')
     for number, name in enumerate(MODEL_FAULTS):
-        hosts.append(f'gpu-{name}: {{site: s, power: [{{pdu: pdu, outlets: ["{100 + number}"]}}]}}')
+        hosts.append(f'gpu-{name}: {{site: s, power: [{{pdu: {pdu(name)}, outlets: ["{100 + number}"]}}]}}')
         components.append(f"llm-{name}: {{role: model, host: gpu-{name}, requests: vllm}}")
         applications.append(f"chat-{name}: {{models: [llm-{name}]}}")
     for number, name in enumerate(WORK):
@@ -72,43 +81,43 @@ def topology() -> str:
 @pytest.fixture(scope="module")
 def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """The faults, one after the other, watched by every server that is here."""
-    with served() as world, ExitStack() as stack:
-        plugs: Rates = {}
+    with served() as world:
+        plugs: dict[str, Rates] = {"pdu": {}, "pdu-lossy": {}}
         for number, name in enumerate((*FAULTS, *SPLIT)):
-            plugs |= outlet(number, 100)
+            plugs[pdu(name)] |= outlet(number, 100)
             rates = capture(number, 1000, 1e6, {trace(number): (250, 250_000)})
-            world.target(name, rates, "ioam", loss=0.3 * name.endswith("lossy"), up=name != "late")
+            world.target(name, rates, "ioam", loss(name), up=name != "late")
             if name in SPLIT:
-                loss = 0.3 * name.endswith("lossy")
-                world.target(f"total-{name}", {f'upf_bytes_total{{n="{number}"}}': 1e6}, "upf", loss)
+                world.target(f"total-{name}", {f'upf_bytes_total{{n="{number}"}}': 1e6}, "upf", loss(name))
         for number, name in enumerate(MODEL_FAULTS):
-            plugs |= outlet(100 + number, 200)
+            plugs[pdu(name)] |= outlet(100 + number, 200)
             rates = vllm(f"llm-{name}", 2, 100, f"chat-{name}") | vllm(f"llm-{name}", 6, 300, "")
-            world.target(f"gpu-{name}", rates, "vllm", loss=0.3 * (name == "lossy"), up=name != "late")
+            world.target(f"gpu-{name}", rates, "vllm", loss(name), up=name != "late")
         for number, name in enumerate(WORK):
-            plugs |= outlet(200 + number, 100)
+            plugs["pdu"] |= outlet(200 + number, 100)
             world.target(f"part-{name}", {f'job_work_total{{n="{number}"}}': 2}, "work")
             world.target(f"whole-{name}", {f'host_work_total{{n="{number}"}}': 8}, "work")
-        world.target("pdu", plugs, "pdu")
+        for name, rates in plugs.items():
+            world.target(name, rates, "pdu", loss(name))
         # Scraped by two jobs, and federated by a second server.
         world.again("twice", instance="10.0.0.7:10474", job="pods")
         world.again("twice", instance="twice", job="ioam", replica="b")
 
-        happened = stack.enter_context(watched(world, monitoring_programs, tmp_path_factory, topology()))
-        happened.until(LATE)
-        for name in LATER:
-            world.targets[name].restart()
-        happened.until(FAULT)
-        for name in (*STOPPING, *RESTARTING):
-            world.targets[name].up = False
-        happened.until(FAULT + RESTART_SECONDS)
-        for name in RESTARTING:
-            world.targets[name].restart()
-        happened.until(BACK)
-        for name in STOPPING:
-            world.targets[name].up = True
-        happened.until(END)
-        yield happened
+        with watched(world, monitoring_programs, tmp_path_factory, topology()) as happened:
+            happened.until(LATE)
+            for name in LATER:
+                world.targets[name].restart()
+            happened.until(FAULT)
+            for name in (*STOPPING, *RESTARTING):
+                world.targets[name].up = False
+            happened.until(FAULT + RESTART_SECONDS)
+            for name in RESTARTING:
+                world.targets[name].restart()
+            happened.until(BACK)
+            for name in STOPPING:
+                world.targets[name].up = True
+            happened.until(END)
+            yield happened
 
 
 @pytest.fixture
