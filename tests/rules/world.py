@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
@@ -28,6 +29,7 @@ from tests.rules.promtool import topology
 
 QUICK = "interval: 1s\nwindow: 10s\n"
 """The head of a topology at the pace of the scrapes."""
+WINDOW = 10.0
 
 Rates = dict[str, float]
 """Counters by name and labels, with what they grow by in a second."""
@@ -241,6 +243,19 @@ class Server(Prometheus):
         for row in self.samples(f"{series}[{round((end - begin) * 1000)}ms]", end):
             found[row.at][named(row.labels)] = row.value
         return dict(sorted(found.items()))
+
+    def disturbed(self, instances: str, begin: float, end: float) -> list[tuple[float, float]]:
+        """When a busy machine spoils rates of these instances (a regular expression) that no measured seconds correct.
+
+        A scrape that begins late, or takes long between its time and its values, is in each rate for a window.
+        """
+        scrapes: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        matcher = f'{{instance=~"{instances}"}}[{round((end - begin) * 1000)}ms]'
+        for row in self.samples(f"scrape_duration_seconds{matcher}", end):
+            scrapes[named(row.labels)].append((row.at, row.value))
+        spoilt = [at for each in scrapes.values() for at, seconds in each if seconds > 0.1]
+        spoilt += [a for each in scrapes.values() for (a, _), (b, _) in pairwise(each) if b - a > 1.05]
+        return [(at, at + WINDOW + 1) for at in spoilt]
 
     def failures(self) -> list[str]:
         """The rule groups in which a rule has failed."""
