@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the pages that are derived from code, docs/metrics.md and Grafana's dashboards; a test compares them."""
+"""Writes what is derived from code: docs/metrics.md, tables of docs/attribution.md, dashboards. A test compares."""
 
 import importlib.util
 import pkgutil
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import joulepath
 import joulepath_dashboards
 from joulepath import telemetry
 from joulepath.metrics import Metric
+from joulepath_rules.series import PUBLIC, STEPS, table
+from joulepath_rules.serving import metrics as serving
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +34,7 @@ def modules() -> Iterable[tuple[str, tuple[Metric, ...]]]:
         name = f"joulepath.{module.name}.metrics"
         if module.ispkg and importlib.util.find_spec(name):
             yield f"joulepath {module.name}", importlib.import_module(name).METRICS
+    yield "joulepath rules serve", serving.METRICS
 
 
 def metrics_page() -> str:
@@ -47,8 +51,20 @@ def _row(metric: Metric) -> str:
     return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |\n"
 
 
+def with_series(page: str) -> str:
+    """docs/attribution.md with its tables of recorded series written anew, between their markers."""
+    for name, series in {"public": PUBLIC, "steps": STEPS}.items():
+        marked = re.compile(rf"(<!-- series: {name};[^\n]*-->\n).*?(?=<!-- end -->)", re.DOTALL)
+        page, count = marked.subn(lambda found: found[1] + table(series), page)  # noqa: B023  # used at once
+        if count != 1:
+            raise ValueError(f"docs/attribution.md: has {count} places for the table of {name} series, needs 1")
+    return page
+
+
 def main() -> None:
     """Writes everything in place."""
+    attribution = ROOT / "docs" / "attribution.md"
+    attribution.write_text(with_series(attribution.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     joulepath_dashboards.write(ROOT / "grafana" / "dashboards")
 

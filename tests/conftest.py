@@ -122,6 +122,18 @@ def alertmanager() -> Path:
 
 
 @pytest.fixture(scope="session")
+def victoria_metrics() -> Path:
+    """The path of the VictoriaMetrics server."""
+    return _program("victoria-metrics")
+
+
+@pytest.fixture(scope="session")
+def vmalert_program() -> Path:
+    """The path of vmalert, which comes with it."""
+    return _program("vmalert")
+
+
+@pytest.fixture(scope="session")
 def bpf() -> None:
     """Asks for a kernel that takes the tagger's program."""
     try:

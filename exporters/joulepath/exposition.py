@@ -6,6 +6,7 @@ them as `Labels`, which are rendered once. Everything else is prometheus_client'
 """
 
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import CollectorRegistry
@@ -30,6 +31,18 @@ class Labels(dict[str, str]):
         except AttributeError:
             self._text: str = _rendered(self)
             return self._text
+
+
+class Page(tuple[Metric, ...]):
+    """Families that do not change any more. What they were encoded to is kept in `bodies`, for each way to encode."""
+
+    bodies: dict[tuple[bool, bool], bytes]
+
+    def __new__(cls, families: Iterable[Metric]) -> Self:
+        """Of these families."""
+        page = super().__new__(cls, families)
+        page.bodies = {}
+        return page
 
 
 def encode(families: Iterable[Metric], encoder: Callable[[CollectorRegistry], bytes], *, openmetrics: bool) -> bytes:

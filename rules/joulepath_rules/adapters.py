@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PromQL of a topology, one rule for each source: what the fixed chain reads besides exporters and constants."""
+"""The PromQL of a topology, one rule for each source: what the fixed chain reads besides exporters and constants.
+
+Reads of the chain's own series and of constants are written plainly, as in attribution.yaml.
+"""
 
 from collections.abc import Iterator
 
-from joulepath_rules.constants import PREFIX, plain_node, source_rows, total_is_plain
+from joulepath_rules import promql
+from joulepath_rules.constants import source_rows
 from joulepath_rules.rule import Rule, number, quote, selector
 from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
 from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm
 
 # Of node_exporter's and /proc/stat's modes: idle is no work, steal is another's, guest is in user already.
@@ -17,13 +20,50 @@ SENSIBLE = ">= 0 < Inf"
 
 
 def adapters(topology: Topology) -> Iterator[Rule]:
-    """All adapters; durations are still `$window` and `$interval`."""
-    own = {"topology": topology.hash}
+    """All adapters; durations are still `$window`, `$half`, `$quarter` and `$interval`."""
     for weight, labels, expr in source_rows(topology):
         if expr is not None:
-            yield Rule("source:power_watts", f"{number(weight)} * {expr}", {**own, **labels})
-    for rule in (*_work(topology), *_traffic(topology)):
-        yield Rule(rule.record, rule.expr, {**own, **rule.labels})
+            yield Rule("source:power_watts", f"{number(weight)} * {_watts(expr)}", labels)
+    yield from _work(topology)
+    yield from _traffic(topology)
+
+
+def _watts(expr: str) -> str:
+    """Watts of now as a mean over the window, at least half of which must be there: as plugs are read.
+
+    A constant stays one, and a query that looks back over a range by itself is left so.
+    """
+    sensible = f"(sum({expr}) {SENSIBLE})"
+    if promql.is_constant(expr):
+        return sensible
+    if promql.has_range(expr):
+        return _query(expr)
+    steps = f"{sensible}[$window:$interval]"
+    return f"(avg_over_time({steps}) and count_over_time({steps}) >= $steps)"
+
+
+def _recent(*selectors: str) -> str:
+    """What keeps a foreign counter only while it is read and was for half of the window: shares of two scrapes are
+    chance."""
+    return "".join(
+        f"\nand on () group(present_over_time({each}[$quarter]))"
+        f"\nand on () group(present_over_time({each}[$half] offset $half))"
+        for each in selectors
+    )
+
+
+def _steady(selectors: list[str]) -> str:
+    """1 while every target of a foreign counter is read now and was at the window's start.
+
+    Such a counter has no twin that says how long it was measured, so a rate whose first or last scrape is lost is low.
+    """
+    lost = "\n  or ".join(
+        f"group by (instance, job) (present_over_time({each}[$window]))\n"
+        f"    unless on (instance, job) (group by (instance, job) ({each})\n"
+        f"      and on (instance, job) group by (instance, job) ({each} offset $start))"
+        for each in selectors
+    )
+    return f"vector(1) unless on () (\n  {lost})"
 
 
 def _work(topology: Topology) -> Iterator[Rule]:
@@ -34,8 +74,8 @@ def _work(topology: Topology) -> Iterator[Rule]:
             continue
         host = topology.host_of(name)
         unit = component.share[0].kind
-        parts = " + ".join(_part(topology, host, share) for share in component.share)
-        yield Rule("adapter:active:rate", parts, {"component": name, "host": host, "unit": unit})
+        shares = " + ".join(_part(topology, host, share) for share in component.share)
+        yield Rule("adapter:active:rate", shares, {"component": name, "host": host, "unit": unit})
         if (host, unit) not in wholes:
             wholes.add((host, unit))
             yield Rule("adapter:host_active:rate", _whole(topology, host, unit), {"host": host, "unit": unit})
@@ -48,16 +88,24 @@ def _part(topology: Topology, host: str, share: Share) -> str:
         return f"sum(rate(kepler_pod_cpu_joules_total{{{matchers}}}[$window]))"
     if share.workload is not None:
         return f"sum(rate(workload_cpu_seconds_total{selector(instance=host, workload=share.workload)}[$window]))"
-    return f"(sum({share.query}) {SENSIBLE})"
+    return _query(share.query or "")
 
 
 def _whole(topology: Topology, host: str, kind: str) -> str:
     active = topology.hosts[host].active
     if kind == "kepler_pod":
-        return f"sum(rate(kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}[$window]))"
+        counter = f"kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}"
+        return f"sum(rate({counter}[$window])){_recent(counter)}"
     if kind == "query" and active is not None:
-        return f"sum({active.query}) {SENSIBLE}"
-    return f"sum(rate(workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}[$window]))"
+        return _query(active.query)
+    counter = f"workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}"
+    return f"sum(rate({counter}[$window])){_recent(counter)}"
+
+
+def _query(expr: str) -> str:
+    """A query beside one of another exporter: two rates that lose scrapes at different times would drift apart."""
+    guard = f"\nand on () ({_steady(promql.selectors(expr))})" if promql.has_range(expr) else ""
+    return f"(sum({expr}) {SENSIBLE}{guard})"
 
 
 def _kepler(topology: Topology, host: str) -> str:
@@ -69,76 +117,76 @@ def _traffic(topology: Topology) -> Iterator[Rule]:
     for name, component in topology.components.items():
         if topology.counted_at(name) != name or not (component.traffic or component.requests):
             continue
-        rows, wholes = _amounts(topology, name, component)
-        for by in ("count", "volume"):
-            if by in rows:
-                yield Rule("adapter:traffic:rate", rows[by], {"counter": name, "by": by})
-        for by in ("count", "volume"):
-            if by in wholes:
-                yield Rule("adapter:whole:rate", wholes[by], {"counter": name, "by": by})
+        if component.traffic and component.traffic.ioam:
+            yield from _ioam(name, component.traffic, component.traffic.ioam)
+        else:
+            yield from _foreign(name, component)
 
 
-Amounts = dict[str, str]
+def _foreign(name: str, component: Component) -> Iterator[Rule]:
+    """Rows of applications from PromQL or vLLM; all rows together are the total.
+
+    A total of rows that are not all amounts is a gap: the others' shares of it would be too large.
+    """
+    queries = _queries(name, component)
+    read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
+    ranged = any(promql.has_range(expr) for expr in queries.values())
+    for unit, expr in queries.items():
+        by = "count" if unit in {"packets", "requests"} else "volume"
+        labels = {"counter": name, "by": by, "unit": unit}
+        rows = f"adapter:traffic:rate{selector(counter=name, by=by)}"
+        yield Rule("adapter:traffic:rate", f"sum by (application) ({expr})", labels)
+        guard = _recent(*read) if ranged else ""
+        total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{guard}"
+        yield Rule("adapter:whole:rate", total, {"counter": name, "by": by})
+    yield Rule("adapter:steady:info", _steady(read) if ranged else "vector(1)", {"counter": name})
 
 
-def _amounts(topology: Topology, name: str, component: Component) -> tuple[Amounts, Amounts]:
-    """Expressions of one component: a row for each application, and the total; by amount."""
-    if component.traffic and component.traffic.ioam:
-        return _ioam(topology, name, component.traffic, component.traffic.ioam)
+def _queries(name: str, component: Component) -> dict[str, str]:
+    """PromQL of one component by unit."""
     if component.traffic and component.traffic.query:
-        count, volume = component.traffic.query.packets, component.traffic.query.bytes
+        query = component.traffic.query
+        found = {"packets": query.packets, "bytes": query.bytes}
     elif component.requests and component.requests.query:
-        count, volume = component.requests.query.requests, component.requests.query.tokens
+        found = {"requests": component.requests.query.requests, "tokens": component.requests.query.tokens}
     else:
         vllm = (component.requests and component.requests.vllm) or Vllm()
-        count = _vllm(name, vllm, "request_success_total")
-        volume = _vllm(name, vllm, "generation_tokens_total")
-    rows = _both(count, volume, "sum by (application) ({})")
-    labels = {by: selector(topology=topology.hash, counter=name, by=by) for by in rows}
-    # A total of rows that are not all amounts is none: the others' shares of it would be too large.
-    total = f"sum({{0}}) {SENSIBLE} and on () min({{0}}) >= 0".format
-    return rows, {by: total(f"last_over_time(adapter:traffic:rate{labels[by]}[500ms])") for by in rows}
+        found = {
+            "requests": _vllm(name, vllm, "request_success_total"),
+            "tokens": _vllm(name, vllm, "generation_tokens_total"),
+        }
+    return {unit: expr for unit, expr in found.items() if expr is not None}
 
 
-def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> tuple[Amounts, Amounts]:
-    """What of an IOAM node the chain's own join does not cover: one exporter of several, a total by another count."""
-    node = {"node_id": str(ioam.node)}
-    if ioam.instance is not None:
-        node["instance"] = ioam.instance
-    rows, wholes = {}, {}
+def _ioam(name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
+    """What of an IOAM node the chain's own join does not cover: named instances, a total by another count."""
+    node = f"node_id={quote(str(ioam.node))}"
+    if ioam.instances:
+        node += f",instance=~{quote('|'.join(promql.literal(each) for each in ioam.instances))}"
+    seconds = f"sum by (instance) (rate(ioam_node_measured_seconds_total{{{node}}}[$window]))"
+    all_measured = f"and on () count({seconds} > 0.5) == {len(ioam.instances)}"
     for by, unit in (("count", "packets"), ("volume", "bytes")):
-        trace_rate = f"rate(ioam_trace_{unit}_total{selector(**node)}[$window])"
-        if plain_node(topology, name) is None:
-            traces = f"{PREFIX}trace{selector(topology=topology.hash)} * on (ioam_namespace, trace_id) group_left ()"
-            rows[by] = f"sum by (application) ({traces} sum by (ioam_namespace, trace_id) ({trace_rate}))"
-        if traffic.traced:
-            wholes[by] = f"sum({trace_rate})"
-        elif not total_is_plain(topology, name):
-            wholes[by] = f"sum(rate(ioam_node_{unit}_total{selector(**node)}[$window]))"
-    if traffic.query is not None:
-        wholes = _both(traffic.query.packets, traffic.query.bytes, f"sum({{}}) {SENSIBLE}")
-    by_total = traffic.query is None and not traffic.traced
-    settled = _settled(topology, f"ioam_{'node' if by_total else 'trace'}_packets_total{selector(**node)}")
-    return rows, {by: f"{whole}\n{settled}" for by, whole in wholes.items()}
-
-
-def _settled(topology: Topology, counter: str) -> str:
-    """What keeps a total only while `counter` is old enough for shares: the chain's `node:settled:info`, in place."""
-    window, half, quarter = (duration(topology.window / parts) for parts in (1, 2, 4))
-    return (
-        f"and on () present_over_time({counter}[{half}] offset {half})\n"
-        "unless on () (\n"
-        f"  {counter} and on (instance, job) (time() - process_start_time_seconds < {1.25 * topology.window:g})\n"
-        f"  unless present_over_time({counter}[{quarter}] offset {window}))"
-    )
-
-
-def _both(count: str | None, volume: str | None, form: str) -> Amounts:
-    """Both amounts; one that nobody counts is 0 of the other, and the policy gives it no weight."""
-    return {
-        "count": form.format(count) if count is not None else "0 * " + form.format(volume),
-        "volume": form.format(volume) if volume is not None else "0 * " + form.format(count),
-    }
+        if ioam.instances:
+            traces = f"rate(ioam_trace_{unit}_total{{{node}}}[$window])"
+            rows = (
+                "sum by (application, ioam_namespace, trace_id) (\n"
+                "  joulepath_topology_trace * on (ioam_namespace, trace_id) group_left ()\n"
+                "    sum by (ioam_namespace, trace_id) (\n"
+                f"      sum by (instance, ioam_namespace, trace_id) ({traces})\n"
+                f"      / on (instance) group_left () {seconds}))\n{all_measured}"
+            )
+            yield Rule("adapter:traffic:rate", rows, {"counter": name, "by": by, "unit": unit})
+        if traffic.query is not None:
+            expr = traffic.query.packets if by == "count" else traffic.query.bytes
+            if expr is not None:
+                yield Rule("adapter:whole:rate", _query(expr), {"counter": name, "by": by})
+        elif ioam.instances:
+            kind = "trace" if traffic.traced else "node"
+            whole = (
+                f"sum(sum by (instance) (rate(ioam_{kind}_{unit}_total{{{node}}}[$window]))\n"
+                f"  / on (instance) {seconds})\n{all_measured}"
+            )
+            yield Rule("adapter:whole:rate", whole, {"counter": name, "by": by})
 
 
 def _vllm(name: str, vllm: Vllm, metric: str) -> str:

@@ -1,61 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixed chain of `attribution.yaml`, with a topology's durations and hash."""
+"""The chain of `attribution.yaml`, as far as a topology can use it, with its durations."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
-from joulepath_rules.rule import Group, Rule
+from joulepath_rules.rule import Rule
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
 
-def slow(topology: Topology) -> str:
-    """The interval of what need not be as quick as the chain: four of its intervals, at most a minute."""
-    return duration(min(4 * topology.interval, max(60.0, topology.interval)))
-
-
-def timed(expr: str, topology: Topology) -> str:
-    """An adapter's expression with the topology's durations."""
-    return expr.replace("$window", duration(topology.window)).replace("$interval", duration(topology.interval))
+def slow(topology: Topology) -> float:
+    """The interval, in seconds, of what need not be as quick as the chain: four of its own, at most a minute."""
+    return min(4 * topology.interval, max(60.0, topology.interval))
 
 
 @cache
-def _shipped() -> Any:
+def shipped() -> Any:
+    """The groups of attribution.yaml."""
     text = files("joulepath_rules").joinpath("attribution.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)["groups"]
 
 
-def chain(topology: Topology) -> dict[str, Group]:
-    """The groups of the chain, by name."""
-    pace = {"15s": duration(topology.interval), "1m": slow(topology)}
-    return {
-        group["name"]: Group(
-            group["name"],
-            pace[group["interval"]],
-            tuple(
-                Rule(rule["record"], _substitute(rule["expr"], topology), rule.get("labels", {}))
-                for rule in group["rules"]
-            ),
-        )
-        for group in _shipped()
-    }
+def records(group: str) -> frozenset[str]:
+    """The names that a group of the chain can record."""
+    return frozenset(rule["record"] for each in shipped() if each["name"] == group for rule in each["rules"])
 
 
-def _substitute(expr: str, topology: Topology) -> str:
-    half = duration(topology.window / 2)
-    replacements = {
-        "[1m] offset 1m": f"[{half}] offset {half}",
-        "[1m] offset 2m": f"[{half}] offset {duration(topology.window)}",
-        "[30s] offset 2m": f"[{duration(topology.window / 4)}] offset {duration(topology.window)}",
-        "< 150": f"< {1.25 * topology.window:g}",
-        'topology="example"': f'topology="{topology.hash}"',
-        "[2m]": f"[{duration(topology.window)}]",
-        "[15s] offset 14s": f"[{duration(topology.interval)}] offset {duration(14 / 15 * topology.interval)}",
-    }
-    # In one pass: what stands for one duration may read like the shipped form of another.
-    shipped = "|".join(re.escape(text) for text in replacements)
-    return re.sub(shipped, lambda found: replacements[found[0]], expr)
+def chain(topology: Topology, group: str, features: frozenset[str]) -> list[Rule]:
+    """The rules of a group that the topology can use. Its own series and constants are still read plainly."""
+    rules = (rule for each in shipped() if each["name"] == group for rule in each["rules"])
+    rendered = ((rule, _render(rule, features)) for rule in rules)
+    return [
+        Rule(rule["record"], _durations(expr, topology), rule.get("labels", {}))
+        for rule, expr in rendered
+        if expr is not None
+    ]
+
+
+def _render(entry: Mapping[str, Any], features: frozenset[str]) -> str | None:
+    """The expression of a rule or an alternative; None where its features, or those of all its alternatives, lack."""
+    when = entry.get("when", [])
+    if not features.issuperset([when] if isinstance(when, str) else when):
+        return None
+    if "any_of" not in entry:
+        return str(entry["expr"])
+    alternatives = [expr for each in entry["any_of"] if (expr := _render(each, features)) is not None]
+    if not alternatives:
+        return None
+    joined = "\nor ".join(alternatives)
+    return str(entry["expr"]).replace("$any_of", _indented(joined)) if "expr" in entry else joined
+
+
+def _indented(text: str) -> str:
+    return "\n" + "\n".join(f"  {line}" for line in text.split("\n"))
+
+
+def _durations(expr: str, topology: Topology) -> str:
+    return re.sub(r"\[2m\]", f"[{duration(topology.window)}]", expr)

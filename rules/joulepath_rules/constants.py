@@ -2,26 +2,37 @@
 """A topology as constant series: the many side of every join in the chain, with a weight as value."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, total
 from joulepath_rules.policies import POLICIES
-from joulepath_rules.rule import Rule, number
 from joulepath_rules.topology import Topology
+from joulepath_rules.topology.components import Component
+from joulepath_rules.topology.hosts import METHODS, Method
 
 PREFIX = "joulepath_topology_"
-PARTS = ("static", "dynamic", "undivided")
 
 
-def constants(topology: Topology) -> Iterator[Rule]:
-    """All constants of a topology; each carries its hash, by which the chain knows its own."""
+@dataclass(frozen=True)
+class Constant:
+    """One constant; the name without PREFIX and the labels without `topology`."""
+
+    name: str
+    value: float
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def constants(topology: Topology) -> Iterator[Constant]:
+    """All constants of a topology."""
     for write in (_sites, _hosts, _sources, _components, _traffic, _supports, _applications):
         for name, value, labels in write(topology):
-            yield Rule(PREFIX + name, f"vector({number(value)})", {"topology": topology.hash, **labels})
+            yield Constant(PREFIX + name, value, labels)
 
 
-Constants = Iterator[tuple[str, float, dict[str, str]]]
+Rows = Iterator[tuple[str, float, dict[str, str]]]
 
 
-def _sites(topology: Topology) -> Constants:
+def _sites(topology: Topology) -> Rows:
     for name, site in topology.sites.items():
         market = {} if site.market is None else {"market": "location" if site.market == "location" else "contract"}
         yield "site", site.overhead, {"site": name, **market}
@@ -34,23 +45,21 @@ def _sites(topology: Topology) -> Constants:
             yield "grams_per_kwh", site.market.grams_per_kwh, {"site": name, "basis": "market"}
 
 
-def _hosts(topology: Topology) -> Constants:
+def _hosts(topology: Topology) -> Rows:
     for name, host in topology.hosts.items():
-        labels = {"host": name, "site": host.site}
-        yield "host", 1, labels
         for tier in range(1, len(host.tiers) + 1):
             yield "tier", tier, {"host": name, "tier": str(tier), "method": method(topology, name, tier)}
             static = host.static(tier)
             if static is not None:
-                yield "static_watts", static, {**labels, "tier": str(tier)}
+                yield "static_watts", static, {"host": name, "site": host.site, "tier": str(tier)}
 
 
-def method(topology: Topology, host: str, tier: int) -> str:
-    """Whether a tier's watts are read or guessed; what is fed is read like the feeder's own."""
+def method(topology: Topology, host: str, tier: int) -> Method:
+    """How a tier's watts are known: like the weakest of its sources. What is fed is read like the feeder's own."""
     sources = list(topology.hosts[host].tiers[tier - 1])
     for fed in topology.hosts[host].feeds:
         sources += topology.hosts[fed].power
-    return "modelled" if any(source.modelled for source in sources) else "measured"
+    return max((source.method for source in sources), key=METHODS.index)
 
 
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
@@ -77,80 +86,58 @@ def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str
                 elif source.rapl is not None:
                     yield weight, {**row, "instance": source.rapl}, None
                 elif source.joules is not None:
-                    yield weight, row, f"sum(rate({source.joules}[$window]))"
+                    yield weight, row, f"rate({source.joules}[$window])"
                 else:
-                    yield weight, row, f"sum({source.watts})"
+                    yield weight, row, source.watts
                 if source.offset_watts:
                     yield sign * source.offset_watts, {**row, "kind": "offset"}, None
 
 
-def _sources(topology: Topology) -> Constants:
+def _sources(topology: Topology) -> Rows:
     for weight, labels, _ in source_rows(topology):
         yield "source", weight, labels
 
 
-def place(topology: Topology, component: str) -> dict[str, str]:
-    """The labels that a component's power carries."""
-    host = topology.host_of(component)
-    segment = topology.components[component].segment
-    return {"component": component, "host": host, "site": topology.hosts[host].site, "segment": segment}
-
-
-def _components(topology: Topology) -> Constants:
+def _components(topology: Topology) -> Rows:
     for name, component in topology.components.items():
         labels = place(topology, name)
         host = topology.hosts[topology.host_of(name)]
-        yield "component", 1, {**labels, "role": component.role}
-        for part in PARTS:
-            if topology.alone(name):
-                yield "share", 1, {**labels, "part": part, "by": "whole"}
-            elif part != "static":
-                yield "share", 1, {**labels, "part": part, "by": "work"}
-            elif component.reservation is not None and host.capacity is not None:
-                yield "share", component.reservation / host.capacity, {**labels, "part": part, "by": "reservation"}
-        if component.traffic or component.requests:
-            for part, weights in POLICIES[component.policy or topology.policy].items():
-                for amount, weight in weights.items():
-                    yield "policy", weight, {"component": name, "part": part, "by": amount}
+        share = "whole" if topology.alone(name) else "work"
+        yield "component", 1, {**labels, "role": component.role, "share": share}
+        if share == "work" and component.reservation is not None and host.capacity is not None:
+            yield "reservation", component.reservation / host.capacity, labels
+        yield from _policy(topology, name, component)
 
 
-def plain_node(topology: Topology, component: str) -> str | None:
-    """The node id, where a component's traces are read from the ioam exporters' series without an adapter."""
-    traffic = topology.components[topology.counted_at(component)].traffic
-    if traffic is None or traffic.ioam is None or traffic.ioam.instance is not None:
-        return None
-    return str(traffic.ioam.node)
+def _policy(topology: Topology, name: str, component: Component) -> Rows:
+    """The weights with which the component's parts follow its amounts.
+
+    A host is divided or it is not: in both states each amount that is used at all has a weight, be it 0.
+    """
+    if not component.traffic and not component.requests:
+        return
+    node = plain_node(topology, name)
+    own = {} if node is None else {"node_id": node, "coverage": counter_of(topology, name).coverage}
+    policy = POLICIES[component.policy or topology.policy]
+    for state in parts(topology, name):
+        for by in amounts(topology, name):
+            used = {part: policy[part][by] for part in state if by in policy[part]}
+            for part, weight in (used or {state[0]: 0.0}).items():
+                yield "policy", weight, {"component": name, "part": part, "by": by, **own}
 
 
-def total_is_plain(topology: Topology, component: str) -> bool:
-    """Whether a component's total is all user packets of its node id, as the ioam exporters count them."""
-    traffic = topology.components[topology.counted_at(component)].traffic
-    return plain_node(topology, component) is not None and not (traffic and (traffic.query or traffic.traced))
-
-
-def units(topology: Topology, component: str) -> list[str]:
-    """What of a component's traffic is really counted: packets and bytes, or requests and tokens."""
-    entry = topology.components[topology.counted_at(component)]
-    if entry.requests:
-        query = entry.requests.query
-        return [unit for unit in ("requests", "tokens") if query is None or getattr(query, unit) is not None]
-    if entry.traffic and entry.traffic.query and not entry.traffic.ioam:
-        return [unit for unit in ("packets", "bytes") if getattr(entry.traffic.query, unit) is not None]
-    return ["packets", "bytes"]
-
-
-def _traffic(topology: Topology) -> Constants:
+def _traffic(topology: Topology) -> Rows:
     for name, component in topology.components.items():
         if not component.traffic and not component.requests:
             continue
-        counted, node = topology.counted_at(name), plain_node(topology, name)
-        where = {"node_id": node} if node is not None and total_is_plain(topology, name) else {"counter": counted}
-        yield "traffic", 1, {"component": name, **where}
-        for unit in units(topology, name):
-            yield "amount", 1, {"component": name, "unit": unit}
-        if counted != name:
-            for by in ("count", "volume"):
-                yield "anchor", 1, {"component": name, "anchor": counted, "by": by}
+        kind, node = total(topology, name), plain_node(topology, name)
+        where = {"node_id": node} if node is not None else {}
+        if kind in {"query", "counter"}:
+            where["counter"] = topology.counted_at(name)
+        for by in amounts(topology, name):
+            yield "traffic", 1, {"component": name, "total": kind, "by": by, **where}
+            if topology.counted_at(name) != name:
+                yield "anchor", 1, {"component": name, "anchor": topology.counted_at(name), "by": by}
 
 
 def domains(topology: Topology) -> dict[str, str]:
@@ -163,7 +150,7 @@ def domains(topology: Topology) -> dict[str, str]:
     return found
 
 
-def _supports(topology: Topology) -> Constants:
+def _supports(topology: Topology) -> Rows:
     found = domains(topology)
     for member, domain in found.items():
         yield "domain", 1, {"component": member, "domain": domain}
@@ -177,22 +164,29 @@ def _supports(topology: Topology) -> Constants:
                     yield "support", 1, {"application": application, **labels, "domain": domain}
 
 
-def _applications(topology: Topology) -> Constants:
+def _applications(topology: Topology) -> Rows:
     for name, application in topology.applications.items():
-        traces = [{"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id} for trace in application.traces]
         yield "application", len(topology.needed(name)), {"application": name}
-        for trace in traces:
-            yield "trace", 1, {"application": name, **trace}
+        for trace in application.traces:
+            identity = {"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id}
+            yield "trace", 1, {"application": name, **identity}
+            for component in topology.trace_route(name, trace):
+                if not counter_of(topology, component).by_application:
+                    yield "path", 1, {**_path(topology, name, component), **identity}
         for component in topology.route(name):
-            labels = {"application": name, **place(topology, component)}
-            counted, node = topology.counted_at(component), plain_node(topology, component)
-            if node is not None:
-                coverage = "own" if counted == component else "anchor"
-                for trace in traces:
-                    yield "path", 1, {**labels, **trace, "node_id": node, "coverage": coverage}
-            else:
-                traffic = topology.components[counted].traffic
-                own = "own" if traffic and traffic.ioam else "query"
-                coverage = own if counted == component else "anchor"
-                fill = {"absent": "zero"} if own == "query" else {}
-                yield "path", 1, {**labels, "counter": counted, "coverage": coverage, **fill}
+            if counter_of(topology, component).by_application:
+                yield "path", 1, _path(topology, name, component)
+
+
+def _path(topology: Topology, application: str, component: str) -> dict[str, str]:
+    counter = counter_of(topology, component)
+    used = amounts(topology, component)
+    return {
+        "application": application,
+        **place(topology, component),
+        **({"node_id": counter.node} if counter.node is not None else {"counter": counter.name}),
+        "coverage": counter.coverage,
+        "amounts": used[0] if len(used) == 1 else "both",
+        **({"passing": "yes"} if counter.passing else {}),
+        **({"absent": "zero"} if counter.fills else {}),
+    }

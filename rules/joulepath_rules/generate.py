@@ -1,23 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a topology into groups of rules: constants, adapters and the fixed chain, derived figures, budgets."""
+"""Turns a topology into groups of rules: constants, adapters and the chain, derived figures, history, alerts."""
 
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
+
+from joulepath_rules import reads
 from joulepath_rules.adapters import adapters
+from joulepath_rules.alerts import alerts
 from joulepath_rules.budgets import budgets
-from joulepath_rules.chain import chain, slow, timed
-from joulepath_rules.constants import constants
-from joulepath_rules.rule import Group, Rule
+from joulepath_rules.chain import chain, records, slow
+from joulepath_rules.constants import PREFIX, Constant, constants
+from joulepath_rules.features import features
+from joulepath_rules.history import history, pace
+from joulepath_rules.rule import Alert, Group, Rule, number
 from joulepath_rules.topology import Topology
+from joulepath_rules.topology.common import duration
+
+Source = Literal["rules", "scraped"]
+"""Where a topology's constants come from: rules of the chain's own group, or `joulepath rules serve`."""
 
 
-def generate(topology: Topology) -> list[Group]:
+def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     """The groups of one rule file, in the order in which they build on each other. Same topology, same rules."""
-    fixed = chain(topology)
-    before = tuple(Rule(rule.record, timed(rule.expr, topology), rule.labels) for rule in adapters(topology))
-    groups = [
-        Group("constants", slow(topology), tuple(constants(topology))),
-        Group("attribution", fixed["attribution"].interval, before + fixed["attribution"].rules),
-        fixed["derived"],
+    known = list(constants(topology))
+    used = features(topology, known)
+    quick = [*_timed(adapters(topology), topology), *chain(topology, "attribution", used)]
+    figures = chain(topology, "derived", used)
+    written = [] if source == "scraped" else [_constant(constant) for constant in known]
+    groups: list[tuple[str, float, Sequence[Rule | Alert]]] = [
+        ("attribution", topology.interval, [*written, *_read(quick, reader(topology, "attribution", source))]),
+        ("derived", slow(topology), _read(figures, reader(topology, "derived", source))),
+        ("history", pace(topology), list(history(topology, used))),
+        ("budgets", slow(topology), list(budgets(topology)) if topology.budgets else []),
     ]
-    if topology.budgets:
-        groups.append(Group("budgets", slow(topology), tuple(budgets(topology))))
-    return groups
+    names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
+    names.update(constant.name for constant in known)
+    generation = topology.hash if source == "scraped" else None
+    groups.append(("alerts", slow(topology), list(alerts(topology, names, generation))))
+    return [
+        Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
+        for name, interval, rules in groups
+        if rules
+    ]
+
+
+def reader(topology: Topology, group: str, source: Source = "rules") -> Callable[[str], reads.Read | None]:
+    """How a rule of `group` reads a series of the topology, by its name; None for a series of others."""
+    quick, figures = records("attribution"), records("derived")
+    own = reads.fresh(topology)
+    chains = own if group == "attribution" else reads.before(topology, topology.interval)
+    derived = own if group == "derived" else reads.before(topology, slow(topology))
+    given = reads.scraped(topology) if source == "scraped" else chains
+
+    def find(name: str) -> reads.Read | None:
+        if name.startswith(PREFIX):
+            return given
+        if name in quick or name.startswith("adapter:"):
+            return chains
+        return derived if name in figures else None
+
+    return find
+
+
+def _constant(constant: Constant) -> Rule:
+    return Rule(constant.name, f"vector({number(constant.value)})", constant.labels)
+
+
+def _timed(rules: Iterable[Rule], topology: Topology) -> Iterator[Rule]:
+    """The rules with the topology's durations in place of `$window` and the like."""
+    values = {
+        "window": duration(topology.window),
+        "half": duration(topology.window / 2),
+        "quarter": duration(topology.window / 4),
+        "interval": duration(topology.interval),
+        "start": duration(topology.window - topology.interval),
+        "steps": str(int(topology.window / topology.interval / 2)),
+    }
+    placeholder = re.compile(rf"\$({'|'.join(values)})\b")
+    for rule in rules:
+        yield Rule(rule.record, placeholder.sub(lambda found: values[found[1]], rule.expr), rule.labels)
+
+
+def _read(rules: Iterable[Rule], read: Callable[[str], reads.Read | None]) -> list[Rule]:
+    return [Rule(rule.record, reads.rewrite(rule.expr, read), rule.labels) for rule in rules]
+
+
+def _labelled(rule: Rule | Alert, topology: Topology) -> Rule | Alert:
+    """The rule with the topology's name, by which two topologies in one server stay apart."""
+    labels = {"topology": topology.name, **rule.labels}
+    if isinstance(rule, Rule):
+        return Rule(rule.record, rule.expr, labels)
+    return Alert(rule.alert, rule.expr, rule.wait, labels, rule.annotations)

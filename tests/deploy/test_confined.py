@@ -29,8 +29,9 @@ from tests.exporters.ioam.netns import Exporter, NetworkNamespace, wait_for
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
-EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "ioam": 2.0, "tag": 2.0}
+EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "ioam": 2.0, "tag": 2.0, "rules": 1.5}
 """The most that `systemd-analyze security` may say of each; 10 is a unit without limits."""
+WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "rules")
 USER = 64003
 HERE = Path(__file__).parent
 ENERGY = "sys/class/powercap/intel-rapl:0"
@@ -77,7 +78,7 @@ def test_nothing_reads_all_files() -> None:
             for line in found.get(key, ())
             for right in line.split()
         }
-        assert rights == (set() if name in ("pdu", "bmc", "rapl") else {"CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"})
+        assert rights == (set() if name in WITHOUT_RIGHTS else {"CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"})
         assert found["CapabilityBoundingSet"], "without this line it is everything"
 
 
@@ -145,6 +146,7 @@ CONFIGS = {
     "bmc": "targets: {a: {address: 'ipmi://127.0.0.1:16102', user: reader, password_file: secret}}\n",
     "ioam": "nodes: [{node_id: 4, interfaces: {va: uplink}}]\nbackend: ebpf\n",
     "tag": "interfaces: [va]\nflows: {a: {destination: 'fd01::2', ioam_namespace: 123, id_file: id}}\n",
+    "rules": (ROOT / "examples" / "minimal.yaml").read_text(),
 }
 SHOWN = {
     "pdu": "joulepath_polls_total.success",
@@ -152,6 +154,7 @@ SHOWN = {
     "rapl": "rapl_host_energy_joules_total",
     "ioam": "ioam_node_packets_total",
     "tag": "ioam_tag_packets_total",
+    "rules": "joulepath_rules_constants",
 }
 
 
@@ -170,6 +173,9 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
     os.chown(folder / "secret", 0, USER)
     (folder / "id").write_text("ab" * 16)
     words = [str(config) if word.endswith(".yaml") else word for word in words]
+    command = name
+    if name == "rules":
+        command = f"{name} {words.pop(0)}"
     if name == "rapl":
         words += ["--path.sysfs", str(folder / "sys")]
         give_energy_to_the_group(folder)
@@ -179,7 +185,7 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
     with NetworkNamespace() as namespace, NetworkNamespace() as peer, ExitStack() as stack:
         namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
         device(stack, namespace, folder, name)
-        running = stack.enter_context(Exporter(namespace, *words, name=name, wrapper=wrapper(name, folder)))
+        running = stack.enter_context(Exporter(namespace, *words, name=command, wrapper=wrapper(name, folder)))
         status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
         assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
         assert re.search(r"^Seccomp_filters:\t2$", status, re.MULTILINE)

@@ -8,6 +8,7 @@ import pytest
 
 import joulepath
 from joulepath.metrics import TARGET_LABELS, Metric
+from joulepath_rules.serving import metrics as serving
 
 pytestmark = pytest.mark.unit
 
@@ -17,6 +18,7 @@ METRICS: list[Metric] = [
     if module.name.endswith(".metrics") and module.name != "joulepath.metrics"
     for metric in importlib.import_module(module.name).METRICS
 ]
+METRICS += serving.METRICS
 
 UNITS = (
     "joules", "seconds", "watts", "voltamperes", "amperes", "volts", "ratio", "bytes", "packets",

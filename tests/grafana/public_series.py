@@ -3,37 +3,9 @@
 
 import promql_parser as promql
 
-HOST = {"host", "site"}
-COMPONENT = {"component", "host", "site", "segment"}
-SEGMENT = {"application", "segment"}
-BUDGET = {"application", "budget", "per"}
+from joulepath_rules import series
 
-PUBLIC: dict[str, set[str]] = {
-    "attribution:heartbeat": set(),
-    "host:power_watts": HOST,
-    "host:power_source:info": {"host", "tier", "method"},
-    "host:conservation_error_watts": {"host"},
-    "component:power_watts": COMPONENT | {"part"},
-    "component:unmeasured:info": {"component", "host"},
-    "component:conservation_error_watts": {"component", "host"},
-    "application_component:power_watts": COMPONENT | {"application"},
-    "application:power_watts": SEGMENT,
-    "application:power_part_watts": SEGMENT | {"part"},
-    "application:power_covered_watts": SEGMENT,
-    "application:co2_grams_per_second": SEGMENT | {"basis"},
-    "application:bits:rate": {"application"},
-    "application:inferences:rate": {"application"},
-    "application:tokens:rate": {"application"},
-    "application:joules_per_bit": {"application"},
-    "application:joules_per_inference": {"application"},
-    "application:joules_per_token": {"application"},
-    "application:network_power:ratio": {"application"},
-    "application:network_co2:ratio": {"application"},
-    "application:power_modelled:ratio": {"application"},
-    "budget:energy_joules": BUDGET,
-    "budget:limit_joules": BUDGET,
-    "budget:projected_joules": BUDGET,
-}
+PUBLIC: dict[str, set[str]] = {each.name: {*each.labels, "topology"} for each in series.PUBLIC}
 
 
 def labels(expr: promql.Expr) -> set[str]:

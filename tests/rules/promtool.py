@@ -18,7 +18,7 @@ from joulepath_rules.prometheus import write
 from joulepath_rules.topology import Topology
 
 STEP = 15
-ORDER = ["constants", "attribution", "derived", "budgets"]
+ORDER = ["attribution", "derived", "history", "budgets", "alerts"]
 # Values are compared as whole millionths: promtool compares floats bit by bit.
 SCALE = 1e6
 
@@ -56,9 +56,15 @@ def trace(identifier: str, node: int, packets: float, volume: float) -> dict[str
     return series
 
 
+def measured(number: int) -> dict[str, str]:
+    """The seconds in which the packets of one node were counted."""
+    return {f'ioam_node_measured_seconds_total{{node_id="{number}"}}': grow(1)}
+
+
 def node(number: int, packets: float, volume: float) -> dict[str, str]:
-    """All user packets/s and bytes/s at one node."""
+    """All user packets/s and bytes/s at one node, and the seconds in which they were counted."""
     return {
+        **measured(number),
         f'ioam_node_packets_total{{node_id="{number}",direction="uplink"}}': grow(packets),
         f'ioam_node_bytes_total{{node_id="{number}",direction="uplink"}}': grow(volume),
     }
@@ -68,7 +74,8 @@ def node(number: int, packets: float, volume: float) -> dict[str, str]:
 class Case:
     """One test of promtool: `expect` maps (minute, query) to the rows {labels: value} that it must give.
 
-    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s.
+    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s. With
+    `only`, other groups are left out, and `series` are what they would have recorded.
     """
 
     name: str
@@ -77,11 +84,12 @@ class Case:
     expect: dict[tuple[float, str], Mapping[str, float]]
     alerts: list[dict[str, Any]] = field(default_factory=list)
     step: int = STEP
+    only: frozenset[str] = frozenset()
 
     def write(self, folder: Path) -> Path:
         """The rule file and the test file; gives the test file."""
         rules = folder / f"{self.name}.rules.yaml"
-        groups = generate(self.topology)
+        groups = [group for group in generate(self.topology) if not self.only or group.name in self.only]
         rules.write_text(write(groups, self.topology.hash))
         test = {
             "name": self.name,
@@ -89,7 +97,7 @@ class Case:
             "input_series": [{"series": name, "values": values} for name, values in self.series.items()],
             "promql_expr_test": [
                 {
-                    "expr": f"round(({query}) * {SCALE:g})",
+                    "expr": f"round(sum without (topology) ({query}) * {SCALE:g})",
                     "eval_time": f"{round(minute * 60)}s",
                     "exp_samples": [
                         {"labels": f"{{{labels}}}", "value": round(value * SCALE)} for labels, value in rows.items()

@@ -11,6 +11,16 @@ def test_the_metric_reference_is_current() -> None:
     assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page(), "run `make docs`"
 
 
+def test_the_tables_of_recorded_series_are_current() -> None:
+    page = (ROOT / "docs" / "attribution.md").read_text(encoding="utf-8")
+    assert page == generate.with_series(page), "run `make docs`"
+
+
+def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
+    with pytest.raises(ValueError, match="0 places for the table of public series"):
+        generate.with_series("# Attribution\n")
+
+
 def test_every_exporter_is_in_it() -> None:
     titles = [title for title, _ in generate.modules()]
-    assert {"joulepath ioam", "joulepath pdu", "joulepath rapl"} <= set(titles)
+    assert {"joulepath ioam", "joulepath pdu", "joulepath rapl", "joulepath rules serve"} <= set(titles)

@@ -14,6 +14,7 @@ FOLDER = CACHE / "programs" / "usr" / "bin"
 PACKAGES = {
     "prometheus": ("prometheus", "promtool"),
     "prometheus-alertmanager": ("prometheus-alertmanager", "amtool"),
+    "victoria-metrics": ("victoria-metrics", "vmalert"),
 }
 
 NEXT = CACHE / "prometheus-next" / "usr" / "bin"

@@ -190,7 +190,11 @@ class Lab:
 
     def _settled(self) -> bool:
         applications = {stream.application for stream in UPLINKS if stream.application}
-        found = self.prometheus.query("application:settled:info")
+        window = f"{self.scenario.window_seconds:g}s"
+        found = self.prometheus.query(
+            "group by (application) (application:power_watts) and on (application)"
+            f" group by (application) (application:power_watts offset {window})"
+        )
         return applications <= {sample.labels["application"] for sample in found}
 
     def _config(self, name: str, data: object) -> Path:

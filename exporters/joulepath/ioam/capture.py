@@ -80,12 +80,12 @@ class Tap:
             raise UnavailableError(f"{self.point.interface}: {os.strerror(error)}")
         return False
 
-    def dropped(self) -> int:
-        """Packets lost since the last call."""
+    def arrivals(self) -> tuple[int, int]:
+        """Frames that came since the last call, and those of them that were lost."""
         arrived, lost = statistics(self._socket)
         self._arrived += arrived
         self._taken += lost
-        return lost
+        return arrived, lost
 
     def passed_over(self) -> int:
         """Frames of other protocols than the capture takes, since the last call."""
@@ -96,8 +96,12 @@ class Tap:
 
     @property
     def seen(self) -> int:
-        """Packets until the last call of `dropped` and `passed_over`, as on the wire where they are read."""
+        """Packets until the last call of `arrivals` and `passed_over`, as on the wire where they are read."""
         return self._arrived + self._surplus
+
+    def behind(self, now: float) -> float:
+        """For how many seconds until `now` [Unix time] packets have waited to be counted."""
+        return max(0.0, now - self._ring.oldest()) if self._ring.ready() else 0.0
 
     @property
     def unread(self) -> int:

@@ -33,6 +33,7 @@ def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily
     yield from _pair(
         metrics.NODE_OTHER_PACKETS, metrics.NODE_OTHER_BYTES, ((_node(node), node.other) for node in nodes)
     )
+    yield _table(metrics.NODE_MEASURED, (([str(node_id)], seconds) for node_id, seconds in counts.measured.items()))
     yield from _pair(metrics.TRACE_PACKETS, metrics.TRACE_BYTES, _traces(counts), epoch)
     yield from _pair(metrics.PATH_PACKETS, metrics.PATH_BYTES, _paths(counts), epoch)
     yield from filled([*_order(nodes), *_sequences(nodes)])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from joulepath.ioam.admission import OTHER, Admission, Label
 from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
 from joulepath.ioam.decode import REASONS, Options
+from joulepath.ioam.measured import Measured
 from joulepath.ioam.paths import Paths
 from joulepath.ioam.reasons import SKIPPED
 from joulepath.ioam.sequence import Sequences
@@ -19,7 +20,7 @@ class Table:
     """Counts packets. A backend holds `lock` while it counts, so that a scrape sees whole packets."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.began = clock()
         """When counting began, in seconds of the clock that also says when a series appeared."""
         self.fragments = 0
@@ -28,6 +29,8 @@ class Table:
         """Packets that are jumbograms (RFC 2675), of users or not."""
         self.skipped = dict.fromkeys(SKIPPED, 0)
         """Frames without an IP packet to count, by reason."""
+        self.measured = Measured(settings.points)
+        """How long each node was captured; a backend says when it begins and ends. Under `lock`, as all else."""
         self._clock = clock
         self._hold = settings.hold_seconds
         self._before = settings.before.series
@@ -116,12 +119,18 @@ class Table:
         with self.lock:
             self._ended = True
 
-    def snapshot(self) -> Counts:
-        """The table as it is between two packets."""
+    def snapshot(self, counted: float | None = None, behind: Mapping[int, float] | None = None) -> Counts:
+        """The table as it is between two packets.
+
+        It has the packets until the moment `counted` of the table's clock, by default until now; `behind` is as for
+        Measured.seconds.
+        """
         with self.lock:
-            now = math.inf if self._ended else self._clock()
+            clock = self._clock()
+            now = math.inf if self._ended else clock
             return Counts(
                 nodes=tuple(node.snapshot(now) for node in self._nodes.values()),
+                measured=self.measured.seconds(clock if counted is None else counted, behind),
                 latencies={pair: latency.copy() for pair, latency in self._paths.latencies.items()},
                 clock_errors=self._paths.clock_errors,
                 errors=dict(self._errors),

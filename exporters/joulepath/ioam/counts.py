@@ -108,6 +108,8 @@ class Counts:
     """The table at one moment: no trace has more packets than its node."""
 
     nodes: tuple[NodeCounts, ...]
+    measured: Mapping[int, float]
+    """By node id, the seconds in which these packets were counted (measured.Measured)."""
     latencies: dict[tuple[str, str, str], Latency]
     """By the node ids of a pair in a recorded path, the earlier first, and direction."""
     clock_errors: int

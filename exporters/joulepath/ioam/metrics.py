@@ -24,6 +24,11 @@ NODE_OTHER_PACKETS = counter(
 NODE_OTHER_BYTES = counter(
     "ioam_node_other_bytes_total", "Bytes of IP packets of signalling and management that this node saw.", *_NODE
 )
+NODE_MEASURED = counter(
+    "ioam_node_measured_seconds_total",
+    "Seconds in which all interfaces of this node were captured; rate(packets) / rate(seconds) is the packet rate.",
+    "node_id",
+)
 PATH_PACKETS = counter(
     "ioam_path_packets_total",
     "Packets of a trace by each node_id in their recorded path; the packets of ioam_trace_packets_total once more.",
@@ -118,6 +123,7 @@ METRICS = (
     NODE_BYTES,
     NODE_OTHER_PACKETS,
     NODE_OTHER_BYTES,
+    NODE_MEASURED,
     PATH_PACKETS,
     PATH_BYTES,
     PATH_INFO,

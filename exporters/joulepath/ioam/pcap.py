@@ -2,6 +2,7 @@
 """The source that counts the packets of a capture, a file or what another program writes to standard input."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +68,9 @@ class PcapSource:
         self._file: PcapFile | None = None
         self._limits = {SEGMENTS}
         self._seen: set[str] = set()
+        self._first: float | None = None
+        self._last = -math.inf
+        """When the first and the last frame were captured [s, Unix time]."""
         self._fault: JoulepathError | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -101,7 +105,11 @@ class PcapSource:
             captures = tuple(sorted((name, BACKEND) for name in self._seen))
             limits = tuple(sorted((BACKEND, limit) for limit in self._limits))
             drops = self._file.drops if self._file else 0
-        return Reading(self._table.snapshot(), drops, captures, limits)
+            for point in self._points.values():
+                if self._first is not None and point.interface in self._seen:
+                    self._table.measured.begin(point, self._first)
+            last = self._last
+        return Reading(self._table.snapshot(last), drops, captures, limits)
 
     def _opened(self) -> BinaryIO:
         try:
@@ -120,6 +128,7 @@ class PcapSource:
                         return
                     with self._table.lock:
                         self._count(frame)
+                        self._reached(file.at)
         except JoulepathError as fault:
             self._fault = fault
             for message in fault.messages:
@@ -128,6 +137,12 @@ class PcapSource:
         if file.cut_off:
             logger.warning("%s: ends within a packet; what stands before it is counted", self._path)
         logger.info("%s: is counted to its end", self._path)
+
+    def _reached(self, at: float | None) -> None:
+        """The capture goes at least to that moment."""
+        if at is not None:
+            self._first = at if self._first is None else self._first
+            self._last = max(self._last, at)
 
     def _count(self, frame: Frame) -> None:
         link = FILES.get(frame.link_type)

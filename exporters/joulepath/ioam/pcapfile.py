@@ -12,10 +12,16 @@ from typing import BinaryIO, NamedTuple
 
 from joulepath.errors import UsageError
 
-_MAGIC = {b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">", b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<"}
+_MAGIC = {
+    b"\xa1\xb2\xc3\xd4": (">", 1e-6),
+    b"\xa1\xb2\x3c\x4d": (">", 1e-9),
+    b"\xd4\xc3\xb2\xa1": ("<", 1e-6),
+    b"\x4d\x3c\xb2\xa1": ("<", 1e-9),
+}
+"""By a pcap file's first octets: its byte order, and what a timestamp's fraction counts [s]."""
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _STATISTICS, _PACKET = b"\n\r\r\n", 1, 2, 3, 5, 6
 _BYTE_ORDER = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
-_IF_NAME, _EPB_FLAGS, _IF_DROP, _OS_DROP = 2, 2, 5, 7
+_IF_NAME, _IF_RESOLUTION, _IF_OFFSET, _EPB_FLAGS, _IF_DROP, _OS_DROP = 2, 9, 14, 2, 5, 7
 _MAX_OCTETS = 1 << 26  # of a packet or block; more is damage
 
 
@@ -37,6 +43,10 @@ class _Link(NamedTuple):
     link_type: int
     snap_octets: int
     name: str | None
+    unit: float
+    """What a timestamp counts [s]."""
+    offset: int
+    """The Unix time of a timestamp of 0 [s]."""
 
 
 class PcapFile:
@@ -45,6 +55,8 @@ class PcapFile:
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.drops = 0
         """Packets that the capture lost, as far as the stream has said so."""
+        self.at: float | None = None
+        """When the latest packet was captured [s, Unix time], as far as the stream has said so."""
         self.cut_off = False
         """Whether the stream ended within a packet."""
         self._stream = stream
@@ -56,21 +68,22 @@ class PcapFile:
         if magic == _SECTION:
             yield from self._pcapng()
         elif magic in _MAGIC:
-            yield from self._pcap(_MAGIC[magic])
+            yield from self._pcap(*_MAGIC[magic])
         else:
             raise UsageError(f"{self._name}: is no pcap or pcapng file")
 
-    def _pcap(self, order: str) -> Iterator[Frame]:
+    def _pcap(self, order: str, fraction: float) -> Iterator[Frame]:
         head = self._take(20)
         if head is None:
             return
         link_type = struct.unpack(order + "I", head[16:])[0] & 0xFFFF  # above it: the length of a frame check sequence
-        record = struct.Struct(order + "8xII")
+        record = struct.Struct(order + "4I")
         while (head := self._take(record.size, start=True)) is not None:
-            kept, length = record.unpack(head)
+            seconds, parts, kept, length = record.unpack(head)
             octets = self._take(kept)
             if octets is None:
                 return
+            self.at = seconds + parts * fraction
             yield Frame(link_type, octets, length, None, None)
 
     def _pcapng(self) -> Iterator[Frame]:
@@ -106,6 +119,8 @@ class PcapFile:
                     drops[number] = lost
                     self.drops = earlier + sum(drops.values())
                 elif kind in (_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
+                    if kind != _SIMPLE_PACKET:
+                        self.at = _time(order, kind, body, links)
                     yield _frame(order, kind, body, links)
             except (struct.error, IndexError):
                 raise UsageError(f"{self._name}: a block contradicts itself or the interfaces before it") from None
@@ -136,6 +151,13 @@ def _frame(order: str, kind: int, body: bytes, links: list[_Link]) -> Frame:
     return Frame(link.link_type, _exactly(body, 20, kept), length, link.name, {1: False, 2: True}.get(way))
 
 
+def _time(order: str, kind: int, body: bytes, links: list[_Link]) -> float:
+    """When the packet of an enhanced or obsolete block was captured [s, Unix time]."""
+    number, high, low = struct.unpack_from(order + ("3I" if kind == _PACKET else "H2x2I"), body)
+    link = links[number]
+    return float(link.offset + (high << 32 | low) * link.unit)
+
+
 def _exactly(body: bytes, start: int, count: int) -> bytes:
     if start + count > len(body) - 4:
         raise IndexError(count)
@@ -144,8 +166,13 @@ def _exactly(body: bytes, start: int, count: int) -> bytes:
 
 def _link(order: str, body: bytes) -> _Link:
     link_type, snap_octets = struct.unpack_from(order + "H2xI", body)
-    name = _options(order, body[8:-4]).get(_IF_NAME)
-    return _Link(link_type, snap_octets, name.decode("utf-8", "replace").rstrip("\0") if name else None)
+    found = _options(order, body[8:-4])
+    name = found.get(_IF_NAME)
+    told = name.decode("utf-8", "replace").rstrip("\0") if name else None
+    (resolution, *_) = found.get(_IF_RESOLUTION) or b"\6"
+    unit = 2.0 ** -(resolution & 0x7F) if resolution & 0x80 else 10.0**-resolution
+    offset = found.get(_IF_OFFSET, b"")
+    return _Link(link_type, snap_octets, told, unit, struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0)
 
 
 def _statistics(order: str, body: bytes) -> tuple[int, int]:

@@ -15,6 +15,7 @@ _REQUEST = struct.Struct("=7I")  # tpacket_req3
 _BLOCK = struct.Struct("=8x3I")  # tpacket_block_desc: status, packets, offset of the first
 _STATUS_OFFSET = 8
 _PACKET = struct.Struct("=I8x2I4xH")  # tpacket3_hdr: next, octets captured and there were, offset of the link header
+_TIME = struct.Struct("=4x2I")  # tpacket3_hdr: when it came, seconds and nanoseconds
 _KERNELS, _READY = struct.pack("=I", 0), 1
 
 BLOCK_OCTETS = 128 << 10
@@ -45,6 +46,12 @@ class Ring:
     def ready(self) -> bool:
         """Whether the kernel has handed over the next block."""
         return bool(_BLOCK.unpack_from(self.memory, self._block)[0] & _READY)
+
+    def oldest(self) -> float:
+        """When the first packet of the next block, which is ready, came [s, Unix time]."""
+        _, _, first = _BLOCK.unpack_from(self.memory, self._block)
+        seconds, nanoseconds = _TIME.unpack_from(self.memory, self._block + first)
+        return float(seconds + nanoseconds / 1e9)
 
     def packets(self) -> Iterator[tuple[int, int, int]]:
         """Of the next block, which is ready: offsets of the link header and of the end, and octets there were.

@@ -77,9 +77,16 @@ class PacketSource:
     name = BACKEND
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        opened: Opened = ignored,
+        *,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """Packets say by `wall_clock` when they came."""
         self._opened = opened
+        self._clock, self._wall_clock = clock, wall_clock
         self._table = Table(settings, clock)
         self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
         self._points = settings.points
@@ -143,8 +150,15 @@ class PacketSource:
             alive = self._thread is not None and self._thread.is_alive()
             captures = {(name, BACKEND) for name in names} if alive else set()
             unseen = dict(self._health.unseen) if self._health is not None else {}
-        counts = self._table.snapshot()
-        return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+            counts = self._table.snapshot(behind=self._behind())
+            return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+
+    def _behind(self) -> dict[int, float]:
+        """By node id, for how many seconds its packets have waited to be counted."""
+        now, found = self._wall_clock(), dict[int, float]()
+        for point, tap in self._taps.items():
+            found[point.node_id] = max(found.get(point.node_id, 0.0), tap.behind(now))
+        return found
 
     def _collect_all(self) -> None:
         for tap in self._taps.values():
@@ -152,7 +166,9 @@ class PacketSource:
 
     def _collect(self, tap: Tap) -> None:
         """Takes the counts that the kernel keeps for a tap."""
-        self._drops += tap.dropped()
+        frames, lost = tap.arrivals()
+        self._drops += lost
+        self._table.measured.add(tap.point, frames, lost)
         self._table.skipped[NOT_IP] += tap.passed_over()
 
     def _check(self, interfaces: Mapping[str, Statistics]) -> tuple[tuple[str, str], ...]:
@@ -166,6 +182,16 @@ class PacketSource:
         return tuple((BACKEND, limit) for limit in sorted(self._health.limits))
 
     def _run(self) -> None:
+        try:
+            self._count()
+        except BaseException:
+            ended = self._clock()
+            with self._table.lock:
+                for point in self._taps:
+                    self._table.measured.end(point, ended)
+            raise
+
+    def _count(self) -> None:
         stopping = False
         while not stopping:
             missing = len(self._taps) < len(self._points)
@@ -182,8 +208,9 @@ class PacketSource:
             with self._table.lock:
                 tap.read()
         except UnavailableError as fault:
+            ended = self._clock()
             logger.warning("%s; its counts stand still until it is back", fault)
-            self._drop(tap)
+            self._drop(tap, ended)
 
     def _reopen(self) -> None:
         for point in self._points:
@@ -196,19 +223,23 @@ class PacketSource:
 
     def _open(self, point: Point) -> None:
         tap = Tap(point, place(self._table, point), self._counter)
+        began = self._clock()
         with self._table.lock:
             self._taps[point] = tap
+            self._table.measured.begin(point, began)
             if self._health is not None:
                 self._gaps[tap] = self._health.begin(point, 0)
         self._selector.register(tap, selectors.EVENT_READ, tap)
 
-    def _drop(self, tap: Tap) -> None:
+    def _drop(self, tap: Tap, ended: float | None = None) -> None:
+        """Ends a capture that has taken in nothing since `ended`, by default one that still does."""
         self._selector.unregister(tap)
         with self._table.lock:
             del self._taps[tap.point]
             del self._gaps[tap]
             tap.finish()
             self._collect(tap)
+            self._table.measured.end(tap.point, self._clock() if ended is None else ended)
         tap.close()
 
     def _close(self) -> None:

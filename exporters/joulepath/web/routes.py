@@ -24,6 +24,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 SHARED_SECONDS = 1.0
 _COMPRESSION_LEVEL = 1
 """Twice as fast as the default on expositions, and hardly larger."""
+_PAGE_COMPRESSION_LEVEL = 6
+"""Of what is compressed once and sent at every scrape."""
 
 
 class Served(Protocol):
@@ -155,10 +157,7 @@ class _Expositions:
             body = self._bodies.get(key)
             if body is None or self._clock() - body.made >= SHARED_SECONDS:
                 began = self._clock()
-                data = exposition.encode(collect(), chosen.encode, openmetrics=chosen.openmetrics)
-                if gzip and len(data) >= _WORTH_COMPRESSING:
-                    data = zlib.compress(data, _COMPRESSION_LEVEL, wbits=31)
-                body = _Body(data, began)
+                body = _Body(_encoded(collect(), chosen, gzip=gzip), began)
         headers = {"Vary": "Accept, Accept-Encoding"}
         if body.data.startswith(_GZIP_MAGIC):
             headers["Content-Encoding"] = "gzip"
@@ -171,3 +170,16 @@ class _Expositions:
                     self._bodies[key] = body
 
         return Response(HTTPStatus.OK, body.data, chosen.content_type, headers, on_stall=share)
+
+
+def _encoded(families: Iterable[Metric], chosen: Format, *, gzip: bool) -> bytes:
+    """The families in a format and coding; a page's are encoded once."""
+    bodies = families.bodies if isinstance(families, exposition.Page) else {}
+    way = (chosen.openmetrics, gzip)
+    if way not in bodies:
+        data = exposition.encode(families, chosen.encode, openmetrics=chosen.openmetrics)
+        if gzip and len(data) >= _WORTH_COMPRESSING:
+            level = _PAGE_COMPRESSION_LEVEL if isinstance(families, exposition.Page) else _COMPRESSION_LEVEL
+            data = zlib.compress(data, level, wbits=31)
+        bodies[way] = data
+    return bodies[way]

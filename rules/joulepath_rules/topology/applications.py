@@ -1,30 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """Applications and their budgets."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from joulepath.config import Model
-from joulepath_rules.topology.common import Joules, Name, Text
+from joulepath_rules.topology.common import Entry, Joules, Name, Text, Whole
 
+_UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})")
 
-class Trace(Model):
-    """One IOAM trace id, as the ioam exporter writes it into the label `trace_id`."""
-
-    ioam_namespace: Annotated[int, Field(ge=0, le=0xFFFF)]
-    id: Text
+# The label of every packet of a namespace with `key: namespace`.
+WHOLE_NAMESPACE = "all"
 
 
-class Application(Model):
-    """What a trace stands for: the components it passes and the models it asks."""
+def _trace_id(text: str) -> str:
+    """The id as the ioam exporter writes it into `trace_id`: two lower-case hexadecimal digits for each octet."""
+    plain = text.strip().lower()
+    plain = _UUID.sub(lambda found: "".join(found.groups()), plain).removeprefix("0x")
+    if plain == WHOLE_NAMESPACE or re.fullmatch(r"(?:[0-9a-f]{2}){1,16}", plain):
+        return plain
+    if plain == "other":
+        raise ValueError("'other' is what the exporter calls all traces without a label: no application's")
+    raise ValueError("must be 2 to 32 hexadecimal digits, two for each octet, as in the label trace_id, or `all`")
+
+
+TraceId = Annotated[Text, AfterValidator(_trace_id)]
+"""A trace id; capitals, `0x` and the dashes of a UUID are taken away."""
+
+
+class Trace(Entry):
+    """One IOAM trace id, as the ioam exporter writes it into the label `trace_id`, and its own path if it has one."""
+
+    ioam_namespace: Annotated[Whole, Field(ge=0, le=0xFFFF)]
+    id: TraceId
+    path: tuple[Name, ...] = ()
+
+
+class Application(Entry):
+    """What its traces stand for: the components that they pass and the models it asks."""
 
     traces: tuple[Trace, ...] = ()
     models: tuple[Name, ...] = ()
     path: tuple[Name, ...] = ()
 
 
-class Budget(Model):
+class Budget(Entry):
     """The energy that an application may use in each hour, day or month of the calendar (UTC)."""
 
     application: Name

@@ -2,12 +2,28 @@
 """Checks of applications and budgets."""
 
 from collections.abc import Iterator
+from typing import Literal
 
+from joulepath_rules.topology.applications import Application
+from joulepath_rules.topology.common import duration
 from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Declared, Problem
+from joulepath_rules.topology.problem import Declared, Place, Problem
 
-# A budget that can be exceeded in the longest month passes.
 PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 31 * 86400}
+"""The longest that a period of each kind can be."""
+
+
+def too_short(topology: Topology, kept: float) -> Iterator[Problem]:
+    """Warns of budgets with a period longer than the seconds for which the server keeps samples."""
+    for name, budget in topology.budgets.items():
+        needed = PERIOD_SECONDS[budget.per]
+        if kept < needed:
+            message = f"needs {_span(needed)} of samples, but the server keeps {_span(kept)} (--retention)"
+            yield Problem(("budgets", name, "per"), message, severity="warning")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 86400:g} days" if seconds >= 86400 else duration(seconds)
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -20,44 +36,74 @@ def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
 def _applications(topology: Topology, declared: Declared) -> Iterator[Problem]:
     for name, application in topology.applications.items():
         place = ("applications", name)
-        if not application.path and not application.models:
+        paths = _paths(name, application)
+        if not any(members for _, members in paths) and not application.models:
             yield Problem(place, "needs a path, models or both")
-        for key, names in (("path", application.path), ("models", application.models)):
-            for number, member in enumerate(names):
-                where = (*place, key, number)
-                if member in names[:number]:
-                    yield Problem(where, f"{member!r} stands twice")
-                elif member not in declared["components"]:
-                    yield Problem(where, f"there is no component {member!r} under components")
-                elif member in topology.components:
-                    yield from _member(topology, name, key, number, member)
+        yield from _own_paths(name, application)
+        for where, members in paths:
+            yield from _members(topology, declared, where, members, "path")
+        yield from _members(topology, declared, (*place, "models"), application.models, "models")
         ioam = [member for member in application.path if member in topology.components and _by_ioam(topology, member)]
         if ioam and not application.traces:
             yield Problem(place, f"needs traces: {ioam[0]!r} knows applications by their IOAM trace")
 
 
-def _member(topology: Topology, application: str, key: str, number: int, member: str) -> Iterator[Problem]:
-    where = ("applications", application, key, number)
+def _paths(name: str, application: Application) -> list[tuple[Place, tuple[str, ...]]]:
+    """The application's path and those of its traces, with their places."""
+    place = ("applications", name)
+    own = [((*place, "traces", number, "path"), trace.path) for number, trace in enumerate(application.traces)]
+    return [((*place, "path"), application.path), *own]
+
+
+def _own_paths(name: str, application: Application) -> Iterator[Problem]:
+    """A path for each trace: its own, or the application's."""
+    lacking = [number for number, trace in enumerate(application.traces) if not trace.path]
+    if application.path and application.traces and not lacking:
+        message = "no trace uses this path: each has its own"
+        yield Problem(("applications", name, "path"), message, severity="warning")
+    if not application.path and len(lacking) < len(application.traces):
+        for number in lacking:
+            message = "needs a path: other traces have their own, and the application has none"
+            yield Problem(("applications", name, "traces", number), message)
+
+
+def _members(
+    topology: Topology, declared: Declared, place: Place, members: tuple[str, ...], key: Literal["path", "models"]
+) -> Iterator[Problem]:
+    for number, member in enumerate(members):
+        where = (*place, number)
+        if member in members[:number]:
+            yield Problem(where, f"{member!r} stands twice")
+        elif member not in declared["components"]:
+            yield Problem(where, f"there is no component {member!r} under components")
+        elif member in topology.components:
+            yield from _member(topology, where, member, key)
+    # A name that is spelt wrong may be the anchor's.
+    if all(member in declared["components"] for member in members):
+        yield from _anchors(topology, place, members)
+
+
+def _member(topology: Topology, where: Place, member: str, key: Literal["path", "models"]) -> Iterator[Problem]:
     component = topology.components[member]
     at = (("components", member),)
     if component.supports:
         yield Problem(where, f"{member!r} supports others and follows them: leave it out of the path", at)
-    elif (component.role == "model") != (key == "models"):
-        yield Problem(
-            where,
-            f"{member!r} is {'a' if key == 'path' else 'no'} model: it belongs under "
-            f"{'models' if key == 'path' else 'path'}",
-            at,
-        )
+    elif key == "path" and component.role == "model":
+        yield Problem(where, f"{member!r} is a model: it belongs under models", at)
+    elif key == "models" and component.role != "model":
+        yield Problem(where, f"{member!r} is not a model: it belongs under path", at)
     elif component.role == "model" and component.requests is None:
         yield Problem(where, f"{member!r} counts no requests: nothing could be attributed", at)
     elif component.role != "model" and component.traffic is None:
         yield Problem(where, f"{member!r} counts no traffic: nothing could be attributed", at)
-    else:
-        anchor = topology.counted_at(member)
-        if anchor != member and anchor not in topology.applications[application].path:
+
+
+def _anchors(topology: Topology, place: Place, members: tuple[str, ...]) -> Iterator[Problem]:
+    for number, member in enumerate(members):
+        anchor = topology.counted_at(member) if member in topology.components else member
+        if anchor not in members:
             message = f"the traffic of {member!r} is counted at {anchor!r}, which the path does not have"
-            yield Problem(where, message, (*at, ("applications", application, "path")))
+            yield Problem((*place, number), message, (("components", member), place))
 
 
 def _by_ioam(topology: Topology, member: str) -> bool:

@@ -3,8 +3,9 @@
 
 from collections.abc import Iterator
 
+from joulepath_rules.topology.hosts import Host
 from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Declared, Problem
+from joulepath_rules.topology.problem import Declared, Place, Problem
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -31,6 +32,7 @@ def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:
         for number, source in enumerate(host.power):
             if source.static_watts is not None:
                 yield Problem((*place, "power", number, "static_watts"), "write it at the host, beside power")
+        yield from _idle(name, host)
         for number, fed in enumerate(host.feeds):
             if fed not in declared["hosts"]:
                 yield Problem((*place, "feeds", number), f"there is no host {fed!r} under hosts")
@@ -39,6 +41,18 @@ def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:
             zone = min(overlapping)
             message = f"{zone} overlaps with the other zones: use package and dram, or one zone alone"
             yield Problem((*place, "kepler", "zones"), message)
+
+
+def _idle(name: str, host: Host) -> Iterator[Problem]:
+    """Idle watts above the most that the host can draw."""
+    entries: list[tuple[Place, float | None]] = [(("hosts", name), host.static_watts)]
+    entries += [
+        (("hosts", name, "fallback", number), source.static_watts) for number, source in enumerate(host.fallback)
+    ]
+    for place, watts in entries:
+        if watts is not None and host.max_watts is not None and watts > host.max_watts:
+            message = f"{watts:g} W when idle are more than max_watts, {host.max_watts:g} W"
+            yield Problem((*place, "static_watts"), message, (("hosts", name, "max_watts"),))
 
 
 def _feeders(topology: Topology) -> Iterator[Problem]:

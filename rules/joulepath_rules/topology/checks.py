@@ -4,14 +4,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from joulepath_rules.topology import check_applications, check_components, check_hosts
+from joulepath_rules.topology import check_applications, check_components, check_hosts, check_nodes
 from joulepath_rules.topology.common import duration
+from joulepath_rules.topology.doubts import doubts
 from joulepath_rules.topology.model import Topology
 from joulepath_rules.topology.problem import Declared, Problem
 
 
 def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
-    """All mistakes. `data` is the file as it stands: a name in it is declared, even where its entry was refused."""
+    """All mistakes and warnings. `data` is all of the file: a name in it is declared, even if its entry was refused."""
     declared: Declared = {
         section: set(data[section]) if isinstance(data.get(section), dict) else set()
         for section in ("sites", "hosts", "components", "applications")
@@ -19,7 +20,9 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     yield from _durations(topology)
     yield from check_hosts.check(topology, declared)
     yield from check_components.check(topology, declared)
+    yield from check_nodes.check(topology)
     yield from check_applications.check(topology, declared)
+    yield from doubts(topology)
 
 
 def _durations(topology: Topology) -> Iterator[Problem]:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types that every part of the topology shares: names, durations, energies, queries."""
+"""Types that every part of the topology shares: names, texts, numbers, durations, energies."""
 
 import re
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
+
+from joulepath.config import Model
 
 UNATTRIBUTED = "unattributed"
 
@@ -15,15 +17,40 @@ _ENERGY = re.compile(r"(\d+(?:\.\d+)?)\s*(J|kJ|MJ|GJ|Wh|kWh|MWh)")
 _JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "GJ": 1e9, "Wh": 3.6e3, "kWh": 3.6e6, "MWh": 3.6e9}
 
 
+class Entry(Model):
+    """Base of every entry. A key with nothing behind it counts as not written: that is how a file begins."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, value: Any) -> Any:
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
 def _name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:-]*", name):
-        raise ValueError(f"{name!r} is no name: letters, digits and . _ - / : only, starting with a letter or digit")
+        raise ValueError(f"{name!r} is not a name: letters, digits and . _ - / : only, starting with a letter or digit")
     if name == UNATTRIBUTED:
         raise ValueError(f"{UNATTRIBUTED!r} is what the rules call the rest: choose another name")
     return name
 
 
-def _seconds(value: object) -> float:
+def _file_name(name: str) -> str:
+    if "/" in name:
+        raise ValueError(f"{name!r} names the rule file, too: leave out the /")
+    return name
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, is {str(value).lower()}")  # noqa: TRY004  # pydantic wants a ValueError
+    if isinstance(value, str):
+        quoted = re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?|0x[0-9a-f]+", value.strip(), re.IGNORECASE)
+        raise ValueError("must be a number: leave out the quotes" if quoted else "must be a number")  # noqa: TRY004
+    return value
+
+
+def seconds(value: object) -> float:
+    """A duration such as `15s` in seconds. Raises ValueError."""
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if found is None or not int(found[1]):
         raise ValueError("must be a duration such as 15s, 2m or 500ms")
@@ -44,23 +71,25 @@ def _text_schema(example: str, pattern: re.Pattern[str]) -> WithJsonSchema:
 Name = Annotated[str, AfterValidator(_name), StringConstraints(max_length=200)]
 """A name that stands in a label: of a site, host, component, application or budget."""
 
-Seconds = Annotated[float, BeforeValidator(_seconds), _text_schema("15s", _DURATION)]
+FileName = Annotated[Name, AfterValidator(_file_name)]
+"""A name that names a file, too: of a topology."""
+
+Seconds = Annotated[float, BeforeValidator(seconds), _text_schema("15s", _DURATION)]
 """A duration, written as Prometheus writes it; in seconds."""
 
 Joules = Annotated[float, BeforeValidator(_joules), _text_schema("2kWh", _ENERGY)]
 """An energy with its unit; in joules."""
 
 # No control characters and none of Unicode's line breaks, on which readers of YAML disagree.
-_ODD = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff"
+ODD = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff"
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^{_ODD}\t\n]+$")]
-"""The value of a label that somebody else chose: an exporter's instance, an outlet, a trace."""
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=rf"^[^{ODD}\t\n]+$")]
+"""The value of a label that somebody else chose: an exporter's instance, an outlet."""
 
-Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=rf"^[^{_ODD}]+$")]
-"""A PromQL expression, in which `$window` and `$interval` stand for the topology's durations."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
 
 
 def duration(seconds: float) -> str:

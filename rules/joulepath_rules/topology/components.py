@@ -3,12 +3,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath.config import Model
-from joulepath_rules.topology.common import Name, Positive, Query, Text, exactly_one
+from joulepath_rules.topology.common import Entry, Name, Positive, Text, Whole, exactly_one
+from joulepath_rules.topology.query import Pods, Query
+from joulepath_rules.topology.ranges import RANGE
 
 Role = Literal[
     "ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firewall", "transport", "timing", "core-control",
@@ -18,10 +19,10 @@ PolicyName = Literal["packets-bytes", "bytes", "packets"]
 SHARE_KINDS = ("kepler_pod", "workload", "query")
 
 
-class Share(Model):
+class Share(Entry):
     """A part of the host's active work: the pods of Kepler, a workload's CPU time, or any PromQL."""
 
-    kepler_pod: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] | None = None
+    kepler_pod: Pods | None = None
     workload: Text | None = None
     query: Query | None = None
 
@@ -36,24 +37,34 @@ class Share(Model):
         return next(kind for kind in SHARE_KINDS if getattr(self, kind) is not None)
 
 
-class IoamNode(Model):
-    """An IOAM node id, of one exporter where two sites use the same id."""
+def _list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
 
-    node: Annotated[int, Field(ge=0, lt=1 << 56)]
-    instance: Text | None = None
+
+class IoamNode(Entry):
+    """An IOAM node id: of all ioam exporters, or of some, which together see all of the node's packets."""
+
+    node: Annotated[Whole, Field(ge=0, lt=1 << 56)]
+    instances: Annotated[tuple[Text, ...], BeforeValidator(_list)] = Field(
+        (), validation_alias=AliasChoices("instances", "instance")
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return {"node": value} if isinstance(value, int) else value
+        return value if isinstance(value, dict) else {"node": value}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Either form: `4`, or `{node: 4, instance: NAME}`."""
-        return {"anyOf": [{"type": "integer", "minimum": 0}, handler(core)]}
+        """Either form: `4`, or `{node: 4, instances: [NAME, ...]}`; `instance: NAME` is short for one."""
+        schema = handler(core)
+        schema["properties"]["instance"] = schema["properties"]["instances"]["items"]
+        return {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{RANGE.pattern}$"}, schema]
+        }
 
 
-class TrafficQuery(Model):
+class TrafficQuery(Entry):
     """PromQL for packets/s and bytes/s: with `ioam` the total, else one row for each application (label `application`)
     and for all others, whose sum is the total."""
 
@@ -67,7 +78,7 @@ class TrafficQuery(Model):
         return self
 
 
-class Traffic(Model):
+class Traffic(Entry):
     """Where a component's traffic is counted."""
 
     ioam: IoamNode | None = None
@@ -86,7 +97,7 @@ class Traffic(Model):
         return self
 
 
-class Vllm(Model):
+class Vllm(Entry):
     """vLLM's own counters: which model they are of, and the label that holds the application."""
 
     model_name: Text | None = None
@@ -94,7 +105,7 @@ class Vllm(Model):
     application_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] = "application"
 
 
-class RequestQuery(Model):
+class RequestQuery(Entry):
     """PromQL for requests/s and tokens/s: one row for each application (label `application`) and for all others."""
 
     requests: Query | None = None
@@ -107,7 +118,7 @@ class RequestQuery(Model):
         return self
 
 
-class Requests(Model):
+class Requests(Entry):
     """Where a model's requests are counted."""
 
     vllm: Vllm | None = None
@@ -129,7 +140,7 @@ class Requests(Model):
         return self
 
 
-class Component(Model):
+class Component(Entry):
     """A function on a host, or the host itself. Alone on its host it needs neither share nor reservation."""
 
     role: Role

@@ -3,29 +3,42 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from joulepath.config import Model
-from joulepath_rules.topology.common import Name, NotNegative, Positive, Query, Text, exactly_one
+from joulepath_rules import promql
+from joulepath_rules.topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
+from joulepath_rules.topology.query import Counter, Query
+
+Method = Literal["measured", "modelled", "declared"]
+
+METHODS: tuple[Method, ...] = ("measured", "modelled", "declared")
+"""How watts are known, the best first: by a meter, by a guess from a reading, by a number that nothing measures."""
 
 SOURCE_KINDS = ("pdu", "bmc", "rapl", "joules", "watts")
 
 
-class Market(Model):
+class Market(Entry):
     """What the site's contract emits, in g/kWh: never mixed with what its grid emits."""
 
     grams_per_kwh: NotNegative
 
 
-class Site(Model):
+# One of the two is meant, so that a mistake in it gives one line and not one for each.
+MarketFactor = Annotated[
+    Annotated[Market, Tag("contract")] | Annotated[Literal["location"], Tag("location")],
+    Discriminator(lambda value: "location" if isinstance(value, str) else "contract"),
+]
+
+
+class Site(Entry):
     """A place with one grid and one overhead (PUE, or a mast's cooling): a constant factor or a live one."""
 
     grams_per_kwh: NotNegative | None = None
     grid_zone: Text | None = None
     source: Text | None = None
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
-    overhead: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
-    market: Market | Literal["location"] | None = None
+    overhead: Annotated[Number, Field(ge=1)] = 1.0
+    market: MarketFactor | None = None
 
     @model_validator(mode="after")
     def _one_factor(self) -> "Site":
@@ -36,7 +49,7 @@ class Site(Model):
         return self
 
 
-class Source(Model):
+class Source(Entry):
     """One reading of a host's power: outlets of a PDU, a BMC's chassis, RAPL, or any PromQL in joules or watts."""
 
     pdu: Text | None = None
@@ -44,10 +57,11 @@ class Source(Model):
     bmc: Text | None = None
     chassis: Text | None = None
     rapl: Text | None = None
-    joules: Query | None = None
+    joules: Counter | None = None
     watts: Query | None = None
     scale: Positive = 1.0
     offset_watts: NotNegative = 0.0
+    modelled: bool = False
     static_watts: NotNegative | None = None
 
     @model_validator(mode="after")
@@ -65,25 +79,27 @@ class Source(Model):
         return next(kind for kind in SOURCE_KINDS if getattr(self, kind) is not None)
 
     @property
-    def modelled(self) -> bool:
-        """Whether its watts are a guess from a reading instead of the reading."""
-        return self.scale != 1 or self.offset_watts != 0
+    def method(self) -> Method:
+        """How its watts are known: as METHODS says."""
+        if self.watts is not None and promql.is_constant(self.watts):
+            return "declared"
+        return "modelled" if self.modelled or self.scale != 1 or self.offset_watts != 0 else "measured"
 
 
-class Active(Model):
+class Active(Entry):
     """All active work of a host, in the unit of its components' `share: [{query: ...}]`."""
 
     query: Query
 
 
-class Kepler(Model):
+class Kepler(Entry):
     """How Kepler names the host, and which of its zones are its active joules (zones overlap: see the checks)."""
 
     node_name: Text | None = None
     zones: Annotated[tuple[Text, ...], Field(min_length=1)] = ("package", "dram")
 
 
-class Host(Model):
+class Host(Entry):
     """A metered box. `power` is read completely or not at all; then each of `fallback` is tried in turn."""
 
     site: Name

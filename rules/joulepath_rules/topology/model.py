@@ -8,16 +8,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from joulepath.config import Model
-from joulepath_rules.topology.applications import Application, Budget
-from joulepath_rules.topology.common import Name, Seconds
+from joulepath_rules.topology.applications import Application, Budget, Trace
+from joulepath_rules.topology.common import Entry, FileName, Name, Seconds
 from joulepath_rules.topology.components import Component, PolicyName
 from joulepath_rules.topology.hosts import Host, Site
 
 
-class Topology(Model):
+class Topology(Entry):
     """What is where, and how its power is to be divided."""
 
+    name: FileName = "joulepath"
     interval: Seconds = 15.0
     window: Seconds = 120.0
     policy: PolicyName = "packets-bytes"
@@ -63,10 +63,21 @@ class Topology(Model):
         traffic = self.components[component].traffic
         return traffic.anchor if traffic and traffic.anchor else component
 
+    @cached_property
+    def anchors(self) -> frozenset[str]:
+        """The components at which the traffic of others is counted."""
+        traffics = (entry.traffic for entry in self.components.values())
+        return frozenset(traffic.anchor for traffic in traffics if traffic and traffic.anchor)
+
+    def trace_route(self, application: str, trace: Trace) -> tuple[str, ...]:
+        """The components that one trace of an application passes: its own path, or the application's."""
+        return trace.path or self.applications[application].path
+
     def route(self, application: str) -> tuple[str, ...]:
-        """The components that an application passes, with its models, without what supports them."""
+        """The components that any trace of an application passes, with its models, without what supports them."""
         entry = self.applications[application]
-        return (*entry.path, *entry.models)
+        paths = [self.trace_route(application, trace) for trace in entry.traces] or [entry.path]
+        return tuple(dict.fromkeys([*(member for path in paths for member in path), *entry.models]))
 
     def needed(self, application: str) -> list[str]:
         """Every component that must be there for the application's power to be complete."""

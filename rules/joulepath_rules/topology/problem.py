@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mistake in a topology file."""
+"""A mistake in a topology file, or something in it that is probably one."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 Place = tuple[str | int, ...]
 
@@ -11,12 +14,32 @@ Declared = dict[str, set[str]]
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where, what to do, and the other places that it is about."""
+    """One mistake: where, what to do, and the other places that it is about. A warning leaves the file usable."""
 
     place: Place
     message: str
     because: tuple[Place, ...] = ()
+    severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        where = ".".join(map(str, self.place))
-        return f"{where}: {self.message}" if where else self.message
+        where = path(self.place)
+        text = f"{where}: {self.message}" if where else self.message
+        return text if self.severity == "error" else f"warning: {text}"
+
+
+def path(place: Place) -> str:
+    """A place as text: `hosts.h.power[0].watts`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return "".join(steps).removeprefix(".")
+
+
+def alike(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, but only the first of those that differ in nothing but numbers, with the count of the others."""
+    kinds: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        kind = (re.sub(r"\d+", "#", path(problem.place)), re.sub(r"\d+", "#", problem.message), problem.severity)
+        kinds.setdefault(kind, []).append(problem)
+    return [
+        replace(first, message=f"{first.message} (and {len(others)} more like this)") if others else first
+        for first, *others in kinds.values()
+    ]

@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes pcap and pcapng octet by octet."""
 
+import itertools
 import struct
 from collections.abc import Iterable
 
 
-def classic(order: str, link_type: int, packets: Iterable[bytes], *, nanoseconds: bool = False) -> bytes:
+def classic(
+    order: str,
+    link_type: int,
+    packets: Iterable[bytes],
+    times: Iterable[tuple[int, int]] = itertools.repeat((1, 2)),
+    *,
+    nanoseconds: bool = False,
+) -> bytes:
     magic = 0xA1B23C4D if nanoseconds else 0xA1B2C3D4
     text = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link_type)
-    return text + b"".join(struct.pack(order + "IIII", 1, 2, len(item), len(item)) + item for item in packets)
+    heads = (struct.pack(order + "II", *at) for at in times)
+    return text + b"".join(
+        head + struct.pack(order + "II", len(item), len(item)) + item
+        for head, item in zip(heads, packets, strict=False)
+    )
 
 
 def block(order: str, kind: int, body: bytes) -> bytes:
@@ -29,14 +41,14 @@ def section(order: str) -> bytes:
     return block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
 
 
-def interface(order: str, link_type: int, name: str = "", snap: int = 0) -> bytes:
-    named = options(order, (2, name.encode())) if name else b""
-    return block(order, 1, struct.pack(order + "HHI", link_type, 0, snap) + named)
+def interface(order: str, link_type: int, name: str = "", snap: int = 0, *more: tuple[int, bytes]) -> bytes:
+    told = [*([(2, name.encode())] if name else []), *more]
+    return block(order, 1, struct.pack(order + "HHI", link_type, 0, snap) + (options(order, *told) if told else b""))
 
 
-def enhanced(order: str, number: int, packet: bytes, flags: int | None = None) -> bytes:
+def enhanced(order: str, number: int, packet: bytes, flags: int | None = None, at: int = 0) -> bytes:
     told = b"" if flags is None else options(order, (4, bytes(8)), (2, struct.pack(order + "I", flags)))
-    head = struct.pack(order + "IIIII", number, 0, 0, len(packet), len(packet))
+    head = struct.pack(order + "IIIII", number, at >> 32, at & 0xFFFFFFFF, len(packet), len(packet))
     return block(order, 6, head + padded(packet) + told)
 
 

@@ -97,7 +97,7 @@ class Exporter:
     ) -> None:
         self._namespace = namespace
         self._url = f"http://[::1]:{port}/metrics"
-        command = [*wrapper, sys.executable, "-m", "joulepath", name, "--web.listen-address", f"[::1]:{port}"]
+        command = [*wrapper, sys.executable, "-m", "joulepath", *name.split(), "--web.listen-address", f"[::1]:{port}"]
         command += arguments
         self._process = subprocess.Popen(namespace.command(*command), stderr=subprocess.PIPE, text=True)
         wait_for(lambda: "joulepath_build_info" in self._get().stdout)

@@ -13,7 +13,7 @@ from joulepath.ioam.bpf.taps import Taps
 from joulepath.ioam.counters import Table
 from joulepath.ioam.decode import Options, Trace
 from joulepath.ioam.health import ARRIVAL_SECONDS
-from joulepath.ioam.settings import Settings
+from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.source import Opened, Reading, ignored
 from joulepath.reader import ScrapeReader
 
@@ -49,7 +49,8 @@ class EbpfSource:
     def start(self) -> None:
         """Attaches a program to every point. Raises JoulepathError; UnavailableError where BPF cannot be used here."""
         self._kernel = kernel.Kernel(self._settings)
-        self._taps = Taps(self._settings.points, self._kernel, self._seen, self._reader.get, self._clock)
+        points, read = self._settings.points, self._reader.get
+        self._taps = Taps(points, self._kernel, self._seen, read, self._clock, changed=self._changed)
         try:
             self._taps.start(self._settings.before.interfaces, partial(self._opened, BACKEND))
         except BaseException:
@@ -79,19 +80,27 @@ class EbpfSource:
     def _read(self) -> Reading:
         taps = self._taps
         interfaces = taps.ask() if taps is not None else {}
+        counted = self._clock()
         if self._kernel is not None:
             self._merge(self._kernel, self._kernel.read())
             if taps is not None and taps.suspects(interfaces):
                 time.sleep(ARRIVAL_SECONDS)
+                counted = self._clock()
                 self._merge(self._kernel, self._kernel.read())
         limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
         return Reading(
-            self._table.snapshot(),
+            self._table.snapshot(counted),
             0,
             tuple((name, BACKEND) for name in sorted(taps.counting if taps is not None else ())),
             tuple((BACKEND, limit) for limit in limits),
             taps.unseen if taps is not None else {},
         )
+
+    def _changed(self, point: Point) -> None:
+        """Packets are counted at the point from now on, or are not."""
+        with self._table.lock:
+            captured = self._taps is not None and self._taps.counts(point)
+            self._table.measured.set(point, self._clock(), captured=captured)
 
     def _merge(self, programs: kernel.Kernel, news: kernel.Reading) -> None:
         table = self._table

@@ -9,7 +9,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from joulepath.bpf import tc
@@ -58,9 +58,15 @@ class Taps:
         seen: Sequence[int],
         read: Callable[[], object],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        changed: Callable[[Point], None] = lambda _: None,
     ) -> None:
-        """`seen` are the packets that each point has seen so far, which `read` brings up to date."""
+        """`seen` are the packets that each point has seen so far, which `read` brings up to date.
+
+        `changed` is told of a point when `counts` may answer otherwise from now on.
+        """
         self._points, self._programs, self._seen, self._read = points, programs, seen, read
+        self._changed = changed
         self._clock = clock
         self._health = Health()
         self._taps: dict[Point, _Tap] = {}
@@ -76,8 +82,10 @@ class Taps:
         self._wake, self._woken = os.pipe()[::-1]
         self._changes = interface.changes()
         for point in self._points:
+            self._load(point)
+        for point in self._points:
             self._follow(point, needed=point.interface not in known)
-            if not self._counting(point):
+            if not self.counts(point):
                 logger.warning("%s: the interface is down or away; counting begins when it is up", point.interface)
         opened()
         self._thread = threading.Thread(target=self._run, args=(self._changes,), name="interfaces", daemon=True)
@@ -104,7 +112,12 @@ class Taps:
     @property
     def counting(self) -> set[str]:
         """Interfaces on which packets are counted."""
-        return {point.interface for point in self._points if self._counting(point)}
+        return {point.interface for point in self._points if self.counts(point)}
+
+    def counts(self, point: Point) -> bool:
+        """Whether packets are counted at this point."""
+        tap = self._taps.get(point)
+        return tap is not None and tap.up
 
     @property
     def unseen(self) -> dict[str, int]:
@@ -134,10 +147,6 @@ class Taps:
             if tap is not None and now is not None:
                 self._health.check(point, tap.gap, now, self._seen[number], ahead=tap.ahead)
         return tuple(sorted(self._health.limits))
-
-    def _counting(self, point: Point) -> bool:
-        tap = self._taps.get(point)
-        return tap is not None and tap.up
 
     def _run(self, changes: socket.socket) -> None:
         watched = self._clock()
@@ -207,15 +216,23 @@ class Taps:
         )
 
     def _again(self, point: Point) -> None:
-        before = self._counting(point)
+        before = self.counts(point)
         try:
             self._follow(point)
         except JoulepathError as fault:
             logger.warning("%s: %s", point.interface, fault)
-        if before and not self._counting(point):
+        if before and not self.counts(point):
             logger.warning("%s: Network is down; its counts stand still until it is back", point.interface)
-        elif not before and self._counting(point):
+        elif not before and self.counts(point):
             logger.info("%s: is back, packets %s are counted", point.interface, point.way)
+
+    def _load(self, point: Point) -> None:
+        """Has the kernel check a program, for seconds, before the first one counts: a node's begin together."""
+        found = interface.find(point.interface)
+        octets = None if found is None else _octets(found)
+        if octets is not None:
+            with _naming(point):
+                self._programs.program(self._points.index(point), octets)
 
     def _follow(self, point: Point, *, needed: bool = False) -> None:
         """Brings the point's program to where the interface is now."""
@@ -224,6 +241,7 @@ class Taps:
         if tap is not None:
             if found is not None and found.number == tap.index and _octets(found) == tap.link_octets:
                 tap.up = found.up
+                self._changed(point)
                 return
             self._drop(point)
         if found is None:
@@ -236,17 +254,26 @@ class Taps:
                 f"{point.interface}: link type {found.link_type} is not known; only Ethernet and IP are"
             )
         number = self._points.index(point)
-        try:
+        with _naming(point):
             link = tc.attach(self._programs.program(number, octets), found.number, point.way, tc.COUNTING)
-        except BpfError as fault:
-            raise BpfError(point.interface, fault.number) from None
         gap = self._health.begin(point, self._seen[number])
         self._taps[point] = _Tap(link, found.number, octets, found.up, gap)
+        self._changed(point)
 
     def _drop(self, point: Point) -> None:
         tap = self._taps.pop(point)
         with contextlib.suppress(OSError):
             tap.link.close()
+        self._changed(point)
+
+
+@contextlib.contextmanager
+def _naming(point: Point) -> Iterator[None]:
+    """Faults name the point's interface."""
+    try:
+        yield
+    except BpfError as fault:
+        raise BpfError(point.interface, fault.number) from None
 
 
 def _octets(found: interface.Interface) -> int | None:

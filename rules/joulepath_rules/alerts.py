@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The alerts of `alerts.yaml`, with a topology's name and interval."""
+
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import promql_parser as promql
+import yaml
+
+from joulepath_rules.constants import PREFIX
+from joulepath_rules.rule import Alert, quote
+from joulepath_rules.topology import Topology
+
+PAGE = "docs/alerts.md"
+"""Has a paragraph for each alert, under a heading that is the alert's name."""
+
+
+def alerts(topology: Topology, recorded: Collection[str], generation: str | None = None) -> Iterator[Alert]:
+    """The alerts that a topology can raise; `recorded` names the series and constants that are written for it.
+
+    With `generation` constants are scraped, and those of other generations are not read.
+    """
+    name = f"topology={quote(topology.name)}"
+    constant = name if generation is None else f"{name},generation={quote(generation)}"
+    nodes = "|".join(str(node) for node in _nodes(topology))
+    replacements = {
+        'topology="example"': name,
+        'node_id=~"example"': f"node_id=~{quote(nodes)}",
+        "* 15 <": f"* {topology.interval:g} <",
+    }
+
+    def own(text: str) -> str:
+        text = re.sub(rf'({PREFIX}\w+{{)topology="example"', lambda found: found[1] + constant, text)
+        return re.sub("|".join(map(re.escape, replacements)), lambda found: replacements[found[0]], text)
+
+    for rule in shipped():
+        needs_nodes = 'node_id=~"example"' in rule["expr"]
+        if can_fire(promql.parse(rule["expr"]), recorded) and (nodes or not needs_nodes):
+            annotations = {key: own(text) for key, text in rule["annotations"].items()}
+            annotations["runbook"] = f"{PAGE}#{rule['alert'].lower()}"
+            yield Alert(rule["alert"], own(rule["expr"]), rule["for"], rule["labels"], annotations)
+
+
+def _nodes(topology: Topology) -> list[int]:
+    """The IOAM nodes at which the topology's traffic is counted."""
+    traffic = (component.traffic for component in topology.components.values())
+    return sorted({entry.ioam.node for entry in traffic if entry is not None and entry.ioam is not None})
+
+
+@cache
+def shipped() -> Any:
+    """The rules of `alerts.yaml`, as they stand there."""
+    text = files("joulepath_rules").joinpath("alerts.yaml").read_text(encoding="utf-8")
+    (group,) = yaml.safe_load(text)["groups"]
+    return group["rules"]
+
+
+def can_fire(expr: promql.Expr, recorded: Collection[str]) -> bool:
+    """Whether an expression can have a result where only `recorded` are written, beside what exporters publish."""
+    needed: list[promql.Expr] = []
+    match expr:
+        case promql.VectorSelector():
+            name = expr.name or ""
+            return name in recorded or not (":" in name or name.startswith(PREFIX))
+        case promql.MatrixSelector():
+            needed = [expr.vector_selector]
+        case promql.BinaryExpr() if str(expr.op) == "or":
+            return can_fire(expr.lhs, recorded) or can_fire(expr.rhs, recorded)
+        case promql.BinaryExpr():
+            needed = [expr.lhs] if str(expr.op) == "unless" else [expr.lhs, expr.rhs]
+        case promql.Call() if not expr.func.name.startswith("absent"):
+            needed = expr.args
+        case promql.AggregateExpr() | promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
+            needed = [expr.expr]
+    return all(can_fire(part, recorded) for part in needed)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which features a topology has: the words behind `when` in attribution.yaml."""
+
+from collections.abc import Iterable
+
+from joulepath_rules.constants import PREFIX, Constant
+from joulepath_rules.places import units
+from joulepath_rules.topology import Topology
+
+
+def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
+    """All features, found in the constants where these say it: a rule whose constants are missing gives nothing."""
+    found = {name for constant in constants for name in _of(constant)}
+    found.add("fallback" if any(host.fallback for host in topology.hosts.values()) else "one_tier")
+    tiers = [
+        host.static(tier) is not None for host in topology.hosts.values() for tier in range(1, len(host.tiers) + 1)
+    ]
+    if any(tiers):
+        found.add("static")
+    if not all(tiers):
+        found.add("undivided")
+    if any(not any(topology.alone(name) for name in topology.members.get(host, ())) for host in topology.hosts):
+        found.add("rest")
+    for name, component in topology.components.items():
+        if component.traffic or component.requests:
+            found.update(units(topology, name))
+            if component.traffic and component.traffic.query and not component.traffic.ioam:
+                found.update({f"counter_{unit}" for unit in units(topology, name)})
+    if "bytes" in found and ("traces" in found or "counter_bytes" in found):
+        found.add("bits")
+    return frozenset(found)
+
+
+def _of(constant: Constant) -> Iterable[str]:
+    """The features that one constant shows."""
+    labels = constant.labels
+    name = constant.name.removeprefix(PREFIX)
+    match name:
+        case "source":
+            yield "bmc_chassis" if labels["kind"] == "bmc" and "chassis" in labels else labels["kind"]
+        case "component":
+            yield labels["share"]
+        case "traffic":
+            kinds = {"node": "node_total", "traced": "traced_total", "query": "node_query", "counter": "counter"}
+            yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
+        case "policy" if labels["part"] == "static" and constant.value:
+            yield f"static_{labels['by']}"
+        case "path":
+            yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
+            yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
+            if "counter" in labels and "trace_id" in labels:
+                yield "traced_counter"
+        case "grams_per_kwh" | "grid_zone":
+            yield "carbon"
+        case "site" if "market" in labels:
+            yield "market"
+        case "trace":
+            yield "traces"
+        case "support":
+            yield "support"

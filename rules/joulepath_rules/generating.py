@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The action `joulepath rules generate`: the rules of a topology as a file in the form that the server takes."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from joulepath.errors import JoulepathError, UsageError
+from joulepath_rules.constants import PREFIX
+from joulepath_rules.dialects import DIALECTS, Options, operator
+from joulepath_rules.generate import generate
+from joulepath_rules.rule import Rule
+from joulepath_rules.serving.awaited import await_constants
+from joulepath_rules.topology import Topology
+
+MANY_CONSTANTS = 3000
+"""As rules they take 0.1 to 0.3 s of each evaluation."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR",
+        help="existing or new folder; receives a file with the topology's name",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dialect", choices=list(DIALECTS), default="prometheus",
+        help="a rule file, PrometheusRule objects, or a rule file for vmalert (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--constants", choices=["rules", "scraped"], default="rules",
+        help="the topology as rules, or scraped from `joulepath rules serve` (docs/large.md; default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--await", dest="awaited", metavar="URL",
+        help="with scraped constants: write the rules when the Prometheus at URL has this topology's",
+    )  # fmt: skip
+    parser.add_argument(
+        "--namespace", type=_checked(operator.namespace), help="with --dialect operator: of the objects"
+    )
+    parser.add_argument(
+        "--label", dest="labels", action="append", default=[], type=_checked(operator.label), metavar="KEY=VALUE",
+        help="with --dialect operator: a label of the objects, by which the operator selects them; may be repeated",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace, topology: Topology, warn: Callable[[str], None]) -> int:
+    """Writes the file. Raises JoulepathError."""
+    if args.dialect != "operator" and (args.namespace is not None or args.labels):
+        raise UsageError("--namespace and --label belong to --dialect operator: a rule file has neither")
+    if args.awaited is not None and args.constants != "scraped":
+        raise UsageError("--await belongs to --constants scraped: rules write the other constants themselves")
+    dialect = DIALECTS[args.dialect]
+    groups = generate(topology, args.constants)
+    count = sum(len(group.rules) for group in groups)
+    constants = sum(
+        isinstance(rule, Rule) and rule.record.startswith(PREFIX) for group in groups for rule in group.rules
+    )
+    text = dialect.write(topology, groups, Options(args.namespace, dict(args.labels)))
+    if constants > MANY_CONSTANTS:
+        warn(f"{args.topology}: {constants} constants as rules take long to evaluate: see docs/large.md")
+    if args.awaited is not None:
+        await_constants(args.awaited, topology.name, topology.hash)
+    target = args.output / f"{topology.name}{dialect.ending}"
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise JoulepathError(f"{target}: cannot be written: {error.strerror}") from None
+    print(f"{target}: {count} rules of topology {topology.hash}")  # noqa: T201  # the command's output
+    return 0
+
+
+def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """For argparse, which shows the text of no ValueError, but of an ArgumentTypeError."""
+
+    def converted(text: str) -> Any:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return converted

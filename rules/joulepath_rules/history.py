@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Energy and CO2 of each closed UTC hour, recorded once: days, months and years are sums of hours.
+
+`history:hour_end_seconds` is the clock of the group: it has a sample only in the first evaluation after an hour closed,
+and everything else is recorded in that evaluation. A subquery in steps of an hour evaluates at full UTC hours, whenever
+Prometheus evaluates the group.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from joulepath_rules import promql, reads
+from joulepath_rules.chain import slow
+from joulepath_rules.rule import Rule, quote
+from joulepath_rules.topology import Topology
+from joulepath_rules.topology.common import duration
+
+HOUR = 3600.0
+
+# Prometheus 2 counts a sample on both edges of a range, Prometheus 3 only on the later one: ranges end 1 ms early.
+EDGE = 0.001
+
+# The part of an hour that must be known: less is a gap.
+LEAST = 0.5
+
+CLOCK = "history:hour_end_seconds"
+COVERAGE = "application:coverage:ratio:1h"
+JOULES = "budget_component:known_joules:1h"
+SECONDS = "budget_component:known_seconds:1h"
+
+
+def pace(topology: Topology) -> float:
+    """The interval of the group, in seconds: an hour is recorded in the first evaluation after it closed."""
+    return max(300.0, topology.interval)
+
+
+def recorded_by(topology: Topology) -> float:
+    """Seconds after its end by which an hour is surely recorded, while the server runs."""
+    return _grace(topology) + 2 * pace(topology)
+
+
+def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
+    """The rules of the group, the clock first."""
+    closed = f"floor(vector((time() - {_grace(topology):g}) / 3600)) * 3600"
+    yield Rule(CLOCK, f"{closed}\nunless on () (last_over_time({_own(topology, CLOCK)}[2h]) == on () {closed})")
+
+    power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
+    seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
+    yield Rule(COVERAGE, _once(topology, f"clamp_max({seconds} / 3600, 1)"))
+    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval))
+    if "carbon" in features:
+        yield Rule("application:co2_grams:1h", _integral(topology, carbon, slow(topology)))
+
+    applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
+    if applications:
+        for record, function in ((JOULES, "sum"), (SECONDS, "count")):
+            known = known_rows(topology, applications, function, HOUR)
+            yield Rule(record, _once(topology, known))
+
+
+def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float) -> str:
+    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, of a range.
+
+    A row is the mean of an interval; an absent one was not known.
+    """
+    matchers = f"topology={quote(topology.name)},application=~{any_of(applications)}"
+    return (
+        "sum by (topology, application, component) (\n"
+        f"  {function}_over_time(application_component:power_watts{{{matchers}}}[{duration(seconds - EDGE)}])"
+        f") * {topology.interval:g}"
+    )
+
+
+def recorded_hour(topology: Topology, series: str) -> str:
+    """What was recorded of an hour, in a subquery in steps of an hour: of the hour that ends at the step."""
+    return f"last_over_time({series}[1h] offset -{duration(HOUR + _grace(topology) - EDGE)})"
+
+
+def _own(topology: Topology, name: str) -> str:
+    return reads.selector(topology, name, "")
+
+
+def at_hour(expr: str, ago: float) -> str:
+    """The expression as it was at the last full UTC hour, seen from `ago` seconds before now."""
+    return f"last_over_time(({expr})[{duration(HOUR - EDGE)}:1h] offset {duration(ago)})"
+
+
+def any_of(names: Iterable[str]) -> str:
+    """A regular expression, quoted, that matches exactly these names."""
+    return quote("|".join(promql.literal(name) for name in sorted(set(names))))
+
+
+def _grace(topology: Topology) -> float:
+    """How long after its end an hour is closed: its last rows look half a window ahead and take a while to come."""
+    return topology.window / 2 + slow(topology)
+
+
+def _hour(topology: Topology) -> str:
+    """The range of an hour. A row is the mean of a window, so it stands for the time half a window before."""
+    return f"[{duration(HOUR - EDGE)}] offset -{duration(topology.window / 2)}"
+
+
+def _once(topology: Topology, expr: str) -> str:
+    """The expression at the end of the hour that closed, in the evaluation in which the clock says so."""
+    return f"{_closed(topology, expr)}\nand on () {reads.fresh(topology)(CLOCK, '')}"
+
+
+def _closed(topology: Topology, expr: str) -> str:
+    return at_hour(expr, _grace(topology))
+
+
+def _integral(topology: Topology, series: str, step: float) -> str:
+    """The mean of what was known of the hour, times the hour. After an hour that was not known at all, times the known
+    time: nothing is charged before the first measurement. A part that was absent while others were known was 0."""
+    hour = _hour(topology)
+    counts = f"max by (topology, application, basis) (count_over_time({series}{hour}))"
+    mean = (
+        f"\n  sum_over_time({series}{hour}) / on (topology, application, basis) group_left ()\n"
+        f"    ({counts} >= {LEAST * HOUR / step:g})"
+    )
+    coverage = reads.fresh(topology)(COVERAGE, "")
+    before = f"present_over_time({series}[1h] offset {duration(HOUR - topology.window / 2)})"
+    return (
+        f"3600 * {_closed(topology, mean)}\n"
+        "* on (topology, application) group_left () (\n"
+        f"  clamp_min({coverage} and on (topology, application) {_closed(topology, before)}, 1)\n"
+        f"  or {coverage})"
+    )

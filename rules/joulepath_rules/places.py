@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each component stands and where its traffic is counted: questions that constants and adapters both ask."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from joulepath_rules.policies import POLICIES
+from joulepath_rules.topology import Topology
+
+Total = Literal["node", "traced", "query", "counter"]
+
+
+def place(topology: Topology, component: str) -> dict[str, str]:
+    """The labels that a component's power carries."""
+    host = topology.host_of(component)
+    segment = topology.components[component].segment
+    return {"component": component, "host": host, "site": topology.hosts[host].site, "segment": segment}
+
+
+def parts(topology: Topology, component: str) -> list[tuple[str, ...]]:
+    """The parts that a component's power has, for each state of its host: divided, where a tier knows its static
+    watts, or not."""
+    host = topology.hosts[topology.host_of(component)]
+    entry = topology.components[component]
+    known = [host.static(tier) is not None for tier in range(1, len(host.tiers) + 1)]
+    reserved = topology.alone(component) or (entry.reservation is not None and host.capacity is not None)
+    divided = ("static", "dynamic") if reserved else ("dynamic",)
+    return [*([divided] if any(known) else []), *([("undivided",)] if not all(known) else [])]
+
+
+def amounts(topology: Topology, component: str) -> list[str]:
+    """The amounts that the component's policy uses: `count`, `volume` or both."""
+    policy = POLICIES[topology.components[component].policy or topology.policy]
+    used = {by for state in parts(topology, component) for part in state for by in policy[part]}
+    return [by for by in ("count", "volume") if by in used]
+
+
+def plain_node(topology: Topology, component: str) -> str | None:
+    """The node id, where a component's traces are read from the ioam exporters' series without an adapter."""
+    traffic = topology.components[topology.counted_at(component)].traffic
+    if traffic is None or traffic.ioam is None or traffic.ioam.instances:
+        return None
+    return str(traffic.ioam.node)
+
+
+def total(topology: Topology, component: str) -> Total:
+    """How all traffic at the place where a component's is counted is known.
+
+    `node`: all user packets of a node; `traced`: all of its traces; `query`: PromQL beside a node's traces;
+    `counter`: an adapter, which also knows the rows.
+    """
+    traffic = topology.components[topology.counted_at(component)].traffic
+    if plain_node(topology, component) is None or traffic is None:
+        return "counter"
+    if traffic.query:
+        return "query"
+    return "traced" if traffic.traced else "node"
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Where an application's traffic at a component is counted, and how its rows are matched."""
+
+    name: str
+    node: str | None
+    """The node id, where the ioam exporters' series are read directly."""
+    coverage: Literal["own", "anchor", "counter"]
+    by_application: bool
+    """Whether its rows are of applications, and not of traces."""
+    passing: bool
+    """Whether what the declared applications send must be known before their shares are."""
+    fills: bool
+    """Whether an application without a row has sent nothing."""
+
+
+def counter_of(topology: Topology, component: str) -> Counter:
+    """The counter of a component: its own, or its anchor's."""
+    name = topology.counted_at(component)
+    entry = topology.components[name]
+    node = plain_node(topology, component)
+    by_ioam = entry.traffic is not None and entry.traffic.ioam is not None
+    if node is None:
+        coverage: Literal["own", "anchor", "counter"] = "counter"
+    else:
+        coverage = "own" if name == component else "anchor"
+    return Counter(
+        name=name,
+        node=node,
+        coverage=coverage,
+        by_application=not by_ioam,
+        passing=_passing(topology, component),
+        fills=entry.traffic is not None and not by_ioam,
+    )
+
+
+def _passing(topology: Topology, component: str) -> bool:
+    """An anchored component, an anchor, and one with rows and a total from two places."""
+    name = topology.counted_at(component)
+    traffic = topology.components[name].traffic
+    mixed = traffic is not None and traffic.ioam is not None and bool(traffic.query or traffic.ioam.instances)
+    return component in topology.anchors or name != component or mixed
+
+
+def units(topology: Topology, component: str) -> list[str]:
+    """What of a component's traffic is really counted: packets and bytes, or requests and tokens."""
+    entry = topology.components[topology.counted_at(component)]
+    if entry.requests:
+        query = entry.requests.query
+        return [unit for unit in ("requests", "tokens") if query is None or getattr(query, unit) is not None]
+    if entry.traffic and entry.traffic.query and not entry.traffic.ioam:
+        return [unit for unit in ("packets", "bytes") if getattr(entry.traffic.query, unit) is not None]
+    return ["packets", "bytes"]

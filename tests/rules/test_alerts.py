@@ -1,0 +1,561 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each alert about data, in promtool: fed with the series that it reads, it fires at its time and not before."""
+
+import json
+import re
+import subprocess
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import promql_parser as promql
+import pytest
+import yaml
+from scripts.generate import modules
+
+from joulepath_rules.alerts import PAGE, alerts, shipped
+from joulepath_rules.generate import generate
+from joulepath_rules.prometheus import write
+from joulepath_rules.rule import Alert, Group
+from tests.conftest import ROOT
+from tests.rules import factory
+from tests.rules.promtool import topology
+
+pytestmark = pytest.mark.unit
+
+OWN = re.compile(r"\b(?:joulepath_topology_\w+|[a-z_]+(?::[a-z0-9_]+)+)")
+EVERYTHING = {name for rule in shipped() for name in OWN.findall(rule["expr"])}
+DAY = 24 * 60
+
+Series = Mapping[str, str]
+
+
+@dataclass
+class Case:
+    """What an alert reads, once a minute, in the topology `plant`, and what it must say at which minutes.
+
+    `sick` makes it fire from the minute `at` on, and for another topology never. With `cure` laid over it, it never
+    fires.
+    """
+
+    alert: str
+    at: int
+    sick: Series
+    cure: Series
+    labels: dict[str, str]
+    summary: str
+    description: str
+    over: int | None = None
+    """When it does not fire any more; None if the test does not last that long."""
+    name: str = field(default="")
+
+
+def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
+    """The alerts of the factory, under the name `plant`, with their label."""
+    ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
+    found = alerts(ours, recorded, generation)
+    return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in found]
+
+
+def promtool_test(
+    promtool: Path, folder: Path, alert: str, tests: Iterable[dict[str, Any]], interval: float = 60
+) -> None:
+    """Runs tests of one alert, of a chain that is evaluated every `interval` seconds; fails with what promtool says."""
+    groups = [Group("alerts", "1m", tuple(rule for rule in plant(interval) if rule.alert == alert))]
+    (folder / "alerts.rules.yaml").write_text(write(groups, "0"))
+    content = {"rule_files": ["alerts.rules.yaml"], "evaluation_interval": "1m", "tests": list(tests)}
+    (folder / "alerts.test.yaml").write_text(json.dumps(content))
+    words = [str(promtool), "test", "rules", str(folder / "alerts.test.yaml")]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def expected(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
+    """One check of promtool."""
+    (severity,) = (rule["labels"]["severity"] for rule in shipped() if rule["alert"] == case.alert)
+    told = {
+        "exp_labels": {"topology": "plant", "severity": severity, **case.labels},
+        "exp_annotations": {
+            "summary": case.summary,
+            "description": case.description,
+            "runbook": f"{PAGE}#{case.alert.lower()}",
+        },
+    }
+    return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": [told] if fires else []}
+
+
+def fed(name: str, series: Series, checks: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """One test of promtool."""
+    rows = [{"series": series, "values": values} for series, values in series.items()]
+    return {"name": name, "interval": "1m", "input_series": rows, "alert_rule_test": list(checks)}
+
+
+def constant(name: str, minutes: int = 90, /, **labels: str) -> dict[str, str]:
+    """A constant of the topology `plant`."""
+    return {row(f"joulepath_topology_{name}", **labels): f"1x{minutes}"}
+
+
+def row(series: str, **labels: str) -> str:
+    """A series of the topology `plant`."""
+    return f"{series}{{" + ",".join(f'{key}="{value}"' for key, value in {"topology": "plant", **labels}.items()) + "}"
+
+
+def exported(name: str, **labels: str) -> str:
+    """A series of an exporter."""
+    return f"{name}{{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
+
+
+PLUG = {"job": "pdu", "instance": "pdu-1", "outlet": "3"}
+CHASSIS = {"job": "bmc", "instance": "edge-1", "chassis": "1"}
+CAPTURE = {"job": "ioam", "instance": "upf-1"}
+ZONE = {"grid_zone": "DE", "source": "ember", "boundary": "lifecycle"}
+HEARTBEAT = row("attribution:heartbeat")
+DARK = {
+    **constant("tier", host="edge-1", tier="1", method="measured"),
+    row("host:power_watts", host="edge-1", site="mast"): "300x5 stale _x13 300x60",
+    row("host:power_watts", host="edge-2", site="mast"): "300x90",
+    row("host:missing:info", host="edge-1", tier="2", source="1"): "1x90",
+    row("host:missing:info", host="edge-1", tier="1", source="2"): "1x90",
+    row("host:missing:info", host="edge-2", tier="1", source="7"): "1x90",
+}
+SHARES = {
+    row("application_component:power_watts", application="a", component="upf-1", host="edge-1"): "40x90",
+    row("application_component:power_watts", application="unattributed", component="upf-1", host="edge-1"): "60x90",
+    row("application_component:power_watts", application="unattributed", component="unattributed", host="edge-1"): (
+        "900x90"
+    ),
+}
+
+
+def meter(level: str, labels: dict[str, str], watts: float, register: float, measured: float = 60) -> dict[str, str]:
+    """The counters of a meter over two days: what it integrates, and what its register says, in watts."""
+    values = {"energy_joules": watts * measured, "measured_seconds": measured, "meter_energy_joules": register * 60}
+    return {exported(f"{level}_{name}_total", **labels): f"0+{step}x{2 * DAY}" for name, step in values.items()}
+
+
+COUNTED = exported("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink")
+OTHER = {COUNTED: COUNTED.replace('node_id="4"', 'node_id="40"')}
+"""What is counted at a node that the topology does not have."""
+
+
+def capture(counted: float, dropped: float, unseen: float | None = None, folded: float = 0) -> dict[str, str]:
+    """What an ioam exporter says at node 4, in packets/s."""
+    rates = {
+        COUNTED: counted,
+        exported("ioam_capture_drops_total", **CAPTURE): dropped,
+        exported("ioam_traces_folded_total", **CAPTURE): folded,
+    }
+    if unseen is not None:
+        rates[exported("ioam_interface_unseen_packets_total", **CAPTURE, interface="n3")] = unseen
+    return {name: f"0+{60 * rate}x90" for name, rate in rates.items()}
+
+
+CASES = [
+    Case(
+        "EnergyChainNotEvaluated",
+        # Once a minute: at 24:00 two of the last five evaluations took place.
+        29,
+        {HEARTBEAT: "1x20 _x20 1x30"},
+        {HEARTBEAT: "1x90"},
+        {},
+        "The rules of this topology are not evaluated",
+        "Less than half of the evaluations of the group `attribution` took place in the last 5 minutes, so its figures "
+        "are old or absent.",
+        over=45,
+    ),
+    Case(
+        "EnergyHostDark",
+        16,
+        DARK,
+        {row("host:power_watts", host="edge-1", site="mast"): "300x90"},
+        {"host": "edge-1"},
+        "The power of host edge-1 is not known",
+        "None of its tiers is complete, so the totals of all applications on it are absent. Missing, as tier and "
+        "source: 1/2 2/1.",
+        over=20,
+    ),
+    Case(
+        "EnergyReadingMissing",
+        30,
+        {
+            row("host:power_watts", host="edge-1", site="mast"): "300x90",
+            row("host:missing:info", host="edge-1", tier="2", source="1"): "1x90",
+            row("host:missing:info", host="edge-2", tier="1", source="1"): "1x90",
+        },
+        {row("host:missing:info", host="edge-1", tier="2", source="1"): "1x20 stale _x5 1x29 stale"},
+        {"host": "edge-1"},
+        "A meter of host edge-1 is silent",
+        "The host's power comes from another tier. Missing, as tier and source: 2/1.",
+    ),
+    Case(
+        "EnergyApplicationIncomplete",
+        14,
+        {
+            **constant("component", component="upf-1", host="edge-1", site="mast", segment="network", role="upf"),
+            row("host:power_watts", host="edge-1", site="mast"): "300x90",
+            row("application:missing:info", application="a", component="upf-1"): "_x4 1x20 stale",
+        },
+        {row("application:missing:info", application="a", component="upf-1"): "_x4 1x5 stale _x2 1x9 stale"},
+        {"application": "a", "component": "upf-1", "host": "edge-1"},
+        "Application a is incomplete at upf-1",
+        "Its power at this component is not known, so its total, its CO2 and what its budgets count are not complete. "
+        "Look at host edge-1 first.",
+        over=26,
+    ),
+    Case(
+        "EnergyBudgetCoverageLow",
+        15,
+        {row("budget:coverage:ratio", application="a", budget="a-day", per="day"): "0.89x90"},
+        {row("budget:coverage:ratio", application="a", budget="a-day", per="day"): "0.9x90"},
+        {"application": "a", "budget": "a-day", "per": "day"},
+        "Budget a-day of a rests on part of its time",
+        "89% of the time of the running day was measured; the rest is charged with the mean.",
+    ),
+    Case(
+        "EnergyUnattributedHigh",
+        30,
+        SHARES,
+        {row("application_component:power_watts", application="a", component="upf-1", host="edge-1"): "61x90"},
+        {"host": "edge-1"},
+        "Most of the power on host edge-1 belongs to no application",
+        "60% of what its components draw is unattributed, while applications use them.",
+    ),
+    Case(
+        "EnergyUnattributedHigh",
+        30,
+        SHARES,
+        {row("application_component:power_watts", application="a", component="upf-1", host="edge-1"): "0x90"},
+        {"host": "edge-1"},
+        "Most of the power on host edge-1 belongs to no application",
+        "60% of what its components draw is unattributed, while applications use them.",
+        name="without traffic all is unattributed, and no alert",
+    ),
+    Case(
+        "EnergyNotConserved",
+        10,
+        {row("host:conservation_error_watts", host="edge-1"): "-0.5x90"},
+        {row("host:conservation_error_watts", host="edge-1"): "0.0000001x90"},
+        {"host": "edge-1"},
+        "Applications do not add up to host edge-1",
+        "The sum differs by 500mW. Rounding stays below 1e-9 W.",
+        name="host",
+    ),
+    Case(
+        "EnergyNotConserved",
+        10,
+        {row("component:conservation_error_watts", host="edge-1", component="upf-1"): "2x90"},
+        {row("component:conservation_error_watts", host="edge-1", component="upf-1"): "0x90"},
+        {"host": "edge-1", "component": "upf-1"},
+        "Applications do not add up to host edge-1",
+        "The sum differs by 2W at component upf-1. Rounding stays below 1e-9 W.",
+        name="component",
+    ),
+    Case(
+        # 100 W are 8.64 MJ a day, 200 W are 17.28 MJ: 8.64 apart, 3.6 + 0.15 * 17.28 = 6.192 are granted. 170 W are
+        # 14.688 MJ: 6.048 apart, 5.8032 are granted; 165 W are 14.256: 5.616 apart, 5.7384 are granted.
+        "EnergyRegisterDisagrees",
+        DAY + 60,
+        {
+            **constant(
+                "source", 2 * DAY, kind="pdu", host="edge-1", tier="1", source="1", instance="pdu-1", outlet="3"
+            ),
+            **meter("pdu_outlet", PLUG, 100, 170),
+        },
+        meter("pdu_outlet", PLUG, 100, 165),
+        {"instance": "pdu-1", "outlet": "3"},
+        "The energy register of pdu-1 disagrees with its power",
+        "Outlet 3: in one day the register and the integrated power differ by 6.048MJ.",
+        name="outlet",
+    ),
+    Case(
+        "EnergyRegisterDisagrees",
+        DAY + 60,
+        {
+            **constant("source", 2 * DAY, kind="bmc", host="edge-1", tier="1", source="1", instance="edge-1"),
+            **meter("bmc_chassis", CHASSIS, 300, 0),
+        },
+        # A register that goes backwards was reset.
+        {exported("bmc_chassis_meter_energy_joules_total", **CHASSIS): f"9000000000-18000x{2 * DAY}"},
+        {"instance": "edge-1", "chassis": "1"},
+        "The energy register of edge-1 disagrees with its power",
+        "Chassis 1: in one day the register and the integrated power differ by 25.92MJ.",
+        name="register that stands still",
+    ),
+    Case(
+        # Measured for 0.92 of the day: the mean of that time stands for the day.
+        "EnergyRegisterDisagrees",
+        DAY + 60,
+        {
+            **constant("source", 2 * DAY, kind="bmc", host="edge-1", tier="1", source="1", instance="edge-1"),
+            **meter("bmc_chassis", CHASSIS, 300, 600, measured=55.2),
+        },
+        meter("bmc_chassis", CHASSIS, 300, 600, measured=53),
+        {"instance": "edge-1", "chassis": "1"},
+        "The energy register of edge-1 disagrees with its power",
+        "Chassis 1: in one day the register and the integrated power differ by 25.92MJ.",
+        name="measured for a part of the day",
+    ),
+    Case(
+        "EnergyCarbonFactorMissing",
+        30,
+        {
+            **constant("grid_zone", 90, site="mast", **ZONE),
+            exported("grid_carbon_intensity_average_grams_per_kilowatt_hour", **{**ZONE, "grid_zone": "FR"}): "50x90",
+        },
+        {exported("grid_carbon_intensity_average_grams_per_kilowatt_hour", **ZONE, job="carbon"): "300x90"},
+        {"site": "mast", **ZONE},
+        "Site mast has no carbon factor",
+        "Nothing publishes the intensity of DE by ember (lifecycle), so applications that touch this site have no CO2.",
+    ),
+    Case(
+        # promtool's clock begins at 0: 6 hours and one minute are the first that is older than 6 hours.
+        "EnergyCarbonFactorStale",
+        371,
+        {
+            **constant("grid_zone", DAY, site="mast", **ZONE),
+            exported("grid_carbon_intensity_updated_timestamp_seconds", grid_zone="DE", source="ember"): f"0x{DAY}",
+        },
+        {
+            exported("grid_carbon_intensity_updated_timestamp_seconds", grid_zone="DE", source="ember"): (
+                f"0x300 18000x{DAY}"
+            )
+        },
+        {"site": "mast", "grid_zone": "DE", "source": "ember"},
+        "The carbon factor of site mast is old",
+        "The intensity of DE by ember was updated 6h 11m 0s ago.",
+    ),
+    Case(
+        "EnergyCaptureDrops",
+        11,
+        {**capture(1000, 11)},
+        capture(1000, 9),
+        {"job": "ioam", "instance": "upf-1"},
+        "The capture of upf-1 loses packets",
+        "At least 1.1% as many packets as it counts pass uncounted, so shares of the traffic are doubtful.",
+        name="dropped",
+    ),
+    Case(
+        "EnergyCaptureDrops",
+        11,
+        {**capture(1000, 6, 6)},
+        capture(1000, 6, 3),
+        {"job": "ioam", "instance": "upf-1"},
+        "The capture of upf-1 loses packets",
+        "At least 1.2% as many packets as it counts pass uncounted, so shares of the traffic are doubtful.",
+        name="unseen",
+    ),
+    Case(
+        "EnergyTracesFolded",
+        11,
+        {**capture(1000, 0, folded=1)},
+        capture(1000, 0),
+        {"job": "ioam", "instance": "upf-1"},
+        "upf-1 counts traces together",
+        '600 packets in 10 minutes were counted as trace "other", because a bound of `admit: any` is reached. The '
+        "applications that they belong to do not pay for them.",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert} {case.name}".strip())
+def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
+    """Not the minute before, not when cured, and not for the series of another topology."""
+    checks = [expected(case, case.at - 1, fires=False), expected(case, case.at, fires=True)]
+    if case.over is not None:
+        checks.append(expected(case, case.over, fires=False))
+    minutes = range(0, case.at + 30, 5)
+    never = [expected(case, minute, fires=False) for minute in minutes]
+    tests = [fed("sick", case.sick, checks), fed("cured", {**case.sick, **case.cure}, never)]
+    if case.alert != "EnergyChainNotEvaluated":
+        other = {OTHER.get(name, name.replace('"plant"', '"other"')): values for name, values in case.sick.items()}
+        tests.append(fed("another topology", other, never))
+    promtool_test(promtool, tmp_path, case.alert, tests)
+
+
+def test_each_alert_has_a_case() -> None:
+    assert {case.alert for case in CASES} == {rule["alert"] for rule in shipped()}
+
+
+@pytest.mark.parametrize("interval", [1, 15, 120])
+def test_half_of_the_evaluations_are_enough(interval: int, promtool: Path, tmp_path: Path) -> None:
+    """At every pace: all evaluations raise nothing; a third of them, which a group that is too slow makes, do."""
+    checks = {"all": 1, "a third": 3}
+    case = CASES[0]
+    tests = [
+        {
+            **fed(name, {HEARTBEAT: f"1x{1800 // (step * interval)}"}, [expected(case, 20, fires=step == 3)]),
+            "interval": f"{step * interval}s",
+        }
+        for name, step in checks.items()
+    ]
+    promtool_test(promtool, tmp_path, case.alert, tests, interval)
+
+
+def component(name: str, host: str) -> dict[str, str]:
+    """The constant of a component."""
+    return constant("component", component=name, host=host, site="mast", segment="network", role="ru")
+
+
+def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path: Path) -> None:
+    """The host that keeps the figures away may be another than the component's own.
+
+    du-1 is on a dark host. ru-1 is anchored at du-1, ru-2 at upf-1 on a host with power. amf supports ru-1 and du-1,
+    smf supports upf-1.
+    """
+    series = {
+        **component("ru-1", "mast-1"),
+        **component("ru-2", "mast-2"),
+        **component("du-1", "edge-1"),
+        **component("upf-1", "core-1"),
+        **component("amf", "core-1"),
+        **component("smf", "core-1"),
+        **constant("anchor", component="ru-1", anchor="du-1", by="count"),
+        **constant("anchor", component="ru-1", anchor="du-1", by="volume"),
+        **constant("anchor", component="ru-2", anchor="upf-1", by="count"),
+        **constant("domain", component="ru-1", domain="ru-1"),
+        **constant("domain", component="du-1", domain="ru-1"),
+        **constant("domain", component="upf-1", domain="upf-1"),
+        **constant("supporter", component="amf", domain="ru-1"),
+        **constant("supporter", component="amf", domain="upf-1"),
+        **constant("supporter", component="smf", domain="upf-1"),
+        **{row("host:power_watts", host=host, site="mast"): "100x90" for host in ("mast-1", "mast-2", "core-1")},
+    }
+    hosts = {
+        "ru-1": "edge-1",
+        "ru-2": "mast-2",
+        "du-1": "edge-1",
+        "upf-1": "core-1",
+        "amf": "edge-1",
+        "smf": "core-1",
+    }
+    series |= {row("application:missing:info", application="a", component=name): "1x90" for name in hosts}
+    (case,) = (case for case in CASES if case.alert == "EnergyApplicationIncomplete")
+    told = [
+        {
+            "exp_labels": {
+                "topology": "plant", "severity": "warning", "application": "a", "component": name, "host": host,
+            },
+            "exp_annotations": {
+                "summary": case.summary.replace("upf-1", name),
+                "description": case.description.replace("edge-1", host),
+                "runbook": f"{PAGE}#energyapplicationincomplete",
+            },
+        }
+        for name, host in hosts.items()
+    ]  # fmt: skip
+    check = {"eval_time": "15m", "alertname": case.alert, "exp_alerts": told}
+    promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
+
+
+CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
+
+
+def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
+    """What reads a budget, a grid zone or a meter needs one."""
+    every = {rule["alert"] for rule in shipped()}
+
+    def left(*lacking: str) -> set[str]:
+        return every - {alert.alert for alert in plant(recorded=EVERYTHING - set(lacking))}
+
+    assert left() == set()
+    assert left("budget:coverage:ratio") == {"EnergyBudgetCoverageLow"}
+    assert left("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain") == set()
+    assert left("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
+    assert left("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
+    assert left(*EVERYTHING) == every - CAPTURES - {"EnergyChainNotEvaluated"}
+
+
+def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> None:
+    text = """
+    sites: {home: {}}
+    hosts: {m: {site: home, power: [{pdu: p, outlets: ["1"]}]}}
+    components: {m: {role: model, requests: vllm}}
+    """
+    written = {rule.alert for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Alert)}
+    assert "EnergyHostDark" in written
+    assert not written & (CAPTURES | {"EnergyBudgetCoverageLow", "EnergyCarbonFactorMissing"})
+
+
+def test_scraped_constants_are_those_of_this_generation() -> None:
+    """Constants of the former file are scraped beside them."""
+    for alert in plant(generation="0f"):
+        for found in re.finditer(r"joulepath_topology_\w+{([^}]*)}", alert.expr):
+            assert found[1].startswith('topology="plant",generation="0f"'), alert.alert
+        assert not re.search(r"\w:\w+{[^}]*generation", alert.expr)
+
+
+def test_every_read_of_own_series_is_of_the_topology() -> None:
+    """Two topologies in one Prometheus never see each other, in expressions and in annotations."""
+    for alert in plant():
+        for text in (alert.expr, *alert.annotations.values()):
+            assert "example" not in text
+            assert all(text[found.end() :].startswith('{topology="plant"') for found in OWN.finditer(text)), alert.alert
+        assert alert.labels["topology"] == "plant"
+
+
+def test_the_shipped_file_is_valid(promtool: Path) -> None:
+    path = ROOT / "rules" / "joulepath_rules" / "alerts.yaml"
+    words = [str(promtool), "check", "rules", "--lint=all", "--lint-fatal", str(path)]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+FOREIGN = {
+    "grid_carbon_intensity_average_grams_per_kilowatt_hour": {"grid_zone", "source", "boundary"},
+    "grid_carbon_intensity_updated_timestamp_seconds": {"grid_zone", "source"},
+}
+"""Series that no exporter of this project publishes yet; docs/topology.md says what they must look like."""
+
+
+def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
+    """All selectors of an expression."""
+    match expr:
+        case promql.VectorSelector():
+            yield expr
+        case promql.MatrixSelector():
+            yield expr.vector_selector
+        case promql.BinaryExpr():
+            yield from selectors(expr.lhs)
+            yield from selectors(expr.rhs)
+        case promql.Call():
+            for argument in expr.args:
+                yield from selectors(argument)
+        case promql.AggregateExpr() | promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
+            yield from selectors(expr.expr)
+
+
+def test_exporters_publish_what_alerts_read() -> None:
+    """Every metric that is not recorded is declared in some exporter's metrics.py, and has the labels it is read by."""
+    declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics} | FOREIGN
+    read = set()
+    for rule in shipped():
+        for selector in selectors(promql.parse(rule["expr"])):
+            name = str(selector.name)
+            if OWN.fullmatch(name):
+                continue
+            read.add(name)
+            matched = {matcher.name for matcher in selector.matchers.matchers}
+            assert matched <= declared[name] | {"instance", "job"}, f"{rule['alert']}: {name}"
+    assert len(read) > 10
+    cases = {name for case in CASES for name in (*case.sick, *case.cure)}
+    for series in cases:
+        name, _, labels = series.partition("{")
+        if not OWN.fullmatch(name):
+            assert set(re.findall(r"(\w+)=", labels)) <= declared[name] | {"instance", "job"}, series
+
+
+def test_the_page_has_a_paragraph_for_each_alert() -> None:
+    """Under a heading of its name, by which the annotation `runbook` finds it; and a row in the table."""
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    headings = re.findall(r"^### (\w+)$", text, flags=re.MULTILINE)
+    rows = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \| (\w+) \|", text, flags=re.MULTILINE)
+    (watch,) = yaml.safe_load((ROOT / "deploy" / "prometheus" / "watch.rules.yaml").read_text(encoding="utf-8"))[
+        "groups"
+    ]
+    known = {rule["alert"]: (rule["labels"]["severity"], rule["for"]) for rule in (*shipped(), *watch["rules"])}
+    budgets = {"EnergyBudgetExceeded": ("critical", "0s"), "EnergyBudgetProjected": ("warning", "10m")}
+    assert {name: (severity, wait) for name, _, severity, wait in rows} == known | budgets
+    assert all(rule["annotations"]["runbook"] == f"{PAGE}#{rule['alert'].lower()}" for rule in watch["rules"])
+    assert headings == [name for name, *_ in rows]
+    assert all(anchor == name.lower() for name, anchor, *_ in rows)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Energy of closed hours in promtool, whose clock starts at a full UTC hour; rows by hand, and from meters."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.rules import factory
+from tests.rules.promtool import Case, grow, run, topology
+from tests.rules.recorded import TOPOLOGY, labels, total, values
+
+pytestmark = pytest.mark.unit
+
+ONLY = frozenset({"history"})
+
+HOUR = "application:energy_joules:1h"
+
+
+def energy(application: str, joules: float, segment: str = "network") -> dict[str, float]:
+    """One row of the hour's energy."""
+    return {f'application="{application}",segment="{segment}"': joules}
+
+
+def test_closed_hours(promtool: Path, tmp_path: Path) -> None:
+    """Rows of 4 minutes, once a minute: those of minutes 3 to 62 stand for the first hour, recorded at 1:03.
+
+    The hour before it is not known at all, so of the first hour only known time counts.
+    """
+    hourly = "sum_over_time(application:energy_joules:1h[2h])"
+    carbon = f"application:co2_grams_per_second{{{labels(application='steady', segment='network', basis='location')}}}"
+    series = {
+        **total("steady", [(63, 60.0), (60, 90.0), (100, 30.0)]),
+        # 40 minutes of the first hour, 40 of the second.
+        **total("gaps", [(23, None), (60, 60.0), (20, None), (100, 60.0)]),
+        # 20 minutes of the first hour, and then the whole second.
+        **total("late", [(43, None), (200, 60.0)]),
+        # Asks a model from the middle of the second hour on: half an hour at 100 W.
+        **total("model", [(200, 10.0)]),
+        **total("model", [(93, None), (200, 100.0)], segment="model"),
+        **total("idle", [(200, 0.0)]),
+        # Grams/s of the slower group, whose interval is the same here.
+        carbon: values([(63, 0.5), (60, 0.25), (100, 1.0)]),
+    }
+    expect = {
+        (62, hourly): {},
+        (63, f'{HOUR}{{application!="late"}}'): {
+            **energy("steady", 60 * 3600),
+            **energy("gaps", 60 * 2400),
+            **energy("model", 10 * 3600),
+            **energy("idle", 0),
+        },
+        (63, "application:coverage:ratio:1h"): {
+            'application="steady"': 1,
+            'application="gaps"': 2 / 3,
+            'application="late"': 1 / 3,
+            'application="model"': 1,
+            'application="idle"': 1,
+        },
+        # Once, although the group is evaluated every minute here; a third of an hour is a gap.
+        (64, HOUR): {},
+        (120, f'count_over_time({HOUR}{{application="steady"}}[2h])'): energy("steady", 1),
+        (120, f'count_over_time({HOUR}{{application="late"}}[2h])'): {},
+        (123, HOUR): {
+            **energy("steady", 90 * 3600),
+            **energy("gaps", 60 * 3600),
+            **energy("late", 60 * 3600),
+            **energy("model", 10 * 3600),
+            **energy("model", 100 * 1800, segment="model"),
+            **energy("idle", 0),
+        },
+        (130, f'sum_over_time({HOUR}{{application="steady"}}[2h])'): energy("steady", 150 * 3600),
+        (130, "sum_over_time(application:co2_grams:1h[2h])"): {
+            'application="steady",basis="location",segment="network"': 0.75 * 3600
+        },
+    }
+    run(promtool, tmp_path, [Case("hours", topology(TOPOLOGY), series, expect, step=60, only=ONLY)])
+
+
+def test_hours_add_up_to_the_meters(promtool: Path, tmp_path: Path) -> None:
+    """All applications, with unattributed, have what the outlets counted in the same hour, and both sites' CO2.
+
+    400 W in the first hour, 700 W from its end on. A window across such a step belongs to both sides of it: 30 s are
+    half of an interval, and 30 s an eighth of the window.
+    """
+    steps = 4 * 60
+    series = {}
+    for name, text in {**factory.everything(), 'ioam_node_measured_seconds_total{node_id="4"}': grow(1)}.items():
+        step = 4 * float(text.removeprefix("0+").removesuffix("x40")) if text.startswith("0+") else 0.0
+        series[name] = f"0+{step!r}x{steps}" if step else text.replace("x40", f"x{steps}")
+        if "pdu-2" in name and "energy" in name:
+            series[name] = f"0+{step!r}x60 {62 * step!r}+{2 * step!r}x{steps - 61}"
+    found = "sum(last_over_time(application:energy_joules:1h[10m]))"
+    expect: dict[tuple[float, str], Mapping[str, float]] = {}
+    for hour, joules in ((1, 400 * 3600), (2, 700 * 3600), (3, 700 * 3600)):
+        now = 60 * hour + 10
+        expect[now, f"sum(increase(pdu_outlet_energy_joules_total[1h] @ {3600 * hour}))"] = {"": joules}
+        expect[now, f"abs({found} - {joules}) <= bool {60 * 300 if hour < 3 else 0.1}"] = {"": 1}
+        expect[now, "sum(sum_over_time(application:coverage:ratio:1h[10m]))"] = {"": 3}
+    # Hour 3, a kilowatt hour being 3.6 MJ: ru-1 0.1 kWh * 380 g; edge-1 0.6 kWh * 1.5 * 100 g, or 40 g by contract.
+    for basis, grams in (("location", 38 + 90), ("market", 38 + 0.6 * 1.5 * 40)):
+        carbon = f'sum(last_over_time(application:co2_grams:1h{{basis="{basis}"}}[10m]))'
+        expect[190, f"abs({carbon} - {grams}) < bool 0.001"] = {"": 1}
+    spaced = topology("interval: 1m\nwindow: 4m" + factory.TOPOLOGY)
+    run(promtool, tmp_path, [Case("meters", spaced, series, expect, step=60)])

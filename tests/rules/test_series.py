@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of recorded series is what rules record; what rules read is what exporters publish, labels included."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import promql_parser as promql
+import pytest
+from scripts import generate as pages
+
+from joulepath.metrics import Metric
+from joulepath_rules.constants import PREFIX, constants
+from joulepath_rules.generate import Source, generate
+from joulepath_rules.rule import Rule
+from joulepath_rules.series import PUBLIC, SERIES, STEPS
+from joulepath_rules.topology import Topology, read
+from tests.conftest import ROOT
+from tests.rules import factory
+from tests.rules.labels import Labels, infer
+from tests.rules.promtool import topology
+
+pytestmark = pytest.mark.unit
+
+HERE = Path(__file__).parent
+PLANTS: dict[str, Topology] = {
+    "everything": read(HERE / "topologies" / "everything.yaml"),
+    "factory": topology(factory.TOPOLOGY),
+    **{path.stem: read(path) for path in sorted((ROOT / "examples").glob("*.yaml"))},
+}
+EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modules() for metric in metrics}
+
+FOREIGN = {
+    "kepler_node_cpu_active_joules_total": "Kepler",
+    "kepler_pod_cpu_joules_total": "Kepler",
+    "workload_cpu_seconds_total": "an exporter of workloads' processor time",
+    "workload_host_cpu_seconds_total": "the same, of hosts",
+    "vllm:request_success_total": "vLLM",
+    "vllm:generation_tokens_total": "vLLM",
+    "poe_port_energy_joules_total": "an exporter of switches' ports, in examples/two-sites.yaml",
+    "process_start_time_seconds": "prometheus_client, in every exporter",
+    "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
+}
+"""Metrics that rules read and that no exporter of the suite states, by who publishes them."""
+
+TARGET = frozenset({"instance", "job"})
+
+every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
+
+
+def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
+    """The labels that constants of each name can have."""
+    own = frozenset({"topology", *(["generation"] if source == "scraped" else [])})
+    found: dict[str, frozenset[str]] = {}
+    for plant in PLANTS.values():
+        for constant in constants(plant):
+            found[constant.name] = found.get(constant.name, own) | frozenset(constant.labels)
+    return found
+
+
+def selected(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
+    """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
+    names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
+    for name in [selector.name] if selector.name else names:
+        if name in SERIES:
+            return frozenset(SERIES[name].labels) | {"topology"}
+        if name.startswith(PREFIX):
+            return constant_labels(source)[name]
+        if name in EXPORTED:
+            return frozenset(EXPORTED[name].labels) | TARGET
+        known = name.replace("vllm[:_]", "vllm:") in FOREIGN or name.startswith("other_")
+        assert known, f"nothing publishes {name}"
+    return None
+
+
+def recorded(plant: Topology, source: Source = "rules") -> Iterator[tuple[str, Labels]]:
+    """Name and labels of each recording rule, constants apart; alerts are looked at on the way."""
+    for group in generate(plant, source):
+        for rule in group.rules:
+            labels = infer(promql.parse(rule.expr), lambda selector: selected(selector, source))
+            if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
+                yield rule.record, None if labels is None else labels | frozenset(rule.labels)
+
+
+@every_plant
+@pytest.mark.parametrize("source", ["rules", "scraped"])
+def test_rules_record_what_the_list_says(plant: Topology, source: Source) -> None:
+    """No label of a foreign series passes into a recorded one, nor the generation of scraped constants."""
+    for name, labels in recorded(plant, source):
+        assert labels is not None, f"{name} takes over the labels of a series that is not the topology's"
+        assert labels <= {*SERIES[name].labels, "topology"}, name
+        assert "topology" in labels, name
+
+
+def test_the_list_says_what_rules_record() -> None:
+    """Each name is recorded by some topology, and each of its labels."""
+    found: dict[str, set[str]] = {}
+    for plant in PLANTS.values():
+        for name, labels in recorded(plant):
+            found.setdefault(name, set()).update(labels or ())
+    assert found == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
+
+
+def test_foreign_metrics_are_not_the_suite_s_and_are_read() -> None:
+    """The list of foreign metrics names none that has an exporter, and none that no rule reads."""
+    rules = [rule for plant in PLANTS.values() for group in generate(plant) for rule in group.rules]
+    text = "\n".join(rule.expr.replace("vllm[:_]", "vllm:") for rule in rules)
+    assert not set(FOREIGN) & set(EXPORTED)
+    assert [name for name in FOREIGN if name not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "fault"),
+    [
+        ("sum(rate(pdu_outlet_joules_total[2m]))", "nothing publishes pdu_outlet_joules_total"),
+        ('rate(pdu_outlet_energy_joules_total{plug="1"}[2m])', "there is no label plug"),
+        ("max by (host) (pdu_outlet_energy_joules_total)", "there is no label host"),
+        ("host:power_watts * on (outlet) group_left () host:power_watts", "there is no label outlet"),
+        ("host:power_watts * on (host) group_left (tier) host:power_watts", "there is no label tier"),
+    ],
+)
+def test_a_rule_that_reads_what_is_not_there_is_found(expr: str, fault: str) -> None:
+    with pytest.raises(AssertionError, match=fault):
+        infer(promql.parse(expr), selected)
+
+
+def test_names_are_listed_once_and_end_in_their_unit() -> None:
+    assert len(SERIES) == len(PUBLIC) + len(STEPS)
+    units = {"_watts": "W", "_joules": "J", "_seconds": "s", "co2_grams_per_second": "g/s", ":ratio": "", ":info": ""}
+    for series in SERIES.values():
+        for end, unit in units.items():
+            if series.name.endswith(end) and not series.name.endswith("_per_second"):
+                assert series.unit == unit, series.name
+
+
+LEVELS = "|".join(sorted({name.partition(":")[0] for name in SERIES}))
+NAMED = re.compile(rf"(?<![\w/:])(?:{LEVELS}):[a-z0-9_]+(?::[a-z0-9_]+)*(?![\w(:])")
+READERS = [
+    *(ROOT / "deploy").rglob("*.py"),
+    *(ROOT / "deploy").rglob("*.y*ml"),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "grafana" / "joulepath_dashboards").rglob("*.py"),
+    *(ROOT / "tests" / "lab").glob("*.py"),
+    ROOT / "README.md",
+]
+
+
+def test_whoever_reads_recorded_series_reads_listed_ones() -> None:
+    """The lab, dashboards, deployment files and pages name no series that is not recorded any more."""
+    found = {(str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))}
+    assert len(found) > 50
+    assert sorted((path, name) for path, name in found if name not in SERIES) == []

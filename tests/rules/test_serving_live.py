@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Prometheus that scrapes constants: a change leaves no hole, whichever of the two hears of it first."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+
+import pytest
+
+from joulepath_lab.ports import free_port
+from joulepath_lab.prometheus_api import Prometheus
+from joulepath_rules.serving.awaited import await_constants
+from joulepath_rules.topology import read
+from tests.conftest import ROOT
+from tests.exporters.process import Exporter, until
+
+pytestmark = pytest.mark.lab
+
+TEXT = (ROOT / "examples" / "two-sites.yaml").read_text()
+CHANGED = TEXT.replace("interval: 15s", "interval: 10s")
+assert CHANGED != TEXT
+
+
+class Plant:
+    """The topology file, its server, and a Prometheus with one rule that selects by generation."""
+
+    def __init__(self, folder: Path, server: Exporter, topology: Path, program: Path) -> None:
+        self.folder = folder
+        self.server = server
+        self.topology = topology
+        (targets,) = [json.loads(server.get("/targets")[1])]
+        self.name = targets[0]["labels"]["__param_target"]
+        self.write_rule()
+        job = {"job_name": "topology", "honor_labels": True, "static_configs": targets}
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": ["rules.yaml"],
+            "scrape_configs": [job],
+        }
+        (folder / "prometheus.yml").write_text(json.dumps(config))
+        port = free_port()
+        self.api = Prometheus(f"http://127.0.0.1:{port}")
+        words = [str(program), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
+        self.process = Popen([*words, "--storage.tsdb.path=data"], cwd=folder, stdout=DEVNULL, stderr=DEVNULL)
+
+    @property
+    def generation(self) -> str:
+        """What the file holds now."""
+        return read(self.topology).hash
+
+    def write_rule(self) -> None:
+        """What `generate` does with --constants scraped, for one rule."""
+        mine = f'{{topology="{self.name}",generation="{self.generation}"}}'
+        rule = {"record": "hosts:count", "expr": f"count(joulepath_topology_host{mine})"}
+        group = {"name": "one", "interval": "1s", "rules": [rule]}
+        (self.folder / "rules.yaml").write_text(json.dumps({"groups": [group]}))
+
+    def reload(self) -> None:
+        """Prometheus reads its rules again."""
+        self.process.send_signal(signal.SIGHUP)
+
+    def longest_gap(self, since: float) -> float:
+        """Seconds without a sample of the rule since then; infinite where there is none."""
+        now = time.time()
+        times = sorted(sample.at for sample in self.api.samples(f"hosts:count[{round(now - since)}s]", now))
+        return max((after - before for before, after in zip([since, *times], [*times, now], strict=True)))
+
+
+@pytest.fixture
+def plant(prometheus: Path, tmp_path: Path) -> Iterator[Plant]:
+    """Running, and its rule evaluated."""
+    topology = tmp_path / "topology.yaml"
+    topology.write_text(TEXT)
+    with Exporter("rules", "serve", topology) as server:
+        made = Plant(tmp_path, server, topology, prometheus)
+        try:
+            until(made.api.ready)
+            until(lambda: bool(made.api.query("hosts:count")))
+            yield made
+        finally:
+            made.process.terminate()
+            made.process.wait()
+
+
+def test_the_server_first(plant: Plant) -> None:
+    """Prometheus is reloaded 5 s after the server: it finds the former generation until then, and the new one then."""
+    began = time.time()
+    plant.topology.write_text(CHANGED)
+    plant.server.reload()
+    time.sleep(5)
+    plant.write_rule()
+    plant.reload()
+    time.sleep(5)
+    assert plant.longest_gap(began) < 2.5
+    assert len(plant.api.query("count by (generation) (joulepath_topology_host)")) == 2
+
+
+def test_the_rules_first(plant: Plant) -> None:
+    """`generate --await` starts before the server knows of the change, and writes once Prometheus has it."""
+    began = time.time()
+    new = plant.topology.with_name("new.yaml")
+    new.write_text(CHANGED)
+    generation = read(new).hash
+
+    def generate() -> None:
+        await_constants(plant.api.url, plant.name, generation)
+        plant.write_rule()
+        plant.reload()
+
+    thread = threading.Thread(target=generate)
+    thread.start()
+    time.sleep(3)
+    assert thread.is_alive()
+    plant.topology.write_text(CHANGED)
+    plant.server.reload()
+    thread.join(30)
+    assert not thread.is_alive()
+    time.sleep(5)
+    assert plant.longest_gap(began) < 2.5
+    wanted = f'hosts:count and on () joulepath_topology_host{{generation="{generation}"}}'
+    assert plant.api.query(wanted)
+
+
+def test_constants_keep_exactly_their_labels(plant: Plant) -> None:
+    """The join of a constant with its meter keeps all labels of the constant: none may come from the scrape."""
+    rows = plant.api.query('joulepath_topology_source{kind="pdu"}')
+    assert rows
+    assert not any("job" in row.labels for row in rows)
+    assert all(row.labels["instance"].startswith("pdu-") for row in rows)
+    assert not any({"job", "instance"} & set(row.labels) for row in plant.api.query("joulepath_topology_host"))

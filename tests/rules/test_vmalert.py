@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules for vmalert: what they read, and the factory on a real vmalert and VictoriaMetrics of the distribution."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+
+import promql_parser as promql
+import pytest
+
+from joulepath_lab.ports import free_port
+from joulepath_rules.dialects import DIALECTS, Options, vmalert
+from joulepath_rules.generate import generate
+from joulepath_rules.promql import parse
+from joulepath_rules.rule import Group, Rule
+from joulepath_rules.topology import read
+from tests.rules import factory
+from tests.rules.promtool import topology
+from tests.rules.test_live import SERIES, Meters, ask, until
+
+INTERVAL = 5
+WINDOW = 40
+LEVELS = 9
+"""Rules that build on each other, from a plug to an application's total: each is one evaluation behind."""
+
+
+def lagged(expr: str, interval: str = "15s") -> str:
+    ((group),) = vmalert.lagging([Group("attribution", interval, (Rule("a:b", expr),))])
+    return group.rules[0].expr
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ('last_over_time(a:b{topology="t"}[500ms])', 'last_over_time(a:b{topology="t"}[15s] offset 7500ms)'),
+        ('last_over_time(a:b{c="}\\"{"}[500ms]) * 2', 'last_over_time(a:b{c="}\\"{"}[15s] offset 7500ms) * 2'),
+        ("last_over_time(a:b[500ms])", "last_over_time(a:b[15s] offset 7500ms)"),
+        ("rate(a[500ms])", "rate(a[500ms])"),
+        ('last_over_time(a:b{topology="t"}[15s] offset 14s)', 'last_over_time(a:b{topology="t"}[15s] offset 14s)'),
+    ],
+)
+def test_reads_of_this_evaluation_become_reads_of_the_one_before(expr: str, expected: str) -> None:
+    """In a group of 1 m, of a minute before; reads of other groups and of a user's own query stay."""
+    assert lagged(expr) == expected
+    assert lagged(expr, "1m") == expected.replace("[15s] offset 7500ms", "[1m] offset 30s")
+
+
+@pytest.mark.unit
+def test_no_read_of_this_evaluation_is_left_and_no_query_is_too_long() -> None:
+    plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
+    rules = [rule for group in vmalert.lagging(generate(plant)) for rule in group.rules]
+    assert [rule.expr for rule in rules if "[500ms]" in rule.expr] == []
+    assert max(len(rule.expr.encode()) for rule in rules) < vmalert.MAX_QUERY_BYTES
+    for rule in rules:
+        parse(rule.expr)
+
+
+@pytest.mark.unit
+def test_no_rule_reads_its_own_rows() -> None:
+    """Of the evaluation before, they would be subtracted from themselves."""
+    plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
+    found = 0
+    for rule in (rule for group in generate(plant) for rule in group.rules if isinstance(rule, Rule)):
+        tree = promql.parse(rule.expr)
+        for selector in selectors_of(tree, rule.record):
+            found += 1
+            excluded = [
+                matcher
+                for matcher in selector.matchers.matchers
+                if (own := rule.labels.get(matcher.name)) is not None
+                and (matcher.value == own) == (matcher.op == promql.MatchOp.NotEqual)
+                and matcher.op in (promql.MatchOp.Equal, promql.MatchOp.NotEqual)
+            ]
+            assert excluded, f"{rule.record}{rule.labels} reads its own rows"
+    assert found > 4
+
+
+def selectors_of(tree: promql.Expr, name: str) -> list[promql.VectorSelector]:
+    """The reads of one series in an expression."""
+    nodes: list[promql.Expr] = []
+    promql.walk(tree, nodes.append)
+    return [node for node in nodes if isinstance(node, promql.VectorSelector) and node.name == name]
+
+
+@pytest.fixture
+def meters() -> Iterator[Meters]:
+    """The counters, served on loopback."""
+    server = Meters()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def url(victoria_metrics: Path, vmalert_program: Path, meters: Meters, tmp_path: Path) -> Iterator[str]:
+    """VictoriaMetrics with the factory's meters, and vmalert with its rules."""
+    plant = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
+    rules = tmp_path / "plant.rules.yaml"
+    rules.write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
+    job = {
+        "job_name": "factory",
+        "honor_labels": True,
+        "scrape_interval": f"{INTERVAL}s",
+        "static_configs": [{"targets": [f"127.0.0.1:{meters.server_address[1]}"]}],
+    }
+    (tmp_path / "scrape.yml").write_text(json.dumps({"scrape_configs": [job]}))
+    port, other = free_port(), free_port()
+    address = f"http://127.0.0.1:{port}"
+    database = [
+        str(victoria_metrics), f"-httpListenAddr=127.0.0.1:{port}", "-storageDataPath=data",
+        "-promscrape.config=scrape.yml", "-search.latencyOffset=1s",
+    ]  # fmt: skip
+    evaluator = [
+        str(vmalert_program), f"-httpListenAddr=127.0.0.1:{other}", f"-rule={rules}", f"-datasource.url={address}",
+        f"-remoteWrite.url={address}", "-remoteWrite.flushInterval=200ms", "-datasource.queryStep=5m",
+        "-notifier.url=http://127.0.0.1:9",
+    ]  # fmt: skip
+    with (
+        Popen(database, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as storage,
+        Popen(evaluator, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as rule_runner,
+    ):
+        yield address
+        rule_runner.terminate()
+        storage.terminate()
+
+
+TOTAL = "sum by (application) (application:power_watts)"
+TRUTH = {"a": 123.0, "b": 88.5, "unattributed": 188.5}
+
+
+@pytest.mark.lab
+def test_the_factory(url: str, meters: Meters) -> None:
+    """The numbers of Prometheus, a few evaluations later; a dark outlet is a gap, and at no moment half the watts."""
+    until(url, TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
+    pairs = 'sum by (component) (application_component:power_watts{application="a"})'
+    until(url, pairs, {"ru-1": 42.5, "du-1": 55, "upf-1": 25.5}, INTERVAL)
+    until(url, "sum by (application) (application:bits:rate)", {"a": 2e6, "b": 4e6}, 8 * INTERVAL)
+    meters.stalled = tuple(name for name in SERIES if 'pdu-2",outlet="2"' in name)
+    until(url, TOTAL, {}, WINDOW + LEVELS * INTERVAL)
+    until(url, "sum by (host) (host:power_watts)", {"ru-1": 100}, INTERVAL)
+    covered = "sum by (application) (application:power_covered_watts)"
+    until(url, covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, INTERVAL)
+    meters.stalled = ()
+    until(url, TOTAL, TRUTH, WINDOW + LEVELS * INTERVAL)
+    lowest = ask(url, 'min_over_time(host:power_watts{host="edge-1"}[5m])')
+    assert min(lowest.values()) == pytest.approx(300, rel=1e-2)
+
+
+@pytest.mark.lab
+def test_how_late_each_level_is(url: str) -> None:
+    """An application's total is as many evaluations younger than its plugs as there are rules between them."""
+    until(url, TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
+    first = {
+        name: min(ask(url, f"min(tfirst_over_time({name}[10m]))").values())
+        for name in ("source:power_watts", "host:power_watts", "component:power_watts", "application:power_watts")
+    }
+    began = first.pop("source:power_watts")
+    lags = {name: round((at - began) / INTERVAL) for name, at in first.items()}
+    assert lags["host:power_watts"] < lags["component:power_watts"] < lags["application:power_watts"] <= LEVELS
