@@ -2,7 +2,6 @@
 """The rules for vmalert: what they read, and the factory on a real vmalert and VictoriaMetrics of the distribution."""
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -18,7 +17,7 @@ from joulepath_rules.rule import Group, Rule
 from joulepath_rules.topology import read
 from tests.rules import factory
 from tests.rules.promtool import topology
-from tests.rules.test_live import SERIES, Meters, ask, until
+from tests.rules.world import Asked, World, served
 
 INTERVAL = 5
 WINDOW = 40
@@ -86,30 +85,21 @@ def selectors_of(tree: promql.Expr, name: str) -> list[promql.VectorSelector]:
 
 
 @pytest.fixture
-def meters() -> Iterator[Meters]:
-    """The counters, served on loopback."""
-    server = Meters()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def world() -> Iterator[World]:
+    """The factory's counters at their rates."""
+    with served() as world:
+        world.target("factory", factory.rates()).show(factory.gauges())
+        yield world
 
 
 @pytest.fixture
-def url(victoria_metrics: Path, vmalert_program: Path, meters: Meters, tmp_path: Path) -> Iterator[str]:
+def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path) -> Iterator[Asked]:
     """VictoriaMetrics with the factory's meters, and vmalert with its rules."""
     plant = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
     rules = tmp_path / "plant.rules.yaml"
     rules.write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
-    job = {
-        "job_name": "factory",
-        "honor_labels": True,
-        "scrape_interval": f"{INTERVAL}s",
-        "static_configs": [{"targets": [f"127.0.0.1:{meters.server_address[1]}"]}],
-    }
-    (tmp_path / "scrape.yml").write_text(json.dumps({"scrape_configs": [job]}))
+    scraped = {"global": {"scrape_interval": f"{INTERVAL}s"}, "scrape_configs": world.jobs()}
+    (tmp_path / "scrape.yml").write_text(json.dumps(scraped))
     port, other = free_port(), free_port()
     address = f"http://127.0.0.1:{port}"
     database = [
@@ -125,7 +115,9 @@ def url(victoria_metrics: Path, vmalert_program: Path, meters: Meters, tmp_path:
         Popen(database, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as storage,
         Popen(evaluator, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as rule_runner,
     ):
-        yield address
+        asked = Asked(address)
+        asked.await_ready()
+        yield asked
         rule_runner.terminate()
         storage.terminate()
 
@@ -135,29 +127,30 @@ TRUTH = {"a": 123.0, "b": 88.5, "unattributed": 188.5}
 
 
 @pytest.mark.lab
-def test_the_factory(url: str, meters: Meters) -> None:
+def test_the_factory(server: Asked, world: World) -> None:
     """The numbers of Prometheus, a few evaluations later; a dark outlet is a gap, and at no moment half the watts."""
-    until(url, TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
+    server.until(TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
     pairs = 'sum by (component) (application_component:power_watts{application="a"})'
-    until(url, pairs, {"ru-1": 42.5, "du-1": 55, "upf-1": 25.5}, INTERVAL)
-    until(url, "sum by (application) (application:bits:rate)", {"a": 2e6, "b": 4e6}, 8 * INTERVAL)
-    meters.stalled = tuple(name for name in SERIES if 'pdu-2",outlet="2"' in name)
-    until(url, TOTAL, {}, WINDOW + LEVELS * INTERVAL)
-    until(url, "sum by (host) (host:power_watts)", {"ru-1": 100}, INTERVAL)
+    server.until(pairs, {"ru-1": 42.5, "du-1": 55, "upf-1": 25.5}, INTERVAL)
+    server.until("sum by (application) (application:bits:rate)", {"a": 2e6, "b": 4e6}, 8 * INTERVAL)
+    dark = {name: rate for name, rate in factory.rates().items() if 'pdu-2",outlet="2"' in name}
+    world.targets["factory"].count(dict.fromkeys(dark, 0.0))
+    server.until(TOTAL, {}, WINDOW + LEVELS * INTERVAL)
+    server.until("sum by (host) (host:power_watts)", {"ru-1": 100}, INTERVAL)
     covered = "sum by (application) (application:power_covered_watts)"
-    until(url, covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, INTERVAL)
-    meters.stalled = ()
-    until(url, TOTAL, TRUTH, WINDOW + LEVELS * INTERVAL)
-    lowest = ask(url, 'min_over_time(host:power_watts{host="edge-1"}[5m])')
+    server.until(covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, INTERVAL)
+    world.targets["factory"].count(dark)
+    server.until(TOTAL, TRUTH, WINDOW + LEVELS * INTERVAL)
+    lowest = server.ask('min_over_time(host:power_watts{host="edge-1"}[5m])')
     assert min(lowest.values()) == pytest.approx(300, rel=1e-2)
 
 
 @pytest.mark.lab
-def test_how_late_each_level_is(url: str) -> None:
+def test_how_late_each_level_is(server: Asked) -> None:
     """An application's total is as many evaluations younger than its plugs as there are rules between them."""
-    until(url, TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
+    server.until(TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
     first = {
-        name: min(ask(url, f"min(tfirst_over_time({name}[10m]))").values())
+        name: min(server.ask(f"min(tfirst_over_time({name}[10m]))").values())
         for name in ("source:power_watts", "host:power_watts", "component:power_watts", "application:power_watts")
     }
     began = first.pop("source:power_watts")

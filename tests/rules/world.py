@@ -178,8 +178,30 @@ def served() -> Iterator[World]:
             thread.join()
 
 
-class Server(Prometheus):
-    """A real Prometheus over a world, with its rules and data in `folder`. Its API's helpers wait and compare."""
+class Asked(Prometheus):
+    """A server that answers PromQL, with rows as tests compare them."""
+
+    def await_ready(self) -> None:
+        """Waits until it answers."""
+        end = time.monotonic() + 30
+        while not self.ready():
+            assert time.monotonic() < end, f"{self.url} does not answer"
+            time.sleep(0.05)
+
+    def ask(self, query: str) -> dict[str, float]:
+        """The rows of a query, by the values of their labels in the order of the labels' names."""
+        return {named(row.labels): row.value for row in self.query(query)}
+
+    def until(self, query: str, expected: Mapping[str, float], seconds: float, rel: float = 1e-3) -> None:
+        """Waits until the query gives these rows."""
+        end = time.monotonic() + seconds
+        while (rows := self.ask(query)) != pytest.approx(expected, rel=rel) and time.monotonic() < end:
+            time.sleep(0.2)
+        assert rows == pytest.approx(expected, rel=rel), f"{query} gives {rows}"
+
+
+class Server(Asked):
+    """A real Prometheus over a world, with its rules and data in `folder`."""
 
     def __init__(self, program: Path, folder: Path, world: World) -> None:
         port = free_port()
@@ -207,11 +229,7 @@ class Server(Prometheus):
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         self._process = Popen(self._words, cwd=self._folder, stdout=DEVNULL, stderr=DEVNULL)
-        end = time.monotonic() + 30
-        while not self.ready():
-            assert time.monotonic() < end, "Prometheus does not start"
-            assert self._process.poll() is None, "Prometheus has ended"
-            time.sleep(0.05)
+        self.await_ready()
 
     def reload(self) -> None:
         """Makes the server read its rules again."""
@@ -225,17 +243,6 @@ class Server(Prometheus):
             self._process.terminate()
             self._process.wait(30)
             self._process = None
-
-    def ask(self, query: str) -> dict[str, float]:
-        """The rows of a query, by the values of their labels in the order of the labels' names."""
-        return {named(row.labels): row.value for row in self.query(query)}
-
-    def until(self, query: str, expected: Mapping[str, float], seconds: float, rel: float = 1e-3) -> None:
-        """Waits until the query gives these rows."""
-        end = time.monotonic() + seconds
-        while (rows := self.ask(query)) != pytest.approx(expected, rel=rel) and time.monotonic() < end:
-            time.sleep(0.2)
-        assert rows == pytest.approx(expected, rel=rel), f"{query} gives {rows}"
 
     def written(self, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         """The samples written between two moments: rows by the values of their labels, at their own time."""
