@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy budgets of applications: what was used in the running hour, day or month (UTC), and two alerts.
+"""Energy budgets of applications: what was used in the running hour, day or month (UTC).
 
 A component's row is absent while its share is not known and 0 while it is known to be 0. Known time is added up from
 the hours that `history` closed and from the rows since. Time that is not known is charged with the component's mean,
@@ -10,15 +10,12 @@ from collections.abc import Iterator
 
 from joulepath_rules import reads
 from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, known_rows, recorded
-from joulepath_rules.rule import Alert, Rule, number, quote
+from joulepath_rules.rule import Rule, number, quote
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
 # How far back the midnights are at which a period's closed hours are read, day by day.
 REACH = {"hour": 0.0, "day": 25 * HOUR, "month": (31 * 24 + 1) * HOUR}
-
-# Below this part of the elapsed time an alert says how much of it was known.
-GOOD_COVERAGE = 0.9
 
 # One second back, so that midnight still belongs to the day that ends.
 ELAPSED = {
@@ -29,14 +26,13 @@ ELAPSED = {
 LENGTH = {"hour": "vector(3600)", "day": "vector(86400)", "month": "days_in_month(vector(time() - 1)) * 86400"}
 
 
-def budgets(topology: Topology) -> Iterator[Rule | Alert]:
-    """Rules and alerts of all budgets."""
+def budgets(topology: Topology) -> Iterator[Rule]:
+    """Rules of all budgets; their alerts are in `alerts.yaml`."""
     for per in REACH:
         if any(budget.per == per for budget in topology.budgets.values()):
             yield from _period(topology, per)
     for name in topology.budgets:
         yield from _budget(topology, name)
-    yield from _alerts(topology)
 
 
 def _now(topology: Topology, series: str, **labels: str) -> str:
@@ -151,41 +147,4 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
         "budget:projected_joules",
         f"sum({_now(topology, 'budget:energy_joules', budget=name)})\n+ on () ({recent} or sum({mean})) * on () {left}",
         labels,
-    )
-
-
-def _alerts(topology: Topology) -> Iterator[Alert]:
-    on = "on (topology, application, budget, per)"
-    energy, projected, limit = (
-        reads.selector(topology, f"budget:{name}_joules", "") for name in ("energy", "projected", "limit")
-    )
-    over = f"{energy} > {on} {limit}"
-    used = "{{ $labels.application }}"
-    coverage = (
-        '{{ range printf "budget:coverage:ratio{topology=%q,budget=%q} < '
-        f'{GOOD_COVERAGE:g}" $labels.topology $labels.budget | query }}}}'
-        " Only {{ .Value | humanizePercentage }} of the time was measured; the rest is charged with the mean."
-        "{{ end }}"
-    )
-    yield Alert(
-        "EnergyBudgetExceeded",
-        over,
-        "0s",
-        {"severity": "critical"},
-        {
-            "summary": f"{used} has used up budget {{{{ $labels.budget }}}}",
-            "description": "{{ $value | humanize }}J were used in the running {{ $labels.per }}, "
-            f"more than the budget.{coverage}",
-        },
-    )
-    yield Alert(
-        "EnergyBudgetProjected",
-        f"{projected} > {on} {limit}\nunless {on} {over}",
-        "10m",
-        {"severity": "warning"},
-        {
-            "summary": f"{used} is about to exceed budget {{{{ $labels.budget }}}}",
-            "description": "At the present power the running {{ $labels.per }} comes to "
-            f"{{{{ $value | humanize }}}}J.{coverage}",
-        },
     )

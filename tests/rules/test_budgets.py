@@ -22,7 +22,7 @@ budgets:
   a-month: {application: a, energy: 1MWh, per: month}
 """
 
-ONLY = frozenset({"history", "budgets"})
+ONLY = frozenset({"history", "budgets", "alerts"})
 
 
 Expected = Mapping[tuple[float, str], Mapping[str, float]]
@@ -197,7 +197,14 @@ def alert(name: str, severity: str, minute: int, summary: str, *descriptions: st
         "eval_time": f"{minute}m",
         "alertname": name,
         "exp_alerts": [
-            {"exp_labels": ours, "exp_annotations": {"summary": summary, "description": description}}
+            {
+                "exp_labels": ours,
+                "exp_annotations": {
+                    "summary": summary,
+                    "description": description,
+                    "runbook": f"docs/alerts.md#{name.lower()}",
+                },
+            }
             for description in descriptions
         ],
     }
