@@ -21,7 +21,6 @@ from joulepath_rules.topology import read
 from tests.conftest import ROOT, Monitoring
 from tests.exporters.process import Exporter, until
 from tests.rules import factory
-from tests.rules.test_live import GAUGES, RATES
 from tests.rules.world import QUICK, Server, World, served
 
 pytestmark = pytest.mark.lab
@@ -169,7 +168,7 @@ def test_the_chain_over_scraped_constants(monitoring: Monitoring, tmp_path: Path
     static = 'sum by (host) (host:power_part_watts{host="ru-1",part="static"})'
     (tmp_path / "factory.yaml").write_text(FACTORY)
     with served() as world, Exporter("rules", "serve", tmp_path / "factory.yaml") as constants:
-        world.target("factory", RATES).show(GAUGES)
+        world.target("factory", factory.rates()).show(factory.gauges())
         plant = Factory(tmp_path, monitoring.prometheus, world, constants)
         plant.generate()
         plant.server.start()

@@ -21,7 +21,7 @@ from joulepath_rules.rule import Group, Rule
 from joulepath_rules.topology import read
 from tests.rules import factory
 from tests.rules.promtool import topology
-from tests.rules.test_live import DARK, GAUGES, RATES
+from tests.rules.test_live import DARK
 from tests.rules.world import World, named, served
 
 INTERVAL = 4
@@ -117,7 +117,7 @@ def depth(groups: Iterable[Group], series: str) -> int:
 def world() -> Iterator[World]:
     """The factory's counters at their rates."""
     with served() as world:
-        world.target("factory", RATES).show(GAUGES)
+        world.target("factory", factory.rates()).show(factory.gauges())
         yield world
 
 
@@ -191,7 +191,7 @@ def test_the_factory(server: Victoria, world: World) -> None:
     server.until("sum by (host) (host:power_watts)", {"ru-1": 100}, INTERVAL)
     covered = "sum by (application) (application:power_covered_watts)"
     server.until(covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, late)
-    meters.count({name: RATES[name] for name in DARK})
+    meters.count(DARK)
     server.until(total, truth, WINDOW + 2 * late)
     lowest = server.ask('min_over_time(host:power_watts{host="edge-1"}[10m])')
     assert min(lowest.values()) == pytest.approx(300, rel=1e-2)
