@@ -87,7 +87,17 @@ PUBLIC = _series(
         "component:conservation_error_watts", "component host", "W",
         "the component against its applications: about 1e-13",
     ),
+    ("application:energy_joules:1h", "application segment", "J", "energy of a closed UTC hour; one sample an hour"),
+    ("application:co2_grams:1h", "application segment basis", "g", "its CO2"),
+    (
+        "application:coverage:ratio:1h", "application", "",
+        "the part of the hour in which `application:power_watts` was there, 0 to 1",
+    ),
     ("budget:energy_joules", "application budget per", "J", "used in the running hour, day or month (UTC)"),
+    (
+        "budget:coverage:ratio", "application budget per", "",
+        "the known part of the time that has passed of the period, 0 to 1",
+    ),
     ("budget:projected_joules", "application budget per", "J", "at the period's end, at the present power"),
     ("budget:limit_joules", "application budget per", "J", "the budget"),
     public=True,
