@@ -52,18 +52,22 @@ def _recent(*selectors: str) -> str:
     )
 
 
-def _steady(selectors: list[str]) -> str:
-    """1 while every target of a foreign counter is read now and was at the window's start.
+def _steady(queries: list[str]) -> str:
+    """1 while every target of a foreign counter is read now, was before the window, and has not restarted within it.
 
     Such a counter has no twin that says how long it was measured, so a rate whose first or last scrape is lost is low.
     """
-    lost = "\n  or ".join(
+    selectors = dict.fromkeys(each for expr in queries for each in promql.selectors(expr))
+    counters = dict.fromkeys(each for expr in queries for each in promql.counters(expr))
+    lost = [
         f"group by (instance, job) (present_over_time({each}[$window]))\n"
         f"    unless on (instance, job) (group by (instance, job) ({each})\n"
-        f"      and on (instance, job) group by (instance, job) ({each} offset $start))"
+        f"      and on (instance, job) group by (instance, job) ({each} offset $window))"
         for each in selectors
-    )
-    return f"vector(1) unless on () (\n  {lost})"
+    ]
+    restarted = [f"group by (instance, job) (resets({each}[$window]) > 0)" for each in counters]
+    broken = "\n  or ".join([*lost, *restarted])
+    return f"vector(1) unless on () (\n  {broken})"
 
 
 def _work(topology: Topology) -> Iterator[Rule]:
@@ -104,7 +108,7 @@ def _whole(topology: Topology, host: str, kind: str) -> str:
 
 def _query(expr: str) -> str:
     """A query beside one of another exporter: two rates that lose scrapes at different times would drift apart."""
-    guard = f"\nand on () ({_steady(promql.selectors(expr))})" if promql.has_range(expr) else ""
+    guard = f"\nand on () ({_steady([expr])})" if promql.has_range(expr) else ""
     return f"(sum({expr}) {SENSIBLE}{guard})"
 
 
@@ -139,7 +143,7 @@ def _foreign(name: str, component: Component) -> Iterator[Rule]:
         guard = _recent(*read) if ranged else ""
         total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{guard}"
         yield Rule("adapter:whole:rate", total, {"counter": name, "by": by})
-    yield Rule("adapter:steady:info", _steady(read) if ranged else "vector(1)", {"counter": name})
+    yield Rule("adapter:steady:info", _steady(list(queries.values())) if ranged else "vector(1)", {"counter": name})
 
 
 def _queries(name: str, component: Component) -> dict[str, str]:

@@ -69,6 +69,13 @@ def selectors(expr: str) -> list[str]:
     return [_text(selector) for selector in _selectors(parse(expr))]
 
 
+def counters(expr: str) -> list[str]:
+    """Those of a query's selectors that it takes for counters: in `rate()` or `increase()`. Raises QueryError."""
+    calls = (node for node in _nodes(parse(expr)) if isinstance(node, parser.Call))
+    arguments = (argument for call in calls if call.func.name in {"rate", "increase"} for argument in call.args)
+    return [_text(each.vector_selector) for each in arguments if isinstance(each, parser.MatrixSelector)]
+
+
 def is_constant(expr: str) -> bool:
     """Whether the query reads no series at all, as `vector(65)`. Raises QueryError."""
     return not selectors(expr)

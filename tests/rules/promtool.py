@@ -74,8 +74,8 @@ def node(number: int, packets: float, volume: float) -> dict[str, str]:
 class Case:
     """One test of promtool: `expect` maps (minute, query) to the rows {labels: value} that it must give.
 
-    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s. With
-    `only`, other groups are left out, and `series` are what they would have recorded.
+    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than the topology's
+    interval. With `only`, other groups are left out, and `series` are what they would have recorded.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Case:
         names = {group.name for group in groups}
         content = {
             "rule_files": [rules.name],
-            "evaluation_interval": f"{max(STEP, self.step)}s",
+            "evaluation_interval": f"{max(round(self.topology.interval), self.step)}s",
             "group_eval_order": [name for name in ORDER if name in names],
             "tests": [test],
         }
