@@ -566,6 +566,44 @@ applications: {x: {models: [llm]}}
     )
 
 
+def begun_anew() -> Case:
+    """Foreign counters are away from 2:30 to 4:30 and begin anew at 0: what has not counted yet is no share of 0."""
+    text = """
+sites: {s: {}}
+hosts:
+  g: {site: s, power: [{pdu: p, outlets: ["1"]}]}
+  h: {site: s, power: [{pdu: p, outlets: ["2"]}]}
+components:
+  llm: {role: model, host: g, requests: vllm}
+  du: {role: du, host: h, share: [{kepler_pod: "ran/du"}]}
+applications: {x: {models: [llm]}}
+"""
+    rates = {'vllm:request_success_total{model_name="llm",application="x"}': 1.0}
+    rates['vllm:request_success_total{model_name="llm",application=""}'] = 1.0
+    rates['vllm:generation_tokens_total{model_name="llm",application="x"}'] = 100.0
+    rates['vllm:generation_tokens_total{model_name="llm",application=""}'] = 300.0
+    rates['kepler_node_cpu_active_joules_total{node_name="h",zone="package"}'] = 50.0
+    rates['kepler_pod_cpu_joules_total{node_name="h",zone="package",pod_namespace="ran",pod_name="du"}'] = 10.0
+    anew = {name: f"0+{rate * STEP}x10 _x7 0+{rate * STEP}x22" for name, rate in rates.items()}
+    return Case(
+        "begun-anew",
+        topology(text),
+        {**outlet("p", "1", 600), **outlet("p", "2", 100), **anew},
+        {
+            (10, f"{function}_over_time({series}[10m])"): {labels: truth}
+            for function in ("min", "max")
+            for series, labels, truth in (
+                ('application:power_watts{application="x"}', 'application="x",segment="model"', 150),
+                (
+                    'component:power_watts{component="du"}',
+                    'component="du",host="h",part="undivided",segment="network",site="s"',
+                    20,
+                ),
+            )
+        },
+    )
+
+
 def a_step_beside_a_gauge() -> Case:
     """A switch of 38 W feeds a radio unit that a gauge shows: it steps by 30 W, and the switch hardly moves.
 
@@ -646,6 +684,7 @@ CASES = [
     half_of_the_amounts(),
     total_goes_first(),
     foreign_restart(),
+    begun_anew(),
     a_step_beside_a_gauge(),
     disjoint_hops(),
 ]
