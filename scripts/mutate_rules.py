@@ -15,10 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,6 @@ class Recorded:
     file: Path
     rules: tuple[tuple[str, Any], ...]
     """The name and the content of each rule file."""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,10 @@ class Change:
 
 
 def record(promtool: Path, kept: Path, suites: Sequence[str]) -> list[Recorded]:
-    """Runs the tests once. Raises SystemExit when they fail as they are."""
+    """Runs the tests once, if `kept` is empty. Raises SystemExit when they fail as they are."""
+    kept.mkdir(exist_ok=True)
+    if any(kept.iterdir()):
+        return _all(kept)
     with tempfile.TemporaryDirectory() as name:
         program = Path(name) / "promtool"
         program.write_text(RECORDER.format(kept=kept, promtool=promtool))
@@ -73,6 +75,10 @@ def record(promtool: Path, kept: Path, suites: Sequence[str]) -> list[Recorded]:
         done = subprocess.run(words, cwd=ROOT, env={**os.environ, "JOULEPATH_PROMETHEUS_DIR": name}, check=False)  # noqa: S603
     if done.returncode:
         raise SystemExit("the tests fail without any change")
+    return _all(kept)
+
+
+def _all(kept: Path) -> list[Recorded]:
     return [each for folder in sorted(kept.iterdir()) for each in _recorded(folder)]
 
 
@@ -154,14 +160,20 @@ def _changed(rule: dict[str, Any], change: Change) -> list[dict[str, Any]]:
     return [{**rule, "expr": new[0] if new else rule["expr"]}]
 
 
-def killer(promtool: Path, change: Change, concerned: Sequence[Recorded], together: int = 3) -> str | None:
-    """The first test that fails with the change; None when all pass."""
-    for begin in range(0, len(concerned), together):
-        batch = concerned[begin : begin + together]
-        failed = [each.test for each in batch if not passes(promtool, each, change)]
-        if failed:
-            return failed[0]
-    return None
+@dataclass
+class Hunt:
+    """Looks for the test that notices a change; first among those that noticed others of the same rule."""
+
+    promtool: Path
+    noticed: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def __call__(self, change: Change, concerned: Sequence[Recorded]) -> str | None:
+        """The first test that fails with the change; None when all pass."""
+        for each in sorted(concerned, key=lambda one: -self.noticed[change.rule, one.test]):
+            if not passes(self.promtool, each, change):
+                self.noticed[change.rule, each.test] += 1
+                return each.test
+        return None
 
 
 def passes(promtool: Path, each: Recorded, change: Change | None) -> bool:
@@ -187,10 +199,11 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="so many changes, taken by chance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--kept", type=Path, help="where what the tests hand over is kept; taken from there if it is")
     parser.add_argument("--survivors", action="store_true", help="print what survived, only")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        kept = record(options.promtool, Path(name), SUITES)
+        kept = record(options.promtool, options.kept or Path(name), SUITES)
         timed = []
         for each in kept:
             start = time.monotonic()
@@ -202,8 +215,9 @@ def main() -> int:
         if options.sample is not None:
             found = random.Random(options.seed).sample(found, min(options.sample, len(found)))  # noqa: S311
         survived = 0
+        hunt = Hunt(options.promtool)
         with ThreadPoolExecutor(options.jobs) as pool:
-            results = pool.map(lambda pair: (pair[0], killer(options.promtool, *pair)), found)
+            results = pool.map(lambda pair: (pair[0], hunt(*pair)), found)
             for change, test in results:
                 survived += test is None
                 if test is None or not options.survivors:

@@ -50,11 +50,15 @@ def mutations(expr: str) -> Iterator[Mutation]:
         yield Mutation("reads any topology", "", _OWN.sub("{", text))
     seen = set()
     for kind, start, end, new in _edits(tokens):
-        before, old, after = text[max(0, start - 50) : start], text[start : min(end, start + 70)], text[end : end + 50]
-        place = re.sub(r"\d+(ms|s|m|h)\b", "_", _NAMES.sub(r"\1\2_", f"{before}«{old}»{after}"))
+        place = _masked(text[max(0, start - 40) : start], text[start : min(end, start + 60)], text[end : end + 40])
         if (kind, place) not in seen:
             seen.add((kind, place))
             yield Mutation(kind, place, text[:start] + new + text[end:])
+
+
+def _masked(before: str, old: str, after: str) -> str:
+    """Where a change is, without the strings and the numbers in which topologies differ."""
+    return re.sub(rf"{_STRING}|[^,{{]*\"|\b[\d.]+(ms|s|m|h)?\b", "_", f"{before}«{old}»{after}")
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -85,12 +85,18 @@ class Case:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     step: int = STEP
     only: frozenset[str] = frozenset()
+    beside: Topology | None = None
+    """Another topology in the same server."""
 
     def write(self, folder: Path) -> Path:
         """The rule file and the test file; gives the test file."""
         rules = folder / f"{self.name}.rules.yaml"
         groups = [group for group in generate(self.topology) if not self.only or group.name in self.only]
         rules.write_text(write(groups, self.topology.hash))
+        files = [rules.name]
+        if self.beside is not None:
+            files.append(f"{self.name}.beside.rules.yaml")
+            (folder / files[-1]).write_text(write(generate(self.beside), self.beside.hash))
         test = {
             "name": self.name,
             "interval": f"{self.step}s",
@@ -109,7 +115,7 @@ class Case:
         }
         names = {group.name for group in groups}
         content = {
-            "rule_files": [rules.name],
+            "rule_files": files,
             "evaluation_interval": f"{max(round(self.topology.interval), self.step)}s",
             "group_eval_order": [name for name in ORDER if name in names],
             "tests": [test],
