@@ -52,6 +52,13 @@ def _recent(*selectors: str) -> str:
     )
 
 
+def _counting(*counters: str) -> str:
+    """What keeps a foreign counter that restarted only once it has counted anew: until then its rate may be 0."""
+    return "".join(
+        f"\nunless on () (group(resets({each}[$window]) > 0) and on () sum({each}) == 0)" for each in counters
+    )
+
+
 def _steady(*queries: str) -> str:
     """1 while every target of foreign counters is read now and at the window's start, and began before it.
 
@@ -101,11 +108,11 @@ def _whole(topology: Topology, host: str, kind: str) -> str:
     active = topology.hosts[host].active
     if kind == "kepler_pod":
         counter = f"kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}"
-        return f"sum(rate({counter}[$window])){_recent(counter)}"
+        return f"sum(rate({counter}[$window])){_recent(counter)}{_counting(counter)}"
     if kind == "query" and active is not None:
         return _query(active.query)
     counter = f"workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}"
-    return f"sum(rate({counter}[$window])){_recent(counter)}"
+    return f"sum(rate({counter}[$window])){_recent(counter)}{_counting(counter)}"
 
 
 def _query(expr: str) -> str:
@@ -136,13 +143,14 @@ def _foreign(name: str, component: Component) -> Iterator[Rule]:
     """
     queries = _queries(name, component)
     read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
+    counters = list(dict.fromkeys(each for expr in queries.values() for each in promql.counters(expr)))
     ranged = any(promql.has_range(expr) for expr in queries.values())
     for unit, expr in queries.items():
         by = "count" if unit in {"packets", "requests"} else "volume"
         labels = {"counter": name, "by": by, "unit": unit}
         rows = f"adapter:traffic:rate{selector(counter=name, by=by)}"
         yield Rule("adapter:traffic:rate", f"sum by (application) ({expr})", labels)
-        guard = _recent(*read) if ranged else ""
+        guard = _recent(*read) + _counting(*counters) if ranged else ""
         total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{guard}"
         yield Rule("adapter:whole:rate", total, {"counter": name, "by": by})
     yield Rule("adapter:steady:info", _steady(*queries.values()) if ranged else "vector(1)", {"counter": name})
