@@ -82,6 +82,7 @@ def _timed(rules: Iterable[Rule], topology: Topology) -> Iterator[Rule]:
         "half": duration(topology.window / 2),
         "quarter": duration(topology.window / 4),
         "interval": duration(topology.interval),
+        "start": duration(topology.window - topology.interval),
         "steps": str(int(topology.window / topology.interval / 2)),
     }
     placeholder = re.compile(rf"\$({'|'.join(values)})\b")
