@@ -20,7 +20,7 @@ SENSIBLE = ">= 0 < Inf"
 
 
 def adapters(topology: Topology) -> Iterator[Rule]:
-    """All adapters; durations are still `$window`, `$half`, `$quarter` and `$interval`."""
+    """All adapters; durations are still `$window`, `$half`, `$quarter`, `$reach` and `$interval`."""
     for weight, labels, expr in source_rows(topology):
         if expr is not None:
             yield Rule("source:power_watts", f"{number(weight)} * {_watts(expr)}", labels)
@@ -62,7 +62,8 @@ def _counting(*counters: str) -> str:
 def _steady(queries: list[str]) -> str:
     """1 while every target of a foreign counter is read now, was before the window, and has not restarted within it.
 
-    Such a counter has no twin that says how long it was measured, so a rate whose first or last scrape is lost is low.
+    Such a counter has no twin that says how long it was measured, so a rate whose first or last scrape is lost is low;
+    and one whose first scrape follows a restart, since rate() never looks back beyond a counter's 0.
     """
     selectors = dict.fromkeys(each for expr in queries for each in promql.selectors(expr))
     counters = dict.fromkeys(each for expr in queries for each in promql.counters(expr))
@@ -72,7 +73,7 @@ def _steady(queries: list[str]) -> str:
         f"      and on (instance, job) group by (instance, job) ({each} offset $window))"
         for each in selectors
     ]
-    restarted = [f"group by (instance, job) (resets({each}[$window]) > 0)" for each in counters]
+    restarted = [f"group by (instance, job) (resets({each}[$reach]) > 0)" for each in counters]
     broken = "\n  or ".join([*lost, *restarted])
     return f"vector(1) unless on () (\n  {broken})"
 

@@ -562,7 +562,7 @@ applications: {x: {models: [llm]}}
             for function in ("min", "max")
             for unit, truth in (("token", 2), ("inference", 200))
         }
-        | {(6.5, figure("token")): {}, (10, figure("token")): {row("x"): 2}},
+        | {(7, figure("token")): {}, (10, figure("token")): {row("x"): 2}},
     )
 
 
@@ -629,7 +629,7 @@ components: {sw: {role: switch}, r: {role: ru}}
             (4, switch): {'host="sw",site="s"': 38},
             (9, switch): {'host="sw",site="s"': 38},
             (9, f"max_over_time(abs({switch} - 38)[7m:15s]) < bool 4"): {'host="sw",site="s"': 1},
-            (9, f"count_over_time({switch}[6m])"): {'host="sw",site="s"': 25},
+            (9, f"count_over_time({switch}[350s])"): {'host="sw",site="s"': 24},
         },
     )
 
