@@ -70,10 +70,10 @@ def selectors(expr: str) -> list[str]:
 
 
 def counters(expr: str) -> list[str]:
-    """Those of a query's selectors that it takes for counters: in `rate()` or `increase()`. Raises QueryError."""
+    """The vector selectors that the query reads by rate, irate or increase. Raises QueryError."""
     calls = (node for node in _nodes(parse(expr)) if isinstance(node, parser.Call))
-    arguments = (argument for call in calls if call.func.name in {"rate", "increase"} for argument in call.args)
-    return [_text(each.vector_selector) for each in arguments if isinstance(each, parser.MatrixSelector)]
+    read = (call.args[0] for call in calls if call.func.name in {"rate", "irate", "increase"})
+    return [_text(each.vector_selector) for each in read if isinstance(each, parser.MatrixSelector)]
 
 
 def is_constant(expr: str) -> bool:
