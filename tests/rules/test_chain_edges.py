@@ -552,17 +552,21 @@ applications: {x: {models: [llm]}}
             values = f"0+{rate * STEP}x20 {rate * 7}+{rate * STEP}x20"
             series[f"vllm:{name}_total{{{labels}}}"] = values
     figure = 'application:joules_per_{}{{application="x"}}'.format
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (7, figure("token")): {},
+        (10, figure("token")): {row("x"): 2},
+    }
     return Case(
         "foreign-restart",
         topology(text),
         series,
-        {
+        expect
+        | {
             (minute, f"{function}_over_time({figure(unit)}[{span}])"): {row("x"): truth}
             for minute, span in ((5, "5m"), (10, "10m"))
             for function in ("min", "max")
             for unit, truth in (("token", 2), ("inference", 200))
-        }
-        | {(7, figure("token")): {}, (10, figure("token")): {row("x"): 2}},
+        },
     )
 
 
