@@ -20,7 +20,7 @@ SENSIBLE = ">= 0 < Inf"
 
 
 def adapters(topology: Topology) -> Iterator[Rule]:
-    """All adapters; durations are still `$window`, `$half`, `$quarter` and `$interval`."""
+    """All adapters; durations are still `$window`, `$half`, `$quarter`, `$reach` and `$interval`."""
     for weight, labels, expr in source_rows(topology):
         if expr is not None:
             yield Rule("source:power_watts", f"{number(weight)} * {_watts(expr)}", labels)
@@ -63,7 +63,8 @@ def _steady(*queries: str) -> str:
     """1 while every target of foreign counters is read now and at the window's start, and began before it.
 
     Such a counter has no twin that says how long it was measured: a rate is low where the first or the last scrape is
-    lost, and where an exporter began within the window.
+    lost, and where an exporter began within the window, or since its last scrape before: rate() does not look back
+    beyond a counter's 0.
     """
     selectors = dict.fromkeys(each for expr in queries for each in promql.selectors(expr))
     counters = dict.fromkeys(each for expr in queries for each in promql.counters(expr))
@@ -74,7 +75,7 @@ def _steady(*queries: str) -> str:
         f"      and on (instance, job) group by (instance, job) ({each} offset $window))"
         for each in selectors
     ]
-    spoilt += [f"group by (instance, job) (resets({each}[$window]) > 0)" for each in counters]
+    spoilt += [f"group by (instance, job) (resets({each}[$reach]) > 0)" for each in counters]
     joined = "\n  or ".join(spoilt)
     return f"vector(1) unless on () (\n  {joined})"
 

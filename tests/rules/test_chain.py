@@ -566,7 +566,7 @@ def reset() -> Case:
         {
             (8, f"max_over_time({error}[4m:15s])"): {"": 0},
             (8, 'max_over_time(host:power_watts{host="edge-1"}[4m])'): {'host="edge-1",site="edge"': 300},
-            (8, "count_over_time(attribution:heartbeat[7m])"): {"": 29},
+            (8, "count_over_time(attribution:heartbeat[415s])"): {"": 28},
             # No evaluation took more from a component than it has.
             (8, "min(min_over_time(application_component:power_watts[4m])) < 0"): {},
             (8, TOTAL): {A: 123, B: 88.5, 'application="unattributed"': 188.5},
