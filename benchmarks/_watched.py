@@ -173,6 +173,8 @@ class Watch:
             rows += count * 60 / PACE * interval / self._intervals[name]
         found.figures["all rows [1/min]"] = rows
         found.figures |= {f"{name} [s/min]": seconds for name, seconds in minute.items()}
+        scraping = sum(server.query('max(scrape_duration_seconds{job="constants"})').values())
+        found.figures["scraping constants [s/min]"] = scraping * 60 / PACE
         found.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
         found.figures["waited for the core, of running"] = waited / ran
         found.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20

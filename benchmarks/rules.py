@@ -29,6 +29,7 @@ from joulepath_lab import programs
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "bd39b29"
 OLD_SUBJECT = "benchmarks: the scrape's kernel maps are closed by who opened them"
+CONSTANTS = "constants.prom"
 WINDOW_INTERVALS = 8
 WARM_UP_INTERVALS = 60
 """By then the chain has to be complete."""
@@ -51,37 +52,40 @@ def old_code(commit: str) -> Iterator[str]:
         yield os.pathsep.join(str(Path(folder) / part) for part in ("rules", "exporters"))
 
 
-def generate(topology: Path, folder: Path, code: str, arguments: Sequence[str]) -> dict[str, float]:
-    """Writes the rules into `folder` with the code in PYTHONPATH `code`; gives the time it took and the file's size."""
-    folder.mkdir()
-    words = [sys.executable, "-m", "joulepath", "rules", "generate", str(topology), "-o", str(folder), *arguments]
+def joulepath(code: str, *words: str) -> str:
+    """The output of `joulepath rules` with the code in PYTHONPATH `code`. Exits with its complaint."""
+    command = [sys.executable, "-m", "joulepath", "rules", *words]
     environment = {**os.environ, "PYTHONPATH": code}
-    began = time.monotonic()
-    result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        sys.exit(f"{' '.join(words)}\n{result.stderr}")
+        sys.exit(f"{' '.join(command)}\n{result.stderr}")
+    return result.stdout
+
+
+def generate(topology: Path, folder: Path, code: str, constants: str | None) -> dict[str, float]:
+    """Writes the rules into `folder` with the code in PYTHONPATH `code`; gives the time it took and the file's size.
+
+    Scraped constants are written beside them, as `joulepath rules serve` shows them.
+    """
+    folder.mkdir()
+    began = time.monotonic()
+    joulepath(code, "generate", str(topology), "-o", str(folder), *(["--constants", constants] if constants else []))
     took = time.monotonic() - began
+    if constants == "scraped":
+        (folder / CONSTANTS).write_text(joulepath(code, "serve", "--once", str(topology)), encoding="utf-8")
     octets = sum(file.stat().st_size for file in folder.glob("*.rules.yaml"))
     return {"generating [s]": took, "rule file [kB]": octets / 1000}
 
 
 def configure(folder: Path, target: Target, interval: float) -> None:
-    """Writes the server's configuration. A file of constants is scraped at a quarter of the pace."""
-    file = next(folder.glob("*.constants.prom"), None)
-    target.constants(file)
+    """Writes the server's configuration, with a job for a file of constants where there is one."""
+    file = folder / CONSTANTS
+    target.constants(file if file.exists() else None)
     here = [{"targets": [f"127.0.0.1:{target.port}"]}]
-    pace, slow = f"{interval:g}s", f"{4 * interval:g}s"
     jobs: list[dict[str, Any]] = [{"job_name": "benchmark", "honor_labels": True, "static_configs": here}]
-    if file:
-        jobs.append(
-            {
-                "job_name": "constants",
-                "metrics_path": "/constants",
-                "scrape_interval": slow,
-                "scrape_timeout": pace,
-                "static_configs": here,
-            }
-        )
+    if file.exists():
+        jobs.append({**jobs[0], "job_name": "constants", "metrics_path": "/constants"})
+    pace = f"{interval:g}s"
     config = {
         "global": {"scrape_interval": pace, "scrape_timeout": pace, "evaluation_interval": pace},
         "rule_files": ["*.rules.yaml"],
@@ -189,7 +193,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, help="runs of each chain on each server")
     parser.add_argument("--only", choices=["old", "new"])
     parser.add_argument("--old", default=OLD, help="the commit to compare with")
-    parser.add_argument("--constants", help="passed to the new generator: rules or scraped")
+    parser.add_argument("--constants", choices=["rules", "scraped"], help="where the new chain has them from")
     parser.add_argument("--by-rule", action="store_true", help="also print each rule")
     parser.add_argument("--nice", type=int, default=-15 if os.geteuid() == 0 else 0, help="of the servers")
     parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)), help="of the servers")
@@ -211,12 +215,11 @@ def main() -> None:
         topology = folder / "topology.yaml"
         write(size, args.interval, WINDOW_INTERVALS * args.interval, topology)
         new = os.pathsep.join(str(ROOT / part) for part in ("rules", "exporters"))
-        chosen = ["--constants", args.constants] if args.constants else []
-        sides = {"old": (old, ()), "new": (new, chosen)}
+        sides = {"old": (old, None), "new": (new, args.constants)}
         files = {}
-        for side, (code, arguments) in sides.items():
+        for side, (code, constants) in sides.items():
             if args.only in {None, side}:
-                files[side] = generate(topology, folder / side, code, arguments)
+                files[side] = generate(topology, folder / side, code, constants)
         try:
             for number in range(args.rounds):
                 for server in servers:

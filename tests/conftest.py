@@ -124,13 +124,17 @@ def alertmanager() -> Path:
 @pytest.fixture(scope="session")
 def victoria_metrics() -> Path:
     """The path of the VictoriaMetrics server."""
-    return _program("victoria-metrics")
+    return _victoria("victoria-metrics")
 
 
 @pytest.fixture(scope="session")
 def vmalert_program() -> Path:
     """The path of vmalert, which comes with it."""
-    return _program("vmalert")
+    return _victoria("vmalert")
+
+
+def _victoria(name: str) -> Path:
+    return programs.find(name) or _absent("victoria-metrics", f"{name} is not installed (`make programs` unpacks it)")
 
 
 @pytest.fixture(scope="session")

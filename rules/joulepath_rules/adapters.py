@@ -52,18 +52,24 @@ def _recent(*selectors: str) -> str:
     )
 
 
-def _steady(selectors: list[str]) -> str:
-    """1 while every target of a foreign counter is read now and was at the window's start.
+def _steady(*queries: str) -> str:
+    """1 while every target of foreign counters is read now and at the window's start, and began before it.
 
-    Such a counter has no twin that says how long it was measured, so a rate whose first or last scrape is lost is low.
+    Such a counter has no twin that says how long it was measured: a rate is low where the first or the last scrape is
+    lost, and where an exporter began within the window.
     """
-    lost = "\n  or ".join(
+    selectors = dict.fromkeys(each for expr in queries for each in promql.selectors(expr))
+    counters = dict.fromkeys(each for expr in queries for each in promql.counters(expr))
+    spoilt = [
         f"group by (instance, job) (present_over_time({each}[$window]))\n"
         f"    unless on (instance, job) (group by (instance, job) ({each})\n"
-        f"      and on (instance, job) group by (instance, job) ({each} offset $start))"
+        f"      and on (instance, job) group by (instance, job) ({each} offset $start)\n"
+        f"      and on (instance, job) group by (instance, job) ({each} offset $window))"
         for each in selectors
-    )
-    return f"vector(1) unless on () (\n  {lost})"
+    ]
+    spoilt += [f"group by (instance, job) (resets({each}[$window]) > 0)" for each in counters]
+    joined = "\n  or ".join(spoilt)
+    return f"vector(1) unless on () (\n  {joined})"
 
 
 def _work(topology: Topology) -> Iterator[Rule]:
@@ -104,7 +110,7 @@ def _whole(topology: Topology, host: str, kind: str) -> str:
 
 def _query(expr: str) -> str:
     """A query beside one of another exporter: two rates that lose scrapes at different times would drift apart."""
-    guard = f"\nand on () ({_steady(promql.selectors(expr))})" if promql.has_range(expr) else ""
+    guard = f"\nand on () ({_steady(expr)})" if promql.has_range(expr) else ""
     return f"(sum({expr}) {SENSIBLE}{guard})"
 
 
@@ -139,7 +145,7 @@ def _foreign(name: str, component: Component) -> Iterator[Rule]:
         guard = _recent(*read) if ranged else ""
         total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{guard}"
         yield Rule("adapter:whole:rate", total, {"counter": name, "by": by})
-    yield Rule("adapter:steady:info", _steady(read) if ranged else "vector(1)", {"counter": name})
+    yield Rule("adapter:steady:info", _steady(*queries.values()) if ranged else "vector(1)", {"counter": name})
 
 
 def _queries(name: str, component: Component) -> dict[str, str]:

@@ -18,8 +18,8 @@ PAGE = "docs/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
 
 
-def alerts(topology: Topology, recorded: Collection[str], generation: str | None = None) -> Iterator[Alert]:
-    """The alerts that a topology can raise; `recorded` names the series and constants that are written for it.
+def alerts(topology: Topology, group: str, recorded: Collection[str], generation: str | None = None) -> Iterator[Alert]:
+    """The alerts of a group that a topology can raise; `recorded` names what is written for it, constants included.
 
     With `generation` constants are scraped, and those of other generations are not read.
     """
@@ -36,7 +36,7 @@ def alerts(topology: Topology, recorded: Collection[str], generation: str | None
         text = re.sub(rf'({PREFIX}\w+{{)topology="example"', lambda found: found[1] + constant, text)
         return re.sub("|".join(map(re.escape, replacements)), lambda found: replacements[found[0]], text)
 
-    for rule in shipped():
+    for rule in shipped(group):
         needs_nodes = 'node_id=~"example"' in rule["expr"]
         if can_fire(promql.parse(rule["expr"]), recorded) and (nodes or not needs_nodes):
             annotations = {key: own(text) for key, text in rule["annotations"].items()}
@@ -50,12 +50,18 @@ def _nodes(topology: Topology) -> list[int]:
     return sorted({entry.ioam.node for entry in traffic if entry is not None and entry.ioam is not None})
 
 
+GROUPS = ("alerts", "registers", "scraped")
+
+
 @cache
-def shipped() -> Any:
-    """The rules of `alerts.yaml`, as they stand there."""
+def _groups() -> Any:
     text = files("joulepath_rules").joinpath("alerts.yaml").read_text(encoding="utf-8")
-    (group,) = yaml.safe_load(text)["groups"]
-    return group["rules"]
+    return {group["name"]: group["rules"] for group in yaml.safe_load(text)["groups"]}
+
+
+def shipped(*groups: str) -> Any:
+    """The rules of these groups of `alerts.yaml`, or of all, as they stand there."""
+    return [rule for group in groups or GROUPS for rule in _groups()[group]]
 
 
 def can_fire(expr: promql.Expr, recorded: Collection[str]) -> bool:

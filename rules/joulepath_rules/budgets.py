@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy budgets of applications: what was used in the running hour, day or month (UTC), and two alerts.
+"""Energy budgets of applications: what was used in the running hour, day or month (UTC).
 
 A component's row is absent while its share is not known and 0 while it is known to be 0. Known time is added up from
 the hours that `history` closed and from the rows since. Time that is not known is charged with the component's mean,
@@ -9,26 +9,13 @@ but none before its first measurement.
 from collections.abc import Iterator
 
 from joulepath_rules import reads
-from joulepath_rules.history import (
-    CLOCK,
-    HOUR,
-    JOULES,
-    SECONDS,
-    any_of,
-    at_hour,
-    known_rows,
-    recorded_by,
-    recorded_hour,
-)
-from joulepath_rules.rule import Alert, Rule, number, quote
+from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, known_rows, recorded
+from joulepath_rules.rule import Rule, number, quote
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.common import duration
 
-# How far back a period's closed hours are read: one more than it has.
+# How far back the midnights are at which a period's closed hours are read, day by day.
 REACH = {"hour": 0.0, "day": 25 * HOUR, "month": (31 * 24 + 1) * HOUR}
-
-# Below this part of the elapsed time an alert says how much of it was known.
-GOOD_COVERAGE = 0.9
 
 # One second back, so that midnight still belongs to the day that ends.
 ELAPSED = {
@@ -39,21 +26,13 @@ ELAPSED = {
 LENGTH = {"hour": "vector(3600)", "day": "vector(86400)", "month": "days_in_month(vector(time() - 1)) * 86400"}
 
 
-def reach_seconds(topology: Topology) -> float:
-    """How far back the rules of the topology's budgets read: Prometheus must keep samples longer than that."""
-    if not topology.budgets:
-        return 0.0
-    return 2 * HOUR + recorded_by(topology) + max(REACH[budget.per] for budget in topology.budgets.values())
-
-
-def budgets(topology: Topology) -> Iterator[Rule | Alert]:
-    """Rules and alerts of all budgets."""
+def budgets(topology: Topology) -> Iterator[Rule]:
+    """Rules of all budgets; their alerts are in `alerts.yaml`."""
     for per in REACH:
         if any(budget.per == per for budget in topology.budgets.values()):
             yield from _period(topology, per)
     for name in topology.budgets:
         yield from _budget(topology, name)
-    yield from _alerts(topology)
 
 
 def _now(topology: Topology, series: str, **labels: str) -> str:
@@ -65,11 +44,9 @@ def _period(topology: Topology, per: str) -> Iterator[Rule]:
     """Of every application with such a budget, at each of its components: what is known of the running period."""
     labels = {"per": per}
     elapsed, start = _now(topology, "budget:elapsed_seconds", per=per), _now(topology, "budget:start_seconds", per=per)
-    closed = f"last_over_time({reads.selector(topology, CLOCK, '')}[2h])"
     yield Rule("budget:elapsed_seconds", ELAPSED[per], labels)
     yield Rule("budget:length_seconds", LENGTH[per], labels)
     yield Rule("budget:start_seconds", f"time() - {elapsed}", labels)
-    yield Rule("budget:open_seconds", f"{closed} > on () {start}\nor on () {start}", labels)
     yield Rule("budget_component:known_joules", _known(topology, per, "sum", JOULES), labels)
     yield Rule("budget_component:known_seconds", _known(topology, per, "count", SECONDS), labels)
     yield Rule("budget_component:first_seconds", _first(topology, per), labels)
@@ -82,58 +59,52 @@ def _applications(topology: Topology, per: str) -> set[str]:
     return {budget.application for budget in topology.budgets.values() if budget.per == per}
 
 
-def _step(topology: Topology) -> float:
-    """Seconds between the steps in which rows are read: an interval, but not less than the usual one."""
-    return max(topology.interval, 15.0)
+def _running(topology: Topology, per: str, function: str) -> str:
+    """Of the running hour, seen from its start, where its rows lie ahead. One second back, as ELAPSED is."""
+    return at_hour(known(topology, _applications(topology, per), function, HOUR, " offset -1h"), 1)
 
 
-def _open(topology: Topology, per: str, expr: str) -> str:
-    """A range of the rows that no closed hour has."""
-    reach, step = duration(HOUR + recorded_by(topology)), duration(_step(topology))
-    start = f"{reads.selector(topology, 'budget:open_seconds', '', per=per)} @ end()"
-    return f"({expr} and on () (vector(time()) > on () {start}))[{reach}:{step}]"
-
-
-def _closed(topology: Topology, per: str, expr: str, begins: str) -> str:
-    """A range of the period's closed hours. An hour belongs to it where its end `begins` the period's start."""
+def _closed(topology: Topology, per: str, series: str, function: str, hours: int) -> str:
+    """What was recorded of the period's hours: for each of its days, of that many hours until the day's end."""
     start = f"{reads.selector(topology, 'budget:start_seconds', '', per=per)} @ end()"
-    return f"({expr} and on () (vector(time()) {begins} on () {start}))[{duration(REACH[per])}:1h]"
-
-
-def _rows(topology: Topology, per: str, function: str) -> str:
-    return known_rows(topology, _applications(topology, per), function, _step(topology))
+    day = recorded(topology, _hours(topology, per, series), function, hours, 24)
+    filtered = f"({day} and on () (vector(time()) >= on () {start}))"
+    return f"{function}_over_time({filtered}[{duration(REACH[per])}:1d])"
 
 
 def _hours(topology: Topology, per: str, series: str) -> str:
-    matchers = f"{{topology={quote(topology.name)},application=~{any_of(_applications(topology, per))}}}"
-    return recorded_hour(topology, series + matchers)
+    return f"{series}{{topology={quote(topology.name)},application=~{any_of(_applications(topology, per))}}}"
 
 
 def _known(topology: Topology, per: str, function: str, series: str) -> str:
-    running = f"sum_over_time({_open(topology, per, _rows(topology, per, function))})"
+    running = _running(topology, per, function)
     if not REACH[per]:
         return running
-    closed = f"sum_over_time({_closed(topology, per, _hours(topology, per, series), '>')})"
-    return _joined("sum", running, closed)
+    # Until it is recorded, the hour that ended last is read from its rows, unless it is the former period's.
+    written = at_hour(recorded(topology, _hours(topology, per, series), "last", 1, 0), 1)
+    within = f"{at_hour('vector(time())', 1)} > on () {_now(topology, 'budget:start_seconds', per=per)}"
+    last = at_hour(known(topology, _applications(topology, per), function, HOUR), 1)
+    last = f"({last}\nunless {written})\nand on () ({within})"
+    return _joined("sum", running, last, _closed(topology, per, series, "sum", 24))
 
 
 def _first(topology: Topology, per: str) -> str:
     """When a component was measured first, or before the period where the hour before it was measured, too.
 
     A row appears at the first evaluation at which half of its window was measured, so the measurement began half a
-    window earlier or up to an interval less. Of the first known hour only the known time is charged.
+    window earlier or up to an interval less. Of the first known hour only the known time is charged, but of the last
+    60 minutes all since the first row.
     """
-    applications = _applications(topology, per)
-    rows = f"time() - {_rows(topology, per, 'count')}"
-    # The hour that ended last: it may not be recorded yet. One second back, as the period's start.
-    hour = f"time() - {known_rows(topology, applications, 'count', HOUR)}"
+    applications, step = _applications(topology, per), max(60.0, topology.interval)
+    minute = f"time() - {known_rows(topology, applications, 'count', step)}"
+    last = f"time() - {known(topology, applications, 'count', HOUR)}"
     terms = [
-        f"min_over_time({_open(topology, per, rows)})",
-        at_hour(hour, 1),
+        f"min_over_time(({minute})[1h:{duration(step)}])",
+        f"time() - {_running(topology, per, 'count')}",
+        at_hour(last, 1),
     ]
     if REACH[per]:
-        hours = f"time() - {_hours(topology, per, SECONDS)}"
-        terms.append(f"min_over_time({_closed(topology, per, hours, '>=')})")
+        terms.append(_closed(topology, per, FIRST, "min", 25))
     return f"{_joined('min', *terms)} - {topology.window / 2 - 2 * topology.interval:g}"
 
 
@@ -166,8 +137,8 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
         f"sum({mean} * {component('charged_seconds')}\n  or {component('known_joules', '!~')})\nand on () {complete}",
         labels,
     )
-    known = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"
-    yield Rule("budget:coverage:ratio", f"clamp_max(({known}) / on () {elapsed}, 1)", labels)
+    least = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"
+    yield Rule("budget:coverage:ratio", f"clamp_max(({least}) / on () {elapsed}, 1)", labels)
     yield Rule("budget:limit_joules", f"vector({number(budget.energy)})", labels)
     present = reads.selector(topology, "application:power_watts", "", application=budget.application)
     recent = f"sum(avg_over_time({present}[{duration(max(60.0, topology.interval))}]))"
@@ -176,41 +147,4 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
         "budget:projected_joules",
         f"sum({_now(topology, 'budget:energy_joules', budget=name)})\n+ on () ({recent} or sum({mean})) * on () {left}",
         labels,
-    )
-
-
-def _alerts(topology: Topology) -> Iterator[Alert]:
-    on = "on (topology, application, budget, per)"
-    energy, projected, limit = (
-        reads.selector(topology, f"budget:{name}_joules", "") for name in ("energy", "projected", "limit")
-    )
-    over = f"{energy} > {on} {limit}"
-    used = "{{ $labels.application }}"
-    coverage = (
-        '{{ range printf "budget:coverage:ratio{topology=%q,budget=%q} < '
-        f'{GOOD_COVERAGE:g}" $labels.topology $labels.budget | query }}}}'
-        " Only {{ .Value | humanizePercentage }} of the time was measured; the rest is charged with the mean."
-        "{{ end }}"
-    )
-    yield Alert(
-        "EnergyBudgetExceeded",
-        over,
-        "0s",
-        {"severity": "critical"},
-        {
-            "summary": f"{used} has used up budget {{{{ $labels.budget }}}}",
-            "description": "{{ $value | humanize }}J were used in the running {{ $labels.per }}, "
-            f"more than the budget.{coverage}",
-        },
-    )
-    yield Alert(
-        "EnergyBudgetProjected",
-        f"{projected} > {on} {limit}\nunless {on} {over}",
-        "10m",
-        {"severity": "warning"},
-        {
-            "summary": f"{used} is about to exceed budget {{{{ $labels.budget }}}}",
-            "description": "At the present power the running {{ $labels.per }} comes to "
-            f"{{{{ $value | humanize }}}}J.{coverage}",
-        },
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a topology into groups of rules: constants, adapters and the chain, derived figures, history, alerts."""
+"""Turns a topology into groups of rules: constants, adapters, chain, history, budgets, alerts."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +21,10 @@ Source = Literal["rules", "scraped"]
 """Where a topology's constants come from: rules of the chain's own group, or `joulepath rules serve`."""
 
 
+REGISTERS = 600.0
+"""The interval, in seconds, of the alerts that compare a day."""
+
+
 def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     """The groups of one rule file, in the order in which they build on each other. Same topology, same rules."""
     known = list(constants(topology))
@@ -37,7 +41,11 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
     generation = topology.hash if source == "scraped" else None
-    groups.append(("alerts", slow(topology), list(alerts(topology, names, generation))))
+    paces = {"alerts": slow(topology), "registers": REGISTERS}
+    if source == "scraped":
+        paces["scraped"] = slow(topology)
+    for name, interval in paces.items():
+        groups.append((name, interval, list(alerts(topology, name, names, generation))))
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
         for name, interval, rules in groups

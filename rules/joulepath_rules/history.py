@@ -26,16 +26,12 @@ CLOCK = "history:hour_end_seconds"
 COVERAGE = "application:coverage:ratio:1h"
 JOULES = "budget_component:known_joules:1h"
 SECONDS = "budget_component:known_seconds:1h"
+FIRST = "budget_component:first_seconds:1h"
 
 
 def pace(topology: Topology) -> float:
     """The interval of the group, in seconds: an hour is recorded in the first evaluation after it closed."""
     return max(300.0, topology.interval)
-
-
-def recorded_by(topology: Topology) -> float:
-    """Seconds after its end by which an hour is surely recorded, while the server runs."""
-    return _grace(topology) + 2 * pace(topology)
 
 
 def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
@@ -46,33 +42,35 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
     power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
     seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
     yield Rule(COVERAGE, _once(topology, f"clamp_max({seconds} / 3600, 1)"))
-    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval))
+    yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval, "topology, application"))
     if "carbon" in features:
-        yield Rule("application:co2_grams:1h", _integral(topology, carbon, slow(topology)))
+        yield Rule(
+            "application:co2_grams:1h", _integral(topology, carbon, slow(topology), "topology, application, basis")
+        )
 
     applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
     if applications:
-        for record, function in ((JOULES, "sum"), (SECONDS, "count")):
-            known = known_rows(topology, applications, function, HOUR)
-            yield Rule(record, _once(topology, known))
+        yield Rule(JOULES, _once(topology, known(topology, applications, "sum", HOUR)))
+        yield Rule(SECONDS, _once(topology, known(topology, applications, "count", HOUR)))
+        yield Rule(FIRST, _once(topology, f"time() - {known(topology, applications, 'count', HOUR)}"))
 
 
-def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float) -> str:
-    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, of a range.
+def known(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
+    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, in a range."""
+    rows = known_rows(topology, applications, function, seconds, offset)
+    return f"sum by (topology, application, component) (\n  {rows})"
 
-    A row is the mean of an interval; an absent one was not known.
-    """
+
+def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
+    """The same for each row. A row is the mean of an interval; an absent one was not known."""
     matchers = f"topology={quote(topology.name)},application=~{any_of(applications)}"
-    return (
-        "sum by (topology, application, component) (\n"
-        f"  {function}_over_time(application_component:power_watts{{{matchers}}}[{duration(seconds - EDGE)}])"
-        f") * {topology.interval:g}"
-    )
+    reach = f"[{duration(seconds - EDGE)}]{offset}"
+    return f"{function}_over_time(application_component:power_watts{{{matchers}}}{reach}) * {topology.interval:g}"
 
 
-def recorded_hour(topology: Topology, series: str) -> str:
-    """What was recorded of an hour, in a subquery in steps of an hour: of the hour that ends at the step."""
-    return f"last_over_time({series}[1h] offset -{duration(HOUR + _grace(topology) - EDGE)})"
+def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:
+    """In a subquery: what was recorded of so many hours, the last of which ends `ahead` hours after the step."""
+    return f"{function}_over_time({series}[{hours}h] offset -{duration((ahead + 1) * HOUR + _grace(topology) - EDGE)})"
 
 
 def _own(topology: Topology, name: str) -> str:
@@ -108,15 +106,12 @@ def _closed(topology: Topology, expr: str) -> str:
     return at_hour(expr, _grace(topology))
 
 
-def _integral(topology: Topology, series: str, step: float) -> str:
+def _integral(topology: Topology, series: str, step: float, whole: str) -> str:
     """The mean of what was known of the hour, times the hour. After an hour that was not known at all, times the known
     time: nothing is charged before the first measurement. A part that was absent while others were known was 0."""
     hour = _hour(topology)
-    counts = f"max by (topology, application, basis) (count_over_time({series}{hour}))"
-    mean = (
-        f"\n  sum_over_time({series}{hour}) / on (topology, application, basis) group_left ()\n"
-        f"    ({counts} >= {LEAST * HOUR / step:g})"
-    )
+    counts = f"max by ({whole}) (count_over_time({series}{hour}))"
+    mean = f"\n  sum_over_time({series}{hour}) / on ({whole}) group_left ()\n    ({counts} >= {LEAST * HOUR / step:g})"
     coverage = reads.fresh(topology)(COVERAGE, "")
     before = f"present_over_time({series}[1h] offset {duration(HOUR - topology.window / 2)})"
     return (

@@ -69,6 +69,13 @@ def selectors(expr: str) -> list[str]:
     return [_text(selector) for selector in _selectors(parse(expr))]
 
 
+def counters(expr: str) -> list[str]:
+    """The vector selectors that the query reads by rate, irate or increase. Raises QueryError."""
+    calls = (node for node in _nodes(parse(expr)) if isinstance(node, parser.Call))
+    read = (call.args[0] for call in calls if call.func.name in {"rate", "irate", "increase"})
+    return [_text(each.vector_selector) for each in read if isinstance(each, parser.MatrixSelector)]
+
+
 def is_constant(expr: str) -> bool:
     """Whether the query reads no series at all, as `vector(65)`. Raises QueryError."""
     return not selectors(expr)

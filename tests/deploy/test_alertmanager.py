@@ -19,11 +19,7 @@ from joulepath_rules.alerts import shipped
 from tests.conftest import ROOT
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
-SEVERITIES = {
-    **{rule["alert"]: rule["labels"]["severity"] for rule in shipped()},
-    "EnergyBudgetExceeded": "critical",
-    "EnergyBudgetProjected": "warning",
-}
+SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in shipped()}
 
 
 def amtool(alertmanager: Path, *words: str) -> str:
@@ -118,6 +114,7 @@ EXCEEDED = alert("EnergyBudgetExceeded", application="a", budget="a-day", per="d
 PROJECTED = alert("EnergyBudgetProjected", application="a", budget="a-day", per="day")
 OTHER_BUDGET = alert("EnergyBudgetProjected", application="a", budget="a-month", per="month")
 STOPPED = alert("EnergyChainNotEvaluated")
+UNPUBLISHED = alert("EnergyTopologyNotPublished")
 DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
 
 
@@ -129,8 +126,9 @@ DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
         (FOLLOWS, [COVERAGE], [OTHERS_COVERAGE, OTHER_TOPOLOGY, PROJECTED]),
         (EXCEEDED, [PROJECTED], [OTHER_BUDGET, FOLLOWS, DROPS]),
         (STOPPED, [DARK, ELSEWHERE, OTHERS_COVERAGE], [OTHER_TOPOLOGY, EXCEEDED, DROPS]),
+        (UNPUBLISHED, [OTHERS_COVERAGE], [OTHER_TOPOLOGY, EXCEEDED, DROPS]),
     ],
-    ids=["dark host", "incomplete application", "used budget", "stopped chain"],
+    ids=["dark host", "incomplete application", "used budget", "stopped chain", "no constants"],
 )
 def test_a_cause_inhibits_what_follows_from_it(
     url: str, cause: dict[str, str], inhibited: list[dict[str, str]], free: list[dict[str, str]]

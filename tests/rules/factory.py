@@ -20,7 +20,7 @@ Applications (policy packets-bytes: static by packets, dynamic by bytes)
     in all  a 123                 b 88.5              rest 35.5 + 48 + 22 + 83 = 188.5         400 W
 """
 
-from tests.rules.promtool import grow, node, outlet, trace
+from tests.rules.promtool import STEP, grow, node, outlet, trace
 
 A = "0000000000000000000000000000000a"
 B = "0000000000000000000000000000000b"
@@ -94,6 +94,18 @@ def carbon() -> dict[str, str]:
 def everything() -> dict[str, str]:
     """All series."""
     return {**power(), **work(), **traffic(), **carbon()}
+
+
+def rates() -> dict[str, float]:
+    """The counters, with what each grows by in a second."""
+    steps = {name: values.removesuffix("x40") for name, values in everything().items()}
+    return {name: float(step.removeprefix("0+")) / STEP for name, step in steps.items() if step.startswith("0+")}
+
+
+def gauges() -> dict[str, float]:
+    """The gauges, with their values."""
+    counters = rates()
+    return {name: float(text.removesuffix("x40")) for name, text in everything().items() if name not in counters}
 
 
 def watts(application: str, component: str, host: str = "edge-1", site: str = "edge", segment: str = "network") -> str:

@@ -18,7 +18,7 @@ from joulepath_rules.prometheus import write
 from joulepath_rules.topology import Topology
 
 STEP = 15
-ORDER = ["attribution", "derived", "history", "budgets", "alerts"]
+ORDER = ["attribution", "derived", "history", "budgets", "alerts", "registers", "scraped"]
 # Values are compared as whole millionths: promtool compares floats bit by bit.
 SCALE = 1e6
 

@@ -89,13 +89,18 @@ def test_a_dark_host(promtool: Path, tmp_path: Path) -> None:
         "None of its tiers is complete, so the totals of all applications on it are absent. Missing, as tier and "
         "source: 1/1."
     )
+    budget = {"application": "a", "budget": "a-hour", "per": "hour"}
+    part = "37.5% of the time of the running hour was measured; the rest is charged with the mean."
     checks = [
         *silent((15, 25)),
         expect(28, "EnergyHostDark", {"host": "edge-1"}, description=dark),
         expect(28, "EnergyApplicationIncomplete", *missing),
-        *silent((28, 45), but=("EnergyHostDark", "EnergyApplicationIncomplete")),
+        expect(31, "EnergyBudgetCoverageLow"),
+        expect(40, "EnergyBudgetCoverageLow", budget, description=part),
+        *silent((28, 45), but=("EnergyHostDark", "EnergyApplicationIncomplete", "EnergyBudgetCoverageLow")),
     ]
-    run(promtool, tmp_path, [Case("dark", topology(factory.TOPOLOGY), series, {}, checks)])
+    text = factory.TOPOLOGY + "budgets: {a-hour: {application: a, energy: 1MWh, per: hour}}"
+    run(promtool, tmp_path, [Case("dark", topology(text), series, {}, checks)])
 
 
 def test_a_host_on_its_fallback(promtool: Path, tmp_path: Path) -> None:
@@ -184,3 +189,20 @@ def test_a_register_that_disagrees(promtool: Path, tmp_path: Path) -> None:
         expect(25 * 60, "EnergyRegisterDisagrees", row, summary=summary, description=told),
     ]
     run(promtool, tmp_path, [Case("register", slow, series, {}, checks, step=120)])
+
+
+def test_a_second_file_of_the_same_topology(promtool: Path, tmp_path: Path) -> None:
+    """Another rule file gives upf-1 an application of 100 W from 10:00 on: 78 W more than the 22 W that were left."""
+    labels = factory.watts("ghost", "upf-1")
+    series = {**HEALTHY, f'application_component:power_watts{{topology="joulepath",{labels}}}': f"_x40 100x{STEPS}"}
+    off = "The sum differs by 78W{}. Rounding stays below 1e-9 W."
+    host = expect(22, "EnergyNotConserved", {"host": "edge-1"}, description=off.format(""))
+    component = expect(
+        22,
+        "EnergyNotConserved",
+        {"host": "edge-1", "component": "upf-1"},
+        description=off.format(" at component upf-1"),
+    )
+    both = {**host, "exp_alerts": [*host["exp_alerts"], *component["exp_alerts"]]}
+    checks = [*silent((10, 19)), both, *silent((22,), but=("EnergyNotConserved",))]
+    run(promtool, tmp_path, [Case("second", topology(factory.TOPOLOGY), series, {}, checks)])

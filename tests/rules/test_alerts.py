@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 import yaml
 from scripts.generate import modules
 
-from joulepath_rules.alerts import PAGE, alerts, shipped
+from joulepath_rules.alerts import GROUPS, PAGE, alerts, shipped
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.rule import Alert, Group
@@ -33,7 +33,7 @@ Series = Mapping[str, str]
 
 @dataclass
 class Case:
-    """What an alert reads, once a minute, in the topology `plant`, and what it must say at which minutes.
+    """What an alert reads in the topology `plant`, and what it must say at which minutes.
 
     `sick` makes it fire from the minute `at` on, and for another topology never. With `cure` laid over it, it never
     fires.
@@ -48,13 +48,15 @@ class Case:
     description: str
     over: int | None = None
     """When it does not fire any more; None if the test does not last that long."""
-    name: str = field(default="")
+    name: str = ""
+    pace: int = 60
+    """Seconds between two samples, and between two evaluations of the chain."""
 
 
 def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
     """The alerts of the factory, under the name `plant`, with their label."""
     ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
-    found = alerts(ours, recorded, generation)
+    found = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
     return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in found]
 
 
@@ -85,10 +87,10 @@ def expected(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
     return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": [told] if fires else []}
 
 
-def fed(name: str, series: Series, checks: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """One test of promtool."""
+def fed(name: str, series: Series, checks: Iterable[dict[str, Any]], pace: int = 60) -> dict[str, Any]:
+    """One test of promtool; `pace` is the seconds between two samples."""
     rows = [{"series": series, "values": values} for series, values in series.items()]
-    return {"name": name, "interval": "1m", "input_series": rows, "alert_rule_test": list(checks)}
+    return {"name": name, "interval": f"{pace}s", "input_series": rows, "alert_rule_test": list(checks)}
 
 
 def constant(name: str, minutes: int = 90, /, **labels: str) -> dict[str, str]:
@@ -110,6 +112,7 @@ PLUG = {"job": "pdu", "instance": "pdu-1", "outlet": "3"}
 CHASSIS = {"job": "bmc", "instance": "edge-1", "chassis": "1"}
 CAPTURE = {"job": "ioam", "instance": "upf-1"}
 ZONE = {"grid_zone": "DE", "source": "ember", "boundary": "lifecycle"}
+BUDGET = {"application": "a", "budget": "a-day", "per": "day"}
 HEARTBEAT = row("attribution:heartbeat")
 DARK = {
     **constant("tier", host="edge-1", tier="1", method="measured"),
@@ -154,15 +157,27 @@ def capture(counted: float, dropped: float, unseen: float | None = None, folded:
 CASES = [
     Case(
         "EnergyChainNotEvaluated",
-        # Once a minute: at 24:00 two of the last five evaluations took place.
-        29,
-        {HEARTBEAT: "1x20 _x20 1x30"},
-        {HEARTBEAT: "1x90"},
+        # At 23:00, 8 or 9 of the last 20 evaluations took place: a range is open at its left end from Prometheus 3 on.
+        28,
+        {HEARTBEAT: "1x80 _x80 1x120"},
+        {HEARTBEAT: "1x360"},
         {},
         "The rules of this topology are not evaluated",
         "Less than half of the evaluations of the group `attribution` took place in the last 5 minutes, so its figures "
         "are old or absent.",
         over=45,
+        pace=15,
+    ),
+    Case(
+        "EnergyTopologyNotPublished",
+        15,
+        {row("joulepath_topology_tier", host="edge-1", tier="1", method="measured"): "1x9 stale _x9 1x60"},
+        {row("joulepath_topology_tier", host="edge-1", tier="1", method="measured"): "1x90"},
+        {},
+        "The constants of this topology are not published",
+        "No target publishes the constants for which these rules were generated, so all figures of the topology are "
+        "absent.",
+        over=20,
     ),
     Case(
         "EnergyHostDark",
@@ -204,11 +219,39 @@ CASES = [
         over=26,
     ),
     Case(
+        "EnergyBudgetExceeded",
+        10,
+        {
+            row("budget:energy_joules", **BUDGET): "100x9 101x90",
+            row("budget:limit_joules", **BUDGET): "100x90",
+            row("budget:coverage:ratio", **BUDGET): "0.9x90",
+        },
+        {row("budget:energy_joules", **BUDGET): "100x90"},
+        BUDGET,
+        "a has used up budget a-day",
+        "101J were used in the running day, more than the budget.",
+    ),
+    Case(
+        "EnergyBudgetProjected",
+        20,
+        {
+            row("budget:energy_joules", **BUDGET): "1x90",
+            row("budget:projected_joules", **BUDGET): "100x9 101x90",
+            row("budget:limit_joules", **BUDGET): "100x90",
+            row("budget:coverage:ratio", **BUDGET): "0.5x90",
+        },
+        {row("budget:energy_joules", **BUDGET): "1x9 101x90"},
+        BUDGET,
+        "a is about to exceed budget a-day",
+        "At the present power the running day comes to 101J. Only 50% of the time was measured; the rest is charged "
+        "with the mean.",
+    ),
+    Case(
         "EnergyBudgetCoverageLow",
         15,
-        {row("budget:coverage:ratio", application="a", budget="a-day", per="day"): "0.89x90"},
-        {row("budget:coverage:ratio", application="a", budget="a-day", per="day"): "0.9x90"},
-        {"application": "a", "budget": "a-day", "per": "day"},
+        {row("budget:coverage:ratio", **BUDGET): "0.89x90"},
+        {row("budget:coverage:ratio", **BUDGET): "0.9x90"},
+        BUDGET,
         "Budget a-day of a rests on part of its time",
         "89% of the time of the running day was measured; the rest is charged with the mean.",
     ),
@@ -366,11 +409,11 @@ def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> Non
         checks.append(expected(case, case.over, fires=False))
     minutes = range(0, case.at + 30, 5)
     never = [expected(case, minute, fires=False) for minute in minutes]
-    tests = [fed("sick", case.sick, checks), fed("cured", {**case.sick, **case.cure}, never)]
-    if case.alert != "EnergyChainNotEvaluated":
+    tests = [fed("sick", case.sick, checks, case.pace), fed("cured", {**case.sick, **case.cure}, never, case.pace)]
+    if case.alert not in ABSENT:
         other = {OTHER.get(name, name.replace('"plant"', '"other"')): values for name, values in case.sick.items()}
         tests.append(fed("another topology", other, never))
-    promtool_test(promtool, tmp_path, case.alert, tests)
+    promtool_test(promtool, tmp_path, case.alert, tests, case.pace)
 
 
 def test_each_alert_has_a_case() -> None:
@@ -380,14 +423,10 @@ def test_each_alert_has_a_case() -> None:
 @pytest.mark.parametrize("interval", [1, 15, 120])
 def test_half_of_the_evaluations_are_enough(interval: int, promtool: Path, tmp_path: Path) -> None:
     """At every pace: all evaluations raise nothing; a third of them, which a group that is too slow makes, do."""
-    checks = {"all": 1, "a third": 3}
     case = CASES[0]
     tests = [
-        {
-            **fed(name, {HEARTBEAT: f"1x{1800 // (step * interval)}"}, [expected(case, 20, fires=step == 3)]),
-            "interval": f"{step * interval}s",
-        }
-        for name, step in checks.items()
+        fed(name, {HEARTBEAT: f"1x{1800 // pace}"}, [expected(case, 20, fires=pace > interval)], pace)
+        for name, pace in (("all", interval), ("a third", 3 * interval))
     ]
     promtool_test(promtool, tmp_path, case.alert, tests, interval)
 
@@ -448,7 +487,39 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
     promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
 
 
+ABSENT = {"EnergyChainNotEvaluated", "EnergyTopologyNotPublished"}
+"""These fire where a series is absent."""
+BUDGETS = {"EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProjected"}
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
+
+
+def test_constants_of_a_former_topology_do_no_harm(promtool: Path, tmp_path: Path) -> None:
+    """After a restart a component is on two hosts, anchored twice and in two domains, for 5 minutes of the wait."""
+    former = {
+        **component("upf-1", "edge-0"),
+        **component("ru-1", "mast-0"),
+        **constant("anchor", component="ru-1", anchor="cu-1", by="count"),
+        **constant("domain", component="upf-1", domain="cu-1"),
+    }
+    series = {
+        **dict.fromkeys(former, "1x4"),
+        **component("upf-1", "edge-1"),
+        **component("ru-1", "mast-1"),
+        **component("cu-1", "mast-1"),
+        **component("amf", "mast-1"),
+        **constant("anchor", component="ru-1", anchor="upf-1", by="count"),
+        **constant("domain", component="upf-1", domain="upf-1"),
+        **constant("supporter", component="amf", domain="upf-1"),
+        row("host:power_watts", host="mast-1", site="mast"): "100x90",
+        row("application:missing:info", application="a", component="ru-1", host="mast-1"): "1x90",
+    }
+    (case,) = (case for case in CASES if case.alert == "EnergyApplicationIncomplete")
+    ours = replace(
+        case,
+        labels={"application": "a", "component": "ru-1", "host": "edge-1"},
+        summary=case.summary.replace("upf-1", "ru-1"),
+    )
+    promtool_test(promtool, tmp_path, case.alert, [fed("former", series, [expected(ours, 25, fires=True)])])
 
 
 def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
@@ -459,11 +530,11 @@ def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
         return every - {alert.alert for alert in plant(recorded=EVERYTHING - set(lacking))}
 
     assert left() == set()
-    assert left("budget:coverage:ratio") == {"EnergyBudgetCoverageLow"}
+    assert left("budget:coverage:ratio", "budget:limit_joules") == BUDGETS
     assert left("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain") == set()
     assert left("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
     assert left("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
-    assert left(*EVERYTHING) == every - CAPTURES - {"EnergyChainNotEvaluated"}
+    assert left(*EVERYTHING) == every - CAPTURES - ABSENT
 
 
 def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> None:
@@ -474,7 +545,17 @@ def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> Non
     """
     written = {rule.alert for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Alert)}
     assert "EnergyHostDark" in written
-    assert not written & (CAPTURES | {"EnergyBudgetCoverageLow", "EnergyCarbonFactorMissing"})
+    assert not written & (CAPTURES | BUDGETS | {"EnergyCarbonFactorMissing"})
+
+
+def test_only_scraped_constants_can_be_unpublished() -> None:
+    """Where rules write them, they are there whenever the chain is."""
+    ours = topology(factory.TOPOLOGY)
+    assert [group.name for group in generate(ours)][-2:] == ["alerts", "registers"]
+    (alert,) = generate(ours, "scraped")[-1].rules
+    assert isinstance(alert, Alert)
+    assert alert.alert == "EnergyTopologyNotPublished"
+    assert f'generation="{ours.hash}"' in alert.expr
 
 
 def test_scraped_constants_are_those_of_this_generation() -> None:
@@ -554,8 +635,7 @@ def test_the_page_has_a_paragraph_for_each_alert() -> None:
         "groups"
     ]
     known = {rule["alert"]: (rule["labels"]["severity"], rule["for"]) for rule in (*shipped(), *watch["rules"])}
-    budgets = {"EnergyBudgetExceeded": ("critical", "0s"), "EnergyBudgetProjected": ("warning", "10m")}
-    assert {name: (severity, wait) for name, _, severity, wait in rows} == known | budgets
+    assert {name: (severity, wait) for name, _, severity, wait in rows} == known
     assert all(rule["annotations"]["runbook"] == f"{PAGE}#{rule['alert'].lower()}" for rule in watch["rules"])
     assert headings == [name for name, *_ in rows]
     assert all(anchor == name.lower() for name, anchor, *_ in rows)

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.cli import main
-from joulepath_rules.chain import chain
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
+from joulepath_rules.promql import selectors
 from joulepath_rules.rule import Group, Rule, quote
 from joulepath_rules.topology import read
-from joulepath_rules.topology.common import duration
 from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.unit
@@ -46,11 +45,6 @@ def test_lint(example: Path, promtool: Path, tmp_path: Path) -> None:
     lint(promtool, tmp_path / FILE_NAME)
 
 
-def test_chain_is_valid_as_shipped(promtool: Path) -> None:
-    """The chain stands in the tree as a rule file of its own."""
-    lint(promtool, ROOT / "rules" / "joulepath_rules" / "attribution.yaml")
-
-
 def lint(promtool: Path, path: Path) -> None:
     """Fails with what promtool says."""
     words = [str(promtool), "check", "rules", "--lint=all", "--lint-fatal", str(path)]
@@ -58,46 +52,33 @@ def lint(promtool: Path, path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_only_durations_and_hash_are_replaced() -> None:
-    """With the durations that it is shipped for, the chain is the shipped one but for the hash."""
-    minimal = read(ROOT / "examples" / "minimal.yaml")
-    shipped = yaml.safe_load((ROOT / "rules" / "joulepath_rules" / "attribution.yaml").read_text())["groups"]
-    ours = chain(minimal)
-    for group in shipped:
-        expected = [rule["expr"].replace('"example"', quote(minimal.hash)) for rule in group["rules"]]
-        assert [rule.expr for rule in ours[group["name"]].rules if isinstance(rule, Rule)] == expected
-        assert ours[group["name"]].interval == group["interval"]
-
-
 def test_short_durations() -> None:
-    """At 1 s and 10 s nothing of the shipped durations is left; the second group reads one evaluation."""
+    """At 1 s and 10 s nothing of the shipped durations is left; the slow groups read one evaluation."""
     text = (ROOT / "examples" / "two-sites.yaml").read_text()
     quick = topology(text.replace("interval: 15s", "interval: 1s").replace("window: 2m", "window: 10s"))
     written = write(generate(quick), quick.hash)
-    assert not re.search(r"\[2m\]|\[1m\] offset|15s|14s|\$window|example", written)
+    assert not re.search(r"\[2m\]|15s|14s|\$(window|half|quarter|start|steps|interval|any_of)\b", written)
     assert "[10s]" in written
     assert "[1s] offset 933ms" in written
-    assert [group.interval for group in generate(quick)] == ["4s", "1s", "4s", "4s"]
 
 
-@pytest.mark.parametrize("window", ["1m", "4m", "8m"])
-def test_each_duration_is_replaced_once(window: str) -> None:
-    """Half of 4 min and a quarter of 8 min are the shipped window, and must not be taken for it."""
-    minutes = int(window[:-1])
-    ours = topology((ROOT / "examples" / "minimal.yaml").read_text() + f"window: {window}\n")
-    rules = [rule for rule in chain(ours)["attribution"].rules if isinstance(rule, Rule)]
-    settled = next(rule.expr for rule in rules if rule.record == "node:settled:info")
-    half, quarter = duration(30 * minutes), duration(15 * minutes)
-    assert re.findall(r"\[.+", settled) == [f"[{half}] offset {half}))", f"[{quarter}] offset {window}))"]
-
-
-def test_constants_carry_the_hash() -> None:
-    """Every constant and adapter carries it, so that the chain counts none of a former file."""
+def test_everything_carries_the_name() -> None:
+    """Every rule and every read of the topology's own series, so that two topologies never see each other."""
     example = read(ROOT / "examples" / "two-sites.yaml")
-    rules = [rule for group in generate(example) for rule in group.rules if isinstance(rule, Rule)]
-    own = [rule for rule in rules if rule.record.startswith(("joulepath_topology_", "adapter:"))]
-    assert len(own) > 50
-    assert all(rule.labels["topology"] == example.hash for rule in own)
+    rules = [rule for group in generate(example) for rule in group.rules]
+    assert all(rule.labels["topology"] == example.name for rule in rules)
+    names = {rule.record for rule in rules if isinstance(rule, Rule)}
+    reads = [found for rule in rules for found in selectors(rule.expr) if found.partition("{")[0] in names]
+    assert len(reads) > 200
+    assert all(f'topology="{example.name}"' in found for found in reads)
+
+
+def test_no_rule_without_use() -> None:
+    """A topology of one host and one application has no rules of models, anchors, queries or supporters."""
+    groups = generate(read(ROOT / "examples" / "minimal.yaml"))
+    names = {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
+    words = ("adapter:", "passing", "whole", "domain", "tokens", "inferences", "active", "budget")
+    assert [name for name in names if any(word in name for word in words)] == []
 
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\u2028\u2029\ufeff"), min_size=1)

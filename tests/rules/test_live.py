@@ -8,22 +8,18 @@ import pytest
 
 from tests.conftest import Monitoring
 from tests.rules import factory
-from tests.rules.promtool import STEP
 from tests.rules.world import QUICK, Server, Target, World, served
 
 pytestmark = pytest.mark.lab
 
-SERIES = {name: values.removesuffix("x40") for name, values in factory.everything().items()}
-RATES = {name: float(step.removeprefix("0+")) / STEP for name, step in SERIES.items() if step.startswith("0+")}
-GAUGES = {name: float(value) for name, value in SERIES.items() if not value.startswith("0+")}
-DARK = [name for name in RATES if 'pdu-2",outlet="2"' in name]
+DARK = {name: rate for name, rate in factory.rates().items() if 'pdu-2",outlet="2"' in name}
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
     """The factory's counters at their rates."""
     with served() as world:
-        world.target("factory", RATES).show(GAUGES)
+        world.target("factory", factory.rates()).show(factory.gauges())
         yield world
 
 
@@ -56,7 +52,7 @@ def test_dark_and_back(server: Server, meters: Target) -> None:
     server.until("sum by (host) (host:power_watts)", {"ru-1": 100}, 2)
     covered = "sum by (application) (application:power_covered_watts)"
     server.until(covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, 2)
-    meters.count({name: RATES[name] for name in DARK})
+    meters.count(DARK)
     server.until(total, truth, 12)
     lowest = server.ask('min_over_time(host:power_watts{host="edge-1"}[30s])')
     assert min(lowest.values()) == pytest.approx(300, rel=1e-3)

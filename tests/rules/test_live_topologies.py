@@ -6,7 +6,6 @@ south: host h of 300 W (outlet 2) at node 5. Both have an application a and a co
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -48,29 +47,29 @@ MOVED = topology("north", '"3"', NODE, application("a", A), site="moved")
 @pytest.fixture(scope="module")
 def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """All that happens, watched by every server that is here."""
-    with served() as world, ExitStack() as stack:
+    with served() as world:
         world.target("pdu", outlet(1, 100) | outlet(2, 300) | outlet(3, 60), "pdu")
         world.target("up-1", capture(4, 500, 500_000, {A: (200, 200_000), B: (0, 0)}), "ioam")
         world.target("up-2", capture(4, 500, 500_000, {A: (0, 0), B: (300, 300_000)}), "ioam")
         # Another site's node has the same id.
         world.target("other", capture(4, 9000, 9e6, {A: (5000, 5e6)}), "ioam")
         world.target("south", capture(5, 1000, 1e6, {C: (500, 500_000)}), "ioam")
-        happened = stack.enter_context(watched(world, monitoring_programs, tmp_path_factory, NORTH, SOUTH))
-        happened.until(DEAD)
-        world.targets["up-2"].up = False
-        happened.until(ALIVE)
-        world.targets["up-2"].up = True
-        happened.until(RELOAD)
-        for server in happened.servers.values():
-            server.rules(CHANGED, SOUTH)
-            server.reload()
-        happened.until(RESTART)
-        for server in happened.servers.values():
-            server.stop()
-            server.rules(MOVED, SOUTH)
-            server.start()
-        happened.until(END)
-        yield happened
+        with watched(world, monitoring_programs, tmp_path_factory, NORTH, SOUTH) as happened:
+            happened.until(DEAD)
+            world.targets["up-2"].up = False
+            happened.until(ALIVE)
+            world.targets["up-2"].up = True
+            happened.until(RELOAD)
+            for server in happened.servers.values():
+                server.rules(CHANGED, SOUTH)
+                server.reload()
+            happened.until(RESTART)
+            for server in happened.servers.values():
+                server.stop()
+                server.rules(MOVED, SOUTH)
+                server.start()
+            happened.until(END)
+            yield happened
 
 
 Written = Callable[[str, str, float, float], dict[float, dict[str, float]]]

@@ -87,6 +87,20 @@ def test_selectors(query: str, selectors: list[str]) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
+@pytest.mark.parametrize(
+    ("query", "counters"),
+    [
+        ("rate(x_total[$window])", ["x_total"]),
+        ('label_replace(increase(x{a="1"}[2m]), "a", "$1", "b", "") / sum(irate(y[1m] offset 5m))', ['x{a="1"}', "y"]),
+        ("avg_over_time(gauge[5m]) + deriv(gauge[5m]) + gauge", []),
+        ("rate(sum(gauge)[5m:1m])", []),
+    ],
+)
+def test_counters(query: str, counters: list[str]) -> None:
+    """Only what a rate reads is a counter, which may begin anew; a gauge that falls has not."""
+    assert promql.counters(query) == counters
+
+
 @given(st.dictionaries(st.from_regex("[a-z]{1,6}", fullmatch=True), texts, min_size=1, max_size=4))
 def test_a_selector_is_read_back(labels: dict[str, str]) -> None:
     """Quotes, backslashes, line breaks and placeholders in label values survive."""

@@ -14,6 +14,7 @@ from joulepath_rules.constants import PREFIX, constants
 from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
+from joulepath_rules.serving.awaited import ASKED
 from joulepath_rules.topology import Topology, read
 from tests.conftest import ROOT
 from tests.rules import factory
@@ -37,9 +38,12 @@ FOREIGN = {
     "workload_host_cpu_seconds_total": "the same, of hosts",
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
-    "poe_port_energy_joules_total": "an exporter of switches' ports, in examples/two-sites.yaml",
+    "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
+    "node_cpu_seconds_total": "node_exporter",
+    "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
+    "grid_carbon_intensity_updated_timestamp_seconds": "the same",
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 
@@ -131,6 +135,11 @@ def test_names_are_listed_once_and_end_in_their_unit() -> None:
         for end, unit in units.items():
             if series.name.endswith(end) and not series.name.endswith("_per_second"):
                 assert series.unit == unit, series.name
+
+
+@every_plant
+def test_every_topology_has_the_constant_that_generate_awaits(plant: Topology) -> None:
+    assert ASKED in {constant.name for constant in constants(plant)}
 
 
 LEVELS = "|".join(sorted({name.partition(":")[0] for name in SERIES}))

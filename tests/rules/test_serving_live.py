@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
@@ -13,10 +14,14 @@ import pytest
 
 from joulepath_lab.ports import free_port
 from joulepath_lab.prometheus_api import Prometheus
+from joulepath_rules.generate import generate
+from joulepath_rules.prometheus import write
 from joulepath_rules.serving.awaited import await_constants
 from joulepath_rules.topology import read
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Monitoring
 from tests.exporters.process import Exporter, until
+from tests.rules import factory
+from tests.rules.world import QUICK, Server, World, served
 
 pytestmark = pytest.mark.lab
 
@@ -55,7 +60,7 @@ class Plant:
     def write_rule(self) -> None:
         """What `generate` does with --constants scraped, for one rule."""
         mine = f'{{topology="{self.name}",generation="{self.generation}"}}'
-        rule = {"record": "hosts:count", "expr": f"count(joulepath_topology_host{mine})"}
+        rule = {"record": "sites:count", "expr": f"count(joulepath_topology_site{mine})"}
         group = {"name": "one", "interval": "1s", "rules": [rule]}
         (self.folder / "rules.yaml").write_text(json.dumps({"groups": [group]}))
 
@@ -66,20 +71,20 @@ class Plant:
     def longest_gap(self, since: float) -> float:
         """Seconds without a sample of the rule since then; infinite where there is none."""
         now = time.time()
-        times = sorted(sample.at for sample in self.api.samples(f"hosts:count[{round(now - since)}s]", now))
+        times = sorted(sample.at for sample in self.api.samples(f"sites:count[{round(now - since)}s]", now))
         return max((after - before for before, after in zip([since, *times], [*times, now], strict=True)))
 
 
 @pytest.fixture
-def plant(prometheus: Path, tmp_path: Path) -> Iterator[Plant]:
-    """Running, and its rule evaluated."""
+def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
+    """Each version of Prometheus, running, and its rule evaluated."""
     topology = tmp_path / "topology.yaml"
     topology.write_text(TEXT)
     with Exporter("rules", "serve", topology) as server:
-        made = Plant(tmp_path, server, topology, prometheus)
+        made = Plant(tmp_path, server, topology, monitoring.prometheus)
         try:
             until(made.api.ready)
-            until(lambda: bool(made.api.query("hosts:count")))
+            until(lambda: bool(made.api.query("sites:count")))
             yield made
         finally:
             made.process.terminate()
@@ -96,7 +101,7 @@ def test_the_server_first(plant: Plant) -> None:
     plant.reload()
     time.sleep(5)
     assert plant.longest_gap(began) < 2.5
-    assert len(plant.api.query("count by (generation) (joulepath_topology_host)")) == 2
+    assert len(plant.api.query("count by (generation) (joulepath_topology_site)")) == 2
 
 
 def test_the_rules_first(plant: Plant) -> None:
@@ -121,7 +126,7 @@ def test_the_rules_first(plant: Plant) -> None:
     assert not thread.is_alive()
     time.sleep(5)
     assert plant.longest_gap(began) < 2.5
-    wanted = f'hosts:count and on () joulepath_topology_host{{generation="{generation}"}}'
+    wanted = f'sites:count and on () joulepath_topology_site{{generation="{generation}"}}'
     assert plant.api.query(wanted)
 
 
@@ -131,4 +136,59 @@ def test_constants_keep_exactly_their_labels(plant: Plant) -> None:
     assert rows
     assert not any("job" in row.labels for row in rows)
     assert all(row.labels["instance"].startswith("pdu-") for row in rows)
-    assert not any({"job", "instance"} & set(row.labels) for row in plant.api.query("joulepath_topology_host"))
+    assert not any({"job", "instance"} & set(row.labels) for row in plant.api.query("joulepath_topology_site"))
+
+
+FACTORY = QUICK + factory.TOPOLOGY
+OTHER_FACTORY = FACTORY.replace("static_watts: 70", "static_watts: 60")
+
+
+class Factory:
+    """A real Prometheus that evaluates the whole chain over scraped constants, once a second."""
+
+    def __init__(self, folder: Path, program: Path, world: World, constants: Exporter) -> None:
+        self.topology = folder / "factory.yaml"
+        self.server = Server(program, folder / "server", world)
+        self.rules = folder / "server" / "factory.rules.yaml"
+        config = json.loads((folder / "server" / "prometheus.yml").read_text())
+        targets = json.loads(constants.get("/targets")[1])
+        config["scrape_configs"].append({"job_name": "topology", "honor_labels": True, "static_configs": targets})
+        (folder / "server" / "prometheus.yml").write_text(json.dumps(config))
+
+    def generate(self) -> None:
+        """Writes the rules of what the file holds now."""
+        made = read(self.topology)
+        self.rules.write_text(write(generate(made, "scraped"), made.hash))
+
+
+def test_the_chain_over_scraped_constants(monitoring: Monitoring, tmp_path: Path) -> None:
+    """The numbers of constants that are rules. A change leaves no second without them, and is right within a few."""
+    total = "sum by (application) (application:power_watts)"
+    truth = {"a": 123, "b": 88.5, "unattributed": 188.5}
+    static = 'sum by (host) (host:power_part_watts{host="ru-1",part="static"})'
+    (tmp_path / "factory.yaml").write_text(FACTORY)
+    with served() as world, Exporter("rules", "serve", tmp_path / "factory.yaml") as constants:
+        world.target("factory", factory.rates()).show(factory.gauges())
+        plant = Factory(tmp_path, monitoring.prometheus, world, constants)
+        plant.generate()
+        plant.server.start()
+        try:
+            plant.server.until(total, truth, 30)
+            plant.server.until(static, {"ru-1": 70}, 2)
+            assert plant.server.ask('count({__name__=~".+:.+",generation!=""} or {__name__=~".+:.+",job!=""})') == {}
+
+            began = time.time()
+            plant.topology.write_text(OTHER_FACTORY)
+            constants.reload()
+            time.sleep(4)
+            plant.generate()
+            plant.server.reload()
+            plant.server.until(static, {"ru-1": 60}, 4)
+            time.sleep(3)
+            written = plant.server.written("application:power_watts", began, time.time())
+            assert max(after - before for before, after in pairwise(written)) < 2.5
+            assert len(written) > 5
+            assert [sum(rows.values()) for rows in written.values()] == pytest.approx([400] * len(written), rel=1e-3)
+            assert plant.server.failures() == []
+        finally:
+            plant.server.stop()

@@ -2,8 +2,10 @@
 """The rules for vmalert: what they read, and the factory on a real vmalert and VictoriaMetrics of the distribution."""
 
 import json
-import threading
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
@@ -11,6 +13,7 @@ import promql_parser as promql
 import pytest
 
 from joulepath_lab.ports import free_port
+from joulepath_lab.prometheus_api import Prometheus
 from joulepath_rules.dialects import DIALECTS, Options, vmalert
 from joulepath_rules.generate import generate
 from joulepath_rules.promql import parse
@@ -18,12 +21,13 @@ from joulepath_rules.rule import Group, Rule
 from joulepath_rules.topology import read
 from tests.rules import factory
 from tests.rules.promtool import topology
-from tests.rules.test_live import SERIES, Meters, ask, until
+from tests.rules.test_live import DARK
+from tests.rules.world import World, named, served
 
-INTERVAL = 5
-WINDOW = 40
-LEVELS = 9
-"""Rules that build on each other, from a plug to an application's total: each is one evaluation behind."""
+INTERVAL = 4
+WINDOW = 32
+FRESH = timedelta(milliseconds=500)
+PLANT = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
 
 
 def lagged(expr: str, interval: str = "15s") -> str:
@@ -59,13 +63,23 @@ def test_no_read_of_this_evaluation_is_left_and_no_query_is_too_long() -> None:
 
 
 @pytest.mark.unit
+def test_vmalert_takes_the_rules(vmalert_program: Path, tmp_path: Path) -> None:
+    """Those of every kind: budgets, the energy of hours and alerts too."""
+    plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
+    path = tmp_path / "everything.rules.yaml"
+    path.write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
+    done = subprocess.run([vmalert_program, "-dryRun", f"-rule={path}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.unit
 def test_no_rule_reads_its_own_rows() -> None:
     """Of the evaluation before, they would be subtracted from themselves."""
     plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
     found = 0
     for rule in (rule for group in generate(plant) for rule in group.rules if isinstance(rule, Rule)):
         tree = promql.parse(rule.expr)
-        for selector in selectors_of(tree, rule.record):
+        for selector in selectors_of(tree, rule.record, FRESH):
             found += 1
             excluded = [
                 matcher
@@ -78,38 +92,60 @@ def test_no_rule_reads_its_own_rows() -> None:
     assert found > 4
 
 
-def selectors_of(tree: promql.Expr, name: str) -> list[promql.VectorSelector]:
-    """The reads of one series in an expression."""
+def selectors_of(tree: promql.Expr, name: str, over: timedelta | None = None) -> list[promql.VectorSelector]:
+    """The reads of one series in an expression, or of those the ones over a range."""
     nodes: list[promql.Expr] = []
     promql.walk(tree, nodes.append)
+    if over is not None:
+        nodes = [
+            node.vector_selector for node in nodes if isinstance(node, promql.MatrixSelector) and node.range == over
+        ]
     return [node for node in nodes if isinstance(node, promql.VectorSelector) and node.name == name]
 
 
-@pytest.fixture
-def meters() -> Iterator[Meters]:
-    """The counters, served on loopback."""
-    server = Meters()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def depth(groups: Iterable[Group], series: str) -> int:
+    """How many rules stand between the meters and a series, itself included."""
+    found: dict[str, int] = {}
+    for rule in (rule for group in groups for rule in group.rules if isinstance(rule, Rule)):
+        tree = promql.parse(rule.expr)
+        below = max((level for name, level in found.items() if selectors_of(tree, name)), default=0)
+        found[rule.record] = max(below + 1, found.get(rule.record, 0))
+    return found[series]
 
 
 @pytest.fixture
-def url(victoria_metrics: Path, vmalert_program: Path, meters: Meters, tmp_path: Path) -> Iterator[str]:
+def world() -> Iterator[World]:
+    """The factory's counters at their rates."""
+    with served() as world:
+        world.target("factory", factory.rates()).show(factory.gauges())
+        yield world
+
+
+class Victoria(Prometheus):
+    """VictoriaMetrics answers the same queries."""
+
+    def ask(self, query: str) -> dict[str, float]:
+        """The rows of a query, by the values of their labels; nothing while the server starts."""
+        try:
+            return {named(row.labels): row.value for row in self.query(query)}
+        except OSError:
+            return {}
+
+    def until(self, query: str, expected: dict[str, float], seconds: float) -> None:
+        """Waits until the query gives these rows, to a thousandth."""
+        end = time.monotonic() + seconds
+        while (rows := self.ask(query)) != pytest.approx(expected, rel=1e-3) and time.monotonic() < end:
+            time.sleep(0.2)
+        assert rows == pytest.approx(expected, rel=1e-3), f"{query} gives {rows}"
+
+
+@pytest.fixture
+def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path) -> Iterator[Victoria]:
     """VictoriaMetrics with the factory's meters, and vmalert with its rules."""
-    plant = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
     rules = tmp_path / "plant.rules.yaml"
-    rules.write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
-    job = {
-        "job_name": "factory",
-        "honor_labels": True,
-        "scrape_interval": f"{INTERVAL}s",
-        "static_configs": [{"targets": [f"127.0.0.1:{meters.server_address[1]}"]}],
-    }
-    (tmp_path / "scrape.yml").write_text(json.dumps({"scrape_configs": [job]}))
+    rules.write_text(DIALECTS["vmalert"].write(PLANT, generate(PLANT), Options()))
+    jobs = [{**job, "scrape_interval": f"{INTERVAL}s"} for job in world.jobs()]
+    (tmp_path / "scrape.yml").write_text(json.dumps({"scrape_configs": jobs}))
     port, other = free_port(), free_port()
     address = f"http://127.0.0.1:{port}"
     database = [
@@ -123,43 +159,39 @@ def url(victoria_metrics: Path, vmalert_program: Path, meters: Meters, tmp_path:
     ]  # fmt: skip
     with (
         Popen(database, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as storage,
-        Popen(evaluator, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as rule_runner,
+        Popen(evaluator, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as evaluation,
     ):
-        yield address
-        rule_runner.terminate()
+        yield Victoria(address)
+        evaluation.terminate()
         storage.terminate()
 
 
-TOTAL = "sum by (application) (application:power_watts)"
-TRUTH = {"a": 123.0, "b": 88.5, "unattributed": 188.5}
-
-
 @pytest.mark.lab
-def test_the_factory(url: str, meters: Meters) -> None:
-    """The numbers of Prometheus, a few evaluations later; a dark outlet is a gap, and at no moment half the watts."""
-    until(url, TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
+def test_the_factory(server: Victoria, world: World) -> None:
+    """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
+    at no moment half the watts."""
+    levels = depth(generate(PLANT)[:1], "application:power_watts")
+    late = levels * INTERVAL
+    total = "sum by (application) (application:power_watts)"
+    truth = {"a": 123.0, "b": 88.5, "unattributed": 188.5}
+    server.until(total, truth, WINDOW + 2 * late)
+
+    began, ended = (
+        server.ask(f"min(tfirst_over_time({name}[10m]))")[""]
+        for name in ("source:power_watts", "application:power_watts")
+    )
+    assert 0.5 * late <= ended - began <= 1.5 * late
     pairs = 'sum by (component) (application_component:power_watts{application="a"})'
-    until(url, pairs, {"ru-1": 42.5, "du-1": 55, "upf-1": 25.5}, INTERVAL)
-    until(url, "sum by (application) (application:bits:rate)", {"a": 2e6, "b": 4e6}, 8 * INTERVAL)
-    meters.stalled = tuple(name for name in SERIES if 'pdu-2",outlet="2"' in name)
-    until(url, TOTAL, {}, WINDOW + LEVELS * INTERVAL)
-    until(url, "sum by (host) (host:power_watts)", {"ru-1": 100}, INTERVAL)
+    server.until(pairs, {"ru-1": 42.5, "du-1": 55, "upf-1": 25.5}, INTERVAL)
+    server.until("sum by (application) (application:bits:rate)", {"a": 2e6, "b": 4e6}, 12 * INTERVAL)
+
+    meters = world.targets["factory"]
+    meters.count(dict.fromkeys(DARK, 0.0))
+    server.until(total, {}, WINDOW + late)
+    server.until("sum by (host) (host:power_watts)", {"ru-1": 100}, INTERVAL)
     covered = "sum by (application) (application:power_covered_watts)"
-    until(url, covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, INTERVAL)
-    meters.stalled = ()
-    until(url, TOTAL, TRUTH, WINDOW + LEVELS * INTERVAL)
-    lowest = ask(url, 'min_over_time(host:power_watts{host="edge-1"}[5m])')
+    server.until(covered, {"a": 42.5, "b": 22, "unattributed": 35.5}, late)
+    meters.count(DARK)
+    server.until(total, truth, WINDOW + 2 * late)
+    lowest = server.ask('min_over_time(host:power_watts{host="edge-1"}[10m])')
     assert min(lowest.values()) == pytest.approx(300, rel=1e-2)
-
-
-@pytest.mark.lab
-def test_how_late_each_level_is(url: str) -> None:
-    """An application's total is as many evaluations younger than its plugs as there are rules between them."""
-    until(url, TOTAL, TRUTH, WINDOW + 2 * LEVELS * INTERVAL)
-    first = {
-        name: min(ask(url, f"min(tfirst_over_time({name}[10m]))").values())
-        for name in ("source:power_watts", "host:power_watts", "component:power_watts", "application:power_watts")
-    }
-    began = first.pop("source:power_watts")
-    lags = {name: round((at - began) / INTERVAL) for name, at in first.items()}
-    assert lags["host:power_watts"] < lags["component:power_watts"] < lags["application:power_watts"] <= LEVELS

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
@@ -28,6 +29,7 @@ from tests.rules.promtool import topology
 
 QUICK = "interval: 1s\nwindow: 10s\n"
 """The head of a topology at the pace of the scrapes."""
+WINDOW = 10.0
 
 Rates = dict[str, float]
 """Counters by name and labels, with what they grow by in a second."""
@@ -176,8 +178,30 @@ def served() -> Iterator[World]:
             thread.join()
 
 
-class Server(Prometheus):
-    """A real Prometheus over a world, with its rules and data in `folder`. Its API's helpers wait and compare."""
+class Asked(Prometheus):
+    """A server that answers PromQL, with rows as tests compare them."""
+
+    def await_ready(self) -> None:
+        """Waits until it answers."""
+        end = time.monotonic() + 30
+        while not self.ready():
+            assert time.monotonic() < end, f"{self.url} does not answer"
+            time.sleep(0.05)
+
+    def ask(self, query: str) -> dict[str, float]:
+        """The rows of a query, by the values of their labels in the order of the labels' names."""
+        return {named(row.labels): row.value for row in self.query(query)}
+
+    def until(self, query: str, expected: Mapping[str, float], seconds: float, rel: float = 1e-3) -> None:
+        """Waits until the query gives these rows."""
+        end = time.monotonic() + seconds
+        while (rows := self.ask(query)) != pytest.approx(expected, rel=rel) and time.monotonic() < end:
+            time.sleep(0.2)
+        assert rows == pytest.approx(expected, rel=rel), f"{query} gives {rows}"
+
+
+class Server(Asked):
+    """A real Prometheus over a world, with its rules and data in `folder`."""
 
     def __init__(self, program: Path, folder: Path, world: World) -> None:
         port = free_port()
@@ -205,11 +229,7 @@ class Server(Prometheus):
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         self._process = Popen(self._words, cwd=self._folder, stdout=DEVNULL, stderr=DEVNULL)
-        end = time.monotonic() + 30
-        while not self.ready():
-            assert time.monotonic() < end, "Prometheus does not start"
-            assert self._process.poll() is None, "Prometheus has ended"
-            time.sleep(0.05)
+        self.await_ready()
 
     def reload(self) -> None:
         """Makes the server read its rules again."""
@@ -224,23 +244,25 @@ class Server(Prometheus):
             self._process.wait(30)
             self._process = None
 
-    def ask(self, query: str) -> dict[str, float]:
-        """The rows of a query, by the values of their labels in the order of the labels' names."""
-        return {named(row.labels): row.value for row in self.query(query)}
-
-    def until(self, query: str, expected: Mapping[str, float], seconds: float, rel: float = 1e-3) -> None:
-        """Waits until the query gives these rows."""
-        end = time.monotonic() + seconds
-        while (rows := self.ask(query)) != pytest.approx(expected, rel=rel) and time.monotonic() < end:
-            time.sleep(0.2)
-        assert rows == pytest.approx(expected, rel=rel), f"{query} gives {rows}"
-
     def written(self, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         """The samples written between two moments: rows by the values of their labels, at their own time."""
         found: dict[float, dict[str, float]] = defaultdict(dict)
         for row in self.samples(f"{series}[{round((end - begin) * 1000)}ms]", end):
             found[row.at][named(row.labels)] = row.value
         return dict(sorted(found.items()))
+
+    def disturbed(self, instances: str, begin: float, end: float) -> list[tuple[float, float]]:
+        """When a busy machine spoils rates of these instances (a regular expression) that no measured seconds correct.
+
+        A scrape that begins late, or takes long between its time and its values, is in each rate for a window.
+        """
+        scrapes: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        matcher = f'{{instance=~"{instances}"}}[{round((end - begin) * 1000)}ms]'
+        for row in self.samples(f"scrape_duration_seconds{matcher}", end):
+            scrapes[named(row.labels)].append((row.at, row.value))
+        spoilt = [at for each in scrapes.values() for at, seconds in each if seconds > 0.1]
+        spoilt += [a for each in scrapes.values() for (a, _), (b, _) in pairwise(each) if b - a > 1.05]
+        return [(at, at + WINDOW + 1) for at in spoilt]
 
     def failures(self) -> list[str]:
         """The rule groups in which a rule has failed."""

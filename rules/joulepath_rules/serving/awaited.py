@@ -11,6 +11,9 @@ from collections.abc import Callable
 from joulepath.errors import JoulepathError
 from joulepath_rules.rule import selector
 
+ASKED = "joulepath_topology_site"
+"""Every topology has a constant of this name."""
+
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 1.0
 
@@ -24,7 +27,7 @@ def await_constants(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Returns once the Prometheus at `url` has that generation. Raises JoulepathError after `seconds`."""
-    query = "joulepath_topology_host" + selector(topology=topology, generation=generation)
+    query = ASKED + selector(topology=topology, generation=generation)
     address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise JoulepathError(f"--await {url}: give the address of a Prometheus: http://HOST:9090")
