@@ -24,14 +24,15 @@ WINDOW = 10.0
 # Until an exporter that starts anew is scraped; a window later its counters are old enough for shares.
 STARTING = 3.0
 PDU_HOSTS = {"ru-1", "edge-1", "gpu-1"}
-TOLERANCE = 0.03
+TOLERANCE = 0.02
 ROUNDING = 1e-6
 # How old the newest packet, or work of a processor, in a recorded value can be: a scrape and an evaluation.
 PACKET_AGES = [0.0, 0.5, 1.0, 1.5]
 # The same of power: a plug shows the mean of a second and is polled every second before it is scraped.
 POWER_AGES = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
-# A counter that has just come back is rated over what there is of it: two scrapes at least.
-SPANS = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, WINDOW]
+# A counter that has just come back is rated over what there is of it: two scrapes at least. The ten scrapes of a full
+# window are nine seconds apart.
+SPANS = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, WINDOW - 1, WINDOW]
 
 
 @dataclass
