@@ -608,6 +608,83 @@ applications: {x: {models: [llm]}}
     )
 
 
+def half_measured() -> Case:
+    """Every kind of meter, and a node, measured for 55 % of the time: right. For 45 %: a gap."""
+    kinds = {
+        "pdu": ("{{pdu: {0}, outlets: ['1']}}", 'pdu_outlet{{}} instance="{0}",outlet="1"'),
+        "chassis": ("{{bmc: {0}, chassis: '1'}}", 'bmc_chassis{{}} instance="{0}",chassis="1"'),
+        "bmc": ("{{bmc: {0}}}", 'bmc_chassis{{}} instance="{0}",chassis="1"'),
+        "rapl": ("{{rapl: {0}}}", 'rapl_host{{}} instance="{0}"'),
+    }
+    hosts, series = [], dict(outlet("u", "1", 100))
+    for kind, (source, meters) in kinds.items():
+        for part in (45, 55):
+            name = f"{kind}-{part}"
+            hosts.append(f"  {name}: {{site: s, power: [{source.format(name)}]}}")
+            metric, _, labels = meters.format(name).replace("{}", "").partition(" ")
+            series[f"{metric}_energy_joules_total{{{labels}}}"] = grow(200 * part / 100)
+            series[f"{metric}_measured_seconds_total{{{labels}}}"] = grow(part / 100)
+    for number, part in ((4, 45), (5, 55)):
+        amounts = {**trace(A, number, 5 * part, 2000 * part), **node(number, 10 * part, 10_000 * part)}
+        series |= amounts | {f'ioam_node_measured_seconds_total{{node_id="{number}"}}': grow(part / 100)}
+    text = f"""
+sites: {{s: {{}}}}
+hosts:
+{chr(10).join(hosts)}
+  u: {{site: s, power: [{{pdu: u, outlets: ["1"]}}]}}
+  w: {{site: s, power: [{{watts: vector(100)}}]}}
+components:
+  u: {{role: upf, traffic: {{ioam: 5}}}}
+  w: {{role: upf, traffic: {{ioam: 4}}}}
+  pdu-55: {{role: router}}
+applications:
+  a: {{traces: {traced(A)}, path: [u]}}
+  b: {{traces: {traced(B)}, path: [w]}}
+"""
+    return Case(
+        "half-measured",
+        topology(text),
+        series,
+        {
+            (4, "sum by (host) (host:power_watts)"): {
+                **{f'host="{kind}-55"': 200 for kind in kinds},
+                'host="u"': 100,
+                'host="w"': 100,
+            },
+            (4, "sum by (node_id) (node:measured:ratio)"): {'node_id="5"': 0.55},
+            (4, 'sum by (application) (application:power_watts{application!="unattributed"})'): {row("a"): 20},
+            # a's 200,000 bytes/s, though 110,000 of them were counted.
+            (4, "application:bits:rate"): {row("a"): 1.6e6},
+        },
+    )
+
+
+def alike_and_dark() -> Case:
+    """Two hosts with alike outlets, one of which is dark: that host is a gap, and never what the rest of it draws."""
+    text = """
+sites: {s: {}}
+hosts:
+  h1: {site: s, power: [{pdu: p, outlets: ["1", "2"]}, {bmc: b, chassis: "1"}]}
+  h2: {site: s, power: [{pdu: q, outlets: ["1", "2"]}, {bmc: c, chassis: "1"}]}
+components: {h1: {role: router}, h2: {role: router}}
+"""
+    return Case(
+        "alike-and-dark",
+        topology(text),
+        {
+            **outlet("p", "1", 60),
+            **outlet("q", "1", 50),
+            **outlet("q", "2", 40),
+            **meter("bmc_chassis", 'instance="b",chassis="1"', 10),
+            **meter("bmc_chassis", 'instance="c",chassis="1"', 20),
+        },
+        {
+            (3, "sum by (host) (host:power_watts)"): {'host="h2"': 110},
+            (3, "host:missing:info"): {'host="h1",source="1",tier="1"': 1},
+        },
+    )
+
+
 def a_step_beside_a_gauge() -> Case:
     """A switch of 38 W feeds a radio unit that a gauge shows: it steps by 30 W, and the switch hardly moves.
 
@@ -689,6 +766,8 @@ CASES = [
     total_goes_first(),
     foreign_restart(),
     begun_anew(),
+    half_measured(),
+    alike_and_dark(),
     a_step_beside_a_gauge(),
     disjoint_hops(),
 ]
