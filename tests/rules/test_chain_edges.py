@@ -745,6 +745,48 @@ applications: {{fleet: {{traces: {traced(A, B)}, path: [h1, h2]}}, c: {{traces: 
     )
 
 
+def hops_of_queries() -> Case:
+    """Two hops that count applications, and two that named exporters count: the bits of a hop never count twice."""
+    rate = "{{query: {{bytes: 'rate(upf_bytes_total{{upf=\"{0}\"}}[$window])'}}}}".format
+    text = f"""
+policy: bytes
+sites: {{s: {{}}}}
+hosts:
+  q1: {{site: s, power: [{{watts: vector(10)}}]}}
+  q2: {{site: s, power: [{{watts: vector(20)}}]}}
+  n1: {{site: s, power: [{{watts: vector(30)}}]}}
+  n2: {{site: s, power: [{{watts: vector(40)}}]}}
+components:
+  q1: {{role: upf, traffic: {rate("q1")}}}
+  q2: {{role: upf, traffic: {rate("q2")}}}
+  n1: {{role: upf, traffic: {{ioam: {{node: 1, instances: [one]}}}}}}
+  n2: {{role: upf, traffic: {{ioam: {{node: 2, instances: [three]}}}}}}
+applications:
+  a: {{path: [q1, q2]}}
+  b: {{traces: {traced(B)}, path: [n1, n2]}}
+"""
+    series = two_targets(
+        one={**trace(B, 1, 1, 200_000), **node(1, 10, 1e6)},
+        three={**trace(B, 2, 1, 190_000), **node(2, 10, 1e6)},
+    )
+    for name, ours in (("q1", 100_000), ("q2", 90_000)):
+        for application, amount in (("a", ours), ("", 100_000)):
+            labels = f'instance="{name}",job="upf",upf="{name}",application="{application}"'
+            series[f"upf_bytes_total{{{labels}}}"] = grow(amount)
+    return Case(
+        "hops-of-queries",
+        topology(text),
+        series,
+        {
+            (4, "application:bits:rate"): {row("a"): 0.8e6, row("b"): 1.6e6},
+            (4, 'sum by (application) (application:power_watts{application!="unattributed"})'): {
+                row("a"): 5 + 20 * 90 / 190,
+                row("b"): 6 + 40 * 0.19,
+            },
+        },
+    )
+
+
 CASES = [
     one_node_of_several(),
     feeds_and_paths(),
@@ -768,6 +810,7 @@ CASES = [
     begun_anew(),
     half_measured(),
     alike_and_dark(),
+    hops_of_queries(),
     a_step_beside_a_gauge(),
     disjoint_hops(),
 ]
