@@ -84,7 +84,6 @@ def _timed(rules: Iterable[Rule], topology: Topology) -> Iterator[Rule]:
         "start": duration(topology.window - topology.interval),
         "reach": duration(topology.window * 1.25),
         "interval": duration(topology.interval),
-        "start": duration(topology.window - topology.interval),
         "steps": str(int(topology.window / topology.interval / 2)),
     }
     placeholder = re.compile(rf"\$({'|'.join(values)})\b")
