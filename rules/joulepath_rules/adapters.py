@@ -43,8 +43,8 @@ def _watts(expr: str) -> str:
 
 
 def _recent(*selectors: str) -> str:
-    """What keeps a foreign counter only while it is read and was for half of the window: shares of two scrapes are
-    chance."""
+    """Accepts a foreign counter only while it has a sample in the newest quarter of the window and one in the older
+    half: rates of two scrapes are too coarse for shares."""
     return "".join(
         f"\nand on () group(present_over_time({each}[$quarter]))"
         f"\nand on () group(present_over_time({each}[$half] offset $half))"
@@ -53,7 +53,7 @@ def _recent(*selectors: str) -> str:
 
 
 def _counting(*counters: str) -> str:
-    """What keeps a foreign counter that restarted only once it has counted anew: until then its rate may be 0."""
+    """Accepts a foreign counter that restarted only after it has counted again: its rate may be 0 until then."""
     return "".join(
         f"\nunless on () (group(resets({each}[$window]) > 0) and on () sum({each}) == 0)" for each in counters
     )
@@ -140,7 +140,7 @@ def _traffic(topology: Topology) -> Iterator[Rule]:
 def _foreign(name: str, component: Component) -> Iterator[Rule]:
     """Rows of applications from PromQL or vLLM; all rows together are the total.
 
-    A total of rows that are not all amounts is a gap: the others' shares of it would be too large.
+    A total is a gap while one of its rows is NaN, infinite or negative: the shares of the others would be too large.
     """
     queries = _queries(name, component)
     read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
@@ -174,7 +174,7 @@ def _queries(name: str, component: Component) -> dict[str, str]:
 
 
 def _ioam(name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
-    """What of an IOAM node the chain's own join does not cover: named instances, a total by another count."""
+    """The parts of an IOAM node that the chain's own join does not cover: named instances, a total from a query."""
     node = f"node_id={quote(str(ioam.node))}"
     if ioam.instances:
         node += f",instance=~{quote('|'.join(promql.literal(each) for each in ioam.instances))}"
