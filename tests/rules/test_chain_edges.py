@@ -787,6 +787,22 @@ applications:
     )
 
 
+def queried_bits() -> Case:
+    """A counter of applications stops at 5:00: its bits are the truth or a gap at each evaluation."""
+    rate = "rate(upf_bytes_total[$window])"
+    text = one(f"{{query: {{bytes: '{rate}'}}}}", "a: {path: [h]}", "policy: bytes")
+    labels = 'instance="u",job="upf",application="{}"'.format
+    return Case(
+        "queried-bits",
+        topology(text),
+        {
+            **outlet("p", "1", 100),
+            **{f"upf_bytes_total{{{labels(each)}}}": "0+1500000x20 stale" for each in ("a", "")},
+        },
+        {(10, f"{function}_over_time(application:bits:rate[10m])"): {row("a"): 0.8e6} for function in ("min", "max")},
+    )
+
+
 CASES = [
     one_node_of_several(),
     feeds_and_paths(),
@@ -811,6 +827,7 @@ CASES = [
     half_measured(),
     alike_and_dark(),
     hops_of_queries(),
+    queried_bits(),
     a_step_beside_a_gauge(),
     disjoint_hops(),
 ]
