@@ -86,7 +86,7 @@ PUBLIC = _series(
     ),
     (
         "node:measured:ratio", "node_id", "",
-        "the part of the window in which the node's packets were counted, 0.5 to 1; absent below",
+        "the measured part of the window, 0.5 to 1; twice that where one exporter is scraped twice; absent below",
     ),
     ("host:conservation_error_watts", "host", "W", "the host less all applications on it: about 1e-13"),
     (
