@@ -31,6 +31,12 @@ def files() -> Iterator[Path]:
             yield from (path for path in top.rglob("*") if path.suffix in TEXT)
 
 
+FOLDERS = "|".join(sorted(top.name for top in ROOT.iterdir() if top.is_dir() and not top.name.startswith(".")))
+PATH = re.compile(rf"(?:{FOLDERS})/[a-z_0-9./-]*")
+"""A file or folder of the project. A word in capitals stands for a name, so that it does not match."""
+WRITTEN = {"rules/joulepath.rules.yaml"}
+"""Files that the commands of a page write."""
+
 PAGES = sorted(path for path in files() if path.suffix == ".md")
 
 
@@ -89,13 +95,28 @@ def test_pages_that_comments_and_messages_name_exist() -> None:
     assert sorted(faults) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_that_a_page_names_exist(page: Path) -> None:
+    assert [path for path in paths(page) if not (ROOT / path).exists()] == []
+
+
+def paths(page: Path) -> Iterator[str]:
+    """Files and folders of the project that stand alone in a code span."""
+    for token in tokens(page):
+        for part in token.children or ():
+            if part.type == "code_inline" and PATH.fullmatch(part.content) and part.content not in WRITTEN:
+                yield part.content
+
+
 def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
     other, page = tmp_path / "other page.md", tmp_path / "page.md"
     other.write_text("# One\n\n## `a:b` and *c_d*\n\n## Twice\n\n## Twice\n\n```\n# not a heading\n```\n")
     page.write_text(
-        "# Top\n\n[1](other%20page.md#ab-and-c_d) [2](#top) [3](other%20page.md#twice-1) <https://example.com/absent>\n"
-        "[4](absent.md) [5](#absent) [6](other%20page.md#twice-2) [7](other%20page.md#not-a-heading) [8](..)\n"
-        "| table |\n|---|\n| ![9](absent.png) |\n\n`[10](not-a-link.md)`\n"
+        "# Top\n\n"
+        "[1](other%20page.md#ab-and-c_d) [2](#top) [3](other%20page.md#twice-1) <https://example.com/absent>\n"
+        "[4](absent.md) [5](#absent) [6](other%20page.md#twice-2) [7](other%20page.md#not-a-heading) [8](..)\n\n"
+        "| table |\n|---|\n| ![9](absent.png) |\n\n"
+        "`[10](not-a-link.md)` `docs/absent.yaml` `docs/NAME.yaml` `cp docs/absent.yaml`\n"
     )
     assert [found for link in links(page) if (found := fault(page, link))] == [
         "absent.md: no such file",
@@ -105,3 +126,4 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
         "..: outside the project",
         "absent.png: no such file",
     ]
+    assert list(paths(page)) == ["docs/absent.yaml"]

@@ -9,8 +9,6 @@ import pytest
 from scripts import generate, rooms
 from scripts.rooms import Module, Room
 
-from tests.conftest import ROOT
-
 pytestmark = pytest.mark.unit
 
 PAGE = rooms.PAGE.read_text(encoding="utf-8")
@@ -56,12 +54,6 @@ def needs(module: str, known: Mapping[str, Module]) -> set[str]:
         found.add(name)
         left |= known[name].imports - found
     return found
-
-
-def test_folders_and_files_of_the_page_exist() -> None:
-    named = re.findall(r"`((?:exporters|rules|grafana|deploy|examples|benchmarks|scripts|docs|tests)/[\w./]*)`", PAGE)
-    assert len(named) > 10
-    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize(
