@@ -101,7 +101,7 @@ def forbidden(found: Sequence[Room], allowed: Mapping[str, Collection[str]]) -> 
 
 
 def circle(known: Mapping[str, Module]) -> Sequence[str]:
-    """The modules in a circle of imports, and those that need one of them; empty if there is no circle."""
+    """The modules in a circle of imports, and those that need one of them; empty without a circle."""
     left = {name: set(module.imports) - {name} for name, module in known.items()}
     while free := [name for name, imports in left.items() if not imports & left.keys()]:
         for name in free:
