@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what is derived from code: docs/metrics.md, tables of docs/attribution.md, dashboards. A test compares."""
+"""Writes what is derived from code: docs/metrics.md, tables inside other pages, dashboards. A test compares."""
 
 import importlib.util
 import pkgutil
@@ -13,6 +13,7 @@ from joulepath import telemetry
 from joulepath.metrics import Metric
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
+from scripts import rooms
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,19 +53,30 @@ def _row(metric: Metric) -> str:
 
 
 def with_series(page: str) -> str:
-    """docs/attribution.md with its tables of recorded series written anew, between their markers."""
+    """docs/attribution.md with its tables of recorded series written anew. Raises ValueError if one has no place."""
     for name, series in {"public": PUBLIC, "steps": STEPS}.items():
-        marked = re.compile(rf"(<!-- series: {name};[^\n]*-->\n).*?(?=<!-- end -->)", re.DOTALL)
-        page, count = marked.subn(lambda found: found[1] + table(series), page)  # noqa: B023  # used at once
-        if count != 1:
-            raise ValueError(f"docs/attribution.md: has {count} places for the table of {name} series, needs 1")
+        page = _with_table(page, "docs/attribution.md", "series", name, table(series))
+    return page
+
+
+def with_rooms(page: str) -> str:
+    """docs/architecture.md with its table of rooms written anew. Raises ValueError without a place for it."""
+    return _with_table(page, "docs/architecture.md", "rooms", "all", rooms.table())
+
+
+def _with_table(page: str, file: str, kind: str, name: str, rows: str) -> str:
+    """The page with a table between its marker `<!-- KIND: NAME; ... -->` and the next `<!-- end -->`."""
+    marked = re.compile(rf"(<!-- {kind}: {name};[^\n]*-->\n).*?(?=<!-- end -->)", re.DOTALL)
+    page, count = marked.subn(lambda found: found[1] + rows, page)
+    if count != 1:
+        raise ValueError(f"{file}: has {count} places for the table of {name} {kind}, needs 1")
     return page
 
 
 def main() -> None:
     """Writes everything in place."""
-    attribution = ROOT / "docs" / "attribution.md"
-    attribution.write_text(with_series(attribution.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, filled in {ROOT / "docs" / "attribution.md": with_series, rooms.PAGE: with_rooms}.items():
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     joulepath_dashboards.write(ROOT / "grafana" / "dashboards")
 

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exporters of Joulepath: what meters and packets say, for Prometheus."""
+"""The command line, and the modules that all exporters share: polling, energy, configuration, rights, telemetry."""
 
 __version__ = "0.1.0"

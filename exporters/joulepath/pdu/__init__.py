@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath pdu`: power of PDU inlets, phases, branches and outlets over SNMP."""
+"""`joulepath pdu`: power of PDU inlets, phases, branches and outlets over SNMP and Redfish."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exporter of the processor's own energy counters (RAPL) from the kernel's powercap tree."""
+"""`joulepath rapl`: energy of the processor (RAPL, powercap) and of a board's sensors (hwmon), from sysfs."""

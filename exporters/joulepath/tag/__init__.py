@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath tag`: puts an IOAM trace on the packets of applications that know nothing of it."""
+"""`joulepath tag`: adds an IOAM trace to the packets of unmodified applications."""
 
 from joulepath import lean
 

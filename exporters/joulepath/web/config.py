@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`web-config.yml`, the file that Prometheus' exporters share (exporter-toolkit, docs/web-configuration.md).
+"""`web-config.yml`, the file that Prometheus' exporters share (web-configuration.md of exporter-toolkit).
 
 A setting that Python cannot honour is a mistake in the file, never ignored. `rules.py` has the result.
 """

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files beside the code are true: version, changelog, checks before a commit, forms for issues."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from joulepath import __version__
+from joulepath.cli import main
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.unit
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def test_a_wheel_has_the_version_of_the_package() -> None:
+    command = [sys.executable, "-m", "hatchling", "metadata", "version"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == __version__
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "CITATION.cff"])
+def test_the_version_is_not_stated_a_second_time(name: str) -> None:
+    assert not re.search(r"^version *[=:]", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_newest_release_of_the_changelog_is_the_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\](?: - (.*))?$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    assert headings[1][0] == __version__
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for _, date in headings[1:])
+
+
+def test_hooks_run_what_make_lint_runs() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repository["repo"] for repository in config["repos"]] == ["local"]
+    hooks = [hook["entry"] for hook in config["repos"][0]["hooks"]]
+    # Options that keep make from building the environment anew: the recipe alone is asked for.
+    command = ["make", "--dry-run", "--old-file=.venv/.lint", "--old-file=.venv/.test", "VENV=.venv", "lint"]
+    recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert hooks == [line for line in recipe if "scripts.audit" not in line]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
+def test_commands_that_a_form_asks_for_exist(form: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each option of each `joulepath` command is in its help."""
+    content = yaml.safe_load(form.read_text(encoding="utf-8"))
+    commands = re.findall(r"`(joulepath [^`]+)`", form.read_text(encoding="utf-8"))
+    assert commands or "body" not in content
+    for command in commands:
+        words = shlex.split(command)[1:]
+        name = [] if words[0].startswith("-") else words[:1]
+        with pytest.raises(SystemExit):
+            main([*name, "--help"])
+        assert {word for word in words if word.startswith("-")} <= set(
+            re.findall(r"--?[\w.-]+", capsys.readouterr().out)
+        )
