@@ -26,9 +26,10 @@ from joulepath.bmc.ipmi import IpmiSource
 from joulepath.bmc.ipmi_client import Client as IpmiClient
 from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient
 from joulepath.bmc.login import Login
+from joulepath.bmc.quantity import RejectedError
 from joulepath.bmc.redfish import RedfishSource
 from joulepath.bmc.redfish_client import ResourceFaultError
-from joulepath.bmc.redfish_items import Item, RejectedError, capacities, value
+from joulepath.bmc.redfish_items import Item, capacities, value
 from joulepath.bmc.redfish_reports import values
 from joulepath.bmc.redfish_transport import decoded
 from joulepath.errors import JoulepathError, UsageError

@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass
 
 from joulepath.bmc.beyond import Statistics
-from joulepath.bmc.redfish_items import ALL_BITS, RejectedError
+from joulepath.bmc.quantity import ALL_BITS, RejectedError
 
 NETFN, COMMAND = 0x2C, 0x02
 GROUP = 0xDC

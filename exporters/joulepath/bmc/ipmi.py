@@ -14,8 +14,8 @@ from joulepath.bmc.choice import PATIENCE_SECONDS
 from joulepath.bmc.ipmi_client import THREAD, BusyError, Client, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import SOURCES, Role, Sensor, Sums, sensors
 from joulepath.bmc.login import Login
+from joulepath.bmc.quantity import MAX_WATTS, RejectedError
 from joulepath.bmc.reading import BmcReading, Box, Part, Row
-from joulepath.bmc.redfish_items import MAX_WATTS, RejectedError
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bmc.supplies import contradiction
 from joulepath.bounds import MAX_ROWS

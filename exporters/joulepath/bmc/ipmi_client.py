@@ -19,7 +19,7 @@ from pyghmi.ipmi.private.session import Session
 from pyghmi.ipmi.sdr import ones_complement, shared_sdrs, twos_complement
 
 from joulepath.bmc.login import Login
-from joulepath.bmc.redfish_items import RejectedError
+from joulepath.bmc.quantity import RejectedError
 from joulepath.errors import JoulepathError
 
 THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipmi")

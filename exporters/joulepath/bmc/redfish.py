@@ -12,10 +12,11 @@ from joulepath.bmc.beyond import Contradictions
 from joulepath.bmc.boxes import LOST_POLLS, Boxes
 from joulepath.bmc.choice import MEANS
 from joulepath.bmc.meters import Meters, rows_of
+from joulepath.bmc.quantity import Quantity
 from joulepath.bmc.reading import BmcReading, Box, Part, Row
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_client import BusyError, NoAnswerError, ResourceFaultError
-from joulepath.bmc.redfish_items import Quantity, Resource
+from joulepath.bmc.redfish_items import Resource
 from joulepath.bmc.redfish_layouts import Layouts
 from joulepath.bmc.redfish_levels import inside, within
 from joulepath.bmc.redfish_poll import Poll

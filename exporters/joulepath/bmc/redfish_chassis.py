@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from joulepath.bmc.redfish_items import Item, Quantity, Resource
+from joulepath.bmc.quantity import Quantity
+from joulepath.bmc.redfish_items import Item, Resource
 from joulepath.bmc.redfish_tree import at, uri_of
 
 SUPPLIES: frozenset[Quantity] = frozenset({"psu_input", "psu_output"})

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from joulepath.bmc.beyond import BEYOND, Statistics
-from joulepath.bmc.redfish_items import ALL_BITS, MAX_JOULES, Item, Resource, number, resolve
+from joulepath.bmc.quantity import ALL_BITS, MAX_JOULES
+from joulepath.bmc.redfish_items import Item, Resource, number, resolve
 from joulepath.bmc.redfish_tree import entries
 
 NO_FEED = {"Absent", "UnavailableOffline", "Disabled", "StandbyOffline", "StandbySpare"}

@@ -4,31 +4,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
+
+from joulepath.bmc.quantity import ALL_BITS, ENERGIES, MAX_JOULES, MAX_WATTS, Quantity, RejectedError
 
 Resource: TypeAlias = Mapping[str, Any]
 """A JSON object as a BMC sent it: every value in it may be of any type."""
 
 Pointer: TypeAlias = tuple[str | int, ...]
-Quantity = Literal[
-    "power",
-    "meter_energy",
-    "psu_input",
-    "psu_output",
-    "subsystem",
-    "subsystem_feed",
-    "subsystem_energy",
-    "component",
-    "component_energy",
-]
-ENERGIES: frozenset[Quantity] = frozenset({"meter_energy", "subsystem_energy", "component_energy"})
-"""Quantities in J; the others are in W."""
 
-JOULES_PER_KWH = 3.6e6
-MAX_WATTS = 1e6
-MAX_JOULES = 1e16
-ALL_BITS = {32767, 65535}
-"""A register of 16 bits that holds nothing, signed or not."""
 AVERAGE_MINUTES = 5.0
 """A mean over longer than this says little about now: iLO averages over 20 minutes, Intel since the last reset."""
 
@@ -39,10 +23,6 @@ _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 SUPPLY_LOSS = 1.5
 """A supply takes and delivers at most so many times its capacity, with losses and short overload."""
-
-
-class RejectedError(Exception):
-    """The value is not a measurement; the message is the reason, a label value."""
 
 
 @dataclass(frozen=True)

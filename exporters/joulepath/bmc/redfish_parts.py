@@ -4,9 +4,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from joulepath.bmc.quantity import Quantity
 from joulepath.bmc.reading import Part
 from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis
-from joulepath.bmc.redfish_items import Item, Quantity
+from joulepath.bmc.redfish_items import Item
 from joulepath.bmc.redfish_names import part_of
 
 PARTS = {"Card", "Module", "Component", "IPBasedDrive"}

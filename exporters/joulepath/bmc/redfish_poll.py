@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from joulepath.bmc.beyond import Statistics
+from joulepath.bmc.quantity import Quantity, RejectedError
 from joulepath.bmc.reading import Component, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES
 from joulepath.bmc.redfish_doubts import carries_nothing, statistics
-from joulepath.bmc.redfish_items import Item, Quantity, RejectedError, Resource, value
+from joulepath.bmc.redfish_items import Item, Resource, value
 from joulepath.bmc.redfish_reports import Told
 
 NOT_COUNTED = {"missing", "null", "absent"}

@@ -4,8 +4,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from joulepath.bmc.quantity import RejectedError
 from joulepath.bmc.redfish_doubts import step_of
-from joulepath.bmc.redfish_items import Item, RejectedError, Resource, resolve, value
+from joulepath.bmc.redfish_items import Item, Resource, resolve, value
 from joulepath.bmc.vendors import Vendors
 
 Found = tuple[Item, Resource]

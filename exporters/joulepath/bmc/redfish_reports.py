@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from joulepath.bmc.redfish_items import Item, Pointer, RejectedError, Resource, value
+from joulepath.bmc.quantity import RejectedError
+from joulepath.bmc.redfish_items import Item, Pointer, Resource, value
 from joulepath.bmc.redfish_tree import Tree, at, entries, link
 
 STALE_SECONDS = 30.0

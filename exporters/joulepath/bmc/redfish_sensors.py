@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from joulepath.bmc.quantity import JOULES_PER_KWH, Quantity
 from joulepath.bmc.redfish_doubts import step_of
-from joulepath.bmc.redfish_items import JOULES_PER_KWH, Item, Quantity, Resource, works
+from joulepath.bmc.redfish_items import Item, Resource, works
 from joulepath.bmc.redfish_names import (
     feed_of,
     is_inside,

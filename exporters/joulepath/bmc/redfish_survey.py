@@ -7,21 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from joulepath.bmc import redfish_power, redfish_reports, redfish_sensors
+from joulepath.bmc.quantity import JOULES_PER_KWH, Quantity, RejectedError
 from joulepath.bmc.reading import Box, Part
 from joulepath.bmc.redfish_chassis import SUPPLIES, Chassis, apart, around, linked
 from joulepath.bmc.redfish_client import BusyError
 from joulepath.bmc.redfish_doubts import absent, carries_nothing, has_no_feed, is_absent
-from joulepath.bmc.redfish_items import (
-    JOULES_PER_KWH,
-    Item,
-    Pointer,
-    Quantity,
-    RejectedError,
-    Resource,
-    capacities,
-    value,
-    works,
-)
+from joulepath.bmc.redfish_items import Item, Pointer, Resource, capacities, value, works
 from joulepath.bmc.redfish_parts import ALWAYS_PARTS, PARTS, nested
 from joulepath.bmc.redfish_power import serial_of
 from joulepath.bmc.redfish_rank import ranked

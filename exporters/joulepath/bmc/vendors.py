@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from joulepath import apart
-from joulepath.bmc.redfish_items import Quantity
+from joulepath.bmc.quantity import Quantity
 
 
 @dataclass(frozen=True)

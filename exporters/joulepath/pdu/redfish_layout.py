@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource
+from joulepath.bmc.quantity import JOULES_PER_KWH
+from joulepath.bmc.redfish_items import Resource
 from joulepath.bmc.redfish_tree import Get, Tree, at, link
 from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError

@@ -4,7 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from joulepath.bmc.redfish_items import JOULES_PER_KWH, Resource, number
+from joulepath.bmc.quantity import JOULES_PER_KWH
+from joulepath.bmc.redfish_items import Resource, number
 from joulepath.bmc.redfish_sensors import READINGS, measures_energy, measures_other, scale_of
 from joulepath.bmc.redfish_tree import at, source_of
 from joulepath.pdu.quantity import PLAUSIBLE, LevelName, QuantityName

@@ -25,8 +25,8 @@ from joulepath.bmc.ipmi import BACK_OFF_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import Sums, sensors
 from joulepath.bmc.login import Login
+from joulepath.bmc.quantity import RejectedError
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish_items import RejectedError
 from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
 from joulepath.poller import Poller, Target

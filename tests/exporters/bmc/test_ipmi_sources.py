@@ -20,8 +20,8 @@ from joulepath.bmc.ipmi import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSource
 from joulepath.bmc.ipmi_client import THREAD, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi_sensors import sensors
 from joulepath.bmc.login import Login
+from joulepath.bmc.quantity import RejectedError
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish_items import RejectedError
 from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
 from joulepath_lab.ipmi_bmc import dcmi_response

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.choice import QUALITY
 from joulepath.bmc.ipmi_sensors import sensors
-from joulepath.bmc.redfish_items import MAX_WATTS, Item, RejectedError, value
+from joulepath.bmc.quantity import MAX_WATTS, RejectedError
+from joulepath.bmc.redfish_items import Item, value
 from joulepath.bmc.redfish_names import feed_of, is_inside, names_itself, stem
 from joulepath.bmc.redfish_sensors import Owner, items
 from joulepath.bmc.vendors import shipped

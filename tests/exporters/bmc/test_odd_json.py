@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from joulepath.bmc.quantity import MAX_JOULES
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish import RedfishSource
 from joulepath.bmc.redfish_client import ResourceFaultError
-from joulepath.bmc.redfish_items import MAX_JOULES, capacities, number
+from joulepath.bmc.redfish_items import capacities, number
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
 
