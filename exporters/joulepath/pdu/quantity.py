@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from joulepath.config import Model
 from joulepath.pdu.snmp import Oid, parsed
-from joulepath.pdu.written import DecimalMark
 
 LevelName: TypeAlias = Literal["inlet", "phase", "rectifier", "battery", "branch", "outlet"]
 QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
+DecimalMark: TypeAlias = Literal[".", ","]
 
 Evidence: TypeAlias = Literal["recording", "mib", "documentation"]
 """On what an object, its step and its meaning rest, the best first.

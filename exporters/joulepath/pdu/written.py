@@ -5,9 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeAlias
 
-DecimalMark: TypeAlias = Literal[".", ","]
+from joulepath.pdu.quantity import DecimalMark
 
 _WRITTEN = re.compile(
     r"(?P<sign>[+-]?)"

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from joulepath.pdu.quantity import Quantity, QuantityName
+from joulepath.pdu.quantity import DecimalMark, Quantity, QuantityName
 from joulepath.pdu.value import RejectedError, measured
-from joulepath.pdu.written import DecimalMark, read
+from joulepath.pdu.written import read
 
 pytestmark = pytest.mark.unit
 
