@@ -20,18 +20,18 @@ from typing import Any
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from joulepath.bmc import dcmi
 from joulepath.bmc.collector import collect as collect_bmc
-from joulepath.bmc.ipmi import IpmiSource
-from joulepath.bmc.ipmi_client import Client as IpmiClient
-from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient
+from joulepath.bmc.ipmi import dcmi
+from joulepath.bmc.ipmi.client import Client as IpmiClient
+from joulepath.bmc.ipmi.client import IpmiFaultError, PyghmiClient
+from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.login import Login
 from joulepath.bmc.quantity import RejectedError
-from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_client import ResourceFaultError
-from joulepath.bmc.redfish_items import Item, capacities, value
-from joulepath.bmc.redfish_reports import values
-from joulepath.bmc.redfish_transport import decoded
+from joulepath.bmc.redfish.client import ResourceFaultError
+from joulepath.bmc.redfish.items import Item, capacities, value
+from joulepath.bmc.redfish.reports import values
+from joulepath.bmc.redfish.source import RedfishSource
+from joulepath.bmc.redfish.transport import decoded
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exposition import encode
 from joulepath.ioam import decode, gtpu

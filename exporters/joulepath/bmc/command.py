@@ -176,13 +176,13 @@ def source(
 ) -> BmcSource:
     """What reads the BMC; only the libraries of its protocol are imported."""
     if where.collector == "ipmi":
-        from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
+        from joulepath.bmc.ipmi.source import IpmiSource  # noqa: PLC0415
 
         return IpmiSource.with_pyghmi(
             name, where.host or None, where.port, who or Login("", ""), privilege, max_rows=max_rows
         )
-    from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
-    from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
+    from joulepath.bmc.redfish.client import RedfishClient  # noqa: PLC0415
+    from joulepath.bmc.redfish.source import RedfishSource  # noqa: PLC0415
 
     client = RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout)
     return RedfishSource(name, client, registers=registers, max_rows=max_rows)

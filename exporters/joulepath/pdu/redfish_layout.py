@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from joulepath.bmc.quantity import JOULES_PER_KWH
-from joulepath.bmc.redfish_items import Resource
-from joulepath.bmc.redfish_tree import Get, Tree, at, link
+from joulepath.bmc.redfish.items import Resource
+from joulepath.bmc.redfish.tree import Get, Tree, at, link
 from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.layout import Cell, Unit

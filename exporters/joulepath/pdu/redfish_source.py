@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from joulepath.bmc.redfish_items import Resource
-from joulepath.bmc.redfish_tree import Tree
+from joulepath.bmc.redfish.items import Resource
+from joulepath.bmc.redfish.tree import Tree
 from joulepath.bounds import BEYOND, MAX_ROWS
 from joulepath.errors import JoulepathError
 from joulepath.pdu.belief import Belief

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from joulepath.bmc.quantity import JOULES_PER_KWH
-from joulepath.bmc.redfish_items import Resource, number
-from joulepath.bmc.redfish_sensors import READINGS, measures_energy, measures_other, scale_of
-from joulepath.bmc.redfish_tree import at, source_of
+from joulepath.bmc.redfish.items import Resource, number
+from joulepath.bmc.redfish.sensors import READINGS, measures_energy, measures_other, scale_of
+from joulepath.bmc.redfish.tree import at, source_of
 from joulepath.pdu.quantity import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.value import RejectedError
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_client import RedfishClient
+from joulepath.bmc.redfish.client import RedfishClient
+from joulepath.bmc.redfish.source import RedfishSource
 from joulepath_lab.redfish_server import RedfishServer
 
 USER, PASSWORD = "reader", "s3cret-password"

@@ -10,18 +10,17 @@ import pytest
 
 from joulepath.bmc.collector import collect
 from joulepath.bmc.command import configured
-from joulepath.bmc.ipmi import IpmiSource
+from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.reading import BmcReading, Box, Component, Part
-from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_LABEL, MAX_ROWS
 from joulepath.metrics import filled
 from joulepath.poller import Poller, Target
 from joulepath.register import Registers
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
-
-from .conftest import Tree, client, ref, tree
-from .test_soak import resident_kib
+from tests.exporters.bmc.conftest import Tree, client, ref, tree
+from tests.exporters.bmc.redfish.test_soak import resident_kib
 
 pytestmark = pytest.mark.unit
 
@@ -135,7 +134,7 @@ def test_sensors_of_ipmi_that_are_renamed_too() -> None:
         epoch = 0
 
         def raw(self, *_request: object) -> bytes:
-            from joulepath.bmc.ipmi_client import UnsupportedError  # noqa: PLC0415
+            from joulepath.bmc.ipmi.client import UnsupportedError  # noqa: PLC0415
 
             raise UnsupportedError("not supported")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from joulepath.bmc.redfish_client import RedfishClient
+from joulepath.bmc.redfish.client import RedfishClient
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.command import configured
 from joulepath.pdu.layout import Unit
