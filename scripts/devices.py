@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from joulepath.pdu.check import UNITS
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.quantity import Quantity
-from joulepath.pdu.schema import Profile, Table
-from joulepath.pdu.snmp import Oid, dotted
+from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.quantity import Quantity
+from joulepath.pdu.profiles.schema import Profile, Table
+from joulepath.pdu.snmp.client import Oid, dotted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "devices.md"
 

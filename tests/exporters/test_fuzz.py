@@ -37,16 +37,17 @@ from joulepath.exposition import encode
 from joulepath.ioam import decode, gtpu
 from joulepath.ioam.pcapfile import PcapFile
 from joulepath.metrics import filled
-from joulepath.pdu import messages, snmpwalk, written
 from joulepath.pdu.collector import collect as collect_pdu
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.layout import SYS_OBJECT_ID
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.redfish_source import RedfishPduSource
-from joulepath.pdu.snmp import GarbledError, Missing, Oid, Value, opaque
+from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.redfish.source import RedfishPduSource
+from joulepath.pdu.snmp import messages, snmpwalk
+from joulepath.pdu.snmp.client import GarbledError, Missing, Oid, Value, opaque
+from joulepath.pdu.snmp.credentials import Community
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduSource
-from joulepath.pdu.value import text
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.survey import written
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID
+from joulepath.pdu.survey.value import text
 from joulepath.poller import Poller
 from joulepath.poller import Target as Polled
 from joulepath.rapl.boards import Boards

@@ -76,7 +76,7 @@ def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed
     (tmp_path / "community").write_text("public")
     (tmp_path / "pdu.yaml").write_text("targets: {a: {address: '127.0.0.1:9', community_file: community}}")
     program = (
-        "from pathlib import Path; from joulepath.pdu.clients import Clients; from joulepath.pdu import command\n"
+        "from pathlib import Path; from joulepath.pdu.snmp.clients import Clients; from joulepath.pdu import command\n"
         f"command.configured(Path('pdu.yaml'), Clients({library!r}))"
     )
     # The messages of odd agents are read with pysnmp's classes, whoever speaks with the others.

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.pdu.detection import find
-from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.quantity import LevelName, Quantity, QuantityName
-from joulepath.pdu.rows import Columns
-from joulepath.pdu.schema import Profile, Table, asked_for
-from joulepath.pdu.snmp import Client, Oid, Value, dotted
+from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
+from joulepath.pdu.profiles.schema import Profile, Table, asked_for
+from joulepath.pdu.snmp.client import Client, Oid, Value, dotted
 from joulepath.pdu.source import raw_values
-from joulepath.pdu.value import RejectedError, text
+from joulepath.pdu.survey.detection import find
+from joulepath.pdu.survey.judge import Judge
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
+from joulepath.pdu.survey.rows import Columns
+from joulepath.pdu.survey.value import RejectedError, text
 
 UNITS: dict[QuantityName, str] = {
     "power": "W",

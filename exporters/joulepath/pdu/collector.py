@@ -22,7 +22,7 @@ from joulepath.pdu.metrics import (
     REJECTED,
     UP,
 )
-from joulepath.pdu.quantity import LevelName
+from joulepath.pdu.profiles.quantity import LevelName
 from joulepath.pdu.source import PduReading
 from joulepath.polled import state
 from joulepath.poller import Snapshot

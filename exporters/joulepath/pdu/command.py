@@ -10,9 +10,7 @@ from pydantic import ValidationError
 
 from joulepath import config, exporter
 from joulepath.errors import UsageError
-from joulepath.pdu import redfish_target
 from joulepath.pdu.check import check
-from joulepath.pdu.clients import LIBRARIES, Clients
 from joulepath.pdu.collector import collect
 from joulepath.pdu.config import (
     VERSIONS,
@@ -24,12 +22,14 @@ from joulepath.pdu.config import (
     limits,
     secret_files,
 )
-from joulepath.pdu.profile import read_folder, shipped
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Client
+from joulepath.pdu.profiles.catalogue import read_folder, shipped
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.redfish import target as redfish_target
+from joulepath.pdu.snmp.client import Client
+from joulepath.pdu.snmp.clients import LIBRARIES, Clients
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduReading, PduSource
-from joulepath.pdu.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.survey.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
 from joulepath.register import Registers

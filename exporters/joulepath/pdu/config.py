@@ -13,9 +13,9 @@ from joulepath.bmc.config import TargetConfig as RedfishTarget
 from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, problems
 from joulepath.errors import UsageError
-from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
-from joulepath.pdu.redfish_target import is_redfish
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.redfish.target import is_redfish
+from joulepath.pdu.snmp.client import Endpoint, Limits
+from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
 from joulepath.secret import of_environment, of_file
 
 VERSIONS: Mapping[str, Literal[1, 2]] = {"1": 1, "2": 2, "2c": 2}

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from joulepath.metrics import Metric, counter, gauge
-from joulepath.pdu.quantity import LevelName, QuantityName
+from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 
 LEVELS: Mapping[LevelName, str] = {
     "inlet": "inlet",

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
-from joulepath.pdu.belief import Belief, Row, Values
-from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
-from joulepath.pdu.quantity import Evidence, Method
-from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import Profile, asked_for
-from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
-from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
-from joulepath.pdu.value import RejectedError
+from joulepath.pdu.profiles.quantity import Evidence, Method
+from joulepath.pdu.profiles.schema import Profile, asked_for
+from joulepath.pdu.snmp.client import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
+from joulepath.pdu.survey.belief import Belief, Row, Values
+from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, Layout, Unit
+from joulepath.pdu.survey.reading import Key
+from joulepath.pdu.survey.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
+from joulepath.pdu.survey.value import RejectedError
 from joulepath.register import Registers
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]

@@ -16,11 +16,11 @@ import pytest
 import snmpsim_data
 from prometheus_client.parser import text_string_to_metric_families
 
-from joulepath.pdu.clients import Clients
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Client, Endpoint, Limits
+from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Client, Endpoint, Limits
+from joulepath.pdu.snmp.clients import Clients
+from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.ports import free_port

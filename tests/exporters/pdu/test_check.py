@@ -7,7 +7,7 @@ import pytest
 
 from joulepath.errors import UsageError
 from joulepath.pdu.check import check
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.snmp.walk import WalkClient
 
 pytestmark = pytest.mark.unit
 

@@ -8,10 +8,10 @@ import pytest
 from joulepath.errors import UsageError
 from joulepath.pdu.command import ONCE_SECONDS, configured, single
 from joulepath.pdu.config import TargetConfig, endpoint, limits
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.snmp.client import Endpoint, Limits
 from joulepath.pdu.source import PduSource
-from joulepath.pdu.surveyor import SURVEY_SECONDS
+from joulepath.pdu.survey.surveyor import SURVEY_SECONDS
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.odd_agent import Odd, OddAgent
 from joulepath_lab.snmp_agent import Agent

@@ -11,14 +11,14 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import explained
-from joulepath.pdu.detection import detect
-from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import readings_of
-from joulepath.pdu.quantity import Quantity
-from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import Profile
+from joulepath.pdu.profiles.quantity import Quantity
+from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduSource
-from joulepath.pdu.value import REASONS
+from joulepath.pdu.survey.detection import detect
+from joulepath.pdu.survey.judge import Judge
+from joulepath.pdu.survey.layout import readings_of
+from joulepath.pdu.survey.reading import Key
+from joulepath.pdu.survey.value import REASONS
 from joulepath_lab.snmp_agent import Agent
 
 from .conftest import client, read

@@ -16,11 +16,11 @@ from scripts import devices
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.check import Explained, doubts, explained
-from joulepath.pdu.detection import detect
-from joulepath.pdu.layout import Layout
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import parsed
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import parsed
+from joulepath.pdu.snmp.walk import WalkClient
+from joulepath.pdu.survey.detection import detect
+from joulepath.pdu.survey.layout import Layout
 
 from .conftest import WALKS
 from .test_recorded_plants import PLANTS

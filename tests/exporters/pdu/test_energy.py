@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import Unit
 from joulepath.pdu.source import PduReading
+from joulepath.pdu.survey.layout import Unit
 from joulepath.poller import Poller, Target
 
 pytestmark = pytest.mark.unit

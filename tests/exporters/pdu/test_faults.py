@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.quantity import PLAUSIBLE
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Missing, Oid, SnmpError, Value
+from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.quantity import PLAUSIBLE
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Missing, Oid, SnmpError, Value
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduReading, PduSource
-from joulepath.pdu.walk import WalkClient
 
 from .conftest import WALKS
 from .test_devices import DEVICES

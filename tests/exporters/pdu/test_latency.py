@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from joulepath.pdu.clients import Clients
 from joulepath.pdu.collector import collect
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Endpoint, Limits
+from joulepath.pdu.snmp.clients import Clients
+from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target

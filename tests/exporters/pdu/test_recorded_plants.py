@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from joulepath.pdu.check import doubts, explained
-from joulepath.pdu.detection import detect
-from joulepath.pdu.layout import Layout
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.walk import WalkClient
+from joulepath.pdu.survey.detection import detect
+from joulepath.pdu.survey.layout import Layout
 
 pytestmark = pytest.mark.unit
 

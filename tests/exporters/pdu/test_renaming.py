@@ -14,8 +14,8 @@ from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.pdu.collector import collect
 from joulepath.pdu.command import configured
-from joulepath.pdu.redfish_source import RedfishPduSource
-from joulepath.pdu.schema import Profile
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.redfish.source import RedfishPduSource
 from joulepath.pdu.source import PduSource
 from joulepath.poller import Poller, Target
 from joulepath.register import Registers

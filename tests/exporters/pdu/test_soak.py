@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from joulepath.pdu.clients import Clients
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Endpoint, Limits
+from joulepath.pdu.snmp.clients import Clients
+from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduSource
 from joulepath.poller import Poller, Target
 from joulepath_lab.apc import rpdu2_objects

@@ -8,8 +8,8 @@ import pytest
 from pysnmp.proto import rfc1902
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import parsed
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import parsed
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
 from joulepath_lab.snmp_agent import Agent, Value

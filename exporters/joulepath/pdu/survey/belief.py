@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the numbers of a poll to what is published of them: contradictions are left out, registers are counters.
+
+It keeps something of each row, hence no more rows than `joulepath.bounds` admits.
+"""
+
+import logging
+import math
+from collections.abc import Collection, Hashable, Iterable, Mapping
+
+from joulepath.bounds import MAX_ROWS, Rows, Teller
+from joulepath.pdu.profiles.quantity import LevelName, QuantityName
+from joulepath.pdu.survey.judge import Judge, most_watts
+from joulepath.pdu.survey.layout import Cell, readings_of
+from joulepath.pdu.survey.reading import Key
+from joulepath.register import Register, Registers
+
+logger = logging.getLogger(__name__)
+
+TELL_AGAIN_SECONDS = 600.0
+"""A reading that comes and goes is told no more often."""
+
+Row = tuple[LevelName, str]
+"""A level and a label."""
+
+Values = Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
+"""By the row's label, in W, VA, A, V, a ratio or J."""
+
+
+class Belief:
+    """One target, under its configured `name`."""
+
+    def __init__(self, name: str, registers: Registers, max_rows: int = MAX_ROWS) -> None:
+        self._name = name
+        self._rows: Rows[Hashable] = Rows(max_rows, registers)
+        self._teller = Teller(name, max_rows)
+        self._registers = registers
+        self._device: Hashable = None
+        self._judge = Judge()
+        self._doubted: frozenset[Key] = frozenset()
+        self._told: dict[Key, float] = {}
+        self._agrees = True
+
+    def admitted(self, rows: Iterable[Row], at: float) -> Collection[Hashable]:
+        """The rows of a poll beyond the limit, at monotonic `at` seconds. Forgets the state of rows long gone."""
+        beyond = self._rows.take(rows, at)
+        self._teller.tell(beyond, at)
+        if gone := self._rows.forgotten:
+            self._judge.forget(gone)
+            self._told = {key: told for key, told in self._told.items() if key[:2] not in gone}
+            for row in gone & self._registers.keys():
+                del self._registers[row]
+        return beyond
+
+    def believed(
+        self,
+        device: Hashable,
+        numbers: Mapping[Key, tuple[Cell, float]],
+        at: float,
+        implausible_volts: Iterable[float] = (),
+    ) -> tuple[Values, int]:
+        """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
+        if device != self._device:
+            self._device, self._judge = device, Judge()
+        doubted: dict[Key, str] = {}
+        if not self._judge.is_settled(numbers, at):
+            doubted |= self._judge.rejected(readings_of(numbers), at, implausible_volts)
+        watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
+        most = {key[:2]: most_watts(key.level, number) for key, number in watts.items()}
+        values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
+        for key, (cell, number) in numbers.items():
+            if key in doubted:
+                continue
+            shown = number
+            if key.quantity == "meter_energy":
+                register = self._registers.setdefault((key.level, key.label), Register(number, at, device))
+                shown = register.add(
+                    number,
+                    at,
+                    device,
+                    step=float(cell.scale),
+                    wraps_at=cell.quantity.wraps_at,
+                    most=most.get(key[:2]),
+                )
+                if register.doubted:
+                    doubted[key] = f"goes from {register.raw:g} J to {number:g} J: set back, or a glitch"
+                    continue
+            values.setdefault(key.level, {}).setdefault(key.quantity, {})[key.label] = shown
+        self._tell(doubted, at)
+        return values, len(doubted)
+
+    def _tell(self, doubted: Mapping[Key, str], at: float) -> None:
+        """One line where readings begin to be left out, and one where the last of them is back."""
+        new = {key: why for key, why in doubted.items() if at - self._told.get(key, -math.inf) >= TELL_AGAIN_SECONDS}
+        if new:
+            (key, why), more = next(iter(new.items())), len(new) - 1
+            others = f" (and {more} more)" if more else ""
+            logger.warning("%s: %s is left out%s: %s", self._name, key, others, why, extra={"target": self._name})
+            self._agrees = False
+        elif not doubted and not self._agrees:
+            logger.info("%s: no reading is left out any more", self._name, extra={"target": self._name})
+            self._agrees = True
+        # As long as one is left out it is not told again, and neither is one that comes and goes.
+        self._told |= dict.fromkeys({*new, *(key for key in doubted if key in self._doubted)}, at)
+        self._doubted = frozenset(doubted)
