@@ -7,7 +7,7 @@ from pathlib import Path
 from joulepath.pdu.check import UNITS
 from joulepath.pdu.profiles.catalogue import shipped
 from joulepath.pdu.profiles.quantity import Quantity
-from joulepath.pdu.profiles.schema import Profile, Table
+from joulepath.pdu.profiles.schema import Profile, ProfileTable
 from joulepath.pdu.snmp.client import Oid, dotted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "devices.md"
@@ -130,7 +130,7 @@ def _chapter(name: str, profile: Profile) -> str:
     )
 
 
-def _rows(profile: Profile, table: Table) -> Iterable[tuple[str, str, str, str]]:
+def _rows(profile: Profile, table: ProfileTable) -> Iterable[tuple[str, str, str, str]]:
     for name, quantity in table.quantities.items():
         where = {**table.where, **quantity.where}
         chosen = "".join(f", {key} `{match}`".replace("|", "\\|") for key, match in where.items())

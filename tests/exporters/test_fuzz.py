@@ -22,11 +22,10 @@ from prometheus_client.exposition import generate_latest
 
 from joulepath.bmc.collector import collect as collect_bmc
 from joulepath.bmc.ipmi import dcmi
-from joulepath.bmc.ipmi.client import Client as IpmiClient
-from joulepath.bmc.ipmi.client import IpmiFaultError, PyghmiClient
+from joulepath.bmc.ipmi.client import IpmiClient, IpmiFaultError, PyghmiClient
 from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import RejectedError
+from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.client import ResourceFaultError
 from joulepath.bmc.redfish.items import Item, capacities, value
 from joulepath.bmc.redfish.reports import values
@@ -352,7 +351,7 @@ def _sensors(client: IpmiClient) -> None:
     for key, name, unit in list(client.sensors()):
         assert isinstance(name, str)
         assert isinstance(unit, str)
-        with contextlib.suppress(RejectedError):
+        with contextlib.suppress(NotMeasuredError):
             found = client.sensor(key)
             assert found is None or isinstance(found, float)
 
@@ -417,7 +416,7 @@ def _items(resource: Any) -> None:
     if not isinstance(resource, dict):
         return
     for item in ITEMS:
-        with contextlib.suppress(RejectedError):
+        with contextlib.suppress(NotMeasuredError):
             assert value(item, resource) >= 0
     assert all(number > 0 for number in capacities(resource))
     values(resource)
@@ -476,7 +475,7 @@ TARGETS = [
            lambda tree: _scraped(RedfishSource("device", Resources(tree)), partial(collect_bmc, ""))),
     Target("Redfish PDU", partial(_tree, PDU_TREE),
            lambda tree: _scraped(RedfishPduSource("device", Resources(tree)), collect_pdu)),
-    Target("DCMI", partial(damaged, seeds=[DCMI]), _dcmi, (RejectedError,)),
+    Target("DCMI", partial(damaged, seeds=[DCMI]), _dcmi, (NotMeasuredError,)),
     Target("IPMI sensors", _ipmi, _sensors, (IpmiFaultError,)),
     Target("IPMI BMC", _ipmi, _whole_bmc),
     Target("pcap", partial(damaged, seeds=[_pcap("<"), _pcap(">"), PCAPNG]), _frames, (UsageError,)),

@@ -13,7 +13,7 @@ from joulepath import apart, exporter, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.settings import Endpoint, Privilege, TargetSettings, endpoint, login, login_mistake
+from joulepath.bmc.settings import BmcEndpoint, Privilege, TargetSettings, endpoint, login, login_mistake
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
@@ -164,7 +164,7 @@ def _content(ca_file: Path | None) -> bytes | None:
 
 def source(
     name: str,
-    where: Endpoint,
+    where: BmcEndpoint,
     who: Login | None,
     *,
     ca_file: Path | None = None,

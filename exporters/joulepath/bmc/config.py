@@ -12,7 +12,7 @@ from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, load
 
 
-class TargetConfig(Model):
+class BmcTargetConfig(Model):
     """One BMC."""
 
     address: str
@@ -41,7 +41,7 @@ class TargetConfig(Model):
         return TargetSettings(**self.model_dump())
 
     @model_validator(mode="after")
-    def _complete(self) -> "TargetConfig":
+    def _complete(self) -> "BmcTargetConfig":
         where = endpoint(self.address)
         if self.user is not None and (self.password_file is None) == (self.password_env is None):
             raise ValueError("user needs either password_file or password_env")
@@ -60,7 +60,7 @@ class TargetConfig(Model):
 class BmcConfig(Model):
     """`bmc.yaml`."""
 
-    targets: Mapping[str, TargetConfig] = Field(min_length=1)
+    targets: Mapping[str, BmcTargetConfig] = Field(min_length=1)
 
 
 def read(path: Path, text: str | None = None) -> Mapping[str, TargetSettings]:

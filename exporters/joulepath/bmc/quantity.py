@@ -3,7 +3,7 @@
 
 from typing import Literal
 
-Quantity = Literal[
+BmcQuantity = Literal[
     "power",
     "meter_energy",
     "psu_input",
@@ -14,7 +14,7 @@ Quantity = Literal[
     "component",
     "component_energy",
 ]
-ENERGIES: frozenset[Quantity] = frozenset({"meter_energy", "subsystem_energy", "component_energy"})
+ENERGIES: frozenset[BmcQuantity] = frozenset({"meter_energy", "subsystem_energy", "component_energy"})
 """Quantities in J; the others are in W."""
 
 JOULES_PER_KWH = 3.6e6
@@ -24,5 +24,5 @@ ALL_BITS = {32767, 65535}
 """A register of 16 bits that holds nothing, signed or not."""
 
 
-class RejectedError(Exception):
+class NotMeasuredError(Exception):
     """The value is not a measurement; the message is the reason, a label value."""

@@ -18,14 +18,14 @@ class Box(NamedTuple):
     name: str
 
 
-class Part(NamedTuple):
+class ChassisPart(NamedTuple):
     """A power supply or a subsystem of a chassis."""
 
     chassis: str
     name: str
 
 
-class Component(NamedTuple):
+class ChassisComponent(NamedTuple):
     """A device inside a subsystem, such as one accelerator of a baseboard: its watts are part of the subsystem's."""
 
     chassis: str
@@ -33,7 +33,7 @@ class Component(NamedTuple):
     name: str
 
 
-Row = Box | Part | Component
+Row = Box | ChassisPart | ChassisComponent
 """A device with samples of its own."""
 
 
@@ -47,7 +47,7 @@ class Metered(NamedTuple):
     """A subsystem or component, integrated beside the boxes."""
 
     level: Literal["subsystem", "component"]
-    part: Part | Component
+    part: ChassisPart | ChassisComponent
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class BmcReading:
     up: Mapping[Box, bool] = field(default_factory=dict)
     """Whether each box that is expected to have power had some."""
     meter_energy: Mapping[Box, float] = field(default_factory=dict)
-    psu_input: Mapping[Part, float] = field(default_factory=dict)
-    psu_output: Mapping[Part, float] = field(default_factory=dict)
-    subsystems: Mapping[Part, float] = field(default_factory=dict)
+    psu_input: Mapping[ChassisPart, float] = field(default_factory=dict)
+    psu_output: Mapping[ChassisPart, float] = field(default_factory=dict)
+    subsystems: Mapping[ChassisPart, float] = field(default_factory=dict)
     """Parts of a chassis that do not overlap: they add up to no more than the chassis."""
-    subsystem_energy: Mapping[Part, float] = field(default_factory=dict)
-    components: Mapping[Component, float] = field(default_factory=dict)
-    component_energy: Mapping[Component, float] = field(default_factory=dict)
+    subsystem_energy: Mapping[ChassisPart, float] = field(default_factory=dict)
+    components: Mapping[ChassisComponent, float] = field(default_factory=dict)
+    component_energy: Mapping[ChassisComponent, float] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
 
     @property

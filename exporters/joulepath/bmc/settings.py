@@ -19,7 +19,7 @@ Privilege = Literal["user", "operator", "administrator"]
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class BmcEndpoint:
     """Where a BMC answers, and in which protocol."""
 
     scheme: str
@@ -62,14 +62,14 @@ class TargetSettings:
     max_rows: int = MAX_ROWS
 
 
-def endpoint(address: str) -> Endpoint:
+def endpoint(address: str) -> BmcEndpoint:
     """The parts of an address. Raises ValueError."""
     complaint = (
         f"{address!r} is not redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT] or ipmi+local:; "
         "write an IPv6 host in brackets"
     )
     if address == f"{LOCAL}:":
-        return Endpoint(LOCAL, "", 0)
+        return BmcEndpoint(LOCAL, "", 0)
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -88,10 +88,10 @@ def endpoint(address: str) -> Endpoint:
         or port == 0
     ):
         raise ValueError(complaint)
-    return Endpoint(parts.scheme, host, port or PORTS[parts.scheme])
+    return BmcEndpoint(parts.scheme, host, port or PORTS[parts.scheme])
 
 
-def login_mistake(where: Endpoint, user: str | None) -> str:
+def login_mistake(where: BmcEndpoint, user: str | None) -> str:
     """Why this user, or none, cannot be right for the address; empty if it may be."""
     if where.scheme == "redfish+http" and user is not None:
         return "redfish+http:// would send the password in clear text: use redfish://, or leave out the user"

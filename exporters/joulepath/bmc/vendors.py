@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from joulepath import apart
-from joulepath.bmc.quantity import Quantity
+from joulepath.bmc.quantity import BmcQuantity
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Oem:
     vendor: str
     resource: Literal["chassis", "power", "control", "supply"]
     """Chassis; Power; the first member of its PowerControl; each of its PowerSupplies."""
-    quantity: Quantity
+    quantity: BmcQuantity
     pointer: tuple[str, ...]
     part: str = ""
     """Of a subsystem: its name."""
@@ -88,7 +88,7 @@ class Vendors:
         """Whether an IPMI sensor is a mean over time."""
         return _any(self.ipmi_means).search(name) is not None
 
-    def way(self, name: str) -> Quantity | None:
+    def way(self, name: str) -> BmcQuantity | None:
         """Whether a supply's sensor of that name is of its input or its output, None where the name does not say."""
         spaced = re.sub(r"[ _-]+", " ", name)
         if _any(self.ipmi_outputs).search(spaced):

@@ -10,12 +10,12 @@ from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.profiles.catalogue import shipped
 from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
-from joulepath.pdu.profiles.schema import Profile, Table, asked_for
-from joulepath.pdu.snmp.client import Client, Oid, Value, dotted
+from joulepath.pdu.profiles.schema import Profile, ProfileTable, asked_for
+from joulepath.pdu.snmp.client import Oid, SnmpClient, Value, dotted
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.survey.detection import find
 from joulepath.pdu.survey.judge import Judge
-from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Cell, PduLayout, base_of, readings_of, survey
 from joulepath.pdu.survey.rows import Columns
 from joulepath.pdu.survey.value import RejectedError, text
 
@@ -50,7 +50,7 @@ class Explained:
     """The number that is left out, in the metric's unit."""
 
 
-async def explained(client: Client, name: str, profile: Profile) -> tuple[Layout, Sequence[Explained]]:
+async def explained(client: SnmpClient, name: str, profile: Profile) -> tuple[PduLayout, Sequence[Explained]]:
     """What the profile reads of a device. Raises JoulepathError where it does not fit."""
     layout = await survey(client, name, profile)
     found = await raw_values(client, layout)
@@ -99,7 +99,7 @@ def stated(name: str, profile: Profile) -> Iterable[str]:
                     yield f"{level:9} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
 
 
-def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
+def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
     """One line for each object, then what the device lacks and what does not add up."""
     for unit in layout.units:
         yield f"unit: model {unit.model!r}, serial {unit.serial!r}, firmware {unit.firmware!r}"
@@ -123,7 +123,7 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
     yield f"evidence of what is read: {layout.evidence}"
 
 
-def _lacking(layout: Layout) -> Iterable[str]:
+def _lacking(layout: PduLayout) -> Iterable[str]:
     """Quantities of which the device has no row."""
     read = {id(cell.quantity) for cells in layout.cells.values() for cell in cells}
     for level, tables in layout.profile.levels.items():
@@ -134,7 +134,7 @@ def _lacking(layout: Layout) -> Iterable[str]:
                     yield f"{level:9} {quantity_name:15} none: no row at {_written(quantity.places[0])}{where}"
 
 
-def _chosen(table: Table, quantity: Quantity) -> bool:
+def _chosen(table: ProfileTable, quantity: Quantity) -> bool:
     by = quantity.scale_by
     return bool(table.where or quantity.where or by.digits or by.factor or by.units)
 
@@ -183,7 +183,7 @@ def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> 
             )
 
 
-def check(name: str, client: Client | None, max_repetitions: int | None = None) -> Iterable[str]:
+def check(name: str, client: SnmpClient | None, max_repetitions: int | None = None) -> Iterable[str]:
     """The lines of `--check-profile NAME`; `max_repetitions` goes before the profile's. Raises JoulepathError."""
     stem, profile = profile_of(name)
     if max_repetitions is not None:
@@ -192,7 +192,7 @@ def check(name: str, client: Client | None, max_repetitions: int | None = None) 
     if client is None:
         return
 
-    async def ask(client: Client) -> tuple[Sequence[str], Sequence[Explained]]:
+    async def ask(client: SnmpClient) -> tuple[Sequence[str], Sequence[Explained]]:
         try:
             lines = list(await recognised(client, stem, profile))
             try:
@@ -213,7 +213,7 @@ def check(name: str, client: Client | None, max_repetitions: int | None = None) 
         raise UsageError(f"{name}: fits the device but measures nothing")
 
 
-async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
+async def columns_of(client: SnmpClient, profile: Profile) -> AsyncIterator[str]:
     """What the device holds at each place that a profile names: for one that does not fit."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, found if isinstance(found, tuple) else ()))
@@ -235,7 +235,7 @@ def _places(profile: Profile) -> Iterable[Oid]:
                 yield from quantity.places
 
 
-async def recognised(client: Client, name: str, profile: Profile) -> Sequence[str]:
+async def recognised(client: SnmpClient, name: str, profile: Profile) -> Sequence[str]:
     """Whether the device is found to be of this profile when none is named."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     written = dotted(found) if isinstance(found, tuple) else "none"

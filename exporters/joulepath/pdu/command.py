@@ -15,7 +15,7 @@ from joulepath.pdu.collector import collect
 from joulepath.pdu.config import (
     VERSIONS,
     PduConfig,
-    TargetConfig,
+    PduTargetConfig,
     community_of_file,
     credentials,
     endpoint,
@@ -25,7 +25,7 @@ from joulepath.pdu.config import (
 from joulepath.pdu.profiles.catalogue import read_folder, shipped
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.redfish import target as redfish_target
-from joulepath.pdu.snmp.client import Client
+from joulepath.pdu.snmp.client import SnmpClient
 from joulepath.pdu.snmp.clients import LIBRARIES, Clients
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduReading, PduSource
@@ -151,7 +151,7 @@ def checked(args: argparse.Namespace, clients: Clients) -> int:
     """`--check-profile`. Raises JoulepathError."""
     if args.config is not None:
         raise UsageError("--check-profile takes --target or --walk, no --config")
-    client: Client | None = None
+    client: SnmpClient | None = None
     if args.walk is not None:
         client = walk = WalkClient(args.walk)
         if walk.skipped:
@@ -209,7 +209,7 @@ def single(
 
 def client_of(
     address: str, community_file: Path | None, clients: Clients, asking: Mapping[str, object] | None = None
-) -> tuple[Client, object, TargetConfig]:
+) -> tuple[SnmpClient, object, PduTargetConfig]:
     """A client of the device of `--target`, its credentials and its options. Raises UsageError."""
     try:
         where = endpoint(address)
@@ -218,7 +218,9 @@ def client_of(
     if community_file is None:
         raise UsageError("--target needs --community-file FILE with the SNMP community")
     try:
-        target = TargetConfig.model_validate({"address": address, "community_file": community_file, **(asking or {})})
+        target = PduTargetConfig.model_validate(
+            {"address": address, "community_file": community_file, **(asking or {})}
+        )
     except ValidationError as error:
         wrong = error.errors()[0]
         argument = next(key for key, name in ASKING.items() if name == wrong["loc"][0])

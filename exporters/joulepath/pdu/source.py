@@ -12,10 +12,10 @@ from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import Evidence, Method
 from joulepath.pdu.profiles.schema import Profile, asked_for
-from joulepath.pdu.snmp.client import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
-from joulepath.pdu.survey.belief import Belief, Row, Values
-from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, Layout, Unit
-from joulepath.pdu.survey.reading import Key
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, Value, dotted
+from joulepath.pdu.survey.belief import Belief, PublishedRow, Values
+from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, PduLayout, Unit
+from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
 from joulepath.pdu.survey.value import RejectedError
 from joulepath.register import Registers
@@ -74,9 +74,9 @@ class PduReading:
         return {*measured, *(("outlet", label) for label in self.names)}
 
 
-def rows_of(numbers: Iterable[Key], names: Iterable[str]) -> Collection[Row]:
+def rows_of(numbers: Iterable[ReadingKey], names: Iterable[str]) -> Collection[PublishedRow]:
     """The rows of a poll's numbers, and those of named outlets, in the order of the poll."""
-    named: Iterable[Row] = (("outlet", label) for label in names)
+    named: Iterable[PublishedRow] = (("outlet", label) for label in names)
     return dict.fromkeys([*(key[:2] for key in numbers), *named])
 
 
@@ -99,7 +99,7 @@ class PduSource:
     def __init__(
         self,
         name: str,
-        client: Client,
+        client: SnmpClient,
         profiles: Mapping[str, Profile],
         profile: str | None = None,
         *,
@@ -147,7 +147,7 @@ class PduSource:
         if _rebooted(poll.began, poll.ended):
             self._surveyor.forget()
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        numbers: dict[Key, tuple[Cell, float]] = {}
+        numbers: dict[ReadingKey, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         implausible: list[float] = []
         for oid, value in poll.found.items():
@@ -198,7 +198,7 @@ class PduSource:
             accuracy=str(layout.profile.accuracy or ""),
         )
 
-    async def _polled(self) -> tuple[Layout, "_Poll"]:
+    async def _polled(self) -> tuple[PduLayout, "_Poll"]:
         """The device's layout, read again where it may have changed, and what it holds."""
         for _ in range(2):
             layout = await self._surveyor.layout()
@@ -211,7 +211,7 @@ class PduSource:
             self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
-    async def _poll(self, layout: Layout) -> "_Poll | None":
+    async def _poll(self, layout: PduLayout) -> "_Poll | None":
         """Reads the device; None if it is another one or has restarted. Raises SnmpError."""
         first, *others = _requests(layout)
         begun = await self._client.get(first)
@@ -232,7 +232,7 @@ class PduSource:
             return None
         return _Poll(began, found, _mark(last, self._clock()))
 
-    def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
+    def _name_missing(self, layout: PduLayout, found: Mapping[Oid, Value]) -> None:
         """One line for each object that the agent refuses, when it begins to."""
         missing = {oid: value for oid, value in found.items() if isinstance(value, Missing) and value.refused}
         for oid in layout.cells.keys() & missing.keys() - self._missing:
@@ -253,7 +253,7 @@ class _Poll:
     ended: _Mark
 
 
-def _requests(layout: Layout) -> list[list[Oid]]:
+def _requests(layout: PduLayout) -> list[list[Oid]]:
     """What to fetch: sysUpTime and identity come with the first objects, sysUpTime again with the last."""
     size = min(OBJECTS_PER_REQUEST, 2 * layout.profile.max_repetitions)
     objects = [*layout.identity, *layout.objects]
@@ -261,7 +261,7 @@ def _requests(layout: Layout) -> list[list[Oid]]:
     return requests if len(requests) > 1 or not layout.columns else [*requests, [SYS_UP_TIME]]
 
 
-async def raw_values(client: Client, layout: Layout) -> Mapping[Oid, Value]:
+async def raw_values(client: SnmpClient, layout: PduLayout) -> Mapping[Oid, Value]:
     """What the device holds now in the objects of its cells, and in rows that were not there at the survey.
 
     Raises SnmpError.
@@ -272,7 +272,7 @@ async def raw_values(client: Client, layout: Layout) -> Mapping[Oid, Value]:
     return found
 
 
-async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
+async def walked(client: SnmpClient, layout: PduLayout) -> dict[Oid, Value]:
     """The values of the layout's columns. Raises SnmpError."""
     found: dict[Oid, Value] = {}
     for column in layout.columns:
@@ -286,7 +286,7 @@ async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
     return found
 
 
-def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
+def _differs(found: Mapping[Oid, Value], layout: PduLayout) -> bool:
     """Whether an object that tells devices apart is another than it was."""
     return any(
         found.get(oid, before) != before and not isinstance(found[oid], Missing)
@@ -294,7 +294,7 @@ def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
     )
 
 
-def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
+def _lacks(found: Mapping[Oid, Value], layout: PduLayout) -> bool:
     """Whether an object that tells devices apart has gone."""
     gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
     return any(not isinstance(layout.identity[oid], Missing) for oid in gone)

@@ -11,7 +11,7 @@ import pytest
 from joulepath.bmc.collector import collect
 from joulepath.bmc.command import configured
 from joulepath.bmc.ipmi.source import IpmiSource
-from joulepath.bmc.reading import BmcReading, Box, Component, Part
+from joulepath.bmc.reading import BmcReading, Box, ChassisComponent, ChassisPart
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_LABEL, MAX_ROWS
@@ -153,7 +153,7 @@ def test_sensors_of_ipmi_that_are_renamed_too() -> None:
     bmc, polled = Bmc(), Polled()
     source = IpmiSource("bmc", bmc, clock=polled.clock, max_rows=9)
     poller = Poller([Target("bmc", source, 10.0)], clock=polled.clock)
-    parts: set[Part] = set()
+    parts: set[ChassisPart] = set()
 
     async def polls() -> None:
         for bmc.epoch in range(1, 9):
@@ -168,7 +168,7 @@ def test_sensors_of_ipmi_that_are_renamed_too() -> None:
 
 def test_each_kind_of_row_is_named_counted_and_left_out() -> None:
     long = "n" * 1000
-    box, part, inside = Box("enclosure", long), Part(long, long), Component(long, long, long)
+    box, part, inside = Box("enclosure", long), ChassisPart(long, long), ChassisComponent(long, long, long)
     reading = BmcReading(
         "redfish",
         {box: 1.0},

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from joulepath.pdu.profiles.catalogue import shipped
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Client, Endpoint, Limits
+from joulepath.pdu.snmp.client import Limits, SnmpClient, SnmpEndpoint
 from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
@@ -41,9 +41,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return _RUNNER.run(work)
 
 
-def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> Client:
+def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> SnmpClient:
     """A client of an agent on loopback, with the library that is always there."""
-    return Clients("pysnmp").make(Endpoint(*address), Community(community), limits)
+    return Clients("pysnmp").make(SnmpEndpoint(*address), Community(community), limits)
 
 
 def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:

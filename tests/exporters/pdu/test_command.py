@@ -7,9 +7,9 @@ import pytest
 
 from joulepath.errors import UsageError
 from joulepath.pdu.command import ONCE_SECONDS, configured, single
-from joulepath.pdu.config import TargetConfig, endpoint, limits
+from joulepath.pdu.config import PduTargetConfig, endpoint, limits
 from joulepath.pdu.profiles.catalogue import shipped
-from joulepath.pdu.snmp.client import Endpoint, Limits
+from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.survey.surveyor import SURVEY_SECONDS
 from joulepath_lab.apc import rpdu2_objects
@@ -46,13 +46,13 @@ def test_arguments_that_do_not_fit_exit_2_with_one_line(community_file: Path) ->
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("10.0.0.5", Endpoint("10.0.0.5", 161)),
-        ("pdu.example.net:1161", Endpoint("pdu.example.net", 1161)),
-        ("udp://[fe80::1]:1161", Endpoint("fe80::1", 1161)),
-        ("udp://10.0.0.5", Endpoint("10.0.0.5", 161)),
+        ("10.0.0.5", SnmpEndpoint("10.0.0.5", 161)),
+        ("pdu.example.net:1161", SnmpEndpoint("pdu.example.net", 1161)),
+        ("udp://[fe80::1]:1161", SnmpEndpoint("fe80::1", 1161)),
+        ("udp://10.0.0.5", SnmpEndpoint("10.0.0.5", 161)),
     ],
 )
-def test_addresses(address: str, expected: Endpoint) -> None:
+def test_addresses(address: str, expected: SnmpEndpoint) -> None:
     assert endpoint(address) == expected
 
 
@@ -125,8 +125,8 @@ def test_a_single_device_is_named_by_its_address(community_file: Path) -> None:
     assert single("10.0.0.5", community_file).name == "udp://10.0.0.5:161"
 
 
-def keys(**stated: object) -> TargetConfig:
-    return TargetConfig.model_validate({"address": "h", "community_env": "E", **stated})
+def keys(**stated: object) -> PduTargetConfig:
+    return PduTargetConfig.model_validate({"address": "h", "community_env": "E", **stated})
 
 
 @pytest.mark.parametrize(("written", "version"), [(1, 1), ("1", 1), (2, 2), ("2c", 2)])

@@ -17,7 +17,7 @@ from joulepath.pdu.source import PduSource
 from joulepath.pdu.survey.detection import detect
 from joulepath.pdu.survey.judge import Judge
 from joulepath.pdu.survey.layout import readings_of
-from joulepath.pdu.survey.reading import Key
+from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.value import REASONS
 from joulepath_lab.snmp_agent import Agent
 
@@ -38,7 +38,7 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
 ) -> None:
     device = DEVICES[name]
 
-    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[Key, str]]:
+    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
         walk = device.walk(tmp_path / "walk.snmprec")
         found = await detect(walk, profiles)
         _, rows = await explained(walk, found, profiles[found])

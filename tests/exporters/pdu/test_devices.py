@@ -20,7 +20,7 @@ from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import parsed
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.survey.detection import detect
-from joulepath.pdu.survey.layout import Layout
+from joulepath.pdu.survey.layout import PduLayout
 
 from .conftest import WALKS
 from .test_recorded_plants import PLANTS
@@ -115,8 +115,8 @@ IN_BASE_UNITS = {"power": 1.0, "power_consumed": 3.6e6, "current": 1.0, "voltage
 ENTERPRISES = "1.3.6.1.4.1."
 
 
-def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, Layout, Sequence[Explained]]:
-    async def asked() -> tuple[str, Layout, Sequence[Explained]]:
+def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Sequence[Explained]]:
+    async def asked() -> tuple[str, PduLayout, Sequence[Explained]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
         return name, *await explained(client, name, profiles[name])

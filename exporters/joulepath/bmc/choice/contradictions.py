@@ -13,7 +13,7 @@ MAX_INTERVAL_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)
-class Statistics:
+class PowerStatistics:
     """The extremes [W] of one reading over an interval [s]."""
 
     low: float
@@ -46,7 +46,7 @@ class Contradictions:
         self._within &= set(keys)
         self._since = {key: since for key, since in self._since.items() if key in keys}
 
-    def rejects(self, key: Hashable, watts: float, past: Statistics | None, now: float) -> bool:
+    def rejects(self, key: Hashable, watts: float, past: PowerStatistics | None, now: float) -> bool:
         """Whether the reading of `key` at monotonic `now` is of something else. Without statistics it is not."""
         if past is None:
             return False

@@ -19,7 +19,7 @@ from pyghmi.ipmi.private.session import Session
 from pyghmi.ipmi.sdr import ones_complement, shared_sdrs, twos_complement
 
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import RejectedError
+from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.errors import JoulepathError
 
 THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipmi")
@@ -51,11 +51,11 @@ class UnsupportedError(IpmiFaultError):
     """The BMC answered that it does not know the command, or not for this user."""
 
 
-class BusyError(UnsupportedError):
+class IpmiBusyError(UnsupportedError):
     """The BMC answered that it cannot now."""
 
 
-class Client(Protocol):
+class IpmiClient(Protocol):
     """One BMC, called from `THREAD` only."""
 
     def raw(self, netfn: int, command: int, data: Iterable[int]) -> bytes:
@@ -65,7 +65,7 @@ class Client(Protocol):
         """Key, name and unit of every sensor. Raises IpmiFaultError."""
 
     def sensor(self, key: str) -> float | None:
-        """A sensor's value now, None where it is not available. Raises IpmiFaultError, BusyError, RejectedError."""
+        """A sensor's value now, None if it is not available. Raises IpmiFaultError, IpmiBusyError, NotMeasuredError."""
 
     def close(self) -> None:
         """Ends the session."""
@@ -75,7 +75,7 @@ class Client(Protocol):
 
 
 class PyghmiClient:
-    """`Client` with pyghmi; connects at the first request, and anew after a fault. Without `host` the local device."""
+    """`IpmiClient` with pyghmi. Connects at the first request, and again after a fault; without `host`, locally."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class PyghmiClient:
             code = answer.get("code", 0xFFFF)
             if code > 0xFF:  # pyghmi's own; those of a BMC are a byte
                 raise self._fault(str(answer["error"]))
-            kind = BusyError if code in BUSY else UnsupportedError
+            kind = IpmiBusyError if code in BUSY else UnsupportedError
             raise kind(f"refuses the command: {answer['error']}")
         return bytes(answer["data"])
 
@@ -147,7 +147,7 @@ class PyghmiClient:
             if count is not None and entry.linearization > LAST_FORMULA:
                 factors = self.raw(0x04, 0x23, (entry.sensor_number, found[0]), entry.sensor_lun)
                 return _scaled(entry, count, bytearray(factors[1:]))
-        except BusyError:
+        except IpmiBusyError:
             raise
         except UnsupportedError:
             return None
@@ -226,10 +226,10 @@ def _forget(session: Any) -> None:
 
 
 def _count(entry: Any, raw: int) -> int | None:
-    """Decodes a sensor's byte; None if it is not a number. Raises RejectedError for the end of the scale."""
+    """Decodes a sensor's byte; None if it is not a number. Raises NotMeasuredError for the end of the scale."""
     if entry.numeric_format == 0 and (entry.has_thresholds or entry.reading_type == 1):
         if raw == FULL_SCALE:  # so much or more, or nothing read (iLO: 2550 W beside 130 W of the system)
-            raise RejectedError("implausible")
+            raise NotMeasuredError("implausible")
         return raw
     if entry.numeric_format == 1:
         return int(ones_complement(raw, 8))
@@ -239,14 +239,14 @@ def _count(entry: Any, raw: int) -> int | None:
 
 
 def _scaled(entry: Any, count: int, factors: bytearray | None = None) -> float:
-    """The value by the record's formula, or by the factors of this one reading. Raises RejectedError."""
+    """The value by the record's formula, or by the factors of this one reading. Raises NotMeasuredError."""
     try:
         if factors is None:
             return float(entry.decode_value(None, count))
         entry.decode_formula(factors)
         return float((count * entry.m + entry.b) * 10**entry.resultexponent)
     except (ArithmeticError, ValueError, TypeError, IndexError, NotImplementedError):
-        raise RejectedError("malformed") from None
+        raise NotMeasuredError("malformed") from None
 
 
 @contextlib.contextmanager

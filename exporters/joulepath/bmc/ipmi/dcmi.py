@@ -4,8 +4,8 @@
 import struct
 from dataclasses import dataclass
 
-from joulepath.bmc.choice.contradictions import Statistics
-from joulepath.bmc.quantity import ALL_BITS, RejectedError
+from joulepath.bmc.choice.contradictions import PowerStatistics
+from joulepath.bmc.quantity import ALL_BITS, NotMeasuredError
 
 NETFN, COMMAND = 0x2C, 0x02
 GROUP = 0xDC
@@ -30,21 +30,21 @@ class PowerReading:
 
     @classmethod
     def parse(cls, data: bytes) -> "PowerReading":
-        """The response after its completion code. Raises RejectedError."""
+        """The response after its completion code. Raises NotMeasuredError."""
         if len(data) < 18 or data[0] != GROUP:
-            raise RejectedError("malformed")
+            raise NotMeasuredError("malformed")
         current, minimum, maximum, average, timestamp, period, state = struct.unpack_from("<HHHHIIB", data, 1)
         return cls(current, minimum, maximum, average, timestamp, period / 1000, bool(state & _ACTIVE))
 
     @property
     def watts(self) -> int:
-        """The power now. Raises RejectedError where it is not measured."""
+        """The power now. Raises NotMeasuredError where it is not measured."""
         if not self.active and not 0 < self.minimum <= self.current <= self.maximum:
-            raise RejectedError("inactive")
+            raise NotMeasuredError("inactive")
         if self.maximum == 0:
-            raise RejectedError("never_read")
+            raise NotMeasuredError("never_read")
         if self.current in ALL_BITS:
-            raise RejectedError("implausible")
+            raise NotMeasuredError("implausible")
         return self.current
 
     @property
@@ -53,8 +53,8 @@ class PowerReading:
         return "dcmi" if self.active else "dcmi_inactive"
 
     @property
-    def past(self) -> Statistics | None:
+    def past(self) -> PowerStatistics | None:
         """The reading's own minimum, maximum and period; None if they are unusable."""
         if not self.minimum <= self.maximum or not self.maximum or self.maximum in ALL_BITS or not self.period:
             return None
-        return Statistics(self.minimum, self.maximum, self.period)
+        return PowerStatistics(self.minimum, self.maximum, self.period)

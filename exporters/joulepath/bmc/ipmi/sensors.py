@@ -20,7 +20,7 @@ SOURCES: Mapping[Role, str] = {"system": "sdr", "volts": "volts_amperes", "amper
 
 
 @dataclass(frozen=True)
-class Sensor:
+class IpmiSensor:
     """One sensor that matters: what of what."""
 
     key: str
@@ -32,29 +32,29 @@ class Sensor:
     """The supply by its number alone, the same for all sensors of one."""
 
 
-def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[Sensor]:
+def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[IpmiSensor]:
     """Those that measure power, out of (key, name, unit) of all.
 
     Volts and amperes only where they are a pair, of one supply each.
     """
-    chosen: list[Sensor] = []
-    pairs: dict[str, dict[Role, Sensor]] = {}
+    chosen: list[IpmiSensor] = []
+    pairs: dict[str, dict[Role, IpmiSensor]] = {}
     for key, name, unit in found:
         title = " ".join(name.split())
         if unit == _WATTS:
             if is_limit(title):
                 continue
             if vendors.names_output(title) or vendors.names_ipmi_output(title):
-                chosen.append(Sensor(key, "psu_output", title, vendors.supply(title) or title))
+                chosen.append(IpmiSensor(key, "psu_output", title, vendors.supply(title) or title))
             elif vendors.names_supply(title):
-                chosen.append(Sensor(key, "psu_input", title, vendors.supply(title)))
+                chosen.append(IpmiSensor(key, "psu_input", title, vendors.supply(title)))
             elif not part_of(title) and (vendors.names_system(title) or vendors.names_ipmi_system(title)):
-                chosen.append(Sensor(key, "system", _MEAN if vendors.names_mean(title) else ""))
+                chosen.append(IpmiSensor(key, "system", _MEAN if vendors.names_mean(title) else ""))
         elif unit in {_VOLTS, _AMPERES}:
             supply = vendors.electrical(title)
             if supply:
                 role: Role = "volts" if unit == _VOLTS else "amperes"
-                pairs.setdefault(supply, {}).setdefault(role, Sensor(key, role, supply, supply))
+                pairs.setdefault(supply, {}).setdefault(role, IpmiSensor(key, role, supply, supply))
     # HPE's Power Supply 1 repeats PS 1 Output.
     stated = [sensor for sensor in chosen if sensor.role != "psu_output" or vendors.names_output(sensor.part)]
     if any(sensor.role == "psu_output" for sensor in stated):
@@ -70,7 +70,7 @@ class Sums:
         self._present: set[str] = set()
 
     def watts(
-        self, chosen: Sequence[Sensor], values: Mapping[str, float], answered: Collection[str] | None = None
+        self, chosen: Sequence[IpmiSensor], values: Mapping[str, float], answered: Collection[str] | None = None
     ) -> Mapping[str, float]:
         """Watts by source, out of the values by key.
 

@@ -12,11 +12,11 @@ from joulepath.bmc.choice.boxes import Boxes
 from joulepath.bmc.choice.contradictions import Contradictions
 from joulepath.bmc.choice.supplies import contradiction
 from joulepath.bmc.ipmi import dcmi
-from joulepath.bmc.ipmi.client import THREAD, BusyError, Client, IpmiFaultError, PyghmiClient, UnsupportedError
-from joulepath.bmc.ipmi.sensors import SOURCES, Role, Sensor, Sums, sensors
+from joulepath.bmc.ipmi.client import THREAD, IpmiBusyError, IpmiClient, IpmiFaultError, PyghmiClient, UnsupportedError
+from joulepath.bmc.ipmi.sensors import SOURCES, IpmiSensor, Role, Sums, sensors
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import MAX_WATTS, RejectedError
-from joulepath.bmc.reading import BmcReading, Box, Part, Row
+from joulepath.bmc.quantity import MAX_WATTS, NotMeasuredError
+from joulepath.bmc.reading import BmcReading, Box, ChassisPart, Row
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.bounds import MAX_ROWS
 from joulepath.errors import JoulepathError
@@ -41,7 +41,7 @@ class IpmiSource(BmcSource):
 
     collector = "ipmi"
 
-    def __init__(self, name: str, client: Client, **common: Unpack[Common]) -> None:
+    def __init__(self, name: str, client: IpmiClient, **common: Unpack[Common]) -> None:
         super().__init__(name, **common)
         self._client = client
         self._boxes = Boxes(name)
@@ -52,7 +52,7 @@ class IpmiSource(BmcSource):
         self._dcmi_due = self._list_due = self._dcmi_read = 0.0
         self._spared = False
         self._worked = False
-        self._sensors: Sequence[Sensor] | None = None
+        self._sensors: Sequence[IpmiSensor] | None = None
         self._faults = 0
         self._fault: tuple[float, str] | None = None
 
@@ -143,11 +143,11 @@ class IpmiSource(BmcSource):
         try:
             reading = dcmi.PowerReading.parse(self._client.raw(dcmi.NETFN, dcmi.COMMAND, dcmi.REQUEST))
             watts = reading.watts
-        except RejectedError as reason:
+        except NotMeasuredError as reason:
             rejected[str(reason)] += 1
         except UnsupportedError as error:
             # A BMC that starts says so of a command that it will have in a minute.
-            if isinstance(error, BusyError) or self._worked:
+            if isinstance(error, IpmiBusyError) or self._worked:
                 rejected["unreadable"] += 1
                 busy.add("dcmi")
             else:
@@ -195,12 +195,12 @@ class IpmiSource(BmcSource):
             answered.add(sensor.key)
             try:
                 found = self._client.sensor(sensor.key)
-            except BusyError:
+            except IpmiBusyError:
                 rejected["unreadable"] += 1
                 if source is not None or sensor.role == "psu_input":
                     busy.add(source or "psu_input")
                 continue
-            except RejectedError as reason:
+            except NotMeasuredError as reason:
                 rejected[str(reason)] += 1
                 continue
             if found is None:
@@ -213,7 +213,7 @@ class IpmiSource(BmcSource):
 
     def _own(
         self, role: Role, values: Mapping[str, float], total: float | None, rejected: Counter[str]
-    ) -> Mapping[Part, float]:
+    ) -> Mapping[ChassisPart, float]:
         """Inputs or outputs of the system's own supplies; none of those that several nodes share."""
         found = self._by_part(role, values)
         if total is not None:
@@ -223,9 +223,9 @@ class IpmiSource(BmcSource):
             return {}
         return found
 
-    def _by_part(self, role: Role, values: Mapping[str, float]) -> dict[Part, float]:
+    def _by_part(self, role: Role, values: Mapping[str, float]) -> dict[ChassisPart, float]:
         return {
-            Part(SYSTEM.name, sensor.part): values[sensor.key]
+            ChassisPart(SYSTEM.name, sensor.part): values[sensor.key]
             for sensor in self._sensors or ()
             if sensor.role == role and sensor.key in values
         }

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from joulepath.bmc.quantity import Quantity
+from joulepath.bmc.quantity import BmcQuantity
 from joulepath.bmc.redfish.items import Item, Resource
 from joulepath.bmc.redfish.tree import at, uri_of
 
-SUPPLIES: frozenset[Quantity] = frozenset({"psu_input", "psu_output"})
+SUPPLIES: frozenset[BmcQuantity] = frozenset({"psu_input", "psu_output"})
 """Quantities of a supply."""
 
 
@@ -41,7 +41,7 @@ class Chassis:
     """Sources that it may have as well: the resources that would tell could not be read."""
 
     @property
-    def measures(self) -> frozenset[Quantity]:
+    def measures(self) -> frozenset[BmcQuantity]:
         """The quantities that its items measure now."""
         return frozenset(item.quantity for item in self.items if item in self.working)
 

@@ -25,7 +25,15 @@ from redfish.aio import (
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.transport import MAX_BODY_BYTES, Bounded, Client, TooLongError, decoded, retry_after, tls
+from joulepath.bmc.redfish.transport import (
+    MAX_BODY_BYTES,
+    BoundedResponse,
+    OneSessionClient,
+    TooLongError,
+    decoded,
+    retry_after,
+    tls,
+)
 from joulepath.errors import JoulepathError
 
 MAX_REDIRECTS = 3
@@ -40,7 +48,7 @@ class RedfishFaultError(JoulepathError):
     """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
 
 
-class NoAnswerError(RedfishFaultError):
+class RedfishNoAnswerError(RedfishFaultError):
     """One request was not answered; others may be."""
 
 
@@ -48,7 +56,7 @@ class ResourceFaultError(RedfishFaultError):
     """One resource is missing or is not Redfish; the others may be well."""
 
 
-class BusyError(ResourceFaultError):
+class ResourceBusyError(ResourceFaultError):
     """One resource cannot be read now, as while the BMC starts."""
 
     def __init__(self, message: str, wait: float = 0) -> None:
@@ -76,7 +84,7 @@ class RedfishClient:
         self._timeout = timeout
         self._clock = clock
         self._http: aiohttp.ClientSession | None = None
-        self._client: Client | None = None
+        self._client: OneSessionClient | None = None
         self._entered = login is None
         self._logins = 0
         self._entering = asyncio.Lock()
@@ -89,11 +97,11 @@ class RedfishClient:
     async def get(self, uri: str) -> Resource:
         """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault.
 
-        A resource that asked to be left alone (Retry-After) is not asked for that long: BusyError.
+        A resource that asked to be left alone (Retry-After) is not asked for that long: ResourceBusyError.
         """
         until, message = self._waits.get(uri, (0, ""))
         if message and self._clock() < until:
-            raise BusyError(message)
+            raise ResourceBusyError(message)
         self._waits.pop(uri, None)
         logins = self._logins
         if not self._entered:
@@ -112,7 +120,7 @@ class RedfishClient:
             self._refusals, self._refused_until = 0, None
         try:
             return _resource(uri, response)
-        except BusyError as busy:
+        except ResourceBusyError as busy:
             if busy.wait:
                 self._waits[uri] = (self._clock() + busy.wait, str(busy))
             raise
@@ -132,17 +140,17 @@ class RedfishClient:
                 async with asyncio.timeout(min(5.0, self._timeout)):
                     await self._client.logout()
 
-    def _connected(self) -> Client:
+    def _connected(self) -> OneSessionClient:
         if self._client is None:
             try:
                 connector = aiohttp.TCPConnector(ssl=tls(*self._tls), limit=CONNECTIONS)
             except (OSError, ValueError) as error:
                 raise RedfishFaultError(f"ca_file: {self._tls[0]} cannot be used: {error}") from None
             self._http = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=Bounded
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=BoundedResponse
             )
             user, password = (self._login.user, self._login.password) if self._login else (None, None)
-            self._client = Client(self._base_url, user, password, session=self._http, timeout=self._timeout)
+            self._client = OneSessionClient(self._base_url, user, password, session=self._http, timeout=self._timeout)
         return self._client
 
     async def _enter(self, logins: int) -> None:
@@ -204,7 +212,7 @@ class RedfishClient:
                 raise ResourceFaultError(f"answers {target} with more than {MAX_BODY_BYTES} bytes") from None
             # Where no connection comes about, no resource can be read; else the others may be.
             one_alone = not isinstance(error.__cause__, aiohttp.ClientConnectorError)
-            raise (NoAnswerError if one_alone else RedfishFaultError)(self._fault(error)) from None
+            raise (RedfishNoAnswerError if one_alone else RedfishFaultError)(self._fault(error)) from None
         except RedfishInvalidTargetError:
             raise ResourceFaultError(f"refers to {target[:200]!r}, which is another host") from None
 
@@ -242,7 +250,7 @@ _FAULTS = (
 
 def _resource(uri: str, response: AsyncRestResponse) -> Resource:
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise BusyError(f"answers {uri} with HTTP {response.status}", retry_after(response.getheader))
+        raise ResourceBusyError(f"answers {uri} with HTTP {response.status}", retry_after(response.getheader))
     if response.status != HTTPStatus.OK:
         raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
     try:

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from joulepath.bmc.choice.contradictions import BEYOND, Statistics
+from joulepath.bmc.choice.contradictions import BEYOND, PowerStatistics
 from joulepath.bmc.quantity import ALL_BITS, MAX_JOULES
 from joulepath.bmc.redfish.items import Item, Resource, number, resolve
 from joulepath.bmc.redfish.tree import entries
@@ -61,7 +61,7 @@ def _state(resource: Resource) -> str:
     return str(resolve(resource, ("Status", "State"))[1])
 
 
-def statistics(item: Item, resource: Resource) -> Statistics | None:
+def statistics(item: Item, resource: Resource) -> PowerStatistics | None:
     """The minimum, maximum and period of the item's PowerControl; None if they are unusable."""
     control, shown = resolve(resource, item.pointer)
     watts = number(shown)
@@ -73,7 +73,7 @@ def statistics(item: Item, resource: Resource) -> Statistics | None:
         return None
     outputs = list(_outputs(resource))
     repeats_outputs = len(outputs) > 1 and abs(sum(outputs) - watts) <= 1
-    return Statistics(low, high, minutes * 60, BEYOND_OUTPUTS if repeats_outputs else BEYOND)
+    return PowerStatistics(low, high, minutes * 60, BEYOND_OUTPUTS if repeats_outputs else BEYOND)
 
 
 def step_of(sensor: Resource) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from joulepath.bmc.quantity import ALL_BITS, ENERGIES, MAX_JOULES, MAX_WATTS, Quantity, RejectedError
+from joulepath.bmc.quantity import ALL_BITS, ENERGIES, MAX_JOULES, MAX_WATTS, BmcQuantity, NotMeasuredError
 
 Resource: TypeAlias = Mapping[str, Any]
 """A JSON object as a BMC sent it: every value in it may be of any type."""
@@ -29,7 +29,7 @@ SUPPLY_LOSS = 1.5
 class Item:
     """One value that a poll reads: what it is, and where."""
 
-    quantity: Quantity
+    quantity: BmcQuantity
     chassis: str
     uri: str
     pointer: Pointer
@@ -51,33 +51,33 @@ class Item:
 
 
 def value(item: Item, resource: Resource) -> float:
-    """The item's value in W or J. Raises RejectedError; `missing` is the reason where there is nothing at all."""
+    """The item's value in W or J. Raises NotMeasuredError; `missing` is the reason where there is nothing at all."""
     holder, found = resolve(resource, item.pointer)
     if found is None:
-        raise RejectedError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
+        raise NotMeasuredError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
     found = number(found)
     if found is None:
-        raise RejectedError("not_a_number")
+        raise NotMeasuredError("not_a_number")
     for level in (resource, holder):
         if isinstance(level, Mapping):
             _check_state(level)
     if item.source == "power_control_average":
         _check_interval(holder)
     if item.source == "power_control" and found == 0 and never_metered(holder):
-        raise RejectedError("never_read")
+        raise NotMeasuredError("never_read")
     energy = item.quantity in ENERGIES
     if not energy and found in ALL_BITS:
-        raise RejectedError("implausible")
+        raise NotMeasuredError("implausible")
     limit = MAX_JOULES if energy else MAX_WATTS
     # Python's JSON admits NaN, infinities, and whole numbers that no float holds: all of them fail this.
     if not 0 <= found <= limit / item.scale:
-        raise RejectedError("implausible")
+        raise NotMeasuredError("implausible")
     measured = found * item.scale
     if item.capacities:
         if measured in item.capacities:
-            raise RejectedError("capacity")
+            raise NotMeasuredError("capacity")
         if measured > SUPPLY_LOSS * max(item.capacities):
-            raise RejectedError("above_capacity")
+            raise NotMeasuredError("above_capacity")
     return measured
 
 
@@ -92,7 +92,7 @@ def works(item: Item, resource: Resource) -> bool:
     """Whether the item is measured in this resource."""
     try:
         value(item, resource)
-    except RejectedError:
+    except NotMeasuredError:
         return False
     return True
 
@@ -137,18 +137,18 @@ def never_metered(control: Any) -> bool:
 def _check_state(resource: Resource) -> None:
     status = resource.get("Status")
     if isinstance(status, Mapping) and status.get("State") == "Absent":
-        raise RejectedError("absent")
+        raise NotMeasuredError("absent")
     # Never read since the BMC's start: HPE Cray EX answers 0 J of the year 1970.
     time = resource.get("ReadingTime")
     if isinstance(time, str) and time.startswith("1970-"):
-        raise RejectedError("never_read")
+        raise NotMeasuredError("never_read")
 
 
 def _check_interval(metrics: Any) -> None:
     minutes = number(metrics.get("IntervalInMin")) if isinstance(metrics, Mapping) else None
     if minutes is None or minutes <= 0:
-        raise RejectedError("zero_interval")
+        raise NotMeasuredError("zero_interval")
     if minutes > AVERAGE_MINUTES:
-        raise RejectedError("long_interval")
+        raise NotMeasuredError("long_interval")
     if number(metrics.get("MaxConsumedWatts")) == 0:  # iDRAC 8 answers a mean and an extreme of 0 W beside 135 W
-        raise RejectedError("never_read")
+        raise NotMeasuredError("never_read")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 
 from joulepath.bmc.redfish.items import Item
-from joulepath.bmc.redfish.survey import Layout
+from joulepath.bmc.redfish.survey import BmcLayout
 from joulepath.bounds import MAX_ROWS
 
 SURVEY_SECONDS = 3600.0
@@ -21,15 +21,15 @@ FORGET_SECONDS = 3600.0
 class Layouts:
     """The layout of one BMC. An incomplete survey adds to it and takes nothing away; a complete one replaces it."""
 
-    def __init__(self, survey: Callable[[], Awaitable[Layout]], clock: Callable[[], float]) -> None:
+    def __init__(self, survey: Callable[[], Awaitable[BmcLayout]], clock: Callable[[], float]) -> None:
         self._survey = survey
         self._clock = clock
-        self._layout: Layout | None = None
+        self._layout: BmcLayout | None = None
         self._surveyed = 0.0
         self._wait = RESURVEY_SECONDS
         self._lost: dict[str, float] = {}
 
-    async def current(self, *, silent: bool) -> tuple[Layout, bool]:
+    async def current(self, *, silent: bool) -> tuple[BmcLayout, bool]:
         """The layout, and whether it was read again. `silent`: a part of it gives no reading."""
         before = self._layout
         if before is not None and not self._is_due(before, silent):
@@ -42,11 +42,11 @@ class Layouts:
         self._layout, self._surveyed = found, self._clock()
         return found, True
 
-    def _is_due(self, layout: Layout, silent: bool) -> bool:
+    def _is_due(self, layout: BmcLayout, silent: bool) -> bool:
         age = self._clock() - self._surveyed
         return age >= (self._wait if silent or not layout.complete else SURVEY_SECONDS)
 
-    def _with_lost(self, before: Layout, found: Layout) -> Layout:
+    def _with_lost(self, before: BmcLayout, found: BmcLayout) -> BmcLayout:
         """Keeps chassis that `found` lacks for a while: a node that restarts may answer 404."""
         now, old = self._clock(), _by_chassis(before.items)
         read = {item.uri for item in found.items}
@@ -63,23 +63,23 @@ class Layouts:
         return _joined(kept, found, set(found.boxes))
 
 
-def _richer(before: Layout, found: Layout) -> set[str]:
+def _richer(before: BmcLayout, found: BmcLayout) -> set[str]:
     """The chassis for which an incomplete survey found more than the survey before."""
     old, new = _by_chassis(before.items), _by_chassis(found.items)
     return {name for name in new if name not in old or (len(new[name]) > len(old[name]) and not before.complete)}
 
 
-def _joined(before: Layout, found: Layout, newer: Collection[str]) -> Layout:
+def _joined(before: BmcLayout, found: BmcLayout, newer: Collection[str]) -> BmcLayout:
     """The chassis of both surveys: those in `newer` as they were found, the others as they were before."""
     old, new = _by_chassis(before.items), _by_chassis(found.items)
 
-    def of(name: str) -> Layout:
+    def of(name: str) -> BmcLayout:
         return found if name in newer else before
 
     feeds = before.feeds.keys() | found.feeds.keys()
     serials = before.serials.keys() | found.serials.keys()
     names = [*before.boxes, *(name for name in found.boxes if name not in before.boxes)]
-    return Layout(
+    return BmcLayout(
         boxes={name: of(name).boxes[name] for name in names},
         items=tuple(item for name in names for item in (new if name in newer else old).get(name, ())),
         supplies={name: of(name).supplies[name] for name in names if name in of(name).supplies},

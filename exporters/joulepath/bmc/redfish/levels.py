@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from joulepath.bmc.reading import Component, Part
+from joulepath.bmc.reading import ChassisComponent, ChassisPart
 
 ROUNDING = 1e-9
 """The largest rounding error allowed in a sum of floating-point numbers."""
 
-P = TypeVar("P", Part, Component)
-K = TypeVar("K", str, Part)
+P = TypeVar("P", ChassisPart, ChassisComponent)
+K = TypeVar("K", str, ChassisPart)
 
 
 def within(chassis: Mapping[str, float], parts: Mapping[P, float], rejected: Counter[str]) -> dict[P, float]:
@@ -23,10 +23,12 @@ def within(chassis: Mapping[str, float], parts: Mapping[P, float], rejected: Cou
 
 
 def inside(
-    subsystems: Mapping[Part, float], components: Mapping[Component, float], rejected: Counter[str]
-) -> dict[Component, float]:
+    subsystems: Mapping[ChassisPart, float], components: Mapping[ChassisComponent, float], rejected: Counter[str]
+) -> dict[ChassisComponent, float]:
     """The components [W] without those of a subsystem that add up to more than its power."""
-    return _within(subsystems, components, lambda one: Part(one.chassis, one.subsystem), "above_subsystem", rejected)
+    return _within(
+        subsystems, components, lambda one: ChassisPart(one.chassis, one.subsystem), "above_subsystem", rejected
+    )
 
 
 def _within(

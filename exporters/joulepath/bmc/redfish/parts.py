@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from joulepath.bmc.names import part_of
-from joulepath.bmc.quantity import Quantity
-from joulepath.bmc.reading import Part
+from joulepath.bmc.quantity import BmcQuantity
+from joulepath.bmc.reading import ChassisPart
 from joulepath.bmc.redfish.chassis import SUPPLIES, Chassis
 from joulepath.bmc.redfish.items import Item
 
@@ -16,8 +16,8 @@ ALWAYS_PARTS = PARTS - {"Card"}
 """Parts even where nothing around them is measured; a card may be a whole server's board (Intel)."""
 PROCESSORS = {"cpu", "gpu"}
 
-_POWER: frozenset[Quantity] = frozenset({"power", "subsystem"})
-_WHOLE: frozenset[Quantity] = frozenset({"power", "meter_energy"})
+_POWER: frozenset[BmcQuantity] = frozenset({"power", "subsystem"})
+_WHOLE: frozenset[BmcQuantity] = frozenset({"power", "meter_energy"})
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Nested:
     """Boxes, which are in nothing or in an enclosure, with their parts as items."""
 
     boxes: Sequence[Chassis]
-    feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
+    feeds: Mapping[ChassisPart, frozenset[str]] = field(default_factory=dict)
     """The hot-swap controllers with readings that add up to a subsystem's power."""
-    serials: Mapping[Part, str] = field(default_factory=dict)
+    serials: Mapping[ChassisPart, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components."""
 
 
@@ -42,8 +42,8 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
     parts = {one.uri for one in found if _is_part(one, found, outer)}
     boxes = {one.uri: one for one in found if one.uri not in parts}
     moved: dict[str, list[Item]] = {}
-    feeds: dict[Part, frozenset[str]] = {}
-    serials = {Part(one.name, one.name): one.serial for one in boxes.values()}
+    feeds: dict[ChassisPart, frozenset[str]] = {}
+    serials = {ChassisPart(one.name, one.name): one.serial for one in boxes.values()}
     kinds: dict[str, set[str]] = {}
     levels = _Levels({uri: by_uri[uri] for uri in parts}, outer)
     for uri in levels.subsystems:
@@ -51,13 +51,13 @@ def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
         holder = _holder(one, boxes, found, linked, outer)
         moved.setdefault(holder, []).extend(_as_subsystem(one, holder))
         if levels.is_fed(one):
-            feeds[Part(holder, one.name)] = one.feeds
+            feeds[ChassisPart(holder, one.name)] = one.feeds
         inner = [by_uri[component] for component in levels.components(uri)]
         for device in inner:
             moved[holder] += _as_component(device, holder, one.name)
         if not inner and "power" in one.measures and not part_of(one.name):
             moved[holder] += _own_devices(one, holder)
-        serials |= {Part(holder, device.name): device.serial for device in (one, *inner)}
+        serials |= {ChassisPart(holder, device.name): device.serial for device in (one, *inner)}
         kinds.setdefault(holder, set()).update(levels.kinds(uri))
     for uri in levels.around:
         one, inside = by_uri[uri], levels.kinds(uri, itself=False)
@@ -195,7 +195,7 @@ def _as_subsystem(one: Chassis, holder: str) -> Iterator[Item]:
         yield replace(item, quantity="subsystem_energy", chassis=holder, part=one.name, source="")
 
 
-def _first(one: Chassis, quantity: Quantity) -> Sequence[Item]:
+def _first(one: Chassis, quantity: BmcQuantity) -> Sequence[Item]:
     """Of several places of one reading the first that measures, so that no other is asked; all where none does."""
     alike = [item for item in one.items if item.quantity == quantity]
     return [item for item in alike if item in one.working][:1] or alike

@@ -4,22 +4,22 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from joulepath.bmc.choice.contradictions import Statistics
-from joulepath.bmc.quantity import Quantity, RejectedError
-from joulepath.bmc.reading import Component, Part
+from joulepath.bmc.choice.contradictions import PowerStatistics
+from joulepath.bmc.quantity import BmcQuantity, NotMeasuredError
+from joulepath.bmc.reading import ChassisComponent, ChassisPart
 from joulepath.bmc.redfish.chassis import SUPPLIES
 from joulepath.bmc.redfish.doubts import carries_nothing, statistics
 from joulepath.bmc.redfish.items import Item, Resource, value
-from joulepath.bmc.redfish.reports import Told
+from joulepath.bmc.redfish.reports import ReportedValues
 
 NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
 
-_Key = tuple[Quantity, str, str, str]
+_Key = tuple[BmcQuantity, str, str, str]
 """Quantity, chassis, part, and the source of a chassis' power, a component's subsystem, or a subsystem's feed."""
 
 
-class Poll:
+class PollValues:
     """The `resources` that were read for the `items`; those at `busy` URIs could not be read now.
 
     `told` is what reports said of items in place of their resources, None for a value that is rejected.
@@ -30,37 +30,41 @@ class Poll:
         items: Iterable[Item],
         resources: Mapping[str, Resource],
         busy: Collection[str],
-        told: Told | None = None,
+        told: ReportedValues | None = None,
     ) -> None:
-        told = told or Told()
+        told = told or ReportedValues()
         self.rejected = Counter(told.rejected)
         self._items = list(items)
         self._resources = resources
         self._busy = busy
         self._values = _values(self._items, told.values, resources, self.rejected)
 
-    def parts(self, quantity: Quantity, chassis: str) -> Mapping[tuple[str, str], float]:
+    def parts(self, quantity: BmcQuantity, chassis: str) -> Mapping[tuple[str, str], float]:
         """One quantity of one chassis by part and source."""
         return {key[2:]: number for key, number in self._values.items() if key[:2] == (quantity, chassis)}
 
-    def by_part(self, quantity: Quantity) -> Mapping[Part, float]:
+    def by_part(self, quantity: BmcQuantity) -> Mapping[ChassisPart, float]:
         """One quantity of all chassis by part."""
-        return {Part(key[1], key[2]): number for key, number in self._values.items() if key[0] == quantity}
+        return {ChassisPart(key[1], key[2]): number for key, number in self._values.items() if key[0] == quantity}
 
-    def components(self, quantity: Quantity) -> dict[Component, float]:
+    def components(self, quantity: BmcQuantity) -> dict[ChassisComponent, float]:
         """One quantity of the devices inside subsystems."""
-        return {Component(key[1], key[3], key[2]): number for key, number in self._values.items() if key[0] == quantity}
+        return {
+            ChassisComponent(key[1], key[3], key[2]): number
+            for key, number in self._values.items()
+            if key[0] == quantity
+        }
 
-    def fed(self, feeds: Mapping[Part, frozenset[str]]) -> dict[Part, float]:
+    def fed(self, feeds: Mapping[ChassisPart, frozenset[str]]) -> dict[ChassisPart, float]:
         """The power of subsystems as the sum of their feeds; without those that have an unknown feed."""
-        found: dict[Part, float] = {}
+        found: dict[ChassisPart, float] = {}
         for part, names in feeds.items():
             watts = {name: self._values.get(("subsystem_feed", *part, name)) for name in names}
             if None not in watts.values():
                 found[part] = sum(one for one in watts.values() if one is not None)
         return found
 
-    def leave_out(self, quantity: Quantity, chassis: str, reason: str) -> None:
+    def leave_out(self, quantity: BmcQuantity, chassis: str, reason: str) -> None:
         """Rejects a quantity of one chassis."""
         for key in [key for key in self._values if key[:2] == (quantity, chassis)]:
             del self._values[key]
@@ -92,7 +96,7 @@ class Poll:
             if carries_nothing(item, self._resources[item.uri])
         }
 
-    def statistics(self, chassis: str) -> Statistics | None:
+    def statistics(self, chassis: str) -> PowerStatistics | None:
         """The minimum, maximum and period of a chassis' PowerControl."""
         found = (
             statistics(item, self._resources[item.uri])
@@ -124,7 +128,7 @@ def _values(
             continue
         try:
             values[key] = value(item, resources[item.uri])
-        except RejectedError as reason:
+        except NotMeasuredError as reason:
             if str(reason) not in NOT_COUNTED:
                 rejected[str(reason)] += 1
     return _without_hollow_inputs(values, rejected)

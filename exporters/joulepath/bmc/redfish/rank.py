@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from joulepath.bmc.quantity import RejectedError
+from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.doubts import step_of
 from joulepath.bmc.redfish.items import Item, Resource, resolve, value
 from joulepath.bmc.vendors import Vendors
@@ -61,5 +61,5 @@ def _is_disabled(item: Item, resource: Resource) -> bool:
 def _watts(item: Item, resource: Resource) -> float | None:
     try:
         return float(value(item, resource))
-    except RejectedError:
+    except NotMeasuredError:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from joulepath.bmc.quantity import RejectedError
+from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.items import Item, Pointer, Resource, value
 from joulepath.bmc.redfish.tree import Tree, at, entries, link
 
@@ -32,7 +32,7 @@ Place = tuple[str, Pointer]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReportEntry:
     """One value of a report."""
 
     number: float
@@ -48,9 +48,9 @@ def places(item: Item) -> Sequence[Place]:
     return (own, (item.sensor.rstrip("/"), ("Reading",))) if item.sensor else (own,)
 
 
-def values(report: Resource) -> Mapping[Place, Entry]:
+def values(report: Resource) -> Mapping[Place, ReportEntry]:
     """A report's values: of several for one property the newest, without those that have no time."""
-    found: dict[Place, Entry] = {}
+    found: dict[Place, ReportEntry] = {}
     for _, entry in entries(report, "MetricValues"):
         place, number = _place(entry.get("MetricProperty")), _number(entry.get("MetricValue"))
         time = _time(entry.get("Timestamp"))
@@ -58,12 +58,12 @@ def values(report: Resource) -> Mapping[Place, Entry]:
         if place is None or number is None or time is None:
             continue
         if place not in found or found[place].time < time:
-            found[place] = Entry(number, time, at(entry, "Oem", "Nvidia", "MetricValueStale") is True)
+            found[place] = ReportEntry(number, time, at(entry, "Oem", "Nvidia", "MetricValueStale") is True)
     return found
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedValues:
     """The values from the reports of one poll."""
 
     values: Mapping[Item, float | None] = field(default_factory=dict)
@@ -103,7 +103,7 @@ async def surveyed(tree: Tree, root: Resource, readings: Mapping[Item, float]) -
     return Reports(found, frozenset(stale))
 
 
-def _lags(report: Mapping[Place, Entry], place: Place) -> bool:
+def _lags(report: Mapping[Place, ReportEntry], place: Place) -> bool:
     """Whether a value is old by the BMC's own word, or beside the newest of its report."""
     newest = max(one.time for one in report.values())
     return report[place].stale or newest - report[place].time >= STALE_SECONDS
@@ -122,21 +122,21 @@ async def _is_renewed(tree: Tree, report: Resource) -> bool:
     return all(_seconds(span) <= RENEWED_SECONDS for span in spans)
 
 
-def _agrees(told: Entry, item: Item, own: float) -> bool:
+def _agrees(told: ReportEntry, item: Item, own: float) -> bool:
     try:
         low, high = sorted((own, reported(item, told)))
-    except RejectedError:
+    except NotMeasuredError:
         return False
     return high <= max(1.0, low) * APART
 
 
-def reported(item: Item, told: Entry) -> float:
-    """A reported value as one of the item's resource. Raises RejectedError."""
+def reported(item: Item, told: ReportEntry) -> float:
+    """A reported value as one of the item's resource. Raises NotMeasuredError."""
     plain = Item(item.quantity, item.chassis, item.uri, ("Reading",), scale=item.scale, capacities=item.capacities)
     return value(plain, {"Reading": told.number})
 
 
-class Reader:
+class ReportReader:
     """Reads the reports of one BMC at each poll. Tells stale values by their times, whatever the BMC's clock says."""
 
     def __init__(self) -> None:
@@ -153,7 +153,7 @@ class Reader:
         self._stale.clear()
         self._begun = False
 
-    async def read(self, tree: Tree, items: Sequence[Item], reports: Reports, now: float) -> Told:
+    async def read(self, tree: Tree, items: Sequence[Item], reports: Reports, now: float) -> ReportedValues:
         """The values of `items` in the reports at monotonic `now` seconds.
 
         Items that a report lacks are left out, and so are those that have stood still in it.
@@ -163,7 +163,7 @@ class Reader:
         if not self._begun:
             self._begun = True
             old = [item for item, place in wanted.items() if place in reports.stale]
-            return Told(dict.fromkeys(old), Counter("stale" for _ in old))
+            return ReportedValues(dict.fromkeys(old), Counter("stale" for _ in old))
         uris = sorted({known[place] for place in wanted.values()})
         told = {uri: values(one) for uri, one in zip(uris, await asyncio.gather(*map(tree.read, uris)), strict=True)}
         found: dict[Item, float | None] = {}
@@ -181,11 +181,11 @@ class Reader:
                 continue
             try:
                 found[item] = reported(item, report[place])
-            except RejectedError as reason:
+            except NotMeasuredError as reason:
                 rejected[str(reason)] += 1
-        return Told(found, rejected)
+        return ReportedValues(found, rejected)
 
-    def _is_fresh(self, report: Mapping[Place, Entry], place: Place, now: float) -> bool:
+    def _is_fresh(self, report: Mapping[Place, ReportEntry], place: Place, now: float) -> bool:
         told = report[place]
         time, since = self._since.get(place, (math.nan, now))
         if time != told.time:

@@ -16,7 +16,7 @@ from joulepath.bmc.names import (
     part_of,
     stem,
 )
-from joulepath.bmc.quantity import JOULES_PER_KWH, Quantity
+from joulepath.bmc.quantity import JOULES_PER_KWH, BmcQuantity
 from joulepath.bmc.redfish.doubts import step_of
 from joulepath.bmc.redfish.items import Item, Resource, works
 from joulepath.bmc.redfish.tree import uri_of
@@ -25,7 +25,7 @@ from joulepath.bmc.vendors import Vendors
 _TYPES = {"Power": 1.0, "EnergyJoules": 1.0, "EnergykWh": JOULES_PER_KWH, "EnergyWh": 3600.0}
 _UNITS = {"W": 1.0, "kW": 1e3, "J": 1.0, "kJ": 1e3, "kW.h": JOULES_PER_KWH, "kWh": JOULES_PER_KWH, "W.h": 3600.0}
 _SUPPLIES = {"PowerSupply", "PowerSupplyBay", "Rectifier"}
-_WAYS: Mapping[str, Quantity] = {"Input": "psu_input", "Output": "psu_output"}
+_WAYS: Mapping[str, BmcQuantity] = {"Input": "psu_input", "Output": "psu_output"}
 _OPEN = {"", "Chassis", "PowerSubsystem", "SystemBoard"}
 """Contexts in which the name tells what the sensor is of; OpenBMC and others state none."""
 
@@ -87,7 +87,7 @@ def items(owner: Owner, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
                 feed = feed_of(name, owner.id)
                 yield Item("psu_input", owner.name, uri, ("Reading",), feed, scale=scale_of(sensor))
         elif _of_supply(sensor, vendors):
-            way: Quantity | None = _WAYS.get(_text(sensor, "PhysicalSubContext")) or vendors.way(name)
+            way: BmcQuantity | None = _WAYS.get(_text(sensor, "PhysicalSubContext")) or vendors.way(name)
             if power and way:
                 yield Item(way, owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor))
         elif subsystem := _SUBSYSTEMS.get(context) or _worded(sensor):

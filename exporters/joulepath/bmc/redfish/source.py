@@ -6,24 +6,24 @@ import logging
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Protocol, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 from joulepath.bmc.choice.best import MEANS
 from joulepath.bmc.choice.boxes import LOST_POLLS, Boxes
 from joulepath.bmc.choice.contradictions import Contradictions
 from joulepath.bmc.choice.supplies import Inputs, contradiction
-from joulepath.bmc.quantity import Quantity
-from joulepath.bmc.reading import BmcReading, Box, Part, Row
+from joulepath.bmc.quantity import BmcQuantity
+from joulepath.bmc.reading import BmcReading, Box, ChassisPart, Row
 from joulepath.bmc.redfish.chassis import SUPPLIES
-from joulepath.bmc.redfish.client import BusyError, NoAnswerError, ResourceFaultError
+from joulepath.bmc.redfish.client import RedfishNoAnswerError, ResourceBusyError, ResourceFaultError
 from joulepath.bmc.redfish.items import Resource
 from joulepath.bmc.redfish.layouts import Layouts
 from joulepath.bmc.redfish.levels import inside, within
 from joulepath.bmc.redfish.meters import Meters, rows_of
-from joulepath.bmc.redfish.poll import Poll
-from joulepath.bmc.redfish.reports import Reader
-from joulepath.bmc.redfish.survey import Layout, survey
-from joulepath.bmc.redfish.tree import Tree
+from joulepath.bmc.redfish.poll import PollValues
+from joulepath.bmc.redfish.reports import ReportReader
+from joulepath.bmc.redfish.survey import BmcLayout, survey
+from joulepath.bmc.redfish.tree import RedfishConnection, Tree
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
 from joulepath.register import Registers
@@ -41,23 +41,13 @@ HANGING_SECONDS = 60.0, 600.0
 T = TypeVar("T")
 
 
-class Client(Protocol):
-    """What a BMC's Redfish is asked through."""
-
-    async def get(self, uri: str) -> Resource:
-        """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
-
-    async def close(self) -> None:
-        """Ends the session."""
-
-
 class RedfishSource(BmcSource):
     """One BMC over Redfish."""
 
     collector = "redfish"
 
     def __init__(
-        self, name: str, client: Client, *, registers: Registers | None = None, **common: Unpack[Common]
+        self, name: str, client: RedfishConnection, *, registers: Registers | None = None, **common: Unpack[Common]
     ) -> None:
         """`registers` is shared by sources of one name: their counters go on when the configuration changes."""
         super().__init__(name, before=() if registers is None else rows_of(registers), **common)
@@ -66,11 +56,11 @@ class RedfishSource(BmcSource):
         self._boxes = Boxes(name)
         self._inputs: dict[str, Inputs] = {}
         self._contradictions = Contradictions()
-        self._foreign: dict[tuple[str, Quantity], str] = {}
+        self._foreign: dict[tuple[str, BmcQuantity], str] = {}
         self._hanging: dict[str, tuple[int, float]] = {}
         self._silent = 0
         self._unread = 0
-        self._reports = Reader()
+        self._reports = ReportReader()
         self._meters = Meters(registers)
 
     async def _polled(self) -> BmcReading:
@@ -89,7 +79,7 @@ class RedfishSource(BmcSource):
         """Forgets the registers of others."""
         self._meters.keep(rows)
 
-    async def _prepared(self) -> Layout:
+    async def _prepared(self) -> BmcLayout:
         layout, anew = await self._layouts.current(silent=self._silent >= LOST_POLLS or self._meters.doubtful)
         if anew:
             self._reports.begin(layout.reports)
@@ -99,7 +89,7 @@ class RedfishSource(BmcSource):
             self._tell_unread(layout.unread)
         return layout
 
-    def _forget_others(self, layout: Layout) -> None:
+    def _forget_others(self, layout: BmcLayout) -> None:
         """Forgets the state of chassis and resources that are not in the layout."""
         uris = {item.uri for item in layout.items}.union(*layout.states.values())
         self._inputs = {name: inputs for name, inputs in self._inputs.items() if name in layout.boxes}
@@ -120,12 +110,12 @@ class RedfishSource(BmcSource):
             logger.info("its whole tree can be read", extra={"target": self._name})
         self._unread = len(unread)
 
-    async def _read(self, layout: Layout) -> BmcReading:
+    async def _read(self, layout: BmcLayout) -> BmcReading:
         now = self._clock()
         asked = [i for i in layout.items if i.quantity != "power" or self._boxes.asks(i.chassis, i.source, now)]
         told = await self._reports.read(Tree(self._client.get), asked, layout.reports, now)
         resources, busy = await self._resources({item.uri for item in asked if item not in told.values})
-        poll = Poll(asked, resources, busy, told)
+        poll = PollValues(asked, resources, busy, told)
         power: dict[Box, float] = {}
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
@@ -155,7 +145,7 @@ class RedfishSource(BmcSource):
             sources=sources,
             up=self._boxes.up,
             meter_energy=self._meters.counted(
-                "box", registers, lambda box: layout.serials.get(Part(box.name, box.name), ""), at
+                "box", registers, lambda box: layout.serials.get(ChassisPart(box.name, box.name), ""), at
             ),
             psu_input=poll.by_part("psu_input"),
             psu_output=poll.by_part("psu_output"),
@@ -167,7 +157,7 @@ class RedfishSource(BmcSource):
             component_energy=self._meters.counted(
                 "component",
                 poll.components("component_energy"),
-                lambda one: layout.serials.get(Part(one.chassis, one.name), ""),
+                lambda one: layout.serials.get(ChassisPart(one.chassis, one.name), ""),
                 at,
             ),
             rejected=poll.rejected,
@@ -185,7 +175,7 @@ class RedfishSource(BmcSource):
             raise JoulepathError(f"answers but measures no power ({reasons}): {advice}")
         return reading
 
-    def _candidates(self, name: str, layout: Layout, poll: Poll, now: float) -> dict[str, float]:
+    def _candidates(self, name: str, layout: BmcLayout, poll: PollValues, now: float) -> dict[str, float]:
         """The power of one chassis [W] by source."""
         candidates = {source: watts for (_, source), watts in poll.parts("power", name).items()}
         feeds = layout.supplies.get(name)
@@ -204,7 +194,7 @@ class RedfishSource(BmcSource):
                 del candidates[source]
         return candidates
 
-    def _leave_out_foreign_supplies(self, name: str, total: float | None, poll: Poll) -> None:
+    def _leave_out_foreign_supplies(self, name: str, total: float | None, poll: PollValues) -> None:
         """Drops supplies that take or deliver more than the chassis: nodes share them, or they repeat a total."""
         for quantity in SUPPLIES:
             readings = poll.parts(quantity, name)
@@ -218,14 +208,14 @@ class RedfishSource(BmcSource):
         """Whether one of these resources says so, or all are busy: 0 W means off, or no meter."""
         try:
             answered, busy = await self._resources(set(uris))
-        except NoAnswerError:
+        except RedfishNoAnswerError:
             return True
         return any(resource.get("PowerState") == "On" for resource in answered.values()) or bool(busy and not answered)
 
     async def _resources(self, uris: AbstractSet[str]) -> tuple[Mapping[str, Resource], Collection[str]]:
         """The resources that can be read, and the URIs of those that cannot now. Raises RedfishFaultError."""
         busy: set[str] = set()
-        unanswered: dict[str, NoAnswerError] = {}
+        unanswered: dict[str, RedfishNoAnswerError] = {}
 
         async def read(uri: str) -> Resource | None:
             if self._clock() < self._hanging.get(uri, (0, 0.0))[1]:
@@ -233,9 +223,9 @@ class RedfishSource(BmcSource):
                 return None
             try:
                 return await self._client.get(uri)
-            except BusyError:
+            except ResourceBusyError:
                 busy.add(uri)
-            except NoAnswerError as fault:
+            except RedfishNoAnswerError as fault:
                 unanswered[uri] = fault
             except ResourceFaultError:
                 pass

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from joulepath.bmc.quantity import JOULES_PER_KWH, Quantity, RejectedError
-from joulepath.bmc.reading import Box, Part
+from joulepath.bmc.quantity import JOULES_PER_KWH, BmcQuantity, NotMeasuredError
+from joulepath.bmc.reading import Box, ChassisPart
 from joulepath.bmc.redfish import power as power_resource
 from joulepath.bmc.redfish import reports as metric_reports
 from joulepath.bmc.redfish import sensors as power_sensors
 from joulepath.bmc.redfish.chassis import SUPPLIES, Chassis, apart, around, linked
-from joulepath.bmc.redfish.client import BusyError
+from joulepath.bmc.redfish.client import ResourceBusyError
 from joulepath.bmc.redfish.doubts import absent, carries_nothing, has_no_feed, is_absent
 from joulepath.bmc.redfish.items import Item, Pointer, Resource, capacities, value, works
 from joulepath.bmc.redfish.parts import ALWAYS_PARTS, PARTS, nested
@@ -26,7 +26,7 @@ from joulepath.errors import JoulepathError
 
 
 @dataclass(frozen=True)
-class Layout:
+class BmcLayout:
     """One BMC as it was found."""
 
     boxes: Mapping[str, Box]
@@ -35,9 +35,9 @@ class Layout:
     """In each quantity the better ones first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies with inputs that add up to a chassis' power, where it has them to itself."""
-    feeds: Mapping[Part, frozenset[str]] = field(default_factory=dict)
+    feeds: Mapping[ChassisPart, frozenset[str]] = field(default_factory=dict)
     """The feeds with readings that add up to a subsystem's power."""
-    serials: Mapping[Part, str] = field(default_factory=dict)
+    serials: Mapping[ChassisPart, str] = field(default_factory=dict)
     """Serial numbers of boxes (under their own name), subsystems and components; empty where none is stated."""
     reports: Reports = field(default_factory=Reports)
     """Metric reports to read in place of resources."""
@@ -56,12 +56,12 @@ class Layout:
         return not self.unread
 
 
-async def survey(get: Get, vendors: Vendors) -> Layout:
+async def survey(get: Get, vendors: Vendors) -> BmcLayout:
     """Reads everything that could measure power. Raises what `get` raises, and JoulepathError for an empty tree."""
     tree = Tree(get)
     try:
         root = await get("/redfish/v1/")
-    except BusyError as busy:
+    except ResourceBusyError as busy:
         raise JoulepathError(f"{busy}: the BMC is busy or starting, and is asked again") from None
     features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
@@ -72,7 +72,7 @@ async def survey(get: Get, vendors: Vendors) -> Layout:
     parts = nested(apart(found, outer), outer)
     measured = [chassis for chassis in parts.boxes if chassis.items]
     enclosures = {uri for chassis in measured for uri in outer.get(chassis.uri, ())}
-    return Layout(
+    return BmcLayout(
         boxes={one.name: Box("enclosure" if one.uri in enclosures else "chassis", one.name) for one in measured},
         items=tuple(item for chassis in measured for item in chassis.items),
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
@@ -197,7 +197,7 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
         metrics = link(supply, "Metrics")
         resource = await tree.read(metrics)
         if metrics and resource:
-            quantities: dict[str, Quantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
+            quantities: dict[str, BmcQuantity] = {"InputPowerWatts": "psu_input", "OutputPowerWatts": "psu_output"}
             for key, quantity in quantities.items():
                 where, pointer, holder = await _excerpt(tree, metrics, resource, key)
                 sensor = _source(resource, key)
@@ -234,7 +234,7 @@ def _worth(item: Item, resource: Resource) -> bool:
     """Whether to ask for the item at every poll; what is null now may be a server that is off."""
     try:
         value(item, resource)
-    except RejectedError as reason:
+    except NotMeasuredError as reason:
         # A supply may come to a bay that is empty now.
         in_bay = item.pointer[0] == "PowerSupplies" and item.quantity in SUPPLIES and carries_nothing(item, resource)
         return in_bay or (item.quantity != "subsystem" and str(reason) not in {"missing", "absent"})

@@ -77,7 +77,7 @@ class TooLongError(aiohttp.ClientPayloadError):
     """A body of more than MAX_BODY_BYTES."""
 
 
-class Bounded(aiohttp.ClientResponse):
+class BoundedResponse(aiohttp.ClientResponse):
     """A response that ends the connection when its body is too long."""
 
     async def read(self) -> bytes:
@@ -91,7 +91,7 @@ class Bounded(aiohttp.ClientResponse):
         return self._body
 
 
-class Client(AsyncRedfishClient):  # type: ignore[misc]  # the library has no types
+class OneSessionClient(AsyncRedfishClient):  # type: ignore[misc]  # the library has no types
     """One that leaves an ended session to its caller: by itself it makes another without ending the one it has."""
 
     async def _refresh_session(self, expired_session_key: str) -> bool:  # noqa: ARG002  # its caller's name for it

@@ -3,9 +3,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Protocol
 
 from joulepath.bmc.names import telling
-from joulepath.bmc.redfish.client import BusyError, NoAnswerError, ResourceFaultError
+from joulepath.bmc.redfish.client import RedfishNoAnswerError, ResourceBusyError, ResourceFaultError
 from joulepath.bmc.redfish.items import Resource
 
 MAX_MEMBERS = 512
@@ -15,6 +16,16 @@ MAX_UNANSWERED = 3
 """Requests in a row without an answer after which the BMC counts as silent; after fewer, one resource does."""
 
 Get = Callable[[str], Awaitable[Resource]]
+
+
+class RedfishConnection(Protocol):
+    """Reads the resources of one Redfish service."""
+
+    async def get(self, uri: str) -> Resource:
+        """The resource at `uri`. Raises RedfishFaultError; ResourceFaultError if only this resource is at fault."""
+
+    async def close(self) -> None:
+        """Ends the session."""
 
 
 class Tree:
@@ -28,19 +39,19 @@ class Tree:
         self._unanswered = 0
 
     async def read(self, uri: str | None) -> Resource:
-        """The resource, or an empty one if it does not exist. Raises NoAnswerError where the BMC has fallen silent."""
+        """The resource; an empty one if it does not exist. Raises RedfishNoAnswerError if the BMC has fallen silent."""
         if uri is None:
             return {}
         try:
             found = await self._get(uri)
-        except NoAnswerError as fault:
+        except RedfishNoAnswerError as fault:
             self._unanswered += 1
             if self._unanswered >= MAX_UNANSWERED:
                 raise
             self.unread[uri] = f"{uri}: {fault}"
             return {}
         except ResourceFaultError as fault:
-            if isinstance(fault, BusyError):
+            if isinstance(fault, ResourceBusyError):
                 self.unread[uri] = str(fault)
             found = {}
         self._unanswered = 0

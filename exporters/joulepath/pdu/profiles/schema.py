@@ -23,7 +23,7 @@ from joulepath.pdu.profiles.quantity import (
 from joulepath.pdu.snmp.client import Oid
 
 
-class Table(Model):
+class ProfileTable(Model):
     """A table with the rows of a level."""
 
     direct_current: bool = False
@@ -50,7 +50,7 @@ class Table(Model):
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _objects_have_labels(self) -> "Table":
+    def _objects_have_labels(self) -> "ProfileTable":
         if all(quantity.objects for quantity in self.quantities.values()):
             for key in ("number", "label", "first"):
                 if getattr(self, key) is not None:
@@ -62,7 +62,7 @@ class Table(Model):
         return self
 
     @model_validator(mode="after")
-    def _registers_wrap(self) -> "Table":
+    def _registers_wrap(self) -> "ProfileTable":
         for name, quantity in self.quantities.items():
             for part in (quantity, quantity.volts, quantity.amperes):
                 if name != "meter_energy" and part is not None and "wraps_at" in part.model_fields_set:
@@ -70,7 +70,7 @@ class Table(Model):
         return self
 
     @model_validator(mode="after")
-    def _keys_are_known(self) -> "Table":
+    def _keys_are_known(self) -> "ProfileTable":
         known = {part.removesuffix(":text") for part in self.index} | set(self.keys)
         for key in re.findall(r"\{(\w+)\}", self.label or ""):
             if key not in known:
@@ -94,7 +94,7 @@ class Table(Model):
         return self
 
     @model_validator(mode="after")
-    def _current_fits(self) -> "Table":
+    def _current_fits(self) -> "ProfileTable":
         for name, quantity in self.quantities.items():
             if self.direct_current and name in ("apparent_power", "power_factor"):
                 raise ValueError(f"{name}: direct current has no such quantity")
@@ -114,7 +114,7 @@ class Table(Model):
         return self
 
 
-Tables: TypeAlias = Annotated[Sequence[Table], BeforeValidator(listed), Field(min_length=1)]
+Tables: TypeAlias = Annotated[Sequence[ProfileTable], BeforeValidator(listed), Field(min_length=1)]
 
 
 class InfoColumns(Model):
@@ -208,7 +208,7 @@ class Profile(Model):
         """Whether it is recognised by columns below the device's own sysObjectID."""
         return any(oid[:1] == (SYS_OBJECT_ID_MARK,) for oids in self.fingerprint for oid in oids)
 
-    def evidence_of(self, table: Table, quantity: Quantity) -> Evidence:
+    def evidence_of(self, table: ProfileTable, quantity: Quantity) -> Evidence:
         """What a quantity of a table rests on."""
         return quantity.evidence or table.evidence or self.evidence
 
@@ -217,7 +217,7 @@ class Profile(Model):
         return max((len(oid) for oid in self.sys_object_ids if sys_object_id[: len(oid)] == oid), default=0)
 
 
-def _battery_has_bounds(table: Table) -> None:
+def _battery_has_bounds(table: ProfileTable) -> None:
     """Raises ValueError where a battery's power or current would be left out while it discharges."""
     for name in ("power", "current"):
         quantity = table.quantities.get(name)

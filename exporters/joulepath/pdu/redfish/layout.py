@@ -13,7 +13,7 @@ from joulepath.bmc.redfish.tree import Get, Tree, at, link
 from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
-from joulepath.pdu.redfish.value import EXCERPTS, Row
+from joulepath.pdu.redfish.value import EXCERPTS, EquipmentRow
 from joulepath.pdu.survey.layout import Cell, Unit
 
 EQUIPMENT = ("RackPDUs", "FloorPDUs", "PowerShelves", "TransferSwitches", "Switchgear")
@@ -35,14 +35,14 @@ PHASES = {
 
 
 @dataclass(frozen=True)
-class Layout:
+class EquipmentLayout:
     """The power equipment of one service as it was found."""
 
     vendor: str
     units: Mapping[str, Unit]
     """The units by their URI."""
-    rows: Sequence[Row]
-    cells: Mapping[Row, Cell]
+    rows: Sequence[EquipmentRow]
+    cells: Mapping[EquipmentRow, Cell]
     """The rows as the checks of readings take them."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
@@ -62,7 +62,7 @@ class _Part:
     resource: Resource
 
 
-async def survey(get: Get) -> Layout:
+async def survey(get: Get) -> EquipmentLayout:
     """Finds the metered rows. Raises the errors of `get`, and JoulepathError for a service without power equipment."""
     tree = Tree(get)
     root = await get("/redfish/v1/")
@@ -78,7 +78,7 @@ async def survey(get: Get) -> Layout:
             "has no PowerEquipment with PDUs, power shelves or transfer switches: a server's BMC is for joulepath bmc"
         )
     times = Counter(path.partition("/")[2] for path, _ in found.values())
-    rows: list[Row] = []
+    rows: list[EquipmentRow] = []
     names: dict[str, str] = {}
     expanded: dict[str, Sequence[str]] = {}
     for uri, (path, one) in found.items():
@@ -96,7 +96,7 @@ async def survey(get: Get) -> Layout:
                 names[label] = _name(part.resource)
         rows += await _totals(tree, uri, one, cut(prefix.removesuffix(".") or _id(one, uri)), rows)
     first = next(iter(found.values()))[1]
-    return Layout(
+    return EquipmentLayout(
         vendor=_text(first, "Manufacturer") or _text(root, "Vendor"),
         units={
             uri: Unit(_text(one, "Model"), _text(one, "SerialNumber"), _text(one, "FirmwareVersion"))
@@ -150,7 +150,7 @@ async def _supplies(tree: Tree, unit: Resource) -> list[_Part]:
     return parts
 
 
-async def _totals(tree: Tree, uri: str, unit: Resource, label: str, rows: Sequence[Row]) -> list[Row]:
+async def _totals(tree: Tree, uri: str, unit: Resource, label: str, rows: Sequence[EquipmentRow]) -> list[EquipmentRow]:
     """The totals of a unit in the quantities that none of its inlets measures: of its only inlet, or as one."""
     metrics = link(unit, "Metrics")
     total = await tree.read(metrics)
@@ -163,15 +163,15 @@ async def _totals(tree: Tree, uri: str, unit: Resource, label: str, rows: Sequen
     return [row for row in _rows(uri, label, _Part("inlet", label, metrics, total)) if row.quantity not in stated]
 
 
-def _rows(unit: str, label: str, part: _Part) -> Iterator[Row]:
+def _rows(unit: str, label: str, part: _Part) -> Iterator[EquipmentRow]:
     for quantity, keys in EXCERPTS.items():
         key = next((key for key in keys if isinstance(part.resource.get(key), dict)), None)
         if key is not None:
-            row = Row(unit, part.level, quantity, label, part.uri, (key,))
+            row = EquipmentRow(unit, part.level, quantity, label, part.uri, (key,))
             yield row.found_in(part.resource)
 
 
-def _phases(unit: str, prefix: str, part: _Part) -> Iterator[Row]:
+def _phases(unit: str, prefix: str, part: _Part) -> Iterator[EquipmentRow]:
     quantities: dict[QuantityName, str] = {
         "power": "PolyPhasePowerWatts",
         "apparent_power": "PolyPhasePowerWatts",
@@ -183,14 +183,14 @@ def _phases(unit: str, prefix: str, part: _Part) -> Iterator[Row]:
     for quantity, key in quantities.items():
         for name, phase in PHASES.items():
             if isinstance(at(part.resource, key, name), dict):
-                row = Row(unit, "phase", quantity, cut(f"{prefix}{phase}"), part.uri, (key, name))
+                row = EquipmentRow(unit, "phase", quantity, cut(f"{prefix}{phase}"), part.uri, (key, name))
                 yield row.found_in(part.resource)
 
 
-def _cells(rows: Sequence[Row]) -> Mapping[Row, Cell]:
+def _cells(rows: Sequence[EquipmentRow]) -> Mapping[EquipmentRow, Cell]:
     """Readings of one level and quantity of a unit are in one unit of measurement, as a column's over SNMP are."""
     quantities: dict[tuple[str, LevelName, QuantityName], Quantity] = {}
-    cells: dict[Row, Cell] = {}
+    cells: dict[EquipmentRow, Cell] = {}
     for row in rows:
         step = Decimal(round(JOULES_PER_KWH)) if row.quantity == "meter_energy" else Decimal(1)
         kind = row.unit, row.level, row.quantity

@@ -5,18 +5,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.tree import Tree
+from joulepath.bmc.redfish.tree import RedfishConnection, Tree
 from joulepath.bounds import BEYOND, MAX_ROWS
 from joulepath.errors import JoulepathError
-from joulepath.pdu.redfish.layout import Layout, survey
+from joulepath.pdu.redfish.layout import EquipmentLayout, survey
 from joulepath.pdu.redfish.value import value
 from joulepath.pdu.source import PduReading, names_within, rows_of
 from joulepath.pdu.survey.belief import Belief
 from joulepath.pdu.survey.layout import Cell
-from joulepath.pdu.survey.reading import Key
+from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.value import RejectedError
 from joulepath.register import Registers
 
@@ -28,23 +27,13 @@ POLL_SECONDS = 300.0
 """A poll, with a survey before it, that takes longer is given up."""
 
 
-class Client(Protocol):
-    """The connection to a service."""
-
-    async def get(self, uri: str) -> Resource:
-        """The resource at `uri`. Raises RedfishFaultError, ResourceFaultError where only this one is at fault."""
-
-    async def close(self) -> None:
-        """Ends the session."""
-
-
 class RedfishPduSource:
     """One service, under its configured `name`; `registers` are shared by sources of one name."""
 
     def __init__(
         self,
         name: str,
-        client: Client,
+        client: RedfishConnection,
         *,
         registers: Registers | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -53,7 +42,7 @@ class RedfishPduSource:
         self._name = name
         self._client = client
         self._clock = clock
-        self._layout: Layout | None = None
+        self._layout: EquipmentLayout | None = None
         self._surveyed = 0.0
         self._belief = Belief(name, {} if registers is None else registers, max_rows)
 
@@ -79,7 +68,7 @@ class RedfishPduSource:
             layout = await self._surveyed_layout()
             resources = await self._resources(layout)
         at = self._clock()
-        numbers: dict[Key, tuple[Cell, float]] = {}
+        numbers: dict[ReadingKey, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         for row in layout.rows:
             if not {row.uri, row.sensor} - {""} <= resources.keys():
@@ -91,7 +80,7 @@ class RedfishPduSource:
                 rejected[str(reason)] += 1
                 continue
             if number is not None:
-                numbers.setdefault(Key(row.level, row.label, row.quantity), (layout.cells[row], number))
+                numbers.setdefault(ReadingKey(row.level, row.label, row.quantity), (layout.cells[row], number))
         device = tuple(sorted((uri, unit.serial) for uri, unit in layout.units.items()))
         beyond = self._belief.admitted(rows_of(numbers, layout.names), at)
         if beyond:
@@ -112,7 +101,7 @@ class RedfishPduSource:
             rejected=rejected,
         )
 
-    async def _surveyed_layout(self) -> Layout:
+    async def _surveyed_layout(self) -> EquipmentLayout:
         now = self._clock()
         lasts = SURVEY_SECONDS if self._layout is None or self._layout.complete else INCOMPLETE_SECONDS
         if self._layout is None or now - self._surveyed >= lasts:
@@ -122,7 +111,7 @@ class RedfishPduSource:
             self._surveyed = now
         return self._layout
 
-    async def _resources(self, layout: Layout) -> Mapping[str, Resource]:
+    async def _resources(self, layout: EquipmentLayout) -> Mapping[str, Resource]:
         """Reads the resources of this poll, by URI: collections as a whole where the service expands them."""
         tree = Tree(self._client.get)
         found: dict[str, Resource] = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from joulepath.bmc.config import TargetConfig as RedfishTarget
+from joulepath.bmc.config import BmcTargetConfig
 from joulepath.bmc.settings import endpoint, login
 from joulepath.config import problems
 from joulepath.errors import UsageError
@@ -25,7 +25,7 @@ def is_redfish(address: str) -> bool:
     return address.startswith(("redfish://", "redfish+http://"))
 
 
-def target(name: str, redfish: RedfishTarget, folder: Path, registers: Registers) -> Target[PduReading]:
+def target(name: str, redfish: BmcTargetConfig, folder: Path, registers: Registers) -> Target[PduReading]:
     """The device at a Redfish address; relative paths start at `folder`. Raises UsageError that names the key."""
     # The library is large, and most PDUs are read over SNMP.
     from joulepath.bmc.redfish.client import RedfishClient  # noqa: PLC0415
@@ -58,7 +58,7 @@ def single(
 ) -> Target[PduReading]:
     """The one device of `--target`. Raises UsageError."""
     try:
-        redfish = RedfishTarget(
+        redfish = BmcTargetConfig(
             address=address, user=user, password_file=password_file, ca_file=ca_file, verify=verify, timeout=timeout
         )
     except ValidationError as error:

@@ -29,7 +29,7 @@ _VALUES: Mapping[QuantityName, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class EquipmentRow:
     """One quantity of an inlet, phase, branch or outlet."""
 
     unit: str
@@ -45,7 +45,7 @@ class Row:
     stated: bool = False
     """Whether there was a reading when the device was surveyed."""
 
-    def found_in(self, resource: Resource) -> "Row":
+    def found_in(self, resource: Resource) -> "EquipmentRow":
         """Takes the resource's present reading: its own, or that of the sensor that it names as its source."""
         own = [key for key in ("Reading", *_keys(self.quantity)) if at(resource, *self.excerpt, key) is not None]
         sensor = "" if own else source_of(at(resource, *self.excerpt))
@@ -56,7 +56,7 @@ def _keys(quantity: QuantityName) -> tuple[str, ...]:
     return _VALUES.get(quantity, ("Reading",))
 
 
-def value(row: Row, resources: Mapping[str, Resource]) -> float | None:
+def value(row: EquipmentRow, resources: Mapping[str, Resource]) -> float | None:
     """The reading in the metric's unit, None where the resource lacks it. Raises RejectedError."""
     holder: object = at(resources.get(row.uri, {}), *row.excerpt)
     scale = JOULES_PER_KWH if row.quantity == "meter_energy" else 1.0

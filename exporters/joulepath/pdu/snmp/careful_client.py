@@ -4,7 +4,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from joulepath.pdu.snmp.client import Endpoint, Limits, Oid, Value
+from joulepath.pdu.snmp.client import Limits, Oid, SnmpEndpoint, Value
 from joulepath.pdu.snmp.getter import Getter
 from joulepath.pdu.snmp.session import Habits, Session
 from joulepath.pdu.snmp.walker import Walker
@@ -16,7 +16,7 @@ class CarefulClient:
     def __init__(
         self,
         session: Session,
-        endpoint: Endpoint,
+        endpoint: SnmpEndpoint,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

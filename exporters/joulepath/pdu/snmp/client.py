@@ -43,7 +43,7 @@ A number in an Opaque is an int or a float.
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class SnmpEndpoint:
     """Where an agent listens, over UDP."""
 
     host: str
@@ -92,7 +92,7 @@ class Limits:
     """Requests of one walk."""
 
 
-class Client(Protocol):
+class SnmpClient(Protocol):
     """One agent."""
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
@@ -108,7 +108,7 @@ class Client(Protocol):
         """Releases what belongs to this agent."""
 
 
-async def address(endpoint: Endpoint, turn: int) -> tuple[int, tuple[str, int]]:
+async def address(endpoint: SnmpEndpoint, turn: int) -> tuple[int, tuple[str, int]]:
     """The address family, host and port of an endpoint. Raises SnmpError.
 
     A name may have several addresses and the agent only one of them: IPv4 first, the next at each `turn`.

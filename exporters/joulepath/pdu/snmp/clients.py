@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
-from joulepath.pdu.snmp.client import Client, Endpoint, Limits
-from joulepath.pdu.snmp.credentials import Credentials, User
+from joulepath.pdu.snmp.client import Limits, SnmpClient, SnmpEndpoint
+from joulepath.pdu.snmp.credentials import Credentials, SnmpUser
 
 if TYPE_CHECKING:
     from joulepath.pdu.snmp.careful_client import CarefulClient
@@ -31,9 +31,9 @@ class Clients:
         if library == "gufo" and not installed:
             raise UsageError("--snmp-library gufo: gufo-snmp is not installed; install joulepath[fast]")
         self._fast = installed if library == "auto" else library == "gufo"
-        self._engines: dict[User, Engine] = {}
+        self._engines: dict[SnmpUser, Engine] = {}
 
-    def make(self, endpoint: Endpoint, credentials: Credentials, limits: Limits | None = None) -> Client:
+    def make(self, endpoint: SnmpEndpoint, credentials: Credentials, limits: Limits | None = None) -> SnmpClient:
         """A client of the agent at `endpoint`."""
         limits = limits or Limits()
 
@@ -44,10 +44,10 @@ class Clients:
             return GufoClient(endpoint, credentials, careful, limits)
         return self._careful(endpoint, credentials, limits)
 
-    def _careful(self, endpoint: Endpoint, credentials: Credentials, limits: Limits) -> "CarefulClient":
+    def _careful(self, endpoint: SnmpEndpoint, credentials: Credentials, limits: Limits) -> "CarefulClient":
         from joulepath.pdu.snmp.careful_client import CarefulClient
 
-        if isinstance(credentials, User):
+        if isinstance(credentials, SnmpUser):
             from joulepath.pdu.snmp.user_session import Engine, UserSession
 
             # An engine knows each user name once: two agents may have different keys for it.
@@ -63,4 +63,4 @@ def _for_gufo(credentials: Credentials) -> bool:
 
     As an SNMP v3 user without privacy it gets no answers from some; of SNMP v1 it does not say which object is missing.
     """
-    return bool(credentials.privacy_secret) if isinstance(credentials, User) else credentials.version > 1
+    return bool(credentials.privacy_secret) if isinstance(credentials, SnmpUser) else credentials.version > 1

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from joulepath.pdu.snmp import messages
-from joulepath.pdu.snmp.client import Endpoint, GarbledError, Limits, NoAnswerError, Oid, SnmpError, address
+from joulepath.pdu.snmp.client import GarbledError, Limits, NoAnswerError, Oid, SnmpEndpoint, SnmpError, address
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.snmp.messages import Answer, Kind
 
@@ -31,7 +31,7 @@ Sender = tuple[str, int]
 class CommunitySession:
     """One agent. Resolves its name at the first request and again after a fault."""
 
-    def __init__(self, endpoint: Endpoint, community: Community, limits: Limits) -> None:
+    def __init__(self, endpoint: SnmpEndpoint, community: Community, limits: Limits) -> None:
         self._endpoint = endpoint
         self._community = community
         self._limits = limits
@@ -93,7 +93,7 @@ class CommunitySession:
             if sender != self._where:
                 if community != self._community.secret.encode():
                     continue
-                self.elsewhere = str(Endpoint(*sender))
+                self.elsewhere = str(SnmpEndpoint(*sender))
             return answer
 
     async def _ready(self) -> tuple[asyncio.DatagramTransport, "_Received"]:

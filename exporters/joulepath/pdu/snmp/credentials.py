@@ -20,7 +20,7 @@ class Community:
 
 
 @dataclass(frozen=True)
-class User:
+class SnmpUser:
     """Credentials of SNMP v3 (USM, RFC 3414): noAuthNoPriv, authNoPriv or authPriv, by what is stated."""
 
     name: str
@@ -30,4 +30,4 @@ class User:
     privacy_protocol: PrivacyProtocol = "aes128"
 
 
-Credentials: TypeAlias = Community | User
+Credentials: TypeAlias = Community | SnmpUser

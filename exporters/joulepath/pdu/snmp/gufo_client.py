@@ -28,11 +28,11 @@ from gufo.snmp.user import (
 
 from joulepath.pdu.snmp.careful_client import CarefulClient
 from joulepath.pdu.snmp.client import (
-    Endpoint,
     Limits,
     Missing,
     NoAnswerError,
     Oid,
+    SnmpEndpoint,
     SnmpError,
     Value,
     address,
@@ -94,7 +94,7 @@ class GufoClient:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: SnmpEndpoint,
         credentials: Credentials,
         careful: Callable[[], CarefulClient],
         limits: Limits | None = None,

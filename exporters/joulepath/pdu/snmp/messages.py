@@ -34,7 +34,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Request:
+class SnmpRequest:
     """A message but for its request identifier, which stands between its two parts."""
 
     before: bytes
@@ -45,11 +45,11 @@ class Request:
         return self.before + identifier.to_bytes(4, "big") + self.after
 
 
-def request(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int) -> Request:
+def request(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int) -> SnmpRequest:
     """A request for the objects, in `repetitions` rows where it is a GETBULK."""
     first, second = (_encoded(community, kind, oids, repetitions, same) for same in (0x11111111, 0x22222222))
     at = next(place for place, (one, other) in enumerate(zip(first, second, strict=True)) if one != other)
-    return Request(first[:at], first[at + 4 :])
+    return SnmpRequest(first[:at], first[at + 4 :])
 
 
 def _encoded(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int, identifier: int) -> bytes:

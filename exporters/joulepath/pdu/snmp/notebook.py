@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from joulepath.pdu.snmp.client import Client, Oid, Value
+from joulepath.pdu.snmp.client import Oid, SnmpClient, Value
 
 
 class PausedError(Exception):
@@ -13,7 +13,7 @@ class PausedError(Exception):
 class Notebook:
     """A client that asks its own for each object and each column once. Past its `deadline` it asks nothing more."""
 
-    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
+    def __init__(self, client: SnmpClient, clock: Callable[[], float]) -> None:
         self._client = client
         self._clock = clock
         self._objects: dict[Oid, Value] = {}

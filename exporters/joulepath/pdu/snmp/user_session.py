@@ -37,8 +37,8 @@ from pysnmp.hlapi.v3arch.asyncio import (
 )
 from pysnmp.proto import errind
 
-from joulepath.pdu.snmp.client import Endpoint, Limits, NoAnswerError, Oid, SnmpError, address
-from joulepath.pdu.snmp.credentials import AuthProtocol, PrivacyProtocol, User
+from joulepath.pdu.snmp.client import Limits, NoAnswerError, Oid, SnmpEndpoint, SnmpError, address
+from joulepath.pdu.snmp.credentials import AuthProtocol, PrivacyProtocol, SnmpUser
 from joulepath.pdu.snmp.messages import Answer, Kind, plain
 
 KEPT_OBJECTS = 4096
@@ -88,7 +88,7 @@ class UserSession:
     elsewhere = ""
     """The engine knows an agent's engine identifier by the address that it was asked at, and takes no other's."""
 
-    def __init__(self, engine: Engine, endpoint: Endpoint, user: User, limits: Limits) -> None:
+    def __init__(self, engine: Engine, endpoint: SnmpEndpoint, user: SnmpUser, limits: Limits) -> None:
         self._shared = engine
         self._endpoint = endpoint
         self._user = _security(user)
@@ -172,7 +172,7 @@ _PRIVACY: Mapping[PrivacyProtocol, Any] = {
 }
 
 
-def _security(user: User) -> Any:
+def _security(user: SnmpUser) -> Any:
     return UsmUserData(
         user.name,
         authKey=user.auth_secret or None,

@@ -12,7 +12,7 @@ from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 from joulepath.pdu.survey.judge import Judge, most_watts
 from joulepath.pdu.survey.layout import Cell, readings_of
-from joulepath.pdu.survey.reading import Key
+from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.register import Register, Registers
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 TELL_AGAIN_SECONDS = 600.0
 """A reading that comes and goes is told no more often."""
 
-Row = tuple[LevelName, str]
+PublishedRow = tuple[LevelName, str]
 """A level and a label."""
 
 Values = Mapping[LevelName, Mapping[QuantityName, Mapping[str, float]]]
@@ -37,11 +37,11 @@ class Belief:
         self._registers = registers
         self._device: Hashable = None
         self._judge = Judge()
-        self._doubted: frozenset[Key] = frozenset()
-        self._told: dict[Key, float] = {}
+        self._doubted: frozenset[ReadingKey] = frozenset()
+        self._told: dict[ReadingKey, float] = {}
         self._agrees = True
 
-    def admitted(self, rows: Iterable[Row], at: float) -> Collection[Hashable]:
+    def admitted(self, rows: Iterable[PublishedRow], at: float) -> Collection[Hashable]:
         """The rows of a poll beyond the limit, at monotonic `at` seconds. Forgets the state of rows long gone."""
         beyond = self._rows.take(rows, at)
         self._teller.tell(beyond, at)
@@ -55,14 +55,14 @@ class Belief:
     def believed(
         self,
         device: Hashable,
-        numbers: Mapping[Key, tuple[Cell, float]],
+        numbers: Mapping[ReadingKey, tuple[Cell, float]],
         at: float,
         implausible_volts: Iterable[float] = (),
     ) -> tuple[Values, int]:
         """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
         if device != self._device:
             self._device, self._judge = device, Judge()
-        doubted: dict[Key, str] = {}
+        doubted: dict[ReadingKey, str] = {}
         if not self._judge.is_settled(numbers, at):
             doubted |= self._judge.rejected(readings_of(numbers), at, implausible_volts)
         watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
@@ -89,7 +89,7 @@ class Belief:
         self._tell(doubted, at)
         return values, len(doubted)
 
-    def _tell(self, doubted: Mapping[Key, str], at: float) -> None:
+    def _tell(self, doubted: Mapping[ReadingKey, str], at: float) -> None:
         """One line where readings begin to be left out, and one where the last of them is back."""
         new = {key: why for key, why in doubted.items() if at - self._told.get(key, -math.inf) >= TELL_AGAIN_SECONDS}
         if new:

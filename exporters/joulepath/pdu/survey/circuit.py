@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from joulepath.pdu.profiles.quantity import LevelName
-from joulepath.pdu.survey.reading import Key, Poll, Reading
+from joulepath.pdu.survey.reading import MeterReading, PollReadings, ReadingKey
 
 PHASES = 3.9
 """Watts of three phases over volts times amperes of one, and 30 % of inaccuracy."""
@@ -65,7 +65,7 @@ class Product(NamedTuple):
 
 @dataclass(frozen=True)
 class _Row:
-    power: Reading
+    power: MeterReading
     product: Product
     factor: float
     """The power factor as stated; 0 where it is not."""
@@ -102,7 +102,7 @@ class _Row:
         return self.product.known and self.telling and abs(self.power.value) + self.power.step < limit * self.least
 
 
-def check(poll: Poll) -> None:
+def check(poll: PollReadings) -> None:
     """Rejects what contradicts, and confirms power that agrees."""
     rows = list(_rows(poll))
     rows = [row for row in rows if not _of_delta(row, rows)]
@@ -122,7 +122,7 @@ def check(poll: Poll) -> None:
     _apparent(poll)
 
 
-def _rows(poll: Poll) -> Iterable[_Row]:
+def _rows(poll: PollReadings) -> Iterable[_Row]:
     for key, power in poll.readings.items():
         if key.quantity == "power" and not power.derived and (product := product_of(poll, key.level, key.label)):
             factor = poll.of(key.level, key.label, "power_factor")
@@ -131,7 +131,7 @@ def _rows(poll: Poll) -> Iterable[_Row]:
             yield _Row(power, product, stated, 0.0 if apparent is None else apparent.value)
 
 
-def product_of(poll: Poll, level: LevelName, label: str) -> Product | None:
+def product_of(poll: PollReadings, level: LevelName, label: str) -> Product | None:
     """Volts times amperes of a row, with the device's other voltages where it has none of its own."""
     amperes, volts = poll.of(level, label, "current"), poll.of(level, label, "voltage")
     if amperes is None or amperes.column not in poll.counting:
@@ -170,7 +170,7 @@ def _of_delta(row: _Row, rows: Sequence[_Row]) -> bool:
     return row.low and row in phases and watts >= STATED_FACTOR * least
 
 
-def _in_another_unit(poll: Poll, rows: Sequence[_Row]) -> Iterable[Sequence[_Row]]:
+def _in_another_unit(poll: PollReadings, rows: Sequence[_Row]) -> Iterable[Sequence[_Row]]:
     """Rows of columns of which most are wrong in the same way."""
     columns: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
@@ -190,10 +190,10 @@ def _in_another_unit(poll: Poll, rows: Sequence[_Row]) -> Iterable[Sequence[_Row
             yield telling
 
 
-def _culprit(poll: Poll, row: _Row) -> Key:
+def _culprit(poll: PollReadings, row: _Row) -> ReadingKey:
     """Of a circuit's readings the likeliest to be wrong: the one that leapt, else watts."""
     key = row.power.key
-    amperes, volts = Key(key.level, key.label, "current"), Key(key.level, key.label, "voltage")
+    amperes, volts = ReadingKey(key.level, key.label, "current"), ReadingKey(key.level, key.label, "voltage")
     leapt = poll.leapt(key, SLACK_WATTS)
     if leapt is False and poll.leapt(amperes, 0.5):
         return amperes
@@ -209,7 +209,7 @@ def _said(row: _Row) -> str:
     return f"{row.power.value:g} W at {row.product.said}{factor}"
 
 
-def _apparent(poll: Poll) -> None:
+def _apparent(poll: PollReadings) -> None:
     """Apparent power against volts times amperes, and watts against apparent power."""
     for key, apparent in list(poll.readings.items()):
         if key.quantity != "apparent_power" or apparent.value <= 0:

@@ -8,11 +8,11 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.quantity import absolute
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Client, Missing, Oid, RefusedError, SnmpError, dotted
-from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Layout, base_of, survey
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, dotted
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID, PduLayout, base_of, survey
 
 
-async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
+async def detect(client: SnmpClient, profiles: Mapping[str, Profile]) -> str:
     """The likeliest profile with a fingerprint that the device has. Raises JoulepathError where no profile fits."""
     known = await sys_object_id(client)
     async for name in fitting(client, profiles, known):
@@ -20,7 +20,7 @@ async def detect(client: Client, profiles: Mapping[str, Profile]) -> str:
     raise _unknown(known)
 
 
-async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
+async def find(client: SnmpClient, profiles: Mapping[str, Profile]) -> PduLayout:
     """Finds the layout of the device by the likeliest profile that measures its power.
 
     A profile that finds no power gives way to one of the device's own sysObjectID or of a standard table that does;
@@ -29,7 +29,7 @@ async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
     """
     known = await sys_object_id(client)
     tried: dict[str, str] = {}
-    best: Layout | None = None
+    best: PduLayout | None = None
     async for name in fitting(client, profiles, known):
         if best is not None and best.measures and not profiles[name].matches(known):
             continue
@@ -55,13 +55,13 @@ async def find(client: Client, profiles: Mapping[str, Profile]) -> Layout:
     raise _unknown(known)
 
 
-async def sys_object_id(client: Client) -> Oid:
+async def sys_object_id(client: SnmpClient) -> Oid:
     """The device's own; empty where it lacks one."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     return found if isinstance(found, tuple) else ()
 
 
-async def fitting(client: Client, profiles: Mapping[str, Profile], known: Oid) -> AsyncIterator[str]:
+async def fitting(client: SnmpClient, profiles: Mapping[str, Profile], known: Oid) -> AsyncIterator[str]:
     """The profiles with a fingerprint that the device has, the likeliest first."""
     for name in candidates(profiles, known):
         profile = profiles[name]
@@ -73,7 +73,7 @@ async def fitting(client: Client, profiles: Mapping[str, Profile], known: Oid) -
             yield name
 
 
-async def _has(client: Client, oids: Sequence[Oid], repetitions: int) -> bool:
+async def _has(client: SnmpClient, oids: Sequence[Oid], repetitions: int) -> bool:
     """Whether the device has one of the columns or objects."""
     for oid in oids:
         try:

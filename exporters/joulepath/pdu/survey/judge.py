@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 from joulepath.pdu.survey import circuit, sums
-from joulepath.pdu.survey.reading import LEAP, Key, Poll, Reading
+from joulepath.pdu.survey.reading import LEAP, MeterReading, PollReadings, ReadingKey
 
 ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
 """All bits set, signed and unsigned: agents and the meters behind them write it for "not measured"."""
@@ -67,13 +67,13 @@ class Judge:
     """One device. It remembers accepted readings, so that of two readings the one that leapt is left out."""
 
     def __init__(self) -> None:
-        self._last: dict[Key, float] = {}
-        self._held: dict[Key, tuple[float, float]] = {}
-        self._in_unit: set[Key] = set()
-        self._near: Mapping[Key, tuple[float, float]] = {}
+        self._last: dict[ReadingKey, float] = {}
+        self._held: dict[ReadingKey, tuple[float, float]] = {}
+        self._in_unit: set[ReadingKey] = set()
+        self._near: Mapping[ReadingKey, tuple[float, float]] = {}
         self._looked = -math.inf
 
-    def is_settled(self, numbers: Mapping[Key, tuple[object, float]], at: float) -> bool:
+    def is_settled(self, numbers: Mapping[ReadingKey, tuple[object, float]], at: float) -> bool:
         """Whether a poll at monotonic `at` seconds is near one that had no contradiction, so that it has none either.
 
         It saves most of the checks' cost: a device is polled every few seconds and seldom changes.
@@ -88,11 +88,11 @@ class Judge:
         return True
 
     def rejected(
-        self, readings: Iterable[Reading], at: float, implausible_volts: Iterable[float] = ()
-    ) -> Mapping[Key, str]:
+        self, readings: Iterable[MeterReading], at: float, implausible_volts: Iterable[float] = ()
+    ) -> Mapping[ReadingKey, str]:
         """The readings of a poll at monotonic `at` seconds that are left out, and why."""
         mains = [volts for each in implausible_volts if (volts := circuit.mains_volts(each)) is not None]
-        poll = Poll({reading.key: reading for reading in readings}, self._last, self._in_unit, mains)
+        poll = PollReadings({reading.key: reading for reading in readings}, self._last, self._in_unit, mains)
         _hollow(poll)
         circuit.check(poll)
         sums.check(poll)
@@ -108,7 +108,7 @@ class Judge:
         self._last = {key: value for key, value in self._last.items() if key[:2] not in rows}
         self._held = {key: value for key, value in self._held.items() if key[:2] not in rows}
 
-    def _leaps(self, poll: Poll, at: float) -> None:
+    def _leaps(self, poll: PollReadings, at: float) -> None:
         for key, reading in sorted(poll.readings.items(), key=lambda item: item[0].level == "inlet"):
             if key in poll.confirmed or not self._suspicious(poll, reading) or sums.agree(poll, key):
                 self._held.pop(key, None)
@@ -121,7 +121,7 @@ class Judge:
                 leap = f"leaps from {before:g} to" if before is not None else "begins with"
                 poll.reject([key], f"{leap} {reading.value:g}, and nothing confirms it")
 
-    def _stays(self, reading: Reading, at: float) -> bool:
+    def _stays(self, reading: MeterReading, at: float) -> bool:
         """Whether a reading has been about the same for long enough to be believed."""
         value, since = self._held.get(reading.key, (reading.value, at))
         if not value / LEAP <= reading.value <= value * LEAP:
@@ -132,7 +132,7 @@ class Judge:
         del self._held[reading.key]
         return True
 
-    def _buses(self, poll: Poll, at: float) -> None:
+    def _buses(self, poll: PollReadings, at: float) -> None:
         """Leaves out the voltage of a bus that leaps, and derived power with it: a battery holds the bus."""
         for key, power in list(poll.readings.items()):
             if power.bus is None:
@@ -146,7 +146,7 @@ class Judge:
             if power.bus in poll.rejected:
                 poll.reject([key], f"its voltage is left out: {power.bus} {poll.rejected[power.bus]}")
 
-    def _suspicious(self, poll: Poll, reading: Reading) -> bool:
+    def _suspicious(self, poll: PollReadings, reading: MeterReading) -> bool:
         key, value, before = reading.key, abs(reading.value), self._last.get(reading.key)
         leap = LEAPS.get((key.quantity, key.level))
         if leap is None:
@@ -158,12 +158,12 @@ class Judge:
         return before is not None and value > LEAP * abs(before) + leap and not self._of_power(poll, key)
 
     @staticmethod
-    def _of_power(poll: Poll, key: Key) -> bool:
+    def _of_power(poll: PollReadings, key: ReadingKey) -> bool:
         """Whether it is a current that goes with confirmed power."""
-        return key.quantity == "current" and Key(key.level, key.label, "power") in poll.confirmed
+        return key.quantity == "current" and ReadingKey(key.level, key.label, "power") in poll.confirmed
 
 
-def _near(key: Key, value: float) -> tuple[float, float]:
+def _near(key: ReadingKey, value: float) -> tuple[float, float]:
     """The least and the greatest value near another; a register does not fall."""
     if key.quantity == "meter_energy":
         return value, value + NEAR[key.quantity]
@@ -182,7 +182,7 @@ def hollow(quantity: QuantityName, steps: float) -> bool:
     return quantity not in ("meter_energy", "power_factor") and (number in NINES or not scaled.isdisjoint(SHORT_ONES))
 
 
-def _passes_through(poll: Poll, reading: Reading) -> bool:
+def _passes_through(poll: PollReadings, reading: MeterReading) -> bool:
     """Whether a short number of ones or nines is a measurement: power is volts times amperes of its row."""
     level, label, quantity = reading.key
     watts = poll.of(level, label, "apparent_power" if quantity == "apparent_power" else "power")
@@ -193,7 +193,7 @@ def _passes_through(poll: Poll, reading: Reading) -> bool:
     return LEAST_FACTOR * product <= abs(watts.value) <= MOST_FACTOR * product > 0
 
 
-def _hollow(poll: Poll) -> None:
+def _hollow(poll: PollReadings) -> None:
     """Rejects all bits set; of a register in 16 bits, which counts through it, only where several hold the same."""
     empty = [
         (key, reading)

@@ -10,11 +10,11 @@ from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import EVIDENCE, Evidence, LevelName, Method, Quantity, QuantityName
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Client, Missing, Oid, RefusedError, Value, parsed
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, Value, parsed
 from joulepath.pdu.survey.judge import hollow
 from joulepath.pdu.survey.product import products_of
-from joulepath.pdu.survey.reading import Key, Reading
-from joulepath.pdu.survey.rows import Columns, Row, rows_of
+from joulepath.pdu.survey.reading import MeterReading, ReadingKey
+from joulepath.pdu.survey.rows import Columns, TableRow, rows_of
 from joulepath.pdu.survey.value import RejectedError, bounded, measured, text
 
 SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
@@ -59,9 +59,9 @@ class Cell:
     amperes: "Cell | None" = None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> ReadingKey:
         """Names the reading."""
-        return Key(self.level, self.label, self.quantity_name)
+        return ReadingKey(self.level, self.label, self.quantity_name)
 
     def reading(self, found: Mapping[Oid, Value]) -> float | None:
         """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
@@ -91,7 +91,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PduLayout:
     """One device as it was found."""
 
     profile_name: str
@@ -128,7 +128,7 @@ class Layout:
         return max((cell.evidence for cells in self.cells.values() for cell in cells), key=EVIDENCE.index)
 
 
-async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
+async def base_of(client: SnmpClient, profile: Profile, sys_object_id: Oid) -> Oid:
     """What `sysObjectID.` in a profile stands for.
 
     The device's own if the profile has it, otherwise the first number that the device has below one of the profile's.
@@ -141,7 +141,7 @@ async def base_of(client: Client, profile: Profile, sys_object_id: Oid) -> Oid:
     return ()
 
 
-async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
+async def survey(client: SnmpClient, profile_name: str, profile: Profile) -> PduLayout:
     """Reads everything about the device but its measurements. Raises JoulepathError when nothing fits the profile."""
     known = dict(await client.get([SYS_OBJECT_ID]))
     sys_object_id = known[SYS_OBJECT_ID]
@@ -176,7 +176,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
             by_oid.setdefault(cell.volts.oid, [])
     walked, single = _plan(by_oid, columns)
     units, told = await _identity(columns, profile)
-    return Layout(
+    return PduLayout(
         profile_name=profile_name,
         profile=profile,
         units=units,
@@ -191,7 +191,7 @@ async def survey(client: Client, profile_name: str, profile: Profile) -> Layout:
     )
 
 
-_Found = tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[Row]]
+_Found = tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[TableRow]]
 
 
 async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found], Mapping[str, str]]:
@@ -216,7 +216,7 @@ async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found],
     return len(units) > 1, found, left_out
 
 
-def _with_factors(cell: Cell, volts: Row | None) -> Cell:
+def _with_factors(cell: Cell, volts: TableRow | None) -> Cell:
     """The cell, with those of its factors where it is a product of them."""
     quantity = cell.quantity
     if volts is None or quantity.volts is None or quantity.amperes is None:
@@ -228,7 +228,7 @@ def _with_factors(cell: Cell, volts: Row | None) -> Cell:
     )
 
 
-def _measures(cell: Cell, row: Row) -> bool:
+def _measures(cell: Cell, row: TableRow) -> bool:
     found = {row.oid: row.value}
     if row.volts is not None:
         found[row.volts.oid] = row.volts.value
@@ -239,11 +239,11 @@ def _measures(cell: Cell, row: Row) -> bool:
     return number is not None and (cell.volts is not None or not cell.hollow(number))
 
 
-def readings_of(numbers: Mapping[Key, tuple[Cell, float]]) -> Sequence[Reading]:
+def readings_of(numbers: Mapping[ReadingKey, tuple[Cell, float]]) -> Sequence[MeterReading]:
     """Values of cells, in the metrics' units."""
     buses = {cell.oid: key for key, (cell, _) in numbers.items() if key.quantity == "voltage"}
     return [
-        Reading(
+        MeterReading(
             key,
             number,
             abs(float(cell.scale)),

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from joulepath.pdu.profiles.quantity import Quantity
-from joulepath.pdu.profiles.schema import Table
+from joulepath.pdu.profiles.schema import ProfileTable
 from joulepath.pdu.snmp.client import Oid
-from joulepath.pdu.survey.rows import Columns, Row, rows_of
+from joulepath.pdu.survey.rows import Columns, TableRow, rows_of
 
 _OF_DEVICE: Sequence[Oid] = ((), (0,))
 """Indexes of an object that is not a cell of a table."""
 
 
-async def products_of(columns: Columns, table: Table, volts: Quantity, amperes: Quantity) -> Sequence[Row]:
+async def products_of(columns: Columns, table: ProfileTable, volts: Quantity, amperes: Quantity) -> Sequence[TableRow]:
     """The rows of the currents, each with the row of its voltage; a current without a voltage is left out.
 
     The table's keys, labels and names are those of the currents.
@@ -30,7 +30,7 @@ async def products_of(columns: Columns, table: Table, volts: Quantity, amperes: 
     ]
 
 
-def _voltage(current: Row, amperes: Quantity, voltages: Sequence[Row], volts: Quantity) -> Row | None:
+def _voltage(current: TableRow, amperes: Quantity, voltages: Sequence[TableRow], volts: Quantity) -> TableRow | None:
     """The voltage of the same label, the one with which the current's index has most in common, or the only one."""
     if volts.column is None:
         of_label = [voltage for voltage in voltages if voltage.number == (current.number or current.index)]

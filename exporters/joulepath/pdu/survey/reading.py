@@ -9,7 +9,7 @@ from typing import NamedTuple
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 
 
-class Key(NamedTuple):
+class ReadingKey(NamedTuple):
     """Names a reading."""
 
     level: LevelName
@@ -21,10 +21,10 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reading:
+class MeterReading:
     """A value in the metric's unit."""
 
-    key: Key
+    key: ReadingKey
     value: float
     step: float
     """One step of the object in the metric's unit."""
@@ -34,7 +34,7 @@ class Reading:
     """Whether the profile states bounds of its own."""
     derived: bool = False
     """Whether it is volts times amperes, which then confirm nothing."""
-    bus: Key | None = None
+    bus: ReadingKey | None = None
     """Of such power: the reading that is its voltage, where that is published."""
 
     @property
@@ -44,30 +44,30 @@ class Reading:
 
 
 @dataclass
-class Poll:
+class PollReadings:
     """The readings of one poll, and the findings about them so far."""
 
-    readings: dict[Key, Reading]
-    last: Mapping[Key, float]
+    readings: dict[ReadingKey, MeterReading]
+    last: Mapping[ReadingKey, float]
     """The latest values that were accepted."""
-    in_unit: set[Key] = field(default_factory=set)
+    in_unit: set[ReadingKey] = field(default_factory=set)
     """Power that once was more than a tenth of its volts times amperes: its step is right."""
     mains: Sequence[float] = ()
     """Voltages [V] that the device states in another unit than its profile says."""
-    rejected: dict[Key, str] = field(default_factory=dict)
+    rejected: dict[ReadingKey, str] = field(default_factory=dict)
     """Those that are left out, and why."""
-    confirmed: set[Key] = field(default_factory=set)
+    confirmed: set[ReadingKey] = field(default_factory=set)
     """Power that volts times amperes agree with."""
 
-    def reject(self, keys: Sequence[Key], why: str) -> None:
+    def reject(self, keys: Sequence[ReadingKey], why: str) -> None:
         """Leaves readings out."""
         for key in keys:
             if self.readings.pop(key, None) is not None:
                 self.rejected[key] = why
 
-    def of(self, level: LevelName, label: str, quantity: QuantityName) -> Reading | None:
+    def of(self, level: LevelName, label: str, quantity: QuantityName) -> MeterReading | None:
         """A reading that is not rejected."""
-        return self.readings.get(Key(level, label, quantity))
+        return self.readings.get(ReadingKey(level, label, quantity))
 
     @cached_property
     def volts(self) -> Sequence[float]:
@@ -80,7 +80,7 @@ class Poll:
         """Columns that measure something: where all of a column is 0, the device may not have it."""
         return {reading.column for reading in self.readings.values() if reading.value}
 
-    def power(self, level: LevelName) -> Mapping[Key, float]:
+    def power(self, level: LevelName) -> Mapping[ReadingKey, float]:
         """Magnitudes of active power [W] of a level."""
         return {
             key: abs(reading.value)
@@ -88,7 +88,7 @@ class Poll:
             if key.level == level and key.quantity == "power"
         }
 
-    def leapt(self, key: Key, least: float) -> bool | None:
+    def leapt(self, key: ReadingKey, least: float) -> bool | None:
         """Whether a reading is far from its last accepted value, by `least` at least; None before the first."""
         reading, before = self.readings.get(key), self.last.get(key)
         if reading is None or before is None:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from functools import partial
 
 from joulepath.pdu.profiles.quantity import Match, Quantity, ScaleColumns
-from joulepath.pdu.profiles.schema import Table
-from joulepath.pdu.snmp.client import Client, Missing, Oid, Value, dotted
+from joulepath.pdu.profiles.schema import ProfileTable
+from joulepath.pdu.snmp.client import Missing, Oid, SnmpClient, Value, dotted
 from joulepath.pdu.survey.value import text
 
 MAX_DIGITS = 12
@@ -21,7 +21,7 @@ PRECISIONS = range(-8, 10)
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One object of a quantity."""
 
     oid: Oid
@@ -32,7 +32,7 @@ class Row:
     """The label of a row without a number."""
     name: str | None
     scale: Decimal
-    volts: "Row | None" = None
+    volts: "TableRow | None" = None
     """Of a current that is multiplied: its voltage."""
 
     def label(self, *, linked: bool) -> str:
@@ -45,7 +45,7 @@ class Row:
 class Columns:
     """The columns of one device, each walked once."""
 
-    def __init__(self, client: Client, max_repetitions: int) -> None:
+    def __init__(self, client: SnmpClient, max_repetitions: int) -> None:
         self._client = client
         self._max_repetitions = max_repetitions
         self.read: dict[Oid, Mapping[Oid, Value]] = {}
@@ -89,7 +89,7 @@ class Columns:
         return (), {}
 
 
-async def rows_of(columns: Columns, table: Table, quantity: Quantity) -> Sequence[Row]:
+async def rows_of(columns: Columns, table: ProfileTable, quantity: Quantity) -> Sequence[TableRow]:
     """The rows of one quantity, in the order of the table."""
     if quantity.column is None:
         cells = [
@@ -109,7 +109,7 @@ async def rows_of(columns: Columns, table: Table, quantity: Quantity) -> Sequenc
     units = await columns.column(table.unit, size) if table.unit else {}
     numbers = await columns.column(table.number, size) if table.number else {}
     names = await columns.column(table.name, size) if table.name else {}
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for cell in cells:
         parts = _parts(table.index, cell.index)
         parts |= {name: text(cell.told(column)) for name, column in keys.items()}
@@ -126,7 +126,7 @@ async def rows_of(columns: Columns, table: Table, quantity: Quantity) -> Sequenc
         unit = text(cell.find(units)) if table.unit or cell.label is not None else parts.get("unit", "")
         name = cell.find(names)
         rows.append(
-            Row(
+            TableRow(
                 oid=cell.oid,
                 value=cell.value,
                 unit=unit,
@@ -139,7 +139,7 @@ async def rows_of(columns: Columns, table: Table, quantity: Quantity) -> Sequenc
     return rows
 
 
-def _number(table: Table, parts: Mapping[str, str]) -> str:
+def _number(table: ProfileTable, parts: Mapping[str, str]) -> str:
     return table.label.format_map(parts) if table.label is not None else parts.get("number", "")
 
 

@@ -8,7 +8,7 @@ it discharges. Only what cannot be is rejected, and of two levels the one that v
 from collections.abc import Mapping, Sequence
 
 from joulepath.pdu.profiles.quantity import LevelName
-from joulepath.pdu.survey.reading import Key, Poll
+from joulepath.pdu.survey.reading import PollReadings, ReadingKey
 
 RATIO = 3.0
 """Inlets that are not all metered make sums differ by less."""
@@ -25,7 +25,7 @@ AGREES = (0.7, 1.3)
 """Two sums agree if their ratio is between these."""
 
 
-def check(poll: Poll) -> None:
+def check(poll: PollReadings) -> None:
     """Rejects power that cannot be.
 
     A plant's battery, measured or not, may feed its loads: inlets tell nothing of them.
@@ -40,7 +40,7 @@ def check(poll: Poll) -> None:
     _together(poll, "phase")
 
 
-def agree(poll: Poll, key: Key) -> bool:
+def agree(poll: PollReadings, key: ReadingKey) -> bool:
     """Whether the levels below an inlet add up to it, or the rectifiers to loads and batteries."""
     if key.level in ("rectifier", "battery"):
         rectifiers, loads = (sum(poll.power(level).values()) for level in ("rectifier", "outlet"))
@@ -51,7 +51,7 @@ def agree(poll: Poll, key: Key) -> bool:
     return key.level == "inlet" and any(AGREES[0] * inlets <= total <= AGREES[1] * inlets for total in below)
 
 
-def _singly(poll: Poll, level: LevelName) -> None:
+def _singly(poll: PollReadings, level: LevelName) -> None:
     """One outlet that draws far more than all inlets: branches may lie behind each other, so each counts alone.
 
     A branch may be the whole of a chassis of which one supply in many has a meter.
@@ -68,7 +68,7 @@ def _singly(poll: Poll, level: LevelName) -> None:
                 return
 
 
-def _unfed(poll: Poll) -> None:
+def _unfed(poll: PollReadings) -> None:
     """An outlet that rises while the inlets, which all outlets added up to, do not, and no load moved there."""
     inlets, outlets = poll.power("inlet"), poll.power("outlet")
     if any(key not in poll.last for key in (*inlets, *outlets)):
@@ -86,7 +86,7 @@ def _unfed(poll: Poll) -> None:
             poll.reject([key], f"rises by {risen:g} W, all inlets by {more:g} W")
 
 
-def _together(poll: Poll, level: LevelName) -> None:
+def _together(poll: PollReadings, level: LevelName) -> None:
     inlets = poll.power("inlet")
     parts = _of_units(poll.power(level), inlets)
     total, fed = sum(parts.values()), sum(inlets.values())
@@ -99,14 +99,16 @@ def _together(poll: Poll, level: LevelName) -> None:
         _decide(poll, parts, inlets, f"{level}s add up to {total:g} W, inlets to {fed:g} W")
 
 
-def _of_units(parts: Mapping[Key, float], inlets: Mapping[Key, float]) -> Mapping[Key, float]:
+def _of_units(parts: Mapping[ReadingKey, float], inlets: Mapping[ReadingKey, float]) -> Mapping[ReadingKey, float]:
     """Of linked units' outlets those of units that have an inlet: `2.7` is of unit 2."""
     units = {key.label for key in inlets}
     linked = {key: watts for key, watts in parts.items() if key.label.partition(".")[0] in units}
     return linked if len({key.label.partition(".")[0] for key in parts if "." in key.label}) > 1 else parts
 
 
-def _decide(poll: Poll, parts: Mapping[Key, float], inlets: Mapping[Key, float], why: str) -> None:
+def _decide(
+    poll: PollReadings, parts: Mapping[ReadingKey, float], inlets: Mapping[ReadingKey, float], why: str
+) -> None:
     proven, fed_proven = _proven(poll, parts), _proven(poll, inlets)
     leapt, fed_leapt = _leapt(poll, parts), _leapt(poll, inlets)
     if proven != fed_proven:
@@ -124,13 +126,13 @@ def _decide(poll: Poll, parts: Mapping[Key, float], inlets: Mapping[Key, float],
     poll.reject(wrong, f"contradicts: {why}")
 
 
-def _proven(poll: Poll, readings: Mapping[Key, float]) -> bool:
+def _proven(poll: PollReadings, readings: Mapping[ReadingKey, float]) -> bool:
     """Whether volts times amperes confirm most of the power."""
     total = sum(readings.values())
     return sum(watts for key, watts in readings.items() if key in poll.confirmed) > total / 2
 
 
-def _leapt(poll: Poll, readings: Mapping[Key, float]) -> bool | None:
+def _leapt(poll: PollReadings, readings: Mapping[ReadingKey, float]) -> bool | None:
     """Whether a level's sum is far from its last value; None if the level is new."""
     known: Sequence[bool | None] = [poll.leapt(key, SLACK_WATTS) for key in readings]
     return None if None in known else any(known)

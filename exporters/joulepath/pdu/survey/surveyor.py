@@ -10,10 +10,10 @@ from joulepath.bounds import Once
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Client, NoAnswerError
+from joulepath.pdu.snmp.client import NoAnswerError, SnmpClient
 from joulepath.pdu.snmp.notebook import Notebook, PausedError
 from joulepath.pdu.survey.detection import find
-from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Layout, survey
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID, PduLayout, survey
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Surveyor:
     def __init__(
         self,
         name: str,
-        client: Client,
+        client: SnmpClient,
         profiles: Mapping[str, Profile],
         profile: str | None = None,
         *,
@@ -58,7 +58,7 @@ class Surveyor:
         self._clock = clock
         self._surveys = surveys or asyncio.Semaphore()
         self._seconds = seconds
-        self._layout: Layout | None = None
+        self._layout: PduLayout | None = None
         self._surveyed = 0.0
         self._lasts = LAYOUT_SECONDS
         self._wait = REDETECT_SECONDS
@@ -67,7 +67,7 @@ class Surveyor:
         self._notes: Notebook | None = None
         self._told = Once()
 
-    async def layout(self) -> Layout:
+    async def layout(self) -> PduLayout:
         """The device's layout; surveys the device first if the layout is missing or old.
 
         Raises JoulepathError where nothing is known of it yet.
@@ -103,7 +103,7 @@ class Surveyor:
             self._lasts = min(self._lasts, REDETECT_SECONDS)
         self._fails = not anything
 
-    async def _survey(self) -> Layout:
+    async def _survey(self) -> PduLayout:
         """One more part of the survey; the old layout where it goes on later, or failed."""
         seconds = self._seconds if self._layout is None else REFRESH_SECONDS
         if self._notes is not None and self._clock() - self._notes.heard >= LAYOUT_SECONDS:
@@ -133,14 +133,14 @@ class Surveyor:
             self._once(f"keeps to what it was, since the new survey failed: {error}")
             return self._layout
 
-    async def _part(self, notes: Notebook, seconds: float) -> Layout:
+    async def _part(self, notes: Notebook, seconds: float) -> PduLayout:
         """The layout, if it takes no longer than `seconds`; else raises PausedError."""
         notes.deadline = self._clock() + seconds
         if self._profile is None:
             return await find(notes, self._profiles)
         return await survey(notes, self._profile, self._profiles[self._profile])
 
-    def _replaces(self, new: Layout, old: Layout) -> bool:
+    def _replaces(self, new: PduLayout, old: PduLayout) -> bool:
         """Whether a new survey is better: not where a likelier profile or a column is missing for the moment."""
         if self._fails:
             return True
@@ -152,7 +152,7 @@ class Surveyor:
             return order.index(new.profile_name) < order.index(old.profile_name)
         return not (set(new.left_out) - set(old.left_out))
 
-    def _tell(self, layout: Layout) -> None:
+    def _tell(self, layout: PduLayout) -> None:
         for name, why in layout.tried.items():
             self._once(f"is read by the profile {layout.profile_name} and not by {name}, which {why}")
         for what, how in layout.left_out.items():

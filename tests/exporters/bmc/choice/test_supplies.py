@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bmc.choice.contradictions import CATCH_UP_SECONDS, Contradictions, Statistics
+from joulepath.bmc.choice.contradictions import CATCH_UP_SECONDS, Contradictions, PowerStatistics
 from joulepath.bmc.choice.supplies import Inputs, contradiction
 
 pytestmark = pytest.mark.unit
@@ -67,7 +67,7 @@ def test_whose_supplies_they_are(readings: list[float], total: float | None, rea
     assert contradiction({str(number): watts for number, watts in enumerate(readings)}, total) == reason
 
 
-PAST = Statistics(low=203, high=205, interval=300)
+PAST = PowerStatistics(low=203, high=205, interval=300)
 
 
 def test_a_reading_beyond_its_own_statistics_is_of_something_else() -> None:
@@ -82,7 +82,7 @@ def test_a_step_of_the_load_is_believed_until_the_statistics_should_hold_it() ->
     assert not found.rejects("node", 204, PAST, 0)
     until = 10 + PAST.interval + CATCH_UP_SECONDS
     assert [found.rejects("node", 915, PAST, at) for at in (10, 100, until - 1, until)] == [False, False, False, True]
-    assert not found.rejects("node", 915, Statistics(203, 915, 300), until + 1)
-    since_reset = Statistics(low=203, high=205, interval=1e7)
+    assert not found.rejects("node", 915, PowerStatistics(203, 915, 300), until + 1)
+    since_reset = PowerStatistics(low=203, high=205, interval=1e7)
     assert not found.rejects("node", 204, since_reset, 1000)
     assert [found.rejects("node", 915, since_reset, 1000 + at) for at in (1, 1262)] == [False, True]

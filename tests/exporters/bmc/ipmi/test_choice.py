@@ -20,7 +20,7 @@ from joulepath.bmc.ipmi.dcmi import PowerReading
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.ipmi.source import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import RejectedError
+from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import shipped
 from joulepath.errors import JoulepathError
@@ -338,7 +338,7 @@ def test_a_reading_that_does_not_measure_is_within_its_own_numbers(
     reading = PowerReading.parse(dcmi_response(told))
     try:
         watts = reading.watts
-    except RejectedError:
+    except NotMeasuredError:
         return
     assert active or 0 < low <= watts <= high
     assert reading.source == ("dcmi" if active else "dcmi_inactive")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from joulepath.bmc.choice.best import QUALITY
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.names import feed_of, is_inside, names_itself, stem
-from joulepath.bmc.quantity import MAX_WATTS, RejectedError
+from joulepath.bmc.quantity import MAX_WATTS, NotMeasuredError
 from joulepath.bmc.redfish.items import Item, value
 from joulepath.bmc.redfish.sensors import Owner, items
 from joulepath.bmc.vendors import shipped
@@ -34,7 +34,7 @@ def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | in
     item = Item("power", "1", "/x", pointer, source=source)
     try:
         watts = value(item, resource)
-    except RejectedError:
+    except NotMeasuredError:
         return
     assert math.isfinite(watts)
     assert 0 <= watts <= MAX_WATTS

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.collector import collect
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish.client import BusyError
+from joulepath.bmc.redfish.client import ResourceBusyError
 from joulepath.bmc.redfish.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.transport import MAX_RETRY_SECONDS, retry_after
@@ -234,7 +234,7 @@ def test_a_resource_is_left_alone_for_as_long_as_it_asks() -> None:
         said = []
         for at in (0.0, 1.0, 29.0, 31.0):
             now[0] = at
-            with pytest.raises(BusyError) as fault:
+            with pytest.raises(ResourceBusyError) as fault:
                 await bmc.get(url)
             said.append(str(fault.value))
         assert await bmc.get("/redfish/v1")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.bmc.collector import collect
-from joulepath.bmc.reading import Part
+from joulepath.bmc.reading import ChassisPart
 from joulepath.bmc.redfish.layouts import RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.target import State, Target
@@ -380,7 +380,7 @@ def test_a_swapped_part_adds_nothing(other: float) -> None:
 
     with RedfishServer(dict_tree(found)) as server:
         first, swapped, later = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 3, between)
-    key = Part("Server", "GPU_0")
+    key = ChassisPart("Server", "GPU_0")
     assert first.subsystem_energy[key] == 5e6
     assert swapped.subsystem_energy[key] <= 5e6
     assert later.subsystem_energy[key] == pytest.approx(swapped.subsystem_energy[key] + 1000)
@@ -408,7 +408,7 @@ def test_a_part_that_was_away_is_counted_once_it_is_known_which_one_it_is() -> N
 
     with RedfishServer(dict_tree(found)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 8, between)
-    counters = [reading.subsystem_energy.get(Part("Server", "GPU_0")) for reading in readings]
+    counters = [reading.subsystem_energy.get(ChassisPart("Server", "GPU_0")) for reading in readings]
     assert counters[:5] == [5e6, 5e6, None, None, None]
     assert counters[5] is None
     assert counters[6:] == [5e6, 5e6 + 1000]

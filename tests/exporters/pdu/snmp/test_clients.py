@@ -17,9 +17,9 @@ from pysnmp.proto.api import v2c
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Endpoint, Limits, Missing, NoAnswerError, SnmpError, dotted, parsed
+from joulepath.pdu.snmp.client import Limits, Missing, NoAnswerError, SnmpEndpoint, SnmpError, dotted, parsed
 from joulepath.pdu.snmp.clients import Clients
-from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
+from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduSource
 from joulepath_lab.apc import rpdu2_objects
@@ -43,7 +43,7 @@ def library(request: pytest.FixtureRequest) -> str:
 def source(
     library: str, address: tuple[str, int], credentials: Credentials, profiles: Mapping[str, Profile]
 ) -> PduSource:
-    return PduSource("pdu-1", Clients(library).make(Endpoint(*address), credentials, PATIENT), profiles)
+    return PduSource("pdu-1", Clients(library).make(SnmpEndpoint(*address), credentials, PATIENT), profiles)
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,9 @@ def agent_of_users(
     )
 
 
-def user(name: str, auth_secret: str = AUTH_SECRET) -> User:
+def user(name: str, auth_secret: str = AUTH_SECRET) -> SnmpUser:
     auth, privacy = USERS[name]
-    return User(
+    return SnmpUser(
         name, auth_secret if auth else "", auth or "sha256", PRIVACY_SECRET if privacy else "", privacy or "aes128"
     )
 
@@ -116,7 +116,7 @@ def test_every_version_of_snmp(
 
 def test_an_engine_serves_one_loop_after_the_other(agent_of_users: tuple[str, int]) -> None:
     """pysnmp's hangs when it is used over both."""
-    one = Clients("pysnmp").make(Endpoint(*agent_of_users), user("sealed"), PATIENT)
+    one = Clients("pysnmp").make(SnmpEndpoint(*agent_of_users), user("sealed"), PATIENT)
 
     async def ask() -> None:
         await one.get([parsed("1.3.6.1.2.1.1.2.0")])
@@ -130,7 +130,7 @@ def test_a_wrong_password_is_one_line_without_it(
     agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], library: str
 ) -> None:
     wrong = user("sealed", "not-the-password")
-    client = Clients(library).make(Endpoint(*agent_of_users), wrong, Limits(timeout=0.5, retries=0))
+    client = Clients(library).make(SnmpEndpoint(*agent_of_users), wrong, Limits(timeout=0.5, retries=0))
     with pytest.raises(JoulepathError) as fault:
         read(PduSource("pdu-1", client, profiles))
     (line,) = fault.value.messages
@@ -144,14 +144,14 @@ def test_a_wrong_password_is_one_line_without_it(
     ("wrong", "advice"),
     [
         (user("sealed", "not-the-password"), "check auth_file and auth_protocol"),
-        (User("stranger", AUTH_SECRET, "sha256", "", "aes128"), "check user"),
+        (SnmpUser("stranger", AUTH_SECRET, "sha256", "", "aes128"), "check user"),
     ],
     ids=["password", "user"],
 )
 def test_a_refused_user_is_told_with_what_to_check(
-    agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], wrong: User, advice: str
+    agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], wrong: SnmpUser, advice: str
 ) -> None:
-    client = Clients("pysnmp").make(Endpoint(*agent_of_users), wrong, PATIENT)
+    client = Clients("pysnmp").make(SnmpEndpoint(*agent_of_users), wrong, PATIENT)
     with pytest.raises(JoulepathError, match=f"^pdu-1: SNMP failed: .*: {advice}$"):
         read(PduSource("pdu-1", client, profiles))
 
@@ -159,7 +159,7 @@ def test_a_refused_user_is_told_with_what_to_check(
 def test_objects_that_are_missing_are_told_from_those_that_are_there(library: str) -> None:
     with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
         there, missing = parsed("1.3.6.1.2.1.1.2.0"), parsed("1.3.6.1.2.1.1.99.0")
-        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), PATIENT)
+        one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
         found = run(one.get([missing, there]))
         assert run(one.walk(parsed("1.3.6.1.4.1.99999"))) == {}
         run(one.close())
@@ -178,7 +178,7 @@ def test_octets_that_are_no_message_are_told(library: str) -> None:
     """Not a panic: gufo-snmp's ends the task that it happens in."""
     oid = parsed("1.3.6.1.2.1.1.2.0")
     with Babbling(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
-        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), Limits(timeout=0.05, retries=0))
+        one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), Limits(timeout=0.05, retries=0))
         for _ in range(40):
             with pytest.raises(SnmpError):
                 run(one.get([oid]))
@@ -187,7 +187,7 @@ def test_octets_that_are_no_message_are_told(library: str) -> None:
 
 def test_silence_is_told_the_same(library: str) -> None:
     with Agent({}, SECRET) as agent:
-        one = Clients(library).make(Endpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
+        one = Clients(library).make(SnmpEndpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
         with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
             run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
         run(one.close())
@@ -206,7 +206,7 @@ def test_an_agent_that_starts_within_the_timeouts_is_read(library: str) -> None:
 
     timer = threading.Timer(0.3, start)
     timer.start()
-    one = Clients(library).make(Endpoint("127.0.0.1", port), Community(SECRET), Limits(timeout=0.5, retries=3))
+    one = Clients(library).make(SnmpEndpoint("127.0.0.1", port), Community(SECRET), Limits(timeout=0.5, retries=3))
     try:
         assert run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
     finally:
@@ -232,7 +232,7 @@ class Cramped(Agent):
 def test_what_has_no_room_is_asked_for_in_halves(library: str) -> None:
     wanted = {parsed(f"1.3.6.1.4.1.99999.{n}.0"): n for n in range(10)}
     with Cramped({dotted(oid): partial(int, n) for oid, n in wanted.items()}, SECRET) as agent:
-        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), PATIENT)
+        one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
         assert run(one.get(list(wanted))) == wanted
         run(one.close())
 
@@ -240,7 +240,7 @@ def test_what_has_no_room_is_asked_for_in_halves(library: str) -> None:
 def test_a_walk_without_an_end_is_bounded(library: str) -> None:
     objects = {f"1.3.6.1.4.1.99999.1.{row}": (lambda row=row: row) for row in range(300)}
     with Agent(objects, SECRET) as agent:
-        one = Clients(library).make(Endpoint(*agent.address), Community(SECRET), Limits(rows=100))
+        one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), Limits(rows=100))
         with pytest.raises(SnmpError, match="has no end: stopped after"):
             run(one.walk(parsed("1.3.6.1.4.1.99999.1")))
         run(one.close())
@@ -284,7 +284,7 @@ def test_answers_of_snmp_v3_from_another_address_are_told(agent_of_users: tuple[
     """Neither library takes them."""
     with Relay(agent_of_users) as relay:
         limits = Limits(timeout=1.0, retries=0)
-        one = Clients(library).make(Endpoint(*relay.address), user("sealed"), limits)
+        one = Clients(library).make(SnmpEndpoint(*relay.address), user("sealed"), limits)
         with pytest.raises(SnmpError, match="does the agent answer from another address than it is asked at"):
             run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
         run(one.close())

@@ -23,12 +23,12 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import QuantityName
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import (
-    Client,
-    Endpoint,
     Limits,
     Missing,
     NoAnswerError,
     Oid,
+    SnmpClient,
+    SnmpEndpoint,
     SnmpError,
     Value,
     dotted,
@@ -64,11 +64,11 @@ def objects() -> dict[str, Callable[[], Any]]:
     return dict(rpdu2_objects(lambda: OUTLETS))
 
 
-def client(library: str, agent: Agent, limits: Limits = LIMITS, version: Any = 2) -> Client:
-    return Clients(library).make(Endpoint(*agent.address), Community("public", version), limits)
+def client(library: str, agent: Agent, limits: Limits = LIMITS, version: Any = 2) -> SnmpClient:
+    return Clients(library).make(SnmpEndpoint(*agent.address), Community("public", version), limits)
 
 
-def polls(one: Client, profiles: Mapping[str, Profile], *between: Callable[[], None]) -> list[PduReading]:
+def polls(one: SnmpClient, profiles: Mapping[str, Profile], *between: Callable[[], None]) -> list[PduReading]:
     """As many polls, each after one of `between`."""
 
     async def go() -> list[PduReading]:

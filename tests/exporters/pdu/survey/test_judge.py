@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 from joulepath.pdu.survey.judge import HOLD_SECONDS, LOOK_SECONDS, Judge
-from joulepath.pdu.survey.reading import Key, Reading
+from joulepath.pdu.survey.reading import MeterReading, ReadingKey
 
 pytestmark = pytest.mark.unit
 
@@ -33,13 +33,13 @@ STEPS: Mapping[QuantityName, float] = {
 POLL = 5.0
 
 
-def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = STEPS) -> list[Reading]:
+def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = STEPS) -> list[MeterReading]:
     """A device written as `{"outlet 1 W": 100}`; a column is a level's quantity."""
-    made: list[Reading] = []
+    made: list[MeterReading] = []
     for name, value in device.items():
         level, label, unit = name.split()
-        key = Key(level, label, SHORT[unit])  # type: ignore[arg-type]
-        made.append(Reading(key, value, steps[key.quantity], hash((key.level, key.quantity))))
+        key = ReadingKey(level, label, SHORT[unit])  # type: ignore[arg-type]
+        made.append(MeterReading(key, value, steps[key.quantity], hash((key.level, key.quantity))))
     return made
 
 
@@ -419,13 +419,13 @@ def test_a_power_factor_of_almost_1_is_a_measurement() -> None:
     assert not Judge().rejected(device, 0.0)
 
 
-def plant(volts: float, amperes: float) -> list[Reading]:
+def plant(volts: float, amperes: float) -> list[MeterReading]:
     """A plant of which the load's watts are derived."""
-    bus, watts = Key("outlet", "load", "voltage"), Key("outlet", "load", "power")
+    bus, watts = ReadingKey("outlet", "load", "voltage"), ReadingKey("outlet", "load", "power")
     return [
-        Reading(bus, volts, 0.01, 1),
-        Reading(Key("outlet", "load", "current"), amperes, 0.1, 2),
-        Reading(watts, volts * amperes, 0.1, 3, bounded=True, derived=True, bus=bus),
+        MeterReading(bus, volts, 0.01, 1),
+        MeterReading(ReadingKey("outlet", "load", "current"), amperes, 0.1, 2),
+        MeterReading(watts, volts * amperes, 0.1, 3, bounded=True, derived=True, bus=bus),
     ]
 
 
@@ -460,7 +460,7 @@ def test_another_voltage_of_a_bus_is_believed_when_it_stays() -> None:
     ]
 
 
-def numbers(device: Mapping[str, float]) -> Mapping[Key, tuple[object, float]]:
+def numbers(device: Mapping[str, float]) -> Mapping[ReadingKey, tuple[object, float]]:
     return {one.key: (None, one.value) for one in readings(device)}
 
 
