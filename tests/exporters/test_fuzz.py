@@ -30,14 +30,14 @@ from joulepath.bmc.redfish.client import ResourceFaultError
 from joulepath.bmc.redfish.items import Item, capacities, value
 from joulepath.bmc.redfish.reports import values
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.bmc.redfish.transport import decoded
+from joulepath.bmc.redfish.transport import decode_json
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exposition import encode
 from joulepath.ioam import decode, gtpu
 from joulepath.ioam.pcapfile import PcapFile
 from joulepath.metrics import filled
 from joulepath.pdu.collector import collect as collect_pdu
-from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.catalogue import load_shipped
 from joulepath.pdu.redfish.source import RedfishPduSource
 from joulepath.pdu.snmp import messages, snmpwalk
 from joulepath.pdu.snmp.client import GarbledError, Missing, Oid, Value, opaque
@@ -114,7 +114,7 @@ def _walk(folder: Path, lines: bytes) -> None:
 
 def _line(line: bytes) -> None:
     decoded = line.decode("utf-8", "surrogateescape")
-    for _, joined in snmpwalk.joined(decoded.split("\n")):
+    for _, joined in snmpwalk.join_lines(decoded.split("\n")):
         snmpwalk.read(joined)
 
 
@@ -122,7 +122,7 @@ def _number(chance: random.Random) -> tuple[str, str]:
     return damaged(chance, NUMBERS, 4).decode("utf-8", "replace"), chance.choice(QUANTITIES)
 
 
-_profiles = cache(shipped)
+_profiles = cache(load_shipped)
 
 
 class Odd:
@@ -194,7 +194,7 @@ class Resources:
 
 def as_read(found: Any) -> Any:
     """The same value after a round trip through JSON."""
-    return decoded(json.dumps(found))
+    return decode_json(json.dumps(found))
 
 
 def ref(path: str) -> dict[str, str]:
@@ -342,7 +342,7 @@ def _sensor(name: str, linearization: int = 0) -> bytes:
 def _ipmi(chance: random.Random) -> IpmiClient:
     client = PyghmiClient("192.0.2.1", 623, Login("a", "b"), "user")
     client._command = Repository(chance)
-    client._connected = lambda: client._command  # type: ignore[method-assign]  # no network
+    client._connect = lambda: client._command  # type: ignore[method-assign]  # no network
     client._fault = IpmiFaultError  # type: ignore[method-assign]  # and no logout
     return client
 
@@ -359,7 +359,7 @@ def _sensors(client: IpmiClient) -> None:
 def _whole_bmc(client: IpmiClient) -> None:
     source = IpmiSource("device", client)
     with contextlib.suppress(JoulepathError):
-        reading = source._measured()
+        reading = source._measure()
         assert all(isinstance(watts, float | int) for watts in reading.power.values())
 
 

@@ -13,7 +13,7 @@ from joulepath import apart, exporter, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.settings import BmcEndpoint, Privilege, TargetSettings, endpoint, login, login_mistake
+from joulepath.bmc.settings import BmcEndpoint, Privilege, TargetSettings, login, login_mistake, parse_address
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     registers: dict[str, Registers] = {}
 
     def targets() -> list[Target[BmcReading]]:
-        return configured(args.config, registers) if args.target is None else [single(args, registers)]
+        return read_targets(args.config, registers) if args.target is None else [single(args, registers)]
 
     made = BmcExporter(
         "bmc",
@@ -92,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def single(args: argparse.Namespace, registers: dict[str, Registers] | None = None) -> Target[BmcReading]:
-    """The one BMC of `--target`; `registers` as in `configured`. Raises UsageError."""
+    """The one BMC of `--target`; `registers` as in `read_targets`. Raises UsageError."""
     try:
-        where = endpoint(args.target)
+        where = parse_address(args.target)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
     mistake = login_mistake(where, args.user)
@@ -119,7 +119,7 @@ def single(args: argparse.Namespace, registers: dict[str, Registers] | None = No
     return Target(str(where), made, INTERVAL, (who, _content(args.ca_file)), tuple(files))
 
 
-def configured(path: Path, registers: dict[str, Registers] | None = None) -> list[Target[BmcReading]]:
+def read_targets(path: Path, registers: dict[str, Registers] | None = None) -> list[Target[BmcReading]]:
     """The BMCs of a configuration file; `registers`, by name, go on when it is read again.
 
     Raises UsageError with every mistake.
@@ -134,7 +134,7 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
         ca_file = path.parent / target.ca_file if target.ca_file else None
-        where = endpoint(target.address)
+        where = parse_address(target.address)
         made = source(
             name,
             where,

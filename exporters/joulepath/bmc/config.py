@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from joulepath.bmc.settings import Privilege, TargetSettings, endpoint, login_mistake
+from joulepath.bmc.settings import Privilege, TargetSettings, login_mistake, parse_address
 from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, load
 
@@ -42,7 +42,7 @@ class BmcTargetConfig(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> "BmcTargetConfig":
-        where = endpoint(self.address)
+        where = parse_address(self.address)
         if self.user is not None and (self.password_file is None) == (self.password_env is None):
             raise ValueError("user needs either password_file or password_env")
         if self.user is None and (self.password_file or self.password_env):

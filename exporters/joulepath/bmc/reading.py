@@ -37,7 +37,7 @@ Row = Box | ChassisPart | ChassisComponent
 """A device with samples of its own."""
 
 
-def named(row: Row) -> Row:
+def name_row(row: Row) -> Row:
     """The row under names that are label values (`joulepath.bounds`)."""
     made: Any = row  # mypy knows no _make of one of several
     return cast("Row", made._make(map(label, row)))
@@ -97,11 +97,11 @@ class BmcReading:
             found |= dict.fromkeys(component)
         return found
 
-    def named(self) -> "BmcReading":
+    def with_label_names(self) -> "BmcReading":
         """The same under names that are label values (`joulepath.bounds`)."""
         if all(label(name) == name for part in self.parts for name in part):
             return self
-        return self._over(named)
+        return self._over(name_row)
 
     def without(self, beyond: Collection[Row]) -> "BmcReading":
         """The same without rows that are too many, which are counted."""

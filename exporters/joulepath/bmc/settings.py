@@ -62,7 +62,7 @@ class TargetSettings:
     max_rows: int = MAX_ROWS
 
 
-def endpoint(address: str) -> BmcEndpoint:
+def parse_address(address: str) -> BmcEndpoint:
     """The parts of an address. Raises ValueError."""
     complaint = (
         f"{address!r} is not redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT] or ipmi+local:; "

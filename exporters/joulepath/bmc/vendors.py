@@ -113,7 +113,7 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=1)
-def shipped() -> Vendors:
+def load_shipped() -> Vendors:
     """The shipped data."""
     with as_file(files("joulepath.bmc") / "vendors.yaml") as path:
         found: Vendors = apart.read("joulepath.bmc.vendors", path)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.catalogue import load_shipped
 from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
 from joulepath.pdu.profiles.schema import Profile, ProfileTable, asked_for
-from joulepath.pdu.snmp.client import Oid, SnmpClient, Value, dotted
+from joulepath.pdu.snmp.client import Oid, SnmpClient, Value, format_oid
 from joulepath.pdu.source import raw_values
 from joulepath.pdu.survey.detection import find
 from joulepath.pdu.survey.judge import Judge
@@ -50,14 +50,14 @@ class Explained:
     """The number that is left out, in the metric's unit."""
 
 
-async def explained(client: SnmpClient, name: str, profile: Profile) -> tuple[PduLayout, Sequence[Explained]]:
+async def explain(client: SnmpClient, name: str, profile: Profile) -> tuple[PduLayout, Sequence[Explained]]:
     """What the profile reads of a device. Raises JoulepathError where it does not fit."""
     layout = await survey(client, name, profile)
     found = await raw_values(client, layout)
-    return layout, [_explained(cell, found) for oid, cells in layout.cells.items() if oid in found for cell in cells]
+    return layout, [_explain_cell(cell, found) for oid, cells in layout.cells.items() if oid in found for cell in cells]
 
 
-def _explained(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
+def _explain_cell(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
     raw = found[cell.oid]
     try:
         value = cell.reading(found)
@@ -69,7 +69,7 @@ def _explained(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
 def profile_of(name: str) -> tuple[str, Profile]:
     """A profile by its file or its shipped name. Raises UsageError."""
     path = Path(name)
-    known = shipped()
+    known = load_shipped()
     if not path.exists() and name in known:
         return name, known[name]
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
@@ -77,7 +77,7 @@ def profile_of(name: str) -> tuple[str, Profile]:
     return path.stem, load(path, Profile)
 
 
-def stated(name: str, profile: Profile) -> Iterable[str]:
+def describe(name: str, profile: Profile) -> Iterable[str]:
     """What a profile says it reads, without a device."""
     yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_written, profile.sys_object_ids))}"
     if profile.fingerprint:
@@ -109,16 +109,16 @@ def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
         value = f"{row.value:g} {UNITS[cell.quantity_name]}".rstrip() if row.value is not None else row.reason
         raw = text(row.raw) or "nothing"
         name = layout.names.get(cell.label, "") if cell.level == "outlet" else ""
-        times = f" and the volts at {dotted(cell.volts.oid)}" if cell.volts else ""
+        times = f" and the volts at {format_oid(cell.volts.oid)}" if cell.volts else ""
         yield (
             f"{cell.level:9} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
-            f"x {cell.scale.normalize():f} at {dotted(cell.oid)}{times} {name}"
+            f"x {cell.scale.normalize():f} at {format_oid(cell.oid)}{times} {name}"
         ).rstrip()
     yield from _lacking(layout)
     yield from doubts(rows)
     found = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
     volts = [row.rejected for row in rows if row.cell.quantity_name == "voltage" and row.rejected is not None]
-    for key, why in Judge().rejected(readings_of(found), 0.0, volts).items():
+    for key, why in Judge().find_contradicted(readings_of(found), 0.0, volts).items():
         yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 
@@ -161,7 +161,7 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
     for (level, _, quantity), watts in values.items():
         if quantity == "power" and watts is not None:
             total[level] = total.get(level, 0.0) + watts
-    yield from _unbalanced(rows, total)
+    yield from _find_imbalance(rows, total)
     if len(total) > 1:
         sums = ", ".join(f"{level} {watts:g} W" for level, watts in total.items())
         stored = any(row.cell.level == "battery" for row in rows)  # what a battery takes or gives is in no other sum
@@ -171,7 +171,7 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
         yield f"{'doubt: ' if far else ''}sums of each level: {sums}"
 
 
-def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
+def _find_imbalance(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
     """Where rectifiers give something else than loads and batteries take."""
     unknown = any(row.cell.level == "battery" for row in rows) and "battery" not in total
     if "rectifier" in total and "outlet" in total and not unknown:
@@ -188,15 +188,15 @@ def check(name: str, client: SnmpClient | None, max_repetitions: int | None = No
     stem, profile = profile_of(name)
     if max_repetitions is not None:
         profile = asked_for(profile, max_repetitions)
-    yield from stated(stem, profile)
+    yield from describe(stem, profile)
     if client is None:
         return
 
     async def ask(client: SnmpClient) -> tuple[Sequence[str], Sequence[Explained]]:
         try:
-            lines = list(await recognised(client, stem, profile))
+            lines = list(await explain_match(client, stem, profile))
             try:
-                layout, rows = await explained(client, stem, profile)
+                layout, rows = await explain(client, stem, profile)
             except JoulepathError as error:
                 return [*lines, *[line async for line in columns_of(client, profile)], str(error)], ()
             return [*lines, *report(layout, rows)], rows
@@ -221,8 +221,8 @@ async def columns_of(client: SnmpClient, profile: Profile) -> AsyncIterator[str]
     for oid in dict.fromkeys(_places(profile)):
         rows = await columns.object(oid)
         index = next(iter(sorted(rows)), None)
-        first = "" if index is None else f", the first at index {dotted(index)}: {text(rows[index]) or 'nothing'}"
-        yield f"device: {dotted(oid)} has {len(rows)} rows{first}"
+        first = "" if index is None else f", the first at index {format_oid(index)}: {text(rows[index]) or 'nothing'}"
+        yield f"device: {format_oid(oid)} has {len(rows)} rows{first}"
 
 
 def _places(profile: Profile) -> Iterable[Oid]:
@@ -235,12 +235,12 @@ def _places(profile: Profile) -> Iterable[Oid]:
                 yield from quantity.places
 
 
-async def recognised(client: SnmpClient, name: str, profile: Profile) -> Sequence[str]:
+async def explain_match(client: SnmpClient, name: str, profile: Profile) -> Sequence[str]:
     """Whether the device is found to be of this profile when none is named."""
     found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    written = dotted(found) if isinstance(found, tuple) else "none"
+    written = format_oid(found) if isinstance(found, tuple) else "none"
     try:
-        chosen = (await find(client, {**shipped(), name: profile})).profile_name
+        chosen = (await find(client, {**load_shipped(), name: profile})).profile_name
     except JoulepathError:
         return [f"device: sysObjectID {written}; not recognised: name the profile for this target"]
     if chosen == name:
@@ -249,4 +249,4 @@ async def recognised(client: SnmpClient, name: str, profile: Profile) -> Sequenc
 
 
 def _written(oid: Sequence[int]) -> str:
-    return dotted(tuple(oid)) if oid[0] >= 0 else "sysObjectID." + dotted(tuple(oid[1:]))
+    return format_oid(tuple(oid)) if oid[0] >= 0 else "sysObjectID." + format_oid(tuple(oid[1:]))

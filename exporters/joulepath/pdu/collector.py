@@ -36,7 +36,9 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     yield from _readings(reading)
     yield from _energy(snapshot)
     outlets = OUTLET_INFO.family()
-    outlets.samples = [Sample(OUTLET_INFO.name, _named(outlet, name), 1) for outlet, name in reading.names.items()]
+    outlets.samples = [
+        Sample(OUTLET_INFO.name, _outlet_labels(outlet, name), 1) for outlet, name in reading.names.items()
+    ]
     yield outlets
     info = INFO.family()
     for unit in dict.fromkeys(reading.units):
@@ -75,5 +77,5 @@ def _labels(level: LevelName, label: str) -> Labels:
 
 
 @lru_cache(maxsize=1 << 14)
-def _named(outlet: str, name: str) -> Labels:
+def _outlet_labels(outlet: str, name: str) -> Labels:
     return Labels(outlet=outlet, name=name)

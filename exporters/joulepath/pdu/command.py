@@ -18,11 +18,11 @@ from joulepath.pdu.config import (
     PduTargetConfig,
     community_of_file,
     credentials,
-    endpoint,
     limits,
+    parse_address,
     secret_files,
 )
-from joulepath.pdu.profiles.catalogue import read_folder, shipped
+from joulepath.pdu.profiles.catalogue import load_shipped, read_folder
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.redfish import target as redfish_target
 from joulepath.pdu.snmp.client import SnmpClient
@@ -87,15 +87,15 @@ def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
     clients = Clients(args.snmp_library)
     if args.check_profile is not None:
-        return checked(args, clients)
+        return check_profile(args, clients)
     if args.walk is not None:
         raise UsageError("--walk belongs to --check-profile PROFILE")
     if args.target is None and args.config is None:
         raise UsageError("one of the arguments --config --target is required")
     if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
-    if args.target is None and asked(args):
-        raise UsageError(f"{asked(args)[0]} belongs to --target; a configuration file has a key of that name")
+    if args.target is None and given_options(args):
+        raise UsageError(f"{given_options(args)[0]} belongs to --target; a configuration file has a key of that name")
     # One read is all that there will be.
     survey_seconds = ONCE_SECONDS if args.once else SURVEY_SECONDS
 
@@ -129,11 +129,11 @@ def run(args: argparse.Namespace) -> int:
                     args.community_file,
                     clients,
                     registers,
-                    asking=stated(args),
+                    asking=target_keys(args),
                     survey_seconds=survey_seconds,
                 )
             ]
-        return configured(args.config, clients, registers, survey_seconds)
+        return read_targets(args.config, clients, registers, survey_seconds)
 
     made = PolledExporter(
         "pdu",
@@ -147,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
     return exporter.run(made, args)
 
 
-def checked(args: argparse.Namespace, clients: Clients) -> int:
+def check_profile(args: argparse.Namespace, clients: Clients) -> int:
     """`--check-profile`. Raises JoulepathError."""
     if args.config is not None:
         raise UsageError("--check-profile takes --target or --walk, no --config")
@@ -157,18 +157,18 @@ def checked(args: argparse.Namespace, clients: Clients) -> int:
         if walk.skipped:
             print(f"walk: {len(walk.skipped)} unreadable lines are skipped, the first is line {walk.skipped[0]}")  # noqa: T201
     elif args.target is not None:
-        client, _, _ = client_of(args.target, args.community_file, clients, stated(args))
+        client, _, _ = client_of(args.target, args.community_file, clients, target_keys(args))
     for line in check(args.check_profile, client, args.max_repetitions):
         print(line)  # noqa: T201  # the command's output
     return 0
 
 
-def asked(args: argparse.Namespace) -> list[str]:
+def given_options(args: argparse.Namespace) -> list[str]:
     """The arguments, of those that say how --target is asked, that are stated."""
     return [f"--{key.replace('_', '-')}" for key in ASKING if getattr(args, key) is not None]
 
 
-def stated(args: argparse.Namespace) -> Mapping[str, object]:
+def target_keys(args: argparse.Namespace) -> Mapping[str, object]:
     """The keys of a target in a configuration file that the arguments stand for."""
     return {name: getattr(args, key) for key, name in ASKING.items() if getattr(args, key) is not None}
 
@@ -191,15 +191,15 @@ def single(
     asking: Mapping[str, object] | None = None,
     survey_seconds: float = SURVEY_SECONDS,
 ) -> Target[PduReading]:
-    """The one device of `--target`; `registers` as in `configured`. Raises UsageError."""
+    """The one device of `--target`; `registers` as in `read_targets`. Raises UsageError."""
     client, secret, target = client_of(address, community_file, clients or Clients(), asking)
     registers = {} if registers is None else registers
-    name = str(endpoint(address))
+    name = str(parse_address(address))
     files = () if community_file is None else (community_file,)
     source = PduSource(
         name,
         client,
-        shipped(),
+        load_shipped(),
         registers=registers.setdefault(name, {}),
         max_repetitions=target.max_repetitions,
         survey_seconds=survey_seconds,
@@ -212,7 +212,7 @@ def client_of(
 ) -> tuple[SnmpClient, object, PduTargetConfig]:
     """A client of the device of `--target`, its credentials and its options. Raises UsageError."""
     try:
-        where = endpoint(address)
+        where = parse_address(address)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
     if community_file is None:
@@ -229,7 +229,7 @@ def client_of(
     return clients.make(where, secret, limits(target)), secret, target
 
 
-def configured(
+def read_targets(
     path: Path,
     clients: Clients | None = None,
     registers: dict[str, Registers] | None = None,
@@ -240,7 +240,7 @@ def configured(
     Raises UsageError with every mistake.
     """
     read = config.load(path, PduConfig)
-    profiles: Mapping[str, Profile] = shipped()
+    profiles: Mapping[str, Profile] = load_shipped()
     shared: tuple[Path, ...] = ()
     if read.profiles is not None:
         folder = path.parent / read.profiles
@@ -264,7 +264,7 @@ def configured(
         except UsageError as error:
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
-        client = clients.make(endpoint(target.address), secret, limits(target))
+        client = clients.make(parse_address(target.address), secret, limits(target))
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
         kept = registers.setdefault(name, {})
         source = PduSource(

@@ -91,7 +91,7 @@ class PduTargetConfig(Model):
             raise ValueError("state a password's file or its environment variable")
         if privacy and not auth:
             raise ValueError("privacy needs authentication: state auth_file or auth_env")
-        endpoint(self.address)
+        parse_address(self.address)
         return self
 
 
@@ -117,7 +117,7 @@ class PduConfig(Model):
     """Folder with further profiles; one of a shipped name replaces it."""
 
 
-def endpoint(address: str) -> SnmpEndpoint:
+def parse_address(address: str) -> SnmpEndpoint:
     """`udp://HOST:PORT`, `HOST:PORT` or `HOST`. Raises ValueError."""
     complaint = (
         f"{address!r} is not udp://HOST[:PORT], redfish://HOST[:PORT] or redfish+http://HOST[:PORT]; "

@@ -12,7 +12,7 @@ from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import Evidence, Method
 from joulepath.pdu.profiles.schema import Profile, asked_for
-from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, Value, dotted
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, Value, format_oid
 from joulepath.pdu.survey.belief import Belief, PublishedRow, Values
 from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, PduLayout, Unit
 from joulepath.pdu.survey.reading import ReadingKey
@@ -143,7 +143,7 @@ class PduSource:
         await self._client.close()
 
     async def _read(self) -> PduReading:
-        layout, poll = await self._polled()
+        layout, poll = await self._survey_and_poll()
         if _rebooted(poll.began, poll.ended):
             self._surveyor.forget()
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
@@ -171,15 +171,15 @@ class PduSource:
         if layout.left_out:
             rejected["refused"] += len(layout.left_out)
         self._name_missing(layout, poll.found)
-        self._surveyor.measured(anything=bool(numbers))
+        self._surveyor.note_poll(anything=bool(numbers))
         # Without a serial number, a reboot may have been a swap.
         life = 0 if any(unit.serial for unit in layout.units) else self._lives
         device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
-        beyond = self._belief.admitted(rows_of(numbers, layout.names), poll.ended.at)
+        beyond = self._belief.find_excess(rows_of(numbers, layout.names), poll.ended.at)
         if beyond:
             numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
             rejected[BEYOND] = len(beyond)
-        values, contradicted = self._belief.believed(device, numbers, poll.ended.at, implausible)
+        values, contradicted = self._belief.accept(device, numbers, poll.ended.at, implausible)
         if contradicted:
             rejected["contradicted"] = contradicted
         if not values and not contradicted:
@@ -198,7 +198,7 @@ class PduSource:
             accuracy=str(layout.profile.accuracy or ""),
         )
 
-    async def _polled(self) -> tuple[PduLayout, "_Poll"]:
+    async def _survey_and_poll(self) -> tuple[PduLayout, "_Poll"]:
         """The device's layout, read again where it may have changed, and what it holds."""
         for _ in range(2):
             layout = await self._surveyor.layout()
@@ -218,7 +218,7 @@ class PduSource:
         began = _mark(begun, self._clock())
         if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
             return None
-        found = await walked(self._client, layout)
+        found = await walk_columns(self._client, layout)
         last = begun
         for request in others:
             last = await self._client.get(request)
@@ -240,7 +240,7 @@ class PduSource:
             why = missing[oid].value
             if not self._quota.admits():
                 break
-            logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
+            logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, format_oid(oid), why)
         self._missing = set(missing)
 
 
@@ -266,13 +266,13 @@ async def raw_values(client: SnmpClient, layout: PduLayout) -> Mapping[Oid, Valu
 
     Raises SnmpError.
     """
-    found = await walked(client, layout)
+    found = await walk_columns(client, layout)
     for start in range(0, len(layout.objects), OBJECTS_PER_REQUEST):
         found |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
     return found
 
 
-async def walked(client: SnmpClient, layout: PduLayout) -> dict[Oid, Value]:
+async def walk_columns(client: SnmpClient, layout: PduLayout) -> dict[Oid, Value]:
     """The values of the layout's columns. Raises SnmpError."""
     found: dict[Oid, Value] = {}
     for column in layout.columns:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.bmc.collector import collect
-from joulepath.bmc.command import configured
+from joulepath.bmc.command import read_targets
 from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.reading import BmcReading, Box, ChassisComponent, ChassisPart
 from joulepath.bmc.redfish.source import RedfishSource
@@ -101,7 +101,7 @@ def test_a_chassis_that_is_off_keeps_its_counter_and_one_that_is_gone_does_not()
         collector = "redfish"
         polls = 0
 
-        async def _polled(self) -> BmcReading:
+        async def _poll(self) -> BmcReading:
             self.polls += 1
             off, gone, stays = (Box("chassis", name) for name in ("off", "gone", "stays"))
             power = {stays: 10.0, off: 10.0, gone: 10.0} if self.polls <= 2 else {stays: 10.0}
@@ -181,7 +181,7 @@ def test_each_kind_of_row_is_named_counted_and_left_out() -> None:
         {part: 6.0},
         {inside: 7.0},
         {inside: 8.0},
-    ).named()
+    ).with_label_names()
     rows: list[tuple[str, ...]] = list(reading.parts)
     assert len(rows) == 3
     assert {len(text) for row in rows for text in row} == {MAX_LABEL, len("enclosure")}
@@ -202,7 +202,7 @@ def test_the_limit_is_a_key_of_each_target(tmp_path: Path) -> None:
         "  neither: {address: 'ipmi+local:'}\n"
     )
     limits = {}
-    for target in configured(file):
+    for target in read_targets(file):
         assert isinstance(target.source, BmcSource)
         limits[target.name] = target.source._rows._most
     assert limits == {"redfish": 7, "ipmi": 8, "neither": MAX_ROWS}

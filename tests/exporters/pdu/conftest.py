@@ -16,7 +16,7 @@ import pytest
 import snmpsim_data
 from prometheus_client.parser import text_string_to_metric_families
 
-from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.catalogue import load_shipped
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import Limits, SnmpClient, SnmpEndpoint
 from joulepath.pdu.snmp.clients import Clients
@@ -69,7 +69,7 @@ def read(source: PduSource) -> PduReading:
 @pytest.fixture(scope="session")
 def profiles() -> Mapping[str, Profile]:
     """The shipped profiles."""
-    return shipped()
+    return load_shipped()
 
 
 def _bound(port: int) -> bool:

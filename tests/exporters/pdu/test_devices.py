@@ -15,9 +15,9 @@ import pytest
 from scripts import devices
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.check import Explained, doubts, explained
+from joulepath.pdu.check import Explained, doubts, explain
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import parsed
+from joulepath.pdu.snmp.client import parse_oid
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.survey.detection import detect
 from joulepath.pdu.survey.layout import PduLayout
@@ -119,7 +119,7 @@ def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, S
     async def asked() -> tuple[str, PduLayout, Sequence[Explained]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
-        return name, *await explained(client, name, profiles[name])
+        return name, *await explain(client, name, profiles[name])
 
     return asyncio.run(asked())
 
@@ -145,7 +145,7 @@ def test_a_recorded_device_reads_as_another_reader_reads_it(
         kind, oid = sensor["sensor_class"], sensor["sensor_oid"].removeprefix(".")
         if kind not in IN_BASE_UNITS:
             continue
-        row = ours.get(parsed(oid))
+        row = ours.get(parse_oid(oid))
         if row is None:
             if kind in ("power", "power_consumed"):
                 reason = why(UNREAD, device, oid)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profiles.catalogue import shipped
+from joulepath.pdu.profiles.catalogue import load_shipped
 from joulepath.pdu.profiles.quantity import PLAUSIBLE
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import Missing, Oid, SnmpError, Value
@@ -23,7 +23,7 @@ from .test_devices import DEVICES
 
 pytestmark = pytest.mark.unit
 
-PROFILES = shipped()
+PROFILES = load_shipped()
 NONSENSE: Sequence[Value] = (-1, 0, 2**31, 2**32 - 1, 2**64, -(2**63), b"", b"\xff\x00", b"nan", (1, 3), (), *Missing)
 
 

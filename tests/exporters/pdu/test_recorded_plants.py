@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from joulepath.pdu.check import doubts, explained
+from joulepath.pdu.check import doubts, explain
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.survey.detection import detect
@@ -52,7 +52,7 @@ def _asked(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout,
     async def ask() -> tuple[str, PduLayout, Mapping[str, float], list[str]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
-        layout, rows = await explained(client, name, profiles[name])
+        layout, rows = await explain(client, name, profiles[name])
         watts: dict[str, float] = {}
         for row in rows:
             if row.cell.quantity_name == "power" and row.value is not None:

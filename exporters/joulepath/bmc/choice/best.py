@@ -78,14 +78,14 @@ class Choice:
         watts = None if self.current is None else readings.get(self.current)
         if watts or (watts is not None and self._nothing_flows(readings)):
             self._absent_since, self._zero = None, watts == 0
-            returned = self._returned(readings)
+            returned = self._find_returned(readings)
             return self._take(returned, readings) if returned else self.current
         if self._absent_since is None:
             self._absent_since = now
         absent = now - self._absent_since
         if absent >= GONE_SECONDS:
             self._apart.clear()
-        usable = self._returned(readings)
+        usable = self._find_returned(readings)
         if absent >= PATIENCE_SECONDS or (self.current is None and self._is_best(readings, busy)):
             usable = usable or [source for source in readings if source not in self._apart]
         return self._take(usable, readings) if usable else None
@@ -117,7 +117,7 @@ class Choice:
         here = {source for source, watts in readings.items() if watts and self._better(source)}
         self._returning = {source: self._returning.get(source, 0) + 1 for source in here}
 
-    def _returned(self, readings: Mapping[str, float]) -> Collection[str]:
+    def _find_returned(self, readings: Mapping[str, float]) -> Collection[str]:
         """The better sources that have given readings for some polls."""
         return [s for s in readings if self._returning.get(s, 0) >= RETURN_POLLS and s not in self._apart]
 

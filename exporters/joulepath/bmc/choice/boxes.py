@@ -32,7 +32,7 @@ class Boxes:
         self._known: dict[str, _Known] = {}
         self._quota = Quota(name)
 
-    def found(self, boxes: Mapping[str, Box]) -> None:
+    def take_survey(self, boxes: Mapping[str, Box]) -> None:
         """Takes over the findings of a survey."""
         for name, box in boxes.items():
             self._known.setdefault(name, _Known(box)).box = box

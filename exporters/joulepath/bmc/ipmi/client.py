@@ -98,7 +98,7 @@ class PyghmiClient:
         """See `Client.raw`."""
         if self._ended.is_set():
             raise IpmiFaultError(ENDED)
-        session = self._connected()
+        session = self._connect()
         try:
             answer = session.raw_command(netfn=netfn, command=command, data=tuple(data), rslun=lun)
         except (PyghmiException, OSError) as error:
@@ -115,11 +115,11 @@ class PyghmiClient:
 
     def sensors(self) -> Iterable[tuple[str, str, str]]:
         """See `Client.sensors`."""
-        command = self._connected()
+        command = self._connect()
         # pyghmi takes BMCs of one firmware for equal, whatever sensors each of them has.
         shared_sdrs.clear()
         try:
-            with _bounded(command, self._ended):
+            with _limit_time(command, self._ended):
                 self._repository = command.init_sdr()
         except OSError as error:
             raise self._fault(str(error)) from None
@@ -146,12 +146,12 @@ class PyghmiClient:
             count = _count(entry, found[0])
             if count is not None and entry.linearization > LAST_FORMULA:
                 factors = self.raw(0x04, 0x23, (entry.sensor_number, found[0]), entry.sensor_lun)
-                return _scaled(entry, count, bytearray(factors[1:]))
+                return _scale(entry, count, bytearray(factors[1:]))
         except IpmiBusyError:
             raise
         except UnsupportedError:
             return None
-        return None if count is None else _scaled(entry, count)
+        return None if count is None else _scale(entry, count)
 
     def close(self) -> None:
         """See `Client.close`."""
@@ -164,11 +164,11 @@ class PyghmiClient:
         """See `Client.end`."""
         self._ended.set()
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         if self._command is None:
             host, port = self._where
             try:
-                self._command = Command() if host is None else self._logged_in(host, port)
+                self._command = Command() if host is None else self._log_in(host, port)
             except socket.gaierror:
                 raise IpmiFaultError("its name is not known") from None
             except (PyghmiException, OSError) as error:
@@ -179,7 +179,7 @@ class PyghmiClient:
                 raise self._fault(f"{type(error).__name__} in its answer") from error
         return self._command
 
-    def _logged_in(self, host: str, port: int) -> Any:
+    def _log_in(self, host: str, port: int) -> Any:
         """A session, within LOGIN_SECONDS: by itself pyghmi tries for ever where a BMC is silent halfway."""
         answers: list[dict[str, Any]] = []
         command = Command(
@@ -238,7 +238,7 @@ def _count(entry: Any, raw: int) -> int | None:
     return None
 
 
-def _scaled(entry: Any, count: int, factors: bytearray | None = None) -> float:
+def _scale(entry: Any, count: int, factors: bytearray | None = None) -> float:
     """The value by the record's formula, or by the factors of this one reading. Raises NotMeasuredError."""
     try:
         if factors is None:
@@ -250,7 +250,7 @@ def _scaled(entry: Any, count: int, factors: bytearray | None = None) -> float:
 
 
 @contextlib.contextmanager
-def _bounded(command: Any, ended: threading.Event) -> Iterator[None]:
+def _limit_time(command: Any, ended: threading.Event) -> Iterator[None]:
     """Within it a command asks at most MAX_REQUESTS times, as a list may be a circle, and no more once `ended`."""
     ask, asked = command.raw_command, 0
 

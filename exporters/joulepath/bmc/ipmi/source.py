@@ -45,7 +45,7 @@ class IpmiSource(BmcSource):
         super().__init__(name, **common)
         self._client = client
         self._boxes = Boxes(name)
-        self._boxes.found({SYSTEM.name: SYSTEM})
+        self._boxes.take_survey({SYSTEM.name: SYSTEM})
         self._contradictions = Contradictions()
         self._sums = Sums()
         self._foreign: dict[Role, str] = {}
@@ -78,14 +78,14 @@ class IpmiSource(BmcSource):
     def _keep(self, rows: Collection[Row]) -> None:
         """All that it keeps is of the sensors that the BMC lists now."""
 
-    async def _polled(self) -> BmcReading:
+    async def _poll(self) -> BmcReading:
         return await asyncio.get_running_loop().run_in_executor(THREAD, self._read)
 
     def _read(self) -> BmcReading:
         if self._fault is not None and self._clock() < self._fault[0]:
             raise IpmiFaultError(self._fault[1])
         try:
-            reading = self._measured()
+            reading = self._measure()
         except UnsupportedError:
             raise
         except IpmiFaultError as error:
@@ -97,7 +97,7 @@ class IpmiSource(BmcSource):
         self._faults, self._fault = 0, None
         return reading
 
-    def _measured(self) -> BmcReading:
+    def _measure(self) -> BmcReading:
         now = self._clock()
         rejected: Counter[str] = Counter()
         busy: set[str] = set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from joulepath.bmc.quantity import BmcQuantity
 from joulepath.bmc.redfish.items import Item, Resource
-from joulepath.bmc.redfish.tree import at, uri_of
+from joulepath.bmc.redfish.tree import look_up, uri_of
 
 SUPPLIES: frozenset[BmcQuantity] = frozenset({"psu_input", "psu_output"})
 """Quantities of a supply."""
@@ -50,8 +50,8 @@ def around(listed: Mapping[str, Resource]) -> Mapping[str, set[str]]:
     """The URIs of all chassis around each, by its links and by theirs."""
     direct: dict[str, set[str]] = {uri: set() for uri in listed}
     for uri, chassis in listed.items():
-        direct[uri] |= {outer for outer in linked(chassis, "ContainedBy") if outer in listed}
-        for inner in linked(chassis, "Contains"):
+        direct[uri] |= {outer for outer in list_links(chassis, "ContainedBy") if outer in listed}
+        for inner in list_links(chassis, "Contains"):
             if inner in listed:
                 direct[inner].add(uri)
     found: dict[str, set[str]] = {}
@@ -71,9 +71,9 @@ def apart(found: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[C
     return _supplies_once(_resources_once(list(found)), outer)
 
 
-def linked(chassis: Resource, key: str) -> Iterator[str]:
+def list_links(chassis: Resource, key: str) -> Iterator[str]:
     """The URIs that a chassis links to under `key`, without a slash at their end."""
-    found = at(chassis, "Links", key)
+    found = look_up(chassis, "Links", key)
     for link in found if isinstance(found, list) else [found]:  # iLO 5 gives ContainedBy as a list's only member
         uri = uri_of(link)
         if uri:

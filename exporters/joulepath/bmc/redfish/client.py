@@ -30,7 +30,7 @@ from joulepath.bmc.redfish.transport import (
     BoundedResponse,
     OneSessionClient,
     TooLongError,
-    decoded,
+    decode_json,
     retry_after,
     tls,
 )
@@ -107,13 +107,13 @@ class RedfishClient:
         if not self._entered:
             await self._enter(logins)
             logins = self._logins
-        response = await self._followed(uri)
+        response = await self._follow(uri)
         if response.status == HTTPStatus.UNAUTHORIZED and self._login is not None:
             await self._enter(logins)
-            response = await self._followed(uri)
+            response = await self._follow(uri)
             if response.status == HTTPStatus.UNAUTHORIZED:
                 await self._leave()
-                raise self._refused()
+                raise self._note_refusal()
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise RedfishFaultError("wants a login: state user and password_file, over redfish:// (https)")
         if uri.rstrip("/") != ROOT:  # which anybody may read
@@ -140,7 +140,7 @@ class RedfishClient:
                 async with asyncio.timeout(min(5.0, self._timeout)):
                     await self._client.logout()
 
-    def _connected(self) -> OneSessionClient:
+    def _connect(self) -> OneSessionClient:
         if self._client is None:
             try:
                 connector = aiohttp.TCPConnector(ssl=tls(*self._tls), limit=CONNECTIONS)
@@ -165,7 +165,7 @@ class RedfishClient:
                 raise RedfishFaultError(
                     f"refused user and password; tried again in {self._refused_until - self._clock():.0f} s"
                 )
-            client = self._connected()
+            client = self._connect()
             try:
                 await client.login()
             except RedfishPasswordChangeRequiredError:
@@ -181,7 +181,7 @@ class RedfishClient:
             self._entered = True
             self._logins += 1
 
-    def _refused(self) -> RedfishFaultError:
+    def _note_refusal(self) -> RedfishFaultError:
         self._entered = False
         first, most = REFUSED_SECONDS
         self._refused_until = self._clock() + min(first * 2**self._refusals, most)
@@ -193,20 +193,20 @@ class RedfishClient:
             )
         return RedfishFaultError("refuses the login: check user and password")
 
-    async def _followed(self, uri: str) -> AsyncRestResponse:
+    async def _follow(self, uri: str) -> AsyncRestResponse:
         """The answer after redirects within the same BMC."""
         target = uri
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._answered(target)
+            response = await self._request(target)
             if response.status not in {301, 302, 303, 307, 308}:
                 return response
             target = response.getheader("Location") or target
         raise ResourceFaultError(f"redirects {uri} without end")
 
-    async def _answered(self, target: str) -> AsyncRestResponse:
+    async def _request(self, target: str) -> AsyncRestResponse:
         try:
             async with self._turns:
-                return await self._connected().get(target)
+                return await self._connect().get(target)
         except RedfishConnectionError as error:
             if isinstance(error.__cause__, TooLongError):
                 raise ResourceFaultError(f"answers {target} with more than {MAX_BODY_BYTES} bytes") from None
@@ -254,7 +254,7 @@ def _resource(uri: str, response: AsyncRestResponse) -> Resource:
     if response.status != HTTPStatus.OK:
         raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
     try:
-        found = decoded(response.text) if response.read else {}
+        found = decode_json(response.text) if response.read else {}
     except (ValueError, RecursionError):
         what = "HTML" if response.read.lstrip()[:1] == b"<" else "broken JSON"
         raise ResourceFaultError(f"answers {uri} with {what} instead of a resource") from None

@@ -38,7 +38,7 @@ class Layouts:
         well = found.complete and not silent
         self._wait = RESURVEY_SECONDS if well or before is None else min(2 * self._wait, INCOMPLETE_SECONDS)
         if before is not None:
-            found = self._with_lost(before, found) if found.complete else _joined(before, found, _richer(before, found))
+            found = self._with_lost(before, found) if found.complete else _join(before, found, _richer(before, found))
         self._layout, self._surveyed = found, self._clock()
         return found, True
 
@@ -60,7 +60,7 @@ class Layouts:
         self._lost = lost
         boxes = {name: box for name, box in before.boxes.items() if name in lost}
         kept = replace(before, boxes=boxes, reports=found.reports, equipment=found.equipment)
-        return _joined(kept, found, set(found.boxes))
+        return _join(kept, found, set(found.boxes))
 
 
 def _richer(before: BmcLayout, found: BmcLayout) -> set[str]:
@@ -69,7 +69,7 @@ def _richer(before: BmcLayout, found: BmcLayout) -> set[str]:
     return {name for name in new if name not in old or (len(new[name]) > len(old[name]) and not before.complete)}
 
 
-def _joined(before: BmcLayout, found: BmcLayout, newer: Collection[str]) -> BmcLayout:
+def _join(before: BmcLayout, found: BmcLayout, newer: Collection[str]) -> BmcLayout:
     """The chassis of both surveys: those in `newer` as they were found, the others as they were before."""
     old, new = _by_chassis(before.items), _by_chassis(found.items)
 

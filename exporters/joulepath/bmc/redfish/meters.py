@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import TypeVar, cast
 
-from joulepath.bmc.reading import Row, named
+from joulepath.bmc.reading import Row, name_row
 from joulepath.register import Register, Registers
 
 AWAY = 3
@@ -23,7 +23,7 @@ def rows_of(registers: Registers) -> Collection[Row]:
 
 def _row(place: Hashable) -> Row:
     _, row = cast("tuple[str, Row]", place)
-    return named(row)
+    return name_row(row)
 
 
 class Meters:
@@ -35,12 +35,12 @@ class Meters:
         self.doubtful = False
         """Whether a register has returned that may be of another part."""
 
-    def identified(self) -> None:
+    def note_serials(self) -> None:
         """Takes the present serial numbers."""
         self._away.clear()
         self.doubtful = False
 
-    def missed(self) -> None:
+    def note_missed_poll(self) -> None:
         """A poll failed."""
         self._away.update(self._registers.keys())
 
@@ -50,7 +50,7 @@ class Meters:
             del self._registers[place]
             self._away.pop(place, None)
 
-    def counted(self, level: str, joules: Mapping[K, float], serial: Callable[[K], str], at: float) -> dict[K, float]:
+    def count(self, level: str, joules: Mapping[K, float], serial: Callable[[K], str], at: float) -> dict[K, float]:
         """Counters [J] of the registers of one level at monotonic `at` seconds, without those that are in doubt."""
         counters: dict[K, float] = {}
         here = {(level, key) for key in joules}

@@ -31,7 +31,7 @@ class Nested:
     """Serial numbers of boxes (under their own name), subsystems and components."""
 
 
-def nested(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
+def nest(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
     """The parts among `found`, moved into the boxes that hold them; `linked` are the chassis around each by its links.
 
     Subsystems are the outermost parts that measure power, and components the devices inside those. A part that states

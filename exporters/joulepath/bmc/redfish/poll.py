@@ -55,7 +55,7 @@ class PollValues:
             if key[0] == quantity
         }
 
-    def fed(self, feeds: Mapping[ChassisPart, frozenset[str]]) -> dict[ChassisPart, float]:
+    def sum_feeds(self, feeds: Mapping[ChassisPart, frozenset[str]]) -> dict[ChassisPart, float]:
         """The power of subsystems as the sum of their feeds; without those that have an unknown feed."""
         found: dict[ChassisPart, float] = {}
         for part, names in feeds.items():

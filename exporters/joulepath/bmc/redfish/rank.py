@@ -16,7 +16,7 @@ AGREES, DIFFERS = 0.02, 0.05
 """Parts of the supplies' input by which a source is as good as they are, or is not of the same thing."""
 
 
-def ranked(found: Sequence[Found], copy_of: Resource, vendors: Vendors) -> list[Found]:
+def rank(found: Sequence[Found], copy_of: Resource, vendors: Vendors) -> list[Found]:
     """The items, that of EnvironmentMetrics under the source's name by which it ranks.
 
     `copy_of` is the sensor that it names as its source, with its URI; empty where it names none.

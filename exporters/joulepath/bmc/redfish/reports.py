@@ -11,7 +11,7 @@ from datetime import datetime
 
 from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.items import Item, Pointer, Resource, value
-from joulepath.bmc.redfish.tree import Tree, at, entries, link
+from joulepath.bmc.redfish.tree import Tree, entries, link, look_up
 
 STALE_SECONDS = 30.0
 """A value this much older than its report, or this long without a new time, is not a present one."""
@@ -58,7 +58,7 @@ def values(report: Resource) -> Mapping[Place, ReportEntry]:
         if place is None or number is None or time is None:
             continue
         if place not in found or found[place].time < time:
-            found[place] = ReportEntry(number, time, at(entry, "Oem", "Nvidia", "MetricValueStale") is True)
+            found[place] = ReportEntry(number, time, look_up(entry, "Oem", "Nvidia", "MetricValueStale") is True)
     return found
 
 
@@ -81,7 +81,7 @@ class Reports:
     """Values that were already old when the BMC was surveyed."""
 
 
-async def surveyed(tree: Tree, root: Resource, readings: Mapping[Item, float]) -> Reports:
+async def survey(tree: Tree, root: Resource, readings: Mapping[Item, float]) -> Reports:
     """The reports that hold enough of `readings`."""
     service = await tree.read(link(root, "TelemetryService"))
     if service.get("ServiceEnabled") is False:
@@ -114,7 +114,7 @@ async def _is_renewed(tree: Tree, report: Resource) -> bool:
     definition = await tree.read(link(report, "MetricReportDefinition"))
     if definition.get("MetricReportDefinitionEnabled") is False:
         return False
-    spans = [at(definition, "Schedule", "RecurrenceInterval")]
+    spans = [look_up(definition, "Schedule", "RecurrenceInterval")]
     for _, metric in entries(definition, "Metrics"):
         if metric.get("CollectionFunction"):
             return False
@@ -124,13 +124,13 @@ async def _is_renewed(tree: Tree, report: Resource) -> bool:
 
 def _agrees(told: ReportEntry, item: Item, own: float) -> bool:
     try:
-        low, high = sorted((own, reported(item, told)))
+        low, high = sorted((own, measure(item, told)))
     except NotMeasuredError:
         return False
     return high <= max(1.0, low) * APART
 
 
-def reported(item: Item, told: ReportEntry) -> float:
+def measure(item: Item, told: ReportEntry) -> float:
     """A reported value as one of the item's resource. Raises NotMeasuredError."""
     plain = Item(item.quantity, item.chassis, item.uri, ("Reading",), scale=item.scale, capacities=item.capacities)
     return value(plain, {"Reading": told.number})
@@ -159,7 +159,7 @@ class ReportReader:
         Items that a report lacks are left out, and so are those that have stood still in it.
         """
         known = {place: uri for place, uri in reports.by_place.items() if self._stale[place] < PATIENCE}
-        wanted = _covered(items, known)
+        wanted = _cover(items, known)
         if not self._begun:
             self._begun = True
             old = [item for item, place in wanted.items() if place in reports.stale]
@@ -180,7 +180,7 @@ class ReportReader:
                 rejected["stale"] += 1
                 continue
             try:
-                found[item] = reported(item, report[place])
+                found[item] = measure(item, report[place])
             except NotMeasuredError as reason:
                 rejected[str(reason)] += 1
         return ReportedValues(found, rejected)
@@ -194,7 +194,7 @@ class ReportReader:
         return now - since < STALE_SECONDS and not _lags(report, place)
 
 
-def _covered(items: Sequence[Item], known: Mapping[Place, str]) -> Mapping[Item, Place]:
+def _cover(items: Sequence[Item], known: Mapping[Place, str]) -> Mapping[Item, Place]:
     """The items to take from reports: all of a resource, or none."""
     found = {item: place for item in items for place in places(item) if place in known}
     left = {item.uri for item in items if item not in found}

@@ -246,7 +246,7 @@ def _breadth(sensor: Resource) -> tuple[int, int]:
 
 def _of_supply(sensor: Resource, vendors: Vendors) -> bool:
     context = _text(sensor, "PhysicalContext")
-    return context in _SUPPLIES or (_is_open(sensor) and vendors.names_supply(_spaced(_name(sensor))))
+    return context in _SUPPLIES or (_is_open(sensor) and vendors.names_supply(_split_words(_name(sensor))))
 
 
 def _worded(sensor: Resource) -> str:
@@ -265,7 +265,7 @@ def _kind(sensor: Resource) -> str:
     return "Power" if unit in {"W", "kW"} else "EnergyJoules" if unit in _UNITS else ""
 
 
-def _spaced(name: str) -> str:
+def _split_words(name: str) -> str:
     return re.sub(r"[ _-]+", " ", name)
 
 

@@ -63,12 +63,12 @@ class RedfishSource(BmcSource):
         self._reports = ReportReader()
         self._meters = Meters(registers)
 
-    async def _polled(self) -> BmcReading:
+    async def _poll(self) -> BmcReading:
         try:
-            layout = await _within(FIRST_SECONDS, self._prepared())
+            layout = await _within(FIRST_SECONDS, self._prepare())
             return await _within(POLL_SECONDS, self._read(layout))
         except JoulepathError:
-            self._meters.missed()
+            self._meters.note_missed_poll()
             raise
 
     async def close(self) -> None:
@@ -79,13 +79,13 @@ class RedfishSource(BmcSource):
         """Forgets the registers of others."""
         self._meters.keep(rows)
 
-    async def _prepared(self) -> BmcLayout:
+    async def _prepare(self) -> BmcLayout:
         layout, anew = await self._layouts.current(silent=self._silent >= LOST_POLLS or self._meters.doubtful)
         if anew:
             self._reports.begin(layout.reports)
             self._forget_others(layout)
-            self._meters.identified()
-            self._boxes.found(layout.boxes)
+            self._meters.note_serials()
+            self._boxes.take_survey(layout.boxes)
             self._tell_unread(layout.unread)
         return layout
 
@@ -131,7 +131,7 @@ class RedfishSource(BmcSource):
                 power[box], sources[box] = candidates[chosen], chosen
             self._leave_out_foreign_supplies(name, power.get(box), poll)
         whole = {box.name: watts for box, watts in power.items()}
-        subsystems = {**poll.by_part("subsystem"), **poll.fed(layout.feeds)}
+        subsystems = {**poll.by_part("subsystem"), **poll.sum_feeds(layout.feeds)}
         components = inside(subsystems, poll.components("component"), poll.rejected)
         at = self._clock()
         registers = {
@@ -144,17 +144,17 @@ class RedfishSource(BmcSource):
             power=power,
             sources=sources,
             up=self._boxes.up,
-            meter_energy=self._meters.counted(
+            meter_energy=self._meters.count(
                 "box", registers, lambda box: layout.serials.get(ChassisPart(box.name, box.name), ""), at
             ),
             psu_input=poll.by_part("psu_input"),
             psu_output=poll.by_part("psu_output"),
             subsystems=within(whole, subsystems, poll.rejected),
-            subsystem_energy=self._meters.counted(
+            subsystem_energy=self._meters.count(
                 "subsystem", poll.by_part("subsystem_energy"), lambda part: layout.serials.get(part, ""), at
             ),
             components=within(whole, components, poll.rejected),
-            component_energy=self._meters.counted(
+            component_energy=self._meters.count(
                 "component",
                 poll.components("component_energy"),
                 lambda one: layout.serials.get(ChassisPart(one.chassis, one.name), ""),

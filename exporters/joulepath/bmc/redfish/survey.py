@@ -11,15 +11,15 @@ from joulepath.bmc.reading import Box, ChassisPart
 from joulepath.bmc.redfish import power as power_resource
 from joulepath.bmc.redfish import reports as metric_reports
 from joulepath.bmc.redfish import sensors as power_sensors
-from joulepath.bmc.redfish.chassis import SUPPLIES, Chassis, apart, around, linked
+from joulepath.bmc.redfish.chassis import SUPPLIES, Chassis, apart, around, list_links
 from joulepath.bmc.redfish.client import ResourceBusyError
 from joulepath.bmc.redfish.doubts import absent, carries_nothing, has_no_feed, is_absent
 from joulepath.bmc.redfish.items import Item, Pointer, Resource, capacities, value, works
-from joulepath.bmc.redfish.parts import ALWAYS_PARTS, PARTS, nested
+from joulepath.bmc.redfish.parts import ALWAYS_PARTS, PARTS, nest
 from joulepath.bmc.redfish.power import serial_of
-from joulepath.bmc.redfish.rank import ranked
+from joulepath.bmc.redfish.rank import rank
 from joulepath.bmc.redfish.reports import Reports
-from joulepath.bmc.redfish.tree import Get, Tree, at, link, source_of, uri_of
+from joulepath.bmc.redfish.tree import Get, Tree, link, look_up, source_of, uri_of
 from joulepath.bmc.vendors import Vendors
 from joulepath.bounds import label
 from joulepath.errors import JoulepathError
@@ -63,13 +63,13 @@ async def survey(get: Get, vendors: Vendors) -> BmcLayout:
         root = await get("/redfish/v1/")
     except ResourceBusyError as busy:
         raise JoulepathError(f"{busy}: the BMC is busy or starting, and is asked again") from None
-    features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
+    features = look_up(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
     listed = {uri.rstrip("/"): chassis for uri, chassis in members.items()}
     outer = around(listed)
     found = await asyncio.gather(*(_chassis(tree, name, uri, listed, vendors) for uri, name in _names(listed).items()))
-    parts = nested(apart(found, outer), outer)
+    parts = nest(apart(found, outer), outer)
     measured = [chassis for chassis in parts.boxes if chassis.items]
     enclosures = {uri for chassis in measured for uri in outer.get(chassis.uri, ())}
     return BmcLayout(
@@ -78,7 +78,7 @@ async def survey(get: Get, vendors: Vendors) -> BmcLayout:
         supplies={chassis.name: chassis.feeds for chassis in measured if chassis.feeds},
         feeds=parts.feeds,
         serials=parts.serials,
-        reports=await metric_reports.surveyed(
+        reports=await metric_reports.survey(
             tree, root, {item: now for one in found for item, now in one.working.items()}
         ),
         states={one.name: _states(listed.get(one.uri, {})) for one in measured},
@@ -90,7 +90,7 @@ async def survey(get: Get, vendors: Vendors) -> BmcLayout:
 
 def _states(chassis: Resource) -> tuple[str, ...]:
     """The resources with a chassis' PowerState: its systems, since a chassis may be on while they are off."""
-    systems = at(chassis, "Links", "ComputerSystems")
+    systems = look_up(chassis, "Links", "ComputerSystems")
     links = [uri for system in (systems if isinstance(systems, list) else ()) if (uri := uri_of(system))]
     itself = chassis.get("@odata.id")
     return tuple(links) or ((itself,) if isinstance(itself, str) and "PowerState" in chassis else ())
@@ -109,7 +109,7 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
         sensor = _source(resource, "PowerWatts")
         items.append((Item("power", name, where, pointer, source="environment_metrics", sensor=sensor), holder))
-    copied = at(resource, "PowerWatts", "DataSourceUri")
+    copied = look_up(resource, "PowerWatts", "DataSourceUri")
     copy_of = {"@odata.id": copied, **await tree.read(copied)} if isinstance(copied, str) else {}
 
     found, supplies = await _supplies(tree, name, chassis)
@@ -130,10 +130,10 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         id=str(chassis.get("Id") or uri.rpartition("/")[2]),
         is_part=built_in or kind in PARTS,
         is_device=kind in ALWAYS_PARTS,
-        processors=frozenset(linked(chassis, "Processors")),
-        register=str(at(resource, "EnergyJoules", "DataSourceUri")),
+        processors=frozenset(list_links(chassis, "Processors")),
+        register=str(look_up(resource, "EnergyJoules", "DataSourceUri")),
     )
-    if owner.is_part and owner.register in sensors and at(resource, "PowerWatts") is None:
+    if owner.is_part and owner.register in sensors and look_up(resource, "PowerWatts") is None:
         # Power and energy of such a device stand in sensors side by side: both are read there.
         items = [(item, holder) for item, holder in items if item.uri != environment]
     for item in power_sensors.items(owner, sensors.values(), vendors):
@@ -151,7 +151,7 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
     for oem in vendors.oem:
         if oem.resource == "chassis":
             items.append((Item(oem.quantity, name, itself, oem.pointer, source="oem", scale=oem.scale), chassis))
-    items = ranked([(item, resource) for item, resource in items if _worth(item, resource)], copy_of, vendors)
+    items = rank([(item, resource) for item, resource in items if _worth(item, resource)], copy_of, vendors)
     return Chassis(
         uri=uri,
         name=name,
@@ -162,9 +162,9 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
         feeds=_feeds(items, len(supplies)) if supplies or not lacking else frozenset(),
         awaited=frozenset(source for source, is_awaited in awaited.items() if is_awaited),
         serials={part: serial for part, serial in supplies.items() if serial},
-        systems=frozenset(linked(chassis, "ComputerSystems")),
+        systems=frozenset(list_links(chassis, "ComputerSystems")),
         container=next(
-            (outer.rpartition("/")[2] for outer in linked(chassis, "ContainedBy") if outer not in listed), ""
+            (outer.rpartition("/")[2] for outer in list_links(chassis, "ContainedBy") if outer not in listed), ""
         ),
         serial=serial_of(chassis),
     )
@@ -210,7 +210,7 @@ async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tupl
 
 async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[str, Pointer, Resource]:
     """Where an excerpt's reading is: beside it, or only at the sensor that it names as its source (NVIDIA DGX)."""
-    stated = any(at(resource, key, reading) is not None for reading in power_sensors.READINGS)
+    stated = any(look_up(resource, key, reading) is not None for reading in power_sensors.READINGS)
     source = "" if stated else _source(resource, key)
     sensor = await tree.read(source) if source else {}
     return (source, ("Reading",), sensor) if sensor else (uri, (key, "Reading"), resource)
@@ -218,7 +218,7 @@ async def _excerpt(tree: Tree, uri: str, resource: Resource, key: str) -> tuple[
 
 def _source(resource: Resource, key: str) -> str:
     """URI of the sensor that an excerpt repeats, or that stands in its place; empty where none is stated."""
-    return source_of(at(resource, key))
+    return source_of(look_up(resource, key))
 
 
 async def _registers(tree: Tree, name: str, uri: str, resource: Resource) -> AsyncIterator[tuple[Item, Resource]]:

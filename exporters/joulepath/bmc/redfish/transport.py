@@ -41,12 +41,12 @@ MOST_DIGITS = 18
 """A whole number of more digits is read as a float: Python's own may be too large to reckon with."""
 
 
-def decoded(text: str) -> Any:
+def decode_json(text: str) -> Any:
     """Decodes JSON. Raises ValueError for text that is not JSON, RecursionError where it is nested too deeply."""
-    return json.loads(text, parse_int=_whole)
+    return json.loads(text, parse_int=_parse_whole)
 
 
-def _whole(digits: str) -> int | float:
+def _parse_whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
 
 

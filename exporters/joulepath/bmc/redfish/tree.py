@@ -126,7 +126,7 @@ def source_of(excerpt: object) -> str:
     return source if isinstance(source, str) else uri_of(excerpt) or ""
 
 
-def at(resource: Resource, *keys: str) -> object:
+def look_up(resource: Resource, *keys: str) -> object:
     """What stands at a path of objects, None where there is nothing."""
     found: object = resource
     for key in keys:

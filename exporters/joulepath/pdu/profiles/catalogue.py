@@ -13,7 +13,7 @@ from joulepath.pdu.snmp.client import Oid
 ENTERPRISES = (1, 3, 6, 1, 4, 1)
 
 
-def shipped() -> Mapping[str, Profile]:
+def load_shipped() -> Mapping[str, Profile]:
     """The profiles of this package by name."""
     with resources.as_file(resources.files("joulepath.pdu.profiles")) as folder:
         return read_folder(folder)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from joulepath.config import Model
-from joulepath.pdu.snmp.client import Oid, parsed
+from joulepath.pdu.snmp.client import Oid, parse_oid
 
 LevelName: TypeAlias = Literal["inlet", "phase", "rectifier", "battery", "branch", "outlet"]
 QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
@@ -48,7 +48,7 @@ def _oid(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     below = value.removeprefix("sysObjectID.")
-    return parsed(value) if below == value else (SYS_OBJECT_ID_MARK, *parsed(below))
+    return parse_oid(value) if below == value else (SYS_OBJECT_ID_MARK, *parse_oid(below))
 
 
 def absolute(oid: Oid, sys_object_id: Oid) -> Oid:
@@ -56,13 +56,13 @@ def absolute(oid: Oid, sys_object_id: Oid) -> Oid:
     return (*sys_object_id, *oid[1:]) if oid[:1] == (SYS_OBJECT_ID_MARK,) else oid
 
 
-def listed(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """A single value as a list of one."""
     return [value] if isinstance(value, (str, dict)) else value
 
 
 ObjectId: TypeAlias = Annotated[Oid, BeforeValidator(_oid)]
-ObjectIds: TypeAlias = Annotated[Sequence[ObjectId], BeforeValidator(listed)]
+ObjectIds: TypeAlias = Annotated[Sequence[ObjectId], BeforeValidator(as_list)]
 """One object, or several of which the first that the device has is read."""
 
 Match: TypeAlias = int | Sequence[int] | str

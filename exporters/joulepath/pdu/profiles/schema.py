@@ -18,7 +18,7 @@ from joulepath.pdu.profiles.quantity import (
     Quantity,
     QuantityName,
     absolute,
-    listed,
+    as_list,
 )
 from joulepath.pdu.snmp.client import Oid
 
@@ -114,7 +114,7 @@ class ProfileTable(Model):
         return self
 
 
-Tables: TypeAlias = Annotated[Sequence[ProfileTable], BeforeValidator(listed), Field(min_length=1)]
+Tables: TypeAlias = Annotated[Sequence[ProfileTable], BeforeValidator(as_list), Field(min_length=1)]
 
 
 class InfoColumns(Model):

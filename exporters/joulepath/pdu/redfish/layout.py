@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from joulepath.bmc.quantity import JOULES_PER_KWH
 from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.tree import Get, Tree, at, link
+from joulepath.bmc.redfish.tree import Get, Tree, link, look_up
 from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
@@ -66,7 +66,7 @@ async def survey(get: Get) -> EquipmentLayout:
     """Finds the metered rows. Raises the errors of `get`, and JoulepathError for a service without power equipment."""
     tree = Tree(get)
     root = await get("/redfish/v1/")
-    features = at(root, "ProtocolFeaturesSupported", "ExpandQuery")
+    features = look_up(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     equipment = await tree.read(link(root, "PowerEquipment"))
     found: dict[str, tuple[str, Resource]] = {}
@@ -127,7 +127,7 @@ async def _parts(tree: Tree, unit: Resource) -> tuple[Mapping[str, Sequence[str]
         return [
             _Part(level, _id(one, uri), uri, one)
             for uri, one in members.items()
-            if one and at(one, "Status", "State") != "Absent"
+            if one and look_up(one, "Status", "State") != "Absent"
         ]
 
     inlets = await collection("Mains", "inlet")
@@ -145,7 +145,7 @@ async def _supplies(tree: Tree, unit: Resource) -> list[_Part]:
     for uri, supply in (await tree.members(link(unit, "PowerSupplies"))).items():
         metrics = link(supply, "Metrics")
         resource = await tree.read(metrics)
-        if metrics and resource and at(supply, "Status", "State") != "Absent":
+        if metrics and resource and look_up(supply, "Status", "State") != "Absent":
             parts.append(_Part("inlet", _id(supply, uri), metrics, resource))
     return parts
 
@@ -182,7 +182,7 @@ def _phases(unit: str, prefix: str, part: _Part) -> Iterator[EquipmentRow]:
     }
     for quantity, key in quantities.items():
         for name, phase in PHASES.items():
-            if isinstance(at(part.resource, key, name), dict):
+            if isinstance(look_up(part.resource, key, name), dict):
                 row = EquipmentRow(unit, "phase", quantity, cut(f"{prefix}{phase}"), part.uri, (key, name))
                 yield row.found_in(part.resource)
 

@@ -61,11 +61,11 @@ class RedfishPduSource:
         await self._client.close()
 
     async def _read(self) -> PduReading:
-        layout = await self._surveyed_layout()
+        layout = await self._current_layout()
         resources = await self._resources(layout)
         if any(_serial(resources.get(uri, {})) not in {"", unit.serial} for uri, unit in layout.units.items()):
             self._layout = None  # another unit answers there
-            layout = await self._surveyed_layout()
+            layout = await self._current_layout()
             resources = await self._resources(layout)
         at = self._clock()
         numbers: dict[ReadingKey, tuple[Cell, float]] = {}
@@ -82,11 +82,11 @@ class RedfishPduSource:
             if number is not None:
                 numbers.setdefault(ReadingKey(row.level, row.label, row.quantity), (layout.cells[row], number))
         device = tuple(sorted((uri, unit.serial) for uri, unit in layout.units.items()))
-        beyond = self._belief.admitted(rows_of(numbers, layout.names), at)
+        beyond = self._belief.find_excess(rows_of(numbers, layout.names), at)
         if beyond:
             numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
             rejected[BEYOND] = len(beyond)
-        values, contradicted = self._belief.believed(device, numbers, at)
+        values, contradicted = self._belief.accept(device, numbers, at)
         if contradicted:
             rejected["contradicted"] = contradicted
         if not values and not contradicted:
@@ -101,7 +101,7 @@ class RedfishPduSource:
             rejected=rejected,
         )
 
-    async def _surveyed_layout(self) -> EquipmentLayout:
+    async def _current_layout(self) -> EquipmentLayout:
         now = self._clock()
         lasts = SURVEY_SECONDS if self._layout is None or self._layout.complete else INCOMPLETE_SECONDS
         if self._layout is None or now - self._surveyed >= lasts:

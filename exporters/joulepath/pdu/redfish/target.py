@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from joulepath.bmc.config import BmcTargetConfig
-from joulepath.bmc.settings import endpoint, login
+from joulepath.bmc.settings import login, parse_address
 from joulepath.config import problems
 from joulepath.errors import UsageError
 from joulepath.files import read as read_file
@@ -34,7 +34,7 @@ def target(name: str, redfish: BmcTargetConfig, folder: Path, registers: Registe
     who = login(redfish.settings, folder)
     ca_file = None if redfish.ca_file is None else folder / redfish.ca_file
     client = RedfishClient(
-        endpoint(redfish.address).base_url,
+        parse_address(redfish.address).base_url,
         who,
         ca_file=ca_file,
         verify=redfish.verify,
@@ -63,5 +63,5 @@ def single(
         )
     except ValidationError as error:
         raise UsageError([f"--target: {line}" for line in problems(error)]) from None
-    name = str(endpoint(address))
+    name = str(parse_address(address))
     return target(name, redfish, Path(), registers.setdefault(name, {}))

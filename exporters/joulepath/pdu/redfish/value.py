@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from joulepath.bmc.quantity import JOULES_PER_KWH
 from joulepath.bmc.redfish.items import Resource, number
 from joulepath.bmc.redfish.sensors import READINGS, measures_energy, measures_other, scale_of
-from joulepath.bmc.redfish.tree import at, source_of
+from joulepath.bmc.redfish.tree import look_up, source_of
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.survey.value import RejectedError
 
@@ -47,8 +47,8 @@ class EquipmentRow:
 
     def found_in(self, resource: Resource) -> "EquipmentRow":
         """Takes the resource's present reading: its own, or that of the sensor that it names as its source."""
-        own = [key for key in ("Reading", *_keys(self.quantity)) if at(resource, *self.excerpt, key) is not None]
-        sensor = "" if own else source_of(at(resource, *self.excerpt))
+        own = [key for key in ("Reading", *_keys(self.quantity)) if look_up(resource, *self.excerpt, key) is not None]
+        sensor = "" if own else source_of(look_up(resource, *self.excerpt))
         return replace(self, sensor=sensor, stated=bool(sensor) or any(key in own for key in _keys(self.quantity)))
 
 
@@ -58,7 +58,7 @@ def _keys(quantity: QuantityName) -> tuple[str, ...]:
 
 def value(row: EquipmentRow, resources: Mapping[str, Resource]) -> float | None:
     """The reading in the metric's unit, None where the resource lacks it. Raises RejectedError."""
-    holder: object = at(resources.get(row.uri, {}), *row.excerpt)
+    holder: object = look_up(resources.get(row.uri, {}), *row.excerpt)
     scale = JOULES_PER_KWH if row.quantity == "meter_energy" else 1.0
     if row.sensor:
         sensor = resources.get(row.sensor, {})
@@ -70,7 +70,7 @@ def value(row: EquipmentRow, resources: Mapping[str, Resource]) -> float | None:
     if not isinstance(holder, dict):
         return None
     stated = next((holder[key] for key in _keys(row.quantity) if holder.get(key) is not None), None)
-    if stated is None or at(holder, "Status", "State") == "Absent":
+    if stated is None or look_up(holder, "Status", "State") == "Absent":
         return None
     found = number(stated)
     if found is None:

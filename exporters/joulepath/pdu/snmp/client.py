@@ -108,7 +108,7 @@ class SnmpClient(Protocol):
         """Releases what belongs to this agent."""
 
 
-async def address(endpoint: SnmpEndpoint, turn: int) -> tuple[int, tuple[str, int]]:
+async def resolve_address(endpoint: SnmpEndpoint, turn: int) -> tuple[int, tuple[str, int]]:
     """The address family, host and port of an endpoint. Raises SnmpError.
 
     A name may have several addresses and the agent only one of them: IPv4 first, the next at each `turn`.
@@ -149,12 +149,12 @@ _OPAQUE_INTEGERS: Mapping[int, bool] = {0x76: False, 0x7A: True, 0x7B: False}
 """Counter64, Integer64 and Unsigned64, and whether they have a sign."""
 
 
-def dotted(oid: Oid) -> str:
+def format_oid(oid: Oid) -> str:
     """`(1, 3, 6)` as `1.3.6`."""
     return ".".join(map(str, oid))
 
 
-def parsed(text: str) -> Oid:
+def parse_oid(text: str) -> Oid:
     """`1.3.6`, with or without a leading dot, as `(1, 3, 6)`. Raises ValueError."""
     parts = text.removeprefix(".").split(".")
     if not all(part.isdecimal() for part in parts):

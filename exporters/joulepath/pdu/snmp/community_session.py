@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from joulepath.pdu.snmp import messages
-from joulepath.pdu.snmp.client import GarbledError, Limits, NoAnswerError, Oid, SnmpEndpoint, SnmpError, address
+from joulepath.pdu.snmp.client import GarbledError, Limits, NoAnswerError, Oid, SnmpEndpoint, SnmpError, resolve_address
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.snmp.messages import Answer, Kind
 
@@ -98,7 +98,7 @@ class CommunitySession:
 
     async def _ready(self) -> tuple[asyncio.DatagramTransport, "_Received"]:
         if self._socket is None:
-            family, self._where = await address(self._endpoint, self._silences)
+            family, self._where = await resolve_address(self._endpoint, self._silences)
             try:
                 loop = asyncio.get_running_loop()
                 self._socket = await loop.create_datagram_endpoint(lambda: _Received(self._where), family=family)

@@ -60,7 +60,7 @@ class Getter:
                 return await self._read(oids, alive=True)
             return await self._halves(oids) if len(oids) > 1 else self._refuses(oids[0], Missing.UNANSWERED)
         if answer.status != NO_ERROR:
-            return await self._without_refused(oids, answer.status, answer.index)
+            return await self._get_without_refused(oids, answer.status, answer.index)
         wanted = set(oids)
         found = {oid: value for oid, value in answer.found if oid in wanted}
         self._proven = max(self._proven, len(found))
@@ -102,7 +102,7 @@ class Getter:
         if found and not any(isinstance(value, Missing) and value.refused for value in found.values()):
             self._habits.limit_objects(most, self._clock())
 
-    async def _without_refused(self, oids: Sequence[Oid], status: int, index: int) -> dict[Oid, Value]:
+    async def _get_without_refused(self, oids: Sequence[Oid], status: int, index: int) -> dict[Oid, Value]:
         """The objects where the agent refused them all for one; `index` counts from 1, 0 is unknown."""
         if len(oids) == 1:
             return self._refuses(oids[0], self._missing(status))

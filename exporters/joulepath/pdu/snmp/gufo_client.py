@@ -35,18 +35,18 @@ from joulepath.pdu.snmp.client import (
     SnmpEndpoint,
     SnmpError,
     Value,
-    address,
-    dotted,
+    format_oid,
     opaque,
-    parsed,
+    parse_oid,
+    resolve_address,
 )
 from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol
 from joulepath.pdu.snmp.session import FORGET_SECONDS
 
 T = TypeVar("T")
 
-_written = lru_cache(16384)(dotted)
-_read = lru_cache(16384)(parsed)
+_written = lru_cache(16384)(format_oid)
+_read = lru_cache(16384)(parse_oid)
 """The objects of polls repeat; the library has them as text."""
 
 REFRESH_SECONDS = 120.0
@@ -192,7 +192,7 @@ class GufoClient:
         """Of the objects those that the answer has."""
         session = await self._ready()
         names = list(map(_written, oids))
-        found: Mapping[str, Any] = await self._answered(lambda: session.get_many(names))
+        found: Mapping[str, Any] = await self._await_answer(lambda: session.get_many(names))
         return {oid: _plain(found[name]) for oid, name in zip(oids, names, strict=True) if name in found}
 
     async def _rows(self, column: Oid, repetitions: int) -> tuple[dict[Oid, Value], bool]:
@@ -204,29 +204,29 @@ class GufoClient:
         while True:
             asked = self._requests.count
             try:
-                name, value = await self._answered(found.__anext__)
+                name, value = await self._await_answer(found.__anext__)
             except StopAsyncIteration:
                 return rows, self._requests.count == asked
             oid = _read(name)
             if oid <= last:
-                raise SnmpError(f"the agent goes in circles at {dotted(oid)}")
+                raise SnmpError(f"the agent goes in circles at {format_oid(oid)}")
             rows[oid[len(column) :]] = _plain(value)
             last = oid
             if len(rows) > self._limits.rows:
-                raise SnmpError(f"{dotted(column)} has no end: stopped after {len(rows)} rows")
+                raise SnmpError(f"{format_oid(column)} has no end: stopped after {len(rows)} rows")
 
     async def _ready(self) -> SnmpSession:
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:
-            _, (host, port) = await address(self._endpoint, self._silences)
+            _, (host, port) = await resolve_address(self._endpoint, self._silences)
             self._session, self._loop = _session(host, port, self._credentials, self._limits, self._requests), loop
             self._refreshed = float("-inf")
         if not isinstance(self._credentials, Community) and loop.time() - self._refreshed > REFRESH_SECONDS:
-            await self._answered(self._session.refresh)
+            await self._await_answer(self._session.refresh)
             self._refreshed = loop.time()
         return self._session
 
-    async def _answered(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def _await_answer(self, request: Callable[[], Awaitable[T]]) -> T:
         try:
             answered = await request()
         except (TimeoutError, ConnectionError):
@@ -276,7 +276,7 @@ def _plain(value: Any) -> Value:
     if value is None:
         return Missing.NO_SUCH_INSTANCE
     if isinstance(value, str):  # an object identifier or an address: octet strings are bytes
-        return parsed(value)
+        return parse_oid(value)
     if isinstance(value, bytes):  # an Opaque too
         return opaque(value)
     return value if isinstance(value, float) else int(value)

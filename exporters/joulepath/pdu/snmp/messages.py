@@ -47,12 +47,12 @@ class SnmpRequest:
 
 def request(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int) -> SnmpRequest:
     """A request for the objects, in `repetitions` rows where it is a GETBULK."""
-    first, second = (_encoded(community, kind, oids, repetitions, same) for same in (0x11111111, 0x22222222))
+    first, second = (_encode(community, kind, oids, repetitions, same) for same in (0x11111111, 0x22222222))
     at = next(place for place, (one, other) in enumerate(zip(first, second, strict=True)) if one != other)
     return SnmpRequest(first[:at], first[at + 4 :])
 
 
-def _encoded(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int, identifier: int) -> bytes:
+def _encode(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int, identifier: int) -> bytes:
     module: Any = api.PROTOCOL_MODULES[community.version - 1]
     operations: Any = module.apiPDU
     if kind == "bulk":

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from joulepath.pdu.snmp.client import Missing, Oid, SnmpError, parsed
+from joulepath.pdu.snmp.client import Missing, Oid, SnmpError, parse_oid
 from joulepath.pdu.snmp.messages import Answer, Kind
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 10.0, 600.0
 NO_ERROR, TOO_BIG, NO_SUCH_NAME, GEN_ERR = 0, 1, 2, 5
 """error-status (RFC 1157 section 4.1, RFC 3416 section 3)."""
 
-SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB; every agent has it
+SYS_OBJECT_ID = parse_oid("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB; every agent has it
 
 
 class Session(Protocol):
@@ -103,26 +103,26 @@ class Habits:
         """The agent answers a GET of this number of objects, but not a larger one."""
         if self.objects is None or most < self.objects:
             self.objects = most
-            self._learned(f"does not answer requests of many objects: asks for {most} at a time", now)
+            self._note_fault(f"does not answer requests of many objects: asks for {most} at a time", now)
 
     def limit_rows(self, most: int, now: float) -> None:
         """The agent answers a GETBULK of this number of rows, but not a larger one."""
         if self.rows is None or most < self.rows:
             self.rows = most
-            self._learned(f"does not answer GETBULK of many rows: asks for {most} at a time", now)
+            self._note_fault(f"does not answer GETBULK of many rows: asks for {most} at a time", now)
 
     def without_bulk(self, now: float) -> None:
         """GETBULK does not work."""
         if self.bulk:
             self.bulk = False
-            self._learned("does not answer GETBULK correctly: asks row by row with GETNEXT", now)
+            self._note_fault("does not answer GETBULK correctly: asks row by row with GETNEXT", now)
 
     def answers_from(self, where: str) -> None:
         """Answers come from another address."""
         self._elsewhere = True
         self._tell(f"answers from {where}: takes what has the request's identifier and community")
 
-    def _learned(self, line: str, now: float) -> None:
+    def _note_fault(self, line: str, now: float) -> None:
         self._since = now
         self._tell(line)
 

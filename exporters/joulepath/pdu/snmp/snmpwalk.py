@@ -8,7 +8,7 @@ stand for the first numbers where -On is left out.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from joulepath.pdu.snmp.client import Missing, Oid, Value, opaque, parsed
+from joulepath.pdu.snmp.client import Missing, Oid, Value, opaque, parse_oid
 
 _NAMES: Mapping[str, str] = {
     "iso": "1",
@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"(?:[A-Za-z][\w-]*\()?(-?\d+(?:\.\d+)?)\)?(?:\s.*)?", re.D
 _QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 
 
-def joined(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+def join_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Lines with their numbers from 1, each with those that go on with its text or its octets."""
     begun: tuple[int, str] | None = None
     for number, line in enumerate(lines, 1):
@@ -73,28 +73,28 @@ def _goes_on(line: str, following: str) -> bool:
     begun = _LINE.fullmatch(line)
     if begun is None:
         return False
-    kind, written = _typed(begun["value"])
+    kind, written = _split_type(begun["value"])
     if written.startswith('"'):
-        return not _closed(written)
+        return not _is_closed(written)
     if kind == "STRING":  # net-snmp puts only text without a display hint in quotes
         return True
     return kind.lower() in ("hex-string", "bits", "opaque") and bool(_octets(following))
 
 
-def _closed(written: str) -> bool:
+def _is_closed(written: str) -> bool:
     return _QUOTE.search(written, 1) is not None
 
 
 def _object(written: str) -> Oid:
     name, dot, rest = written.removeprefix(".").partition(".")
     if name.isdecimal():
-        return parsed(written)
+        return parse_oid(written)
     if name not in _NAMES:
         raise ValueError(f"{name} is a name; -On prints numbers")
-    return parsed(f"{_NAMES[name]}{dot}{rest}")
+    return parse_oid(f"{_NAMES[name]}{dot}{rest}")
 
 
-def _typed(written: str) -> tuple[str, str]:
+def _split_type(written: str) -> tuple[str, str]:
     """The type (empty if it is not printed) and the text behind it."""
     found = _TYPE.fullmatch(written)
     known = found is not None and (found["type"].lower() in _READERS or found["type"].lower() in ("opaque", "bits"))
@@ -105,11 +105,11 @@ def _value(written: str) -> Value:
     for said, missing in _MISSING.items():
         if written.startswith(said):
             return missing
-    kind, rest = _typed(written)
+    kind, rest = _split_type(written)
     if not kind:
         return _untyped(written)
     if kind.lower() == "opaque":
-        inner, number = _typed(rest)
+        inner, number = _split_type(rest)
         if inner.lower() in ("float", "double"):
             return _float(number)
         return _integer(number) if inner else opaque(_octets(rest))
@@ -148,7 +148,7 @@ def _float(written: str) -> float:
 def _string(written: str) -> bytes:
     text = written
     if written.startswith('"'):
-        if not _closed(written) or not written.rstrip().endswith('"'):
+        if not _is_closed(written) or not written.rstrip().endswith('"'):
             raise ValueError("text without an end")
         text = re.sub(r"\\(.)", r"\1", written.rstrip()[1:-1], flags=re.DOTALL)
     return text.encode("utf-8", "surrogateescape")

@@ -37,7 +37,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
 )
 from pysnmp.proto import errind
 
-from joulepath.pdu.snmp.client import Limits, NoAnswerError, Oid, SnmpEndpoint, SnmpError, address
+from joulepath.pdu.snmp.client import Limits, NoAnswerError, Oid, SnmpEndpoint, SnmpError, resolve_address
 from joulepath.pdu.snmp.credentials import AuthProtocol, PrivacyProtocol, SnmpUser
 from joulepath.pdu.snmp.messages import Answer, Kind, plain
 
@@ -109,7 +109,7 @@ class UserSession:
         if self._engine is None:
             self._engine = self._shared.acquire()
         if self._transport is None:
-            self._transport = await self._connected()
+            self._transport = await self._connect()
         try:
             fault, status, index, found = await _COMMANDS[kind](
                 self._engine,
@@ -140,8 +140,8 @@ class UserSession:
             self._shared.release()
         self._engine = self._transport = None
 
-    async def _connected(self) -> Any:
-        family, where = await address(self._endpoint, self._silences)
+    async def _connect(self) -> Any:
+        family, where = await resolve_address(self._endpoint, self._silences)
         kind = Udp6TransportTarget if family == socket.AF_INET6 else UdpTransportTarget
         return await kind.create(where, timeout=self._limits.timeout, retries=self._limits.retries)
 

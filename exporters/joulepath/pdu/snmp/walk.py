@@ -9,7 +9,7 @@ from pathlib import Path
 
 from joulepath.errors import UsageError
 from joulepath.pdu.snmp import snmpwalk
-from joulepath.pdu.snmp.client import Missing, Oid, Value, opaque, parsed
+from joulepath.pdu.snmp.client import Missing, Oid, Value, opaque, parse_oid
 
 _TEXT_TAGS = {"4", "64", "68"}
 """ASN.1 tags of OCTET STRING, IpAddress and Opaque; all others but OBJECT IDENTIFIER and NULL are numbers."""
@@ -23,13 +23,13 @@ class WalkClient:
 
     def __init__(self, path: Path) -> None:
         try:
-            lines = _decoded(path.read_bytes()).split("\n")
+            lines = _decode(path.read_bytes()).split("\n")
         except OSError as error:
             raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
         self._values: dict[Oid, Value] = {}
         self.skipped: list[int] = []
         """Numbers of lines that are neither objects nor comments."""
-        for number, written in snmpwalk.joined(line.rstrip("\r") for line in lines):
+        for number, written in snmpwalk.join_lines(line.rstrip("\r") for line in lines):
             try:
                 for oid, value in _objects(written):
                     self._values[oid] = value
@@ -57,7 +57,7 @@ class WalkClient:
         """See `Client.close`."""
 
 
-def _decoded(written: bytes) -> str:
+def _decode(written: bytes) -> str:
     """A file as text; Windows marks its encoding in front, and its PowerShell redirects output as UTF-16."""
     encoding = "utf-16" if written.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     errors = "replace" if encoding == "utf-16" else "surrogateescape"
@@ -75,7 +75,7 @@ def _objects(line: str) -> Iterable[tuple[Oid, Value]]:
         return
     oid, tag, written = line.split("|", 2)
     if ":" not in tag:  # else made up by one of snmpsim's modules: not recorded
-        yield parsed(oid), _value(tag, written)
+        yield parse_oid(oid), _value(tag, written)
 
 
 def _value(tag: str, written: str) -> Value:
@@ -84,7 +84,7 @@ def _value(tag: str, written: str) -> Value:
         octets = bytes.fromhex(written) if tag.endswith("x") else written.encode("utf-8", "surrogateescape")
         return opaque(octets) if kind == "68" else octets
     if kind == "6":
-        return parsed(written)
+        return parse_oid(written)
     if kind == "5":
         return Missing.NO_SUCH_INSTANCE
     return int(written)

@@ -12,7 +12,7 @@ from joulepath.pdu.snmp.client import (
     RefusedError,
     SnmpError,
     Value,
-    dotted,
+    format_oid,
 )
 from joulepath.pdu.snmp.messages import Answer
 from joulepath.pdu.snmp.session import (
@@ -136,7 +136,7 @@ class Walker:
                     raise
                 answer = Answer(_SILENCE, 1, ())
             if answer.status != NO_ERROR:
-                answer = await self._behind_refused(walk, answer.status)
+                answer = await self._walk_behind_refused(walk, answer.status)
                 refused = True
             if not answer.found:
                 return refused
@@ -151,7 +151,7 @@ class Walker:
             return False
         return answer.status == NO_ERROR and bool(answer.found)
 
-    async def _behind_refused(self, walk: "_Walk", status: int) -> Answer:
+    async def _walk_behind_refused(self, walk: "_Walk", status: int) -> Answer:
         """The next row but the refused one, which is named by the likeliest index behind the last.
 
         Nothing where noSuchName says, as it does in SNMP v1, that the MIB view ends, and where what is refused lies
@@ -171,7 +171,7 @@ class Walker:
                 return answer
         if status == NO_SUCH_NAME or (walk.rows and not await self._goes_on_behind(walk.column)):
             return Answer(NO_ERROR, 0, ())
-        raise RefusedError(f"the agent answers what follows {dotted(walk.last)} with {_why(status).value}")
+        raise RefusedError(f"the agent answers what follows {format_oid(walk.last)} with {_why(status).value}")
 
 
 def _why(status: int) -> Missing:
@@ -195,7 +195,7 @@ class _Walk:
         """The object to ask behind. Raises SnmpError where the walk has no end."""
         self._requests += 1
         if self._requests > self._limits.requests or len(self.rows) > self._limits.rows:
-            raise SnmpError(f"{dotted(self.column)} has no end: stopped after {len(self.rows)} rows")
+            raise SnmpError(f"{format_oid(self.column)} has no end: stopped after {len(self.rows)} rows")
         return self.last
 
     def take(self, found: Sequence[tuple[Oid, Value]]) -> bool:
@@ -217,7 +217,7 @@ class _Walk:
         if self._leaves(oid, value):
             return
         if oid == self.last or oid[len(self.column) :] in self.rows:
-            raise SnmpError(f"the agent goes in circles at {dotted(oid)}")
+            raise SnmpError(f"the agent goes in circles at {format_oid(oid)}")
         self._add(oid, value)
 
     def has(self, oid: Oid, value: Value) -> bool:

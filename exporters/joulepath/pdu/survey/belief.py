@@ -41,7 +41,7 @@ class Belief:
         self._told: dict[ReadingKey, float] = {}
         self._agrees = True
 
-    def admitted(self, rows: Iterable[PublishedRow], at: float) -> Collection[Hashable]:
+    def find_excess(self, rows: Iterable[PublishedRow], at: float) -> Collection[Hashable]:
         """The rows of a poll beyond the limit, at monotonic `at` seconds. Forgets the state of rows long gone."""
         beyond = self._rows.take(rows, at)
         self._teller.tell(beyond, at)
@@ -52,7 +52,7 @@ class Belief:
                 del self._registers[row]
         return beyond
 
-    def believed(
+    def accept(
         self,
         device: Hashable,
         numbers: Mapping[ReadingKey, tuple[Cell, float]],
@@ -64,7 +64,7 @@ class Belief:
             self._device, self._judge = device, Judge()
         doubted: dict[ReadingKey, str] = {}
         if not self._judge.is_settled(numbers, at):
-            doubted |= self._judge.rejected(readings_of(numbers), at, implausible_volts)
+            doubted |= self._judge.find_contradicted(readings_of(numbers), at, implausible_volts)
         watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
         most = {key[:2]: most_watts(key.level, number) for key, number in watts.items()}
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}

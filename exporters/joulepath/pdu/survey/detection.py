@@ -8,7 +8,7 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.quantity import absolute
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, dotted
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, format_oid
 from joulepath.pdu.survey.layout import SYS_OBJECT_ID, PduLayout, base_of, survey
 
 
@@ -87,5 +87,5 @@ async def _has(client: SnmpClient, oids: Sequence[Oid], repetitions: int) -> boo
 
 
 def _unknown(known: Oid) -> JoulepathError:
-    said = f"is an unknown device (sysObjectID {dotted(known)})" if known else "has no sysObjectID and is unknown"
+    said = f"is an unknown device (sysObjectID {format_oid(known)})" if known else "has no sysObjectID and is unknown"
     return JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/pdu.md says")

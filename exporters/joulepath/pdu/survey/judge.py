@@ -87,7 +87,7 @@ class Judge:
                 return False
         return True
 
-    def rejected(
+    def find_contradicted(
         self, readings: Iterable[MeterReading], at: float, implausible_volts: Iterable[float] = ()
     ) -> Mapping[ReadingKey, str]:
         """The readings of a poll at monotonic `at` seconds that are left out, and why."""

@@ -10,15 +10,15 @@ from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import EVIDENCE, Evidence, LevelName, Method, Quantity, QuantityName
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, Value, parsed
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, Value, parse_oid
 from joulepath.pdu.survey.judge import hollow
 from joulepath.pdu.survey.product import products_of
 from joulepath.pdu.survey.reading import MeterReading, ReadingKey
 from joulepath.pdu.survey.rows import Columns, TableRow, rows_of
-from joulepath.pdu.survey.value import RejectedError, bounded, measured, text
+from joulepath.pdu.survey.value import RejectedError, check_bounds, measure, text
 
-SYS_OBJECT_ID = parsed("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
-SYS_UP_TIME = parsed("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
+SYS_OBJECT_ID = parse_oid("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
+SYS_UP_TIME = parse_oid("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
 
 SHORTEST_WALK = 3
 """Shorter columns are fetched together with other objects: a request costs more than a few rows."""
@@ -67,14 +67,14 @@ class Cell:
         """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
         if self.volts is None or self.amperes is None:
             value = found.get(self.oid, Missing.NO_SUCH_INSTANCE)
-            return measured(value, self.quantity_name, self.quantity, self.scale)
+            return measure(value, self.quantity_name, self.quantity, self.scale)
         volts, amperes = self.volts.reading(found), self.amperes.reading(found)
         if volts is None and amperes is None:
             return None
         if volts is None or amperes is None or self.volts.hollow(volts) or self.amperes.hollow(amperes):
             raise RejectedError("not_available")
         watts = float(Decimal(str(volts)) * Decimal(str(amperes)))  # 46 V x 0.2 A are 9.2 W
-        return bounded(watts, self.quantity_name, self.quantity)
+        return check_bounds(watts, self.quantity_name, self.quantity)
 
     def hollow(self, number: float) -> bool:
         """Whether a number is one that devices write for "not measured"."""

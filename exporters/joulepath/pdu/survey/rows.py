@@ -10,7 +10,7 @@ from functools import partial
 
 from joulepath.pdu.profiles.quantity import Match, Quantity, ScaleColumns
 from joulepath.pdu.profiles.schema import ProfileTable
-from joulepath.pdu.snmp.client import Missing, Oid, SnmpClient, Value, dotted
+from joulepath.pdu.snmp.client import Missing, Oid, SnmpClient, Value, format_oid
 from joulepath.pdu.survey.value import text
 
 MAX_DIGITS = 12
@@ -112,7 +112,7 @@ async def rows_of(columns: Columns, table: ProfileTable, quantity: Quantity) -> 
     rows: list[TableRow] = []
     for cell in cells:
         parts = _parts(table.index, cell.index)
-        parts |= {name: text(cell.told(column)) for name, column in keys.items()}
+        parts |= {name: text(cell.value_in(column)) for name, column in keys.items()}
         if not _fits({**table.where, **quantity.where}, parts):
             continue
         scale = await _scale(columns, quantity.scale_by, cell, size)
@@ -131,7 +131,7 @@ async def rows_of(columns: Columns, table: ProfileTable, quantity: Quantity) -> 
                 value=cell.value,
                 unit=unit,
                 number=number,
-                index=dotted(cell.index),
+                index=format_oid(cell.index),
                 name=None if name is None else text(name),
                 scale=scale * quantity.scale,
             )
@@ -209,7 +209,7 @@ class _Cell:
     label: str | None = None
     """Stated by the profile for a single object."""
 
-    def told(self, column: Mapping[Oid, Value]) -> Value | None:
+    def value_in(self, column: Mapping[Oid, Value]) -> Value | None:
         """Its value in another column, or the one that holds for the whole device."""
         own, index = self.find(column), _of_device(column)
         return column[index] if own is None and index is not None else own
@@ -223,24 +223,24 @@ async def _scale(columns: Columns, by: ScaleColumns, cell: _Cell, size: int) -> 
     """
     scale = Decimal(1)
     if by.digits is not None:
-        digits = _number_of(cell.told(await columns.scaling(by.digits, size)))
+        digits = _number_of(cell.value_in(await columns.scaling(by.digits, size)))
         if digits is None or digits % 1 or not 0 <= digits <= MAX_DIGITS:
             return None
         scale = scale.scaleb(-int(digits))
     if by.precision is not None:
-        precision = _number_of(cell.told(await columns.scaling(by.precision, size)))
+        precision = _number_of(cell.value_in(await columns.scaling(by.precision, size)))
         if precision is None or precision not in PRECISIONS:
             return None
         scale = scale.scaleb(-max(int(precision), 0))
     if by.factor is not None and (column := await columns.scaling(by.factor, size)):
-        factor = _number_of(cell.told(column))
+        factor = _number_of(cell.value_in(column))
         if factor is None:
             return None
         if factor:  # 0 is an agent's way to say none
             scale = scale * factor if factor > 0 else scale / -factor
     if by.units is not None and (column := await columns.scaling(by.units.column, size)):
         known = {str(name): step for name, step in by.units.scales.items()}
-        step = known.get(text(cell.told(column)))
+        step = known.get(text(cell.value_in(column)))
         if step is None:
             return None
         scale *= step

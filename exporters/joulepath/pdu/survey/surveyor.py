@@ -97,7 +97,7 @@ class Surveyor:
         """The device is another one, or has restarted."""
         self._layout = self._notes = None
 
-    def measured(self, *, anything: bool) -> None:
+    def note_poll(self, *, anything: bool) -> None:
         """Whether a poll by the layout measured anything; where it did not, another profile may."""
         if not anything and not self._fails:
             self._lasts = min(self._lasts, REDETECT_SECONDS)

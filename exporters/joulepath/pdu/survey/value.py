@@ -5,7 +5,7 @@ import math
 from decimal import Decimal
 
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, Quantity, QuantityName
-from joulepath.pdu.snmp.client import Missing, Value, dotted
+from joulepath.pdu.snmp.client import Missing, Value, format_oid
 from joulepath.pdu.survey import written
 
 REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
@@ -20,7 +20,7 @@ class RejectedError(ValueError):
         """In the metric's unit, where it is a number."""
 
 
-def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:
+def measure(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:
     """The value in the metric's unit, None where the object is missing. Raises RejectedError.
 
     `scale` is that of the row where it is data; the quantity's own where not stated.
@@ -40,10 +40,10 @@ def measured(value: Value, name: QuantityName, quantity: Quantity, scale: Decima
     if steps in quantity.not_available:
         raise RejectedError("not_available")
     number = float(steps * scale)  # decimal: 3 steps of 0.1 A are 0.3 A
-    return bounded(abs(number) if quantity.absolute else number, name, quantity)
+    return check_bounds(abs(number) if quantity.absolute else number, name, quantity)
 
 
-def bounded(number: float, name: QuantityName, quantity: Quantity) -> float:
+def check_bounds(number: float, name: QuantityName, quantity: Quantity) -> float:
     """A number in the metric's unit that the quantity can have. Raises RejectedError."""
     low, high = quantity.bounds or PLAUSIBLE[name]
     if not low <= number <= high:
@@ -68,7 +68,7 @@ def text(value: Value | None) -> str:
     if value is None or isinstance(value, Missing):
         return ""
     if isinstance(value, tuple):
-        return dotted(value)
+        return format_oid(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):

@@ -22,7 +22,7 @@ from joulepath.bmc.ipmi.source import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSourc
 from joulepath.bmc.login import Login
 from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.vendors import shipped
+from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
 from joulepath_lab.ipmi_bmc import dcmi_response
 from joulepath_lab.ports import free_port
@@ -155,15 +155,15 @@ def test_ciscos_name_of_the_system(lab: Lab) -> None:
 
 @pytest.mark.parametrize("name", ["Total Pwr", "SYSTEM_PWR", "Node Power", "Pwr Usage", "Sys Power"])
 def test_other_names_of_the_system(name: str) -> None:
-    chosen = sensors([(name, name, "W"), (f"CPU {name}", f"CPU {name}", "W")], shipped())
+    chosen = sensors([(name, name, "W"), (f"CPU {name}", f"CPU {name}", "W")], load_shipped())
     assert [one.role for one in chosen] == ["system"]
 
 
 @pytest.mark.parametrize("name", ["PSU1_PIN", "PSU 1 Input Power", "psu-1 power", "PSU1_POUT"])
 def test_sensors_of_one_supply_are_told_from_those_of_another(name: str) -> None:
-    assert shipped().supply(name) == "psu1"
-    assert shipped().supply(name.replace("1", "12")) == "psu12"
-    assert shipped().supply("CPU1 Power") == ""
+    assert load_shipped().supply(name) == "psu1"
+    assert load_shipped().supply(name.replace("1", "12")) == "psu12"
+    assert load_shipped().supply("CPU1 Power") == ""
 
 
 DCMI = {"current": 210, "minimum": 100, "maximum": 400, "average": 205, "period": 1000}
@@ -185,11 +185,11 @@ def test_a_busy_dcmi_is_a_gap_and_shared_supplies_are_no_nodes(lab: Lab) -> None
 def test_a_sensor_that_is_busy_is_a_gap_and_not_an_empty_bay(lab: Lab) -> None:
     """From the start on, beside a worse source that could be read."""
 
-    def told(**second: Any) -> dict[str, Any]:
+    def sensors_with(**second: Any) -> dict[str, Any]:
         inputs = [sensor("PS1 Input Power", 102), {**sensor("PS2 Input Power", 110), **second}]
         return {"sensors": [*inputs, sensor("Sys Power", 200, 10)]}
 
-    readings = lab.polls(told(code=BUSY), told(), told(code=BUSY))
+    readings = lab.polls(sensors_with(code=BUSY), sensors_with(), sensors_with(code=BUSY))
     assert powers(readings) == [None, 212, None]
     assert readings[0].rejected == {"unreadable": 1}
 

@@ -27,7 +27,7 @@ from joulepath.bmc.ipmi.source import BACK_OFF_SECONDS, IpmiSource
 from joulepath.bmc.login import Login
 from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.vendors import shipped
+from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
 from joulepath.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
@@ -248,14 +248,14 @@ def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
     ],
 )
 def test_names_of_systems_and_of_what_is_none(values: dict[str, float], watts: dict[str, float], outputs: int) -> None:
-    chosen = sensors([(name, name, "W") for name in values], shipped())
+    chosen = sensors([(name, name, "W") for name in values], load_shipped())
     assert Sums().watts(chosen, values) == watts
     assert sum(sensor.role == "psu_output" for sensor in chosen) == outputs
 
 
 def test_huaweis_and_amis_names() -> None:
     names = ["Power", "Power1", "Power2", "PMB1Power", "PS1 Power In", "PS1 Power Out"]
-    roles = {sensor.key: sensor.role for sensor in sensors([(name, name, "W") for name in names], shipped())}
+    roles = {sensor.key: sensor.role for sensor in sensors([(name, name, "W") for name in names], load_shipped())}
     assert roles == {
         "Power": "system",
         "Power1": "psu_input",
@@ -453,6 +453,6 @@ def test_what_a_bmc_encodes_is_what_is_read(current: int, low: int, high: int, m
 
 
 def test_one_missing_input_makes_no_half_system() -> None:
-    found = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], shipped())
+    found = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], load_shipped())
     assert Sums().watts(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
     assert Sums().watts(found, {"a": 100.0}) == {}

@@ -14,7 +14,7 @@ from joulepath.bmc.names import feed_of, is_inside, names_itself, stem
 from joulepath.bmc.quantity import MAX_WATTS, NotMeasuredError
 from joulepath.bmc.redfish.items import Item, value
 from joulepath.bmc.redfish.sensors import Owner, items
-from joulepath.bmc.vendors import shipped
+from joulepath.bmc.vendors import load_shipped
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +45,7 @@ def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | in
 )
 def test_limits_that_ipmi_lists_as_watts_are_no_measurements(name: str) -> None:
     found = [("1", name, "W"), ("2", "Total_Power", "W"), ("3", "PSU2 PIN", "W")]
-    assert [sensor.key for sensor in sensors(found, shipped())] == ["2", "3"]
+    assert [sensor.key for sensor in sensors(found, load_shipped())] == ["2", "3"]
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
@@ -59,4 +59,4 @@ def test_any_names_are_told_apart(name: str, other: str) -> None:
 def test_any_sensors_are_classified_or_left_out(sensors: list[dict[str, Any]]) -> None:
     for sensor in sensors:
         sensor["ReadingType"] = "Power"
-    list(items(Owner("1", "1", is_part=True), sensors, shipped()))
+    list(items(Owner("1", "1", is_part=True), sensors, load_shipped()))

@@ -13,8 +13,8 @@ from joulepath.errors import UsageError
 from joulepath.pdu.profiles.catalogue import candidates, read_folder
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Missing, parsed
-from joulepath.pdu.survey.value import REASONS, RejectedError, measured, text
+from joulepath.pdu.snmp.client import Missing, parse_oid
+from joulepath.pdu.survey.value import REASONS, RejectedError, measure, text
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -31,7 +31,7 @@ def test_a_value_is_a_plausible_number_or_absent_or_rejected_for_a_known_reason(
 ) -> None:
     quantity = Quantity(column="1.3", scale=scale, sentinels=frozenset({-1}))
     try:
-        number = measured(value, name, quantity)  # type: ignore[arg-type]
+        number = measure(value, name, quantity)  # type: ignore[arg-type]
     except RejectedError as rejected:
         reason = str(rejected)
         number = None
@@ -48,13 +48,13 @@ def test_a_value_is_a_plausible_number_or_absent_or_rejected_for_a_known_reason(
 
 @pytest.mark.parametrize(("raw", "amperes"), [(3, 0.3), (9, 0.9), (0, 0.0), (65, 6.5), (1234, 123.4)])
 def test_steps_of_a_tenth_are_exact_to_the_last_digit(raw: int, amperes: float) -> None:
-    assert measured(raw, "current", TENTHS) == amperes
+    assert measure(raw, "current", TENTHS) == amperes
 
 
 @pytest.mark.parametrize("raw", [-1, 2**32 - 1])
 def test_minus_one_is_a_sentinel_signed_or_not(raw: int) -> None:
     with pytest.raises(RejectedError, match="not_available"):
-        measured(raw, "current", TENTHS)
+        measure(raw, "current", TENTHS)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_minus_one_is_a_sentinel_signed_or_not(raw: int) -> None:
 def test_nonsense_is_rejected(raw: int | bytes | tuple[int, ...], name: QuantityName, reason: str) -> None:
     scale = Decimal("0.01") if name == "power_factor" else Decimal(1)
     with pytest.raises(RejectedError, match=reason):
-        measured(raw, name, Quantity(column="1.3", scale=scale))
+        measure(raw, name, Quantity(column="1.3", scale=scale))
 
 
 def test_bounds_of_the_profile_win() -> None:
     meter = Quantity(column="1.3", bounds=(-500, 500))
-    assert measured(-300, "power", meter) == -300
+    assert measure(-300, "power", meter) == -300
     with pytest.raises(RejectedError, match="implausible"):
-        measured(501, "power", meter)
+        measure(501, "power", meter)
 
 
 def test_the_shipped_profiles_are_read(profiles: Mapping[str, Profile]) -> None:
@@ -100,12 +100,12 @@ def test_the_longest_prefix_is_tried_first_and_a_fingerprint_before_none(tmp_pat
     ]:
         (tmp_path / f"{name}.yaml").write_text(MINIMAL.format(prefix=prefix, more=more))
     read = read_folder(tmp_path)
-    assert list(candidates(read, parsed("1.3.6.1.4.1.9.1"))) == ["marked", "narrow", "two", "broad"]
+    assert list(candidates(read, parse_oid("1.3.6.1.4.1.9.1"))) == ["marked", "narrow", "two", "broad"]
     # One with a fingerprint may be meant where sysObjectID is wrong, the longer one first; one that fits everything is
     # the last resort. A vendor's way with a standard table is meant for that vendor alone.
-    assert list(candidates(read, parsed("1.3.6.1.4.1.99"))) == ["other", "two", "marked", "broad"]
-    assert list(candidates(read, parsed("1.3.6.1.4.1.98"))) == ["otherwise", "two", "marked", "broad"]
-    assert list(candidates(read, parsed("1.3"))) == ["two", "marked"]
+    assert list(candidates(read, parse_oid("1.3.6.1.4.1.99"))) == ["other", "two", "marked", "broad"]
+    assert list(candidates(read, parse_oid("1.3.6.1.4.1.98"))) == ["otherwise", "two", "marked", "broad"]
+    assert list(candidates(read, parse_oid("1.3"))) == ["two", "marked"]
     assert list(candidates(read, ())) == ["two", "marked"]
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from joulepath.bmc.redfish.client import RedfishClient
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.pdu.command import configured
+from joulepath.pdu.command import read_targets
 from joulepath.pdu.redfish.source import SURVEY_SECONDS, RedfishPduSource
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.survey.layout import Unit
@@ -392,7 +392,7 @@ def test_a_configuration_names_redfish_addresses_beside_others(tmp_path: Path) -
         "  new: {address: 'redfish://10.0.0.7', user: reader, password_file: password, verify: false, interval: 20}\n"
         "  old: {address: 10.0.0.5, community_file: community}\n"
     )
-    new, old = configured(file)
+    new, old = read_targets(file)
     assert (new.name, new.interval, new.files) == ("new", 20, (tmp_path / "password",))
     assert isinstance(new.source, RedfishPduSource)
     assert old.name == "old"
@@ -412,7 +412,7 @@ def test_keys_that_do_not_fit_the_address_are_one_line(tmp_path: Path, target: s
     file = tmp_path / "pdu.yaml"
     file.write_text(f"targets:\n  one: {target}\n")
     with pytest.raises(UsageError) as fault:
-        configured(file)
+        read_targets(file)
     assert len(fault.value.messages) == 1
     assert line in fault.value.messages[0]
 

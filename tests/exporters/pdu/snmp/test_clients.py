@@ -17,7 +17,7 @@ from pysnmp.proto.api import v2c
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Limits, Missing, NoAnswerError, SnmpEndpoint, SnmpError, dotted, parsed
+from joulepath.pdu.snmp.client import Limits, Missing, NoAnswerError, SnmpEndpoint, SnmpError, format_oid, parse_oid
 from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
 from joulepath.pdu.snmp.walk import WalkClient
@@ -119,7 +119,7 @@ def test_an_engine_serves_one_loop_after_the_other(agent_of_users: tuple[str, in
     one = Clients("pysnmp").make(SnmpEndpoint(*agent_of_users), user("sealed"), PATIENT)
 
     async def ask() -> None:
-        await one.get([parsed("1.3.6.1.2.1.1.2.0")])
+        await one.get([parse_oid("1.3.6.1.2.1.1.2.0")])
         await one.close()
 
     asyncio.run(ask())
@@ -158,13 +158,13 @@ def test_a_refused_user_is_told_with_what_to_check(
 
 def test_objects_that_are_missing_are_told_from_those_that_are_there(library: str) -> None:
     with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
-        there, missing = parsed("1.3.6.1.2.1.1.2.0"), parsed("1.3.6.1.2.1.1.99.0")
+        there, missing = parse_oid("1.3.6.1.2.1.1.2.0"), parse_oid("1.3.6.1.2.1.1.99.0")
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
         found = run(one.get([missing, there]))
-        assert run(one.walk(parsed("1.3.6.1.4.1.99999"))) == {}
+        assert run(one.walk(parse_oid("1.3.6.1.4.1.99999"))) == {}
         run(one.close())
     assert found[missing] is Missing.NO_SUCH_INSTANCE
-    assert found[there] == parsed("1.3.6.1.4.1.318.1.3.4.6")
+    assert found[there] == parse_oid("1.3.6.1.4.1.318.1.3.4.6")
 
 
 class Babbling(Agent):
@@ -176,7 +176,7 @@ class Babbling(Agent):
 
 def test_octets_that_are_no_message_are_told(library: str) -> None:
     """Not a panic: gufo-snmp's ends the task that it happens in."""
-    oid = parsed("1.3.6.1.2.1.1.2.0")
+    oid = parse_oid("1.3.6.1.2.1.1.2.0")
     with Babbling(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), Limits(timeout=0.05, retries=0))
         for _ in range(40):
@@ -189,7 +189,7 @@ def test_silence_is_told_the_same(library: str) -> None:
     with Agent({}, SECRET) as agent:
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
         with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
-            run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
+            run(one.get([parse_oid("1.3.6.1.2.1.1.2.0")]))
         run(one.close())
 
 
@@ -208,7 +208,7 @@ def test_an_agent_that_starts_within_the_timeouts_is_read(library: str) -> None:
     timer.start()
     one = Clients(library).make(SnmpEndpoint("127.0.0.1", port), Community(SECRET), Limits(timeout=0.5, retries=3))
     try:
-        assert run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
+        assert run(one.get([parse_oid("1.3.6.1.2.1.1.2.0")]))
     finally:
         run(one.close())
         timer.join()
@@ -230,8 +230,8 @@ class Cramped(Agent):
 
 
 def test_what_has_no_room_is_asked_for_in_halves(library: str) -> None:
-    wanted = {parsed(f"1.3.6.1.4.1.99999.{n}.0"): n for n in range(10)}
-    with Cramped({dotted(oid): partial(int, n) for oid, n in wanted.items()}, SECRET) as agent:
+    wanted = {parse_oid(f"1.3.6.1.4.1.99999.{n}.0"): n for n in range(10)}
+    with Cramped({format_oid(oid): partial(int, n) for oid, n in wanted.items()}, SECRET) as agent:
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
         assert run(one.get(list(wanted))) == wanted
         run(one.close())
@@ -242,7 +242,7 @@ def test_a_walk_without_an_end_is_bounded(library: str) -> None:
     with Agent(objects, SECRET) as agent:
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), Limits(rows=100))
         with pytest.raises(SnmpError, match="has no end: stopped after"):
-            run(one.walk(parsed("1.3.6.1.4.1.99999.1")))
+            run(one.walk(parse_oid("1.3.6.1.4.1.99999.1")))
         run(one.close())
 
 
@@ -286,5 +286,5 @@ def test_answers_of_snmp_v3_from_another_address_are_told(agent_of_users: tuple[
         limits = Limits(timeout=1.0, retries=0)
         one = Clients(library).make(SnmpEndpoint(*relay.address), user("sealed"), limits)
         with pytest.raises(SnmpError, match="does the agent answer from another address than it is asked at"):
-            run(one.get([parsed("1.3.6.1.2.1.1.2.0")]))
+            run(one.get([parse_oid("1.3.6.1.2.1.1.2.0")]))
         run(one.close())

@@ -31,9 +31,9 @@ from joulepath.pdu.snmp.client import (
     SnmpEndpoint,
     SnmpError,
     Value,
-    dotted,
+    format_oid,
     opaque,
-    parsed,
+    parse_oid,
 )
 from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
@@ -48,9 +48,9 @@ from tests.exporters.pdu.conftest import WALKS, run
 pytestmark = pytest.mark.unit
 
 OUTLETS = {number: (f"outlet {number}", 10.0 * number) for number in range(1, 25)}
-POWER, CURRENT, NUMBER = (parsed(f"{RPDU2}.9.4.3.1.{column}") for column in (7, 6, 4))
+POWER, CURRENT, NUMBER = (parse_oid(f"{RPDU2}.9.4.3.1.{column}") for column in (7, 6, 4))
 LIMITS = Limits(timeout=0.4, retries=1)
-BASE = parsed("1.3.6.1.4.1.99999")
+BASE = parse_oid("1.3.6.1.4.1.99999")
 
 
 @pytest.fixture(params=["gufo", "pysnmp"])
@@ -154,7 +154,7 @@ def test_an_object_that_is_refused_is_left_out_alone(  # noqa: PLR0917  # fixtur
         assert dict(reading.rejected) == {"refused": 1}
     (line,) = [record.getMessage() for record in caplog.records if "missing" in record.getMessage()]
     why = {GEN_ERR: "genErr", TOO_BIG: "tooBig", NO_SUCH_NAME: "noSuchName"}.get(status, "another error-status")
-    assert line == f"pdu-1: outlet 7 {quantity} is missing: the agent answers {dotted(refused)} with {why}"
+    assert line == f"pdu-1: outlet 7 {quantity} is missing: the agent answers {format_oid(refused)} with {why}"
 
 
 @pytest.mark.parametrize("index", ["right", "zero", "beyond", "from zero"])
@@ -174,8 +174,8 @@ def test_an_object_that_is_refused_from_the_first_survey_on(
 @pytest.mark.parametrize("row", [1, 12, 24])
 def test_a_walk_goes_on_behind_a_refused_row(library: str, row: int) -> None:
     column = (*BASE, 1)
-    there = {dotted((*column, number)): (lambda number=number: number) for number in range(1, 25)}
-    with OddAgent({**there, dotted((*BASE, 2, 1)): lambda: 0}, Odd(refuses={(*column, row): GEN_ERR})) as agent:
+    there = {format_oid((*column, number)): (lambda number=number: number) for number in range(1, 25)}
+    with OddAgent({**there, format_oid((*BASE, 2, 1)): lambda: 0}, Odd(refuses={(*column, row): GEN_ERR})) as agent:
         rows = run(client(library, agent).walk(column))
     assert {index: value for index, value in rows.items() if not isinstance(value, Missing)} == {
         (number,): number for number in range(1, 25) if number != row
@@ -188,10 +188,10 @@ def test_a_walk_goes_on_behind_a_refused_row(library: str, row: int) -> None:
 def test_a_column_ends_before_a_refused_object(library: str, row: int, silent: bool) -> None:
     """GETNEXT from the last row of a column names the first object of the next one, which is refused."""
     column, following = (*BASE, 1), (*BASE, 2)
-    there = {dotted((*column, number)): (lambda number=number: number) for number in range(1, 25)}
+    there = {format_oid((*column, number)): (lambda number=number: number) for number in range(1, 25)}
     refused = [(*following, number) for number in range(row, 4)]
     odd = Odd(drops=frozenset(refused)) if silent else Odd(refuses=dict.fromkeys(refused, GEN_ERR))
-    with OddAgent({**there, **{dotted(oid): lambda: 0 for oid in [(*following, 1), *refused]}}, odd) as agent:
+    with OddAgent({**there, **{format_oid(oid): lambda: 0 for oid in [(*following, 1), *refused]}}, odd) as agent:
         rows = run(client(library, agent, Limits(timeout=0.15, retries=0)).walk(column))
     assert rows == {(number,): number for number in range(1, 25)}
 
@@ -238,14 +238,14 @@ def test_a_column_without_an_answer_is_left_out_alone(
     assert reading.values["outlet"]["power"] == healthy.values["outlet"]["power"]
     assert dict(reading.rejected) == {"refused": 1}
     how = "no answer" if fault == "dropped" else "genErr"
-    line = f"outlet current is left out: the agent answers what follows {dotted(CURRENT)} with {how}"
+    line = f"outlet current is left out: the agent answers what follows {format_oid(CURRENT)} with {how}"
     assert f"pdu-1: {line}" in caplog.messages
 
 
 def test_many_refused_objects_are_found_out_in_a_few_polls(library: str) -> None:
     wanted = [(*BASE, number, 0) for number in range(50)]
     odd = Odd(refuses=dict.fromkeys(wanted[::2], GEN_ERR))
-    with OddAgent({dotted(oid): lambda: 1 for oid in wanted}, odd) as agent:
+    with OddAgent({format_oid(oid): lambda: 1 for oid in wanted}, odd) as agent:
         one = client(library, agent)
         for _ in range(4):
             before = len(odd.requests)
@@ -324,8 +324,8 @@ def test_a_table_out_of_order_is_read_and_one_that_begins_again_is_told(library:
             at = rows.index(oid[-1]) + 1 if len(oid) > len(BASE) + 1 else 0
             return super()._get((*BASE, 1, rows[at]) if at < len(rows) else (*BASE, 2, 1))
 
-    there = {dotted((*BASE, 1, row)): (lambda row=row: row) for row in order}
-    with Disordered({**there, dotted((*BASE, 2, 1)): lambda: 0}) as agent:
+    there = {format_oid((*BASE, 1, row)): (lambda row=row: row) for row in order}
+    with Disordered({**there, format_oid((*BASE, 2, 1)): lambda: 0}) as agent:
         assert run(client(library, agent).walk((*BASE, 1))) == {(row,): row for row in order}
         agent.repeats = True
         with pytest.raises(SnmpError, match="goes in circles"):
@@ -386,7 +386,7 @@ def test_an_answer_of_a_stranger_counts_only_with_identifier_and_community(
     library: str, forged: Callable[[Any], None]
 ) -> None:
     oid = (*BASE, 1, 0)
-    with Forger({dotted(oid): lambda: 7}, forged) as agent:
+    with Forger({format_oid(oid): lambda: 7}, forged) as agent:
         one = client(library, agent)
         assert run(one.get([oid])) == {oid: 7}
         run(one.close())
@@ -402,7 +402,7 @@ def test_a_flood_of_strangers_does_not_hide_the_answer(strangers: int) -> None:
                 self._forger.sendto(b"noise", client)
             Agent._send(self, answer, client)
 
-    with Flooded({dotted(oid): lambda: 7}, lambda _: None) as agent:
+    with Flooded({format_oid(oid): lambda: 7}, lambda _: None) as agent:
         one = client("pysnmp", agent)
         assert run(one.get([oid])) == {oid: 7}
         run(one.close())
@@ -412,7 +412,7 @@ def test_an_agent_slower_than_the_timeout_is_read(library: str) -> None:
     """The answer to the first sending counts also after the second; later requests are waited for longer."""
     wanted = [(*BASE, number, 0) for number in range(3)]
     odd = Odd(delay=0.5)
-    with OddAgent({dotted(oid): lambda: 1 for oid in wanted}, odd) as agent:
+    with OddAgent({format_oid(oid): lambda: 1 for oid in wanted}, odd) as agent:
         one = client(library, agent, Limits(timeout=0.3, retries=2))
         for number in range(8):
             if number == 4:
@@ -502,7 +502,7 @@ FLOATS = {
 def test_numbers_in_an_opaque(library: str) -> None:
     """Float and Double as net-snmp writes them, and its 64-bit integers; other octets are kept."""
     there = {(*BASE, number, 0): octets for number, octets in enumerate(FLOATS)}
-    with Agent({dotted(oid): partial(v2c.Opaque, octets) for oid, octets in there.items()}) as agent:
+    with Agent({format_oid(oid): partial(v2c.Opaque, octets) for oid, octets in there.items()}) as agent:
         one = client(library, agent)
         assert run(one.get(list(there))) == {oid: FLOATS[octets] for oid, octets in there.items()}
         assert run(one.walk(BASE)) == {oid[len(BASE) :]: FLOATS[octets] for oid, octets in there.items()}

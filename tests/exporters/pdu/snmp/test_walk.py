@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.errors import UsageError
-from joulepath.pdu.snmp.client import Missing, Oid, Value, dotted, parsed
+from joulepath.pdu.snmp.client import Missing, Oid, Value, format_oid, parse_oid
 from joulepath.pdu.snmp.walk import WalkClient
 from tests.exporters.pdu.conftest import joulepath
 
@@ -25,8 +25,8 @@ def objects(folder: Path, text: str) -> tuple[dict[str, Value], list[int]]:
     path = folder / "device.walk"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     client = WalkClient(path)
-    found = asyncio.run(client.walk(parsed(BASE)))
-    return {dotted(index): value for index, value in found.items()}, client.skipped
+    found = asyncio.run(client.walk(parse_oid(BASE)))
+    return {format_oid(index): value for index, value in found.items()}, client.skipped
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_file_written_on_windows(tmp_path: Path, encoding: str, first: str) ->
     walk.write_bytes(f"{first}\r\n.{BASE}.2.0 = INTEGER: 6\r\n".encode(encoding))
     client = WalkClient(walk)
     assert client.skipped == []
-    assert asyncio.run(client.walk(parsed(BASE))) == {(1, 0): 5, (2, 0): 6}
+    assert asyncio.run(client.walk(parse_oid(BASE))) == {(1, 0): 5, (2, 0): 6}
 
 
 UNREADABLE = [
@@ -170,7 +170,7 @@ def test_a_profile_is_checked_against_the_output_of_snmpbulkwalk(tmp_path: Path)
 def printed(value: Value) -> str:
     """As snmpwalk -On prints it."""
     if isinstance(value, tuple):
-        return f"OID: .{dotted(value)}"
+        return f"OID: .{format_oid(value)}"
     if isinstance(value, int):
         return f"Counter64: {value}" if value >= 0 else f"INTEGER: {value}"
     if isinstance(value, float):
@@ -195,9 +195,9 @@ values: st.SearchStrategy[Value] = st.one_of(
 
 @given(st.dictionaries(oids, values, min_size=1, max_size=8))
 def test_a_walk_reads_back(tmp_path_factory: pytest.TempPathFactory, device: dict[Oid, Value]) -> None:
-    lines = [f".{BASE}.{dotted(oid)} = {printed(value)}\n" for oid, value in device.items()]
+    lines = [f".{BASE}.{format_oid(oid)} = {printed(value)}\n" for oid, value in device.items()]
     found, skipped = objects(tmp_path_factory.getbasetemp(), "".join(lines))
-    assert found == {dotted(oid): value for oid, value in device.items()}
+    assert found == {format_oid(oid): value for oid, value in device.items()}
     assert skipped == []
 
 

@@ -10,7 +10,7 @@ from pysnmp.proto import rfc1902
 
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import dotted, parsed
+from joulepath.pdu.snmp.client import format_oid, parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath.pdu.survey.surveyor import REDETECT_SECONDS
 from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
@@ -229,7 +229,7 @@ def test_a_likelier_profile_that_is_gone_for_a_moment_is_not_replaced(profiles: 
 def test_a_column_that_is_refused_at_a_later_survey_is_not_forgotten(profiles: Mapping[str, Profile]) -> None:
     objects = dict(rpdu2_objects(lambda: {number: ("", 10.0 * number) for number in range(1, 9)}))
     objects[f"{SYSTEM}.3.0"] = lambda: None
-    power = parsed(f"{RPDU2}.9.4.3.1.7")
+    power = parse_oid(f"{RPDU2}.9.4.3.1.7")
     odd = Odd()
 
     def refuse(clock: Clock) -> None:
@@ -258,4 +258,4 @@ def test_a_fingerprint_is_walked_no_more_than_needed(profiles: Mapping[str, Prof
     with OddAgent(objects, odd) as agent:
         read(PduSource("pdu-1", client(agent.address), profiles))
     assert len(odd.requests) < 40
-    assert dotted(parsed(RPDU2)) == RPDU2
+    assert format_oid(parse_oid(RPDU2)) == RPDU2

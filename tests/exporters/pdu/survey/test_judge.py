@@ -47,7 +47,7 @@ def left_out(*polls: Mapping[str, float], judge: Judge | None = None) -> list[se
     """The readings that are left out of each of several polls."""
     judge, units = judge or Judge(), {quantity: unit for unit, quantity in SHORT.items()}
     return [
-        {f"{key.level} {key.label} {units[key.quantity]}" for key in judge.rejected(readings(poll), at * POLL)}
+        {f"{key.level} {key.label} {units[key.quantity]}" for key in judge.find_contradicted(readings(poll), at * POLL)}
         for at, poll in enumerate(polls)
     ]
 
@@ -325,7 +325,7 @@ def test_a_device_that_obeys_physics_is_always_believed(
 ) -> None:
     judge = Judge()
     for at, each in enumerate(polls):
-        assert judge.rejected(readings(consistent(each, volts, phases, steps), steps), at * POLL) == {}
+        assert judge.find_contradicted(readings(consistent(each, volts, phases, steps), steps), at * POLL) == {}
 
 
 @given(
@@ -416,7 +416,7 @@ def test_a_chassis_of_which_one_supply_in_many_has_a_meter() -> None:
 
 def test_a_power_factor_of_almost_1_is_a_measurement() -> None:
     device = readings({**OUTLET, "outlet 1 pf": 0.9999}, {**STEPS, "power_factor": 0.0001})
-    assert not Judge().rejected(device, 0.0)
+    assert not Judge().find_contradicted(device, 0.0)
 
 
 def plant(volts: float, amperes: float) -> list[MeterReading]:
@@ -439,20 +439,20 @@ def test_a_plant_on_its_battery_takes_little_from_the_mains() -> None:
 def test_a_glitch_in_the_volts_of_a_bus_leaves_out_its_derived_watts(volts: float) -> None:
     judge, at = Judge(), 0.0
     for bus, expected in ((54.16, set()), (volts, {"voltage", "power"}), (54.16, set())):
-        assert {key.quantity for key in judge.rejected(plant(bus, 5.1), at)} == expected
+        assert {key.quantity for key in judge.find_contradicted(plant(bus, 5.1), at)} == expected
         at += POLL
 
 
 def test_a_bus_that_fails_or_discharges_keeps_its_watts() -> None:
     judge = Judge()
     for at, volts in enumerate((54.0, 48.0, 43.0, 0.0, 0.0, 54.0)):
-        assert not judge.rejected(plant(volts, 5.1 if volts else 0.0), at * POLL)
+        assert not judge.find_contradicted(plant(volts, 5.1 if volts else 0.0), at * POLL)
 
 
 def test_another_voltage_of_a_bus_is_believed_when_it_stays() -> None:
     judge = Judge()
     polls = [54.0, *[27.0] * 14]
-    assert [bool(judge.rejected(plant(volts, 5.1), at * POLL)) for at, volts in enumerate(polls)] == [
+    assert [bool(judge.find_contradicted(plant(volts, 5.1), at * POLL)) for at, volts in enumerate(polls)] == [
         False,
         *[True] * int(HOLD_SECONDS / POLL),
         False,
@@ -467,7 +467,7 @@ def numbers(device: Mapping[str, float]) -> Mapping[ReadingKey, tuple[object, fl
 def test_a_poll_near_one_without_a_contradiction_has_none_either_for_a_minute() -> None:
     judge = Judge()
     assert not judge.is_settled(numbers(OUTLET), 0.0)
-    assert not judge.rejected(readings(OUTLET), 0.0)
+    assert not judge.find_contradicted(readings(OUTLET), 0.0)
     assert judge.is_settled(numbers({"outlet 1 V": 233, "outlet 1 A": 0.5, "outlet 1 W": 110}), 5.0)
     assert not judge.is_settled(numbers(OUTLET), LOOK_SECONDS)
 
@@ -478,20 +478,20 @@ def test_a_poll_near_one_without_a_contradiction_has_none_either_for_a_minute() 
 )
 def test_a_poll_with_a_leap_or_another_row_is_looked_at_as_a_whole(change: Mapping[str, float]) -> None:
     judge = Judge()
-    assert not judge.rejected(readings(OUTLET), 0.0)
+    assert not judge.find_contradicted(readings(OUTLET), 0.0)
     assert not judge.is_settled(numbers({**OUTLET, **change}), 5.0)
 
 
 def test_after_a_contradiction_each_poll_is_looked_at_as_a_whole() -> None:
     judge = Judge()
-    assert judge.rejected(readings({**OUTLET, "outlet 1 W": 999_000}), 0.0)
+    assert judge.find_contradicted(readings({**OUTLET, "outlet 1 W": 999_000}), 0.0)
     assert not judge.is_settled(numbers({**OUTLET, "outlet 1 W": 999_000}), 5.0)
     assert not judge.is_settled(numbers({name: value for name, value in OUTLET.items() if name != "outlet 1 W"}), 5.0)
 
 
 def test_a_register_that_falls_is_looked_at() -> None:
     judge = Judge()
-    assert not judge.rejected(readings({"outlet 1 J": 3.6e9}), 0.0)
+    assert not judge.find_contradicted(readings({"outlet 1 J": 3.6e9}), 0.0)
     assert judge.is_settled(numbers({"outlet 1 J": 3.6e9 + 3600}), 5.0)
     assert not judge.is_settled(numbers({"outlet 1 J": 3.6e9 - 3600}), 5.0)
 
@@ -500,5 +500,5 @@ def test_a_register_that_falls_is_looked_at() -> None:
     ("volts", "left"), [([2304], True), ([230_400], True), ([23_040, 9_999_999], True), ([], False), ([50_000], False)]
 )
 def test_volts_in_another_unit_still_tell_that_watts_are(volts: list[float], left: bool) -> None:
-    rejected = Judge().rejected(readings({"outlet 1 A": 9.6, "outlet 1 W": 21}), 0.0, volts)
+    rejected = Judge().find_contradicted(readings({"outlet 1 A": 9.6, "outlet 1 W": 21}), 0.0, volts)
     assert [key.quantity for key in rejected] == ["power"] * left

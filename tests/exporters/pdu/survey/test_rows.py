@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from joulepath.errors import UsageError
-from joulepath.pdu.check import check, explained
+from joulepath.pdu.check import check, explain
 from joulepath.pdu.profiles.catalogue import read_folder
 from joulepath.pdu.profiles.schema import Profile
-from joulepath.pdu.snmp.client import Oid, Value, dotted, parsed
+from joulepath.pdu.snmp.client import Oid, Value, format_oid, parse_oid
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.survey.detection import detect
@@ -50,7 +50,7 @@ def made(folder: Path, table: str, more: str = "") -> Profile:
 
 
 def values(client: WalkClient, profile: Profile) -> dict[tuple[str, str], float | None]:
-    _, rows = asyncio.run(explained(client, "plant", profile))
+    _, rows = asyncio.run(explain(client, "plant", profile))
     return {(row.cell.quantity_name, row.cell.label): row.value for row in rows}
 
 
@@ -100,7 +100,7 @@ def test_a_cell_of_a_table_has_its_own_row_of_other_columns(tmp_path: Path) -> N
         f"{{name: {NAMES}, quantities: {{current: "
         f"{{objects: {{a: {LOADS}.1, b: {LOADS}.2}}, scale_by: {{digits: {DIGITS}}}}}}}}}",
     )
-    layout, rows = asyncio.run(explained(walk(tmp_path, PLANT), "plant", profile))
+    layout, rows = asyncio.run(explain(walk(tmp_path, PLANT), "plant", profile))
     assert {row.cell.label: row.value for row in rows} == {"a": 3.1, "b": 0.33}
     assert layout.names == {"b": "radio"}
 
@@ -125,7 +125,7 @@ def test_an_object_is_found_in_each_place_with_a_trailing_zero(tmp_path: Path) -
     )
     client = walk(tmp_path, PLANT)
     assert asyncio.run(detect(client, {"plant": profile})) == "plant"
-    layout, rows = asyncio.run(explained(client, "plant", profile))
+    layout, rows = asyncio.run(explain(client, "plant", profile))
     assert layout.units[0].model == "plant 48"
     assert [row.value for row in rows] == [4.16, 1]
     lines = list(check(str(tmp_path / "plant.yaml"), client))
@@ -147,7 +147,7 @@ def test_a_flag_that_changes_is_seen_at_once(tmp_path: Path) -> None:
         client = Plant(tmp_path / "plant.snmprec")
         source = PduSource("plant", client, {"plant": profile})
         found = [(await source.read()).values["outlet"]["current"]["2"]]
-        client.set(parsed(f"{FLAG}.0"), 0)
+        client.set(parse_oid(f"{FLAG}.0"), 0)
         return [*found, (await source.read()).values["outlet"]["current"]["2"]]
 
     assert asyncio.run(polls()) == [3.3, 33]
@@ -164,7 +164,7 @@ def test_a_key_that_means_nothing_for_objects_is_a_mistake(tmp_path: Path, key: 
 def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> None:
     class Floats(WalkClient):
         def set(self, oid: str, value: Value) -> None:
-            self._values[parsed(oid)] = value
+            self._values[parse_oid(oid)] = value
 
     profile = made(tmp_path, f"{{index: [number], quantities: {{power: {{column: {LOADS}, scale: 1000}}}}}}")
     walk(tmp_path, PLANT)
@@ -172,8 +172,8 @@ def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> No
     client.set(f"{LOADS}.1", 1.5)
     client.set(f"{LOADS}.2", float("nan"))
     client.set(f"{LOADS}.3", float("inf"))
-    _, rows = asyncio.run(explained(client, "plant", profile))
-    assert sorted((dotted(row.cell.oid)[-1], row.value, row.reason) for row in rows) == [
+    _, rows = asyncio.run(explain(client, "plant", profile))
+    assert sorted((format_oid(row.cell.oid)[-1], row.value, row.reason) for row in rows) == [
         ("1", 1500, ""),
         ("2", None, "not_a_number"),
         ("3", None, "not_a_number"),

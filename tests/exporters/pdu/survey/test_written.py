@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from joulepath.pdu.profiles.quantity import DecimalMark, Quantity, QuantityName
-from joulepath.pdu.survey.value import RejectedError, measured
+from joulepath.pdu.survey.value import RejectedError, measure
 from joulepath.pdu.survey.written import read
 
 pytestmark = pytest.mark.unit
@@ -22,7 +22,7 @@ def value(
     """The measurement, or the reason for its absence."""
     quantity = Quantity(column="1.3", text=True, scale=Decimal(scale), decimal=decimal, sentinels=frozenset({-1}))
     try:
-        return measured(text.encode(), name, quantity)
+        return measure(text.encode(), name, quantity)
     except RejectedError as reason:
         return str(reason)
 
