@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     def targets() -> list[Target[BmcReading]]:
         return read_targets(args.config, registers) if args.target is None else [single(args, registers)]
 
-    made = BmcExporter(
+    bmc_exporter = BmcExporter(
         "bmc",
         "Power of servers and chassis over Redfish and IPMI",
         Poller(targets()),
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         configured=targets,
         file=args.config,
     )
-    return exporter.run(made, args)
+    return exporter.run(bmc_exporter, args)
 
 
 def single(args: argparse.Namespace, registers: dict[str, Registers] | None = None) -> Target[BmcReading]:
@@ -106,7 +106,7 @@ def single(args: argparse.Namespace, registers: dict[str, Registers] | None = No
         raise UsageError("--ca-file and --insecure belong to a target redfish://HOST")
     who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
     kept = {} if registers is None else registers.setdefault(str(where), {})
-    made = source(
+    bmc = source(
         str(where),
         where,
         who,
@@ -116,7 +116,7 @@ def single(args: argparse.Namespace, registers: dict[str, Registers] | None = No
         registers=kept,
     )
     files = [file for file in (args.password_file, args.ca_file) if file is not None]
-    return Target(str(where), made, INTERVAL, (who, _content(args.ca_file)), tuple(files))
+    return Target(str(where), bmc, INTERVAL, (who, _content(args.ca_file)), tuple(files))
 
 
 def read_targets(path: Path, registers: dict[str, Registers] | None = None) -> list[Target[BmcReading]]:
@@ -135,7 +135,7 @@ def read_targets(path: Path, registers: dict[str, Registers] | None = None) -> l
             continue
         ca_file = path.parent / target.ca_file if target.ca_file else None
         where = parse_address(target.address)
-        made = source(
+        bmc = source(
             name,
             where,
             who,
@@ -148,7 +148,7 @@ def read_targets(path: Path, registers: dict[str, Registers] | None = None) -> l
         )
         files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
         made_of = (target, who, _content(ca_file))
-        targets.append(Target(name, made, target.interval or INTERVAL, made_of, tuple(files)))
+        targets.append(Target(name, bmc, target.interval or INTERVAL, made_of, tuple(files)))
     if mistakes:
         raise UsageError(mistakes)
     return targets

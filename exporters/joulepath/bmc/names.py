@@ -68,11 +68,11 @@ def feed_of(name: str, chassis: str) -> str:
 
 def is_inside(name: str, others: set[str]) -> bool:
     """Whether a stem continues one of the others, as `gb sxm1 m` does `gb sxm1`: it measures a part of the other."""
-    at = name.rfind(" ")
-    while at > 0:
-        if name[:at] in others:
+    end = name.rfind(" ")
+    while end > 0:
+        if name[:end] in others:
             return True
-        at = name.rfind(" ", 0, at)
+        end = name.rfind(" ", 0, end)
     return False
 
 

@@ -39,8 +39,8 @@ Row = Box | ChassisPart | ChassisComponent
 
 def name_row(row: Row) -> Row:
     """The row under names that are label values (`joulepath.bounds`)."""
-    made: Any = row  # mypy knows no _make of one of several
-    return cast("Row", made._make(map(label, row)))
+    renamed: Any = row  # mypy knows no _make of one of several
+    return cast("Row", renamed._make(map(label, row)))
 
 
 class Metered(NamedTuple):
@@ -88,14 +88,14 @@ class BmcReading:
     @property
     def parts(self) -> Collection[Row]:
         """All that has samples of its own, the boxes first."""
-        found: dict[Row, None] = {}
+        rows: dict[Row, None] = {}
         for each in (self.power, self.up, self.meter_energy):
-            found |= dict.fromkeys(each)
+            rows |= dict.fromkeys(each)
         for inside in (self.subsystems, self.psu_input, self.psu_output, self.subsystem_energy):
-            found |= dict.fromkeys(inside)
+            rows |= dict.fromkeys(inside)
         for component in (self.components, self.component_energy):
-            found |= dict.fromkeys(component)
-        return found
+            rows |= dict.fromkeys(component)
+        return rows
 
     def with_label_names(self) -> "BmcReading":
         """The same under names that are label values (`joulepath.bounds`)."""

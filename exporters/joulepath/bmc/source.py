@@ -48,9 +48,9 @@ class BmcSource(ABC):
             reading = (await self._poll()).with_label_names()
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
-        at = self._clock()
-        beyond = self._rows.take(reading.parts, at)
-        self._teller.tell(beyond, at)
+        read_at = self._clock()
+        beyond = self._rows.take(reading.parts, read_at)
+        self._teller.tell(beyond, read_at)
         self._keep(self._rows.known)
         return reading.without(beyond)
 

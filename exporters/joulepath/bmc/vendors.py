@@ -73,8 +73,8 @@ class Vendors:
 
     def supply(self, name: str) -> str:
         """The supply that an IPMI sensor's name names; empty if it names none."""
-        found = re.search(f"(?:{_any(self.ipmi_supplies).pattern})\\d*", name, re.IGNORECASE)
-        return re.sub(r"[ _-]", "", found[0]).lower() if found else ""
+        matched = re.search(f"(?:{_any(self.ipmi_supplies).pattern})\\d*", name, re.IGNORECASE)
+        return re.sub(r"[ _-]", "", matched[0]).lower() if matched else ""
 
     def names_output(self, name: str) -> bool:
         """Whether it is what the supply delivers."""
@@ -116,8 +116,8 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 def load_shipped() -> Vendors:
     """The shipped data."""
     with as_file(files("joulepath.bmc") / "vendors.yaml") as path:
-        found: Vendors = apart.read("joulepath.bmc.vendors", path)
-    return found
+        vendors: Vendors = apart.read("joulepath.bmc.vendors", path)
+    return vendors
 
 
 def read(path: Path, text: str | None = None) -> Vendors:

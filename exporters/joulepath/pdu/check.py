@@ -53,14 +53,16 @@ class Explained:
 async def explain(client: SnmpClient, name: str, profile: Profile) -> tuple[PduLayout, Sequence[Explained]]:
     """What the profile reads of a device. Raises JoulepathError where it does not fit."""
     layout = await survey(client, name, profile)
-    found = await raw_values(client, layout)
-    return layout, [_explain_cell(cell, found) for oid, cells in layout.cells.items() if oid in found for cell in cells]
+    values = await raw_values(client, layout)
+    return layout, [
+        _explain_cell(cell, values) for oid, cells in layout.cells.items() if oid in values for cell in cells
+    ]
 
 
-def _explain_cell(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
-    raw = found[cell.oid]
+def _explain_cell(cell: Cell, values: Mapping[Oid, Value]) -> Explained:
+    raw = values[cell.oid]
     try:
-        value = cell.reading(found)
+        value = cell.reading(values)
     except RejectedError as reason:
         return Explained(cell, raw, None, str(reason), reason.number)
     return Explained(cell, raw, value, "" if value is not None else "absent")
@@ -116,9 +118,9 @@ def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
         ).rstrip()
     yield from _lacking(layout)
     yield from doubts(rows)
-    found = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
+    numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
     volts = [row.rejected for row in rows if row.cell.quantity_name == "voltage" and row.rejected is not None]
-    for key, why in Judge().find_contradicted(readings_of(found), 0.0, volts).items():
+    for key, why in Judge().find_contradicted(readings_of(numbers), 0.0, volts).items():
         yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 
@@ -204,8 +206,8 @@ def check(name: str, client: SnmpClient | None, max_repetitions: int | None = No
             await client.close()
 
     lines, rows = asyncio.run(ask(client))
-    *told, last = lines
-    yield from told
+    *earlier, last = lines
+    yield from earlier
     if not rows:
         raise UsageError(f"{name}: {last}")
     yield last
@@ -215,8 +217,8 @@ def check(name: str, client: SnmpClient | None, max_repetitions: int | None = No
 
 async def columns_of(client: SnmpClient, profile: Profile) -> AsyncIterator[str]:
     """What the device holds at each place that a profile names: for one that does not fit."""
-    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    profile = profile.below(await base_of(client, profile, found if isinstance(found, tuple) else ()))
+    object_id = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    profile = profile.below(await base_of(client, profile, object_id if isinstance(object_id, tuple) else ()))
     columns = Columns(client, profile.max_repetitions)
     for oid in dict.fromkeys(_places(profile)):
         rows = await columns.object(oid)
@@ -236,9 +238,9 @@ def _places(profile: Profile) -> Iterable[Oid]:
 
 
 async def explain_match(client: SnmpClient, name: str, profile: Profile) -> Sequence[str]:
-    """Whether the device is found to be of this profile when none is named."""
-    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    written = format_oid(found) if isinstance(found, tuple) else "none"
+    """Whether the device is object_id to be of this profile when none is named."""
+    object_id = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    written = format_oid(object_id) if isinstance(object_id, tuple) else "none"
     try:
         chosen = (await find(client, {**load_shipped(), name: profile})).profile_name
     except JoulepathError:

@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
             ]
         return read_targets(args.config, clients, registers, survey_seconds)
 
-    made = PolledExporter(
+    pdu_exporter = PolledExporter(
         "pdu",
         "Power of PDUs over SNMP and Redfish",
         Poller(targets()),
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
         configured=targets,
         file=args.config,
     )
-    return exporter.run(made, args)
+    return exporter.run(pdu_exporter, args)
 
 
 def check_profile(args: argparse.Namespace, clients: Clients) -> int:

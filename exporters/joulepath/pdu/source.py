@@ -90,7 +90,7 @@ class _Mark:
     """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent lacks it."""
 
     ticks: int | None
-    at: float
+    read_at: float
 
 
 class PduSource:
@@ -150,7 +150,7 @@ class PduSource:
         numbers: dict[ReadingKey, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         implausible: list[float] = []
-        for oid, value in poll.found.items():
+        for oid, value in poll.values.items():
             refused = isinstance(value, Missing) and value.refused
             if oid not in layout.cells and not refused:
                 rejected["unknown_row"] += 1
@@ -159,7 +159,7 @@ class PduSource:
                 rejected["refused"] += len(layout.cells.get(oid, ()))
             for cell in layout.cells.get(oid, ()):
                 try:
-                    number = cell.reading(poll.found)
+                    number = cell.reading(poll.values)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
                     if reason.number is not None and cell.quantity_name == "voltage":
@@ -170,16 +170,16 @@ class PduSource:
         self._mark = poll.ended
         if layout.left_out:
             rejected["refused"] += len(layout.left_out)
-        self._name_missing(layout, poll.found)
+        self._name_missing(layout, poll.values)
         self._surveyor.note_poll(anything=bool(numbers))
         # Without a serial number, a reboot may have been a swap.
         life = 0 if any(unit.serial for unit in layout.units) else self._lives
         device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
-        beyond = self._belief.find_excess(rows_of(numbers, layout.names), poll.ended.at)
+        beyond = self._belief.find_excess(rows_of(numbers, layout.names), poll.ended.read_at)
         if beyond:
-            numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
+            numbers = {key: cell for key, cell in numbers.items() if key[:2] not in beyond}
             rejected[BEYOND] = len(beyond)
-        values, contradicted = self._belief.accept(device, numbers, poll.ended.at, implausible)
+        values, contradicted = self._belief.accept(device, numbers, poll.ended.read_at, implausible)
         if contradicted:
             rejected["contradicted"] = contradicted
         if not values and not contradicted:
@@ -218,23 +218,23 @@ class PduSource:
         began = _mark(begun, self._clock())
         if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
             return None
-        found = await walk_columns(self._client, layout)
+        values = await walk_columns(self._client, layout)
         last = begun
         for request in others:
             last = await self._client.get(request)
-            found |= last
-        found |= begun
-        told = {oid: found.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
-        found.pop(SYS_UP_TIME, None)
+            values |= last
+        values |= begun
+        identity = {oid: values.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
+        values.pop(SYS_UP_TIME, None)
         # Of a device that starts all objects are missing; one with values and without its number is another one.
-        lacks = _lacks(told, layout) and not all(isinstance(value, Missing) for value in found.values())
-        if lacks or _differs(told, layout):
+        lacks = _lacks(identity, layout) and not all(isinstance(value, Missing) for value in values.values())
+        if lacks or _differs(identity, layout):
             return None
-        return _Poll(began, found, _mark(last, self._clock()))
+        return _Poll(began, values, _mark(last, self._clock()))
 
-    def _name_missing(self, layout: PduLayout, found: Mapping[Oid, Value]) -> None:
+    def _name_missing(self, layout: PduLayout, values: Mapping[Oid, Value]) -> None:
         """One line for each object that the agent refuses, when it begins to."""
-        missing = {oid: value for oid, value in found.items() if isinstance(value, Missing) and value.refused}
+        missing = {oid: value for oid, value in values.items() if isinstance(value, Missing) and value.refused}
         for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
             why = missing[oid].value
@@ -249,7 +249,7 @@ class _Poll:
     """One poll: sysUpTime before and after, and the values of the layout's cells and of rows that it does not know."""
 
     began: _Mark
-    found: Mapping[Oid, Value]
+    values: Mapping[Oid, Value]
     ended: _Mark
 
 
@@ -266,43 +266,43 @@ async def raw_values(client: SnmpClient, layout: PduLayout) -> Mapping[Oid, Valu
 
     Raises SnmpError.
     """
-    found = await walk_columns(client, layout)
+    values = await walk_columns(client, layout)
     for start in range(0, len(layout.objects), OBJECTS_PER_REQUEST):
-        found |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
-    return found
+        values |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
+    return values
 
 
 async def walk_columns(client: SnmpClient, layout: PduLayout) -> dict[Oid, Value]:
     """The values of the layout's columns. Raises SnmpError."""
-    found: dict[Oid, Value] = {}
+    values: dict[Oid, Value] = {}
     for column in layout.columns:
         # One row more than there are shows the end of the column in the same answer.
         try:
             rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
         except RefusedError:
-            found |= await client.get(sorted(column.rows))
+            values |= await client.get(sorted(column.rows))
         else:
-            found |= {column.oid + index: value for index, value in rows.items()}
-    return found
+            values |= {column.oid + index: value for index, value in rows.items()}
+    return values
 
 
-def _differs(found: Mapping[Oid, Value], layout: PduLayout) -> bool:
+def _differs(values: Mapping[Oid, Value], layout: PduLayout) -> bool:
     """Whether an object that tells devices apart is another than it was."""
     return any(
-        found.get(oid, before) != before and not isinstance(found[oid], Missing)
+        values.get(oid, before) != before and not isinstance(values[oid], Missing)
         for oid, before in layout.identity.items()
     )
 
 
-def _lacks(found: Mapping[Oid, Value], layout: PduLayout) -> bool:
+def _lacks(values: Mapping[Oid, Value], layout: PduLayout) -> bool:
     """Whether an object that tells devices apart has gone."""
-    gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
+    gone = [oid for oid, value in values.items() if isinstance(value, Missing) and not value.refused]
     return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
 
-def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
-    ticks = found.get(SYS_UP_TIME)
-    return _Mark(ticks if isinstance(ticks, int) else None, at)
+def _mark(values: Mapping[Oid, Value], read_at: float) -> _Mark:
+    ticks = values.get(SYS_UP_TIME)
+    return _Mark(ticks if isinstance(ticks, int) else None, read_at)
 
 
 def _rebooted(before: _Mark, after: _Mark) -> bool:
@@ -310,4 +310,4 @@ def _rebooted(before: _Mark, after: _Mark) -> bool:
     if before.ticks is None or after.ticks is None:
         return False
     advanced = (after.ticks - before.ticks) % 2**32 / 100
-    return advanced > after.at - before.at + REBOOT_SECONDS
+    return advanced > after.read_at - before.read_at + REBOOT_SECONDS

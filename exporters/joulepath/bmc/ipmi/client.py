@@ -140,12 +140,12 @@ class PyghmiClient:
         """See `Client.sensor`."""
         entry = self._repository.sensors[key]
         try:
-            found = self.raw(0x04, 0x2D, (entry.sensor_number,), entry.sensor_lun)
-            if len(found) < 2 or found[1] & 0x20 or not found[1] & 0x40:  # unavailable, or not scanned
+            response = self.raw(0x04, 0x2D, (entry.sensor_number,), entry.sensor_lun)
+            if len(response) < 2 or response[1] & 0x20 or not response[1] & 0x40:  # unavailable, or not scanned
                 return None
-            count = _count(entry, found[0])
+            count = _count(entry, response[0])
             if count is not None and entry.linearization > LAST_FORMULA:
-                factors = self.raw(0x04, 0x23, (entry.sensor_number, found[0]), entry.sensor_lun)
+                factors = self.raw(0x04, 0x23, (entry.sensor_number, response[0]), entry.sensor_lun)
                 return _scale(entry, count, bytearray(factors[1:]))
         except IpmiBusyError:
             raise

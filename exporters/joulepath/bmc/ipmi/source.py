@@ -194,7 +194,7 @@ class IpmiSource(BmcSource):
                 continue
             answered.add(sensor.key)
             try:
-                found = self._client.sensor(sensor.key)
+                number = self._client.sensor(sensor.key)
             except IpmiBusyError:
                 rejected["unreadable"] += 1
                 if source is not None or sensor.role == "psu_input":
@@ -203,10 +203,10 @@ class IpmiSource(BmcSource):
             except NotMeasuredError as reason:
                 rejected[str(reason)] += 1
                 continue
-            if found is None:
+            if number is None:
                 answered.remove(sensor.key)
-            elif 0 <= found <= MAX_WATTS:
-                values[sensor.key] = found
+            elif 0 <= number <= MAX_WATTS:
+                values[sensor.key] = number
             else:
                 rejected["implausible"] += 1
         return values, answered
@@ -215,13 +215,13 @@ class IpmiSource(BmcSource):
         self, role: Role, values: Mapping[str, float], total: float | None, rejected: Counter[str]
     ) -> Mapping[ChassisPart, float]:
         """Inputs or outputs of the system's own supplies; none of those that several nodes share."""
-        found = self._by_part(role, values)
+        readings = self._by_part(role, values)
         if total is not None:
-            self._foreign[role] = contradiction({part.name: watts for part, watts in found.items()}, total)
+            self._foreign[role] = contradiction({part.name: watts for part, watts in readings.items()}, total)
         if self._foreign.get(role):
-            rejected[self._foreign[role]] += len(found)
+            rejected[self._foreign[role]] += len(readings)
             return {}
-        return found
+        return readings
 
     def _by_part(self, role: Role, values: Mapping[str, float]) -> dict[ChassisPart, float]:
         return {

@@ -54,7 +54,7 @@ def around(listed: Mapping[str, Resource]) -> Mapping[str, set[str]]:
         for inner in list_links(chassis, "Contains"):
             if inner in listed:
                 direct[inner].add(uri)
-    found: dict[str, set[str]] = {}
+    outer_of: dict[str, set[str]] = {}
     for uri in listed:
         outer: set[str] = set()
         waiting = [uri]
@@ -62,8 +62,8 @@ def around(listed: Mapping[str, Resource]) -> Mapping[str, set[str]]:
             new = direct[waiting.pop()] - outer - {uri}
             outer |= new
             waiting += new
-        found[uri] = outer
-    return found
+        outer_of[uri] = outer
+    return outer_of
 
 
 def apart(found: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
@@ -73,8 +73,8 @@ def apart(found: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[C
 
 def list_links(chassis: Resource, key: str) -> Iterator[str]:
     """The URIs that a chassis links to under `key`, without a slash at their end."""
-    found = look_up(chassis, "Links", key)
-    for link in found if isinstance(found, list) else [found]:  # iLO 5 gives ContainedBy as a list's only member
+    links = look_up(chassis, "Links", key)
+    for link in links if isinstance(links, list) else [links]:  # iLO 5 gives ContainedBy as a list's only member
         uri = uri_of(link)
         if uri:
             yield uri.rstrip("/")

@@ -254,13 +254,13 @@ def _resource(uri: str, response: AsyncRestResponse) -> Resource:
     if response.status != HTTPStatus.OK:
         raise ResourceFaultError(f"answers {uri} with HTTP {response.status}")
     try:
-        found = decode_json(response.text) if response.read else {}
+        body = decode_json(response.text) if response.read else {}
     except (ValueError, RecursionError):
         what = "HTML" if response.read.lstrip()[:1] == b"<" else "broken JSON"
         raise ResourceFaultError(f"answers {uri} with {what} instead of a resource") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise ResourceFaultError(f"answers {uri} with JSON that is not an object")
     # Some answer a missing resource with HTTP 200 and the error alone (Intel, HPE Cray EX).
-    if "error" in found and "@odata.id" not in found:
+    if "error" in body and "@odata.id" not in body:
         raise ResourceFaultError(f"has nothing at {uri}")
-    return found
+    return body

@@ -53,8 +53,8 @@ def carries_nothing(item: Item, resource: Resource) -> bool:
 
 
 def _supply(item: Item, resource: Resource) -> Resource:
-    found = resolve(resource, item.pointer[:2])[1] if item.pointer[0] == "PowerSupplies" else resource
-    return found if isinstance(found, Mapping) else {}
+    supply = resolve(resource, item.pointer[:2])[1] if item.pointer[0] == "PowerSupplies" else resource
+    return supply if isinstance(supply, Mapping) else {}
 
 
 def _state(resource: Resource) -> str:
@@ -96,5 +96,5 @@ def _outputs(power: Resource) -> Iterator[float]:
 
 def _stated(resource: Any, *keys: str) -> float | None:
     """The number at a path of objects; None for none, and for one that is beyond all that is measured."""
-    found = number(resolve(resource, keys)[1])
-    return found if found is not None and abs(found) <= MAX_JOULES else None
+    stated = number(resolve(resource, keys)[1])
+    return stated if stated is not None and abs(stated) <= MAX_JOULES else None

@@ -52,27 +52,27 @@ class Item:
 
 def value(item: Item, resource: Resource) -> float:
     """The item's value in W or J. Raises NotMeasuredError; `missing` is the reason where there is nothing at all."""
-    holder, found = resolve(resource, item.pointer)
-    if found is None:
+    holder, stated = resolve(resource, item.pointer)
+    if stated is None:
         raise NotMeasuredError("null" if isinstance(holder, Mapping) and item.pointer[-1] in holder else "missing")
-    found = number(found)
-    if found is None:
+    stated = number(stated)
+    if stated is None:
         raise NotMeasuredError("not_a_number")
     for level in (resource, holder):
         if isinstance(level, Mapping):
             _check_state(level)
     if item.source == "power_control_average":
         _check_interval(holder)
-    if item.source == "power_control" and found == 0 and never_metered(holder):
+    if item.source == "power_control" and stated == 0 and never_metered(holder):
         raise NotMeasuredError("never_read")
     energy = item.quantity in ENERGIES
-    if not energy and found in ALL_BITS:
+    if not energy and stated in ALL_BITS:
         raise NotMeasuredError("implausible")
     limit = MAX_JOULES if energy else MAX_WATTS
     # Python's JSON admits NaN, infinities, and whole numbers that no float holds: all of them fail this.
-    if not 0 <= found <= limit / item.scale:
+    if not 0 <= stated <= limit / item.scale:
         raise NotMeasuredError("implausible")
-    measured = found * item.scale
+    measured = stated * item.scale
     if item.capacities:
         if measured in item.capacities:
             raise NotMeasuredError("capacity")
@@ -114,23 +114,23 @@ def capacities(resource: Any, depth: int = 8) -> Iterator[float]:
 def resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
     """What holds the value, and the value; None for what is not there."""
     holder: Any = None
-    found: Any = resource
+    inner: Any = resource
     for step in pointer:
-        holder = found
+        holder = inner
         if isinstance(step, int):
             entries = holder if isinstance(holder, list) else [holder]  # some have one object in place of an array
-            found = entries[step] if step < len(entries) else None
+            inner = entries[step] if step < len(entries) else None
         else:
-            found = holder.get(step) if isinstance(holder, Mapping) else None
-    return holder, found
+            inner = holder.get(step) if isinstance(holder, Mapping) else None
+    return holder, inner
 
 
 def never_metered(control: Any) -> bool:
     """Whether a PowerControl of 0 W says itself that it has no meter: no capacity, and no watt at any time (iLO 4)."""
     if not isinstance(control, Mapping):
         return False
-    found = (control.get("PowerCapacityWatts"), resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1])
-    stated = [number(limit) for limit in found]
+    limits = (control.get("PowerCapacityWatts"), resolve(control, ("PowerMetrics", "MaxConsumedWatts"))[1])
+    stated = [number(limit) for limit in limits]
     return 0 in stated and all(limit is None or limit == 0 for limit in stated)
 
 

@@ -50,8 +50,10 @@ class Meters:
             del self._registers[place]
             self._away.pop(place, None)
 
-    def count(self, level: str, joules: Mapping[K, float], serial: Callable[[K], str], at: float) -> dict[K, float]:
-        """Counters [J] of the registers of one level at monotonic `at` seconds, without those that are in doubt."""
+    def count(
+        self, level: str, joules: Mapping[K, float], serial: Callable[[K], str], read_at: float
+    ) -> dict[K, float]:
+        """Counters [J] of the registers of one level at monotonic `read_at` seconds, without doubtful ones."""
         counters: dict[K, float] = {}
         here = {(level, key) for key in joules}
         self._away.update(
@@ -63,6 +65,6 @@ class Meters:
                 self.doubtful = True
                 continue
             self._away.pop(place, None)
-            register = self._registers.setdefault(place, Register(shown, at, serial(key)))
-            counters[key] = register.add(shown, at, serial(key), step=1.0, wraps_at=WRAPS_AT)
+            register = self._registers.setdefault(place, Register(shown, read_at, serial(key)))
+            counters[key] = register.add(shown, read_at, serial(key), step=1.0, wraps_at=WRAPS_AT)
         return counters

@@ -30,14 +30,14 @@ class PollValues:
         items: Iterable[Item],
         resources: Mapping[str, Resource],
         busy: Collection[str],
-        told: ReportedValues | None = None,
+        reported: ReportedValues | None = None,
     ) -> None:
-        told = told or ReportedValues()
-        self.rejected = Counter(told.rejected)
+        reported = reported or ReportedValues()
+        self.rejected = Counter(reported.rejected)
         self._items = list(items)
         self._resources = resources
         self._busy = busy
-        self._values = _values(self._items, told.values, resources, self.rejected)
+        self._values = _values(self._items, reported.values, resources, self.rejected)
 
     def parts(self, quantity: BmcQuantity, chassis: str) -> Mapping[tuple[str, str], float]:
         """One quantity of one chassis by part and source."""
@@ -57,12 +57,12 @@ class PollValues:
 
     def sum_feeds(self, feeds: Mapping[ChassisPart, frozenset[str]]) -> dict[ChassisPart, float]:
         """The power of subsystems as the sum of their feeds; without those that have an unknown feed."""
-        found: dict[ChassisPart, float] = {}
+        sums: dict[ChassisPart, float] = {}
         for part, names in feeds.items():
             watts = {name: self._values.get(("subsystem_feed", *part, name)) for name in names}
             if None not in watts.values():
-                found[part] = sum(one for one in watts.values() if one is not None)
-        return found
+                sums[part] = sum(one for one in watts.values() if one is not None)
+        return sums
 
     def leave_out(self, quantity: BmcQuantity, chassis: str, reason: str) -> None:
         """Rejects a quantity of one chassis."""
@@ -98,17 +98,17 @@ class PollValues:
 
     def statistics(self, chassis: str) -> PowerStatistics | None:
         """The minimum, maximum and period of a chassis' PowerControl."""
-        found = (
+        candidates = (
             statistics(item, self._resources[item.uri])
             for item in self._items
             if item.source == "power_control" and item.chassis == chassis and item.uri in self._resources
         )
-        return next((past for past in found if past is not None), None)
+        return next((past for past in candidates if past is not None), None)
 
 
 def _values(
     items: Iterable[Item],
-    told: Mapping[Item, float | None],
+    reported: Mapping[Item, float | None],
     resources: Mapping[str, Resource],
     rejected: Counter[str],
 ) -> dict[_Key, float]:
@@ -118,8 +118,8 @@ def _values(
         key = (item.quantity, item.chassis, item.part, item.source if item.quantity == "power" else item.within)
         if key in values:
             continue
-        if item in told:
-            number = told[item]
+        if item in reported:
+            number = reported[item]
             if number is not None:
                 values[key] = number
             continue

@@ -69,5 +69,5 @@ def _named_supplies(power: Resource) -> Iterator[tuple[int, str, Resource]]:
 
 def serial_of(resource: Resource) -> str:
     """The serial number that a supply or chassis states, empty for none."""
-    found = resource.get("SerialNumber")
-    return found.strip() if isinstance(found, str) else ""
+    serial = resource.get("SerialNumber")
+    return serial.strip() if isinstance(serial, str) else ""

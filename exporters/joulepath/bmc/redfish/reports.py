@@ -50,16 +50,16 @@ def places(item: Item) -> Sequence[Place]:
 
 def values(report: Resource) -> Mapping[Place, ReportEntry]:
     """A report's values: of several for one property the newest, without those that have no time."""
-    found: dict[Place, ReportEntry] = {}
+    newest: dict[Place, ReportEntry] = {}
     for _, entry in entries(report, "MetricValues"):
         place, number = _place(entry.get("MetricProperty")), _number(entry.get("MetricValue"))
         time = _time(entry.get("Timestamp"))
         time = _time(report.get("Timestamp")) if time is None else time
         if place is None or number is None or time is None:
             continue
-        if place not in found or found[place].time < time:
-            found[place] = ReportEntry(number, time, look_up(entry, "Oem", "Nvidia", "MetricValueStale") is True)
-    return found
+        if place not in newest or newest[place].time < time:
+            newest[place] = ReportEntry(number, time, look_up(entry, "Oem", "Nvidia", "MetricValueStale") is True)
+    return newest
 
 
 @dataclass(frozen=True)
@@ -87,20 +87,20 @@ async def survey(tree: Tree, root: Resource, readings: Mapping[Item, float]) -> 
     if service.get("ServiceEnabled") is False:
         return Reports()
     wanted = {place: (item, number) for item, number in readings.items() for place in places(item)}
-    found: dict[Place, str] = {}
+    uri_of_place: dict[Place, str] = {}
     stale: set[Place] = set()
     for uri, report in (await tree.members(link(service, "MetricReports"))).items():
-        told = values(report)
+        entries_by_place = values(report)
         held = {
             place: uri
-            for place, one in told.items()
-            if place in wanted and place not in found and _agrees(one, *wanted[place])
+            for place, one in entries_by_place.items()
+            if place in wanted and place not in uri_of_place and _agrees(one, *wanted[place])
         }
         spared = {wanted[place][0].uri for place in held}
         if len(spared) >= FEWEST and await _is_renewed(tree, report):
-            found |= held
-            stale |= {place for place in held if _lags(told, place)}
-    return Reports(found, frozenset(stale))
+            uri_of_place |= held
+            stale |= {place for place in held if _lags(entries_by_place, place)}
+    return Reports(uri_of_place, frozenset(stale))
 
 
 def _lags(report: Mapping[Place, ReportEntry], place: Place) -> bool:
@@ -122,18 +122,18 @@ async def _is_renewed(tree: Tree, report: Resource) -> bool:
     return all(_seconds(span) <= RENEWED_SECONDS for span in spans)
 
 
-def _agrees(told: ReportEntry, item: Item, own: float) -> bool:
+def _agrees(entry: ReportEntry, item: Item, own: float) -> bool:
     try:
-        low, high = sorted((own, measure(item, told)))
+        low, high = sorted((own, measure(item, entry)))
     except NotMeasuredError:
         return False
     return high <= max(1.0, low) * APART
 
 
-def measure(item: Item, told: ReportEntry) -> float:
+def measure(item: Item, entry: ReportEntry) -> float:
     """A reported value as one of the item's resource. Raises NotMeasuredError."""
     plain = Item(item.quantity, item.chassis, item.uri, ("Reading",), scale=item.scale, capacities=item.capacities)
-    return value(plain, {"Reading": told.number})
+    return value(plain, {"Reading": entry.number})
 
 
 class ReportReader:
@@ -165,14 +165,16 @@ class ReportReader:
             old = [item for item, place in wanted.items() if place in reports.stale]
             return ReportedValues(dict.fromkeys(old), Counter("stale" for _ in old))
         uris = sorted({known[place] for place in wanted.values()})
-        told = {uri: values(one) for uri, one in zip(uris, await asyncio.gather(*map(tree.read, uris)), strict=True)}
-        found: dict[Item, float | None] = {}
+        contents = {
+            uri: values(one) for uri, one in zip(uris, await asyncio.gather(*map(tree.read, uris)), strict=True)
+        }
+        numbers: dict[Item, float | None] = {}
         rejected: Counter[str] = Counter()
         for item, place in wanted.items():
-            report = told[known[place]]
+            report = contents[known[place]]
             if place not in report:
                 continue
-            found[item] = None
+            numbers[item] = None
             fresh = self._is_fresh(report, place, now)
             # A value marked stale is stale at its resource too; a value without a new time may only be unchanged.
             self._stale[place] = 0 if fresh or report[place].stale else self._stale[place] + 1
@@ -180,25 +182,25 @@ class ReportReader:
                 rejected["stale"] += 1
                 continue
             try:
-                found[item] = measure(item, report[place])
+                numbers[item] = measure(item, report[place])
             except NotMeasuredError as reason:
                 rejected[str(reason)] += 1
-        return ReportedValues(found, rejected)
+        return ReportedValues(numbers, rejected)
 
     def _is_fresh(self, report: Mapping[Place, ReportEntry], place: Place, now: float) -> bool:
-        told = report[place]
+        entry = report[place]
         time, since = self._since.get(place, (math.nan, now))
-        if time != told.time:
+        if time != entry.time:
             since = now
-        self._since[place] = (told.time, since)
+        self._since[place] = (entry.time, since)
         return now - since < STALE_SECONDS and not _lags(report, place)
 
 
 def _cover(items: Sequence[Item], known: Mapping[Place, str]) -> Mapping[Item, Place]:
     """The items to take from reports: all of a resource, or none."""
-    found = {item: place for item in items for place in places(item) if place in known}
-    left = {item.uri for item in items if item not in found}
-    return {item: place for item, place in found.items() if item.uri not in left}
+    place_of = {item: place for item in items for place in places(item) if place in known}
+    left = {item.uri for item in items if item not in place_of}
+    return {item: place for item, place in place_of.items() if item.uri not in left}
 
 
 def _place(stated: object) -> Place | None:
@@ -236,8 +238,8 @@ def _time(stated: object) -> float | None:
 
 def _seconds(stated: object) -> float:
     """An ISO 8601 duration in seconds; 0 without one."""
-    found = _DURATION.fullmatch(stated) if isinstance(stated, str) else None
-    if found is None:
+    matched = _DURATION.fullmatch(stated) if isinstance(stated, str) else None
+    if matched is None:
         return 0.0
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    days, hours, minutes, seconds = (float(part or 0) for part in matched.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

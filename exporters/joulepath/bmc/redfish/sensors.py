@@ -174,13 +174,13 @@ def _wholes(owner: Owner, metering: Sequence[Resource], vendors: Vendors) -> Map
             source = "sdr"
         if source:
             ranked.setdefault((_kind(sensor) == "Power", rank), []).append((str(sensor["@odata.id"]), source))
-    found: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for power in (True, False):
         best = next((ranked[power, rank] for rank in range(4) if (power, rank) in ranked), [])
         # Two of the same rank are halves of the chassis, or are not what they seem; two by name are one.
         if len(best) == 1 or (power, 0) in ranked:
-            found.update(best)
-    return found
+            sources.update(best)
+    return sources
 
 
 def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> tuple[int, str]:
@@ -270,8 +270,8 @@ def _split_words(name: str) -> str:
 
 
 def _text(sensor: Resource, key: str) -> str:
-    found = sensor.get(key)
-    return found if isinstance(found, str) else ""
+    stated = sensor.get(key)
+    return stated if isinstance(stated, str) else ""
 
 
 def _name(sensor: Resource) -> str:

@@ -113,9 +113,9 @@ class RedfishSource(BmcSource):
     async def _read(self, layout: BmcLayout) -> BmcReading:
         now = self._clock()
         asked = [i for i in layout.items if i.quantity != "power" or self._boxes.asks(i.chassis, i.source, now)]
-        told = await self._reports.read(Tree(self._client.get), asked, layout.reports, now)
-        resources, busy = await self._resources({item.uri for item in asked if item not in told.values})
-        poll = PollValues(asked, resources, busy, told)
+        reported = await self._reports.read(Tree(self._client.get), asked, layout.reports, now)
+        resources, busy = await self._resources({item.uri for item in asked if item not in reported.values})
+        poll = PollValues(asked, resources, busy, reported)
         power: dict[Box, float] = {}
         sources: dict[Box, str] = {}
         for name, box in layout.boxes.items():
@@ -133,7 +133,7 @@ class RedfishSource(BmcSource):
         whole = {box.name: watts for box, watts in power.items()}
         subsystems = {**poll.by_part("subsystem"), **poll.sum_feeds(layout.feeds)}
         components = inside(subsystems, poll.components("component"), poll.rejected)
-        at = self._clock()
+        read_at = self._clock()
         registers = {
             box: joules
             for name, box in layout.boxes.items()
@@ -145,20 +145,20 @@ class RedfishSource(BmcSource):
             sources=sources,
             up=self._boxes.up,
             meter_energy=self._meters.count(
-                "box", registers, lambda box: layout.serials.get(ChassisPart(box.name, box.name), ""), at
+                "box", registers, lambda box: layout.serials.get(ChassisPart(box.name, box.name), ""), read_at
             ),
             psu_input=poll.by_part("psu_input"),
             psu_output=poll.by_part("psu_output"),
             subsystems=within(whole, subsystems, poll.rejected),
             subsystem_energy=self._meters.count(
-                "subsystem", poll.by_part("subsystem_energy"), lambda part: layout.serials.get(part, ""), at
+                "subsystem", poll.by_part("subsystem_energy"), lambda part: layout.serials.get(part, ""), read_at
             ),
             components=within(whole, components, poll.rejected),
             component_energy=self._meters.count(
                 "component",
                 poll.components("component_energy"),
                 lambda one: layout.serials.get(ChassisPart(one.chassis, one.name), ""),
-                at,
+                read_at,
             ),
             rejected=poll.rejected,
         )
@@ -231,7 +231,7 @@ class RedfishSource(BmcSource):
                 pass
             return None
 
-        found = dict(zip(sorted(uris), await asyncio.gather(*map(read, sorted(uris))), strict=True))
+        answered = dict(zip(sorted(uris), await asyncio.gather(*map(read, sorted(uris))), strict=True))
         if unanswered and len(unanswered) == len(uris - busy):
             raise next(iter(unanswered.values()))
         first, most = HANGING_SECONDS
@@ -239,7 +239,7 @@ class RedfishSource(BmcSource):
             times = self._hanging.pop(uri, (0, 0.0))[0]
             if uri in unanswered:
                 self._hanging[uri] = (times + 1, self._clock() + min(first * 2**times, most))
-        return {uri: one for uri, one in found.items() if one is not None}, busy | unanswered.keys()
+        return {uri: one for uri, one in answered.items() if one is not None}, busy | unanswered.keys()
 
 
 async def _within(seconds: float, work: Awaitable[T]) -> T:

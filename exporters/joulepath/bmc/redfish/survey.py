@@ -68,8 +68,10 @@ async def survey(get: Get, vendors: Vendors) -> BmcLayout:
     members = await tree.members(link(root, "Chassis") or "/redfish/v1/Chassis")
     listed = {uri.rstrip("/"): chassis for uri, chassis in members.items()}
     outer = around(listed)
-    found = await asyncio.gather(*(_chassis(tree, name, uri, listed, vendors) for uri, name in _names(listed).items()))
-    parts = nest(apart(found, outer), outer)
+    every_chassis = await asyncio.gather(
+        *(_chassis(tree, name, uri, listed, vendors) for uri, name in _names(listed).items())
+    )
+    parts = nest(apart(every_chassis, outer), outer)
     measured = [chassis for chassis in parts.boxes if chassis.items]
     enclosures = {uri for chassis in measured for uri in outer.get(chassis.uri, ())}
     return BmcLayout(
@@ -79,7 +81,7 @@ async def survey(get: Get, vendors: Vendors) -> BmcLayout:
         feeds=parts.feeds,
         serials=parts.serials,
         reports=await metric_reports.survey(
-            tree, root, {item: now for one in found for item, now in one.working.items()}
+            tree, root, {item: now for one in every_chassis for item, now in one.working.items()}
         ),
         states={one.name: _states(listed.get(one.uri, {})) for one in measured},
         awaited={one.name: one.awaited for one in measured if one.awaited},
@@ -105,21 +107,21 @@ async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resourc
     environment = link(chassis, "EnvironmentMetrics")
     resource = await tree.read(environment)
     if environment and resource:
-        items += [found async for found in _registers(tree, name, environment, resource)]
+        items += [item async for item in _registers(tree, name, environment, resource)]
         where, pointer, holder = await _excerpt(tree, environment, resource, "PowerWatts")
         sensor = _source(resource, "PowerWatts")
         items.append((Item("power", name, where, pointer, source="environment_metrics", sensor=sensor), holder))
     copied = look_up(resource, "PowerWatts", "DataSourceUri")
     copy_of = {"@odata.id": copied, **await tree.read(copied)} if isinstance(copied, str) else {}
 
-    found, supplies = await _supplies(tree, name, chassis)
-    items += found
+    supply_items, supplies = await _supplies(tree, name, chassis)
+    items += supply_items
 
     power_uri = link(chassis, "Power")
     power = await tree.read(power_uri)
     if power_uri and power:
         # The newer resource may name supplies that only the older one measures.
-        older = not any(_worth(item, resource) for item, resource in found)
+        older = not any(_worth(item, resource) for item, resource in supply_items)
         items += ((item, power) for item in power_resource.items(name, power_uri, power, vendors, with_supplies=older))
         supplies = (dict(power_resource.supplies(power)) if older else {}) or supplies
 

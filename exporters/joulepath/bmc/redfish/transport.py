@@ -67,10 +67,10 @@ def retry_after(header: Callable[[str], str | None]) -> float:
 
 def _date(stated: str) -> float | None:
     """Seconds since the epoch of an HTTP date."""
-    found: datetime | None = None
+    date: datetime | None = None
     with contextlib.suppress(ValueError, TypeError, OverflowError, IndexError):
-        found = parsedate_to_datetime(stated)
-    return None if found is None else found.timestamp()
+        date = parsedate_to_datetime(stated)
+    return None if date is None else date.timestamp()
 
 
 class TooLongError(aiohttp.ClientPayloadError):

@@ -43,7 +43,7 @@ class Tree:
         if uri is None:
             return {}
         try:
-            found = await self._get(uri)
+            resource = await self._get(uri)
         except RedfishNoAnswerError as fault:
             self._unanswered += 1
             if self._unanswered >= MAX_UNANSWERED:
@@ -53,23 +53,23 @@ class Tree:
         except ResourceFaultError as fault:
             if isinstance(fault, ResourceBusyError):
                 self.unread[uri] = str(fault)
-            found = {}
+            resource = {}
         self._unanswered = 0
-        return found
+        return resource
 
     async def uris(self, uri: str | None, *, expand: bool = False) -> Mapping[str, Resource]:
         """The members' URIs, each with what the collection itself tells of it."""
-        found: dict[str, Resource] = {}
+        resources: dict[str, Resource] = {}
         expanded = f"{uri}?$expand=.($levels=1)"
         page = await self.read(expanded) if uri and expand else {}
         if not page and (page := await self.read(uri)):
             self.unread.pop(expanded, None)
         pages = {uri}
-        while page and len(found) < MAX_MEMBERS:
+        while page and len(resources) < MAX_MEMBERS:
             members = page.get("Members")
             for member in members if isinstance(members, list) else []:
                 if isinstance(member, dict) and isinstance(member.get("@odata.id"), str):
-                    found[member["@odata.id"]] = member
+                    resources[member["@odata.id"]] = member
             following = page.get("Members@odata.nextLink")
             if not isinstance(following, str) or following in pages or len(pages) > MAX_PAGES:
                 break
@@ -77,7 +77,7 @@ class Tree:
             page = await self.read(following)
             if uri and following in self.unread:
                 self.unread[uri] = self.unread.pop(following)
-        return found
+        return resources
 
     async def members(self, uri: str | None) -> Mapping[str, Resource]:
         """The members that can be read, by URI."""
@@ -93,18 +93,18 @@ class Tree:
 
         Of one that cannot be read now only the URI.
         """
-        found = await self.uris(uri, expand=self.expand)
-        if found and all("ReadingType" in sensor or len(sensor) > 3 for sensor in found.values()):
-            return list(found.values())
-        worth = telling(list(found))
+        listed = await self.uris(uri, expand=self.expand)
+        if listed and all("ReadingType" in sensor or len(sensor) > 3 for sensor in listed.values()):
+            return list(listed.values())
+        worth = telling(list(listed))
         read = zip(worth, await asyncio.gather(*map(self.read, worth)), strict=True)
         return [sensor or {"@odata.id": uri} for uri, sensor in read if sensor or uri in self.unread]
 
 
 def entries(resource: Resource, key: str) -> Iterator[tuple[int, Resource]]:
     """The members of an array that are objects, with their index. Some BMCs have an only member without the array."""
-    found = resource.get(key)
-    for index, entry in enumerate(found if isinstance(found, list) else [found]):
+    members = resource.get(key)
+    for index, entry in enumerate(members if isinstance(members, list) else [members]):
         if isinstance(entry, dict):
             yield index, entry
 
@@ -128,7 +128,7 @@ def source_of(excerpt: object) -> str:
 
 def look_up(resource: Resource, *keys: str) -> object:
     """What stands at a path of objects, None where there is nothing."""
-    found: object = resource
+    inner: object = resource
     for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        inner = inner.get(key) if isinstance(inner, dict) else None
+    return inner

@@ -69,21 +69,21 @@ async def survey(get: Get) -> EquipmentLayout:
     features = look_up(root, "ProtocolFeaturesSupported", "ExpandQuery")
     tree.expand = isinstance(features, dict) and bool(features.get("Levels"))
     equipment = await tree.read(link(root, "PowerEquipment"))
-    found: dict[str, tuple[str, Resource]] = {}
+    units: dict[str, tuple[str, Resource]] = {}
     for kind in EQUIPMENT:
         members = await tree.members(link(equipment, kind))
-        found |= {uri: (f"{kind}/{_id(one, uri)}", one) for uri, one in members.items()}
-    if not found:
+        units |= {uri: (f"{kind}/{_id(one, uri)}", one) for uri, one in members.items()}
+    if not units:
         raise JoulepathError(
             "has no PowerEquipment with PDUs, power shelves or transfer switches: a server's BMC is for joulepath bmc"
         )
-    times = Counter(path.partition("/")[2] for path, _ in found.values())
+    times = Counter(path.partition("/")[2] for path, _ in units.values())
     rows: list[EquipmentRow] = []
     names: dict[str, str] = {}
     expanded: dict[str, Sequence[str]] = {}
-    for uri, (path, one) in found.items():
+    for uri, (path, one) in units.items():
         short = path.partition("/")[2]
-        prefix = "" if len(found) == 1 else f"{short if times[short] == 1 else path}."
+        prefix = "" if len(units) == 1 else f"{short if times[short] == 1 else path}."
         collections, parts = await _parts(tree, one)
         expanded |= collections
         inlets = [part for part in parts if part.level == "inlet"]
@@ -95,12 +95,12 @@ async def survey(get: Get) -> EquipmentLayout:
             if part.level == "outlet":
                 names[label] = _name(part.resource)
         rows += await _totals(tree, uri, one, cut(prefix.removesuffix(".") or _id(one, uri)), rows)
-    first = next(iter(found.values()))[1]
+    first = next(iter(units.values()))[1]
     return EquipmentLayout(
         vendor=_text(first, "Manufacturer") or _text(root, "Vendor"),
         units={
             uri: Unit(_text(one, "Model"), _text(one, "SerialNumber"), _text(one, "FirmwareVersion"))
-            for uri, (_, one) in found.items()
+            for uri, (_, one) in units.items()
         },
         rows=rows,
         cells=_cells(rows),
@@ -212,5 +212,5 @@ def _id(resource: Resource, uri: str) -> str:
 
 
 def _text(resource: Resource, key: str) -> str:
-    found = resource.get(key)
-    return cut(found.strip()) if isinstance(found, str) else ""
+    stated = resource.get(key)
+    return cut(stated.strip()) if isinstance(stated, str) else ""

@@ -67,7 +67,7 @@ class RedfishPduSource:
             self._layout = None  # another unit answers there
             layout = await self._current_layout()
             resources = await self._resources(layout)
-        at = self._clock()
+        read_at = self._clock()
         numbers: dict[ReadingKey, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         for row in layout.rows:
@@ -82,11 +82,11 @@ class RedfishPduSource:
             if number is not None:
                 numbers.setdefault(ReadingKey(row.level, row.label, row.quantity), (layout.cells[row], number))
         device = tuple(sorted((uri, unit.serial) for uri, unit in layout.units.items()))
-        beyond = self._belief.find_excess(rows_of(numbers, layout.names), at)
+        beyond = self._belief.find_excess(rows_of(numbers, layout.names), read_at)
         if beyond:
-            numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
+            numbers = {key: cell for key, cell in numbers.items() if key[:2] not in beyond}
             rejected[BEYOND] = len(beyond)
-        values, contradicted = self._belief.accept(device, numbers, at)
+        values, contradicted = self._belief.accept(device, numbers, read_at)
         if contradicted:
             rejected["contradicted"] = contradicted
         if not values and not contradicted:
@@ -105,26 +105,26 @@ class RedfishPduSource:
         now = self._clock()
         lasts = SURVEY_SECONDS if self._layout is None or self._layout.complete else INCOMPLETE_SECONDS
         if self._layout is None or now - self._surveyed >= lasts:
-            found = await survey(self._client.get)
-            if self._layout is None or found.complete or len(found.rows) >= len(self._layout.rows):
-                self._layout = found  # the resources found before still exist
+            layout = await survey(self._client.get)
+            if self._layout is None or layout.complete or len(layout.rows) >= len(self._layout.rows):
+                self._layout = layout  # the resources found before still exist
             self._surveyed = now
         return self._layout
 
     async def _resources(self, layout: EquipmentLayout) -> Mapping[str, Resource]:
         """Reads the resources of this poll, by URI: collections as a whole where the service expands them."""
         tree = Tree(self._client.get)
-        found: dict[str, Resource] = {}
+        resources: dict[str, Resource] = {}
         for page in await asyncio.gather(*(tree.uris(uri) for uri in layout.expanded)):
-            found |= {uri: resource for uri, resource in page.items() if len(resource) > 1}
+            resources |= {uri: resource for uri, resource in page.items() if len(resource) > 1}
         wanted = (
             {row.uri for row in layout.rows} | {row.sensor for row in layout.rows if row.sensor} | set(layout.units)
         )
-        missing = sorted(wanted - found.keys())
+        missing = sorted(wanted - resources.keys())
         read = await asyncio.gather(*(tree.read(uri) for uri in missing))
-        return found | {uri: resource for uri, resource in zip(missing, read, strict=True) if resource}
+        return resources | {uri: resource for uri, resource in zip(missing, read, strict=True) if resource}
 
 
 def _serial(unit: Resource) -> str:
-    found = unit.get("SerialNumber")
-    return found.strip() if isinstance(found, str) else ""
+    serial = unit.get("SerialNumber")
+    return serial.strip() if isinstance(serial, str) else ""

@@ -72,10 +72,10 @@ def value(row: EquipmentRow, resources: Mapping[str, Resource]) -> float | None:
     stated = next((holder[key] for key in _keys(row.quantity) if holder.get(key) is not None), None)
     if stated is None or look_up(holder, "Status", "State") == "Absent":
         return None
-    found = number(stated)
-    if found is None:
+    reading = number(stated)
+    if reading is None:
         raise RejectedError("not_a_number")
     low, high = (limit / scale for limit in PLAUSIBLE[row.quantity])
-    if not low <= found <= high:  # NaN, infinities, and whole numbers that no float holds fail this too
+    if not low <= reading <= high:  # NaN, infinities, and whole numbers that no float holds fail this too
         raise RejectedError("implausible")
-    return found * scale
+    return reading * scale

@@ -120,10 +120,10 @@ async def resolve_address(endpoint: SnmpEndpoint, turn: int) -> tuple[int, tuple
         if numeric.ipv4_mapped is None:
             return socket.AF_INET6, (str(numeric), endpoint.port)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+        entries = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
     except OSError as error:
         raise SnmpError(f"the name {endpoint.host!r} is not known: {error.strerror}") from None
-    addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
+    addresses = sorted(entries, key=lambda each: each[0] != socket.AF_INET)
     family, _, _, _, where = addresses[turn % len(addresses)]
     return family, (str(where[0]), int(where[1]))
 

@@ -28,23 +28,23 @@ class Getter:
         self._habits.review(now)
         held = self._habits.held(oids, now)
         self._refused = {}
-        found = await self._parts([oid for oid in dict.fromkeys(oids) if oid not in held], alive=others)
-        if len(found) > 1 and not others and all(value is Missing.UNANSWERED for value in found.values()):
+        values = await self._parts([oid for oid in dict.fromkeys(oids) if oid not in held], alive=others)
+        if len(values) > 1 and not others and all(value is Missing.UNANSWERED for value in values.values()):
             raise SnmpError("the agent answers with other objects than it was asked for")
-        for oid, value in found.items():
+        for oid, value in values.items():
             if oid in self._refused or not isinstance(value, Missing):
                 self._habits.note(oid, self._refused.get(oid), now)
-        return {oid: held[oid] if oid in held else found[oid] for oid in oids}
+        return {oid: held[oid] if oid in held else values[oid] for oid in oids}
 
     async def _parts(self, oids: Sequence[Oid], size: int | None = None, *, alive: bool = False) -> dict[Oid, Value]:
         """The objects, in requests of at most `size` and of at most as many as the agent takes."""
-        found: dict[Oid, Value] = {}
-        at = 0
-        while at < len(oids):
+        values: dict[Oid, Value] = {}
+        start = 0
+        while start < len(oids):
             most = min(size or len(oids), self._habits.objects or len(oids))
-            found |= await self._read(oids[at : at + most], alive=alive)
-            at += most
-        return found
+            values |= await self._read(oids[start : start + most], alive=alive)
+            start += most
+        return values
 
     async def _read(self, oids: Sequence[Oid], *, alive: bool) -> dict[Oid, Value]:
         """The objects in one request, or in smaller ones. `alive` says that the agent answers others."""
@@ -62,27 +62,27 @@ class Getter:
         if answer.status != NO_ERROR:
             return await self._get_without_refused(oids, answer.status, answer.index)
         wanted = set(oids)
-        found = {oid: value for oid, value in answer.found if oid in wanted}
-        self._proven = max(self._proven, len(found))
-        left = [oid for oid in oids if oid not in found]
+        values = {oid: value for oid, value in answer.values if oid in wanted}
+        self._proven = max(self._proven, len(values))
+        left = [oid for oid in oids if oid not in values]
         if left and not alive and len(oids) == 1:
             return {oids[0]: Missing.NO_SUCH_INSTANCE}
-        return found | await self._left_out(left, len(found)) if left else found
+        return values | await self._left_out(left, len(values)) if left else values
 
     async def _halves(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
         """Asks for the objects in two requests; the second is smaller if the first had to be."""
         half = (len(oids) + 1) // 2
-        found = await self._parts(oids, half, alive=True)
-        self._limit(half, found)
-        return found
+        values = await self._parts(oids, half, alive=True)
+        self._limit(half, values)
+        return values
 
     async def _sought(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
         """Asks for the objects, and finds the refused one by halves."""
         half = (len(oids) + 1) // 2
-        found = await self._parts(oids, half, alive=True)
-        if not any(isinstance(value, Missing) for value in found.values()):
-            self._limit(half, found)  # not one of them, but their number
-        return found
+        values = await self._parts(oids, half, alive=True)
+        if not any(isinstance(value, Missing) for value in values.values()):
+            self._limit(half, values)  # not one of them, but their number
+        return values
 
     async def _left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:
         """The objects that an agent left out of its answer with `answered` objects."""
@@ -93,9 +93,9 @@ class Getter:
             if all(value is Missing.UNANSWERED for value in ends.values()):
                 return dict.fromkeys(oids, Missing.UNANSWERED)
             return ends | await self._halves([oid for oid in oids if oid not in ends])
-        found = await self._parts(oids, answered, alive=True)
-        self._limit(answered, found)
-        return found
+        values = await self._parts(oids, answered, alive=True)
+        self._limit(answered, values)
+        return values
 
     def _limit(self, most: int, found: Mapping[Oid, Value]) -> None:
         """Remembers a size where that was the fault, and no object was."""

@@ -121,22 +121,22 @@ class GufoClient:
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         """See `Client.get`."""
-        found: dict[Oid, Value] = {}
+        values: dict[Oid, Value] = {}
         if not self._odd:
             try:
-                found = await self._some(oids)
+                values = await self._some(oids)
             except SnmpError:
                 return await self._with_care(self._careful.get(oids))
-        left = [oid for oid in oids if oid not in found and oid not in self._absent]
+        left = [oid for oid in oids if oid not in values and oid not in self._absent]
         if left:
-            asked = await self._with_care(self._careful.get(left, others=bool(found)))
+            asked = await self._with_care(self._careful.get(left, others=bool(values)))
             _keep(
                 self._absent,
                 {oid for oid, value in asked.items() if isinstance(value, Missing) and not value.refused},
             )
-            found |= asked
-        self._absent -= {oid for oid, value in found.items() if not isinstance(value, Missing)}
-        return {oid: found.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
+            values |= asked
+        self._absent -= {oid for oid, value in values.items() if not isinstance(value, Missing)}
+        return {oid: values.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
         """See `Client.walk`."""
@@ -175,9 +175,9 @@ class GufoClient:
     async def _with_care(self, work: Awaitable[T]) -> T:
         self._lost = True
         try:
-            found = await work
+            answer = await work
             self._lost = False
-            return found
+            return answer
         finally:
             # One socket for each agent is enough.
             if self._odd:
@@ -192,19 +192,19 @@ class GufoClient:
         """Of the objects those that the answer has."""
         session = await self._ready()
         names = list(map(_written, oids))
-        found: Mapping[str, Any] = await self._await_answer(lambda: session.get_many(names))
-        return {oid: _plain(found[name]) for oid, name in zip(oids, names, strict=True) if name in found}
+        answers: Mapping[str, Any] = await self._await_answer(lambda: session.get_many(names))
+        return {oid: _plain(answers[name]) for oid, name in zip(oids, names, strict=True) if name in answers}
 
     async def _rows(self, column: Oid, repetitions: int) -> tuple[dict[Oid, Value], bool]:
         """The rows by GETBULK, and whether the agent named the next object. Raises SnmpError, also for disorder."""
         session = await self._ready()
-        found = session.getbulk(_written(column), repetitions)
+        pages = session.getbulk(_written(column), repetitions)
         rows: dict[Oid, Value] = {}
         last = column
         while True:
             asked = self._requests.count
             try:
-                name, value = await self._await_answer(found.__anext__)
+                name, value = await self._await_answer(pages.__anext__)
             except StopAsyncIteration:
                 return rows, self._requests.count == asked
             oid = _read(name)

@@ -30,7 +30,7 @@ class Answer:
 
     status: int
     index: int
-    found: Sequence[tuple[Oid, Value]]
+    values: Sequence[tuple[Oid, Value]]
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class SnmpRequest:
 def request(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int) -> SnmpRequest:
     """A request for the objects, in `repetitions` rows where it is a GETBULK."""
     first, second = (_encode(community, kind, oids, repetitions, same) for same in (0x11111111, 0x22222222))
-    at = next(place for place, (one, other) in enumerate(zip(first, second, strict=True)) if one != other)
-    return SnmpRequest(first[:at], first[at + 4 :])
+    start = next(place for place, (one, other) in enumerate(zip(first, second, strict=True)) if one != other)
+    return SnmpRequest(first[:start], first[start + 4 :])
 
 
 def _encode(community: Community, kind: Kind, oids: Sequence[Oid], repetitions: int, identifier: int) -> bytes:
@@ -128,8 +128,8 @@ def answer(message: bytes) -> tuple[int, bytes, Answer]:
     """The request identifier, the community and the answer. Raises GarbledError for anything else."""
     try:
         (_, community, pdu), _ = _decode(message)
-        identifier, status, index, found = pdu
-        objects = [(name.asTuple(), plain(value)) for name, value in found]
+        identifier, status, index, bindings = pdu
+        objects = [(name.asTuple(), plain(value)) for name, value in bindings]
         return int(identifier), bytes(community), Answer(int(status), int(index), objects)
     except (PyAsn1Error, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise GarbledError(type(error).__name__) from error

@@ -62,10 +62,10 @@ def join_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 def read(line: str) -> tuple[Oid, Value]:
     """An object and its value. Raises ValueError."""
-    found = _LINE.fullmatch(line)
-    if found is None:
+    matched = _LINE.fullmatch(line)
+    if matched is None:
         raise ValueError("not an object")
-    return _object(found["oid"]), _value(_WRONG_TYPE.sub("", found["value"], count=1))
+    return _object(matched["oid"]), _value(_WRONG_TYPE.sub("", matched["value"], count=1))
 
 
 def _goes_on(line: str, following: str) -> bool:
@@ -96,9 +96,11 @@ def _object(written: str) -> Oid:
 
 def _split_type(written: str) -> tuple[str, str]:
     """The type (empty if it is not printed) and the text behind it."""
-    found = _TYPE.fullmatch(written)
-    known = found is not None and (found["type"].lower() in _READERS or found["type"].lower() in ("opaque", "bits"))
-    return (found["type"], found["value"]) if found is not None and known else ("", written)
+    matched = _TYPE.fullmatch(written)
+    known = matched is not None and (
+        matched["type"].lower() in _READERS or matched["type"].lower() in ("opaque", "bits")
+    )
+    return (matched["type"], matched["value"]) if matched is not None and known else ("", written)
 
 
 def _value(written: str) -> Value:
@@ -134,10 +136,10 @@ def _untyped(written: str) -> Value:
 
 def _integer(written: str) -> int:
     """`42`, `up(1)`, `42 seconds`; `4.2` is 42 that a MIB's display hint (d-1) has divided."""
-    found = _NUMBER.fullmatch(written)
-    if found is None:
+    matched = _NUMBER.fullmatch(written)
+    if matched is None:
         raise ValueError("not a number")
-    return int(found[1].replace(".", ""))
+    return int(matched[1].replace(".", ""))
 
 
 def _float(written: str) -> float:
@@ -166,10 +168,10 @@ def _octets(written: str) -> bytes:
 
 
 def _ticks(written: str) -> int:
-    found = _TICKS.fullmatch(written)
-    if found is None:
+    matched = _TICKS.fullmatch(written)
+    if matched is None:
         raise ValueError("not a time")
-    return int(found[1] or found[2])
+    return int(matched[1] or matched[2])
 
 
 def _address(written: str) -> bytes:

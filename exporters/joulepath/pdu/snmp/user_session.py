@@ -111,7 +111,7 @@ class UserSession:
         if self._transport is None:
             self._transport = await self._connect()
         try:
-            fault, status, index, found = await _COMMANDS[kind](
+            fault, status, index, bindings = await _COMMANDS[kind](
                 self._engine,
                 self._user,
                 self._transport,
@@ -132,7 +132,7 @@ class UserSession:
         if fault:
             advice = next((f": {text}" for kind, text in _ADVICE.items() if isinstance(fault, kind)), "")
             raise SnmpError(f"SNMP failed: {fault}{advice}")
-        return Answer(int(status), int(index), [(tuple(oid), plain(value)) for oid, value in found])
+        return Answer(int(status), int(index), [(tuple(oid), plain(value)) for oid, value in bindings])
 
     def close(self) -> None:
         """See `Session.close`."""

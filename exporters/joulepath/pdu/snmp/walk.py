@@ -46,12 +46,12 @@ class WalkClient:
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:  # noqa: ARG002  # all at once
         """See `Client.walk`."""
-        found: dict[Oid, Value] = {}
+        values: dict[Oid, Value] = {}
         for oid in self._oids[bisect_right(self._oids, column) :]:
             if oid[: len(column)] != column:
                 break
-            found[oid[len(column) :]] = self._values[oid]
-        return found
+            values[oid[len(column) :]] = self._values[oid]
+        return values
 
     async def close(self) -> None:
         """See `Client.close`."""

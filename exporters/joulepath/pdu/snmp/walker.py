@@ -65,7 +65,7 @@ class Walker:
     async def ends(self, column: Oid, last: Oid, rows: int) -> bool:
         """Whether a walk by GETBULK with `rows` rows rightly ended behind the object `last`."""
         answer = await self._session.ask("next", [last])
-        for oid, value in answer.found[:1]:
+        for oid, value in answer.values[:1]:
             if answer.status == NO_ERROR and value is not Missing.END_OF_MIB_VIEW and oid[: len(column)] == column:
                 if oid > last:
                     self._habits.without_bulk(self._clock())
@@ -84,12 +84,12 @@ class Walker:
         while not walk.ended:
             answer = await self._bulk(walk.request(), repetitions)
             before = len(walk.rows)
-            if answer is None or answer.status != NO_ERROR or not walk.take(answer.found):
+            if answer is None or answer.status != NO_ERROR or not walk.take(answer.values):
                 walk.fallen_back = True
                 return
             if walk.ended:
                 # Where the agent names what follows, an empty column is not doubted.
-                empty = not walk.rows and (self._checked or answer.found[0][1] is not Missing.END_OF_MIB_VIEW)
+                empty = not walk.rows and (self._checked or answer.values[0][1] is not Missing.END_OF_MIB_VIEW)
                 if not empty and not self.sure(len(walk.rows)):
                     walk.ended = await self.ends(walk.column, walk.last, len(walk.rows))
                     walk.fallen_back = not walk.ended
@@ -138,9 +138,9 @@ class Walker:
             if answer.status != NO_ERROR:
                 answer = await self._walk_behind_refused(walk, answer.status)
                 refused = True
-            if not answer.found:
+            if not answer.values:
                 return refused
-            walk.step(*answer.found[0])
+            walk.step(*answer.values[0])
         return refused
 
     async def _goes_on_behind(self, column: Oid) -> bool:
@@ -149,7 +149,7 @@ class Walker:
             answer = await self._session.ask("next", [(*column, _LAST_INDEX)], retries=0)
         except (NoAnswerError, GarbledError):
             return False
-        return answer.status == NO_ERROR and bool(answer.found)
+        return answer.status == NO_ERROR and bool(answer.values)
 
     async def _walk_behind_refused(self, walk: "_Walk", status: int) -> Answer:
         """The next row but the refused one, which is named by the likeliest index behind the last.
@@ -164,8 +164,8 @@ class Walker:
                 answer = await self._session.ask("next", [guess], retries=0)
             except (NoAnswerError, GarbledError):
                 continue
-            if answer.status == NO_ERROR and answer.found:
-                if status == NO_SUCH_NAME and not walk.has(*answer.found[0]):
+            if answer.status == NO_ERROR and answer.values:
+                if status == NO_SUCH_NAME and not walk.has(*answer.values[0]):
                     break
                 walk.rows[guess[len(walk.column) :]] = _why(status)
                 return answer

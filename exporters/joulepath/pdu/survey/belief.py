@@ -41,10 +41,10 @@ class Belief:
         self._told: dict[ReadingKey, float] = {}
         self._agrees = True
 
-    def find_excess(self, rows: Iterable[PublishedRow], at: float) -> Collection[Hashable]:
-        """The rows of a poll beyond the limit, at monotonic `at` seconds. Forgets the state of rows long gone."""
-        beyond = self._rows.take(rows, at)
-        self._teller.tell(beyond, at)
+    def find_excess(self, rows: Iterable[PublishedRow], read_at: float) -> Collection[Hashable]:
+        """The rows of a poll beyond the limit, at monotonic `read_at` seconds. Forgets the state of rows long gone."""
+        beyond = self._rows.take(rows, read_at)
+        self._teller.tell(beyond, read_at)
         if gone := self._rows.forgotten:
             self._judge.forget(gone)
             self._told = {key: told for key, told in self._told.items() if key[:2] not in gone}
@@ -56,15 +56,15 @@ class Belief:
         self,
         device: Hashable,
         numbers: Mapping[ReadingKey, tuple[Cell, float]],
-        at: float,
+        read_at: float,
         implausible_volts: Iterable[float] = (),
     ) -> tuple[Values, int]:
-        """The values to publish of the `device` at monotonic `at` seconds, and the number of readings left out."""
+        """The values to publish of the `device` at monotonic `read_at` seconds, and the number of readings left out."""
         if device != self._device:
             self._device, self._judge = device, Judge()
         doubted: dict[ReadingKey, str] = {}
-        if not self._judge.is_settled(numbers, at):
-            doubted |= self._judge.find_contradicted(readings_of(numbers), at, implausible_volts)
+        if not self._judge.is_settled(numbers, read_at):
+            doubted |= self._judge.find_contradicted(readings_of(numbers), read_at, implausible_volts)
         watts = {key: number for key, (_, number) in numbers.items() if key.quantity == "power" and key not in doubted}
         most = {key[:2]: most_watts(key.level, number) for key, number in watts.items()}
         values: dict[LevelName, dict[QuantityName, dict[str, float]]] = {}
@@ -73,10 +73,10 @@ class Belief:
                 continue
             shown = number
             if key.quantity == "meter_energy":
-                register = self._registers.setdefault((key.level, key.label), Register(number, at, device))
+                register = self._registers.setdefault((key.level, key.label), Register(number, read_at, device))
                 shown = register.add(
                     number,
-                    at,
+                    read_at,
                     device,
                     step=float(cell.scale),
                     wraps_at=cell.quantity.wraps_at,
@@ -86,12 +86,12 @@ class Belief:
                     doubted[key] = f"goes from {register.raw:g} J to {number:g} J: set back, or a glitch"
                     continue
             values.setdefault(key.level, {}).setdefault(key.quantity, {})[key.label] = shown
-        self._tell(doubted, at)
+        self._tell(doubted, read_at)
         return values, len(doubted)
 
-    def _tell(self, doubted: Mapping[ReadingKey, str], at: float) -> None:
+    def _tell(self, doubted: Mapping[ReadingKey, str], now: float) -> None:
         """One line where readings begin to be left out, and one where the last of them is back."""
-        new = {key: why for key, why in doubted.items() if at - self._told.get(key, -math.inf) >= TELL_AGAIN_SECONDS}
+        new = {key: why for key, why in doubted.items() if now - self._told.get(key, -math.inf) >= TELL_AGAIN_SECONDS}
         if new:
             (key, why), more = next(iter(new.items())), len(new) - 1
             others = f" (and {more} more)" if more else ""
@@ -101,5 +101,5 @@ class Belief:
             logger.info("%s: no reading is left out any more", self._name, extra={"target": self._name})
             self._agrees = True
         # As long as one is left out it is not told again, and neither is one that comes and goes.
-        self._told |= dict.fromkeys({*new, *(key for key in doubted if key in self._doubted)}, at)
+        self._told |= dict.fromkeys({*new, *(key for key in doubted if key in self._doubted)}, now)
         self._doubted = frozenset(doubted)

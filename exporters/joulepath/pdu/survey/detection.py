@@ -34,17 +34,17 @@ async def find(client: SnmpClient, profiles: Mapping[str, Profile]) -> PduLayout
         if best is not None and best.measures and not profiles[name].matches(known):
             continue
         try:
-            found = await survey(client, name, profiles[name])
+            layout = await survey(client, name, profiles[name])
         except SnmpError:
             raise
         except JoulepathError as error:
             tried[name] = str(error)
             continue
-        if found.measures_power:
-            return replace(found, tried=tried)
-        if best is None or (found.measures and not best.measures):
-            best = found
-        tried[name] = "measures no power" if found.measures else "measures nothing"
+        if layout.measures_power:
+            return replace(layout, tried=tried)
+        if best is None or (layout.measures and not best.measures):
+            best = layout
+        tried[name] = "measures no power" if layout.measures else "measures nothing"
     if best is not None:
         return replace(best, tried={name: why for name, why in tried.items() if name != best.profile_name})
     if len(tried) == 1:

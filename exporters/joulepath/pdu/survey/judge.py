@@ -73,13 +73,13 @@ class Judge:
         self._near: Mapping[ReadingKey, tuple[float, float]] = {}
         self._looked = -math.inf
 
-    def is_settled(self, numbers: Mapping[ReadingKey, tuple[object, float]], at: float) -> bool:
-        """Whether a poll at monotonic `at` seconds is near one that had no contradiction, so that it has none either.
+    def is_settled(self, numbers: Mapping[ReadingKey, tuple[object, float]], read_at: float) -> bool:
+        """Whether a poll at monotonic `read_at` seconds is so near one without a contradiction that it needs no check.
 
         It saves most of the checks' cost: a device is polled every few seconds and seldom changes.
         """
         near = self._near
-        if len(numbers) != len(near) or at - self._looked >= LOOK_SECONDS:
+        if len(numbers) != len(near) or read_at - self._looked >= LOOK_SECONDS:
             return False
         for key, (_, number) in numbers.items():
             bounds = near.get(key)
@@ -88,18 +88,18 @@ class Judge:
         return True
 
     def find_contradicted(
-        self, readings: Iterable[MeterReading], at: float, implausible_volts: Iterable[float] = ()
+        self, readings: Iterable[MeterReading], read_at: float, implausible_volts: Iterable[float] = ()
     ) -> Mapping[ReadingKey, str]:
-        """The readings of a poll at monotonic `at` seconds that are left out, and why."""
+        """The readings of a poll at monotonic `read_at` seconds that are left out, and why."""
         mains = [volts for each in implausible_volts if (volts := circuit.mains_volts(each)) is not None]
         poll = PollReadings({reading.key: reading for reading in readings}, self._last, self._in_unit, mains)
         _hollow(poll)
         circuit.check(poll)
         sums.check(poll)
-        self._buses(poll, at)
-        self._leaps(poll, at)
+        self._buses(poll, read_at)
+        self._leaps(poll, read_at)
         self._last |= {key: reading.value for key, reading in poll.readings.items()}
-        self._looked = at
+        self._looked = read_at
         self._near = {} if poll.rejected else {key: _near(key, one.value) for key, one in poll.readings.items()}
         return poll.rejected
 
@@ -108,7 +108,7 @@ class Judge:
         self._last = {key: value for key, value in self._last.items() if key[:2] not in rows}
         self._held = {key: value for key, value in self._held.items() if key[:2] not in rows}
 
-    def _leaps(self, poll: PollReadings, at: float) -> None:
+    def _leaps(self, poll: PollReadings, read_at: float) -> None:
         for key, reading in sorted(poll.readings.items(), key=lambda item: item[0].level == "inlet"):
             if key in poll.confirmed or not self._suspicious(poll, reading) or sums.agree(poll, key):
                 self._held.pop(key, None)
@@ -116,23 +116,23 @@ class Judge:
             if key.level == "outlet" and key.quantity == "power" and abs(reading.value) > circuit.MOST_WATTS:
                 poll.reject([key], f"{reading.value:g} W are more than an outlet carries, and no current confirms them")
                 continue
-            if not self._stays(reading, at):
+            if not self._stays(reading, read_at):
                 before = self._last.get(key)
                 leap = f"leaps from {before:g} to" if before is not None else "begins with"
                 poll.reject([key], f"{leap} {reading.value:g}, and nothing confirms it")
 
-    def _stays(self, reading: MeterReading, at: float) -> bool:
+    def _stays(self, reading: MeterReading, read_at: float) -> bool:
         """Whether a reading has been about the same for long enough to be believed."""
-        value, since = self._held.get(reading.key, (reading.value, at))
+        value, since = self._held.get(reading.key, (reading.value, read_at))
         if not value / LEAP <= reading.value <= value * LEAP:
-            value, since = reading.value, at
+            value, since = reading.value, read_at
         self._held[reading.key] = value, since
-        if at - since < HOLD_SECONDS:
+        if read_at - since < HOLD_SECONDS:
             return False
         del self._held[reading.key]
         return True
 
-    def _buses(self, poll: PollReadings, at: float) -> None:
+    def _buses(self, poll: PollReadings, read_at: float) -> None:
         """Leaves out the voltage of a bus that leaps, and derived power with it: a battery holds the bus."""
         for key, power in list(poll.readings.items()):
             if power.bus is None:
@@ -141,7 +141,7 @@ class Judge:
             if volts is not None and before and volts.value:
                 if 1 / BUS_LEAP <= volts.value / before <= BUS_LEAP:
                     self._held.pop(power.bus, None)
-                elif not self._stays(volts, at):
+                elif not self._stays(volts, read_at):
                     poll.reject([power.bus], f"leaps from {before:g} to {volts.value:g} V, and a battery holds the bus")
             if power.bus in poll.rejected:
                 poll.reject([key], f"its voltage is left out: {power.bus} {poll.rejected[power.bus]}")

@@ -63,12 +63,12 @@ class Cell:
         """Names the reading."""
         return ReadingKey(self.level, self.label, self.quantity_name)
 
-    def reading(self, found: Mapping[Oid, Value]) -> float | None:
+    def reading(self, values: Mapping[Oid, Value]) -> float | None:
         """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
         if self.volts is None or self.amperes is None:
-            value = found.get(self.oid, Missing.NO_SUCH_INSTANCE)
+            value = values.get(self.oid, Missing.NO_SUCH_INSTANCE)
             return measure(value, self.quantity_name, self.quantity, self.scale)
-        volts, amperes = self.volts.reading(found), self.amperes.reading(found)
+        volts, amperes = self.volts.reading(values), self.amperes.reading(values)
         if volts is None and amperes is None:
             return None
         if volts is None or amperes is None or self.volts.hollow(volts) or self.amperes.hollow(amperes):
@@ -147,11 +147,11 @@ async def survey(client: SnmpClient, profile_name: str, profile: Profile) -> Pdu
     sys_object_id = known[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, sys_object_id if isinstance(sys_object_id, tuple) else ()))
     columns = Columns(client, profile.max_repetitions)
-    linked, found, left_out = await _rows(columns, profile)
+    linked, quantities, left_out = await _rows(columns, profile)
     cells: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     silent: dict[tuple[LevelName, QuantityName, str], Cell] = {}
     names: dict[str, str] = {}
-    for level, quantity_name, quantity, evidence, rows in found:
+    for level, quantity_name, quantity, evidence, rows in quantities:
         labels = [cut(row.label(linked=linked)) for row in rows]
         times = Counter(labels)
         for row, label in zip(rows, labels, strict=True):
@@ -175,7 +175,7 @@ async def survey(client: SnmpClient, profile_name: str, profile: Profile) -> Pdu
         if cell.volts is not None:
             by_oid.setdefault(cell.volts.oid, [])
     walked, single = _plan(by_oid, columns)
-    units, told = await _identity(columns, profile)
+    units, identity = await _identity(columns, profile)
     return PduLayout(
         profile_name=profile_name,
         profile=profile,
@@ -184,7 +184,7 @@ async def survey(client: SnmpClient, profile_name: str, profile: Profile) -> Pdu
         columns=walked,
         objects=single,
         names=names,
-        identity={**known, **told, **columns.flags},
+        identity={**known, **identity, **columns.flags},
         measures=bool(measures),
         measures_power=not measures.isdisjoint(POWERS),
         left_out=left_out,
@@ -196,7 +196,7 @@ _Found = tuple[LevelName, QuantityName, Quantity, Evidence, Sequence[TableRow]]
 
 async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found], Mapping[str, str]]:
     """Whether several units are linked, the rows of every quantity, and the quantities that the agent refused."""
-    found: list[_Found] = []
+    quantities: list[_Found] = []
     units: set[str] = set()
     left_out: dict[str, str] = {}
     for level, tables in profile.levels.items():
@@ -212,8 +212,8 @@ async def _rows(columns: Columns, profile: Profile) -> tuple[bool, list[_Found],
                     continue
                 units |= {row.unit for row in rows if row.unit}
                 evidence = profile.evidence_of(table, quantity)
-                found.append((level, quantity_name, quantity, evidence, rows))
-    return len(units) > 1, found, left_out
+                quantities.append((level, quantity_name, quantity, evidence, rows))
+    return len(units) > 1, quantities, left_out
 
 
 def _with_factors(cell: Cell, volts: TableRow | None) -> Cell:
@@ -229,11 +229,11 @@ def _with_factors(cell: Cell, volts: TableRow | None) -> Cell:
 
 
 def _measures(cell: Cell, row: TableRow) -> bool:
-    found = {row.oid: row.value}
+    values = {row.oid: row.value}
     if row.volts is not None:
-        found[row.volts.oid] = row.volts.value
+        values[row.volts.oid] = row.volts.value
     try:
-        number = cell.reading(found)
+        number = cell.reading(values)
     except RejectedError:
         return False
     return number is not None and (cell.volts is not None or not cell.hollow(number))
@@ -275,8 +275,8 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
     models, serials, firmwares = [
         await columns.first(oids) for oids in (profile.info.model, profile.info.serial, profile.info.firmware)
     ]
-    told = serials if serials[1] else models
-    identity = {told[0] + index: told[1][index] for index in sorted(told[1])[:MAX_IDENTITY]}
+    telling = serials if serials[1] else models
+    identity = {telling[0] + index: telling[1][index] for index in sorted(telling[1])[:MAX_IDENTITY]}
     most = max(set(models[1]), set(serials[1]), set(firmwares[1]), key=len)
     units = tuple(
         Unit(_below(models[1], index), _below(serials[1], index), _below(firmwares[1], index))
@@ -287,7 +287,7 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
 
 def _below(rows: Mapping[Oid, Value], index: Oid) -> str:
     """What a unit says: at its index, at the first index below it (a unit's boards), or for all units at once."""
-    for found in (index, *(row for row in rows if row[: len(index)] == index), *((0,),)):
-        if found in rows:
-            return cut(text(rows[found]))
+    for place in (index, *(row for row in rows if row[: len(index)] == index), *((0,),)):
+        if place in rows:
+            return cut(text(rows[place]))
     return ""

@@ -146,19 +146,19 @@ def _number(table: ProfileTable, parts: Mapping[str, str]) -> str:
 def _parts(names: Sequence[str], index: Oid) -> dict[str, str]:
     """The named parts of an index; several of one name are joined by points."""
     parts: dict[str, str] = {}
-    at = 0
+    start = 0
     for name in names:
-        if at >= len(index):
+        if start >= len(index):
             break
         key, _, kind = name.partition(":")
         if kind == "text":
-            length = index[at]
-            characters = index[at + 1 : at + 1 + length]
+            length = index[start]
+            characters = index[start + 1 : start + 1 + length]
             part = "".join(chr(c) for c in characters if 32 <= c < 127)
-            at += 1 + length
+            start += 1 + length
         else:
-            part = str(index[at])
-            at += 1
+            part = str(index[start])
+            start += 1
         parts[key] = f"{parts[key]}.{part}" if key in parts else part
     return parts
 
@@ -168,10 +168,10 @@ def _fits(where: Mapping[str, Match], parts: dict[str, str]) -> bool:
     for key, match in where.items():
         part = parts.get(key, "")
         if isinstance(match, str):
-            found = re.fullmatch(match, part)
-            if found is None:
+            matched = re.fullmatch(match, part)
+            if matched is None:
                 return False
-            parts |= {name: group for name, group in found.groupdict().items() if group is not None}
+            parts |= {name: group for name, group in matched.groupdict().items() if group is not None}
         elif part not in ({str(match)} if isinstance(match, int) else {str(one) for one in match}):
             return False
     return True
@@ -187,8 +187,8 @@ def _beginning(column: Mapping[Oid, Value], index: Oid) -> Value | None:
 
 def _ending(column: Mapping[Oid, Value], oid: Oid) -> Value | None:
     """The value at the longest index that the object ends with: a single object may be a cell of a table."""
-    found = max((index for index in column if index and oid[-len(index) :] == index), key=len, default=None)
-    return None if found is None else column[found]
+    longest = max((index for index in column if index and oid[-len(index) :] == index), key=len, default=None)
+    return None if longest is None else column[longest]
 
 
 def _of_device(column: Mapping[Oid, Value]) -> Oid | None:

@@ -94,8 +94,8 @@ def _together(poll: PollReadings, level: LevelName) -> None:
         return
     # Phases are the whole inlet, unless they are those of one of its units; of outlets only some may have a meter.
     short = level == "phase" and len(inlets) == 1 and fed > RATIO * total + SLACK_WATTS
-    told = _proven(poll, parts) != _proven(poll, inlets) or _leapt(poll, parts) != _leapt(poll, inlets)
-    if total > RATIO * fed + SLACK_WATTS or (short and told):
+    differ = _proven(poll, parts) != _proven(poll, inlets) or _leapt(poll, parts) != _leapt(poll, inlets)
+    if total > RATIO * fed + SLACK_WATTS or (short and differ):
         _decide(poll, parts, inlets, f"{level}s add up to {total:g} W, inlets to {fed:g} W")
 
 

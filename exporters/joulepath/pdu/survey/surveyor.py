@@ -75,14 +75,14 @@ class Surveyor:
         now = self._clock()
         if self._layout is not None and now - self._surveyed < self._lasts:
             return self._layout
-        found = await self._survey()
-        if found is self._layout:
-            return found
+        layout = await self._survey()
+        if layout is self._layout:
+            return layout
         self._notes = None
         self._surveyed = now
-        if self._layout is None or self._replaces(found, self._layout):
-            self._layout = found
-            self._tell(found)
+        if self._layout is None or self._replaces(layout, self._layout):
+            self._layout = layout
+            self._tell(layout)
         if self._layout.measures_power:
             self._lasts, self._wait = LAYOUT_SECONDS, REDETECT_SECONDS
         else:

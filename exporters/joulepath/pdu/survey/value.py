@@ -54,11 +54,11 @@ def check_bounds(number: float, name: QuantityName, quantity: Quantity) -> float
 def _written(value: bytes, name: QuantityName, quantity: Quantity, scale: Decimal) -> Decimal:
     """A number written as text, in steps."""
     try:
-        found = written.read(text(value), name, quantity.decimal)
-        steps = found.steps(scale)
+        number = written.read(text(value), name, quantity.decimal)
+        steps = number.steps(scale)
     except ValueError:
         raise RejectedError("not_a_number") from None
-    if found.number in quantity.not_available:
+    if number.number in quantity.not_available:
         raise RejectedError("not_available")
     return steps
 

@@ -68,14 +68,14 @@ def read(text: str, quantity: str, decimal: DecimalMark | None = None) -> Writte
 
     `decimal` is the decimal mark. Without it, what may be either ("1,530") is refused; a single point is the mark.
     """
-    found = _WRITTEN.fullmatch(text.strip())
-    if found is None:
+    matched = _WRITTEN.fullmatch(text.strip())
+    if matched is None:
         raise ValueError("no number")
-    digits = _plain(found["number"].strip(), decimal)
+    digits = _plain(matched["number"].strip(), decimal)
     if len(digits) > _MOST_DIGITS:
         raise ValueError("too long")
-    number = Decimal(f"{found['sign']}{digits}{found['exponent'] or ''}")
-    return Written(number, None if found["unit"] is None else _unit(found["unit"], quantity))
+    number = Decimal(f"{matched['sign']}{digits}{matched['exponent'] or ''}")
+    return Written(number, None if matched["unit"] is None else _unit(matched["unit"], quantity))
 
 
 def _plain(number: str, decimal: DecimalMark | None) -> str:
