@@ -24,13 +24,13 @@ from joulepath.register import Registers
 
 PORT = 10472
 INTERVAL = 10.0
-"""Seconds between polls where the configuration does not say otherwise: BMCs renew readings every 1 to 10 s."""
+"""Default seconds between polls: BMCs renew readings every 1 to 10 s."""
 TIMEOUT = 40.0
-"""Seconds for one answer of Redfish where the configuration does not say otherwise: the slowest take 30 s."""
+"""Default seconds to wait for one answer over Redfish: the slowest BMCs take 30 s."""
 
 
 class BmcExporter(PolledExporter[BmcReading]):
-    """BMCs; each target's `bmc_up` says by which protocol it is read."""
+    """Exports BMCs; each target's `bmc_up` names the protocol it is read with."""
 
     def probe(self, target: str) -> Iterable[Metric]:
         """One BMC's families."""
@@ -72,7 +72,7 @@ def _seconds(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
     if args.target is None and (args.user or args.password_file or args.ca_file or args.insecure):
-        raise UsageError("--user and the like belong to --target; a configuration file states its own")
+        raise UsageError("--user, --password-file, --ca-file and --insecure belong to --target, not to --config")
 
     registers: dict[str, Registers] = {}
 
@@ -155,7 +155,7 @@ def read_targets(path: Path, registers: dict[str, Registers] | None = None) -> l
 
 
 def _content(ca_file: Path | None) -> bytes | None:
-    """What makes another file of the same name; None where it cannot be read, as each poll then says."""
+    """The file's content, to notice a change; None if it cannot be read, which each poll then reports."""
     try:
         return None if ca_file is None else files.read(ca_file)
     except OSError:
@@ -174,7 +174,7 @@ def source(
     registers: Registers | None = None,
     max_rows: int = MAX_ROWS,
 ) -> BmcSource:
-    """What reads the BMC; only the libraries of its protocol are imported."""
+    """The source that reads the BMC; imports only the libraries of its protocol."""
     if where.collector == "ipmi":
         from joulepath.bmc.ipmi.source import IpmiSource  # noqa: PLC0415
 

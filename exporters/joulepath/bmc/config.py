@@ -27,7 +27,7 @@ class BmcTargetConfig(Model):
     verify: bool = True
     """Whether the BMC's certificate is checked."""
     privilege: Privilege = "user"
-    """Of the IPMI session."""
+    """Privilege level of the IPMI session."""
     timeout: Annotated[float, Field(ge=1, le=300)] | None = None
     """Seconds to wait for one answer of Redfish."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one poll of a BMC comes to, whichever protocol it was read by."""
+"""The readings of one poll of a BMC, over either protocol."""
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace

@@ -33,7 +33,7 @@ class BmcEndpoint:
 
     @property
     def base_url(self) -> str:
-        """Of Redfish."""
+        """The base URL, for Redfish."""
         return f"{'http' if self.scheme == 'redfish+http' else 'https'}://{self._host}:{self.port}"
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class BmcEndpoint:
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """One BMC; the keys of `config.TargetConfig`, checked."""
+    """One BMC; the checked keys of `config.BmcTargetConfig`."""
 
     address: str
     user: str | None = None

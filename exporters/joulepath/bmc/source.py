@@ -13,7 +13,7 @@ from joulepath.errors import JoulepathError
 
 
 class Common(TypedDict, total=False):
-    """What both may be given."""
+    """Arguments that both kinds of source take."""
 
     vendors: Vendors
     clock: Callable[[], float]

@@ -22,7 +22,7 @@ class Oem:
     quantity: BmcQuantity
     pointer: tuple[str, ...]
     part: str = ""
-    """Of a subsystem: its name."""
+    """The name of a subsystem."""
     scale: float = 1.0
 
 
@@ -96,7 +96,7 @@ class Vendors:
         return "psu_input" if _any(self.supply_inputs).search(spaced) else None
 
     def electrical(self, name: str) -> str:
-        """What volts and amperes of one input have in common, empty where the name says nothing of either.
+        """The part of a name that the volts and amperes of one input share; empty if the name is of neither.
 
         Dell: `Voltage 1` and `Current 1`; Supermicro and others: `PSU1 VIN` and `PSU1 IIN`.
         """

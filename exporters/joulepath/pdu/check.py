@@ -238,7 +238,7 @@ def _places(profile: Profile) -> Iterable[Oid]:
 
 
 async def explain_match(client: SnmpClient, name: str, profile: Profile) -> Sequence[str]:
-    """Whether the device is object_id to be of this profile when none is named."""
+    """Whether the device is recognised as of this profile when the configuration names none."""
     object_id = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     written = format_oid(object_id) if isinstance(object_id, tuple) else "none"
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chooses one of the sources of a chassis' power: the best one, also through a bad minute of it."""
+"""Chooses one of the sources of a chassis' power: the best one, and keeps it through a bad minute."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from joulepath.bmc.choice.supplies import ABOVE_TOTAL
 
 QUALITY = (
-    "environment_metrics",  # Redfish: the chassis' total by definition of the schema
+    "environment_metrics",  # Redfish: the chassis' total, as the schema defines it
     "sensor",  # Redfish: a sensor of the whole chassis
-    "power_control",  # Redfish: the same of the older Power resource
-    "dcmi",  # IPMI: the platform's power by definition of DCMI, in whole watts
+    "power_control",  # Redfish: the same in the older Power resource
+    "dcmi",  # IPMI: the platform's power as DCMI defines it, in whole watts
     "psu_input",  # the inputs of all supplies, summed
     "regulator_input",  # Redfish: a blade without supplies, at its own regulator
     "environment_sensor",  # Redfish: EnvironmentMetrics where it repeats a sensor, beside an exact source
@@ -23,7 +23,7 @@ QUALITY = (
 """All sources, the best first."""
 
 MEANS = {"power_control_average"}
-"""Sources that tell of the past: they do not contradict a present reading."""
+"""Sources that average over the past: they do not contradict a present reading."""
 
 PATIENCE_SECONDS = 600.0
 """The wait for a better source before a worse one takes its place, since a change of source is a step in
@@ -31,11 +31,11 @@ watts: a BMC's restart takes 2 to 5 minutes, an update of its firmware up to 10.
 GONE_SECONDS = 86400.0
 """A better source that is absent for this time is gone: a source that measures something else may replace it."""
 RETURN_POLLS = 3
-"""Readings in a row after which a better source is taken again."""
+"""A better source is used again after this many readings in a row."""
 RETRY_SECONDS = 60.0
-"""While a worse source is in use the better ones are asked so often."""
+"""Seconds between attempts to read the better sources while a worse one is in use."""
 COMPARE_SECONDS = 600.0
-"""All sources are asked so often, to know which of them would do in place of the current one."""
+"""Seconds between polls that read every source, to learn which could replace the current one."""
 APART = 1.25
 """A source that differs from a better one by more than this factor measures something else, such as the supplies of
 several nodes. Losses and steps explain less."""
@@ -51,7 +51,7 @@ class Choice:
         self._returning: dict[str, int] = {}
         self._better_asked = self._all_asked = -math.inf
         self._apart: dict[str, bool] = {}
-        """Sources that measure something else than a better one, and whether that is more."""
+        """Sources that measure something else than a better one, and whether they read more."""
 
     def asks(self, source: str, now: float) -> bool:
         """Whether the poll at `now` reads the source."""
@@ -118,7 +118,7 @@ class Choice:
         self._returning = {source: self._returning.get(source, 0) + 1 for source in here}
 
     def _find_returned(self, readings: Mapping[str, float]) -> Collection[str]:
-        """The better sources that have given readings for some polls."""
+        """The better sources that have given readings for RETURN_POLLS polls."""
         return [s for s in readings if self._returning.get(s, 0) >= RETURN_POLLS and s not in self._apart]
 
     def _is_best(self, readings: Mapping[str, float], busy: Collection[str]) -> bool:
@@ -129,7 +129,7 @@ class Choice:
         return self.current is not None and _rank(source) < _rank(self.current)
 
     def _nothing_flows(self, readings: Mapping[str, float]) -> bool:
-        """A BMC that answers consumes something: 0 W is believed only where all were asked and every source says so."""
+        """A BMC that answers consumes power: 0 W counts only if every source was read and every one says 0 W."""
         elsewhere = {source for source, more in self._apart.items() if more}
         others = readings.keys() - MEANS - elsewhere
         return self.asks_all and not any(readings[source] for source in others)

@@ -12,7 +12,7 @@ from joulepath.bounds import Quota
 logger = logging.getLogger(__name__)
 
 LOST_POLLS = 3
-"""Polls in a row without power after which the log tells of a chassis."""
+"""The log reports a chassis after this many polls in a row without power."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Boxes:
         self._quota = Quota(name)
 
     def take_survey(self, boxes: Mapping[str, Box]) -> None:
-        """Takes over the findings of a survey."""
+        """Takes the boxes that a survey found."""
         for name, box in boxes.items():
             self._known.setdefault(name, _Known(box)).box = box
         for name in self._known.keys() - boxes.keys():
@@ -45,7 +45,7 @@ class Boxes:
         return self._known[name].choice.asks(source, now)
 
     def choose(self, name: str, readings: Mapping[str, float], now: float, busy: Collection[str] = ()) -> str | None:
-        """The source of the box's power in this poll; None for none. `busy` exist but could not be read now."""
+        """The source of the box's power in this poll, or None. `busy` exist but could not be read now."""
         known = self._known[name]
         before = known.choice.current
         chosen = known.choice.choose(readings, now, busy)

@@ -5,11 +5,11 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 BEYOND = 1.5
-"""A reading is not of the same thing as its statistics where it is beyond their extremes by more than this factor."""
+"""A reading beyond its extremes by more than this factor measures something else than its statistics do."""
 CATCH_UP_SECONDS = 60.0
 """After their interval and this time, the extremes include a step of the load."""
 MAX_INTERVAL_SECONDS = 1200.0
-"""A longer interval is that since the last reset: its extremes hold a step at once."""
+"""A longer interval started at the last reset: its extremes include a step at once."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class PowerStatistics:
     factor: float = BEYOND
 
     def admit(self, watts: float) -> bool:
-        """Whether a reading is of the same thing."""
+        """Whether a reading measures the same thing as these extremes."""
         return self.low / self.factor <= watts <= self.high * self.factor
 
     @property
     def catches_up(self) -> float:
-        """Seconds after which the extremes hold a step of the load."""
+        """Seconds after which the extremes include a step of the load."""
         return min(self.interval, MAX_INTERVAL_SECONDS) + CATCH_UP_SECONDS
 
 
@@ -42,7 +42,7 @@ class Contradictions:
         self._since: dict[Hashable, float] = {}
 
     def keep(self, keys: Collection[Hashable]) -> None:
-        """Forgets all others."""
+        """Forgets all keys but these."""
         self._within &= set(keys)
         self._since = {key: since for key, since in self._since.items() if key in keys}
 

@@ -7,7 +7,7 @@ TAKEN_OVER = 0.5
 """A silent supply has no feed where the others took over this part of its load: then they carry all of it, and
 the load fell by the rest."""
 NEGLIGIBLE = 0.02
-"""A supply that carried less than this part of the sum is not waited for."""
+"""A sum does not wait for a supply that carried less than this part of it."""
 ABOVE_TOTAL = 1.5
 """The most that one chassis' supplies take or deliver, as a multiple of its power; those of several nodes take more."""
 
@@ -16,7 +16,7 @@ class Inputs:
     """The inputs of all supplies of one chassis, from poll to poll [W]."""
 
     def __init__(self, without_feed: Iterable[str] = ()) -> None:
-        """`without_feed` are supplies that said so when the exporter started."""
+        """`without_feed` are supplies that said at the exporter's start that they have no feed."""
         self._last: dict[str, float] = {}
         self._without_feed = set(without_feed)
 

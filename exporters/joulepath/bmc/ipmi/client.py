@@ -32,11 +32,11 @@ LOGIN_SECONDS = 10.0
 LOCAL_DEVICE = "/dev/ipmi0"
 
 BMC_ADDRESS = 0x20
-"""Owner of a sensor that the BMC itself answers for."""
+"""Owner id of the sensors that the BMC itself answers for."""
 MAX_REQUESTS = 8192
-"""For one list of sensors: a few for each of at most a thousand records."""
+"""Most requests for one list of sensors: a few for each of at most a thousand records."""
 BUSY = {0xC0, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2, 0xD5, 0xFF}
-"""Completion codes of a moment (IPMI 2.0, table 5-2): busy, timeout, being updated or started, not in this state."""
+"""Transient completion codes (IPMI 2.0, table 5-2): busy, timeout, being updated or started, not in this state."""
 LAST_FORMULA = 11
 """Linearizations up to this one are formulas (table 43-1); of others the factors are asked for with each reading."""
 FULL_SCALE = 0xFF
@@ -44,15 +44,15 @@ ENDED = "is asked no more"
 
 
 class IpmiFaultError(JoulepathError):
-    """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
+    """The BMC cannot be read; the message contains neither its name nor credentials."""
 
 
 class UnsupportedError(IpmiFaultError):
-    """The BMC answered that it does not know the command, or not for this user."""
+    """The BMC does not know the command, or does not allow it to this user."""
 
 
 class IpmiBusyError(UnsupportedError):
-    """The BMC answered that it cannot now."""
+    """The BMC cannot answer now."""
 
 
 class IpmiClient(Protocol):
@@ -71,7 +71,7 @@ class IpmiClient(Protocol):
         """Ends the session."""
 
     def end(self) -> None:
-        """From any thread, for good: a call that is under way ends at its next request."""
+        """Ends all calls for good, from any thread: a running call ends at its next request."""
 
 
 class PyghmiClient:
@@ -133,7 +133,7 @@ class PyghmiClient:
         # Other controllers (Intel's ME) number theirs anew: asked for one of those, the BMC would answer with its own.
         own = [(key, entry) for key, entry in entries if entry.sensor_owner == BMC_ADDRESS] or entries
         for key, entry in own:
-            if entry.rectype == 1:  # a full record: only those have values
+            if entry.rectype == 1:  # only a full record has a value
                 yield key, entry.sensor_name, entry.unit_suffix.strip()
 
     def sensor(self, key: str) -> float | None:
@@ -180,7 +180,7 @@ class PyghmiClient:
         return self._command
 
     def _log_in(self, host: str, port: int) -> Any:
-        """A session, within LOGIN_SECONDS: by itself pyghmi tries for ever where a BMC is silent halfway."""
+        """Opens a session within LOGIN_SECONDS: pyghmi would try for ever if a BMC falls silent halfway."""
         answers: list[dict[str, Any]] = []
         command = Command(
             host,

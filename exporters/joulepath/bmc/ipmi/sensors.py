@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power out of a BMC's sensors (IPMI 2.0, section 43): by unit and name, and what they add up to."""
+"""Finds a BMC's power sensors (IPMI 2.0, section 43) by unit and name, and adds them up."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SOURCES: Mapping[Role, str] = {"system": "sdr", "volts": "volts_amperes", "amper
 
 @dataclass(frozen=True)
 class IpmiSensor:
-    """One sensor that matters: what of what."""
+    """One sensor that is read: the role of its value, and the supply it belongs to."""
 
     key: str
     """The sensor's key in the repository."""
@@ -29,7 +29,7 @@ class IpmiSensor:
     part: str = ""
     """The supply; the same for the volts and amperes of one input. Of a system's sensor: `mean`, or nothing."""
     supply: str = ""
-    """The supply by its number alone, the same for all sensors of one."""
+    """The supply by its number alone: the same for all its sensors."""
 
 
 def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[IpmiSensor]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One BMC over IPMI: DCMI's power reading, power sensors, volts times amperes. Done in pyghmi's thread."""
+"""Reads one BMC over IPMI, in pyghmi's thread: DCMI's power reading, power sensors, volts times amperes."""
 
 import asyncio
 import contextlib
@@ -31,9 +31,9 @@ RETRY_SECONDS = 600.0
 CHASSIS_STATUS, POWER_IS_ON = (0x00, 0x01, ()), 0x01
 """Get Chassis Status, and the bit of its first byte."""
 SLOW_SECONDS = 0.5
-"""A list of sensors is hundreds of requests: of a BMC this slow it is read only where DCMI gives no power."""
+"""A list of sensors takes hundreds of requests: if a BMC is this slow, it is read only when DCMI gives no power."""
 BACK_OFF_SECONDS = 15.0, 240.0
-"""A silent BMC holds up all others for 5 s: it is tried again after so long, at most."""
+"""Shortest and longest wait before a silent BMC is tried again: it holds up all others for 5 s."""
 
 
 class IpmiSource(BmcSource):
@@ -76,7 +76,7 @@ class IpmiSource(BmcSource):
         await asyncio.get_running_loop().run_in_executor(THREAD, self._client.close)
 
     def _keep(self, rows: Collection[Row]) -> None:
-        """All that it keeps is of the sensors that the BMC lists now."""
+        """Does nothing: all state belongs to sensors that the BMC lists now."""
 
     async def _poll(self) -> BmcReading:
         return await asyncio.get_running_loop().run_in_executor(THREAD, self._read)
@@ -137,7 +137,7 @@ class IpmiSource(BmcSource):
         )
 
     def _dcmi_watts(self, now: float, rejected: Counter[str], busy: set[str]) -> dict[str, float]:
-        """The power by DCMI, with the name of the source; nothing where it gives none."""
+        """The power by DCMI under the name of its source; empty if DCMI gives no power."""
         if now < self._dcmi_due:
             return {}
         try:
@@ -167,7 +167,7 @@ class IpmiSource(BmcSource):
             return False
 
     def _slow(self) -> bool:
-        """Whether one request takes long, without the login that the first one waits for."""
+        """Whether one request takes long; the login before the first one does not count."""
         began = self._clock()
         with contextlib.suppress(UnsupportedError):
             self._client.raw(dcmi.NETFN, dcmi.COMMAND, dcmi.REQUEST)

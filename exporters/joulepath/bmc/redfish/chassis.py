@@ -104,7 +104,7 @@ def _resources_once(found: Sequence[Chassis]) -> Sequence[Chassis]:
 
 
 def _supplies_once(found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
-    """A supply that several chassis list is of the outermost; siblings that share it have no input of their own."""
+    """A supply that several chassis list belongs to the outermost; siblings that share it get no input."""
     holders: dict[str, list[Chassis]] = {}
     for chassis in found:
         # Some state a placeholder: what several supplies of one chassis have in common tells none from another.

@@ -45,7 +45,7 @@ REFUSED_SECONDS = 60.0, 900.0
 
 
 class RedfishFaultError(JoulepathError):
-    """The BMC cannot be talked to; the message has no name of the BMC and no credentials."""
+    """The BMC cannot be read; the message contains neither its name nor credentials."""
 
 
 class RedfishNoAnswerError(RedfishFaultError):

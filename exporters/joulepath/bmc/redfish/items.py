@@ -16,7 +16,7 @@ Pointer: TypeAlias = tuple[str | int, ...]
 AVERAGE_MINUTES = 5.0
 """A mean over longer than this says little about now: iLO averages over 20 minutes, Intel since the last reset."""
 
-# What the schemas (Power, PowerSupply) and Dell's extension call the limits of a supply. None of them is measured.
+# Names of a supply's limits in the schemas (Power, PowerSupply) and in Dell's extension. A limit is not measured.
 CAPACITIES = {"PowerCapacityWatts", "CapacityWatts", "OutputWattage", "Range1MaxInputPowerWatts", "MaxInputPowerWatts"}
 
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -112,7 +112,7 @@ def capacities(resource: Any, depth: int = 8) -> Iterator[float]:
 
 
 def resolve(resource: Resource, pointer: Pointer) -> tuple[Any, Any]:
-    """What holds the value, and the value; None for what is not there."""
+    """The object or array that holds the value, and the value; None for a missing one."""
     holder: Any = None
     inner: Any = resource
     for step in pointer:

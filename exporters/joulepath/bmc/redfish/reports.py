@@ -18,7 +18,7 @@ STALE_SECONDS = 30.0
 RENEWED_SECONDS = 10.0
 """A report that is renewed more seldom is not used: its resources tell more."""
 FEWEST = 2
-"""A report is used if it spares at least this number of resources: it is longer than any of them."""
+"""A report is used only if it replaces at least this many resources: it is longer than any of them."""
 PATIENCE = 3
 """Polls after which a value that stands still is read at its resource, until the next survey."""
 APART = 10.0
@@ -217,7 +217,7 @@ def _place(stated: object) -> Place | None:
 
 
 def _number(stated: object) -> float | None:
-    """A value, which the schema has as text; NVIDIA writes nan for none."""
+    """A value, which the schema has as text; NVIDIA writes nan for a missing one."""
     if isinstance(stated, bool) or not isinstance(stated, str | int | float):
         return None
     try:

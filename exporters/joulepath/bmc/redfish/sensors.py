@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Redfish Sensor measures (DSP0268, Sensor: ReadingType, PhysicalContext, PhysicalSubContext)."""
+"""Decides what a Redfish Sensor measures (DSP0268, Sensor: ReadingType, PhysicalContext, PhysicalSubContext)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +51,7 @@ _SUM = re.compile(r"total|aggregate", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Owner:
-    """The chassis that sensors are of."""
+    """The chassis that the sensors belong to."""
 
     name: str
     """The label of its readings."""
@@ -161,7 +161,7 @@ def _part(sensor: Resource) -> str:
 
 
 def _limit(sensor: Resource) -> bool:
-    """Whether it is a limit, or the distance to one (Sensor: ReadingBasis)."""
+    """Whether the sensor states a limit, or the distance to one (Sensor: ReadingBasis)."""
     return _text(sensor, "ReadingBasis") in {"Headroom", "Delta"} or is_limit(_name(sensor))
 
 
@@ -257,7 +257,7 @@ def _worded(sensor: Resource) -> str:
 
 
 def _kind(sensor: Resource) -> str:
-    """What it measures, by its type or else its unit; empty for other things."""
+    """The quantity that it measures, by its type or else its unit; empty for other quantities."""
     stated = _text(sensor, "ReadingType")
     if stated or not isinstance(sensor.get("ReadingUnits"), str):
         return stated if stated in _TYPES else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One BMC over Redfish: its tree is surveyed seldom, a poll asks for the few resources that it needs."""
+"""Reads one BMC over Redfish: surveys its tree seldom, and reads only the few resources with power at each poll."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 300.0
 """A poll that takes longer is given up; slow BMCs take 30 s for each answer."""
 FIRST_SECONDS = 1800.0
-"""The same for a survey."""
+"""A survey that takes longer is given up."""
 HANGING_SECONDS = 60.0, 600.0
 """The shortest and longest wait before a resource that did not answer is asked again: it holds up the others."""
 
@@ -98,7 +98,7 @@ class RedfishSource(BmcSource):
         self._contradictions.keep(layout.boxes)
 
     def _tell_unread(self, unread: Sequence[str]) -> None:
-        """One line when parts of the tree begin to be busy, and one when they have been read."""
+        """Logs one line when parts of the tree cannot be read, and one when all can be read again."""
         if unread and not self._unread:
             logger.warning(
                 "%d parts of its tree cannot be read now, the first: %s; the tree is read again within minutes",
@@ -107,7 +107,7 @@ class RedfishSource(BmcSource):
                 extra={"target": self._name},
             )
         elif self._unread and not unread:
-            logger.info("its whole tree can be read", extra={"target": self._name})
+            logger.info("its whole tree can be read again", extra={"target": self._name})
         self._unread = len(unread)
 
     async def _read(self, layout: BmcLayout) -> BmcReading:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a BMC's Redfish tree measures power, found once: a poll then asks for a few resources."""
+"""Finds the resources of a BMC's Redfish tree that measure power, so that a poll reads only those."""
 
 import asyncio
 from collections import Counter
@@ -32,7 +32,7 @@ class BmcLayout:
     boxes: Mapping[str, Box]
     """Each chassis that has something to read, by its name."""
     items: tuple[Item, ...]
-    """In each quantity the better ones first."""
+    """Within each quantity, the better ones come first."""
     supplies: Mapping[str, frozenset[str]]
     """The supplies with inputs that add up to a chassis' power, where it has them to itself."""
     feeds: Mapping[ChassisPart, frozenset[str]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def _states(chassis: Resource) -> tuple[str, ...]:
 
 
 async def _chassis(tree: Tree, name: str, uri: str, listed: Mapping[str, Resource], vendors: Vendors) -> Chassis:
-    """What one chassis offers, on its own."""
+    """Finds the items of one chassis, without the other chassis."""
     chassis = listed[uri]
     kind, built_in = str(chassis.get("ChassisType")), vendors.names_part(str(chassis.get("Id")))
     items: list[tuple[Item, Resource]] = []
@@ -186,7 +186,7 @@ def _feeds(items: Iterable[tuple[Item, Resource]], present: int) -> frozenset[st
 
 
 async def _supplies(tree: Tree, name: str, chassis: Resource) -> tuple[list[tuple[Item, Resource]], dict[str, str]]:
-    """Of PowerSubsystem: what each supply takes and delivers, and the supplies that are present with their serials."""
+    """Finds in PowerSubsystem the input and output of each supply, and the serials of the supplies that are present."""
     items: list[tuple[Item, Resource]] = []
     supplies: dict[str, str] = {}
     subsystem = await tree.read(link(chassis, "PowerSubsystem"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the DMTF's client leaves to its caller: TLS, bounded bodies, and sessions that do not pile up in the BMC."""
+"""Adds to the DMTF's client: TLS, bounded bodies, and sessions that do not pile up in the BMC."""
 
 import contextlib
 import json
@@ -92,7 +92,7 @@ class BoundedResponse(aiohttp.ClientResponse):
 
 
 class OneSessionClient(AsyncRedfishClient):  # type: ignore[misc]  # the library has no types
-    """One that leaves an ended session to its caller: by itself it makes another without ending the one it has."""
+    """Leaves an ended session to its caller: the base class would open another without ending the old one."""
 
     async def _refresh_session(self, expired_session_key: str) -> bool:  # noqa: ARG002  # its caller's name for it
         return False

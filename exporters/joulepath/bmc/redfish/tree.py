@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks a Redfish tree: resources, collections and links, with what fails alone left out."""
+"""Walks a Redfish tree (resources, collections and links) and leaves out single resources that fail."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from joulepath.bmc.redfish.client import RedfishNoAnswerError, ResourceBusyError
 from joulepath.bmc.redfish.items import Resource
 
 MAX_MEMBERS = 512
-"""Of one collection."""
+"""Most members of one collection."""
 MAX_PAGES = 64
 MAX_UNANSWERED = 3
 """Requests in a row without an answer after which the BMC counts as silent; after fewer, one resource does."""
@@ -29,7 +29,7 @@ class RedfishConnection(Protocol):
 
 
 class Tree:
-    """GET with what fails alone left out, and collections with their members."""
+    """Reads resources and collections with their members; leaves out single resources that fail."""
 
     def __init__(self, get: Get) -> None:
         self._get = get
@@ -127,7 +127,7 @@ def source_of(excerpt: object) -> str:
 
 
 def look_up(resource: Resource, *keys: str) -> object:
-    """What stands at a path of objects, None where there is nothing."""
+    """The value at a path of keys through nested objects; None if the path does not exist."""
     inner: object = resource
     for key in keys:
         inner = inner.get(key) if isinstance(inner, dict) else None
