@@ -4,7 +4,7 @@
 import re
 from collections.abc import Sequence
 
-# Words that make a sensor or a chassis one of a part, with the word for the part.
+# Parts of a server, and the words in the name of a sensor or chassis that mean each of them.
 _WORDS = {
     "cpu": re.compile(r"cpu|processor", re.IGNORECASE),
     "memory": re.compile(r"mem(ory)?|dimm|dram", re.IGNORECASE),
@@ -30,17 +30,17 @@ _TELLING = re.compile(r"pow|pwr|watt|energy|joule|kwh|consum|pin|pout", re.IGNOR
 
 
 def part_of(name: str) -> str:
-    """The part of a server that a name speaks of, empty for none."""
+    """The part of a server that a name contains; empty if it contains none."""
     return next((part for part, words in _WORDS.items() if words.search(name)), "")
 
 
 def is_limit(name: str) -> bool:
-    """Whether a sensor of that name tells a setting or a limit, not a measured power."""
+    """Whether the name is that of a setting or a limit, not of a measured power."""
     return _LIMIT.search(words(name)) is not None
 
 
 def is_output(name: str) -> bool:
-    """Whether a sensor of that name tells the output of supplies, which is less than their input."""
+    """Whether the name is that of the output of supplies, which is less than their input."""
     return _OUTPUT.search(words(name)) is not None
 
 

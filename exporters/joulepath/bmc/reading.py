@@ -104,14 +104,14 @@ class BmcReading:
         return self._over(name_row)
 
     def without(self, beyond: Collection[Row]) -> "BmcReading":
-        """The same without rows that are too many, which are counted."""
+        """The same without the rows beyond the limit; counts them as rejected."""
         if not beyond:
             return self
         kept = self._over(lambda row: None if row in beyond else row)
         return replace(kept, rejected={**self.rejected, BEYOND: len(beyond)})
 
     def _over(self, change: Callable[[Row], Row | None]) -> "BmcReading":
-        """The same with another row, or none, for each."""
+        """The same with each row changed, or left out where the change is None."""
         changed: dict[str, Any] = {
             each: {to: value for row, value in getattr(self, each).items() if (to := change(row)) is not None}
             for each in _BY_ROW
@@ -131,4 +131,4 @@ _BY_ROW = (
     "components",
     "component_energy",
 )
-"""Fields of a reading that are by row."""
+"""Fields of a reading that map rows to values."""

@@ -92,11 +92,11 @@ def parse_address(address: str) -> BmcEndpoint:
 
 
 def login_mistake(where: BmcEndpoint, user: str | None) -> str:
-    """Why this user, or none, cannot be right for the address; empty if it may be."""
+    """The reason why this user (None: no user) cannot be right for the address; empty if it can be."""
     if where.scheme == "redfish+http" and user is not None:
         return "redfish+http:// would send the password in clear text: use redfish://, or leave out the user"
     if where.scheme == "redfish" and user is not None and ":" in user:
-        return "user: Basic authentication admits no colon in it"
+        return "user: must not contain a colon (Basic authentication)"
     if where.scheme == LOCAL and user is not None:
         return "ipmi+local: is this machine's own BMC, which asks for no user"
     if where.scheme == "ipmi" and user is None:

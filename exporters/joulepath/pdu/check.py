@@ -34,12 +34,12 @@ LEAST_WATTS = 50.0
 
 
 ALL_ONES = (-1, 2**31 - 1, 2**32 - 1, 2**64 - 1)
-"""What meters that measure nothing hold."""
+"""Values that meters hold when they measure nothing."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One object and what became of it."""
+    """One object, and its reading or the reason why it has none."""
 
     cell: Cell
     raw: Value
@@ -51,7 +51,7 @@ class Explained:
 
 
 async def explain(client: SnmpClient, name: str, profile: Profile) -> tuple[PduLayout, Sequence[Explained]]:
-    """What the profile reads of a device. Raises JoulepathError where it does not fit."""
+    """The objects that the profile reads from a device. Raises JoulepathError if it does not fit."""
     layout = await survey(client, name, profile)
     values = await raw_values(client, layout)
     return layout, [
@@ -80,7 +80,7 @@ def profile_of(name: str) -> tuple[str, Profile]:
 
 
 def describe(name: str, profile: Profile) -> Iterable[str]:
-    """What a profile says it reads, without a device."""
+    """The lines that describe a profile, without a device."""
     yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_written, profile.sys_object_ids))}"
     if profile.fingerprint:
         marks = [" or ".join(map(_written, oids)) for oids in profile.fingerprint]
@@ -126,7 +126,7 @@ def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
 
 
 def _lacking(layout: PduLayout) -> Iterable[str]:
-    """Quantities of which the device has no row."""
+    """The quantities without a row on the device."""
     read = {id(cell.quantity) for cells in layout.cells.values() for cell in cells}
     for level, tables in layout.profile.levels.items():
         for table in tables:
@@ -216,7 +216,7 @@ def check(name: str, client: SnmpClient | None, max_repetitions: int | None = No
 
 
 async def columns_of(client: SnmpClient, profile: Profile) -> AsyncIterator[str]:
-    """What the device holds at each place that a profile names: for one that does not fit."""
+    """The lines that show what a device holds at each place of a profile that does not fit it."""
     object_id = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
     profile = profile.below(await base_of(client, profile, object_id if isinstance(object_id, tuple) else ()))
     columns = Columns(client, profile.max_repetitions)

@@ -70,7 +70,7 @@ def _family(metric: Metric, level: LevelName, values: Iterable[tuple[str, float]
     return family
 
 
-# The same for every device and at each scrape, and written out once.
+# They are the same for every device and at each scrape: written out once.
 @lru_cache(maxsize=1 << 14)
 def _labels(level: LevelName, label: str) -> Labels:
     return Labels({level: label})

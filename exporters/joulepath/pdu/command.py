@@ -36,7 +36,7 @@ from joulepath.register import Registers
 
 PORT = 10471
 INTERVAL = 5.0
-"""Seconds between polls where neither the configuration nor a profile that it names says otherwise."""
+"""Default seconds between polls, if neither the configuration nor its profile sets them."""
 
 ONCE_SECONDS = 600.0
 """The time that the survey of a slow device may take with --once."""
@@ -55,14 +55,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-profile",
         metavar="PROFILE",
-        help="says what a profile (a name, or FILE.yaml) reads from where (of --target or --walk) and exits",
+        help="shows what a profile (NAME or FILE.yaml) reads from which objects of --target or --walk, and exits",
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
     parser.add_argument("--user", metavar="NAME", help="user of a --target over Redfish")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities that --target's certificate is of")
     parser.add_argument("--insecure", action="store_true", help="do not check --target's certificate")
-    asking = parser.add_argument_group("how --target is asked", "a configuration file has keys of these names")
+    asking = parser.add_argument_group("requests to --target", "a configuration file has keys of these names")
     asking.add_argument("--snmp-version", choices=VERSIONS, help="of SNMP (default: 2c)")
     asking.add_argument(
         "--timeout",
@@ -78,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--snmp-library",
         choices=LIBRARIES,
         default=LIBRARIES[0],
-        help="who speaks SNMP; gufo where it is installed (default: %(default)s)",
+        help="SNMP library; gufo if it is installed (default: %(default)s)",
     )
     exporter.add_arguments(parser, PORT)
 
@@ -91,12 +91,12 @@ def run(args: argparse.Namespace) -> int:
     if args.walk is not None:
         raise UsageError("--walk belongs to --check-profile PROFILE")
     if args.target is None and args.config is None:
-        raise UsageError("one of the arguments --config --target is required")
+        raise UsageError("state --config or --target")
     if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
     if args.target is None and given_options(args):
         raise UsageError(f"{given_options(args)[0]} belongs to --target; a configuration file has a key of that name")
-    # One read is all that there will be.
+    # --once polls only once.
     survey_seconds = ONCE_SECONDS if args.once else SURVEY_SECONDS
 
     over_redfish = args.target is not None and redfish_target.is_redfish(args.target)
@@ -150,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
 def check_profile(args: argparse.Namespace, clients: Clients) -> int:
     """`--check-profile`. Raises JoulepathError."""
     if args.config is not None:
-        raise UsageError("--check-profile takes --target or --walk, no --config")
+        raise UsageError("--check-profile takes --target or --walk, not --config")
     client: SnmpClient | None = None
     if args.walk is not None:
         client = walk = WalkClient(args.walk)
@@ -164,7 +164,7 @@ def check_profile(args: argparse.Namespace, clients: Clients) -> int:
 
 
 def given_options(args: argparse.Namespace) -> list[str]:
-    """The arguments, of those that say how --target is asked, that are stated."""
+    """The given arguments among those that only --target takes."""
     return [f"--{key.replace('_', '-')}" for key in ASKING if getattr(args, key) is not None]
 
 

@@ -32,7 +32,7 @@ class PduTargetConfig(Model):
     community_env: str | None = None
     """Environment variable that holds the community."""
     version: Annotated[Literal[1, 2], BeforeValidator(lambda written: VERSIONS.get(str(written), written))] = 2
-    """Of SNMP, with a community: 1, 2 or 2c; a `user` means version 3."""
+    """Version of SNMP with a community: 1, 2 or 2c; a `user` means version 3."""
     timeout: Annotated[float, Field(gt=0, le=60)] = Limits.timeout
     """Seconds until a request without an answer is sent again."""
     retries: Annotated[int, Field(ge=0, le=10)] = Limits.retries
@@ -59,9 +59,9 @@ class PduTargetConfig(Model):
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
     """The most rows of the device that are published within an hour; others are left out and counted."""
     ca_file: Path | None = None
-    """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
+    """For Redfish: certificates of the trusted authorities, in PEM; the system's by default."""
     verify: bool = True
-    """Of Redfish: whether the certificate is checked."""
+    """For Redfish: whether the certificate is checked."""
 
     @property
     def redfish(self) -> BmcTargetConfig:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One PDU over SNMP: its value columns at every poll, all else seldom. A poll is of one piece or it is rejected."""
+"""Reads one PDU over SNMP: its values at every poll, all else seldom. A poll that spans a reboot is rejected."""
 
 import asyncio
 import logging
@@ -28,10 +28,10 @@ POLL_SECONDS, MAX_POLL_SECONDS = 300.0, 3600.0
 """A poll that takes longer is given up, and the next may take twice as long. No request waits long by itself."""
 
 OBJECTS_PER_REQUEST = 50
-"""Their answer fits a datagram of 1,400 bytes with objects of 20 numbers."""
+"""So many fit into an answer of 1,400 bytes if each object identifier has 20 numbers."""
 
 REBOOT_SECONDS = 60.0
-"""So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
+"""sysUpTime may advance by this much more than the time that passed; a reboot looks like a leap of up to 497 days."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class PduReading:
     units: tuple[Unit, ...]
     rejected: Mapping[str, int]
     evidence: Evidence = "documentation"
-    """The weakest that a published object's meaning rests on."""
+    """The weakest evidence for a published object."""
     method: Method = "measured"
     """`derived` where any power is volts times amperes."""
     accuracy: str = ""
-    """What the vendor states; empty where that is not known."""
+    """The accuracy that the vendor states; empty if unknown."""
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
@@ -87,7 +87,7 @@ def names_within(names: Mapping[str, str], beyond: Collection[Hashable]) -> Mapp
 
 @dataclass(frozen=True)
 class _Mark:
-    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent lacks it."""
+    """sysUpTime [0.01 s] at monotonic `read_at` [s]; None where the agent lacks it."""
 
     ticks: int | None
     read_at: float
@@ -233,7 +233,7 @@ class PduSource:
         return _Poll(began, values, _mark(last, self._clock()))
 
     def _name_missing(self, layout: PduLayout, values: Mapping[Oid, Value]) -> None:
-        """One line for each object that the agent refuses, when it begins to."""
+        """Logs one line for each object when the agent begins to refuse it."""
         missing = {oid: value for oid, value in values.items() if isinstance(value, Missing) and value.refused}
         for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
@@ -254,7 +254,7 @@ class _Poll:
 
 
 def _requests(layout: PduLayout) -> list[list[Oid]]:
-    """What to fetch: sysUpTime and identity come with the first objects, sysUpTime again with the last."""
+    """The objects of each request: sysUpTime and identity come with the first ones, sysUpTime again with the last."""
     size = min(OBJECTS_PER_REQUEST, 2 * layout.profile.max_repetitions)
     objects = [*layout.identity, *layout.objects]
     requests = [[SYS_UP_TIME, *objects[at : at + size]] for at in range(0, max(len(objects), 1), size)]
@@ -262,7 +262,7 @@ def _requests(layout: PduLayout) -> list[list[Oid]]:
 
 
 async def raw_values(client: SnmpClient, layout: PduLayout) -> Mapping[Oid, Value]:
-    """What the device holds now in the objects of its cells, and in rows that were not there at the survey.
+    """The present values of the objects of its cells, and of rows that have appeared since the survey.
 
     Raises SnmpError.
     """
@@ -287,7 +287,7 @@ async def walk_columns(client: SnmpClient, layout: PduLayout) -> dict[Oid, Value
 
 
 def _differs(values: Mapping[Oid, Value], layout: PduLayout) -> bool:
-    """Whether an object that tells devices apart is another than it was."""
+    """Whether an object that tells devices apart has changed."""
     return any(
         values.get(oid, before) != before and not isinstance(values[oid], Missing)
         for oid, before in layout.identity.items()

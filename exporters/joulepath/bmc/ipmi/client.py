@@ -95,7 +95,7 @@ class PyghmiClient:
         self._ended = threading.Event()
 
     def raw(self, netfn: int, command: int, data: Iterable[int], lun: int = 0) -> bytes:
-        """See `Client.raw`."""
+        """See `IpmiClient.raw`."""
         if self._ended.is_set():
             raise IpmiFaultError(ENDED)
         session = self._connect()
@@ -114,7 +114,7 @@ class PyghmiClient:
         return bytes(answer["data"])
 
     def sensors(self) -> Iterable[tuple[str, str, str]]:
-        """See `Client.sensors`."""
+        """See `IpmiClient.sensors`."""
         command = self._connect()
         # pyghmi takes BMCs of one firmware for equal, whatever sensors each of them has.
         shared_sdrs.clear()
@@ -137,7 +137,7 @@ class PyghmiClient:
                 yield key, entry.sensor_name, entry.unit_suffix.strip()
 
     def sensor(self, key: str) -> float | None:
-        """See `Client.sensor`."""
+        """See `IpmiClient.sensor`."""
         entry = self._repository.sensors[key]
         try:
             response = self.raw(0x04, 0x2D, (entry.sensor_number,), entry.sensor_lun)
@@ -154,14 +154,14 @@ class PyghmiClient:
         return None if count is None else _scale(entry, count)
 
     def close(self) -> None:
-        """See `Client.close`."""
+        """See `IpmiClient.close`."""
         command, self._command = self._command, None
         if command is not None and self._where[0] is not None:
             with contextlib.suppress(Exception):  # the session ends by itself; nothing is lost
                 command.ipmi_session.logout()
 
     def end(self) -> None:
-        """See `Client.end`."""
+        """See `IpmiClient.end`."""
         self._ended.set()
 
     def _connect(self) -> Any:
@@ -170,7 +170,7 @@ class PyghmiClient:
             try:
                 self._command = Command() if host is None else self._log_in(host, port)
             except socket.gaierror:
-                raise IpmiFaultError("its name is not known") from None
+                raise IpmiFaultError("its host name cannot be resolved") from None
             except (PyghmiException, OSError) as error:
                 raise self._fault(str(error)) from None
             except IpmiFaultError:

@@ -10,7 +10,7 @@ from joulepath.bmc.redfish.items import Item, Resource
 from joulepath.bmc.redfish.tree import look_up, uri_of
 
 SUPPLIES: frozenset[BmcQuantity] = frozenset({"psu_input", "psu_output"})
-"""Quantities of a supply."""
+"""The quantities that are measured at a supply."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Chassis:
     """One chassis and what it offers."""
 
     uri: str
-    """Without a slash at its end."""
+    """The chassis' URI, without a slash at its end."""
     name: str
     kind: str
-    """ChassisType."""
+    """The chassis' ChassisType."""
     built_in: bool
     """Whether a vendor's data say that it is a part of the server, whatever its type and links say."""
     items: tuple[Item, ...]
@@ -38,7 +38,7 @@ class Chassis:
     serial: str = ""
     """Its serial number, empty where it states none."""
     awaited: frozenset[str] = frozenset()
-    """Sources that it may have as well: the resources that would tell could not be read."""
+    """Sources that it may also have: the resources that would show it could not be read."""
 
     @property
     def measures(self) -> frozenset[BmcQuantity]:
@@ -67,7 +67,7 @@ def around(listed: Mapping[str, Resource]) -> Mapping[str, set[str]]:
 
 
 def apart(found: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
-    """The chassis, each meter in one of them alone."""
+    """The chassis, with each meter in exactly one of them."""
     return _supplies_once(_resources_once(list(found)), outer)
 
 
@@ -81,7 +81,7 @@ def list_links(chassis: Resource, key: str) -> Iterator[str]:
 
 
 def _resources_once(found: Sequence[Chassis]) -> Sequence[Chassis]:
-    """A resource that several chassis refer to is of the innermost one below which it lies, else of the first."""
+    """A resource that several chassis refer to belongs to the innermost one above its path, else to the first."""
     owners: dict[str, tuple[int, str]] = {}
     for chassis in found:
         for uri in {item.uri for item in chassis.items}:

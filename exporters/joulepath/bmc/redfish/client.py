@@ -39,7 +39,7 @@ from joulepath.errors import JoulepathError
 MAX_REDIRECTS = 3
 ROOT = "/redfish/v1"
 CONNECTIONS = 2
-"""Requests at a time: BMCs have a slow processor and few sockets."""
+"""Most requests at a time: BMCs have a slow processor and few sockets."""
 REFUSED_SECONDS = 60.0, 900.0
 """Time without a further login after the first refusal, and at most: many BMCs lock an account after a few."""
 
@@ -49,11 +49,11 @@ class RedfishFaultError(JoulepathError):
 
 
 class RedfishNoAnswerError(RedfishFaultError):
-    """One request was not answered; others may be."""
+    """One request got no answer; other requests may get one."""
 
 
 class ResourceFaultError(RedfishFaultError):
-    """One resource is missing or is not Redfish; the others may be well."""
+    """One resource is missing or is not Redfish; the others may be intact."""
 
 
 class ResourceBusyError(ResourceFaultError):
@@ -116,7 +116,7 @@ class RedfishClient:
                 raise self._note_refusal()
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise RedfishFaultError("wants a login: state user and password_file, over redfish:// (https)")
-        if uri.rstrip("/") != ROOT:  # which anybody may read
+        if uri.rstrip("/") != ROOT:  # which is sent in clear text
             self._refusals, self._refused_until = 0, None
         try:
             return _resource(uri, response)
@@ -244,7 +244,7 @@ def _reason(error: OSError) -> str:
 _FAULTS = (
     (aiohttp.ClientSSLError, "TLS failed: is that the port of https?"),
     (TooLongError, f"answers with more than {MAX_BODY_BYTES} bytes"),
-    (aiohttp.ClientConnectorDNSError, "its name is not known"),
+    (aiohttp.ClientConnectorDNSError, "its host name cannot be resolved"),
 )
 
 

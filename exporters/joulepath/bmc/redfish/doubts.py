@@ -14,12 +14,12 @@ NO_FEED = {"Absent", "UnavailableOffline", "Disabled", "StandbyOffline", "Standb
 one that waits until another fails."""
 
 BEYOND_OUTPUTS = 1.2
-"""For `Statistics.factor`, where the reading is the sum of the supplies' outputs: no losses explain a difference."""
+"""For `PowerStatistics.factor` if the reading is the sum of the supplies' outputs: no losses explain a difference."""
 
 STEPS = 255
 """Steps of an IPMI sensor's byte over its range."""
 COARSE_WATTS = 2.0
-"""Steps from this size on are worse than whole watts."""
+"""Steps [W] of at least this size are coarser than whole watts."""
 
 
 def absent(supply: Resource) -> bool:
@@ -38,7 +38,7 @@ def is_absent(item: Item, resource: Resource) -> bool:
 
 
 def carries_nothing(item: Item, resource: Resource) -> bool:
-    """The same for the supply of an item."""
+    """Whether the item's supply says that it takes no power now, or that its bay is empty."""
     supply = _supply(item, resource)
     if has_no_feed(supply):
         return True

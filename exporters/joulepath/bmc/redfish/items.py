@@ -27,7 +27,7 @@ SUPPLY_LOSS = 1.5
 
 @dataclass(frozen=True)
 class Item:
-    """One value that a poll reads: what it is, and where."""
+    """One value that a poll reads, and the place where it stands."""
 
     quantity: BmcQuantity
     chassis: str
@@ -36,11 +36,11 @@ class Item:
     part: str = ""
     """Name of the supply, subsystem or component."""
     source: str = ""
-    """Of a chassis' power: the name of the source."""
+    """For a chassis' power: the name of the source."""
     within: str = ""
-    """Of a component: its subsystem. Of a subsystem's feed: the name of this one feed."""
+    """For a component: its subsystem. For a subsystem's feed: the name of the feed."""
     device: str = ""
-    """Of a subsystem: the kind of device, such as cpu; empty where it is not known."""
+    """For a subsystem: the kind of device, such as cpu; empty if unknown."""
     scale: float = 1.0
     sensor: str = ""
     """URI of the sensor that an excerpt repeats, where that is stated."""

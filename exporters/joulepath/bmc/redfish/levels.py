@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Levels of one chassis add up: the devices inside it never come to more than its own power."""
+"""Keeps the levels of one chassis consistent: the devices inside it never add up to more than its own power."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping

@@ -41,7 +41,7 @@ class Meters:
         self.doubtful = False
 
     def note_missed_poll(self) -> None:
-        """A poll failed."""
+        """Notes that a poll failed."""
         self._away.update(self._registers.keys())
 
     def keep(self, rows: Collection[Row]) -> None:

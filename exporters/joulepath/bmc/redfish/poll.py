@@ -13,7 +13,7 @@ from joulepath.bmc.redfish.items import Item, Resource, value
 from joulepath.bmc.redfish.reports import ReportedValues
 
 NOT_COUNTED = {"missing", "null", "absent"}
-"""Reasons that no reading was offered, so that none was rejected; null is how a server that is off answers."""
+"""Reasons that mean that the BMC offered no reading, so that none was rejected; a server that is off answers null."""
 
 _Key = tuple[BmcQuantity, str, str, str]
 """Quantity, chassis, part, and the source of a chassis' power, a component's subsystem, or a subsystem's feed."""

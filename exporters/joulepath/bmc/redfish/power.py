@@ -15,7 +15,7 @@ _SUBSYSTEM = re.compile(r"sub-?system|^(cpu|processor|memory|gpu|accelerator|fan
 
 
 def items(name: str, uri: str, power: Resource, vendors: Vendors, *, with_supplies: bool) -> Iterator[Item]:
-    """Of the older Power resource: one PowerControl is the chassis, others are parts of it."""
+    """Finds the items of the older Power resource: one PowerControl is the chassis, others are its parts."""
     controls = dict(entries(power, "PowerControl"))
     parts = {index for index, control in controls.items() if _PART.search(_title(control))}
     if len(controls) == 1:  # the only one is the chassis, whatever its name, unless it states another context

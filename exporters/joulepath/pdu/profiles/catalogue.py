@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Profiles: read from folders, and found for a device."""
+"""Reads profiles from folders, and ranks them for a device."""
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -61,11 +61,11 @@ def candidates(profiles: Mapping[str, Profile], sys_object_id: Oid) -> Sequence[
 
 
 def _recognisable(profile: Profile) -> bool:
-    """Whether its fingerprint tells it from others: not where one vendor has a standard table in its own way."""
+    """Whether its fingerprint tells it from others: false for a vendor's variant of a standard table."""
     return bool(profile.fingerprint) and (not _standard(profile) or ENTERPRISES in profile.sys_object_ids)
 
 
 def _standard(profile: Profile) -> bool:
-    """Whether it is recognised by a table of no vendor."""
+    """Whether it is recognised by a standard table, which belongs to no single vendor."""
     first = profile.fingerprint[0][0]
     return not profile.relative and first[: len(ENTERPRISES)] != ENTERPRISES

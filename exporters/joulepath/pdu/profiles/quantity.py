@@ -16,7 +16,7 @@ QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage
 DecimalMark: TypeAlias = Literal[".", ","]
 
 Evidence: TypeAlias = Literal["recording", "mib", "documentation"]
-"""On what an object, its step and its meaning rest, the best first.
+"""The evidence for an object, its step and its meaning, the best first.
 
 `recording`: the tests read it from a walk of a real device; `mib`: the vendor's MIB or a standard states it;
 `documentation`: only manuals or other readers of such devices do.
@@ -41,7 +41,7 @@ PLAUSIBLE: Mapping[QuantityName, Bounds] = {
 
 
 SYS_OBJECT_ID_MARK = -1
-"""How an object begins that is below the device's own sysObjectID, in a profile written `sysObjectID.1.5`."""
+"""First number of an object below the device's own sysObjectID, which a profile writes `sysObjectID.1.5`."""
 
 
 def _oid(value: Any) -> Any:
@@ -57,7 +57,7 @@ def absolute(oid: Oid, sys_object_id: Oid) -> Oid:
 
 
 def as_list(value: Any) -> Any:
-    """A single value as a list of one."""
+    """Wraps a single value in a list."""
     return [value] if isinstance(value, (str, dict)) else value
 
 
@@ -78,7 +78,7 @@ class Units(Model):
 
 
 class ScaleColumns(Model):
-    """Columns that say what a step of each row is; all that are stated are multiplied."""
+    """Columns that hold the step of each row; the stated ones are multiplied."""
 
     digits: ObjectId | None = None
     """Decimal digits: a step is 10 to the power of minus this."""
@@ -108,9 +108,9 @@ class Quantity(Model):
 
     column: ObjectId | None = None
     objects: Mapping[str, ObjectId] = {}
-    """In place of a column: an object for each label."""
+    """Instead of a column: an object for each label."""
     volts: Factor | None = None
-    """With `amperes`, of power in direct current: the voltage of a row, or one that all rows share."""
+    """With `amperes`, for power in direct current: the voltage of a row, or one that all rows share."""
     amperes: Factor | None = None
     where: Mapping[str, Match] = {}
     """Which rows are of this quantity, by keys of the table; beside those of the table."""
@@ -130,9 +130,9 @@ class Quantity(Model):
     bounds: Bounds | None = None
     """The least and greatest value that is a measurement, in the metric's unit; `PLAUSIBLE` where not stated."""
     wraps_at: int = Field(default=2**32, gt=1)
-    """Of a register: the first value that it cannot hold."""
+    """For a register: the first value that it cannot hold."""
     evidence: Evidence | None = None
-    """Where it is other than the table's."""
+    """Overrides the table's evidence."""
 
     @model_validator(mode="after")
     def _text_has_a_mark(self) -> "Quantity":
@@ -169,7 +169,7 @@ class Quantity(Model):
         if any(factor.derived for factor in factors):
             raise ValueError("volts and amperes must be measured themselves")
         if factors and (unfit := sorted(self.model_fields_set - _OF_PRODUCTS)):
-            raise ValueError(f"{', '.join(unfit)}: belongs into volts or amperes")
+            raise ValueError(f"{', '.join(unfit)}: belongs in volts or amperes")
         return self
 
 

@@ -46,7 +46,7 @@ class ProfileTable(Model):
     where: Mapping[str, Match] = {}
     """Which rows are of this level, by keys."""
     evidence: Evidence | None = None
-    """Where it is other than the profile's."""
+    """Overrides the profile's evidence."""
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -126,16 +126,16 @@ class InfoColumns(Model):
 
 
 class Accuracy(Model):
-    """What the vendor states of the meters."""
+    """The accuracy that the vendor states for the meters."""
 
     percent: float | None = Field(default=None, gt=0, le=100)
-    """Of the reading; None where the vendor names a class or a formula only."""
+    """Percent of the reading; None if the vendor names only a class or a formula."""
     standard: str = ""
-    """With its class, such as `IEC 62053-21 class 1`."""
+    """The standard with its class, such as `IEC 62053-21 class 1`."""
     of: str = ""
-    """Which models and quantities, and further conditions."""
+    """The models and quantities it holds for, and further conditions."""
     source: str
-    """Where it is stated."""
+    """The document that states it."""
 
     def __str__(self) -> str:
         """Percent and standard, for a label."""
@@ -163,9 +163,9 @@ class Profile(Model):
     max_repetitions: int = Field(default=25, ge=1, le=100)
     """Rows asked for in one GETBULK."""
     accuracy: Accuracy | None = None
-    """None where no statement of the vendor is known."""
+    """None if no statement of the vendor is known."""
     evidence: Evidence = "documentation"
-    """What the profile rests on, where a table or a quantity does not state otherwise."""
+    """The profile's evidence, unless a table or a quantity states its own."""
     info: InfoColumns = InfoColumns()
     levels: Mapping[LevelName, Tables] = Field(min_length=1)
     """The tables of each level. Where two have the same quantity of the same row, the first that measures it counts."""
@@ -209,7 +209,7 @@ class Profile(Model):
         return any(oid[:1] == (SYS_OBJECT_ID_MARK,) for oids in self.fingerprint for oid in oids)
 
     def evidence_of(self, table: ProfileTable, quantity: Quantity) -> Evidence:
-        """What a quantity of a table rests on."""
+        """The evidence for a quantity of a table."""
         return quantity.evidence or table.evidence or self.evidence
 
     def matches(self, sys_object_id: Oid) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a Redfish service's power equipment (DSP2046: PowerDistribution, Circuit, Outlet), seldom."""
+"""Surveys a Redfish service's power equipment (DSP2046: PowerDistribution, Circuit, Outlet)."""
 
 import asyncio
 from collections import Counter
@@ -43,7 +43,7 @@ class EquipmentLayout:
     """The units by their URI."""
     rows: Sequence[EquipmentRow]
     cells: Mapping[EquipmentRow, Cell]
-    """The rows as the checks of readings take them."""
+    """The rows as cells, for the checks of readings."""
     names: Mapping[str, str]
     """Names of outlets by their label."""
     expanded: Mapping[str, Sequence[str]]

@@ -15,9 +15,9 @@ from joulepath.poller import Target
 from joulepath.register import Registers
 
 INTERVAL = 10.0
-"""Seconds between polls where the configuration does not say otherwise: each outlet may be a request."""
+"""Default seconds between polls: each outlet may take a request."""
 TIMEOUT = 40.0
-"""Seconds for one answer where the configuration does not say otherwise."""
+"""Default seconds to wait for one answer."""
 
 
 def is_redfish(address: str) -> bool:

@@ -19,7 +19,7 @@ EXCERPTS: Mapping[QuantityName, tuple[str, ...]] = {
     "voltage": ("Voltage", "InputVoltage"),
     "meter_energy": ("EnergykWh",),
 }
-"""Where the schemas Circuit, Outlet, PowerDistributionMetrics and PowerSupplyMetrics have each quantity."""
+"""The properties of each quantity in the schemas Circuit, Outlet, PowerDistributionMetrics and PowerSupplyMetrics."""
 
 _VALUES: Mapping[QuantityName, tuple[str, ...]] = {
     "apparent_power": ("ApparentVA",),
@@ -33,7 +33,7 @@ class EquipmentRow:
     """One quantity of an inlet, phase, branch or outlet."""
 
     unit: str
-    """URI of the PDU that it is of."""
+    """URI of the PDU that it belongs to."""
     level: LevelName
     quantity: QuantityName
     label: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Client` of an agent as it is: it may refuse objects, shorten answers, or take only small requests."""
+"""`SnmpClient` for any agent: it may refuse objects, shorten answers, or take only small requests."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from joulepath.pdu.snmp.walker import Walker
 
 
 class CarefulClient:
-    """`Client` over a session."""
+    """`SnmpClient` over a session."""
 
     def __init__(
         self,
@@ -32,14 +32,14 @@ class CarefulClient:
         return self._habits.odd
 
     async def get(self, oids: Sequence[Oid], *, others: bool = False) -> Mapping[Oid, Value]:
-        """See `Client.get`. `others` says that these are what was left out of an answer with others."""
+        """See `SnmpClient.get`. `others` says that these are what was left out of an answer with others."""
         try:
             return await self._getter.get(oids, others=others)
         finally:
             self._look()
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
-        """See `Client.walk`."""
+        """See `SnmpClient.walk`."""
         try:
             return await self._walker.walk(column, repetitions)
         finally:
@@ -54,7 +54,7 @@ class CarefulClient:
         return await self._walker.ends(column, last, rows)
 
     async def close(self) -> None:
-        """See `Client.close`."""
+        """See `SnmpClient.close`."""
         self._session.close()
 
     def _look(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the exporter asks of an SNMP library: get some objects, walk one column. `clients.py` chooses the library."""
+"""The client that every SNMP library provides: get some objects, walk one column. `clients.py` chooses the library."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ class Missing(Enum):
     END_OF_MIB_VIEW = "endOfMibView"
     TOO_BIG = "tooBig"
     NO_SUCH_NAME = "noSuchName"
-    """Of SNMP v2c and v3, which have noSuchInstance for a missing object."""
+    """Only with SNMP v2c and v3, which have noSuchInstance for a missing object."""
     GEN_ERR = "genErr"
     REFUSED = "another error-status"
     UNANSWERED = "no answer"
@@ -59,7 +59,7 @@ class SnmpError(JoulepathError):
 
 
 class NoAnswerError(SnmpError):
-    """Nothing came back: a dead host, a closed port and a wrong community look alike."""
+    """No answer came: a dead host, a closed port and a wrong community look alike."""
 
     def __init__(self, limits: "Limits") -> None:
         super().__init__(
@@ -81,19 +81,19 @@ class GarbledError(SnmpError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a client asks of an agent at most."""
+    """Bounds of the requests to an agent."""
 
     timeout: float = 2.0
     """Seconds until a request is sent again."""
     retries: int = 1
     rows: int = 4096
-    """Instances of one walk."""
+    """Most instances of one walk."""
     requests: int = 512
-    """Requests of one walk."""
+    """Most requests of one walk."""
 
 
 class SnmpClient(Protocol):
-    """One agent."""
+    """Asks one agent."""
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
         """The objects' values, Missing where the agent lacks it. Raises SnmpError."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an SNMP agent wants to know. No secret appears in a representation."""
+"""Credentials for SNMP agents. Secrets never appear in a representation."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias

@@ -23,7 +23,7 @@ class Getter:
         """Objects that the agent refused in this `get`."""
 
     async def get(self, oids: Sequence[Oid], *, others: bool = False) -> Mapping[Oid, Value]:
-        """See `Client.get`. `others` says that an answer with others left these out."""
+        """See `SnmpClient.get`. `others` says that an answer with others left these out."""
         now = self._clock()
         self._habits.review(now)
         held = self._habits.held(oids, now)

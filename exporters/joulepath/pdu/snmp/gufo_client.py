@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Client` with gufo-snmp, which encodes and decodes in Rust: a sixth of pysnmp's CPU for a poll. An extra, `fast`."""
+"""`SnmpClient` with gufo-snmp (extra `fast`), which encodes and decodes in Rust: a sixth of pysnmp's CPU for a poll."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ class _Requests(BasePolicer):
         self.count = 0
 
     def get_timeout(self, ts: int) -> None:  # noqa: ARG002  # the library's signature
-        """Counts one, and holds it back no time."""
+        """Counts a request, without a delay."""
         self.count += 1
 
 
@@ -120,7 +120,7 @@ class GufoClient:
         """The last rows of columns with nothing behind them; the agent was asked."""
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """See `Client.get`."""
+        """See `SnmpClient.get`."""
         values: dict[Oid, Value] = {}
         if not self._odd:
             try:
@@ -139,7 +139,7 @@ class GufoClient:
         return {oid: values.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
-        """See `Client.walk`."""
+        """See `SnmpClient.walk`."""
         if not self._odd:
             try:
                 rows, closed = await self._rows(column, repetitions)
@@ -156,7 +156,7 @@ class GufoClient:
         return await self._with_care(self._careful.walk(column, repetitions))
 
     async def close(self) -> None:
-        """See `Client.close`."""
+        """See `SnmpClient.close`."""
         self._session = None  # the socket closes with it
         if self._made is not None:
             await self._made.close()
@@ -189,7 +189,7 @@ class GufoClient:
         return self._made is not None and self._made.sure(rows)
 
     async def _some(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
-        """Of the objects those that the answer has."""
+        """The objects that the answer contains."""
         session = await self._ready()
         names = list(map(_written, oids))
         answers: Mapping[str, Any] = await self._await_answer(lambda: session.get_many(names))

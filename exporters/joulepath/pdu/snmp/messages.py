@@ -139,7 +139,7 @@ _MISSING = {
     rfc1905.NoSuchObject.tagSet: Missing.NO_SUCH_OBJECT,
     rfc1905.NoSuchInstance.tagSet: Missing.NO_SUCH_INSTANCE,
     rfc1905.EndOfMibView.tagSet: Missing.END_OF_MIB_VIEW,
-    univ.Null.tagSet: Missing.NO_SUCH_INSTANCE,  # an agent's way to say nothing
+    univ.Null.tagSet: Missing.NO_SUCH_INSTANCE,  # some agents send it for "no value"
 }
 
 

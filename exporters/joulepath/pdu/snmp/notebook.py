@@ -28,7 +28,7 @@ class Notebook:
         return len(self._objects) + len(self._columns)
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """See `Client.get`."""
+        """See `SnmpClient.get`."""
         new = [oid for oid in oids if oid not in self._objects]
         if new:
             self._in_time()
@@ -37,7 +37,7 @@ class Notebook:
         return {oid: self._objects[oid] for oid in oids}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:
-        """See `Client.walk`."""
+        """See `SnmpClient.walk`."""
         if column not in self._columns:
             self._in_time()
             self._columns[column] = await self._client.walk(column, repetitions)
@@ -45,7 +45,7 @@ class Notebook:
         return self._columns[column]
 
     async def close(self) -> None:
-        """See `Client.close`."""
+        """See `SnmpClient.close`."""
         await self._client.close()
 
     def _in_time(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One exchange with an agent, and the lessons about an agent that does not keep to the standards."""
+"""One exchange with an agent, and the limits that were learned about an agent that departs from the standards."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class _Refusal:
 
 
 class Habits:
-    """The limits of one agent, as they were found out. Each finding is one line in the log."""
+    """The limits of one agent, learned from its answers. The log gets one line for each."""
 
     def __init__(self, name: str) -> None:
         """`name` is the agent's address."""
@@ -100,25 +100,25 @@ class Habits:
             self.bulk = True
 
     def limit_objects(self, most: int, now: float) -> None:
-        """The agent answers a GET of this number of objects, but not a larger one."""
+        """Notes that the agent answers a GET of this number of objects, but not a larger one."""
         if self.objects is None or most < self.objects:
             self.objects = most
             self._note_fault(f"does not answer requests of many objects: asks for {most} at a time", now)
 
     def limit_rows(self, most: int, now: float) -> None:
-        """The agent answers a GETBULK of this number of rows, but not a larger one."""
+        """Notes that the agent answers a GETBULK of this number of rows, but not a larger one."""
         if self.rows is None or most < self.rows:
             self.rows = most
             self._note_fault(f"does not answer GETBULK of many rows: asks for {most} at a time", now)
 
     def without_bulk(self, now: float) -> None:
-        """GETBULK does not work."""
+        """Notes that GETBULK does not work."""
         if self.bulk:
             self.bulk = False
             self._note_fault("does not answer GETBULK correctly: asks row by row with GETNEXT", now)
 
     def answers_from(self, where: str) -> None:
-        """Answers come from another address."""
+        """Notes that answers come from another address."""
         self._elsewhere = True
         self._tell(f"answers from {where}: takes what has the request's identifier and community")
 
@@ -140,7 +140,7 @@ class Habits:
         return {oid: refusal.why for oid, refusal in held.items()}
 
     def note(self, oid: Oid, why: Missing | None, now: float) -> None:
-        """Whether the agent refused an object (`why`) or gave it. One that it gives again may mean all of them."""
+        """Notes whether the agent refused an object (`why`) or gave it. If it gives one again, it may give all."""
         if why is not None:
             before = self._refused.get(oid)
             wait = FIRST_RETRY_SECONDS if before is None else min(2 * before.wait, LAST_RETRY_SECONDS)

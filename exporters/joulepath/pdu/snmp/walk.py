@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded walk in place of a device: the same `Client`, read from a file of snmpsim's format or of snmpwalk's."""
+"""Reads a recorded walk instead of a device: an `SnmpClient` over a file in snmpsim's format or in snmpwalk's."""
 
 import re
 from bisect import bisect_right
@@ -41,11 +41,11 @@ class WalkClient:
         self._oids = sorted(self._values)
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """See `Client.get`."""
+        """See `SnmpClient.get`."""
         return {oid: self._values.get(oid, Missing.NO_SUCH_INSTANCE) for oid in oids}
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:  # noqa: ARG002  # all at once
-        """See `Client.walk`."""
+        """See `SnmpClient.walk`."""
         values: dict[Oid, Value] = {}
         for oid in self._oids[bisect_right(self._oids, column) :]:
             if oid[: len(column)] != column:
@@ -54,7 +54,7 @@ class WalkClient:
         return values
 
     async def close(self) -> None:
-        """See `Client.close`."""
+        """See `SnmpClient.close`."""
 
 
 def _decode(written: bytes) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks of an agent that may not know GETBULK, answer part of it, or refuse a row."""
+"""Walks columns of an agent that may lack GETBULK, answer part of it, or refuse a row."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -50,14 +50,14 @@ class Walker:
         """The most rows of a walk that GETNEXT confirmed to be all."""
 
     async def walk(self, column: Oid, repetitions: int) -> Mapping[Oid, Value]:
-        """See `Client.walk`."""
+        """See `SnmpClient.walk`."""
         self._habits.review(self._clock())
         walk = _Walk(column, self._limits)
         if self._session.bulk and self._habits.bulk:
             await self._by_bulk(walk, repetitions)
         if not walk.ended:
             refused = await self._by_next(walk)
-            # GETBULK stops where a row is refused, which is not its fault.
+            # GETBULK stops at a refused row, which is not a fault of GETBULK.
             if self._session.bulk and walk.fallen_back and not refused:
                 self._habits.without_bulk(self._clock())
         return walk.rows

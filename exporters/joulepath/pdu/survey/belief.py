@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the numbers of a poll to what is published of them: contradictions are left out, registers are counters.
+"""Turns the numbers of a poll into published values: leaves out contradictions, and turns registers into counters.
 
-It keeps something of each row, hence no more rows than `joulepath.bounds` admits.
+It keeps state for each row, hence for no more rows than `joulepath.bounds` admits.
 """
 
 import logging
@@ -18,7 +18,7 @@ from joulepath.register import Register, Registers
 logger = logging.getLogger(__name__)
 
 TELL_AGAIN_SECONDS = 600.0
-"""A reading that comes and goes is told no more often."""
+"""The log names a reading that comes and goes at most once in this time."""
 
 PublishedRow = tuple[LevelName, str]
 """A level and a label."""
@@ -90,7 +90,7 @@ class Belief:
         return values, len(doubted)
 
     def _tell(self, doubted: Mapping[ReadingKey, str], now: float) -> None:
-        """One line where readings begin to be left out, and one where the last of them is back."""
+        """Logs one line when readings begin to be left out, and one when the last of them is back."""
         new = {key: why for key, why in doubted.items() if now - self._told.get(key, -math.inf) >= TELL_AGAIN_SECONDS}
         if new:
             (key, why), more = next(iter(new.items())), len(new) - 1
@@ -100,6 +100,6 @@ class Belief:
         elif not doubted and not self._agrees:
             logger.info("%s: no reading is left out any more", self._name, extra={"target": self._name})
             self._agrees = True
-        # As long as one is left out it is not told again, and neither is one that comes and goes.
+        # A reading is not logged again while it is left out, nor while it comes and goes.
         self._told |= dict.fromkeys({*new, *(key for key in doubted if key in self._doubted)}, now)
         self._doubted = frozenset(doubted)

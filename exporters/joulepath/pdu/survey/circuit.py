@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watts against volts times amperes of the same circuit: a wrong unit, a sentinel or a glitch in one of them shows.
+"""Checks watts against volts times amperes of the same circuit, to find a wrong unit, a sentinel or a glitch.
 
 The limits are wide. Power may be that of three phases (three times the product of one), volts may be between lines,
 amperes coarse, and the power factor of an idle load low. Errors of units are factors of 10 and more.
@@ -23,7 +23,7 @@ CHECKED_VOLTAMPERES = 150.0
 """Below this the current may be that of a supply's filter alone, with next to no watts."""
 
 IDLE_FACTOR = 0.02
-"""The power factor of no load above CHECKED_VOLTAMPERES is so low."""
+"""A load above CHECKED_VOLTAMPERES never has a power factor as low as this."""
 
 STATED_FACTOR = 0.15
 """The least ratio of watts to volts times amperes times a stated power factor."""
@@ -44,13 +44,13 @@ MAINS = (90.0, 480.0)
 """Mains anywhere, between a line and neutral or between lines."""
 
 MOST_WATTS = 5e4
-"""More than one outlet of any kind carries."""
+"""No single outlet carries more [W]."""
 
 MOST_FED_WATTS = 3e5
-"""More than most inlets, phases and branches carry."""
+"""Most inlets, phases and branches carry less [W]."""
 
 FEWEST_ROWS = 2
-"""So many rows of a column tell its unit."""
+"""The unit of a column shows in this many of its rows."""
 
 
 class Product(NamedTuple):
@@ -103,7 +103,7 @@ class _Row:
 
 
 def check(poll: PollReadings) -> None:
-    """Rejects what contradicts, and confirms power that agrees."""
+    """Rejects readings that contradict each other, and confirms power that agrees."""
     rows = list(_rows(poll))
     rows = [row for row in rows if not _of_delta(row, rows)]
     wrong = [row for row in rows if row.high or row.low]
@@ -191,7 +191,7 @@ def _in_another_unit(poll: PollReadings, rows: Sequence[_Row]) -> Iterable[Seque
 
 
 def _culprit(poll: PollReadings, row: _Row) -> ReadingKey:
-    """Of a circuit's readings the likeliest to be wrong: the one that leapt, else watts."""
+    """The reading of a circuit that is most likely wrong: the one that leapt, else watts."""
     key = row.power.key
     amperes, volts = ReadingKey(key.level, key.label, "current"), ReadingKey(key.level, key.label, "voltage")
     leapt = poll.leapt(key, SLACK_WATTS)
@@ -210,7 +210,7 @@ def _said(row: _Row) -> str:
 
 
 def _apparent(poll: PollReadings) -> None:
-    """Apparent power against volts times amperes, and watts against apparent power."""
+    """Checks apparent power against volts times amperes, and watts against apparent power."""
     for key, apparent in list(poll.readings.items()):
         if key.quantity != "apparent_power" or apparent.value <= 0:
             continue

@@ -13,10 +13,10 @@ ONES = frozenset({2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1})
 """All bits set, signed and unsigned: agents and the meters behind them write it for "not measured"."""
 
 SHORT_ONES = frozenset({2**15 - 1, 2**15, 2**16 - 1})
-"""The same of meters with 16 bits; an agent may have scaled it. A true reading passes through it within a poll."""
+"""The same for meters with 16 bits; an agent may have scaled it. A true reading passes through it within a poll."""
 
 NINES = frozenset({10**digits - 1 for digits in range(4, 11)})
-"""The same of meters that count in decimal digits."""
+"""The same for meters that count in decimal digits."""
 
 LEAST_FACTOR, MOST_FACTOR = 0.3, 1.1
 """Power over volts times amperes of a load, with the inaccuracy of meters."""
@@ -25,7 +25,7 @@ HOLD_SECONDS = 60.0
 """The time that an unconfirmed leap of a reading must stay before it is believed."""
 
 BUS_LEAP = 1.5
-"""By such a factor no bus of direct current rises or falls between two polls, unless it fails."""
+"""A bus of direct current changes by less than this factor between two polls, unless it fails."""
 
 LEAPS: Mapping[tuple[QuantityName, LevelName], float] = {
     ("power", "outlet"): 4e3,
@@ -64,7 +64,7 @@ def most_watts(level: LevelName, watts: float) -> float:
 
 
 class Judge:
-    """One device. It remembers accepted readings, so that of two readings the one that leapt is left out."""
+    """Judges the readings of one device. If two contradict, the one that leapt since it was last accepted is wrong."""
 
     def __init__(self) -> None:
         self._last: dict[ReadingKey, float] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device is and how its rows are called: read seldom, between the polls that read values."""
+"""Surveys a device between polls: its identity, and the labels and names of its rows."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ SHORTEST_WALK = 3
 POWERS: frozenset[QuantityName] = frozenset({"power", "apparent_power", "meter_energy"})
 
 MAX_UNITS = 256
-"""The most linked units that are named."""
+"""Most linked units that are named."""
 
 MAX_IDENTITY = 16
-"""So many linked units are watched for being swapped."""
+"""Most linked units that are watched for a swap."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What a device says of itself; empty where it does not say."""
+    """Identity of one unit as the device states it; empty where it does not."""
 
     model: str = ""
     serial: str = ""
@@ -50,12 +50,12 @@ class Cell:
     label: str
     quantity: Quantity
     scale: Decimal
-    """What one step of the object is in the metric's unit."""
+    """One step of the object in the metric's unit."""
     oid: Oid
     evidence: Evidence
-    """What the object's meaning rests on."""
+    """The evidence for the object's meaning."""
     volts: "Cell | None" = None
-    """Of derived power: the voltage that the current of `amperes` is multiplied by."""
+    """For derived power: the voltage that multiplies the current of `amperes`."""
     amperes: "Cell | None" = None
 
     @property
@@ -98,7 +98,7 @@ class PduLayout:
     profile: Profile
     units: tuple[Unit, ...]
     cells: Mapping[Oid, Sequence[Cell]]
-    """What is read at every poll, by object."""
+    """The cells that every poll reads, by object."""
     columns: Sequence[Column]
     """Columns that are read as a whole."""
     objects: Sequence[Oid]
@@ -110,7 +110,7 @@ class PduLayout:
     measures: bool = True
     """Whether any object held a measurement when the device was surveyed."""
     measures_power: bool = True
-    """The same of power, apparent power and energy."""
+    """Whether any object of power, apparent power or energy held one."""
     tried: Mapping[str, str] = field(default_factory=dict)
     """Profiles that fit too and were passed over, and why."""
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -124,12 +124,12 @@ class PduLayout:
 
     @property
     def evidence(self) -> Evidence:
-        """The weakest of what is read."""
+        """The weakest evidence among the cells."""
         return max((cell.evidence for cells in self.cells.values() for cell in cells), key=EVIDENCE.index)
 
 
 async def base_of(client: SnmpClient, profile: Profile, sys_object_id: Oid) -> Oid:
-    """What `sysObjectID.` in a profile stands for.
+    """The object that `sysObjectID.` in a profile stands for.
 
     The device's own if the profile has it, otherwise the first number that the device has below one of the profile's.
     """
@@ -271,7 +271,7 @@ def _plan(wanted: Mapping[Oid, Sequence[Cell]], columns: Columns) -> tuple[Seque
 
 
 async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...], Mapping[Oid, Value]]:
-    """What the units are, and the objects by which another device at the same address is noticed."""
+    """The units, and the objects that would show another device at the same address."""
     models, serials, firmwares = [
         await columns.first(oids) for oids in (profile.info.model, profile.info.serial, profile.info.firmware)
     ]
@@ -286,7 +286,7 @@ async def _identity(columns: Columns, profile: Profile) -> tuple[tuple[Unit, ...
 
 
 def _below(rows: Mapping[Oid, Value], index: Oid) -> str:
-    """What a unit says: at its index, at the first index below it (a unit's boards), or for all units at once."""
+    """A unit's text: at its index, at the first index below it (a unit's boards), or for all units at once."""
     for place in (index, *(row for row in rows if row[: len(index)] == index), *((0,),)):
         if place in rows:
             return cut(text(rows[place]))

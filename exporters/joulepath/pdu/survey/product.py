@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power as volts times amperes, in direct current: which voltage belongs to which current."""
+"""Makes power from volts times amperes in direct current: finds the voltage of each current."""
 
 from collections.abc import Sequence
 from dataclasses import replace

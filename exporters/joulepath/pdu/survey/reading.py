@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readings of one poll as the checks of them take them."""
+"""The readings of one poll, in the form that the checks take."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class MeterReading:
     derived: bool = False
     """Whether it is volts times amperes, which then confirm nothing."""
     bus: ReadingKey | None = None
-    """Of such power: the reading that is its voltage, where that is published."""
+    """For such power: the reading of its voltage, if that is published."""
 
     @property
     def steps(self) -> float:

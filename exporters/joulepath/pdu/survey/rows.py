@@ -33,7 +33,7 @@ class TableRow:
     name: str | None
     scale: Decimal
     volts: "TableRow | None" = None
-    """Of a current that is multiplied: its voltage."""
+    """For a current that is multiplied: its voltage."""
 
     def label(self, *, linked: bool) -> str:
         """Its number, behind its unit's where units are linked."""
@@ -49,7 +49,7 @@ class Columns:
         self._client = client
         self._max_repetitions = max_repetitions
         self.read: dict[Oid, Mapping[Oid, Value]] = {}
-        """What was walked so far."""
+        """The columns that were walked so far."""
         self.flags: dict[Oid, Value] = {}
         """Objects of the whole device that scale its rows, with their values."""
 
@@ -216,7 +216,7 @@ class _Cell:
 
 
 async def _scale(columns: Columns, by: ScaleColumns, cell: _Cell, size: int) -> Decimal | None:
-    """What a step of the row is in the quantity's scale; None where it is in none of the units or makes no sense.
+    """One step of the row in the quantity's scale; None if its unit is another or makes no sense.
 
     A row without its digits or precision has an unknown step. Where a device has no column of factors or units, the
     quantity's scale alone holds.
@@ -236,7 +236,7 @@ async def _scale(columns: Columns, by: ScaleColumns, cell: _Cell, size: int) -> 
         factor = _number_of(cell.value_in(column))
         if factor is None:
             return None
-        if factor:  # 0 is an agent's way to say none
+        if factor:  # 0 means that there is none
             scale = scale * factor if factor > 0 else scale / -factor
     if by.units is not None and (column := await columns.scaling(by.units.column, size)):
         known = {str(name): step for name, step in by.units.scales.items()}

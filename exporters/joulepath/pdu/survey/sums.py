@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power of a device's levels against each other: outlets, branches and phases against the inlets that feed them.
+"""Checks the power of a device's levels: outlets, branches and phases against the inlets that feed them.
 
 Sums need not agree: outlets may be metered in part, and a UPS draws more than it gives while it charges and less while
 it discharges. Only what cannot be is rejected, and of two levels the one that volts times amperes do not confirm.
@@ -26,9 +26,9 @@ AGREES = (0.7, 1.3)
 
 
 def check(poll: PollReadings) -> None:
-    """Rejects power that cannot be.
+    """Rejects impossible power.
 
-    A plant's battery, measured or not, may feed its loads: inlets tell nothing of them.
+    A plant's battery, measured or not, may feed its loads: inlets prove nothing about those.
     """
     if any(key.level in ("rectifier", "battery") for key in poll.readings):
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a device is surveyed, and which of two surveys counts."""
+"""Decides when a device is surveyed, and which of two surveys counts."""
 
 import asyncio
 import logging
@@ -94,7 +94,7 @@ class Surveyor:
         self._surveyed = float("-inf")
 
     def forget(self) -> None:
-        """The device is another one, or has restarted."""
+        """Forgets the layout: the device is another one, or has restarted."""
         self._layout = self._notes = None
 
     def note_poll(self, *, anything: bool) -> None:

@@ -17,7 +17,7 @@ class RejectedError(ValueError):
     def __init__(self, reason: str, number: float | None = None) -> None:
         super().__init__(reason)
         self.number = number
-        """In the metric's unit, where it is a number."""
+        """The value in the metric's unit, if it is a number."""
 
 
 def measure(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:

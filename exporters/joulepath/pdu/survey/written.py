@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers that devices write as text, with separators and a unit: read as they are meant, or not at all."""
+"""Reads numbers that devices write as text, with separators and a unit; refuses ambiguous ones."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _MOST_DIGITS = 20
 _GROUPED: Mapping[str, re.Pattern[str]] = {
     mark: re.compile(rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+") for mark in (".", ",", "'", " ")
 }
-"""Digits in groups of three."""
+"""Patterns of digits in groups of three."""
 
 _PREFIXES: Mapping[str, Decimal] = {
     "": Decimal(1),
@@ -100,7 +100,7 @@ def _mark(number: str) -> DecimalMark:
     if commas == 1:
         whole, _, fraction = number.partition(",")
         if len(fraction) == len("000") and _GROUPED[","].fullmatch(number) and whole.strip("0"):
-            raise ValueError("a comma that may be a decimal mark or not")
+            raise ValueError("a comma that may or may not be a decimal mark")
         return ","
     return "," if points > 1 else "."
 

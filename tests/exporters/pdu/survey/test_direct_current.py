@@ -182,8 +182,8 @@ MISTAKES: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]] =
     "volts alone": ({"volts": VOLTS}, {}, "state both volts and amperes"),
     "amperes alone": ({"amperes": AMPERES}, {}, "state both volts and amperes"),
     "a column too": ({"volts": VOLTS, "amperes": AMPERES, "column": FLAG}, {}, "state one of column, objects"),
-    "a scale": ({"volts": VOLTS, "amperes": AMPERES, "scale": 0.1}, {}, "scale: belongs into volts or amperes"),
-    "a sentinel": ({"volts": VOLTS, "amperes": AMPERES, "sentinels": [-1]}, {}, "sentinels: belongs into volts"),
+    "a scale": ({"volts": VOLTS, "amperes": AMPERES, "scale": 0.1}, {}, "scale: belongs in volts or amperes"),
+    "a sentinel": ({"volts": VOLTS, "amperes": AMPERES, "sentinels": [-1]}, {}, "sentinels: belongs in volts"),
     "a product of products": (
         {"volts": VOLTS, "amperes": {"volts": VOLTS, "amperes": AMPERES}},
         {},
