@@ -81,9 +81,9 @@ def profile_of(name: str) -> tuple[str, Profile]:
 
 def describe(name: str, profile: Profile) -> Iterable[str]:
     """The lines that describe a profile, without a device."""
-    yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_written, profile.sys_object_ids))}"
+    yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_format_place, profile.sys_object_ids))}"
     if profile.fingerprint:
-        marks = [" or ".join(map(_written, oids)) for oids in profile.fingerprint]
+        marks = [" or ".join(map(_format_place, oids)) for oids in profile.fingerprint]
         yield f"recognised where there are {', '.join(marks)}"
     if profile.accuracy:
         yield f"accuracy as the vendor states it: {profile.accuracy} {profile.accuracy.of}".rstrip()
@@ -94,11 +94,11 @@ def describe(name: str, profile: Profile) -> Iterable[str]:
                 step = f"{quantity.scale.normalize():f} {UNITS[quantity_name]}".rstrip()
                 evidence = profile.evidence_of(table, quantity)
                 if quantity.derived:
-                    factors = " x ".join(map(_written, quantity.places))
+                    factors = " x ".join(map(_format_place, quantity.places))
                     yield f"{level:9} {quantity_name:15} derived in direct current: {factors}, by {evidence}{where}"
                     continue
-                for place in quantity.places:
-                    yield f"{level:9} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
+                for place in map(_format_place, quantity.places):
+                    yield f"{level:9} {quantity_name:15} {place} in steps of {step}, by {evidence}{where}"
 
 
 def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
@@ -116,7 +116,7 @@ def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
             f"{cell.level:9} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
             f"x {cell.scale.normalize():f} at {format_oid(cell.oid)}{times} {name}"
         ).rstrip()
-    yield from _lacking(layout)
+    yield from _find_missing(layout)
     yield from doubts(rows)
     numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
     volts = [row.rejected for row in rows if row.cell.quantity_name == "voltage" and row.rejected is not None]
@@ -125,18 +125,18 @@ def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
     yield f"evidence of what is read: {layout.evidence}"
 
 
-def _lacking(layout: PduLayout) -> Iterable[str]:
+def _find_missing(layout: PduLayout) -> Iterable[str]:
     """The quantities without a row on the device."""
     read = {id(cell.quantity) for cells in layout.cells.values() for cell in cells}
     for level, tables in layout.profile.levels.items():
         for table in tables:
             for quantity_name, quantity in table.quantities.items():
                 if id(quantity) not in read:
-                    where = ", or none that fits `where` and `scale_by`" if _chosen(table, quantity) else ""
-                    yield f"{level:9} {quantity_name:15} none: no row at {_written(quantity.places[0])}{where}"
+                    where = ", or none that fits `where` and `scale_by`" if _is_conditional(table, quantity) else ""
+                    yield f"{level:9} {quantity_name:15} none: no row at {_format_place(quantity.places[0])}{where}"
 
 
-def _chosen(table: ProfileTable, quantity: Quantity) -> bool:
+def _is_conditional(table: ProfileTable, quantity: Quantity) -> bool:
     by = quantity.scale_by
     return bool(table.where or quantity.where or by.digits or by.factor or by.units)
 
@@ -250,5 +250,5 @@ async def explain_match(client: SnmpClient, name: str, profile: Profile) -> Sequ
     return [f"device: sysObjectID {written}; taken for {chosen}: a longer prefix or a fingerprint would prefer {name}"]
 
 
-def _written(oid: Sequence[int]) -> str:
+def _format_place(oid: Sequence[int]) -> str:
     return format_oid(tuple(oid)) if oid[0] >= 0 else "sysObjectID." + format_oid(tuple(oid[1:]))

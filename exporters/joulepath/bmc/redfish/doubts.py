@@ -42,9 +42,9 @@ def carries_nothing(item: Item, resource: Resource) -> bool:
     supply = _supply(item, resource)
     if has_no_feed(supply):
         return True
-    if _stated(supply, "LineInputVoltage") == 0 and not _stated(supply, "PowerInputWatts"):
+    if _number_at(supply, "LineInputVoltage") == 0 and not _number_at(supply, "PowerInputWatts"):
         # Volts count only where they are measured: at another supply.
-        volts = [_stated(other, "LineInputVoltage") for _, other in entries(resource, "PowerSupplies")]
+        volts = [_number_at(other, "LineInputVoltage") for _, other in entries(resource, "PowerSupplies")]
         if volts:
             return any(one is not None and one > 0 for one in volts)
     # Supermicro calls an empty bay Enabled; everything else that it states of one is null.
@@ -66,7 +66,7 @@ def statistics(item: Item, resource: Resource) -> PowerStatistics | None:
     control, shown = resolve(resource, item.pointer)
     watts = number(shown)
     keys = ("MinConsumedWatts", "MaxConsumedWatts", "IntervalInMin")
-    low, high, minutes = (_stated(control, "PowerMetrics", key) for key in keys)
+    low, high, minutes = (_number_at(control, "PowerMetrics", key) for key in keys)
     if item.source != "power_control" or watts is None or low is None or high is None or minutes is None:
         return None
     if not (0 <= low <= high and high and minutes > 0) or high in ALL_BITS:
@@ -78,7 +78,7 @@ def statistics(item: Item, resource: Resource) -> PowerStatistics | None:
 
 def step_of(sensor: Resource) -> float:
     """The step [W] of a sensor that is IPMI's byte in other words, by its range; 0 for another."""
-    low, high, reading = (_stated(sensor, key) for key in ("ReadingRangeMin", "ReadingRangeMax", "Reading"))
+    low, high, reading = (_number_at(sensor, key) for key in ("ReadingRangeMin", "ReadingRangeMax", "Reading"))
     if high is None or reading is None:
         return 0
     base = low if low is not None and low < high else 0  # Lenovo states the maximum as the minimum, too
@@ -90,11 +90,11 @@ def step_of(sensor: Resource) -> float:
 def _outputs(power: Resource) -> Iterator[float]:
     """The output [W] of each supply of an older Power resource."""
     for _, supply in entries(power, "PowerSupplies"):
-        found = [_stated(supply, key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
+        found = [_number_at(supply, key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
         yield from [watts for watts in found if watts is not None][:1]
 
 
-def _stated(resource: Any, *keys: str) -> float | None:
+def _number_at(resource: Any, *keys: str) -> float | None:
     """The number at a path of objects; None for none, and for one that is beyond all that is measured."""
     stated = number(resolve(resource, keys)[1])
     return stated if stated is not None and abs(stated) <= MAX_JOULES else None

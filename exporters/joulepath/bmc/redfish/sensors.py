@@ -90,7 +90,7 @@ def items(owner: Owner, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
             way: BmcQuantity | None = _WAYS.get(_text(sensor, "PhysicalSubContext")) or vendors.way(name)
             if power and way:
                 yield Item(way, owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor))
-        elif subsystem := _SUBSYSTEMS.get(context) or _worded(sensor):
+        elif subsystem := _SUBSYSTEMS.get(context) or _part_in_name(sensor):
             subsystems.setdefault(subsystem, []).append(sensor)
     for kind, found in subsystems.items():
         yield from _of_subsystem(owner, kind, found)
@@ -191,7 +191,7 @@ def _whole(sensor: Resource, metering: Sequence[Resource], vendors: Vendors) -> 
     if context == "VoltageRegulator" and sub == "Input":
         return 0, "regulator_input" if _is_feed(sensor.get("Oem")) else ""
     name = f"{sensor.get('Id')} {sensor.get('Name')}"
-    apart = not _is_open(sensor) or _worded(sensor) or _of_supply(sensor, vendors)
+    apart = not _is_open(sensor) or _part_in_name(sensor) or _of_supply(sensor, vendors)
     if vendors.names_feed(name) or (not apart and vendors.names_system(name)):
         return 0, "sdr" if vendors.names_coarse(name) else "sensor"
     if apart:
@@ -249,7 +249,7 @@ def _of_supply(sensor: Resource, vendors: Vendors) -> bool:
     return context in _SUPPLIES or (_is_open(sensor) and vendors.names_supply(_split_words(_name(sensor))))
 
 
-def _worded(sensor: Resource) -> str:
+def _part_in_name(sensor: Resource) -> str:
     """The part that a sensor's name speaks of, where its context does not tell."""
     if not _is_open(sensor) or sensor.get("ElectricalContext"):
         return ""

@@ -58,7 +58,7 @@ class Getter:
             if len(oids) <= self._proven:
                 self._proven = 0  # it answered so many before: the request was lost, perhaps
                 return await self._read(oids, alive=True)
-            return await self._halves(oids) if len(oids) > 1 else self._refuses(oids[0], Missing.UNANSWERED)
+            return await self._get_by_halves(oids) if len(oids) > 1 else self._refuses(oids[0], Missing.UNANSWERED)
         if answer.status != NO_ERROR:
             return await self._get_without_refused(oids, answer.status, answer.index)
         wanted = set(oids)
@@ -67,16 +67,16 @@ class Getter:
         left = [oid for oid in oids if oid not in values]
         if left and not alive and len(oids) == 1:
             return {oids[0]: Missing.NO_SUCH_INSTANCE}
-        return values | await self._left_out(left, len(values)) if left else values
+        return values | await self._get_left_out(left, len(values)) if left else values
 
-    async def _halves(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
+    async def _get_by_halves(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
         """Asks for the objects in two requests; the second is smaller if the first had to be."""
         half = (len(oids) + 1) // 2
         values = await self._parts(oids, half, alive=True)
         self._limit(half, values)
         return values
 
-    async def _sought(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
+    async def _find_refused(self, oids: Sequence[Oid]) -> dict[Oid, Value]:
         """Asks for the objects, and finds the refused one by halves."""
         half = (len(oids) + 1) // 2
         values = await self._parts(oids, half, alive=True)
@@ -84,7 +84,7 @@ class Getter:
             self._limit(half, values)  # not one of them, but their number
         return values
 
-    async def _left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:
+    async def _get_left_out(self, oids: Sequence[Oid], answered: int) -> dict[Oid, Value]:
         """The objects that an agent left out of its answer with `answered` objects."""
         if not answered and len(oids) == 1:
             return self._refuses(oids[0], Missing.UNANSWERED)
@@ -92,7 +92,7 @@ class Getter:
             ends = await self._parts([oids[0], oids[-1]], 1, alive=True)
             if all(value is Missing.UNANSWERED for value in ends.values()):
                 return dict.fromkeys(oids, Missing.UNANSWERED)
-            return ends | await self._halves([oid for oid in oids if oid not in ends])
+            return ends | await self._get_by_halves([oid for oid in oids if oid not in ends])
         values = await self._parts(oids, answered, alive=True)
         self._limit(answered, values)
         return values
@@ -107,14 +107,14 @@ class Getter:
         if len(oids) == 1:
             return self._refuses(oids[0], self._missing(status))
         if status == TOO_BIG:
-            return await self._halves(oids)
+            return await self._get_by_halves(oids)
         if not (self._habits.index and 0 < index <= len(oids)):
-            return await self._sought(oids)
+            return await self._find_refused(oids)
         named = oids[index - 1]
         alone = await self._read([named], alive=True)
         self._habits.index = isinstance(alone[named], Missing)
         others = [oid for oid in oids if oid != named]
-        return alone | await (self._parts(others, alive=True) if self._habits.index else self._sought(others))
+        return alone | await (self._parts(others, alive=True) if self._habits.index else self._find_refused(others))
 
     def _missing(self, status: int) -> Missing:
         return missing(status, v1=not self._session.bulk)

@@ -112,10 +112,10 @@ def check(poll: PollReadings) -> None:
     }
     for column in _in_another_unit(poll, [row for row in rows if _culprit(poll, row) == row.power.key]):
         same = [key for key, one in poll.readings.items() if one.column == column[0].power.column]
-        poll.reject(same, f"its column contradicts volts x amperes (another unit?): {_said(column[0])}")
+        poll.reject(same, f"its column contradicts volts x amperes (another unit?): {_describe(column[0])}")
     for row in wrong:
         if row.power.key in poll.readings:
-            poll.reject([_culprit(poll, row)], f"contradicts: {_said(row)}")
+            poll.reject([_culprit(poll, row)], f"contradicts: {_describe(row)}")
     for row in rows:
         if row.power.key in poll.readings and row not in wrong and row.product.known and row.product.low > 0:
             poll.confirmed.add(row.power.key)
@@ -204,7 +204,7 @@ def _culprit(poll: PollReadings, row: _Row) -> ReadingKey:
     return amperes if absurd and not leapt else key
 
 
-def _said(row: _Row) -> str:
+def _describe(row: _Row) -> str:
     factor = f" x {row.factor:g}" if row.factor else ""
     return f"{row.power.value:g} W at {row.product.said}{factor}"
 

@@ -35,7 +35,7 @@ def check(poll: PollReadings) -> None:
     _singly(poll, "outlet")
     _singly(poll, "branch")
     _singly(poll, "phase")
-    _unfed(poll)
+    _check_rise(poll)
     _together(poll, "outlet")
     _together(poll, "phase")
 
@@ -68,7 +68,7 @@ def _singly(poll: PollReadings, level: LevelName) -> None:
                 return
 
 
-def _unfed(poll: PollReadings) -> None:
+def _check_rise(poll: PollReadings) -> None:
     """An outlet that rises while the inlets, which all outlets added up to, do not, and no load moved there."""
     inlets, outlets = poll.power("inlet"), poll.power("outlet")
     if any(key not in poll.last for key in (*inlets, *outlets)):
@@ -94,7 +94,9 @@ def _together(poll: PollReadings, level: LevelName) -> None:
         return
     # Phases are the whole inlet, unless they are those of one of its units; of outlets only some may have a meter.
     short = level == "phase" and len(inlets) == 1 and fed > RATIO * total + SLACK_WATTS
-    differ = _proven(poll, parts) != _proven(poll, inlets) or _leapt(poll, parts) != _leapt(poll, inlets)
+    differ = _is_confirmed(poll, parts) != _is_confirmed(poll, inlets) or _has_leapt(poll, parts) != _has_leapt(
+        poll, inlets
+    )
     if total > RATIO * fed + SLACK_WATTS or (short and differ):
         _decide(poll, parts, inlets, f"{level}s add up to {total:g} W, inlets to {fed:g} W")
 
@@ -109,8 +111,8 @@ def _of_units(parts: Mapping[ReadingKey, float], inlets: Mapping[ReadingKey, flo
 def _decide(
     poll: PollReadings, parts: Mapping[ReadingKey, float], inlets: Mapping[ReadingKey, float], why: str
 ) -> None:
-    proven, fed_proven = _proven(poll, parts), _proven(poll, inlets)
-    leapt, fed_leapt = _leapt(poll, parts), _leapt(poll, inlets)
+    proven, fed_proven = _is_confirmed(poll, parts), _is_confirmed(poll, inlets)
+    leapt, fed_leapt = _has_leapt(poll, parts), _has_leapt(poll, inlets)
     if proven != fed_proven:
         wrong = [*inlets] if proven else [*parts]
     elif proven:
@@ -126,13 +128,13 @@ def _decide(
     poll.reject(wrong, f"contradicts: {why}")
 
 
-def _proven(poll: PollReadings, readings: Mapping[ReadingKey, float]) -> bool:
+def _is_confirmed(poll: PollReadings, readings: Mapping[ReadingKey, float]) -> bool:
     """Whether volts times amperes confirm most of the power."""
     total = sum(readings.values())
     return sum(watts for key, watts in readings.items() if key in poll.confirmed) > total / 2
 
 
-def _leapt(poll: PollReadings, readings: Mapping[ReadingKey, float]) -> bool | None:
+def _has_leapt(poll: PollReadings, readings: Mapping[ReadingKey, float]) -> bool | None:
     """Whether a level's sum is far from its last value; None if the level is new."""
     known: Sequence[bool | None] = [poll.leapt(key, SLACK_WATTS) for key in readings]
     return None if None in known else any(known)

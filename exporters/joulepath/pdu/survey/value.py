@@ -34,7 +34,7 @@ def measure(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal
     elif isinstance(value, Missing):
         return None
     elif isinstance(value, bytes) and quantity.text:
-        steps = _written(value, name, quantity, scale)
+        steps = _parse_text(value, name, quantity, scale)
     else:
         raise RejectedError("not_a_number")
     if steps in quantity.not_available:
@@ -51,7 +51,7 @@ def check_bounds(number: float, name: QuantityName, quantity: Quantity) -> float
     return number
 
 
-def _written(value: bytes, name: QuantityName, quantity: Quantity, scale: Decimal) -> Decimal:
+def _parse_text(value: bytes, name: QuantityName, quantity: Quantity, scale: Decimal) -> Decimal:
     """A number written as text, in steps."""
     try:
         number = written.read(text(value), name, quantity.decimal)
