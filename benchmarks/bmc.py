@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish.client import RedfishClient
+from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.poller import Poller, Target
 

@@ -26,11 +26,11 @@ from joulepath.bmc.ipmi.client import IpmiClient, IpmiFaultError, PyghmiClient
 from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.login import Login
 from joulepath.bmc.quantity import NotMeasuredError
-from joulepath.bmc.redfish.client import ResourceFaultError
-from joulepath.bmc.redfish.items import Item, capacities, value
-from joulepath.bmc.redfish.reports import values
+from joulepath.bmc.redfish.service.client import ResourceFaultError
+from joulepath.bmc.redfish.service.items import Item, capacities, value
+from joulepath.bmc.redfish.service.transport import decode_json
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.bmc.redfish.transport import decode_json
+from joulepath.bmc.redfish.survey.reports import values
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exposition import encode
 from joulepath.ioam import decode, gtpu

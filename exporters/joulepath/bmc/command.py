@@ -181,7 +181,7 @@ def source(
         return IpmiSource.with_pyghmi(
             name, where.host or None, where.port, who or Login("", ""), privilege, max_rows=max_rows
         )
-    from joulepath.bmc.redfish.client import RedfishClient  # noqa: PLC0415
+    from joulepath.bmc.redfish.service.client import RedfishClient  # noqa: PLC0415
     from joulepath.bmc.redfish.source import RedfishSource  # noqa: PLC0415
 
     client = RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout)

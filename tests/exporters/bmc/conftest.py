@@ -10,7 +10,7 @@ from typing import Any
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish.client import RedfishClient
+from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath_lab.redfish_server import RedfishServer
 

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from joulepath.bmc.choice.contradictions import PowerStatistics
 from joulepath.bmc.quantity import BmcQuantity, NotMeasuredError
 from joulepath.bmc.reading import ChassisComponent, ChassisPart
-from joulepath.bmc.redfish.chassis import SUPPLIES
-from joulepath.bmc.redfish.doubts import carries_nothing, statistics
-from joulepath.bmc.redfish.items import Item, Resource, value
-from joulepath.bmc.redfish.reports import ReportedValues
+from joulepath.bmc.redfish.service.items import Item, Resource, value
+from joulepath.bmc.redfish.survey.chassis import SUPPLIES
+from joulepath.bmc.redfish.survey.doubts import carries_nothing, statistics
+from joulepath.bmc.redfish.survey.reports import ReportedValues
 
 NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that mean that the BMC offered no reading, so that none was rejected; a server that is off answers null."""

@@ -14,16 +14,16 @@ from joulepath.bmc.choice.contradictions import Contradictions
 from joulepath.bmc.choice.supplies import Inputs, contradiction
 from joulepath.bmc.quantity import BmcQuantity
 from joulepath.bmc.reading import BmcReading, Box, ChassisPart, Row
-from joulepath.bmc.redfish.chassis import SUPPLIES
-from joulepath.bmc.redfish.client import RedfishNoAnswerError, ResourceBusyError, ResourceFaultError
-from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.layouts import Layouts
 from joulepath.bmc.redfish.levels import inside, within
 from joulepath.bmc.redfish.meters import Meters, rows_of
 from joulepath.bmc.redfish.poll import PollValues
-from joulepath.bmc.redfish.reports import ReportReader
-from joulepath.bmc.redfish.survey import BmcLayout, survey
-from joulepath.bmc.redfish.tree import RedfishConnection, Tree
+from joulepath.bmc.redfish.service.client import RedfishNoAnswerError, ResourceBusyError, ResourceFaultError
+from joulepath.bmc.redfish.service.items import Resource
+from joulepath.bmc.redfish.service.tree import RedfishConnection, Tree
+from joulepath.bmc.redfish.survey.chassis import SUPPLIES
+from joulepath.bmc.redfish.survey.layout import BmcLayout, survey
+from joulepath.bmc.redfish.survey.layouts import Layouts
+from joulepath.bmc.redfish.survey.reports import ReportReader
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
 from joulepath.register import Registers

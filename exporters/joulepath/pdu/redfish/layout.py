@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from joulepath.bmc.quantity import JOULES_PER_KWH
-from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.tree import Get, Tree, link, look_up
+from joulepath.bmc.redfish.service.items import Resource
+from joulepath.bmc.redfish.service.tree import Get, Tree, link, look_up
 from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName

@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.tree import RedfishConnection, Tree
+from joulepath.bmc.redfish.service.items import Resource
+from joulepath.bmc.redfish.service.tree import RedfishConnection, Tree
 from joulepath.bounds import BEYOND, MAX_ROWS
 from joulepath.errors import JoulepathError
 from joulepath.pdu.redfish.layout import EquipmentLayout, survey

@@ -28,7 +28,7 @@ def is_redfish(address: str) -> bool:
 def target(name: str, redfish: BmcTargetConfig, folder: Path, registers: Registers) -> Target[PduReading]:
     """The device at a Redfish address; relative paths start at `folder`. Raises UsageError that names the key."""
     # The library is large, and most PDUs are read over SNMP.
-    from joulepath.bmc.redfish.client import RedfishClient  # noqa: PLC0415
+    from joulepath.bmc.redfish.service.client import RedfishClient  # noqa: PLC0415
     from joulepath.pdu.redfish.source import RedfishPduSource  # noqa: PLC0415
 
     who = login(redfish.settings, folder)

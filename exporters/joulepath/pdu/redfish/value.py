@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from joulepath.bmc.quantity import JOULES_PER_KWH
-from joulepath.bmc.redfish.items import Resource, number
-from joulepath.bmc.redfish.sensors import READINGS, measures_energy, measures_other, scale_of
-from joulepath.bmc.redfish.tree import look_up, source_of
+from joulepath.bmc.redfish.service.items import Resource, number
+from joulepath.bmc.redfish.service.tree import look_up, source_of
+from joulepath.bmc.redfish.survey.sensors import READINGS, measures_energy, measures_other, scale_of
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, LevelName, QuantityName
 from joulepath.pdu.survey.value import RejectedError
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.quantity import MAX_JOULES
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish.client import ResourceFaultError
-from joulepath.bmc.redfish.items import capacities, number
+from joulepath.bmc.redfish.service.client import ResourceFaultError
+from joulepath.bmc.redfish.service.items import capacities, number
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import RedfishServer, dict_tree

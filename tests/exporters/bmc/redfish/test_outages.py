@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from joulepath.bmc.collector import collect
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish.client import ResourceBusyError
-from joulepath.bmc.redfish.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
+from joulepath.bmc.redfish.service.client import ResourceBusyError
+from joulepath.bmc.redfish.service.transport import MAX_RETRY_SECONDS, retry_after
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.bmc.redfish.transport import MAX_RETRY_SECONDS, retry_after
+from joulepath.bmc.redfish.survey.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.poller import Snapshot

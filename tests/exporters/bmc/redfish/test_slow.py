@@ -13,7 +13,7 @@ from aiohttp import web
 from joulepath.bmc.collector import collect
 from joulepath.bmc.command import BmcExporter
 from joulepath.bmc.reading import BmcReading, Box
-from joulepath.bmc.redfish.client import CONNECTIONS
+from joulepath.bmc.redfish.service.client import CONNECTIONS
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.poller import Poller, Target
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from joulepath.bmc.choice.best import PATIENCE_SECONDS, RETURN_POLLS
 from joulepath.bmc.choice.boxes import LOST_POLLS
-from joulepath.bmc.redfish.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.bmc.redfish.source import RedfishSource
+from joulepath.bmc.redfish.survey.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, poll, polls, ref, tree

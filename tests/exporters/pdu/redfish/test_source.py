@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from joulepath.bmc.redfish.client import RedfishClient
+from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.command import read_targets
 from joulepath.pdu.redfish.source import SURVEY_SECONDS, RedfishPduSource

@@ -12,8 +12,8 @@ from joulepath.bmc.choice.best import QUALITY
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.names import feed_of, is_inside, names_itself, stem
 from joulepath.bmc.quantity import MAX_WATTS, NotMeasuredError
-from joulepath.bmc.redfish.items import Item, value
-from joulepath.bmc.redfish.sensors import Owner, items
+from joulepath.bmc.redfish.service.items import Item, value
+from joulepath.bmc.redfish.survey.sensors import Owner, items
 from joulepath.bmc.vendors import load_shipped
 
 pytestmark = pytest.mark.unit

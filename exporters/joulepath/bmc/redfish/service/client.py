@@ -24,8 +24,8 @@ from redfish.aio import (
 )
 
 from joulepath.bmc.login import Login
-from joulepath.bmc.redfish.items import Resource
-from joulepath.bmc.redfish.transport import (
+from joulepath.bmc.redfish.service.items import Resource
+from joulepath.bmc.redfish.service.transport import (
     MAX_BODY_BYTES,
     BoundedResponse,
     OneSessionClient,

@@ -4,8 +4,8 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 
-from joulepath.bmc.redfish.items import Item
-from joulepath.bmc.redfish.survey import BmcLayout
+from joulepath.bmc.redfish.service.items import Item
+from joulepath.bmc.redfish.survey.layout import BmcLayout
 from joulepath.bounds import MAX_ROWS
 
 SURVEY_SECONDS = 3600.0

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from joulepath.bmc.login import Login
-from joulepath.bmc.redfish.client import RedfishClient
+from joulepath.bmc.redfish.service.client import RedfishClient
+from joulepath.bmc.redfish.service.transport import MAX_BODY_BYTES
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.bmc.redfish.transport import MAX_BODY_BYTES
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import PASSWORD, USER, client, legacy, poll, polls

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 
 from joulepath.bmc.names import part_of
-from joulepath.bmc.redfish.doubts import absent
-from joulepath.bmc.redfish.items import Item, Pointer, Resource, capacities, number
-from joulepath.bmc.redfish.tree import entries
+from joulepath.bmc.redfish.service.items import Item, Pointer, Resource, capacities, number
+from joulepath.bmc.redfish.service.tree import entries
+from joulepath.bmc.redfish.survey.doubts import absent
 from joulepath.bmc.vendors import Vendors
 
 _PART = re.compile(r"sub-?system|cpu|processor|memory|dimm|gpu|accelerator|fan|storage|drive", re.IGNORECASE)

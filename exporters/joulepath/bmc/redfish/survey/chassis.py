@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from joulepath.bmc.quantity import BmcQuantity
-from joulepath.bmc.redfish.items import Item, Resource
-from joulepath.bmc.redfish.tree import look_up, uri_of
+from joulepath.bmc.redfish.service.items import Item, Resource
+from joulepath.bmc.redfish.service.tree import look_up, uri_of
 
 SUPPLIES: frozenset[BmcQuantity] = frozenset({"psu_input", "psu_output"})
 """The quantities that are measured at a supply."""

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Protocol
 
 from joulepath.bmc.names import telling
-from joulepath.bmc.redfish.client import RedfishNoAnswerError, ResourceBusyError, ResourceFaultError
-from joulepath.bmc.redfish.items import Resource
+from joulepath.bmc.redfish.service.client import RedfishNoAnswerError, ResourceBusyError, ResourceFaultError
+from joulepath.bmc.redfish.service.items import Resource
 
 MAX_MEMBERS = 512
 """Most members of one collection."""

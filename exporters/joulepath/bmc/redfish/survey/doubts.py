@@ -6,8 +6,8 @@ from typing import Any
 
 from joulepath.bmc.choice.contradictions import BEYOND, PowerStatistics
 from joulepath.bmc.quantity import ALL_BITS, MAX_JOULES
-from joulepath.bmc.redfish.items import Item, Resource, number, resolve
-from joulepath.bmc.redfish.tree import entries
+from joulepath.bmc.redfish.service.items import Item, Resource, number, resolve
+from joulepath.bmc.redfish.service.tree import entries
 
 NO_FEED = {"Absent", "UnavailableOffline", "Disabled", "StandbyOffline", "StandbySpare"}
 """Resource.State of a supply that carries nothing: an empty bay, a supply without a feed, one that is switched off, and

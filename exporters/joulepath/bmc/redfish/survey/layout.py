@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 
 from joulepath.bmc.quantity import JOULES_PER_KWH, BmcQuantity, NotMeasuredError
 from joulepath.bmc.reading import Box, ChassisPart
-from joulepath.bmc.redfish import power as power_resource
-from joulepath.bmc.redfish import reports as metric_reports
-from joulepath.bmc.redfish import sensors as power_sensors
-from joulepath.bmc.redfish.chassis import SUPPLIES, Chassis, apart, around, list_links
-from joulepath.bmc.redfish.client import ResourceBusyError
-from joulepath.bmc.redfish.doubts import absent, carries_nothing, has_no_feed, is_absent
-from joulepath.bmc.redfish.items import Item, Pointer, Resource, capacities, value, works
-from joulepath.bmc.redfish.parts import ALWAYS_PARTS, PARTS, nest
-from joulepath.bmc.redfish.power import serial_of
-from joulepath.bmc.redfish.rank import rank
-from joulepath.bmc.redfish.reports import Reports
-from joulepath.bmc.redfish.tree import Get, Tree, link, look_up, source_of, uri_of
+from joulepath.bmc.redfish.service.client import ResourceBusyError
+from joulepath.bmc.redfish.service.items import Item, Pointer, Resource, capacities, value, works
+from joulepath.bmc.redfish.service.tree import Get, Tree, link, look_up, source_of, uri_of
+from joulepath.bmc.redfish.survey import power as power_resource
+from joulepath.bmc.redfish.survey import reports as metric_reports
+from joulepath.bmc.redfish.survey import sensors as power_sensors
+from joulepath.bmc.redfish.survey.chassis import SUPPLIES, Chassis, apart, around, list_links
+from joulepath.bmc.redfish.survey.doubts import absent, carries_nothing, has_no_feed, is_absent
+from joulepath.bmc.redfish.survey.parts import ALWAYS_PARTS, PARTS, nest
+from joulepath.bmc.redfish.survey.power import serial_of
+from joulepath.bmc.redfish.survey.rank import rank
+from joulepath.bmc.redfish.survey.reports import Reports
 from joulepath.bmc.vendors import Vendors
 from joulepath.bounds import label
 from joulepath.errors import JoulepathError

@@ -8,8 +8,8 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bmc.redfish.doubts import step_of
 from joulepath.bmc.redfish.source import RedfishSource
+from joulepath.bmc.redfish.survey.doubts import step_of
 from joulepath.errors import JoulepathError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, poll, polls, ref, tree

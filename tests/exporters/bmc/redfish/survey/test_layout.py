@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joulepath.bmc.redfish.client import ResourceFaultError
+from joulepath.bmc.redfish.service.client import ResourceFaultError
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
 

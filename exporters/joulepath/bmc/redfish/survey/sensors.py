@@ -17,9 +17,9 @@ from joulepath.bmc.names import (
     stem,
 )
 from joulepath.bmc.quantity import JOULES_PER_KWH, BmcQuantity
-from joulepath.bmc.redfish.doubts import step_of
-from joulepath.bmc.redfish.items import Item, Resource, works
-from joulepath.bmc.redfish.tree import uri_of
+from joulepath.bmc.redfish.service.items import Item, Resource, works
+from joulepath.bmc.redfish.service.tree import uri_of
+from joulepath.bmc.redfish.survey.doubts import step_of
 from joulepath.bmc.vendors import Vendors
 
 _TYPES = {"Power": 1.0, "EnergyJoules": 1.0, "EnergykWh": JOULES_PER_KWH, "EnergyWh": 3600.0}

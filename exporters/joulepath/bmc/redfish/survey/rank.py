@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from joulepath.bmc.quantity import NotMeasuredError
-from joulepath.bmc.redfish.doubts import step_of
-from joulepath.bmc.redfish.items import Item, Resource, resolve, value
+from joulepath.bmc.redfish.service.items import Item, Resource, resolve, value
+from joulepath.bmc.redfish.survey.doubts import step_of
 from joulepath.bmc.vendors import Vendors
 
 Found = tuple[Item, Resource]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from joulepath.bmc.names import part_of
 from joulepath.bmc.quantity import BmcQuantity
 from joulepath.bmc.reading import ChassisPart
-from joulepath.bmc.redfish.chassis import SUPPLIES, Chassis
-from joulepath.bmc.redfish.items import Item
+from joulepath.bmc.redfish.service.items import Item
+from joulepath.bmc.redfish.survey.chassis import SUPPLIES, Chassis
 
 PARTS = {"Card", "Module", "Component", "IPBasedDrive"}
 """Types of chassis (DSP0268, Chassis: ChassisType) that are a part of the one around them."""
