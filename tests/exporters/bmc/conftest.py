@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the BMC tests share: trees of resources behind a real HTTP server, and one poll of a source."""
+"""Shared by the BMC tests: trees of resources behind a real HTTP server, and one poll of a source."""
 
 import asyncio
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the PDU tests share: recorded devices behind a real SNMP agent, and the readings of a source."""
+"""Shared by the PDU tests: recorded devices behind a real SNMP agent, and the readings of a source."""
 
 import asyncio
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a snapshot looks like to a scrape."""
+"""A snapshot as a scrape sees it."""
 
 from collections import Counter
 

@@ -195,7 +195,7 @@ def test_every_recording_is_accounted_for(recordings: Path) -> None:
     assert {path.stem for path in (recordings / "snmp").glob("*.snmprec")} == {*DEVICES, *UNMETERED}
 
 
-# Sums of outlets against the inlet of the same walk, which is no snapshot.
+# Sums of outlets against the inlet of the same walk, which is not taken in one instant.
 SUMS = {
     "raritan-pdu_px2": 138,
     "raritan-pdu_px3": 1671,

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 INTERVAL = 5.0
 HOLE = 15.0
-"""What is bridged at most."""
+"""The longest gap that is bridged."""
 OUTLET: Hashable = ("outlet", "1")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices whose answers are nonsense: a reading or one clear line, never anything else; and nothing implausible."""
+"""Devices that answer nonsense: a reading or one clear line, never anything else; and nothing implausible."""
 
 import asyncio
 import random

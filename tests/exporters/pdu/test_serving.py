@@ -100,7 +100,7 @@ def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path)
 
 
 def test_a_name_that_goes_on_with_another_device_invents_no_energy(tmp_path: Path) -> None:
-    """The PDU is replaced by one at another address, whose registers stand higher: nothing of that flowed here."""
+    """Another PDU at another address takes its place, with higher registers: that energy did not flow here."""
     meter = "pdu_outlet_meter_energy_joules_total"
 
     def pdu(serial: str, joules: float) -> Agent:

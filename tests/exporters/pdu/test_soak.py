@@ -70,7 +70,7 @@ class Faulty(Agent):
 
 @dataclass(frozen=True)
 class Held:
-    """What the process has."""
+    """The memory, files and threads that the process has."""
 
     resident_kib: int
     files: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redfish trees of our own: every way that vendors state power, what is no measurement, and what changes under way."""
+"""Redfish trees of our own: every way that vendors state power, values that are not measured, and later changes."""
 
 from typing import Any
 

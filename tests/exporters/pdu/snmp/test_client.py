@@ -77,7 +77,7 @@ def test_a_walk_is_bounded_in_rows_and_requests() -> None:
 
 
 class Circling(Agent):
-    """An agent whose GETNEXT goes back to the first row after the third."""
+    """An agent with a GETNEXT that goes back to the first row after the third."""
 
     def _after(self, oid: tuple[int, ...]) -> tuple[tuple[int, ...], object]:
         row = oid[-1] % 3 + 1 if len(oid) > len(parse_oid(BASE)) + 1 else 1

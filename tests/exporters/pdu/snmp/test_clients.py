@@ -72,7 +72,7 @@ USERS: Mapping[str, tuple[AuthProtocol | None, PrivacyProtocol | None]] = {
     "sealed-old": ("sha", "aes128"),
 }
 SIMULATOR = {"sha": "SHA", "aes128": "AES"}
-"""What snmpsim calls otherwise than in capitals."""
+"""Protocols with another name in snmpsim than ours in capitals."""
 
 
 def arguments() -> list[str]:
@@ -216,7 +216,7 @@ def test_an_agent_that_starts_within_the_timeouts_is_read(library: str) -> None:
 
 
 class Cramped(Agent):
-    """An agent whose answers have room for three objects; without any it says so (RFC 3416 section 4.2.1)."""
+    """An agent with room for three objects in an answer; without any it says so (RFC 3416 section 4.2.1)."""
 
     def _answer(self, request: bytes) -> bytes | None:
         answer = super()._answer(request)

@@ -48,11 +48,11 @@ def response(found: list[tuple[Oid, Any]], identifier: int = 1, status: int = 0,
 
 
 def by_schema(message: bytes) -> tuple[int, bytes, Answer]:
-    """What pysnmp reads."""
+    """The identifier, community and answer that pysnmp reads."""
     decoded, _ = decoder.decode(message, asn1Spec=v2c.Message())
     pdu = v2c.apiMessage.get_pdu(decoded)
     if not isinstance(pdu, v2c.ResponsePDU):
-        raise PyAsn1Error("is no answer")
+        raise PyAsn1Error("is not an answer")
     found = [(tuple(name), value(one)) for name, one in v2c.apiPDU.get_varbinds(pdu)]
     community = bytes(v2c.apiMessage.get_community(decoded))
     return int(v2c.apiPDU.get_request_id(pdu)), community, Answer(int(pdu[1]), int(pdu[2]), found)
