@@ -24,8 +24,8 @@ from tests.exporters.ioam.tshark import Tshark
 
 from joulepath import exposition
 from joulepath.bpf import testrun
+from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.bpf.kernel import Kernel
-from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
 

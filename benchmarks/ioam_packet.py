@@ -21,15 +21,15 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from joulepath import exposition
-from joulepath.ioam.capture import Tap
-from joulepath.ioam.classify import Classifier
+from joulepath.ioam.backend.capture import Tap
+from joulepath.ioam.backend.packet import Reading
+from joulepath.ioam.backend.ring import RETIRE_SECONDS
 from joulepath.ioam.collector import families
-from joulepath.ioam.counters import Table
-from joulepath.ioam.decode import Options, Trace
-from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.ring import RETIRE_SECONDS
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire.decode import Options, Trace
 
 ID = bytes(range(16))
 POINT = Point("vb", "received", 4, "uplink", path=True)

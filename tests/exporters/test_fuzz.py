@@ -33,8 +33,8 @@ from joulepath.bmc.redfish_reports import values
 from joulepath.bmc.redfish_transport import decoded
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exposition import encode
-from joulepath.ioam import decode, gtpu
-from joulepath.ioam.pcapfile import PcapFile
+from joulepath.ioam.backend.pcapfile import PcapFile
+from joulepath.ioam.wire import decode, gtpu
 from joulepath.metrics import filled
 from joulepath.pdu import messages, snmpwalk, written
 from joulepath.pdu.collector import collect as collect_pdu

@@ -15,10 +15,10 @@ from prometheus_client.samples import Sample
 
 from joulepath.exposition import Labels
 from joulepath.ioam import metrics
-from joulepath.ioam.admission import OTHER, Label
-from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
-from joulepath.ioam.latency import BOUNDS, Latency
-from joulepath.ioam.source import Reading
+from joulepath.ioam.backend.packet import Reading
+from joulepath.ioam.table.admission import OTHER, Label
+from joulepath.ioam.table.counts import Count, Counts, NodeCounts, Series, TraceCount
+from joulepath.ioam.table.latency import BOUNDS, Latency
 from joulepath.metrics import Family, Metric, filled
 
 

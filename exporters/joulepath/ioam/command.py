@@ -17,11 +17,11 @@ from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.backends import BACKENDS, ChosenSource
+from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
+from joulepath.ioam.backend.packet import Source
+from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.collector import families
-from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
-from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, MAX_TRANSIT_NODES, NO_NODE_ID, hop_by_hop
+from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, MAX_TRANSIT_NODES, NO_NODE_ID, hop_by_hop
 
 TRACE_ID_OCTETS = 16
 _IPV6_HOPOPTS = 54  # include/uapi/linux/in6.h; the socket module has it, not on every build

@@ -5,12 +5,12 @@ import struct
 
 from scapy.packet import Packet
 
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Table
-from joulepath.ioam.counts import Counts, NodeCounts
-from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.counts import Counts, NodeCounts
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire.segments import Segments
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, hop_by_hop, option, trace_data
 
 TRACE_ID = bytes(range(16))

@@ -7,15 +7,15 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from joulepath.bpf import testrun
+from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.bpf.kernel import Kernel
-from joulepath.ioam.bpf.source import EbpfSource
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Table
-from joulepath.ioam.counts import Counts, NodeCounts
-from joulepath.ioam.link import ETHERNET, ip_offset
-from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.counts import Counts, NodeCounts
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire.link import ETHERNET, ip_offset
+from joulepath.ioam.wire.segments import Segments
 
 CAMERA = bytes(range(16))
 SETTINGS = Settings(

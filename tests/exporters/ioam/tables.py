@@ -5,11 +5,11 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 from prometheus_client.samples import Sample
 
+from joulepath.ioam.backend.packet import Reading
 from joulepath.ioam.collector import families
-from joulepath.ioam.counters import Table
-from joulepath.ioam.decode import Options, Trace
 from joulepath.ioam.settings import Bounds, Namespace, Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.wire.decode import Options, Trace
 from joulepath.metrics import registry
 from tests.exporters.ioam.bench import TRACE_ID
 

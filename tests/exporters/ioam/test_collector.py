@@ -7,11 +7,11 @@ import pytest
 from prometheus_client.core import Metric
 
 from joulepath.ioam import metrics
+from joulepath.ioam.backend.packet import Reading
 from joulepath.ioam.collector import families
-from joulepath.ioam.counters import Table
-from joulepath.ioam.decode import REASONS, Options, Trace
 from joulepath.ioam.settings import Namespace, Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.wire.decode import REASONS, Options, Trace
 from joulepath.metrics import TARGET_LABELS, registry
 
 pytestmark = pytest.mark.unit

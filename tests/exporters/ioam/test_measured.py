@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joulepath.ioam.backend.ebpf import EbpfSource
+from joulepath.ioam.backend.packet import PacketSource, Reading
+from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import PointCounts
-from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
-from joulepath.ioam.counters import Table
-from joulepath.ioam.measured import Measured
-from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import Namespace, Point, Settings
-from joulepath.ioam.source import PacketSource, Reading
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.measured import Measured
 from tests.exporters.ioam.bench import ipv6, traced
 from tests.exporters.ioam.captures import classic, enhanced, interface, section
 from tests.exporters.ioam.tables import ID, Clock, scrape

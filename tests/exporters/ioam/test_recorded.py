@@ -13,11 +13,11 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from scapy.utils import RawPcapReader, wrpcap
 
-from joulepath.ioam import decode
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Table
-from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire import decode
 from tests.exporters.ioam.encoder import Node, option, trace_data
 from tests.exporters.ioam.encoder import hop_by_hop as encode
 from tests.exporters.ioam.tshark import Tshark

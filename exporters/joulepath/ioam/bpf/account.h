@@ -18,7 +18,7 @@ INLINE int listed(struct __sk_buff *skb, __u32 version, __u32 offset, __u32 octe
 	return !bpf_skb_load_bytes(skb, offset, prefix.address, octets) && bpf_map_lookup_elem(&prefixes, &prefix);
 }
 
-/* Whether the packet is signalling's or management's: joulepath.ioam.classify. Its headers end at `position`. */
+/* Whether the packet is signalling's or management's: joulepath.ioam.table.classify. Its headers end at `position`. */
 NOINLINE int other(struct __sk_buff *skb, __u32 start, __u32 end, __s32 protocol, __u32 position)
 {
 	__u8 octet;

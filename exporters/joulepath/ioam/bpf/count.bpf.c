@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Counts the packets that pass one interface one way: joulepath.ioam.packets in C. */
+/* Counts the packets that pass one interface one way: joulepath.ioam.table.packets in C. */
 #include "same.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

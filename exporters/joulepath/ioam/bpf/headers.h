@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the headers of an IP packet, and finds those inside tunnels: joulepath.ioam.headers, .gtpu and .packets. */
+/* Reads the headers of an IP packet, and finds those inside tunnels: joulepath.ioam.wire and .table.packets. */
 #pragma once
 
 #include "options.h"
@@ -322,7 +322,7 @@ NOINLINE int agrees(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length,
 	return octets == length || (padded && octets < length && length <= SHORTEST_PAYLOAD);
 }
 
-/* Where the IP packet of the T-PDU frame[start:stop] begins, in an Ethernet frame or not (joulepath.ioam.inner), or
+/* Where the IP packet of the T-PDU frame[start:stop] begins, in an Ethernet frame or not (joulepath.ioam.wire.inner), or
  * FOREIGN. */
 NOINLINE int user_packet(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
 {

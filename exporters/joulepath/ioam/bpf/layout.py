@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from joulepath.bpf.libbpf import possible_cpus
-from joulepath.ioam.reasons import IP_HEADER, REASONS, SKIPPED
 from joulepath.ioam.settings import Namespace, Other
+from joulepath.ioam.wire.reasons import IP_HEADER, REASONS, SKIPPED
 
 IGMP = 2
 _CONFIGURED, _CROSS_LAYER = 0x80, 0x40

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decodes IOAM options: what joulepath.ioam.decode and .trace say in Python, with the same faults in the same order. */
+/* Decodes IOAM options as joulepath.ioam.wire.decode and .trace do in Python, with the same faults in the same order. */
 #pragma once
 
 #include "state.h"
@@ -36,7 +36,7 @@ INLINE __u64 wide(struct scratch *s, __u32 position)
 	return bpf_be64_to_cpu(*(__u64 *)at(s, position));
 }
 
-/* Leaves the id's leading octets that its namespace wants: joulepath.ioam.admission.Admission.label. */
+/* Leaves the id's leading octets that its namespace wants: joulepath.ioam.table.admission.Admission.label. */
 INLINE void cut(struct trace *trace, __u8 namespace_)
 {
 	__u32 octets = namespace_ & ID_OCTETS;

@@ -19,7 +19,7 @@
 #define LONG_NODES 61 /* an option has no room for more; and Linux before 5.11 none for longer keys */
 #define HEADER_OCTETS 2048 /* of the longest hop-by-hop header; a power of two */
 
-/* In the order of joulepath.ioam.reasons.REASONS, from 1. */
+/* In the order of joulepath.ioam.wire.reasons.REASONS, from 1. */
 enum fault {
 	SOUND,
 	TRACE_TYPE,
@@ -34,7 +34,7 @@ enum fault {
 	IP_HEADER,
 };
 
-/* In the order of joulepath.ioam.reasons.SKIPPED, from 1. */
+/* In the order of joulepath.ioam.wire.reasons.SKIPPED, from 1. */
 enum skipped {
 	NOT_IP = 1,
 	MPLS,
@@ -183,7 +183,7 @@ struct ports {
 };
 MAP(ports, ARRAY, __u32, struct ports, 1);
 
-/* The headers of one IP packet, as in joulepath.ioam.headers.Header. Offsets are the frame's. */
+/* The headers of one IP packet, as in joulepath.ioam.wire.headers.Header. Offsets are the frame's. */
 struct found {
 	__u32 start;
 	__u32 octets;
