@@ -22,8 +22,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from joulepath import exposition
 from joulepath.ioam.backend.capture import Tap
-from joulepath.ioam.backend.packet import Reading
 from joulepath.ioam.backend.ring import RETIRE_SECONDS
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
 from joulepath.ioam.table.classify import Classifier

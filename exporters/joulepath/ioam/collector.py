@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from joulepath.exposition import Labels
 from joulepath.ioam import metrics
-from joulepath.ioam.backend.packet import Reading
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.table.admission import OTHER, Label
 from joulepath.ioam.table.counts import Count, Counts, NodeCounts, Series, TraceCount
 from joulepath.ioam.table.latency import BOUNDS, Latency

@@ -18,8 +18,8 @@ from joulepath.bpf.libbpf import claim_memory
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
-from joulepath.ioam.backend.packet import Source
 from joulepath.ioam.backend.pcap import PcapSource
+from joulepath.ioam.backend.source import Source
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 

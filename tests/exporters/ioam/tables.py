@@ -5,7 +5,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 from prometheus_client.samples import Sample
 
-from joulepath.ioam.backend.packet import Reading
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Bounds, Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.core import Metric
 
 from joulepath.ioam import metrics
-from joulepath.ioam.backend.packet import Reading
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.ioam.backend.ebpf import EbpfSource
-from joulepath.ioam.backend.packet import PacketSource, Reading
+from joulepath.ioam.backend.packet import PacketSource
 from joulepath.ioam.backend.pcap import PcapSource
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import PointCounts
 from joulepath.ioam.collector import families

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
 from joulepath.errors import JoulepathError
-from joulepath.ioam.backend.packet import PacketSource, Reading
+from joulepath.ioam.backend.packet import PacketSource
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read

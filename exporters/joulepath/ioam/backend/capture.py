@@ -9,6 +9,7 @@ import sys
 import time
 
 from joulepath.errors import JoulepathError
+from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
 from joulepath.ioam.backend.meter import Meter, filtered, statistics
 from joulepath.ioam.backend.ring import BLOCKS, RETIRE_SECONDS, Ring
 from joulepath.ioam.settings import Point
@@ -28,19 +29,11 @@ _MOST_SEGMENTS = 64
 _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
 
 
-class UnavailableError(JoulepathError):
-    """The interface is not up; it may be later."""
-
-
-class MissingError(JoulepathError):
-    """There is no interface of that name."""
-
-
 class Tap:
     """One open socket for one point."""
 
     def __init__(self, point: Point, at: NodeCounts | Directions, counter: PacketCounter) -> None:
-        """Opens it. Raises UnavailableError, MissingError, or JoulepathError where waiting does not help."""
+        """Opens it. Raises InterfaceDownError, NoInterfaceError, or JoulepathError where waiting does not help."""
         self.point = point
         self._at = at
         self._counter = counter
@@ -72,12 +65,12 @@ class Tap:
         self._socket.close()
 
     def read(self) -> bool:
-        """Counts a block of what has arrived; whether there was one. Raises UnavailableError."""
+        """Counts a block of what has arrived; whether there was one. Raises InterfaceDownError."""
         if self._ring.ready():
             self._block()
             return True
         if error := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise UnavailableError(f"{self.point.interface}: {os.strerror(error)}")
+            raise InterfaceDownError(f"{self.point.interface}: {os.strerror(error)}")
         return False
 
     def arrivals(self) -> tuple[int, int]:
@@ -169,11 +162,11 @@ def _bind(made: socket.socket, point: Point) -> None:
         made.bind((point.interface, _ETH_P_ALL))
     except OSError as error:
         if error.errno in (errno.ENODEV, errno.ENXIO):
-            raise MissingError(f"{point.interface}: no such interface; `ip link` lists them") from None
+            raise NoInterfaceError(f"{point.interface}: no such interface; `ip link` lists them") from None
         raise JoulepathError(f"{point.interface}: cannot be captured: {error.strerror}") from None
     if point.rules:
         # A mirror port gets frames for other hosts. The kernel ends this with the socket.
         index = socket.if_nametoindex(point.interface)
         made.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
     if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
-        raise UnavailableError(f"{point.interface}: the interface is down")
+        raise InterfaceDownError(f"{point.interface}: the interface is down")

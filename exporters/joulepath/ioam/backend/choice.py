@@ -7,7 +7,8 @@ from typing import get_args
 from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.backend.ebpf import EbpfSource
-from joulepath.ioam.backend.packet import Opened, PacketSource, Reading, Source, ignored
+from joulepath.ioam.backend.packet import PacketSource
+from joulepath.ioam.backend.source import Opened, Reading, Source, ignored
 from joulepath.ioam.settings import Backend, Settings
 
 logger = logging.getLogger(__name__)

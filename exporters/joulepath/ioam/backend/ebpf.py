@@ -8,7 +8,7 @@ from functools import partial
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS
-from joulepath.ioam.backend.packet import Opened, Reading, ignored
+from joulepath.ioam.backend.source import Opened, Reading, ignored
 from joulepath.ioam.backend.taps import Taps
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import Key

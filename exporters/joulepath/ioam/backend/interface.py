@@ -6,11 +6,21 @@ import socket
 import struct
 from typing import NamedTuple
 
+from joulepath.errors import JoulepathError
+
 # include/uapi/linux/{sockios,if,rtnetlink}.h
 _SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927
 _IFF_UP = 1
 _RTMGRP_LINK = 1
 _REQUEST = struct.Struct("=16sH22x")
+
+
+class InterfaceDownError(JoulepathError):
+    """The interface is down; it may come up later."""
+
+
+class NoInterfaceError(JoulepathError):
+    """There is no interface of that name."""
 
 
 class Interface(NamedTuple):

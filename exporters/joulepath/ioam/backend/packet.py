@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The source: counts in a thread of its own what the taps see, and gives a reading at each scrape."""
+"""The `packet` backend: counts in a thread of its own what AF_PACKET sockets capture."""
 
 import logging
 import os
@@ -7,17 +7,16 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from joulepath.errors import JoulepathError
-from joulepath.ioam.backend.capture import MissingError, Tap, UnavailableError
+from joulepath.ioam.backend.capture import Tap
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS, Gap, Health
+from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
+from joulepath.ioam.backend.source import Opened, Reading, ignored
 from joulepath.ioam.backend.statistics import Statistics
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
-from joulepath.ioam.table.counts import Counts
 from joulepath.ioam.table.directions import place
 from joulepath.ioam.table.packets import PacketCounter
 from joulepath.ioam.wire.link import NOT_IP
@@ -26,49 +25,6 @@ logger = logging.getLogger(__name__)
 
 BACKEND = "packet"
 _RETRY_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a scrape shows."""
-
-    counts: Counts
-    drops: int
-    """Packets that the capture lost."""
-    captures: tuple[tuple[str, str], ...]
-    """Interface and backend of each capture that is running."""
-    limits: tuple[tuple[str, str], ...] = ()
-    """Backend and what it cannot see of these packets."""
-    unseen: Mapping[str, int] = field(default_factory=dict)
-    """By interface, packets that it has counted itself and that were not counted here."""
-
-
-Opened = Callable[[str], None]
-"""Is told which backend has opened all that needs a right, before its first thread starts."""
-
-
-def ignored(_: str) -> None:
-    """For those who give up no rights."""
-
-
-class Source(Protocol):
-    """What counts packets into the table: a backend."""
-
-    @property
-    def name(self) -> str:
-        """The label `backend`."""
-
-    def start(self) -> None:
-        """Begins to count. Raises JoulepathError."""
-
-    def stop(self) -> None:
-        """Counts what has arrived and ends."""
-
-    def finish(self, seconds: float) -> None:
-        """Returns when a reading is worth printing: after `seconds`, or at the end of what there is to count."""
-
-    def reading(self) -> Reading:
-        """The counts so far."""
 
 
 class PacketSource:
@@ -109,10 +65,10 @@ class PacketSource:
         for point in self._points:
             try:
                 self._open(point)
-            except UnavailableError as fault:
+            except InterfaceDownError as fault:
                 logger.warning("%s; counting begins when it is up", fault)
             except JoulepathError as fault:
-                if not isinstance(fault, MissingError) or point.interface not in self._known:
+                if not isinstance(fault, NoInterfaceError) or point.interface not in self._known:
                     self._close()
                     raise
                 logger.warning("%s: is away; counting begins when it is back", point.interface)
@@ -207,7 +163,7 @@ class PacketSource:
         try:
             with self._table.lock:
                 tap.read()
-        except UnavailableError as fault:
+        except InterfaceDownError as fault:
             ended = self._clock()
             logger.warning("%s; its counts stand still until it is back", fault)
             self._drop(tap, ended)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.backend.packet import Opened, Reading, ignored
 from joulepath.ioam.backend.pcapfile import Frame, PcapFile
+from joulepath.ioam.backend.source import Opened, Reading, ignored
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table

@@ -16,7 +16,6 @@ from joulepath.bpf import tc
 from joulepath.bpf.libbpf import BpfError
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend import interface
-from joulepath.ioam.backend.capture import MissingError
 from joulepath.ioam.backend.health import Gap, Health
 from joulepath.ioam.backend.statistics import Statistics
 from joulepath.ioam.bpf import kernel
@@ -247,7 +246,7 @@ class Taps:
             self._drop(point)
         if found is None:
             if needed:
-                raise MissingError(f"{point.interface}: no such interface; `ip link` lists them")
+                raise interface.NoInterfaceError(f"{point.interface}: no such interface; `ip link` lists them")
             return
         octets = _octets(found)
         if octets is None:
