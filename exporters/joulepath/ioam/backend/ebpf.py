@@ -42,7 +42,7 @@ class EbpfSource:
         self._seen = [0] * len(self._points)
         """Packets on the wire that the programs have seen, counted or not."""
         self._kernel: kernel.Kernel | None = None
-        self._placed = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
+        self._reserved = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
         self._taps: Taps | None = None
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
 
@@ -102,13 +102,13 @@ class EbpfSource:
             captured = self._taps is not None and self._taps.counts(point)
             self._table.measured.set(point, self._clock(), captured=captured)
 
-    def _merge(self, programs: kernel.Kernel, news: kernel.Reading) -> None:
+    def _merge(self, programs: kernel.Kernel, news: kernel.NewCounts) -> None:
         table = self._table
         with table.lock:
-            for number, ((_, at), counts) in enumerate(zip(self._points, news.points, strict=True)):
+            for number, ((_, node), counts) in enumerate(zip(self._points, news.points, strict=True)):
                 self._seen[number] += counts.packets
-                at.user.add(*counts.user)
-                at.other.add(*counts.other)
+                node.user.add(*counts.user)
+                node.other.add(*counts.other)
                 table.add(
                     counts.faults,
                     overflow_packets=counts.overflow_packets,
@@ -117,23 +117,23 @@ class EbpfSource:
                     jumbograms=counts.jumbograms,
                     skipped=counts.skipped,
                 )
-            # Those with a place first: their order is lost, and strangers must not name nodes before them.
-            for key, packets, octets in sorted(news.traces, key=self._is_strangers):
-                point, at = self._points[key.point]
+            # Traces with reserved entries first: others must not take the labels of path nodes before them.
+            for key, packets, octets in sorted(news.traces, key=self._is_unlisted):
+                point, node = self._points[key.point]
                 trace = Trace(key.namespace, key.trace_id, key.nodes, overflow=False)
-                admitted = table.traced(at, Options((trace,), 0), packets, octets, path=point.path)
+                admitted = table.traced(node, Options((trace,), 0), packets, octets, path=point.path)
                 if admitted and self._settings.bounds is not None:
-                    self._place(programs, key)
+                    self._reserve(programs, key)
 
-    def _is_strangers(self, news: kernel.Traced) -> bool:
-        return (news.key.namespace, news.key.trace_id or b"") not in self._placed
+    def _is_unlisted(self, news: kernel.TracePackets) -> bool:
+        return (news.key.namespace, news.key.trace_id or b"") not in self._reserved
 
-    def _place(self, programs: kernel.Kernel, key: Key) -> None:
-        """A trace with labels of its own must be exact from now on, however many strangers come."""
+    def _reserve(self, programs: kernel.Kernel, key: Key) -> None:
+        """A trace with labels of its own stays exact from now on, however many others come."""
         name = key.namespace, key.trace_id or b""
-        if name not in self._placed:
-            self._placed.add(name)
-            programs.place(*name)
+        if name not in self._reserved:
+            self._reserved.add(name)
+            programs.reserve(*name)
 
     def _close(self) -> None:
         if self._taps is not None:

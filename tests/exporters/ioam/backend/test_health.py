@@ -202,8 +202,8 @@ class Programs(kernel.Kernel):
     def __init__(self, *packets: int) -> None:
         self.news = [PointCounts((number, 0), (0, 0), 0, 0, 0, 0, 0, {}, {}) for number in packets]
 
-    def read(self) -> kernel.Reading:
-        return kernel.Reading([self.news.pop(0)], [])
+    def read(self) -> kernel.NewCounts:
+        return kernel.NewCounts([self.news.pop(0)], [])
 
 
 @pytest.mark.parametrize(("second", "unseen"), [(60, 0), (0, 57), (20, 37)])

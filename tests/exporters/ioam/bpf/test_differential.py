@@ -354,7 +354,7 @@ def test_a_header_that_comes_again_counts_at_its_own_point_and_only_where_it_is_
 
 
 def test_headers_of_one_place_and_one_mixture_are_told_apart(bench: KernelBench) -> None:
-    """The sums that same.h makes of the words are equal: 7 times the third and 9 times the fourth."""
+    """The sums that header_cache.h makes of the words are equal: 7 times the third and 9 times the fourth."""
     sent = []
     for first, third in ((0x000001, 0x070003), (0x090001, 0x000003)):
         nodes = [Node({0: (64, first)}), Node({0: (63, 2)}), Node({0: (62, third)})]
@@ -405,7 +405,7 @@ def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
 
 
 def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:
-    full = KernelBench(bench.settings, entries=1, strangers=0)
+    full = KernelBench(bench.settings, entries=1, max_unlisted=0)
     source = EbpfSource(bench.settings, lambda: 0.0)
     for turn in range(1, 5):
         for last in range(3):  # long paths, of which there is room for one

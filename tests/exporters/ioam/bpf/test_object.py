@@ -54,7 +54,7 @@ def test_the_wheel_has_objects_that_open(absent: Absent, tmp_path: Path) -> None
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
-    for name, table in zip(OBJECTS, ("own", "tables"), strict=True):
+    for name, table in zip(OBJECTS, ("reserved_traces", "tables"), strict=True):
         image = zipfile.ZipFile(wheel).read(name)
         assert image == (ROOT / "exporters" / name).read_bytes()
         with Object(image, name) as opened:
