@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Counts the packets that pass one interface one way: joulepath.ioam.table.packets in C. */
 #include "header_cache.h"
 

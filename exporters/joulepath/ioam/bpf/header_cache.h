@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Counts a packet without decoding its hop-by-hop header, if the same header came before in the epoch. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Reads the headers of an IP packet, and finds those inside tunnels: joulepath.ioam.wire and .table.packets. */
 #pragma once
 

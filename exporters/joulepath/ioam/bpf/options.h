@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Decodes IOAM options as joulepath.ioam.wire.decode and .trace do, with the same faults in the same order. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The state shared with joulepath.ioam.bpf: settings, counts, traces. layout.py mirrors the structures. */
 #pragma once
 

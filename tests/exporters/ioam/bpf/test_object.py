@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.unit
 
 OBJECTS = ("joulepath/ioam/bpf/count.bpf.o", "joulepath/tag/bpf/tag.bpf.o")
+LICENCE = "SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause"
 Absent = Callable[[str, str], NoReturn]
 
 
@@ -59,3 +60,21 @@ def test_the_wheel_has_objects_that_open(absent: Absent, tmp_path: Path) -> None
         assert image == (ROOT / "exporters" / name).read_bytes()
         with Object(image, name) as opened:
             assert opened.map(table).name == table
+
+
+def test_every_bpf_source_is_under_both_licences_that_the_object_names() -> None:
+    sources = [path for path in (ROOT / "exporters").rglob("*") if path.suffix in {".c", ".h"}]
+    assert {path.name for path in sources} >= {"count.bpf.c", "state.h", "tag.bpf.c"}
+    for source in sources:
+        assert source.read_text(encoding="utf-8").splitlines()[0].strip("/* ") == LICENCE, source
+    for name in OBJECTS:
+        assert b"Dual BSD/GPL\0" in (ROOT / "exporters" / name).read_bytes()
+
+
+def test_the_wheel_has_the_text_of_each_licence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = zipfile.ZipFile(wheel).namelist()
+    for name in ("Apache-2.0", "BSD-2-Clause", "GPL-2.0-only"):
+        assert any(file.endswith(f".dist-info/licenses/LICENSES/{name}.txt") for file in files), name
