@@ -89,22 +89,22 @@ def _paths(counts: Counts) -> Iterable[tuple[Labels, Count]]:
         for label, path in node.paths.items():
             for name, count in path.counts.items():
                 key = (label, name, node.direction)
-                if (found := sums.get(key)) is None:
+                if (earlier := sums.get(key)) is None:
                     sums[key] = count
                 else:
-                    both = found.packets + count.packets, found.octets + count.octets
-                    sums[key] = Series(*both, min(found.since, count.since))
+                    both = earlier.packets + count.packets, earlier.octets + count.octets
+                    sums[key] = Series(*both, min(earlier.since, count.since))
     return ((_labels(*key), _whole(counts, key[0], count)) for key, count in sums.items())
 
 
 def _whole(counts: Counts, label: Label, count: Series) -> Series:
     """The packets that there were, where only some of them have the option. A reading may be shown twice: a copy."""
-    if not (counts.marked and (found := counts.marked.get(label.namespace))):
+    if not (counts.marked and (ratio := counts.marked.get(label.namespace))):
         return count
-    return replace(count, packets=_scaled(count.packets, *found), octets=_scaled(count.octets, *found))
+    return replace(count, packets=_scale(count.packets, *ratio), octets=_scale(count.octets, *ratio))
 
 
-def _scaled(value: int, marked: int, of: int) -> int:
+def _scale(value: int, marked: int, of: int) -> int:
     """Rounded down, so that it never goes backwards."""
     return value * of // marked
 
@@ -166,12 +166,12 @@ def _exemplar(labels: Labels, count: TraceCount) -> Exemplar | None:
     trace = count.request
     if trace is None or trace.trace_id is None or labels["trace_id"] == OTHER:
         return None
-    found = {"trace_id": trace.trace_id.hex()}
+    ids = {"trace_id": trace.trace_id.hex()}
     if trace.span_id is not None:
-        found["span_id"] = trace.span_id.hex()
-    elif found["trace_id"] == labels["trace_id"]:
+        ids["span_id"] = trace.span_id.hex()
+    elif ids["trace_id"] == labels["trace_id"]:
         return None
-    return Exemplar(found, 1)
+    return Exemplar(ids, 1)
 
 
 def _table(metric: Metric, rows: Iterable[tuple[Sequence[str], float]]) -> Family:

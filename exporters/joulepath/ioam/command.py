@@ -158,11 +158,11 @@ def run(args: argparse.Namespace) -> int:
     again = read if args.pcap is None else None  # a capture is counted once
     source = partial(_source, args)
     settings = read()
-    made = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
+    ioam = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
-    return exporter.run(made, args, capabilities=capabilities, claim=made.claim)
+    return exporter.run(ioam, args, capabilities=capabilities, claim=ioam.claim)
 
 
 def _keep(backend: str) -> None:

@@ -122,7 +122,7 @@ class KernelBench:
         table = Table(self.settings, _no_time)
         counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
         point = self.settings.points[0]
-        at = table.at(point.node_id, point.direction)
+        node = table.node(point.node_id, point.direction)
         for frame in frames:
             octets = bytearray(frame.octets)
             start = ip_offset(octets, 0, len(octets), ETHERNET)
@@ -130,5 +130,5 @@ class KernelBench:
                 counter.skip(start)
                 continue
             segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
-            counter.count(at, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
+            counter.count(node, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
         return seen(table.snapshot())

@@ -38,9 +38,9 @@ def table(
 
 
 def see(made: Table, *traces: Trace, packets: int = 1, octets: int = 100) -> None:
-    at = made.at(4, "uplink")
-    at.user.add(packets, octets)
-    made.traced(at, Options(traces, 44), packets, octets, path=True)
+    node = made.node(4, "uplink")
+    node.user.add(packets, octets)
+    made.count_trace(node, Options(traces, 44), packets, octets, path=True)
 
 
 def samples(made: Table, epoch: float | None = None) -> list[Sample]:

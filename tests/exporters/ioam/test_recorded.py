@@ -59,13 +59,13 @@ def test_a_kernels_stamps_are_read(capture: Path) -> None:
 def test_its_packets_are_counted(capture: Path) -> None:
     point = Point("eth0", "received", 4, "uplink", path=True)
     table = Table(Settings(points=(point,), namespaces={123: Namespace(octets=0, ids=frozenset({b""}))}))
-    counter, at = PacketCounter(table, Classifier(Other())), table.at(4, "uplink")
+    counter, node = PacketCounter(table, Classifier(Other())), table.node(4, "uplink")
     seen = frames(capture)
     for frame in seen:
-        counter.count(at, bytearray(frame), 14, len(frame), len(frame) - 14, path=True)
-    assert (at.user.packets, at.other.packets) == (20, 3)
-    assert at.user.octets + at.other.octets == sum(len(frame) - 14 for frame in seen)
-    assert {label: count.packets for label, count in at.traces.items() if count.packets} == {("123", "all"): 20}
+        counter.count(node, bytearray(frame), 14, len(frame), len(frame) - 14, path=True)
+    assert (node.user.packets, node.other.packets) == (20, 3)
+    assert node.user.octets + node.other.octets == sum(len(frame) - 14 for frame in seen)
+    assert {label: count.packets for label, count in node.traces.items() if count.packets} == {("123", "all"): 20}
 
 
 Dissect = Callable[[Path], list[tuple[int, bool, tuple[int, ...]]]]

@@ -10,7 +10,7 @@ import time
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
-from joulepath.ioam.backend.meter import Meter, filtered, statistics
+from joulepath.ioam.backend.meter import Meter, attach_filter, statistics
 from joulepath.ioam.backend.ring import BLOCKS, RETIRE_SECONDS, Ring
 from joulepath.ioam.settings import Point
 from joulepath.ioam.table.counts import NodeCounts
@@ -32,10 +32,10 @@ _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
 class Tap:
     """One open socket for one point."""
 
-    def __init__(self, point: Point, at: NodeCounts | Directions, counter: PacketCounter) -> None:
+    def __init__(self, point: Point, node: NodeCounts | Directions, counter: PacketCounter) -> None:
         """Opens it. Raises InterfaceDownError, NoInterfaceError, or JoulepathError where waiting does not help."""
         self.point = point
-        self._at = at
+        self._node = node
         self._counter = counter
         self._socket, self._ring = _open(point)
         link_type = self._socket.getsockname()[3]
@@ -122,44 +122,44 @@ class Tap:
             position = start + checksum_start if flags & _NEEDS_CSUM else -1
             segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
         length -= packet - start
-        return self._counter.count(self._at, memory, packet, end, length, path=self.point.path, segments=segments)
+        return self._counter.count(self._node, memory, packet, end, length, path=self.point.path, segments=segments)
 
 
 def _open(point: Point) -> tuple[socket.socket, Ring]:
     if sys.platform != "linux":
         raise JoulepathError("capturing needs Linux")
     try:
-        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     except PermissionError:
         raise JoulepathError(
             f"{point.interface}: capturing needs the capability CAP_NET_RAW (root, or AmbientCapabilities in systemd)"
         ) from None
     try:
-        return made, _set_up(made, point)
+        return sock, _set_up(sock, point)
     except BaseException:
-        made.close()
+        sock.close()
         raise
 
 
-def _set_up(made: socket.socket, point: Point) -> Ring:
+def _set_up(sock: socket.socket, point: Point) -> Ring:
     # Before bind, which starts the capture: no packet of another kind or interface slips in.
-    filtered(made, point, ETHER_TYPES)
-    made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
+    attach_filter(sock, point, ETHER_TYPES)
+    sock.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     try:
-        ring = Ring(made)
+        ring = Ring(sock)
     except OSError as error:
         raise JoulepathError(f"{point.interface}: no memory to capture to: {error.strerror}") from None
     try:
-        _bind(made, point)
+        _bind(sock, point)
     except BaseException:
         ring.close()
         raise
     return ring
 
 
-def _bind(made: socket.socket, point: Point) -> None:
+def _bind(sock: socket.socket, point: Point) -> None:
     try:
-        made.bind((point.interface, _ETH_P_ALL))
+        sock.bind((point.interface, _ETH_P_ALL))
     except OSError as error:
         if error.errno in (errno.ENODEV, errno.ENXIO):
             raise NoInterfaceError(f"{point.interface}: no such interface; `ip link` lists them") from None
@@ -167,6 +167,6 @@ def _bind(made: socket.socket, point: Point) -> None:
     if point.rules:
         # A mirror port gets frames for other hosts. The kernel ends this with the socket.
         index = socket.if_nametoindex(point.interface)
-        made.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
-    if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
+        sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
         raise InterfaceDownError(f"{point.interface}: the interface is down")

@@ -8,7 +8,7 @@ from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.backend.packet import PacketSource
-from joulepath.ioam.backend.source import Opened, Reading, Source, ignored
+from joulepath.ioam.backend.source import Opened, Reading, Source, ignore_backend
 from joulepath.ioam.settings import Backend, Settings
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ BACKENDS: tuple[str, ...] = get_args(Backend)
 class ChosenSource:
     """`ebpf` if it can be had and is wanted, else `packet`; which one is known once it has started."""
 
-    def __init__(self, settings: Settings, backend: str | None = None, opened: Opened = ignored) -> None:
+    def __init__(self, settings: Settings, backend: str | None = None, opened: Opened = ignore_backend) -> None:
         """`backend` (one of BACKENDS), if given, overrides the settings."""
         backend = backend or settings.backend
         if backend == EBPF and _mirrors(settings):

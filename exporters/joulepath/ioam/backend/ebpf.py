@@ -8,7 +8,7 @@ from functools import partial
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS
-from joulepath.ioam.backend.source import Opened, Reading, ignored
+from joulepath.ioam.backend.source import Opened, Reading, ignore_backend
 from joulepath.ioam.backend.taps import Taps
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import Key
@@ -32,13 +32,13 @@ class EbpfSource:
     name = BACKEND
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignored
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, opened: Opened = ignore_backend
     ) -> None:
         self._opened = opened
         self._settings = settings
         self._table = Table(settings, clock)
         self._clock = clock
-        self._points = [(point, self._table.at(point.node_id, point.direction)) for point in settings.points]
+        self._points = [(point, self._table.node(point.node_id, point.direction)) for point in settings.points]
         self._seen = [0] * len(self._points)
         """Packets on the wire that the programs have seen, counted or not."""
         self._kernel: kernel.Kernel | None = None
@@ -121,7 +121,7 @@ class EbpfSource:
             for key, packets, octets in sorted(news.traces, key=self._is_unlisted):
                 point, node = self._points[key.point]
                 trace = Trace(key.namespace, key.trace_id, key.nodes, overflow=False)
-                admitted = table.traced(node, Options((trace,), 0), packets, octets, path=point.path)
+                admitted = table.count_trace(node, Options((trace,), 0), packets, octets, path=point.path)
                 if admitted and self._settings.bounds is not None:
                     self._reserve(programs, key)
 

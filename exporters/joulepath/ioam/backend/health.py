@@ -59,11 +59,11 @@ class Gap:
         # A surplus is credit (drivers may count late), but for no more than one interval and what still waits.
         self._open = max(-max(passed, seen, waiting), self._open + passed - seen)
         on_their_way = (1 + passed // _SHARE if passed else 0) + unread
-        found = max(0, self._open - on_their_way)
-        self._open -= found
+        unseen = max(0, self._open - on_their_way)
+        self._open -= unseen
         if passed or seen:
-            self.blind = self._open + found > 0 and passed - seen > seen
-        return found
+            self.blind = self._open + unseen > 0 and passed - seen > seen
+        return unseen
 
 
 class Health:
@@ -80,21 +80,23 @@ class Health:
 
     def ask(self, names: Iterable[str]) -> dict[str, Statistics]:
         """The interfaces that there are; to be asked before the own counters are read."""
-        found: dict[str, Statistics] = {}
+        answers: dict[str, Statistics] = {}
         for name in sorted(set(names)):
             try:
                 answer = self._interfaces.ask(name)
             except OSError:
                 continue  # without these counters, nothing can be compared
             if answer is not None:
-                found[name] = answer
-        if not any(one.queues for one in found.values()):
-            return found
+                answers[name] = answer
+        if not any(one.queues for one in answers.values()):
+            return answers
         try:
             queues = self._interfaces.waiting()
         except OSError:
-            return {name: one for name, one in found.items() if not one.queues}
-        return {name: one._replace(waiting=max(one.waiting, queues.get(one.number, 0))) for name, one in found.items()}
+            return {name: one for name, one in answers.items() if not one.queues}
+        return {
+            name: one._replace(waiting=max(one.waiting, queues.get(one.number, 0))) for name, one in answers.items()
+        }
 
     def begin(self, point: Point, counted: int) -> Gap:
         """Begins the comparison at a point where counting has begun; `counted` is the point's count so far."""
@@ -106,24 +108,24 @@ class Health:
 
     def suspects(self, point: Point, gap: Gap, now: Statistics, counted: int, *, unread: int = 0) -> bool:
         """Whether packets are missing, which may be on their way: read the own counters again in ARRIVAL_SECONDS."""
-        return self._missed(point, replace(gap), now, counted, unread) > 0
+        return self._update(point, replace(gap), now, counted, unread) > 0
 
     def check(self, point: Point, gap: Gap, now: Statistics, counted: int, *, ahead: int = 0, unread: int = 0) -> None:
         """Compares, where `ahead` programs run before the one that counts; `unread` as for Gap."""
-        found = self._missed(point, gap, now, counted, unread)
+        unseen = self._update(point, gap, now, counted, unread)
         if now.xdp and point.way == "received":
             self.limits.add(XDP)
-        if ahead > 0 and (found or gap.blind):
+        if ahead > 0 and (unseen or gap.blind):
             self.limits.add(PROGRAM_AHEAD)
-        if not found:
+        if not unseen:
             return
-        self.unseen[point.interface] += found
+        self.unseen[point.interface] += unseen
         key, moment = (point.interface, point.way), self._clock()
         if moment - self._said.get(key, -_LOG_SECONDS) >= _LOG_SECONDS:
             self._said[key] = moment
-            logger.warning("%s: %d packets %s were not counted: %s", *key[:1], found, point.way, _cause(now, ahead))
+            logger.warning("%s: %d packets %s were not counted: %s", *key[:1], unseen, point.way, _cause(now, ahead))
 
-    def _missed(self, point: Point, gap: Gap, now: Statistics, counted: int, unread: int) -> int:
+    def _update(self, point: Point, gap: Gap, now: Statistics, counted: int, unread: int) -> int:
         waiting, moment = now.waiting if point.way == "sent" else 0, self._clock()
         kept = 1 + int(_MEMBERS_FRAMES * (moment - gap.checked)) if now.bond else 0
         gap.checked = moment

@@ -45,9 +45,9 @@ def find(name: str) -> Interface | None:
 
 def changes() -> socket.socket:
     """A socket that becomes readable when any interface changes."""
-    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-    made.bind((0, _RTMGRP_LINK))
-    return made
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+    sock.bind((0, _RTMGRP_LINK))
+    return sock
 
 
 def _ask(any_socket: socket.socket, request: int, name: str) -> int:

@@ -31,7 +31,7 @@ class Meter:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-            filtered(self._socket, point, ether_types, others=True)
+            attach_filter(self._socket, point, ether_types, others=True)
             self._socket.bind((point.interface, _ETH_P_ALL))
         except BaseException:
             self._socket.close()
@@ -46,13 +46,13 @@ class Meter:
         self._socket.close()
 
 
-def statistics(made: socket.socket) -> tuple[int, int]:
+def statistics(sock: socket.socket) -> tuple[int, int]:
     """Frames that a socket got or lost, and those of them that it lost, since the last call."""
-    arrived, lost = _STATISTICS.unpack(made.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))
+    arrived, lost = _STATISTICS.unpack(sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))
     return int(arrived), int(lost)
 
 
-def filtered(made: socket.socket, point: Point, ether_types: Sequence[int], *, others: bool = False) -> None:
+def attach_filter(sock: socket.socket, point: Point, ether_types: Sequence[int], *, others: bool = False) -> None:
     """Lets the socket have the frames of the point's way with one of these EtherTypes, or all `others`.
 
     Classic BPF with ancillary loads: include/uapi/linux/filter.h.
@@ -66,10 +66,10 @@ def filtered(made: socket.socket, point: Point, ether_types: Sequence[int], *, o
         # To the last instruction but one: the frame goes the other way.
         (equal, 0, count + 3, outgoing) if point.way == "sent" else (equal, count + 3, 0, outgoing),
         (load, 0, 0, protocol),
-        *((equal, count - at, 0, kind) for at, kind in enumerate(ether_types)),
+        *((equal, count - index, 0, kind) for index, kind in enumerate(ether_types)),
         (give, 0, 0, nothing),
         (give, 0, 0, whole),
         (give, 0, 0, 0),
     ]
     program = _Program(len(code), (_Instruction * len(code))(*(_Instruction(*word) for word in code)))
-    made.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))

@@ -12,7 +12,7 @@ from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.capture import Tap
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS, Gap, Health
 from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
-from joulepath.ioam.backend.source import Opened, Reading, ignored
+from joulepath.ioam.backend.source import Opened, Reading, ignore_backend
 from joulepath.ioam.backend.statistics import Statistics
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.classify import Classifier
@@ -36,7 +36,7 @@ class PacketSource:
         self,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
-        opened: Opened = ignored,
+        opened: Opened = ignore_backend,
         *,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -111,10 +111,10 @@ class PacketSource:
 
     def _behind(self) -> dict[int, float]:
         """By node id, for how many seconds its packets have waited to be counted."""
-        now, found = self._wall_clock(), dict[int, float]()
+        now, behind = self._wall_clock(), dict[int, float]()
         for point, tap in self._taps.items():
-            found[point.node_id] = max(found.get(point.node_id, 0.0), tap.behind(now))
-        return found
+            behind[point.node_id] = max(behind.get(point.node_id, 0.0), tap.behind(now))
+        return behind
 
     def _collect_all(self) -> None:
         for tap in self._taps.values():

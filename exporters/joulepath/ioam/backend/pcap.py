@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.pcapfile import Frame, PcapFile
-from joulepath.ioam.backend.source import Opened, Reading, ignored
+from joulepath.ioam.backend.source import Opened, Reading, ignore_backend
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
@@ -46,7 +46,7 @@ class PcapSource:
         stream: BinaryIO | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
-        opened: Opened = ignored,
+        opened: Opened = ignore_backend,
     ) -> None:
         """Counts at the points of the interface that the capture names, else of `interface`, else of the only one.
 
@@ -77,11 +77,11 @@ class PcapSource:
 
     def claim(self) -> None:
         """Opens the file. Raises UsageError."""
-        self._stream = self._stream or self._opened()
+        self._stream = self._stream or self._open()
 
     def start(self) -> None:
         """Begins to count. Raises UsageError where the file cannot be opened."""
-        stream = self._stream or self._opened()
+        stream = self._stream or self._open()
         self._file = PcapFile(stream, self._path)
         self._tell(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(self._file, stream), name="capture", daemon=True)
@@ -111,7 +111,7 @@ class PcapSource:
             last = self._last
         return Reading(self._table.snapshot(last), drops, captures, limits)
 
-    def _opened(self) -> BinaryIO:
+    def _open(self) -> BinaryIO:
         try:
             if self._path == STANDARD_INPUT:
                 # Not sys.stdin.buffer: the interpreter ends by closing that, and aborts while this thread waits at it.
@@ -128,7 +128,7 @@ class PcapSource:
                         return
                     with self._table.lock:
                         self._count(frame)
-                        self._reached(file.at)
+                        self._extend(file.latest)
         except JoulepathError as fault:
             self._fault = fault
             for message in fault.messages:
@@ -138,11 +138,11 @@ class PcapSource:
             logger.warning("%s: ends within a packet; what stands before it is counted", self._path)
         logger.info("%s: is counted to its end", self._path)
 
-    def _reached(self, at: float | None) -> None:
+    def _extend(self, moment: float | None) -> None:
         """The capture goes at least to that moment."""
-        if at is not None:
-            self._first = at if self._first is None else self._first
-            self._last = max(self._last, at)
+        if moment is not None:
+            self._first = moment if self._first is None else self._first
+            self._last = max(self._last, moment)
 
     def _count(self, frame: Frame) -> None:
         link = FILES.get(frame.link_type)

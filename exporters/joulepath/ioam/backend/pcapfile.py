@@ -39,7 +39,7 @@ class Frame(NamedTuple):
     """Whether the capturing host sent it; None where the file does not say."""
 
 
-class _Link(NamedTuple):
+class _Interface(NamedTuple):
     link_type: int
     snap_octets: int
     name: str | None
@@ -55,7 +55,7 @@ class PcapFile:
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.drops = 0
         """Packets that the capture lost, as far as the stream has said so."""
-        self.at: float | None = None
+        self.latest: float | None = None
         """When the latest packet was captured [s, Unix time], as far as the stream has said so."""
         self.cut_off = False
         """Whether the stream ended within a packet."""
@@ -83,11 +83,11 @@ class PcapFile:
             octets = self._take(kept)
             if octets is None:
                 return
-            self.at = seconds + parts * fraction
+            self.latest = seconds + parts * fraction
             yield Frame(link_type, octets, length, None, None)
 
     def _pcapng(self) -> Iterator[Frame]:
-        links: list[_Link] = []
+        links: list[_Interface] = []
         drops: dict[int, int] = {}
         order, earlier = "<", 0
         head: bytes | None = _SECTION
@@ -120,7 +120,7 @@ class PcapFile:
                     self.drops = earlier + sum(drops.values())
                 elif kind in (_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
                     if kind != _SIMPLE_PACKET:
-                        self.at = _time(order, kind, body, links)
+                        self.latest = _time(order, kind, body, links)
                     yield _frame(order, kind, body, links)
             except (struct.error, IndexError):
                 raise UsageError(f"{self._name}: a block contradicts itself or the interfaces before it") from None
@@ -137,7 +137,7 @@ class PcapFile:
         return None
 
 
-def _frame(order: str, kind: int, body: bytes, links: list[_Link]) -> Frame:
+def _frame(order: str, kind: int, body: bytes, links: list[_Interface]) -> Frame:
     """A packet block: enhanced, obsolete or simple."""
     if kind == _SIMPLE_PACKET:
         (length,) = struct.unpack_from(order + "I", body)
@@ -151,7 +151,7 @@ def _frame(order: str, kind: int, body: bytes, links: list[_Link]) -> Frame:
     return Frame(link.link_type, _exactly(body, 20, kept), length, link.name, {1: False, 2: True}.get(way))
 
 
-def _time(order: str, kind: int, body: bytes, links: list[_Link]) -> float:
+def _time(order: str, kind: int, body: bytes, links: list[_Interface]) -> float:
     """When the packet of an enhanced or obsolete block was captured [s, Unix time]."""
     number, high, low = struct.unpack_from(order + ("3I" if kind == _PACKET else "H2x2I"), body)
     link = links[number]
@@ -164,33 +164,37 @@ def _exactly(body: bytes, start: int, count: int) -> bytes:
     return body[start : start + count]
 
 
-def _link(order: str, body: bytes) -> _Link:
+def _link(order: str, body: bytes) -> _Interface:
     link_type, snap_octets = struct.unpack_from(order + "H2xI", body)
-    found = _options(order, body[8:-4])
-    name = found.get(_IF_NAME)
-    told = name.decode("utf-8", "replace").rstrip("\0") if name else None
-    (resolution, *_) = found.get(_IF_RESOLUTION) or b"\6"
+    options = _options(order, body[8:-4])
+    name = options.get(_IF_NAME)
+    interface = name.decode("utf-8", "replace").rstrip("\0") if name else None
+    (resolution, *_) = options.get(_IF_RESOLUTION) or b"\6"
     unit = 2.0 ** -(resolution & 0x7F) if resolution & 0x80 else 10.0**-resolution
-    offset = found.get(_IF_OFFSET, b"")
-    return _Link(link_type, snap_octets, told, unit, struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0)
+    offset = options.get(_IF_OFFSET, b"")
+    return _Interface(
+        link_type, snap_octets, interface, unit, struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0
+    )
 
 
 def _statistics(order: str, body: bytes) -> tuple[int, int]:
     """The interface and what was lost there since the capture began."""
-    found = _options(order, body[12:-4])
+    options = _options(order, body[12:-4])
     lost = [
-        struct.unpack(order + "Q", found[code])[0] for code in (_IF_DROP, _OS_DROP) if len(found.get(code, b"")) == 8
+        struct.unpack(order + "Q", options[code])[0]
+        for code in (_IF_DROP, _OS_DROP)
+        if len(options.get(code, b"")) == 8
     ]
     return struct.unpack_from(order + "I", body)[0], sum(lost)
 
 
 def _options(order: str, octets: bytes) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
+    options: dict[int, bytes] = {}
     position = 0
     while position + 4 <= len(octets):
         code, length = struct.unpack_from(order + "HH", octets, position)
         if code == 0:
             break
-        found[code] = octets[position + 4 : position + 4 + length]
+        options[code] = octets[position + 4 : position + 4 + length]
         position += 4 + length + -length % 4
-    return found
+    return options

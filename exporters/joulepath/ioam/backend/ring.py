@@ -28,14 +28,14 @@ RETIRE_SECONDS = 0.02
 class Ring:
     """The packets of one socket."""
 
-    def __init__(self, made: socket.socket) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         """Of a socket that is not yet bound. Raises OSError."""
-        made.setsockopt(_SOL_PACKET, _PACKET_VERSION, struct.pack("=i", _TPACKET_V3))
+        sock.setsockopt(_SOL_PACKET, _PACKET_VERSION, struct.pack("=i", _TPACKET_V3))
         frame = mmap.PAGESIZE  # of no meaning in this version, but it has to fit
         frames = BLOCK_OCTETS * BLOCKS // frame
         request = _REQUEST.pack(BLOCK_OCTETS, BLOCKS, frame, frames, int(1000 * RETIRE_SECONDS), 0, 0)
-        made.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
-        self.memory = mmap.mmap(made.fileno(), BLOCK_OCTETS * BLOCKS, mmap.MAP_SHARED)
+        sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
+        self.memory = mmap.mmap(sock.fileno(), BLOCK_OCTETS * BLOCKS, mmap.MAP_SHARED)
         """What the offsets of packets are in."""
         self._block = 0
 

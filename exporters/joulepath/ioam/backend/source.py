@@ -24,11 +24,11 @@ class Reading:
 
 
 Opened = Callable[[str], None]
-"""Is told which backend has opened all that needs a right, before its first thread starts."""
+"""Called with the name of the backend that has opened all that needs a right, before its first thread starts."""
 
 
-def ignored(_: str) -> None:
-    """For those who give up no rights."""
+def ignore_backend(_: str) -> None:
+    """For callers that keep all rights."""
 
 
 class Source(Protocol):

@@ -73,16 +73,16 @@ class Interfaces:
 
     def waiting(self) -> dict[int, int]:
         """By interface, how many packets its queueing discipline holds, at most. Raises OSError."""
-        found: dict[int, int] = {}
+        backlogs: dict[int, int] = {}
         with self._lock:
             self._send(_GETQDISC, _REQUEST | _DUMP, _QUEUE.pack(socket.AF_UNSPEC, 0, 0))
             while True:
                 for kind, message in _messages(self._socket.recv(_RECEIVE_OCTETS), self._sequence):
                     if kind in (_DONE, _ERROR):
-                        return found
+                        return backlogs
                     _, index, parent = _QUEUE.unpack_from(message)
                     if parent == _ROOT:
-                        found[index] = _backlog(message[_QUEUE.size :])
+                        backlogs[index] = _backlog(message[_QUEUE.size :])
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._sequence += 1

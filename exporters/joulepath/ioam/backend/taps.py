@@ -228,36 +228,36 @@ class Taps:
 
     def _load(self, point: Point) -> None:
         """Has the kernel check a program, for seconds, before the first one counts: a node's begin together."""
-        found = interface.find(point.interface)
-        octets = None if found is None else _octets(found)
+        device = interface.find(point.interface)
+        octets = None if device is None else _octets(device)
         if octets is not None:
             with _naming(point):
                 self._programs.program(self._points.index(point), octets)
 
     def _follow(self, point: Point, *, needed: bool = False) -> None:
         """Brings the point's program to where the interface is now."""
-        found = interface.find(point.interface)
+        device = interface.find(point.interface)
         tap = self._taps.get(point)
         if tap is not None:
-            if found is not None and found.number == tap.index and _octets(found) == tap.link_octets:
-                tap.up = found.up
+            if device is not None and device.number == tap.index and _octets(device) == tap.link_octets:
+                tap.up = device.up
                 self._changed(point)
                 return
             self._drop(point)
-        if found is None:
+        if device is None:
             if needed:
                 raise interface.NoInterfaceError(f"{point.interface}: no such interface; `ip link` lists them")
             return
-        octets = _octets(found)
+        octets = _octets(device)
         if octets is None:
             raise JoulepathError(
-                f"{point.interface}: link type {found.link_type} is not known; only Ethernet and IP are"
+                f"{point.interface}: link type {device.link_type} is not known; only Ethernet and IP are"
             )
         number = self._points.index(point)
         with _naming(point):
-            link = tc.attach(self._programs.program(number, octets), found.number, point.way, tc.COUNTING)
+            link = tc.attach(self._programs.program(number, octets), device.number, point.way, tc.COUNTING)
         gap = self._health.begin(point, self._seen[number])
-        self._taps[point] = _Tap(link, found.number, octets, found.up, gap)
+        self._taps[point] = _Tap(link, device.number, octets, device.up, gap)
         self._changed(point)
 
     def _drop(self, point: Point) -> None:
@@ -276,7 +276,7 @@ def _naming(point: Point) -> Iterator[None]:
         raise BpfError(point.interface, fault.number) from None
 
 
-def _octets(found: interface.Interface) -> int | None:
+def _octets(device: interface.Interface) -> int | None:
     """Octets of the link header, None where they are not known."""
-    link = DEVICES.get(found.link_type)
+    link = DEVICES.get(device.link_type)
     return None if link is None else link.octets

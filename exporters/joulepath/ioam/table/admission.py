@@ -59,7 +59,7 @@ class Admission:
         other = [label for number, label in self._other.items() if self._octets[number]]
         return [*list(self._labels.values())[: self._configured], *other, _STRANGER]
 
-    def configured(self, namespace: int) -> bool:
+    def is_configured(self, namespace: int) -> bool:
         """Whether the configuration names this namespace."""
         return namespace in self._octets
 
@@ -69,17 +69,17 @@ class Admission:
         if octets == 0:
             key = b""
         elif trace_id is None or (octets < TRACE_ID_OCTETS and len(trace_id) < octets):
-            return self._nameless(namespace)
+            return self._shared_label(namespace)
         else:
             key = trace_id[:octets]
         label = self._labels.get((namespace, key))
         if label is not None:
             return label
         if self._bounds is None:
-            return self._nameless(namespace)
-        if not self._room(self._bounds):
+            return self._shared_label(namespace)
+        if not self._may_admit(self._bounds):
             self.folded += packets
-            return self._nameless(namespace)
+            return self._shared_label(namespace)
         self.admitted[namespace, key] = self._recent[-1]
         return self._labels.setdefault((namespace, key), _label(namespace, key))
 
@@ -94,11 +94,11 @@ class Admission:
         octets = self._octets.get(namespace, TRACE_ID_OCTETS)
         return len(key) == octets or (octets == TRACE_ID_OCTETS and bool(key))
 
-    def _nameless(self, namespace: int) -> Label:
-        # A namespace that nobody configured is as much a stranger's word as the id is.
+    def _shared_label(self, namespace: int) -> Label:
+        # A namespace that is not configured is untrusted input, as the id is.
         return self._other.get(namespace, _STRANGER)
 
-    def _room(self, bounds: Bounds) -> bool:
+    def _may_admit(self, bounds: Bounds) -> bool:
         """Whether one more trace fits; if so it is taken as admitted now."""
         now = self._clock()
         while self._recent and now - self._recent[0] >= _HOUR:

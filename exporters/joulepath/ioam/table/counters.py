@@ -49,11 +49,11 @@ class Table:
         self._ended = False
         for point in settings.points:
             for direction in point.directions:
-                at = self.at(point.node_id, direction)
+                node = self.node(point.node_id, direction)
                 if point.path:
-                    self._paths.configured(at)
+                    self._paths.add_configured(node)
 
-    def at(self, node_id: int, direction: str) -> NodeCounts:
+    def node(self, node_id: int, direction: str) -> NodeCounts:
         """The counts of one node and direction, in which configured traces are 0 from the start."""
         key = (node_id, direction)
         if key not in self._nodes:
@@ -85,7 +85,7 @@ class Table:
         self.fragments += fragments
         self.jumbograms += jumbograms
 
-    def traced(self, at: NodeCounts, options: Options, packets: int, octets: int, *, path: bool) -> bool:
+    def count_trace(self, node: NodeCounts, options: Options, packets: int, octets: int, *, path: bool) -> bool:
         """Counts user packets with IOAM options: each packet for one trace, never for two.
 
         Whether that trace has labels of its own.
@@ -95,23 +95,23 @@ class Table:
             return False
         trace = options.traces[0]
         if len(options.traces) > 1:
-            known = (other for other in options.traces if self._admission.configured(other.namespace))
+            known = (other for other in options.traces if self._admission.is_configured(other.namespace))
             trace = next(known, trace)
         label = self._admission.label(trace.namespace, trace.trace_id, packets)
-        count = at.traces.get(label)
+        count = node.traces.get(label)
         if count is None:
-            since, shown = self._times(at, label)
-            count = at.traces[label] = TraceCount(since=since, shown=shown)
+            since, shown = self._times(node, label)
+            count = node.traces[label] = TraceCount(since=since, shown=shown)
         count.packets += packets
         count.octets += octets
         count.request = trace
         if trace.overflow:
             self._overflow_packets += packets
         if trace.sequence >= 0 and label.trace_id != OTHER:
-            flow = (f"{at.node_id} {at.direction}", trace.namespace, trace.trace_id or b"")
+            flow = (f"{node.node_id} {node.direction}", trace.namespace, trace.trace_id or b"")
             self._sequences.count(count, flow, trace.sequence)
         if path and trace.nodes:
-            self._paths.count(at, label, trace, packets, octets)
+            self._paths.count(node, label, trace, packets, octets)
         return label.trace_id != OTHER
 
     def end(self) -> None:
@@ -145,13 +145,13 @@ class Table:
                 admitted=dict(self._admission.admitted),
             )
 
-    def _series(self, at: NodeCounts, label: Label, name: str) -> Series:
+    def _series(self, node: NodeCounts, label: Label, name: str) -> Series:
         """The series of a path's node, which appears now."""
-        since, shown = self._times(at, label, name)
+        since, shown = self._times(node, label, name)
         return Series(since=since, shown=shown)
 
-    def _times(self, at: NodeCounts, label: Label, name: str = "") -> tuple[float, float]:
+    def _times(self, node: NodeCounts, label: Label, name: str = "") -> tuple[float, float]:
         """When a series appeared that appears now, and until when it is shown at 0."""
         now = self._clock()
-        goes_on = (at.node_id, at.direction, label, name) in self._before
+        goes_on = (node.node_id, node.direction, label, name) in self._before
         return now, now if goes_on else now + self._hold

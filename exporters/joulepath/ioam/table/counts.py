@@ -32,7 +32,7 @@ class Series(Count):
     shown: float = field(default=0.0, compare=False)
     """Until then a scrape sees 0."""
 
-    def at(self, now: float) -> "Series":
+    def snapshot(self, now: float) -> "Series":
         """As a scrape sees it."""
         held = now < self.shown
         return Series(0 if held else self.packets, 0 if held else self.octets, self.since, self.shown)
@@ -49,7 +49,7 @@ class TraceCount(Series):
     late: int = 0
     """Packets whose sequence number was behind: they came after they were taken as missing, or twice."""
 
-    def at(self, now: float) -> "TraceCount":
+    def snapshot(self, now: float) -> "TraceCount":
         """As a scrape sees it."""
         held = now < self.shown
         packets, octets = (0, 0) if held else (self.packets, self.octets)
@@ -75,9 +75,9 @@ class Path:
     hops: tuple[Latency, ...] = field(default=(), compare=False)
     """The latencies of its hops, the most recent first."""
 
-    def at(self, now: float) -> "Path":
+    def snapshot(self, now: float) -> "Path":
         """As a scrape sees it."""
-        return Path({name: count.at(now) for name, count in self.counts.items()}, self.changes, self.order)
+        return Path({name: count.snapshot(now) for name, count in self.counts.items()}, self.changes, self.order)
 
 
 @dataclass
@@ -98,8 +98,8 @@ class NodeCounts:
             self.direction,
             replace(self.user),
             replace(self.other),
-            {label: count.at(now) for label, count in self.traces.items()},
-            {label: path.at(now) for label, path in self.paths.items()},
+            {label: count.snapshot(now) for label, count in self.traces.items()},
+            {label: path.snapshot(now) for label, path in self.paths.items()},
         )
 
 

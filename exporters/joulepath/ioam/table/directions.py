@@ -13,11 +13,11 @@ from joulepath.ioam.wire.link import Octets
 class Directions:
     """The counts of each direction of one node; the first rule that fits a packet says which."""
 
-    def __init__(self, rules: Iterable[Rule], at: Callable[[str], NodeCounts]) -> None:
+    def __init__(self, rules: Iterable[Rule], node: Callable[[str], NodeCounts]) -> None:
         self._rules = [
-            (Prefixes(rule.sources), Prefixes(rule.destinations), rule.teids, at(rule.direction)) for rule in rules
+            (Prefixes(rule.sources), Prefixes(rule.destinations), rule.teids, node(rule.direction)) for rule in rules
         ]
-        self._unknown = at(UNKNOWN_DIRECTION)
+        self._unknown = node(UNKNOWN_DIRECTION)
 
     def choose(self, packet: Octets, start: int, teid: int) -> NodeCounts:
         """The counts of the direction of the IP packet at `start`, which came in the tunnel `teid` (-1 for none)."""
@@ -34,5 +34,5 @@ class Directions:
 def place(table: Table, point: Point) -> NodeCounts | Directions:
     """Where the packets of a point count."""
     if point.rules:
-        return Directions(point.rules, lambda direction: table.at(point.node_id, direction))
-    return table.at(point.node_id, point.direction)
+        return Directions(point.rules, lambda direction: table.node(point.node_id, direction))
+    return table.node(point.node_id, point.direction)

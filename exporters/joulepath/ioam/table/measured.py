@@ -26,25 +26,25 @@ class Measured:
         self._frames: dict[int, tuple[int, int]] = {}
         """Since then: frames that came, and those of them that were lost."""
 
-    def set(self, point: Point, at: float, *, captured: bool) -> None:
-        """Says whether the point is captured from `at` on; saying so again changes nothing."""
+    def set(self, point: Point, moment: float, *, captured: bool) -> None:
+        """Says whether the point is captured from `moment` on; saying so again changes nothing."""
         if captured:
-            self.begin(point, at)
+            self.begin(point, moment)
         else:
-            self.end(point, at)
+            self.end(point, moment)
 
-    def begin(self, point: Point, at: float) -> None:
-        """The point is captured from `at` on."""
+    def begin(self, point: Point, moment: float) -> None:
+        """The point is captured from `moment` on."""
         missing = self._missing[point.node_id]
         missing.discard(point)
         if not missing and point.node_id not in self._settled:
-            self._settled[point.node_id] = at
+            self._settled[point.node_id] = moment
             self._frames[point.node_id] = (0, 0)
 
-    def end(self, point: Point, at: float) -> None:
+    def end(self, point: Point, moment: float) -> None:
         """The point is not captured any more from `at` on."""
         if point.node_id in self._settled:
-            self._settle(point.node_id, at)
+            self._settle(point.node_id, moment)
             del self._settled[point.node_id]
         self._missing[point.node_id].add(point)
 
@@ -54,22 +54,22 @@ class Measured:
             before, lost_before = self._frames[point.node_id]
             self._frames[point.node_id] = (before + frames, lost_before + lost)
 
-    def seconds(self, at: float, behind: Mapping[int, float] | None = None) -> dict[int, float]:
-        """The seconds of each node until `at`; never less than the last time.
+    def seconds(self, moment: float, behind: Mapping[int, float] | None = None) -> dict[int, float]:
+        """The seconds of each node until `moment`; never less than the last time.
 
-        Of a node in `behind`, the packets of so many seconds before `at` still wait to be counted.
+        Of a node in `behind`, the packets of so many seconds before `moment` still wait to be counted.
         """
         for node_id in self._settled:
-            self._settle(node_id, at)
+            self._settle(node_id, moment)
         for node_id, whole in self._seconds.items():
             counted = whole - (behind or {}).get(node_id, 0.0)
             self._shown[node_id] = max(self._shown[node_id], counted)
         return dict(self._shown)
 
-    def _settle(self, node_id: int, at: float) -> None:
-        step = at - self._settled[node_id]
+    def _settle(self, node_id: int, moment: float) -> None:
+        step = moment - self._settled[node_id]
         if step <= 0:
             return
         frames, lost = self._frames[node_id]
         self._seconds[node_id] += step * (1 - lost / frames) if frames else step
-        self._settled[node_id], self._frames[node_id] = at, (0, 0)
+        self._settled[node_id], self._frames[node_id] = moment, (0, 0)

@@ -12,7 +12,7 @@ from joulepath.ioam.table.counts import NodeCounts
 from joulepath.ioam.table.directions import Directions
 from joulepath.ioam.wire import decode, gtpu
 from joulepath.ioam.wire.headers import IPV6, MAX_TUNNELS, UDP, Header, header
-from joulepath.ioam.wire.inner import SIGNALLING, carried
+from joulepath.ioam.wire.inner import SIGNALLING, find_carried
 from joulepath.ioam.wire.link import OTHER_VERSION, REASONS, Octets
 from joulepath.ioam.wire.memo import Memo
 from joulepath.ioam.wire.segments import Segments, on_the_wire, pieces
@@ -30,7 +30,7 @@ class PacketCounter:
 
     def count(
         self,
-        at: NodeCounts | Directions,
+        node: NodeCounts | Directions,
         packet: Octets,
         start: int,
         end: int,
@@ -44,11 +44,11 @@ class PacketCounter:
         A tunnel's large packet is counted piece by piece: each may hold another user's packet.
         Returns how many packets it is on the wire.
         """
-        found = header(packet, start, end, length, self._read, segments is not None)
-        if found is None:
+        headers = header(packet, start, end, length, self._read, segments is not None)
+        if headers is None:
             self._table.error(decode.IP_HEADER)
             return 1
-        octets, protocol, position, options, fragment, fault = found
+        octets, protocol, position, options, fragment, fault = headers
         teid, user = -1, True
         carrier = protocol == IPV6 or (
             protocol == UDP
@@ -56,13 +56,13 @@ class PacketCounter:
             and _GTPU in (packet[position + 2 : position + 4], packet[position : position + 2])
         )
         if carrier and not (fragment or fault or options.traces):
-            if segments and _to_be_cut(packet, start, end, found):
+            if segments and _holds_several_messages(packet, start, end, headers):
                 cut = list(pieces(packet, start, end, position + 8, segments.size, stop=start + octets))
                 for piece, on_wire in cut:
-                    self.count(at, piece, 0, len(piece), on_wire, path=path)
+                    self.count(node, piece, 0, len(piece), on_wire, path=path)
                 return len(cut)
-            start, found, teid, user = self._inside(packet, start, end, found)
-            octets, protocol, position, options, fragment, fault = found
+            start, headers, teid, user = self._inside(packet, start, end, headers)
+            octets, protocol, position, options, fragment, fault = headers
         if fault:
             self._table.error(fault)
         packets = 1
@@ -72,16 +72,16 @@ class PacketCounter:
             self._table.jumbograms += 1
         if fragment:
             self._table.fragments += packets
-        if isinstance(at, Directions):
-            at = at.choose(packet, start, teid)
+        if isinstance(node, Directions):
+            node = node.choose(packet, start, teid)
         if not user or options.active or self._classifier.other(packet, start, end, protocol, position):
-            at.other.packets += packets
-            at.other.octets += octets
+            node.other.packets += packets
+            node.other.octets += octets
             return packets
-        at.user.packets += packets
-        at.user.octets += octets
+        node.user.packets += packets
+        node.user.octets += octets
         if options.octets:
-            self._table.traced(at, options, packets, octets, path=path)
+            self._table.count_trace(node, options, packets, octets, path=path)
         return packets
 
     def skip(self, code: int) -> None:
@@ -91,34 +91,34 @@ class PacketCounter:
         else:
             self._table.skipped[REASONS[code]] += 1
 
-    def _inside(self, packet: Octets, start: int, end: int, found: Header) -> tuple[int, Header, int, bool]:
+    def _inside(self, packet: Octets, start: int, end: int, headers: Header) -> tuple[int, Header, int, bool]:
         """The packet to count inside tunnels: its offset, its headers, the last TEID (-1), whether it is a user's."""
         teid = -1
         for _ in range(MAX_TUNNELS):
-            octets, protocol, position, options, *_ = found
+            octets, protocol, position, options, *_ = headers
             try:
-                inner, number = carried(packet, protocol, position, end, start + octets)
+                inner, number = find_carried(packet, protocol, position, end, start + octets)
             except decode.Malformed as malformed:
                 return start, (octets, protocol, position, options, False, malformed.reason), teid, True
             teid = number if number >= 0 else teid
             if inner == SIGNALLING:
-                return start, found, teid, False
+                return start, headers, teid, False
             if not 0 <= inner <= start + octets:  # the packet says to end before
                 break
             within = header(packet, inner, end, start + octets - inner, self._read, False)
             if within is None:
                 break
-            start, found = inner, within
-            _, _, _, options, fragment, fault = found
+            start, headers = inner, within
+            _, _, _, options, fragment, fault = headers
             if fragment or fault or options.traces:
                 break
-        return start, found, teid, True
+        return start, headers, teid, True
 
 
-def _to_be_cut(packet: Octets, start: int, end: int, found: Header) -> bool:
+def _holds_several_messages(packet: Octets, start: int, end: int, headers: Header) -> bool:
     """Whether a large packet from or to GTP-U's port is several messages, not one that carries a large packet."""
-    octets, protocol, position, *_ = found
+    octets, protocol, position, *_ = headers
     try:
-        return protocol == UDP and carried(packet, protocol, position, end, start + octets)[0] < 0
+        return protocol == UDP and find_carried(packet, protocol, position, end, start + octets)[0] < 0
     except decode.Malformed:
         return True

@@ -22,7 +22,7 @@ class Paths:
         self.clock_errors = 0
         self._series = series
         self._names = {node_id: str(node_id) for node_id in settings.path_nodes or ()}
-        self._told = frozenset(self._names)
+        self._configured_ids = frozenset(self._names)
         self._configured = tuple(self._names.values())
         self._orders: set[str] = set()
         self._max_nodes = settings.max_path_nodes if settings.path_nodes is None else 0
@@ -34,26 +34,26 @@ class Paths:
                 self._name(int(name), own=True)
         self._fractions = {number: FRACTIONS[namespace.time] for number, namespace in settings.namespaces.items()}
 
-    def configured(self, at: NodeCounts) -> None:
+    def add_configured(self, node: NodeCounts) -> None:
         """Configured traces have counts for configured nodes from the start."""
-        for label, count in at.traces.items() if self._configured else ():
+        for label, count in node.traces.items() if self._configured else ():
             if label.trace_id != OTHER:
-                at.paths.setdefault(label, Path({name: Series(since=count.since) for name in self._configured}))
+                node.paths.setdefault(label, Path({name: Series(since=count.since) for name in self._configured}))
 
-    def count(self, at: NodeCounts, label: Label, trace: Trace, packets: int, octets: int) -> None:
+    def count(self, node: NodeCounts, label: Label, trace: Trace, packets: int, octets: int) -> None:
         """Counts packets by the nodes that their trace names."""
-        path = at.paths.get(label)
+        path = node.paths.get(label)
         if path is None:
-            path = at.paths[label] = Path()
+            path = node.paths[label] = Path()
         if path.nodes != trace.nodes or not path.current:
-            self._change(at, path, label, trace.nodes)
+            self._change(node, path, label, trace.nodes)
         for count in path.current:
             count.packets += packets
             count.octets += octets
         if trace.times and label.trace_id != OTHER:
-            self._hops(at.direction, path, trace, packets)
+            self._hops(node.direction, path, trace, packets)
 
-    def _change(self, at: NodeCounts, path: Path, label: Label, nodes: tuple[int, ...]) -> None:
+    def _change(self, node: NodeCounts, path: Path, label: Label, nodes: tuple[int, ...]) -> None:
         own = label.trace_id != OTHER
         names = tuple(self._name(node_id, own=own) for node_id in reversed(nodes))
         if own:
@@ -62,7 +62,7 @@ class Paths:
             path.order = self._order(names)
         path.nodes, path.names, path.hops = nodes, names, ()
         # A node that stands twice in the list, as after a loop, still had one packet.
-        series = partial(self._series, at, label)
+        series = partial(self._series, node, label)
         path.current = tuple(self._count(path, name, series) for name in dict.fromkeys(names))
 
     def _name(self, node_id: int, *, own: bool) -> str:
@@ -70,7 +70,7 @@ class Paths:
 
         What others have brought does not count there: backends see the traces of one reading in different orders.
         """
-        if not own and node_id not in self._told:
+        if not own and node_id not in self._configured_ids:
             return OTHER
         if (name := self._names.get(node_id)) is not None:
             return name

@@ -12,7 +12,7 @@ class Prefixes:
 
     def __init__(self, prefixes: Iterable[IPv4Network | IPv6Network]) -> None:
         networks = list(prefixes)
-        self._networks = {version: _shifted(networks, version) for version in (4, 6)}
+        self._networks = {version: _by_shift(networks, version) for version in (4, 6)}
         self._some = bool(networks)
 
     def __bool__(self) -> bool:
@@ -20,13 +20,13 @@ class Prefixes:
 
     def source(self, packet: Octets, start: int) -> bool:
         """Whether the source of the IP packet at `start` is within."""
-        return self._within(packet, start, source=True)
+        return self._contains(packet, start, source=True)
 
     def destination(self, packet: Octets, start: int) -> bool:
         """Whether its destination is."""
-        return self._within(packet, start, source=False)
+        return self._contains(packet, start, source=False)
 
-    def _within(self, packet: Octets, start: int, *, source: bool) -> bool:
+    def _contains(self, packet: Octets, start: int, *, source: bool) -> bool:
         version = packet[start] >> 4
         first, octets = (12, 4) if version == 4 else (8, 16)
         first += start if source else start + octets
@@ -34,7 +34,7 @@ class Prefixes:
         return any(address >> shift in values for shift, values in self._networks[version])
 
 
-def _shifted(prefixes: Iterable[IPv4Network | IPv6Network], version: int) -> list[tuple[int, frozenset[int]]]:
+def _by_shift(prefixes: Iterable[IPv4Network | IPv6Network], version: int) -> list[tuple[int, frozenset[int]]]:
     """For each prefix length the bits to shift away and the numbers that are left."""
     by_shift: dict[int, set[int]] = {}
     for prefix in prefixes:

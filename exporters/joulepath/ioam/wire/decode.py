@@ -94,6 +94,6 @@ def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
         elif option_type == _JUMBO and stop - position == 6:
             jumbo = _WORD.unpack_from(header, position + 2)[0]
         position = stop
-    if len(traces) > 1 and len({(found.kind, found.namespace) for found in traces}) < len(traces):
+    if len(traces) > 1 and len({(trace_.kind, trace_.namespace) for trace_ in traces}) < len(traces):
         raise Malformed(REPEATED_NAMESPACE)
     return Options(tuple(traces), octets, jumbo, bool(active))

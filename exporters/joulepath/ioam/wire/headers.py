@@ -93,14 +93,14 @@ def _long(packet: Octets, start: int, end: int, length: int, read: Read, large: 
             octets = length
         protocol, position, fragment = transport(packet, start + 40, end, packet[start + 6])
         return octets, protocol, position, _NO_OPTIONS, fragment, None
-    found = _hop_by_hop(packet, start + 40, end, octets, read, end)
+    headers = _hop_by_hop(packet, start + 40, end, octets, read, end)
     if large:
-        return found
-    octets = min(40 + found[3].jumbo, length)
-    fault = found[5]
+        return headers
+    octets = min(40 + headers[3].jumbo, length)
+    fault = headers[5]
     if not fault and start + 48 + packet[start + 41] * 8 > start + octets:
         return octets, _NOTHING_FOLLOWS, end, _NO_OPTIONS, False, decode.TRUNCATED
-    return octets, *found[1:]
+    return octets, *headers[1:]
 
 
 def transport(packet: Octets, position: int, end: int, protocol: int) -> tuple[int, int, bool]:

@@ -15,7 +15,7 @@ _SHORTEST_PAYLOAD = 46
 """Octets to which Ethernet pads a packet."""
 
 
-def carried(packet: Octets, protocol: int, position: int, end: int, stop: int) -> tuple[int, int]:
+def find_carried(packet: Octets, protocol: int, position: int, end: int, stop: int) -> tuple[int, int]:
     """Where the packet begins that a tunnel's packet carries (or SIGNALLING, ABSENT), and the TEID, -1 without one.
 
     The tunnel's packet has `protocol` at `position`, ends at `stop` and is captured up to `end`. Raises
@@ -29,14 +29,14 @@ def carried(packet: Octets, protocol: int, position: int, end: int, stop: int) -
         inner, teid = gtpu.payload(packet, position + 8, min(end, stop))
         if inner == ABSENT:
             return ABSENT, -1
-        return inner if inner == SIGNALLING else user_packet(packet, inner, end, stop), teid
+        return inner if inner == SIGNALLING else find_user_packet(packet, inner, end, stop), teid
     from_port = packet[position] << 8 | packet[position + 1] == gtpu.PORT
     if from_port and gtpu.answers(packet, position + 8, min(end, stop), stop):
         return SIGNALLING, -1
     return ABSENT, -1
 
 
-def user_packet(packet: Octets, start: int, end: int, stop: int) -> int:
+def find_user_packet(packet: Octets, start: int, end: int, stop: int) -> int:
     """Where the IP packet of the T-PDU begins that starts at `start` and ends at `stop`; ABSENT without one.
 
     A PDU session of type Ethernet carries whole frames (TS 23.501, clause 5.6.10.2). The capture ends at `end`.

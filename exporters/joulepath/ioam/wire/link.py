@@ -33,7 +33,7 @@ ETHER_TYPES = (*_VERSIONS, *_VLANS, *_CARRIERS)
 NOT_IP = "not_ip"
 
 
-class Link(NamedTuple):
+class LinkHeader(NamedTuple):
     """A link header: its octets, where the EtherType is in it (-1 without), where a cooked one has its packet type."""
 
     octets: int
@@ -47,7 +47,7 @@ class Link(NamedTuple):
         return frame[self.packet_type] == _OUTGOING
 
 
-ETHERNET, BARE_IP = Link(14, 12), Link(0, -1)
+ETHERNET, BARE_IP = LinkHeader(14, 12), LinkHeader(0, -1)
 
 DEVICES = {1: ETHERNET, 772: ETHERNET, **dict.fromkeys((65534, 519, 512, 768, 769, 776, 778, 823), BARE_IP)}
 """By ARPHRD_* (include/uapi/linux/if_arp.h): Ethernet, loopback, and links of bare IP."""
@@ -55,13 +55,13 @@ DEVICES = {1: ETHERNET, 772: ETHERNET, **dict.fromkeys((65534, 519, 512, 768, 76
 FILES = {
     1: ETHERNET,
     **dict.fromkeys((12, 14, 101, 228, 229), BARE_IP),
-    113: Link(16, 14, packet_type=1),  # SLL; its packet type has two octets
-    276: Link(20, 0, packet_type=10),  # SLL2
+    113: LinkHeader(16, 14, packet_type=1),  # SLL; its packet type has two octets
+    276: LinkHeader(20, 0, packet_type=10),  # SLL2
 }
 """By LINKTYPE_* (tcpdump.org/linktypes.html): Ethernet, RAW, IPV4, IPV6, and Linux's cooked captures."""
 
 
-def ip_offset(frame: Octets, start: int, end: int, link: Link) -> int:
+def ip_offset(frame: Octets, start: int, end: int, link: LinkHeader) -> int:
     """Where the IP packet of frame[start:end] begins, behind the link header and VLAN tags.
 
     Without one, one of REASONS; OTHER_VERSION if its header is of another version.
@@ -71,8 +71,8 @@ def ip_offset(frame: Octets, start: int, end: int, link: Link) -> int:
         return position
     if position > end:
         return _NOT_IP
-    at = start + link.ether_type
-    ether_type = frame[at] << 8 | frame[at + 1]
+    offset = start + link.ether_type
+    ether_type = frame[offset] << 8 | frame[offset + 1]
     if position < end and _VERSIONS.get(ether_type) == frame[position] >> 4:  # most frames
         return position
     return _behind_tags(frame, position, end, ether_type)

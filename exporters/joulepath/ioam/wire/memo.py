@@ -39,9 +39,9 @@ class Memo:
 
     def options(self, header: bytes) -> decode.Options:
         """What `decode.options` says of the header. Raises Malformed."""
-        found = self._same.get(header)
-        if found is not None:
-            return found
+        options = self._same.get(header)
+        if options is not None:
+            return options
         kind = self._stamped.get(header[:_PREFIX_OCTETS])
         if kind is not None:
             known = self._rests.get(int.from_bytes(header) & kind.rest)
@@ -50,14 +50,14 @@ class Memo:
                 # What a NamedTuple's own constructor does, at half of its time.
                 trace = _new(decode.Trace, (*before, kind.times.unpack_from(header), *behind))
                 return _new(decode.Options, ((trace,), *rest))
-        found = decode.options(header, self._clt)
-        self._keep(header, found)
-        return found
+        options = decode.options(header, self._clt)
+        self._keep(header, options)
+        return options
 
-    def _keep(self, header: bytes, found: decode.Options) -> None:
-        traces = found.traces
+    def _keep(self, header: bytes, options: decode.Options) -> None:
+        traces = options.traces
         if not any(trace.stamps for trace in traces):
-            _put(self._same, header, found)
+            _put(self._same, header, options)
         elif len(traces) == 1:
             trace, prefix = traces[0], header[:_PREFIX_OCTETS]
             kind = self._stamped.get(prefix)
@@ -68,7 +68,7 @@ class Memo:
                 _put(
                     self._rests,
                     int.from_bytes(header) & kind.rest,
-                    (trace[:_TIMES], trace[_TIMES + 1 :], found[1:]),
+                    (trace[:_TIMES], trace[_TIMES + 1 :], options[1:]),
                 )
 
 
@@ -81,9 +81,9 @@ def _put(known: dict[K, V], key: K, value: V) -> V:
 
 def _kind(header: bytes, places: tuple[int, ...]) -> _Stamped:
     rest = bytearray(b"\xff" * len(header))
-    text, at = "!", 0
+    text, end = "!", 0
     for place in places:
         rest[place : place + 8] = bytes(8)
-        text += f"{place - at}xQ"
-        at = place + 8
+        text += f"{place - end}xQ"
+        end = place + 8
     return _Stamped(places, struct.Struct(text), int.from_bytes(rest))

@@ -62,7 +62,7 @@ def _transport(packet: Octets, start: int, end: int, stop: int) -> tuple[int, bo
     position, protocol = start, UDP
     for _ in range(MAX_TUNNELS + 1):
         protocol, position = _next(packet, start, end)
-        start = _tunnelled(packet, protocol, position, end, stop)
+        start = _find_inner_packet(packet, protocol, position, end, stop)
         if start < 0:
             break
     return position, protocol == TCP
@@ -76,41 +76,41 @@ def _next(packet: Octets, start: int, end: int) -> tuple[int, int]:
     return protocol, position
 
 
-def _tunnelled(packet: Octets, protocol: int, position: int, end: int, stop: int) -> int:
+def _find_inner_packet(packet: Octets, protocol: int, position: int, end: int, stop: int) -> int:
     """Where the IP packet begins that a header of `protocol` at `position` carries; -1 if it is not a tunnel.
 
     Ports may be any: an inner packet that ends where the large packet does is what the kernel cuts, and no datagram's
     payload.
     """
     if protocol in (IPV4, IPV6):
-        return _checked(packet, position, end, stop)
+        return _match_ip_packet(packet, position, end, stop)
     if position + 8 > end:
         return -1
     if protocol == GRE:  # RFC 2784, RFC 2890
         flags, kind = packet[position], packet[position + 2] << 8 | packet[position + 3]
-        return _carried(packet, position + 4 + 4 * (flags >> 4 & 0x0B).bit_count(), kind, end, stop)
+        return _find_by_ether_type(packet, position + 4 + 4 * (flags >> 4 & 0x0B).bit_count(), kind, end, stop)
     payload = position + 8
     if protocol != UDP or payload + 8 > end:
         return -1
     first, kind = packet[payload], packet[payload + 2] << 8 | packet[payload + 3]
-    candidates = [_checked(packet, payload, end, stop)]  # FOU
+    candidates = [_match_ip_packet(packet, payload, end, stop)]  # FOU
     if first & 0x08:  # VXLAN: RFC 7348, section 5
-        candidates.append(_carried(packet, payload + 8, _BRIDGED, end, stop))
+        candidates.append(_find_by_ether_type(packet, payload + 8, _BRIDGED, end, stop))
     if first < 0x40:  # Geneve: RFC 8926, section 3.4
-        candidates.append(_carried(packet, payload + 8 + 4 * first, kind, end, stop))
+        candidates.append(_find_by_ether_type(packet, payload + 8 + 4 * first, kind, end, stop))
     return max(candidates)
 
 
-def _carried(packet: Octets, position: int, ether_type: int, end: int, stop: int) -> int:
+def _find_by_ether_type(packet: Octets, position: int, ether_type: int, end: int, stop: int) -> int:
     """Where the IP packet of this EtherType begins, or that in the Ethernet frame at `position`; -1 without one."""
     if ether_type == _BRIDGED:
         position = ip_offset(packet, position, end, ETHERNET) if position + ETHERNET.octets <= end else -1
     elif ether_type not in (0x86DD, 0x0800):
         return -1
-    return _checked(packet, position, end, stop) if position >= 0 else -1
+    return _match_ip_packet(packet, position, end, stop) if position >= 0 else -1
 
 
-def _checked(packet: Octets, start: int, end: int, stop: int) -> int:
+def _match_ip_packet(packet: Octets, start: int, end: int, stop: int) -> int:
     """`start` if the header of an IP packet there says that it ends at `stop` (or leaves its length at 0), else -1."""
     version = packet[start] >> 4 if start < end else 0
     if version == 6 and end - start >= 40:

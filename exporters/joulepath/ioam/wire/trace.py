@@ -160,7 +160,7 @@ def trace(header: bytes, start: int, end: int, kind: int, clt: frozenset[int]) -
     elif last >= 0:
         trace_id, span_id = _ids(header, last, layout)
     # The fraction's bit is the one behind that of the seconds: both are read at once.
-    times = tuple(_WIDE.unpack_from(header, at)[0] for at in stamps)
+    times = tuple(_WIDE.unpack_from(header, offset)[0] for offset in stamps)
     return Trace(
         namespace,
         trace_id,
@@ -191,13 +191,13 @@ def _present(octets: bytes) -> bytes | None:
 def _ids(header: bytes, start: int, layout: _Layout) -> tuple[bytes | None, bytes | None]:
     """TraceID and SpanID in the data of the encapsulating node, whose element is the last of the list."""
     if layout.snapshot:
-        at = start + layout.octets + 4
-        length = 4 * header[at - 4]
+        offset = start + layout.octets + 4
+        length = 4 * header[offset - 4]
         if length >= _TRACE_ID.size:
-            snapshot: bytes = _TRACE_ID.unpack_from(header, at)[0]
-            return snapshot, header[at + 16 : at + 24] if length >= 24 else None
+            snapshot: bytes = _TRACE_ID.unpack_from(header, offset)[0]
+            return snapshot, header[offset + 16 : offset + 24] if length >= 24 else None
         if length:
-            return header[at : at + length], None
+            return header[offset : offset + length], None
     if layout.wide_data >= 0:
         data = header[start + layout.wide_data : start + layout.wide_data + 8]
         if data != _NO_WIDE_DATA:

@@ -28,7 +28,7 @@ def hostile(count: int) -> None:
     made = Bench(settings)
     made.table = Table(settings, clock)
     made.counter._table = made.table
-    made.at = made.table.at(4, "uplink")
+    made.node = made.table.node(4, "uplink")
     source = random.Random(4)
     mine = ipv6(traced(ID))
     template = ipv6(traced(b"\xab" * 16))

@@ -26,11 +26,11 @@ pytestmark = pytest.mark.unit
 
 def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
     made = bench()
-    at = made.see(ipv6(traced()))
+    node = made.see(ipv6(traced()))
     octets = 40 + 48 + 108
-    assert pair(at.user) == (1, octets)
-    assert trace_pairs(at) == {TRACE_ID.hex(): (1, octets)}
-    path = at.paths["123", TRACE_ID.hex()]  # type: ignore[index]  # a Label is a tuple
+    assert pair(node.user) == (1, octets)
+    assert trace_pairs(node) == {TRACE_ID.hex(): (1, octets)}
+    path = node.paths["123", TRACE_ID.hex()]  # type: ignore[index]  # a Label is a tuple
     assert path.order == "1>2"
     assert {name: pair(count) for name, count in path.counts.items()} == {"1": (1, octets), "2": (1, octets)}
     assert made.counts().option_octets == 44
@@ -50,8 +50,8 @@ def test_a_length_that_the_packet_does_not_have_is_not_believed() -> None:
 def test_ids_and_namespaces_that_nobody_configured_are_other() -> None:
     made = bench()
     made.see(ipv6(traced(bytes(16))))
-    at = made.see(ipv6(traced(TRACE_ID, namespace=7)))
-    assert {label: count.packets for label, count in at.traces.items() if count.packets} == {
+    node = made.see(ipv6(traced(TRACE_ID, namespace=7)))
+    assert {label: count.packets for label, count in node.traces.items() if count.packets} == {
         ("123", "other"): 1,
         ("other", "other"): 1,
     }
@@ -63,8 +63,10 @@ def test_a_packet_of_two_namespaces_counts_once_for_the_configured_one() -> None
         option(trace_data(7, [SNAPSHOT], [Node(snapshot=bytes(16))])),
         option(trace_data(123, [SNAPSHOT], [Node(snapshot=TRACE_ID)])),
     )
-    at = bench().see(ipv6(both))
-    assert {label: count.packets for label, count in at.traces.items() if count.packets} == {("123", TRACE_ID.hex()): 1}
+    node = bench().see(ipv6(both))
+    assert {label: count.packets for label, count in node.traces.items() if count.packets} == {
+        ("123", TRACE_ID.hex()): 1
+    }
 
 
 def test_overflow_is_counted() -> None:
@@ -77,15 +79,15 @@ def test_overflow_is_counted() -> None:
 def test_paths_are_counted_only_where_asked_for() -> None:
     made = bench()
     packet = bytearray(ipv6(traced()))
-    made.counter.count(made.at, packet, 0, len(packet), len(packet))
-    assert made.at.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
-    assert made.at.paths == {}
+    made.counter.count(made.node, packet, 0, len(packet), len(packet))
+    assert made.node.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
+    assert made.node.paths == {}
 
 
 def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
     nodes = [Node({0: (64, 1)}, TRACE_ID), Node({0: (63, 2)}), Node({0: (62, 1)})]
-    at = bench().see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
-    (path,) = at.paths.values()
+    node = bench().see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
+    (path,) = node.paths.values()
     assert {name: count.packets for name, count in path.counts.items()} == {"1": 1, "2": 1}
     assert path.order == "1>2>1"
 
@@ -94,8 +96,8 @@ def test_path_node_ids_are_bounded() -> None:
     made = bench()
     for number in range(1000):
         nodes = [Node({0: (64, number)}, TRACE_ID)]
-        at = made.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
-    (path,) = at.paths.values()
+        node = made.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
+    (path,) = node.paths.values()
     assert len(path.counts) == 257
     assert path.counts["other"].packets == 1000 - 256
 
@@ -129,31 +131,31 @@ def test_user_or_other(packet: bytes | Packet, user: bool) -> None:
         ports=frozenset({22}),
         protocols=frozenset({132}),
     )
-    at = bench(other).see(packet)
-    assert (at.user.packets, at.other.packets) == ((1, 0) if user else (0, 1))
-    assert at.user.octets + at.other.octets == len(bytes(packet))
+    node = bench(other).see(packet)
+    assert (node.user.packets, node.other.packets) == ((1, 0) if user else (0, 1))
+    assert node.user.octets + node.other.octets == len(bytes(packet))
 
 
 def test_a_traced_packet_of_management_is_no_users() -> None:
-    at = bench(Other(protocols=frozenset({17}))).see(ipv6(traced()))
-    assert (at.user.packets, at.other.packets, sum(count.packets for count in at.traces.values())) == (0, 1, 0)
+    node = bench(Other(protocols=frozenset({17}))).see(ipv6(traced()))
+    assert (node.user.packets, node.other.packets, sum(count.packets for count in node.traces.values())) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x60", bytes(39), bytes(40), b"\x45" + bytes(18), b"\x50" + bytes(60)])
 def test_what_is_no_ip_packet_is_an_error_and_nothing_else(frame: bytes) -> None:
     made = bench()
-    at = made.see(frame)
+    node = made.see(frame)
     assert made.counts().errors[decode.IP_HEADER] == 1
-    assert at.user.packets == at.other.packets == 0
+    assert node.user.packets == node.other.packets == 0
 
 
 @pytest.mark.parametrize("keep", [40, 41, 42, 60, 87])
 def test_a_header_that_is_cut_off_is_counted_without_a_trace(keep: int) -> None:
     made = bench()
-    at = made.see(ipv6(traced())[:keep])
-    assert pair(at.user) == (1, keep)
+    node = made.see(ipv6(traced())[:keep])
+    assert pair(node.user) == (1, keep)
     assert made.counts().errors[decode.TRUNCATED] == 1
-    assert not any(count.packets for count in at.traces.values())
+    assert not any(count.packets for count in node.traces.values())
 
 
 def test_a_header_that_ends_behind_the_packet_is_cut_off_although_padding_follows() -> None:
@@ -182,9 +184,9 @@ def test_a_large_packet_counts_as_those_on_the_wire(
     else:
         packet = bytes(header / transport / Raw(bytes(payload)))
     headers_octets = ip_octets + (32 if tcp else 8)
-    pieces = [min(1000, payload - at) for at in range(0, payload, 1000)]
-    at = bench().see(packet, segments=Segments(1000, tcp, ip_octets if told else -1))
-    assert pair(at.user) == (len(pieces), sum(headers_octets + piece for piece in pieces))
+    pieces = [min(1000, payload - node) for node in range(0, payload, 1000)]
+    node = bench().see(packet, segments=Segments(1000, tcp, ip_octets if told else -1))
+    assert pair(node.user) == (len(pieces), sum(headers_octets + piece for piece in pieces))
 
 
 def test_a_packet_above_64_kib_has_its_captured_length_and_no_jumbo_option_on_the_wire() -> None:
@@ -192,11 +194,11 @@ def test_a_packet_above_64_kib_has_its_captured_length_and_no_jumbo_option_on_th
     payload = 100_000
     jumbo = b"\x06\x00\xc2\x04" + struct.pack("!I", 8 + len(tcp) + payload)
     packet = struct.pack("!IHBB", 6 << 28, 0, 0, 64) + bytes(32) + jumbo + tcp + bytes(payload)
-    at = bench().see(packet, segments=Segments(1000, tcp=True, transport=48))
-    assert pair(at.user) == (100, 100 * 60 + payload)
+    node = bench().see(packet, segments=Segments(1000, tcp=True, transport=48))
+    assert pair(node.user) == (100, 100 * 60 + payload)
     plain = struct.pack("!IHBB", 6 << 28, 0, 6, 64) + bytes(32) + tcp + bytes(payload)
-    at = bench().see(plain, segments=Segments(1000, tcp=True, transport=40))
-    assert pair(at.user) == (100, 100 * 60 + payload)
+    node = bench().see(plain, segments=Segments(1000, tcp=True, transport=40))
+    assert pair(node.user) == (100, 100 * 60 + payload)
 
 
 def test_vlans_and_other_ether_types() -> None:

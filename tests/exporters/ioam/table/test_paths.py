@@ -93,9 +93,9 @@ def test_paths_as_labels_are_bounded() -> None:
     made = table(max_paths=5)
     for number in range(20):
         see(made, trace(nodes=(number, 100)))
-    assert made.at(4, "uplink").paths["123", ID.hex()].order == "other"  # type: ignore[index]
+    assert made.node(4, "uplink").paths["123", ID.hex()].order == "other"  # type: ignore[index]
     see(made, trace(nodes=(2, 100)))
-    assert made.at(4, "uplink").paths["123", ID.hex()].order == "100>2"  # type: ignore[index]
+    assert made.node(4, "uplink").paths["123", ID.hex()].order == "100>2"  # type: ignore[index]
 
 
 def test_latency_pairs_are_bounded() -> None:
@@ -112,15 +112,15 @@ def test_strangers_bring_no_node_ids_into_the_labels() -> None:
     for number in range(1000):
         see(made, trace(None, nodes=(number + 5,)))
     see(made, trace(ID, nodes=(2, 1)))
-    assert set(made.at(4, "uplink").paths["123", ID.hex()].counts) == {"1", "2"}  # type: ignore[index]
-    assert {name for path in made.at(4, "uplink").paths.values() for name in path.counts} == {"1", "2", "other"}
+    assert set(made.node(4, "uplink").paths["123", ID.hex()].counts) == {"1", "2"}  # type: ignore[index]
+    assert {name for path in made.node(4, "uplink").paths.values() for name in path.counts} == {"1", "2", "other"}
 
 
 def test_path_series_are_bounded() -> None:
     made = table(bounds=ANY, max_path_series=10)
     for number in range(40):
         see(made, trace(bytes([number]) * 16, nodes=tuple(range(20))))
-    assert sum(len(path.counts) for path in made.at(4, "uplink").paths.values()) <= 10 + 40
+    assert sum(len(path.counts) for path in made.node(4, "uplink").paths.values()) <= 10 + 40
 
 
 def test_buckets_are_in_order() -> None:

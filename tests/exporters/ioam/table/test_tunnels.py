@@ -41,9 +41,9 @@ def n3(outer: Packet, payload: bytes) -> bytes:
 @pytest.mark.parametrize("flags", [0, 1, 2, 3])
 def test_the_users_packet_is_counted_inside_gtpu(outer: Packet, extensions: int, flags: int) -> None:
     made = bench()
-    at = made.see(n3(outer, gtp(INNER, extensions, flags)))
-    assert pair(at.user) == (1, len(INNER))
-    assert trace_pairs(at) == {TRACE_ID.hex(): (1, len(INNER))}
+    node = made.see(n3(outer, gtp(INNER, extensions, flags)))
+    assert pair(node.user) == (1, len(INNER))
+    assert trace_pairs(node) == {TRACE_ID.hex(): (1, len(INNER))}
     assert not any(made.counts().errors.values())
 
 
@@ -61,8 +61,8 @@ def test_untraced_packets_count_by_the_same_definition(inner: Packet) -> None:
 def test_signalling_of_the_tunnel_is_no_users() -> None:
     for message in (1, 2, 26, 31, 254):
         packet = n3(N3_V4, gtp(bytes(8), message=message))
-        at = bench().see(packet)
-        assert (pair(at.other), at.user.packets) == ((1, len(packet)), 0)
+        node = bench().see(packet)
+        assert (pair(node.other), node.user.packets) == ((1, len(packet)), 0)
 
 
 def test_what_is_no_gtpu_is_an_ordinary_packet() -> None:
@@ -92,10 +92,10 @@ def test_a_gtpu_header_that_cannot_be_read(payload: bytes) -> None:
 
 def test_management_is_told_by_the_packet_that_is_counted() -> None:
     inner = bytes(IPv6() / TCP(dport=22))
-    at = bench(Other(ports=frozenset({22}))).see(n3(N3_V4, gtp(inner)))
-    assert pair(at.other) == (1, len(inner))
-    at = bench(Other(ports=frozenset({2152}))).see(n3(N3_V4, gtp(inner)))
-    assert pair(at.user) == (1, len(inner))
+    node = bench(Other(ports=frozenset({22}))).see(n3(N3_V4, gtp(inner)))
+    assert pair(node.other) == (1, len(inner))
+    node = bench(Other(ports=frozenset({2152}))).see(n3(N3_V4, gtp(inner)))
+    assert pair(node.user) == (1, len(inner))
 
 
 def test_ioam_on_the_outer_header_is_the_one_that_counts() -> None:
@@ -113,8 +113,8 @@ def test_ipv6_in_ipv6() -> None:
     deep = INNER
     for _ in range(4):
         deep = bytes(IPv6(nh=41) / Raw(deep))
-    at = bench().see(deep)
-    assert (trace_pairs(at), pair(at.user)) == ({}, (1, len(INNER) + 40))
+    node = bench().see(deep)
+    assert (trace_pairs(node), pair(node.user)) == ({}, (1, len(INNER) + 40))
 
 
 def test_what_begins_behind_the_end_of_its_carrier_is_no_packet() -> None:
@@ -134,9 +134,9 @@ def test_the_fragments_of_a_tunnels_packet_are_packets() -> None:
         IPv6() / IPv6ExtHdrFragment(offset=10, nh=17) / Raw(whole[80:]),
     ):
         made.see(packet)
-    assert made.at.user.packets == made.counts().fragments == 4
-    assert made.at.user.octets == 2 * len(whole) + 2 * 20 + 2 * 48
-    assert trace_pairs(made.at) == {}
+    assert made.node.user.packets == made.counts().fragments == 4
+    assert made.node.user.octets == 2 * len(whole) + 2 * 20 + 2 * 48
+    assert trace_pairs(made.node) == {}
 
 
 def test_fragments_of_a_traced_packet_each_count() -> None:
@@ -144,14 +144,14 @@ def test_fragments_of_a_traced_packet_each_count() -> None:
     for more in (b"\0\1", b"\0\x80"):
         made.see(ipv6(traced(next_header=44), b"\x11\0" + more + bytes(4) + bytes(100)))
     assert made.counts().fragments == 2
-    assert trace_pairs(made.at)[TRACE_ID.hex()][0] == 2
+    assert trace_pairs(made.node)[TRACE_ID.hex()][0] == 2
 
 
 def test_an_atomic_fragment_is_whole() -> None:
     made = bench()
     made.see(n3(IPv6() / IPv6ExtHdrFragment(nh=17), gtp(INNER)))
     assert made.counts().fragments == 0
-    assert trace_pairs(made.at) == {TRACE_ID.hex(): (1, len(INNER))}
+    assert trace_pairs(made.node) == {TRACE_ID.hex(): (1, len(INNER))}
 
 
 @pytest.mark.parametrize("outer", [N3_V4, N3_V6])
@@ -160,9 +160,9 @@ def test_under_segmentation_each_piece_is_its_own_users(outer: Packet) -> None:
     plain = gtp(bytes(IPv6() / UDP() / Raw(bytes(50))))
     assert len(mine) == len(others)
     made = bench()
-    at = made.see(n3(outer, mine + others + mine + plain), segments=Segments(len(mine), tcp=False, transport=-1))
-    assert trace_pairs(at) == {TRACE_ID.hex(): (2, 2 * len(INNER)), "other": (1, len(INNER))}
-    assert pair(at.user) == (4, 3 * len(INNER) + 98)
+    node = made.see(n3(outer, mine + others + mine + plain), segments=Segments(len(mine), tcp=False, transport=-1))
+    assert trace_pairs(node) == {TRACE_ID.hex(): (2, 2 * len(INNER)), "other": (1, len(INNER))}
+    assert pair(node.user) == (4, 3 * len(INNER) + 98)
     assert not any(made.counts().errors.values())
 
 
@@ -171,8 +171,8 @@ def test_a_large_packet_inside_an_ipv6_tunnel(told: bool) -> None:
     inner = ipv6(traced(next_header=6), bytes(TCP() / Raw(bytes(2500))))
     packet = bytes(IPv6(nh=41) / Raw(inner))
     transport = len(packet) - 2520 if told else -1
-    at = bench().see(packet, segments=Segments(1000, tcp=True, transport=transport))
-    assert trace_pairs(at) == {TRACE_ID.hex(): (3, len(inner) + 2 * (len(inner) - 2500))}
+    node = bench().see(packet, segments=Segments(1000, tcp=True, transport=transport))
+    assert trace_pairs(node) == {TRACE_ID.hex(): (3, len(inner) + 2 * (len(inner) - 2500))}
 
 
 def test_a_jumbogram_says_its_length_in_an_option() -> None:
@@ -202,6 +202,6 @@ def test_any_payload_has_an_answer(payload: bytes) -> None:
 def test_whatever_a_tunnel_holds_counts_once(payload: bytes, outer: Packet, wrapped: bool) -> None:
     made = bench()
     packet = n3(outer, gtp(payload) if wrapped else payload)
-    at = made.see(packet)
-    assert at.user.packets + at.other.packets == 1
-    assert at.user.octets + at.other.octets <= len(packet)
+    node = made.see(packet)
+    assert node.user.packets + node.other.packets == 1
+    assert node.user.octets + node.other.octets <= len(packet)

@@ -32,11 +32,11 @@ def test_an_ethernet_session_counts_the_ip_packet_in_its_frame(
     head = Ether(dst=mac, src="6c:00:00:00:11:22") / tags if tags else Ether(dst=mac, src="6c:00:00:00:11:22")
     frame = bytes(head / Raw(b""))[:-2] + struct.pack("!H", kind) + inner
     made = bench()
-    at = made.see(n3(outer, gtp(frame, extensions=1)))
-    assert pair(at.user) == (1, len(inner))
-    assert trace_pairs(at) == ({TRACE_ID.hex(): (1, len(inner))} if inner is INNER else {})
+    node = made.see(n3(outer, gtp(frame, extensions=1)))
+    assert pair(node.user) == (1, len(inner))
+    assert trace_pairs(node) == ({TRACE_ID.hex(): (1, len(inner))} if inner is INNER else {})
     assert not any(made.counts().errors.values())
-    assert made.counts().fragments == at.other.packets == 0
+    assert made.counts().fragments == node.other.packets == 0
 
 
 @pytest.mark.parametrize("mac", ["45:00:00:2a:00:01", "60:00:00:00:00:02"])
@@ -89,8 +89,8 @@ def test_a_frame_is_never_counted_for_less_than_it_is(frame: bytes, first: int) 
     """Bytes at random that begin as IP does: all of the carrier, but where they are IP to the last octet."""
     payload = bytes([first]) + frame[1:]
     packet = n3(N3_V4, gtp(payload))
-    at = bench().see(packet)
-    count = at.user if at.user.packets else at.other
+    node = bench().see(packet)
+    count = node.user if node.user.packets else node.other
     assert count.packets == 1
     assert count.octets in {len(packet), len(payload), *(len(payload) - 14 - 4 * tags for tags in range(9))}
 
@@ -99,8 +99,8 @@ def test_answers_of_the_tunnels_other_end_are_signalling_whatever_their_port() -
     for message, other in ((2, True), (31, True), (255, False), (26, False), (1, False)):
         payload = gtp(bytes(6), message=message)
         packet = bytes(N3_V4 / UDP(sport=2152, dport=41000) / Raw(payload))
-        at = bench().see(packet)
-        assert (at.other.packets, at.user.packets) == ((1, 0) if other else (0, 1))
+        node = bench().see(packet)
+        assert (node.other.packets, node.user.packets) == ((1, 0) if other else (0, 1))
     longer = bytes(N3_V4 / UDP(sport=2152, dport=41000) / Raw(gtp(bytes(6), message=2) + b"more"))
     assert bench().see(longer).user.packets == 1
     elsewhere = bytes(N3_V4 / UDP(sport=41000, dport=41001) / Raw(gtp(bytes(6), message=2)))
@@ -113,17 +113,17 @@ def test_a_probe_of_active_measurement_is_no_users(session: bool) -> None:
         header = hop_by_hop(b"\1\0", option(trace_data(123, [0], [Node({0: (64, 1)})], flags=flags)))
         packet = ipv6(header)
         made = bench()
-        at = made.see(n3(N3_V4, gtp(packet)) if session else packet)
-        assert pair(at.other if probe else at.user) == (1, len(packet))
-        assert bool(trace_pairs(at)) is not probe
+        node = made.see(n3(N3_V4, gtp(packet)) if session else packet)
+        assert pair(node.other if probe else node.user) == (1, len(packet))
+        assert bool(trace_pairs(node)) is not probe
 
 
 @pytest.mark.parametrize(("first", "length"), [(0x44, 120), (0x40, 120), (0x45, 19), (0x4F, 59), (0x55, 120)])
 def test_an_impossible_ipv4_header_counts_as_one(first: int, length: int) -> None:
     packet = struct.pack("!BBHHHBBH", first, 0, length, 0, 0, 64, 17, 0) + bytes(100)
     made = bench()
-    at = made.see(packet)
-    assert at.user.packets == at.other.packets == 0
+    node = made.see(packet)
+    assert node.user.packets == node.other.packets == 0
     assert made.counts().errors[decode.IP_HEADER] == 1
 
 
@@ -155,4 +155,4 @@ def test_a_trace_of_a_session_of_either_type_has_the_same_bytes() -> None:
     packet = ipv6(traced())
     plain.see(n3(N3_V4, gtp(packet)))
     bridged.see(n3(N3_V4, gtp(bytes(Ether(dst=MACS[1], type=0x86DD)) + packet)))
-    assert trace_pairs(plain.at) == trace_pairs(bridged.at) == {TRACE_ID.hex(): (1, len(packet))}
+    assert trace_pairs(plain.node) == trace_pairs(bridged.node) == {TRACE_ID.hex(): (1, len(packet))}
