@@ -5,6 +5,8 @@ A gap in a series is information here, hence: lines are never drawn across one, 
 for the present one only, so that it says "gap" instead of showing the last value there was.
 """
 
+from collections.abc import Mapping
+
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
@@ -17,9 +19,11 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.common import (
+    BarAlignment,
     BarGaugeDisplayMode,
     BigValueGraphMode,
     DataSourceRef,
+    GraphDrawStyle,
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
@@ -43,9 +47,11 @@ GRAMS_PER_HOUR = "suffix: g/h"  # Grafana has no unit for it
 GAP = "gap"
 DASHED = [DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})]  # one line must not hide another
 
+# Every selector has one of these, so that a page shows one topology: applications of two may have the same name.
 # `$application` may name several and is quoted for a regular expression, so =~ is the one matcher it may stand in.
-SELECTED = 'application=~"$application"'
-UNATTRIBUTED = 'application="unattributed"'
+TOPOLOGY = 'topology="$topology"'
+SELECTED = f'{TOPOLOGY},application=~"$application"'
+UNATTRIBUTED = f'{TOPOLOGY},application="unattributed"'
 
 
 def over_time(expr: str, legend: str, ref_id: str = "A") -> prometheus.Dataquery:
@@ -94,6 +100,23 @@ def stacked(title: str, description: str, unit: str) -> timeseries.Panel:
         .stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
         .fill_opacity(40)
     )
+
+
+def by_hour(title: str, description: str, unit: str) -> timeseries.Panel:
+    """Stacked bars of the closed UTC hours of the last day, whatever the dashboard's time range."""
+    return (
+        stacked(title, description, unit)
+        .draw_style(GraphDrawStyle.BARS)
+        .bar_alignment(BarAlignment.BEFORE)
+        .fill_opacity(80)
+        .interval("1h")
+        .time_from("1d")
+    )
+
+
+def closed_hour(series: str, selector: str) -> str:
+    """What was recorded of the hour that ends at a full hour. Its sample is written some minutes later."""
+    return f"last_over_time({series}{{{selector}}}[1h] offset -30m)"
 
 
 def _legend() -> common.VizLegendOptions:
@@ -159,12 +182,12 @@ def rows(title: str, description: str, unit: str) -> table.Panel:
     )
 
 
-def states(title: str, description: str, *, one: str, zero: str) -> statetimeline.Panel:
-    """States over time: 1 and 0 by the names given, and a gap for neither."""
+def states(title: str, description: str, names: Mapping[int, tuple[str, str]]) -> statetimeline.Panel:
+    """States over time: each value by its name and colour, and a gap for none of them."""
     mapping = ValueMap(
         options={
-            "1": ValueMappingResult(text=one, color="green", index=0),
-            "0": ValueMappingResult(text=zero, color="orange", index=1),
+            str(value): ValueMappingResult(text=name, color=colour, index=place)
+            for place, (value, (name, colour)) in enumerate(names.items())
         }
     )
     return (

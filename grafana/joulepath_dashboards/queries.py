@@ -11,19 +11,22 @@ VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__range": "1h"}
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
 
 
-def queries(dashboard: dict[str, Any], applications: str = ".+") -> list[str]:
+def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str = "joulepath") -> list[str]:
     """Every query of a dashboard's panels and variables as plain PromQL, each once, in the order of the page.
 
     `dashboard` is the content of a dashboard file; `applications` a regular expression of those selected, such as
-    "inspection|assembly-line", where ".+" takes the rows of `unattributed` with them. Where all is healthy and there
-    are budgets, inferences and tokens, each query has an answer.
+    "inspection|assembly-line", where ".+" takes the rows of `unattributed` with them. Where there are budgets,
+    inferences and tokens, each query has an answer: those of `:missing:info` while something is missing, those of
+    closed hours (`:1h`) after the first of them, all others while all is healthy.
     """
-    return list(dict.fromkeys(filled(expr, applications) for expr in (*_variables(dashboard), *_targets(dashboard))))
+    found = (*_variables(dashboard), *_targets(dashboard))
+    return list(dict.fromkeys(filled(expr, applications, topology) for expr in found))
 
 
-def filled(expr: str, applications: str = ".+") -> str:
+def filled(expr: str, applications: str = ".+", topology: str = "joulepath") -> str:
     """An expression with values in place of Grafana's variables."""
-    values = {**VALUES, "$application": applications.replace("\\", "\\\\")}  # a PromQL string has its own escapes
+    chosen = {"$topology": topology, "$application": applications}
+    values = {**VALUES, **{name: value.replace("\\", "\\\\") for name, value in chosen.items()}}  # PromQL's escapes
     for name in sorted(values, key=len, reverse=True):
         expr = expr.replace(name, values[name])
     return expr

@@ -20,7 +20,7 @@ SENSIBLE = ">= 0 < Inf"
 
 
 def adapters(topology: Topology) -> Iterator[Rule]:
-    """All adapters; durations are still `$window`, `$half`, `$quarter` and `$interval`."""
+    """All adapters; durations are still `$window`, `$half`, `$quarter`, `$reach` and `$interval`."""
     for weight, labels, expr in source_rows(topology):
         if expr is not None:
             yield Rule("source:power_watts", f"{number(weight)} * {_watts(expr)}", labels)
@@ -52,11 +52,19 @@ def _recent(*selectors: str) -> str:
     )
 
 
+def _counting(*counters: str) -> str:
+    """What keeps a foreign counter that restarted only once it has counted anew: until then its rate may be 0."""
+    return "".join(
+        f"\nunless on () (group(resets({each}[$window]) > 0) and on () sum({each}) == 0)" for each in counters
+    )
+
+
 def _steady(*queries: str) -> str:
     """1 while every target of foreign counters is read now and at the window's start, and began before it.
 
     Such a counter has no twin that says how long it was measured: a rate is low where the first or the last scrape is
-    lost, and where an exporter began within the window.
+    lost, and where an exporter began within the window, or since its last scrape before: rate() does not look back
+    beyond a counter's 0.
     """
     selectors = dict.fromkeys(each for expr in queries for each in promql.selectors(expr))
     counters = dict.fromkeys(each for expr in queries for each in promql.counters(expr))
@@ -67,7 +75,7 @@ def _steady(*queries: str) -> str:
         f"      and on (instance, job) group by (instance, job) ({each} offset $window))"
         for each in selectors
     ]
-    spoilt += [f"group by (instance, job) (resets({each}[$window]) > 0)" for each in counters]
+    spoilt += [f"group by (instance, job) (resets({each}[$reach]) > 0)" for each in counters]
     joined = "\n  or ".join(spoilt)
     return f"vector(1) unless on () (\n  {joined})"
 
@@ -101,11 +109,11 @@ def _whole(topology: Topology, host: str, kind: str) -> str:
     active = topology.hosts[host].active
     if kind == "kepler_pod":
         counter = f"kepler_node_cpu_active_joules_total{{{_kepler(topology, host)}}}"
-        return f"sum(rate({counter}[$window])){_recent(counter)}"
+        return f"sum(rate({counter}[$window])){_recent(counter)}{_counting(counter)}"
     if kind == "query" and active is not None:
         return _query(active.query)
     counter = f"workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}"
-    return f"sum(rate({counter}[$window])){_recent(counter)}"
+    return f"sum(rate({counter}[$window])){_recent(counter)}{_counting(counter)}"
 
 
 def _query(expr: str) -> str:
@@ -136,13 +144,14 @@ def _foreign(name: str, component: Component) -> Iterator[Rule]:
     """
     queries = _queries(name, component)
     read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
+    counters = list(dict.fromkeys(each for expr in queries.values() for each in promql.counters(expr)))
     ranged = any(promql.has_range(expr) for expr in queries.values())
     for unit, expr in queries.items():
         by = "count" if unit in {"packets", "requests"} else "volume"
         labels = {"counter": name, "by": by, "unit": unit}
         rows = f"adapter:traffic:rate{selector(counter=name, by=by)}"
         yield Rule("adapter:traffic:rate", f"sum by (application) ({expr})", labels)
-        guard = _recent(*read) if ranged else ""
+        guard = _recent(*read) + _counting(*counters) if ranged else ""
         total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{guard}"
         yield Rule("adapter:whole:rate", total, {"counter": name, "by": by})
     yield Rule("adapter:steady:info", _steady(*queries.values()) if ranged else "vector(1)", {"counter": name})

@@ -65,6 +65,7 @@ class Counter:
     node: str | None
     """The node id, where the ioam exporters' series are read directly."""
     coverage: Literal["own", "anchor", "counter"]
+    """`own` where the node is this component's alone, so that the node says which component it is."""
     by_application: bool
     """Whether its rows are of applications, and not of traces."""
     passing: bool
@@ -82,7 +83,8 @@ def counter_of(topology: Topology, component: str) -> Counter:
     if node is None:
         coverage: Literal["own", "anchor", "counter"] = "counter"
     else:
-        coverage = "own" if name == component else "anchor"
+        alone = name == component and int(node) not in topology.shared_nodes
+        coverage = "own" if alone else "anchor"
     return Counter(
         name=name,
         node=node,

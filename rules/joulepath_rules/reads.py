@@ -34,8 +34,8 @@ def before(topology: Topology, interval: float) -> Read:
 
 
 def scraped(topology: Topology) -> Read:
-    """A constant that `joulepath rules serve` publishes for this very file."""
-    return lambda name, matchers: selector(topology, name, matchers, generation=topology.hash)
+    """A constant that `joulepath rules serve` publishes for this very file, even where its last scrapes failed."""
+    return lambda name, matchers: f"last_over_time({selector(topology, name, matchers, generation=topology.hash)}[5m])"
 
 
 def rewrite(expr: str, reader: Callable[[str], Read | None]) -> str:

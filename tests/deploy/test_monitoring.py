@@ -39,6 +39,15 @@ def test_promtool_accepts_the_scrape_configuration_inside_kubernetes(promtool: P
     accepted(promtool, path)
 
 
+@pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])
+def test_constants_keep_their_labels(name: str) -> None:
+    """The label `instance` of a constant is a meter's name; without honor_labels it would become the server's."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / name).read_text())
+    (job,) = (job for job in config["scrape_configs"] if job["job_name"] == "topology")
+    assert job["honor_labels"]
+    assert "relabel_configs" not in job
+
+
 POD = {
     "__meta_kubernetes_pod_label_app_kubernetes_io_name": "joulepath",
     "__meta_kubernetes_pod_label_app_kubernetes_io_component": "rapl",

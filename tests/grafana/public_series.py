@@ -25,7 +25,9 @@ def labels(expr: promql.Expr) -> set[str]:
         case promql.ParenExpr():
             return labels(expr.expr)
         case promql.Call():
-            return set().union(*(labels(argument) for argument in expr.args))
+            ranges = promql.MatrixSelector
+            vectors = [each.vector_selector if isinstance(each, ranges) else each for each in expr.args]
+            return set().union(*map(labels, vectors))
         case promql.NumberLiteral():
             return set()
         case _:

@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from joulepath_dashboards import dashboards, write
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
+from joulepath_rules.promql import selectors
 from joulepath_rules.rule import Rule
 from joulepath_rules.topology import read
 from tests.grafana.public_series import PUBLIC, labels
@@ -70,8 +71,11 @@ def test_ids_are_unique_and_panels_do_not_overlap(content: dict[str, Any]) -> No
 @every_dashboard
 def test_variables(content: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in content["templating"]["list"]}
-    assert list(variables) == ["datasource", "application"]
+    assert list(variables) == ["datasource", "topology", "application"]
     assert variables["datasource"]["query"] == "prometheus"
+    # Sums over two topologies would mix applications of one name.
+    assert not variables["topology"]["multi"]
+    assert not variables["topology"]["includeAll"]
     assert variables["application"]["multi"]
     assert variables["application"]["includeAll"]
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(content)))
@@ -122,6 +126,12 @@ def test_a_query_reads_public_series_alone_and_its_legend_labels_exist(target: d
 
 
 @every_target
+def test_a_query_reads_the_selected_topology_alone(target: dict[str, Any]) -> None:
+    for selector in selectors(filled(target["expr"])):
+        assert 'topology="joulepath"' in selector
+
+
+@every_target
 def test_the_application_variable_stands_in_a_regular_expression(target: dict[str, Any]) -> None:
     assert target["expr"].count("$application") == target["expr"].count('application=~"$application"')
 
@@ -130,7 +140,10 @@ def test_the_application_variable_stands_in_a_regular_expression(target: dict[st
 def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> None:
     found = queries(content)
     assert len(found) > 25
-    assert found[0] == 'group by (application) (application:power_covered_watts{application!="unattributed"})'
+    assert found[:2] == [
+        "group by (topology) (attribution:heartbeat)",
+        'group by (application) (application:power_covered_watts{topology="joulepath",application!="unattributed"})',
+    ]
     for query in found:
         assert "$" not in query
         labels(promql.parse(query))
@@ -140,8 +153,9 @@ def test_grafanas_own_variables_are_filled_in_whole() -> None:
     assert filled("rate(x[$__rate_interval]) / y[$__range:$__interval]") == "rate(x[1m]) / y[1h:30s]"
 
 
-def test_the_selected_applications_are_filled_in_as_promql_quotes_them() -> None:
+def test_what_is_selected_is_filled_in_as_promql_quotes_it() -> None:
     assert filled('x{application=~"$application"}', r"a\.b|c") == r'x{application=~"a\\.b|c"}'
+    assert filled('x{topology="$topology"}', topology="plant-b") == 'x{topology="plant-b"}'
 
 
 def test_a_variable_that_cannot_be_asked_is_named() -> None:

@@ -74,8 +74,8 @@ def node(number: int, packets: float, volume: float) -> dict[str, str]:
 class Case:
     """One test of promtool: `expect` maps (minute, query) to the rows {labels: value} that it must give.
 
-    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than 15 s. With
-    `only`, other groups are left out, and `series` are what they would have recorded.
+    `step` is how far apart the samples of `series` are, in seconds; evaluations are never closer than the topology's
+    interval. With `only`, other groups are left out, and `series` are what they would have recorded.
     """
 
     name: str
@@ -85,12 +85,18 @@ class Case:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     step: int = STEP
     only: frozenset[str] = frozenset()
+    beside: Topology | None = None
+    """Another topology in the same server."""
 
     def write(self, folder: Path) -> Path:
         """The rule file and the test file; gives the test file."""
         rules = folder / f"{self.name}.rules.yaml"
         groups = [group for group in generate(self.topology) if not self.only or group.name in self.only]
         rules.write_text(write(groups, self.topology.hash))
+        files = [rules.name]
+        if self.beside is not None:
+            files.append(f"{self.name}.beside.rules.yaml")
+            (folder / files[-1]).write_text(write(generate(self.beside), self.beside.hash))
         test = {
             "name": self.name,
             "interval": f"{self.step}s",
@@ -109,8 +115,8 @@ class Case:
         }
         names = {group.name for group in groups}
         content = {
-            "rule_files": [rules.name],
-            "evaluation_interval": f"{max(STEP, self.step)}s",
+            "rule_files": files,
+            "evaluation_interval": f"{max(round(self.topology.interval), self.step)}s",
             "group_eval_order": [name for name in ORDER if name in names],
             "tests": [test],
         }

@@ -100,7 +100,7 @@ TIMES = [
     ("ioam_", PER("bit"), 60, 75),
     ("kepler_", 'component:power_watts{component="du-1",part="static"}', 30, 60),
     ("vllm:", ROBOT("llm"), 30, 60),
-    ("vllm:", PER("token"), 15, 120),
+    ("vllm:", PER("token"), 15, 135),
 ]
 
 

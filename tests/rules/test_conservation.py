@@ -1,192 +1,148 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random topologies and rates against a second, plain computation; and that every level adds up to the plugs."""
+"""Random topologies against a second, plain computation: every level adds up to the plugs, whatever exporters do.
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+Exporters restart, vanish and lose scrapes. At each evaluation a figure is the truth within 2 %, or a gap, and never
+less than 0. Two topologies of one plant are in one server, so that each must leave the other alone.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from joulepath_rules.policies import POLICIES
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.reading import examine
-from tests.rules.promtool import Case, grow, node, outlet, run, trace
+from tests.rules.promtool import Case, run
+from tests.rules.worlds import Plant, Story, plants, stories
 
-pytestmark = pytest.mark.unit
-
-# Twelve topologies in one promtool: starting it costs more than a topology does.
+# Several plants in one promtool: starting it costs more than a plant does.
 TOGETHER = 12
+END = 10
+ALL = f"[{END}m:15s]"
+BY = "sum by (topology, {}) ({})".format
+Rows = Mapping[str, float]
+Drawn = TypeVar("Drawn")
 
 
-@dataclass
-class World:
-    """A topology as YAML data, its series, and what the applications must come to."""
-
-    data: dict[str, Any]
-    series: dict[str, str] = field(default_factory=dict)
-    pairs: dict[tuple[str, str], float] = field(default_factory=dict)
-    hosts: dict[str, float] = field(default_factory=dict)
-    dark: set[str] = field(default_factory=set)
-
-
-watts = st.integers(0, 500)
-traffic = st.tuples(st.integers(0, 1000), st.integers(0, 10**6))
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """One to three hosts with one to three components each; some are anchored, some plugs are dark."""
-    policy = draw(st.sampled_from(sorted(POLICIES)))
-    data: dict[str, Any] = {"policy": policy, "sites": {"s": {}}, "hosts": {}, "components": {}, "applications": {}}
-    world = World(data)
-    power: dict[str, dict[str, float]] = {}
-    for host in [f"h{number}" for number in range(draw(st.integers(1, 3)))]:
-        plugs = draw(st.lists(watts, min_size=1, max_size=3))
-        entry: dict[str, Any] = {
-            "site": "s",
-            "power": [{"pdu": host, "outlets": [str(number) for number in range(len(plugs))]}],
-        }
-        static = draw(st.none() | watts)
-        members = [f"{host}-c{number}" for number in range(draw(st.integers(1, 3)))]
-        works = [draw(st.integers(0, 50)) for _ in members]
-        if static is not None:
-            entry |= {"static_watts": static, "capacity": 4 * len(members)}
-        data["hosts"][host] = entry
-        lost = draw(st.integers(0, 9)) == 0
-        for number, plug in enumerate(plugs[1:] if lost else plugs):
-            world.series |= outlet(host, str(number), plug)
-        total = float(sum(plugs))
-        if lost:
-            world.dark.add(host)
-        else:
-            world.hosts[host] = total
-        whole = sum(works) + draw(st.integers(0, 50))
-        world.series[f'kepler_node_cpu_active_joules_total{{node_name="{host}",zone="package"}}'] = grow(whole)
-        base = None if static is None else min(static, total)
-        for member, work in zip(members, works, strict=True):
-            component: dict[str, Any] = {"role": "upf", "host": host}
-            part, reserved = 1.0, 1.0
-            if len(members) > 1:
-                component["share"] = [{"kepler_pod": f"n/{member}"}]
-                labels = f'pod_namespace="n",pod_name="{member}",node_name="{host}",zone="package"'
-                world.series[f"kepler_pod_cpu_joules_total{{{labels}}}"] = grow(work)
-                part = work / whole if whole else 0.0
-                if static is not None:
-                    component["reservation"] = draw(st.integers(1, 4))
-                    reserved = component["reservation"] / (4 * len(members))
-            data["components"][member] = component
-            if not lost:
-                split = {"undivided": total} if base is None else {"static": base, "dynamic": total - base}
-                power[member] = {key: value * (reserved if key == "static" else part) for key, value in split.items()}
-    routes(draw, world, power, policy)
-    return world
-
-
-def routes(draw: st.DrawFn, world: World, power: dict[str, dict[str, float]], policy: str) -> None:
-    """Traffic, applications and what they must come to."""
-    components = world.data["components"]
-    names = list(components)
-    applications = [f"a{number}" for number in range(draw(st.integers(0, 3)))]
-    anchors: dict[str, str] = {}
-    for number, name in enumerate(names):
-        if number and draw(st.booleans()):
-            anchors[name] = names[0]
-            components[name]["traffic"] = {"anchor": names[0]}
-        else:
-            components[name]["traffic"] = {"ioam": number}
-    paths = {}
-    for number, application in enumerate(applications):
-        path = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
-        if any(member in anchors for member in path) and names[0] not in path:
-            path.append(names[0])
-        paths[application] = path
-        traces = [{"ioam_namespace": 123, "id": f"{number:02x}"}]
-        world.data["applications"][application] = {"traces": traces, "path": path}
-    sent: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    totals: dict[str, tuple[int, int]] = {}
-    for number, name in enumerate(names):
-        if name in anchors:
-            continue
-        for index, application in enumerate(applications):
-            sent[name][application] = draw(traffic)
-            world.series |= trace(f"{index:02x}", number, *sent[name][application])
-        rest = draw(traffic)
-        declared = [amounts for application, amounts in sent[name].items()]
-        totals[name] = tuple(map(sum, zip(rest, *declared, strict=True)))  # type: ignore[assignment]
-        world.series |= node(number, *totals[name])
-    for name, parts in power.items():
-        place = anchors.get(name, name)
-        here = [application for application in applications if name in paths[application]]
-        away = [other for other in applications if place in paths[other] and other not in here]
-        passing = [totals[place][index] - sum(sent[place][other][index] for other in away) for index in (0, 1)]
-        for application in here:
-            world.pairs[application, name] = divided(parts, policy, sent[place][application], passing)
-
-
-def divided(parts: dict[str, float], policy: str, own: Sequence[float], whole: Sequence[float]) -> float:
-    """An application's watts of a component: each part by its amounts (packets, bytes), of which it has its own."""
-    shares = [mine / all_ if all_ else 0.0 for mine, all_ in zip(own, whole, strict=True)]
-    by = dict(zip(("count", "volume"), shares, strict=True))
-    return sum(
-        watts * weight * by[amount]
-        for part, watts in parts.items()
-        for amount, weight in POLICIES[policy][part].items()
-    )
-
-
-def case(number: int, world: World) -> Case:
-    """What promtool must find of a world: the pairs, the hosts, and no row that does not add up."""
-    topology, problems = examine(world.data)
-    assert isinstance(topology, Topology)
+def read(plant: Plant, **more: str) -> Topology:
+    """The plant's topology. Fails when anything is to be said of it."""
+    made, problems = examine({**plant.data, **more})
     assert problems == []
-    gap = "abs({0} - on ({2}) {1}) > on ({2}) (1e-9 * {0} + 1e-9)".format
-    host = gap("sum by (host) (host:power_watts)", "sum by (host) (component:power_watts)", "host")
-    through = gap("sum by (host) (host:power_watts)", "sum by (host) (application_component:power_watts)", "host")
-    pairs = "sum by (component, host) (application_component:power_watts)"
-    component = gap("sum by (component, host) (component:power_watts)", pairs, "component, host")
-    complete = {
-        application: entry["path"]
-        for application, entry in world.data["applications"].items()
-        if not any(world.data["components"][member]["host"] in world.dark for member in entry["path"])
+    assert made is not None
+    return made
+
+
+def ever(condition: str) -> str:
+    """Whether it was so at any evaluation."""
+    return f"count(max_over_time(({condition}){ALL}))"
+
+
+def off(figure: str, truth: float) -> str:
+    """Whether a figure was ever further than 2 % from the truth."""
+    return ever(f"abs({figure} - {truth!r}) > {0.02 * truth + 1e-6!r}")
+
+
+def differ(one: str, other: str, labels: str) -> str:
+    """Whether two sums ever differed, or one was there without the other."""
+    left, right = BY(labels, one), BY(labels, other)
+    on = f"on (topology, {labels})"
+    return ever(f"abs({left} - {on} {right}) > 1e-6 or {left} unless {on} {right} or {right} unless {on} {left}")
+
+
+CONSERVED = [
+    differ("host:power_watts", "component:power_watts", "host"),
+    differ("host:power_watts", "application_component:power_watts", "host"),
+    differ("component:power_watts", "application_component:power_watts", "component, host"),
+    differ("application:power_covered_watts", "application_component:power_watts", "application"),
+    ever("application_component:power_watts < 0 or component:power_watts < 0 or host:power_part_watts < 0"),
+    ever("node:measured:ratio < 0.5"),
+]
+
+
+def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
+    """What each series must come to, summed by these labels, in each of the topologies."""
+    pairs = {
+        f'application="{application}",component="{name}"': watts for (application, name), watts in plant.pairs.items()
     }
-    return Case(
-        f"world-{number}",
-        topology,
-        world.series,
-        {
-            (3, "sum by (host) (host:power_watts)"): {f'host="{name}"': value for name, value in world.hosts.items()},
-            (3, 'sum by (application, component) (application_component:power_watts{application!="unattributed"})'): {
-                f'application="{application}",component="{name}"': value
-                for (application, name), value in world.pairs.items()
-            },
-            (3, 'sum by (application) (application:power_watts{application!="unattributed"})'): {
-                f'application="{application}"': sum(world.pairs[application, member] for member in path)
-                for application, path in complete.items()
-            },
-            (3, host): {},
-            (3, through): {},
-            (3, component): {},
-            (3, "count by (host) (sum by (component, host) (application_component:power_watts))"): {
-                f'host="{name}"': rows(world, name) for name in world.hosts
-            },
-            (3, "application_component:power_watts < 0 or component:power_watts < 0"): {},
+    return {
+        ("host:power_watts", "host"): {f'host="{name}"': watts for name, watts in plant.hosts.items()},
+        ("application:power_watts", "application"): {
+            f'application="{name}"': watts for name, watts in plant.totals().items()
         },
-    )
+        ("application_component:power_watts", "application, component"): pairs,
+    }
 
 
-def rows(world: World, host: str) -> int:
-    """Its components and, unless one of them takes all of it, the rest."""
-    members = [entry for entry in world.data["components"].values() if entry["host"] == host]
-    return len(members) + (len(members) > 1)
+def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
+    """What must come out at one moment: the same in both topologies."""
+    found: dict[tuple[float, str], Rows] = {}
+    for (series, labels), rows in truths(plant).items():
+        query = BY(labels, f'{series}{{application!="unattributed"}}')
+        for least in ("min", "max"):
+            found[minute, f"{least} without (topology) ({query})"] = rows
+        found[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
+    return found
 
 
-# Not shrunk: that would take minutes, and the message names the world's own files.
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(st.lists(worlds(), min_size=TOGETHER, max_size=TOGETHER))
-def test_every_level_adds_up(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[World]) -> None:
+def case(number: int, plant: Plant, series: Mapping[str, str], expect: dict[tuple[float, str], Rows]) -> Case:
+    """A plant twice in one server."""
+    return Case(f"plant-{number}", read(plant), series, expect, beside=read(plant, name="beside"))
+
+
+def undisturbed(number: int, plant: Plant) -> Case:
+    """All exporters are well."""
+    series = {name: values for each in plant.exporters.values() for name, values in each.series.items()}
+    return case(number, plant, series, at(3, plant) | {(3, query): {} for query in CONSERVED})
+
+
+def disturbed(number: int, story: Story) -> Case:
+    """At every evaluation; and at the end, where all exporters have come back."""
+    expect: dict[tuple[float, str], Rows] = at(END, story.plant) if story.ends_well else {}
+    for (series, labels), rows in truths(story.plant).items():
+        for row, watts in rows.items():
+            expect[END, off(BY(labels, f"{series}{{{row}}}"), watts)] = {}
+    return case(number, story.plant, story.series, expect | {(END, query): {} for query in CONSERVED})
+
+
+# Not shrunk: that would take minutes, and the message names the plant's own files.
+few = settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+many = settings(few, max_examples=40)
+
+
+def together(each: st.SearchStrategy[Drawn]) -> st.SearchStrategy[list[Drawn]]:
+    """As many as go into one promtool."""
+    return st.lists(each, min_size=TOGETHER, max_size=TOGETHER)
+
+
+@pytest.mark.unit
+@few
+@given(together(plants()))
+def test_every_level_adds_up(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Plant]) -> None:
     """Applications add up to components, components to hosts, and each is what a plain computation says."""
-    run(promtool, tmp_path_factory.mktemp("worlds"), [case(number, world) for number, world in enumerate(drawn)])
+    run(promtool, tmp_path_factory.mktemp("plants"), [undisturbed(number, plant) for number, plant in enumerate(drawn)])
+
+
+def tell(promtool: Path, folders: pytest.TempPathFactory, drawn: list[Story]) -> None:
+    """Runs promtool over the stories."""
+    run(promtool, folders.mktemp("stories"), [disturbed(number, story) for number, story in enumerate(drawn)])
+
+
+@pytest.mark.unit
+@few
+@given(together(stories()))
+def test_the_truth_or_a_gap(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]) -> None:
+    """At each evaluation, whatever exporters do."""
+    tell(promtool, tmp_path_factory, drawn)
+
+
+@pytest.mark.long
+@many
+@given(together(stories()))
+def test_the_truth_or_a_gap_of_many(
+    promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
+) -> None:
+    """The same of many more."""
+    tell(promtool, tmp_path_factory, drawn)

@@ -1,45 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Closed hours on a real Prometheus, whose groups are evaluated at any second, not at full minutes as in promtool."""
+"""Closed hours and budgets on a real Prometheus, which evaluates groups at any time and not at full minutes."""
 
-import json
-import subprocess
-import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import DEVNULL, Popen
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_rules.history import COVERAGE, history
+from joulepath_rules.budgets import budgets
+from joulepath_rules.history import CLOCK, COVERAGE, FIRST, JOULES, SECONDS, history
+from joulepath_rules.rule import Rule
+from tests.rules.backfilled import Sample, ask, served
 from tests.rules.promtool import topology
 from tests.rules.recorded import TOPOLOGY, labels
 
 pytestmark = pytest.mark.lab
 
-# Full UTC hours. Rows come 7 s after each quarter of a minute, the group is evaluated 113.4 s after each 5 minutes.
+# A UTC midnight. Rows come 7 s after each quarter of a minute, and an hour is recorded 233.4 s after its end.
 START = 1_767_225_600
 HOURS = 5
 PHASE = 7
-EVALUATED = 113.4
+RECORDED = 233.4
 
-# Seconds: a row stands for the time half a window before it.
-OURS = topology(TOPOLOGY.replace("interval: 1m", "interval: 15s").replace("window: 4m", "window: 2m"))
+# A row stands for the time half a window before it.
 SHIFT = 60
 
 WATTS = (100.0, 300.0, 60.0, 0.0, 25.0)
 
-
-def rows() -> Iterator[str]:
-    """Application a changes at each full hour; it is not known for 20 minutes of the third hour."""
-    ours = labels(application="a", segment="network")
-    yield "# TYPE application:power_watts gauge"
-    for moment in range(START + PHASE, START + HOURS * 3600 + SHIFT, 15):
-        hour, second = divmod(moment - SHIFT - START, 3600)
-        if hour >= 0 and not (hour == 2 and second < 1200):
-            yield f"application:power_watts{{{ours}}} {WATTS[hour]} {moment}"
+OURS = topology(
+    TOPOLOGY.replace("interval: 1m", "interval: 15s").replace("window: 4m", "window: 2m")
+    + "budgets: {day: {application: b, energy: 1kWh, per: day}, hour: {application: b, energy: 1kWh, per: hour}}"
+)
 
 
 def closed(moment: float) -> int:
@@ -53,47 +43,89 @@ def known(hour: int) -> float:
 
 
 def evaluations() -> Iterator[float]:
-    """When the group is evaluated first after each hour closed, 2 minutes after its end, and at other times."""
+    """When the group may be evaluated first after each hour closed, 2 minutes after its end; and much later."""
     for hour in range(1, HOURS + 1):
         end = START + 3600 * hour
-        yield from (end + 120, end + 120.001, end + EVALUATED + 300, end + 3719.9)
+        yield from (end + 120, end + 120.001, end + RECORDED, end + 3719.9)
 
 
-@pytest.fixture
-def url(prometheus: Path, promtool: Path, tmp_path: Path) -> Iterator[str]:
-    """A Prometheus with these rows, the clock and the coverage, as the group would have recorded them."""
-    clock = [f"history:hour_end_seconds{{{labels()}}} 0 {moment}" for moment in evaluations()]
-    ratio = [f"{COVERAGE}{{{labels(application='a')}}} {known(closed(moment))!r} {moment}" for moment in evaluations()]
-    text = [*rows(), "# TYPE history:hour_end_seconds gauge", *clock, f"# TYPE {COVERAGE} gauge", *ratio, "# EOF", ""]
-    (tmp_path / "rows").write_text("\n".join(text))
-    words = [str(promtool), "tsdb", "create-blocks-from", "openmetrics", "rows", "data"]
-    subprocess.run(words, cwd=tmp_path, check=True, stdout=DEVNULL)
-    (tmp_path / "prometheus.yml").write_text("{}")
-    port = free_port()
-    words = [str(prometheus), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
-    words += ["--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y"]
-    with Popen(words, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as process:
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+def totals() -> Iterator[Sample]:
+    """Application a changes at each full hour; it is not known for 20 minutes of the third hour."""
+    series = f"application:power_watts{{{labels(application='a', segment='network')}}}"
+    for moment in range(START + PHASE, START + HOURS * 3600 + SHIFT, 15):
+        hour, second = divmod(moment - SHIFT - START, 3600)
+        if hour >= 0 and not (hour == 2 and second < 1200):
+            yield series, WATTS[hour], moment
+    for at in evaluations():
+        yield f"{CLOCK}{{{labels()}}}", 0, at
+    for at in evaluations():
+        yield f"{COVERAGE}{{{labels(application='a')}}}", known(closed(at)), at
 
 
-def ask(url: str, query: str, moment: float) -> list[float]:
-    """The values that the query gives at that time, once the server is there."""
-    address = f"{url}/api/v1/query?{urllib.parse.urlencode({'query': query, 'time': moment})}"
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(address, timeout=10) as answer:  # http, on loopback
-                return [float(row["value"][1]) for row in json.load(answer)["data"]["result"]]
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("Prometheus did not start")
-
-
-def test_an_hour_is_a_utc_hour(url: str) -> None:
+def test_an_hour_is_a_utc_hour(prometheus: Path, promtool: Path, tmp_path: Path) -> None:
     """Whenever the group is evaluated: the hour that closed 2 minutes ago or more, and all of it."""
     rules = {rule.record: rule.expr for rule in history(OURS, frozenset({"carbon"}))}
-    for moment in evaluations():
-        hour = closed(moment)
-        assert ask(url, rules[COVERAGE], moment) == pytest.approx([known(hour)], rel=1e-6)
-        energy = ask(url, rules["application:energy_joules:1h"], moment)
-        assert energy == pytest.approx([WATTS[hour] * 3600], rel=1e-6), moment
+    with served(prometheus, promtool, tmp_path, totals()) as url:
+        for moment in evaluations():
+            hour = closed(moment)
+            assert ask(url, rules[COVERAGE], moment) == pytest.approx([known(hour)], rel=1e-6)
+            energy = ask(url, rules["application:energy_joules:1h"], moment)
+            assert energy == pytest.approx([WATTS[hour] * 3600], rel=1e-6), moment
+
+
+def rows() -> dict[float, float]:
+    """Watts of application b at its component by time: known from 0:20 on, but for 1:50 to 2:10."""
+    times = (START + PHASE + 15 * step for step in range(HOURS * 240))
+    return {at: WATTS[int((at - START) // 3600)] for at in times if at - START > 1200 and not 6600 < at - START < 7800}
+
+
+LENGTHS = {"day": 86400, "hour": 3600}
+
+# Within an interval, just before and after an hour's end, before and after it is recorded, late in an hour.
+MOMENTS = [
+    START + offset
+    for offset in (1230, 1500.5, 3600.9, 3601.1, 3700, 3834, 7195, 7201.2, 7500, 7900.3, 10799.99, 10802, 17990)
+]
+
+
+def budget_samples(now: float) -> Iterator[Sample]:
+    """What there is at that time: the rows, the closed hours of them, and the start of the periods."""
+    ours = labels(application="b", component="upf-1", host="upf-1", segment="network", site="lab")
+    for at, watts in rows().items():
+        if at <= now:
+            yield f"application_component:power_watts{{{ours}}}", watts, at
+    pair = labels(application="b", component="upf-1")
+    for name in (JOULES, SECONDS, FIRST):
+        for end in range(START + 3600, int(now - RECORDED) + 1, 3600):
+            inside = [watts for at, watts in rows().items() if end - 3600 < at <= end]
+            value = {JOULES: 15 * sum(inside), SECONDS: 15 * len(inside), FIRST: end - 15 * len(inside)}[name]
+            yield f"{name}{{{pair}}}", value, end + RECORDED
+    for per, length in LENGTHS.items():
+        # One second back, as the rules do it.
+        yield f"budget:start_seconds{{{labels(per=per)}}}", (now - 1) // length * length, now
+
+
+@pytest.mark.parametrize("now", MOMENTS, ids=lambda now: f"{now - START:g}")
+def test_a_budget_counts_each_row_once(prometheus: Path, promtool: Path, tmp_path: Path, now: float) -> None:
+    """From the period's start until now, whether the hour that ended last is recorded yet or not."""
+    rules = {
+        (rule.record, rule.labels["per"]): rule.expr
+        for rule in budgets(OURS)
+        if isinstance(rule, Rule) and rule.record.startswith("budget_component:")
+    }
+    with served(prometheus, promtool, tmp_path, budget_samples(now)) as url:
+        for per, length in LENGTHS.items():
+            start = (now - 1) // length * length
+            inside = {at: watts for at, watts in rows().items() if start < at <= now}
+            joules, seconds, first = (
+                ask(url, rules[f"budget_component:{name}", per], now)
+                for name in ("known_joules", "known_seconds", "first_seconds")
+            )
+            assert joules == pytest.approx([15 * sum(inside.values())] if inside else [])
+            assert seconds == pytest.approx([15 * len(inside)] if inside else [])
+            earliest = min(at for at in rows() if at > start - 3600)
+            if earliest > start:
+                # Measured half a window before the first row, or up to an interval later.
+                assert earliest - 60 <= first[0] <= earliest - 30
+            else:
+                assert first[0] <= start

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```promql\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`([a-z_]+\([^`$]*\[\w+\][^`]*)`")
+INLINE = re.compile(r"`([a-z_]+\([^`$]*_total\b[^`]*\[\w+\][^`]*)`")
 
 # A third host, which nothing reads, and an application of its own.
 DARK = (
@@ -35,7 +35,7 @@ OTHERS = {
 
 def recipes() -> Iterator[str]:
     """The queries of all ```promql blocks, with an empty line between two of one block, and those within the text that
-    have a range."""
+    read a counter."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for block in BLOCK.findall(text):

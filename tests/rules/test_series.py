@@ -43,7 +43,7 @@ FOREIGN = {
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
-    "grid_carbon_intensity_updated_timestamp_seconds": "the same",
+    "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 

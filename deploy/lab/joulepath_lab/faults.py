@@ -45,16 +45,17 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
     begin = time.time()
     time.sleep(SETTLE_SECONDS)
     windows: dict[str, tuple[float, float]] = {}
-    # Asked while all is well, more than once: a budget has no figure in the first minute of its period.
-    answers = dict.fromkeys(queries, 0)
+    # Asked more than once: a budget has no figure in the first minute of its period.
+    healthy, faulty = dict.fromkeys(queries, 0), dict.fromkeys(queries, 0)
     for name, (start, end) in faults(lab).items():
         start()
         started = time.time()
         time.sleep(FAULT_SECONDS)
+        _ask(lab, faulty)
         end()
         windows[name] = (started, time.time())
         time.sleep(SETTLE_SECONDS)
-        answers = {query: max(rows, len(lab.prometheus.query(query))) for query, rows in answers.items()}
+        _ask(lab, healthy)
     finish = time.time()
     time.sleep(1.0)  # the truth must reach beyond the last evaluation
     samples = lab.prometheus.samples(f"{SERIES}[{finish - begin:.0f}s]", finish)
@@ -63,7 +64,8 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
         "finish": finish,
         "stamping": lab.stamping,
         "faults": windows,
-        "answers": answers,
+        "answers": healthy,
+        "answers_in_faults": faulty,
         "alerts": lab.alerts,
         "samples": [[sample.labels, sample.at, sample.value] for sample in samples],
         "rules": lab.prometheus.get("rules")["groups"],
@@ -71,11 +73,17 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
     }
 
 
+def _ask(lab: Lab, answers: dict[str, int]) -> None:
+    """Keeps the largest number of rows that each query has given so far."""
+    for query, rows in answers.items():
+        answers[query] = max(rows, len(lab.prometheus.query(query)))
+
+
 def main() -> None:
     """Re-enters itself inside fresh namespaces, then runs the session."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--queries", type=Path, help="a JSON list of PromQL to be answered while all is well")
+    parser.add_argument("--queries", type=Path, help="a JSON list of PromQL to be asked in each fault and after it")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.inside:

@@ -9,6 +9,7 @@ import bisect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from joulepath_lab.scenario import UNATTRIBUTED, Scenario
@@ -21,6 +22,8 @@ _APPLICATION = {stream.name: stream.application for stream in UPLINKS} | {
 PACKETS = ("packets", "bytes")
 REQUESTS = ("requests", "tokens")
 """Count and volume of a network function, and of a model."""
+HOUSEKEEPING = "housekeeping"
+"""Dynamic work of a machine that no component does."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,22 @@ class Truth:
         lines = history.read_text(encoding="utf-8").splitlines()
         self._records: list[dict[str, float]] = [json.loads(line) for line in lines if line.endswith("}")]
         self._times: Sequence[float] = [record["at"] for record in self._records]
+        self._step = cache(self._difference)
 
-    def component(self, component: str, begin: float, end: float) -> dict[str, Share]:
-        """Watts per application on a component, with `unattributed`, over an interval."""
+    def component(self, component: str, begin: float, end: float, meter_lag: float = 0.0) -> dict[str, Share]:
+        """Watts per application on a component, with `unattributed`, over an interval.
+
+        A real plug shows older power than a packet counter shows packets. With `meter_lag` [s] the machine's watts are
+        of an interval so much earlier than the work and the packets by which they are split.
+        """
         host = self._scenario.host_of(component)
         step = self._step(begin, end)
-        seconds = end - begin
-        static = step[f"{host}:static"] * self._scenario.machines[host].reserved[component] / seconds
-        dynamic = step[f"{host}:{component}"] / seconds
+        static, dynamic = self._machine(host, begin - meter_lag, end - meter_lag)
+        static *= self._scenario.machines[host].reserved[component]
+        dynamic *= _part(self._work(host, begin, end), component)
         supported = self._scenario.supports.get(component)
         if supported is not None:
-            counts = volumes = self._supported_watts(supported, begin, end)
+            counts = volumes = self._supported_watts(supported, begin, end, meter_lag)
         else:
             counts, volumes = _amounts(step, REQUESTS if component == self._scenario.model else PACKETS)
         shares = {
@@ -67,26 +75,39 @@ class Truth:
         )
         return {**shares, UNATTRIBUTED: rest}
 
-    def _supported_watts(self, components: Sequence[str], begin: float, end: float) -> dict[str, float]:
+    def _supported_watts(
+        self, components: Sequence[str], begin: float, end: float, meter_lag: float
+    ) -> dict[str, float]:
         """What a supporting component is shared by: the applications' watts in what it supports."""
         watts: dict[str, float] = {}
         for component in components:
-            for name, share in self.component(component, begin, end).items():
+            for name, share in self.component(component, begin, end, meter_lag).items():
                 watts[name] = watts.get(name, 0.0) + share.total
         return watts
 
     def host(self, host: str, begin: float, end: float) -> float:
         """Mean watts at a machine's plug."""
-        joules = [value for key, value in self._step(begin, end).items() if key.startswith(f"{host}:")]
-        return sum(joules) / (end - begin)
+        return sum(self._machine(host, begin, end))
 
-    def host_unattributed(self, host: str, begin: float, end: float) -> float:
-        """Mean watts of a machine that belong to none of its components."""
-        step = self._step(begin, end)
+    def host_unattributed(self, host: str, begin: float, end: float, meter_lag: float = 0.0) -> float:
+        """Mean watts of a machine that belong to none of its components; see `component`."""
+        static, dynamic = self._machine(host, begin - meter_lag, end - meter_lag)
         reserved = sum(self._scenario.machines[host].reserved.values())
-        return (step[f"{host}:static"] * (1 - reserved) + step[f"{host}:housekeeping"]) / (end - begin)
+        return static * (1 - reserved) + dynamic * _part(self._work(host, begin, end), HOUSEKEEPING)
 
-    def _step(self, begin: float, end: float) -> dict[str, float]:
+    def _machine(self, host: str, begin: float, end: float) -> tuple[float, float]:
+        """Mean static and dynamic watts of a machine."""
+        seconds = end - begin
+        dynamic = sum(self._work(host, begin, end).values())
+        return self._step(begin, end)[f"{host}:static"] / seconds, dynamic / seconds
+
+    def _work(self, host: str, begin: float, end: float) -> dict[str, float]:
+        """Dynamic joules of a machine by component, with HOUSEKEEPING."""
+        step = self._step(begin, end)
+        parts = (*self._scenario.machines[host].components, HOUSEKEEPING)
+        return {part: step[f"{host}:{part}"] for part in parts}
+
+    def _difference(self, begin: float, end: float) -> dict[str, float]:
         """How far every cumulative number went between two instants."""
         first, last = self._at(begin), self._at(end)
         return {key: last[key] - first[key] for key in last}

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from joulepath_dashboards.common import DATASOURCE
+from joulepath_dashboards.common import DATASOURCE, TOPOLOGY
 from joulepath_dashboards.end_to_end import applications, budgets, conservation, gaps, one_application, overview
 
 DESCRIPTION = (
@@ -33,7 +33,7 @@ def dashboard() -> Dashboard:
         .time("now-1h", "now")
         .refresh("30s")
         .timezone("browser")
-        .variables([_datasource(), _application()])
+        .variables([_datasource(), _topology(), _application()])
     )
     for row in ROWS:
         page = page.with_row(row.row())
@@ -46,13 +46,27 @@ def _datasource() -> DatasourceVariable:
     return DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
+def _topology() -> QueryVariable:
+    """One at a time, at first the first: each adds up to its own meters, and names may recur in another."""
+    return (
+        QueryVariable("topology")
+        .label("Topology")
+        .datasource(DATASOURCE)
+        .query("label_values(attribution:heartbeat, topology)")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(False)
+        .include_all(False)
+    )
+
+
 def _application() -> QueryVariable:
     """What is covered, not only what is complete: an application with a gap must be there to be looked into."""
     return (
         QueryVariable("application")
         .label("Application")
         .datasource(DATASOURCE)
-        .query('label_values(application:power_covered_watts{application!="unattributed"}, application)')
+        .query(f'label_values(application:power_covered_watts{{{TOPOLOGY},application!="unattributed"}}, application)')
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)

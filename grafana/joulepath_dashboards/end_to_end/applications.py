@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import GRAMS_PER_HOUR, SELECTED, lines, over_time, stacked
+from joulepath_dashboards.common import GRAMS_PER_HOUR, SELECTED, by_hour, closed_hour, lines, over_time, stacked
 
 
 def row() -> Row:
@@ -70,3 +70,22 @@ def panels() -> Iterator[timeseries.Panel]:
         .span(8)
         .with_target(over_time(f"application:joules_per_inference{{{SELECTED}}}", "{{application}}"))
     )
+
+    yield by_hour(
+        "Energy by hour",
+        "Watt hours of each application in each of the last 24 closed UTC hours, stacked; a gap means that less than "
+        "half of the hour is known.",
+        units.WattHour,
+    ).with_target(
+        over_time(
+            f"sum by (application) ({closed_hour('application:energy_joules:1h', SELECTED)}) / 3600", "{{application}}"
+        )
+    )
+
+    carbon = closed_hour("application:co2_grams:1h", f'{SELECTED},basis="location"')
+    yield by_hour(
+        "CO2 by hour",
+        "Grams of CO2 (location-based) of each application in each of the last 24 closed UTC hours, stacked; a gap "
+        "means that less than half of the hour is known.",
+        units.Gram,
+    ).with_target(over_time(f"sum by (application) ({carbon})", "{{application}}"))

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import DASHED, SELECTED, bars, limits, lines, now, over_time
 
-OF_LIMIT = "/ on (application, budget, per) budget:limit_joules"
+OF_LIMIT = f"/ on (application, budget, per) budget:limit_joules{{{SELECTED}}}"
 
 
 def row() -> Row:
@@ -27,6 +27,7 @@ def panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
             units.PercentUnit,
         )
         .max(1)
+        .span(8)
         .thresholds(limits(warning=0.8, critical=1))
         .with_target(now(f"budget:energy_joules{{{SELECTED}}} {OF_LIMIT}", "{{budget}} ({{application}}) used", "A"))
         .with_target(
@@ -41,7 +42,20 @@ def panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
             "path was not measured at all in that period.",
             units.Joule,
         )
+        .span(8)
         .with_target(over_time(f"budget:energy_joules{{{SELECTED}}}", "{{budget}} ({{application}}) used", "A"))
         .with_target(over_time(f"budget:limit_joules{{{SELECTED}}}", "{{budget}} ({{application}}) limit", "B"))
         .override_by_query("B", DASHED)
+    )
+
+    yield (
+        lines(
+            "Budget coverage",
+            "The known part of the time that has passed of each budget's period; the rest is charged with the mean of "
+            "the known part. A gap means that the rules of budgets do not run.",
+            units.PercentUnit,
+        )
+        .max(1)
+        .span(8)
+        .with_target(over_time(f"budget:coverage:ratio{{{SELECTED}}}", "{{budget}} ({{application}})"))
     )

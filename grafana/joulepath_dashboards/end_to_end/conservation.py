@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import DASHED, lines, over_time
+from joulepath_dashboards.common import DASHED, TOPOLOGY, lines, over_time
 
 
 def row() -> Row:
@@ -24,8 +24,8 @@ def panels() -> Iterator[timeseries.Panel]:
             "other unless a rule is wrong; a gap means that the host is not measured.",
             units.Watt,
         )
-        .with_target(over_time("sum by (host) (host:power_watts)", "{{host}} measured", "A"))
-        .with_target(over_time("sum by (host) (application_component:power_watts)", "{{host}} sum", "B"))
+        .with_target(over_time(f"sum by (host) (host:power_watts{{{TOPOLOGY}}})", "{{host}} measured", "A"))
+        .with_target(over_time(f"sum by (host) (application_component:power_watts{{{TOPOLOGY}}})", "{{host}} sum", "B"))
         .override_by_query("B", DASHED)
     )
 
@@ -36,6 +36,6 @@ def panels() -> Iterator[timeseries.Panel]:
             "milliwatt; a gap means that the host is not measured.",
             units.Watt,
         )
-        .with_target(over_time("host:conservation_error_watts", "{{host}}", "A"))
-        .with_target(over_time("component:conservation_error_watts", "{{component}} on {{host}}", "B"))
+        .with_target(over_time(f"host:conservation_error_watts{{{TOPOLOGY}}}", "{{host}}", "A"))
+        .with_target(over_time(f"component:conservation_error_watts{{{TOPOLOGY}}}", "{{component}} on {{host}}", "B"))
     )

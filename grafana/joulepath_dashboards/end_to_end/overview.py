@@ -13,7 +13,17 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
-from joulepath_dashboards.common import GRAMS_PER_HOUR, SELECTED, UNATTRIBUTED, column, figure, limits, now, rows
+from joulepath_dashboards.common import (
+    GRAMS_PER_HOUR,
+    SELECTED,
+    TOPOLOGY,
+    UNATTRIBUTED,
+    column,
+    figure,
+    limits,
+    now,
+    rows,
+)
 
 # Title, unit and query of the table's columns. Each query keeps the label `application` alone, else rows do not merge.
 COLUMNS = (
@@ -58,7 +68,7 @@ def _rules() -> stat.Panel:
             units.NoUnit,
         )
         .mappings([running])
-        .with_target(now("attribution:heartbeat", "rules"))
+        .with_target(now(f"attribution:heartbeat{{{TOPOLOGY}}}", "rules"))
     )
 
 
@@ -68,7 +78,9 @@ def _hosts() -> stat.Panel:
         "Watts at the plugs of all hosts; a gap means that at least one host is not measured completely, since the sum "
         "of the others would be too low.",
         units.Watt,
-    ).with_target(now(f"sum(host:power_watts) and on () application:power_watts{{{UNATTRIBUTED}}}", "all hosts"))
+    ).with_target(
+        now(f"sum(host:power_watts{{{TOPOLOGY}}}) and on () application:power_watts{{{UNATTRIBUTED}}}", "all hosts")
+    )
 
 
 def _unattributed() -> stat.Panel:
@@ -89,7 +101,12 @@ def _unmeasured() -> stat.Panel:
             units.Short,
         )
         .thresholds(limits(warning=1))
-        .with_target(now("count(component:unmeasured:info) or 0 * group(attribution:heartbeat)", "components"))
+        .with_target(
+            now(
+                f"count(component:unmeasured:info{{{TOPOLOGY}}}) or 0 * group(attribution:heartbeat{{{TOPOLOGY}}})",
+                "components",
+            )
+        )
     )
 
 
@@ -102,7 +119,7 @@ def _conservation() -> stat.Panel:
             units.Watt,
         )
         .thresholds(limits(critical=0.001))
-        .with_target(now("max(abs(host:conservation_error_watts))", "error"))
+        .with_target(now(f"max(abs(host:conservation_error_watts{{{TOPOLOGY}}}))", "error"))
     )
 
 
@@ -116,7 +133,11 @@ def _budget() -> stat.Panel:
         )
         .thresholds(limits(warning=0.8, critical=1))
         .with_target(
-            now("max(budget:energy_joules / on (application, budget, per) budget:limit_joules)", "fullest budget")
+            now(
+                f"max(budget:energy_joules{{{TOPOLOGY}}}"
+                f" / on (application, budget, per) budget:limit_joules{{{TOPOLOGY}}})",
+                "fullest budget",
+            )
         )
     )
 

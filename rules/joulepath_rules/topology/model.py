@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from functools import cached_property
 from typing import Annotated
 
@@ -68,6 +69,13 @@ class Topology(Entry):
         """The components at which the traffic of others is counted."""
         traffics = (entry.traffic for entry in self.components.values())
         return frozenset(traffic.anchor for traffic in traffics if traffic and traffic.anchor)
+
+    @cached_property
+    def shared_nodes(self) -> frozenset[int]:
+        """The node ids that several components count at every exporter: allowed, and warned of."""
+        traffics = (entry.traffic for entry in self.components.values())
+        nodes = Counter(each.ioam.node for each in traffics if each and each.ioam and not each.ioam.instances)
+        return frozenset(node for node, users in nodes.items() if users > 1)
 
     def trace_route(self, application: str, trace: Trace) -> tuple[str, ...]:
         """The components that one trace of an application passes: its own path, or the application's."""
