@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a reading into metric families.
 
-Samples are built without the families' own helpers: with tens of thousands of series, a scrape's time is theirs.
+Samples are built without the families' own helpers: with tens of thousands of series, they take most of the time.
 """
 
 import functools
@@ -147,7 +147,7 @@ def _latencies(latencies: dict[tuple[str, str, str], Latency]) -> HistogramMetri
 def _pair(
     packets: Metric, octets: Metric, samples: Iterable[tuple[Labels, Count]], epoch: float | None = None
 ) -> Iterable[Family]:
-    """A family of packets and one of bytes with the same labels; neither where there is no sample."""
+    """A family of packets and one of bytes with the same labels; neither without a sample."""
     families = packets.family(), octets.family()
     first, second = (family.samples.append for family in families)
     names = packets.name, octets.name
@@ -162,7 +162,7 @@ def _pair(
 
 
 def _exemplar(labels: Labels, count: TraceCount) -> Exemplar | None:
-    """The latest request of a trace whose label is only a part of its id."""
+    """The latest request of a trace, if the trace's label is only a part of its id."""
     trace = count.request
     if trace is None or trace.trace_id is None or labels["trace_id"] == OTHER:
         return None

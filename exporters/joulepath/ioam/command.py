@@ -65,7 +65,7 @@ class IoamExporter:
         return carry.onto(families(source.reading(), self._epoch))
 
     def probe(self, target: str) -> Iterable[Metric]:
-        """There is no target but this host."""
+        """Raises KeyError: this host is the only target."""
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
@@ -177,7 +177,7 @@ def _source(args: argparse.Namespace, settings: Settings) -> Source:
 
 def _settings(args: argparse.Namespace) -> Settings:
     settings = _from_file(args) if args.config is not None else _from_arguments(args)
-    # Nobody scrapes a series before --once has printed it.
+    # With --once, a scrape cannot come before the series is printed.
     return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
 
 

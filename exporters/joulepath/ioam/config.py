@@ -44,7 +44,7 @@ class RuleModel(Model):
         return self
 
     def ranges(self) -> tuple[range, ...]:
-        """The TEIDs. Raises ValueError for a text that is no range of them."""
+        """The TEIDs. Raises ValueError for a text that is not a range of TEIDs."""
         return tuple(range(item, item + 1) if isinstance(item, int) else _range(item) for item in self.teids)
 
 
@@ -218,7 +218,7 @@ class ConfigModel(Model):
 
     def settings(self) -> Settings:
         """As the exporter reads it."""
-        # Two nodes of one host may see the same packet, whose path must not be counted at both.
+        # Two nodes of one host may see the same packet: its path must not be counted at both.
         only_one = len(self.nodes) == 1
         return Settings(
             points=tuple(

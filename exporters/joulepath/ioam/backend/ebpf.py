@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 BACKEND = "ebpf"
 GUARD_SECONDS = 5.0
-"""The maps are emptied this often even if nobody scrapes, so that they have room."""
+"""The maps are emptied this often even without scrapes, so that they have room."""
 LIMITS = ("request_id", "sequence_number", "timestamp")
 """What stays in the packets: of ids only what `key` makes the application's, gaps in sequences, latencies of hops."""
 

@@ -63,7 +63,7 @@ class PcapFile:
         self._name = name
 
     def frames(self) -> Iterator[Frame]:
-        """Every packet. Raises UsageError where the stream is no capture."""
+        """Every packet. Raises UsageError if the stream is not a capture."""
         magic = self._stream.read(4)
         if magic == _SECTION:
             yield from self._pcapng()

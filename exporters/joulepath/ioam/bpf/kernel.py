@@ -95,7 +95,7 @@ class Kernel:
         self._objects.clear()
 
     def program(self, point: int, link_octets: int) -> int:
-        """The descriptor of the program for a point on a link whose header has so many octets. Raises BpfError."""
+        """The descriptor of the program for a point on a link with a header of so many octets. Raises BpfError."""
         one = self._objects.get((point, link_octets))
         if one is None:
             one = self._objects[point, link_octets] = self._load(point, link_octets)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which traces become label values. Trace ids come from strangers' packets, and there may be one per request."""
+"""Which traces become label values. Trace ids are untrusted input, and there may be one per request."""
 
 import time
 from collections import deque

@@ -23,7 +23,7 @@ class Classifier:
         self._protocols = other.protocols | {_IGMP}
 
     def other(self, packet: Octets, start: int, end: int, protocol: int, position: int) -> bool:
-        """Whether the IP packet packet[start:end], with `protocol` from `position` on, is no user's."""
+        """Whether the IP packet packet[start:end], with `protocol` from `position` on, is signalling or management."""
         prefixes = self._prefixes
         if prefixes and (prefixes.source(packet, start) or prefixes.destination(packet, start)):
             return True

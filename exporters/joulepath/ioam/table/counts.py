@@ -47,7 +47,7 @@ class TraceCount(Series):
     missing: int = -1
     """Sequence numbers that were left out; -1 where no packet had one."""
     late: int = 0
-    """Packets whose sequence number was behind: they came after they were taken as missing, or twice."""
+    """Packets with an old sequence number: they came after they were counted as missing, or twice."""
 
     def snapshot(self, now: float) -> "TraceCount":
         """As a scrape sees it."""

@@ -15,7 +15,7 @@ _NO_SECONDS = _NO_FRACTION << 32
 
 
 class Paths:
-    """Counts recorded paths. Node ids are strangers' words: only admitted traces bring new ones, within bounds."""
+    """Counts recorded paths. Node ids are untrusted input: only admitted traces add new ones, within bounds."""
 
     def __init__(self, settings: Settings, series: Callable[[NodeCounts, Label, str], Series]) -> None:
         self.latencies: dict[tuple[str, str, str], Latency] = {}

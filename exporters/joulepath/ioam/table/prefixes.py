@@ -8,7 +8,7 @@ from joulepath.ioam.wire.link import Octets
 
 
 class Prefixes:
-    """Some prefixes of IPv4 and IPv6; false where there are none."""
+    """Prefixes of IPv4 and IPv6; false if empty."""
 
     def __init__(self, prefixes: Iterable[IPv4Network | IPv6Network]) -> None:
         networks = list(prefixes)

@@ -12,7 +12,7 @@ V = TypeVar("V")
 _PREFIX_OCTETS = 16
 """From the start of the header to the trace type of a first option behind two octets of padding, as Linux writes it."""
 _MOST = 4096
-"""Headers kept, with and without timestamps each; headers are strangers' words."""
+"""Headers kept, with and without timestamps each; headers are untrusted input."""
 
 _TIMES = decode.Trace._fields.index("times")
 _new = tuple.__new__

@@ -74,7 +74,7 @@ class _Layout(NamedTuple):
     snapshot: bool
 
 
-# A trace type is a stranger's 24 bits: the cache is bounded.
+# A trace type is 24 bits of untrusted input: the cache is bounded.
 @functools.lru_cache(maxsize=256)
 def _layout(trace_type: int) -> _Layout:
     offsets = {}
