@@ -24,8 +24,8 @@ from tests.exporters.ioam.tshark import Tshark
 
 from joulepath import exposition
 from joulepath.bpf import testrun
+from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.bpf.kernel import Kernel
-from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
 
@@ -114,15 +114,15 @@ def tshark_nanoseconds(tshark: Tshark, frame: bytes, count: int = 20_000) -> flo
 def table(row: Callable[[str], None] = print) -> dict[str, float]:
     """Prints the table, and returns the ratios."""
     kernel, telling = Kernel(SETTINGS), Kernel(replace(SETTINGS, other=SIGNALLING))
-    same = kernel._maps["same"]
-    # A header whose place another one has is decoded each time.
+    header_cache = kernel._maps["header_cache"]
+    # A header is decoded each time if another one has its entry.
     columns = {"ratio": (kernel, b"\0"), "new": (kernel, b"\xff"), "telling": (telling, b"")}
     found: dict[str, dict[str, list[int]]] = {column: {name: [] for name in FRAMES} for column in columns}
     for _ in range(ROUNDS):
         for name, frame in FRAMES.items():  # in turn, so that a slow moment of the machine strikes all alike
             for column, (one, taken) in columns.items():
                 if taken:
-                    same.update(_INDEX.pack(0), taken * same.value_size)
+                    header_cache.update(_INDEX.pack(0), taken * header_cache.value_size)
                 found[column][name].append(testrun.run(one.program(0, 14), frame, repeat=REPEAT).nanoseconds)
     kernel.close()
     telling.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.exporters.ioam.netns import Exporter, NetworkNamespace
 
-from joulepath.ioam.encode import hop_by_hop
+from joulepath.ioam.wire.encode import hop_by_hop
 
 ROUNDS = 9
 SECONDS = 0.6

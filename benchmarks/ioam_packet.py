@@ -21,15 +21,15 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from joulepath import exposition
-from joulepath.ioam.capture import Tap
-from joulepath.ioam.classify import Classifier
+from joulepath.ioam.backend.capture import Tap
+from joulepath.ioam.backend.ring import RETIRE_SECONDS
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
-from joulepath.ioam.counters import Table
-from joulepath.ioam.decode import Options, Trace
-from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.ring import RETIRE_SECONDS
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire.decode import Options, Trace
 
 ID = bytes(range(16))
 POINT = Point("vb", "received", 4, "uplink", path=True)
@@ -87,8 +87,8 @@ def drained(kind: Callable[[int], bytes]) -> float:
     results = []
     for _ in range(ROUNDS):
         table = Table(settings([ID]))
-        at = table.at(4, "uplink")
-        tap = Tap(POINT, at, PacketCounter(table, Classifier(Other(ports=frozenset({22})))))
+        node = table.node(4, "uplink")
+        tap = Tap(POINT, node, PacketCounter(table, Classifier(Other(ports=frozenset({22})))))
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
             sender.bind(("va", 0))
             for octets in frames:
@@ -99,8 +99,8 @@ def drained(kind: Callable[[int], bytes]) -> float:
             pass
         taken = time.thread_time() - before
         tap.close()
-        if at.user.packets != BURST:
-            raise RuntimeError(f"{at.user.packets} of {BURST} packets came: the receive buffer is too small")
+        if node.user.packets != BURST:
+            raise RuntimeError(f"{node.user.packets} of {BURST} packets came: the receive buffer is too small")
         results.append(taken / BURST)
     return statistics.median(results)
 
@@ -126,8 +126,8 @@ def table(traces: int, nodes: tuple[int, ...]) -> Table:
     ids = [os.urandom(16) for _ in range(traces)]
     made = Table(settings(ids, frozenset(nodes) or None))
     for trace_id in ids:
-        made.traced(
-            made.at(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
+        made.count_trace(
+            made.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
         )
     return made
 

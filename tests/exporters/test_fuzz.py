@@ -33,8 +33,8 @@ from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.reports import values
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exposition import encode
-from joulepath.ioam import decode, gtpu
-from joulepath.ioam.pcapfile import PcapFile
+from joulepath.ioam.backend.pcapfile import PcapFile
+from joulepath.ioam.wire import decode, gtpu
 from joulepath.metrics import filled
 from joulepath.pdu.collector import collect as collect_pdu
 from joulepath.pdu.profiles.catalogue import load_shipped

@@ -14,8 +14,8 @@ from ipaddress import IPv6Network
 
 from joulepath.bpf import tc, testrun
 from joulepath.ioam.bpf.kernel import Kernel
-from joulepath.ioam.encode import hop_by_hop as ours
 from joulepath.ioam.settings import Namespace, Point, Settings
+from joulepath.ioam.wire.encode import hop_by_hop as ours
 from joulepath.tag.program import Program, State
 from joulepath.tag.settings import Flow
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, export_data, hop_by_hop, option, trace_data

@@ -15,7 +15,7 @@ import struct
 import time
 from pathlib import Path
 
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, hop_by_hop
+from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, hop_by_hop
 from joulepath_lab import network, scenario
 from joulepath_lab.ledger import Ledger, Sent
 from joulepath_lab.scenario import Scenario

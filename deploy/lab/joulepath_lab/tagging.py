@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
+from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag import cgroup
 from joulepath_lab import network
 from joulepath_lab.streams import Stream

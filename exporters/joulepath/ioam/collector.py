@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a reading into metric families.
 
-Samples are built without the families' own helpers: with tens of thousands of series, a scrape's time is theirs.
+Samples are built without the families' own helpers: with tens of thousands of series, they take most of the time.
 """
 
 import functools
@@ -15,10 +15,10 @@ from prometheus_client.samples import Sample
 
 from joulepath.exposition import Labels
 from joulepath.ioam import metrics
-from joulepath.ioam.admission import OTHER, Label
-from joulepath.ioam.counts import Count, Counts, NodeCounts, Series, TraceCount
-from joulepath.ioam.latency import BOUNDS, Latency
-from joulepath.ioam.source import Reading
+from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.table.admission import OTHER, Label
+from joulepath.ioam.table.counts import Count, Counts, NodeCounts, Series, TraceCount
+from joulepath.ioam.table.latency import BOUNDS, Latency
 from joulepath.metrics import Family, Metric, filled
 
 
@@ -89,22 +89,22 @@ def _paths(counts: Counts) -> Iterable[tuple[Labels, Count]]:
         for label, path in node.paths.items():
             for name, count in path.counts.items():
                 key = (label, name, node.direction)
-                if (found := sums.get(key)) is None:
+                if (earlier := sums.get(key)) is None:
                     sums[key] = count
                 else:
-                    both = found.packets + count.packets, found.octets + count.octets
-                    sums[key] = Series(*both, min(found.since, count.since))
+                    both = earlier.packets + count.packets, earlier.octets + count.octets
+                    sums[key] = Series(*both, min(earlier.since, count.since))
     return ((_labels(*key), _whole(counts, key[0], count)) for key, count in sums.items())
 
 
 def _whole(counts: Counts, label: Label, count: Series) -> Series:
     """The packets that there were, where only some of them have the option. A reading may be shown twice: a copy."""
-    if not (counts.marked and (found := counts.marked.get(label.namespace))):
+    if not (counts.marked and (ratio := counts.marked.get(label.namespace))):
         return count
-    return replace(count, packets=_scaled(count.packets, *found), octets=_scaled(count.octets, *found))
+    return replace(count, packets=_scale(count.packets, *ratio), octets=_scale(count.octets, *ratio))
 
 
-def _scaled(value: int, marked: int, of: int) -> int:
+def _scale(value: int, marked: int, of: int) -> int:
     """Rounded down, so that it never goes backwards."""
     return value * of // marked
 
@@ -147,7 +147,7 @@ def _latencies(latencies: dict[tuple[str, str, str], Latency]) -> HistogramMetri
 def _pair(
     packets: Metric, octets: Metric, samples: Iterable[tuple[Labels, Count]], epoch: float | None = None
 ) -> Iterable[Family]:
-    """A family of packets and one of bytes with the same labels; neither where there is no sample."""
+    """A family of packets and one of bytes with the same labels; neither without a sample."""
     families = packets.family(), octets.family()
     first, second = (family.samples.append for family in families)
     names = packets.name, octets.name
@@ -162,16 +162,16 @@ def _pair(
 
 
 def _exemplar(labels: Labels, count: TraceCount) -> Exemplar | None:
-    """The latest request of a trace whose label is only a part of its id."""
+    """The latest request of a trace, if the trace's label is only a part of its id."""
     trace = count.request
     if trace is None or trace.trace_id is None or labels["trace_id"] == OTHER:
         return None
-    found = {"trace_id": trace.trace_id.hex()}
+    ids = {"trace_id": trace.trace_id.hex()}
     if trace.span_id is not None:
-        found["span_id"] = trace.span_id.hex()
-    elif found["trace_id"] == labels["trace_id"]:
+        ids["span_id"] = trace.span_id.hex()
+    elif ids["trace_id"] == labels["trace_id"]:
         return None
-    return Exemplar(found, 1)
+    return Exemplar(ids, 1)
 
 
 def _table(metric: Metric, rows: Iterable[tuple[Sequence[str], float]]) -> Family:

@@ -17,11 +17,11 @@ from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
 from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.backends import BACKENDS, ChosenSource
+from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
+from joulepath.ioam.backend.pcap import PcapSource
+from joulepath.ioam.backend.source import Source
 from joulepath.ioam.collector import families
-from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
-from joulepath.ioam.source import Source
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -65,7 +65,7 @@ class IoamExporter:
         return carry.onto(families(source.reading(), self._epoch))
 
     def probe(self, target: str) -> Iterable[Metric]:
-        """There is no target but this host."""
+        """Raises KeyError: this host is the only target."""
         raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
@@ -158,11 +158,11 @@ def run(args: argparse.Namespace) -> int:
     again = read if args.pcap is None else None  # a capture is counted once
     source = partial(_source, args)
     settings = read()
-    made = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
+    ioam = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
-    return exporter.run(made, args, capabilities=capabilities, claim=made.claim)
+    return exporter.run(ioam, args, capabilities=capabilities, claim=ioam.claim)
 
 
 def _keep(backend: str) -> None:
@@ -177,7 +177,7 @@ def _source(args: argparse.Namespace, settings: Settings) -> Source:
 
 def _settings(args: argparse.Namespace) -> Settings:
     settings = _from_file(args) if args.config is not None else _from_arguments(args)
-    # Nobody scrapes a series before --once has printed it.
+    # With --once, a scrape cannot come before the series is printed.
     return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
 
 

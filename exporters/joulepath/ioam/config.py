@@ -44,19 +44,19 @@ class RuleModel(Model):
         return self
 
     def ranges(self) -> tuple[range, ...]:
-        """The TEIDs. Raises ValueError for a text that is no range of them."""
+        """The TEIDs. Raises ValueError for a text that is not a range of TEIDs."""
         return tuple(range(item, item + 1) if isinstance(item, int) else _range(item) for item in self.teids)
 
 
 def _range(text: str) -> range:
     first, _, last = text.partition("-")
     try:
-        found = range(int(first, 0), int(last or first, 0) + 1)
+        teids = range(int(first, 0), int(last or first, 0) + 1)
     except ValueError:
-        found = range(0)
-    if not found or found[-1] > 0xFFFFFFFF or found[0] < 0:
+        teids = range(0)
+    if not teids or teids[-1] > 0xFFFFFFFF or teids[0] < 0:
         raise ValueError(f"teids: {text[:40]!r} is no TEID like 4096 or 0x1000 and no range like 0x1000-0x1fff")
-    return found
+    return teids
 
 
 class InterfaceModel(Model):
@@ -120,14 +120,14 @@ class NamespaceModel(Model):
     @field_validator("freq")
     @classmethod
     def _part(cls, value: str) -> str:
-        found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value)
-        if found is None or int(found[1]) > int(found[2]):
+        match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value)
+        if match is None or int(match[1]) > int(match[2]):
             raise ValueError(f"{value[:40]!r} is not K/N, as in `ip route ... encap ioam6 freq K/N`")
         return value
 
     @field_validator("ids", mode="before")
     @classmethod
-    def _quoted(cls, value: object) -> object:
+    def _require_quotes(cls, value: object) -> object:
         # YAML reads an id of digits alone as a number, and 12e4... as a float.
         if isinstance(value, list) and any(isinstance(item, int | float) for item in value):
             raise ValueError("an id looks like a number: put it in quotes")
@@ -139,7 +139,7 @@ class NamespaceModel(Model):
             raise ValueError("with `key: namespace` the namespace alone is the application: leave out `ids`")
         for name in self.ids:
             if not re.fullmatch(r"([0-9a-fA-F]{2})+", name) or not self._fits(len(name) // 2):
-                raise ValueError(f"ids: {name[:40]!r} is not {self._wanted()}")
+                raise ValueError(f"ids: {name[:40]!r} is not {self._expected_form()}")
         return self
 
     def _fits(self, octets: int) -> bool:
@@ -147,7 +147,7 @@ class NamespaceModel(Model):
             return octets == self.key.prefix // 8
         return octets <= TRACE_ID_OCTETS
 
-    def _wanted(self) -> str:
+    def _expected_form(self) -> str:
         if isinstance(self.key, PrefixModel):
             return f"{self.key.prefix // 4} hexadecimal digits (prefix: {self.key.prefix})"
         return "32 hexadecimal digits, or as many as the carrier has (namespace-specific data wide: 16, Flow ID: 8)"
@@ -192,12 +192,12 @@ class ConfigModel(Model):
 
     @model_validator(mode="after")
     def _coherent(self) -> "ConfigModel":
-        mistakes = [*self._repeated(), *self._unreachable()]
+        mistakes = [*self._find_repetitions(), *self._find_contradictions()]
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
 
-    def _repeated(self) -> Iterable[str]:
+    def _find_repetitions(self) -> Iterable[str]:
         if not all(node.interfaces for node in self.nodes) or not self.nodes:
             yield "nodes: name at least one, each with at least one interface"
         ids = [node.node_id for node in self.nodes]
@@ -207,7 +207,7 @@ class ConfigModel(Model):
         for name, way in sorted({item for item in ways if ways.count(item) > 1}):
             yield f"nodes: packets {way} on {name} belong to two nodes; a packet counts for one"
 
-    def _unreachable(self) -> Iterable[str]:
+    def _find_contradictions(self) -> Iterable[str]:
         if self.admit == "any":
             return
         if self.bounds is not None:
@@ -218,7 +218,7 @@ class ConfigModel(Model):
 
     def settings(self) -> Settings:
         """As the exporter reads it."""
-        # Two nodes of one host may see the same packet, whose path must not be counted at both.
+        # Two nodes of one host may see the same packet: its path must not be counted at both.
         only_one = len(self.nodes) == 1
         return Settings(
             points=tuple(

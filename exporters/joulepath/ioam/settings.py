@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the exporter is told: where it counts, which traces become labels, which packets are no user's."""
+"""The exporter's settings: where it counts, which traces become labels, which packets are signalling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many traces nobody configured may become label values."""
+    """How many traces that are not configured may become label values."""
 
     max_traces: int = 1000
     new_per_hour: int = 200
@@ -84,7 +84,7 @@ SeriesKey = tuple[int, str, tuple[str, str], str]
 
 @dataclass(frozen=True)
 class Before:
-    """What there was before a reload, and goes on: as labels that are taken, as series that nobody must see at 0."""
+    """State that outlives a reload: labels that are taken, and series that must not restart at 0."""
 
     admitted: Mapping[tuple[int, bytes], float] = field(default_factory=dict)
     """Traces that became labels though not configured, by namespace and key, the earliest first; when, in seconds of
@@ -110,7 +110,7 @@ class Settings:
     max_paths: int = 1000
     """Sequences of nodes that become label values."""
     max_hop_pairs: int = 256
-    """Pairs of nodes whose latency is shown."""
+    """Pairs of nodes with a latency that is shown."""
     hold_seconds: float = 30.0
     """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
     backend: Backend = "auto"

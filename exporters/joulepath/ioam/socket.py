@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives an application's own socket an IOAM trace, for applications that know whose packets they send.
+"""Gives an application's own socket an IOAM trace, for applications that know which user or request they send for.
 
     sender = traced(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), namespace=123, application="0000a001")
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, MAX_TRANSIT_NODES, NO_NODE_ID, hop_by_hop
+from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, MAX_TRANSIT_NODES, NO_NODE_ID, hop_by_hop
 
 TRACE_ID_OCTETS = 16
 _IPV6_HOPOPTS = 54  # include/uapi/linux/in6.h; the socket module has it, not on every build
@@ -29,7 +29,7 @@ def traced(
     node_id: int | None = None,
     nodes: int = DEFAULT_TRANSIT_NODES,
 ) -> S:
-    """The same socket, whose packets from now on carry a pre-allocated trace (RFC 9197) with a TraceID of 16 octets.
+    """The same socket: its packets from now on carry a pre-allocated trace (RFC 9197) with a TraceID of 16 octets.
 
     The TraceID begins with `application`, a key in hexadecimal digits or octets, and goes on with the last octets of
     `request`, an OpenTelemetry TraceID as number, hexadecimal digits or octets; zeros without one. To `joulepath ioam`
@@ -37,7 +37,7 @@ def traced(
 
     `node_id` (24 bits) is this host's, by default its `net.ipv6.ioam6_id`; `nodes` is the room left for nodes on the
     way. The header has 40 + 8 * nodes octets. Works for UDP, for TCP before or after `connect`, and for a listening
-    socket, whose connections inherit it. Raises UsageError for bad arguments, and JoulepathError where the kernel
+    socket: its connections inherit the trace. Raises UsageError for bad arguments, and JoulepathError where the kernel
     refuses: it asks for CAP_NET_RAW in the user namespace that owns the network namespace.
     """
     if traced_socket.family != socket.AF_INET6:
@@ -62,7 +62,7 @@ def untraced(traced_socket: S) -> S:
 
 
 def trace_id(application: str | bytes, request: int | str | bytes | None = None) -> bytes:
-    """The 16 octets: the application's key, then the end of the request's id, whose random part that is.
+    """The 16 octets: the application's key, then the end of the request's id, which is its random part.
 
     Raises UsageError.
     """

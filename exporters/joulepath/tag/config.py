@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from joulepath.config import Model, load
-from joulepath.ioam.encode import MAX_TRANSIT_NODES, NO_NODE_ID
+from joulepath.ioam.wire.encode import MAX_TRANSIT_NODES, NO_NODE_ID
 from joulepath.tag.settings import (
     EVERYWHERE,
     MAX_FLOWS,

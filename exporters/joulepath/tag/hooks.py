@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from joulepath.bpf import tc
 from joulepath.bpf.libbpf import BpfError
 from joulepath.errors import JoulepathError
-from joulepath.ioam.link import DEVICES, ETHERNET
+from joulepath.ioam.wire.link import DEVICES, ETHERNET
 from joulepath.tag import netlink
 from joulepath.tag.program import Program
 

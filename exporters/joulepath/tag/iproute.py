@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from joulepath.config import load, problems, read_yaml
 from joulepath.errors import UsageError
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES, NO_NODE_ID
 from joulepath.ioam.socket import host_node_id
+from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, NO_NODE_ID
 from joulepath.tag.config import ConfigModel
 from joulepath.tag.settings import EVERYWHERE, Flow, Settings
 

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 from joulepath.bpf.libbpf import Object, possible_cpus
-from joulepath.ioam.encode import hop_by_hop
+from joulepath.ioam.wire.encode import hop_by_hop
 from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
 
-from joulepath.ioam.encode import DEFAULT_TRANSIT_NODES
+from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag.settings import EVERYWHERE, header_octets
 
 MIN_MTU = 1280

@@ -7,7 +7,7 @@ from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Literal
 
-from joulepath.ioam.encode import hop_by_hop
+from joulepath.ioam.wire.encode import hop_by_hop
 
 MAX_FLOWS = 64
 """As many as the program has places for."""

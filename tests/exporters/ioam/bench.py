@@ -5,12 +5,12 @@ import struct
 
 from scapy.packet import Packet
 
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Table
-from joulepath.ioam.counts import Counts, NodeCounts
-from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.counts import Counts, NodeCounts
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire.segments import Segments
 from tests.exporters.ioam.encoder import SNAPSHOT, Node, hop_by_hop, option, trace_data
 
 TRACE_ID = bytes(range(16))
@@ -24,13 +24,13 @@ class Bench:
     def __init__(self, settings: Settings) -> None:
         self.table = Table(settings)
         self.counter = PacketCounter(self.table, Classifier(settings.other), settings.clt)
-        self.at = self.table.at(POINT.node_id, POINT.direction)
+        self.node = self.table.node(POINT.node_id, POINT.direction)
 
     def see(self, packet: bytes | Packet, *, padding: int = 0, segments: Segments | None = None) -> NodeCounts:
         octets = bytes(packet)
         frame = bytearray(octets + bytes(padding))
-        self.counter.count(self.at, frame, 0, len(frame), len(frame), path=True, segments=segments)
-        return self.at
+        self.counter.count(self.node, frame, 0, len(frame), len(frame), path=True, segments=segments)
+        return self.node
 
     def counts(self) -> Counts:
         return self.table.snapshot()
@@ -56,6 +56,6 @@ def pair(count: object) -> tuple[int, int]:
     return count.packets, count.octets  # type: ignore[attr-defined]  # a Count, found in a dict
 
 
-def trace_pairs(at: NodeCounts) -> dict[str, tuple[int, int]]:
+def trace_pairs(node: NodeCounts) -> dict[str, tuple[int, int]]:
     """Packets and octets by trace id, of the traces that had any."""
-    return {label.trace_id: pair(count) for label, count in at.traces.items() if count.packets}
+    return {label.trace_id: pair(count) for label, count in node.traces.items() if count.packets}

@@ -7,15 +7,15 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from joulepath.bpf import testrun
+from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.bpf.kernel import Kernel
-from joulepath.ioam.bpf.source import EbpfSource
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Table
-from joulepath.ioam.counts import Counts, NodeCounts
-from joulepath.ioam.link import ETHERNET, ip_offset
-from joulepath.ioam.packets import PacketCounter
-from joulepath.ioam.segments import Segments
 from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.counts import Counts, NodeCounts
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire.link import ETHERNET, ip_offset
+from joulepath.ioam.wire.segments import Segments
 
 CAMERA = bytes(range(16))
 SETTINGS = Settings(
@@ -122,7 +122,7 @@ class KernelBench:
         table = Table(self.settings, _no_time)
         counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
         point = self.settings.points[0]
-        at = table.at(point.node_id, point.direction)
+        node = table.node(point.node_id, point.direction)
         for frame in frames:
             octets = bytearray(frame.octets)
             start = ip_offset(octets, 0, len(octets), ETHERNET)
@@ -130,5 +130,5 @@ class KernelBench:
                 counter.skip(start)
                 continue
             segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
-            counter.count(at, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
+            counter.count(node, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
         return seen(table.snapshot())

@@ -5,11 +5,11 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 from prometheus_client.samples import Sample
 
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
-from joulepath.ioam.counters import Table
-from joulepath.ioam.decode import Options, Trace
 from joulepath.ioam.settings import Bounds, Namespace, Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.wire.decode import Options, Trace
 from joulepath.metrics import registry
 from tests.exporters.ioam.bench import TRACE_ID
 
@@ -38,9 +38,9 @@ def table(
 
 
 def see(made: Table, *traces: Trace, packets: int = 1, octets: int = 100) -> None:
-    at = made.at(4, "uplink")
-    at.user.add(packets, octets)
-    made.traced(at, Options(traces, 44), packets, octets, path=True)
+    node = made.node(4, "uplink")
+    node.user.add(packets, octets)
+    made.count_trace(node, Options(traces, 44), packets, octets, path=True)
 
 
 def samples(made: Table, epoch: float | None = None) -> list[Sample]:

@@ -7,11 +7,11 @@ import pytest
 from prometheus_client.core import Metric
 
 from joulepath.ioam import metrics
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
-from joulepath.ioam.counters import Table
-from joulepath.ioam.decode import REASONS, Options, Trace
 from joulepath.ioam.settings import Namespace, Point, Settings
-from joulepath.ioam.source import Reading
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.wire.decode import REASONS, Options, Trace
 from joulepath.metrics import TARGET_LABELS, registry
 
 pytestmark = pytest.mark.unit
@@ -53,11 +53,11 @@ def test_configured_traces_are_zero_from_the_start() -> None:
 
 def test_every_metric_is_shown_and_none_other() -> None:
     table = Table(dataclasses.replace(SETTINGS, namespaces={123: Namespace(ids=frozenset({ID}), marked=(1, 2))}))
-    at = table.at(4, "uplink")
-    table.traced(
-        at, Options((Trace(123, ID, (2, 1), overflow=False, times=(2 << 32, 1 << 32)),), 44), 1, 100, path=True
+    node = table.node(4, "uplink")
+    table.count_trace(
+        node, Options((Trace(123, ID, (2, 1), overflow=False, times=(2 << 32, 1 << 32)),), 44), 1, 100, path=True
     )
-    table.traced(at, Options((Trace(123, ID, (), overflow=False, kind=4, sequence=1),), 20), 1, 100, path=True)
+    table.count_trace(node, Options((Trace(123, ID, (), overflow=False, kind=4, sequence=1),), 20), 1, 100, path=True)
     found = scrape(table, captures=(("n3", "packet"),))
     shown = {sample.name.removesuffix("_bucket") for family in found.values() for sample in family.samples}
     assert shown - {"ioam_hop_latency_seconds_count", "ioam_hop_latency_seconds_sum"} == {
@@ -73,9 +73,9 @@ def test_an_interface_that_is_not_captured_has_no_info() -> None:
 def test_two_interfaces_of_one_direction_are_one_series() -> None:
     table = Table(SETTINGS)
     options = Options((Trace(123, ID, (1, 2, 9), overflow=False),), 44)
-    for at in (table.at(4, "uplink"), table.at(4, "uplink")):
-        at.user.add(1, 100)
-        table.traced(at, options, 1, 100, path=True)
+    for node in (table.node(4, "uplink"), table.node(4, "uplink")):
+        node.user.add(1, 100)
+        table.count_trace(node, options, 1, 100, path=True)
     found = scrape(table, drops=3)
     values = {
         name: {
@@ -95,8 +95,8 @@ def test_a_reading_that_is_shown_twice_says_the_same() -> None:
     points = (*SETTINGS.points, Point("eth1", "received", 5, "uplink", path=True))
     namespaces = {123: Namespace(ids=frozenset({ID}), marked=(1, 10))}
     table = Table(dataclasses.replace(SETTINGS, points=points, namespaces=namespaces))
-    for at in (table.at(4, "uplink"), table.at(5, "uplink")):
-        table.traced(at, Options((Trace(123, ID, (2, 1), overflow=False),), 44), 1, 100, path=True)
+    for node in (table.node(4, "uplink"), table.node(5, "uplink")):
+        table.count_trace(node, Options((Trace(123, ID, (2, 1), overflow=False),), 44), 1, 100, path=True)
     reading = Reading(table.snapshot(), 0, ())
     first, second = ([family.samples for family in families(reading)] for _ in range(2))
     assert first == second

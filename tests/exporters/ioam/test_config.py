@@ -9,9 +9,9 @@ import pytest
 
 from joulepath.errors import UsageError
 from joulepath.ioam import config
-from joulepath.ioam.backends import ChosenSource
-from joulepath.ioam.decode import REASONS
+from joulepath.ioam.backend.choice import ChosenSource
 from joulepath.ioam.settings import Bounds, Namespace, Point, Rule
+from joulepath.ioam.wire.decode import REASONS
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit

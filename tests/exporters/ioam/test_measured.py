@@ -12,16 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joulepath.ioam.backend.ebpf import EbpfSource
+from joulepath.ioam.backend.packet import PacketSource
+from joulepath.ioam.backend.pcap import PcapSource
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import PointCounts
-from joulepath.ioam.bpf.source import EbpfSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
-from joulepath.ioam.counters import Table
-from joulepath.ioam.measured import Measured
-from joulepath.ioam.pcap import PcapSource
 from joulepath.ioam.settings import Namespace, Point, Settings
-from joulepath.ioam.source import PacketSource, Reading
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.measured import Measured
 from tests.exporters.ioam.bench import ipv6, traced
 from tests.exporters.ioam.captures import classic, enhanced, interface, section
 from tests.exporters.ioam.tables import ID, Clock, scrape
@@ -144,11 +145,11 @@ class Programs(kernel.Kernel):
         self._clock, self._seconds = clock, reading_seconds
         self._before = clock.now
 
-    def read(self) -> kernel.Reading:
+    def read(self) -> kernel.NewCounts:
         packets = round(100 * (self._clock.now - self._before))
         self._before = self._clock.now
         self._clock.now += self._seconds
-        return kernel.Reading([PointCounts((packets, 0), (0, 0), 0, 0, 0, 0, 0, {}, {})], [])
+        return kernel.NewCounts([PointCounts((packets, 0), (0, 0), 0, 0, 0, 0, 0, {}, {})], [])
 
 
 def test_in_the_kernel_the_seconds_end_where_the_counts_were_taken() -> None:

@@ -13,11 +13,11 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from scapy.utils import RawPcapReader, wrpcap
 
-from joulepath.ioam import decode
-from joulepath.ioam.classify import Classifier
-from joulepath.ioam.counters import Table
-from joulepath.ioam.packets import PacketCounter
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
+from joulepath.ioam.table.classify import Classifier
+from joulepath.ioam.table.counters import Table
+from joulepath.ioam.table.packets import PacketCounter
+from joulepath.ioam.wire import decode
 from tests.exporters.ioam.encoder import Node, option, trace_data
 from tests.exporters.ioam.encoder import hop_by_hop as encode
 from tests.exporters.ioam.tshark import Tshark
@@ -59,13 +59,13 @@ def test_a_kernels_stamps_are_read(capture: Path) -> None:
 def test_its_packets_are_counted(capture: Path) -> None:
     point = Point("eth0", "received", 4, "uplink", path=True)
     table = Table(Settings(points=(point,), namespaces={123: Namespace(octets=0, ids=frozenset({b""}))}))
-    counter, at = PacketCounter(table, Classifier(Other())), table.at(4, "uplink")
+    counter, node = PacketCounter(table, Classifier(Other())), table.node(4, "uplink")
     seen = frames(capture)
     for frame in seen:
-        counter.count(at, bytearray(frame), 14, len(frame), len(frame) - 14, path=True)
-    assert (at.user.packets, at.other.packets) == (20, 3)
-    assert at.user.octets + at.other.octets == sum(len(frame) - 14 for frame in seen)
-    assert {label: count.packets for label, count in at.traces.items() if count.packets} == {("123", "all"): 20}
+        counter.count(node, bytearray(frame), 14, len(frame), len(frame) - 14, path=True)
+    assert (node.user.packets, node.other.packets) == (20, 3)
+    assert node.user.octets + node.other.octets == sum(len(frame) - 14 for frame in seen)
+    assert {label: count.packets for label, count in node.traces.items() if count.packets} == {("123", "all"): 20}
 
 
 Dissect = Callable[[Path], list[tuple[int, bool, tuple[int, ...]]]]

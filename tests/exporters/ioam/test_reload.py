@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
 from joulepath.errors import JoulepathError
+from joulepath.ioam.backend.packet import PacketSource
+from joulepath.ioam.backend.source import Reading
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read
-from joulepath.ioam.counters import Table
 from joulepath.ioam.settings import Before, Bounds, Namespace, Settings
-from joulepath.ioam.source import PacketSource, Reading
+from joulepath.ioam.table.counters import Table
 from tests.exporters.ioam.netns import Exporter as Running
 from tests.exporters.ioam.netns import NetworkNamespace
 from tests.exporters.ioam.tables import POINT, Clock, see, trace
@@ -117,7 +118,7 @@ def _is_pipe(descriptor: Path) -> bool:
 # Of 100 packets to itself, of a trace that nobody listed, nothing is read before the source ends.
 SEND_AND_STOP = """
 import socket, sys
-from joulepath.ioam.backends import ChosenSource
+from joulepath.ioam.backend.choice import ChosenSource
 from joulepath.ioam.settings import Bounds, Point, Settings
 from joulepath.ioam.socket import traced
 receiver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.errors import UsageError
-from joulepath.ioam import decode
-from joulepath.ioam.encode import MAX_TRANSIT_NODES, hop_by_hop
 from joulepath.ioam.socket import trace_id, traced
+from joulepath.ioam.wire import decode
+from joulepath.ioam.wire.encode import MAX_TRANSIT_NODES, hop_by_hop
 
 pytestmark = pytest.mark.unit
 

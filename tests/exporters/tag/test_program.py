@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from joulepath.bpf import libbpf, testrun
-from joulepath.ioam import decode
-from joulepath.ioam.encode import hop_by_hop
+from joulepath.ioam.wire import decode
+from joulepath.ioam.wire.encode import hop_by_hop
 from joulepath.tag.program import Program, State
 from joulepath.tag.settings import Flow
 

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the headers of an IP packet, and finds those inside tunnels: joulepath.ioam.headers, .gtpu and .packets. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reads the headers of an IP packet, and finds those inside tunnels: joulepath.ioam.wire and .table.packets. */
 #pragma once
 
 #include "options.h"
@@ -24,7 +24,7 @@
 #define MAX_TUNNELS 3
 #define MAX_VLANS 8
 
-/* Directly where the frame's octets are at hand, else by the helper. False where the frame ends before. */
+/* Reads octets directly if they are in the linear part, else by the helper. Returns 0 if the frame ends before. */
 #define read(skb, offset, to) read_octets(skb, offset, to, sizeof(*(to)))
 INLINE int read_octets(struct __sk_buff *skb, __u32 offset, void *to, const __u32 length)
 {
@@ -41,16 +41,16 @@ INLINE int read_octets(struct __sk_buff *skb, __u32 offset, void *to, const __u3
 	return !bpf_skb_load_bytes(skb, offset, to, length);
 }
 
-/* Behind the extension headers from found.position on. */
-NOINLINE int extensions(struct __sk_buff *skb, __u32 end)
+/* Moves info.position and info.protocol behind the extension headers. */
+NOINLINE int skip_extensions(struct __sk_buff *skb, __u32 end)
 {
 	struct scratch *s = scratch();
 
 	if (!s)
 		return 0;
 	for (__u32 i = 0; i < MAX_EXTENSIONS; i++) {
-		__s32 protocol = s->found.protocol;
-		__u32 position = s->found.position, length;
+		__s32 protocol = s->info.protocol;
+		__u32 position = s->info.position, length;
 		__u8 octets[4];
 
 		if (position + 8 > end || !read(skb, position, &octets))
@@ -62,41 +62,41 @@ NOINLINE int extensions(struct __sk_buff *skb, __u32 end)
 		} else if (protocol == FRAGMENT) {
 			length = 8;
 			if (octets[2] || octets[3] & 0xf8) {
-				s->found.fragment = 1;
-				s->found.protocol = NOTHING_FOLLOWS;
-				s->found.position = end;
+				s->info.fragment = 1;
+				s->info.protocol = NOTHING_FOLLOWS;
+				s->info.position = end;
 				break;
 			}
 			if (octets[3] & 1) /* an atomic fragment (RFC 6946) is whole */
-				s->found.fragment = 1;
+				s->info.fragment = 1;
 		} else {
 			break;
 		}
-		s->found.protocol = octets[0];
-		s->found.position = position + length;
+		s->info.protocol = octets[0];
+		s->info.position = position + length;
 	}
 	return 0;
 }
 
-/* Ends the reading of a header that does. */
-INLINE int ends(struct found *found, __u32 octets, __u32 end, __u8 fault)
+/* Ends the reading: nothing that can be read follows. */
+INLINE int end_headers(struct packet_info *info, __u32 octets, __u32 end, __u8 fault)
 {
-	found->octets = octets;
-	found->protocol = NOTHING_FOLLOWS;
-	found->position = end;
-	found->fault = fault;
+	info->octets = octets;
+	info->protocol = NOTHING_FOLLOWS;
+	info->position = end;
+	info->fault = fault;
 	return 1;
 }
 
-INLINE void no_options(struct found *found)
+INLINE void clear_options(struct packet_info *info)
 {
-	found->options = found->jumbo = found->active = 0;
-	found->traces = found->overflow = 0;
+	info->options = info->jumbo = info->active = 0;
+	info->traces = info->overflow = 0;
 }
 
-INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end, __u32 length, __u32 large)
+INLINE int read_ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end, __u32 length, __u32 large)
 {
-	struct found *found = &s->found;
+	struct packet_info *info = &s->info;
 	__u8 first[8], next[2];
 	__u32 octets, position = start + 40, stop = end + 1;
 	int jumbo, fault;
@@ -107,65 +107,66 @@ INLINE int ipv6(struct __sk_buff *skb, struct scratch *s, __u32 start, __u32 end
 	/* A jumbogram says its length in the hop-by-hop header: RFC 2675. */
 	jumbo = octets == 40;
 	octets = (jumbo && large) || octets > length ? length : octets;
-	found->protocol = first[6];
+	info->protocol = first[6];
 	if (first[6] == HOP_BY_HOP) {
 		if (position + 2 <= end && read(skb, position, &next))
 			stop = position + 8 + next[1] * 8;
 		if (stop > end || (!jumbo && stop > start + octets))
-			return ends(found, octets, end, TRUNCATED);
-		fault = hop_by_hop(skb, position, stop - position);
+			return end_headers(info, octets, end, TRUNCATED);
+		fault = read_hop_by_hop(skb, position, stop - position);
 		if (fault) {
-			no_options(found);
-			found->fault = fault;
+			clear_options(info);
+			info->fault = fault;
 		}
 		if (jumbo && !large) {
-			__u64 said = 40ULL + found->jumbo;
+			__u64 announced = 40ULL + info->jumbo;
 
-			octets = said < length ? said : length;
+			octets = announced < length ? announced : length;
 			if (!fault && stop > start + octets) {
-				no_options(found);
-				return ends(found, octets, end, TRUNCATED);
+				clear_options(info);
+				return end_headers(info, octets, end, TRUNCATED);
 			}
 		}
-		found->protocol = next[0];
+		info->protocol = next[0];
 		position = stop;
 	} else if (jumbo && !large && length > SHORTEST_PAYLOAD && first[6] != NO_NEXT_HEADER) {
 		octets = length;
 	}
-	found->octets = octets;
-	found->position = position;
-	switch (found->protocol) {
+	info->octets = octets;
+	info->position = position;
+	switch (info->protocol) {
 	case ROUTING:
 	case FRAGMENT:
 	case AUTHENTICATION:
 	case DESTINATION:
-		extensions(skb, end);
+		skip_extensions(skb, end);
 	}
 	return 1;
 }
 
-INLINE int ipv4(struct __sk_buff *skb, struct found *found, __u32 start, __u32 end, __u32 length)
+INLINE int read_ipv4(struct __sk_buff *skb, struct packet_info *info, __u32 start, __u32 end, __u32 length)
 {
 	__u8 first[12];
-	__u32 octets, offset, own;
+	__u32 octets, offset, header_octets;
 
 	if (!read(skb, start, &first))
 		return 0;
-	own = (first[0] & 0x0f) * 4;
+	header_octets = (first[0] & 0x0f) * 4;
 	octets = first[2] << 8 | first[3];
-	/* Hosts leave the length of what their network card cuts at 0 (TSO), and so does Linux above 64 KiB (BIG TCP). */
-	if (own < 20 || (octets && octets < own))
+	/* Hosts leave the length at 0 where the network card segments (TSO), and so does Linux above 64 KiB (BIG TCP). */
+	if (header_octets < 20 || (octets && octets < header_octets))
 		return 0;
 	offset = first[6] << 8 | first[7];
-	found->octets = !octets || octets > length ? length : octets;
-	found->protocol = first[9];
-	found->position = offset & 0x1fff ? end : start + own; /* only the first has a transport header */
-	found->fragment = !!(offset & 0x3fff);
+	info->octets = !octets || octets > length ? length : octets;
+	info->protocol = first[9];
+	info->position = offset & 0x1fff ? end : start + header_octets; /* only the first has a transport header */
+	info->fragment = !!(offset & 0x3fff);
 	return 1;
 }
 
-/* The headers of the IP packet frame[start:end], of which `length` octets are there, into scratch.found; 0: no IP. */
-NOINLINE int header(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length, __u32 large)
+/* Reads the headers of the IP packet frame[start:end], `length` octets long, into scratch.info. Returns 0
+ * if it is not IP. */
+NOINLINE int read_headers(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length, __u32 large)
 {
 	struct scratch *s = scratch();
 	__u8 version;
@@ -175,11 +176,11 @@ NOINLINE int header(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length,
 	version >>= 4;
 	if ((version != 6 || end - start < 40) && (version != 4 || end - start < 20))
 		return 0;
-	__builtin_memset(&s->found, 0, sizeof(s->found));
-	s->found.start = start;
+	__builtin_memset(&s->info, 0, sizeof(s->info));
+	s->info.start = start;
 	if (version == 6)
-		return ipv6(skb, s, start, end, length, large);
-	return ipv4(skb, &s->found, start, end, length);
+		return read_ipv6(skb, s, start, end, length, large);
+	return read_ipv4(skb, &s->info, start, end, length);
 }
 
 #define OTHER_PORT 0
@@ -199,7 +200,7 @@ INLINE int gtpu_port(struct __sk_buff *skb, __u32 position, __u32 end)
 }
 
 /* Where the IP packet in the Ethernet frame at `frame` begins, or the negative enum skipped of what it has instead. */
-NOINLINE int behind_tags(struct __sk_buff *skb, __u32 frame)
+NOINLINE int skip_vlan_tags(struct __sk_buff *skb, __u32 frame)
 {
 	__u16 type;
 
@@ -232,8 +233,8 @@ NOINLINE int behind_tags(struct __sk_buff *skb, __u32 frame)
 	return -VLAN_TAGS;
 }
 
-/* Whether the IP packet at `start`, behind an EtherType, is of the version that this says. */
-INLINE int fits_type(struct __sk_buff *skb, __u32 start)
+/* Whether the version of the IP packet at `start` is the one of the EtherType before it. */
+INLINE int version_fits_ether_type(struct __sk_buff *skb, __u32 start)
 {
 	__u16 type;
 	__u8 octet;
@@ -247,7 +248,7 @@ INLINE int fits_type(struct __sk_buff *skb, __u32 start)
 #define MALFORMED (-3)
 
 /* Where the user's packet begins in the UDP payload frame[start:end], or one of the above: 3GPP TS 29.281, clause 5. */
-NOINLINE int gtpu(struct __sk_buff *skb, __u32 start, __u32 end)
+NOINLINE int find_gtpu_payload(struct __sk_buff *skb, __u32 start, __u32 end)
 {
 	struct scratch *s = scratch();
 	__u32 position;
@@ -280,11 +281,11 @@ NOINLINE int gtpu(struct __sk_buff *skb, __u32 start, __u32 end)
 }
 
 /* Whether the lengths of an IPv4 header are possible and its checksum fits, or is 0: left to a network card. */
-INLINE int ipv4_header(struct __sk_buff *skb, __u32 start, __u32 end, __u16 *words)
+INLINE int ipv4_header_is_valid(struct __sk_buff *skb, __u32 start, __u32 end, __u16 *words)
 {
-	__u32 own = (bpf_ntohs(words[0]) >> 8 & 0x0f) * 4, sum = 0;
+	__u32 header_octets = (bpf_ntohs(words[0]) >> 8 & 0x0f) * 4, sum = 0;
 
-	if (own < 20 || own > end - start || own > bpf_ntohs(words[1]))
+	if (header_octets < 20 || header_octets > end - start || header_octets > bpf_ntohs(words[1]))
 		return 0;
 	if (!words[5])
 		return 1;
@@ -294,7 +295,7 @@ INLINE int ipv4_header(struct __sk_buff *skb, __u32 start, __u32 end, __u16 *wor
 	for (__u32 i = 20; i < 60; i += 2) {
 		__u16 more;
 
-		if (i >= own)
+		if (i >= header_octets)
 			break;
 		if (!read(skb, start + i, &more))
 			return 0;
@@ -305,7 +306,7 @@ INLINE int ipv4_header(struct __sk_buff *skb, __u32 start, __u32 end, __u16 *wor
 }
 
 /* Whether an IP packet of `length` octets begins at `start`, or a shorter one that Ethernet padded. */
-NOINLINE int agrees(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length, __u32 padded)
+NOINLINE int ip_header_agrees(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length, __u32 padded)
 {
 	__u16 words[10];
 	__u32 octets, version;
@@ -315,48 +316,50 @@ NOINLINE int agrees(struct __sk_buff *skb, __u32 start, __u32 end, __u32 length,
 	version = bpf_ntohs(words[0]) >> 12;
 	if (version == 6 && start + 40 <= end)
 		octets = 40 + bpf_ntohs(words[2]);
-	else if (version == 4 && ipv4_header(skb, start, end, words))
+	else if (version == 4 && ipv4_header_is_valid(skb, start, end, words))
 		octets = bpf_ntohs(words[1]);
 	else
 		return 0;
 	return octets == length || (padded && octets < length && length <= SHORTEST_PAYLOAD);
 }
 
-/* Where the IP packet of the T-PDU frame[start:stop] begins, in an Ethernet frame or not (joulepath.ioam.inner), or
- * FOREIGN. */
-NOINLINE int user_packet(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
+/* Where the IP packet of the T-PDU frame[start:stop] begins, in an Ethernet frame or not, or FOREIGN:
+ * joulepath.ioam.wire.inner. */
+NOINLINE int find_user_packet(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
 {
 	__u32 inside, limit = end < stop ? end : stop;
-	int found;
+	int offset;
 
 	if (!skb || start > stop)
 		return FOREIGN;
-	if (agrees(skb, start, end, stop - start, 0))
+	if (ip_header_agrees(skb, start, end, stop - start, 0))
 		return start;
 	if (start + 14 > limit)
 		return FOREIGN;
-	found = behind_tags(skb, start);
-	if (found <= 0)
+	offset = skip_vlan_tags(skb, start);
+	if (offset <= 0)
 		return FOREIGN;
-	inside = found;
-	if (inside >= limit || !fits_type(skb, inside) || !agrees(skb, inside, end, stop - inside, 1))
+	inside = offset;
+	if (inside >= limit || !version_fits_ether_type(skb, inside) ||
+	    !ip_header_agrees(skb, inside, end, stop - inside, 1))
 		return FOREIGN;
 	return inside;
 }
 
 /* Whether the UDP payload frame[start:stop] is an answer of the tunnel's other end. */
-INLINE int answers(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
+INLINE int is_gtpu_answer(struct __sk_buff *skb, __u32 start, __u32 end, __u32 stop)
 {
 	__u8 first[4];
 
 	if (start + 8 > end || !read(skb, start, &first))
 		return 0;
-	return first[0] >> 4 == 3 && (first[1] == 2 || first[1] == 31) && start + 8 + (first[2] << 8 | first[3]) == stop;
+	return first[0] >> 4 == 3 && (first[1] == 2 || first[1] == 31) &&
+	       start + 8 + (first[2] << 8 | first[3]) == stop;
 }
 
-/* Where the packet begins that the tunnel's packet in scratch.found carries, or one of the above. The payload of UDP is
+/* Where the packet begins that the tunnel's packet in scratch.info carries, or one of the above. The payload of UDP is
  * at `payload`, and the packet ends at `stop`. */
-NOINLINE int carried(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 stop)
+NOINLINE int find_carried_packet(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 stop)
 {
 	struct scratch *s = scratch();
 	__u32 limit = stop < end ? stop : end, position;
@@ -365,24 +368,24 @@ NOINLINE int carried(struct __sk_buff *skb, __u32 payload, __u32 end, __u32 stop
 
 	if (!s)
 		return FOREIGN;
-	position = s->found.position;
-	if (s->found.protocol == IPV6)
+	position = s->info.position;
+	if (s->info.protocol == IPV6)
 		return position < end && read(skb, position, &octet) && octet >> 4 == 6 ? (int)position : FOREIGN;
-	if (s->found.protocol != UDP)
+	if (s->info.protocol != UDP)
 		return FOREIGN;
 	way = gtpu_port(skb, position, end);
 	if (way == TO) {
-		inner = gtpu(skb, payload, limit);
-		return inner < 0 ? inner : user_packet(skb, inner, end, stop);
+		inner = find_gtpu_payload(skb, payload, limit);
+		return inner < 0 ? inner : find_user_packet(skb, inner, end, stop);
 	}
-	return way == FROM && answers(skb, payload, limit, stop) ? SIGNALLING : FOREIGN;
+	return way == FROM && is_gtpu_answer(skb, payload, limit, stop) ? SIGNALLING : FOREIGN;
 }
 
-/* Goes on to the packet to count inside tunnels, from the one in scratch.found; 0 where it is no user's. */
-NOINLINE int inside(struct __sk_buff *skb, __u32 payload, __u32 end)
+/* Moves scratch.info to the packet inside tunnels that is to be counted. Returns 0 if it is not a user's packet. */
+NOINLINE int enter_tunnels(struct __sk_buff *skb, __u32 payload, __u32 end)
 {
 	struct scratch *s = scratch();
-	struct found outer;
+	struct packet_info outer;
 	__u32 stop;
 	int inner;
 
@@ -390,24 +393,24 @@ NOINLINE int inside(struct __sk_buff *skb, __u32 payload, __u32 end)
 		return 1;
 	for (__u32 i = 0; i < MAX_TUNNELS; i++) {
 		barrier();
-		outer = s->found;
+		outer = s->info;
 		stop = outer.start + outer.octets;
 		if (outer.protocol == UDP && (i || payload == outer.position + 8))
 			payload = outer.position + 8;
 		else if (outer.protocol == UDP)
 			stop = end; /* a piece of a large packet: its payload is elsewhere */
-		inner = carried(skb, payload, end, stop);
+		inner = find_carried_packet(skb, payload, end, stop);
 		if (inner == MALFORMED)
-			s->found.fault = GTPU_HEADER;
+			s->info.fault = GTPU_HEADER;
 		if (inner == SIGNALLING)
 			return 0;
 		if (inner < 0 || (__u32)inner > stop)
 			return 1;
-		if (!header(skb, inner, end, stop - inner, 0)) {
-			s->found = outer;
+		if (!read_headers(skb, inner, end, stop - inner, 0)) {
+			s->info = outer;
 			return 1;
 		}
-		if (s->found.fragment || s->found.fault || s->found.traces)
+		if (s->info.fragment || s->info.fault || s->info.traces)
 			return 1;
 	}
 	return 1;

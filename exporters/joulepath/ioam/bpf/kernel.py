@@ -17,8 +17,8 @@ from joulepath.ioam.settings import Settings
 OBJECT = "count.bpf.o"
 _ENTRIES = 16384
 """Traces with their paths that one reading may bring, besides one for each configured trace."""
-_STRANGERS = 8192
-"""How many of them may be of traces that nobody configured."""
+_MAX_UNLISTED = 8192
+"""How many of them may be of traces that are not configured."""
 _LONG_ENTRIES = 512
 _INDEX = struct.Struct("=I")
 _ZERO = _INDEX.pack(0)
@@ -26,11 +26,11 @@ _HALVES = ("traces_0", "traces_1", "long_traces_0", "long_traces_1")
 _SHARED = (
     ".bss",
     "points",
-    "front",
-    "same",
+    "trace_cache",
+    "header_cache",
     *_HALVES,
-    "own",
-    "strangers",
+    "reserved_traces",
+    "unlisted_entries",
     "namespaces",
     "prefixes",
     "ports",
@@ -38,7 +38,7 @@ _SHARED = (
 )
 
 
-class Traced(NamedTuple):
+class TracePackets(NamedTuple):
     """Packets of one trace on one path."""
 
     key: layout.Key
@@ -46,11 +46,11 @@ class Traced(NamedTuple):
     octets: int
 
 
-class Reading(NamedTuple):
-    """What came since the last one."""
+class NewCounts(NamedTuple):
+    """The counts since the last reading."""
 
     points: list[layout.PointCounts]
-    traces: Iterable[Traced]
+    traces: Iterable[TracePackets]
 
 
 def image() -> bytes:
@@ -61,14 +61,14 @@ def image() -> bytes:
 class Kernel:
     """The programs, one per point and kind of link, and their counts."""
 
-    def __init__(self, settings: Settings, *, entries: int = _ENTRIES, strangers: int = _STRANGERS) -> None:
+    def __init__(self, settings: Settings, *, entries: int = _ENTRIES, max_unlisted: int = _MAX_UNLISTED) -> None:
         """Makes the maps. Raises BpfError; UnavailableError where BPF cannot be used here."""
         self._settings = settings
-        self._strangers = strangers
+        self._max_unlisted = max_unlisted
         self._epoch = 0
         self._objects: dict[tuple[int, int], Object] = {}
-        self._places = [
-            layout.own(point, number, key)
+        self._reserved = [
+            layout.reserved_key(point, number, key)
             for point in range(len(settings.points))
             for number, key in [
                 (-1, b""),
@@ -79,9 +79,9 @@ class Kernel:
         bounds = settings.bounds.max_traces if settings.bounds else 0
         self._sizes = {
             "points": 2 * len(settings.points),
-            **dict.fromkeys(_HALVES[:2], entries + len(self._places)),
+            **dict.fromkeys(_HALVES[:2], entries + len(self._reserved)),
             **dict.fromkeys(_HALVES[2:], min(_LONG_ENTRIES, entries)),
-            "own": len(self._places) + len(settings.points) * bounds,
+            "reserved_traces": len(self._reserved) + len(settings.points) * bounds,
             "prefixes": max(1, len(settings.other.prefixes)),
         }
         self._maps: dict[str, Map] = {}
@@ -95,26 +95,26 @@ class Kernel:
         self._objects.clear()
 
     def program(self, point: int, link_octets: int) -> int:
-        """The descriptor of the program for a point on a link whose header has so many octets. Raises BpfError."""
+        """The descriptor of the program for a point on a link with a header of so many octets. Raises BpfError."""
         one = self._objects.get((point, link_octets))
         if one is None:
             one = self._objects[point, link_octets] = self._load(point, link_octets)
         return one.program("count")
 
-    def place(self, namespace: int, trace_id: bytes) -> None:
-        """Gives a trace room of its own at each point, as the configured ones have."""
-        value = bytes(self._maps["own"].value_size)
+    def reserve(self, namespace: int, trace_id: bytes) -> None:
+        """Reserves entries for a trace at each point, as the configured ones have."""
+        value = bytes(self._maps["reserved_traces"].value_size)
         for point in range(len(self._settings.points)):
-            self._maps["own"].update(layout.own(point, namespace, trace_id), value)
+            self._maps["reserved_traces"].update(layout.reserved_key(point, namespace, trace_id), value)
 
-    def read(self) -> Reading:
-        """What has been counted since the last reading. Raises BpfError."""
+    def read(self) -> NewCounts:
+        """The counts since the last reading. Raises BpfError."""
         maps, old = self._maps, self._epoch
         self._epoch = 1 - old
-        maps["strangers"].update(_INDEX.pack(self._epoch), bytes(8))
+        maps["unlisted_entries"].update(_INDEX.pack(self._epoch), bytes(8))
         maps[".bss"].update(_ZERO, _INDEX.pack(self._epoch))
         # The kernel answers when no program runs any more that has seen the old map of maps: nor the old half.
-        maps["barrier_map"].update(_ZERO, _INDEX.pack(maps["strangers"].fd))
+        maps["barrier_map"].update(_ZERO, _INDEX.pack(maps["unlisted_entries"].fd))
         points = []
         for point in range(len(self._settings.points)):
             index = _INDEX.pack(2 * point + old)
@@ -123,31 +123,31 @@ class Kernel:
             points.append(layout.point_counts(value))
         traces = list(self._traces(old))
         if any(point.folded for point in points):
-            traces += self._folded(old)
-        return Reading(points, traces)
+            traces += self._without_path(old)
+        return NewCounts(points, traces)
 
-    def _traces(self, old: int) -> Iterator[Traced]:
+    def _traces(self, old: int) -> Iterator[TracePackets]:
         index = _INDEX.pack(old)
-        front = self._maps["front"].lookup(index) or b""
-        self._maps["front"].update(index, bytes(len(front)))
-        self._maps["same"].update(index, bytes(self._maps["same"].value_size))
-        yield from (Traced(*found) for found in layout.front(front, self._maps["front"].stride))
+        cache = self._maps["trace_cache"].lookup(index) or b""
+        self._maps["trace_cache"].update(index, bytes(len(cache)))
+        self._maps["header_cache"].update(index, bytes(self._maps["header_cache"].value_size))
+        yield from (TracePackets(*trace) for trace in layout.trace_cache(cache, self._maps["trace_cache"].stride))
         for wide, name in ((False, _HALVES[old]), (True, _HALVES[2 + old])):
             for keys, values in self._maps[name].entries(delete=True):
-                found = zip(layout.traces(keys, wide=wide), layout.sums(values, 2), strict=True)
-                yield from (Traced(key, packets, octets) for key, (packets, octets) in found)
+                entries = zip(layout.traces(keys, wide=wide), layout.sums(values, 2), strict=True)
+                yield from (TracePackets(key, packets, octets) for key, (packets, octets) in entries)
 
-    def _folded(self, old: int) -> Iterator[Traced]:
-        """What has come since the last time: these entries stay, so that there is always room."""
-        own = self._maps["own"]
-        for keys, values in own.entries():
-            places = zip(_parts(keys, own.key_size), layout.own_keys(keys), layout.sums(values, 4), strict=True)
-            for raw, key, halves in places:
+    def _without_path(self, old: int) -> Iterator[TracePackets]:
+        """The packets counted without their path since the last reading; reserved entries are never deleted."""
+        reserved = self._maps["reserved_traces"]
+        for keys, values in reserved.entries():
+            rows = zip(_parts(keys, reserved.key_size), layout.reserved_keys(keys), layout.sums(values, 4), strict=True)
+            for raw, key, halves in rows:
                 now = halves[2 * old], halves[2 * old + 1]
                 before = self._kept.get(raw + bytes([old]), (0, 0))
                 if now != before:
                     self._kept[raw + bytes([old])] = now
-                    yield Traced(key, now[0] - before[0], now[1] - before[1])
+                    yield TracePackets(key, now[0] - before[0], now[1] - before[1])
 
     def _load(self, point: int, link_octets: int) -> Object:
         settings = self._settings
@@ -155,7 +155,7 @@ class Kernel:
         try:
             path = settings.points[point].path
             one.map(".rodata").initial(
-                layout.settings(point, link_octets, path=path, strangers=self._strangers, other=settings.other)
+                layout.settings(point, link_octets, path=path, max_unlisted=self._max_unlisted, other=settings.other)
             )
             for name, size in self._sizes.items():
                 one.map(name).max_entries = size
@@ -176,8 +176,10 @@ class Kernel:
         maps["ports"].update(_ZERO, layout.ports(settings.other.ports))
         for prefix in layout.prefixes(settings.other):
             maps["prefixes"].update(prefix, b"\1")
-        maps["own"].update_many(b"".join(self._places), bytes(maps["own"].value_size * len(self._places)))
+        maps["reserved_traces"].update_many(
+            b"".join(self._reserved), bytes(maps["reserved_traces"].value_size * len(self._reserved))
+        )
 
 
 def _parts(octets: bytes, size: int) -> Iterator[bytes]:
-    return (octets[at : at + size] for at in range(0, len(octets), size))
+    return (octets[start : start + size] for start in range(0, len(octets), size))

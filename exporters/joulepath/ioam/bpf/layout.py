@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from joulepath.bpf.libbpf import possible_cpus
-from joulepath.ioam.reasons import IP_HEADER, REASONS, SKIPPED
 from joulepath.ioam.settings import Namespace, Other
+from joulepath.ioam.wire.reasons import IP_HEADER, REASONS, SKIPPED
 
 IGMP = 2
 _CONFIGURED, _CROSS_LAYER = 0x80, 0x40
@@ -18,18 +18,18 @@ _LONG = struct.Struct("=HHBBBB16s488s")
 _SLOT = struct.Struct("=64sQQ")
 _SLOTS = 256
 _PREFIX = struct.Struct("=II16s")
-_STRANGER = 1
+_UNLISTED = 1
 _COUNTS = 9
 _FAULTS = 16
 _SKIPPED = 8
 
 
 class Key(NamedTuple):
-    """What a count in the kernel is for."""
+    """The key of a count in the kernel."""
 
     point: int
     namespace: int
-    """-1 for all that is of no configured namespace."""
+    """-1 for all namespaces that are not configured."""
     trace_id: bytes | None
     nodes: tuple[int, ...]
 
@@ -45,7 +45,7 @@ class PointCounts(NamedTuple):
     fragments: int
     jumbograms: int
     folded: int
-    """Packets that found no room among the traces with their paths."""
+    """Packets counted without their path, as the maps of traces were full."""
     faults: Mapping[str, int]
     """By reason, those that came."""
     skipped: Mapping[str, int]
@@ -57,11 +57,11 @@ class PointCounts(NamedTuple):
         return self.user[0] + self.other[0] + self.faults.get(IP_HEADER, 0) + sum(self.skipped.values())
 
 
-def settings(point: int, link_octets: int, *, path: bool, strangers: int, other: Other) -> bytes:
+def settings(point: int, link_octets: int, *, path: bool, max_unlisted: int, other: Other) -> bytes:
     """`struct settings`."""
     protocols = sum(1 << number for number in other.protocols | {IGMP})
     words = [protocols >> shift & (1 << 64) - 1 for shift in (0, 64, 128, 192)]
-    return _SETTINGS.pack(point, link_octets, path, bool(other.prefixes), bool(other.ports), strangers, *words)
+    return _SETTINGS.pack(point, link_octets, path, bool(other.prefixes), bool(other.ports), max_unlisted, *words)
 
 
 def namespaces(configured: Mapping[int, Namespace]) -> bytes:
@@ -83,16 +83,16 @@ def prefixes(other: Other) -> Iterator[bytes]:
         yield _PREFIX.pack(32 + network.prefixlen, network.version, network.network_address.packed)
 
 
-def own(point: int, namespace: int, trace_id: bytes) -> bytes:
-    """The key of a configured trace's place. An empty id: of the rest of its namespace; -1: of all other namespaces."""
-    stranger = namespace < 0
-    return _TRACE.pack(point, 0 if stranger else namespace, len(trace_id), 0, stranger, 0, trace_id)
+def reserved_key(point: int, namespace: int, trace_id: bytes) -> bytes:
+    """The key of the entry reserved for a trace; an empty id: the rest of its namespace; -1: all other namespaces."""
+    unlisted = namespace < 0
+    return _TRACE.pack(point, 0 if unlisted else namespace, len(trace_id), 0, unlisted, 0, trace_id)
 
 
-def own_keys(keys: bytes) -> Iterator[Key]:
-    """What `own` wrote."""
-    for point, namespace, octets, _, stranger, _, trace_id in _TRACE.iter_unpack(keys):
-        yield Key(point, -1 if stranger == _STRANGER else namespace, trace_id[:octets] or None, ())
+def reserved_keys(keys: bytes) -> Iterator[Key]:
+    """The keys that `reserved_key` packed."""
+    for point, namespace, octets, _, unlisted, _, trace_id in _TRACE.iter_unpack(keys):
+        yield Key(point, -1 if unlisted == _UNLISTED else namespace, trace_id[:octets] or None, ())
 
 
 def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
@@ -102,17 +102,17 @@ def traces(keys: bytes, *, wide: bool) -> Iterator[Key]:
         yield Key(point, namespace, trace_id[:octets] or None, struct.unpack(form, nodes)[:count] if count else ())
 
 
-def front(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
-    """`struct front` of all CPUs, of which each has traces of its own; with their packets and octets."""
+def trace_cache(value: bytes, stride: int) -> Iterator[tuple[Key, int, int]]:
+    """The traces in `struct trace_cache` of all CPUs, with their packets and octets. Each CPU has its own traces."""
     counts: dict[bytes, tuple[int, int]] = {}
-    for at in range(0, len(value), stride):
-        for key, packets, octets in _SLOT.iter_unpack(value[at : at + _SLOTS * _SLOT.size]):
+    for start in range(0, len(value), stride):
+        for key, packets, octets in _SLOT.iter_unpack(value[start : start + _SLOTS * _SLOT.size]):
             if packets:
                 before = counts.get(key, (0, 0))
                 counts[key] = before[0] + packets, before[1] + octets
     for key, (packets, octets) in counts.items():
-        (found,) = traces(key, wide=False)
-        yield found, packets, octets
+        (trace,) = traces(key, wide=False)
+        yield trace, packets, octets
 
 
 def sums(values: bytes, words: int) -> Iterator[tuple[int, ...]]:

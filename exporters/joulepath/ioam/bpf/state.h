@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* What the program shares with joulepath.ioam.bpf: settings, counts, traces. layout.py mirrors the structures. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The state shared with joulepath.ioam.bpf: settings, counts, traces. layout.py mirrors the structures. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -12,14 +12,19 @@
 #define NOINLINE __attribute__((noinline))
 /* Keeps the compiler from moving memory accesses over this point, and the verifier from knowing what is in memory. */
 #define barrier() asm volatile("" ::: "memory")
-/* A mask that the compiler cannot take away: it bounds an index for the verifier. */
-#define bounded(x, mask) ({ __u32 _x = (x); asm volatile("%0 &= %1" : "+r"(_x) : "i"(mask)); _x; })
+/* A mask that the compiler does not remove: it bounds an index for the verifier. */
+#define bounded(x, mask)                                         \
+	({                                                       \
+		__u32 _x = (x);                                  \
+		asm volatile("%0 &= %1" : "+r"(_x) : "i"(mask)); \
+		_x;                                              \
+	})
 
 #define SHORT_NODES 10
-#define LONG_NODES 61 /* an option has no room for more; and Linux before 5.11 none for longer keys */
+#define LONG_NODES 61      /* the most in one option; Linux before 5.11 refuses longer keys */
 #define HEADER_OCTETS 2048 /* of the longest hop-by-hop header; a power of two */
 
-/* In the order of joulepath.ioam.reasons.REASONS, from 1. */
+/* In the order of joulepath.ioam.wire.reasons.REASONS, from 1. */
 enum fault {
 	SOUND,
 	TRACE_TYPE,
@@ -34,7 +39,7 @@ enum fault {
 	IP_HEADER,
 };
 
-/* In the order of joulepath.ioam.reasons.SKIPPED, from 1. */
+/* In the order of joulepath.ioam.wire.reasons.SKIPPED, from 1. */
 enum skipped {
 	NOT_IP = 1,
 	MPLS,
@@ -51,7 +56,7 @@ struct settings {
 	__u8 paths;
 	__u8 prefixes;
 	__u8 ports;
-	__u64 strangers; /* entries of `traces` that others than the configured may take */
+	__u64 max_unlisted; /* entries that traces which are not configured may take */
 	__u64 protocols[4];
 };
 const volatile struct settings settings = {};
@@ -71,7 +76,7 @@ struct counts {
 	__u64 option_octets;
 	__u64 fragments;
 	__u64 jumbograms;
-	__u64 folded; /* packets that are in `own` for want of room */
+	__u64 folded; /* packets counted in `reserved_traces`, as the maps of traces were full */
 	__u64 faults[16];
 	__u64 skipped[8]; /* frames */
 };
@@ -81,9 +86,9 @@ struct trace {
 	__u16 namespace;
 	__u8 id_octets; /* 0 without an id */
 	__u8 nodes;
-	__u8 stranger; /* `own` only: all that is of no configured namespace */
+	__u8 unlisted; /* `reserved_traces` only: all namespaces that are not configured */
 	__u8 unused;
-	__u64 id[2]; /* octets as they come */
+	__u64 id[2]; /* in the order of the wire */
 };
 
 struct short_trace {
@@ -96,52 +101,53 @@ struct long_trace {
 	__u64 nodes[LONG_NODES];
 };
 
-#define MAP(name, kind, k, v, entries)           \
-	struct {                                 \
+#define MAP(name, kind, k, v, entries)             \
+	struct {                                   \
 		__uint(type, BPF_MAP_TYPE_##kind); \
-		__type(key, k);                  \
-		__type(value, v);                \
-		__uint(max_entries, entries);    \
+		__type(key, k);                    \
+		__type(value, v);                  \
+		__uint(max_entries, entries);      \
 	} name SEC(".maps")
 
 /* Sizes are set before loading. By point and epoch: */
 MAP(points, PERCPU_ARRAY, __u32, struct counts, 2);
-/* Traces seen in an epoch, with their paths, as long as there is room. */
+/* Traces of an epoch with their paths, while entries are left. */
 MAP(traces_0, PERCPU_HASH, struct short_trace, struct count, 1);
 MAP(traces_1, PERCPU_HASH, struct short_trace, struct count, 1);
 MAP(long_traces_0, PERCPU_HASH, struct long_trace, struct count, 1);
 MAP(long_traces_1, PERCPU_HASH, struct long_trace, struct count, 1);
-/* What comes most often, found without hashing 64 octets: the first trace of an epoch that falls on a slot has it. */
+/* Spares the most frequent traces the lookup by a key of 64 octets. The first trace of an epoch takes a slot. */
 #define SLOTS 256
 struct slot {
 	struct short_trace key;
 	struct count count;
 };
-struct front {
+struct trace_cache {
 	struct slot slots[SLOTS];
 };
-MAP(front, PERCPU_ARRAY, __u32, struct front, 2);
-/* Hop-by-hop headers of an epoch, with their trace's slot: a flow's are all the same, unless nodes write the time. */
-#define SAME_WORDS 10
-struct same {
-	__u64 header[SAME_WORDS]; /* all zeros: nobody's */
-	__u64 mixed;
+MAP(trace_cache, PERCPU_ARRAY, __u32, struct trace_cache, 2);
+/* Hop-by-hop headers of an epoch, with their trace's slot: all packets of a flow have the same, unless nodes write the
+ * time. */
+#define CACHED_WORDS 10
+struct cached_header {
+	__u64 header[CACHED_WORDS]; /* all zeros: free */
+	__u64 hash;
 	__u32 point;
 	__u32 slot;
 	__u32 options; /* octets of IOAM options */
 	__u32 overflow;
 };
-struct sames {
-	struct same of[SLOTS];
+struct header_cache {
+	struct cached_header entries[SLOTS];
 };
-MAP(same, PERCPU_ARRAY, __u32, struct sames, 2);
-/* One entry for each configured trace, each configured namespace and all else: room that nobody can take. By epoch. */
-struct own {
-	struct count at[2];
+MAP(header_cache, PERCPU_ARRAY, __u32, struct header_cache, 2);
+/* An entry for each configured trace, for each configured namespace and for all else: other traces cannot take it. */
+struct reserved_count {
+	struct count by_half[2];
 };
-MAP(own, PERCPU_HASH, struct trace, struct own, 1);
-/* New strangers in an epoch. */
-MAP(strangers, ARRAY, __u32, __u64, 2);
+MAP(reserved_traces, PERCPU_HASH, struct trace, struct reserved_count, 1);
+/* Entries of an epoch that traces which are not configured have taken. */
+MAP(unlisted_entries, ARRAY, __u32, __u64, 2);
 
 /* Not read by the program. The kernel answers a write to a map of maps when no program runs that has seen it before. */
 struct inner {
@@ -157,11 +163,11 @@ struct {
 	__array(values, struct inner);
 } barrier_map SEC(".maps");
 
-#define CONFIGURED 0x80 /* with the octets of an id that count, 0 to 16 */
+#define CONFIGURED 0x80 /* beside the number of leading octets of an id that count, 0 to 16 */
 #define CROSS_LAYER 0x40
 #define ID_OCTETS 0x1f
 struct namespaces {
-	__u8 of[1 << 16];
+	__u8 flags[1 << 16];
 };
 MAP(namespaces, ARRAY, __u32, struct namespaces, 1);
 
@@ -183,8 +189,8 @@ struct ports {
 };
 MAP(ports, ARRAY, __u32, struct ports, 1);
 
-/* The headers of one IP packet, as in joulepath.ioam.headers.Header. Offsets are the frame's. */
-struct found {
+/* The headers of an IP packet, as in joulepath.ioam.wire.headers.Header. Offsets are the frame's. */
+struct packet_info {
 	__u32 start;
 	__u32 octets;
 	__s32 protocol;
@@ -198,11 +204,11 @@ struct found {
 	__u32 active; /* a probe of active measurement: RFC 9322 */
 } __attribute__((aligned(8)));
 
-/* The verifier does not follow what is in a map. Loops whose cursors are here look alike in each round, so that it
- * need not walk through all of their rounds times all of their branches. */
+/* The verifier does not track values in a map. A loop with its cursor here looks the same in each iteration, so that
+ * the verifier does not multiply iterations by branches. */
 struct scratch {
-	struct found found;
-	struct found carrier; /* of pieces */
+	struct packet_info info;
+	struct packet_info carrier; /* while pieces are counted: the large packet */
 	__u32 epoch;
 	__u32 piece;
 	__u32 position;
@@ -217,7 +223,7 @@ struct scratch {
 	__u32 seen[32]; /* IOAM-Option-Type and namespace of each trace */
 	__u32 seen_count;
 	__u32 configured; /* the namespace of the last trace */
-	__u32 known; /* the trace in key[0] is of a configured namespace */
+	__u32 known;      /* the trace in key[0] is of a configured namespace */
 	struct short_trace key[2];
 	struct long_trace wide[2];
 	__u64 high[2]; /* whether some node id is wider than 32 bits */
@@ -232,10 +238,10 @@ INLINE struct scratch *scratch(void)
 	return bpf_map_lookup_elem(&scratches, &zero);
 }
 
-INLINE __u8 namespace(__u16 number)
+INLINE __u8 namespace_flags(__u16 number)
 {
 	__u32 zero = 0;
-	struct namespaces *namespaces_ = bpf_map_lookup_elem(&namespaces, &zero);
+	struct namespaces *table = bpf_map_lookup_elem(&namespaces, &zero);
 
-	return namespaces_ ? namespaces_->of[bounded(number, 0xffff)] : 0;
+	return table ? table->flags[bounded(number, 0xffff)] : 0;
 }

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ten million strange ids."""
+
+import pytest
+
+from tests.exporters.ioam.table.test_hostile import hostile
+
+pytestmark = pytest.mark.long
+
+
+def test_ten_million_strange_ids() -> None:
+    hostile(10_000_000)
