@@ -15,7 +15,7 @@ demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SEC
 
 test: $(VENV)/.test programs ## all tests but the long ones
 	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)
-	$(PYTEST) -n 3 --dist loadfile -m "not long and not ($(UNIT))" $(ARGS)
+	$(PYTEST) -n 4 --dist loadfile -m "not long and not ($(UNIT))" $(ARGS)
 
 unit: $(VENV)/.test ## the tests that need no privileges and no servers
 	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)

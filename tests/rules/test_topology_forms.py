@@ -94,6 +94,7 @@ def trace(**entry: Any) -> dict[str, Any]:
         (changed(sites={None: {}}), "sites.null: YAML does not read this name as a text, but as null"),
         (changed(components={"du-1": {"host": False}}), "components.du-1.host: must be a text, but YAML reads"),
         (changed(applications={"a": {"path": [True]}}), "applications.a.path[0]: must be a text, but YAML reads"),
+        (changed(components={"du-1": {"requests": "vLLM"}}), "components.du-1.requests: must be `vllm`, or a mapping"),
         (changed(sites={"edge": {"market": {"grams_per_kwh": -1}}}), "sites.edge.market.grams_per_kwh: must be "),
         (changed(sites={"edge": {"market": {}}}), "sites.edge.market.grams_per_kwh: is missing"),
         (changed(sites={"edge": {"market": "contract"}}), "sites.edge.market: must be 'location'"),

@@ -127,6 +127,8 @@ class Requests(Entry):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
+        if isinstance(value, str) and value != "vllm":
+            raise ValueError("must be `vllm`, or a mapping with the key vllm or query")
         return {"vllm": {}} if value == "vllm" else value
 
     @classmethod
