@@ -56,10 +56,10 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
                 up.add_metric([box.name], has_power)
         yield from (power, energy, measured, meter, info, up)
     yield from _parts(reading)
-    yield from _integrated(snapshot)
+    yield from _integrals(snapshot)
 
 
-def _integrated(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
+def _integrals(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
     """Energy and measured time of the devices inside the boxes."""
     for level, metrics in {
         "subsystem": (SUBSYSTEM_ENERGY, SUBSYSTEM_MEASURED),

@@ -144,7 +144,7 @@ class PduSource:
 
     async def _read(self) -> PduReading:
         layout, poll = await self._survey_and_poll()
-        if _rebooted(poll.began, poll.ended):
+        if _has_rebooted(poll.began, poll.ended):
             self._surveyor.forget()
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
         numbers: dict[ReadingKey, tuple[Cell, float]] = {}
@@ -216,7 +216,7 @@ class PduSource:
         first, *others = _requests(layout)
         begun = await self._client.get(first)
         began = _mark(begun, self._clock())
-        if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
+        if _differs(begun, layout) or (self._mark is not None and _has_rebooted(self._mark, began)):
             return None
         values = await walk_columns(self._client, layout)
         last = begun
@@ -305,7 +305,7 @@ def _mark(values: Mapping[Oid, Value], read_at: float) -> _Mark:
     return _Mark(ticks if isinstance(ticks, int) else None, read_at)
 
 
-def _rebooted(before: _Mark, after: _Mark) -> bool:
+def _has_rebooted(before: _Mark, after: _Mark) -> bool:
     """Whether sysUpTime restarted in between; its wrap after 497 days is not a reboot."""
     if before.ticks is None or after.ticks is None:
         return False

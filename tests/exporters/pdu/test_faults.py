@@ -36,7 +36,7 @@ class Fuzzed(WalkClient):
         self._share = share
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """Every object that was asked for, as `Client.get` promises."""
+        """Every object that was asked for, as `SnmpClient.get` promises."""
         self._refuse()
         return {oid: self._fuzzed(value) for oid, value in (await super().get(oids)).items()}
 

@@ -32,14 +32,14 @@ class IpmiSensor:
     """The supply by its number alone: the same for all its sensors."""
 
 
-def sensors(found: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[IpmiSensor]:
+def sensors(listed: Iterable[tuple[str, str, str]], vendors: Vendors) -> list[IpmiSensor]:
     """Those that measure power, out of (key, name, unit) of all.
 
     Volts and amperes only where they are a pair, of one supply each.
     """
     chosen: list[IpmiSensor] = []
     pairs: dict[str, dict[Role, IpmiSensor]] = {}
-    for key, name, unit in found:
+    for key, name, unit in listed:
         title = " ".join(name.split())
         if unit == _WATTS:
             if is_limit(title):
@@ -79,10 +79,10 @@ class Sums:
         self._present &= {one.supply for one in chosen}
         self._present |= {one.supply for one in chosen if answered is None or one.key in answered}
         empty = {sensor.supply for sensor in chosen} - self._present
-        found: dict[str, float] = {}
+        candidates: dict[str, float] = {}
         system = [(s.part != _MEAN, values[s.key]) for s in chosen if s.role == "system" and s.key in values]
         if system:
-            found["sdr"] = max(system)[1]  # several are the same total by another name, and a mean tells of the past
+            candidates["sdr"] = max(system)[1]  # several repeat one total; a mean tells of the past
         inputs = {sensor.key: sensor for sensor in chosen if sensor.role == "psu_input"}
         volts, amperes = ({s.part: values[s.key] for s in chosen if s.role == r and s.key in values} for r in _PAIR)
         products = {part: volts[part] * amperes[part] for part in volts.keys() & amperes.keys()}
@@ -94,5 +94,5 @@ class Sums:
             dark = {one for one in needed if (inputs[one].supply if one in inputs else one) in empty}
             total = sums.total(needed, watts, dark)
             if total is not None:
-                found[source] = total
-        return found
+                candidates[source] = total
+        return candidates

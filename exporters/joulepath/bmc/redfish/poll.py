@@ -22,7 +22,7 @@ _Key = tuple[BmcQuantity, str, str, str]
 class PollValues:
     """The `resources` that were read for the `items`; those at `busy` URIs could not be read now.
 
-    `told` is what reports said of items in place of their resources, None for a value that is rejected.
+    `reported` are the values that reports gave for items instead of their resources; None for a rejected value.
     """
 
     def __init__(

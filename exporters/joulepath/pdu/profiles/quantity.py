@@ -95,11 +95,11 @@ def _not_zero(value: Decimal) -> Decimal:
     return value
 
 
-def _placed(value: Any) -> Any:
+def _as_places(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-Factor: TypeAlias = Annotated["Quantity", BeforeValidator(_placed)]
+Factor: TypeAlias = Annotated["Quantity", BeforeValidator(_as_places)]
 """A measured quantity, or only the column or object where it is."""
 
 

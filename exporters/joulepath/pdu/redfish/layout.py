@@ -131,11 +131,11 @@ async def _parts(tree: Tree, unit: Resource) -> tuple[Mapping[str, Sequence[str]
         ]
 
     inlets = await collection("Mains", "inlet")
-    if not any(map(_metered, inlets)) and not await tree.read(link(unit, "Metrics")):
+    if not any(map(_is_metered, inlets)) and not await tree.read(link(unit, "Metrics")):
         inlets += await _supplies(tree, unit)
     branches: list[_Part] = []
     for key in OUTPUTS:
-        branches = branches if any(map(_metered, branches)) else await collection(key, "branch")
+        branches = branches if any(map(_is_metered, branches)) else await collection(key, "branch")
     return expanded, [*inlets, *branches, *(await collection("Outlets", "outlet"))]
 
 
@@ -199,7 +199,7 @@ def _cells(rows: Sequence[EquipmentRow]) -> Mapping[EquipmentRow, Cell]:
     return cells
 
 
-def _metered(part: _Part) -> bool:
+def _is_metered(part: _Part) -> bool:
     return any(isinstance(part.resource.get(key), dict) for key in ("PowerWatts", "EnergykWh"))
 
 

@@ -97,9 +97,9 @@ class Getter:
         self._limit(answered, values)
         return values
 
-    def _limit(self, most: int, found: Mapping[Oid, Value]) -> None:
+    def _limit(self, most: int, values: Mapping[Oid, Value]) -> None:
         """Remembers a size where that was the fault, and no object was."""
-        if found and not any(isinstance(value, Missing) and value.refused for value in found.values()):
+        if values and not any(isinstance(value, Missing) and value.refused for value in values.values()):
             self._habits.limit_objects(most, self._clock())
 
     async def _get_without_refused(self, oids: Sequence[Oid], status: int, index: int) -> dict[Oid, Value]:

@@ -109,7 +109,7 @@ def _value(written: str) -> Value:
             return missing
     kind, rest = _split_type(written)
     if not kind:
-        return _untyped(written)
+        return _guess_value(written)
     if kind.lower() == "opaque":
         inner, number = _split_type(rest)
         if inner.lower() in ("float", "double"):
@@ -118,7 +118,7 @@ def _value(written: str) -> Value:
     return _READERS[kind.lower()](rest)
 
 
-def _untyped(written: str) -> Value:
+def _guess_value(written: str) -> Value:
     """A value of -OQ or -Oq."""
     if (octets := _QUOTED_OCTETS.fullmatch(written)) is not None:
         return _octets(octets[1])

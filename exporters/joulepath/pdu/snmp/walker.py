@@ -198,19 +198,19 @@ class _Walk:
             raise SnmpError(f"{format_oid(self.column)} has no end: stopped after {len(self.rows)} rows")
         return self.last
 
-    def take(self, found: Sequence[tuple[Oid, Value]]) -> bool:
+    def take(self, rows: Sequence[tuple[Oid, Value]]) -> bool:
         """Takes the rows of a GETBULK if all are in order, else none; returns whether it took any."""
         last = self.last
-        for oid, value in found:
+        for oid, value in rows:
             if value is not Missing.END_OF_MIB_VIEW:
                 if oid <= last:
                     return False
                 last = oid
-        for oid, value in found:
+        for oid, value in rows:
             if self._leaves(oid, value):
                 break
             self._add(oid, value)
-        return bool(found)
+        return bool(rows)
 
     def step(self, oid: Oid, value: Value) -> None:
         """Takes the row of a GETNEXT. Tables out of order are read, those that begin again raise SnmpError."""

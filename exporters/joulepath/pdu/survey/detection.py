@@ -50,15 +50,15 @@ async def find(client: SnmpClient, profiles: Mapping[str, Profile]) -> PduLayout
     if len(tried) == 1:
         raise JoulepathError(*tried.values())
     if tried:
-        told = "; ".join(f"{name} ({why})" for name, why in tried.items())
-        raise JoulepathError(f"has nothing that a profile can read: tried {told}")
+        reasons = "; ".join(f"{name} ({why})" for name, why in tried.items())
+        raise JoulepathError(f"has nothing that a profile can read: tried {reasons}")
     raise _unknown(known)
 
 
 async def sys_object_id(client: SnmpClient) -> Oid:
-    """The device's own; empty where it lacks one."""
-    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    return found if isinstance(found, tuple) else ()
+    """The device's sysObjectID; empty if it has none."""
+    value = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    return value if isinstance(value, tuple) else ()
 
 
 async def fitting(client: SnmpClient, profiles: Mapping[str, Profile], known: Oid) -> AsyncIterator[str]:

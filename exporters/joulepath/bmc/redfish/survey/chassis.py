@@ -66,9 +66,9 @@ def around(listed: Mapping[str, Resource]) -> Mapping[str, set[str]]:
     return outer_of
 
 
-def apart(found: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
+def apart(every_chassis: Iterable[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
     """The chassis, with each meter in exactly one of them."""
-    return _supplies_once(_resources_once(list(found)), outer)
+    return _supplies_once(_resources_once(list(every_chassis)), outer)
 
 
 def list_links(chassis: Resource, key: str) -> Iterator[str]:
@@ -80,16 +80,16 @@ def list_links(chassis: Resource, key: str) -> Iterator[str]:
             yield uri.rstrip("/")
 
 
-def _resources_once(found: Sequence[Chassis]) -> Sequence[Chassis]:
+def _resources_once(every_chassis: Sequence[Chassis]) -> Sequence[Chassis]:
     """A resource that several chassis refer to belongs to the innermost one above its path, else to the first."""
     owners: dict[str, tuple[int, str]] = {}
-    for chassis in found:
+    for chassis in every_chassis:
         for uri in {item.uri for item in chassis.items}:
             depth = len(chassis.uri) if uri.startswith(f"{chassis.uri}/") else 0
             if uri not in owners or depth > owners[uri][0]:
                 owners[uri] = (depth, chassis.uri)
     kept: list[Chassis] = []
-    for chassis in found:
+    for chassis in every_chassis:
         items = tuple(item for item in chassis.items if owners[item.uri][1] == chassis.uri)
         metered = any(item.quantity in SUPPLIES for item in items)
         kept.append(
@@ -103,17 +103,17 @@ def _resources_once(found: Sequence[Chassis]) -> Sequence[Chassis]:
     return kept
 
 
-def _supplies_once(found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
+def _supplies_once(every_chassis: Sequence[Chassis], outer: Mapping[str, set[str]]) -> Sequence[Chassis]:
     """A supply that several chassis list belongs to the outermost; siblings that share it get no input."""
     holders: dict[str, list[Chassis]] = {}
-    for chassis in found:
+    for chassis in every_chassis:
         # Some state a placeholder: what several supplies of one chassis have in common tells none from another.
         for serial, times in Counter(chassis.serials.values()).items():
             if times == 1:
                 holders.setdefault(serial, []).append(chassis)
     shared = {serial: chassis for serial, chassis in holders.items() if len(chassis) > 1}
     kept: list[Chassis] = []
-    for chassis in found:
+    for chassis in every_chassis:
         lost: set[str] = set()
         alone = True
         for part, serial in chassis.serials.items():

@@ -90,8 +90,8 @@ def step_of(sensor: Resource) -> float:
 def _outputs(power: Resource) -> Iterator[float]:
     """The output [W] of each supply of an older Power resource."""
     for _, supply in entries(power, "PowerSupplies"):
-        found = [_number_at(supply, key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
-        yield from [watts for watts in found if watts is not None][:1]
+        outputs = [_number_at(supply, key) for key in ("PowerOutputWatts", "LastPowerOutputWatts")]
+        yield from [watts for watts in outputs if watts is not None][:1]
 
 
 def _number_at(resource: Any, *keys: str) -> float | None:

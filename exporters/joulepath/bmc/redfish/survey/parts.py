@@ -31,16 +31,16 @@ class Nested:
     """Serial numbers of boxes (under their own name), subsystems and components."""
 
 
-def nest(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
-    """The parts among `found`, moved into the boxes that hold them; `linked` are the chassis around each by its links.
+def nest(every_chassis: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
+    """Moves parts into the boxes that hold them; `linked` are the chassis around each by its links.
 
     Subsystems are the outermost parts that measure power, and components the devices inside those. A part that states
     only energy, or its devices, stands back where one around it or inside it measures power.
     """
-    outer = _around(found, linked)
-    by_uri = {one.uri: one for one in found}
-    parts = {one.uri for one in found if _is_part(one, found, outer)}
-    boxes = {one.uri: one for one in found if one.uri not in parts}
+    outer = _around(every_chassis, linked)
+    by_uri = {one.uri: one for one in every_chassis}
+    parts = {one.uri for one in every_chassis if _is_part(one, every_chassis, outer)}
+    boxes = {one.uri: one for one in every_chassis if one.uri not in parts}
     moved: dict[str, list[Item]] = {}
     feeds: dict[ChassisPart, frozenset[str]] = {}
     serials = {ChassisPart(one.name, one.name): one.serial for one in boxes.values()}
@@ -48,7 +48,7 @@ def nest(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
     levels = _Levels({uri: by_uri[uri] for uri in parts}, outer)
     for uri in levels.subsystems:
         one = by_uri[uri]
-        holder = _holder(one, boxes, found, linked, outer)
+        holder = _holder(one, boxes, every_chassis, linked, outer)
         moved.setdefault(holder, []).extend(_as_subsystem(one, holder))
         if levels.is_fed(one):
             feeds[ChassisPart(holder, one.name)] = one.feeds
@@ -61,20 +61,20 @@ def nest(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Nested:
         kinds.setdefault(holder, set()).update(levels.kinds(uri))
     for uri in levels.around:
         one, inside = by_uri[uri], levels.kinds(uri, itself=False)
-        holder = _holder(one, boxes, found, linked, outer)
+        holder = _holder(one, boxes, every_chassis, linked, outer)
         own = [item for item in _as_subsystem(one, holder) if item.device and item.device not in inside]
         moved.setdefault(holder, []).extend(own)
     names = {one.name for one in boxes.values()}
     whole = [_with(one, moved.get(one.name, ()), kinds.get(one.name, set())) for one in boxes.values()]
-    whole += [_unlisted(name, items) for name, items in moved.items() if name not in names]
+    whole += [_make_unlisted(name, items) for name, items in moved.items() if name not in names]
     return Nested(whole, feeds, serials)
 
 
-def _around(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+def _around(every_chassis: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
     """The chassis around each: by links, else those of its computer system, else the only one that is not a part."""
-    outer = {one.uri: set(linked[one.uri]) for one in found}
-    whole = [one for one in found if one.kind not in PARTS and not one.built_in]
-    for one in found:
+    outer = {one.uri: set(linked[one.uri]) for one in every_chassis}
+    whole = [one for one in every_chassis if one.kind not in PARTS and not one.built_in]
+    for one in every_chassis:
         if one.kind in PARTS and not linked[one.uri]:
             alike = {other.uri for other in whole if other.systems & one.systems}
             only = {whole[0].uri} if len(whole) == 1 and one.kind in ALWAYS_PARTS and not one.systems else set()
@@ -82,16 +82,16 @@ def _around(found: Sequence[Chassis], linked: Mapping[str, set[str]]) -> Mapping
     return {uri: direct.union(*(linked[further] for further in direct)) - {uri} for uri, direct in outer.items()}
 
 
-def _is_part(one: Chassis, found: Sequence[Chassis], outer: Mapping[str, set[str]]) -> bool:
-    if one.built_in and any(not other.built_in and other.kind not in PARTS for other in found):
+def _is_part(one: Chassis, every_chassis: Sequence[Chassis], outer: Mapping[str, set[str]]) -> bool:
+    if one.built_in and any(not other.built_in and other.kind not in PARTS for other in every_chassis):
         return True
     if one.kind == "Card":
-        return any(other.uri in outer[one.uri] and _is_measured(other) for other in found)
+        return any(other.uri in outer[one.uri] and _is_measured(other) for other in every_chassis)
     if one.kind in ALWAYS_PARTS or one.built_in:
         if outer[one.uri] or one.container:
             return True
         # One of several that make up a system, unless it takes the system's feed.
-        shared = any(other.systems & one.systems for other in found if other.uri != one.uri)
+        shared = any(other.systems & one.systems for other in every_chassis if other.uri != one.uri)
         feeds = one.serials or any(item.quantity in SUPPLIES or item.source == "power_control" for item in one.items)
         return one.kind in ALWAYS_PARTS and shared and not feeds
     return False
@@ -100,13 +100,13 @@ def _is_part(one: Chassis, found: Sequence[Chassis], outer: Mapping[str, set[str
 def _holder(
     one: Chassis,
     boxes: Mapping[str, Chassis],
-    found: Sequence[Chassis],
+    every_chassis: Sequence[Chassis],
     linked: Mapping[str, set[str]],
     outer: Mapping[str, set[str]],
 ) -> str:
     """The name of the box around a part: the innermost that is measured, else the innermost."""
     around = [boxes[uri] for uri in sorted(outer[one.uri]) if uri in boxes]
-    if not around and any(other.built_in for other in found if other.uri in outer[one.uri] | {one.uri}):
+    if not around and any(other.built_in for other in every_chassis if other.uri in outer[one.uri] | {one.uri}):
         around = [box for box in boxes.values() if not box.built_in and box.kind not in PARTS]
     if around:
         depths = {box.uri: len(linked[box.uri]) for box in around}
@@ -121,7 +121,9 @@ def _holder(
             ),
         )
         return best.name
-    containers = [other.container for other in found if other.uri in outer[one.uri] | {one.uri} and other.container]
+    containers = [
+        other.container for other in every_chassis if other.uri in outer[one.uri] | {one.uri} and other.container
+    ]
     systems = sorted(uri.rpartition("/")[2] for uri in one.systems)
     return next(iter([*containers, *systems]), one.name)
 
@@ -230,6 +232,6 @@ def _with(box: Chassis, moved: Iterable[Item], kinds: set[str]) -> Chassis:
     return replace(box, items=(*own, *moved))
 
 
-def _unlisted(name: str, items: Sequence[Item]) -> Chassis:
+def _make_unlisted(name: str, items: Sequence[Item]) -> Chassis:
     """The box of parts of a system that lists no chassis around them."""
     return Chassis(name, name, "", built_in=False, items=tuple(items), working={}, feeds=frozenset(), serials={})

@@ -60,10 +60,10 @@ def supplies(power: Resource) -> Iterator[tuple[str, str]]:
 
 def _named_supplies(power: Resource) -> Iterator[tuple[int, str, Resource]]:
     """All bays, with their place and name: the MemberId, or the place where several share one."""
-    found = list(entries(power, "PowerSupplies"))
-    names = [str(supply.get("MemberId") or index) for index, supply in found]
+    bays = list(entries(power, "PowerSupplies"))
+    names = [str(supply.get("MemberId") or index) for index, supply in bays]
     distinct = len(set(names)) == len(names)
-    for (index, supply), name in zip(found, names, strict=True):
+    for (index, supply), name in zip(bays, names, strict=True):
         yield index, name if distinct else str(index), supply
 
 

@@ -16,24 +16,24 @@ AGREES, DIFFERS = 0.02, 0.05
 """Parts of the supplies' input by which a source is as good as they are, or is not of the same thing."""
 
 
-def rank(found: Sequence[Found], copy_of: Resource, vendors: Vendors) -> list[Found]:
+def rank(pairs: Sequence[Found], copy_of: Resource, vendors: Vendors) -> list[Found]:
     """The items, that of EnvironmentMetrics under the source's name by which it ranks.
 
     `copy_of` is the sensor that it names as its source, with its URI; empty where it names none.
     """
     return [
-        (replace(item, source=_environment(item, resource, found, copy_of, vendors)), resource)
+        (replace(item, source=_environment(item, resource, pairs, copy_of, vendors)), resource)
         if item.source == "environment_metrics"
         else (item, resource)
-        for item, resource in found
+        for item, resource in pairs
     ]
 
 
-def _environment(item: Item, resource: Resource, found: Iterable[Found], copy_of: Resource, vendors: Vendors) -> str:
+def _environment(item: Item, resource: Resource, pairs: Iterable[Found], copy_of: Resource, vendors: Vendors) -> str:
     watts = _watts(item, resource)
     of_source = {
         other.source: _watts(other, where)
-        for other, where in found
+        for other, where in pairs
         if other.quantity == "power" and not _is_disabled(other, where)
     }
     if not copy_of:
@@ -45,7 +45,7 @@ def _environment(item: Item, resource: Resource, found: Iterable[Found], copy_of
     control = of_source.get("power_control")
     if watts is None or control is None or not watts.is_integer():
         return item.source
-    inputs = {other.part: _watts(other, where) for other, where in found if other.quantity == "psu_input"}
+    inputs = {other.part: _watts(other, where) for other, where in pairs if other.quantity == "psu_input"}
     total = sum(taken for taken in inputs.values() if taken is not None)
     if abs(watts - total) <= AGREES * total and abs(control - total) > DIFFERS * total:
         return item.source

@@ -92,8 +92,8 @@ def items(owner: Owner, sensors: Iterable[Resource], vendors: Vendors) -> Iterat
                 yield Item(way, owner.name, uri, ("Reading",), _part(sensor), scale=scale_of(sensor))
         elif subsystem := _SUBSYSTEMS.get(context) or _part_in_name(sensor):
             subsystems.setdefault(subsystem, []).append(sensor)
-    for kind, found in subsystems.items():
-        yield from _of_subsystem(owner, kind, found)
+    for kind, members in subsystems.items():
+        yield from _of_subsystem(owner, kind, members)
 
 
 READINGS = "LifetimeReading", "Reading"
