@@ -24,7 +24,7 @@ WINDOW = 10.0
 # Until an exporter that starts anew is scraped; a window later its counters are old enough for shares.
 STARTING = 3.0
 PDU_HOSTS = {"ru-1", "edge-1", "gpu-1"}
-TOLERANCE = 0.02
+TOLERANCE = 0.03
 ROUNDING = 1e-6
 # How old the newest packet, or work of a processor, in a recorded value can be: a scrape and an evaluation.
 PACKET_AGES = [0.0, 0.5, 1.0, 1.5]

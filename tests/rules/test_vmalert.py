@@ -166,7 +166,7 @@ def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path
         storage.terminate()
 
 
-@pytest.mark.lab
+@pytest.mark.long
 def test_the_factory(server: Victoria, world: World) -> None:
     """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
     at no moment half the watts."""
