@@ -17,8 +17,8 @@ from typing import Any
 from aiohttp import web
 
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_client import RedfishClient
+from joulepath.bmc.redfish.service.client import RedfishClient
+from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.poller import Poller, Target
 
 PORT = 18080

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from joulepath.pdu.check import UNITS
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.quantity import Quantity
-from joulepath.pdu.schema import Profile, Table
-from joulepath.pdu.snmp import Oid, dotted
+from joulepath.pdu.profiles.catalogue import load_shipped
+from joulepath.pdu.profiles.quantity import Quantity
+from joulepath.pdu.profiles.schema import Profile, ProfileTable
+from joulepath.pdu.snmp.client import Oid, format_oid
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "devices.md"
 
@@ -100,7 +100,7 @@ What vendors state, where a source could be read; for all other profiles nothing
 
 def page() -> str:
     """docs/devices.md."""
-    profiles = sorted(shipped().items())
+    profiles = sorted(load_shipped().items())
     return "\n".join([INTRODUCTION + _accuracies(profiles), *(_chapter(name, profile) for name, profile in profiles)])
 
 
@@ -125,22 +125,22 @@ def _chapter(name: str, profile: Profile) -> str:
     )
     return (
         f"## `{name}`: {profile.vendor}\n\n"
-        f"sysObjectID {', '.join(map(dotted, profile.sys_object_ids))}.{accuracy}\n\n"
+        f"sysObjectID {', '.join(map(format_oid, profile.sys_object_ids))}.{accuracy}\n\n"
         f"| level | quantity | object | step = resolution | evidence |\n|---|---|---|---|---|\n{rows}"
     )
 
 
-def _rows(profile: Profile, table: Table) -> Iterable[tuple[str, str, str, str]]:
+def _rows(profile: Profile, table: ProfileTable) -> Iterable[tuple[str, str, str, str]]:
     for name, quantity in table.quantities.items():
         where = {**table.where, **quantity.where}
         chosen = "".join(f", {key} `{match}`".replace("|", "\\|") for key, match in where.items())
         if quantity.derived:
-            factors = " x ".join(map(dotted, quantity.places))
+            factors = " x ".join(map(format_oid, quantity.places))
             yield name, f"{factors}{chosen}", "derived", profile.evidence_of(table, quantity)
             continue
         places: Mapping[str, Oid] = {"": quantity.column} if quantity.column else quantity.objects
         for label, oid in places.items():
-            written = dotted(oid) if oid[0] >= 0 else "sysObjectID." + dotted(oid[1:])
+            written = format_oid(oid) if oid[0] >= 0 else "sysObjectID." + format_oid(oid[1:])
             place = f"{written}{f' ({label})' if label else ''}{chosen}"
             yield name, place, _step(quantity, UNITS[name]), profile.evidence_of(table, quantity)
 

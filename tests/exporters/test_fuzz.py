@@ -20,32 +20,33 @@ from typing import Any
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from joulepath.bmc import dcmi
 from joulepath.bmc.collector import collect as collect_bmc
-from joulepath.bmc.ipmi import IpmiSource
-from joulepath.bmc.ipmi_client import Client as IpmiClient
-from joulepath.bmc.ipmi_client import IpmiFaultError, PyghmiClient
+from joulepath.bmc.ipmi import dcmi
+from joulepath.bmc.ipmi.client import IpmiClient, IpmiFaultError, PyghmiClient
+from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_client import ResourceFaultError
-from joulepath.bmc.redfish_items import Item, RejectedError, capacities, value
-from joulepath.bmc.redfish_reports import values
-from joulepath.bmc.redfish_transport import decoded
+from joulepath.bmc.quantity import NotMeasuredError
+from joulepath.bmc.redfish.service.client import ResourceFaultError
+from joulepath.bmc.redfish.service.items import Item, capacities, value
+from joulepath.bmc.redfish.service.transport import decode_json
+from joulepath.bmc.redfish.source import RedfishSource
+from joulepath.bmc.redfish.survey.reports import values
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exposition import encode
 from joulepath.ioam import decode, gtpu
 from joulepath.ioam.pcapfile import PcapFile
 from joulepath.metrics import filled
-from joulepath.pdu import messages, snmpwalk, written
 from joulepath.pdu.collector import collect as collect_pdu
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.layout import SYS_OBJECT_ID
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.redfish_source import RedfishPduSource
-from joulepath.pdu.snmp import GarbledError, Missing, Oid, Value, opaque
+from joulepath.pdu.profiles.catalogue import load_shipped
+from joulepath.pdu.redfish.source import RedfishPduSource
+from joulepath.pdu.snmp import messages, snmpwalk
+from joulepath.pdu.snmp.client import GarbledError, Missing, Oid, Value, opaque
+from joulepath.pdu.snmp.credentials import Community
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduSource
-from joulepath.pdu.value import text
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.survey import written
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID
+from joulepath.pdu.survey.value import text
 from joulepath.poller import Poller
 from joulepath.poller import Target as Polled
 from joulepath.rapl.boards import Boards
@@ -113,7 +114,7 @@ def _walk(folder: Path, lines: bytes) -> None:
 
 def _line(line: bytes) -> None:
     decoded = line.decode("utf-8", "surrogateescape")
-    for _, joined in snmpwalk.joined(decoded.split("\n")):
+    for _, joined in snmpwalk.join_lines(decoded.split("\n")):
         snmpwalk.read(joined)
 
 
@@ -121,7 +122,7 @@ def _number(chance: random.Random) -> tuple[str, str]:
     return damaged(chance, NUMBERS, 4).decode("utf-8", "replace"), chance.choice(QUANTITIES)
 
 
-_profiles = cache(shipped)
+_profiles = cache(load_shipped)
 
 
 class Odd:
@@ -193,7 +194,7 @@ class Resources:
 
 def as_read(found: Any) -> Any:
     """The same value after a round trip through JSON."""
-    return decoded(json.dumps(found))
+    return decode_json(json.dumps(found))
 
 
 def ref(path: str) -> dict[str, str]:
@@ -341,7 +342,7 @@ def _sensor(name: str, linearization: int = 0) -> bytes:
 def _ipmi(chance: random.Random) -> IpmiClient:
     client = PyghmiClient("192.0.2.1", 623, Login("a", "b"), "user")
     client._command = Repository(chance)
-    client._connected = lambda: client._command  # type: ignore[method-assign]  # no network
+    client._connect = lambda: client._command  # type: ignore[method-assign]  # no network
     client._fault = IpmiFaultError  # type: ignore[method-assign]  # and no logout
     return client
 
@@ -350,7 +351,7 @@ def _sensors(client: IpmiClient) -> None:
     for key, name, unit in list(client.sensors()):
         assert isinstance(name, str)
         assert isinstance(unit, str)
-        with contextlib.suppress(RejectedError):
+        with contextlib.suppress(NotMeasuredError):
             found = client.sensor(key)
             assert found is None or isinstance(found, float)
 
@@ -358,7 +359,7 @@ def _sensors(client: IpmiClient) -> None:
 def _whole_bmc(client: IpmiClient) -> None:
     source = IpmiSource("device", client)
     with contextlib.suppress(JoulepathError):
-        reading = source._measured()
+        reading = source._measure()
         assert all(isinstance(watts, float | int) for watts in reading.power.values())
 
 
@@ -415,7 +416,7 @@ def _items(resource: Any) -> None:
     if not isinstance(resource, dict):
         return
     for item in ITEMS:
-        with contextlib.suppress(RejectedError):
+        with contextlib.suppress(NotMeasuredError):
             assert value(item, resource) >= 0
     assert all(number > 0 for number in capacities(resource))
     values(resource)
@@ -474,7 +475,7 @@ TARGETS = [
            lambda tree: _scraped(RedfishSource("device", Resources(tree)), partial(collect_bmc, ""))),
     Target("Redfish PDU", partial(_tree, PDU_TREE),
            lambda tree: _scraped(RedfishPduSource("device", Resources(tree)), collect_pdu)),
-    Target("DCMI", partial(damaged, seeds=[DCMI]), _dcmi, (RejectedError,)),
+    Target("DCMI", partial(damaged, seeds=[DCMI]), _dcmi, (NotMeasuredError,)),
     Target("IPMI sensors", _ipmi, _sensors, (IpmiFaultError,)),
     Target("IPMI BMC", _ipmi, _whole_bmc),
     Target("pcap", partial(damaged, seeds=[_pcap("<"), _pcap(">"), PCAPNG]), _frames, (UsageError,)),

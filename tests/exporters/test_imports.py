@@ -76,8 +76,8 @@ def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed
     (tmp_path / "community").write_text("public")
     (tmp_path / "pdu.yaml").write_text("targets: {a: {address: '127.0.0.1:9', community_file: community}}")
     program = (
-        "from pathlib import Path; from joulepath.pdu.clients import Clients; from joulepath.pdu import command\n"
-        f"command.configured(Path('pdu.yaml'), Clients({library!r}))"
+        "from pathlib import Path; from joulepath.pdu.snmp.clients import Clients; from joulepath.pdu import command\n"
+        f"command.read_targets(Path('pdu.yaml'), Clients({library!r}))"
     )
     # The messages of odd agents are read with pysnmp's classes, whoever speaks with the others.
     assert loaded(program, tmp_path) == CONFIGURED | SNMP | needed
@@ -93,7 +93,7 @@ def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed
 def test_bmc_takes_the_library_of_its_targets_alone(tmp_path: Path, target: str, needed: set[str]) -> None:
     (tmp_path / "password").write_text("secret")
     (tmp_path / "bmc.yaml").write_text(f"targets: {{a: {target}}}")
-    program = "from pathlib import Path; from joulepath.bmc import command; command.configured(Path('bmc.yaml'))"
+    program = "from pathlib import Path; from joulepath.bmc import command; command.read_targets(Path('bmc.yaml'))"
     assert loaded(program, tmp_path) == needed
 
 

@@ -25,7 +25,7 @@ from joulepath.bmc.metrics import (
     SUBSYSTEM_METER_ENERGY,
     UP,
 )
-from joulepath.bmc.reading import BmcReading, Box, Component, Metered, Part
+from joulepath.bmc.reading import BmcReading, Box, ChassisComponent, ChassisPart, Metered
 from joulepath.metrics import Family, Metric
 from joulepath.polled import state
 from joulepath.poller import Snapshot
@@ -56,10 +56,10 @@ def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading 
                 up.add_metric([box.name], has_power)
         yield from (power, energy, measured, meter, info, up)
     yield from _parts(reading)
-    yield from _integrated(snapshot)
+    yield from _integrals(snapshot)
 
 
-def _integrated(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
+def _integrals(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
     """Energy and measured time of the devices inside the boxes."""
     for level, metrics in {
         "subsystem": (SUBSYSTEM_ENERGY, SUBSYSTEM_MEASURED),
@@ -74,7 +74,7 @@ def _integrated(snapshot: Snapshot[BmcReading]) -> Iterable[Family]:
 
 
 def _parts(reading: BmcReading) -> Iterable[Family]:
-    parts: Mapping[Metric, Mapping[Part, float] | Mapping[Component, float]] = {
+    parts: Mapping[Metric, Mapping[ChassisPart, float] | Mapping[ChassisComponent, float]] = {
         PSU_INPUT: reading.psu_input,
         PSU_OUTPUT: reading.psu_output,
         SUBSYSTEM: reading.subsystems,

@@ -13,7 +13,7 @@ from joulepath import apart, exporter, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.settings import Endpoint, Privilege, TargetSettings, endpoint, login, login_mistake
+from joulepath.bmc.settings import BmcEndpoint, Privilege, TargetSettings, login, login_mistake, parse_address
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
@@ -24,13 +24,13 @@ from joulepath.register import Registers
 
 PORT = 10472
 INTERVAL = 10.0
-"""Seconds between polls where the configuration does not say otherwise: BMCs renew readings every 1 to 10 s."""
+"""Default seconds between polls: BMCs renew readings every 1 to 10 s."""
 TIMEOUT = 40.0
-"""Seconds for one answer of Redfish where the configuration does not say otherwise: the slowest take 30 s."""
+"""Default seconds to wait for one answer over Redfish: the slowest BMCs take 30 s."""
 
 
 class BmcExporter(PolledExporter[BmcReading]):
-    """BMCs; each target's `bmc_up` says by which protocol it is read."""
+    """Exports BMCs; each target's `bmc_up` names the protocol it is read with."""
 
     def probe(self, target: str) -> Iterable[Metric]:
         """One BMC's families."""
@@ -72,14 +72,14 @@ def _seconds(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
     if args.target is None and (args.user or args.password_file or args.ca_file or args.insecure):
-        raise UsageError("--user and the like belong to --target; a configuration file states its own")
+        raise UsageError("--user, --password-file, --ca-file and --insecure belong to --target, not to --config")
 
     registers: dict[str, Registers] = {}
 
     def targets() -> list[Target[BmcReading]]:
-        return configured(args.config, registers) if args.target is None else [single(args, registers)]
+        return read_targets(args.config, registers) if args.target is None else [single(args, registers)]
 
-    made = BmcExporter(
+    bmc_exporter = BmcExporter(
         "bmc",
         "Power of servers and chassis over Redfish and IPMI",
         Poller(targets()),
@@ -88,13 +88,13 @@ def run(args: argparse.Namespace) -> int:
         configured=targets,
         file=args.config,
     )
-    return exporter.run(made, args)
+    return exporter.run(bmc_exporter, args)
 
 
 def single(args: argparse.Namespace, registers: dict[str, Registers] | None = None) -> Target[BmcReading]:
-    """The one BMC of `--target`; `registers` as in `configured`. Raises UsageError."""
+    """The one BMC of `--target`; `registers` as in `read_targets`. Raises UsageError."""
     try:
-        where = endpoint(args.target)
+        where = parse_address(args.target)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
     mistake = login_mistake(where, args.user)
@@ -106,7 +106,7 @@ def single(args: argparse.Namespace, registers: dict[str, Registers] | None = No
         raise UsageError("--ca-file and --insecure belong to a target redfish://HOST")
     who = Login(args.user, secret.of_file(args.password_file, "--password-file")) if args.user else None
     kept = {} if registers is None else registers.setdefault(str(where), {})
-    made = source(
+    bmc = source(
         str(where),
         where,
         who,
@@ -116,10 +116,10 @@ def single(args: argparse.Namespace, registers: dict[str, Registers] | None = No
         registers=kept,
     )
     files = [file for file in (args.password_file, args.ca_file) if file is not None]
-    return Target(str(where), made, INTERVAL, (who, _content(args.ca_file)), tuple(files))
+    return Target(str(where), bmc, INTERVAL, (who, _content(args.ca_file)), tuple(files))
 
 
-def configured(path: Path, registers: dict[str, Registers] | None = None) -> list[Target[BmcReading]]:
+def read_targets(path: Path, registers: dict[str, Registers] | None = None) -> list[Target[BmcReading]]:
     """The BMCs of a configuration file; `registers`, by name, go on when it is read again.
 
     Raises UsageError with every mistake.
@@ -134,8 +134,8 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
         ca_file = path.parent / target.ca_file if target.ca_file else None
-        where = endpoint(target.address)
-        made = source(
+        where = parse_address(target.address)
+        bmc = source(
             name,
             where,
             who,
@@ -148,14 +148,14 @@ def configured(path: Path, registers: dict[str, Registers] | None = None) -> lis
         )
         files = [path.parent / file for file in (target.password_file, target.ca_file) if file is not None]
         made_of = (target, who, _content(ca_file))
-        targets.append(Target(name, made, target.interval or INTERVAL, made_of, tuple(files)))
+        targets.append(Target(name, bmc, target.interval or INTERVAL, made_of, tuple(files)))
     if mistakes:
         raise UsageError(mistakes)
     return targets
 
 
 def _content(ca_file: Path | None) -> bytes | None:
-    """What makes another file of the same name; None where it cannot be read, as each poll then says."""
+    """The file's content, to notice a change; None if it cannot be read, which each poll then reports."""
     try:
         return None if ca_file is None else files.read(ca_file)
     except OSError:
@@ -164,7 +164,7 @@ def _content(ca_file: Path | None) -> bytes | None:
 
 def source(
     name: str,
-    where: Endpoint,
+    where: BmcEndpoint,
     who: Login | None,
     *,
     ca_file: Path | None = None,
@@ -174,15 +174,15 @@ def source(
     registers: Registers | None = None,
     max_rows: int = MAX_ROWS,
 ) -> BmcSource:
-    """What reads the BMC; only the libraries of its protocol are imported."""
+    """The source that reads the BMC; imports only the libraries of its protocol."""
     if where.collector == "ipmi":
-        from joulepath.bmc.ipmi import IpmiSource  # noqa: PLC0415
+        from joulepath.bmc.ipmi.source import IpmiSource  # noqa: PLC0415
 
         return IpmiSource.with_pyghmi(
             name, where.host or None, where.port, who or Login("", ""), privilege, max_rows=max_rows
         )
-    from joulepath.bmc.redfish import RedfishSource  # noqa: PLC0415
-    from joulepath.bmc.redfish_client import RedfishClient  # noqa: PLC0415
+    from joulepath.bmc.redfish.service.client import RedfishClient  # noqa: PLC0415
+    from joulepath.bmc.redfish.source import RedfishSource  # noqa: PLC0415
 
     client = RedfishClient(where.base_url, who, ca_file=ca_file, verify=verify, timeout=timeout)
     return RedfishSource(name, client, registers=registers, max_rows=max_rows)

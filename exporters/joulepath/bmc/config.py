@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from joulepath.bmc.settings import Privilege, TargetSettings, endpoint, login_mistake
+from joulepath.bmc.settings import Privilege, TargetSettings, login_mistake, parse_address
 from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, load
 
 
-class TargetConfig(Model):
+class BmcTargetConfig(Model):
     """One BMC."""
 
     address: str
@@ -27,7 +27,7 @@ class TargetConfig(Model):
     verify: bool = True
     """Whether the BMC's certificate is checked."""
     privilege: Privilege = "user"
-    """Of the IPMI session."""
+    """Privilege level of the IPMI session."""
     timeout: Annotated[float, Field(ge=1, le=300)] | None = None
     """Seconds to wait for one answer of Redfish."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
@@ -41,8 +41,8 @@ class TargetConfig(Model):
         return TargetSettings(**self.model_dump())
 
     @model_validator(mode="after")
-    def _complete(self) -> "TargetConfig":
-        where = endpoint(self.address)
+    def _complete(self) -> "BmcTargetConfig":
+        where = parse_address(self.address)
         if self.user is not None and (self.password_file is None) == (self.password_env is None):
             raise ValueError("user needs either password_file or password_env")
         if self.user is None and (self.password_file or self.password_env):
@@ -60,7 +60,7 @@ class TargetConfig(Model):
 class BmcConfig(Model):
     """`bmc.yaml`."""
 
-    targets: Mapping[str, TargetConfig] = Field(min_length=1)
+    targets: Mapping[str, BmcTargetConfig] = Field(min_length=1)
 
 
 def read(path: Path, text: str | None = None) -> Mapping[str, TargetSettings]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Login:
-    """The password appears in no representation."""
+    """The password never appears in the representation."""
 
     user: str
     password: str = field(repr=False)

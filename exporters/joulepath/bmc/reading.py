@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one poll of a BMC comes to, whichever protocol it was read by."""
+"""The readings of one poll of a BMC, over either protocol."""
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,14 +18,14 @@ class Box(NamedTuple):
     name: str
 
 
-class Part(NamedTuple):
+class ChassisPart(NamedTuple):
     """A power supply or a subsystem of a chassis."""
 
     chassis: str
     name: str
 
 
-class Component(NamedTuple):
+class ChassisComponent(NamedTuple):
     """A device inside a subsystem, such as one accelerator of a baseboard: its watts are part of the subsystem's."""
 
     chassis: str
@@ -33,21 +33,21 @@ class Component(NamedTuple):
     name: str
 
 
-Row = Box | Part | Component
+Row = Box | ChassisPart | ChassisComponent
 """A device with samples of its own."""
 
 
-def named(row: Row) -> Row:
+def name_row(row: Row) -> Row:
     """The row under names that are label values (`joulepath.bounds`)."""
-    made: Any = row  # mypy knows no _make of one of several
-    return cast("Row", made._make(map(label, row)))
+    renamed: Any = row  # mypy knows no _make of one of several
+    return cast("Row", renamed._make(map(label, row)))
 
 
 class Metered(NamedTuple):
     """A subsystem or component, integrated beside the boxes."""
 
     level: Literal["subsystem", "component"]
-    part: Part | Component
+    part: ChassisPart | ChassisComponent
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class BmcReading:
     up: Mapping[Box, bool] = field(default_factory=dict)
     """Whether each box that is expected to have power had some."""
     meter_energy: Mapping[Box, float] = field(default_factory=dict)
-    psu_input: Mapping[Part, float] = field(default_factory=dict)
-    psu_output: Mapping[Part, float] = field(default_factory=dict)
-    subsystems: Mapping[Part, float] = field(default_factory=dict)
+    psu_input: Mapping[ChassisPart, float] = field(default_factory=dict)
+    psu_output: Mapping[ChassisPart, float] = field(default_factory=dict)
+    subsystems: Mapping[ChassisPart, float] = field(default_factory=dict)
     """Parts of a chassis that do not overlap: they add up to no more than the chassis."""
-    subsystem_energy: Mapping[Part, float] = field(default_factory=dict)
-    components: Mapping[Component, float] = field(default_factory=dict)
-    component_energy: Mapping[Component, float] = field(default_factory=dict)
+    subsystem_energy: Mapping[ChassisPart, float] = field(default_factory=dict)
+    components: Mapping[ChassisComponent, float] = field(default_factory=dict)
+    component_energy: Mapping[ChassisComponent, float] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -88,30 +88,30 @@ class BmcReading:
     @property
     def parts(self) -> Collection[Row]:
         """All that has samples of its own, the boxes first."""
-        found: dict[Row, None] = {}
+        rows: dict[Row, None] = {}
         for each in (self.power, self.up, self.meter_energy):
-            found |= dict.fromkeys(each)
+            rows |= dict.fromkeys(each)
         for inside in (self.subsystems, self.psu_input, self.psu_output, self.subsystem_energy):
-            found |= dict.fromkeys(inside)
+            rows |= dict.fromkeys(inside)
         for component in (self.components, self.component_energy):
-            found |= dict.fromkeys(component)
-        return found
+            rows |= dict.fromkeys(component)
+        return rows
 
-    def named(self) -> "BmcReading":
+    def with_label_names(self) -> "BmcReading":
         """The same under names that are label values (`joulepath.bounds`)."""
         if all(label(name) == name for part in self.parts for name in part):
             return self
-        return self._over(named)
+        return self._over(name_row)
 
     def without(self, beyond: Collection[Row]) -> "BmcReading":
-        """The same without rows that are too many, which are counted."""
+        """The same without the rows beyond the limit; counts them as rejected."""
         if not beyond:
             return self
         kept = self._over(lambda row: None if row in beyond else row)
         return replace(kept, rejected={**self.rejected, BEYOND: len(beyond)})
 
     def _over(self, change: Callable[[Row], Row | None]) -> "BmcReading":
-        """The same with another row, or none, for each."""
+        """The same with each row changed, or left out where the change is None."""
         changed: dict[str, Any] = {
             each: {to: value for row, value in getattr(self, each).items() if (to := change(row)) is not None}
             for each in _BY_ROW
@@ -131,4 +131,4 @@ _BY_ROW = (
     "components",
     "component_energy",
 )
-"""Fields of a reading that are by row."""
+"""Fields of a reading that map rows to values."""

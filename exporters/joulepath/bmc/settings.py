@@ -19,7 +19,7 @@ Privilege = Literal["user", "operator", "administrator"]
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class BmcEndpoint:
     """Where a BMC answers, and in which protocol."""
 
     scheme: str
@@ -33,7 +33,7 @@ class Endpoint:
 
     @property
     def base_url(self) -> str:
-        """Of Redfish."""
+        """The base URL, for Redfish."""
         return f"{'http' if self.scheme == 'redfish+http' else 'https'}://{self._host}:{self.port}"
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """One BMC; the keys of `config.TargetConfig`, checked."""
+    """One BMC; the checked keys of `config.BmcTargetConfig`."""
 
     address: str
     user: str | None = None
@@ -62,14 +62,14 @@ class TargetSettings:
     max_rows: int = MAX_ROWS
 
 
-def endpoint(address: str) -> Endpoint:
+def parse_address(address: str) -> BmcEndpoint:
     """The parts of an address. Raises ValueError."""
     complaint = (
         f"{address!r} is not redfish://HOST[:PORT], redfish+http://HOST[:PORT], ipmi://HOST[:PORT] or ipmi+local:; "
         "write an IPv6 host in brackets"
     )
     if address == f"{LOCAL}:":
-        return Endpoint(LOCAL, "", 0)
+        return BmcEndpoint(LOCAL, "", 0)
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -88,15 +88,15 @@ def endpoint(address: str) -> Endpoint:
         or port == 0
     ):
         raise ValueError(complaint)
-    return Endpoint(parts.scheme, host, port or PORTS[parts.scheme])
+    return BmcEndpoint(parts.scheme, host, port or PORTS[parts.scheme])
 
 
-def login_mistake(where: Endpoint, user: str | None) -> str:
-    """Why this user, or none, cannot be right for the address; empty if it may be."""
+def login_mistake(where: BmcEndpoint, user: str | None) -> str:
+    """The reason why this user (None: no user) cannot be right for the address; empty if it can be."""
     if where.scheme == "redfish+http" and user is not None:
         return "redfish+http:// would send the password in clear text: use redfish://, or leave out the user"
     if where.scheme == "redfish" and user is not None and ":" in user:
-        return "user: Basic authentication admits no colon in it"
+        return "user: must not contain a colon (Basic authentication)"
     if where.scheme == LOCAL and user is not None:
         return "ipmi+local: is this machine's own BMC, which asks for no user"
     if where.scheme == "ipmi" and user is None:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterable
 from typing import ClassVar, TypedDict
 
 from joulepath.bmc.reading import BmcReading, Row
-from joulepath.bmc.vendors import Vendors, shipped
+from joulepath.bmc.vendors import Vendors, load_shipped
 from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.errors import JoulepathError
 
 
 class Common(TypedDict, total=False):
-    """What both may be given."""
+    """Arguments that both kinds of source take."""
 
     vendors: Vendors
     clock: Callable[[], float]
@@ -37,7 +37,7 @@ class BmcSource(ABC):
     ) -> None:
         """No more than `max_rows` rows are published; `before` are those that have counters already."""
         self._name = name
-        self._vendors = vendors or shipped()
+        self._vendors = vendors or load_shipped()
         self._clock = clock
         self._rows: Rows[Row] = Rows(max_rows, before)
         self._teller = Teller(name, max_rows)
@@ -45,12 +45,12 @@ class BmcSource(ABC):
     async def read(self) -> BmcReading:
         """All readings of one poll. Raises JoulepathError that begins with the BMC's name."""
         try:
-            reading = (await self._polled()).named()
+            reading = (await self._poll()).with_label_names()
         except JoulepathError as error:
             raise JoulepathError(f"{self._name}: {error}") from error
-        at = self._clock()
-        beyond = self._rows.take(reading.parts, at)
-        self._teller.tell(beyond, at)
+        read_at = self._clock()
+        beyond = self._rows.take(reading.parts, read_at)
+        self._teller.tell(beyond, read_at)
         self._keep(self._rows.known)
         return reading.without(beyond)
 
@@ -63,5 +63,5 @@ class BmcSource(ABC):
         """Ends the session in the BMC."""
 
     @abstractmethod
-    async def _polled(self) -> BmcReading:
+    async def _poll(self) -> BmcReading:
         """One poll. Raises JoulepathError without the name."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from joulepath import apart
-from joulepath.bmc.redfish_items import Quantity
+from joulepath.bmc.quantity import BmcQuantity
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Oem:
     vendor: str
     resource: Literal["chassis", "power", "control", "supply"]
     """Chassis; Power; the first member of its PowerControl; each of its PowerSupplies."""
-    quantity: Quantity
+    quantity: BmcQuantity
     pointer: tuple[str, ...]
     part: str = ""
-    """Of a subsystem: its name."""
+    """The name of a subsystem."""
     scale: float = 1.0
 
 
@@ -73,8 +73,8 @@ class Vendors:
 
     def supply(self, name: str) -> str:
         """The supply that an IPMI sensor's name names; empty if it names none."""
-        found = re.search(f"(?:{_any(self.ipmi_supplies).pattern})\\d*", name, re.IGNORECASE)
-        return re.sub(r"[ _-]", "", found[0]).lower() if found else ""
+        matched = re.search(f"(?:{_any(self.ipmi_supplies).pattern})\\d*", name, re.IGNORECASE)
+        return re.sub(r"[ _-]", "", matched[0]).lower() if matched else ""
 
     def names_output(self, name: str) -> bool:
         """Whether it is what the supply delivers."""
@@ -88,7 +88,7 @@ class Vendors:
         """Whether an IPMI sensor is a mean over time."""
         return _any(self.ipmi_means).search(name) is not None
 
-    def way(self, name: str) -> Quantity | None:
+    def way(self, name: str) -> BmcQuantity | None:
         """Whether a supply's sensor of that name is of its input or its output, None where the name does not say."""
         spaced = re.sub(r"[ _-]+", " ", name)
         if _any(self.ipmi_outputs).search(spaced):
@@ -96,7 +96,7 @@ class Vendors:
         return "psu_input" if _any(self.supply_inputs).search(spaced) else None
 
     def electrical(self, name: str) -> str:
-        """What volts and amperes of one input have in common, empty where the name says nothing of either.
+        """The part of a name that the volts and amperes of one input share; empty if the name is of neither.
 
         Dell: `Voltage 1` and `Current 1`; Supermicro and others: `PSU1 VIN` and `PSU1 IIN`.
         """
@@ -113,11 +113,11 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=1)
-def shipped() -> Vendors:
+def load_shipped() -> Vendors:
     """The shipped data."""
     with as_file(files("joulepath.bmc") / "vendors.yaml") as path:
-        found: Vendors = apart.read("joulepath.bmc.vendors", path)
-    return found
+        vendors: Vendors = apart.read("joulepath.bmc.vendors", path)
+    return vendors
 
 
 def read(path: Path, text: str | None = None) -> Vendors:

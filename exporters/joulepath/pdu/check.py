@@ -8,16 +8,16 @@ from pathlib import Path
 
 from joulepath.config import load
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.pdu.detection import find
-from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import SYS_OBJECT_ID, Cell, Layout, base_of, readings_of, survey
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.quantity import LevelName, Quantity, QuantityName
-from joulepath.pdu.rows import Columns
-from joulepath.pdu.schema import Profile, Table, asked_for
-from joulepath.pdu.snmp import Client, Oid, Value, dotted
+from joulepath.pdu.profiles.catalogue import load_shipped
+from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
+from joulepath.pdu.profiles.schema import Profile, ProfileTable, asked_for
+from joulepath.pdu.snmp.client import Oid, SnmpClient, Value, format_oid
 from joulepath.pdu.source import raw_values
-from joulepath.pdu.value import RejectedError, text
+from joulepath.pdu.survey.detection import find
+from joulepath.pdu.survey.judge import Judge
+from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Cell, PduLayout, base_of, readings_of, survey
+from joulepath.pdu.survey.rows import Columns
+from joulepath.pdu.survey.value import RejectedError, text
 
 UNITS: dict[QuantityName, str] = {
     "power": "W",
@@ -34,12 +34,12 @@ LEAST_WATTS = 50.0
 
 
 ALL_ONES = (-1, 2**31 - 1, 2**32 - 1, 2**64 - 1)
-"""What meters that measure nothing hold."""
+"""Values that meters hold when they measure nothing."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One object and what became of it."""
+    """One object, and its reading or the reason why it has none."""
 
     cell: Cell
     raw: Value
@@ -50,17 +50,19 @@ class Explained:
     """The number that is left out, in the metric's unit."""
 
 
-async def explained(client: Client, name: str, profile: Profile) -> tuple[Layout, Sequence[Explained]]:
-    """What the profile reads of a device. Raises JoulepathError where it does not fit."""
+async def explain(client: SnmpClient, name: str, profile: Profile) -> tuple[PduLayout, Sequence[Explained]]:
+    """The objects that the profile reads from a device. Raises JoulepathError if it does not fit."""
     layout = await survey(client, name, profile)
-    found = await raw_values(client, layout)
-    return layout, [_explained(cell, found) for oid, cells in layout.cells.items() if oid in found for cell in cells]
+    values = await raw_values(client, layout)
+    return layout, [
+        _explain_cell(cell, values) for oid, cells in layout.cells.items() if oid in values for cell in cells
+    ]
 
 
-def _explained(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
-    raw = found[cell.oid]
+def _explain_cell(cell: Cell, values: Mapping[Oid, Value]) -> Explained:
+    raw = values[cell.oid]
     try:
-        value = cell.reading(found)
+        value = cell.reading(values)
     except RejectedError as reason:
         return Explained(cell, raw, None, str(reason), reason.number)
     return Explained(cell, raw, value, "" if value is not None else "absent")
@@ -69,7 +71,7 @@ def _explained(cell: Cell, found: Mapping[Oid, Value]) -> Explained:
 def profile_of(name: str) -> tuple[str, Profile]:
     """A profile by its file or its shipped name. Raises UsageError."""
     path = Path(name)
-    known = shipped()
+    known = load_shipped()
     if not path.exists() and name in known:
         return name, known[name]
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
@@ -77,11 +79,11 @@ def profile_of(name: str) -> tuple[str, Profile]:
     return path.stem, load(path, Profile)
 
 
-def stated(name: str, profile: Profile) -> Iterable[str]:
-    """What a profile says it reads, without a device."""
-    yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_written, profile.sys_object_ids))}"
+def describe(name: str, profile: Profile) -> Iterable[str]:
+    """The lines that describe a profile, without a device."""
+    yield f"{name}: {profile.vendor}, sysObjectID {', '.join(map(_format_place, profile.sys_object_ids))}"
     if profile.fingerprint:
-        marks = [" or ".join(map(_written, oids)) for oids in profile.fingerprint]
+        marks = [" or ".join(map(_format_place, oids)) for oids in profile.fingerprint]
         yield f"recognised where there are {', '.join(marks)}"
     if profile.accuracy:
         yield f"accuracy as the vendor states it: {profile.accuracy} {profile.accuracy.of}".rstrip()
@@ -92,14 +94,14 @@ def stated(name: str, profile: Profile) -> Iterable[str]:
                 step = f"{quantity.scale.normalize():f} {UNITS[quantity_name]}".rstrip()
                 evidence = profile.evidence_of(table, quantity)
                 if quantity.derived:
-                    factors = " x ".join(map(_written, quantity.places))
+                    factors = " x ".join(map(_format_place, quantity.places))
                     yield f"{level:9} {quantity_name:15} derived in direct current: {factors}, by {evidence}{where}"
                     continue
-                for place in quantity.places:
-                    yield f"{level:9} {quantity_name:15} {_written(place)} in steps of {step}, by {evidence}{where}"
+                for place in map(_format_place, quantity.places):
+                    yield f"{level:9} {quantity_name:15} {place} in steps of {step}, by {evidence}{where}"
 
 
-def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
+def report(layout: PduLayout, rows: Sequence[Explained]) -> Iterable[str]:
     """One line for each object, then what the device lacks and what does not add up."""
     for unit in layout.units:
         yield f"unit: model {unit.model!r}, serial {unit.serial!r}, firmware {unit.firmware!r}"
@@ -109,32 +111,32 @@ def report(layout: Layout, rows: Sequence[Explained]) -> Iterable[str]:
         value = f"{row.value:g} {UNITS[cell.quantity_name]}".rstrip() if row.value is not None else row.reason
         raw = text(row.raw) or "nothing"
         name = layout.names.get(cell.label, "") if cell.level == "outlet" else ""
-        times = f" and the volts at {dotted(cell.volts.oid)}" if cell.volts else ""
+        times = f" and the volts at {format_oid(cell.volts.oid)}" if cell.volts else ""
         yield (
             f"{cell.level:9} {cell.label:12} {cell.quantity_name:15} {value:>16}  = {raw} "
-            f"x {cell.scale.normalize():f} at {dotted(cell.oid)}{times} {name}"
+            f"x {cell.scale.normalize():f} at {format_oid(cell.oid)}{times} {name}"
         ).rstrip()
-    yield from _lacking(layout)
+    yield from _find_missing(layout)
     yield from doubts(rows)
-    found = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
+    numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
     volts = [row.rejected for row in rows if row.cell.quantity_name == "voltage" and row.rejected is not None]
-    for key, why in Judge().rejected(readings_of(found), 0.0, volts).items():
+    for key, why in Judge().find_contradicted(readings_of(numbers), 0.0, volts).items():
         yield f"left out when serving: {key}: {why}"
     yield f"evidence of what is read: {layout.evidence}"
 
 
-def _lacking(layout: Layout) -> Iterable[str]:
-    """Quantities of which the device has no row."""
+def _find_missing(layout: PduLayout) -> Iterable[str]:
+    """The quantities without a row on the device."""
     read = {id(cell.quantity) for cells in layout.cells.values() for cell in cells}
     for level, tables in layout.profile.levels.items():
         for table in tables:
             for quantity_name, quantity in table.quantities.items():
                 if id(quantity) not in read:
-                    where = ", or none that fits `where` and `scale_by`" if _chosen(table, quantity) else ""
-                    yield f"{level:9} {quantity_name:15} none: no row at {_written(quantity.places[0])}{where}"
+                    where = ", or none that fits `where` and `scale_by`" if _is_conditional(table, quantity) else ""
+                    yield f"{level:9} {quantity_name:15} none: no row at {_format_place(quantity.places[0])}{where}"
 
 
-def _chosen(table: Table, quantity: Quantity) -> bool:
+def _is_conditional(table: ProfileTable, quantity: Quantity) -> bool:
     by = quantity.scale_by
     return bool(table.where or quantity.where or by.digits or by.factor or by.units)
 
@@ -161,7 +163,7 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
     for (level, _, quantity), watts in values.items():
         if quantity == "power" and watts is not None:
             total[level] = total.get(level, 0.0) + watts
-    yield from _unbalanced(rows, total)
+    yield from _find_imbalance(rows, total)
     if len(total) > 1:
         sums = ", ".join(f"{level} {watts:g} W" for level, watts in total.items())
         stored = any(row.cell.level == "battery" for row in rows)  # what a battery takes or gives is in no other sum
@@ -171,7 +173,7 @@ def doubts(rows: Sequence[Explained]) -> Iterable[str]:
         yield f"{'doubt: ' if far else ''}sums of each level: {sums}"
 
 
-def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
+def _find_imbalance(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> Iterable[str]:
     """Where rectifiers give something else than loads and batteries take."""
     unknown = any(row.cell.level == "battery" for row in rows) and "battery" not in total
     if "rectifier" in total and "outlet" in total and not unknown:
@@ -183,20 +185,20 @@ def _unbalanced(rows: Sequence[Explained], total: Mapping[LevelName, float]) -> 
             )
 
 
-def check(name: str, client: Client | None, max_repetitions: int | None = None) -> Iterable[str]:
+def check(name: str, client: SnmpClient | None, max_repetitions: int | None = None) -> Iterable[str]:
     """The lines of `--check-profile NAME`; `max_repetitions` goes before the profile's. Raises JoulepathError."""
     stem, profile = profile_of(name)
     if max_repetitions is not None:
         profile = asked_for(profile, max_repetitions)
-    yield from stated(stem, profile)
+    yield from describe(stem, profile)
     if client is None:
         return
 
-    async def ask(client: Client) -> tuple[Sequence[str], Sequence[Explained]]:
+    async def ask(client: SnmpClient) -> tuple[Sequence[str], Sequence[Explained]]:
         try:
-            lines = list(await recognised(client, stem, profile))
+            lines = list(await explain_match(client, stem, profile))
             try:
-                layout, rows = await explained(client, stem, profile)
+                layout, rows = await explain(client, stem, profile)
             except JoulepathError as error:
                 return [*lines, *[line async for line in columns_of(client, profile)], str(error)], ()
             return [*lines, *report(layout, rows)], rows
@@ -204,8 +206,8 @@ def check(name: str, client: Client | None, max_repetitions: int | None = None) 
             await client.close()
 
     lines, rows = asyncio.run(ask(client))
-    *told, last = lines
-    yield from told
+    *earlier, last = lines
+    yield from earlier
     if not rows:
         raise UsageError(f"{name}: {last}")
     yield last
@@ -213,16 +215,16 @@ def check(name: str, client: Client | None, max_repetitions: int | None = None) 
         raise UsageError(f"{name}: fits the device but measures nothing")
 
 
-async def columns_of(client: Client, profile: Profile) -> AsyncIterator[str]:
-    """What the device holds at each place that a profile names: for one that does not fit."""
-    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    profile = profile.below(await base_of(client, profile, found if isinstance(found, tuple) else ()))
+async def columns_of(client: SnmpClient, profile: Profile) -> AsyncIterator[str]:
+    """The lines that show what a device holds at each place of a profile that does not fit it."""
+    object_id = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    profile = profile.below(await base_of(client, profile, object_id if isinstance(object_id, tuple) else ()))
     columns = Columns(client, profile.max_repetitions)
     for oid in dict.fromkeys(_places(profile)):
         rows = await columns.object(oid)
         index = next(iter(sorted(rows)), None)
-        first = "" if index is None else f", the first at index {dotted(index)}: {text(rows[index]) or 'nothing'}"
-        yield f"device: {dotted(oid)} has {len(rows)} rows{first}"
+        first = "" if index is None else f", the first at index {format_oid(index)}: {text(rows[index]) or 'nothing'}"
+        yield f"device: {format_oid(oid)} has {len(rows)} rows{first}"
 
 
 def _places(profile: Profile) -> Iterable[Oid]:
@@ -235,12 +237,12 @@ def _places(profile: Profile) -> Iterable[Oid]:
                 yield from quantity.places
 
 
-async def recognised(client: Client, name: str, profile: Profile) -> Sequence[str]:
-    """Whether the device is found to be of this profile when none is named."""
-    found = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
-    written = dotted(found) if isinstance(found, tuple) else "none"
+async def explain_match(client: SnmpClient, name: str, profile: Profile) -> Sequence[str]:
+    """Whether the device is recognised as of this profile when the configuration names none."""
+    object_id = (await client.get([SYS_OBJECT_ID]))[SYS_OBJECT_ID]
+    written = format_oid(object_id) if isinstance(object_id, tuple) else "none"
     try:
-        chosen = (await find(client, {**shipped(), name: profile})).profile_name
+        chosen = (await find(client, {**load_shipped(), name: profile})).profile_name
     except JoulepathError:
         return [f"device: sysObjectID {written}; not recognised: name the profile for this target"]
     if chosen == name:
@@ -248,5 +250,5 @@ async def recognised(client: Client, name: str, profile: Profile) -> Sequence[st
     return [f"device: sysObjectID {written}; taken for {chosen}: a longer prefix or a fingerprint would prefer {name}"]
 
 
-def _written(oid: Sequence[int]) -> str:
-    return dotted(tuple(oid)) if oid[0] >= 0 else "sysObjectID." + dotted(tuple(oid[1:]))
+def _format_place(oid: Sequence[int]) -> str:
+    return format_oid(tuple(oid)) if oid[0] >= 0 else "sysObjectID." + format_oid(tuple(oid[1:]))

@@ -22,7 +22,7 @@ from joulepath.pdu.metrics import (
     REJECTED,
     UP,
 )
-from joulepath.pdu.quantity import LevelName
+from joulepath.pdu.profiles.quantity import LevelName
 from joulepath.pdu.source import PduReading
 from joulepath.polled import state
 from joulepath.poller import Snapshot
@@ -36,7 +36,9 @@ def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Itera
     yield from _readings(reading)
     yield from _energy(snapshot)
     outlets = OUTLET_INFO.family()
-    outlets.samples = [Sample(OUTLET_INFO.name, _named(outlet, name), 1) for outlet, name in reading.names.items()]
+    outlets.samples = [
+        Sample(OUTLET_INFO.name, _outlet_labels(outlet, name), 1) for outlet, name in reading.names.items()
+    ]
     yield outlets
     info = INFO.family()
     for unit in dict.fromkeys(reading.units):
@@ -68,12 +70,12 @@ def _family(metric: Metric, level: LevelName, values: Iterable[tuple[str, float]
     return family
 
 
-# The same for every device and at each scrape, and written out once.
+# They are the same for every device and at each scrape: written out once.
 @lru_cache(maxsize=1 << 14)
 def _labels(level: LevelName, label: str) -> Labels:
     return Labels({level: label})
 
 
 @lru_cache(maxsize=1 << 14)
-def _named(outlet: str, name: str) -> Labels:
+def _outlet_labels(outlet: str, name: str) -> Labels:
     return Labels(outlet=outlet, name=name)

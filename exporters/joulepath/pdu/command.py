@@ -10,33 +10,33 @@ from pydantic import ValidationError
 
 from joulepath import config, exporter
 from joulepath.errors import UsageError
-from joulepath.pdu import redfish_target
 from joulepath.pdu.check import check
-from joulepath.pdu.clients import LIBRARIES, Clients
 from joulepath.pdu.collector import collect
 from joulepath.pdu.config import (
     VERSIONS,
     PduConfig,
-    TargetConfig,
+    PduTargetConfig,
     community_of_file,
     credentials,
-    endpoint,
     limits,
+    parse_address,
     secret_files,
 )
-from joulepath.pdu.profile import read_folder, shipped
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Client
+from joulepath.pdu.profiles.catalogue import load_shipped, read_folder
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.redfish import target as redfish_target
+from joulepath.pdu.snmp.client import SnmpClient
+from joulepath.pdu.snmp.clients import LIBRARIES, Clients
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduReading, PduSource
-from joulepath.pdu.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.survey.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
 from joulepath.register import Registers
 
 PORT = 10471
 INTERVAL = 5.0
-"""Seconds between polls where neither the configuration nor a profile that it names says otherwise."""
+"""Default seconds between polls, if neither the configuration nor its profile sets them."""
 
 ONCE_SECONDS = 600.0
 """The time that the survey of a slow device may take with --once."""
@@ -55,14 +55,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-profile",
         metavar="PROFILE",
-        help="says what a profile (a name, or FILE.yaml) reads from where (of --target or --walk) and exits",
+        help="shows what a profile (NAME or FILE.yaml) reads from which objects of --target or --walk, and exits",
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of --target")
     parser.add_argument("--user", metavar="NAME", help="user of a --target over Redfish")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities that --target's certificate is of")
     parser.add_argument("--insecure", action="store_true", help="do not check --target's certificate")
-    asking = parser.add_argument_group("how --target is asked", "a configuration file has keys of these names")
+    asking = parser.add_argument_group("requests to --target", "a configuration file has keys of these names")
     asking.add_argument("--snmp-version", choices=VERSIONS, help="of SNMP (default: 2c)")
     asking.add_argument(
         "--timeout",
@@ -78,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--snmp-library",
         choices=LIBRARIES,
         default=LIBRARIES[0],
-        help="who speaks SNMP; gufo where it is installed (default: %(default)s)",
+        help="SNMP library; gufo if it is installed (default: %(default)s)",
     )
     exporter.add_arguments(parser, PORT)
 
@@ -87,16 +87,16 @@ def run(args: argparse.Namespace) -> int:
     """Runs the exporter. Raises JoulepathError."""
     clients = Clients(args.snmp_library)
     if args.check_profile is not None:
-        return checked(args, clients)
+        return check_profile(args, clients)
     if args.walk is not None:
         raise UsageError("--walk belongs to --check-profile PROFILE")
     if args.target is None and args.config is None:
-        raise UsageError("one of the arguments --config --target is required")
+        raise UsageError("state --config or --target")
     if args.target is None and args.community_file is not None:
         raise UsageError("--community-file belongs to --target; a configuration file names its own")
-    if args.target is None and asked(args):
-        raise UsageError(f"{asked(args)[0]} belongs to --target; a configuration file has a key of that name")
-    # One read is all that there will be.
+    if args.target is None and given_options(args):
+        raise UsageError(f"{given_options(args)[0]} belongs to --target; a configuration file has a key of that name")
+    # --once polls only once.
     survey_seconds = ONCE_SECONDS if args.once else SURVEY_SECONDS
 
     over_redfish = args.target is not None and redfish_target.is_redfish(args.target)
@@ -129,13 +129,13 @@ def run(args: argparse.Namespace) -> int:
                     args.community_file,
                     clients,
                     registers,
-                    asking=stated(args),
+                    asking=target_keys(args),
                     survey_seconds=survey_seconds,
                 )
             ]
-        return configured(args.config, clients, registers, survey_seconds)
+        return read_targets(args.config, clients, registers, survey_seconds)
 
-    made = PolledExporter(
+    pdu_exporter = PolledExporter(
         "pdu",
         "Power of PDUs over SNMP and Redfish",
         Poller(targets()),
@@ -144,31 +144,31 @@ def run(args: argparse.Namespace) -> int:
         configured=targets,
         file=args.config,
     )
-    return exporter.run(made, args)
+    return exporter.run(pdu_exporter, args)
 
 
-def checked(args: argparse.Namespace, clients: Clients) -> int:
+def check_profile(args: argparse.Namespace, clients: Clients) -> int:
     """`--check-profile`. Raises JoulepathError."""
     if args.config is not None:
-        raise UsageError("--check-profile takes --target or --walk, no --config")
-    client: Client | None = None
+        raise UsageError("--check-profile takes --target or --walk, not --config")
+    client: SnmpClient | None = None
     if args.walk is not None:
         client = walk = WalkClient(args.walk)
         if walk.skipped:
             print(f"walk: {len(walk.skipped)} unreadable lines are skipped, the first is line {walk.skipped[0]}")  # noqa: T201
     elif args.target is not None:
-        client, _, _ = client_of(args.target, args.community_file, clients, stated(args))
+        client, _, _ = client_of(args.target, args.community_file, clients, target_keys(args))
     for line in check(args.check_profile, client, args.max_repetitions):
         print(line)  # noqa: T201  # the command's output
     return 0
 
 
-def asked(args: argparse.Namespace) -> list[str]:
-    """The arguments, of those that say how --target is asked, that are stated."""
+def given_options(args: argparse.Namespace) -> list[str]:
+    """The given arguments among those that only --target takes."""
     return [f"--{key.replace('_', '-')}" for key in ASKING if getattr(args, key) is not None]
 
 
-def stated(args: argparse.Namespace) -> Mapping[str, object]:
+def target_keys(args: argparse.Namespace) -> Mapping[str, object]:
     """The keys of a target in a configuration file that the arguments stand for."""
     return {name: getattr(args, key) for key, name in ASKING.items() if getattr(args, key) is not None}
 
@@ -191,15 +191,15 @@ def single(
     asking: Mapping[str, object] | None = None,
     survey_seconds: float = SURVEY_SECONDS,
 ) -> Target[PduReading]:
-    """The one device of `--target`; `registers` as in `configured`. Raises UsageError."""
+    """The one device of `--target`; `registers` as in `read_targets`. Raises UsageError."""
     client, secret, target = client_of(address, community_file, clients or Clients(), asking)
     registers = {} if registers is None else registers
-    name = str(endpoint(address))
+    name = str(parse_address(address))
     files = () if community_file is None else (community_file,)
     source = PduSource(
         name,
         client,
-        shipped(),
+        load_shipped(),
         registers=registers.setdefault(name, {}),
         max_repetitions=target.max_repetitions,
         survey_seconds=survey_seconds,
@@ -209,16 +209,18 @@ def single(
 
 def client_of(
     address: str, community_file: Path | None, clients: Clients, asking: Mapping[str, object] | None = None
-) -> tuple[Client, object, TargetConfig]:
+) -> tuple[SnmpClient, object, PduTargetConfig]:
     """A client of the device of `--target`, its credentials and its options. Raises UsageError."""
     try:
-        where = endpoint(address)
+        where = parse_address(address)
     except ValueError as error:
         raise UsageError(f"--target: {error}") from None
     if community_file is None:
         raise UsageError("--target needs --community-file FILE with the SNMP community")
     try:
-        target = TargetConfig.model_validate({"address": address, "community_file": community_file, **(asking or {})})
+        target = PduTargetConfig.model_validate(
+            {"address": address, "community_file": community_file, **(asking or {})}
+        )
     except ValidationError as error:
         wrong = error.errors()[0]
         argument = next(key for key, name in ASKING.items() if name == wrong["loc"][0])
@@ -227,7 +229,7 @@ def client_of(
     return clients.make(where, secret, limits(target)), secret, target
 
 
-def configured(
+def read_targets(
     path: Path,
     clients: Clients | None = None,
     registers: dict[str, Registers] | None = None,
@@ -238,7 +240,7 @@ def configured(
     Raises UsageError with every mistake.
     """
     read = config.load(path, PduConfig)
-    profiles: Mapping[str, Profile] = shipped()
+    profiles: Mapping[str, Profile] = load_shipped()
     shared: tuple[Path, ...] = ()
     if read.profiles is not None:
         folder = path.parent / read.profiles
@@ -262,7 +264,7 @@ def configured(
         except UsageError as error:
             mistakes += [f"{path}: targets.{name}.{message}" for message in error.messages]
             continue
-        client = clients.make(endpoint(target.address), secret, limits(target))
+        client = clients.make(parse_address(target.address), secret, limits(target))
         interval = target.interval or (profiles[target.profile].interval if target.profile else INTERVAL)
         kept = registers.setdefault(name, {})
         source = PduSource(

@@ -9,20 +9,20 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from joulepath.bmc.config import TargetConfig as RedfishTarget
+from joulepath.bmc.config import BmcTargetConfig
 from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, problems
 from joulepath.errors import UsageError
-from joulepath.pdu.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, User
-from joulepath.pdu.redfish_target import is_redfish
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.redfish.target import is_redfish
+from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
+from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
 from joulepath.secret import of_environment, of_file
 
 VERSIONS: Mapping[str, Literal[1, 2]] = {"1": 1, "2": 2, "2c": 2}
 """Versions of SNMP with a community, as they may be written."""
 
 
-class TargetConfig(Model):
+class PduTargetConfig(Model):
     """One PDU."""
 
     address: str
@@ -32,7 +32,7 @@ class TargetConfig(Model):
     community_env: str | None = None
     """Environment variable that holds the community."""
     version: Annotated[Literal[1, 2], BeforeValidator(lambda written: VERSIONS.get(str(written), written))] = 2
-    """Of SNMP, with a community: 1, 2 or 2c; a `user` means version 3."""
+    """Version of SNMP with a community: 1, 2 or 2c; a `user` means version 3."""
     timeout: Annotated[float, Field(gt=0, le=60)] = Limits.timeout
     """Seconds until a request without an answer is sent again."""
     retries: Annotated[int, Field(ge=0, le=10)] = Limits.retries
@@ -59,18 +59,18 @@ class TargetConfig(Model):
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
     """The most rows of the device that are published within an hour; others are left out and counted."""
     ca_file: Path | None = None
-    """Of Redfish: certificates of the authorities that are trusted, in PEM; the system's where not stated."""
+    """For Redfish: certificates of the trusted authorities, in PEM; the system's by default."""
     verify: bool = True
-    """Of Redfish: whether the certificate is checked."""
+    """For Redfish: whether the certificate is checked."""
 
     @property
-    def redfish(self) -> RedfishTarget:
+    def redfish(self) -> BmcTargetConfig:
         """The same as a target of `joulepath bmc`, where the address is one of Redfish. Raises ValueError."""
         stated = {key: getattr(self, key) for key in (*REDFISH, "timeout", "max_rows") if key in self.model_fields_set}
-        return RedfishTarget(address=self.address, user=self.user, interval=self.interval, **stated)
+        return BmcTargetConfig(address=self.address, user=self.user, interval=self.interval, **stated)
 
     @model_validator(mode="after")
-    def _complete(self) -> "TargetConfig":
+    def _complete(self) -> "PduTargetConfig":
         if is_redfish(self.address):
             of_snmp = {"profile", "version", "retries", "max_repetitions"} & self.model_fields_set
             if of_snmp or any(_sources(self, key) for key in SECRETS):
@@ -91,11 +91,11 @@ class TargetConfig(Model):
             raise ValueError("state a password's file or its environment variable")
         if privacy and not auth:
             raise ValueError("privacy needs authentication: state auth_file or auth_env")
-        endpoint(self.address)
+        parse_address(self.address)
         return self
 
 
-def limits(target: TargetConfig) -> Limits:
+def limits(target: PduTargetConfig) -> Limits:
     """The timeout and retries of a target's client."""
     return Limits(timeout=target.timeout, retries=target.retries)
 
@@ -105,19 +105,19 @@ REDFISH = ("password_file", "password_env", "ca_file", "verify")
 """Keys of Redfish addresses."""
 
 
-def _sources(target: TargetConfig, key: str) -> int:
+def _sources(target: PduTargetConfig, key: str) -> int:
     return sum(getattr(target, f"{key}_{where}") is not None for where in ("file", "env"))
 
 
 class PduConfig(Model):
     """`pdu.yaml`."""
 
-    targets: Mapping[str, TargetConfig] = Field(min_length=1)
+    targets: Mapping[str, PduTargetConfig] = Field(min_length=1)
     profiles: Path | None = None
     """Folder with further profiles; one of a shipped name replaces it."""
 
 
-def endpoint(address: str) -> Endpoint:
+def parse_address(address: str) -> SnmpEndpoint:
     """`udp://HOST:PORT`, `HOST:PORT` or `HOST`. Raises ValueError."""
     complaint = (
         f"{address!r} is not udp://HOST[:PORT], redfish://HOST[:PORT] or redfish+http://HOST[:PORT]; "
@@ -131,10 +131,10 @@ def endpoint(address: str) -> Endpoint:
         raise ValueError(complaint) from None
     if (separator and scheme != "udp") or not host or parts.path or parts.query or parts.username or port == 0:
         raise ValueError(complaint)
-    return Endpoint(host, port or 161)
+    return SnmpEndpoint(host, port or 161)
 
 
-def credentials(target: TargetConfig, folder: Path, environment: Mapping[str, str] = os.environ) -> Credentials:
+def credentials(target: PduTargetConfig, folder: Path, environment: Mapping[str, str] = os.environ) -> Credentials:
     """The target's credentials. Raises UsageError that names the key, never the secret."""
     community, auth, privacy = (_secret(target, key, folder, environment) for key in SECRETS)
     if target.user is None:
@@ -143,20 +143,20 @@ def credentials(target: TargetConfig, folder: Path, environment: Mapping[str, st
         if secret and len(secret) < SHORTEST_PASSWORD:
             stated = f"{key}_file" if getattr(target, f"{key}_env") is None else f"{key}_env"
             raise UsageError(f"{stated}: an SNMP v3 password has at least {SHORTEST_PASSWORD} characters")
-    return User(target.user, auth, target.auth_protocol, privacy, target.privacy_protocol)
+    return SnmpUser(target.user, auth, target.auth_protocol, privacy, target.privacy_protocol)
 
 
 SHORTEST_PASSWORD = 8
 """RFC 3414 section 11.2; agents refuse shorter ones."""
 
 
-def secret_files(target: TargetConfig, folder: Path) -> tuple[Path, ...]:
+def secret_files(target: PduTargetConfig, folder: Path) -> tuple[Path, ...]:
     """The files with the target's secrets."""
     files = (getattr(target, f"{key}_file") for key in SECRETS)
     return tuple(folder / file for file in files if file is not None)
 
 
-def _secret(target: TargetConfig, key: str, folder: Path, environment: Mapping[str, str]) -> str:
+def _secret(target: PduTargetConfig, key: str, folder: Path, environment: Mapping[str, str]) -> str:
     """A secret from its file or variable; empty where neither is stated."""
     variable: str | None = getattr(target, f"{key}_env")
     if variable is not None:

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from joulepath.metrics import Metric, counter, gauge
-from joulepath.pdu.quantity import LevelName, QuantityName
+from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 
 LEVELS: Mapping[LevelName, str] = {
     "inlet": "inlet",
@@ -75,7 +75,7 @@ UP = gauge("pdu_up", "Whether the last poll of the PDU succeeded.")
 LAST_READ = gauge("pdu_last_read_timestamp_seconds", "When the PDU was last read successfully.")
 REJECTED = counter(
     "pdu_readings_rejected_total",
-    "Values that were no measurements and gave no sample; beyond_limit: rows that were too many, at each poll.",
+    "Rejected values, which gave no sample, by reason; beyond_limit counts the rows over the limit at each poll.",
     "reason",
 )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One PDU over SNMP: its value columns at every poll, all else seldom. A poll is of one piece or it is rejected."""
+"""Reads one PDU over SNMP: its values at every poll, all else seldom. A poll that spans a reboot is rejected."""
 
 import asyncio
 import logging
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
-from joulepath.pdu.belief import Belief, Row, Values
-from joulepath.pdu.layout import SYS_UP_TIME, Cell, Layout, Unit
-from joulepath.pdu.quantity import Evidence, Method
-from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import Profile, asked_for
-from joulepath.pdu.snmp import Client, Missing, Oid, RefusedError, SnmpError, Value, dotted
-from joulepath.pdu.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
-from joulepath.pdu.value import RejectedError
+from joulepath.pdu.profiles.quantity import Evidence, Method
+from joulepath.pdu.profiles.schema import Profile, asked_for
+from joulepath.pdu.snmp.client import Missing, Oid, RefusedError, SnmpClient, SnmpError, Value, format_oid
+from joulepath.pdu.survey.belief import Belief, PublishedRow, Values
+from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, PduLayout, Unit
+from joulepath.pdu.survey.reading import ReadingKey
+from joulepath.pdu.survey.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
+from joulepath.pdu.survey.value import RejectedError
 from joulepath.register import Registers
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
@@ -28,10 +28,10 @@ POLL_SECONDS, MAX_POLL_SECONDS = 300.0, 3600.0
 """A poll that takes longer is given up, and the next may take twice as long. No request waits long by itself."""
 
 OBJECTS_PER_REQUEST = 50
-"""Their answer fits a datagram of 1,400 bytes with objects of 20 numbers."""
+"""So many fit into an answer of 1,400 bytes if each object identifier has 20 numbers."""
 
 REBOOT_SECONDS = 60.0
-"""So much more than the time that passed may sysUpTime have advanced; a reboot looks like a leap of up to 497 days."""
+"""sysUpTime may advance by this much more than the time that passed; a reboot looks like a leap of up to 497 days."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class PduReading:
     units: tuple[Unit, ...]
     rejected: Mapping[str, int]
     evidence: Evidence = "documentation"
-    """The weakest that a published object's meaning rests on."""
+    """The weakest evidence for a published object."""
     method: Method = "measured"
     """`derived` where any power is volts times amperes."""
     accuracy: str = ""
-    """What the vendor states; empty where that is not known."""
+    """The accuracy that the vendor states; empty if unknown."""
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
@@ -74,9 +74,9 @@ class PduReading:
         return {*measured, *(("outlet", label) for label in self.names)}
 
 
-def rows_of(numbers: Iterable[Key], names: Iterable[str]) -> Collection[Row]:
+def rows_of(numbers: Iterable[ReadingKey], names: Iterable[str]) -> Collection[PublishedRow]:
     """The rows of a poll's numbers, and those of named outlets, in the order of the poll."""
-    named: Iterable[Row] = (("outlet", label) for label in names)
+    named: Iterable[PublishedRow] = (("outlet", label) for label in names)
     return dict.fromkeys([*(key[:2] for key in numbers), *named])
 
 
@@ -87,10 +87,10 @@ def names_within(names: Mapping[str, str], beyond: Collection[Hashable]) -> Mapp
 
 @dataclass(frozen=True)
 class _Mark:
-    """sysUpTime [0.01 s] at monotonic `at` [s]; None where the agent lacks it."""
+    """sysUpTime [0.01 s] at monotonic `read_at` [s]; None where the agent lacks it."""
 
     ticks: int | None
-    at: float
+    read_at: float
 
 
 class PduSource:
@@ -99,7 +99,7 @@ class PduSource:
     def __init__(
         self,
         name: str,
-        client: Client,
+        client: SnmpClient,
         profiles: Mapping[str, Profile],
         profile: str | None = None,
         *,
@@ -143,14 +143,14 @@ class PduSource:
         await self._client.close()
 
     async def _read(self) -> PduReading:
-        layout, poll = await self._polled()
-        if _rebooted(poll.began, poll.ended):
+        layout, poll = await self._survey_and_poll()
+        if _has_rebooted(poll.began, poll.ended):
             self._surveyor.forget()
             raise SnmpError("rebooted during the poll: its readings are discarded, the next poll begins anew")
-        numbers: dict[Key, tuple[Cell, float]] = {}
+        numbers: dict[ReadingKey, tuple[Cell, float]] = {}
         rejected: Counter[str] = Counter()
         implausible: list[float] = []
-        for oid, value in poll.found.items():
+        for oid, value in poll.values.items():
             refused = isinstance(value, Missing) and value.refused
             if oid not in layout.cells and not refused:
                 rejected["unknown_row"] += 1
@@ -159,7 +159,7 @@ class PduSource:
                 rejected["refused"] += len(layout.cells.get(oid, ()))
             for cell in layout.cells.get(oid, ()):
                 try:
-                    number = cell.reading(poll.found)
+                    number = cell.reading(poll.values)
                 except RejectedError as reason:
                     rejected[str(reason)] += 1
                     if reason.number is not None and cell.quantity_name == "voltage":
@@ -170,16 +170,16 @@ class PduSource:
         self._mark = poll.ended
         if layout.left_out:
             rejected["refused"] += len(layout.left_out)
-        self._name_missing(layout, poll.found)
-        self._surveyor.measured(anything=bool(numbers))
+        self._name_missing(layout, poll.values)
+        self._surveyor.note_poll(anything=bool(numbers))
         # Without a serial number, a reboot may have been a swap.
         life = 0 if any(unit.serial for unit in layout.units) else self._lives
         device = (life, *sorted(layout.identity.items(), key=lambda item: item[0]))
-        beyond = self._belief.admitted(rows_of(numbers, layout.names), poll.ended.at)
+        beyond = self._belief.find_excess(rows_of(numbers, layout.names), poll.ended.read_at)
         if beyond:
-            numbers = {key: found for key, found in numbers.items() if key[:2] not in beyond}
+            numbers = {key: cell for key, cell in numbers.items() if key[:2] not in beyond}
             rejected[BEYOND] = len(beyond)
-        values, contradicted = self._belief.believed(device, numbers, poll.ended.at, implausible)
+        values, contradicted = self._belief.accept(device, numbers, poll.ended.read_at, implausible)
         if contradicted:
             rejected["contradicted"] = contradicted
         if not values and not contradicted:
@@ -198,7 +198,7 @@ class PduSource:
             accuracy=str(layout.profile.accuracy or ""),
         )
 
-    async def _polled(self) -> tuple[Layout, "_Poll"]:
+    async def _survey_and_poll(self) -> tuple[PduLayout, "_Poll"]:
         """The device's layout, read again where it may have changed, and what it holds."""
         for _ in range(2):
             layout = await self._surveyor.layout()
@@ -211,36 +211,36 @@ class PduSource:
             self._lives += 1
         raise SnmpError("is another device at every request: are there two at this address?")
 
-    async def _poll(self, layout: Layout) -> "_Poll | None":
+    async def _poll(self, layout: PduLayout) -> "_Poll | None":
         """Reads the device; None if it is another one or has restarted. Raises SnmpError."""
         first, *others = _requests(layout)
         begun = await self._client.get(first)
         began = _mark(begun, self._clock())
-        if _differs(begun, layout) or (self._mark is not None and _rebooted(self._mark, began)):
+        if _differs(begun, layout) or (self._mark is not None and _has_rebooted(self._mark, began)):
             return None
-        found = await walked(self._client, layout)
+        values = await walk_columns(self._client, layout)
         last = begun
         for request in others:
             last = await self._client.get(request)
-            found |= last
-        found |= begun
-        told = {oid: found.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
-        found.pop(SYS_UP_TIME, None)
+            values |= last
+        values |= begun
+        identity = {oid: values.pop(oid, Missing.UNANSWERED) for oid in layout.identity}
+        values.pop(SYS_UP_TIME, None)
         # Of a device that starts all objects are missing; one with values and without its number is another one.
-        lacks = _lacks(told, layout) and not all(isinstance(value, Missing) for value in found.values())
-        if lacks or _differs(told, layout):
+        lacks = _lacks(identity, layout) and not all(isinstance(value, Missing) for value in values.values())
+        if lacks or _differs(identity, layout):
             return None
-        return _Poll(began, found, _mark(last, self._clock()))
+        return _Poll(began, values, _mark(last, self._clock()))
 
-    def _name_missing(self, layout: Layout, found: Mapping[Oid, Value]) -> None:
-        """One line for each object that the agent refuses, when it begins to."""
-        missing = {oid: value for oid, value in found.items() if isinstance(value, Missing) and value.refused}
+    def _name_missing(self, layout: PduLayout, values: Mapping[Oid, Value]) -> None:
+        """Logs one line for each object when the agent begins to refuse it."""
+        missing = {oid: value for oid, value in values.items() if isinstance(value, Missing) and value.refused}
         for oid in layout.cells.keys() & missing.keys() - self._missing:
             what = ", ".join(f"{cell.level} {cell.label} {cell.quantity_name}" for cell in layout.cells.get(oid, ()))
             why = missing[oid].value
             if not self._quota.admits():
                 break
-            logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, dotted(oid), why)
+            logger.warning("%s: %s is missing: the agent answers %s with %s", self._name, what, format_oid(oid), why)
         self._missing = set(missing)
 
 
@@ -249,65 +249,65 @@ class _Poll:
     """One poll: sysUpTime before and after, and the values of the layout's cells and of rows that it does not know."""
 
     began: _Mark
-    found: Mapping[Oid, Value]
+    values: Mapping[Oid, Value]
     ended: _Mark
 
 
-def _requests(layout: Layout) -> list[list[Oid]]:
-    """What to fetch: sysUpTime and identity come with the first objects, sysUpTime again with the last."""
+def _requests(layout: PduLayout) -> list[list[Oid]]:
+    """The objects of each request: sysUpTime and identity come with the first ones, sysUpTime again with the last."""
     size = min(OBJECTS_PER_REQUEST, 2 * layout.profile.max_repetitions)
     objects = [*layout.identity, *layout.objects]
     requests = [[SYS_UP_TIME, *objects[at : at + size]] for at in range(0, max(len(objects), 1), size)]
     return requests if len(requests) > 1 or not layout.columns else [*requests, [SYS_UP_TIME]]
 
 
-async def raw_values(client: Client, layout: Layout) -> Mapping[Oid, Value]:
-    """What the device holds now in the objects of its cells, and in rows that were not there at the survey.
+async def raw_values(client: SnmpClient, layout: PduLayout) -> Mapping[Oid, Value]:
+    """The present values of the objects of its cells, and of rows that have appeared since the survey.
 
     Raises SnmpError.
     """
-    found = await walked(client, layout)
+    values = await walk_columns(client, layout)
     for start in range(0, len(layout.objects), OBJECTS_PER_REQUEST):
-        found |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
-    return found
+        values |= await client.get(layout.objects[start : start + OBJECTS_PER_REQUEST])
+    return values
 
 
-async def walked(client: Client, layout: Layout) -> dict[Oid, Value]:
+async def walk_columns(client: SnmpClient, layout: PduLayout) -> dict[Oid, Value]:
     """The values of the layout's columns. Raises SnmpError."""
-    found: dict[Oid, Value] = {}
+    values: dict[Oid, Value] = {}
     for column in layout.columns:
         # One row more than there are shows the end of the column in the same answer.
         try:
             rows = await client.walk(column.oid, min(len(column.rows) + 1, layout.profile.max_repetitions))
         except RefusedError:
-            found |= await client.get(sorted(column.rows))
+            values |= await client.get(sorted(column.rows))
         else:
-            found |= {column.oid + index: value for index, value in rows.items()}
-    return found
+            values |= {column.oid + index: value for index, value in rows.items()}
+    return values
 
 
-def _differs(found: Mapping[Oid, Value], layout: Layout) -> bool:
-    """Whether an object that tells devices apart is another than it was."""
+def _differs(values: Mapping[Oid, Value], layout: PduLayout) -> bool:
+    """Whether an object that tells devices apart has changed."""
     return any(
-        found.get(oid, before) != before and not isinstance(found[oid], Missing)
+        values.get(oid, before) != before and not isinstance(values[oid], Missing)
         for oid, before in layout.identity.items()
     )
 
 
-def _lacks(found: Mapping[Oid, Value], layout: Layout) -> bool:
+def _lacks(values: Mapping[Oid, Value], layout: PduLayout) -> bool:
     """Whether an object that tells devices apart has gone."""
-    gone = [oid for oid, value in found.items() if isinstance(value, Missing) and not value.refused]
+    gone = [oid for oid, value in values.items() if isinstance(value, Missing) and not value.refused]
     return any(not isinstance(layout.identity[oid], Missing) for oid in gone)
 
 
-def _mark(found: Mapping[Oid, Value], at: float) -> _Mark:
-    ticks = found.get(SYS_UP_TIME)
-    return _Mark(ticks if isinstance(ticks, int) else None, at)
+def _mark(values: Mapping[Oid, Value], read_at: float) -> _Mark:
+    ticks = values.get(SYS_UP_TIME)
+    return _Mark(ticks if isinstance(ticks, int) else None, read_at)
 
 
-def _rebooted(before: _Mark, after: _Mark) -> bool:
+def _has_rebooted(before: _Mark, after: _Mark) -> bool:
     """Whether sysUpTime restarted in between; its wrap after 497 days is not a reboot."""
     if before.ticks is None or after.ticks is None:
         return False
     advanced = (after.ticks - before.ticks) % 2**32 / 100
-    return advanced > after.at - before.at + REBOOT_SECONDS
+    return advanced > after.read_at - before.read_at + REBOOT_SECONDS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the BMC tests share: trees of resources behind a real HTTP server, and one poll of a source."""
+"""Shared by the BMC tests: trees of resources behind a real HTTP server, and one poll of a source."""
 
 import asyncio
 import subprocess
@@ -10,8 +10,8 @@ from typing import Any
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
-from joulepath.bmc.redfish import RedfishSource
-from joulepath.bmc.redfish_client import RedfishClient
+from joulepath.bmc.redfish.service.client import RedfishClient
+from joulepath.bmc.redfish.source import RedfishSource
 from joulepath_lab.redfish_server import RedfishServer
 
 USER, PASSWORD = "reader", "s3cret-password"

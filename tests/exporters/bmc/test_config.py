@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from joulepath.bmc.command import configured
-from joulepath.bmc.settings import endpoint
+from joulepath.bmc.command import read_targets
+from joulepath.bmc.settings import parse_address
 from joulepath.errors import UsageError
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_addresses(address: str, shown: str) -> None:
-    assert str(endpoint(address)) == shown
+    assert str(parse_address(address)) == shown
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_addresses(address: str, shown: str) -> None:
 )  # fmt: skip
 def test_bad_addresses(address: str) -> None:
     with pytest.raises(ValueError, match=r"redfish://|password_file"):
-        endpoint(address)
+        parse_address(address)
 
 
 def test_every_mistake_is_told_and_no_secret(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_every_mistake_is_told_and_no_secret(tmp_path: Path) -> None:
 """
     )
     with pytest.raises(UsageError) as fault:
-        configured(file)
+        read_targets(file)
     assert [message.split(": ")[1].split(".")[1] for message in fault.value.messages] == list("abcdefghi")
     assert "hunter2" not in str(fault.value)
 
@@ -77,7 +77,7 @@ def test_a_missing_password_names_its_key_and_file(tmp_path: Path) -> None:
     file = tmp_path / "bmc.yaml"
     file.write_text('targets:\n  a: {address: "redfish://bmc", user: root, password_file: gone}\n')
     with pytest.raises(UsageError, match=r"targets\.a\.password_file: .*/gone cannot be read"):
-        configured(file)
+        read_targets(file)
 
 
 def test_several_bmcs_are_told_apart_and_one_that_fails_fails_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading, Box
-from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.poller import Poller, Target
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 

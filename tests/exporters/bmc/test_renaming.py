@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 
 from joulepath.bmc.collector import collect
-from joulepath.bmc.command import configured
-from joulepath.bmc.ipmi import IpmiSource
-from joulepath.bmc.reading import BmcReading, Box, Component, Part
-from joulepath.bmc.redfish import RedfishSource
+from joulepath.bmc.command import read_targets
+from joulepath.bmc.ipmi.source import IpmiSource
+from joulepath.bmc.reading import BmcReading, Box, ChassisComponent, ChassisPart
+from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.source import BmcSource
 from joulepath.bounds import MAX_LABEL, MAX_ROWS
 from joulepath.metrics import filled
 from joulepath.poller import Poller, Target
 from joulepath.register import Registers
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
-
-from .conftest import Tree, client, ref, tree
-from .test_soak import resident_kib
+from tests.exporters.bmc.conftest import Tree, client, ref, tree
+from tests.exporters.bmc.redfish.test_soak import resident_kib
 
 pytestmark = pytest.mark.unit
 
@@ -102,7 +101,7 @@ def test_a_chassis_that_is_off_keeps_its_counter_and_one_that_is_gone_does_not()
         collector = "redfish"
         polls = 0
 
-        async def _polled(self) -> BmcReading:
+        async def _poll(self) -> BmcReading:
             self.polls += 1
             off, gone, stays = (Box("chassis", name) for name in ("off", "gone", "stays"))
             power = {stays: 10.0, off: 10.0, gone: 10.0} if self.polls <= 2 else {stays: 10.0}
@@ -135,7 +134,7 @@ def test_sensors_of_ipmi_that_are_renamed_too() -> None:
         epoch = 0
 
         def raw(self, *_request: object) -> bytes:
-            from joulepath.bmc.ipmi_client import UnsupportedError  # noqa: PLC0415
+            from joulepath.bmc.ipmi.client import UnsupportedError  # noqa: PLC0415
 
             raise UnsupportedError("not supported")
 
@@ -154,7 +153,7 @@ def test_sensors_of_ipmi_that_are_renamed_too() -> None:
     bmc, polled = Bmc(), Polled()
     source = IpmiSource("bmc", bmc, clock=polled.clock, max_rows=9)
     poller = Poller([Target("bmc", source, 10.0)], clock=polled.clock)
-    parts: set[Part] = set()
+    parts: set[ChassisPart] = set()
 
     async def polls() -> None:
         for bmc.epoch in range(1, 9):
@@ -169,7 +168,7 @@ def test_sensors_of_ipmi_that_are_renamed_too() -> None:
 
 def test_each_kind_of_row_is_named_counted_and_left_out() -> None:
     long = "n" * 1000
-    box, part, inside = Box("enclosure", long), Part(long, long), Component(long, long, long)
+    box, part, inside = Box("enclosure", long), ChassisPart(long, long), ChassisComponent(long, long, long)
     reading = BmcReading(
         "redfish",
         {box: 1.0},
@@ -182,7 +181,7 @@ def test_each_kind_of_row_is_named_counted_and_left_out() -> None:
         {part: 6.0},
         {inside: 7.0},
         {inside: 8.0},
-    ).named()
+    ).with_label_names()
     rows: list[tuple[str, ...]] = list(reading.parts)
     assert len(rows) == 3
     assert {len(text) for row in rows for text in row} == {MAX_LABEL, len("enclosure")}
@@ -203,7 +202,7 @@ def test_the_limit_is_a_key_of_each_target(tmp_path: Path) -> None:
         "  neither: {address: 'ipmi+local:'}\n"
     )
     limits = {}
-    for target in configured(file):
+    for target in read_targets(file):
         assert isinstance(target.source, BmcSource)
         limits[target.name] = target.source._rows._most
     assert limits == {"redfish": 7, "ipmi": 8, "neither": MAX_ROWS}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.bmc.collector import collect
-from joulepath.bmc.command import BmcExporter, configured
+from joulepath.bmc.command import BmcExporter, read_targets
 from joulepath.poller import Poller
 from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 
@@ -46,7 +46,7 @@ def test_a_bmc_that_has_left_the_configuration_is_no_defect(tmp_path: Path) -> N
     """A scrape that has seen its name just before the reload is answered with 404: the name is a KeyError."""
     config = tmp_path / "bmc.yaml"
     config.write_text('targets: {edge-1: {address: "redfish+http://127.0.0.1:9"}}')
-    poller = Poller(configured(config))
+    poller = Poller(read_targets(config))
     exporter = BmcExporter("bmc", "", poller, partial(collect, ""), single=False)
     exporter.probe("edge-1")
     poller.update([])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the PDU tests share: recorded devices behind a real SNMP agent, and the readings of a source."""
+"""Shared by the PDU tests: recorded devices behind a real SNMP agent, and the readings of a source."""
 
 import asyncio
 import os
@@ -16,11 +16,11 @@ import pytest
 import snmpsim_data
 from prometheus_client.parser import text_string_to_metric_families
 
-from joulepath.pdu.clients import Clients
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Client, Endpoint, Limits
+from joulepath.pdu.profiles.catalogue import load_shipped
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Limits, SnmpClient, SnmpEndpoint
+from joulepath.pdu.snmp.clients import Clients
+from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.ports import free_port
@@ -41,9 +41,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return _RUNNER.run(work)
 
 
-def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> Client:
+def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> SnmpClient:
     """A client of an agent on loopback, with the library that is always there."""
-    return Clients("pysnmp").make(Endpoint(*address), Community(community), limits)
+    return Clients("pysnmp").make(SnmpEndpoint(*address), Community(community), limits)
 
 
 def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -69,7 +69,7 @@ def read(source: PduSource) -> PduReading:
 @pytest.fixture(scope="session")
 def profiles() -> Mapping[str, Profile]:
     """The shipped profiles."""
-    return shipped()
+    return load_shipped()
 
 
 def _bound(port: int) -> bool:

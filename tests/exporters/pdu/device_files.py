@@ -10,8 +10,8 @@ from pydantic import Field
 from pysnmp.proto import rfc1902
 
 from joulepath.config import Model, load
-from joulepath.pdu.quantity import LevelName, QuantityName
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.profiles.quantity import LevelName, QuantityName
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath_lab.snmp_agent import Value
 
 FOLDER = Path(__file__).parent / "devices"

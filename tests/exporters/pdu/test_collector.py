@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a snapshot looks like to a scrape."""
+"""A snapshot as a scrape sees it."""
 
 from collections import Counter
 
@@ -9,9 +9,9 @@ from prometheus_client.registry import CollectorRegistry
 from joulepath.energy import Energy
 from joulepath.metrics import TARGET_LABELS, filled, registry
 from joulepath.pdu.collector import collect
-from joulepath.pdu.layout import Unit
 from joulepath.pdu.metrics import METRICS
 from joulepath.pdu.source import PduReading
+from joulepath.pdu.survey.layout import Unit
 from joulepath.poller import Snapshot
 
 pytestmark = pytest.mark.unit

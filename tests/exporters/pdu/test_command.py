@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.pdu.command import ONCE_SECONDS, configured, single
-from joulepath.pdu.config import TargetConfig, endpoint, limits
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.command import ONCE_SECONDS, read_targets, single
+from joulepath.pdu.config import PduTargetConfig, limits, parse_address
+from joulepath.pdu.profiles.catalogue import load_shipped
+from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.source import PduSource
-from joulepath.pdu.surveyor import SURVEY_SECONDS
+from joulepath.pdu.survey.surveyor import SURVEY_SECONDS
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.odd_agent import Odd, OddAgent
 from joulepath_lab.snmp_agent import Agent
@@ -46,20 +46,20 @@ def test_arguments_that_do_not_fit_exit_2_with_one_line(community_file: Path) ->
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("10.0.0.5", Endpoint("10.0.0.5", 161)),
-        ("pdu.example.net:1161", Endpoint("pdu.example.net", 1161)),
-        ("udp://[fe80::1]:1161", Endpoint("fe80::1", 1161)),
-        ("udp://10.0.0.5", Endpoint("10.0.0.5", 161)),
+        ("10.0.0.5", SnmpEndpoint("10.0.0.5", 161)),
+        ("pdu.example.net:1161", SnmpEndpoint("pdu.example.net", 1161)),
+        ("udp://[fe80::1]:1161", SnmpEndpoint("fe80::1", 1161)),
+        ("udp://10.0.0.5", SnmpEndpoint("10.0.0.5", 161)),
     ],
 )
-def test_addresses(address: str, expected: Endpoint) -> None:
-    assert endpoint(address) == expected
+def test_addresses(address: str, expected: SnmpEndpoint) -> None:
+    assert parse_address(address) == expected
 
 
 @pytest.mark.parametrize("address", ["", "tcp://h", "h:0", "h:65536", "h:x", "udp://", "http://h/x", "fe80::1", "u@h"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="is not udp://HOST"):
-        endpoint(address)
+        parse_address(address)
 
 
 def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> None:
@@ -73,12 +73,12 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
         "  d: {address: h, community_env: HOME, profile: nosuch}\n"
     )
     with pytest.raises(UsageError) as fault:
-        configured(config)
+        read_targets(config)
     assert [line.removeprefix(f"{config}: ") for line in fault.value.messages] == [
         f"targets.a.community_file: {tmp_path}/missing cannot be read: No such file or directory",
         f"targets.b.community_file: {tmp_path}/empty is empty",
         "targets.c.community_env: the environment variable JOULEPATH_TEST_UNSET is not set",
-        f"targets.d.profile: 'nosuch' is not one of {', '.join(sorted(shipped()))}",
+        f"targets.d.profile: 'nosuch' is not one of {', '.join(sorted(load_shipped()))}",
     ]
 
 
@@ -100,7 +100,7 @@ def test_a_mistake_is_told_with_its_key(tmp_path: Path, text: str, line: str) ->
     config = tmp_path / "pdu.yaml"
     config.write_text(text)
     with pytest.raises(UsageError) as fault:
-        configured(config)
+        read_targets(config)
     assert fault.value.messages[0].startswith(f"{config}: {line}")
     assert "public" not in str(fault.value)
 
@@ -118,15 +118,15 @@ def test_a_profile_of_the_operator_serves_and_sets_the_interval(tmp_path: Path, 
         "  b: {address: h, community_file: community, profile: acme, interval: 2}\n"
         "  c: {address: h, community_file: community}\n"
     )
-    assert [target.interval for target in configured(tmp_path / "pdu.yaml")] == [30, 2, 5]
+    assert [target.interval for target in read_targets(tmp_path / "pdu.yaml")] == [30, 2, 5]
 
 
 def test_a_single_device_is_named_by_its_address(community_file: Path) -> None:
     assert single("10.0.0.5", community_file).name == "udp://10.0.0.5:161"
 
 
-def keys(**stated: object) -> TargetConfig:
-    return TargetConfig.model_validate({"address": "h", "community_env": "E", **stated})
+def keys(**stated: object) -> PduTargetConfig:
+    return PduTargetConfig.model_validate({"address": "h", "community_env": "E", **stated})
 
 
 @pytest.mark.parametrize(("written", "version"), [(1, 1), ("1", 1), (2, 2), ("2c", 2)])

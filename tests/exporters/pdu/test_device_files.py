@@ -10,15 +10,15 @@ from typing import TypeAlias
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.check import explained
-from joulepath.pdu.detection import detect
-from joulepath.pdu.judge import Judge
-from joulepath.pdu.layout import readings_of
-from joulepath.pdu.quantity import Quantity
-from joulepath.pdu.reading import Key
-from joulepath.pdu.schema import Profile
+from joulepath.pdu.check import explain
+from joulepath.pdu.profiles.quantity import Quantity
+from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduSource
-from joulepath.pdu.value import REASONS
+from joulepath.pdu.survey.detection import detect
+from joulepath.pdu.survey.judge import Judge
+from joulepath.pdu.survey.layout import readings_of
+from joulepath.pdu.survey.reading import ReadingKey
+from joulepath.pdu.survey.value import REASONS
 from joulepath_lab.snmp_agent import Agent
 
 from .conftest import client, read
@@ -38,15 +38,15 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
 ) -> None:
     device = DEVICES[name]
 
-    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[Key, str]]:
+    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
         walk = device.walk(tmp_path / "walk.snmprec")
         found = await detect(walk, profiles)
-        _, rows = await explained(walk, found, profiles[found])
+        _, rows = await explain(walk, found, profiles[found])
         values: Mapping[Reading, float] = {
             (row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows if row.value is not None
         }
         numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
-        left_out = Judge().rejected(readings_of(numbers), 0.0)
+        left_out = Judge().find_contradicted(readings_of(numbers), 0.0)
         return found, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
 
     found, values, rejected, left_out = asyncio.run(asked())
@@ -88,7 +88,7 @@ def test_every_quantity_of_every_shipped_profile_is_read_from_a_device_file(
     """So that a checkout without recordings proves each column, its step and its label."""
 
     async def read_of(device: Device) -> set[int]:
-        layout, rows = await explained(device.walk(tmp_path / "walk.snmprec"), device.profile, profiles[device.profile])
+        layout, rows = await explain(device.walk(tmp_path / "walk.snmprec"), device.profile, profiles[device.profile])
         read = {id(row.cell.quantity) for row in rows if row.value is not None}
         return {number for number, quantity in enumerate(_quantities(layout.profile)) if id(quantity) in read}
 

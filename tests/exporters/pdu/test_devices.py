@@ -15,12 +15,12 @@ import pytest
 from scripts import devices
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.check import Explained, doubts, explained
-from joulepath.pdu.detection import detect
-from joulepath.pdu.layout import Layout
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import parsed
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.check import Explained, doubts, explain
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import parse_oid
+from joulepath.pdu.snmp.walk import WalkClient
+from joulepath.pdu.survey.detection import detect
+from joulepath.pdu.survey.layout import PduLayout
 
 from .conftest import WALKS
 from .test_recorded_plants import PLANTS
@@ -115,11 +115,11 @@ IN_BASE_UNITS = {"power": 1.0, "power_consumed": 3.6e6, "current": 1.0, "voltage
 ENTERPRISES = "1.3.6.1.4.1."
 
 
-def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, Layout, Sequence[Explained]]:
-    async def asked() -> tuple[str, Layout, Sequence[Explained]]:
+def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Sequence[Explained]]:
+    async def asked() -> tuple[str, PduLayout, Sequence[Explained]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
-        return name, *await explained(client, name, profiles[name])
+        return name, *await explain(client, name, profiles[name])
 
     return asyncio.run(asked())
 
@@ -145,7 +145,7 @@ def test_a_recorded_device_reads_as_another_reader_reads_it(
         kind, oid = sensor["sensor_class"], sensor["sensor_oid"].removeprefix(".")
         if kind not in IN_BASE_UNITS:
             continue
-        row = ours.get(parsed(oid))
+        row = ours.get(parse_oid(oid))
         if row is None:
             if kind in ("power", "power_consumed"):
                 reason = why(UNREAD, device, oid)
@@ -195,7 +195,7 @@ def test_every_recording_is_accounted_for(recordings: Path) -> None:
     assert {path.stem for path in (recordings / "snmp").glob("*.snmprec")} == {*DEVICES, *UNMETERED}
 
 
-# Sums of outlets against the inlet of the same walk, which is no snapshot.
+# Sums of outlets against the inlet of the same walk, which is not taken in one instant.
 SUMS = {
     "raritan-pdu_px2": 138,
     "raritan-pdu_px3": 1671,

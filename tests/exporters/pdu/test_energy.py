@@ -10,15 +10,15 @@ from itertools import pairwise
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.layout import Unit
 from joulepath.pdu.source import PduReading
+from joulepath.pdu.survey.layout import Unit
 from joulepath.poller import Poller, Target
 
 pytestmark = pytest.mark.unit
 
 INTERVAL = 5.0
 HOLE = 15.0
-"""What is bridged at most."""
+"""The longest gap that is bridged."""
 OUTLET: Hashable = ("outlet", "1")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices whose answers are nonsense: a reading or one clear line, never anything else; and nothing implausible."""
+"""Devices that answer nonsense: a reading or one clear line, never anything else; and nothing implausible."""
 
 import asyncio
 import random
@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.profile import shipped
-from joulepath.pdu.quantity import PLAUSIBLE
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Missing, Oid, SnmpError, Value
+from joulepath.pdu.profiles.catalogue import load_shipped
+from joulepath.pdu.profiles.quantity import PLAUSIBLE
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Missing, Oid, SnmpError, Value
+from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduReading, PduSource
-from joulepath.pdu.walk import WalkClient
 
 from .conftest import WALKS
 from .test_devices import DEVICES
 
 pytestmark = pytest.mark.unit
 
-PROFILES = shipped()
+PROFILES = load_shipped()
 NONSENSE: Sequence[Value] = (-1, 0, 2**31, 2**32 - 1, 2**64, -(2**63), b"", b"\xff\x00", b"nan", (1, 3), (), *Missing)
 
 
@@ -36,7 +36,7 @@ class Fuzzed(WalkClient):
         self._share = share
 
     async def get(self, oids: Sequence[Oid]) -> Mapping[Oid, Value]:
-        """Every object that was asked for, as `Client.get` promises."""
+        """Every object that was asked for, as `SnmpClient.get` promises."""
         self._refuse()
         return {oid: self._fuzzed(value) for oid, value in (await super().get(oids)).items()}
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from joulepath.pdu.clients import Clients
 from joulepath.pdu.collector import collect
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
+from joulepath.pdu.snmp.clients import Clients
+from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller, Target
@@ -46,7 +46,7 @@ def test_a_slow_device_is_slow_alone(profiles: Mapping[str, Profile], latency: f
     limits = Limits(timeout=latency * (1.5 if timely else 0.5), retries=0)
 
     def target(name: str, agent: Slow) -> Target[PduReading]:
-        client = Clients("pysnmp").make(Endpoint(*agent.address), Community("public"), limits)
+        client = Clients("pysnmp").make(SnmpEndpoint(*agent.address), Community("public"), limits)
         return Target(name, PduSource(name, client, profiles), INTERVAL)
 
     with meter() as slow, meter() as quick:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.schema import Profile
+from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 
 from .conftest import WALKS, client, read

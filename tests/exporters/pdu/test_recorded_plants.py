@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from joulepath.pdu.check import doubts, explained
-from joulepath.pdu.detection import detect
-from joulepath.pdu.layout import Layout
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.walk import WalkClient
+from joulepath.pdu.check import doubts, explain
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.walk import WalkClient
+from joulepath.pdu.survey.detection import detect
+from joulepath.pdu.survey.layout import PduLayout
 
 pytestmark = pytest.mark.unit
 
@@ -48,11 +48,11 @@ STANDARD = {"eaton-mgeups_9px": 310, "netvision-rfc": 200}
 """Watts of the output of UPS with UPS-MIB."""
 
 
-def _asked(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, Layout, Mapping[str, float], list[str]]:
-    async def ask() -> tuple[str, Layout, Mapping[str, float], list[str]]:
+def _asked(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Mapping[str, float], list[str]]:
+    async def ask() -> tuple[str, PduLayout, Mapping[str, float], list[str]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
-        layout, rows = await explained(client, name, profiles[name])
+        layout, rows = await explain(client, name, profiles[name])
         watts: dict[str, float] = {}
         for row in rows:
             if row.cell.quantity_name == "power" and row.value is not None:

@@ -13,9 +13,9 @@ from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.pdu.collector import collect
-from joulepath.pdu.command import configured
-from joulepath.pdu.redfish_source import RedfishPduSource
-from joulepath.pdu.schema import Profile
+from joulepath.pdu.command import read_targets
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.redfish.source import RedfishPduSource
 from joulepath.pdu.source import PduSource
 from joulepath.poller import Poller, Target
 from joulepath.register import Registers
@@ -211,7 +211,7 @@ def test_the_limit_is_a_key_of_each_target(tmp_path: Path) -> None:
         "  neither: {address: 127.0.0.1, community_file: community}\n"
     )
     limits = {}
-    for target in configured(file):
+    for target in read_targets(file):
         assert isinstance(target.source, PduSource | RedfishPduSource)
         limits[target.name] = target.source._belief._rows._most
     assert limits == {"snmp": 7, "redfish": 8, "neither": MAX_ROWS}

@@ -12,7 +12,7 @@ import pytest
 
 from joulepath import web
 from joulepath.pdu.collector import collect
-from joulepath.pdu.command import configured
+from joulepath.pdu.command import read_targets
 from joulepath.polled import PolledExporter
 from joulepath.poller import Poller
 from joulepath_lab.apc import rpdu2_objects
@@ -56,7 +56,7 @@ def test_serving_a_device_integrates_and_shows_it_down_when_it_is_dead(agent: Ag
         f"targets:\n  pdu-1: {{address: '{host}:{port}', community_file: community, interval: 1}}\n"
         "  pdu-2: {address: '127.0.0.1:9', community_file: community, interval: 1}\n"
     )
-    poller = Poller(configured(config))
+    poller = Poller(read_targets(config))
     exporter = PolledExporter("pdu", "", poller, collect, single=False)
     server = web.Server(exporter, [web.Address("127.0.0.1", 0)])
     exporter.start()
@@ -100,7 +100,7 @@ def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path)
 
 
 def test_a_name_that_goes_on_with_another_device_invents_no_energy(tmp_path: Path) -> None:
-    """The PDU is replaced by one at another address, whose registers stand higher: nothing of that flowed here."""
+    """Another PDU at another address takes its place, with higher registers: that energy did not flow here."""
     meter = "pdu_outlet_meter_energy_joules_total"
 
     def pdu(serial: str, joules: float) -> Agent:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from joulepath.pdu.clients import Clients
-from joulepath.pdu.credentials import Community
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import Endpoint, Limits
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
+from joulepath.pdu.snmp.clients import Clients
+from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduSource
 from joulepath.poller import Poller, Target
 from joulepath_lab.apc import rpdu2_objects
@@ -70,7 +70,7 @@ class Faulty(Agent):
 
 @dataclass(frozen=True)
 class Held:
-    """What the process has."""
+    """The memory, files and threads that the process has."""
 
     resident_kib: int
     files: int
@@ -96,7 +96,9 @@ def test_nothing_grows_with_polls(profiles: Mapping[str, Profile], library: str)
     results: Counter[tuple[str, bool]] = Counter()
 
     async def polls(agent: Faulty) -> None:
-        client = Clients(library).make(Endpoint(*agent.address), Community("public"), Limits(timeout=0.2, retries=1))
+        client = Clients(library).make(
+            SnmpEndpoint(*agent.address), Community("public"), Limits(timeout=0.2, retries=1)
+        )
         source = PduSource("pdu-1", client, profiles)
         poller = Poller([Target("pdu-1", source, 5.0)])
         (state,) = poller._states.values()

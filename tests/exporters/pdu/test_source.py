@@ -8,8 +8,8 @@ import pytest
 from pysnmp.proto import rfc1902
 
 from joulepath.errors import JoulepathError
-from joulepath.pdu.schema import Profile
-from joulepath.pdu.snmp import parsed
+from joulepath.pdu.profiles.schema import Profile
+from joulepath.pdu.snmp.client import parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
 from joulepath_lab.snmp_agent import Agent, Value
@@ -131,11 +131,11 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
 
     def changed() -> None:
         clock.now += 5
-        agent._objects[parsed(f"{OUTLET_NAME}.1")] = lambda: "other"
+        agent._objects[parse_oid(f"{OUTLET_NAME}.1")] = lambda: "other"
         if change == "reboot":
-            agent._objects[parsed(UP_TIME)] = ticks(1)
+            agent._objects[parse_oid(UP_TIME)] = ticks(1)
         else:
-            agent._objects[parsed(f"{RPDU2}.2.1.9.1")] = lambda: "B2"
+            agent._objects[parse_oid(f"{RPDU2}.2.1.9.1")] = lambda: "B2"
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
@@ -150,7 +150,7 @@ def test_a_device_without_the_number_of_the_one_before_is_another(
     objects: Objects, profiles: Mapping[str, Profile]
 ) -> None:
     """A device that lacks all its objects is not another one: it is starting."""
-    serial = parsed(f"{RPDU2}.2.1.9.1")
+    serial = parse_oid(f"{RPDU2}.2.1.9.1")
     clock = Clock()
     objects[UP_TIME] = ticks(5000)
     kept: dict[tuple[int, ...], Callable[[], Value | None]] = {}
@@ -160,7 +160,7 @@ def test_a_device_without_the_number_of_the_one_before_is_another(
         agent._objects = {oid: value if oid[:6] != (1, 3, 6, 1, 4, 1) else lambda: None for oid, value in kept.items()}
 
     def renamed_without_number() -> None:
-        agent._objects = {**kept, serial: lambda: None, parsed(f"{OUTLET_NAME}.1"): lambda: "other"}
+        agent._objects = {**kept, serial: lambda: None, parse_oid(f"{OUTLET_NAME}.1"): lambda: "other"}
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
@@ -228,7 +228,7 @@ def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapp
         for quantity in table.quantities.values()
     }
     for oid in objects:
-        if parsed(oid)[:-1] in columns:
+        if parse_oid(oid)[:-1] in columns:
             objects[oid] = lambda: -1
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:
         read(PduSource("pdu-1", client(agent.address), profiles))
