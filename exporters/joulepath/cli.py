@@ -21,6 +21,7 @@ COMMANDS = {
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
     "tag": ("joulepath.tag.command", "puts an IOAM trace on the packets of applications that know nothing of it"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
+    "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
 
 

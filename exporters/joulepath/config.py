@@ -17,7 +17,7 @@ from joulepath.text import text_of
 class Model(BaseModel):
     """Base of every configuration model: unknown keys are mistakes, values do not change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 M = TypeVar("M")

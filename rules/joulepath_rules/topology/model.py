@@ -19,14 +19,23 @@ class Topology(Entry):
     """What is where, and how its power is to be divided."""
 
     name: FileName = "joulepath"
+    """Label `topology` of everything that the rules record, and name of the rule file."""
     interval: Seconds = 15.0
+    """Time between two evaluations of the rules, 1s to 2m; at least the scrape interval."""
     window: Seconds = 120.0
+    """Time over which power and traffic are averaged; at least four intervals."""
     policy: PolicyName = "packets-bytes"
+    """How dynamic energy is divided by traffic: see [attribution](attribution.md#policies)."""
     sites: Annotated[dict[Name, Site], Field(min_length=1)]
+    """Places, each with its grid; at least one."""
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]
+    """Metered boxes; at least one."""
     components: Annotated[dict[Name, Component], Field(min_length=1)]
+    """Functions on the hosts; at least one."""
     applications: dict[Name, Application] = Field(default_factory=dict)
+    """Applications that use the components."""
     budgets: dict[Name, Budget] = Field(default_factory=dict)
+    """Energy budgets of applications."""
 
     @cached_property
     def hash(self) -> str:
