@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what is derived from code: docs/metrics.md, tables of docs/attribution.md, dashboards. A test compares."""
+"""Writes all that is derived from code: docs/metrics.md, tables in docs, dashboards. A test compares."""
 
 import importlib.util
 import pkgutil
@@ -13,6 +13,7 @@ from joulepath import telemetry
 from joulepath.metrics import Metric
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
+from scripts.keys import with_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,6 +64,10 @@ def with_series(page: str) -> str:
 
 def main() -> None:
     """Writes everything in place."""
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        if with_keys(page) != page:
+            path.write_text(with_keys(page), encoding="utf-8")
     attribution = ROOT / "docs" / "attribution.md"
     attribution.write_text(with_series(attribution.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "metrics.md").write_text(metrics_page(), encoding="utf-8")

@@ -43,7 +43,7 @@ class Site(Entry):
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
     """What the live factor counts: label of the same series."""
     overhead: Annotated[Number, Field(ge=1)] = 1.0
-    """Energy of the site for each unit that the host draws: PUE, or a mast's cooling."""
+    """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling."""
     market: MarketFactor | None = None
     """Factor of the contract, `{grams_per_kwh: 48}`, or `location` for the grid's; for all sites or for none."""
 
