@@ -86,7 +86,7 @@ class TargetConfig(Model):
             try:
                 self.redfish  # noqa: B018  # raises what is wrong with it
             except ValidationError as error:
-                raise ValueError("; ".join(problems(error))) from None
+                raise ValueError("; ".join(problems(error, RedfishTarget))) from None
             return self
         if any(getattr(self, key) not in {None, True} for key in REDFISH):
             raise ValueError(f"{', '.join(REDFISH)} belong to an address redfish://HOST")

@@ -82,7 +82,7 @@ def _keys(data: Any, place: Place) -> Iterator[Problem]:
     if isinstance(data, dict):
         for key in [key for key in data if not isinstance(key, str)]:
             text = json.dumps(key) if isinstance(key, bool | None) else str(key)
-            yield Problem((*place, text), f"YAML does not read this name as a text, but as {text}: write it in quotes")
+            yield Problem((*place, text), f"YAML reads this name as {text}, not as a string: put it in quotes")
             del data[key]
     for step, item in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
         yield from _keys(item, (*place, step))
