@@ -14,6 +14,7 @@ from joulepath.schema import model
 Schema = Mapping[str, Any]
 
 _MARKED = re.compile(r"(<!-- (own )?keys: ([\w.]+:\w+);[^\n]*-->\n).*?(?=<!-- end -->)", re.DOTALL)
+_NAMES = {"object": "mapping", "path": "path", "ipv6network": "IPv6 prefix", "ipv4network": "IPv4 prefix"}
 _ENTRY = {"array": "[]", "object": ".NAME"}
 
 
@@ -23,7 +24,7 @@ def with_keys(page: str) -> str:
 
 
 def places(page: str) -> list[str]:
-    """The models whose keys the page lists."""
+    """The models that have a key table on the page."""
     return [found[3] for found in _MARKED.finditer(page)]
 
 
@@ -65,16 +66,16 @@ def _value(item: Schema, models: Schema) -> str:
         return " or ".join(dict.fromkeys(_value(each, models) for each in choices if each.get("type") != "null"))
     if "const" in item or "enum" in item:
         return ", ".join(f"`{each}`" for each in item.get("enum", [item.get("const")]))
-    kind = item.get("type", "any")
-    if kind == "array":
+    if item.get("type") == "array":
         return f"list of {_value(item['items'], models)}" if "items" in item else "list"
-    if kind == "object":
-        return "mapping"
+    return _plain(item)
+
+
+def _plain(item: Schema) -> str:
     if "examples" in item:
         return f"such as `{item['examples'][0]}`"
-    if item.get("format") in ("path", "ipv6network", "ipv4network"):
-        return {"path": "path", "ipv6network": "IPv6 prefix", "ipv4network": "IPv4 prefix"}[item["format"]]
-    return f"{kind}{_limits(item)}"
+    name = item.get("format", item.get("type"))
+    return _NAMES.get(name, item.get("type", "any")) + _limits(item)
 
 
 def _limits(item: Schema) -> str:

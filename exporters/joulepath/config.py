@@ -98,7 +98,7 @@ def _schema(model: type[Any]) -> dict[str, Any]:
 
 
 def message(item: Mapping[str, Any]) -> str:
-    """What is wrong, of one of ValidationError.errors(), in YAML's terms: pydantic speaks of inputs and tuples."""
+    """The mistake in one of ValidationError.errors(), in YAML's terms: pydantic speaks of inputs and tuples."""
     text: str = item["msg"]
     if item["type"] in _NETWORKS:
         either = any(_ADDED.fullmatch(str(part)) for part in item["loc"])

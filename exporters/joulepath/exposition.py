@@ -34,7 +34,7 @@ class Labels(dict[str, str]):
 
 
 class Page(tuple[Metric, ...]):
-    """Families that do not change any more. What they were encoded to is kept in `bodies`, for each way to encode."""
+    """Families that do not change any more. Their encoded form is kept in `bodies`, for each way to encode."""
 
     bodies: dict[tuple[bool, bool], bytes]
 

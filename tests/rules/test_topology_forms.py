@@ -43,7 +43,7 @@ def trace(**entry: Any) -> dict[str, Any]:
         (power(watts="rate(x[$windows])"), "hosts.ru-1.power[0].watts: there is no $windows: a query may contain"),
         (power(watts='sum(x{a="b"[2m])'), "hosts.ru-1.power[0].watts: is not valid PromQL: "),
         (power(watts="x[5m]"), "hosts.ru-1.power[0].watts: gives a range of values"),
-        (power(watts="'x'"), "hosts.ru-1.power[0].watts: gives a text, not a number"),
+        (power(watts="'x'"), "hosts.ru-1.power[0].watts: gives a string, not a number"),
         (power(joules="rate(x_total[$window])"), "hosts.ru-1.power[0].joules: must be a counter's name and labels"),
         (power(joules="x_total offset 5m"), "hosts.ru-1.power[0].joules: must be a counter's name and labels"),
         (changed(hosts={"ru-1": {"active": {"query": "sum("}}}), "hosts.ru-1.active.query: is not valid PromQL"),

@@ -117,7 +117,7 @@ UP = gauge("bmc_up", "Whether the last poll of the BMC succeeded.", "collector")
 LAST_READ = gauge("bmc_last_read_timestamp_seconds", "When the BMC was last read successfully.")
 REJECTED = counter(
     "bmc_readings_rejected_total",
-    "Values that were no measurements and gave no sample; beyond_limit: rows that were too many, at each poll.",
+    "Values that are not measurements and gave no sample; beyond_limit: rows that were too many, at each poll.",
     "reason",
 )
 

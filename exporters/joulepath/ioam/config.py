@@ -58,7 +58,7 @@ def _range(text: str) -> range:
     except ValueError:
         found = range(0)
     if not found or found[-1] > 0xFFFFFFFF or found[0] < 0:
-        raise ValueError(f"teids: {text[:40]!r} is no TEID like 4096 or 0x1000 and no range like 0x1000-0x1fff")
+        raise ValueError(f"teids: {text[:40]!r} is neither a TEID like 4096 or 0x1000 nor a range like 0x1000-0x1fff")
     return found
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts one captured packet: how long it was on the wire, whose it is, which trace it belongs to.
+"""Counts one captured packet: its length in bytes on the wire, its user class and its trace.
 
 Counted is the IP packet that carries a trace, the outermost of them; where none does, the innermost that is reached
 through GTP-U (of a PDU session of type IP or Ethernet) and IPv6-in-IPv6. Fragments of a tunnel's packets are not looked

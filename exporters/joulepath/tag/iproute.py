@@ -125,7 +125,7 @@ def _config(settings: Settings) -> Iterable[str]:
 
 
 def _untunnelled(flows: Iterable[Flow]) -> Iterable[str]:
-    """What a route cannot know."""
+    """The keys of a flow that a route cannot select by."""
     ids: dict[int, bytes] = {}
     for flow in flows:
         if flow.sender is not None:

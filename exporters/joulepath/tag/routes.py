@@ -22,7 +22,7 @@ MAIN_TABLE = 254
 
 @dataclass(frozen=True)
 class Interface:
-    """An interface whose leaving packets are tagged."""
+    """An interface on which leaving packets are tagged."""
 
     name: str
     mtu: int

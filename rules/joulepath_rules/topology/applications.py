@@ -41,7 +41,7 @@ class Trace(Entry):
 
 
 class Application(Entry):
-    """What its traces stand for: the components that they pass and the models it asks."""
+    """An application: its traces, the components that they pass and the models it asks."""
 
     traces: tuple[Trace, ...] = ()
     """IOAM traces of the application; each trace belongs to one application."""

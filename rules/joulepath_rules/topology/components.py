@@ -72,7 +72,7 @@ class IoamNode(Entry):
 
 class TrafficQuery(Entry):
     """PromQL for packets/s and bytes/s: with `ioam` the total, else one row for each application (label `application`)
-    and for all others, whose sum is the total."""
+    and for all others; their sum is the total."""
 
     packets: Query | None = None
     """Query for packets/s."""

@@ -18,7 +18,7 @@ SOURCE_KINDS = ("pdu", "bmc", "rapl", "joules", "watts")
 
 
 class Market(Entry):
-    """What the site's contract emits, in g/kWh: never mixed with what its grid emits."""
+    """Emissions of the site's contract, in g/kWh: never mixed with those of its grid."""
 
     grams_per_kwh: NotNegative
     """Emissions of the contract, in g/kWh."""
@@ -41,7 +41,7 @@ class Site(Entry):
     source: Text | None = None
     """Source of the live factor: label of the same series."""
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
-    """What the live factor counts: label of the same series."""
+    """Emissions that the live factor counts: label of the same series."""
     overhead: Annotated[Number, Field(ge=1)] = 1.0
     """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling."""
     market: MarketFactor | None = None
@@ -140,7 +140,7 @@ class Host(Entry):
     active: Active | None = None
     """Active work of the host: the whole for components with `share: [{query: ...}]`."""
     kepler: Kepler = Kepler()
-    """Name and zones of the host in Kepler."""
+    """Name and zones of the host in Kepler: `{node_name: NAME, zones: [package, dram]}`, by default its own name."""
 
     @property
     def tiers(self) -> tuple[tuple[Source, ...], ...]:

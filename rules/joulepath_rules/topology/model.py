@@ -16,7 +16,7 @@ from joulepath_rules.topology.hosts import Host, Site
 
 
 class Topology(Entry):
-    """What is where, and how its power is to be divided."""
+    """The sites, hosts, components and applications, and the division of their power."""
 
     name: FileName = "joulepath"
     """Label `topology` of everything that the rules record, and name of the rule file."""
@@ -65,7 +65,7 @@ class Topology(Entry):
         return self.components[component].host or component
 
     def alone(self, component: str) -> bool:
-        """Whether all of its host's power is the component's: nobody else is there, and it claims no mere share."""
+        """Whether all of its host's power is the component's: it is there alone and does not claim a mere share."""
         return len(self.members[self.host_of(component)]) == 1 and not self.components[component].share
 
     def counted_at(self, component: str) -> str:

@@ -44,8 +44,8 @@ def read(path: Path, warn: Callable[[str], None] = _ignore) -> Topology:
 def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
     """The topology as far as it makes sense, and everything that is wrong with it.
 
-    What pydantic refuses is taken out and the rest is read again, so that a mistyped number does not hide the name
-    that is wrong elsewhere. What only follows from a part that was taken out is not reported.
+    A part that pydantic refuses is taken out and the rest read again, so that a mistyped number does not hide the name
+    that is wrong elsewhere. A mistake that only follows from such a part is not reported.
     """
     data = copy.deepcopy(data)
     problems = list(_keys(data, ()))
