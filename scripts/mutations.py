@@ -50,15 +50,18 @@ def mutations(expr: str) -> Iterator[Mutation]:
         yield Mutation("reads any topology", "", _OWN.sub("{", text))
     seen = set()
     for kind, start, end, new in _edits(tokens):
-        place = _masked(text[max(0, start - 40) : start], text[start : min(end, start + 60)], text[end : end + 40])
+        before, old, after = (
+            _masked(part) for part in (text[max(0, start - 250) : start], text[start:end], text[end:][:250])
+        )
+        place = f"{before[-40:]}«{old[:60]}»{after[:40]}"
         if (kind, place) not in seen:
             seen.add((kind, place))
             yield Mutation(kind, place, text[:start] + new + text[end:])
 
 
-def _masked(before: str, old: str, after: str) -> str:
-    """Where a change is, without the strings and the numbers in which topologies differ."""
-    return re.sub(rf"{_STRING}|[^,{{]*\"|\b[\d.]+(ms|s|m|h)?\b", "_", f"{before}«{old}»{after}")
+def _masked(text: str) -> str:
+    """The text without the strings and the numbers in which topologies differ."""
+    return re.sub(rf"{_STRING}|\b[\d.]+(ms|s|m|h)?\b", "_", text)
 
 
 def _tokens(text: str) -> list[_Token]:

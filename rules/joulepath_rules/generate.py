@@ -81,7 +81,6 @@ def _timed(rules: Iterable[Rule], topology: Topology) -> Iterator[Rule]:
         "window": duration(topology.window),
         "half": duration(topology.window / 2),
         "quarter": duration(topology.window / 4),
-        "start": duration(topology.window - topology.interval),
         "reach": duration(topology.window * 1.25),
         "interval": duration(topology.interval),
         "start": duration(topology.window - topology.interval),

@@ -608,6 +608,83 @@ applications: {x: {models: [llm]}}
     )
 
 
+def half_measured() -> Case:
+    """Every kind of meter, and a node, measured for 55 % of the time: right. For 45 %: a gap."""
+    kinds = {
+        "pdu": ("{{pdu: {0}, outlets: ['1']}}", 'pdu_outlet{{}} instance="{0}",outlet="1"'),
+        "chassis": ("{{bmc: {0}, chassis: '1'}}", 'bmc_chassis{{}} instance="{0}",chassis="1"'),
+        "bmc": ("{{bmc: {0}}}", 'bmc_chassis{{}} instance="{0}",chassis="1"'),
+        "rapl": ("{{rapl: {0}}}", 'rapl_host{{}} instance="{0}"'),
+    }
+    hosts, series = [], dict(outlet("u", "1", 100))
+    for kind, (source, meters) in kinds.items():
+        for part in (45, 55):
+            name = f"{kind}-{part}"
+            hosts.append(f"  {name}: {{site: s, power: [{source.format(name)}]}}")
+            metric, _, labels = meters.format(name).replace("{}", "").partition(" ")
+            series[f"{metric}_energy_joules_total{{{labels}}}"] = grow(200 * part / 100)
+            series[f"{metric}_measured_seconds_total{{{labels}}}"] = grow(part / 100)
+    for number, part in ((4, 45), (5, 55)):
+        amounts = {**trace(A, number, 5 * part, 2000 * part), **node(number, 10 * part, 10_000 * part)}
+        series |= amounts | {f'ioam_node_measured_seconds_total{{node_id="{number}"}}': grow(part / 100)}
+    text = f"""
+sites: {{s: {{}}}}
+hosts:
+{chr(10).join(hosts)}
+  u: {{site: s, power: [{{pdu: u, outlets: ["1"]}}]}}
+  w: {{site: s, power: [{{watts: vector(100)}}]}}
+components:
+  u: {{role: upf, traffic: {{ioam: 5}}}}
+  w: {{role: upf, traffic: {{ioam: 4}}}}
+  pdu-55: {{role: router}}
+applications:
+  a: {{traces: {traced(A)}, path: [u]}}
+  b: {{traces: {traced(B)}, path: [w]}}
+"""
+    return Case(
+        "half-measured",
+        topology(text),
+        series,
+        {
+            (4, "sum by (host) (host:power_watts)"): {
+                **{f'host="{kind}-55"': 200 for kind in kinds},
+                'host="u"': 100,
+                'host="w"': 100,
+            },
+            (4, "sum by (node_id) (node:measured:ratio)"): {'node_id="5"': 0.55},
+            (4, 'sum by (application) (application:power_watts{application!="unattributed"})'): {row("a"): 20},
+            # a's 200,000 bytes/s, though 110,000 of them were counted.
+            (4, "application:bits:rate"): {row("a"): 1.6e6},
+        },
+    )
+
+
+def alike_and_dark() -> Case:
+    """Two hosts with alike outlets, one of which is dark: that host is a gap, and never what the rest of it draws."""
+    text = """
+sites: {s: {}}
+hosts:
+  h1: {site: s, power: [{pdu: p, outlets: ["1", "2"]}, {bmc: b, chassis: "1"}]}
+  h2: {site: s, power: [{pdu: q, outlets: ["1", "2"]}, {bmc: c, chassis: "1"}]}
+components: {h1: {role: router}, h2: {role: router}}
+"""
+    return Case(
+        "alike-and-dark",
+        topology(text),
+        {
+            **outlet("p", "1", 60),
+            **outlet("q", "1", 50),
+            **outlet("q", "2", 40),
+            **meter("bmc_chassis", 'instance="b",chassis="1"', 10),
+            **meter("bmc_chassis", 'instance="c",chassis="1"', 20),
+        },
+        {
+            (3, "sum by (host) (host:power_watts)"): {'host="h2"': 110},
+            (3, "host:missing:info"): {'host="h1",source="1",tier="1"': 1},
+        },
+    )
+
+
 def a_step_beside_a_gauge() -> Case:
     """A switch of 38 W feeds a radio unit that a gauge shows: it steps by 30 W, and the switch hardly moves.
 
@@ -668,6 +745,48 @@ applications: {{fleet: {{traces: {traced(A, B)}, path: [h1, h2]}}, c: {{traces: 
     )
 
 
+def hops_of_queries() -> Case:
+    """Two hops that count applications, and two that named exporters count: the bits of a hop never count twice."""
+    rate = "{{query: {{bytes: 'rate(upf_bytes_total{{upf=\"{0}\"}}[$window])'}}}}".format
+    text = f"""
+policy: bytes
+sites: {{s: {{}}}}
+hosts:
+  q1: {{site: s, power: [{{watts: vector(10)}}]}}
+  q2: {{site: s, power: [{{watts: vector(20)}}]}}
+  n1: {{site: s, power: [{{watts: vector(30)}}]}}
+  n2: {{site: s, power: [{{watts: vector(40)}}]}}
+components:
+  q1: {{role: upf, traffic: {rate("q1")}}}
+  q2: {{role: upf, traffic: {rate("q2")}}}
+  n1: {{role: upf, traffic: {{ioam: {{node: 1, instances: [one]}}}}}}
+  n2: {{role: upf, traffic: {{ioam: {{node: 2, instances: [three]}}}}}}
+applications:
+  a: {{path: [q1, q2]}}
+  b: {{traces: {traced(B)}, path: [n1, n2]}}
+"""
+    series = two_targets(
+        one={**trace(B, 1, 1, 200_000), **node(1, 10, 1e6)},
+        three={**trace(B, 2, 1, 190_000), **node(2, 10, 1e6)},
+    )
+    for name, ours in (("q1", 100_000), ("q2", 90_000)):
+        for application, amount in (("a", ours), ("", 100_000)):
+            labels = f'instance="{name}",job="upf",upf="{name}",application="{application}"'
+            series[f"upf_bytes_total{{{labels}}}"] = grow(amount)
+    return Case(
+        "hops-of-queries",
+        topology(text),
+        series,
+        {
+            (4, "application:bits:rate"): {row("a"): 0.8e6, row("b"): 1.6e6},
+            (4, 'sum by (application) (application:power_watts{application!="unattributed"})'): {
+                row("a"): 5 + 20 * 90 / 190,
+                row("b"): 6 + 40 * 0.19,
+            },
+        },
+    )
+
+
 CASES = [
     one_node_of_several(),
     feeds_and_paths(),
@@ -689,6 +808,9 @@ CASES = [
     total_goes_first(),
     foreign_restart(),
     begun_anew(),
+    half_measured(),
+    alike_and_dark(),
+    hops_of_queries(),
     a_step_beside_a_gauge(),
     disjoint_hops(),
 ]
