@@ -75,7 +75,7 @@ def _plain(item: Schema) -> str:
     if "examples" in item:
         return f"such as `{item['examples'][0]}`"
     name = item.get("format", item.get("type"))
-    return _NAMES.get(name, item.get("type", "any")) + _limits(item)
+    return _NAMES.get(name, str(item.get("type", "any"))) + _limits(item)
 
 
 def _limits(item: Schema) -> str:

@@ -119,7 +119,7 @@ class Poller(Generic[R]):
 
     def start(self) -> None:
         """Begins to poll, in a thread with an event loop of its own."""
-        # Each device is a socket, and the usual limit of 1024 open files is there for select(2), which nobody calls.
+        # Each device is a socket, and the usual limit of 1024 open files exists for select(2), which is not used here.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="poller", daemon=True)

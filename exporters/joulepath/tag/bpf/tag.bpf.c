@@ -546,7 +546,7 @@ struct own {
 	__u64 trace_id[2];
 };
 
-// Whether a flow's header is the one that a message quotes: nobody who has not seen the packet knows the trace id.
+// Whether a flow's header is the one that a message quotes: only a witness of the packet knows its trace id.
 static __always_inline int is_the_one(const struct flow *flow, const struct too_big *seen, const struct own *quoted)
 {
 	const __u32 option = offsetof(struct too_big, option) - offsetof(struct too_big, next);
