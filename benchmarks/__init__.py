@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What things cost: run by hand, printed as tables; CI runs none of it."""
+"""Measures costs: run by hand, printed as tables; CI does not run them."""

@@ -38,7 +38,7 @@ FAMILIES = {
 
 @dataclass
 class Costs:
-    """What one run cost, by family: seconds of one evaluation (least and median) and the rows that it wrote."""
+    """The cost of one run, by family: seconds of one evaluation (least and median) and the rows that it wrote."""
 
     least: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     median: dict[str, float] = field(default_factory=lambda: defaultdict(float))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counting a packet costs in the kernel (BPF_PROG_TEST_RUN, medians, ratios to an ARP frame), and a scrape.
+"""The cost of counting a packet in the kernel (BPF_PROG_TEST_RUN, medians, ratios to an ARP frame), and a scrape.
 
 `ratio` is that of the same frame again and again, as a flow's are unless nodes write the time into their headers; `new`
 is that of headers which the program has not seen before, `telling` that of one which knows signalling by addresses and
@@ -148,7 +148,7 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
 def scrape(ids: list[bytes], nodes: int) -> tuple[int, float]:
     """Series, and seconds of CPU of a scrape without gzip: kernel maps to text, every trace with news since the last.
 
-    With `nodes`, every trace has a path of so many, whose packets and octets are series, too.
+    With `nodes`, every trace has a path of so many; its packets and octets are series, too.
     """
     settings = Settings(
         points=SETTINGS.points,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `joulepath ioam` and `joulepath tag` cost a forwarding path: the same traffic with each off and on. Needs root.
+"""Costs of `joulepath ioam` and `joulepath tag` on a forwarding path: the same traffic with each off and on. For root.
 
     python -m benchmarks.ioam_forwarding
 
@@ -59,7 +59,7 @@ print(time.monotonic() - begin)
 SINK = """
 import socket, threading
 udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-udp.bind(("::", 5000))  # its queue overflows, which costs nobody anything
+udp.bind(("::", 5000))  # its queue overflows, which costs nothing
 tcp = socket.create_server(("::", 7000), family=socket.AF_INET6)
 print("here", flush=True)
 def take(taken):
@@ -72,7 +72,7 @@ while True:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What the client sends: `segments` a packet of the link may hold."""
+    """The client's packets: `segments` a packet of the link may hold."""
 
     script: str
     unit: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the `packet` backend costs per packet, and a scrape of many traces or paths per scrape. Needs root.
+"""The cost of the `packet` backend per packet, and of a scrape of many traces or paths per scrape. Needs root.
 
     python -m benchmarks.ioam_packet
 

@@ -186,7 +186,7 @@ def start_joulepath(library: str, agent: int, community: str, folder: Path) -> R
 
 
 def fetch(url: str) -> str:
-    """A page, empty while there is none."""
+    """A page, empty while the exporter has not answered."""
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:
             return str(answer.read().decode())

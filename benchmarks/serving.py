@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What serving RAPL costs, beside Debian's node_exporter with its RAPL collector alone, on one powercap tree.
+"""The cost of serving RAPL, beside Debian's node_exporter with its RAPL collector alone, on one powercap tree.
 
 Both are scraped in turn, as Prometheus does it: one connection kept alive, gzip, OpenMetrics, and further apart than
 the 0.5 s within which readings are shared. All processor time of the process between two scrapes counts (schedstat of

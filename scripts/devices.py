@@ -29,13 +29,13 @@ about 800 values. Where they do not, this is why:
 | HP PDU Management Module (`hpe-pdumm`) | 232.165.2.3.2.1.2 | 0 V | no sample | the breaker does not exist |
 | iPoMan (`ipoman`) | 2468.1.4.2.1.3.2.3.1.4 | 0 | 272 kWh | the walk holds the register, the other's values do not |
 | Liebert MPH2 (`liebert_mph2rg`) | 476.1.42.3.8.30.40.1.22, .40.20.1.130 | 242 A | 2.42 A | steps of 0.01 A: 514 W at 238 V |
-| | .30.20.1.95, .50.20.1.75 | 0 | no sample | a power factor of 0 of a loaded unit is none |
+| | .30.20.1.95, .50.20.1.75 | 0 | no sample | a loaded unit cannot have a power factor of 0 |
 | Raritan PX3 (`raritan-pdu_px3`) | 13742.6.5.4.3.1.4.*.7 | 98 | 0.98 | decimal digits are data of the device |
-| | | 0 | no sample | its state is unavailable: there is no load |
+| | | 0 | no sample | its state is unavailable: nothing draws power |
 | Powertek tap (`ts-bspdu`) | 42610.1.4.4.1.6.1.2.1.15 | 228.7 W | 228.7 V | the other reader has an old MIB; 644 W stand in .2 and .30, beside 3.13 A in .12 |
 | | .4 | 3.5 GWh | 3.5 MWh | Wh: the register began seven months before at 644 W |
 
-What the other reader takes for power or energy and Joulepath does not publish:
+The other reader takes these for power or energy; Joulepath does not publish them:
 
 | device | object | why |
 |---|---|---|
@@ -85,14 +85,14 @@ the label `evidence`:
 
 Compare what is not recorded with the device's display before you trust it, and with `joulepath pdu --check-profile`,
 which multiplies volts by amperes and adds up the outlets. Of the recorded devices this test doubts one alone: the phases
-of a delta inlet (`enlogic-pdu_v2`), whose currents are those of lines and whose watts are those between lines.
+of a delta inlet (`enlogic-pdu_v2`): its currents are those of lines, its watts those between lines.
 
 A 0 may be a small load: APC's firmware shows outlets below 0.3 A, and phases below 0.5 A, as 0 A and 0 W (FA156074), so
 that a device of 40 W at 230 V is not seen, and its register stands still.
 
 ## Accuracy
 
-What vendors state, where a source could be read; for all other profiles nothing is claimed. The label `accuracy` of
+The table has the vendors' statements, where a source could be read; other profiles claim nothing. The label `accuracy` of
 `pdu_info` has the figure. A total over a day is no better than its meter.
 
 """  # noqa: E501  # a row of a table is one line

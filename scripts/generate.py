@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what is derived from code: docs/metrics.md, tables inside other pages, dashboards. A test compares."""
+"""Writes all that is derived from code: docs/metrics.md, tables in docs, dashboards. A test compares."""
 
 import importlib.util
 import pkgutil
@@ -14,6 +14,7 @@ from joulepath.metrics import Metric
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
 from scripts import rooms
+from scripts.keys import with_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,6 +76,10 @@ def _with_table(page: str, file: str, kind: str, name: str, rows: str) -> str:
 
 def main() -> None:
     """Writes everything in place."""
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        if with_keys(page) != page:
+            path.write_text(with_keys(page), encoding="utf-8")
     for path, filled in {ROOT / "docs" / "attribution.md": with_series, rooms.PAGE: with_rooms}.items():
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "metrics.md").write_text(metrics_page(), encoding="utf-8")

@@ -54,7 +54,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to the rules of one name: in `record`, `labels` and all topologies the same."""
+    """The change to the rules of one name: in `record`, `labels` and all topologies the same."""
 
     rule: str
     kind: str

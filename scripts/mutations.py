@@ -151,7 +151,7 @@ def _arguments(tokens: Sequence[_Token], at: int) -> tuple[int, int]:
 
 
 def _span(tokens: Sequence[_Token], start: int, end: int) -> str:
-    # What lies between tokens is white space, as far as PromQL goes.
+    # The text between tokens is white space, as far as PromQL goes.
     return " ".join(token.text for token in tokens[start:end])
 
 

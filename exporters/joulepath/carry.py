@@ -13,7 +13,7 @@ _COUNTING = ("counter", "histogram")
 
 
 class Carry:
-    """What the counters of ended sources came to. Immutable; `ended` makes the next one."""
+    """The final counts of ended sources. Immutable; `ended` makes the next one."""
 
     def __init__(self, values: Mapping[Key, float] | None = None) -> None:
         self._values: Final = dict(values or {})

@@ -19,13 +19,14 @@ COMMANDS = {
     "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
     "rapl": ("joulepath.rapl.command", "exporter: energy of the processor (RAPL) and of a board's sensors (hwmon)"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
-    "tag": ("joulepath.tag.command", "puts an IOAM trace on the packets of applications that know nothing of it"),
+    "tag": ("joulepath.tag.command", "adds IOAM headers to the traffic of unmodified applications"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
+    "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
 
 
 class Command(Protocol):
-    """What a command's module offers."""
+    """The interface of a command's module."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Adds the command's arguments."""

@@ -8,16 +8,18 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from joulepath.errors import UsageError
 from joulepath.files import Holds
+from joulepath.meant import unknown_key
 from joulepath.text import text_of
 
 
 class Model(BaseModel):
     """Base of every configuration model: unknown keys are mistakes, values do not change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 M = TypeVar("M")
@@ -74,20 +76,29 @@ def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = F
     try:
         return TypeAdapter(model).validate_python(data)
     except ValidationError as error:
-        raise UsageError([f"{path}: {line}" for line in problems(error)]) from None
+        raise UsageError([f"{path}: {line}" for line in problems(error, model)]) from None
 
 
-def problems(error: ValidationError) -> Iterable[str]:
+def problems(error: ValidationError, model: type[Any]) -> Iterable[str]:
     """Each mistake as `key.path: message`, in the order of the file, without values (they may be secrets)."""
     lines: dict[str, None] = {}  # where several types would do, pydantic names the mistake once for each
     for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in item["loc"] if not _ADDED.fullmatch(str(part)))
-        lines[f"{where}: {message(item)}" if where else message(item)] = None
+        place = tuple(part for part in item["loc"] if not _ADDED.fullmatch(str(part)))
+        text = unknown_key(place, _schema(model)) if item["type"] in _UNKNOWN else message(item)
+        where = ".".join(map(str, place))
+        lines[f"{where}: {text}" if where else text] = None
     return lines
 
 
+def _schema(model: type[Any]) -> dict[str, Any]:
+    try:
+        return TypeAdapter(model).json_schema()
+    except PydanticInvalidForJsonSchema:  # a type of our own: nothing to suggest
+        return {}
+
+
 def message(item: Mapping[str, Any]) -> str:
-    """What is wrong, of one of ValidationError.errors(), in YAML's terms: pydantic speaks of inputs and tuples."""
+    """The mistake in one of ValidationError.errors(), in YAML's terms: pydantic speaks of inputs and tuples."""
     text: str = item["msg"]
     if item["type"] in _NETWORKS:
         either = any(_ADDED.fullmatch(str(part)) for part in item["loc"])
@@ -99,15 +110,14 @@ def message(item: Mapping[str, Any]) -> str:
 _ADDED = re.compile(r"[a-z-]*\[.*\]")
 """The additions of pydantic to a path of keys: `[key]`, or which of several types it tried."""
 
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _MAPPING = "must be a mapping of keys"
 _LIST = "must be a list"
 _NETWORKS = {"ip_v4_network": "IPv4", "ip_v6_network": "IPv6"}
 _WORDS = {
     "missing": "is missing",
-    "extra_forbidden": "is no key of this entry",
-    "unexpected_keyword_argument": "is no key of this entry",
     "too_short": "needs at least one entry",
-    "string_type": "must be a text: write it in quotes",
+    "string_type": "must be a string: put it in quotes",
     "tuple_type": _LIST,
     "list_type": _LIST,
     "frozen_set_type": _LIST,

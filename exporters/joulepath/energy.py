@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Energy(NamedTuple):
-    """What one power reading has come to since the start: joules, and the seconds that were measured."""
+    """Energy of one power reading since the start: joules, and the seconds that were measured."""
 
     joules: float = 0.0
     measured_seconds: float = 0.0
@@ -28,7 +28,7 @@ class Integrator:
         self.energy = Energy()
 
     def interrupt(self, max_hole_seconds: float) -> None:
-        """What lies between the last reading and the next is not bridged: they may be of different meters."""
+        """The time between the last reading and the next is not bridged: they may be of different meters."""
         self._max_hole = max_hole_seconds
         self._last = None
 

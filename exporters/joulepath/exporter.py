@@ -39,7 +39,7 @@ class Exporter(Protocol):
     name: str
     """The subcommand."""
     reads: str
-    """What it reads, in a few words, for the landing page."""
+    """Its readings in a few words, for the landing page."""
 
     @property
     def targets(self) -> Collection[str]:

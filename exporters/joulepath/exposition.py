@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encodes families as prometheus_client does, but large families of counters and gauges several times faster.
 
-prometheus_client escapes and joins the labels of every sample at every scrape. A collector whose series live long keeps
+prometheus_client escapes and joins the labels of every sample at every scrape. A collector with long-lived series keeps
 them as `Labels`, which are rendered once. Everything else is prometheus_client's own work, and a test compares both.
 """
 
@@ -34,7 +34,7 @@ class Labels(dict[str, str]):
 
 
 class Page(tuple[Metric, ...]):
-    """Families that do not change any more. What they were encoded to is kept in `bodies`, for each way to encode."""
+    """Families that do not change any more. Their encoded form is kept in `bodies`, for each way to encode."""
 
     bodies: dict[tuple[bool, bool], bytes]
 

@@ -66,7 +66,7 @@ class _Collector:
 
 
 def registry(collect: Callable[[], Iterable[AnyFamily]]) -> CollectorRegistry:
-    """What a scrape encodes: the families that `collect` makes afresh at each call."""
+    """The input of a scrape: the families that `collect` makes afresh at each call."""
     made = CollectorRegistry(auto_describe=False)
     made.register(_Collector(collect))
     return made

@@ -98,7 +98,7 @@ class PolledExporter(Generic[R]):
 
 
 def state(snapshot: Snapshot[R], up: Metric, last_read: Metric, rejected: Metric, *labels: str) -> Iterable[Family]:
-    """What every collector says of a device that answers or does not; `labels` are those of `up`."""
+    """The series that every collector has of a device that answers or does not; `labels` are those of `up`."""
     family = up.family()
     if snapshot.up is not None:
         family.add_metric(labels, snapshot.up)

@@ -25,7 +25,7 @@ MAX_SPREAD_SECONDS = 10.0
 """Within so long every target has been asked for the first time."""
 
 CANCEL_SECONDS = 0.5
-"""What has not ended so long after it was cancelled is cancelled again."""
+"""A task that has not ended so long after its cancellation is cancelled again."""
 
 
 class Poller(Generic[R]):
@@ -79,7 +79,7 @@ class Poller(Generic[R]):
         return all(state.snapshot.up is not None for state in self._states.values())
 
     def snapshot(self, name: str) -> Snapshot[R]:
-        """What is known of a target now. Raises KeyError for a name that is not configured."""
+        """The state of a target now. Raises KeyError for a name that is not configured."""
         return self._states[name].snapshot
 
     def view(self, name: str) -> tuple[Snapshot[R], R | None]:
@@ -119,7 +119,7 @@ class Poller(Generic[R]):
 
     def start(self) -> None:
         """Begins to poll, in a thread with an event loop of its own."""
-        # Each device is a socket, and the usual limit of 1024 open files is there for select(2), which nobody calls.
+        # Each device is a socket, and the usual limit of 1024 open files exists for select(2), which is not used here.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="poller", daemon=True)
@@ -160,7 +160,7 @@ class Poller(Generic[R]):
         self._begin(begun)
 
     def _exchange(self, wanted: Mapping[str, Target[R]]) -> Sequence[State[R]]:
-        """Makes the states those of `wanted`; returns the ones whose source is new."""
+        """Makes the states those of `wanted`; returns the ones with a new source."""
         now, left = self._known
         known = {**left, **now}
         states: dict[str, State[R]] = {}

@@ -84,7 +84,7 @@ class ScrapeReader(Generic[R]):
         wait = interval
         while not self._stopped.wait(wait):
             age = self._age()
-            if age >= interval:  # nobody has asked for so long
+            if age >= interval:  # no scrape has asked for so long
                 try:
                     self.get()
                 except JoulepathError:

@@ -19,7 +19,7 @@ _Stamp = Mapping[Path, tuple[int, int, int] | None]
 
 @dataclass
 class Part:
-    """What is read again together: the exporter's own configuration, or the web server's."""
+    """The files that are read again together: the exporter's own configuration, or the web server's."""
 
     name: str
     files: Callable[[], Collection[Path]]
@@ -51,7 +51,7 @@ class Reloader:
         return all(part.failed_at is None for part in self._parts)
 
     def look(self) -> None:
-        """Reads again the parts whose files have changed."""
+        """Reads again the parts with changed files."""
         for part in self._parts:
             waited = part.failed_at is not None and self._clock() - part.failed_at >= RETRY_SECONDS
             if waited or _stamp(part.files()) != part.stamp:
@@ -72,7 +72,7 @@ class Reloader:
             part.failed_at, part.complaint = self._clock(), complaint
             return
         part.failed_at, part.complaint = None, ""
-        # What was read may name other files now; those changed since the stamp are read once more.
+        # The new settings may name other files; those changed since the stamp are read once more.
         part.stamp = {path: part.stamp.get(path, state) for path, state in _stamp(part.files()).items()}
         logger.info("configuration read again", extra={"part": part.name})
 
@@ -90,7 +90,7 @@ def _complaint(part: Part) -> str:
 
 
 def _stamp(files: Collection[Path]) -> _Stamp:
-    """What changes when a file does: renamed over, written to, or pointed elsewhere."""
+    """The signature of a file, which changes with it: renamed over, written to, or pointed elsewhere."""
     return {path: _state(path) for path in files}
 
 

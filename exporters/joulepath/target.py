@@ -18,7 +18,7 @@ Those of a row that it no longer has, while others are read, end after an hour (
 
 
 class Reading(Protocol):
-    """What a source returns: whatever its collector needs, and these two for the poller."""
+    """The result of a source: whatever its collector needs, and these two for the poller."""
 
     @property
     def watts(self) -> Mapping[Hashable, float]:
@@ -30,7 +30,7 @@ class Reading(Protocol):
 
     @property
     def rejected(self) -> Mapping[str, int]:
-        """How many values of this poll were no measurements, by reason."""
+        """How many values of this poll were not measurements, by reason."""
 
 
 R = TypeVar("R", bound=Reading)
@@ -49,7 +49,7 @@ class Source(Protocol[R_co]):
 
 @dataclass(frozen=True)
 class Snapshot(Generic[R]):
-    """What is known of one target. Replaced whole after each poll, so a scrape sees one consistent state."""
+    """The knowledge of one target. Replaced whole after each poll, so a scrape sees one consistent state."""
 
     up: bool | None = None
     """Whether the last poll succeeded; None before the first."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every exporter says of itself on `/metrics`, beside what it reads."""
+"""Every exporter's series about itself on `/metrics`, beside its readings."""
 
 from collections.abc import Callable, Iterable, Mapping
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all panels share: the data source, how a query is put, and how each kind of panel looks.
+"""Parts that all panels share: the data source, how a query is put, and how each kind of panel looks.
 
 A gap in a series is information here, hence: lines are never drawn across one, and whatever shows a single value asks
 for the present one only, so that it says "gap" instead of showing the last value there was.
@@ -115,7 +115,7 @@ def by_hour(title: str, description: str, unit: str) -> timeseries.Panel:
 
 
 def closed_hour(series: str, selector: str) -> str:
-    """What was recorded of the hour that ends at a full hour. Its sample is written some minutes later."""
+    """The record of the hour that ends at a full hour. Its sample is written some minutes later."""
     return f"last_over_time({series}{{{selector}}}[1h] offset -30m)"
 
 

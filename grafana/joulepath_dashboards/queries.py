@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a dashboard asks Prometheus, with Grafana's variables filled in: for tests, and for asking a server by hand."""
+"""The queries of a dashboard, with Grafana's variables filled in: for tests, and for asking a server by hand."""
 
 import re
 from collections.abc import Iterator

@@ -9,7 +9,7 @@ from joulepath_rules.topology import Topology
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
-    """All features, found in the constants where these say it: a rule whose constants are missing gives nothing."""
+    """All features, found in the constants where these say it: a rule with missing constants gives nothing."""
     found = {name for constant in constants for name in _of(constant)}
     found.add("fallback" if any(host.fallback for host in topology.hosts.values()) else "one_tier")
     tiers = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What promtool says of a topology's queries and of the rules: it reads them as Prometheus does."""
+"""promtool's verdict on a topology's queries and on the rules: it reads them as Prometheus does."""
 
 import json
 import re

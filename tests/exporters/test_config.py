@@ -57,7 +57,7 @@ class Listing(Model):
         ("nodes: {address: x}", "nodes: must be a list"),
         ("nodes: [x]", "nodes.0: must be a mapping of keys"),
         ("nodes: [{}]", "nodes.0.address: is missing"),
-        ("nodes: [{address: 1}]", "nodes.0.address: must be a text: write it in quotes"),
+        ("nodes: [{address: 1}]", "nodes.0.address: must be a string: put it in quotes"),
         ("numbers: [1]", "numbers: must be a mapping of keys"),
         ("numbers: {x: a}", "numbers.x: must be a valid integer, unable to parse string as an integer"),
         ("mode: three", "mode: must be 'one' or 'two'"),
@@ -66,7 +66,7 @@ class Listing(Model):
             "either.0: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
         ),
         ("only: 10.0.0.1", "only: must be an IPv6 address or prefix, with no bit set behind the prefix"),
-        ("node: []", "node: is no key of this entry"),
+        ("node: []", "node: unknown key 'node' (did you mean nodes?)"),
     ],
 )
 def test_mistakes_are_told_in_the_terms_of_the_file(tmp_path: Path, text: str, message: str) -> None:
@@ -99,3 +99,23 @@ def test_what_is_no_configuration_is_one_line(tmp_path: Path, text: str, message
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load(tmp_path / "none.yaml", Config)
+
+
+class Numbered(Model):
+    rooms: dict[int, Listing] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rooms: {5: {mods: one}}", "rooms.5.mods: unknown key 'mods' (did you mean mode?)"),
+        ("rooms: {5: {nodes: [{address: x, intervall: 2}]}}", "unknown key 'intervall' (did you mean interval?)"),
+        ("rooms: {5: {zzz: one}}", "rooms.5.zzz: unknown key 'zzz'"),
+    ],
+)
+def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as fault:
+        load(path, Numbered)
+    assert fault.value.messages[0].endswith(message)

@@ -197,7 +197,7 @@ def test_one_mistake_is_one_line(data: dict[str, Any], line: str) -> None:
 def test_an_item_behind_a_range_keeps_its_index() -> None:
     """The range makes three items of one, and the next one is still the second of the file."""
     data = changed(hosts={"ru-1": {"power": [{"pdu": "p", "outlets": ["[1-3]", 5]}]}})
-    assert lines(data) == ["hosts.ru-1.power[0].outlets[1]: must be a text: write it in quotes"]
+    assert lines(data) == ["hosts.ru-1.power[0].outlets[1]: must be a string: put it in quotes"]
 
 
 def test_ten_thousand_mistakes_are_found_quickly() -> None:

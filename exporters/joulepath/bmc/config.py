@@ -16,24 +16,26 @@ class BmcTargetConfig(Model):
     """One BMC."""
 
     address: str
-    """`redfish://HOST[:PORT]`, `redfish+http://HOST[:PORT]` (without a login), `ipmi://HOST[:PORT]`, `ipmi+local:`."""
+    """`redfish://HOST[:443]`, `redfish+http://HOST[:80]` (without a login), `ipmi://HOST[:623]` or `ipmi+local:`."""
     user: str | None = None
+    """Name of the login; `ipmi://` needs one. Never put it into the address."""
     password_file: Path | None = None
     """A file with the password as its only line; a relative path starts at the configuration's folder."""
     password_env: str | None = None
-    """Environment variable that holds the password."""
+    """Environment variable that holds the password, in place of a file."""
     ca_file: Path | None = None
-    """Certificates of the authorities that are trusted, in PEM; the system's where not stated."""
+    """Certificates of the authorities that sign the BMC's, in PEM; without it the system's."""
     verify: bool = True
-    """Whether the BMC's certificate is checked."""
+    """Whether the BMC's certificate is checked; `false` accepts any (`--insecure`)."""
     privilege: Privilege = "user"
     """Privilege level of the IPMI session."""
     timeout: Annotated[float, Field(ge=1, le=300)] | None = None
-    """Seconds to wait for one answer of Redfish."""
+    """Seconds to wait for one answer of Redfish (`--timeout`); without it 40."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
-    """The most chassis, parts and supplies that are published within an hour; others are left out and counted."""
+    """The most chassis, parts and supplies that have series within an hour; others are left out and counted
+    (docs/serving.md, Rows of devices)."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
-    """Seconds between polls."""
+    """Seconds between polls; without it 10."""
 
     @property
     def settings(self) -> TargetSettings:
@@ -61,6 +63,7 @@ class BmcConfig(Model):
     """`bmc.yaml`."""
 
     targets: Mapping[str, BmcTargetConfig] = Field(min_length=1)
+    """The BMCs, each by the name that becomes its label `instance`."""
 
 
 def read(path: Path, text: str | None = None) -> Mapping[str, TargetSettings]:

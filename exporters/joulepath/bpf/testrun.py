@@ -8,7 +8,7 @@ from joulepath.bpf.libbpf import check, library
 
 
 class Run(NamedTuple):
-    """What came of it."""
+    """The result of a run."""
 
     returned: int
     """The program's TC_ACT_*."""

@@ -191,7 +191,7 @@ def _from_file(args: argparse.Namespace) -> Settings:
 def _from_arguments(args: argparse.Namespace) -> Settings:
     if args.pcap is not None:
         if args.node_id is None or args.interface is not None:
-            raise UsageError("say whose capture it is: --pcap FILE with --node-id N, or with --config FILE")
+            raise UsageError("name the node of the capture: --pcap FILE with --node-id N, or with --config FILE")
         point = Point(args.pcap, "received", args.node_id, _CAPTURED, path=True)
     else:
         if args.interface is None or args.node_id is None:

@@ -33,8 +33,11 @@ class RuleModel(Model):
     """What goes in one direction on a mirror port: packets that fit any of these."""
 
     sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Prefixes of source addresses."""
     destinations: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Prefixes of destination addresses."""
     teids: tuple[Annotated[int, Field(ge=0, le=0xFFFFFFFF)] | str, ...] = ()
+    """GTP-U tunnel ids: numbers, or ranges such as `0x1000-0x1fff`."""
 
     @model_validator(mode="after")
     def _some(self) -> "RuleModel":
@@ -55,7 +58,7 @@ def _range(text: str) -> range:
     except ValueError:
         teids = range(0)
     if not teids or teids[-1] > 0xFFFFFFFF or teids[0] < 0:
-        raise ValueError(f"teids: {text[:40]!r} is no TEID like 4096 or 0x1000 and no range like 0x1000-0x1fff")
+        raise ValueError(f"teids: {text[:40]!r} is neither a TEID like 4096 or 0x1000 nor a range like 0x1000-0x1fff")
     return teids
 
 
@@ -63,8 +66,11 @@ class InterfaceModel(Model):
     """The direction of each way through an interface; what is not named is not counted."""
 
     received: Direction | None = None
+    """Direction of the packets received here; the name is yours."""
     sent: Direction | None = None
+    """Direction of the packets sent here."""
     mirror: dict[Direction, RuleModel] = Field(default_factory=dict)
+    """Mirror port: for each direction the packets that go in it. It stands alone."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,24 +104,34 @@ class NodeModel(Model):
     """One IOAM node of this host."""
 
     node_id: NodeId
+    """Label `node` of everything that this host counts, usually its `net.ipv6.ioam6_id`. List each once."""
     interfaces: dict[str, InterfaceModel]
+    """Interfaces by name. A direction alone, `eth0: uplink`, is short for `{received: uplink}`."""
     path: bool | None = None
+    """Whether packets seen here count in `ioam_path_*`; without it true for a single node, else false."""
 
 
 class PrefixModel(Model):
     """`{prefix: BITS}`."""
 
     prefix: Annotated[int, Field(ge=8, le=120, multiple_of=8, strict=True)]
+    """Leading bits of the trace id that identify the application; a multiple of 8."""
 
 
 class NamespaceModel(Model):
     """One IOAM namespace."""
 
     key: Literal["full", "namespace"] | PrefixModel = "full"
+    """Part of the trace id that identifies the application: all of it, its first bits, or the Namespace-ID alone."""
     ids: tuple[str, ...] = ()
+    """Ids that become labels: hexadecimal, in quotes; 32 digits for `full` (16 for namespace-specific data wide, 8 for
+    a Flow ID), BITS / 4 for a prefix."""
     layout: Literal["rfc9197", "clt"] = "rfc9197"
+    """`clt`: 16 octets of TraceID and 8 of SpanID follow the trace header; packets do not say so themselves."""
     timestamps: TimeFormat = "posix"
+    """Unit of a time stamp's fraction: microseconds (`posix`, as Linux), nanoseconds (`ptp`) or 2^-32 s (`ntp`)."""
     freq: str = "1/1"
+    """K/N of `ip route ... encap ioam6 freq K/N`: counts are multiplied by N/K."""
 
     @field_validator("freq")
     @classmethod
@@ -167,28 +183,43 @@ class BoundsModel(Model):
     """The bounds of `admit: any`."""
 
     max_traces: int = Field(default=Bounds.max_traces, ge=1)
+    """The most traces, beside those in `ids`, that become labels."""
     new_per_hour: int = Field(default=Bounds.new_per_hour, ge=1)
+    """The most of them that become labels within an hour."""
 
 
 class OtherModel(Model):
     """What is signalling or management."""
 
     prefixes: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Source or destination prefixes."""
     ports: frozenset[Annotated[int, Field(ge=1, le=65535)]] = frozenset()
+    """Source or destination ports of UDP, TCP and SCTP."""
     protocols: frozenset[Annotated[int, Field(ge=0, le=255)]] = frozenset()
+    """Numbers of IP protocols or IPv6 next headers."""
 
 
 class ConfigModel(Model):
     """The whole file."""
 
     nodes: tuple[NodeModel, ...]
+    """The IOAM nodes of this host."""
     namespaces: dict[Annotated[int, Field(ge=0, le=0xFFFF)], NamespaceModel] = Field(default_factory=dict)
+    """IOAM namespaces by Namespace-ID."""
     admit: Literal["configured", "any"] = "configured"
+    """Traces that become labels: `configured` admits the listed `ids`; `any` admits others too, within `bounds`."""
     bounds: BoundsModel | None = None
+    """Bounds of `admit: any`."""
     other: OtherModel = OtherModel()
+    """Signalling and management, which do not count as users' traffic. Neighbour discovery, MLD, IGMP and signalling
+    of GTP-U never do."""
     path_nodes: frozenset[NodeId] | None = None
+    """Node ids that recorded paths may name; without it the first 256 that admitted traces record."""
     hold_seconds: Annotated[float, Field(ge=0, le=3600)] = Settings.hold_seconds
+    """Seconds for which the series of an unlisted trace stay at 0. At least two scrape intervals, or `rate()` misses
+    the trace's first packets."""
     backend: Backend = Settings.backend
+    """How packets are counted (docs/ioam.md, Backends); `--backend` wins."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "ConfigModel":

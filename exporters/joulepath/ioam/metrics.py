@@ -70,7 +70,7 @@ MISSING_PACKETS = counter(
 )
 LATE_PACKETS = counter(
     "ioam_sequence_late_packets_total",
-    "Packets of a trace whose sequence number was behind: late, or seen twice. Loss is missing without late.",
+    "Packets of a trace with a sequence number that was behind: late, or seen twice. Loss is missing without late.",
     *_TRACE,
 )
 MARKED_RATIO = gauge(
@@ -80,7 +80,7 @@ MARKED_RATIO = gauge(
 )
 DECODE_ERRORS = counter(
     "ioam_decode_errors_total",
-    "Packets whose IP header or IOAM option contradicts its RFC; none has a trace.",
+    "Packets with an IP header or IOAM option that contradicts its RFC; none has a trace.",
     "reason",
 )
 SKIPPED_FRAMES = counter(
@@ -97,7 +97,7 @@ UNSEEN_PACKETS = counter(
     "Packets in the interface's own counters (rtnetlink) that were not seen here: at least so many.",
     "interface",
 )
-OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: what tracing itself costs.")
+OPTION_BYTES = counter("ioam_option_bytes_total", "Bytes of IOAM options in user packets: the cost of tracing itself.")
 FRAGMENT_PACKETS = counter(
     "ioam_fragment_packets_total", "Packets seen that are fragments: each counts as the packet that it is on the wire."
 )
@@ -111,7 +111,7 @@ CAPTURE_INFO = gauge(
 )
 CAPTURE_LIMIT_INFO = gauge(
     "ioam_capture_limit_info",
-    "What a backend cannot see of the packets it counts (docs/ioam.md); always 1.",
+    "Blind spot of a backend among the packets it counts (docs/ioam.md); always 1.",
     "backend",
     "limit",
 )

@@ -30,38 +30,46 @@ class PduTargetConfig(Model):
     community_file: Path | None = None
     """File with the community on its only line; a relative path starts at the configuration's folder."""
     community_env: str | None = None
-    """Environment variable that holds the community."""
+    """Environment variable that holds the community, in place of a file."""
     version: Annotated[Literal[1, 2], BeforeValidator(lambda written: VERSIONS.get(str(written), written))] = 2
     """Version of SNMP with a community: 1, 2 or 2c; a `user` means version 3."""
     timeout: Annotated[float, Field(gt=0, le=60)] = Limits.timeout
-    """Seconds until a request without an answer is sent again."""
+    """Seconds until a request without an answer is sent again; over Redfish, where the default is 40, until it is
+    given up."""
     retries: Annotated[int, Field(ge=0, le=10)] = Limits.retries
     """How often it is sent again."""
     max_repetitions: Annotated[int, Field(ge=1, le=100)] | None = None
-    """Rows of one GETBULK, half the objects of one GET; the profile's where not stated."""
+    """Rows of one GETBULK, half the objects of one GET: fewer for agents with small buffers. Without it the profile's,
+    mostly 25."""
     user: str | None = None
     """Name of the SNMP v3 user, or of the Redfish account."""
     auth_protocol: AuthProtocol = "sha256"
+    """Hash with which SNMP v3 messages are signed."""
     auth_file: Path | None = None
+    """File with the SNMP v3 user's authentication password; without a password messages are not signed."""
     auth_env: str | None = None
-    """Where the user's authentication password is; without one nothing is authenticated."""
+    """Environment variable that holds the authentication password, in place of a file."""
     privacy_protocol: PrivacyProtocol = "aes128"
+    """Cipher with which SNMP v3 messages are encrypted."""
     privacy_file: Path | None = None
+    """File with the SNMP v3 user's privacy password; without a password messages are not encrypted."""
     privacy_env: str | None = None
-    """Where the user's privacy password is; without one nothing is encrypted."""
+    """Environment variable that holds the privacy password, in place of a file."""
     profile: str | None = None
-    """Name of the profile; found by the device's sysObjectID where not stated."""
+    """Name of the device family's profile; without it the device's sysObjectID selects one."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
-    """Seconds between polls."""
+    """Seconds between polls; without it the named profile's `interval`, else 5."""
     password_file: Path | None = None
+    """File with the Redfish account's password."""
     password_env: str | None = None
-    """Where the Redfish account's password is."""
+    """Environment variable that holds the Redfish account's password, in place of a file."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
-    """The most rows of the device that are published within an hour; others are left out and counted."""
+    """The most rows of the device that have series within an hour; others are left out and counted
+    (docs/serving.md, Rows of devices)."""
     ca_file: Path | None = None
-    """For Redfish: certificates of the trusted authorities, in PEM; the system's by default."""
+    """Redfish: certificates of the authorities that sign the device's, in PEM; without it the system's."""
     verify: bool = True
-    """For Redfish: whether the certificate is checked."""
+    """Redfish: whether the device's certificate is checked."""
 
     @property
     def redfish(self) -> BmcTargetConfig:
@@ -78,7 +86,7 @@ class PduTargetConfig(Model):
             try:
                 self.redfish  # noqa: B018  # raises what is wrong with it
             except ValidationError as error:
-                raise ValueError("; ".join(problems(error))) from None
+                raise ValueError("; ".join(problems(error, BmcTargetConfig))) from None
             return self
         if any(getattr(self, key) not in {None, True} for key in REDFISH):
             raise ValueError(f"{', '.join(REDFISH)} belong to an address redfish://HOST")
@@ -113,6 +121,7 @@ class PduConfig(Model):
     """`pdu.yaml`."""
 
     targets: Mapping[str, PduTargetConfig] = Field(min_length=1)
+    """The PDUs, each by the name that becomes its label `instance`."""
     profiles: Path | None = None
     """Folder with further profiles; one of a shipped name replaces it."""
 

@@ -59,7 +59,7 @@ METER_ENERGY: Mapping[LevelName, Metric] = {
 OUTLET_INFO = gauge("pdu_outlet_info", "The name that an outlet has in the PDU; always 1.", "outlet", "name")
 INFO = gauge(
     "pdu_info",
-    "What the PDU is, one sample for each linked unit, the profile it is read by, the weakest evidence for what its "
+    "Names the PDU, one sample for each linked unit, the profile that reads it, the weakest evidence for what its "
     "objects mean (recording, mib, documentation), whether its watts are measured or derived (volts times amperes of "
     "direct current), and the accuracy that the vendor states; always 1.",
     "vendor",

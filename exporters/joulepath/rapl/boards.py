@@ -16,7 +16,7 @@ MAX_HOLE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class BoardSnapshot:
-    """What the sensors that are there now measure, and what each came to since the start."""
+    """The readings of the sensors that are there now, and the energy of each since the start."""
 
     watts: Mapping[Sensor, float]
     energy: Mapping[Sensor, Energy]

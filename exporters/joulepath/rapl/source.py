@@ -36,7 +36,7 @@ class _MaskedError(ValueError):
 
 
 class Zone(NamedTuple):
-    """What a counter belongs to: `kind` is package, core, uncore, dram or psys."""
+    """The place that a counter measures: `kind` is package, core, uncore, dram or psys."""
 
     kind: str
     package: str
@@ -82,7 +82,7 @@ class PowercapSource:
         self._masked = ""
 
     def read(self) -> Reading:
-        """Reads every zone once. Raises JoulepathError when there is none at all."""
+        """Reads every zone once. Raises JoulepathError when no zone exists."""
         counts: dict[Zone, Count] = {}
         unreadable: dict[Zone, str] = {}
         for zone, counter in self._current().items():

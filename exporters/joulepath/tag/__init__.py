@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath tag`: adds an IOAM trace to the packets of unmodified applications."""
+"""`joulepath tag`: adds IOAM headers to the traffic of unmodified applications."""
 
 from joulepath import lean
 

@@ -38,7 +38,7 @@ def given(root: Path) -> Path:
 
 
 def find(sender: Sender, root: Path) -> Path | None:
-    """The topmost folder that is the sender's, None while there is none. Raises AmbiguousError."""
+    """The topmost folder of the sender, None while it does not exist. Raises AmbiguousError."""
     if sender.kind == "cgroup":
         # Both /sys/fs/cgroup/a/b and the path as in /proc/PID/cgroup, /a/b.
         path = Path(sender.name)
@@ -52,7 +52,7 @@ def find(sender: Sender, root: Path) -> Path | None:
 
 
 def _pattern(sender: Sender) -> re.Pattern[str]:
-    """What a folder of that name is called by systemd, by container runtimes and by the kubelet."""
+    """The names that systemd, container runtimes and the kubelet give to such a folder."""
     name = re.escape(sender.name)
     if sender.kind == "unit":
         return re.compile(name)

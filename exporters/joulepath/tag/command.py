@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath tag`: puts an IOAM trace on the packets of applications that know nothing of it."""
+"""`joulepath tag`: adds IOAM headers to the traffic of unmodified applications."""
 
 import argparse
 import sys

@@ -45,19 +45,34 @@ class FlowModel(Model):
     """One flow."""
 
     ioam_namespace: Annotated[int, Field(ge=0, le=0xFFFF, strict=True)]
+    """IOAM Namespace-ID."""
     id: Annotated[str, BeforeValidator(_quoted)] | None = None
+    """Trace id: 32 hexadecimal digits, in quotes."""
     id_file: Path | None = None
+    """File that holds the id, in place of `id`; read again every second. A relative path starts at the configuration's
+    folder."""
     id_owner: Annotated[int, Field(ge=0, lt=1 << 32, strict=True)] | Name | None = None
+    """Name or number of the user who writes the `id_file`; without it root or the tagger's user."""
     protocol: Protocol | None = None
+    """Transport protocol; without it both."""
     source: IPv6Network = EVERYWHERE
+    """IPv6 address or prefix of the sender."""
     source_port: Port | None = None
+    """Source port; without it any."""
     destination: IPv6Network = EVERYWHERE
+    """IPv6 address or prefix of the receiver."""
     destination_port: Port | None = None
+    """Destination port; without it any."""
     cgroup: Name | None = None
+    """Path of the sender's cgroup, from the mount point or whole."""
     unit: Name | None = None
+    """Sender's systemd unit, with its suffix."""
     container: Name | None = None
+    """Sender's container id, at least 12 digits; `containerd://ID` is understood."""
     pod: Name | None = None
+    """The `metadata.uid` of the sender's pod."""
     too_large: TooLarge = "pass"
+    """Fate of UDP datagrams that have no room for the trace."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "FlowModel":
@@ -124,10 +139,16 @@ class ConfigModel(Model):
     """The whole file."""
 
     interfaces: Annotated[tuple[Interface, ...], Field(min_length=1)]
+    """Interfaces through which the packets leave."""
     node_id: Annotated[int, Field(ge=0, lt=NO_NODE_ID, strict=True)] | None = None
+    """Node id that the trace begins with, 24 bits; without it `net.ipv6.ioam6_id`."""
     nodes: Annotated[int, Field(ge=0, le=MAX_TRANSIT_NODES, strict=True)] | None = None
+    """Nodes on the way that the header has room for; without it up to 5, as the MTU allows."""
     path_mtu: Annotated[int, Field(ge=1280, le=65535, strict=True)] | None = None
+    """Octets of the largest packet that the path carries; without it each route's MTU, else the interface's. Below 1320
+    not even a trace without nodes fits, and the tagger does not start."""
     flows: Annotated[dict[Name, FlowModel], Field(min_length=1, max_length=MAX_FLOWS)]
+    """Flows by name. A packet belongs to the first flow that it fits."""
 
     @field_validator("interfaces")
     @classmethod

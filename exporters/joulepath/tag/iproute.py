@@ -81,7 +81,7 @@ def commands(path: Path) -> str:
         try:
             lines = list(_topology(_Topology.model_validate(data)))
         except ValidationError as error:
-            raise UsageError([f"{path}: {line}" for line in problems(error)]) from None
+            raise UsageError([f"{path}: {line}" for line in problems(error, _Topology)]) from None
         except UsageError as error:
             raise UsageError([f"{path}: {line}" for line in error.messages]) from None
     else:
@@ -125,7 +125,7 @@ def _config(settings: Settings) -> Iterable[str]:
 
 
 def _untunnelled(flows: Iterable[Flow]) -> Iterable[str]:
-    """What a route cannot know."""
+    """The keys of a flow that a route cannot select by."""
     ids: dict[int, bytes] = {}
     for flow in flows:
         if flow.sender is not None:

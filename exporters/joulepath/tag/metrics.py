@@ -15,7 +15,10 @@ READY = gauge(
     "flow",
 )
 INTERFACE_INFO = gauge(
-    "ioam_tag_interface_info", "Interface whose leaving packets are tagged, and by what; always 1.", "interface", "hook"
+    "ioam_tag_interface_info",
+    "Interface on which leaving packets are tagged, and the hook that tags them; always 1.",
+    "interface",
+    "hook",
 )
 ROUTE_MTU = gauge(
     "ioam_tag_route_mtu_bytes",
@@ -24,7 +27,8 @@ ROUTE_MTU = gauge(
     "interface",
 )
 REFUSED_ROUTES = gauge(
-    "ioam_tag_routes_refused", "Routes whose MTU cannot be lowered: large packets over them pass without a trace."
+    "ioam_tag_routes_refused",
+    "Routes with an MTU that cannot be lowered: large packets over them pass without a trace.",
 )
 HEADER_BYTES = gauge("ioam_tag_header_bytes", "Bytes that the trace adds to each packet.")
 NARROW_PATHS = gauge(

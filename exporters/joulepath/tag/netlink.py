@@ -105,7 +105,7 @@ def _routes(kernel: IPRoute) -> Iterable[Route]:
 
 
 def _suppressed(kernel: IPRoute) -> dict[int, int]:
-    """By table, the longest prefix whose routes some rule passes over (`suppress_prefixlength`)."""
+    """By table, the longest prefix of routes that some rule passes over (`suppress_prefixlength`)."""
     found: dict[int, int] = {}
     for rule in kernel.get_rules(family=socket.AF_INET6):
         table, length = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_SUPPRESS_PREFIXLEN")

@@ -18,7 +18,7 @@ from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 REASONS = {
     "no_id": "the flow's id file is missing, is not trusted or does not hold an id",
     "hop_by_hop": "the packet has a hop-by-hop header of its own, perhaps with a trace (or is larger than 64 KiB)",
-    "hidden_ports": "the flow has ports, and these are fragments whose first one was not seen",
+    "hidden_ports": "the flow has ports, and these are fragments without their first one",
     "too_long": "the packet would become longer than an IPv6 packet can say, 65535 octets",
     "mtu": "the packet would become larger than the interface's MTU",
     "refused": "the kernel had no room for the header",
@@ -43,12 +43,12 @@ _INITIAL_HOP_LIMIT = 0  # the program writes each packet's own
 
 @dataclass(frozen=True)
 class State:
-    """What of a flow changes while it is tagged."""
+    """The part of a flow that changes while it is tagged."""
 
     trace_id: bytes | None
-    """None while there is none."""
+    """None while it is missing."""
     cgroup: Path | None
-    """None while there is none, or where the flow asks for none."""
+    """None while it is missing, or where the flow does not ask for one."""
     inode: int = 0
     """Tells a cgroup from a later one of the same name."""
 

@@ -16,13 +16,13 @@ MIN_MTU = 1280
 VIDEO_OCTETS = 40 + 8 + 1400
 """IPv6 packets of video: GStreamer's payloaders, for one, make RTP datagrams of 1400 octets (property `mtu`)."""
 PROTOCOL = 106
-"""Origin of our routes (RTA rtm_protocol; `ip -6 route show table all proto 106`): nobody else's number."""
+"""Origin of our routes (RTA rtm_protocol; `ip -6 route show table all proto 106`): no other program has this number."""
 MAIN_TABLE = 254
 
 
 @dataclass(frozen=True)
 class Interface:
-    """An interface whose leaving packets are tagged."""
+    """An interface on which leaving packets are tagged."""
 
     name: str
     mtu: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is tagged: flows of this host, each with the id that its packets get."""
+"""The tagged flows of this host, each with the id that its packets get."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ EVERYWHERE = IPv6Network("::/0")
 
 @dataclass(frozen=True)
 class Sender:
-    """Whose sockets: a cgroup v2 folder, or the name by which it is found."""
+    """The owner of the sockets: a cgroup v2 folder, or the name by which it is found."""
 
     kind: CgroupKind
     name: str

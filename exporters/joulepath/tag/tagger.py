@@ -26,7 +26,7 @@ _ROUTES_EVERY = 3
 
 @dataclass(frozen=True)
 class Reading:
-    """What a scrape shows."""
+    """The content of a scrape."""
 
     counts: Mapping[str, Count]
     ready: Mapping[str, bool]
@@ -270,7 +270,7 @@ class Tagger:
 
 
 def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[Flow]) -> Iterable[tuple[str, State]]:
-    """What was found for flows that go on, where it is still asked for."""
+    """Ids and senders found for flows that go on, where they are still asked for."""
     asked = {flow.name: flow for flow in before}
     for flow in after:
         if flow.name in states:

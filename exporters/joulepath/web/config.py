@@ -46,18 +46,31 @@ class TlsModel(Model):
     """`tls_server_config`."""
 
     cert_file: Path | None = None
+    """File with the server's certificate, in PEM; a relative path starts at this file's folder."""
     cert: str | None = None
+    """The certificate itself, in place of a file."""
     key_file: Path | None = None
+    """File with the certificate's private key, in PEM."""
     key: str | None = None
+    """The private key itself, in place of a file."""
     client_auth_type: str = ""
+    """Whether clients show certificates: `NoClientCert`, `VerifyClientCertIfGiven` or `RequireAndVerifyClientCert`."""
     client_ca_file: Path | None = None
+    """File with the authorities that sign the clients' certificates, in PEM."""
     client_ca: str | None = None
+    """Those authorities' certificates themselves, in place of a file."""
     client_allowed_sans: tuple[str, ...] = ()
+    """Subject alternative names, one of which a client's certificate must have; without it any."""
     min_version: str = "TLS12"
+    """Oldest version of TLS: `TLS12` or `TLS13`."""
     max_version: str = "TLS13"
+    """Newest version of TLS: `TLS12` or `TLS13`."""
     cipher_suites: tuple[str, ...] = ()
+    """Cipher suites of TLS 1.2, by Go's names; without it the library's choice."""
     prefer_server_cipher_suites: bool = True
+    """Whether the server's order of cipher suites wins over the client's."""
     curve_preferences: tuple[str, ...] = ()
+    """Elliptic curve of the key exchange, one at most; without it the library's choice."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "TlsModel":
@@ -117,7 +130,9 @@ class HttpModel(Model):
     """`http_server_config`."""
 
     http2: bool = False
+    """Must be false: the server speaks HTTP/1.1."""
     headers: Mapping[str, str] = Field(default_factory=dict)
+    """Headers that every answer gets, by name: those that exporter-toolkit knows."""
 
     @model_validator(mode="after")
     def _honoured(self) -> "HttpModel":
@@ -134,7 +149,9 @@ class RateLimitModel(Model):
     """`rate_limit`."""
 
     interval: str
+    """Time between two requests once `burst` is used up, such as `500ms`, `1s` or `1m`."""
     burst: Annotated[int, Field(ge=1)] = 1
+    """Requests that may come at once."""
 
     @field_validator("interval")
     @classmethod
@@ -154,9 +171,13 @@ class WebModel(Model):
     """The whole file."""
 
     tls_server_config: TlsModel | None = None
+    """TLS; without it the server speaks plain HTTP."""
     http_server_config: HttpModel = HttpModel()
+    """HTTP itself."""
     basic_auth_users: Mapping[str, str] = Field(default_factory=dict)
+    """Users and the bcrypt hashes of their passwords; without it no login is asked for."""
     rate_limit: RateLimitModel | None = None
+    """Limit of all requests together; without it none."""
 
     @field_validator("basic_auth_users")
     @classmethod

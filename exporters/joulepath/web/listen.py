@@ -81,7 +81,7 @@ def _inherited(number: int) -> socket.socket:
         made = socket.socket(fileno=number)
         listening = made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
-        raise UsageError(f"--web.systemd-socket: file descriptor {number} is no socket: {error.strerror}") from None
+        raise UsageError(f"--web.systemd-socket: file descriptor {number} is not a socket: {error.strerror}") from None
     if made.type != socket.SOCK_STREAM or not listening:
         raise UsageError(f"--web.systemd-socket: file descriptor {number} is not a listening stream (ListenStream=)")
     return made

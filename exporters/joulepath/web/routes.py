@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each path answers. Nothing here waits for a device, and only configured names reach the exporter."""
+"""The answer of each path. Nothing here waits for a device, and only configured names reach the exporter."""
 
 import html
 import json
@@ -29,7 +29,7 @@ _PAGE_COMPRESSION_LEVEL = 6
 
 
 class Served(Protocol):
-    """What is served: see `joulepath.exporter.Exporter`."""
+    """The served exporter: see `joulepath.exporter.Exporter`."""
 
     name: str
     reads: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands between a client and the routes; `joulepath.web.config` makes one from a `web-config.yml`."""
+"""The checks between a client and the routes; `joulepath.web.config` makes one from a `web-config.yml`."""
 
 import threading
 import time
@@ -76,7 +76,7 @@ class Security:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of every response."""
     files: tuple[Path, ...] = ()
-    """What was read."""
+    """The rules as read."""
     source: object = field(default=None, compare=False, repr=False)
     """Equal where the files said the same."""
 

@@ -61,7 +61,7 @@ def _topology() -> QueryVariable:
 
 
 def _application() -> QueryVariable:
-    """What is covered, not only what is complete: an application with a gap must be there to be looked into."""
+    """All that is covered, not only all that is complete: an application with a gap must be there to be looked into."""
     return (
         QueryVariable("application")
         .label("Application")

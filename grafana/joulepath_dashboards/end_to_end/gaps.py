@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is not there: watts that nobody accounts for, and what was not measured, from the meter up."""
+"""Missing data: unattributed watts, and readings that were not measured, from the meter up."""
 
 from collections.abc import Iterator
 

@@ -96,7 +96,7 @@ def _unmeasured() -> stat.Panel:
     return (
         figure(
             "Components without a share",
-            "How many declared components have no measured share of their host, whose watts then count as "
+            "How many declared components have no measured share of their host; its watts then count as "
             "unattributed; a gap means that the rules do not run.",
             units.Short,
         )
@@ -127,8 +127,8 @@ def _budget() -> stat.Panel:
     return (
         figure(
             "Fullest budget",
-            "The used part of that energy budget which is nearest to its limit, of those whose energy is known; a gap "
-            "means that there is none.",
+            "The used part of that energy budget which is nearest to its limit, of those with known energy; a gap "
+            "means that no budget has known energy.",
             units.PercentUnit,
         )
         .thresholds(limits(warning=0.8, critical=1))

@@ -12,7 +12,7 @@ from joulepath_rules.topology import Topology
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says of Kubernetes' objects."""
+    """The arguments for Kubernetes' objects."""
 
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the server of constants says of itself; the constants are named in `joulepath_rules.constants`."""
+"""Series of the server of constants about itself; the constants are named in `joulepath_rules.constants`."""
 
 from joulepath.metrics import gauge
 

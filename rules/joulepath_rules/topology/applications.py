@@ -33,21 +33,30 @@ class Trace(Entry):
     """One IOAM trace id, as the ioam exporter writes it into the label `trace_id`, and its own path if it has one."""
 
     ioam_namespace: Annotated[Whole, Field(ge=0, le=0xFFFF)]
+    """IOAM Namespace-ID."""
     id: TraceId
+    """Trace id: hexadecimal digits, two for each octet, as in the label `trace_id`, or `all`."""
     path: tuple[Name, ...] = ()
+    """Components that this trace passes, in place of the application's `path`."""
 
 
 class Application(Entry):
-    """What its traces stand for: the components that they pass and the models it asks."""
+    """An application: its traces, the components that they pass and the models it asks."""
 
     traces: tuple[Trace, ...] = ()
+    """IOAM traces of the application; each trace belongs to one application."""
     models: tuple[Name, ...] = ()
+    """Models that the application asks."""
     path: tuple[Name, ...] = ()
+    """Components that its packets pass, with the anchor of each anchored one; in any order."""
 
 
 class Budget(Entry):
     """The energy that an application may use in each hour, day or month of the calendar (UTC)."""
 
     application: Name
+    """Application that has this budget."""
     energy: Joules
+    """Energy for one period, with its unit: `2kWh`, `500kJ`, `900J`, `1MJ`."""
     per: Literal["hour", "day", "month"]
+    """Period of the calendar, UTC."""

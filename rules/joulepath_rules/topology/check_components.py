@@ -22,7 +22,7 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
         host = topology.host_of(name)
         if host not in declared["hosts"]:
             if component.host is None:
-                yield Problem(place, f"needs a host: there is none of its own name {name!r} under hosts")
+                yield Problem(place, f"needs a host: no host under hosts has its own name {name!r}")
             else:
                 yield Problem((*place, "host"), f"there is no host {host!r} under hosts")
         if component.role == "model" and component.traffic is not None:
@@ -44,7 +44,7 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
 
 
 def _policy(topology: Topology, name: str) -> Iterator[Problem]:
-    """A policy that needs an amount which nobody counts would silently attribute nothing."""
+    """A policy that needs an uncounted amount would silently attribute nothing."""
     component = topology.components[name]
     anchored = topology.components.get(topology.counted_at(name), component)
     policy = component.policy or topology.policy

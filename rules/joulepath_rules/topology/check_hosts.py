@@ -97,6 +97,6 @@ def _meters(topology: Topology) -> Iterator[Problem]:
 
 
 def _overlapping(meter: tuple[str, ...]) -> tuple[str, ...]:
-    """What a BMC's chassis overlaps with: the one that is not named, which is any of them."""
+    """The chassis that a BMC's chassis overlaps with: the one that is not named, which is any of them."""
     kind, instance, chassis = meter
     return (kind, instance, "") if chassis else (kind, instance)

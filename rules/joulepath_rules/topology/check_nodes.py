@@ -29,7 +29,7 @@ def check(topology: Topology) -> Iterator[Problem]:
 
 
 def _shared(node: int, other: str, theirs: frozenset[str], ours: frozenset[str]) -> tuple[str, Severity] | None:
-    """What is wrong where two components use one node id at these exporters; an empty set is all of them."""
+    """The mistake where two components use one node id at these exporters; an empty set is all of them."""
     if theirs == ours:
         anchor = f"if one place counts for both, write `anchor: {other}`"
         return f"node {node} already counts for {other!r}: {anchor}; if not, give each its `instances`", "warning"

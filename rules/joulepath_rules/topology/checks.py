@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a topology beyond the form of its entries: references, sums, doubles, what could never work."""
+"""The mistakes of a topology beyond the form of its entries: references, sums, doubles, what could never work."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -102,7 +102,7 @@ def duration(seconds: float) -> str:
 
 
 def exactly_one(present: Iterable[str], allowed: Iterable[str]) -> str:
-    """The one key that is there. Raises ValueError, naming the choice, when there is none or more than one."""
+    """The one key that is there. Raises ValueError, naming the choice, when none or more than one is there."""
     found = list(present)
     choice = ", ".join(allowed)
     if not found:

@@ -23,8 +23,11 @@ class Share(Entry):
     """A part of the host's active work: the pods of Kepler, a workload's CPU time, or any PromQL."""
 
     kepler_pod: Pods | None = None
+    """Joules of Kepler's pods: regular expressions `NAMESPACE/POD`."""
     workload: Text | None = None
+    """CPU seconds of a workload: `workload_cpu_seconds_total` with this label `workload`."""
     query: Query | None = None
+    """Query for the component's work, in the unit of the host's `active` query."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Share":
@@ -45,9 +48,11 @@ class IoamNode(Entry):
     """An IOAM node id: of all ioam exporters, or of some, which together see all of the node's packets."""
 
     node: Annotated[Whole, Field(ge=0, lt=1 << 56)]
+    """IOAM node id."""
     instances: Annotated[tuple[Text, ...], BeforeValidator(_list)] = Field(
         (), validation_alias=AliasChoices("instances", "instance")
     )
+    """Instances of the ioam exporters that together see all of the node's packets; without it all of them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -58,7 +63,8 @@ class IoamNode(Entry):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Either form: `4`, or `{node: 4, instances: [NAME, ...]}`; `instance: NAME` is short for one."""
         schema = handler(core)
-        schema["properties"]["instance"] = schema["properties"]["instances"]["items"]
+        one = schema["properties"]["instances"]["items"]
+        schema["properties"]["instance"] = {**one, "description": "Short for `instances` with one entry."}
         return {
             "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{RANGE.pattern}$"}, schema]
         }
@@ -66,10 +72,12 @@ class IoamNode(Entry):
 
 class TrafficQuery(Entry):
     """PromQL for packets/s and bytes/s: with `ioam` the total, else one row for each application (label `application`)
-    and for all others, whose sum is the total."""
+    and for all others; their sum is the total."""
 
     packets: Query | None = None
+    """Query for packets/s."""
     bytes: Query | None = None
+    """Query for bytes/s."""
 
     @model_validator(mode="after")
     def _any(self) -> "TrafficQuery":
@@ -82,9 +90,13 @@ class Traffic(Entry):
     """Where a component's traffic is counted."""
 
     ioam: IoamNode | None = None
+    """IOAM node id at which ioam exporters count, or `{node, instances}`."""
     anchor: Name | None = None
+    """Component on the same path that counts this component's traffic."""
     query: TrafficQuery | None = None
+    """Queries for the traffic."""
     traced: bool = False
+    """Whether every user packet carries a trace, so that the traces' sum is the total."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Traffic":
@@ -101,15 +113,20 @@ class Vllm(Entry):
     """vLLM's own counters: which model they are of, and the label that holds the application."""
 
     model_name: Text | None = None
+    """Value of vLLM's label `model_name`; without it the component's name."""
     instance: Text | None = None
+    """Value of the label `instance`; without it every server of the model."""
     application_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] = "application"
+    """Label that holds the application."""
 
 
 class RequestQuery(Entry):
     """PromQL for requests/s and tokens/s: one row for each application (label `application`) and for all others."""
 
     requests: Query | None = None
+    """Query for requests/s."""
     tokens: Query | None = None
+    """Query for tokens/s."""
 
     @model_validator(mode="after")
     def _any(self) -> "RequestQuery":
@@ -122,7 +139,9 @@ class Requests(Entry):
     """Where a model's requests are counted."""
 
     vllm: Vllm | None = None
+    """vLLM's own counters."""
     query: RequestQuery | None = None
+    """Queries for the requests."""
 
     @model_validator(mode="before")
     @classmethod
@@ -146,13 +165,21 @@ class Component(Entry):
     """A function on a host, or the host itself. Alone on its host it needs neither share nor reservation."""
 
     role: Role
+    """Function of the component; `model` and `device` are segments of their own."""
     host: Name | None = None
+    """Host that it runs on; without it the host of its own name."""
     reservation: Positive | None = None
+    """Part of the host's `capacity`, in the same unit."""
     share: tuple[Share, ...] = ()
+    """Its active work on the host; entries of one kind, which are added."""
     traffic: Traffic | None = None
+    """Place where its traffic is counted."""
     requests: Requests | None = None
+    """For a model: place where its requests are counted."""
     policy: PolicyName | None = None
+    """Policy of this component, in place of the file's."""
     supports: tuple[Name, ...] = ()
+    """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
 
     @property
     def segment(self) -> str:

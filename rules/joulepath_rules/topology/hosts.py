@@ -18,9 +18,10 @@ SOURCE_KINDS = ("pdu", "bmc", "rapl", "joules", "watts")
 
 
 class Market(Entry):
-    """What the site's contract emits, in g/kWh: never mixed with what its grid emits."""
+    """Emissions of the site's contract, in g/kWh: never mixed with those of its grid."""
 
     grams_per_kwh: NotNegative
+    """Emissions of the contract, in g/kWh."""
 
 
 # One of the two is meant, so that a mistake in it gives one line and not one for each.
@@ -34,11 +35,17 @@ class Site(Entry):
     """A place with one grid and one overhead (PUE, or a mast's cooling): a constant factor or a live one."""
 
     grams_per_kwh: NotNegative | None = None
+    """Constant emissions of the grid, in g/kWh; or a live factor by `grid_zone` and `source`."""
     grid_zone: Text | None = None
+    """Zone of the live factor: label of `grid_carbon_intensity_average_grams_per_kilowatt_hour`."""
     source: Text | None = None
+    """Source of the live factor: label of the same series."""
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
+    """Emissions that the live factor counts: label of the same series."""
     overhead: Annotated[Number, Field(ge=1)] = 1.0
+    """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling."""
     market: MarketFactor | None = None
+    """Factor of the contract, `{grams_per_kwh: 48}`, or `location` for the grid's; for all sites or for none."""
 
     @model_validator(mode="after")
     def _one_factor(self) -> "Site":
@@ -53,16 +60,27 @@ class Source(Entry):
     """One reading of a host's power: outlets of a PDU, a BMC's chassis, RAPL, or any PromQL in joules or watts."""
 
     pdu: Text | None = None
+    """Instance of the pdu exporter; needs `outlets`."""
     outlets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    """Outlets of that PDU, which are added."""
     bmc: Text | None = None
+    """Instance of the bmc exporter."""
     chassis: Text | None = None
+    """Chassis of that BMC, where it has several."""
     rapl: Text | None = None
+    """Instance of the rapl exporter: processor and memory."""
     joules: Counter | None = None
+    """Energy counter of any exporter, in joules: its name and labels; the rules add the range."""
     watts: Query | None = None
+    """Query in watts, or a number of watts."""
     scale: Positive = 1.0
+    """Factor by which the reading is multiplied."""
     offset_watts: NotNegative = 0.0
+    """Watts that are added to the reading, after `scale`."""
     modelled: bool = False
+    """Whether a query is a guess, not a meter."""
     static_watts: NotNegative | None = None
+    """Power when idle, in watts, as this fallback reads it."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Source":
@@ -90,27 +108,39 @@ class Active(Entry):
     """All active work of a host, in the unit of its components' `share: [{query: ...}]`."""
 
     query: Query
+    """Query for all active work of the host."""
 
 
 class Kepler(Entry):
     """How Kepler names the host, and which of its zones are its active joules (zones overlap: see the checks)."""
 
     node_name: Text | None = None
+    """Name of the host in Kepler; without it the host's own name."""
     zones: Annotated[tuple[Text, ...], Field(min_length=1)] = ("package", "dram")
+    """Zones that together are the host's active joules."""
 
 
 class Host(Entry):
     """A metered box. `power` is read completely or not at all; then each of `fallback` is tried in turn."""
 
     site: Name
+    """Site of the host."""
     power: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """Plugs, which are added; while one is missing there is a gap."""
     fallback: tuple[Source, ...] = ()
+    """Readings to use while `power` is not complete. Each entry is one tier; they are tried in order."""
     static_watts: NotNegative | None = None
+    """Power when idle, in watts, at most `max_watts`. Without it, power is not divided into static and dynamic."""
     max_watts: Positive | None = None
+    """The most that the host can draw, in watts; with it `check` finds budgets that can never be exceeded."""
     capacity: Positive | None = None
+    """The whole for the `reservation` of its components, in any unit: cores, for instance."""
     feeds: tuple[Name, ...] = ()
+    """Hosts that draw their power through this one (a PoE switch); their `power` is subtracted."""
     active: Active | None = None
+    """Active work of the host: the whole for components with `share: [{query: ...}]`."""
     kepler: Kepler = Kepler()
+    """Name and zones of the host in Kepler: `{node_name: NAME, zones: [package, dram]}`, by default its own name."""
 
     @property
     def tiers(self) -> tuple[tuple[Source, ...], ...]:

@@ -16,17 +16,26 @@ from joulepath_rules.topology.hosts import Host, Site
 
 
 class Topology(Entry):
-    """What is where, and how its power is to be divided."""
+    """The sites, hosts, components and applications, and the division of their power."""
 
     name: FileName = "joulepath"
+    """Label `topology` of everything that the rules record, and name of the rule file."""
     interval: Seconds = 15.0
+    """Time between two evaluations of the rules, 1s to 2m; at least the scrape interval."""
     window: Seconds = 120.0
+    """Time over which power and traffic are averaged; at least four intervals."""
     policy: PolicyName = "packets-bytes"
+    """How dynamic energy is divided by traffic: see [attribution](attribution.md#policies)."""
     sites: Annotated[dict[Name, Site], Field(min_length=1)]
+    """Places, each with its grid; at least one."""
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]
+    """Metered boxes; at least one."""
     components: Annotated[dict[Name, Component], Field(min_length=1)]
+    """Functions on the hosts; at least one."""
     applications: dict[Name, Application] = Field(default_factory=dict)
+    """Applications that use the components."""
     budgets: dict[Name, Budget] = Field(default_factory=dict)
+    """Energy budgets of applications."""
 
     @cached_property
     def hash(self) -> str:
@@ -56,7 +65,7 @@ class Topology(Entry):
         return self.components[component].host or component
 
     def alone(self, component: str) -> bool:
-        """Whether all of its host's power is the component's: nobody else is there, and it claims no mere share."""
+        """Whether all of its host's power is the component's: it is there alone and does not claim a mere share."""
         return len(self.members[self.host_of(component)]) == 1 and not self.components[component].share
 
     def counted_at(self, component: str) -> str:

@@ -22,7 +22,7 @@ def _query(text: str) -> str:
     if kind == "matrix":
         raise ValueError("gives a range of values: take one value from it, such as rate(x_total[$window])")
     if kind == "string":
-        raise ValueError("gives a text, not a number")
+        raise ValueError("gives a string, not a number")
     # The rules sum every query, and PromQL cannot sum a plain number.
     return f"vector({text})" if kind == "scalar" else text
 

@@ -44,8 +44,8 @@ def read(path: Path, warn: Callable[[str], None] = _ignore) -> Topology:
 def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
     """The topology as far as it makes sense, and everything that is wrong with it.
 
-    What pydantic refuses is taken out and the rest is read again, so that a mistyped number does not hide the name
-    that is wrong elsewhere. What only follows from a part that was taken out is not reported.
+    A part that pydantic refuses is taken out and the rest read again, so that a mistyped number does not hide the name
+    that is wrong elsewhere. A mistake that only follows from such a part is not reported.
     """
     data = copy.deepcopy(data)
     problems = list(_keys(data, ()))
@@ -82,7 +82,7 @@ def _keys(data: Any, place: Place) -> Iterator[Problem]:
     if isinstance(data, dict):
         for key in [key for key in data if not isinstance(key, str)]:
             text = json.dumps(key) if isinstance(key, bool | None) else str(key)
-            yield Problem((*place, text), f"YAML does not read this name as a text, but as {text}: write it in quotes")
+            yield Problem((*place, text), f"YAML reads this name as {text}, not as a string: put it in quotes")
             del data[key]
     for step, item in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
         yield from _keys(item, (*place, step))

@@ -143,8 +143,8 @@ def test_mistakes(tmp_path: Path, text: str, expected: str) -> None:
             (
                 f"{{mirror: {{up: {{teids: ['{text}']}}}}}}",
                 (
-                    f"nodes.0.interfaces.a.mirror.up: teids: '{text}' is no TEID like 4096 or 0x1000 "
-                    "and no range like 0x1000-0x1fff"
+                    f"nodes.0.interfaces.a.mirror.up: teids: '{text}' is neither a TEID like 4096 or 0x1000 "
+                    "nor a range like 0x1000-0x1fff"
                 ),
             )
             for text in ("five", "9-5", "0-0x100000000", "1-2-3")

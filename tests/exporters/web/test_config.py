@@ -243,14 +243,14 @@ UNHONOURED = [
         "client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert",
     ),
     ("basic_auth_users: {a: '$2b$15$" + "a" * 53 + "'}", "a: the cost of the bcrypt hash is above 14"),
-    (TLS + ", tickets: false}", "tls_server_config.tickets: is no key"),
+    (TLS + ", tickets: false}", "tls_server_config.tickets: unknown key"),
     ("http_server_config: {http2: true}", "http2: HTTP/2 cannot be served here"),
     ("http_server_config: {headers: {Server: x}}", "headers: 'Server' is not one"),
     ("http_server_config: {headers: {X-Frame-Options: all}}", "X-Frame-Options cannot be 'all'"),
     ('http_server_config: {headers: {Content-Security-Policy: "a\\r\\nb: c"}}', "Content-Security-Policy cannot be"),
     ("rate_limit: {interval: soon}", "rate_limit.interval: 'soon' is not a duration"),
     ("rate_limit: {interval: 1s, burst: 0}", "rate_limit.burst"),
-    ("auth_excluded_paths: [/metrics]", "auth_excluded_paths: is no key"),
+    ("auth_excluded_paths: [/metrics]", "auth_excluded_paths: unknown key"),
     ("- tls", "must be a mapping"),
 ]
 

@@ -70,7 +70,7 @@ class PcapFile:
         elif magic in _MAGIC:
             yield from self._pcap(*_MAGIC[magic])
         else:
-            raise UsageError(f"{self._name}: is no pcap or pcapng file")
+            raise UsageError(f"{self._name}: not a pcap or pcapng file")
 
     def _pcap(self, order: str, fraction: float) -> Iterator[Frame]:
         head = self._take(20)

@@ -16,13 +16,13 @@ REASONS = {
     TRACE_TYPE: "the trace type asks for nothing",
     NODE_LENGTH: "NodeLen is not the sum of the fields that the trace type asks for",
     REMAINING_LENGTH: "RemainingLen is more than the option holds",
-    NODE_DATA: "what follows the free space is no whole number of nodes' data",
-    OPTION_LENGTH: "an IOAM option has no room for its header, or is no multiple of four octets",
+    NODE_DATA: "the data after the free space is not a whole number of nodes' data",
+    OPTION_LENGTH: "an IOAM option has no room for its header, or is not a multiple of four octets",
     OPTION_OVERRUN: "an option ends behind the hop-by-hop header",
     REPEATED_NAMESPACE: "two options of one packet have the same IOAM-Option-Type and namespace",
     TRUNCATED: "the hop-by-hop header ends behind the packet",
     GTPU_HEADER: "a GTP-U header ends behind the packet, or has more than eight extensions",
-    IP_HEADER: "what the link calls IP has no IP header, or one that contradicts itself",
+    IP_HEADER: "the link says IP, but the packet has no IP header or one that contradicts itself",
 }
 """Every value of the label `reason`, with what it says."""
 

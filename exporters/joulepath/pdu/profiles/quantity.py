@@ -73,6 +73,7 @@ class Units(Model):
     """A column that says in which unit a row is."""
 
     column: ObjectId
+    """Column with the unit of each row."""
     scales: Mapping[int | str, Decimal]
     """The value of each unit in the metric's unit; rows in other units are not of this quantity."""
 
@@ -87,6 +88,7 @@ class ScaleColumns(Model):
     factor: ObjectId | None = None
     """A multiplier; a negative one is a divisor."""
     units: Units | None = None
+    """Column with the unit of each row, by number or text."""
 
 
 def _not_zero(value: Decimal) -> Decimal:
@@ -107,11 +109,13 @@ class Quantity(Model):
     """One column of numbers, some objects, or watts as the product of volts and amperes."""
 
     column: ObjectId | None = None
+    """Column with the numbers; an object identifier."""
     objects: Mapping[str, ObjectId] = {}
     """Instead of a column: an object for each label."""
     volts: Factor | None = None
     """With `amperes`, for power in direct current: the voltage of a row, or one that all rows share."""
     amperes: Factor | None = None
+    """With `volts`: the current of a row."""
     where: Mapping[str, Match] = {}
     """Which rows are of this quantity, by keys of the table; beside those of the table."""
     scale: Annotated[Decimal, AfterValidator(_not_zero)] = Decimal(1)

@@ -46,8 +46,9 @@ class ProfileTable(Model):
     where: Mapping[str, Match] = {}
     """Which rows are of this level, by keys."""
     evidence: Evidence | None = None
-    """Overrides the profile's evidence."""
+    """Evidence of the table, where it differs from the profile's."""
     quantities: Mapping[QuantityName, Quantity] = Field(min_length=1)
+    """Columns of the table, each by the name of the quantity that it measures."""
 
     @model_validator(mode="after")
     def _objects_have_labels(self) -> "ProfileTable":
@@ -121,17 +122,20 @@ class InfoColumns(Model):
     """Columns with one row for each unit, or objects."""
 
     model: ObjectIds = ()
+    """Column with the model name."""
     serial: ObjectIds = ()
+    """Column with the serial number."""
     firmware: ObjectIds = ()
+    """Column with the firmware version."""
 
 
 class Accuracy(Model):
     """The accuracy that the vendor states for the meters."""
 
     percent: float | None = Field(default=None, gt=0, le=100)
-    """Percent of the reading; None if the vendor names only a class or a formula."""
+    """Percent of the reading; left out where the vendor names a class or a formula only."""
     standard: str = ""
-    """The standard with its class, such as `IEC 62053-21 class 1`."""
+    """Standard with its class, such as `IEC 62053-21 class 1`."""
     of: str = ""
     """The models and quantities it holds for, and further conditions."""
     source: str
@@ -153,6 +157,7 @@ class Profile(Model):
     """A device family."""
 
     vendor: str
+    """Name of the vendor; a label."""
     sys_object_ids: Sequence[ObjectId] = Field(min_length=1)
     """Prefixes of sysObjectID; among the profiles that fit, the longest prefix is tried first."""
     fingerprint: Sequence[ObjectIds] = ()
@@ -163,10 +168,11 @@ class Profile(Model):
     max_repetitions: int = Field(default=25, ge=1, le=100)
     """Rows asked for in one GETBULK."""
     accuracy: Accuracy | None = None
-    """None if no statement of the vendor is known."""
+    """The vendor's statement on the meters' accuracy; left out where none is known."""
     evidence: Evidence = "documentation"
     """The profile's evidence, unless a table or a quantity states its own."""
     info: InfoColumns = InfoColumns()
+    """Columns that name each unit."""
     levels: Mapping[LevelName, Tables] = Field(min_length=1)
     """The tables of each level. Where two have the same quantity of the same row, the first that measures it counts."""
 

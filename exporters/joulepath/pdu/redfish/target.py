@@ -62,6 +62,6 @@ def single(
             address=address, user=user, password_file=password_file, ca_file=ca_file, verify=verify, timeout=timeout
         )
     except ValidationError as error:
-        raise UsageError([f"--target: {line}" for line in problems(error)]) from None
+        raise UsageError([f"--target: {line}" for line in problems(error, BmcTargetConfig)]) from None
     name = str(parse_address(address))
     return target(name, redfish, Path(), registers.setdefault(name, {}))

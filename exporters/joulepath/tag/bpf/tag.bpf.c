@@ -111,7 +111,7 @@ struct {
 	__type(value, struct path);
 } paths SEC(".maps");
 
-// What the first fragment of a datagram shows and the others do not.
+// Ports that only the first fragment of a datagram shows.
 struct datagram {
 	struct in6_addr source, destination;
 	__be32 id;
@@ -194,7 +194,7 @@ static __always_inline void join(struct packet *packet, __be32 id, int first)
 	packet->protocol = known->protocol;
 }
 
-// Walks to the transport header; 0 where the packet is nobody's flow.
+// Walks to the transport header; 0 where the packet belongs to no flow.
 APART int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
 	__u32 offset, id = 0, place = 0;
@@ -395,7 +395,7 @@ static __always_inline __u32 in_force(void)
 	return which ? *which : 0;
 }
 
-// The first flow that the packet agrees with, MAX_FLOWS where there is none.
+// The first flow that the packet agrees with, MAX_FLOWS where no flow does.
 APART int find(struct __sk_buff *skb, struct packet *packet)
 {
 	__u32 zero = 0;
@@ -546,7 +546,7 @@ struct own {
 	__u64 trace_id[2];
 };
 
-// Whether a flow's header is the one that a message quotes: nobody who has not seen the packet knows the trace id.
+// Whether a flow's header is the one that a message quotes: only a witness of the packet knows its trace id.
 static __always_inline int is_the_one(const struct flow *flow, const struct too_big *seen, const struct own *quoted)
 {
 	const __u32 option = offsetof(struct too_big, option) - offsetof(struct too_big, next);
@@ -604,7 +604,7 @@ static __always_inline int learn(struct __sk_buff *skb, const __u32 start)
 	if (bpf_skb_load_bytes(skb, start, &seen, sizeof(seen)) || seen.type != PACKET_TOO_BIG)
 		return PASS;
 	__u32 mtu = bpf_ntohl(seen.mtu);
-	// RFC 8201, section 4: less than IPv6's minimum is no MTU; and the quoted packet has to be larger.
+	// RFC 8201, section 4: less than IPv6's minimum is not an MTU; and the quoted packet has to be larger.
 	if (mtu < MIN_MTU || mtu >= bpf_ntohs(seen.quoted.payload_len) + sizeof(seen.quoted))
 		return PASS;
 	for (int i = 0; i < 4; i++)

@@ -160,8 +160,8 @@ def test_a_file_that_does_not_say_the_way_says_so() -> None:
 @pytest.mark.parametrize(
     ("stream", "line"),
     [
-        (b"", "is no pcap or pcapng file"),
-        (b"GIF89a", "is no pcap or pcapng file"),
+        (b"", "not a pcap or pcapng file"),
+        (b"GIF89a", "not a pcap or pcapng file"),
         (classic("<", 105, [PACKET]), "link type 105 is not known"),
         (classic("<", 101, [])[:24] + b"\xff" * 16, "is damaged: a length of 4294967295 octets"),
         (section("<")[:8] + bytes(20), "a section of unknown byte order"),

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the key or word that was probably meant in place of an unknown one."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+
+def unknown_key(place: tuple[str | int, ...], schema: Schema) -> str:
+    """The message for the unknown key at the end of `place` in a file of this JSON schema."""
+    word = str(place[-1])
+    return f"unknown key {word!r}{did_you_mean(word, keys(schema, place[:-1]))}"
+
+
+def did_you_mean(word: str, words: list[str]) -> str:
+    """The word that was probably meant, in brackets: the closest one, or the only one that contains it."""
+    close = get_close_matches(word.lower(), words, n=1) or [one for one in words if len(word) > 2 and word in one]
+    return f" (did you mean {close[0]}?)" if len(close) == 1 else ""
+
+
+def keys(schema: Schema, place: Iterable[str | int]) -> list[str]:
+    """The keys that may stand at a place, by the schema."""
+    nodes = _resolved(schema, schema)
+    for step in place:
+        nodes = [child for node in nodes for child in _children(schema, node, step)]
+    return [key for node in nodes for key in node.get("properties", {})]
+
+
+def _children(schema: Schema, node: Schema, step: str | int) -> list[Schema]:
+    child = node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step)
+    child = child or node.get("additionalProperties")
+    return _resolved(schema, child) if isinstance(child, dict) else []
+
+
+def _resolved(schema: Schema, node: Schema) -> list[Schema]:
+    """A schema without references, or each of its alternatives."""
+    if "$ref" in node:
+        return _resolved(schema, schema["$defs"][node["$ref"].rpartition("/")[2]])
+    choices = node.get("anyOf") or node.get("oneOf")
+    return [one for choice in choices for one in _resolved(schema, choice)] if choices else [node]
