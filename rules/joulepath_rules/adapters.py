@@ -12,10 +12,10 @@ from joulepath_rules.rule import Rule, number, quote, selector
 from joulepath_rules.topology import Topology
 from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm
 
-# Of node_exporter's and /proc/stat's modes: idle is no work, steal is another's, guest is in user already.
+# Of node_exporter's and /proc/stat's modes: idle does no work, steal is another's, guest is in user already.
 BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'
 
-# What a query must come to: less than nothing, NaN and Inf (a division by 0) are no amounts, and a gap.
+# The range of a query's result: a value below 0, NaN or Inf (a division by 0) is not an amount, but a gap.
 SENSIBLE = ">= 0 < Inf"
 
 

@@ -65,7 +65,7 @@ def _running(topology: Topology, per: str, function: str) -> str:
 
 
 def _closed(topology: Topology, per: str, series: str, function: str, hours: int) -> str:
-    """What was recorded of the period's hours: for each of its days, of that many hours until the day's end."""
+    """The records of the period's hours: for each of its days, of that many hours until the day's end."""
     start = f"{reads.selector(topology, 'budget:start_seconds', '', per=per)} @ end()"
     day = recorded(topology, _hours(topology, per, series), function, hours, 24)
     filtered = f"({day} and on () (vector(time()) >= on () {start}))"

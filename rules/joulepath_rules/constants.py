@@ -55,7 +55,7 @@ def _hosts(topology: Topology) -> Rows:
 
 
 def method(topology: Topology, host: str, tier: int) -> Method:
-    """How a tier's watts are known: like the weakest of its sources. What is fed is read like the feeder's own."""
+    """How a tier's watts are known: like the weakest of its sources. A fed host is read like the feeder's own."""
     sources = list(topology.hosts[host].tiers[tier - 1])
     for fed in topology.hosts[host].feeds:
         sources += topology.hosts[fed].power
@@ -65,7 +65,7 @@ def method(topology: Topology, host: str, tier: int) -> Method:
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
     """The readings of every tier: weight, labels and, for a PromQL source, its expression in watts.
 
-    What a host feeds is a reading of the feeder too, with its weight negated.
+    A reading of a fed host is a reading of the feeder too, with its weight negated.
     """
     for name, host in topology.hosts.items():
         for tier, own in enumerate(host.tiers, 1):

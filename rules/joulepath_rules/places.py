@@ -104,7 +104,7 @@ def _passing(topology: Topology, component: str) -> bool:
 
 
 def units(topology: Topology, component: str) -> list[str]:
-    """What of a component's traffic is really counted: packets and bytes, or requests and tokens."""
+    """The units in which a component's traffic is really counted: packets and bytes, or requests and tokens."""
     entry = topology.components[topology.counted_at(component)]
     if entry.requests:
         query = entry.requests.query

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain English: pages and messages break no rule of the style; comments and docstrings break fewer each time."""
+"""Plain English: pages, messages, comments and docstrings break no rule of the style."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,19 +17,6 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "ex
 CODE = [
     path for root in ("exporters", "rules", "grafana", "scripts", "benchmarks") for path in (ROOT / root).rglob("*.py")
 ]
-
-BUDGET = {
-    "exporters/joulepath/bmc": 14,
-    "exporters/joulepath/ioam": 73,
-    "exporters/joulepath/pdu": 26,
-    "rules/joulepath_rules": 10,
-}
-"""Findings in comments and docstrings that are left, by folder. It falls with each rewrite and never rises."""
-
-
-def room(path: Path) -> str:
-    """The folder that a file's findings count for: a package, or an exporter of `joulepath`."""
-    return "/".join(path.parent.parts[: 3 if path.parts[0] == "exporters" else 2])
 
 
 def found(paths: Iterable[Path], reader: Reader) -> list[Finding]:
@@ -55,12 +41,11 @@ def test_examples_and_configuration_that_one_copies() -> None:
     assert [str(finding) for finding in found(paths, comments)] == []
 
 
-def test_comments_and_docstrings_keep_to_their_budget() -> None:
+def test_comments_and_docstrings() -> None:
     sources = [path for path in (ROOT / "exporters").rglob("*") if path.suffix in (".c", ".h")]
     rules = sorted((ROOT / "rules").rglob("*.yaml"))
     left = [*found(CODE, inner), *found(sources, c_comments), *found(rules, comments)]
-    counts = Counter(room(finding.path) for finding in left)
-    assert dict(counts) == BUDGET, "\n".join(map(str, left))
+    assert [str(finding) for finding in left] == []
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ class BmcReading:
         return replace(kept, rejected={**self.rejected, BEYOND: len(beyond)})
 
     def _over(self, change: Callable[[Row], Row | None]) -> "BmcReading":
-        """The same with each row changed, or left out where the change is None."""
+        """The same with each row changed; a row is left out where its change gives None."""
         changed: dict[str, Any] = {
             each: {to: value for row, value in getattr(self, each).items() if (to := change(row)) is not None}
             for each in _BY_ROW

@@ -97,7 +97,7 @@ class IoamExporter:
         self._counting[0].start()
 
     def reload(self) -> None:
-        """Counts by the settings as they are now; what was counted stays. Packets meanwhile are no node's."""
+        """Counts by the settings as they are now and keeps earlier counts. No node counts the packets in between."""
         if self._read is None:
             return
         settings = self._read()

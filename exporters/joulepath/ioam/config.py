@@ -30,7 +30,7 @@ NodeId = Annotated[int, Field(ge=0, le=MAX_NODE_ID, strict=True)]
 
 
 class RuleModel(Model):
-    """What goes in one direction on a mirror port: packets that fit any of these."""
+    """The packets of one direction on a mirror port: those that fit any of these."""
 
     sources: tuple[IPv4Network | IPv6Network, ...] = ()
     """Prefixes of source addresses."""
@@ -93,7 +93,7 @@ class InterfaceModel(Model):
         return {way: direction for way, direction in ways.items() if direction is not None}
 
     def rules(self) -> tuple[Rule, ...]:
-        """What tells directions apart on a mirror port."""
+        """The rules that tell directions apart on a mirror port."""
         return tuple(
             Rule(direction, model.sources, model.destinations, model.ranges())
             for direction, model in self.mirror.items()
@@ -189,7 +189,7 @@ class BoundsModel(Model):
 
 
 class OtherModel(Model):
-    """What is signalling or management."""
+    """The packets that are signalling or management."""
 
     prefixes: tuple[IPv4Network | IPv6Network, ...] = ()
     """Source or destination prefixes."""

@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Namespace:
-    """What tells applications apart in one IOAM namespace."""
+    """The settings that tell applications apart in one IOAM namespace."""
 
     octets: int = TRACE_ID_OCTETS
     """Leading octets of the trace id that are the application's; 0 where the Namespace-ID alone is."""
@@ -56,7 +56,7 @@ class Namespace:
     clt: bool = False
     """Pre-allocated traces have the layout of Cross-Layer Telemetry."""
     time: TimeFormat = "posix"
-    """What a timestamp's fraction counts: microseconds (Linux), nanoseconds or 2^-32 seconds; RFC 9197, section 5."""
+    """The unit of a timestamp's fraction: microseconds (Linux), nanoseconds or 2^-32 seconds; RFC 9197, section 5."""
     marked: tuple[int, int] = (1, 1)
     """How many of how many packets have the option, as `freq k/n` of ip-route(8)."""
 
@@ -71,7 +71,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Other:
-    """What is signalling or management: packets from or to one of `prefixes`, `ports` (UDP, TCP, SCTP), `protocols`."""
+    """Signalling and management: packets from or to one of `prefixes`, `ports` (UDP, TCP, SCTP), `protocols`."""
 
     prefixes: tuple[IPv4Network | IPv6Network, ...] = ()
     ports: frozenset[int] = frozenset()
@@ -96,7 +96,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of it. `bounds` is None where only configured traces become label values."""
+    """All of it. Without `bounds`, only configured traces become label values."""
 
     points: tuple[Point, ...]
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Settings:
     hold_seconds: float = 30.0
     """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
     backend: Backend = "auto"
-    """What counts on interfaces, where the command line does not say it; `auto`: ebpf if it is allowed, else packet."""
+    """The backend for interfaces, where the command line names none; `auto`: ebpf if it is allowed, else packet."""
     before: Before = Before()
 
     @property

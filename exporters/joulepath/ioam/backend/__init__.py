@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts packets: AF_PACKET, captures and eBPF, and how one is chosen."""
+"""The backends that count packets: AF_PACKET, captures and eBPF, and how one is chosen."""

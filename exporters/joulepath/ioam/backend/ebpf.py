@@ -23,7 +23,7 @@ BACKEND = "ebpf"
 GUARD_SECONDS = 5.0
 """The maps are emptied this often even without scrapes, so that they have room."""
 LIMITS = ("request_id", "sequence_number", "timestamp")
-"""What stays in the packets: of ids only what `key` makes the application's, gaps in sequences, latencies of hops."""
+"""Information that stays in the packets: ids beyond the application's part by `key`, sequence gaps, hop latencies."""
 
 
 class EbpfSource:

@@ -44,7 +44,7 @@ class _Interface(NamedTuple):
     snap_octets: int
     name: str | None
     unit: float
-    """What a timestamp counts [s]."""
+    """The unit that a timestamp counts [s]."""
     offset: int
     """The Unix time of a timestamp of 0 [s]."""
 

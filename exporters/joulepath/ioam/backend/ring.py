@@ -36,7 +36,7 @@ class Ring:
         request = _REQUEST.pack(BLOCK_OCTETS, BLOCKS, frame, frames, int(1000 * RETIRE_SECONDS), 0, 0)
         sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
         self.memory = mmap.mmap(sock.fileno(), BLOCK_OCTETS * BLOCKS, mmap.MAP_SHARED)
-        """What the offsets of packets are in."""
+        """The memory that the offsets of packets point into."""
         self._block = 0
 
     def close(self) -> None:

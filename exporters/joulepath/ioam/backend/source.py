@@ -10,7 +10,7 @@ from joulepath.ioam.table.counts import Counts
 
 @dataclass(frozen=True)
 class Reading:
-    """What a scrape shows."""
+    """The counts that a scrape shows."""
 
     counts: Counts
     drops: int
@@ -32,7 +32,7 @@ def ignore_backend(_: str) -> None:
 
 
 class Source(Protocol):
-    """What counts packets into the table: a backend."""
+    """A backend: counts packets into the table."""
 
     @property
     def name(self) -> str:

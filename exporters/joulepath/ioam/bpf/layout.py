@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 
 class PointCounts(NamedTuple):
-    """What one point saw in one epoch."""
+    """The packets that one point saw in one epoch."""
 
     user: tuple[int, int]
     """Packets and octets."""

@@ -64,7 +64,7 @@ class Admission:
         return namespace in self._octets
 
     def label(self, namespace: int, trace_id: bytes | None, packets: int = 1) -> Label:
-        """The labels of a packet's trace; `other` where the trace is none of the admitted."""
+        """The labels of a packet's trace; `other` where the trace is not admitted."""
         octets = self._octets.get(namespace, TRACE_ID_OCTETS)
         if octets == 0:
             key = b""

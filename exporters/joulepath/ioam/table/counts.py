@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is counted: packets and octets, by node and direction, by trace, by recorded path."""
+"""Counts of packets and octets, by node and direction, by trace, by recorded path."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -82,7 +82,7 @@ class Path:
 
 @dataclass
 class NodeCounts:
-    """What one node saw in one direction."""
+    """The packets that one node saw in one direction."""
 
     node_id: int
     direction: str
@@ -127,7 +127,7 @@ class Counts:
     """As Before.admitted."""
 
     def before(self) -> Before:
-        """What goes on after a reload."""
+        """The state that goes on after a reload."""
         return Before(self.admitted, frozenset(_series(self.nodes)))
 
 

@@ -36,8 +36,8 @@ class Latency:
 def between(earlier: int, later: int, whole: int) -> float | None:
     """Seconds between two timestamps, each seconds << 32 | fraction, of which `whole` are a second.
 
-    Negative where the clocks contradict each other, or the fraction is none of that format; None where one is all ones
-    in either half, which says that the node had none (RFC 9197, section 4.4.1).
+    Negative where the clocks contradict each other, or the fraction does not fit that format; None where one is all
+    ones in either half, which says that the node had no timestamp (RFC 9197, section 4.4.1).
     """
     first, second = earlier & _WORD, later & _WORD
     if _WORD in {first, second, earlier >> 32, later >> 32}:

@@ -68,7 +68,7 @@ class Paths:
     def _name(self, node_id: int, *, own: bool) -> str:
         """The label of a node of a path. Of a trace without a label of its own only configured nodes have one.
 
-        What others have brought does not count there: backends see the traces of one reading in different orders.
+        Names from other traces do not count there: backends see the traces of one reading in different orders.
         """
         if not own and node_id not in self._configured_ids:
             return OTHER

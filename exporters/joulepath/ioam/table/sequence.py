@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sequence numbers of direct export leave out: RFC 9326, section 3.2."""
+"""The packets that the sequence numbers of direct export leave out (RFC 9326, section 3.2)."""
 
 from collections import OrderedDict
 

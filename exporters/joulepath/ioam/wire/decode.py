@@ -52,7 +52,7 @@ _WORD = struct.Struct("!I")
 
 
 class Options(NamedTuple):
-    """What the options of one hop-by-hop header say."""
+    """The content of the options of one hop-by-hop header."""
 
     traces: tuple[Trace, ...]
     """In the order of the header."""

@@ -23,7 +23,7 @@ Read = Callable[[bytes], decode.Options]
 """Decodes a whole hop-by-hop header; raises decode.Malformed."""
 
 Header = tuple[int, int, int, decode.Options, bool, str | None]
-"""What the headers of one IP packet say; a plain tuple, as there is one per packet.
+"""The content of the headers of one IP packet; a plain tuple, as there is one per packet.
 
 1. The length of the IP packet, at most what was there when it was captured.
 2. The protocol of what follows the last header read; -1 in a fragment that is not the first, and behind what cannot

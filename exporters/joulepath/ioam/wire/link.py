@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from joulepath.ioam.wire.reasons import SKIPPED
 
 Octets: TypeAlias = bytearray | mmap
-"""What packets are in: a copy, or memory that is shared with the kernel."""
+"""The memory that holds packets: a copy, or memory that is shared with the kernel."""
 
 _VERSIONS = {0x86DD: 6, 0x0800: 4}
 _VLANS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)  # IEEE 802.1Q, 802.1ad, and what switches wrote before 802.1ad

@@ -38,7 +38,7 @@ class Memo:
         self._rests: dict[int, tuple[tuple[object, ...], tuple[object, ...], tuple[int, int, bool]]] = {}
 
     def options(self, header: bytes) -> decode.Options:
-        """What `decode.options` says of the header. Raises Malformed."""
+        """The result of `decode.options` for the header. Raises Malformed."""
         options = self._same.get(header)
         if options is not None:
             return options
@@ -47,7 +47,7 @@ class Memo:
             known = self._rests.get(int.from_bytes(header) & kind.rest)
             if known is not None:
                 before, behind, rest = known
-                # What a NamedTuple's own constructor does, at half of its time.
+                # This does the work of a NamedTuple's own constructor in half of its time.
                 trace = _new(decode.Trace, (*before, kind.times.unpack_from(header), *behind))
                 return _new(decode.Options, ((trace,), *rest))
         options = decode.options(header, self._clt)

@@ -95,7 +95,7 @@ def _layout(trace_type: int) -> _Layout:
 
 
 def direct_export(header: bytes, start: int, end: int) -> Trace:
-    """The direct export option whose data is header[start:end]: RFC 9326, section 3.2."""
+    """The direct export option with its data at header[start:end] (RFC 9326, section 3.2)."""
     if end - start < _EXPORT_HEADER.size or (end - start) % 4:
         raise Malformed(OPTION_LENGTH)
     namespace, _, extensions, _ = _EXPORT_HEADER.unpack_from(header, start)
@@ -112,7 +112,7 @@ def direct_export(header: bytes, start: int, end: int) -> Trace:
 
 
 def trace(header: bytes, start: int, end: int, kind: int, clt: frozenset[int]) -> Trace:  # noqa: PLR0912  # one pass
-    """The trace option whose data is header[start:end]: RFC 9197, section 4.4."""
+    """The trace option with its data at header[start:end] (RFC 9197, section 4.4)."""
     if end - start < _TRACE_HEADER.size or (end - start) % 4:
         raise Malformed(OPTION_LENGTH)
     namespace, lengths, word = _TRACE_HEADER.unpack_from(header, start)
@@ -189,7 +189,7 @@ def _present(octets: bytes) -> bytes | None:
 
 
 def _ids(header: bytes, start: int, layout: _Layout) -> tuple[bytes | None, bytes | None]:
-    """TraceID and SpanID in the data of the encapsulating node, whose element is the last of the list."""
+    """TraceID and SpanID in the data of the encapsulating node, which has the last element of the list."""
     if layout.snapshot:
         offset = start + layout.octets + 4
         length = 4 * header[offset - 4]

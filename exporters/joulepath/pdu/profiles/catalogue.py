@@ -38,7 +38,7 @@ def read_folder(folder: Path) -> Mapping[str, Profile]:
 def candidates(profiles: Mapping[str, Profile], sys_object_id: Oid) -> Sequence[str]:
     """Names of the profiles that may fit, the likeliest first.
 
-    First those whose prefix fits, the most specific before the others and of two equal prefixes the one with the
+    First those with a prefix that fits, the most specific before the others and of two equal prefixes the one with the
     longer fingerprint; then, since sysObjectID is wrong on some devices, all others that have a fingerprint, vendors'
     own before standard tables and narrow prefixes before broad ones: newer devices answer their vendor's older tables
     too.

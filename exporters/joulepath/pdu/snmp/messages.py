@@ -2,7 +2,7 @@
 """Messages of SNMP v1 and v2c with pysnmp's and pyasn1's classes, and without pysnmp's engine.
 
 The engine reads an answer by the schema of its PDU, of which the choice among the types of a value alone takes most of
-the time of a poll. Tags say as much: read by them, an answer costs less than half. What is written by hand here is only
+the time of a poll. Tags say as much: read by them, an answer costs less than half. This module writes by hand only
 which of pyasn1's decoders reads which tag of SNMP.
 """
 

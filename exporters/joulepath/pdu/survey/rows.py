@@ -236,7 +236,7 @@ async def _scale(columns: Columns, by: ScaleColumns, cell: _Cell, size: int) -> 
         factor = _number_of(cell.value_in(column))
         if factor is None:
             return None
-        if factor:  # 0 means that there is none
+        if factor:  # 0 means that the device has no factor
             scale = scale * factor if factor > 0 else scale / -factor
     if by.units is not None and (column := await columns.scaling(by.units.column, size)):
         known = {str(name): step for name, step in by.units.scales.items()}
