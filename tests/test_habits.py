@@ -41,7 +41,15 @@ def test_hooks_run_what_make_lint_runs() -> None:
     assert [repository["repo"] for repository in config["repos"]] == ["local"]
     hooks = [hook["entry"] for hook in config["repos"][0]["hooks"]]
     # Options that keep make from building the environment anew: the recipe alone is asked for.
-    command = ["make", "--dry-run", "--old-file=.venv/.lint", "--old-file=.venv/.test", "VENV=.venv", "lint"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "--old-file=.venv/.lint",
+        "--old-file=.venv/.test",
+        "VENV=.venv",
+        "lint",
+    ]
     recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert hooks == [line for line in recipe if "scripts.audit" not in line]
 
