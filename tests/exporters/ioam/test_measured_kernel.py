@@ -37,7 +37,7 @@ while True:
                 sender.bind((interface, 0))
             sender.send(frame)
         except OSError:
-            sender = None
+            sender, sent = None, due  # closing a packet socket takes the kernel milliseconds
     time.sleep(0.002)
 """
 FRAME = bytes.fromhex("020000000077020000000078") + b"\x86\xdd" + ipv6(traced())  # to neither end
