@@ -86,9 +86,14 @@ def _timed(rules: Iterable[Rule], topology: Topology) -> Iterator[Rule]:
         "start": duration(topology.window - topology.interval),
         "steps": str(int(topology.window / topology.interval / 2)),
     }
-    placeholder = re.compile(rf"\$({'|'.join(values)})\b")
+    placeholder = re.compile(rf"{_OWN}|\$(?P<word>{'|'.join(values)})\b")
     for rule in rules:
-        yield Rule(rule.record, placeholder.sub(lambda found: values[found[1]], rule.expr), rule.labels)
+        expr = placeholder.sub(lambda match: values[match["word"]] if match["word"] else match[0], rule.expr)
+        yield Rule(rule.record, expr, rule.labels)
+
+
+# A `$` in a string or a comment is the query's own: label_replace has groups with names.
+_OWN = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*"""
 
 
 def _read(rules: Iterable[Rule], read: Callable[[str], reads.Read | None]) -> list[Rule]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The generated file: golden copies of the examples, promtool's lint, determinism, and what its documentation names."""
 
+import json
 import os
 import re
 import subprocess
@@ -71,6 +72,22 @@ def test_everything_carries_the_name() -> None:
     reads = [found for rule in rules for found in selectors(rule.expr) if found.partition("{")[0] in names]
     assert len(reads) > 200
     assert all(f'topology="{example.name}"' in found for found in reads)
+
+
+def test_strings_and_comments_of_a_query_stay_as_they_are() -> None:
+    """A named group of label_replace may be called like one of the durations that adapters use."""
+    query = (
+        """# it's $start\nlabel_replace(rate(x_total[$window]), "application", "$start", "robot", "(?P<start>.*)")"""
+    )
+    text = f"""
+sites: {{s: {{}}}}
+hosts: {{h: {{site: s, power: [{{pdu: p, outlets: ["1"]}}]}}}}
+components: {{h: {{role: upf, traffic: {{query: {{bytes: {json.dumps(query)}}}}}}}}}
+applications: {{a: {{path: [h]}}}}
+"""
+    rules = [rule for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Rule)]
+    rows = next(rule.expr for rule in rules if rule.record == "adapter:traffic:rate")
+    assert rows == f"sum by (application) ({query.replace('$window', '2m')})"
 
 
 def test_no_rule_without_use() -> None:
