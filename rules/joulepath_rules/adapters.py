@@ -6,11 +6,11 @@ Reads of the chain's own series and of constants are written plainly, as in attr
 
 from collections.abc import Iterator
 
-from joulepath_rules import promql
 from joulepath_rules.constants import source_rows
-from joulepath_rules.rule import Rule, number, quote, selector
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.components import Component, IoamNode, Share, Traffic, Vllm
+from joulepath_rules.rule import Rule, number, selector
+from joulepath_topology import Topology, promql
+from joulepath_topology.components import Component, IoamNode, Share, Traffic, Vllm
+from joulepath_topology.promql import quote
 
 # Of node_exporter's and /proc/stat's modes: idle does no work, steal is another's, guest is in user already.
 BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'

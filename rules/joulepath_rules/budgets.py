@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from joulepath_rules import reads
 from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, known_rows, recorded
-from joulepath_rules.rule import Rule, number, quote
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_rules.rule import Rule, number
+from joulepath_topology import Topology
+from joulepath_topology.common import duration
+from joulepath_topology.promql import quote
 
 # How far back the midnights are at which a period's closed hours are read, day by day.
 REACH = {"hour": 0.0, "day": 25 * HOUR, "month": (31 * 24 + 1) * HOUR}

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from joulepath_rules.rule import Rule
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_topology import Topology
+from joulepath_topology.common import duration
 
 
 def slow(topology: Topology) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, total
-from joulepath_rules.policies import POLICIES
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.components import Component
-from joulepath_rules.topology.hosts import METHODS, Method
+from joulepath_topology import Topology
+from joulepath_topology.components import Component
+from joulepath_topology.hosts import METHODS, Method
+from joulepath_topology.policies import POLICIES
 
 PREFIX = "joulepath_topology_"
 

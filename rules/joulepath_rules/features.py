@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from joulepath_rules.constants import PREFIX, Constant
 from joulepath_rules.places import units
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:

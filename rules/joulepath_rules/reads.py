@@ -4,9 +4,9 @@
 import re
 from collections.abc import Callable
 
-from joulepath_rules.rule import quote
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_topology import Topology
+from joulepath_topology.common import duration
+from joulepath_topology.promql import quote
 
 Read = Callable[[str, str], str]
 """From a series' name and its matchers (`part="static"`, or nothing) to the PromQL that reads it."""

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from joulepath_rules.promql import seconds
 from joulepath_rules.rule import Group
-from joulepath_rules.topology.common import duration
+from joulepath_topology.common import duration
+from joulepath_topology.promql import seconds
 
 MAX_QUERY_BYTES = 16384
 """VictoriaMetrics refuses longer queries, unless -search.maxQueryLen says otherwise."""

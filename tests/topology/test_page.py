@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from joulepath_rules import promql
-from joulepath_rules.topology import Topology, read
-from joulepath_rules.topology.applications import Application
-from joulepath_rules.topology.problem import path
-from joulepath_rules.topology.queries import queries
-from tests.rules.examined import sound
+from joulepath_topology import Topology, promql, read
+from joulepath_topology.applications import Application
+from joulepath_topology.problem import path
+from joulepath_topology.queries import queries
 from tests.rules.test_generate import lint
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from joulepath_rules.topology.common import Entry, Joules, Name, Text, Whole
+from joulepath_topology.common import Entry, Joules, Name, Text, Whole
 
 _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})")
 

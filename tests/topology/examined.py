@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.reading import examine
+from joulepath_topology import Topology
+from joulepath_topology.reading import examine
 from tests.rules import factory
 
 

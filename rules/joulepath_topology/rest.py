@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from joulepath_rules.topology.problem import Place
+from joulepath_topology.problem import Place
 
 
 class Rest:

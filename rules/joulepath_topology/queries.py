@@ -3,9 +3,9 @@
 
 from collections.abc import Iterator
 
-from joulepath_rules.topology.hosts import Source
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Place
+from joulepath_topology.hosts import Source
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Place
 
 
 def queries(topology: Topology) -> Iterator[tuple[Place, str]]:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath_rules.constants import method
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.hosts import Source
-from tests.rules.examined import changed, lines, sound
+from joulepath_topology import Topology
+from joulepath_topology.hosts import Source
+from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from joulepath.config import message
 from joulepath.meant import did_you_mean, unknown_key
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Place
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Place
 
 
 def worded(item: Mapping[str, Any], place: Place) -> str:

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from joulepath_rules.topology.problem import Place, Problem
+from joulepath_topology.problem import Place, Problem
 
 RANGE = re.compile(r"\[(\d{1,9})-(\d{1,9})\]")
 MOST = 10_000

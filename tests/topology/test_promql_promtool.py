@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_rules import promql
 from joulepath_rules.promtool import refused_rules
+from joulepath_topology import promql
 
 pytestmark = pytest.mark.unit
 

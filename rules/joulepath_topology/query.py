@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
-from joulepath_rules import promql
-from joulepath_rules.rule import quote
-from joulepath_rules.topology.common import ODD
+from joulepath_topology import promql
+from joulepath_topology.common import ODD
+from joulepath_topology.promql import quote
 
 _PATTERN = rf"^[^{ODD}]+$"
 

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from joulepath.config import read_yaml
 from joulepath.errors import UsageError
-from joulepath_rules.topology.checks import check
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Place, Problem, alike
-from joulepath_rules.topology.ranges import Expanded, expand
-from joulepath_rules.topology.rest import Rest, has
-from joulepath_rules.topology.wording import worded
+from joulepath_topology.checks import check
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Place, Problem, alike
+from joulepath_topology.ranges import Expanded, expand
+from joulepath_topology.rest import Rest, has
+from joulepath_topology.wording import worded
 
 
 def _ignore(_line: str) -> None:

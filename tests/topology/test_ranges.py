@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.ranges import MOST, RANGE, expand
-from tests.rules.examined import changed, lines, sound
+from joulepath_topology import Topology
+from joulepath_topology.ranges import MOST, RANGE, expand
+from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
 

@@ -4,11 +4,11 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
-from joulepath_rules import promql
-from joulepath_rules.topology.components import Share
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Place, Problem
-from joulepath_rules.topology.queries import queries, sources
+from joulepath_topology import promql
+from joulepath_topology.components import Share
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Place, Problem
+from joulepath_topology.queries import queries, sources
 
 # All of them read a whole server, so that their sum is two or three times the server's power.
 WHOLE_SERVER = {"pdu": "outlets", "bmc": "bmc", "rapl": "rapl"}

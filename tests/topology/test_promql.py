@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath_rules import promql
-from joulepath_rules.rule import quote
+from joulepath_topology import promql
+from joulepath_topology.promql import quote
 
 pytestmark = pytest.mark.unit
 

@@ -4,11 +4,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from joulepath_rules.topology import check_applications, check_components, check_hosts, check_nodes
-from joulepath_rules.topology.common import duration
-from joulepath_rules.topology.doubts import doubts
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Declared, Problem
+from joulepath_topology.checks import applications, components, hosts, nodes
+from joulepath_topology.checks.doubts import doubts
+from joulepath_topology.common import duration
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Declared, Problem
 
 
 def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
@@ -18,10 +18,10 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
         for section in ("sites", "hosts", "components", "applications")
     }
     yield from _durations(topology)
-    yield from check_hosts.check(topology, declared)
-    yield from check_components.check(topology, declared)
-    yield from check_nodes.check(topology)
-    yield from check_applications.check(topology, declared)
+    yield from hosts.check(topology, declared)
+    yield from components.check(topology, declared)
+    yield from nodes.check(topology)
+    yield from applications.check(topology, declared)
     yield from doubts(topology)
 
 

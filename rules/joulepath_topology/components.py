@@ -7,9 +7,9 @@ from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_rules.topology.common import Entry, Name, Positive, Text, Whole, exactly_one
-from joulepath_rules.topology.query import Pods, Query
-from joulepath_rules.topology.ranges import RANGE
+from joulepath_topology.common import Entry, Name, Positive, Text, Whole, exactly_one
+from joulepath_topology.query import Pods, Query
+from joulepath_topology.ranges import RANGE
 
 Role = Literal[
     "ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firewall", "transport", "timing", "core-control",

@@ -4,10 +4,10 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from joulepath_rules.topology.applications import Application
-from joulepath_rules.topology.common import duration
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Declared, Place, Problem
+from joulepath_topology.applications import Application
+from joulepath_topology.common import duration
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Declared, Place, Problem
 
 PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 31 * 86400}
 """The longest that a period of each kind can be."""

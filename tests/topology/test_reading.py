@@ -11,11 +11,11 @@ import yaml
 
 from joulepath.cli import main
 from joulepath.errors import UsageError
-from joulepath_rules.topology import read
-from joulepath_rules.topology.common import duration
-from joulepath_rules.topology.model import Topology
+from joulepath_topology import read
+from joulepath_topology.common import duration
+from joulepath_topology.model import Topology
 from tests.rules import factory
-from tests.rules.examined import changed, lines, sound
+from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
 
@@ -25,10 +25,10 @@ EXAMPLES = HERE.parent.parent / "examples"
 
 def test_every_mistake_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
     """Thirty-three mistakes, of form and of sense, give thirty-three lines in the order of the file and exit code 2."""
-    path = HERE / "topologies" / "mistakes.yaml"
+    path = HERE / "mistakes.yaml"
     assert main(["rules", "check", str(path)]) == 2
     printed = capsys.readouterr()
-    expected = (HERE / "topologies" / "mistakes.txt").read_text().splitlines()
+    expected = (HERE / "mistakes.txt").read_text().splitlines()
     assert len(expected) == 33
     assert printed.err.splitlines() == [f"joulepath rules: {path}: {line}" for line in expected]
     assert not printed.out

@@ -5,13 +5,12 @@ The parser follows Prometheus 2.45 and accepts a little more than 2.42, such as 
 the last word. The queries of a topology may contain `$window` and `$interval`.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Literal
 
 import promql_parser as parser
-
-from joulepath_rules.rule import quote
 
 ValueType = Literal["scalar", "vector", "matrix", "string"]
 
@@ -33,6 +32,11 @@ def timed(expr: str, window: str, interval: str) -> str:
     """The query with both durations, such as `2m`, in place of `$window` and `$interval` as whole words."""
     values = {"window": window, "interval": interval}
     return _PLACEHOLDER.sub(lambda found: values[found[1]], expr)
+
+
+def quote(text: str) -> str:
+    """A PromQL string literal."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def literal(text: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from joulepath_rules.topology import Topology
-from tests.rules.examined import changed, lines, sound
+from joulepath_topology import Topology
+from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from joulepath_rules.topology.applications import Application, Budget, Trace
-from joulepath_rules.topology.common import Entry, FileName, Name, Seconds
-from joulepath_rules.topology.components import Component, PolicyName
-from joulepath_rules.topology.hosts import Host, Site
+from joulepath_topology.applications import Application, Budget, Trace
+from joulepath_topology.common import Entry, FileName, Name, Seconds
+from joulepath_topology.components import Component, PolicyName
+from joulepath_topology.hosts import Host, Site
 
 
 class Topology(Entry):

@@ -3,9 +3,9 @@
 
 from collections.abc import Iterator
 
-from joulepath_rules.topology.hosts import Host
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Declared, Place, Problem
+from joulepath_topology.hosts import Host
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Declared, Place, Problem
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:

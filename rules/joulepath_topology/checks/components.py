@@ -4,9 +4,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from joulepath_rules.policies import amounts_needed
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Declared, Problem
+from joulepath_topology.model import Topology
+from joulepath_topology.policies import amounts_needed
+from joulepath_topology.problem import Declared, Problem
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:

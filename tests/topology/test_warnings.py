@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from joulepath.cli import main
-from joulepath_rules.topology.reading import examine
-from tests.rules.examined import changed, lines, sound
+from joulepath_topology.reading import examine
+from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from joulepath_rules import promql
-from joulepath_rules.topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
-from joulepath_rules.topology.query import Counter, Query
+from joulepath_topology import promql
+from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
+from joulepath_topology.query import Counter, Query
 
 Method = Literal["measured", "modelled", "declared"]
 

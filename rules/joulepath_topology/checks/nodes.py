@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
-from joulepath_rules.topology.model import Topology
-from joulepath_rules.topology.problem import Problem
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Problem
 
 Severity = Literal["error", "warning"]
 
