@@ -11,7 +11,7 @@ import yaml
 
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
-from joulepath_topology.common import duration
+from joulepath_topology.durations import duration
 
 
 def slow(topology: Topology) -> float:
