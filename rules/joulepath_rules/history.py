@@ -12,7 +12,7 @@ from joulepath_rules import reads
 from joulepath_rules.chain import slow
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology, promql
-from joulepath_topology.common import duration
+from joulepath_topology.durations import duration
 from joulepath_topology.promql import quote
 
 HOUR = 3600.0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from joulepath_topology import Topology, promql
-from joulepath_topology.common import duration
+from joulepath_topology.durations import duration
 from joulepath_topology.problem import Problem, alike
 from joulepath_topology.queries import queries
 

@@ -3,16 +3,17 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from joulepath.config import Model
+from joulepath_topology.durations import seconds
 
 UNATTRIBUTED = "unattributed"
 
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _ENERGY = re.compile(r"(\d+(?:\.\d+)?)\s*(J|kJ|MJ|GJ|Wh|kWh|MWh)")
 _JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "GJ": 1e9, "Wh": 3.6e3, "kWh": 3.6e6, "MWh": 3.6e9}
 
@@ -49,12 +50,11 @@ def _number(value: Any) -> Any:
     return value
 
 
-def seconds(value: object) -> float:
-    """A duration such as `15s` in seconds. Raises ValueError."""
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None or not int(found[1]):
-        raise ValueError("must be a duration such as 15s, 2m or 500ms")
-    return int(found[1]) * _SECONDS[found[2]]
+def _seconds(value: object) -> float:
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        with suppress(ValueError):
+            return seconds(value)
+    raise ValueError("must be a duration such as 15s, 2m or 500ms")
 
 
 def _joules(value: object) -> float:
@@ -74,7 +74,7 @@ Name = Annotated[str, AfterValidator(_name), StringConstraints(max_length=200)]
 FileName = Annotated[Name, AfterValidator(_file_name)]
 """A name that names a file, too: of a topology."""
 
-Seconds = Annotated[float, BeforeValidator(seconds), _text_schema("15s", _DURATION)]
+Seconds = Annotated[float, BeforeValidator(_seconds), _text_schema("15s", _DURATION)]
 """A duration, written as Prometheus writes it; in seconds."""
 
 Joules = Annotated[float, BeforeValidator(_joules), _text_schema("2kWh", _ENERGY)]
@@ -90,15 +90,6 @@ Whole = Annotated[int, BeforeValidator(_number)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as Prometheus writes them, in the largest unit that needs no fraction."""
-    milliseconds = round(seconds * 1000)
-    for unit, length in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if milliseconds % length == 0:
-            return f"{milliseconds // length}{unit}"
-    return f"{milliseconds}ms"
 
 
 def exactly_one(present: Iterable[str], allowed: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from joulepath_topology.common import Entry, Name, Positive, Text, Whole, exactly_one
+from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Pods, Query
 from joulepath_topology.ranges import RANGE
 
@@ -15,7 +16,6 @@ Role = Literal[
     "ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firewall", "transport", "timing", "core-control",
     "management", "device", "model",
 ]  # fmt: skip
-PolicyName = Literal["packets-bytes", "bytes", "packets"]
 SHARE_KINDS = ("kepler_pod", "workload", "query")
 
 

@@ -5,16 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from joulepath_topology import promql
-from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
-from joulepath_topology.query import Counter, Query
-
-Method = Literal["measured", "modelled", "declared"]
-
-METHODS: tuple[Method, ...] = ("measured", "modelled", "declared")
-"""How watts are known, the best first: by a meter, by a guess from a reading, by a number that nothing measures."""
-
-SOURCE_KINDS = ("pdu", "bmc", "rapl", "joules", "watts")
+from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text
+from joulepath_topology.query import Query
+from joulepath_topology.source import Source
 
 
 class Market(Entry):
@@ -54,54 +47,6 @@ class Site(Entry):
         if bool(self.grid_zone) != bool(self.source):
             raise ValueError("grid_zone and source belong together: which zone, according to whom")
         return self
-
-
-class Source(Entry):
-    """One reading of a host's power: outlets of a PDU, a BMC's chassis, RAPL, or any PromQL in joules or watts."""
-
-    pdu: Text | None = None
-    """Instance of the pdu exporter; needs `outlets`."""
-    outlets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    """Outlets of that PDU, which are added."""
-    bmc: Text | None = None
-    """Instance of the bmc exporter."""
-    chassis: Text | None = None
-    """Chassis of that BMC, where it has several."""
-    rapl: Text | None = None
-    """Instance of the rapl exporter: processor and memory."""
-    joules: Counter | None = None
-    """Energy counter of any exporter, in joules: its name and labels; the rules add the range."""
-    watts: Query | None = None
-    """Query in watts, or a number of watts."""
-    scale: Positive = 1.0
-    """Factor by which the reading is multiplied."""
-    offset_watts: NotNegative = 0.0
-    """Watts that are added to the reading, after `scale`."""
-    modelled: bool = False
-    """Whether a query is a guess, not a meter."""
-    static_watts: NotNegative | None = None
-    """Power when idle, in watts, as this fallback reads it."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Source":
-        exactly_one((kind for kind in SOURCE_KINDS if getattr(self, kind) is not None), SOURCE_KINDS)
-        if (self.pdu is None) != (self.outlets is None):
-            raise ValueError("pdu and outlets belong together: which outlets of which PDU")
-        if self.chassis is not None and self.bmc is None:
-            raise ValueError("chassis belongs to bmc")
-        return self
-
-    @property
-    def kind(self) -> str:
-        """Which of SOURCE_KINDS it is."""
-        return next(kind for kind in SOURCE_KINDS if getattr(self, kind) is not None)
-
-    @property
-    def method(self) -> Method:
-        """How its watts are known: as METHODS says."""
-        if self.watts is not None and promql.is_constant(self.watts):
-            return "declared"
-        return "modelled" if self.modelled or self.scale != 1 or self.offset_watts != 0 else "measured"
 
 
 class Active(Entry):

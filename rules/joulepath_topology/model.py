@@ -11,8 +11,9 @@ from pydantic import Field
 
 from joulepath_topology.applications import Application, Budget, Trace
 from joulepath_topology.common import Entry, FileName, Name, Seconds
-from joulepath_topology.components import Component, PolicyName
+from joulepath_topology.components import Component
 from joulepath_topology.hosts import Host, Site
+from joulepath_topology.policies import PolicyName
 
 
 class Topology(Entry):

@@ -63,11 +63,6 @@ def _readable(token: re.Match[str]) -> str:
     return quote(token[0][1:-1]) if token[0].startswith("`") else token[0]
 
 
-def seconds(duration: str) -> float:
-    """A duration such as `15d`, `1y` or `1h30m` in seconds. Raises ValueError."""
-    return parser.parse_duration(duration).total_seconds()
-
-
 def selectors(expr: str) -> list[str]:
     """The vector selectors of a query, each as PromQL without its range, offset and `@`. Raises QueryError."""
     return [_text(selector) for selector in _selectors(parse(expr))]

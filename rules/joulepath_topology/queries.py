@@ -3,19 +3,17 @@
 
 from collections.abc import Iterator
 
-from joulepath_topology.hosts import Source
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place
+from joulepath_topology.source import Source
 
 
 def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
     """The queries in the order of the file; a counter stands as its rate."""
     for name, host in topology.hosts.items():
         for place, source in sources(topology, name):
-            if source.joules is not None:
-                yield (*place, "joules"), f"rate({source.joules}[$window])"
-            elif source.watts is not None:
-                yield (*place, "watts"), source.watts
+            if source.query is not None:
+                yield (*place, source.kind), source.query
         if host.active is not None:
             yield ("hosts", name, "active", "query"), host.active.query
     for name, component in topology.components.items():

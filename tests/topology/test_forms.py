@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from joulepath_rules.constants import method
 from joulepath_topology import Topology
-from joulepath_topology.hosts import Source
+from joulepath_topology.source import Source
 from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath_topology import promql
+from joulepath_topology import durations, promql
 from joulepath_topology.promql import quote
 
 pytestmark = pytest.mark.unit
@@ -158,4 +158,4 @@ def test_normal() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("15d", 15 * 86400), ("1y", 365 * 86400), ("1h30m", 5400)])
 def test_seconds(text: str, seconds: float) -> None:
     """Durations as Prometheus' own options take them."""
-    assert promql.seconds(text) == seconds
+    assert durations.seconds(text) == seconds

@@ -36,7 +36,7 @@ def test_radio_units_on_outlets() -> None:
     topology = sound(yaml.safe_load(RADIO_UNITS))
     assert len(topology.hosts) == 17 * 24 + 2
     [source] = topology.hosts["ru-17-05"].power
-    assert (source.pdu, source.outlets) == ("pdu-17", ("5",))
+    assert (source.kind, source.readings) == ("pdu", [{"instance": "pdu-17", "outlet": "5"}])
     assert topology.counted_at("ru-17-05") == "upf"
     assert topology.hosts["sw"].feeds == tuple(f"ru-01-{number:02}" for number in range(1, 25))
     assert len(topology.applications["fleet"].traces) == 400
@@ -211,7 +211,8 @@ def test_two_ranges_of_one_length() -> None:
     """A value takes the number of the range that reads the same."""
     entry = {"site": "edge", "power": [{"pdu": "p-[1-3]", "outlets": ["[4-6]"]}]}
     topology = sound(changed(hosts={"x-[1-3]-[4-6]": entry}))
-    assert [(source.pdu, source.outlets) for source in topology.hosts["x-3-5"].power] == [("p-3", ("5",))]
+    [source] = topology.hosts["x-3-5"].power
+    assert (source.kind, source.readings) == ("pdu", [{"instance": "p-3", "outlet": "5"}])
 
 
 def test_pods_by_number() -> None:

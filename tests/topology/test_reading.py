@@ -12,7 +12,7 @@ import yaml
 from joulepath.cli import main
 from joulepath.errors import UsageError
 from joulepath_topology import read
-from joulepath_topology.common import duration
+from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
 from tests.rules import factory
 from tests.topology.examined import changed, lines, sound

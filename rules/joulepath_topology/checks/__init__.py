@@ -6,7 +6,7 @@ from typing import Any
 
 from joulepath_topology.checks import applications, components, hosts, nodes
 from joulepath_topology.checks.doubts import doubts
-from joulepath_topology.common import duration
+from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Declared, Problem
 

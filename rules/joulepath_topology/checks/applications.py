@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from joulepath_topology.applications import Application
-from joulepath_topology.common import duration
+from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Declared, Place, Problem
 

@@ -6,12 +6,10 @@ from collections.abc import Hashable, Iterator
 
 from joulepath_topology import promql
 from joulepath_topology.components import Share
+from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place, Problem
 from joulepath_topology.queries import queries, sources
-
-# All of them read a whole server, so that their sum is two or three times the server's power.
-WHOLE_SERVER = {"pdu": "outlets", "bmc": "bmc", "rapl": "rapl"}
 
 # Beyond these a number was probably meant in another unit. Coal, the dirtiest grid, emits about 1000 g/kWh.
 MOST_SCALE = 10
@@ -54,7 +52,12 @@ def _sites(topology: Topology) -> Doubts:
 
 def _tiers(topology: Topology) -> Doubts:
     for name, host in topology.hosts.items():
-        kinds = [text for kind, text in WHOLE_SERVER.items() if any(source.kind == kind for source in host.power)]
+        # Their sum would be two or three times the server's power.
+        kinds = [
+            meter.part.key if meter.part is not None and meter.part.many else kind
+            for kind, meter in METERS.items()
+            if meter.whole_server and any(source.kind == kind for source in host.power)
+        ]
         if len(kinds) > 1:
             added = f"{', '.join(kinds[:-1])} and {kinds[-1]}"
             message = f"adds {added}: if they read the same server, keep the best one and put the others under fallback"

@@ -4,8 +4,11 @@
 from collections.abc import Iterator
 
 from joulepath_topology.hosts import Host
+from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Declared, Place, Problem
+from joulepath_topology.queries import sources
+from joulepath_topology.source import Source
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -73,30 +76,26 @@ def _feeders(topology: Topology) -> Iterator[Problem]:
 
 
 def _meters(topology: Topology) -> Iterator[Problem]:
-    """A reading that stands twice would be counted twice."""
+    """A reading that stands twice would be counted twice; a part that is not named may be any."""
     used: dict[tuple[str, ...], str] = {}
-    for name, host in topology.hosts.items():
-        for tier, sources in enumerate(host.tiers):
-            for number, source in enumerate(sources):
-                place = ("hosts", name, "power", number) if tier == 0 else ("hosts", name, "fallback", tier - 1)
-                meters: list[tuple[tuple[str, ...], tuple[str | int, ...], str]] = []
-                for position, outlet in enumerate(source.outlets or ()):
-                    text = f"outlet {outlet} of {source.pdu}"
-                    meters.append((("pdu", source.pdu or "", outlet), (*place, "outlets", position), text))
-                for kind in ("bmc", "rapl"):
-                    instance = getattr(source, kind)
-                    if instance is not None:
-                        meters.append(((kind, instance, source.chassis or ""), (*place, kind), f"{kind} {instance}"))
-                for meter, where, text in meters:
-                    other = used.get(meter) or used.get(_overlapping(meter))
-                    if other:
-                        yield Problem(where, f"{text} is already used by host {other!r}: it would count twice")
-                    used.setdefault(meter, name)
-                    if meter[0] == "bmc" and meter[2]:
-                        used.setdefault(meter[:2], name)
+    in_part: dict[tuple[str, ...], str] = {}
+    for name in topology.hosts:
+        for place, source in sources(topology, name):
+            for position, labels in enumerate(source.readings):
+                meter = (source.kind, *labels.values())
+                other = used.get(meter) or used.get(meter[:2]) or in_part.get(meter)
+                if other:
+                    where, text = _named(place, source, position)
+                    yield Problem(where, f"{text} is already used by host {other!r}: it would count twice")
+                used.setdefault(meter, name)
+                if meter != meter[:2]:
+                    in_part.setdefault(meter[:2], name)
 
 
-def _overlapping(meter: tuple[str, ...]) -> tuple[str, ...]:
-    """The chassis that a BMC's chassis overlaps with: the one that is not named, which is any of them."""
-    kind, instance, chassis = meter
-    return (kind, instance, "") if chassis else (kind, instance)
+def _named(place: Place, source: Source, position: int) -> tuple[Place, str]:
+    """The place of one of a source's readings, and the reading in words."""
+    instance, *named = source.readings[position].values()
+    part = METERS[source.kind].part
+    if part is not None and part.many:
+        return (*place, part.key, position), f"{part.label} {named[0]} of {instance}"
+    return (*place, source.kind), f"{source.kind} {instance}"
