@@ -37,7 +37,7 @@ def chain(topology: Topology, group: str, features: frozenset[str]) -> list[Rule
     rules = (rule for each in shipped() if each["name"] == group for rule in each["rules"])
     rendered = ((rule, _render(rule, features)) for rule in rules)
     return [
-        Rule(rule["record"], _filled(expr, topology), rule.get("labels", {}))
+        Rule(rule["record"], _filled(expr, topology, features), rule.get("labels", {}))
         for rule, expr in rendered
         if expr is not None
     ]
@@ -68,5 +68,5 @@ def _indented(text: str) -> str:
     return "\n" + "\n".join(f"  {line}" for line in text.split("\n"))
 
 
-def _filled(expr: str, topology: Topology) -> str:
-    return expr.replace("[2m]", f"[{duration(topology.window)}]").replace("$several", meters.SEVERAL)
+def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
+    return expr.replace("[2m]", f"[{duration(topology.window)}]").replace("$several", meters.several(features))

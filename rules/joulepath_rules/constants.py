@@ -4,9 +4,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, total
+from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, reserved, total
 from joulepath_topology import Topology
 from joulepath_topology.components import Component
+from joulepath_topology.placements import Placement
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method
 
@@ -46,7 +47,7 @@ def _sites(topology: Topology) -> Rows:
 
 
 def _hosts(topology: Topology) -> Rows:
-    for name, host in topology.hosts.items():
+    for name, host in topology.boxes.items():
         for tier in range(1, len(host.tiers) + 1):
             yield "tier", tier, {"host": name, "tier": str(tier), "method": method(topology, name, tier)}
             static = host.static(tier)
@@ -56,9 +57,9 @@ def _hosts(topology: Topology) -> Rows:
 
 def method(topology: Topology, host: str, tier: int) -> Method:
     """How a tier's watts are known: like the weakest of its sources. A fed host is read like the feeder's own."""
-    sources = list(topology.hosts[host].tiers[tier - 1])
-    for fed in topology.hosts[host].feeds:
-        sources += topology.hosts[fed].power
+    sources = list(topology.boxes[host].tiers[tier - 1])
+    for fed in topology.boxes[host].feeds:
+        sources += topology.boxes[fed].power
     return max((source.method for source in sources), key=METHODS.index)
 
 
@@ -67,11 +68,11 @@ def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str
 
     A reading of a fed host is a reading of the feeder too, with its weight negated.
     """
-    for name, host in topology.hosts.items():
+    for name, host in topology.boxes.items():
         for tier, own in enumerate(host.tiers, 1):
             sources = [(f"{number}", 1.0, source) for number, source in enumerate(own, 1)]
             for fed in host.feeds:
-                members = enumerate(topology.hosts[fed].power, 1)
+                members = enumerate(topology.boxes[fed].power, 1)
                 sources += [(f"{fed}/{number}", -1.0, source) for number, source in members]
             common = {"host": name, "site": host.site, "tier": str(tier), "method": method(topology, name, tier)}
             for label, sign, source in sources:
@@ -92,16 +93,17 @@ def _sources(topology: Topology) -> Rows:
 
 def _components(topology: Topology) -> Rows:
     for name, component in topology.components.items():
-        labels = place(topology, name)
-        host = topology.hosts[topology.host_of(name)]
-        share = "whole" if topology.alone(name) else "work"
-        yield "component", 1, {**labels, "role": component.role, "share": share}
-        if share == "work" and component.reservation is not None and host.capacity is not None:
-            yield "reservation", component.reservation / host.capacity, labels
-        yield from _policy(topology, name, component)
+        for placement in topology.placements(name):
+            labels = place(topology, name, placement)
+            share = "whole" if topology.whole(placement) else "work"
+            yield "component", 1, {**labels, "role": component.role, "share": share}
+            held = reserved(topology, name, placement)
+            if share == "work" and held is not None:
+                yield "moving_reservation" if component.moves else "reservation", held, labels
+            yield from _policy(topology, name, component, placement)
 
 
-def _policy(topology: Topology, name: str, component: Component) -> Rows:
+def _policy(topology: Topology, name: str, component: Component, placement: Placement) -> Rows:
     """The weights with which the component's parts follow its amounts.
 
     A host is divided or it is not: in both states each amount that is used at all has a weight, be it 0.
@@ -111,11 +113,11 @@ def _policy(topology: Topology, name: str, component: Component) -> Rows:
     node = plain_node(topology, name)
     own = {} if node is None else {"node_id": node, "coverage": counter_of(topology, name).coverage}
     policy = POLICIES[component.policy or topology.policy]
-    for state in parts(topology, name):
+    for state in parts(topology, name, placement):
         for by in amounts(topology, name):
             used = {part: policy[part][by] for part in state if by in policy[part]}
             for part, weight in (used or {state[0]: 0.0}).items():
-                yield "policy", weight, {"component": name, "part": part, "by": by, **own}
+                yield "policy", weight, {"component": name, "host": placement.host, "part": part, "by": by, **own}
 
 
 def _traffic(topology: Topology) -> Rows:
@@ -145,40 +147,49 @@ def domains(topology: Topology) -> dict[str, str]:
 def _supports(topology: Topology) -> Rows:
     found = domains(topology)
     for member, domain in found.items():
-        yield "domain", 1, {"component": member, "domain": domain}
+        for placement in topology.placements(member):
+            yield "domain", 1, {"component": member, "host": placement.host, "domain": domain}
     for name, component in topology.components.items():
         for domain in sorted({found[supported] for supported in component.supports}):
             yield "supporter", 1, {"component": name, "domain": domain}
             members = {member for member, its in found.items() if its == domain}
             for application in topology.applications:
                 if members & set(topology.route(application)):
-                    labels = {key: value for key, value in place(topology, name).items() if key != "segment"}
-                    yield "support", 1, {"application": application, **labels, "domain": domain}
+                    for placement in topology.placements(name):
+                        labels = place(topology, name, placement)
+                        del labels["segment"]
+                        yield "support", 1, {"application": application, **labels, "domain": domain}
 
 
 def _applications(topology: Topology) -> Rows:
     for name, application in topology.applications.items():
-        yield "application", len(topology.needed(name)), {"application": name}
+        needed = sum(len(topology.placements(component)) for component in topology.needed(name))
+        yield "application", needed, {"application": name}
         for trace in application.traces:
             identity = {"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id}
             yield "trace", 1, {"application": name, **identity}
             for component in topology.trace_route(name, trace):
                 if not counter_of(topology, component).by_application:
-                    yield "path", 1, {**_path(topology, name, component), **identity}
+                    for labels in _paths(topology, name, component):
+                        yield "path", 1, {**labels, **identity}
         for component in topology.route(name):
             if counter_of(topology, component).by_application:
-                yield "path", 1, _path(topology, name, component)
+                for labels in _paths(topology, name, component):
+                    yield "path", 1, labels
 
 
-def _path(topology: Topology, application: str, component: str) -> dict[str, str]:
+def _paths(topology: Topology, application: str, component: str) -> Iterator[dict[str, str]]:
+    """The labels of an application's path constants at a component, one for each of its hosts."""
     counter = counter_of(topology, component)
     used = amounts(topology, component)
-    return {
-        "application": application,
-        **place(topology, component),
-        **({"node_id": counter.node} if counter.node is not None else {"counter": counter.name}),
-        "coverage": counter.coverage,
-        "amounts": used[0] if len(used) == 1 else "both",
-        **({"passing": "yes"} if counter.passing else {}),
-        **({"absent": "zero"} if counter.fills else {}),
-    }
+    for number, placement in enumerate(topology.placements(component)):
+        yield {
+            "application": application,
+            **place(topology, component, placement),
+            **({"node_id": counter.node} if counter.node is not None else {"counter": counter.name}),
+            "coverage": counter.coverage,
+            "amounts": used[0] if len(used) == 1 else "both",
+            # Traffic passes a component once, on however many hosts it is.
+            **({"passing": "yes"} if counter.passing and number == 0 else {}),
+            **({"absent": "zero"} if counter.fills else {}),
+        }

@@ -12,16 +12,24 @@ from joulepath_topology import Topology
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
     """All features, found in the constants where these say it: a rule with missing constants gives nothing."""
     found = {name for constant in constants for name in _of(constant)}
-    found.add("fallback" if any(host.fallback for host in topology.hosts.values()) else "one_tier")
+    found.add("fallback" if any(host.fallback for host in topology.boxes.values()) else "one_tier")
     tiers = [
-        host.static(tier) is not None for host in topology.hosts.values() for tier in range(1, len(host.tiers) + 1)
+        host.static(tier) is not None for host in topology.boxes.values() for tier in range(1, len(host.tiers) + 1)
     ]
     if any(tiers):
         found.add("static")
     if not all(tiers):
         found.add("undivided")
-    if any(not any(topology.alone(name) for name in topology.members.get(host, ())) for host in topology.hosts):
+    taken = {
+        placement.host
+        for name in topology.components
+        for placement in topology.placements(name)
+        if topology.whole(placement)
+    }
+    if taken != set(topology.boxes):
         found.add("rest")
+    if any(component.moves for component in topology.components.values()):
+        found.add("moves")
     for name, component in topology.components.items():
         if component.traffic or component.requests:
             found.update(units(topology, name))
@@ -57,5 +65,5 @@ def _of(constant: Constant) -> Iterable[str]:
             yield "market"
         case "trace":
             yield "traces"
-        case "support":
+        case "supporter":
             yield "support"

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the rule `source:power_watts` reads each kind of meter: the words of the alternatives in attribution.yaml."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from joulepath_topology.meters import METERS, Meter
-
-SEVERAL = ", ".join(dict.fromkeys(each.part.label for each in METERS.values() if each.part and each.part.many))
-"""The labels in which the readings of one source may differ."""
 
 NEVER = "never"
 """A feature that a topology cannot have."""
@@ -27,6 +24,12 @@ def alternatives(meters: Mapping[str, Meter] = METERS) -> Iterator[Mapping[str, 
             "joules": meter.joules,
             "seconds": meter.seconds,
         }
+
+
+def several(features: Collection[str]) -> str:
+    """The labels in which the readings of one source may differ, each after a comma."""
+    used = [meter.part for kind, meter in METERS.items() if kind in features]
+    return "".join(f", {part.label}" for part in used if part is not None and part.many)
 
 
 def read_by(labels: Mapping[str, str]) -> str:

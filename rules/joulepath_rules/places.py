@@ -5,33 +5,61 @@ from dataclasses import dataclass
 from typing import Literal
 
 from joulepath_topology import Topology
+from joulepath_topology.placements import Placement
 from joulepath_topology.policies import POLICIES
 
 Total = Literal["node", "traced", "query", "counter"]
 
 
-def place(topology: Topology, component: str) -> dict[str, str]:
-    """The labels that a component's power carries."""
-    host = topology.host_of(component)
+def place(topology: Topology, component: str, placement: Placement) -> dict[str, str]:
+    """The labels that a component's power carries on one host or GPU."""
     segment = topology.components[component].segment
-    return {"component": component, "host": host, "site": topology.hosts[host].site, "segment": segment}
+    site = topology.boxes[placement.host].site
+    return {"component": component, "host": placement.host, "site": site, "segment": segment}
 
 
-def parts(topology: Topology, component: str) -> list[tuple[str, ...]]:
+def reserved(topology: Topology, component: str, placement: Placement) -> float | None:
+    """The part of a box's static power that a component holds, 0 to 1; None where it holds none.
+
+    A GPU's is divided equally, unless the shares say otherwise. In a virtual machine it is a part of the machine's.
+    """
+    entry, box = topology.components[component], topology.boxes[placement.host]
+    if topology.whole(placement):
+        return 1.0
+    if placement.gpu is not None:
+        held = [share.reservation for share in placement.shares if share.reservation is not None]
+        return sum(held) if held else 1 / len(topology.members[placement.host])
+    own, whole = entry.reservation, box.capacity
+    if placement.vm is not None:
+        vm = topology.vms[placement.vm]
+        if vm.reservation is None or whole is None:
+            return None
+        if not placement.shares:
+            return vm.reservation / whole
+        inner = None if own is None or vm.capacity is None else own / vm.capacity
+        return None if inner is None else inner * vm.reservation / whole
+    return None if own is None or whole is None else own / whole
+
+
+def parts(topology: Topology, component: str, placement: Placement) -> list[tuple[str, ...]]:
     """The parts that a component's power has, for each state of its host: divided, where a tier knows its static
     watts, or not."""
-    host = topology.hosts[topology.host_of(component)]
-    entry = topology.components[component]
-    known = [host.static(tier) is not None for tier in range(1, len(host.tiers) + 1)]
-    reserved = topology.alone(component) or (entry.reservation is not None and host.capacity is not None)
-    divided = ("static", "dynamic") if reserved else ("dynamic",)
+    box = topology.boxes[placement.host]
+    known = [box.static(tier) is not None for tier in range(1, len(box.tiers) + 1)]
+    divided = ("dynamic",) if reserved(topology, component, placement) is None else ("static", "dynamic")
     return [*([divided] if any(known) else []), *([("undivided",)] if not all(known) else [])]
 
 
 def amounts(topology: Topology, component: str) -> list[str]:
     """The amounts that the component's policy uses: `count`, `volume` or both."""
     policy = POLICIES[topology.components[component].policy or topology.policy]
-    used = {by for state in parts(topology, component) for part in state for by in policy[part]}
+    used = {
+        by
+        for placement in topology.placements(component)
+        for state in parts(topology, component, placement)
+        for part in state
+        for by in policy[part]
+    }
     return [by for by in ("count", "volume") if by in used]
 
 
@@ -65,7 +93,7 @@ class Counter:
     node: str | None
     """The node id, where the ioam exporters' series are read directly."""
     coverage: Literal["own", "anchor", "counter"]
-    """`own` where the node is this component's alone, so that the node says which component it is."""
+    """`own` where the node is this component's alone, on one host, so that the node says which component it is."""
     by_application: bool
     """Whether its rows are of applications, and not of traces."""
     passing: bool
@@ -83,7 +111,9 @@ def counter_of(topology: Topology, component: str) -> Counter:
     if node is None:
         coverage: Literal["own", "anchor", "counter"] = "counter"
     else:
-        alone = name == component and int(node) not in topology.shared_nodes
+        alone = (
+            name == component and int(node) not in topology.shared_nodes and len(topology.placements(component)) == 1
+        )
         coverage = "own" if alone else "anchor"
     return Counter(
         name=name,

@@ -141,14 +141,14 @@ STEPS = _series(
     ("component:passing:rate", "component by", "1/s", "all traffic of an anchored component"),
     ("component:whole:rate", "component by", "1/s", "the same, but not less than `component:traced:rate`"),
     (
-        "component:watts_per_amount", "component node_id coverage by", "W s",
+        "component:watts_per_amount", "component host node_id coverage by", "W s",
         "watts for one packet/s or byte/s, request/s or token/s",
     ),
-    ("component_part:watts_per_amount", "component node_id part by", "W s", "the same for one part"),
+    ("component_part:watts_per_amount", "component host node_id part by", "W s", "the same for one part"),
     ("domain:power_watts", "domain", "W", "power of the components with the same supporters"),
     ("application_domain:power_watts", "application domain", "W", "power of an application in these components"),
     (
-        "component:watts_per_supported_watt", "component", "",
+        "component:watts_per_supported_watt", "component host", "",
         "watts of a supporting component for one watt that it supports",
     ),
     ("application_site:power_watts", "application segment site", "W", "power of an application at a site"),

@@ -9,35 +9,14 @@ from pydantic_core import CoreSchema
 
 from joulepath_topology.common import Entry, Name, Positive, Text, Whole, exactly_one
 from joulepath_topology.policies import PolicyName
-from joulepath_topology.query import Pods, Query
+from joulepath_topology.query import Query
 from joulepath_topology.ranges import RANGE
+from joulepath_topology.shares import Share
 
 Role = Literal[
     "ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firewall", "transport", "timing", "core-control",
     "management", "device", "model",
 ]  # fmt: skip
-SHARE_KINDS = ("kepler_pod", "workload", "query")
-
-
-class Share(Entry):
-    """A part of the host's active work: the pods of Kepler, a workload's CPU time, or any PromQL."""
-
-    kepler_pod: Pods | None = None
-    """Joules of Kepler's pods: regular expressions `NAMESPACE/POD`."""
-    workload: Text | None = None
-    """CPU seconds of a workload: `workload_cpu_seconds_total` with this label `workload`."""
-    query: Query | None = None
-    """Query for the component's work, in the unit of the host's `active` query."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Share":
-        exactly_one((kind for kind in SHARE_KINDS if getattr(self, kind) is not None), SHARE_KINDS)
-        return self
-
-    @property
-    def kind(self) -> str:
-        """Which of SHARE_KINDS it is."""
-        return next(kind for kind in SHARE_KINDS if getattr(self, kind) is not None)
 
 
 def _list(value: Any) -> Any:
@@ -167,7 +146,11 @@ class Component(Entry):
     role: Role
     """Function of the component; `model` and `device` are segments of their own."""
     host: Name | None = None
-    """Host that it runs on; without it the host of its own name."""
+    """Host or virtual machine that it runs on; without it the host of its own name."""
+    hosts: tuple[Name, ...] = ()
+    """Hosts that it may run on, in place of `host`. It has 0 W on one where it does not run."""
+    pool: Name | None = None
+    """Pool of hosts that it may run on, in place of `hosts`."""
     reservation: Positive | None = None
     """Part of the host's `capacity`, in the same unit."""
     share: tuple[Share, ...] = ()
@@ -180,6 +163,18 @@ class Component(Entry):
     """Policy of this component, in place of the file's."""
     supports: tuple[Name, ...] = ()
     """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Component":
+        given = [key for key in ("host", "hosts", "pool") if getattr(self, key)]
+        if len(given) > 1:
+            raise ValueError(f"has {' and '.join(given)}: one of them says where it runs")
+        return self
+
+    @property
+    def moves(self) -> bool:
+        """Whether it may be away from a host: its share of such a host is then 0, and not a gap."""
+        return bool(self.hosts or self.pool)
 
     @property
     def segment(self) -> str:

@@ -5,9 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text
-from joulepath_topology.query import Query
+from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
+from joulepath_topology.kepler import Kepler
+from joulepath_topology.promql import quote
+from joulepath_topology.query import Counter, Query
+from joulepath_topology.shares import Share
 from joulepath_topology.source import Source
+
+GPU_KINDS = ("gpu", "dcgm", "joules", "watts")
 
 
 class Market(Entry):
@@ -56,13 +61,44 @@ class Active(Entry):
     """Query for all active work of the host."""
 
 
-class Kepler(Entry):
-    """How Kepler names the host, and which of its zones are its active joules (zones overlap: see the checks)."""
+def _dcgm_watts(host: str, number: str) -> str:
+    """Watts of dcgm-exporter's energy counter, in mJ, which each MIG slice repeats; its label changed after 4.8.2."""
+    counters = (
+        f"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{{{label}={quote(host)},gpu={quote(number)}}}"
+        for label in ("Hostname", "hostname")
+    )
+    return f"max({' or '.join(f'rate({counter}[$window])' for counter in counters)}) / 1000"
 
-    node_name: Text | None = None
-    """Name of the host in Kepler; without it the host's own name."""
-    zones: Annotated[tuple[Text, ...], Field(min_length=1)] = ("package", "dram")
-    """Zones that together are the host's active joules."""
+
+class Gpu(Entry):
+    """A GPU of a host, and its own meter: the gpu exporter, dcgm-exporter, or any PromQL in joules or watts."""
+
+    gpu: Text | None = None
+    """Instance of the gpu exporter; the key of this entry is the exporter's label `gpu`."""
+    dcgm: Text | None = None
+    """Label `hostname` (or `Hostname`) of dcgm-exporter; the key of this entry is its label `gpu`."""
+    joules: Counter | None = None
+    """Energy counter of any exporter, in joules."""
+    watts: Query | None = None
+    """Query in watts."""
+    in_plug: bool = True
+    """Whether the host's `power` measures the GPU, too. `false` where the GPU has a supply of its own."""
+    static_watts: NotNegative | None = None
+    """Power when idle, in watts; a part of the host's `static_watts` where the GPU is in its plug."""
+    active: Active | None = None
+    """Active work of the GPU: the whole for components with `share: [{gpu: N, query: ...}]`."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Gpu":
+        exactly_one((kind for kind in GPU_KINDS if getattr(self, kind) is not None), GPU_KINDS)
+        return self
+
+    def source(self, number: str) -> Source:
+        """Its meter as a source of power; `number` is its key under `gpus`."""
+        if self.gpu is not None:
+            return Source.model_validate({"gpu": self.gpu, "numbers": [number]})
+        watts = self.watts if self.dcgm is None else _dcgm_watts(self.dcgm, number)
+        return Source.model_validate({"joules": self.joules, "watts": watts})
 
 
 class Host(Entry):
@@ -82,6 +118,10 @@ class Host(Entry):
     """The whole for the `reservation` of its components, in any unit: cores, for instance."""
     feeds: tuple[Name, ...] = ()
     """Hosts that draw their power through this one (a PoE switch); their `power` is subtracted."""
+    gpus: dict[Name, Gpu] = Field(default_factory=dict)
+    """GPUs of the host, by their number or name. Components claim them with `share: [{gpu: ...}]`."""
+    pool: Name | None = None
+    """Pool that the host belongs to, for components with `pool`."""
     active: Active | None = None
     """Active work of the host: the whole for components with `share: [{query: ...}]`."""
     kepler: Kepler = Kepler()
@@ -101,3 +141,20 @@ class Host(Entry):
     def divided(self) -> bool:
         """Whether some tier knows its static part."""
         return any(self.static(tier) is not None for tier in range(1, len(self.tiers) + 1))
+
+
+class Vm(Entry):
+    """A virtual machine: its own work on the host, and what its components are parts of."""
+
+    host: Name
+    """Host that it runs on."""
+    share: Annotated[tuple[Share, ...], Field(min_length=1)]
+    """Its active work on the host, as for a component; entries of one kind, which are added."""
+    reservation: Positive | None = None
+    """Part of the host's `capacity`, in the same unit."""
+    capacity: Positive | None = None
+    """The whole for the `reservation` of its components, in any unit: virtual processors, for instance."""
+    active: Active | None = None
+    """Active work of the machine: the whole for its components with `share: [{query: ...}]`."""
+    kepler: Kepler = Kepler()
+    """Name and zones of the machine in a Kepler that runs inside it."""

@@ -65,6 +65,13 @@ METERS: Mapping[str, Meter] = {
         "rapl_host_measured_seconds_total",
         "Instance of the rapl exporter: processor and memory.",
     ),
+    "gpu": Meter(
+        "gpu_energy_joules_total",
+        "gpu_measured_seconds_total",
+        "Instance of the gpu exporter; needs `numbers`. For a GPU that components use, see `gpus` of the host.",
+        Part("gpu", "numbers", "GPUs of that exporter (its label `gpu`), which are added.", many=True),
+        whole_server=False,
+    ),
 }
 
 PARTS = tuple(dict.fromkeys(meter.part.label for meter in METERS.values() if meter.part is not None))

@@ -4,15 +4,19 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field
 
+from joulepath_topology import placements
 from joulepath_topology.applications import Application, Budget, Trace
 from joulepath_topology.common import Entry, FileName, Name, Seconds
 from joulepath_topology.components import Component
-from joulepath_topology.hosts import Host, Site
+from joulepath_topology.hosts import Active, Host, Site, Vm
+from joulepath_topology.kepler import Kepler
+from joulepath_topology.placements import Placement
 from joulepath_topology.policies import PolicyName
 
 
@@ -31,6 +35,8 @@ class Topology(Entry):
     """Places, each with its grid; at least one."""
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]
     """Metered boxes; at least one."""
+    vms: dict[Name, Vm] = Field(default_factory=dict)
+    """Virtual machines on the hosts, for components that run inside one."""
     components: Annotated[dict[Name, Component], Field(min_length=1)]
     """Functions on the hosts; at least one."""
     applications: dict[Name, Application] = Field(default_factory=dict)
@@ -45,11 +51,27 @@ class Topology(Entry):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @cached_property
+    def boxes(self) -> dict[str, Host]:
+        """All metered boxes: hosts and their GPUs."""
+        return placements.boxes(self.hosts)
+
+    @cached_property
     def members(self) -> dict[str, list[str]]:
-        """The components on each host."""
+        """The components on each metered box."""
         found: dict[str, list[str]] = {}
         for name in self.components:
-            found.setdefault(self.host_of(name), []).append(name)
+            for placement in self.placements(name):
+                found.setdefault(placement.host, []).append(name)
+        return found
+
+    @cached_property
+    def guests(self) -> dict[str, list[str]]:
+        """The components in each virtual machine."""
+        found: dict[str, list[str]] = {}
+        for name in self.components:
+            for placement in self.placements(name):
+                if placement.vm is not None:
+                    found.setdefault(placement.vm, []).append(name)
         return found
 
     @cached_property
@@ -61,13 +83,61 @@ class Topology(Entry):
                 found.setdefault(supported, set()).add(name)
         return {name: frozenset(supporters) for name, supporters in found.items()}
 
-    def host_of(self, component: str) -> str:
-        """The host of a component: named, or of its own name."""
-        return self.components[component].host or component
+    def active(self, box: str) -> Active | None:
+        """The query for all active work of a host, a GPU or a virtual machine."""
+        return self.vms[box].active if box in self.vms else self.boxes[box].active
 
-    def alone(self, component: str) -> bool:
-        """Whether all of its host's power is the component's: it is there alone and does not claim a mere share."""
-        return len(self.members[self.host_of(component)]) == 1 and not self.components[component].share
+    def named_in_kepler(self, host: str) -> Kepler:
+        """A host or virtual machine as Kepler knows it, with its name there."""
+        kepler = self.vms[host].kepler if host in self.vms else self.hosts[host].kepler
+        return kepler.model_copy(update={"node_name": kepler.node_name or host})
+
+    def hosts_of(self, component: str) -> tuple[str, ...]:
+        """The hosts or virtual machines of a component: named, those of a pool, or of its own name."""
+        entry = self.components[component]
+        if entry.pool is not None:
+            return tuple(name for name, host in self.hosts.items() if host.pool == entry.pool)
+        return entry.hosts or (entry.host or component,)
+
+    def placements(self, component: str) -> tuple[Placement, ...]:
+        """The metered boxes on which a component draws power, each once."""
+        return self._placements[component]
+
+    @cached_property
+    def _placements(self) -> dict[str, tuple[Placement, ...]]:
+        claimed = {
+            (host, gpu)
+            for name, entry in self.components.items()
+            for host in self.hosts_of(name)
+            for gpu in placements.gpu_shares(entry)
+        }
+        return {
+            name: tuple(
+                placement
+                for host in self.hosts_of(name)
+                for placement in self._placed(self.components[name], host, claimed)
+            )
+            for name in self.components
+        }
+
+    def _placed(self, component: Component, host: str, claimed: set[tuple[str, str]]) -> Iterator[Placement]:
+        """The boxes of one host; without any share the component has all of the host, with the GPUs that are left."""
+        if host in self.vms:
+            yield Placement(self.vms[host].host, placements.own_shares(component), vm=host)
+            return
+        own, gpus = placements.own_shares(component), placements.gpu_shares(component)
+        if own or not gpus:
+            yield Placement(host, own)
+        for gpu, shares in gpus.items():
+            yield Placement(placements.gpu_box(host, gpu), shares, gpu=gpu)
+        if not own and not gpus and host in self.hosts:
+            for gpu in self.hosts[host].gpus:
+                if (host, gpu) not in claimed:
+                    yield Placement(placements.gpu_box(host, gpu), gpu=gpu)
+
+    def whole(self, placement: Placement) -> bool:
+        """Whether all of a box's power is the component's: it is there alone and does not claim a mere share."""
+        return not placement.shares and placement.vm is None and len(self.members[placement.host]) == 1
 
     def counted_at(self, component: str) -> str:
         """The component at which the traffic of `component` is counted: its anchor, or itself."""

@@ -40,10 +40,15 @@ def _pods(text: str) -> str:
     if not (slash and namespaces and names) or "/" in names:
         raise ValueError("must be NAMESPACE/POD, two regular expressions")
     for pattern in (namespaces, names):
-        try:
-            promql.parse(f"x{{a=~{quote(pattern)}}}")
-        except promql.QueryError:
-            raise ValueError(f"{pattern!r} is not a regular expression") from None
+        _pattern(pattern)
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        promql.parse(f"x{{a=~{quote(text)}}}")
+    except promql.QueryError:
+        raise ValueError(f"{text!r} is not a regular expression") from None
     return text
 
 
@@ -62,3 +67,6 @@ Counter = Annotated[_PromQL, AfterValidator(_counter)]
 
 Pods = Annotated[str, StringConstraints(max_length=200), AfterValidator(_pods)]
 """Pods of Kepler: regular expressions of their namespace and their name."""
+
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_pattern)]
+"""A regular expression of Prometheus, which matches the whole of a label."""

@@ -15,12 +15,13 @@ from math import prod
 from typing import Any
 
 from joulepath_topology.problem import Place, Problem
+from joulepath_topology.shares import KEPLER_KINDS
 
 RANGE = re.compile(r"\[(\d{1,9})-(\d{1,9})\]")
 MOST = 10_000
-SECTIONS = ("sites", "hosts", "components", "applications", "budgets")
+SECTIONS = ("sites", "hosts", "vms", "components", "applications", "budgets")
 
-_QUERIES = {"watts", "joules", "query", "packets", "bytes", "requests", "tokens", "kepler_pod"}
+_QUERIES = {"watts", "joules", "query", "packets", "bytes", "requests", "tokens", *KEPLER_KINDS}
 _INTEGERS = {"ioam", "node"}
 
 

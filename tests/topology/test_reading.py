@@ -39,8 +39,9 @@ def test_eight_lines_are_a_topology() -> None:
     path = EXAMPLES / "minimal.yaml"
     assert len(path.read_text().splitlines()) == 8
     topology = read(path)
-    assert topology.host_of("upf-1") == "upf-1"
-    assert topology.alone("upf-1")
+    (placement,) = topology.placements("upf-1")
+    assert placement.host == "upf-1"
+    assert topology.whole(placement)
     assert (topology.interval, topology.window, topology.policy) == (15, 120, "packets-bytes")
 
 
@@ -55,7 +56,7 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
         (changed(interval="1m"), "window: must be at least four intervals, here 4m"),
         (changed(sites={"edge": {"grid_zone": None}}), "sites.edge: grid_zone and source belong together"),
         (changed(hosts={"ru-1": {"power": []}}), "hosts.ru-1.power: needs at least one entry"),
-        (changed(hosts={"ru-1": {"power": [{}]}}), "hosts.ru-1.power[0]: needs one of pdu, bmc, rapl, joules, watts"),
+        (changed(hosts={"ru-1": {"power": [{}]}}), "hosts.ru-1.power[0]: needs one of pdu, bmc, rapl, gpu, joules, watts"),
         (
             changed(hosts={"ru-1": {"power": [{"rapl": "x", "chassis": "1"}]}}),
             "hosts.ru-1.power[0]: chassis belongs to bmc",

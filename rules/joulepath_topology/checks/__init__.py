@@ -15,7 +15,7 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     """All mistakes and warnings. `data` is all of the file: a name in it is declared, even if its entry was refused."""
     declared: Declared = {
         section: set(data[section]) if isinstance(data.get(section), dict) else set()
-        for section in ("sites", "hosts", "components", "applications")
+        for section in ("sites", "hosts", "vms", "components", "applications")
     }
     yield from _durations(topology)
     yield from hosts.check(topology, declared)

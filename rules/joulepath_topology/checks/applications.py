@@ -131,7 +131,8 @@ def _budgets(topology: Topology, declared: Declared) -> Iterator[Problem]:
         if budget.application not in topology.applications:
             continue
         needed = [member for member in topology.needed(budget.application) if member in topology.components]
-        hosts = [topology.hosts.get(host) for host in sorted({topology.host_of(member) for member in needed})]
+        names = {placement.host for member in needed for placement in topology.placements(member)}
+        hosts = [topology.boxes.get(host) for host in sorted(names)]
         ceilings = [host.max_watts for host in hosts if host is not None and host.max_watts is not None]
         most = sum(ceilings) * PERIOD_SECONDS[budget.per]
         if hosts and len(ceilings) == len(hosts) and most <= budget.energy:

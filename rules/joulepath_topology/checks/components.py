@@ -5,8 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
+from joulepath_topology.placements import Placement
 from joulepath_topology.policies import amounts_needed
-from joulepath_topology.problem import Declared, Problem
+from joulepath_topology.problem import Declared, Place, Problem
+from joulepath_topology.shares import Share
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -19,12 +21,7 @@ def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
 def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
     for name, component in topology.components.items():
         place = ("components", name)
-        host = topology.host_of(name)
-        if host not in declared["hosts"]:
-            if component.host is None:
-                yield Problem(place, f"needs a host: no host under hosts has its own name {name!r}")
-            else:
-                yield Problem((*place, "host"), f"there is no host {host!r} under hosts")
+        yield from _hosts(topology, declared, name)
         if component.role == "model" and component.traffic is not None:
             yield Problem((*place, "traffic"), "a model counts requests, not traffic")
         if component.role != "model" and component.requests is not None:
@@ -63,36 +60,116 @@ def _policy(topology: Topology, name: str) -> Iterator[Problem]:
             yield Problem(("components", name, key), message, (("components", topology.counted_at(name), key), chosen))
 
 
+def _hosts(topology: Topology, declared: Declared, name: str) -> Iterator[Problem]:
+    """The hosts and GPUs that a component names."""
+    component, place = topology.components[name], ("components", name)
+    if component.pool is not None and not topology.hosts_of(name):
+        yield Problem((*place, "pool"), f"no host under hosts has the pool {component.pool!r}")
+    for number, host in enumerate(topology.hosts_of(name)):
+        if host in declared["vms"] and not component.moves:
+            continue
+        if host not in declared["hosts"]:
+            if component.hosts:
+                yield Problem((*place, "hosts", number), f"there is no host {host!r} under hosts")
+            elif component.host is None:
+                yield Problem(place, f"needs a host: no host under hosts has its own name {name!r}")
+            else:
+                yield Problem((*place, "host"), f"there is no host {host!r} under hosts")
+        elif host in component.hosts[:number]:
+            yield Problem((*place, "hosts", number), f"{host!r} stands twice")
+    yield from _gpus(topology, name)
+
+
+def _gpus(topology: Topology, name: str) -> Iterator[Problem]:
+    for number, share in enumerate(topology.components[name].share):
+        place = ("components", name, "share", number)
+        if share.gpu is None:
+            continue
+        for host in topology.hosts_of(name):
+            if host in topology.vms:
+                yield Problem(
+                    (*place, "gpu"), f"{host!r} is a virtual machine: name the GPU at a component of its host"
+                )
+            elif host in topology.hosts:
+                yield from _gpu(topology, place, share, host)
+
+
+def _gpu(topology: Topology, place: Place, share: Share, host: str) -> Iterator[Problem]:
+    """How a part of a GPU is measured must be something that its meter or Kepler tells."""
+    gpus = topology.hosts[host].gpus
+    there = (("hosts", host, "gpus"),)
+    gpu = gpus.get(share.gpu or "")
+    if gpu is None:
+        yield Problem((*place, "gpu"), f"host {host!r} has no GPU {share.gpu!r} under gpus", there)
+    elif share.workload is not None and gpu.gpu is None:
+        yield Problem((*place, "workload"), "only the gpu exporter tells the workloads of a GPU: use query", there)
+    elif share.gpu_instance is not None and gpu.gpu is None and gpu.dcgm is None:
+        message = "only the gpu exporter and dcgm-exporter tell the slices of a GPU: use query"
+        yield Problem((*place, "gpu_instance"), message, there)
+    elif share.measured and share.unit == "kepler" and len(gpus) > 1:
+        message = (
+            f"Kepler does not say on which GPU a workload runs, and host {host!r} has {len(gpus)}: use another share"
+        )
+        yield Problem((*place, share.kind), message, there)
+
+
 def _shares(topology: Topology) -> Iterator[Problem]:
     """Who shares a host says how much of it is his: of its work, and of its capacity where idle watts are known."""
-    reserved: dict[str, list[str]] = defaultdict(list)
     for name, component in topology.components.items():
-        host = topology.hosts.get(topology.host_of(name))
-        place, at = ("components", name), ("hosts", topology.host_of(name))
-        if host is None or topology.alone(name):
-            continue
-        if not component.share:
-            yield Problem(place, f"shares host {topology.host_of(name)!r} with others: needs a share")
-        kinds = {share.kind for share in component.share}
+        place = ("components", name)
+        kinds = {share.unit for share in component.share if share.gpu is None and share.measured}
         if len(kinds) > 1:
+            kinds = {share.kind for share in component.share if share.gpu is None}
             yield Problem((*place, "share"), f"adds {' and '.join(sorted(kinds))}: one component, one unit of work")
-        if "query" in kinds and host.active is None:
-            message = f"is a part of what? Give host {topology.host_of(name)!r} the whole, `active: {{query: ...}}`"
-            yield Problem((*place, "share"), message, ((*at, "active"),))
-        if component.reservation is not None:
-            reserved[topology.host_of(name)].append(name)
-            if host.capacity is None:
-                message = f"host {topology.host_of(name)!r} has no capacity that this could be a part of"
-                yield Problem((*place, "reservation"), message, ((*at, "capacity"),))
-        elif host.divided:
-            message = f"needs a reservation: host {topology.host_of(name)!r} has static_watts to divide"
-            yield Problem(place, message)
-    for name, members in reserved.items():
-        capacity = topology.hosts[name].capacity
-        total = sum(topology.components[member].reservation or 0 for member in members)
-        if capacity is not None and total > capacity:
-            message = f"is {capacity:g}, but {', '.join(members)} reserve {total:g}"
-            yield Problem(("hosts", name, "capacity"), message)
+        for placement in topology.placements(name):
+            if placement.host in topology.boxes and not topology.whole(placement):
+                yield from _share(topology, name, placement)
+    yield from _reservations(topology)
+
+
+def _share(topology: Topology, name: str, placement: Placement) -> Iterator[Problem]:
+    """One component's part of one box."""
+    component, place = topology.components[name], ("components", name)
+    where = placement.vm or placement.host
+    section = "vms" if placement.vm else "hosts"
+    inside = topology.guests[placement.vm] if placement.vm else topology.members[placement.host]
+    if not placement.shares and len(inside) > 1:
+        what = f"shares GPU {placement.gpu!r} of its host" if placement.gpu else f"shares host {where!r}"
+        yield Problem(place, f"{what} with others: needs a share")
+    if len({share.unit for share in placement.shares}) > 1:
+        return
+    if any(share.kind == "query" for share in placement.shares) and topology.active(where) is None:
+        thing = f"GPU {placement.gpu!r}" if placement.gpu else f"host {where!r}"
+        message = f"is a part of what? Give {thing} the whole, `active: {{query: ...}}`"
+        yield Problem((*place, "share"), message, ((section, where, "active"),))
+    if placement.gpu is not None or (placement.vm is not None and not placement.shares):
+        return
+    capacity = topology.vms[where].capacity if placement.vm else topology.boxes[where].capacity
+    if component.reservation is not None and capacity is None:
+        message = f"host {where!r} has no capacity that this could be a part of"
+        yield Problem((*place, "reservation"), message, ((section, where, "capacity"),))
+    elif component.reservation is None and topology.boxes[placement.host].divided:
+        message = f"needs a reservation: host {placement.host!r} has static_watts to divide"
+        yield Problem(place, message)
+
+
+def _reservations(topology: Topology) -> Iterator[Problem]:
+    """Reservations that come to more than the capacity; those that move are not at all of their hosts at once."""
+    reserved: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for name, component in topology.components.items():
+        for placement in topology.placements(name):
+            where = ("vms", placement.vm) if placement.vm else ("hosts", placement.host)
+            if component.reservation is not None and not component.moves and placement.gpu is None:
+                reserved[where][name] = component.reservation
+    for name, vm in topology.vms.items():
+        if vm.reservation is not None:
+            reserved["hosts", vm.host][name] = vm.reservation
+    for (section, name), members in reserved.items():
+        holder = (topology.vms if section == "vms" else topology.hosts).get(name)
+        total = sum(members.values())
+        if holder is not None and holder.capacity is not None and total > holder.capacity:
+            message = f"is {holder.capacity:g}, but {', '.join(members)} reserve {total:g}"
+            yield Problem((section, name, "capacity"), message)
 
 
 def _traffic(topology: Topology, declared: Declared) -> Iterator[Problem]:

@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
 from joulepath_topology import promql
-from joulepath_topology.components import Share
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place, Problem
 from joulepath_topology.queries import queries, sources
+from joulepath_topology.shares import Share
 
 # Beyond these a number was probably meant in another unit. Coal, the dirtiest grid, emits about 1000 g/kWh.
 MOST_SCALE = 10
@@ -91,9 +91,11 @@ def _same_query(topology: Topology) -> Doubts:
 def _same_work(topology: Topology) -> Doubts:
     """One part of a host's work that several of its components claim."""
     yield from _twice(
-        ((topology.host_of(name), *_work(share)), name, ("components", name, "share", number))
+        ((host, share.gpu, *_work(share)), name, ("components", name, "share", number))
         for name, component in topology.components.items()
         for number, share in enumerate(component.share)
+        for host in topology.hosts_of(name)
+        if share.measured
     )
 
 
@@ -122,8 +124,9 @@ def _twice(claims: Iterator[tuple[Hashable, str, Place]]) -> Doubts:
 def _reservations(topology: Topology) -> Doubts:
     reserved: dict[str, dict[str, float]] = defaultdict(dict)
     for name, component in topology.components.items():
-        if component.reservation is not None and topology.host_of(name) in topology.hosts:
-            reserved[topology.host_of(name)][name] = component.reservation
+        for host in topology.hosts_of(name):
+            if component.reservation is not None and host in topology.hosts:
+                reserved[host][name] = component.reservation
     for host, parts in reserved.items():
         capacity = topology.hosts[host].capacity
         if capacity is not None and sum(parts.values()) < SMALL_PART * capacity and max(parts.values()) <= 1:

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The active work of metered boxes and of the components on them, by the kinds of shares.
+
+A new kind is one more entry of WORK, or of GPU_WORK for GPUs. A box is a host or a GPU.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from joulepath_rules.adapters import kepler
+from joulepath_rules.adapters.gpus import GPU_WORK
+from joulepath_rules.adapters.guards import counted, guarded
+from joulepath_rules.rule import Rule, selector
+from joulepath_topology import Topology
+from joulepath_topology.placements import Placement
+from joulepath_topology.promql import quote
+from joulepath_topology.shares import KEPLER_KINDS, Share
+
+# Of node_exporter's and /proc/stat's modes: idle does no work, steal is another's, guest is in user already.
+BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'
+
+
+@dataclass(frozen=True)
+class Work:
+    """How one kind of share is read, as PromQL: of a share on this host, and of the whole host."""
+
+    share: Callable[[Topology, str, Share], str]
+    whole: Callable[[Topology, str], str]
+
+
+def work(topology: Topology) -> Iterator[Rule]:
+    """A rule for each component that has a part of a box, and one for the whole of each box and unit.
+
+    In joules/s (Kepler), CPU seconds/s, seconds/s of a GPU, or the query's unit.
+    """
+    wholes: set[tuple[str, str]] = set()
+    for name, component in topology.components.items():
+        for placement in topology.placements(name):
+            shares = placement.shares if placement.vm is None else topology.vms[placement.vm].share
+            if topology.whole(placement) or not shares:
+                continue
+            box, unit = placement.host, shares[0].unit
+            whole = _whole(topology, placement, shares)
+            part = _part(topology, placement, shares)
+            if component.moves:
+                part = f"({part}) or 0 * ({whole})"
+            yield Rule("adapter:active:rate", part, {"component": name, "host": box, "unit": unit})
+            if (box, unit) not in wholes:
+                wholes.add((box, unit))
+                yield Rule("adapter:host_active:rate", whole, {"host": box, "unit": unit})
+
+
+def _part(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
+    """The work of a component; in a virtual machine, the machine's work times the component's part of it."""
+    if placement.vm is None or not placement.shares:
+        return _sum(topology, placement, shares)
+    inside = Placement(placement.vm, placement.shares)
+    part, whole = _sum(topology, inside, inside.shares), _whole(topology, inside, inside.shares)
+    return f"({_sum(topology, placement, shares)})\n* clamp_max(({part}) / clamp_min({whole}, 1e-9), 1)"
+
+
+def _sum(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
+    if placement.gpu is not None:
+        return " + ".join(GPU_WORK[share.kind].share(topology, placement, share) for share in shares)
+    return " + ".join(WORK[share.kind].share(topology, placement.host, share) for share in shares)
+
+
+def _whole(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
+    if placement.gpu is not None:
+        return GPU_WORK[shares[0].kind].whole(topology, placement)
+    return WORK[shares[0].kind].whole(topology, placement.host)
+
+
+def _workload(_: Topology, host: str, share: Share) -> str:
+    labels = selector(instance=host, workload=share.workload or "")
+    return f"sum(rate(workload_cpu_seconds_total{labels}[$window]))"
+
+
+def _processor(_: Topology, host: str) -> str:
+    return counted(f"workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}")
+
+
+def _active(topology: Topology, host: str) -> str:
+    active = topology.active(host)
+    return guarded(active.query if active is not None else "")
+
+
+WORK: Mapping[str, Work] = {
+    **dict.fromkeys(KEPLER_KINDS, Work(kepler.part, kepler.whole)),
+    "workload": Work(_workload, _processor),
+    "query": Work(lambda _, __, share: guarded(share.query or ""), _active),
+}
