@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Entry, Name, Positive, Text, Whole, exactly_one
+from joulepath_topology.common import Choice, Entry, Name, Positive, Text, Whole
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Pods, Query
 from joulepath_topology.ranges import RANGE
@@ -16,11 +16,12 @@ Role = Literal[
     "ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firewall", "transport", "timing", "core-control",
     "management", "device", "model",
 ]  # fmt: skip
-SHARE_KINDS = ("kepler_pod", "workload", "query")
 
 
-class Share(Entry):
+class Share(Choice):
     """A part of the host's active work: the pods of Kepler, a workload's CPU time, or any PromQL."""
+
+    kinds = ("kepler_pod", "workload", "query")
 
     kepler_pod: Pods | None = None
     """Joules of Kepler's pods: regular expressions `NAMESPACE/POD`."""
@@ -28,16 +29,6 @@ class Share(Entry):
     """CPU seconds of a workload: `workload_cpu_seconds_total` with this label `workload`."""
     query: Query | None = None
     """Query for the component's work, in the unit of the host's `active` query."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Share":
-        exactly_one((kind for kind in SHARE_KINDS if getattr(self, kind) is not None), SHARE_KINDS)
-        return self
-
-    @property
-    def kind(self) -> str:
-        """Which of SHARE_KINDS it is."""
-        return next(kind for kind in SHARE_KINDS if getattr(self, kind) is not None)
 
 
 def _list(value: Any) -> Any:
@@ -135,8 +126,10 @@ class RequestQuery(Entry):
         return self
 
 
-class Requests(Entry):
+class Requests(Choice):
     """Where a model's requests are counted."""
+
+    kinds = ("vllm", "query")
 
     vllm: Vllm | None = None
     """vLLM's own counters."""
@@ -154,11 +147,6 @@ class Requests(Entry):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Either form: `vllm`, or one of its keys with what it needs."""
         return {"anyOf": [{"const": "vllm"}, handler(core)]}
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Requests":
-        exactly_one((kind for kind in ("vllm", "query") if getattr(self, kind) is not None), ("vllm", "query"))
-        return self
 
 
 class Component(Entry):
