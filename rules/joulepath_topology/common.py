@@ -2,9 +2,8 @@
 """Types that every part of the topology shares: names, texts, numbers, durations, energies."""
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
@@ -25,6 +24,27 @@ class Entry(Model):
     @classmethod
     def _without_empty_keys(cls, value: Any) -> Any:
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+class Choice(Entry):
+    """An entry of one of several kinds: exactly one of the keys in `kinds` stands in it."""
+
+    kinds: ClassVar[tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        found = [kind for kind in self.kinds if getattr(self, kind) is not None]
+        choice = ", ".join(self.kinds)
+        if not found:
+            raise ValueError(f"needs one of {choice}")
+        if len(found) > 1:
+            raise ValueError(f"has {' and '.join(found)}: only one of {choice} can stand in one entry")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The key that stands in it."""
+        return next(kind for kind in self.kinds if getattr(self, kind) is not None)
 
 
 def _name(name: str) -> str:
@@ -90,14 +110,3 @@ Whole = Annotated[int, BeforeValidator(_number)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
-
-
-def exactly_one(present: Iterable[str], allowed: Iterable[str]) -> str:
-    """The one key that is there. Raises ValueError, naming the choice, when none or more than one is there."""
-    found = list(present)
-    choice = ", ".join(allowed)
-    if not found:
-        raise ValueError(f"needs one of {choice}")
-    if len(found) > 1:
-        raise ValueError(f"has {' and '.join(found)}: only one of {choice} can stand in one entry")
-    return found[0]

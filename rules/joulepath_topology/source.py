@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import create_model, model_validator
 
 from joulepath_topology import promql
-from joulepath_topology.common import Entry, NotNegative, Positive, exactly_one
+from joulepath_topology.common import Choice, NotNegative, Positive
 from joulepath_topology.meters import METERS, keys
 from joulepath_topology.query import Counter, Query
 
@@ -15,16 +15,16 @@ Method = Literal["measured", "modelled", "declared"]
 METHODS: tuple[Method, ...] = ("measured", "modelled", "declared")
 """How watts are known, the best first: by a meter, by a guess from a reading, by a number that nothing measures."""
 
-SOURCE_KINDS = (*METERS, "joules", "watts")
-
 if TYPE_CHECKING:
-    _Metered = Entry
+    _Metered = Choice
 else:
-    _Metered = create_model("Metered", __base__=Entry, **keys())
+    _Metered = create_model("Metered", __base__=Choice, **keys())
 
 
 class Source(_Metered):
     """One reading of a host's power: outlets of a PDU, a BMC's chassis, RAPL, or any PromQL in joules or watts."""
+
+    kinds = (*METERS, "joules", "watts")
 
     joules: Counter | None = None
     """Energy counter of any exporter, in joules: its name and labels; the rules add the range."""
@@ -40,8 +40,7 @@ class Source(_Metered):
     """Power when idle, in watts, as this fallback reads it."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "Source":
-        exactly_one((kind for kind in SOURCE_KINDS if getattr(self, kind) is not None), SOURCE_KINDS)
+    def _own_part(self) -> "Source":
         for kind, meter in METERS.items():
             if (part := meter.part) is None:
                 continue
@@ -51,11 +50,6 @@ class Source(_Metered):
             if named and not read:
                 raise ValueError(f"{part.key} belongs to {kind}")
         return self
-
-    @property
-    def kind(self) -> str:
-        """Which of SOURCE_KINDS it is."""
-        return next(kind for kind in SOURCE_KINDS if getattr(self, kind) is not None)
 
     @property
     def readings(self) -> list[dict[str, str]]:
