@@ -12,16 +12,18 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter, rights
+from joulepath import apart
 from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
-from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
 from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.backend.source import Source
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
+from joulepath.reading.carry import Carry
+from joulepath.serving import rights
+from joulepath.serving.run import add_arguments, serve
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -148,7 +150,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say when counters of traces and paths were created (OpenMetrics _created, for Prometheus 3)",
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -162,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
-    return exporter.run(ioam, args, capabilities=capabilities, claim=ioam.claim)
+    return serve(ioam, args, capabilities=capabilities, claim=ioam.claim)
 
 
 def _keep(backend: str) -> None:

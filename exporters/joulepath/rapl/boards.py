@@ -4,12 +4,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from joulepath.bounds import Rows, Teller
-from joulepath.energy import Energy, Integrator
 from joulepath.rapl.hwmon import MAX_WATTS, HwmonReading
 from joulepath.rapl.hwmon_layout import Sensor
 from joulepath.rapl.source import Count
 from joulepath.rapl.unwrap import Register
+from joulepath.reading.bounds import Rows, Teller
+from joulepath.reading.energy import Energy, Integrator
 
 MAX_HOLE_SECONDS = 15.0
 

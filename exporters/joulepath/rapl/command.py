@@ -10,7 +10,6 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import exporter, rights
 from joulepath.errors import JoulepathError
 from joulepath.metrics import Family, filled
 from joulepath.rapl.boards import Boards, BoardSnapshot
@@ -18,8 +17,10 @@ from joulepath.rapl.collector import collect, collect_boards
 from joulepath.rapl.hwmon import HwmonSource
 from joulepath.rapl.source import MaskedError, PowercapSource
 from joulepath.rapl.unwrap import Snapshot, Unwrapper
-from joulepath.reader import ScrapeReader
-from joulepath.telemetry import polls
+from joulepath.reading.at_scrape import ScrapeReader
+from joulepath.serving import rights
+from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.telemetry import polls
 
 PORT = 10473
 GUARD_SECONDS = 10.0
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--path.sysfs", dest="sysfs", type=Path, default=Path("/sys"), help="where sysfs is mounted (default /sys)"
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     # root owns energy_uj; another user may have been given this right in place of the files.
     capabilities = () if os.geteuid() == 0 else (rights.CAP_DAC_READ_SEARCH,)
     made = RaplExporter(PowercapSource(args.sysfs), HwmonSource(args.sysfs))
-    return exporter.run(made, args, capabilities=capabilities)
+    return serve(made, args, capabilities=capabilities)
 
 
 class RaplExporter:

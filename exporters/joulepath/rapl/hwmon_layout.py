@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from joulepath.bounds import label as cut
+from joulepath.reading.bounds import label as cut
 
 _CHANNEL = re.compile(r"(?P<kind>power|energy|curr)(?P<number>\d+)_(?:input|average)")
 

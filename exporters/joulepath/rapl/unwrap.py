@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from joulepath.energy import Energy
 from joulepath.rapl.source import Count, Reading, Zone
+from joulepath.reading.energy import Energy
 
 PLAUSIBLE_WATTS = 1000.0
 """No processor draws more; where this could have filled a counter between two reads, a wrap may have been missed."""

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter, rights
+from joulepath import apart
 from joulepath.errors import UsageError
+from joulepath.serving import rights
+from joulepath.serving.run import add_arguments, serve
 
 if TYPE_CHECKING:
     from joulepath.tag.settings import Settings
@@ -99,7 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="print the commands for a kernel with an IOAM tunnel of its own, from a topology or from such a "
         "configuration, and do nothing else",
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -124,4 +126,4 @@ def run(args: argparse.Namespace) -> int:
     capabilities = {rights.CAP_NET_ADMIN, rights.CAP_BPF, rights.CAP_PERFMON}
     if any(flow.sender for flow in settings.flows):
         capabilities.add(rights.CAP_SYS_PTRACE)  # for the sockets that other users' processes hold
-    return exporter.run(TagExporter(made, read, args.config), args, capabilities=capabilities, claim=made.claim)
+    return serve(TagExporter(made, read, args.config), args, capabilities=capabilities, claim=made.claim)

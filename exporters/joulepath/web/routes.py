@@ -29,7 +29,7 @@ _PAGE_COMPRESSION_LEVEL = 6
 
 
 class Served(Protocol):
-    """The served exporter: see `joulepath.exporter.Exporter`."""
+    """The served exporter: see `joulepath.serving.run.Exporter`."""
 
     name: str
     reads: str

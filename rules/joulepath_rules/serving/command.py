@@ -7,8 +7,9 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter
+from joulepath import apart
 from joulepath.errors import UsageError
+from joulepath.serving.run import add_arguments, serve
 from joulepath_rules.serving.generation import Generation
 from joulepath_rules.serving.history import History
 from joulepath_rules.serving.metrics import CONSTANTS
@@ -100,9 +101,9 @@ def _states() -> Iterable[str]:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `joulepath rules serve`."""
     parser.add_argument("topologies", type=Path, nargs="+", metavar="TOPOLOGY", help="topology files (docs/large.md)")
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves the constants until a signal, or prints them."""
-    return exporter.run(ConstantsExporter(args.topologies), args)
+    return serve(ConstantsExporter(args.topologies), args)

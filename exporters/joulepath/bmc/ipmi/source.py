@@ -18,8 +18,8 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.quantity import MAX_WATTS, NotMeasuredError
 from joulepath.bmc.reading import BmcReading, Box, ChassisPart, Row
 from joulepath.bmc.source import BmcSource, Common
-from joulepath.bounds import MAX_ROWS
 from joulepath.errors import JoulepathError
+from joulepath.reading.bounds import MAX_ROWS
 
 SYSTEM = Box("chassis", "system")
 """IPMI knows no chassis by name: a BMC is one system."""

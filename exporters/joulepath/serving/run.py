@@ -18,11 +18,12 @@ from typing import Protocol
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
-from joulepath import log, rights, web
+from joulepath import log, web
 from joulepath.errors import UsageError
 from joulepath.metrics import registry
-from joulepath.reload import Part, Reloader
-from joulepath.telemetry import Telemetry
+from joulepath.serving import rights
+from joulepath.serving.reload import Part, Reloader
+from joulepath.serving.telemetry import Telemetry
 from joulepath.web.events import Events
 from joulepath.web.listen import passed_by_systemd
 from joulepath.web.security import Security
@@ -56,7 +57,7 @@ class Exporter(Protocol):
     def collect(self) -> Iterable[Metric]:
         """Families of `/metrics`: the exporter's own, and the device's where there is only one. Never blocks on it.
 
-        Those of `joulepath.telemetry` are added by the server.
+        Those of `joulepath.serving.telemetry` are added by the server.
         """
 
     def probe(self, target: str) -> Iterable[Metric]:
@@ -121,7 +122,7 @@ def _nothing() -> None:
     """Claims nothing."""
 
 
-def run(
+def serve(
     exporter: Exporter,
     args: argparse.Namespace,
     look_seconds: float = LOOK_SECONDS,

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from joulepath.bounds import Rows
-from joulepath.energy import Energy, Integrator
+from joulepath.reading.bounds import Rows
+from joulepath.reading.energy import Energy, Integrator
 
 WITHDRAW_AFTER_SECONDS = 30.0
 """A target unread for this time, or for three intervals, has its series withdrawn; its counters go on when it returns.
 
-Those of a row that it no longer has, while others are read, end after an hour (`joulepath.bounds`)."""
+Those of a row that it no longer has, while others are read, end after an hour (`joulepath.reading.bounds`)."""
 
 
 class Reading(Protocol):

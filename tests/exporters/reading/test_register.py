@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.register import MAX_WATTS, Register
+from joulepath.reading.register import MAX_WATTS, Register
 
 pytestmark = pytest.mark.unit
 
