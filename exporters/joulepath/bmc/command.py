@@ -20,8 +20,9 @@ from joulepath.metrics import filled
 from joulepath.reading.bounds import MAX_ROWS
 from joulepath.reading.poller import Poller, Target
 from joulepath.reading.register import Registers
+from joulepath.serving.arguments import add_arguments
 from joulepath.serving.polled import PolledExporter
-from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.run import serve
 
 PORT = 10472
 INTERVAL = 10.0

@@ -23,7 +23,8 @@ from joulepath.ioam.collector import families
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 from joulepath.reading.carry import Carry
 from joulepath.serving import rights
-from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.run import serve
 
 PORT = 10474
 _ONCE_SECONDS = 1.0

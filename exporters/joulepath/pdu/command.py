@@ -32,8 +32,9 @@ from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.survey.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
 from joulepath.reading.poller import Poller, Target
 from joulepath.reading.register import Registers
+from joulepath.serving.arguments import add_arguments
 from joulepath.serving.polled import PolledExporter
-from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.run import serve
 
 PORT = 10471
 INTERVAL = 5.0

@@ -19,7 +19,8 @@ from joulepath.rapl.source import MaskedError, PowercapSource
 from joulepath.rapl.unwrap import Snapshot, Unwrapper
 from joulepath.reading.at_scrape import ScrapeReader
 from joulepath.serving import rights
-from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.run import serve
 from joulepath.serving.telemetry import polls
 
 PORT = 10473

@@ -14,7 +14,8 @@ from prometheus_client.core import Metric
 from joulepath import apart
 from joulepath.errors import UsageError
 from joulepath.serving import rights
-from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.run import serve
 
 if TYPE_CHECKING:
     from joulepath.tag.settings import Settings

@@ -9,12 +9,12 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Protocol
 from urllib.parse import parse_qs, quote
 
 from prometheus_client.core import Metric
 
 from joulepath import exposition
+from joulepath.exporter import Served
 from joulepath.web.http import HTML, JSON, Request, Response
 from joulepath.web.negotiation import Format, accepts_gzip, exposition_format
 
@@ -26,27 +26,6 @@ _COMPRESSION_LEVEL = 1
 """Twice as fast as the default on expositions, and hardly larger."""
 _PAGE_COMPRESSION_LEVEL = 6
 """Of what is compressed once and sent at every scrape."""
-
-
-class Served(Protocol):
-    """The served exporter: see `joulepath.serving.run.Exporter`."""
-
-    name: str
-    reads: str
-
-    @property
-    def targets(self) -> Iterable[str]:
-        """Names that `/probe?target=` answers."""
-
-    @property
-    def ready(self) -> bool:
-        """For `/-/ready`."""
-
-    def collect(self) -> Iterable[Metric]:
-        """Families of `/metrics`."""
-
-    def probe(self, target: str) -> Iterable[Metric]:
-        """Families of one target. Raises KeyError."""
 
 
 class Routes:

@@ -9,7 +9,8 @@ from prometheus_client.core import Metric
 
 from joulepath import apart
 from joulepath.errors import UsageError
-from joulepath.serving.run import add_arguments, serve
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.run import serve
 from joulepath_rules.serving.generation import Generation
 from joulepath_rules.serving.history import History
 from joulepath_rules.serving.metrics import CONSTANTS
