@@ -5,7 +5,7 @@ import argparse
 import dataclasses
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 from joulepath.reading.carry import Carry
 from joulepath.serving import rights
 from joulepath.serving.arguments import add_arguments
+from joulepath.serving.one_host import OneHost
 from joulepath.serving.run import serve
 
 PORT = 10474
@@ -34,13 +35,11 @@ _NEEDS = {"ebpf": _KERNEL, "packet": frozenset({rights.CAP_NET_RAW}), "pcap": fr
 _RECEIVED, _CAPTURED = "received", "captured"
 
 
-class IoamExporter:
+class IoamExporter(OneHost):
     """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
     reads = "packets and bytes per IOAM trace"
-    targets: Collection[str] = ()
-    ready = True
 
     def __init__(
         self,
@@ -53,7 +52,7 @@ class IoamExporter:
         epoch: float | None = None,
     ) -> None:
         """With `epoch`, counters say when they were created: see collector.families."""
-        self.files: Collection[Path] = () if file is None else (file,)
+        self.files = () if file is None else (file,)
         self._settings = settings
         self._read = read
         self._make = source
@@ -66,10 +65,6 @@ class IoamExporter:
         """The counts so far."""
         source, carry = self._counting
         return carry.onto(families(source.reading(), self._epoch))
-
-    def probe(self, target: str) -> Iterable[Metric]:
-        """Raises KeyError: this host is the only target."""
-        raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
         """Counts for a moment, or a capture to its end: packets that have not yet come cannot be read."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from joulepath.errors import JoulepathError
+from joulepath.errors import AbsentError, JoulepathError
 
 _PACKAGE = re.compile(r"package-(?P<package>\d+)(-die-(?P<die>\d+))?")
 _PSYS = re.compile(r"psys(-(?P<package>\d+))?")
@@ -82,7 +82,7 @@ class PowercapSource:
         self._masked = ""
 
     def read(self) -> Reading:
-        """Reads every zone once. Raises JoulepathError when no zone exists."""
+        """Reads every zone once. Raises AbsentError if no zone exists, MaskedError if a container hides them all."""
         counts: dict[Zone, Count] = {}
         unreadable: dict[Zone, str] = {}
         for zone, counter in self._current().items():
@@ -101,7 +101,7 @@ class PowercapSource:
         if not counts and not unreadable:
             if self._masked:
                 raise MaskedError(self._masked)
-            raise JoulepathError(
+            raise AbsentError(
                 f"{self._root}: no RAPL zones: virtual machines and ARM have none, others need intel_rapl_msr"
             )
         return Reading(counts, unreadable, self._masked)

@@ -4,7 +4,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from joulepath import apart
 from joulepath.errors import UsageError
 from joulepath.serving import rights
 from joulepath.serving.arguments import add_arguments
+from joulepath.serving.one_host import OneHost
 from joulepath.serving.run import serve
 
 if TYPE_CHECKING:
@@ -25,30 +26,23 @@ PORT = 10477
 _ONCE_SECONDS = 1.0
 
 
-class TagExporter:
+class TagExporter(OneHost):
     """The exporter of one host; what it tagged is on `/metrics`."""
 
     name = "tag"
     reads = "packets that got an IOAM trace (tc egress)"
-    targets: Collection[str] = ()
-
-    ready = True
 
     def __init__(
         self, tagger: "Tagger", read: "Callable[[], Settings]", file: Path, once_seconds: float = _ONCE_SECONDS
     ) -> None:
         self._tagger = tagger
         self._read = read
-        self.files: Collection[Path] = (file,)
+        self.files = (file,)
         self._once_seconds = once_seconds
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
         return self._families()
-
-    def probe(self, target: str) -> Iterable[Metric]:
-        """There is no target but this host."""
-        raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
         """Tags for a moment, as a trial of rights and configuration."""
