@@ -13,6 +13,7 @@ from pathlib import Path
 
 from joulepath.bpf.libbpf import Object, possible_cpus
 from joulepath.ioam.wire.encode import hop_by_hop
+from joulepath.ioam.wire.protocols import TCP, UDP
 from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {
@@ -28,7 +29,7 @@ REASONS = {
 }
 """Every value of the label `reason`, with what it says, in the order of the program."""
 
-_PROTOCOLS = {None: 0, "tcp": 6, "udp": 17}
+_PROTOCOLS = {None: 0, "tcp": TCP, "udp": UDP}
 _IN_CGROUP, _ANY_ADDRESS, _DROPS = 1, 2, 4
 _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS
