@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.rules.examined import sound
 from tests.rules.promtool import Case, grow, run
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 

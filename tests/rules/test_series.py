@@ -15,7 +15,7 @@ from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
 from joulepath_rules.serving.awaited import ASKED
-from joulepath_rules.topology import Topology, read
+from joulepath_topology import Topology, read
 from tests.conftest import ROOT
 from tests.rules import factory
 from tests.rules.labels import Labels, infer
