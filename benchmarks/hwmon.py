@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.serving import NODE_EXPORTER, Scraped, scraped_in_turn
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 
 def chips(sysfs: Path) -> None:

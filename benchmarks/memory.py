@@ -26,10 +26,10 @@ from benchmarks.bmc import resources
 from benchmarks.ioam_packet import frame, traced
 from benchmarks.serving import powercap
 from joulepath.tag.settings import MAX_FLOWS
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ports import free_port
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.ports import free_port
 
 DEVICES, TRACES, OUTLETS = 10, 100, 24
 SCRAPES = 10
@@ -121,7 +121,7 @@ def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
             file = folder / f"bmc-{number}.json"
             told = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
             file.write_text(json.dumps(told))
-            command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
+            command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(file)]
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             stack.callback(process.kill)
             assert process.stdout is not None  # noqa: S101  # as was asked for

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks._synthetic import Size, Target, write
 from benchmarks._watched import Costs, Server, Watch, is_right
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "bd39b29"

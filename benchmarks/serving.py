@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from joulepath_lab import programs
-from joulepath_lab.ports import free_port
+from joulepath_lab.run import programs
+from joulepath_lab.run.ports import free_port
 
 NODE_EXPORTER = "prometheus-node-exporter"
 HEADERS = {

@@ -210,7 +210,7 @@ def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: st
     """The source that it reads: a real agent or BMC on loopback."""
     if name == "pdu":
         (folder / "outlets.json").write_text(json.dumps({1: ["a", 10.0], 2: ["b", 20.0]}))
-        words = ["joulepath_lab.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
+        words = ["joulepath_lab.devices.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
     elif name == "bmc":
         told = {
             "port": 16102,
@@ -220,7 +220,7 @@ def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: st
             "sensors": [],
         }
         (folder / "bmc.json").write_text(json.dumps(told))
-        words = ["joulepath_lab.ipmi_bmc", str(folder / "bmc.json")]
+        words = ["joulepath_lab.devices.ipmi_bmc", str(folder / "bmc.json")]
     else:
         return
     process = subprocess.Popen(namespace.command(sys.executable, "-m", *words), stdout=subprocess.DEVNULL)

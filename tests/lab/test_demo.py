@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from joulepath_lab import isolation, network, programs
-from joulepath_lab.plant import MUTATIONS
+from joulepath_lab.devices.plant import MUTATIONS
+from joulepath_lab.network import isolation, nodes
+from joulepath_lab.run import programs
 from tests.exporters.process import until
 
 pytestmark = pytest.mark.lab
@@ -126,7 +127,7 @@ def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path
     for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208  # names alone
         for kind, ended in namespaces_inside.items():
             assert _namespace(pid, kind) != ended
-    names = [f"/run/netns/{node} " for node in network.NODES]
+    names = [f"/run/netns/{node} " for node in nodes.NODES]
     left = [mount for mount in _mounts() - before if any(name in mount for name in (str(programs.CACHE), *names))]
     assert not left
 

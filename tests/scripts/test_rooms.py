@@ -40,7 +40,7 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
     assert rooms.circle(rooms.modules()) == []
 
 
-@pytest.mark.parametrize("module", ["joulepath_lab.truth", "joulepath_lab.law"])
+@pytest.mark.parametrize("module", ["joulepath_lab.truth.truth", "joulepath_lab.truth.law"])
 def test_the_truth_reads_neither_exporters_nor_rules(module: str) -> None:
     found = needs(module, rooms.modules())
     assert {name.partition(".")[0] for name in found} == {"joulepath_lab"}

@@ -16,11 +16,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from joulepath_lab import network, scenario
-from joulepath_lab.law import Power, power
-from joulepath_lab.ledger import FIELDS, Ledger
-from joulepath_lab.scenario import Scenario
-from joulepath_lab.streams import NAMES
+from joulepath_lab.network import nodes
+from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios.scenario import Scenario
+from joulepath_lab.scenarios.streams import NAMES
+from joulepath_lab.truth.law import Power, power
+from joulepath_lab.truth.ledger import FIELDS, Ledger
 
 TICK_SECONDS = 0.2
 KEPLER_PORT = 28282
@@ -121,7 +122,7 @@ def main() -> None:
     plant = Plant(args.folder, Ledger(args.ledger, NAMES), scenario.named(args.scenario), args.mutation)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(plant)
-    start_http_server(KEPLER_PORT, network.MGMT_CALLER, registry)
+    start_http_server(KEPLER_PORT, nodes.MGMT_CALLER, registry)
     plant.run()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pysnmp.proto import rfc1902
 
-from joulepath_lab.snmp_agent import Value
+from joulepath_lab.devices.snmp_agent import Value
 
 SYSTEM = "1.3.6.1.2.1.1"
 RPDU2 = "1.3.6.1.4.1.318.1.1.26"

@@ -10,15 +10,16 @@ from typing import Any
 
 import yaml
 
-from joulepath_lab import network, programs
-from joulepath_lab.model_server import PORT as MODEL_PORT
-from joulepath_lab.plant import KEPLER_PORT
-from joulepath_lab.scenario import Scenario
+from joulepath_lab.devices.model_server import PORT as MODEL_PORT
+from joulepath_lab.devices.plant import KEPLER_PORT
+from joulepath_lab.network import nodes
+from joulepath_lab.run import programs
+from joulepath_lab.scenarios.scenario import Scenario
 
-DEPLOY = Path(__file__).resolve().parent.parent.parent
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 PDU_PORT, RAPL_PORT, IOAM_PORT, TAG_PORT = 10471, 10473, 10474, 10477
-PROMETHEUS_URL = f"http://{network.MGMT_CALLER}:9090"
-_ALERTMANAGER = f"{network.MGMT_CALLER}:9093"
+PROMETHEUS_URL = f"http://{nodes.MGMT_CALLER}:9090"
+_ALERTMANAGER = f"{nodes.MGMT_CALLER}:9093"
 _WEBHOOK_PORT = 9095
 
 Targets = Mapping[str, list[dict[str, Any]]]
@@ -27,9 +28,9 @@ Targets = Mapping[str, list[dict[str, Any]]]
 
 def targets(scenario: Scenario) -> Targets:
     """What Prometheus scrapes, but for the PDUs, of which their exporter tells."""
-    caller = network.MGMT_CALLER
+    caller = nodes.MGMT_CALLER
     ioam = [
-        {"targets": [f"{network.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
+        {"targets": [f"{nodes.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
         for component, node in scenario.counted.items()
     ]
     return {
@@ -37,7 +38,7 @@ def targets(scenario: Scenario) -> Targets:
         "rapl": [{"targets": [f"{caller}:{RAPL_PORT}"], "labels": {"instance": "core-1"}}],
         "ioam": ioam,
         "kepler": [{"targets": [f"{caller}:{KEPLER_PORT}"], "labels": {"instance": "edge-1"}}],
-        "model": [{"targets": [f"{network.mgmt_address('model')}:{MODEL_PORT}"], "labels": {"instance": "gpu-1"}}],
+        "model": [{"targets": [f"{nodes.mgmt_address('model')}:{MODEL_PORT}"], "labels": {"instance": "gpu-1"}}],
         "alertmanager": [{"targets": [_ALERTMANAGER]}],
     }
 
@@ -48,14 +49,14 @@ def prometheus(program: Path, folder: Path, found: Targets) -> list[str]:
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
     (pdu,) = (job for job in config["scrape_configs"] if job["job_name"] == "pdu")
     (discovery,) = pdu["http_sd_configs"]
-    discovery |= {"url": f"http://{network.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
+    discovery |= {"url": f"http://{nodes.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (folder / "targets").mkdir()
     for job, entries in found.items():
         (folder / "targets" / f"{job}.json").write_text(json.dumps(entries), encoding="utf-8")
     return [
         str(program), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={network.MGMT_CALLER}:9090", "--storage.tsdb.wal-compression",
+        f"--web.listen-address={nodes.MGMT_CALLER}:9090", "--storage.tsdb.wal-compression",
     ]  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def alertmanager(program: Path, folder: Path) -> list[str]:
     config["route"] |= {"group_wait": "1s", "group_interval": "5s"}
     for receiver in config["receivers"]:
         for webhook in receiver.get("webhook_configs", []):
-            webhook["url"] = f"http://{network.MGMT_CALLER}:{_WEBHOOK_PORT}/"
+            webhook["url"] = f"http://{nodes.MGMT_CALLER}:{_WEBHOOK_PORT}/"
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return programs.with_templates([
         str(program), f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}",
@@ -87,5 +88,5 @@ def listen_for_alerts(alerts: list[dict[str, Any]]) -> None:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's own name
             """Is silent."""
 
-    server = HTTPServer((network.MGMT_CALLER, _WEBHOOK_PORT), Webhook)
+    server = HTTPServer((nodes.MGMT_CALLER, _WEBHOOK_PORT), Webhook)
     threading.Thread(target=server.serve_forever, name="webhook", daemon=True).start()

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import yaml
 
-from joulepath_lab.law import Machine
+from joulepath_lab.truth.law import Machine
 
 NAMES = ("native", "gtpu", "tagged")
 UNATTRIBUTED = "unattributed"
-FOLDER = Path(__file__).with_name("scenarios")
+FOLDER = Path(__file__).parent
 
 Carrier = Literal["opaque", "gtpu", "user"]
 

@@ -14,14 +14,15 @@ from typing import Any
 import yaml
 
 from joulepath.errors import JoulepathError
-from joulepath_lab import monitoring, network, programs, tagging
-from joulepath_lab.ledger import Ledger
-from joulepath_lab.prometheus_api import Prometheus
-from joulepath_lab.scenario import Scenario
+from joulepath_lab.network import nodes
+from joulepath_lab.run import monitoring, programs, tagging
+from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_lab.scenarios import native
-from joulepath_lab.streams import NAMES, UPLINKS
+from joulepath_lab.scenarios.scenario import Scenario
+from joulepath_lab.scenarios.streams import NAMES, UPLINKS
+from joulepath_lab.truth.ledger import Ledger
 
-PDU_SNMP = f"{network.MGMT_CALLER}:1161"
+PDU_SNMP = f"{nodes.MGMT_CALLER}:1161"
 PDUS = ("pdu-1",)  # known to Prometheus by the exporter's own word
 SECONDS_TO_ANSWER = 60.0
 
@@ -65,7 +66,7 @@ class Lab:
         """Starts all parts; returns when every one answers and every application is settled."""
         (self.folder / "log").mkdir()
         progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
-        if not network.build(self.scenario.robot_address, self.scenario.relays):
+        if not nodes.build(self.scenario.robot_address, self.scenario.relays):
             self.stamping = "simulated"
         self._start_machines()
         progress(f"starting the exporters (IOAM stamping: {self.stamping})")
@@ -114,15 +115,15 @@ class Lab:
         mutation = ["--mutation", self._mutation] if self._mutation else []
         scene = ["--scenario", self.scenario.name]
         for node in self.scenario.relays:
-            self._python(f"relay-{node}", "joulepath_lab.relay", *scene, "--node", node, node=node)
-        self._python("model-server", "joulepath_lab.model_server", *ledger, *scene, *simulated, node="model")
+            self._python(f"relay-{node}", "joulepath_lab.devices.relay", *scene, "--node", node, node=node)
+        self._python("model-server", "joulepath_lab.devices.model_server", *ledger, *scene, *simulated, node="model")
         if self.scenario.tagging:
             self._start_tagged(ledger + scene)
         else:
-            self._python("robot", "joulepath_lab.robot", *ledger, *scene, *simulated, node="robot")
-        self._python("plant", "joulepath_lab.plant", *ledger, *scene, "--folder", str(self.folder), *mutation)
+            self._python("robot", "joulepath_lab.devices.robot", *ledger, *scene, *simulated, node="robot")
+        self._python("plant", "joulepath_lab.devices.plant", *ledger, *scene, "--folder", str(self.folder), *mutation)
         self._wait("the plant", (self.folder / "outlets.json").exists)
-        self._python("pdu-agent", "joulepath_lab.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
+        self._python("pdu-agent", "joulepath_lab.devices.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
 
     def _start_tagged(self, arguments: Sequence[str]) -> None:
         """Every stream's program in a cgroup of its own, and the taggers, which are there before the first packet."""
@@ -135,9 +136,9 @@ class Lab:
             self._exporter(
                 "tag", monitoring.TAG_PORT, self._config(f"tag-{node}", config), name=f"tag-{node}", node=node
             )
-            self._wait(f"the tagger of {node}", partial(_answers, network.mgmt_address(node), monitoring.TAG_PORT))
+            self._wait(f"the tagger of {node}", partial(_answers, nodes.mgmt_address(node), monitoring.TAG_PORT))
         for stream in UPLINKS:
-            command = ["joulepath_lab.robot", *arguments, "--stream", stream.name]
+            command = ["joulepath_lab.devices.robot", *arguments, "--stream", stream.name]
             self._python(stream.name, *command, node="robot", before=self._cgroups.inside(stream))
 
     def _start_exporters(self) -> None:
@@ -148,13 +149,13 @@ class Lab:
         self._exporter("pdu", monitoring.PDU_PORT, self._config("pdu", pdu))
         self._python(
             "rapl", "joulepath", "rapl", "--path.sysfs", str(self.folder / "sys"),
-            "--web.listen-address", f"{network.MGMT_CALLER}:{monitoring.RAPL_PORT}",
+            "--web.listen-address", f"{nodes.MGMT_CALLER}:{monitoring.RAPL_PORT}",
         )  # fmt: skip
         ids = [stream.trace_id for stream in UPLINKS if stream.application]
         for component, node in self.scenario.counted.items():
             config = {
-                "nodes": [{"node_id": network.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
-                "namespaces": {network.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
+                "nodes": [{"node_id": nodes.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
+                "namespaces": {nodes.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
             }
             self._exporter("ioam", monitoring.IOAM_PORT, self._config(component, config), name=component, node=node)
 
@@ -203,7 +204,7 @@ class Lab:
         return path
 
     def _exporter(self, exporter: str, port: int, config: Path, name: str = "", node: str | None = None) -> None:
-        address = network.mgmt_address(node) if node else network.MGMT_CALLER
+        address = nodes.mgmt_address(node) if node else nodes.MGMT_CALLER
         self._python(
             name or exporter, "joulepath", exporter, "--config", str(config),
             "--web.listen-address", f"{address}:{port}", node=node,

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """An IOAM-native transport: every node of the path forwards users' packets bare, and its kernel stamps them."""
 
-from joulepath_lab import network
-from joulepath_lab.law import Machine
-from joulepath_lab.scenario import Scenario
+from joulepath_lab.network import nodes
+from joulepath_lab.scenarios.scenario import Scenario
+from joulepath_lab.truth.law import Machine
 
 _BOTH_WAYS = {"access": "uplink", "core": "downlink"}
 MODEL = "qwen2.5-vl-7b"
 
 SCENARIO = Scenario(
     name="native",
-    robot_address=network.address("robot"),
+    robot_address=nodes.address("robot"),
     stamping=("ru", "du", "cu", "upf"),
     counters={"du": _BOTH_WAYS, "cu": _BOTH_WAYS, "upf": _BOTH_WAYS},
     counted={"du-1": "du", "cu-1": "cu", "upf-1": "upf"},

@@ -10,12 +10,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.prometheus_api import Prometheus
-from joulepath_lab.results import Component, Host, Results, measure
-from joulepath_lab.scenario import UNATTRIBUTED
-from joulepath_lab.stack import Lab, LabError
-from joulepath_lab.streams import UPLINKS
-from joulepath_lab.truth import Truth
+from joulepath_lab.run.prometheus_api import Prometheus
+from joulepath_lab.run.results import Component, Host, Results, measure
+from joulepath_lab.run.stack import Lab, LabError
+from joulepath_lab.scenarios.scenario import UNATTRIBUTED
+from joulepath_lab.scenarios.streams import UPLINKS
+from joulepath_lab.truth.truth import Truth
 
 TOLERANCE = 0.03
 CONSERVATION = 1e-6

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pysnmp.proto import rfc1902
 from pysnmp.proto.rfc1905 import endOfMibView, noSuchInstance
 
-from joulepath_lab.snmp_agent import Agent, Response, Value
+from joulepath_lab.devices.snmp_agent import Agent, Response, Value
 
 Oid = tuple[int, ...]
 

@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 
 from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, hop_by_hop
-from joulepath_lab import network, scenario
-from joulepath_lab.ledger import Ledger, Sent
-from joulepath_lab.scenario import Scenario
-from joulepath_lab.streams import NAMES, UPLINKS, Stream
-from joulepath_lab.wire import Connection, Datagrams, Wire
+from joulepath_lab.network import nodes
+from joulepath_lab.network.wire import Connection, Datagrams, Wire
+from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios.scenario import Scenario
+from joulepath_lab.scenarios.streams import NAMES, UPLINKS, Stream
+from joulepath_lab.truth.ledger import Ledger, Sent
 
 HOP_LIMIT = 64
 FRAME = struct.Struct("!IHH")  # frame number, packet number, packets in the frame
@@ -38,11 +39,11 @@ def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool)
     if stream.trace_id is None or scene.tagging:
         return sender, tagged_octets(stream)
     path = scene.stamping if origin == "robot" else scene.stamping[::-1]
-    filled = [(HOP_LIMIT - 1 - hop, network.IOAM_NODE_IDS[node]) for hop, node in enumerate(path)] if simulated else []
+    filled = [(HOP_LIMIT - 1 - hop, nodes.IOAM_NODE_IDS[node]) for hop, node in enumerate(path)] if simulated else []
     header = hop_by_hop(
-        network.IOAM_NAMESPACE,
+        nodes.IOAM_NAMESPACE,
         bytes.fromhex(stream.trace_id),
-        network.IOAM_NODE_IDS[origin],
+        nodes.IOAM_NODE_IDS[origin],
         HOP_LIMIT,
         len(path) + 1,
         filled,
@@ -84,7 +85,7 @@ class Camera:
 
 
 def _wire(stream: Stream, scene: Scenario, *, simulated: bool) -> Wire:
-    to = (network.address("model"), stream.port)
+    to = (nodes.address("model"), stream.port)
     if scene.tagging and stream.name in scene.tagging.tcp:
         return Connection(_connected(to), tagged_octets(stream))
     sender, header = udp_socket(stream, scene, "robot", simulated=simulated)

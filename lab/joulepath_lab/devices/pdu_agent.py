@@ -6,8 +6,8 @@ import json
 import threading
 from pathlib import Path
 
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from joulepath_lab.packages import PackageError, unpack
+from joulepath_lab.run.packages import PackageError, unpack
 
 CACHE = Path(os.environ.get("JOULEPATH_CACHE", ".cache")).resolve()
 FOLDER = CACHE / "programs" / "usr" / "bin"

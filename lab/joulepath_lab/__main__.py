@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from joulepath_lab import demo, isolation, programs, scenario
-from joulepath_lab.plant import MUTATIONS
-from joulepath_lab.stack import Lab
+from joulepath_lab.devices.plant import MUTATIONS
+from joulepath_lab.network import isolation
+from joulepath_lab.run import demo, programs
+from joulepath_lab.run.stack import Lab
+from joulepath_lab.scenarios import scenario
 
 INSIDE = "--inside"
 

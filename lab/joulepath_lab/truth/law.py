@@ -8,7 +8,7 @@ component on it; a dynamic part is so many joules per packet and per octet, or p
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from joulepath_lab.ledger import Sent
+from joulepath_lab.truth.ledger import Sent
 
 
 @dataclass(frozen=True)

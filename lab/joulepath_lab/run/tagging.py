@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES
 from joulepath.tag import cgroup
-from joulepath_lab import network
-from joulepath_lab.streams import Stream
+from joulepath_lab.network import nodes
+from joulepath_lab.scenarios.streams import Stream
 
 _NAME = "joulepath-lab-"
 
@@ -65,7 +65,7 @@ def _config(interface: str, flows: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trace(stream: Stream) -> dict[str, Any]:
-    return {"ioam_namespace": network.IOAM_NAMESPACE, "id": stream.trace_id}
+    return {"ioam_namespace": nodes.IOAM_NAMESPACE, "id": stream.trace_id}
 
 
 class _Hold:

@@ -2,7 +2,7 @@
 """A BMC that answers RMCP+ on loopback: DCMI's power reading and sensors. A process of its own: pyghmi's sessions of
 server and client are one table.
 
-`python -m joulepath_lab.ipmi_bmc BMC.json` with a file like `{"port": 6230, "user": "...", "password": "...",
+`python -m joulepath_lab.devices.ipmi_bmc BMC.json` with a file like `{"port": 6230, "user": "...", "password": "...",
 "dcmi": {"current": 215, ...}, "sensors": [{"name": "System Level", "unit": "W", "value": 189}]}`; the file is read
 again for each answer, so that what it measures may change, and so may the `delay` [s] before each and whether the
 system is `on`. DCMI, or a sensor, answers with the completion `code` where it has one. A sensor's byte is its value by

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the lab through a series of faults and writes down what Prometheus recorded, for tests to judge.
 
-`python -m joulepath_lab.faults FOLDER [--queries FILE]` leaves `recorded.json` and `history.jsonl` in FOLDER. Each
+`python -m joulepath_lab.run.faults FOLDER [--queries FILE]` leaves `recorded.json` and `history.jsonl` in FOLDER. Each
 fault lasts `FAULT_SECONDS`, long enough for gaps to show, and the lab recovers before the next.
 """
 
@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from joulepath_lab import isolation, network, programs
-from joulepath_lab.stack import Lab
-from joulepath_lab.streams import UPLINKS
+from joulepath_lab.network import isolation, nodes
+from joulepath_lab.run import programs
+from joulepath_lab.run.stack import Lab
+from joulepath_lab.scenarios.streams import UPLINKS
 
 INSIDE = "--inside"
 FAULT_SECONDS = 20.0
@@ -69,7 +70,7 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
         "alerts": lab.alerts,
         "samples": [[sample.labels, sample.at, sample.value] for sample in samples],
         "rules": lab.prometheus.get("rules")["groups"],
-        "ioam_node_ids": network.IOAM_NODE_IDS,
+        "ioam_node_ids": nodes.IOAM_NODE_IDS,
     }
 
 
@@ -88,7 +89,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.inside:
         isolation.enter(
-            [sys.executable, "-m", "joulepath_lab.faults", INSIDE, *sys.argv[1:]], rootless=os.geteuid() != 0
+            [sys.executable, "-m", "joulepath_lab.run.faults", INSIDE, *sys.argv[1:]], rootless=os.geteuid() != 0
         )
     queries = json.loads(args.queries.read_text(encoding="utf-8")) if args.queries else []
     lab = Lab(isolation.private_folder(programs.CACHE / "lab"))

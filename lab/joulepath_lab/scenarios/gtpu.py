@@ -6,13 +6,13 @@ their traffic is that of an anchor, the UPF. On N3 the users' packets are clear 
 N6. AMF and SMF see none of them: supporting components, with watts that hang on signalling alone.
 """
 
-from joulepath_lab import network
-from joulepath_lab.law import Machine
-from joulepath_lab.scenario import End, Scenario
+from joulepath_lab.network import nodes
 from joulepath_lab.scenarios import native
+from joulepath_lab.scenarios.scenario import End, Scenario
+from joulepath_lab.truth.law import Machine
 
-_ROBOT, _CU_F1 = network.link_address("robot", "core"), network.link_address("cu", "access")
-_CU_N3, _UPF = network.link_address("cu", "core"), network.link_address("upf", "access")
+_ROBOT, _CU_F1 = nodes.link_address("robot", "core"), nodes.link_address("cu", "access")
+_CU_N3, _UPF = nodes.link_address("cu", "core"), nodes.link_address("upf", "access")
 _NETWORK = ("ru-1", "du-1", "cu-1", "upf-1")
 
 SCENARIO = Scenario(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user plane in user space: passes packets between two carriers, both ways, until it is ended.
 
-`python -m joulepath_lab.relay --scenario gtpu --node cu`. Carriers: `opaque`, ciphered in UDP, so that nobody on the
-way can read it (and no protection of anything: the key is known); `gtpu`, GTP-U with a PDU session container
+`python -m joulepath_lab.devices.relay --scenario gtpu --node cu`. Carriers: `opaque`, ciphered in UDP, so that no node
+on the way can read it (and no protection of anything: the key is known); `gtpu`, GTP-U with a PDU session container
 (3GPP TS 29.281, TS 38.415); `user`, a TUN device of the node's own kernel.
 """
 
@@ -15,8 +15,9 @@ import struct
 from collections.abc import Callable
 from itertools import count
 
-from joulepath_lab import network, scenario
-from joulepath_lab.scenario import End
+from joulepath_lab.network import nodes
+from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios.scenario import End
 
 _OPAQUE_PORT, _GTPU_PORT = 7000, 2152
 _KEY = b"joulepath laboratory"
@@ -32,7 +33,7 @@ class Tun:
     """Users' packets as the node's kernel sends and takes them."""
 
     def __init__(self) -> None:
-        self._device = network.open_tun()
+        self._device = nodes.open_tun()
 
     def fileno(self) -> int:
         """For selectors."""

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, start_http_server
 
-from joulepath_lab import network, scenario
-from joulepath_lab.ledger import Ledger, Sent
-from joulepath_lab.robot import FRAME, tagged_octets, udp_socket
-from joulepath_lab.scenario import Scenario
-from joulepath_lab.streams import ANSWER_PAYLOAD, NAMES, UPLINKS, Stream, answer_of
-from joulepath_lab.wire import Connection, Datagrams, Wire
+from joulepath_lab.devices.robot import FRAME, tagged_octets, udp_socket
+from joulepath_lab.network import nodes
+from joulepath_lab.network.wire import Connection, Datagrams, Wire
+from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios.scenario import Scenario
+from joulepath_lab.scenarios.streams import ANSWER_PAYLOAD, NAMES, UPLINKS, Stream, answer_of
+from joulepath_lab.truth.ledger import Ledger, Sent
 
 PORT = 9400
 
@@ -79,7 +80,7 @@ def main() -> None:
     for stream in UPLINKS:
         endpoint = Endpoint(stream, ledger, scenario.named(args.scenario), (requests, tokens), simulated=args.simulated)
         selector.register(endpoint.socket, selectors.EVENT_READ, endpoint)
-    start_http_server(PORT, network.mgmt_address("model"), registry)
+    start_http_server(PORT, nodes.mgmt_address("model"), registry)
     while True:
         for key, _ in selector.select():
             key.data.receive()

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from joulepath_lab.scenario import UNATTRIBUTED, Scenario
 from joulepath_lab.scenarios import native
-from joulepath_lab.streams import UPLINKS, answer_of
+from joulepath_lab.scenarios.scenario import UNATTRIBUTED, Scenario
+from joulepath_lab.scenarios.streams import UPLINKS, answer_of
 
 _APPLICATION = {stream.name: stream.application for stream in UPLINKS} | {
     answer_of(stream): stream.application for stream in UPLINKS

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from joulepath_lab.scenario import Tagging
 from joulepath_lab.scenarios import native
+from joulepath_lab.scenarios.scenario import Tagging
 
 SCENARIO = replace(native.SCENARIO, name="tagged", tagging=Tagging(tcp=frozenset({"inspection-camera"})))
