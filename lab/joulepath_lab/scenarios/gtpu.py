@@ -8,8 +8,7 @@ N6. AMF and SMF see none of them: supporting components, with watts that hang on
 
 from joulepath_lab.network import nodes
 from joulepath_lab.scenarios import native
-from joulepath_lab.scenarios.scenario import End, Scenario
-from joulepath_lab.truth.law import Machine
+from joulepath_lab.scenarios.scenario import End, Machine, Scenario
 
 _ROBOT, _CU_F1 = nodes.link_address("robot", "core"), nodes.link_address("cu", "access")
 _CU_N3, _UPF = nodes.link_address("cu", "core"), nodes.link_address("upf", "access")

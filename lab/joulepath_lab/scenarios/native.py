@@ -2,8 +2,7 @@
 """An IOAM-native transport: every node of the path forwards users' packets bare, and its kernel stamps them."""
 
 from joulepath_lab.network import nodes
-from joulepath_lab.scenarios.scenario import Scenario
-from joulepath_lab.truth.law import Machine
+from joulepath_lab.scenarios.scenario import Machine, Scenario
 
 _BOTH_WAYS = {"access": "uplink", "core": "downlink"}
 MODEL = "qwen2.5-vl-7b"

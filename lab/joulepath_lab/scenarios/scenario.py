@@ -10,13 +10,26 @@ from typing import Any, Literal
 
 import yaml
 
-from joulepath_lab.truth.law import Machine
-
 NAMES = ("native", "gtpu", "tagged")
 UNATTRIBUTED = "unattributed"
 FOLDER = Path(__file__).parent
 
 Carrier = Literal["opaque", "gtpu", "user"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A metered box: static watts, and components with (joules per packet, joules per octet, joules per token).
+
+    `reserved` is the part of the static watts that belongs to each component; `housekeeping_watts` is dynamic work of
+    no component, `signalling_watts` that of a component whose work hangs on no user's packet.
+    """
+
+    static_watts: float
+    components: Mapping[str, tuple[float, float, float]]
+    reserved: Mapping[str, float]
+    housekeeping_watts: float = 0.0
+    signalling_watts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,10 @@ component on it; a dynamic part is so many joules per packet and per octet, or p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from joulepath_lab.scenarios.scenario import Machine
 from joulepath_lab.truth.ledger import Sent
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A metered box: static watts, and components with (joules per packet, joules per octet, joules per token).
-
-    `reserved` is the part of the static watts that belongs to each component; `housekeeping_watts` is dynamic work of
-    no component, `signalling_watts` that of a component whose work hangs on no user's packet.
-    """
-
-    static_watts: float
-    components: Mapping[str, tuple[float, float, float]]
-    reserved: Mapping[str, float]
-    housekeeping_watts: float = 0.0
-    signalling_watts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
