@@ -23,9 +23,11 @@ from typing import Any, NoReturn
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, wait_for
 from tests.conftest import ROOT
 from tests.deploy.confined import allowed
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, wait_for
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
@@ -182,8 +184,7 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
     if name == "tag":
         words += ["--path.runtime", str(folder / "run")]
     energy = folder / ENERGY / "energy_uj"
-    with NetworkNamespace() as namespace, NetworkNamespace() as peer, ExitStack() as stack:
-        namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
+    with two_hosts() as (namespace, _), ExitStack() as stack:
         device(stack, namespace, folder, name)
         running = stack.enter_context(Exporter(namespace, *words, name=command, wrapper=wrapper(name, folder)))
         status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")

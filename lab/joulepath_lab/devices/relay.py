@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from itertools import count
 
-from joulepath_lab.network import nodes
+from joulepath_lab.network.tun import open_tun
 from joulepath_lab.scenarios import scenario
 from joulepath_lab.scenarios.scenario import End
 
@@ -33,7 +33,7 @@ class Tun:
     """Users' packets as the node's kernel sends and takes them."""
 
     def __init__(self) -> None:
-        self._device = nodes.open_tun()
+        self._device = open_tun()
 
     def fileno(self) -> int:
         """For selectors."""

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import yaml
 
 from joulepath.errors import JoulepathError
 from joulepath_lab.network import nodes
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.network.path import TransportPath
 from joulepath_lab.run import monitoring, programs, tagging
 from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_lab.scenarios import native
@@ -54,6 +56,7 @@ class Lab:
         self._topology = topology or scenario.topology
         self._targets = monitoring.targets(scenario)
         self._cgroups: tagging.Cgroups | None = None
+        self._nodes: Mapping[str, NetworkNamespace] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
 
@@ -66,7 +69,9 @@ class Lab:
         """Starts all parts; returns when every one answers and every application is settled."""
         (self.folder / "log").mkdir()
         progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
-        if not nodes.build(self.scenario.robot_address, self.scenario.relays):
+        path = TransportPath(self.scenario.robot_address, self.scenario.relays)
+        self._nodes = path.nodes
+        if not path.stamps:
             self.stamping = "simulated"
         self._start_machines()
         progress(f"starting the exporters (IOAM stamping: {self.stamping})")
@@ -213,8 +218,8 @@ class Lab:
     def _python(
         self, name: str, module: str, *arguments: str, node: str | None = None, before: Sequence[str] = ()
     ) -> None:
-        inside = ["nsenter", f"--net=/run/netns/{node}", "--", *before] if node else []
-        self._spawn(name, [*inside, sys.executable, "-m", module, *arguments])
+        command = [*before, sys.executable, "-m", module, *arguments]
+        self._spawn(name, self._nodes[node].command(*command) if node else command)
 
     def _spawn(self, name: str, command: list[str]) -> None:
         self._commands[name] = command
