@@ -41,7 +41,7 @@ def main() -> int:
     args = parser.parse_args()
     if not args.inside:
         if args.rootless and scenario.named(args.scenario).tagging:
-            sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program from nobody else")
+            sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program only from root")
         if reason := isolation.refused(rootless=args.rootless):
             sys.exit(f"demo: {reason}")
         isolation.enter([sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]], rootless=args.rootless)

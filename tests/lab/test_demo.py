@@ -98,7 +98,7 @@ def test_programs_are_tagged_by_root_alone() -> None:
     command = [sys.executable, "-m", "joulepath_lab", "--scenario", "tagged", "--rootless"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert result.returncode == 1
-    assert result.stderr == "demo: tagged needs root: the kernel takes the tagger's program from nobody else\n"
+    assert result.stderr == "demo: tagged needs root: the kernel takes the tagger's program only from root\n"
 
 
 @pytest.mark.parametrize("mutation", [*MUTATIONS, "rule"])

@@ -114,7 +114,7 @@ def _reading(sensors: list[dict[str, Any]], asked: bytes) -> bytes | int:
 
 
 def _step(told: dict[str, Any]) -> int:
-    """What one count of the sensor's byte is, in its unit."""
+    """One count of the sensor's byte, in the sensor's unit."""
     return int(told.get("step", 1))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's PDU: an APC rPDU2 with metered outlets, over real SNMP, whose outlets show what the plant says."""
+"""The lab's PDU: an APC rPDU2 over real SNMP. Its outlets show the watts that the plant published."""
 
 import argparse
 import json

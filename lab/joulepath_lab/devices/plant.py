@@ -25,7 +25,7 @@ from joulepath_lab.truth.ledger import FIELDS, Ledger
 
 TICK_SECONDS = 0.2
 KEPLER_PORT = 28282
-# What RAPL and Kepler see of a machine's dynamic watts; fans and supplies take the rest.
+# RAPL and Kepler see this part of a machine's dynamic watts; fans and supplies take the rest.
 PROCESSOR_SHARE = 0.62
 RAPL_RANGE_UJ = 65_536_000_000
 MUTATIONS = ("outlet", "kepler", "rapl")

@@ -18,7 +18,7 @@ from aiohttp import web
 
 Resource = Mapping[str, Any]
 Tree = Callable[[str], Resource | None]
-"""The resource at a path without a trailing slash, None where there is none."""
+"""The resource at a path without a trailing slash, None where it does not exist."""
 
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 
@@ -51,10 +51,10 @@ def dict_tree(resources: Mapping[str, Resource]) -> Tree:
 
 @dataclass
 class Behaviour:
-    """What the BMC does; may change while it serves."""
+    """The BMC's behaviour. It may change while the BMC serves."""
 
     users: Mapping[str, str] = field(default_factory=dict)
-    """Password by user; none means that anybody may read."""
+    """Password by user; if empty, any client may read."""
     sessions: bool = True
     """Whether it has a session service."""
     max_sessions: int = 4

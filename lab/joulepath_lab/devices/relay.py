@@ -44,7 +44,7 @@ class Tun:
         return os.read(self._device, _MAX_OCTETS)
 
     def send(self, packet: bytes) -> None:
-        """Gives one to the kernel."""
+        """Hands one to the kernel."""
         os.write(self._device, packet)
 
 
@@ -75,13 +75,13 @@ _nonces = count()
 
 
 def cipher(packet: bytes) -> bytes:
-    """The packet as nobody can read it."""
+    """The packet, ciphered."""
     nonce = _NONCE.pack(next(_nonces))
     return nonce + _mixed(packet, nonce)
 
 
 def decipher(data: bytes) -> bytes:
-    """The packet again."""
+    """The packet, deciphered."""
     return _mixed(data[_NONCE.size :], data[: _NONCE.size])
 
 
@@ -91,13 +91,13 @@ def _mixed(data: bytes, nonce: bytes) -> bytes:
 
 
 def encapsulate(packet: bytes) -> bytes:
-    """The packet behind a GTP-U header."""
+    """The packet with a GTP-U header before it."""
     length = _GTPU.size - 8 + len(packet)
     return _GTPU.pack(0x34, _T_PDU, length, _TEID, 0, 0, _SESSION_CONTAINER, _CONTAINER) + packet
 
 
 def decapsulate(data: bytes) -> bytes:
-    """The packet without the header, which the other side made as above."""
+    """The packet without its GTP-U header."""
     return data[_GTPU.size :]
 
 

@@ -34,7 +34,7 @@ def tagged_octets(stream: Stream) -> int:
 
 
 def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool) -> tuple[socket.socket, int]:
-    """A UDP socket whose packets carry the stream's trace, and the length of its hop-by-hop header [octets]."""
+    """A UDP socket that adds the stream's trace to its packets, and the length of their hop-by-hop header [octets]."""
     sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     if stream.trace_id is None or scene.tagging:
         return sender, tagged_octets(stream)
@@ -79,7 +79,7 @@ class Camera:
         self._sent = Sent(*self._wire.sent(), before.requests + asks, before.tokens + asks * stream.tokens)
         self._ledger.write(stream.name, self._sent)
         self._frame += 1
-        # An answer that nobody takes would come back as an ICMPv6 error that nobody booked.
+        # An answer that is not taken would come back as an ICMPv6 error, which is not booked.
         for _ in self._wire.messages():
             pass
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An SNMP v2c agent whose values are functions, for meters of the lab and of tests.
+"""An SNMP v2c agent with functions as values, for meters of the lab and of tests.
 
 It speaks BER over UDP as any agent does (RFC 3416: GET, GETNEXT, GETBULK) and asks each object's function at every
 request, so that a reading is as old as the answer. Encoding is pyasn1's, through pysnmp's message classes.

@@ -33,7 +33,7 @@ def refused(*, rootless: bool) -> str | None:
         return None
     if "root filesystem propagation" in trial.stderr:
         mend = (
-            "this chroot's root is no mount point: `mount --bind TREE TREE` before entering it, or use systemd-nspawn"
+            "this chroot's root is not a mount point: `mount --bind TREE TREE` before entering, or use systemd-nspawn"
         )
     elif rootless:
         mend = "run as root"

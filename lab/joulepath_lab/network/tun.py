@@ -7,7 +7,7 @@ import struct
 
 TUN = "user"
 TUN_MTU = 1400
-"""What a tunnel over links of 1500 octets leaves to users' packets."""
+"""Room for users' packets in a tunnel over links of 1500 octets."""
 _TUNSETIFF, _TUNSETPERSIST, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x400454CB, 0x0001, 0x1000  # linux/if_tun.h
 
 

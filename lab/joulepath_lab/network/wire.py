@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a stream's messages travel, UDP or TCP, and what its sender counts of them by itself."""
+"""A stream's messages over UDP or TCP, and the sender's own count of their packets."""
 
 import contextlib
 import socket
@@ -58,7 +58,7 @@ class Datagrams:
 
 
 class Connection:
-    """Messages behind their lengths in a TCP connection; the kernel's own word (tcp(7), TCP_INFO) is what was sent."""
+    """Messages behind their lengths in a TCP connection; the kernel counts the packets (tcp(7), TCP_INFO)."""
 
     def __init__(self, tcp: socket.socket, header: int) -> None:
         self._socket = tcp

@@ -27,7 +27,7 @@ Targets = Mapping[str, list[dict[str, Any]]]
 
 
 def targets(scenario: Scenario) -> Targets:
-    """What Prometheus scrapes, but for the PDUs, of which their exporter tells."""
+    """The targets that Prometheus scrapes, except the PDUs: their exporter lists these."""
     caller = nodes.MGMT_CALLER
     ioam = [
         {"targets": [f"{nodes.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
@@ -44,7 +44,7 @@ def targets(scenario: Scenario) -> Targets:
 
 
 def prometheus(program: Path, folder: Path, found: Targets) -> list[str]:
-    """The command of a server whose configuration and data are in `folder`."""
+    """The command of a server with its configuration and data in `folder`."""
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
     (pdu,) = (job for job in config["scrape_configs"] if job["job_name"] == "pdu")
@@ -61,7 +61,7 @@ def prometheus(program: Path, folder: Path, found: Targets) -> list[str]:
 
 
 def alertmanager(program: Path, folder: Path) -> list[str]:
-    """The command of an Alertmanager that tells `listen_for_alerts`."""
+    """The command of an Alertmanager that posts to `listen_for_alerts`."""
     folder.mkdir()
     config = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
     config["route"] |= {"group_wait": "1s", "group_interval": "5s"}
@@ -86,7 +86,7 @@ def listen_for_alerts(alerts: list[dict[str, Any]]) -> None:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's own name
-            """Is silent."""
+            """Writes nothing."""
 
     server = HTTPServer((nodes.MGMT_CALLER, _WEBHOOK_PORT), Webhook)
     threading.Thread(target=server.serve_forever, name="webhook", daemon=True).start()

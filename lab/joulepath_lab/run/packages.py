@@ -29,7 +29,7 @@ def unpack(folder: Path, packages: Sequence[str], release: str | None = None) ->
     Raises PackageError.
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise PackageError(f"this is no Debian or Ubuntu: install {' and '.join(packages)} by hand")
+        raise PackageError(f"this machine is not a Debian or Ubuntu: install {' and '.join(packages)} by hand")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as downloads:
         try:

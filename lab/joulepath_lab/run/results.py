@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rules recorded over an interval, beside the truth over the same interval."""
+"""The figures that the rules recorded over an interval, beside the truth over the same interval."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Component:
-    """Means over the interval: what a component drew, and what of it no application got."""
+    """Means over the interval: a component's watts, and those that no application got."""
 
     watts: float
     attributed_watts: float
@@ -38,7 +38,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Host:
-    """Means over the interval: the recorded power, and what of it belongs to no component."""
+    """Means over the interval: the recorded power, and its part that belongs to no component."""
 
     watts: float
     truth_watts: float

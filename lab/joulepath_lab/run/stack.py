@@ -235,7 +235,7 @@ class Lab:
             time.sleep(0.2)
 
     def _state(self) -> str:
-        """What a reader of a failed start wants to know first."""
+        """The reasons of a failed start: targets that are down, and rules that failed."""
         if not self.prometheus.ready():
             return f"Prometheus: {self._last_words('prometheus')}"
         down = [
@@ -253,11 +253,11 @@ class Lab:
 
     def _last_words(self, name: str) -> str:
         lines = (self.folder / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
-        return " | ".join(lines[-5:]) or "it said nothing"
+        return " | ".join(lines[-5:]) or "it wrote nothing"
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a program listens there."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

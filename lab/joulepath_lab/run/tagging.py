@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `joulepath tag` is told of programs that know nothing of IOAM: robots by cgroup, the model's answers by port."""
+"""Configures `joulepath tag` for unmodified programs: robots by cgroup, the model's answers by port."""
 
 import contextlib
 import fcntl

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scenario says: the path's tunnels, who stamps and counts, the machines and their law, the topology."""
+"""A scenario: the path's tunnels, the nodes that stamp and count, the machines and their law, the topology."""
 
 import importlib
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Machine:
     """A metered box: static watts, and components with (joules per packet, joules per octet, joules per token).
 
     `reserved` is the part of the static watts that belongs to each component; `housekeeping_watts` is dynamic work of
-    no component, `signalling_watts` that of a component whose work hangs on no user's packet.
+    no component, `signalling_watts` that of a component that works without users' packets.
     """
 
     static_watts: float
@@ -59,11 +59,11 @@ class Scenario:
     robot_address: str
     """Where the model server's answers go."""
     stamping: tuple[str, ...]
-    """Nodes whose kernels see users' packets on their way, uplink order."""
+    """Nodes with kernels that see users' packets on their way, in uplink order."""
     counters: Mapping[str, Mapping[str, Any]]
     """Node of the path -> interfaces and directions at which its exporter counts."""
     counted: Mapping[str, str]
-    """Component -> node of the path whose exporter is its own."""
+    """Component -> node of the path that runs the component's exporter."""
     machines: Mapping[str, Machine]
     outlets: Mapping[int, tuple[str, float]]
     """Outlet of the PDU: the machine behind it and its part of the machine's watts (two supplies: two parts)."""
@@ -71,9 +71,9 @@ class Scenario:
     """Machine with Kepler -> namespace of its pods, one for each component."""
     model: str
     supports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Component without user packets -> the components that it is there for."""
+    """Component without user packets -> the components that it supports."""
     relays: Mapping[str, tuple[End, End]] = field(default_factory=dict)
-    """Node of the path -> what its user plane in user space passes between."""
+    """Node of the path -> the two ends between which its user plane in user space passes packets."""
     tagging: Tagging | None = None
     """None where the senders write the IOAM header themselves."""
 

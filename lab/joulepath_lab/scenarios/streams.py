@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who sends what: two robots' camera streams with an IOAM trace, and traffic that belongs to nobody declared."""
+"""The streams: two robots' cameras with an IOAM trace, and traffic that belongs to no declared application."""
 
 from dataclasses import dataclass
 

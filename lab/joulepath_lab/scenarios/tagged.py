@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The native path for programs that know nothing of IOAM: `joulepath tag` knows them by their cgroups and ports."""
+"""The native path for unmodified programs: `joulepath tag` selects them by their cgroups and ports."""
 
 from dataclasses import replace
 

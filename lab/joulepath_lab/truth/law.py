@@ -14,7 +14,7 @@ from joulepath_lab.truth.ledger import Sent
 
 @dataclass(frozen=True)
 class Power:
-    """Watts of one machine: static, dynamic per component, and dynamic of nobody."""
+    """Watts of one machine: static, dynamic per component, and dynamic of no component."""
 
     static: float
     dynamic: Mapping[str, float]
@@ -22,7 +22,7 @@ class Power:
 
     @property
     def total(self) -> float:
-        """What a meter at the plug shows."""
+        """The watts that a meter at the plug shows."""
         return self.static + sum(self.dynamic.values()) + self.housekeeping
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the senders count of themselves, in a small shared file: the only ground on which the truth stands."""
+"""The senders' own counts, in a small shared file: the truth stands on these alone."""
 
 import mmap
 import struct

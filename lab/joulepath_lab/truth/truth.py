@@ -78,7 +78,7 @@ class Truth:
     def _supported_watts(
         self, components: Sequence[str], begin: float, end: float, meter_lag: float
     ) -> dict[str, float]:
-        """What a supporting component is shared by: the applications' watts in what it supports."""
+        """The shares of a supporting component: the applications' watts in the components that it supports."""
         watts: dict[str, float] = {}
         for component in components:
             for name, share in self.component(component, begin, end, meter_lag).items():
