@@ -60,7 +60,7 @@ def main() -> None:
             write(Path(folder))
             commands = [
                 [sys.executable, "-m", "joulepath", "rapl"],
-                [str(programs.obtained(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
+                [str(programs.obtain(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
             ]
             exporters = {}
             for command in commands:

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--intervals", type=int, default=10)
     args = parser.parse_args()
-    other = args.snmp_exporter or programs.obtained("prometheus-snmp-exporter")
+    other = args.snmp_exporter or programs.obtain("prometheus-snmp-exporter")
     for walk in args.walks:
         path, _, module = walk.rpartition(":")
         with tempfile.TemporaryDirectory() as folder:

@@ -121,7 +121,7 @@ def main() -> None:
         commands = {
             "joulepath rapl": [sys.executable, "-m", "joulepath", "rapl", f"--path.sysfs={sysfs}"],
             "node_exporter": [
-                str(programs.obtained(NODE_EXPORTER)),
+                str(programs.obtain(NODE_EXPORTER)),
                 "--collector.disable-defaults",
                 "--collector.rapl",
                 f"--path.sysfs={sysfs}",

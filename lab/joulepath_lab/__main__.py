@@ -40,9 +40,9 @@ def main() -> int:
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.inside:
-        if args.rootless and scenario.named(args.scenario).tagging:
+        if args.rootless and scenario.load(args.scenario).tagging:
             sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program only from root")
-        if reason := isolation.refused(rootless=args.rootless):
+        if reason := isolation.refusal(rootless=args.rootless):
             sys.exit(f"demo: {reason}")
         isolation.enter([sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]], rootless=args.rootless)
     edit: Callable[[str], str] = broken_rule if args.mutation == "rule" else str
@@ -50,7 +50,7 @@ def main() -> int:
         isolation.private_folder(programs.CACHE / "lab"),
         mutation=args.mutation if args.mutation in MUTATIONS else None,
         edit_rules=edit,
-        scenario=scenario.named(args.scenario),
+        scenario=scenario.load(args.scenario),
     )
     # A log file has no width of its own; the table needs this much.
     console = Console() if sys.stdout.isatty() else Console(width=140)

@@ -28,7 +28,7 @@ def demo(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[s
 @pytest.fixture
 def namespaces(prometheus: Path, alertmanager: Path, request: pytest.FixtureRequest) -> None:
     """Asks for what the lab needs: its servers and a kernel that makes namespaces."""
-    if reason := isolation.refused(rootless=False) and isolation.refused(rootless=True):
+    if reason := isolation.refusal(rootless=False) and isolation.refusal(rootless=True):
         request.getfixturevalue("absent")("netns", reason)
 
 

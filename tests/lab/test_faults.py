@@ -65,7 +65,7 @@ def session(
     absent: Callable[[str, str], NoReturn],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Session:
-    if reason := isolation.refused(rootless=False) and isolation.refused(rootless=True):
+    if reason := isolation.refusal(rootless=False) and isolation.refusal(rootless=True):
         absent("netns", reason)
     folder = tmp_path_factory.mktemp("session")
     dashboard = json.loads((ROOT / "grafana" / "dashboards" / "end-to-end.json").read_text())

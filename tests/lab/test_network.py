@@ -73,7 +73,7 @@ def test_the_kernel_stamps_for_root_alone() -> None:
     with NetworkNamespace() as namespace:
         assert ioam.stamp(namespace, 7, ["lo"])
         assert namespace.run("cat /proc/sys/net/ipv6/ioam6_id").strip() == "7"
-    if reason := isolation.refused(rootless=True):
+    if reason := isolation.refusal(rootless=True):
         pytest.skip(reason)
     script = (
         "from joulepath_lab.network import ioam; from joulepath_lab.network.namespace import NetworkNamespace\n"

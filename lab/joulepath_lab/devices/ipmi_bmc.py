@@ -45,8 +45,8 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        told = self._told()
-        super().__init__({told["user"]: told["password"]}, port=told["port"], address="127.0.0.1")
+        config = self._read()
+        super().__init__({config["user"]: config["password"]}, port=config["port"], address="127.0.0.1")
 
     def handle_raw_request(self, request: dict[str, Any], session: Any) -> None:
         """Answers DCMI, the sensor repository and readings; leaves the rest to the base class."""
@@ -60,34 +60,34 @@ class MeteredBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
 
     def _answer(self, netfn: int, command: int, data: bytes) -> bytes | int | None:
         """The data or the completion code; None for what the base class knows."""
-        told = self._told()
-        time.sleep(told.get("delay", 0))
-        sensors = told.get("sensors", [])
+        config = self._read()
+        time.sleep(config.get("delay", 0))
+        sensors = config.get("sensors", [])
         answers: dict[tuple[int, int], Callable[[], bytes | int]] = {
             (0x2C, 0x02): lambda: (
-                told.get("code") or (dcmi_response(told["dcmi"]) if told.get("dcmi") else _UNKNOWN_COMMAND)
+                config.get("code") or (dcmi_response(config["dcmi"]) if config.get("dcmi") else _UNKNOWN_COMMAND)
             ),
-            (0x00, 0x01): lambda: bytes([told["on"], 0, 0]) if "on" in told else _UNKNOWN_COMMAND,
+            (0x00, 0x01): lambda: bytes([config["on"], 0, 0]) if "on" in config else _UNKNOWN_COMMAND,
             (0x0A, 0x20): lambda: bytes([0x51, len(sensors), 0, 0xFF, 0xFF]) + bytes(8) + b"\x02",
             (0x0A, 0x22): lambda: b"\x01\x00",
-            (0x0A, 0x23): lambda: _repository(sensors, data, 0 if told.get("circle") else 0xFFFF),
+            (0x0A, 0x23): lambda: _repository(sensors, data, 0 if config.get("circle") else 0xFFFF),
             (0x04, 0x23): lambda: b"\xff" + _factors(sensors[data[0] - 1]["factors"][str(data[1])]),
             (0x04, 0x2D): lambda: _reading(sensors, data),
         }
         answer = answers.get((netfn, command))
         return answer() if answer else None
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self._path.read_text())
-        return told
+    def _read(self) -> dict[str, Any]:
+        config: dict[str, Any] = json.loads(self._path.read_text())
+        return config
 
 
-def dcmi_response(told: dict[str, Any]) -> bytes:
+def dcmi_response(reading: dict[str, Any]) -> bytes:
     """DCMI 1.5, table 6-16."""
     return b"\xdc" + struct.pack(
         "<HHHHIIB",
-        *(told.get(key, 0) for key in ("current", "minimum", "maximum", "average", "timestamp", "period")),
-        0x40 if told.get("active", True) else 0,
+        *(reading.get(key, 0) for key in ("current", "minimum", "maximum", "average", "timestamp", "period")),
+        0x40 if reading.get("active", True) else 0,
     )
 
 
@@ -113,31 +113,31 @@ def _reading(sensors: list[dict[str, Any]], asked: bytes) -> bytes | int:
     return bytes([_raw(sensors[number]), 0xC0, 0])
 
 
-def _step(told: dict[str, Any]) -> int:
+def _step(sensor: dict[str, Any]) -> int:
     """One count of the sensor's byte, in the sensor's unit."""
-    return int(told.get("step", 1))
+    return int(sensor.get("step", 1))
 
 
-def _raw(told: dict[str, Any]) -> int:
-    return int(told["raw"]) if "raw" in told else min(255, round(float(told["value"]) / _step(told)))
+def _raw(sensor: dict[str, Any]) -> int:
+    return int(sensor["raw"]) if "raw" in sensor else min(255, round(float(sensor["value"]) / _step(sensor)))
 
 
-def _factors(told: dict[str, Any]) -> bytes:
+def _factors(sensor: dict[str, Any]) -> bytes:
     """M, B and the exponents (IPMI 2.0, table 43-1, bytes 25 to 30)."""
-    m, b = (told.get(key, default) & 0x3FF for key, default in (("m", _step(told)), ("b", 0)))
-    exponents = (told.get("exponent", 0) & 0xF) << 4 | told.get("b_exponent", 0) & 0xF
+    m, b = (sensor.get(key, default) & 0x3FF for key, default in (("m", _step(sensor)), ("b", 0)))
+    exponents = (sensor.get("exponent", 0) & 0xF) << 4 | sensor.get("b_exponent", 0) & 0xF
     return bytes([m & 0xFF, m >> 8 << 6, b & 0xFF, b >> 8 << 6, 0, exponents])
 
 
-def _record(number: int, told: dict[str, Any]) -> bytes:
+def _record(number: int, sensor: dict[str, Any]) -> bytes:
     """A full sensor record (IPMI 2.0, table 43-1)."""
-    name = str(told["name"]).encode("ascii")
+    name = str(sensor["name"]).encode("ascii")
     body = bytes(
-        [told.get("owner", 0x20), 0x00, number + 1, 10, 1, 0x7F, 0x68, 0x0B if told["unit"] == "W" else 2, 0x01]
+        [sensor.get("owner", 0x20), 0x00, number + 1, 10, 1, 0x7F, 0x68, 0x0B if sensor["unit"] == "W" else 2, 0x01]
     )
     body += bytes(6)
-    body += bytes([told.get("format", 0) << 6, UNITS[told["unit"]], 0, told.get("linearization", 0)])
-    body += _factors(told)
+    body += bytes([sensor.get("format", 0) << 6, UNITS[sensor["unit"]], 0, sensor.get("linearization", 0)])
+    body += _factors(sensor)
     body += bytes(42 - len(body)) + bytes([0xC0 | len(name)]) + name
     return struct.pack("<HBBB", number, 0x51, 0x01, len(body)) + body
 

@@ -78,7 +78,7 @@ def main() -> None:
     ledger = Ledger(args.ledger, NAMES)
     selector = selectors.DefaultSelector()
     for stream in UPLINKS:
-        endpoint = Endpoint(stream, ledger, scenario.named(args.scenario), (requests, tokens), simulated=args.simulated)
+        endpoint = Endpoint(stream, ledger, scenario.load(args.scenario), (requests, tokens), simulated=args.simulated)
         selector.register(endpoint.socket, selectors.EVENT_READ, endpoint)
     start_http_server(PORT, nodes.mgmt_address("model"), registry)
     while True:

@@ -19,8 +19,8 @@ def main() -> None:
     host, _, port = args.listen.rpartition(":")
 
     def outlets() -> dict[int, tuple[str, float]]:
-        shown = json.loads((args.folder / "outlets.json").read_text(encoding="utf-8"))
-        return {int(number): (name, watts) for number, (name, watts) in shown.items()}
+        published = json.loads((args.folder / "outlets.json").read_text(encoding="utf-8"))
+        return {int(number): (name, watts) for number, (name, watts) in published.items()}
 
     with Agent(rpdu2_objects(outlets, name="pdu-1"), community="lab", host=host, port=int(port)):
         threading.Event().wait()

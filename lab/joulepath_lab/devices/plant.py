@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
     parser.add_argument("--mutation", choices=MUTATIONS)
     args = parser.parse_args()
-    plant = Plant(args.folder, Ledger(args.ledger, NAMES), scenario.named(args.scenario), args.mutation)
+    plant = Plant(args.folder, Ledger(args.ledger, NAMES), scenario.load(args.scenario), args.mutation)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(plant)
     start_http_server(KEPLER_PORT, nodes.MGMT_CALLER, registry)

@@ -33,8 +33,8 @@ def folder_tree(folder: Path) -> Tree:
         file = folder / inside / "index.json"
         if not file.is_file():
             return None
-        found: Resource = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        content: Resource = json.loads(file.read_text(encoding="utf-8"))
+        return content
 
     return resource
 
@@ -43,8 +43,8 @@ def dict_tree(resources: Mapping[str, Resource]) -> Tree:
     """A tree that a test writes; `@odata.id` is filled in. The mapping may change while it is served."""
 
     def resource(path: str) -> Resource | None:
-        found = resources.get(path)
-        return None if found is None else {"@odata.id": path, **found}
+        content = resources.get(path)
+        return None if content is None else {"@odata.id": path, **content}
 
     return resource
 

@@ -77,15 +77,15 @@ _nonces = count()
 def cipher(packet: bytes) -> bytes:
     """The packet, ciphered."""
     nonce = _NONCE.pack(next(_nonces))
-    return nonce + _mixed(packet, nonce)
+    return nonce + _mix(packet, nonce)
 
 
 def decipher(data: bytes) -> bytes:
     """The packet, deciphered."""
-    return _mixed(data[_NONCE.size :], data[: _NONCE.size])
+    return _mix(data[_NONCE.size :], data[: _NONCE.size])
 
 
-def _mixed(data: bytes, nonce: bytes) -> bytes:
+def _mix(data: bytes, nonce: bytes) -> bytes:
     stream = hashlib.shake_128(_KEY + nonce).digest(len(data))
     return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")
 
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
     parser.add_argument("--node", required=True)
     args = parser.parse_args()
-    one, other = map(_open, scenario.named(args.scenario).relays[args.node])
+    one, other = map(_open, scenario.load(args.scenario).relays[args.node])
     selector = selectors.DefaultSelector()
     selector.register(one, selectors.EVENT_READ, (one, other))
     selector.register(other, selectors.EVENT_READ, (other, one))

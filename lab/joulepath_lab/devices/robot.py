@@ -87,13 +87,13 @@ class Camera:
 def _wire(stream: Stream, scene: Scenario, *, simulated: bool) -> Wire:
     to = (nodes.address("model"), stream.port)
     if scene.tagging and stream.name in scene.tagging.tcp:
-        return Connection(_connected(to), tagged_octets(stream))
+        return Connection(_connect(to), tagged_octets(stream))
     sender, header = udp_socket(stream, scene, "robot", simulated=simulated)
     sender.bind(("::", stream.port))  # where the answers come in
     return Datagrams(sender, to, header)
 
 
-def _connected(to: tuple[str, int], seconds: float = 20.0) -> socket.socket:
+def _connect(to: tuple[str, int], seconds: float = 20.0) -> socket.socket:
     """A connection to a server that may still be starting."""
     end = time.monotonic() + seconds
     while True:
@@ -116,7 +116,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ledger = Ledger(args.ledger, NAMES)
     now = time.monotonic()
-    scene = scenario.named(args.scenario)
+    scene = scenario.load(args.scenario)
     chosen = [stream for stream in UPLINKS if args.stream in {None, stream.name}]
     cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in chosen]
     due = [(now, number, camera) for number, camera in enumerate(cameras)]

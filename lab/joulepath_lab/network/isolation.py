@@ -24,7 +24,7 @@ def command(arguments: Sequence[str], *, rootless: bool) -> list[str]:
     return ["unshare", *user, *kinds, "--", *arguments]
 
 
-def refused(*, rootless: bool) -> str | None:
+def refusal(*, rootless: bool) -> str | None:
     """Why this machine will not make the namespaces, or None if it will."""
     if shutil.which("unshare") is None:
         return "unshare is missing: install util-linux"

@@ -43,7 +43,7 @@ def targets(scenario: Scenario) -> Targets:
     }
 
 
-def prometheus(program: Path, folder: Path, found: Targets) -> list[str]:
+def prometheus(program: Path, folder: Path, scraped: Targets) -> list[str]:
     """The command of a server with its configuration and data in `folder`."""
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
@@ -52,7 +52,7 @@ def prometheus(program: Path, folder: Path, found: Targets) -> list[str]:
     discovery |= {"url": f"http://{nodes.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (folder / "targets").mkdir()
-    for job, entries in found.items():
+    for job, entries in scraped.items():
         (folder / "targets" / f"{job}.json").write_text(json.dumps(entries), encoding="utf-8")
     return [
         str(program), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",

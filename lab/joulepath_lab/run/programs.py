@@ -27,29 +27,29 @@ NEXT_RELEASE = "forky"  # whichever version of Prometheus 3 it has today
 def find(program: str) -> Path | None:
     """Where a program is: JOULEPATH_PROMETHEUS_DIR, the PATH, or the cache; None if nowhere."""
     places = [os.environ.get("JOULEPATH_PROMETHEUS_DIR", ""), os.environ.get("PATH", ""), str(FOLDER)]
-    found = shutil.which(program, path=os.pathsep.join(place for place in places if place))
-    return Path(found) if found else None
+    path = shutil.which(program, path=os.pathsep.join(place for place in places if place))
+    return Path(path) if path else None
 
 
-def required(program: str) -> Path:
+def require(program: str) -> Path:
     """Where a program is. Raises LookupError, which says how to get it."""
-    found = find(program)
-    if found is None:
+    path = find(program)
+    if path is None:
         raise LookupError(f"{program} is not installed; run `make programs`")
-    return found
+    return path
 
 
-def obtained(package: str) -> Path:
+def obtain(package: str) -> Path:
     """The program of a package of the same name: the installed one, else unpacked into the cache.
 
     Raises PackageError.
     """
     if find(package) is None:
         unpack(CACHE / "programs", [package])
-    found = find(package)
-    if found is None:
+    path = find(package)
+    if path is None:
         raise PackageError(f"the package {package} has no program of that name")
-    return found
+    return path
 
 
 def next_prometheus() -> Path:
@@ -57,14 +57,14 @@ def next_prometheus() -> Path:
 
     promtool lies beside it. Raises PackageError.
     """
-    found = find_next()
-    if found is None:
+    path = find_next()
+    if path is None:
         print(f"unpacking prometheus of Debian {NEXT_RELEASE} into {NEXT}", flush=True)  # noqa: T201  # progress
         unpack(NEXT.parent.parent, ["prometheus", "promtool"], NEXT_RELEASE)
-        found = find_next()
-    if found is None:
+        path = find_next()
+    if path is None:
         raise PackageError(f"Debian {NEXT_RELEASE} has no prometheus and promtool in the packages of these names")
-    return found
+    return path
 
 
 def find_next() -> Path | None:
@@ -113,8 +113,8 @@ def _fetch(packages: Mapping[str, Sequence[str]]) -> None:
 if __name__ == "__main__":
     try:
         if "--next" in sys.argv[1:]:
-            found = next_prometheus()
-            print(f"{found}: {version(found)}")  # noqa: T201  # which one it is today
+            path = next_prometheus()
+            print(f"{path}: {version(path)}")  # noqa: T201  # which one it is today
         else:
             fetch()
     except PackageError as fault:

@@ -112,10 +112,10 @@ class _Reader:
         """The mean of a one-series expression. Raises LookupError if it has no value at some instant."""
         values = []
         for at in self._instants:
-            found = self._prometheus.query(promql, at)
-            if len(found) != 1:
-                raise LookupError(f"{promql}: {len(found)} values at {at}, 1 expected")
-            values.append(found[0].value)
+            samples = self._prometheus.query(promql, at)
+            if len(samples) != 1:
+                raise LookupError(f"{promql}: {len(samples)} values at {at}, 1 expected")
+            values.append(samples[0].value)
         return fmean(values)
 
     def worst(self, *expressions: str) -> float:

@@ -166,7 +166,7 @@ class Lab:
 
     def _start_monitoring(self) -> None:
         try:
-            server, alertmanager = programs.required("prometheus"), programs.required("prometheus-alertmanager")
+            server, alertmanager = programs.require("prometheus"), programs.require("prometheus-alertmanager")
         except LookupError as fault:
             raise LabError(f"{fault}") from None
         folder = self.folder / "prometheus"
@@ -197,11 +197,11 @@ class Lab:
     def _settled(self) -> bool:
         applications = {stream.application for stream in UPLINKS if stream.application}
         window = f"{self.scenario.window_seconds:g}s"
-        found = self.prometheus.query(
+        settled = self.prometheus.query(
             "group by (application) (application:power_watts) and on (application)"
             f" group by (application) (application:power_watts offset {window})"
         )
-        return applications <= {sample.labels["application"] for sample in found}
+        return applications <= {sample.labels["application"] for sample in settled}
 
     def _config(self, name: str, data: object) -> Path:
         path = self.folder / f"{name}.yaml"

@@ -29,7 +29,7 @@ class Cgroups:
         for left in root.glob(f"{_NAME}*"):
             with contextlib.suppress(OSError), _Hold(left, wait=False):
                 _remove(left)
-        self.folder, self._hold = _held(root)
+        self.folder, self._hold = _make_held(root)
         for stream in streams:
             (self.folder / stream.name).mkdir(parents=True)
 
@@ -91,7 +91,7 @@ class _Hold:
         self.close()
 
 
-def _held(root: Path) -> tuple[Path, _Hold]:
+def _make_held(root: Path) -> tuple[Path, _Hold]:
     """Makes a folder and locks it; another lab that starts now may have taken it for an abandoned one."""
     while True:
         folder = root / f"{_NAME}{uuid.uuid4().hex[:8]}"

@@ -98,7 +98,7 @@ class Scenario:
         return next(name for name, machine in self.machines.items() if component in machine.components)
 
 
-def named(name: str) -> Scenario:
+def load(name: str) -> Scenario:
     """The scenario of this name."""
-    found: Scenario = importlib.import_module(f"joulepath_lab.scenarios.{name}").SCENARIO
-    return found
+    scenario: Scenario = importlib.import_module(f"joulepath_lab.scenarios.{name}").SCENARIO
+    return scenario
