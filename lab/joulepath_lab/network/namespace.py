@@ -100,7 +100,23 @@ class NetworkNamespace:
         self.python(_ECHO, address)
 
     def join(self, name: str, peer: "NetworkNamespace", peer_name: str) -> None:
-        """A veth pair into another namespace, or within this one: up, without addresses, and quiet.
+        """A veth pair into another namespace, or within this one: up, without addresses, and quiet."""
+        self._pair(name, peer, peer_name)
+        for end, interface in ((self, name), (peer, peer_name)):
+            with end.ip() as ip:
+                set_up(ip, interface)
+
+    def link(self, name: str, address: str, peer: "NetworkNamespace", peer_name: str, peer_address: str) -> None:
+        """As `join`, with an address of 64 bits of prefix at each end, and link-local ones: routers need these."""
+        self._pair(name, peer, peer_name)
+        for number, (end, interface, own) in enumerate(((self, name, address), (peer, peer_name, peer_address)), 1):
+            with end.ip() as ip:
+                for each in (own, f"fe80::{number}"):
+                    add_address(ip, interface, each)
+                set_up(ip, interface)
+
+    def _pair(self, name: str, peer: "NetworkNamespace", peer_name: str) -> None:
+        """A veth pair that is down.
 
         The kernel would report its multicast groups again up to two seconds later, and more for a link-local address
         that it chooses itself: that would count among the packets of a test.
@@ -108,19 +124,9 @@ class NetworkNamespace:
         with peer.ip() as ip:
             other = {"ifname": name, "net_ns_fd": self.descriptor}
             ip.link("add", ifname=peer_name, index=next(_indices), kind="veth", peer=other)
+        quiet = {"addr_gen_mode": 1, "mldv2_unsolicited_report_interval": 1, "router_solicitations": 0}
         for end, interface in ((self, name), (peer, peer_name)):
-            quiet = {"addr_gen_mode": 1, "mldv2_unsolicited_report_interval": 1, "router_solicitations": 0}
             end.sysctl({f"conf.{interface}.{key}": value for key, value in quiet.items()})
-            with end.ip() as ip:
-                set_up(ip, interface)
-
-    def link(self, name: str, address: str, peer: "NetworkNamespace", peer_name: str, peer_address: str) -> None:
-        """As `join`, with an address of 64 bits of prefix at each end, and link-local ones: routers need these."""
-        self.join(name, peer, peer_name)
-        for number, (end, interface, own) in enumerate(((self, name, address), (peer, peer_name, peer_address)), 1):
-            with end.ip() as ip:
-                for each in (own, f"fe80::{number}"):
-                    add_address(ip, interface, each)
 
 
 def add_address(ip: IPRoute, interface: str, address: str, prefix: int = 64) -> None:
