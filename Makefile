@@ -41,7 +41,7 @@ constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reprodu
 	$(VENV)/bin/python -m scripts.constraints
 
 programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
-	@$(VENV)/bin/python -m joulepath_lab.programs
+	@$(VENV)/bin/python -m joulepath_lab.run.programs
 
 clean: ## removes .venv and .cache
 	rm -rf $(VENV) .cache

@@ -179,7 +179,7 @@ def test_the_check_of_queries_can_fail(expr: str, reason: str) -> None:
 
 
 def test_public_series_are_recorded() -> None:
-    groups = generate(read(ROOT / "deploy" / "lab" / "joulepath_lab" / "scenarios" / "native.yaml"))
+    groups = generate(read(ROOT / "lab" / "joulepath_lab" / "scenarios" / "native.yaml"))
     recorded = {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
     assert set(PUBLIC) <= recorded
 

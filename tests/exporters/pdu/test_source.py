@@ -11,8 +11,8 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
-from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.apc import RPDU2, SYSTEM, rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent, Value
 
 from .conftest import client, read, run
 

@@ -9,7 +9,7 @@ import pytest
 from joulepath import cli
 from joulepath.errors import UsageError
 from joulepath.tag import iproute
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 pytestmark = pytest.mark.unit
 

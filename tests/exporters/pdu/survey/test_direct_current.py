@@ -19,7 +19,7 @@ from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.survey.layout import Cell
 from joulepath.reading.energy import Integrator
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.conftest import ROOT
 from tests.exporters.pdu.conftest import SECRET, client, joulepath, read, run, samples
 
