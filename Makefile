@@ -26,6 +26,7 @@ long: $(VENV)/.test programs ## fuzzing, soak, full grids
 lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch]'
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m scripts.audit
 

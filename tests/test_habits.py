@@ -54,6 +54,17 @@ def test_hooks_run_what_make_lint_runs() -> None:
     assert hooks == [line for line in recipe if "scripts.audit" not in line]
 
 
+def test_clang_format_reads_every_c_source() -> None:
+    (line,) = [line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if "clang-format" in line]
+    formatted = set(ROOT.glob(line.rpartition(" ")[2].strip("'")))
+    sources = {
+        path
+        for folder in ("benchmarks", "deploy", "exporters", "rules", "scripts", "tests")
+        for path in (ROOT / folder).rglob("*.[ch]")
+    }
+    assert formatted == sources
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
 def test_commands_that_a_form_asks_for_exist(form: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each option of each `joulepath` command is in its help."""
