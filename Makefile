@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `make help` lists what there is. Nothing is altered beyond this checkout: .venv and .cache hold all of it.
 VENV ?= .venv
 SECONDS ?= 60
