@@ -58,7 +58,7 @@ def test_hooks_run_what_make_lint_runs() -> None:
 def test_every_source_names_its_licence() -> None:
     """Programs, and the data that ship with them."""
     sources = [ROOT / ".ci" / "run", ROOT / "Makefile", ROOT / "scripts" / "venv"]
-    for folder in ("benchmarks", "deploy", "exporters", "grafana", "rules", "scripts", "tests"):
+    for folder in ("benchmarks", "deploy", "exporters", "grafana", "lab", "rules", "scripts", "tests"):
         sources += [path for path in (ROOT / folder).rglob("*.py") if path.stat().st_size]
     for folder in ("exporters", "rules"):
         sources += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".c", ".h", ".yaml"}]
@@ -82,7 +82,7 @@ def test_clang_format_reads_every_c_source() -> None:
     formatted = set(ROOT.glob(line.rpartition(" ")[2].strip("'")))
     sources = {
         path
-        for folder in ("benchmarks", "deploy", "exporters", "rules", "scripts", "tests")
+        for folder in ("benchmarks", "deploy", "exporters", "lab", "rules", "scripts", "tests")
         for path in (ROOT / folder).rglob("*.[ch]")
     }
     assert formatted == sources
