@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/devices.md, what each shipped profile reads from where; a test compares it."""
+"""Writes docs/reference/devices.md, what each shipped profile reads from where; a test compares it."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from joulepath.pdu.profiles.quantity import Quantity
 from joulepath.pdu.profiles.schema import Profile, ProfileTable
 from joulepath.pdu.snmp.client import Oid, format_oid
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "devices.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "devices.md"
 
 INTRODUCTION = """\
 # Power meters over SNMP, device by device
@@ -99,7 +99,7 @@ The table has the vendors' statements, where a source could be read; other profi
 
 
 def page() -> str:
-    """docs/devices.md."""
+    """docs/reference/devices.md."""
     profiles = sorted(load_shipped().items())
     return "\n".join([INTRODUCTION + _accuracies(profiles), *(_chapter(name, profile) for name, profile in profiles)])
 

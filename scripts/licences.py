@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/licences.md: the licence of each package that comes with Joulepath, out of the packages' own metadata.
+"""Writes docs/reference/licences.md: the licence of each package that comes with Joulepath, from its metadata.
 
 A licence that is not in ALLOWED, and a package that states none, is a mistake.
 """
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from scripts.dependencies import ROOT, installed, stated
 
-PAGE = ROOT / "docs" / "licences.md"
+PAGE = ROOT / "docs" / "reference" / "licences.md"
 
 ALLOWED = {
     "Apache-2.0",

@@ -14,7 +14,7 @@ from joulepath_rules.constants import PREFIX
 from joulepath_rules.rule import Alert, quote
 from joulepath_rules.topology import Topology
 
-PAGE = "docs/alerts.md"
+PAGE = "docs/reference/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
 
 

@@ -18,7 +18,7 @@ from joulepath_rules.topology import Topology, read
 from joulepath_rules.topology.check_applications import too_short
 
 RETENTION = "15d"  # Prometheus' default
-TOPOLOGY = "YAML file that says what is where (docs/topology.md)"
+TOPOLOGY = "YAML file that says what is where (docs/guides/topology.md)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
