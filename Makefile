@@ -6,7 +6,7 @@ PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
 
-.PHONY: help demo test unit long lint bench docs constraints programs clean
+.PHONY: help demo test unit long lint bench docs site constraints programs clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -39,6 +39,9 @@ docs: $(VENV)/.test ## the generated pages, dashboards and schema
 	$(VENV)/bin/python -m scripts.devices
 	$(VENV)/bin/python -m scripts.licences
 
+site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor is an error
+	$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . .cache/site
+
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
 
@@ -48,5 +51,5 @@ programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not install
 clean: ## removes .venv and .cache
 	rm -rf $(VENV) .cache
 
-$(VENV)/.lab $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
+$(VENV)/.lab $(VENV)/.docs $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
 	@scripts/venv $(VENV) $*

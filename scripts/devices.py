@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/devices.md, what each shipped profile reads from where; a test compares it."""
+"""Writes docs/reference/devices.md, what each shipped profile reads from where; a test compares it."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from joulepath.pdu.profiles.quantity import Quantity
 from joulepath.pdu.profiles.schema import Profile, ProfileTable
 from joulepath.pdu.snmp.client import Oid, format_oid
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "devices.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "devices.md"
 
 MARK = "<!-- profiles: all; `make docs` writes the rest of this page -->\n"
 
 
 def page() -> str:
-    """docs/devices.md, the text before MARK as it is there. Raises ValueError without a MARK."""
+    """docs/reference/devices.md, the text before MARK as it is there. Raises ValueError without a MARK."""
     text, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
     if not mark:
         raise ValueError(f"{PAGE}: has no place for the profiles, needs the line {MARK.strip()}")

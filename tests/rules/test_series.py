@@ -147,7 +147,7 @@ NAMED = re.compile(rf"(?<![\w/:])(?:{LEVELS}):[a-z0-9_]+(?::[a-z0-9_]+)*(?![\w(:
 READERS = [
     *(ROOT / "deploy").rglob("*.py"),
     *(ROOT / "deploy").rglob("*.y*ml"),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "grafana" / "joulepath_dashboards").rglob("*.py"),
     *(ROOT / "tests" / "lab").glob("*.py"),
     ROOT / "README.md",

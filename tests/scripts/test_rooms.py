@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/architecture.md names the packages and their imports as they are, and the imports keep to its rules."""
+"""docs/develop/architecture.md names the packages and their imports as they are, and the imports keep to its rules."""
 
 import re
 from collections.abc import Mapping

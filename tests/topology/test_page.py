@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/topology.md and the examples: each block is what the page says, and each series it reads can be there."""
+"""docs/guides/topology.md and the examples: each block is what the page says, and each series it reads can be there."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.topology.examined import sound
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = (ROOT / "docs" / "topology.md").read_text()
+PAGE = (ROOT / "docs" / "guides" / "topology.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded devices of every family against another reader of the same walks; every disagreement is explained here.
 
-The oracle is LibreNMS' reading (`NAME.expected.json`): independent, not infallible. docs/devices.md has these tables in
-words.
+The oracle is LibreNMS' reading (`NAME.expected.json`): independent, not infallible. docs/reference/devices.md
+has these tables in words.
 """
 
 import asyncio

@@ -245,7 +245,7 @@ def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, prof
     assert fault.value.messages == (
         (
             "pdu-1: is an unknown device (sysObjectID 1.3.6.1.4.1.9999.7): name a profile with `profile:`, "
-            "or write one as docs/pdu.md says"
+            "or write one as docs/guides/pdu.md says"
         ),
     )
 

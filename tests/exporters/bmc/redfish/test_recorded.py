@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded trees of real BMCs, each behind a real HTTP server: what docs/bmc.md says of them is what is read."""
+"""Recorded trees of real BMCs, each behind a real HTTP server: what docs/guides/bmc.md says of them is what is read."""
 
 import json
 from collections.abc import Mapping

@@ -240,7 +240,7 @@ def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
     assert any("276.216 W  = 51 x 0.1" in line and f"the volts at {VOLTS}.0" in line for line in lines)
 
 
-DOCS = ROOT / "docs" / "pdu.md"
+DOCS = ROOT / "docs" / "guides" / "pdu.md"
 
 
 def test_the_plant_in_the_documentation_is_a_profile(tmp_path: Path) -> None:
