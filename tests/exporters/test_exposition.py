@@ -49,7 +49,7 @@ def test_a_family_is_written_as_prometheus_client_writes_it(family: Metric) -> N
         assert encode([family], openmetrics, openmetrics=True) == expected
 
 
-def test_what_is_not_prepared_is_left_to_prometheus_client() -> None:
+def test_an_unprepared_family_is_left_to_prometheus_client() -> None:
     histogram = HistogramMetricFamily("h", "text", labels=["a"])
     histogram.add_metric(["x"], [("1", 1), ("+Inf", 2)], 3)
     plain = CounterMetricFamily("p", "text", labels=["a"])

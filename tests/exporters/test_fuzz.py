@@ -494,20 +494,20 @@ NAMES = [target.name for target in _targets(FOLDER)]
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", NAMES)
-def test_some_damaged_inputs(tmp_path: Path, name: str) -> None:
+def test_some_damaged_inputs_do_no_harm(tmp_path: Path, name: str) -> None:
     target = next(target for target in _targets(tmp_path) if target.name == name)
     assert fuzz(target, 1, times=100) == 100
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
-def test_a_minute_of_damaged_inputs(tmp_path: Path, name: str) -> None:
+def test_a_minute_of_damaged_inputs_does_no_harm(tmp_path: Path, name: str) -> None:
     target = next(target for target in _targets(tmp_path) if target.name == name)
     assert fuzz(target, random.randrange(2**32), seconds=60.0) > 100
 
 
 @pytest.mark.unit
-def test_a_target_that_does_something_else_fails_with_its_input() -> None:
+def test_an_unexpected_outcome_fails_with_its_input() -> None:
     target = Target("json", partial(damaged, seeds=[b'{"a": 1}']), json.loads, (UnicodeDecodeError,))
     with pytest.raises(AssertionError, match=r"json, input 1 \d+: "):
         fuzz(target, 1, times=1000)

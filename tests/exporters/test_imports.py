@@ -46,12 +46,12 @@ def loaded(program: str, folder: Path) -> set[str]:
     return set(found)
 
 
-def test_rapl_needs_none_of_it(tmp_path: Path) -> None:
+def test_rapl_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
     assert not loaded("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
 
 
-def test_ioam_reads_its_file_elsewhere(tmp_path: Path) -> None:
+def test_ioam_reads_its_file_in_another_process(tmp_path: Path) -> None:
     """A capture without packets: its header is read, and the configuration before it."""
     (tmp_path / "ioam.yaml").write_text(IOAM)
     header = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
@@ -60,7 +60,7 @@ def test_ioam_reads_its_file_elsewhere(tmp_path: Path) -> None:
     assert not loaded(program, tmp_path)
 
 
-def test_tag_reads_its_file_elsewhere_and_takes_netlinks_routes_alone(tmp_path: Path) -> None:
+def test_tag_reads_its_file_elsewhere_and_imports_only_netlinks_routes(tmp_path: Path) -> None:
     (tmp_path / "tag.yaml").write_text(TAG)
     program = (
         "import joulepath.tag.command, joulepath.tag.tagger; from pathlib import Path; from joulepath import apart\n"
@@ -70,7 +70,7 @@ def test_tag_reads_its_file_elsewhere_and_takes_netlinks_routes_alone(tmp_path: 
 
 
 @pytest.mark.parametrize(("library", "needed"), [("gufo", {"gufo"}), ("pysnmp", set())])
-def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed: set[str]) -> None:
+def test_pdu_imports_only_the_chosen_library(tmp_path: Path, library: str, needed: set[str]) -> None:
     if library == "gufo":
         pytest.importorskip("gufo.snmp", reason="gufo-snmp is not installed")
     (tmp_path / "community").write_text("public")
@@ -90,14 +90,14 @@ def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed
         ("{address: 'ipmi://127.0.0.1:9', user: u, password_file: password}", IPMI),
     ],
 )
-def test_bmc_takes_the_library_of_its_targets_alone(tmp_path: Path, target: str, needed: set[str]) -> None:
+def test_bmc_imports_only_the_libraries_of_its_targets(tmp_path: Path, target: str, needed: set[str]) -> None:
     (tmp_path / "password").write_text("secret")
     (tmp_path / "bmc.yaml").write_text(f"targets: {{a: {target}}}")
     program = "from pathlib import Path; from joulepath.bmc import command; command.read_targets(Path('bmc.yaml'))"
     assert loaded(program, tmp_path) == needed
 
 
-def test_rules_of_the_web_server_are_read_elsewhere(tmp_path: Path) -> None:
+def test_rules_of_the_web_server_are_read_in_another_process(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}")
     program = (
         "from pathlib import Path; from joulepath.web import auth, rules\n"

@@ -62,7 +62,7 @@ def test_readings_are_counted_by_result() -> None:
     assert reader.totals == ({"success": 1, "failure": 1}, 0.5)
 
 
-def test_the_guard_reads_only_where_nobody_else_has() -> None:
+def test_the_guard_reads_only_where_no_scrape_has() -> None:
     reads: list[float] = []
 
     def read() -> None:

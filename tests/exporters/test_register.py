@@ -48,7 +48,7 @@ def test_a_reset_after_a_wrap_adds_nothing_either() -> None:
     assert counters[-3:] == [(END + 3000) * WATT_HOUR, (END + 3000) * WATT_HOUR, (END + 3001) * WATT_HOUR]
 
 
-def test_a_reset_is_told_from_a_wrap_by_what_could_have_flowed_since_the_last_change() -> None:
+def test_a_reset_differs_from_a_wrap_by_the_energy_that_could_have_flowed() -> None:
     """0.1 kWh at 163 W tick every 37 min: the time since the last poll would be too short."""
     scale = 360000.0
     before, after = counted((0, END - 1, "a"), (2200, END - 1, "a"), (2205, 0, "a"), scale=scale)[1:]
@@ -76,7 +76,7 @@ def test_a_glitch_of_one_poll_adds_nothing_and_loses_nothing(glitch: int) -> Non
     assert counted(*at) == [50_000 * WATT_HOUR, 50_000 * WATT_HOUR, 50_001 * WATT_HOUR, 50_002 * WATT_HOUR]
 
 
-def test_a_glitch_is_told() -> None:
+def test_a_glitch_is_reported() -> None:
     register = Register(50_000 * WATT_HOUR, 0.0, "a")
     register.add(0.0, 5.0, "a", step=WATT_HOUR, wraps_at=END)
     assert register.doubted
@@ -170,7 +170,7 @@ def test_a_glitch_of_an_idle_register_is_bounded_by_the_watts_beside_it(glitch: 
     assert beside_watts(*polls, *readings, wraps_at=wraps_at)[-3:] == [(0, True), (0, False), (1, False)]
 
 
-def test_a_fall_of_a_short_register_is_a_wrap_only_if_so_much_can_have_flowed() -> None:
+def test_a_short_register_wraps_only_if_enough_energy_can_have_flowed() -> None:
     """Of a register of 16 bits in Wh, 1 MW would count through the end within four minutes."""
     polls = [(5.0 * poll, 30_000, 400.0) for poll in range(444)]
     assert beside_watts(*polls, (2220, 0, 400), (2225, 0, 400), (2230, 1, 400), wraps_at=2**16)[-3:] == [
@@ -180,7 +180,7 @@ def test_a_fall_of_a_short_register_is_a_wrap_only_if_so_much_can_have_flowed() 
     ]
 
 
-def test_what_flowed_in_a_hole_counts() -> None:
+def test_energy_that_flowed_during_a_gap_counts() -> None:
     """The device could not be read for an hour, in which 50 kW flowed; before and after it drew little."""
     assert beside_watts((0, 10, 400), (5, 10, 400), (3605, 50_010, 400), (3610, 50_011, 400))[-2:] == [
         (50_000, False),

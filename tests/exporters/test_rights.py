@@ -106,7 +106,9 @@ def check(process: int, kept: set[int], user: int) -> None:
 
 
 @pytest.mark.parametrize("which", EXPORTERS)
-def test_started_by_root(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
+def test_an_exporter_that_root_starts_keeps_only_its_rights(
+    namespace: NetworkNamespace, folder: Path, which: str, bpf: None
+) -> None:
     with ExitStack() as stack:
         running = started(stack, namespace, folder, which)
         check(running.pid, EXPORTERS[which][2], 0)
@@ -115,7 +117,7 @@ def test_started_by_root(namespace: NetworkNamespace, folder: Path, which: str, 
 
 
 @pytest.mark.parametrize("which", EXPORTERS)
-def test_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
+def test_an_exporter_works_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
     """It still does its job, reloads, and takes with it what it put into the kernel."""
     with ExitStack() as stack:
         running = started(stack, namespace, folder, which, "--run-as", "nobody", wrapper=reaching())
@@ -132,7 +134,7 @@ def test_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, 
     assert not [line for line in faults if "joulepath.poller" not in line and "a.service is not there" not in line]
 
 
-def test_files_that_can_no_longer_be_read(namespace: NetworkNamespace, folder: Path) -> None:
+def test_files_that_cannot_be_read_again_are_reported_at_the_start(namespace: NetworkNamespace, folder: Path) -> None:
     """Said at the start, not at the first reload: one line for the user's own choice, a warning for root."""
     os.chown(folder / "community", 0, 0)
     command = [*reaching(), sys.executable, "-m", "joulepath", "pdu", "--config", str(folder / "pdu")]
@@ -168,7 +170,7 @@ print(subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=Tru
 
 
 @pytest.mark.parametrize("who", [(), ("nobody",)])
-def test_a_program_that_it_starts_has_no_rights(who: tuple[str, ...]) -> None:
+def test_a_program_that_an_exporter_starts_has_no_rights(who: tuple[str, ...]) -> None:
     """As the process that reads configuration. Root's uid alone would give it all that is in the bounding set."""
     done = subprocess.run([sys.executable, "-c", CHILD, *who], capture_output=True, text=True, check=True, timeout=20)
     found = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)

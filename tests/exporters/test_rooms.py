@@ -35,19 +35,19 @@ def imported(path: Path, exporter: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("exporter", ["bmc", "pdu"])
-def test_imports_go_one_way(exporter: str) -> None:
+def test_imports_go_in_one_direction(exporter: str) -> None:
     graph = rooms(exporter)
     assert list(TopologicalSorter(graph).static_order())[-1] == "command"
     assert graph["command"]
 
 
-def test_the_protocols_of_a_bmc_do_not_know_each_other() -> None:
+def test_the_protocols_of_a_bmc_do_not_import_each_other() -> None:
     graph = rooms("bmc")
     assert "redfish" not in graph["ipmi"]
     assert "ipmi" not in graph["redfish"]
 
 
-def test_snmp_knows_nothing_of_profiles_nor_profiles_of_a_survey() -> None:
+def test_snmp_does_not_import_profiles_nor_profiles_the_survey() -> None:
     graph = rooms("pdu")
     assert graph["snmp"] == set()
     assert graph["profiles"] == {"snmp"}

@@ -47,7 +47,7 @@ FAULTS = {
 }
 
 
-def test_faults_are_each_bmcs_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_one_bmc_does_not_affect_another(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for folder in ("ours", "theirs"):
         (tmp_path / folder).mkdir()

@@ -28,7 +28,7 @@ def watts(sysfs: Path) -> dict[tuple[str, str], float]:
     return {(sensor.chip, sensor.channel): found for sensor, found in HwmonSource(sysfs).read().watts.items()}
 
 
-def test_the_recorded_tree(recordings: Path) -> None:
+def test_the_recorded_tree_gives_its_sensors(recordings: Path) -> None:
     reading = HwmonSource(recordings / "powercap" / "kepler" / "sys").read()
     found = {(sensor.chip, sensor.channel, sensor.label): round(power, 6) for sensor, power in reading.watts.items()}
     assert found == {
@@ -106,7 +106,7 @@ def test_a_disabled_broken_or_negative_sensor_gives_no_sample(tmp_path: Path) ->
     assert watts(tmp_path) == {}
 
 
-def test_drivers_without_rapl_by_their_own_files(tmp_path: Path) -> None:
+def test_drivers_without_rapl_are_read_by_their_own_files(tmp_path: Path) -> None:
     """amd_energy, scmi, macsmc, ina228 and ibmpowernv name their channels as Documentation/hwmon says of each."""
     write(tmp_path, "hwmon0", name="amd_energy", energy1_input=250_000_000, energy1_label="Ecore000")
     write(tmp_path, "hwmon0", energy65_input=9_000_000_000, energy65_label="Esocket0")
@@ -178,7 +178,7 @@ def unplug(sysfs: Path, folder: str) -> None:
     made.rename(sysfs / f"gone-{folder}-{len(list(sysfs.iterdir()))}")
 
 
-def test_a_rail_is_called_as_its_voltage_where_only_that_has_a_label(tmp_path: Path) -> None:
+def test_a_rail_takes_the_label_of_its_voltage_where_it_has_none(tmp_path: Path) -> None:
     """NVIDIA Jetson: ina3221 labels in1 to in3, and names no current. in7 is the sum of the shunts' voltages."""
     rails = {"VDD_IN": (19_040, 620), "VDD_CPU_CV": (19_032, 40), "VDD_SOC": (19_016, 112)}
     files: dict[str, int | str] = {"name": "ina3221", "in7_input": 9, "in7_label": "sum of shunt voltages"}
@@ -193,13 +193,13 @@ def test_a_rail_is_called_as_its_voltage_where_only_that_has_a_label(tmp_path: P
     }
 
 
-def test_a_power_is_called_as_its_voltage_only_where_the_chip_says_which_that_is(tmp_path: Path) -> None:
+def test_a_power_takes_a_voltages_label_only_where_the_chip_pairs_them(tmp_path: Path) -> None:
     probe(tmp_path, "hwmon0", "1-0041", name="ina226", power1_input=5_000_000, in0_label="shunt", in1_label="VDD_5V")
     probe(tmp_path, "hwmon1", "1-0042", name="other", power1_input=6_000_000, in1_label="VDD_3V3")
     assert {sensor.label for sensor in HwmonSource(tmp_path).read().watts} == {"VDD_5V", ""}
 
 
-def test_a_label_of_a_current_that_no_voltage_has_leaves_the_chips_own_pair(tmp_path: Path) -> None:
+def test_an_unmatched_current_label_keeps_the_chips_own_pairing(tmp_path: Path) -> None:
     probe(
         tmp_path, "hwmon0", "1-0040", name="ina3221", in1_input=5000, in1_label="VDD", curr1_input=10, curr1_label="I"
     )
@@ -271,7 +271,7 @@ def test_devices_of_one_name_and_one_label_are_told_apart(tmp_path: Path) -> Non
     }
 
 
-def test_volts_times_amperes_stand_in_for_a_power_that_cannot_be_read_and_never_beside_it(tmp_path: Path) -> None:
+def test_volts_times_amperes_replace_a_power_only_where_it_is_unreadable(tmp_path: Path) -> None:
     files: dict[str, int | str] = {"name": "ina226", "in1_input": 12_000, "curr1_input": 500, "power1_input": 5_900_000}
     probe(tmp_path, "hwmon0", "1-0041", **files)
     now = 0.0

@@ -42,7 +42,7 @@ def test_a_password_is_hashed_once() -> None:
     assert len(check.costs) == 2
 
 
-def test_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() -> None:
+def test_an_unknown_name_takes_as_long_as_a_wrong_password() -> None:
     check = Counted()
     users = BasicUsers({"prometheus": hashed("right", 6), "other": hashed("right", 4)}, Passwords(check))
     assert not users.allowed(header("prometheus", "wrong"))
@@ -80,7 +80,7 @@ def test_more_logins_than_may_wait_are_turned_away_at_once() -> None:
     assert refused == [True] * MAX_LOGINS
 
 
-def test_wrong_passwords_are_remembered_within_bounds_and_displace_no_right_one() -> None:
+def test_wrong_passwords_are_bounded_and_do_not_displace_a_right_one() -> None:
     passwords = Passwords()
     users = BasicUsers({"prometheus": hashed("right")}, passwords)
     assert users.allowed(header("prometheus", "right"))
@@ -116,7 +116,7 @@ def test_a_known_user_does_not_wait_for_a_flood_of_wrong_passwords() -> None:
     assert refused == [True] * 8
 
 
-def test_a_changed_hash_ends_the_old_password_at_once_and_an_unchanged_one_is_not_hashed_again() -> None:
+def test_a_changed_hash_ends_the_old_password_and_an_unchanged_one_stays() -> None:
     check = Counted()
     passwords = Passwords(check)
     old = hashed("right")
@@ -130,13 +130,13 @@ def test_a_changed_hash_ends_the_old_password_at_once_and_an_unchanged_one_is_no
 
 
 @pytest.mark.parametrize("password", ["", ":", "a:b", "ünïcode", "x" * 100, "p\N{SNOWMAN}"])
-def test_passwords_of_all_kinds(password: str) -> None:
+def test_passwords_of_all_kinds_are_checked(password: str) -> None:
     users = BasicUsers({"prometheus": hashed(password)}, Passwords())
     assert users.allowed(header("prometheus", password))
     assert not users.allowed(header("prometheus", "y" + password))
 
 
-def test_octets_that_are_no_text() -> None:
+def test_a_name_that_is_not_utf_8_is_refused() -> None:
     users = BasicUsers({"prometheus": hashed("right")}, Passwords())
     assert not users.allowed(header("prometheus", b"\xff\x00\xfe"))
     assert not users.allowed("Basic " + base64.b64encode(b"\xff:right").decode())

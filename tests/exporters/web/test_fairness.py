@@ -76,7 +76,7 @@ def test_a_line_that_is_not_a_header_is_not_repeated(line: bytes, caplog: pytest
     assert "c2VjcmV0" not in caplog.text + str([record.__dict__ for record in caplog.records])
 
 
-def test_a_request_line_that_is_none_is_not_repeated() -> None:
+def test_an_invalid_request_line_is_not_repeated() -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(b"GET /c2VjcmV0\r\n\r\n")
         ((status, body),) = answers(client)
@@ -147,7 +147,7 @@ def test_requests_of_any_length_are_not_answered_ahead(octets: int) -> None:
 
 
 @pytest.mark.parametrize("unread", [b"", b"y" * 5000], ids=["nothing", "more than one read takes"])
-def test_a_client_that_has_gone_is_known_whatever_it_left(unread: bytes) -> None:
+def test_a_client_that_left_is_recognised_whatever_it_sent(unread: bytes) -> None:
     present: list[bool] = []
 
     class Asking:
@@ -163,7 +163,7 @@ def test_a_client_that_has_gone_is_known_whatever_it_left(unread: bytes) -> None
     assert present == [True, False]
 
 
-def test_no_answer_is_made_for_a_connection_that_was_cut_while_it_waited() -> None:
+def test_a_connection_cut_while_it_waits_does_not_cost_an_answer() -> None:
     made: list[None] = []
 
     def answer(_: Request) -> Response:
@@ -243,7 +243,7 @@ def test_a_client_that_reads_makes_no_room_while_others_ask_nothing() -> None:
         server.stop()
 
 
-def test_a_lack_of_descriptors_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lack_of_descriptors_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     class Full(socket.socket):
         def accept(self) -> Any:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -332,7 +332,7 @@ def test_clients_that_ask_without_a_pause_make_room() -> None:
     assert count(events, "displaced") >= 3
 
 
-def test_a_client_that_still_reads_an_older_body_does_not_hide_the_newer_one() -> None:
+def test_a_client_that_reads_an_old_body_does_not_hide_the_new_one() -> None:
     now = [0.0]
     expositions = _Expositions(clock=lambda: now[0])
     request = Request("GET", "/metrics", "", {})

@@ -160,7 +160,7 @@ def test_a_later_scrape_is_not_given_an_earlier_body() -> None:
                 assert b"thing_up " + value in body
 
 
-def test_a_pipelined_request_is_not_answered_before_the_last_answer_is_taken() -> None:
+def test_a_pipelined_request_waits_until_the_last_answer_is_read() -> None:
     made: list[None] = []
 
     def large() -> float:
@@ -177,7 +177,7 @@ def test_a_pipelined_request_is_not_answered_before_the_last_answer_is_taken() -
         assert taken == len(made) < 100
 
 
-def test_a_client_that_has_gone_costs_no_hash(tmp_path: Path) -> None:
+def test_a_client_that_left_does_not_cost_a_hash(tmp_path: Path) -> None:
     path = tmp_path / "web-config.yml"
     path.write_text(f"basic_auth_users: {{a: '{bcrypt.hashpw(b'x', bcrypt.gensalt(11)).decode()}'}}")
     passwords = Passwords()
@@ -243,7 +243,7 @@ def test_each_reason_is_counted_and_logged_once_a_minute(caplog: pytest.LogCaptu
     assert [record.__dict__["times"] for record in caplog.records] == [1, 60, 60, 1]
 
 
-def test_what_is_turned_away_is_counted() -> None:
+def test_refused_requests_are_counted() -> None:
     events = Events()
     with serving(Things(), events=events, head_seconds=0.3, max_connections=2) as server:
         with connected(server) as client:

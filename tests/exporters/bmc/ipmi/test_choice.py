@@ -146,7 +146,7 @@ def test_a_supply_that_is_pulled_or_pushed_in_is_counted_at_once(lab: Lab) -> No
     assert powers(lab.polls(*told)) == [128, 136, 134, 66, 132]
 
 
-def test_ciscos_name_of_the_system(lab: Lab) -> None:
+def test_ciscos_name_of_the_system_is_recognised(lab: Lab) -> None:
     told = [sensor("POWER_USAGE", 216, 8), sensor("PSU1_POUT", 100), sensor("CPU_POWER_USAGE", 90)]
     (reading,) = lab.polls({"sensors": told})
     assert reading.power == {SYSTEM: 216}
@@ -154,13 +154,13 @@ def test_ciscos_name_of_the_system(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("name", ["Total Pwr", "SYSTEM_PWR", "Node Power", "Pwr Usage", "Sys Power"])
-def test_other_names_of_the_system(name: str) -> None:
+def test_other_names_of_the_system_are_recognised(name: str) -> None:
     chosen = sensors([(name, name, "W"), (f"CPU {name}", f"CPU {name}", "W")], load_shipped())
     assert [one.role for one in chosen] == ["system"]
 
 
 @pytest.mark.parametrize("name", ["PSU1_PIN", "PSU 1 Input Power", "psu-1 power", "PSU1_POUT"])
-def test_sensors_of_one_supply_are_told_from_those_of_another(name: str) -> None:
+def test_sensors_are_grouped_by_their_supply(name: str) -> None:
     assert load_shipped().supply(name) == "psu1"
     assert load_shipped().supply(name.replace("1", "12")) == "psu12"
     assert load_shipped().supply("CPU1 Power") == ""
@@ -174,7 +174,7 @@ def shared(**dcmi: Any) -> dict[str, Any]:
     return {"dcmi": DCMI, "sensors": [sensor("PS1 Input Power", 420, 4), sensor("PS2 Input Power", 430, 5)], **dcmi}
 
 
-def test_a_busy_dcmi_is_a_gap_and_shared_supplies_are_no_nodes(lab: Lab) -> None:
+def test_a_busy_dcmi_is_a_gap_beside_shared_supplies(lab: Lab) -> None:
     readings = lab.polls(shared(), *[shared(code=BUSY)] * 3, shared(), *[shared(code=BUSY)] * 2, seconds=400)
     assert powers(readings) == [210, None, None, None, 210, None, None]
     assert [list(reading.up.values()) for reading in readings[:2]] == [[True], [False]]
@@ -223,7 +223,7 @@ def test_a_command_that_a_starting_bmc_does_not_know_yet_is_asked_again(lab: Lab
         ({"current": 360, "minimum": 100, "maximum": 200}, None),
     ],
 )
-def test_numbers_that_agree_count_though_the_bmc_says_that_it_does_not_measure(
+def test_consistent_numbers_count_although_the_bmc_says_it_is_inactive(
     lab: Lab, numbers: dict[str, int], expected: float | None
 ) -> None:
     told = {"dcmi": {**numbers, "active": False}}
@@ -237,7 +237,7 @@ def test_numbers_that_agree_count_though_the_bmc_says_that_it_does_not_measure(
         assert lab.polls({**told, "sensors": [sensor("Sys Power", 350)]})[0].sources == {SYSTEM: "sdr"}
 
 
-def test_dcmi_beyond_its_own_statistics_is_an_enclosures(lab: Lab) -> None:
+def test_dcmi_beyond_its_own_statistics_belongs_to_the_enclosure(lab: Lab) -> None:
     told = {"dcmi": {**DCMI, "current": 900, "maximum": 230}, "sensors": [sensor("Sys Power", 208)]}
     (reading,) = lab.polls(told)
     assert reading.power == {SYSTEM: 208}
@@ -245,7 +245,7 @@ def test_dcmi_beyond_its_own_statistics_is_an_enclosures(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("power", "believed"), [({"on": True}, False), ({"on": False}, True), ({}, True)])
-def test_no_watts_are_believed_of_a_system_that_is_off(lab: Lab, power: dict[str, bool], believed: bool) -> None:
+def test_zero_watts_are_believed_of_a_system_that_is_off(lab: Lab, power: dict[str, bool], believed: bool) -> None:
     told = {"dcmi": {"current": 0, "maximum": 300}, "sensors": [sensor("Sys Power", 0)], **power}
     (reading,) = lab.polls(told)
     assert reading.power == ({SYSTEM: 0} if believed else {})

@@ -82,7 +82,7 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_recorded_dcmi_numbers_come_through(bmc: Bmc, recordings: Path, name: str) -> None:
+def test_recorded_dcmi_numbers_are_published(bmc: Bmc, recordings: Path, name: str) -> None:
     text = (recordings / "ipmi" / name).read_text()
     found = re.search(RECORDED[name], text)
     assert found
@@ -105,7 +105,7 @@ def test_a_host_without_dcmi_is_read_by_its_system_sensor(bmc: Bmc) -> None:
     assert reading.sources == {SYSTEM: "sdr"}
 
 
-def test_supplies_and_as_a_last_resort_volts_times_amperes(bmc: Bmc) -> None:
+def test_supplies_are_read_and_volts_times_amperes_as_a_last_resort(bmc: Bmc) -> None:
     told = [
         {"name": "PSU1 Input Power", "unit": "W", "value": 120, "step": 2},
         {"name": "PSU2 Input Power", "unit": "W", "value": 100, "step": 2},
@@ -215,7 +215,7 @@ def test_one_good_source_is_asked_and_the_list_is_read_once() -> None:
     assert fake.asked.count("list") == 1
 
 
-def test_no_watts_from_the_source_that_worked_are_believed_only_when_no_other_has_any() -> None:
+def test_zero_watts_are_believed_only_when_every_source_reads_zero() -> None:
     fake = Fake([215, 0, 0, 0, 0])
     fake.values = {"PS1 Input Power": 210.0}
 
@@ -247,13 +247,15 @@ def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
         ({"Power Supply 1": 50, "Power Supply 2": 25, "Power Meter": 85}, {"sdr": 85}, 2),
     ],
 )
-def test_names_of_systems_and_of_what_is_none(values: dict[str, float], watts: dict[str, float], outputs: int) -> None:
+def test_names_of_whole_systems_are_recognised_and_others_are_not(
+    values: dict[str, float], watts: dict[str, float], outputs: int
+) -> None:
     chosen = sensors([(name, name, "W") for name in values], load_shipped())
     assert Sums().watts(chosen, values) == watts
     assert sum(sensor.role == "psu_output" for sensor in chosen) == outputs
 
 
-def test_huaweis_and_amis_names() -> None:
+def test_the_names_of_huawei_and_ami_are_recognised() -> None:
     names = ["Power", "Power1", "Power2", "PMB1Power", "PS1 Power In", "PS1 Power Out"]
     roles = {sensor.key: sensor.role for sensor in sensors([(name, name, "W") for name in names], load_shipped())}
     assert roles == {
@@ -289,7 +291,7 @@ def test_a_sensors_byte_becomes_watts_by_its_records_formula(bmc: Bmc) -> None:
     assert reading.rejected == {}
 
 
-def test_the_end_of_a_scale_and_a_formula_without_a_value_are_no_measurements(bmc: Bmc) -> None:
+def test_the_end_of_a_scale_and_a_formula_without_a_value_are_rejected(bmc: Bmc) -> None:
     """iLO 5: PS 2 Input 2550 W, all bits set in steps of 10 W, beside 130 W of the system."""
     told = [
         {"name": "PS 1 Input", "unit": "W", "value": 150, "step": 10},
@@ -313,7 +315,7 @@ def test_sensors_of_other_controllers_are_not_asked_of_the_bmc(bmc: Bmc) -> None
     assert reading.psu_input == {}
 
 
-def test_a_list_of_sensors_that_is_a_circle_holds_up_nobody(bmc: Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_circular_list_of_sensors_does_not_hold_up_a_poll(bmc: Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipmi_client, "MAX_REQUESTS", 50)
     told = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in (1, 2)]
     assert read(bmc(dcmi={"current": 215, "maximum": 300}, sensors=told, circle=True)).power == {SYSTEM: 215}
@@ -452,7 +454,7 @@ def test_what_a_bmc_encodes_is_what_is_read(current: int, low: int, high: int, m
     assert (found.period, found.active) == (5.0, active)
 
 
-def test_one_missing_input_makes_no_half_system() -> None:
+def test_a_missing_input_does_not_make_half_a_system() -> None:
     found = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], load_shipped())
     assert Sums().watts(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
     assert Sums().watts(found, {"a": 100.0}) == {}

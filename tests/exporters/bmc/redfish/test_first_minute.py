@@ -71,17 +71,17 @@ def test_the_supplies_that_can_be_read_are_not_taken_for_all(busy: str, status: 
     assert readings[0].psu_input == {("1", "0"): 200.5}
 
 
-def test_a_page_of_supplies_that_cannot_be_read_holds_some() -> None:
+def test_an_unreadable_page_of_supplies_counts_as_having_some() -> None:
     assert watts(seen(supplies(200.5, 203.5, pages=True), "/Page", (0, AGAIN))) == [None, 404]
 
 
-def test_a_supplys_sensor_that_cannot_be_read_is_of_a_supply_that_is_there() -> None:
+def test_an_unreadable_sensor_of_a_supply_means_that_the_supply_exists() -> None:
     found = with_sensors(tree({"1": {}}), PSU0_PIN=200.5, PSU1_PIN=203.5)
     assert watts(seen(found, "PSU1_PIN", (0, AGAIN))) == [None, 404]
 
 
 @pytest.mark.parametrize("busy", ["/Sensors", "/TotalPower"])
-def test_supplies_of_several_nodes_do_not_stand_for_a_sensor_that_cannot_be_read_yet(busy: str) -> None:
+def test_supplies_of_several_nodes_do_not_replace_an_unreadable_sensor(busy: str) -> None:
     found = with_sensors(supplies(800.5, 803.5), TotalPower=401.5)
     readings = seen(found, busy, (0, 10, AGAIN, AGAIN + 10))
     assert watts(readings) == [None, None, 401.5, 401.5]
@@ -89,7 +89,7 @@ def test_supplies_of_several_nodes_do_not_stand_for_a_sensor_that_cannot_be_read
 
 
 @pytest.mark.parametrize("busy", ["/TotalPower", "/EnvironmentMetrics", "/Power"])
-def test_what_cannot_be_read_for_long_is_not_waited_for(busy: str) -> None:
+def test_a_long_unreadable_resource_is_not_waited_for(busy: str) -> None:
     found = with_sensors(supplies(200.5, 203.5), TotalPower=401.5)
     found["/redfish/v1/Chassis/1"] |= {"EnvironmentMetrics": ref("1/EnvironmentMetrics"), "Power": ref("1/Power")}
     if busy != "/TotalPower":
@@ -104,7 +104,7 @@ def test_a_sensor_that_is_not_the_whole_systems_is_not_waited_for() -> None:
     assert watts(seen(found, "Sensors/System_Board_Pwr_Consumption", (0,))) == [404]
 
 
-def test_the_chassis_own_power_is_taken_at_once_whatever_else_cannot_be_read() -> None:
+def test_the_chassis_power_is_taken_while_other_resources_are_unreadable() -> None:
     found = supplies(200.5, 203.5)
     found["/redfish/v1/Chassis/1"] |= {"EnvironmentMetrics": ref("1/EnvironmentMetrics"), "Power": ref("1/Power")}
     found["/redfish/v1/1/Power"] = {"PowerControl": [{"PowerConsumedWatts": 402}]}

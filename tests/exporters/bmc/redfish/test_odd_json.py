@@ -45,7 +45,7 @@ def read(found: Tree) -> BmcReading:
     return asyncio.run(RedfishSource("bmc", Memory(found)).read())
 
 
-def test_numbers_as_text_and_an_object_in_place_of_an_array_are_read() -> None:
+def test_reads_numbers_as_text_and_an_object_in_place_of_an_array() -> None:
     metrics = {"IntervalInMin": "5", "MinConsumedWatts": "110", "MaxConsumedWatts": "240"}
     supply = {"MemberId": 1, "PowerInputWatts": "153.5", "PowerCapacityWatts": "800"}
     found = legacy({"PowerControl": {"PowerConsumedWatts": "152", "PowerMetrics": metrics}, "PowerSupplies": supply})
@@ -60,7 +60,7 @@ def test_numbers_as_text_and_an_object_in_place_of_an_array_are_read() -> None:
 @pytest.mark.parametrize(
     "text", ["", "N/A", "nan", "inf", "1e3", "1,530", "152 W", "0x98", "١٥٢", "9" * 30, True, None]
 )
-def test_other_text_is_no_number(text: Any) -> None:
+def test_rejects_text_that_is_not_a_number(text: Any) -> None:
     assert number(text) is None
 
 
@@ -70,7 +70,7 @@ def test_statistics_of_all_bits_contradict_nothing(low: int) -> None:
     assert read(legacy({"PowerControl": [{"PowerConsumedWatts": 344, "PowerMetrics": metrics}]})).power == {BOX: 344}
 
 
-def test_limits_are_looked_for_where_vendors_have_them_and_not_without_end() -> None:
+def test_limits_are_found_where_vendors_put_them_by_a_bounded_search() -> None:
     dell: Any = {"Oem": {"Dell": {"DellPowerSupply": {"Range1MaxInputPowerWatts": 900}}}}
     assert list(capacities({"PowerCapacityWatts": "750", **dell})) == [750, 900]
     endless: dict[str, Any] = {}

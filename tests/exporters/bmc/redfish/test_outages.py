@@ -76,7 +76,7 @@ def test_a_node_that_is_busy_is_a_gap_of_that_node_alone(status: int, caplog: py
     assert all(getattr(record, "target", "") == "bmc" for record in caplog.records if record.getMessage() in said)
 
 
-def test_what_the_metrics_say_of_a_lost_node() -> None:
+def test_a_lost_node_is_down_in_the_metrics_and_others_are_up() -> None:
     lost = seen(nodes(), [0.0, 10.0], busy(5, 95, "right/Power"))[-1]
     families = filled(collect("redfish", Snapshot(up=True), lost))
     up = {
@@ -98,7 +98,7 @@ def test_a_survey_during_an_outage_takes_nothing_away_and_the_next_is_soon() -> 
     assert [reading.power.get(RIGHT) for reading in readings] == [None, 350, None, 350]  # type: ignore[call-overload]
 
 
-def test_incomplete_surveys_are_repeated_seldom_at_last() -> None:
+def test_incomplete_surveys_are_repeated_ever_more_rarely() -> None:
     asked: list[float] = []
 
     def answer(now: float, request: web.Request) -> web.Response | None:
@@ -122,14 +122,14 @@ def test_two_incomplete_surveys_together_are_whole() -> None:
     assert readings[-1].up == {LEFT: False, RIGHT: True}
 
 
-def test_a_bmc_that_can_tell_nothing_yet_says_so() -> None:
+def test_a_bmc_with_a_busy_tree_is_one_line_that_says_so() -> None:
     match = r"measures no power \(no values\): a part of its tree is busy: answers /redfish/v1/Chassis with HTTP 503"
     with pytest.raises(JoulepathError, match=match):
         seen(nodes(), [0.0], busy(0, 1, "/Chassis"))
 
 
 @pytest.mark.parametrize("what", ["listed", "read"])
-def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(
+def test_a_node_that_leaves_the_tree_is_reported_until_it_is_forgotten(
     what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A node that restarts may be missing in the list, or not be found below its path; the survey is complete then."""
@@ -199,7 +199,7 @@ class Patient:
         await self._short.close()
 
 
-def test_a_resource_that_does_not_answer_is_a_gap_of_its_node_and_is_not_asked_at_every_poll() -> None:
+def test_a_silent_resource_is_a_gap_of_its_node_and_is_asked_less_often() -> None:
     now = [0.0]
     with Hanging(dict_tree(nodes())) as server:
 
@@ -213,7 +213,7 @@ def test_a_resource_that_does_not_answer_is_a_gap_of_its_node_and_is_not_asked_a
     assert bmc.in_vain == ["/redfish/v1/Chassis/right/Power"]  # the others waited for it once
 
 
-def test_one_silent_resource_does_not_hide_the_tree_and_a_silent_bmc_is_silent() -> None:
+def test_a_silent_resource_hides_only_itself_and_a_silent_bmc_is_an_error() -> None:
     with Hanging(dict_tree(nodes())) as server:
         server.word = "right/Power"
         reading = polls(RedfishSource("bmc", Patient(server)))[0]
@@ -265,7 +265,9 @@ NOW = 1_700_000_000.0
         ("-5", None, 0),
     ],
 )
-def test_seconds_or_a_date_by_the_bmcs_own_clock(stated: str | None, date: str | None, seconds: float) -> None:
+def test_retry_after_is_seconds_or_a_date_by_the_bmcs_clock(
+    stated: str | None, date: str | None, seconds: float
+) -> None:
     assert retry_after({"Retry-After": stated, "Date": date}.get) == seconds
 
 
@@ -289,7 +291,7 @@ def supply(number: int, watts: float | None, **more: Any) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("at_start", [False, True])
-def test_one_unplugged_supply_is_no_gap_where_the_other_carries_all(lost: dict[str, Any], at_start: bool) -> None:
+def test_an_unplugged_supply_is_not_a_gap_where_the_other_carries_all(lost: dict[str, Any], at_start: bool) -> None:
     power: dict[str, Any] = {}
     found = legacy(power)
     found["/redfish/v1/Chassis/1/Power"] = power
@@ -310,7 +312,7 @@ def test_one_unplugged_supply_is_no_gap_where_the_other_carries_all(lost: dict[s
 
 
 @pytest.mark.parametrize("state", ["UnavailableOffline", "StandbyOffline", "StandbySpare", "Enabled"])
-def test_a_supply_that_has_no_feed_when_the_exporter_starts_says_so_in_its_own_resource(state: str) -> None:
+def test_a_supply_without_a_feed_at_start_is_recognised_by_its_resource(state: str) -> None:
     """PowerSubsystem: the state stands beside the metrics, which a poll does not read. Only the start goes by it."""
     found = tree({"1": {"PowerSubsystem": ref("PowerSubsystem")}}, PowerSubsystem={"PowerSupplies": ref("Supplies")})
     found["/redfish/v1/Supplies"] = {"Members": [ref("Supplies/A"), ref("Supplies/B")]}

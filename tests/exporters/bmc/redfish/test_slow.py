@@ -55,7 +55,7 @@ def scraped(exporter: BmcExporter, name: str) -> dict[str, Any]:
         pytest.param(30.0, 10.0, marks=pytest.mark.long, id="real"),
     ],
 )
-def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, interval: float) -> None:
+def test_a_slow_bmc_is_read_and_does_not_delay_others(delay: float, interval: float) -> None:
     fast = RedfishServer(dict_tree(TREE))
     hung = RedfishServer(dict_tree(TREE), Behaviour(delay=10 * delay))
     with Slow(delay) as slow, fast, hung:

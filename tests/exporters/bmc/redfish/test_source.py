@@ -32,14 +32,14 @@ def supplies(*inputs: Any, **more: Any) -> list[dict[str, Any]]:
     return [{"MemberId": str(n), "PowerCapacityWatts": 750, "PowerInputWatts": w, **more} for n, w in enumerate(inputs)]
 
 
-def test_inputs_of_all_supplies_are_the_chassis() -> None:
+def test_the_inputs_of_all_supplies_add_up_to_the_chassis() -> None:
     reading = read(legacy({"PowerSupplies": supplies(101, 99)}))
     assert reading.power == {BOX: 200}
     assert reading.sources == {BOX: "psu_input"}
     assert reading.psu_input == {("1", "0"): 101, ("1", "1"): 99}
 
 
-def test_one_silent_supply_makes_no_half_chassis() -> None:
+def test_a_silent_supply_does_not_make_half_a_chassis() -> None:
     reading = read(legacy({"PowerSupplies": supplies(101, None)}))
     assert reading.power == {}
     assert reading.psu_input == {("1", "0"): 101}
@@ -50,7 +50,7 @@ def test_a_supply_that_is_absent_is_not_waited_for() -> None:
     assert read(legacy({"PowerSupplies": [*supplies(101), absent]})).power == {BOX: 101}
 
 
-def test_a_supply_without_metrics_makes_no_half_chassis() -> None:
+def test_a_supply_without_metrics_does_not_make_half_a_chassis() -> None:
     found = tree(
         {"1": {"PowerSubsystem": ref("Chassis/1/PowerSubsystem")}},
         Chassis__1__PowerSubsystem={"PowerSupplies": ref("Chassis/1/PowerSupplies")},
@@ -101,7 +101,7 @@ def test_a_supply_without_metrics_makes_no_half_chassis() -> None:
         ),
     ],
 )
-def test_what_is_no_measurement_is_rejected_by_reason(power: dict[str, Any], rejected: str) -> None:
+def test_a_value_that_is_not_a_measurement_is_rejected_with_a_reason(power: dict[str, Any], rejected: str) -> None:
     reading = read(legacy(power))
     assert reading.power == {}
     assert reading.psu_input == {}
@@ -118,7 +118,7 @@ def test_a_mean_over_a_minute_is_better_than_nothing() -> None:
     assert reading.sources == {BOX: "power_control_average"}
 
 
-def test_further_power_controls_are_parts_not_the_whole() -> None:
+def test_further_power_controls_are_parts_and_not_the_whole() -> None:
     names = {"Server Power Control": 300, "CPU Sub-system Power": 120, "Memory Sub-system Power": 20}
     power = {"PowerControl": [{"Name": name, "PowerConsumedWatts": watts} for name, watts in names.items()]}
     reading = read(legacy(power))
@@ -135,7 +135,7 @@ def test_further_power_controls_are_parts_not_the_whole() -> None:
         ({**control(PowerConsumedWatts=151), "Oem": {"Public": {"TotalPower": 412}}}, 151, "power_control"),
     ],
 )
-def test_vendors_properties_count_where_nothing_else_exists(power: dict[str, Any], watts: float, source: str) -> None:
+def test_vendor_properties_count_where_nothing_else_exists(power: dict[str, Any], watts: float, source: str) -> None:
     reading = read(legacy(power))
     assert reading.power == {BOX: watts}
     assert reading.sources == {BOX: source}
@@ -307,7 +307,7 @@ def test_a_bmc_that_was_starting_is_surveyed_again_soon() -> None:
     assert readings[-1].power == {BOX: 344}
 
 
-def test_a_chassis_that_could_not_be_read_in_a_survey_is_not_lost_for_an_hour() -> None:
+def test_a_chassis_missed_by_one_survey_is_not_lost_for_an_hour() -> None:
     now, busy = [0.0], [True]
     power = control(PowerConsumedWatts=100)
     found = tree(

@@ -60,7 +60,7 @@ def test_a_session_that_ends_is_made_anew(bmc: RedfishServer, pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [{"sessions": False}, {"max_sessions": 0}])
-def test_without_a_session_to_be_had_basic_authentication_is_used(
+def test_basic_authentication_is_used_where_sessions_are_unavailable(
     bmc: RedfishServer, pki: Pki, behaviour: dict[str, int]
 ) -> None:
     bmc.behaviour = Behaviour(users={USER: PASSWORD}, **behaviour)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_the_right_password_is_taken_when_the_time_has_come(bmc: RedfishServer, 
     assert len(_faults(RedfishSource("bmc", made), 4, between)) == 1
 
 
-def test_a_full_table_of_sessions_is_told_from_a_wrong_password(bmc: RedfishServer, pki: Pki) -> None:
+def test_a_full_table_of_sessions_is_not_taken_for_a_wrong_password(bmc: RedfishServer, pki: Pki) -> None:
     bmc.behaviour = Behaviour(users={USER: PASSWORD}, max_sessions=0, answer=_no_basic)
     with pytest.raises(
         JoulepathError, match=r"^bmc: gives no session \(HTTP 503: are all in use\?\) and refuses Basic"
@@ -105,7 +105,7 @@ def _no_basic(request: web.Request) -> web.Response | None:
     return web.json_response({}, status=401) if basic else None
 
 
-def test_a_storm_of_401_fills_no_table_of_sessions(bmc: RedfishServer, pki: Pki) -> None:
+def test_a_storm_of_401_does_not_fill_the_table_of_sessions(bmc: RedfishServer, pki: Pki) -> None:
     """Every login succeeds and nothing may be read."""
 
     def storm(request: web.Request) -> web.Response | None:
@@ -143,7 +143,7 @@ def _faults(source: RedfishSource, count: int, between: Callable[[int], None]) -
     return asyncio.run(all_polls())
 
 
-def test_certificates_are_checked_unless_told_otherwise(bmc: RedfishServer, pki: Pki, tmp_path: Path) -> None:
+def test_certificates_are_checked_unless_the_user_turns_it_off(bmc: RedfishServer, pki: Pki, tmp_path: Path) -> None:
     with pytest.raises(JoulepathError, match=r"^bmc: its certificate cannot be trusted .*ca_file, or verify: false"):
         polls(RedfishSource("bmc", client(bmc, LOGIN)))
     other = Pki(tmp_path)
@@ -169,7 +169,7 @@ def answering(make: Callable[[web.Request], web.StreamResponse | None]) -> Redfi
     return RedfishServer(dict_tree(TREE), Behaviour(answer=make))
 
 
-def test_a_login_that_is_wanted_over_plain_http_is_said() -> None:
+def test_a_missing_login_is_one_clear_error() -> None:
     server = RedfishServer(dict_tree(TREE), Behaviour(users={USER: PASSWORD}))
     with server, pytest.raises(JoulepathError, match=r"^bmc: wants a login: state user and password_file"):
         poll(server)
@@ -189,7 +189,7 @@ def test_a_login_that_is_wanted_over_plain_http_is_said() -> None:
     ],
     ids=["html", "truncated", "deep", "array", "10-MB", "redirects", "elsewhere", "503"],
 )
-def test_answers_that_are_no_redfish_are_one_clear_error(
+def test_an_answer_that_is_not_redfish_is_one_clear_error(
     answer: Callable[[web.Request], web.StreamResponse], message: str
 ) -> None:
     with answering(answer) as server, pytest.raises(JoulepathError) as fault:
@@ -210,7 +210,7 @@ def test_a_number_of_hundreds_of_digits_is_rejected_alone(digits: str) -> None:
     assert reading.rejected["implausible"] == 1
 
 
-def test_a_compressed_body_is_bounded_as_it_unfolds() -> None:
+def test_a_compressed_body_is_bounded_while_it_expands() -> None:
     def bomb(_: web.Request) -> web.StreamResponse:
         response = web.Response(body=b" " * 10_000_000)
         response.enable_compression(web.ContentCoding.gzip)
@@ -231,14 +231,14 @@ def test_a_slow_bmc_is_given_up_after_its_time() -> None:
         poll(server, timeout=0.2)
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_bmc_is_one_clear_error() -> None:
     with RedfishServer(dict_tree(TREE)) as server:
         pass
     with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: Connection refused$"):
         poll(server)
 
 
-def test_a_port_that_hangs_up_on_tls() -> None:
+def test_a_port_that_hangs_up_on_tls_is_one_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
@@ -253,7 +253,7 @@ def test_a_port_that_hangs_up_on_tls() -> None:
         hanging_up.join()
 
 
-def test_no_secret_stands_in_a_log_or_a_representation(
+def test_logs_and_representations_contain_no_secret(
     bmc: RedfishServer, pki: Pki, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -265,7 +265,7 @@ def test_no_secret_stands_in_a_log_or_a_representation(
     assert PASSWORD not in caplog.text + str(fault.value) + repr(LOGIN)
 
 
-def test_a_closed_port_is_told_in_plain_words() -> None:
+def test_a_closed_port_is_one_line_in_plain_words() -> None:
     with RedfishServer(dict_tree({})) as server:
         port = server.port
     source = RedfishSource("bmc", RedfishClient(f"http://127.0.0.1:{port}"))

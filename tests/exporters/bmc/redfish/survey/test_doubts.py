@@ -51,7 +51,9 @@ ON, OFF = "On", "Off"
     [(ON, None, False), (OFF, None, True), (None, ON, False), (None, OFF, True), (OFF, ON, True), (ON, OFF, False),
      (None, None, True)],
 )  # fmt: skip
-def test_no_watts_are_believed_of_what_is_off(system: str | None, chassis: str | None, believed: bool) -> None:
+def test_zero_watts_are_believed_of_a_server_that_is_off(
+    system: str | None, chassis: str | None, believed: bool
+) -> None:
     """Where both are stated the system's counts: a chassis is on as long as it has standby power."""
     found = server_that_is(system, chassis, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
     if believed:
@@ -61,7 +63,7 @@ def test_no_watts_are_believed_of_what_is_off(system: str | None, chassis: str |
             read(found)
 
 
-def test_no_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
+def test_zero_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
     found = server_that_is(OFF, None, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
     busy = Behaviour(answer=lambda asked: web.Response(status=503) if "Systems" in asked.path else None)
     with RedfishServer(dict_tree(found), busy) as server, pytest.raises(JoulepathError, match="1 zero_while_on"):
@@ -88,7 +90,7 @@ def test_a_control_that_never_measured_a_watt_has_no_meter(system: str | None, c
         read(server_that_is(system, None, never))
 
 
-def test_supplies_that_deliver_nothing_to_a_server_that_is_on_have_no_meter() -> None:
+def test_supplies_that_read_zero_while_the_server_is_on_lack_a_meter() -> None:
     supplies = [{"MemberId": "0", "LastPowerOutputWatts": 0}, {"MemberId": "1", "LastPowerOutputWatts": 0}]
     reading = read(server_that_is(ON, None, {"PowerConsumedWatts": 120}, PowerSupplies=supplies))
     assert reading.power == {BOX: 120}
@@ -100,7 +102,7 @@ def test_supplies_that_deliver_nothing_to_a_server_that_is_on_have_no_meter() ->
     assert set(reading.psu_output.values()) == {0}
 
 
-def test_the_power_state_is_asked_at_no_watts_alone() -> None:
+def test_the_power_state_is_asked_only_at_zero_watts() -> None:
     with RedfishServer(dict_tree(server_that_is(ON, None, {"PowerConsumedWatts": 120}))) as server:
         polls(RedfishSource("bmc", client(server)), 3)
         assert server.requests["GET", "/redfish/v1/Systems/1"] == 0
@@ -122,7 +124,7 @@ def test_a_node_that_publishes_its_enclosures_watts_is_its_own_mean() -> None:
     assert reading.rejected == {"contradicted": 1, "above_total": 2}
 
 
-def test_supplies_inputs_and_copies_of_an_enclosure_are_no_nodes_either() -> None:
+def test_inputs_of_supplies_and_copies_of_an_enclosure_are_not_nodes() -> None:
     found = shared([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
     found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
     found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 900}}
@@ -143,13 +145,13 @@ def test_supplies_inputs_and_copies_of_an_enclosure_are_no_nodes_either() -> Non
         ([400, 390], control(790, "203", 204, True), 790),
     ],
 )
-def test_a_reading_within_or_without_statistics_is_believed(
+def test_a_reading_is_believed_within_its_statistics_or_without_any(
     outputs: list[float], power: dict[str, Any], watts: float
 ) -> None:
     assert read(shared(outputs, power)).power == {BOX: watts}
 
 
-def test_a_step_of_the_load_is_no_contradiction_while_the_statistics_catch_up() -> None:
+def test_a_load_step_is_not_a_contradiction_while_statistics_catch_up() -> None:
     found = shared([200, 200], control(400, 390, 400, 410))
     now = [0.0]
 
@@ -249,7 +251,7 @@ def test_a_system_sensor_of_256_steps_is_worse_than_power_control() -> None:
         ({"ReadingRangeMax": 0, "Reading": 0}, 0),
     ],
 )
-def test_the_step_of_a_sensor_by_its_range(sensor: dict[str, Any], step: float) -> None:
+def test_the_range_of_a_sensor_gives_its_step(sensor: dict[str, Any], step: float) -> None:
     assert step_of(sensor) == step
 
 
@@ -257,7 +259,7 @@ NUMBERS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("ReadingRangeMin", "ReadingRangeMax", "Reading"), NUMBERS)))
-def test_any_range_is_a_step_or_none(sensor: dict[str, Any]) -> None:
+def test_any_range_gives_a_step_or_nothing(sensor: dict[str, Any]) -> None:
     assert step_of(sensor) >= 0
 
 

@@ -108,7 +108,7 @@ def processor(module: int, watts: float, joules: float) -> Node:
     return Node(f"CPU_{module}", "Component", joules=joules - 500, sensors=sensors, processor=f"CPU_{module}")
 
 
-def test_a_board_inside_a_server_is_one_subsystem_and_its_accelerators_are_components() -> None:
+def test_a_board_in_a_server_is_a_subsystem_and_accelerators_its_parts() -> None:
     """The server's own sensors of the accelerators, and of their memories, repeat what is on the board."""
     board = Node("Board", watts=825, inside=[accelerator(number, 70 + number, 1000.0 * number) for number in (1, 2)])
     own = [
@@ -174,7 +174,7 @@ def test_a_board_without_one_of_its_feeds_has_no_power() -> None:
     assert after.subsystems == {}
 
 
-def test_a_distribution_board_is_no_part_that_consumes_what_passes_through_it() -> None:
+def test_a_distribution_board_does_not_consume_the_power_it_passes_on() -> None:
     feeds = [power(f"PDB_0_HSC_{number}_Pwr_0", 540) for number in (0, 1)]
     tray = Node("Tray", "Shelf", watts=1073, inside=[processor(0, 95, 600)])
     reading = read(written(tray, Node("PDB_0", "Component", sensors=feeds)))
@@ -194,7 +194,7 @@ def test_the_only_sensor_of_a_module_is_the_modules_power() -> None:
         assert {part.name: watts for part, watts in reading.subsystems.items()} == expected
 
 
-def test_devices_that_a_module_names_beside_those_inside_it_are_not_lost() -> None:
+def test_devices_that_a_module_names_are_kept_beside_those_inside_it() -> None:
     sensors = [power("TotalGPU_Power", 84, "GPU"), power("DIMM_Power", 21, "Memory")]
     outer = Node("Module_0", sensors=sensors, inside=[accelerator(0, 84.8, 700)])
     reading = read(written(Node("Tray", "Shelf", watts=1073, inside=[outer])))
@@ -227,7 +227,7 @@ def test_a_part_without_a_reading_of_its_own_gives_those_of_its_devices() -> Non
     assert reading.subsystems == {("Server", "Riser/nic"): 21, ("Server", "Riser/cpu"): 40}
 
 
-def test_parts_of_a_tray_without_a_meter_are_no_chassis() -> None:
+def test_parts_of_a_tray_without_a_meter_are_not_a_chassis() -> None:
     """An NVLink switch tray: each switch is a chassis, the tray is a computer system alone."""
     switches = [Node(f"NVSwitch_{number}", "Component", watts=193) for number in (0, 1)]
     reading = read(written(Node("BMC_0", "Component"), *switches))
@@ -235,7 +235,7 @@ def test_parts_of_a_tray_without_a_meter_are_no_chassis() -> None:
     assert reading.subsystems == {("Baseboard", "NVSwitch_0"): 193, ("Baseboard", "NVSwitch_1"): 193}
 
 
-def test_a_part_of_a_chassis_that_is_not_listed_is_no_chassis() -> None:
+def test_a_part_of_an_unlisted_chassis_is_not_a_chassis() -> None:
     found = written(Node("NVSwitch_0", "Component", watts=193), systems=False)
     found["/redfish/v1/Chassis/NVSwitch_0"]["Links"] = {"ContainedBy": [ref("Chassis/Tray")]}
     reading = read(found)
@@ -263,7 +263,7 @@ def test_a_component_that_is_alone_is_the_chassis() -> None:
 
 
 @pytest.mark.parametrize("systems", [True, False])
-def test_parts_that_do_not_say_where_they_are_belong_to_the_chassis_of_their_system(systems: bool) -> None:
+def test_parts_without_a_location_belong_to_the_chassis_of_their_system(systems: bool) -> None:
     server = Node("Server", "RackMount", watts=900, inside=[accelerator(0, 300), accelerator(1, 250)])
     reading = read(written(server, links=False, systems=systems))
     assert reading.power == {("chassis", "Server"): 900}
@@ -282,7 +282,7 @@ def test_parts_that_do_not_say_where_they_are_belong_to_the_chassis_of_their_sys
         ("CPU0_Power", {"ReadingBasis": "Headroom"}),
     ],
 )
-def test_limits_are_no_measurements(name: str, more: Mapping[str, Any]) -> None:
+def test_limits_are_not_measurements(name: str, more: Mapping[str, Any]) -> None:
     own = [power("total_power", 400), power(name, 350, "CPU", **more), power("memory_power", 30)]
     assert read(written(Node("Server", "RackMount", sensors=own))).subsystems == {("Server", "memory"): 30}
 
@@ -322,7 +322,7 @@ def outermost(node: Node) -> float:
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(TREES, min_size=1, max_size=3), st.floats(1, 100))
-def test_either_level_conserves(shapes: list[Any], rest: float) -> None:
+def test_power_is_conserved_at_either_level(shapes: list[Any], rest: float) -> None:
     names = iter(range(1000))
     parts = [grown(shape, names) for shape in shapes]
     total = rest + sum(watts for _, watts in parts)
@@ -423,7 +423,7 @@ def test_components_that_come_to_more_than_their_subsystem_are_a_gap() -> None:
     assert len(reading.component_energy) == 2
 
 
-def test_a_module_without_links_beside_a_baseboard_that_is_built_in_is_a_part_too() -> None:
+def test_an_unlinked_module_beside_a_built_in_baseboard_is_a_part_too() -> None:
     """The baseboard calls itself RackMount, as the server does."""
     server, board = Node("Self", "RackMount", watts=5000), Node("HGX_Baseboard_0", "RackMount", watts=3000.5)
     reading = read(written(server, board, Node("OAM_1", watts=650.5), links=False, systems=False))

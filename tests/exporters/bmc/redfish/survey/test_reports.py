@@ -150,7 +150,7 @@ def test_a_stale_value_is_a_gap(why: str) -> None:
         assert reading.rejected == {"stale": 1}
 
 
-def test_a_report_that_stands_still_is_a_gap_and_then_left_for_the_resources() -> None:
+def test_a_stale_report_is_a_gap_and_then_replaced_by_its_resources() -> None:
     bmc = Bmc()
     turns = int(STALE_SECONDS / 10) + 1 + PATIENCE + 2
 
@@ -163,7 +163,7 @@ def test_a_report_that_stands_still_is_a_gap_and_then_left_for_the_resources() -
     assert watts(found[-1]) == expected(100 + turns - 1)
 
 
-def test_a_value_that_keeps_its_time_is_a_gap_and_then_read_at_its_resource() -> None:
+def test_a_value_with_an_old_time_is_a_gap_and_then_read_at_its_resource() -> None:
     """Its time may be that of its last change."""
     bmc = Bmc()
 
@@ -179,7 +179,7 @@ def test_a_value_that_keeps_its_time_is_a_gap_and_then_read_at_its_resource() ->
     assert bmc.asked[-1] - bmc.asked[-2] == 3  # the server, the report, and this accelerator
 
 
-def test_a_report_that_fails_is_no_gap() -> None:
+def test_a_failed_report_does_not_make_a_gap() -> None:
     bmc = Bmc()
     behaviour = Behaviour()
 

@@ -53,7 +53,7 @@ def test_supplies_that_share_a_member_id_are_two() -> None:
     assert reading.psu_input == {("1", "0"): 200, ("1", "1"): 210}
 
 
-def test_metered_supplies_that_are_fewer_than_present_make_no_half_chassis() -> None:
+def test_too_few_metered_supplies_do_not_make_half_a_chassis() -> None:
     found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
     assert read(with_sensors(found, "1", rectifier(0, 3433))).power == {}
     assert sensors(rectifier(0, 3433), rectifier(1, None)).power == {}
@@ -118,7 +118,7 @@ def test_a_shared_power_resource_keeps_its_supplies_input() -> None:
     assert reading.sources == {BOX: "psu_input"}
 
 
-def test_a_shared_resource_is_of_the_innermost_chassis() -> None:
+def test_a_shared_resource_belongs_to_the_innermost_chassis() -> None:
     shared = {"Power": ref("Chassis/A/B/Power")}
     found = tree({"A": shared}, Chassis__A__B__Power={"PowerControl": [{"PowerConsumedWatts": 148}]})
     found["/redfish/v1/Chassis"]["Members"].insert(0, ref("Chassis/A/B"))
@@ -130,7 +130,7 @@ def supplies(*serials: str) -> dict[str, Any]:
     return {"PowerSupplies": [{"PowerInputWatts": 400, "SerialNumber": serial} for serial in serials]}
 
 
-def test_supplies_that_two_sleds_share_are_no_sleds_power() -> None:
+def test_supplies_that_two_sleds_share_are_not_one_sleds_power() -> None:
     sled = {"ChassisType": "Sled"}
     found = tree(
         {"1": {**sled, "Power": ref("Chassis/1/Power")}, "2": {**sled, "Power": ref("Chassis/2/Power")}},
@@ -142,7 +142,7 @@ def test_supplies_that_two_sleds_share_are_no_sleds_power() -> None:
     assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
 
 
-def test_supplies_that_a_node_and_its_enclosure_list_are_the_enclosures() -> None:
+def test_supplies_listed_by_node_and_enclosure_belong_to_the_enclosure() -> None:
     node = {**supplies("SN-1", "SN-2"), "PowerControl": [{"PowerConsumedWatts": 350}]}
     found = tree(
         {
@@ -157,7 +157,7 @@ def test_supplies_that_a_node_and_its_enclosure_list_are_the_enclosures() -> Non
     assert reading.psu_input == {("frame", "0"): 400, ("frame", "1"): 400}
 
 
-def test_a_placeholder_for_a_serial_number_makes_no_two_supplies_one() -> None:
+def test_a_placeholder_serial_number_does_not_merge_two_supplies() -> None:
     found = tree(
         {"1": {"Power": ref("Chassis/1/Power")}, "2": {"Power": ref("Chassis/2/Power")}},
         Chassis__1__Power=supplies("N/A", "N/A"),
@@ -166,7 +166,7 @@ def test_a_placeholder_for_a_serial_number_makes_no_two_supplies_one() -> None:
     assert read(found).power == {BOX: 800, ("chassis", "2"): 800}
 
 
-def test_supplies_are_told_by_their_names_where_no_context_is_stated() -> None:
+def test_supplies_are_recognised_by_name_where_no_context_is_stated() -> None:
     reading = sensors(
         sensor("ps0_input_power", 110),
         sensor("power_PSU1_Input_Power", 120),
@@ -188,13 +188,13 @@ def test_the_only_sensor_is_not_the_whole_where_it_names_a_part(name: str) -> No
     assert set(reading.sources.values()) <= {"psu_input"}
 
 
-def test_of_several_sensors_of_the_chassis_the_total_counts_and_else_none() -> None:
+def test_of_several_chassis_sensors_only_the_total_counts() -> None:
     parts = [sensor(f"Feed_{number}_Power_0", 500, PhysicalContext="Chassis") for number in range(2)]
     assert sensors(*parts, sensor("Total_Power", 1010, PhysicalContext="Chassis")).power == {BOX: 1010}
     assert sensors(*parts, sensor("cpu_power", 1, PhysicalContext="CPU")).power == {}
 
 
-def test_no_watts_at_all_are_believed_only_where_every_source_says_so() -> None:
+def test_zero_watts_are_believed_only_where_every_source_says_so() -> None:
     """A BMC that answers consumes something itself."""
     found = legacy({"PowerControl": [{"PowerConsumedWatts": 135}]})
     found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
@@ -272,7 +272,7 @@ def test_amis_present_power_counts_where_the_standard_one_is_null(interval: int)
 
 
 @pytest.mark.parametrize("metered", [True, False])
-def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itself(metered: bool) -> None:
+def test_an_accelerator_baseboard_is_part_of_the_server_whatever_its_type(metered: bool) -> None:
     """NVIDIA's, in a Gigabyte: RackMount, no link to the server, its hot-swap controllers as supplies."""
     here = "Chassis/HGX_Chassis_0"
     supply = f"{here}/PowerSubsystem/PowerSupplies/HSC_0"
@@ -313,7 +313,7 @@ def test_a_baseboards_own_bmc_measures_the_baseboard() -> None:
     assert read(found).power == {("chassis", "HGX_Chassis_0"): 2420.5}
 
 
-def test_supplies_that_the_newer_resource_only_names_are_read_from_the_older() -> None:
+def test_supplies_the_new_resource_only_names_are_read_from_the_old_one() -> None:
     folder = "Chassis/1/PowerSubsystem/PowerSupplies"
     found = legacy(supplies("SN-1", "SN-2"))
     found["/redfish/v1/Chassis/1"]["PowerSubsystem"] = ref("Chassis/1/PowerSubsystem")
@@ -375,7 +375,7 @@ def test_a_dgx_is_its_system_sensor_and_its_baseboard_is_in_it() -> None:
     assert reading.subsystems == {("DGX", "PWR_CPU0"): 145, ("DGX", "HGX_Chassis_0"): 828}
 
 
-def test_a_supplys_sensor_says_its_way_in_one_word() -> None:
+def test_a_supplys_sensor_states_input_or_output_in_one_word() -> None:
     """iDRAC 9."""
     context = {"PhysicalContext": "PowerSupply"}
     reading = sensors(
@@ -411,7 +411,7 @@ def test_a_sensor_of_256_steps_is_worse_than_power_control() -> None:
         (("Ecosys_Power", "Fan_Power"), None),
     ],
 )
-def test_names_of_the_whole_system_in_any_order(names: tuple[str, ...], whole: str | None) -> None:
+def test_names_of_the_whole_system_are_recognised_in_any_order(names: tuple[str, ...], whole: str | None) -> None:
     for order in (names, names[::-1]):
         found = [sensor(name, 300 + 10 * names.index(name)) for name in order]
         expected = {} if whole is None else {BOX: 300 + 10 * names.index(whole)}
