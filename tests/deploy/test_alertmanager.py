@@ -36,7 +36,7 @@ def test_amtool_accepts_the_configuration(alertmanager: Path) -> None:
 
 
 @pytest.mark.unit
-def test_each_severity_has_its_receiver(alertmanager: Path) -> None:
+def test_each_severity_has_a_receiver(alertmanager: Path) -> None:
     receivers = {"critical": "energy-critical", "warning": "energy", "info": "energy-info"}
     assert set(SEVERITIES.values()) == set(receivers)
     for alert, severity in SEVERITIES.items():
@@ -46,7 +46,7 @@ def test_each_severity_has_its_receiver(alertmanager: Path) -> None:
 
 
 @pytest.mark.unit
-def test_the_route_of_one_topology_works_without_its_comment_signs(alertmanager: Path, tmp_path: Path) -> None:
+def test_the_commented_route_of_one_topology_works(alertmanager: Path, tmp_path: Path) -> None:
     """The two lines as they stand there, with a receiver."""
     lines = CONFIG.read_text(encoding="utf-8").splitlines()
     plain = [line.replace("# ", "", 1) if line.startswith(("    # -", "    #   ")) else line for line in lines]

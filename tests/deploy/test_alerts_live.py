@@ -109,7 +109,7 @@ def alerts(url: str) -> dict[tuple[str, str, str], str]:
     }
 
 
-def test_a_dark_host_is_one_message(url: str) -> None:
+def test_a_dark_host_is_a_single_message(url: str) -> None:
     """edge-1 becomes dark and, on another host, a capture is away: the application is incomplete at both.
 
     What follows from the dark host is kept back, the other is not.

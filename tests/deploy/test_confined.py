@@ -58,7 +58,7 @@ def analyze(absent: Callable[[str, str], NoReturn]) -> str:
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", UNITS)
-def test_exposure(name: str, analyze: str) -> None:
+def test_the_exposure_of_a_unit_stays_within_its_limit(name: str, analyze: str) -> None:
     command = [analyze, "security", "--offline=yes", "--no-pager", str(UNITS[name])]
     shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", shown)
@@ -68,7 +68,7 @@ def test_exposure(name: str, analyze: str) -> None:
 
 
 @pytest.mark.unit
-def test_nothing_reads_all_files() -> None:
+def test_no_unit_may_read_all_files() -> None:
     """CAP_DAC_READ_SEARCH and the like are root's power by another name."""
     for name, unit in UNITS.items():
         found = settings(unit)
@@ -164,7 +164,7 @@ DATAGRAM = "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sen
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root", "bpf", "analyze")
 @pytest.mark.parametrize("name", UNITS)
-def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
+def test_an_exporter_works_within_the_limits_of_its_unit(name: str, folder: Path) -> None:
     words = shlex.split(settings(UNITS[name])["ExecStart"][0])[2:]
     config = folder / f"{name}.yaml"
     config.write_text(CONFIGS.get(name, ""))

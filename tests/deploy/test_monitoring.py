@@ -58,7 +58,7 @@ POD = {
 }
 
 
-def test_an_exporter_on_every_node_goes_by_the_node_s_name(promtool: Path, tmp_path: Path) -> None:
+def test_an_exporter_on_every_node_has_the_name_of_its_node(promtool: Path, tmp_path: Path) -> None:
     """The relabelling as Prometheus does it, with pods from a file."""
     pods = {
         "10.0.0.1:10473": POD,

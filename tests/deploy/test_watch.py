@@ -108,7 +108,7 @@ def fed(name: str, given: dict[str, str], checks: list[Any]) -> dict[str, Any]:
 
 @pytest.mark.unit
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert} {case.series.partition('{')[0]}")
-def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
+def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Not the minute before, and none of the alerts while all is well."""
     (rule,) = (rule for rule in alerts() if rule["alert"] == case.alert)
 

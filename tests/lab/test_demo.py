@@ -80,7 +80,7 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
 
 
-def test_programs_that_know_nothing_of_ioam(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:
+def test_unmodified_programs_are_traced(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:
     """One sends UDP, one TCP; they are known by their cgroups, and the answers to them by ports."""
     result, figures = demo(tmp_path, "--seconds", "10", "--scenario", "tagged", "--no-alert")
     assert result.returncode == 0, result.stdout + result.stderr

@@ -191,7 +191,7 @@ def test_a_silent_exporter_is_a_gap_for_applications_and_not_for_machines(sessio
         assert value == pytest.approx(whole[at], rel=1e-9)
 
 
-def test_a_trace_that_pauses_costs_nothing_and_is_no_gap(session: Session) -> None:
+def test_a_pause_of_a_trace_is_not_a_gap(session: Session) -> None:
     begin, end = session.fault("trace")
     still = (begin + WINDOW + 3, end)
     values = [

@@ -53,7 +53,7 @@ def test_what_is_installed_here_is_pinned_too() -> None:
         ("h11", "0.14.0"),
     ],
 )
-def test_versions_with_known_holes_are_not_admitted(package: str, hole: str) -> None:
+def test_versions_with_known_vulnerabilities_are_not_admitted(package: str, hole: str) -> None:
     floors = [Requirement(one) for one in dependencies.stated() if Requirement(one).name == package]
     assert len(floors) == 1
     assert Version(hole) not in floors[0].specifier
@@ -96,7 +96,7 @@ def test_every_licence_is_allowed_and_the_page_is_current() -> None:
         ("", False),
     ],
 )
-def test_which_licences_are_allowed(expression: str, allowed: bool) -> None:  # what is expected
+def test_a_licence_expression_is_allowed_or_refused(expression: str, allowed: bool) -> None:  # what is expected
     assert licences.is_allowed(expression) is allowed
     assert bool(licences.mistakes([("package", expression)])) is not allowed
 
@@ -112,7 +112,9 @@ def test_which_licences_are_allowed(expression: str, allowed: bool) -> None:  # 
         ("", "All rights reserved.", ""),
     ],
 )
-def test_where_a_licence_is_stated(tmp_path: Path, metadata: str, text: str, licence: str) -> None:
+def test_a_licence_is_found_in_each_place_that_states_it(
+    tmp_path: Path, metadata: str, text: str, licence: str
+) -> None:
     folder = tmp_path / "thing-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nName: thing\nVersion: 1.0\n{metadata}\n")
@@ -121,7 +123,7 @@ def test_where_a_licence_is_stated(tmp_path: Path, metadata: str, text: str, lic
     assert licences.licence(Distribution.at(folder)) == licence
 
 
-def test_a_hole_is_told_with_the_version_that_mends_it() -> None:
+def test_a_vulnerability_is_reported_with_the_version_that_fixes_it() -> None:
     package = {"name": "idna", "version": "3.6", "vulns": [{"id": "CVE-2024-3651", "fix_versions": ["3.7"]}]}
     holes, why_not = audit.verdict(1, json.dumps({"dependencies": [package]}), "")
     assert holes == ["idna 3.6: CVE-2024-3651, fixed in 3.7"]
@@ -137,7 +139,7 @@ def test_a_hole_is_told_with_the_version_that_mends_it() -> None:
         (0, '{"dependencies": [{"name": "idna", "version": "3.20", "vulns": []}]}', "", ""),
     ],
 )
-def test_data_that_cannot_be_reached_are_no_hole_and_no_clean_bill(
+def test_unreachable_vulnerability_data_are_an_error_of_their_own(
     code: int, output: str, errors: str, why_not: str
 ) -> None:
     assert audit.verdict(code, output, errors) == ([], why_not)

@@ -34,12 +34,12 @@ def changed(expr: str) -> dict[str, str]:
         ('last_over_time(a{topology="t"}[500ms])', "reads what was", 'last_over_time(a{topology="t"}[5m])'),
     ],
 )
-def test_change(expr: str, kind: str, expected: str) -> None:
+def test_an_expression_is_changed_by_kind(expr: str, kind: str, expected: str) -> None:
     """One change of one kind."""
     assert changed(expr)[kind] == expected
 
 
-def test_strings_and_signs_stay() -> None:
+def test_strings_and_signs_of_numbers_stay() -> None:
     """What stands in a string is no operator, and a minus before a number is no difference."""
     kinds = changed('label_replace(a, "x", "$1 - $2", "y", "(.*) or [2m]") offset -5s').keys()
     assert kinds == {"no offset"}

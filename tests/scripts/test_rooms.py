@@ -68,7 +68,7 @@ def needs(module: str, known: Mapping[str, Module]) -> set[str]:
         (Room("other", "", ()), ["other has no row in the table of allowed imports"]),
     ],
 )
-def test_an_import_against_the_rules_is_found(room: Room, faults: list[str]) -> None:
+def test_an_import_that_breaks_the_rules_is_found(room: Room, faults: list[str]) -> None:
     assert rooms.forbidden([room], ALLOWED) == faults
 
 

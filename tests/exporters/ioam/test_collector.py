@@ -51,7 +51,7 @@ def test_configured_traces_are_zero_from_the_start() -> None:
     assert found["ioam_traces"].samples[0].value == 1
 
 
-def test_every_metric_is_shown_and_none_other() -> None:
+def test_exactly_the_documented_metrics_are_published() -> None:
     table = Table(dataclasses.replace(SETTINGS, namespaces={123: Namespace(ids=frozenset({ID}), marked=(1, 2))}))
     node = table.node(4, "uplink")
     table.count_trace(
@@ -91,7 +91,7 @@ def test_two_interfaces_of_one_direction_are_one_series() -> None:
     assert values["ioam_capture_drops"] == {(): 3}
 
 
-def test_a_reading_that_is_shown_twice_says_the_same() -> None:
+def test_a_reading_published_twice_is_the_same() -> None:
     points = (*SETTINGS.points, Point("eth1", "received", 5, "uplink", path=True))
     namespaces = {123: Namespace(ids=frozenset({ID}), marked=(1, 10))}
     table = Table(dataclasses.replace(SETTINGS, points=points, namespaces=namespaces))

@@ -57,7 +57,7 @@ def test_a_node_is_measured_while_all_its_points_are_captured() -> None:
     assert made.seconds(11.0) == {4: 4.0}
 
 
-def test_what_is_said_twice_changes_nothing() -> None:
+def test_an_event_reported_twice_changes_nothing() -> None:
     made = Measured([N3])
     for at, captured in ((1.0, True), (2.0, True), (3.0, False), (4.0, False)):
         made.set(N3, at, captured=captured)
@@ -79,7 +79,7 @@ def test_time_in_which_frames_were_lost_counts_by_the_share_of_the_others(
     assert made.seconds(20.0) == {4: pytest.approx(seconds + 10.0)}
 
 
-def test_what_is_lost_as_a_capture_ends_takes_nothing_from_the_next() -> None:
+def test_losses_at_the_end_of_a_capture_do_not_affect_the_next() -> None:
     made = Measured([N3])
     made.begin(N3, 0.0)
     assert made.seconds(10.0) == {4: 10.0}
@@ -104,7 +104,7 @@ def test_packets_that_wait_to_be_counted_bring_their_seconds_later() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(["begin", "end", "read", "wait"]), st.sampled_from([N3, N6, LO])), min_size=1)
 )
-def test_seconds_are_those_in_which_nothing_was_missing_however_often_they_are_read(
+def test_measured_seconds_do_not_depend_on_how_often_they_are_read(
     steps: list[tuple[str, Point]],
 ) -> None:
     made, captured, expected = Measured([N3, N6, LO]), set[Point](), {4: 0.0, 5: 0.0}
@@ -126,7 +126,7 @@ def test_seconds_are_those_in_which_nothing_was_missing_however_often_they_are_r
     assert made.seconds(len(steps) - 1) == expected
 
 
-def test_it_is_0_from_the_start_beside_counters_that_are() -> None:
+def test_measured_seconds_start_at_0_beside_the_counters() -> None:
     settings = Settings((N3, N6, LO), {123: Namespace(ids=frozenset({ID}))})
     found = scrape(Table(settings, Clock()))
     assert {key[1:] for key in found if key[0] == "ioam_node_measured_seconds_total"} == {("4",), ("5",)}
@@ -211,7 +211,7 @@ def seconds(exporter: IoamExporter) -> dict[str, float]:
     }
 
 
-def test_over_a_reload_it_goes_on_with_the_counters() -> None:
+def test_measured_seconds_go_on_over_a_reload() -> None:
     clock = Clock()
     first = Settings((N3,))
     turns = itertools.cycle([dataclasses.replace(first, points=(N3, LO)), first])
@@ -253,7 +253,7 @@ def test_a_capture_covers_the_time_from_its_first_frame_to_its_last(order: str, 
     ("resolution", "ticks"), [(None, 10**6), (b"\x09", 10**9), (b"\x80", 1), (b"\x8a", 1 << 10), (b"\x00", 1)]
 )
 @pytest.mark.parametrize("offset", [-2_000_000_000, 0, 1_700_000_000])
-def test_a_capture_says_what_its_timestamps_count(
+def test_timestamps_have_the_resolution_and_offset_of_the_capture(
     order: str, resolution: bytes | None, ticks: int, offset: int
 ) -> None:
     more = [(14, struct.pack(order + "q", offset))] + ([] if resolution is None else [(9, resolution)])
@@ -262,7 +262,7 @@ def test_a_capture_says_what_its_timestamps_count(
     assert covered(stream) == {4: pytest.approx(42.0)}
 
 
-def test_a_capture_of_one_of_two_interfaces_measures_no_node_that_has_both() -> None:
+def test_a_capture_of_one_of_two_interfaces_does_not_measure_the_node() -> None:
     head = section("<") + interface("<", 1, "n3") + interface("<", 1, "n6", 0, (14, struct.pack("<q", 40)))
     alone = head + b"".join(enhanced("<", 0, FRAME, at=10**6 * second) for second in (3, 45))
     assert covered(alone, TWO) == {4: 0.0}

@@ -93,7 +93,7 @@ def steady(rate: float = RATE) -> object:
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
 @pytest.mark.parametrize("how", ["down", "removed"])
-def test_a_capture_that_begins_late_stops_and_comes_back(
+def test_a_late_interrupted_capture_gives_true_rates(
     ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str, how: str
 ) -> None:
     a, b = ends
@@ -125,7 +125,9 @@ def test_a_capture_that_begins_late_stops_and_comes_back(
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_a_restart_and_a_reload(ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str) -> None:
+def test_rates_are_true_after_a_restart_and_a_reload(
+    ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str
+) -> None:
     a, b = ends
     file = config(tmp_path)
     with traffic(a, "va"):
@@ -181,7 +183,7 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         assert rates(running.scrape(), back) == steady(2 * RATE)
 
 
-def test_a_scrape_while_packets_still_wait_to_be_counted(
+def test_waiting_packets_do_not_change_the_rates_of_a_scrape(
     ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path
 ) -> None:
     """The process has no turn for three seconds: the answer to a scrape from that time is as right as any other."""

@@ -41,7 +41,7 @@ def series(labels: str, shape: str, rate: float) -> dict[str, str]:
     return {"series": labels, "values": values}
 
 
-def test_the_documented_queries(promtool: Path, tmp_path: Path) -> None:
+def test_the_documented_queries_give_rates_or_gaps(promtool: Path, tmp_path: Path) -> None:
     given, asked = [], []
     for shape in SHAPES:
         who = f'instance="{shape}",node_id="4"'

@@ -56,7 +56,7 @@ def test_a_kernels_stamps_are_read(capture: Path) -> None:
     assert len(headers) == 23  # three are multicast listener reports
 
 
-def test_its_packets_are_counted(capture: Path) -> None:
+def test_recorded_packets_are_counted(capture: Path) -> None:
     point = Point("eth0", "received", 4, "uplink", path=True)
     table = Table(Settings(points=(point,), namespaces={123: Namespace(octets=0, ids=frozenset({b""}))}))
     counter, node = PacketCounter(table, Classifier(Other())), table.node(4, "uplink")

@@ -142,7 +142,7 @@ for count in (node.user, *node.traces.values(), *recorded):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_what_came_since_the_last_scrape_is_counted_when_a_source_ends(as_root: None, backend: str) -> None:
+def test_packets_since_the_last_scrape_count_when_a_source_ends(as_root: None, backend: str) -> None:
     with NetworkNamespace() as namespace:
         found = namespace.python(SEND_AND_STOP, backend)
     assert found == f"100 {100 * (40 + 40 + 8 + 10)}\n" * 3  # of the node, the trace, and the path's one node
@@ -172,7 +172,7 @@ class Counting:
 
 
 @pytest.mark.unit
-def test_settings_that_cannot_be_counted_by_leave_the_old_ones(tmp_path: Path) -> None:
+def test_unusable_settings_leave_the_old_ones_in_force(tmp_path: Path) -> None:
     path = tmp_path / "ioam.yaml"
     write(path, FIRST)
     counting = Counting()

@@ -27,7 +27,7 @@ def test_the_key_leads_and_the_request_ends(key: bytes, request: bytes) -> None:
     assert trace.trace_id == made
 
 
-def test_an_application_without_requests() -> None:
+def test_an_application_may_have_no_requests() -> None:
     assert trace_id(KEY) == bytes.fromhex(KEY) + bytes(12)
     assert trace_id(bytes(range(16))) == bytes(range(16))
 

@@ -81,7 +81,7 @@ for word in b"first", b"next", b"last":
 """
 
 
-def test_a_listening_socket_and_one_that_changes_its_request(path: Path3, tmp_path: Path) -> None:
+def test_a_listening_socket_and_a_changed_request_carry_their_ids(path: Path3, tmp_path: Path) -> None:
     first, then = bytes.fromhex("0000a001"), bytes.fromhex("0000a002")
     counter = path.counter(tmp_path, path.robot, "wlan0", first, then)
     command = path.server.command(sys.executable, "-c", ANSWER)
@@ -96,7 +96,7 @@ def test_a_listening_socket_and_one_that_changes_its_request(path: Path3, tmp_pa
     assert found["ioam_node_packets_total", "uplink", "3"] > traced_packets
 
 
-def test_without_the_capability(path: Path3) -> None:
+def test_a_missing_capability_is_one_line(path: Path3) -> None:
     script = f"import socket\nsender = socket.socket(socket.AF_INET6)\n{LINES}"
     command = path.robot.command("setpriv", "--bounding-set=-net_raw", sys.executable, "-c", script)
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

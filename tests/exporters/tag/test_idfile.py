@@ -47,7 +47,7 @@ def refused(path: Path, owner: int | None = APPLICATION) -> str:
     return line.removeprefix(f"{path}: ")
 
 
-def test_the_stated_user_and_root_without_one(folder: Path) -> None:
+def test_an_id_file_must_belong_to_the_stated_user_or_root(folder: Path) -> None:
     assert idfile.read(write(folder / "id"), APPLICATION).hex() == ID
     assert idfile.read(write(folder.parent / "id", user=0)).hex() == ID
     assert "another user can put a file there" in refused(folder / "id", None)
@@ -64,7 +64,7 @@ def test_the_stated_user_and_root_without_one(folder: Path) -> None:
     assert refused(folder / "none") == "cannot be read: No such file or directory"
 
 
-def test_links_of_any_kind_lead_nowhere(folder: Path) -> None:
+def test_links_of_any_kind_are_refused(folder: Path) -> None:
     secret = write(folder.parent / "secret", ELSES, user=0, mode=0o600)
     link = folder / "id"
     link.symlink_to(secret)
@@ -95,7 +95,7 @@ def test_links_of_roots_are_followed_and_their_target_is_checked(folder: Path) -
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK, stat.S_IFDIR])
-def test_only_regular_files(folder: Path, kind: int) -> None:
+def test_only_regular_files_are_read(folder: Path, kind: int) -> None:
     path = folder / "id"
     if kind == stat.S_IFSOCK:
         with socket.socket(socket.AF_UNIX) as made:
@@ -117,7 +117,7 @@ def test_a_device_is_not_even_opened(folder: Path) -> None:
     assert refused(path) == "is not a regular file: write the id into a file"
 
 
-def test_folders_that_others_write_to(folder: Path) -> None:
+def test_a_folder_that_others_can_write_to_is_refused(folder: Path) -> None:
     write(folder / "id")
     for mode in 0o777, 0o775, 0o1777:
         folder.chmod(mode)

@@ -77,7 +77,7 @@ class Other:
             self._process.communicate("", timeout=10)
 
 
-def test_one_at_a_time(namespace: NetworkNamespace, folder: Path) -> None:
+def test_only_one_process_holds_the_lock(namespace: NetworkNamespace, folder: Path) -> None:
     with ExitStack() as stack:
         first = Other(stack, namespace, HOLD, str(folder))
         assert first.said == "held"
@@ -91,7 +91,7 @@ def test_one_at_a_time(namespace: NetworkNamespace, folder: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_one_at_a_time_in_two_containers(namespace: NetworkNamespace, folder: Path) -> None:
+def test_only_one_of_two_containers_holds_the_lock(namespace: NetworkNamespace, folder: Path) -> None:
     """They share the network namespace and no folder."""
     with ExitStack() as stack:
         assert Other(stack, namespace, HOLD, str(folder)).said == "held"
@@ -100,14 +100,16 @@ def test_one_at_a_time_in_two_containers(namespace: NetworkNamespace, folder: Pa
 
 
 @pytest.mark.parametrize("how", ["bind", "listen"])
-def test_a_stranger_with_the_address_holds_nothing_up(namespace: NetworkNamespace, folder: Path, how: str) -> None:
+def test_another_user_with_the_address_does_not_hold_up_the_lock(
+    namespace: NetworkNamespace, folder: Path, how: str
+) -> None:
     with ExitStack() as stack:
         assert Other(stack, namespace, SQUAT, how, wrapper=READER).said == "held"
         assert Other(stack, namespace, HOLD, str(folder)).said == "held"
         assert Other(stack, namespace, HOLD, str(folder)).said.startswith("another `joulepath tag` runs")
 
 
-def test_a_stranger_cannot_open_the_file(folder: Path) -> None:
+def test_another_user_cannot_open_the_file(folder: Path) -> None:
     with_lock = Lock(folder)
     (file,) = folder.iterdir()
     done = subprocess.run([*NOBODY, "cat", str(file)], capture_output=True, text=True, check=False)
@@ -124,7 +126,7 @@ def refused(folder: Path) -> str:
     return caught.value.messages[0]
 
 
-def test_folders_that_are_not_trusted(folder: Path) -> None:
+def test_an_untrusted_folder_is_refused(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     assert refused(folder) == f"{folder}: other users can write to it: chmod go-w {folder}"
@@ -143,7 +145,7 @@ def test_folders_that_are_not_trusted(folder: Path) -> None:
     assert "cannot be made: No such file or directory; as root: install -d" in refused(folder / "not" / "there")
 
 
-def test_files_that_are_not_trusted(folder: Path) -> None:
+def test_an_untrusted_file_is_refused(folder: Path) -> None:
     Lock(folder).close()
     (file,) = folder.iterdir()
     file.chmod(0o644)  # anyone could lock it
@@ -170,7 +172,7 @@ def test_a_file_with_a_second_name_is_not_given_away(folder: Path) -> None:
     assert secret.stat().st_uid == 0
 
 
-def test_nobody_is_everybody_of_other_user_namespaces(namespace: NetworkNamespace, folder: Path) -> None:
+def test_the_overflow_user_cannot_hold_up_a_tagger(namespace: NetworkNamespace, folder: Path) -> None:
     """A tagger that runs as this user takes no stranger for another tagger."""
     folder.mkdir(mode=0o755)
     os.chown(folder, 65534, 65534)
@@ -179,7 +181,7 @@ def test_nobody_is_everybody_of_other_user_namespaces(namespace: NetworkNamespac
         assert Other(stack, namespace, HOLD, str(folder), wrapper=READER).said == "held"
 
 
-def test_the_folder_of_the_unit_s_user(namespace: NetworkNamespace, folder: Path) -> None:
+def test_the_folder_of_the_units_user_is_accepted(namespace: NetworkNamespace, folder: Path) -> None:
     """As RuntimeDirectory= and User= make it; root's tagger and that user's exclude one another."""
     folder.mkdir(mode=0o755)
     os.chown(folder, 65534, 65534)

@@ -103,7 +103,7 @@ def untagged(found: dict[tuple[str, ...], float]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("mtu", [1490, 1400, 1330])
-def test_a_router_s_message_makes_room_for_the_trace(path: Path3, tmp_path: Path, mtu: int) -> None:
+def test_a_routers_message_makes_room_for_the_trace(path: Path3, tmp_path: Path, mtu: int) -> None:
     sent_to_a_narrow_server(path, mtu)
     with tagger(path, tmp_path) as tags:
         for _ in range(2):
@@ -121,7 +121,7 @@ def test_a_router_s_message_makes_room_for_the_trace(path: Path3, tmp_path: Path
 
 
 @pytest.mark.parametrize("mtu", [1327, 1280])
-def test_where_the_sender_cannot_go_lower(path: Path3, tmp_path: Path, mtu: int) -> None:
+def test_packets_that_cannot_be_made_smaller_pass_untagged(path: Path3, tmp_path: Path, mtu: int) -> None:
     sent_to_a_narrow_server(path, mtu)
     with tagger(path, tmp_path) as tags:
         for _ in range(2):
@@ -137,7 +137,7 @@ def test_where_the_sender_cannot_go_lower(path: Path3, tmp_path: Path, mtu: int)
 
 
 @pytest.mark.parametrize("mtu", [1490, 1400])
-def test_a_router_that_says_nothing(path: Path3, tmp_path: Path, mtu: int) -> None:
+def test_a_silent_router_does_not_stop_a_transfer(path: Path3, tmp_path: Path, mtu: int) -> None:
     """TCP alone would go on, as the server asks for segments that fit; the trace makes them too large."""
     narrow(path, mtu)
     path.upf.run(SILENCE)
@@ -170,7 +170,7 @@ def test_a_path_that_is_down_for_a_while_is_not_narrow(path: Path3, tmp_path: Pa
         assert sum(untagged(tags.scrape()).values()) == lost
 
 
-def test_a_path_that_becomes_narrow(path: Path3, tmp_path: Path) -> None:
+def test_a_transfer_goes_on_when_its_path_becomes_narrow(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path) as tags, ExitStack() as stack:
         begin, finish = path.steady(stack, STEADY_SERVER, STEADY_CLIENT)
         for mtu in (1500, 1400, 1300, 1280, 1500):
@@ -185,7 +185,7 @@ def test_a_path_that_becomes_narrow(path: Path3, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "mode"), [(1400, 1), (1244, 2), (1200, 3), (1232, 3)])
-def test_datagrams_behind_a_narrow_link(path: Path3, tmp_path: Path, size: int, mode: int) -> None:
+def test_datagrams_pass_a_narrow_link_with_their_trace(path: Path3, tmp_path: Path, size: int, mode: int) -> None:
     """1292 octets are left to the sender."""
     narrow(path, 1340)
     with tagger(path, tmp_path) as tags:
@@ -196,7 +196,7 @@ def test_datagrams_behind_a_narrow_link(path: Path3, tmp_path: Path, size: int, 
     assert found["ioam_tag_flow_ready", "camera"] == 1
 
 
-def test_sockets_that_ignore_the_route_s_mtu(path: Path3, tmp_path: Path) -> None:
+def test_sockets_that_ignore_the_routes_mtu_pass_and_are_reported(path: Path3, tmp_path: Path) -> None:
     """As QUIC's, which probe for the MTU themselves: what is too large for the trace passes, and that is told."""
     with tagger(path, tmp_path) as tags:
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 100, 1452, 3)
@@ -213,7 +213,7 @@ def test_sockets_that_ignore_the_route_s_mtu(path: Path3, tmp_path: Path) -> Non
     assert "flow camera: packets pass without a trace, reason mtu: the packet would become larger" in line
 
 
-def test_a_flow_whose_probes_are_to_fail(path: Path3, tmp_path: Path) -> None:
+def test_a_flow_may_drop_probes_that_are_too_large(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f"{FLOW}, too_large: drop}}\n") as tags:
         sent, _ = path.transfer(
             SIZED_SERVER, SIZED_CLIENT.replace("seen.update", "0 and seen.update"), 5000, 9, 1452, 3
@@ -222,7 +222,7 @@ def test_a_flow_whose_probes_are_to_fail(path: Path3, tmp_path: Path) -> None:
         assert untagged(tags.scrape()) == {"mtu": 9}
 
 
-def test_video_stays_whole(path: Path3, tmp_path: Path) -> None:
+def test_video_packets_are_tagged_without_fragments(path: Path3, tmp_path: Path) -> None:
     config = CONFIG.replace('destination: "fd02::/64"', "protocol: udp, destination_port: 5004")
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, config) as tags:
@@ -235,7 +235,7 @@ def test_video_stays_whole(path: Path3, tmp_path: Path) -> None:
     wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
 
 
-def test_more_nodes_than_video_has_room_for(path: Path3, tmp_path: Path) -> None:
+def test_video_without_room_for_its_nodes_is_cut_and_tagged(path: Path3, tmp_path: Path) -> None:
     """Each datagram is cut, and both of its fragments are tagged."""
     config = CONFIG.replace('destination: "fd02::/64"', "protocol: udp, destination_port: 5004")
     with tagger(path, tmp_path, f"nodes: 5\n{config}") as tags:
@@ -247,7 +247,7 @@ def test_more_nodes_than_video_has_room_for(path: Path3, tmp_path: Path) -> None
     assert len(lines) == 1
 
 
-def test_the_link_mtu_of_5g(path: Path3, tmp_path: Path) -> None:
+def test_the_room_for_a_trace_follows_the_link_mtu_of_5g(path: Path3, tmp_path: Path) -> None:
     """1358 octets: 3GPP TS 23.501, annex J. The trace's room follows the interface."""
     path.robot.run("ip link set wlan0 mtu 1358")
     with tagger(path, tmp_path) as tags:

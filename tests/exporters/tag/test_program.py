@@ -148,7 +148,9 @@ def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[byte
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets())
-def test_as_python_would(program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes) -> None:
+def test_a_packet_is_tagged_as_in_python(
+    program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes
+) -> None:
     made, name, reason = expected(packet, shown)
     before = program.counts()
     run = testrun.run(program.fd(ethernet=True), ETHERNET + packet)
@@ -169,7 +171,7 @@ def test_as_python_would(program: Program, shown: dict[bytes, tuple[int, bytes]]
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets(), st.data())
-def test_damaged_packets_pass(damaged_program: Program, packet: bytes, data: st.DataObject) -> None:
+def test_damaged_packets_pass_untagged(damaged_program: Program, packet: bytes, data: st.DataObject) -> None:
     # The program is one that nothing models. The runner itself refuses less than an IPv6 header.
     damaged = bytearray(packet[: data.draw(st.integers(40, len(packet)))])
     for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=4)):
@@ -180,7 +182,7 @@ def test_damaged_packets_pass(damaged_program: Program, packet: bytes, data: st.
     assert run.frame.endswith(bytes(damaged[40:]))
 
 
-def test_what_the_kernel_refuses_passes(program: Program) -> None:
+def test_a_packet_that_the_kernel_refuses_to_grow_passes(program: Program) -> None:
     """A large packet of no kind that the kernel knows, as only the runner makes them; it says two segments."""
     packet = b"\x60\0\0\0\x04\x08\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(1028)
     before = program.counts()["udp"]
@@ -191,7 +193,7 @@ def test_what_the_kernel_refuses_passes(program: Program) -> None:
     assert after.untagged["refused"] == before.untagged["refused"] + 2
 
 
-def test_a_change_goes_over_at_once(program: Program) -> None:
+def test_a_change_takes_effect_at_once(program: Program) -> None:
     packet = b"\x60\0\0\0\0\x14\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(16)
     for trace_id in (OTHER_ID, bytes(16), ID):
         program.apply(FLOWS, {**STATES, "udp": State(trace_id, None)}, NODE, ROOM)
@@ -200,7 +202,7 @@ def test_a_change_goes_over_at_once(program: Program) -> None:
         assert trace.trace_id == trace_id
 
 
-def test_counts_go_on_by_the_flows_name(program: Program) -> None:
+def test_counts_go_on_under_the_name_of_the_flow(program: Program) -> None:
     packet = b"\x60\0\0\0\0\x14\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(16)
 
     def udp(flows: tuple[Flow, ...]) -> int:
@@ -259,7 +261,7 @@ def learned(program: Program, message: bytes) -> int:
     return int.from_bytes(after[44:48], "big")
 
 
-def test_a_router_s_packet_too_big(fresh: Program) -> None:
+def test_packet_too_big_of_a_router_is_corrected_and_learned(fresh: Program) -> None:
     small, large = udp_packet(1280 - 48 - HEADER), udp_packet(1340 - 48)
     quoted = tagged(fresh, large)
     assert len(quoted) == 1340 + HEADER
@@ -293,7 +295,7 @@ def test_other_messages_are_left_alone(fresh: Program, message: bytes) -> None:
     assert fresh.paths() == {}
 
 
-def test_messages_that_cannot_be_true(fresh: Program) -> None:
+def test_impossible_packet_too_big_messages_are_ignored(fresh: Program) -> None:
     quoted = tagged(fresh, udp_packet(1340 - 48))
     changed = {
         "as large as the packet": too_big(1340 + HEADER, quoted),
@@ -309,7 +311,7 @@ def test_messages_that_cannot_be_true(fresh: Program) -> None:
         assert fresh.paths() == {}, why
 
 
-def test_a_message_about_the_id_before(fresh: Program) -> None:
+def test_a_message_about_the_previous_id_is_accepted(fresh: Program) -> None:
     """A message may be on its way while the id changes."""
     tagged_before = tagged(fresh, udp_packet(1340 - 48))
     message = too_big(1400, tagged_before)
@@ -321,7 +323,7 @@ def test_a_message_about_the_id_before(fresh: Program) -> None:
     assert fresh.paths()[DESTINATION].mtu == 1400  # two changes ago is too long
 
 
-def test_a_flow_that_drops_what_has_no_room(fresh: Program) -> None:
+def test_a_flow_may_drop_packets_without_room(fresh: Program) -> None:
     """So that a sender which looks for the path's MTU with its own packets (RFC 8899) finds one with room."""
     quoted = tagged(fresh, udp_packet(1340 - 48))
     learned(fresh, too_big(1300, quoted))

@@ -28,7 +28,7 @@ def test_a_copy_goes_before_the_route() -> None:
     assert planned([route], "fd02::/64") == Plan(frozenset({replace(route, metric=1023, mtu=1420, ours=True)}), ())
 
 
-def test_what_is_within_and_what_covers() -> None:
+def test_routes_within_and_around_the_destination_are_copied() -> None:
     within, covering = Route(IPv6Network("fd02::8:0/112"), (ETH0,), 256), Route(DEFAULT, (ETH0,), 1024)
     assert planned([within, covering, Route(IPv6Network("fd03::/64"), (ETH0,), 1)], "fd02::/64").routes == {
         replace(within, metric=255, mtu=1420, ours=True),
@@ -36,19 +36,19 @@ def test_what_is_within_and_what_covers() -> None:
     }
 
 
-def test_what_leaves_elsewhere_is_left_alone() -> None:
+def test_routes_over_other_interfaces_are_left_alone() -> None:
     better = Route(NET, (OTHER,), 100)
     worse = Route(NET, (ETH0,), 200)
     link_local = Route(IPv6Network("fe80::/64"), (ETH0,), 256)
     assert planned([worse, better, link_local], "::/0") == Plan(frozenset(), ())
 
 
-def test_what_refuses_packets_is_no_ground_for_a_way_around_it() -> None:
+def test_a_route_that_refuses_packets_is_not_bypassed() -> None:
     default, refusing = Route(DEFAULT, (ETH0,), 1024), Route(IPv6Network("fd02::/32"), (), 1024)
     assert planned([default, refusing], "fd02::/64") == Plan(frozenset(), ())
 
 
-def test_tables_are_apart() -> None:
+def test_each_table_is_copied_by_itself() -> None:
     route = Route(DEFAULT, (ETH0,), 1024)
     other = replace(route, table=7)
     copy = replace(route, destination=NET, mtu=1420, ours=True)
@@ -57,7 +57,7 @@ def test_tables_are_apart() -> None:
     assert planned([route, other, elsewhere], "fd02::/64").routes == {replace(copy, table=7)}
 
 
-def test_routers_of_one_metric() -> None:
+def test_of_routers_with_one_metric_the_preferred_one_is_copied() -> None:
     medium, high = Route(NET, (ETH0,), 1024), Route(NET, (OTHER,), 1024, preference=-1)
     assert planned([medium, high], "fd02::/64") == planned([high, medium], "fd02::/64") == Plan(frozenset(), ())
     here = replace(high, interfaces=(ETH0,))
@@ -65,7 +65,7 @@ def test_routers_of_one_metric() -> None:
     assert planned([medium, here], "fd02::/64").routes == {copy}
 
 
-def test_routes_for_some_senders() -> None:
+def test_routes_for_some_senders_are_copied_for_them() -> None:
     own = Route(DEFAULT, (ETH0,), 1024, senders=IPv6Network("fd01::/64"))
     default = Route(DEFAULT, (ETH0,), 1024)
     (refusal,) = planned([own], "fd02::/64").refusals
@@ -83,7 +83,7 @@ def test_a_copy_is_whole_where_a_rule_looks_at_its_prefix() -> None:
     assert planned([route], "fd02::/64").routes == {replace(route, metric=1023, mtu=1420, ours=True)}
 
 
-def test_our_own_are_no_ground_for_more() -> None:
+def test_our_own_routes_are_not_copied_again() -> None:
     route = Route(NET, (ETH0,), 1024)
     first = planned([route], "::/0")
     assert planned([route, *first.routes], "::/0") == first
@@ -100,7 +100,9 @@ def test_our_own_are_no_ground_for_more() -> None:
         (None, 9000, 1420),
     ],
 )
-def test_mtu(own: int | None, path_mtu: int | None, expected: int | None) -> None:
+def test_the_copy_of_a_route_leaves_room_for_the_trace(
+    own: int | None, path_mtu: int | None, expected: int | None
+) -> None:
     found = planned([Route(NET, (ETH0,), 1024, mtu=own)], "fd02::/64", path_mtu=path_mtu)
     assert [route.mtu for route in found.routes] == ([] if expected is None else [expected])
     assert not found.refusals
@@ -115,7 +117,7 @@ def test_mtu(own: int | None, path_mtu: int | None, expected: int | None) -> Non
         (Route(NET, (ETH0,), 1), "has metric 1"),
     ],
 )
-def test_what_cannot_be_lowered_says_why(route: Route, why: str) -> None:
+def test_a_route_that_cannot_be_lowered_has_a_reason(route: Route, why: str) -> None:
     found = planned([route], "fd02::/64")
     assert not found.routes
     (refusal,) = found.refusals
@@ -141,7 +143,7 @@ ROUTES = st.builds(
 
 @settings(deadline=None)
 @given(st.lists(ROUTES, max_size=6, unique_by=lambda route: (route.destination, route.metric)), PREFIXES)
-def test_the_kernel_takes_no_other_way(routes: list[Route], destination: IPv6Network) -> None:
+def test_the_kernel_chooses_the_same_next_hop(routes: list[Route], destination: IPv6Network) -> None:
     """Longest prefix, then lowest metric: the next hop stays, and what leaves by eth0 has room."""
     found = planned(routes, str(destination))
     assert not found.refusals
@@ -159,7 +161,7 @@ def _chosen(routes: list[Route], address: IPv6Network) -> Route | None:
     return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)
 
 
-def test_a_trace_without_room_for_nodes_cannot_have_fewer() -> None:
+def test_fewer_nodes_are_advised_only_where_there_are_nodes() -> None:
     narrow = [Route(NET, (ETH0,), 1024, mtu=1300)]
     for nodes, advised in (0, False), (1, True):
         (refusal,) = plan(narrow, [NET], INTERFACES, header_octets(nodes), None).refusals
@@ -180,7 +182,7 @@ def test_a_trace_without_room_for_nodes_cannot_have_fewer() -> None:
         (1320, 0),
     ],
 )
-def test_room_by_default(limit: int, nodes: int) -> None:
+def test_the_default_number_of_nodes_fits_the_mtu(limit: int, nodes: int) -> None:
     assert room(limit) == nodes
 
 
@@ -202,7 +204,7 @@ def test_the_narrowest_route_counts() -> None:
     assert narrowest([], networks, interfaces, None) == 1358  # no route yet: its interfaces'
 
 
-def test_video_that_a_given_room_cuts() -> None:
+def test_video_that_the_stated_nodes_would_cut_is_reported() -> None:
     routes = [Route(NET, (ETH0,), 1024)]
     for nodes, cuts in (1, False), (2, True), (5, True):
         made = plan(routes, [NET], INTERFACES, header_octets(nodes), None)

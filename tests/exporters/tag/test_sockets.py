@@ -20,7 +20,7 @@ def cookie(of: socket.socket) -> int:
 
 
 @pytest.mark.kernel
-def test_the_kernel_s_list() -> None:
+def test_the_kernels_list_of_sockets_is_read() -> None:
     with (
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams,
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -51,7 +51,7 @@ def tree(root: Path, group: str, process: int, *files: str) -> Path:
 
 
 @pytest.mark.unit
-def test_what_processes_hold(tmp_path: Path) -> None:
+def test_the_sockets_that_processes_hold_are_found(tmp_path: Path) -> None:
     above = tree(tmp_path, "pod", 7, "/dev/null", "socket:[100]", "pipe:[5]")
     below = tree(tmp_path, "pod/container", 8, "socket:[100]", "socket:[101]")
     (below / "cgroup.procs").write_text("8\n9999\n")  # one has ended
@@ -89,7 +89,7 @@ def test_other_users_processes_need_a_right(tmp_path: Path) -> None:
 
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root")
-def test_to_look_at_processes_needs_no_right_to_read_all_files(tmp_path: Path) -> None:
+def test_processes_are_read_without_the_right_to_read_all_files(tmp_path: Path) -> None:
     """/proc/PID/fd is the user's alone; with CAP_SYS_PTRACE and nothing else, fdinfo says the same."""
     holder = subprocess.Popen(
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", sys.executable, "-Sc", HOLD],

@@ -111,7 +111,7 @@ PLAIN = bytes(Ether(dst=MAC, type=0x86DD)) + PACKET
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_tagged_frames(pair: Pair, tmp_path: Path, backend: str) -> None:
+def test_vlan_tagged_frames_are_counted(pair: Pair, tmp_path: Path, backend: str) -> None:
     with exporter(pair.b, tmp_path, "{vb: uplink}", backend) as running:
         pair.send(TAGGED, TAGGED, DOUBLE, OLD, PLAIN)
         wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
@@ -120,7 +120,7 @@ def test_tagged_frames(pair: Pair, tmp_path: Path, backend: str) -> None:
     assert found["ioam_capture_drops_total",] == 0
 
 
-def test_a_layer_3_device(pair: Pair, tmp_path: Path) -> None:
+def test_packets_of_a_layer_3_device_are_counted(pair: Pair, tmp_path: Path) -> None:
     pair.b.run("ip tuntap add mode tun name tun0")
     command = pair.b.command(sys.executable, "-c", SEND_TUN, "tun0", "\n".join([PACKET.hex()] * 3))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as device:
@@ -136,7 +136,7 @@ def test_a_layer_3_device(pair: Pair, tmp_path: Path) -> None:
         device.stdin.close()
 
 
-def test_a_tunnel_under_segmentation(pair: Pair, tmp_path: Path) -> None:
+def test_each_piece_of_a_segmented_tunnel_counts_for_its_trace(pair: Pair, tmp_path: Path) -> None:
     mine, other = gtp(PACKET, 1), gtp(ipv6(traced(bytes(16))), 1, teid=9)
     pieces = [mine, other, mine, mine, other] * 6
     with exporter(pair.b, tmp_path, "{vb: uplink}") as running:
@@ -151,7 +151,7 @@ def test_a_tunnel_under_segmentation(pair: Pair, tmp_path: Path) -> None:
     assert found["ioam_node_bytes_total", "uplink", "4"] == 30 * len(PACKET)
 
 
-def test_a_mirror_port(pair: Pair, tmp_path: Path) -> None:
+def test_the_packets_of_a_mirror_port_count_by_direction(pair: Pair, tmp_path: Path) -> None:
     up, down = IPv6(src="fd60::1", dst="fd99::1"), IPv6(src="fd99::1", dst="fd60::1")
     frames = [bytes(Ether(dst=MAC) / packet / UDP() / Raw(bytes(100))) for packet in (up, up, down)]
     mirror = "{uplink: {sources: ['fd60::/32']}, downlink: {destinations: ['fd60::/32']}}"

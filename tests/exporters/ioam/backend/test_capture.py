@@ -156,7 +156,7 @@ UDP = 48  # octets of IPv6 and UDP headers
 ROOM_2, ROOM_0 = 56, 40  # octets of the hop-by-hop header
 
 
-def test_counts_are_the_senders(path: Path3, tmp_path: Path) -> None:
+def test_counts_agree_with_those_of_the_sender(path: Path3, tmp_path: Path) -> None:
     damaged = bytearray(header(CAMERA))
     damaged[10] ^= 0xF8  # NodeLen
     with (
@@ -211,7 +211,7 @@ def test_counts_are_the_senders(path: Path3, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("room", [None, 2])
-def test_tcp_with_segmentation_offload(path: Path3, tmp_path: Path, room: int | None) -> None:
+def test_tcp_with_segmentation_offload_counts_as_on_the_wire(path: Path3, tmp_path: Path, room: int | None) -> None:
     sent = header(CAMERA, room) if room is not None else b""
     with running(path.upf, tmp_path, AT_UPF) as upf:
         server = path.server.command(sys.executable, "-c", TCP_SERVER)
@@ -236,7 +236,7 @@ def captures(namespace: NetworkNamespace) -> bool:
     return any(row[5] == "1" for row in rows)
 
 
-def test_once(path: Path3) -> None:
+def test_once_prints_the_counts_of_its_capture(path: Path3) -> None:
     with subprocess.Popen(
         path.robot.command(sys.executable, "-c", SEND, header(CAMERA).hex(), "50", "1000", "0", "5000"),
         stdin=subprocess.PIPE,
@@ -281,7 +281,7 @@ def _all(found: dict[tuple[str, ...], float]) -> float:
     return found["ioam_node_packets_total", "uplink", "2"] + found["ioam_capture_drops_total",]
 
 
-def test_what_overruns_the_memory_is_a_drop_and_counting_goes_on(path: Path3, tmp_path: Path) -> None:
+def test_packets_beyond_the_memory_are_drops_and_counting_goes_on(path: Path3, tmp_path: Path) -> None:
     sent = 40_000
     with running(path.robot, tmp_path, AT_ROBOT) as robot:
         os.kill(robot.pid, signal.SIGSTOP)
@@ -303,7 +303,7 @@ def _sent(found: dict[tuple[str, ...], float]) -> float:
     return found["ioam_node_packets_total", "uplink", "1"] + found["ioam_capture_drops_total",]
 
 
-def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> None:
+def test_an_interface_that_returns_is_counted_again(path: Path3, tmp_path: Path) -> None:
     with running(path.upf, tmp_path, AT_UPF) as upf:
         path.send(header(CAMERA), 10, 100)
         settled(upf, "ioam_node_packets_total", 10)
@@ -349,7 +349,7 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for(path: Path3, tmp_p
         ),
     ],
 )
-def test_what_cannot_be_captured_is_one_line(
+def test_an_interface_that_cannot_be_captured_is_one_line(
     path: Path3, interface: str, first: str, wrapper: list[str], line: str
 ) -> None:
     path.upf.run(first)

@@ -81,7 +81,7 @@ def test_both_backends_count_what_was_sent(path: Path3, config: Path) -> None:
     assert same["ioam_capture_info", "ebpf", "n3"] == found["ioam_capture_info", "packet", "n3"] == 1
 
 
-def test_nothing_stays_of_a_process_that_is_killed_and_a_second_one_counts_on(path: Path3, config: Path) -> None:
+def test_a_killed_process_leaves_no_program_and_a_second_one_counts_on(path: Path3, config: Path) -> None:
     arguments = ["--config", str(config), "--backend", "ebpf"]
     with Exporter(path.upf, *arguments) as first:
         assert programs(path, "n3") == 1
@@ -96,7 +96,7 @@ def test_nothing_stays_of_a_process_that_is_killed_and_a_second_one_counts_on(pa
     wait_for(lambda: programs(path, "n3") == programs(path, "n6") == 0)
 
 
-def test_an_interface_that_goes_and_comes_back(path: Path3, config: Path) -> None:
+def test_an_interface_that_returns_is_counted_again(path: Path3, config: Path) -> None:
     with Exporter(path.upf, "--config", str(config), "--backend", "ebpf") as upf:
         path.send(header(CAMERA), 10, 100)
         settled(upf, "ioam_node_packets_total", 10)
@@ -115,7 +115,7 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, config: Path) -> Non
     assert warnings == ['"n3: Network is down; its counts stand still until it is back"']
 
 
-def test_only_three_capabilities_stay(path: Path3, config: Path) -> None:
+def test_only_three_capabilities_are_kept(path: Path3, config: Path) -> None:
     with Exporter(path.upf, "--config", str(config), "--backend", "ebpf") as upf:
         status = Path(f"/proc/{upf.pid}/status").read_text(encoding="ascii")
     kept = {name: int(value, 16) for name, value in (line.split(":") for line in status.splitlines() if "Cap" in line)}
@@ -146,7 +146,7 @@ for number in range(int(sys.argv[1])):
 """
 
 
-def test_strangers_take_no_room_from_a_configured_trace(path: Path3, config: Path) -> None:
+def test_unlisted_traces_take_no_room_from_a_configured_one(path: Path3, config: Path) -> None:
     with Exporter(path.upf, "--config", str(config), "--backend", "ebpf") as upf:
         path.upf.run("true")
         command = path.robot.command(sys.executable, "-c", FLOOD, "40000", CAMERA.hex())

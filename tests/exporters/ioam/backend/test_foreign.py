@@ -72,7 +72,7 @@ def limits(found: Samples) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["tcx", "clsact"])
 @pytest.mark.parametrize("value", [PASS, NEXT])
-def test_what_was_there_first_hides_nothing(path: Path3, config: Path, kind: str, value: int) -> None:
+def test_a_foreign_program_attached_first_hides_nothing(path: Path3, config: Path, kind: str, value: int) -> None:
     with Foreign(path.upf, "n3", kind, "received", str(value)), Foreign(path.upf, "n6", kind, "sent", str(value)):  # noqa: SIM117
         with exporter(path, config) as upf:
             before = upf.scrape()
@@ -85,7 +85,7 @@ def test_what_was_there_first_hides_nothing(path: Path3, config: Path, kind: str
     assert "program_ahead" not in limits(found)
 
 
-def test_ours_lets_packets_pass_on_to_who_stands_behind(path: Path3, config: Path) -> None:
+def test_our_program_passes_packets_on_to_the_programs_behind_it(path: Path3, config: Path) -> None:
     with exporter(path, config) as upf, Foreign(path.upf, "n3", "tcx", "received", str(DROP)):
         before = upf.scrape()
         path.send(b"", 10, 100)
@@ -94,7 +94,7 @@ def test_ours_lets_packets_pass_on_to_who_stands_behind(path: Path3, config: Pat
 
 
 @pytest.mark.parametrize(("interface", "way", "key"), [("n3", "received", UP), ("n6", "sent", OUT)])
-def test_who_comes_before_ours_while_it_runs_is_followed(
+def test_a_program_put_before_ours_is_followed_by_ours(
     path: Path3, config: Path, interface: str, way: str, key: tuple[str, ...]
 ) -> None:
     with exporter(path, config) as upf:
@@ -131,7 +131,7 @@ def test_who_comes_before_ours_while_it_runs_is_followed(
     assert len([line for line in lines if f"{interface}: " in line and "were not counted" in line]) == 1
 
 
-def test_names_that_may_not_be_asked_for(path: Path3, config: Path) -> None:
+def test_without_the_right_to_read_program_names_nothing_is_missed(path: Path3, config: Path) -> None:
     """Behind all packets sent at first, so that no tagger is missed; before who ends the list as soon as that shows."""
     with Foreign(path.upf, "n6", "tcx", "sent", str(PASS)), exporter(path, config, wrapper=THREE) as upf:
 
@@ -143,7 +143,7 @@ def test_names_that_may_not_be_asked_for(path: Path3, config: Path) -> None:
         wait_for(counted)
 
 
-def test_who_passes_packets_on_may_stay_before_ours(path: Path3, config: Path) -> None:
+def test_a_program_that_passes_packets_on_may_stay_before_ours(path: Path3, config: Path) -> None:
     with exporter(path, config) as upf, Foreign(path.upf, "n3", "tcx", "received", str(NEXT), "first"):
         path.send(b"", 200, 100)
         settled(upf, UP[0], 400)
@@ -161,7 +161,7 @@ assert library().bpf_link_detach(fd) == 0
 """
 
 
-def test_ours_is_attached_again_when_someone_detached_it(path: Path3, config: Path) -> None:
+def test_our_program_is_attached_again_when_it_was_detached(path: Path3, config: Path) -> None:
     with exporter(path, config) as upf:
         path.upf.python(DETACH)
 
@@ -191,7 +191,7 @@ def test_a_user_plane_in_xdp_shows(path: Path3, config: Path, backend: str) -> N
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "packet"])
-def test_frames_that_are_looked_at_and_skipped_are_not_unseen(path: Path3, config: Path, backend: str) -> None:
+def test_frames_that_are_skipped_on_purpose_are_not_unseen(path: Path3, config: Path, backend: str) -> None:
     kinds = {"not_ip": (0x88F7, 0x0040, 0xAEFE), "mpls": (0x8847, 0x8848), "pppoe": (0x8864,), "macsec": (0x88E5,)}
     script = """
 import socket, sys

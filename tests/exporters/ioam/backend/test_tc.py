@@ -155,7 +155,7 @@ print(link.ahead(), seen())
 )
 
 
-def test_a_second_clsact_filter_takes_the_place_of_the_first_and_goes_when_it_is_closed() -> None:
+def test_a_second_clsact_filter_replaces_the_first_and_ends_when_closed() -> None:
     with NetworkNamespace() as namespace:
         namespace.python(CLSACT, "leave")
         filters = namespace.run("tc filter show dev lo ingress")
@@ -180,7 +180,7 @@ def test_a_filter_of_an_earlier_version_is_replaced() -> None:
         assert namespace.run("tc filter show dev lo ingress").count("direct-action") == 1
 
 
-def test_tcx_where_the_kernel_has_it() -> None:
+def test_tcx_is_used_where_the_kernel_has_it() -> None:
     with NetworkNamespace() as namespace:
         assert namespace.python(TCX) in {"tcx\n", "clsact\n"}
 
@@ -220,7 +220,7 @@ def test_the_counter_that_comes_second_sees_what_the_tagger_writes(words: list[s
         assert namespace.python(TAGGER_FIRST, "tcx", *words).split() == said.split()
 
 
-def test_programs_that_are_attached_without_a_link() -> None:
+def test_programs_attached_without_a_link_are_read() -> None:
     with NetworkNamespace() as namespace:
         if namespace.python(TCX) != "tcx\n":
             pytest.skip("the kernel is older than tcx")

@@ -287,7 +287,7 @@ def large_packets(bench: KernelBench, frame: Frame) -> None:
 
 
 @pytest.mark.parametrize("seconds", [40, pytest.param(1200, marks=pytest.mark.long)])  # of each of the bench's forms
-def test_generated_and_damaged_packets(bench: KernelBench, seconds: int) -> None:
+def test_generated_and_damaged_packets_count_as_in_python(bench: KernelBench, seconds: int) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         generated_and_damaged_packets(bench)
@@ -296,7 +296,7 @@ def test_generated_and_damaged_packets(bench: KernelBench, seconds: int) -> None
 
 
 @pytest.mark.long
-def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
+def test_ten_million_packets_of_a_thousand_traces_count_as_in_python(bench: KernelBench) -> None:
     sent = {number.to_bytes(16, "big"): 5_000 + 10 * number for number in range(1000)}
     table = EbpfSource(SETTINGS, lambda: 0.0)
     bench.kernel.read()
@@ -319,7 +319,7 @@ def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
     assert {name: count.octets for name, count in found.items()} == octets
 
 
-def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
+def test_traces_beyond_the_room_of_the_cache_are_counted(bench: KernelBench) -> None:
     sent = []
     for number in range(1500):
         nodes = [Node({0: (64, number % 7)}, number.to_bytes(16, "big")), *[Node({0: (63, 9)})] * (number % 13)]
@@ -336,7 +336,7 @@ def traced(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
     return bytes(12) + b"\x86\xdd" + packet + ports + bytes(104)
 
 
-def test_a_header_that_comes_again_counts_at_its_own_point_and_only_where_it_is_a_users() -> None:
+def test_a_repeated_header_counts_at_its_own_point_and_for_users_only() -> None:
     points = (Point("n3", "received", 4, "uplink", path=True), Point("n6", "received", 4, "downlink", path=True))
     kernel = Kernel(replace(SETTINGS, points=points, other=Other()))
     frame, tunnelled = traced(CAMERA), traced(CAMERA, struct.pack("!HH", 2152, 2152))
@@ -404,7 +404,7 @@ def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
     assert set(counts.values()) == {2}
 
 
-def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:
+def test_a_returning_configured_trace_keeps_the_counts_of_a_full_table(bench: KernelBench) -> None:
     full = KernelBench(bench.settings, entries=1, max_unlisted=0)
     source = EbpfSource(bench.settings, lambda: 0.0)
     for turn in range(1, 5):

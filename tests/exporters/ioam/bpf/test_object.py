@@ -38,9 +38,7 @@ def toolchain(absent: Absent) -> str:
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_the_committed_object_is_what_the_named_toolchain_makes_of_the_source(
-    toolchain: str, tmp_path: Path, name: str
-) -> None:
+def test_the_named_toolchain_builds_the_committed_object(toolchain: str, tmp_path: Path, name: str) -> None:
     made, committed = tmp_path / "made.o", ROOT / "exporters" / name
     command = ["make", "-s", "-C", str(committed.parent), f"ROOT={toolchain}", f"OBJECT={made}"]
     subprocess.run(command, check=True, timeout=120)

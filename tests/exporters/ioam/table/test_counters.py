@@ -46,7 +46,7 @@ def test_a_trace_that_appears_is_held_at_0_by_the_clock() -> None:
     assert found["ioam_node_packets_total", "uplink", "4"] == 4
 
 
-def test_created_timestamps_are_when_counting_and_when_traces_began() -> None:
+def test_created_timestamps_tell_when_counters_and_traces_began() -> None:
     clock = Clock()
     made = table(bounds=ANY, clock=clock)
     clock.now += 7
@@ -110,7 +110,7 @@ def test_sequence_numbers_show_loss() -> None:
 
 
 @given(st.integers(1, 300), st.sets(st.integers(1, 298)), st.integers(0, (1 << 32) - 1), st.randoms())
-def test_missing_without_late_is_what_was_lost(count: int, lost: set[int], first: int, order: random.Random) -> None:
+def test_missing_minus_late_is_the_loss(count: int, lost: set[int], first: int, order: random.Random) -> None:
     numbers = [number for number in range(count) if number not in lost or number == 0]
     shuffled = [0, *sorted(numbers[1:], key=lambda number: number + order.random() * 8)]
     made = table(FLOWS)

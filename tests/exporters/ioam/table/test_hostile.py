@@ -59,7 +59,7 @@ def hostile(count: int) -> None:
 
 
 @pytest.mark.lab
-def test_two_hundred_thousand_strange_ids() -> None:
+def test_two_hundred_thousand_unlisted_ids_stay_within_bounds() -> None:
     hostile(200_000)
 
 

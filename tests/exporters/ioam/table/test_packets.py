@@ -36,7 +36,7 @@ def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
     assert made.counts().option_octets == 44
 
 
-def test_ethernet_padding_is_no_part_of_the_packet() -> None:
+def test_ethernet_padding_is_not_part_of_the_packet() -> None:
     assert pair(bench().see(IPv6() / UDP(), padding=18).user) == (1, 48)
     assert pair(bench().see(IP() / UDP(), padding=18).user) == (1, 28)
 
@@ -47,7 +47,7 @@ def test_a_length_that_the_packet_does_not_have_is_not_believed() -> None:
     assert pair(bench().see(bytes(packet)).user) == (1, 148)
 
 
-def test_ids_and_namespaces_that_nobody_configured_are_other() -> None:
+def test_unconfigured_ids_and_namespaces_are_other() -> None:
     made = bench()
     made.see(ipv6(traced(bytes(16))))
     node = made.see(ipv6(traced(TRACE_ID, namespace=7)))
@@ -125,7 +125,7 @@ def test_path_node_ids_are_bounded() -> None:
         (IP(proto=132) / Raw(struct.pack("!HH", 38412, 9)), False),
     ],
 )
-def test_user_or_other(packet: bytes | Packet, user: bool) -> None:
+def test_a_packet_is_user_or_other_traffic(packet: bytes | Packet, user: bool) -> None:
     other = Other(
         prefixes=(ip_network("fd00:ff::/32"), ip_network("192.168.100.0/24")),
         ports=frozenset({22}),
@@ -136,13 +136,13 @@ def test_user_or_other(packet: bytes | Packet, user: bool) -> None:
     assert node.user.octets + node.other.octets == len(bytes(packet))
 
 
-def test_a_traced_packet_of_management_is_no_users() -> None:
+def test_a_traced_management_packet_is_not_user_traffic() -> None:
     node = bench(Other(protocols=frozenset({17}))).see(ipv6(traced()))
     assert (node.user.packets, node.other.packets, sum(count.packets for count in node.traces.values())) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x60", bytes(39), bytes(40), b"\x45" + bytes(18), b"\x50" + bytes(60)])
-def test_what_is_no_ip_packet_is_an_error_and_nothing_else(frame: bytes) -> None:
+def test_a_frame_that_is_not_an_ip_packet_is_an_error_alone(frame: bytes) -> None:
     made = bench()
     node = made.see(frame)
     assert made.counts().errors[decode.IP_HEADER] == 1
@@ -158,7 +158,7 @@ def test_a_header_that_is_cut_off_is_counted_without_a_trace(keep: int) -> None:
     assert not any(count.packets for count in node.traces.values())
 
 
-def test_a_header_that_ends_behind_the_packet_is_cut_off_although_padding_follows() -> None:
+def test_a_header_beyond_the_packet_is_cut_off_despite_padding() -> None:
     made = bench()
     packet = bytearray(ipv6(traced()))
     packet[4:6] = struct.pack("!H", 40)
@@ -189,7 +189,7 @@ def test_a_large_packet_counts_as_those_on_the_wire(
     assert pair(node.user) == (len(pieces), sum(headers_octets + piece for piece in pieces))
 
 
-def test_a_packet_above_64_kib_has_its_captured_length_and_no_jumbo_option_on_the_wire() -> None:
+def test_a_packet_above_64_kib_counts_without_its_jumbo_option() -> None:
     tcp = bytes(TCP(sport=1, dport=2))
     payload = 100_000
     jumbo = b"\x06\x00\xc2\x04" + struct.pack("!I", 8 + len(tcp) + payload)
@@ -201,7 +201,7 @@ def test_a_packet_above_64_kib_has_its_captured_length_and_no_jumbo_option_on_th
     assert pair(node.user) == (100, 100 * 60 + payload)
 
 
-def test_vlans_and_other_ether_types() -> None:
+def test_vlans_are_skipped_and_other_ether_types_are_not_ip() -> None:
     inner = IPv6() / UDP()
     for frame, start in [
         (Ether() / inner, 14),

@@ -12,7 +12,7 @@ from tests.exporters.ioam.tables import ANY, ID, STRANGER, scrape, see, table, t
 pytestmark = pytest.mark.unit
 
 
-def test_the_order_of_a_path_and_its_changes() -> None:
+def test_a_path_has_the_order_of_its_nodes_and_changes_are_counted() -> None:
     made = table(path_nodes=frozenset({1, 2, 3}))
 
     def order() -> list[str]:
@@ -45,7 +45,7 @@ def test_the_order_in_which_traces_are_seen_makes_no_difference() -> None:
     assert by_node == {("2", ID.hex()): 1, ("3", ID.hex()): 1, ("other", "other"): 1}
 
 
-def test_hop_latency() -> None:
+def test_hop_latency_is_counted_between_neighbours() -> None:
     made = table(path_nodes=frozenset({1, 2, 3}))
     second = 1 << 32
     see(made, trace(nodes=(3, 2, 1), times=(5 * second + 10, 4 * second + 999_000, 4 * second + 998_000)), packets=2)
@@ -72,7 +72,9 @@ def test_hop_latency() -> None:
     st.integers(0, 1 << 62),
     st.integers(0, (1 << 32) - 2),
 )
-def test_time_between_two_stamps(kind: tuple[TimeFormat, int], start: int, step: int, fraction: int) -> None:
+def test_the_time_between_two_stamps_is_exact(
+    kind: tuple[TimeFormat, int], start: int, step: int, fraction: int
+) -> None:
     name, whole = kind
     fraction %= whole
     step %= 1000 * whole
@@ -107,7 +109,7 @@ def test_latency_pairs_are_bounded() -> None:
     assert counts["uplink", "other", "other"] == 7
 
 
-def test_strangers_bring_no_node_ids_into_the_labels() -> None:
+def test_unlisted_node_ids_never_become_labels() -> None:
     made = table(bounds=ANY)
     for number in range(1000):
         see(made, trace(None, nodes=(number + 5,)))

@@ -58,14 +58,14 @@ def test_untraced_packets_count_by_the_same_definition(inner: Packet) -> None:
     assert pair(bench().see(n3(N3_V4, gtp(bytes(inner)))).user) == (1, len(inner))
 
 
-def test_signalling_of_the_tunnel_is_no_users() -> None:
+def test_signalling_of_the_tunnel_is_not_user_traffic() -> None:
     for message in (1, 2, 26, 31, 254):
         packet = n3(N3_V4, gtp(bytes(8), message=message))
         node = bench().see(packet)
         assert (pair(node.other), node.user.packets) == ((1, len(packet)), 0)
 
 
-def test_what_is_no_gtpu_is_an_ordinary_packet() -> None:
+def test_a_packet_that_is_not_gtpu_is_an_ordinary_packet() -> None:
     for payload in (b"\x10" + bytes(20), b"\x50" + bytes(20), gtp(b"\x80" + bytes(60)), gtp(b"")):
         made = bench()
         packet = n3(N3_V4, payload)
@@ -83,14 +83,14 @@ def test_what_is_no_gtpu_is_an_ordinary_packet() -> None:
         gtp(b"", extensions=1)[:12] + b"\0\0\0\0" + INNER,
     ],
 )
-def test_a_gtpu_header_that_cannot_be_read(payload: bytes) -> None:
+def test_an_unreadable_gtpu_header_counts_as_the_outer_packet(payload: bytes) -> None:
     made = bench()
     packet = n3(N3_V4, payload)
     assert pair(made.see(packet).user) == (1, len(packet))
     assert made.counts().errors[decode.GTPU_HEADER] == 1
 
 
-def test_management_is_told_by_the_packet_that_is_counted() -> None:
+def test_management_is_recognised_by_the_packet_that_is_counted() -> None:
     inner = bytes(IPv6() / TCP(dport=22))
     node = bench(Other(ports=frozenset({22}))).see(n3(N3_V4, gtp(inner)))
     assert pair(node.other) == (1, len(inner))
@@ -105,7 +105,7 @@ def test_ioam_on_the_outer_header_is_the_one_that_counts() -> None:
     assert trace_pairs(bench().see(carrier)) == {TRACE_ID.hex(): (1, len(carrier))}
 
 
-def test_ipv6_in_ipv6() -> None:
+def test_ipv6_in_ipv6_counts_the_inner_packet() -> None:
     once = bytes(IPv6(nh=41) / Raw(INNER))
     assert trace_pairs(bench().see(once)) == {TRACE_ID.hex(): (1, len(INNER))}
     in_tunnel = n3(N3_V6, gtp(once))
@@ -117,7 +117,7 @@ def test_ipv6_in_ipv6() -> None:
     assert (trace_pairs(node), pair(node.user)) == ({}, (1, len(INNER) + 40))
 
 
-def test_what_begins_behind_the_end_of_its_carrier_is_no_packet() -> None:
+def test_data_beyond_the_end_of_the_carrier_are_not_a_packet() -> None:
     packet = bytearray(n3(N3_V6, gtp(INNER)))
     for length, octets in ((20, 60), (8, 48)):
         packet[4:6] = struct.pack("!H", length)
@@ -155,7 +155,7 @@ def test_an_atomic_fragment_is_whole() -> None:
 
 
 @pytest.mark.parametrize("outer", [N3_V4, N3_V6])
-def test_under_segmentation_each_piece_is_its_own_users(outer: Packet) -> None:
+def test_each_segment_counts_for_its_own_user(outer: Packet) -> None:
     mine, others = gtp(INNER), gtp(ipv6(traced(bytes(16))), teid=2)
     plain = gtp(bytes(IPv6() / UDP() / Raw(bytes(50))))
     assert len(mine) == len(others)
@@ -167,7 +167,7 @@ def test_under_segmentation_each_piece_is_its_own_users(outer: Packet) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_large_packet_inside_an_ipv6_tunnel(told: bool) -> None:
+def test_a_large_packet_in_an_ipv6_tunnel_counts_as_its_segments(told: bool) -> None:
     inner = ipv6(traced(next_header=6), bytes(TCP() / Raw(bytes(2500))))
     packet = bytes(IPv6(nh=41) / Raw(inner))
     transport = len(packet) - 2520 if told else -1

@@ -29,7 +29,7 @@ def same(memo: Memo, header: bytes) -> None:
 
 
 @given(headers(), st.data())
-def test_of_headers_that_differ_a_little(case: tuple[bytes, object], data: st.DataObject) -> None:
+def test_the_memo_agrees_for_headers_that_differ_a_little(case: tuple[bytes, object], data: st.DataObject) -> None:
     """Anywhere, so in their timestamps too; each twice, that it may be remembered."""
     memo, header = Memo(), bytearray(case[0])
     for _ in range(4):
@@ -44,7 +44,7 @@ def stamped(seconds: int, fraction: int, *snapshots: bytes) -> bytes:
     return hop_by_hop(PAD2, option(trace_data(123, [0, 2, 3, 22], nodes)))
 
 
-def test_snapshots_that_move_the_timestamps() -> None:
+def test_the_memo_agrees_where_snapshots_move_the_timestamps() -> None:
     """All begin alike and are of one length; in some the last node says more, in some the first."""
     memo, chance = Memo(), random.Random(3)
     for _ in range(300):
@@ -52,7 +52,7 @@ def test_snapshots_that_move_the_timestamps() -> None:
         same(memo, stamped(chance.choice([0x61626364, 6]), chance.choice([0x61626364, 7]), *snapshots))
 
 
-def test_strangers_take_no_more_than_so_much() -> None:
+def test_unlisted_headers_take_bounded_memory() -> None:
     memo = Memo()
     for number in range(10_000):
         memo.options(stamped(1, 2, number.to_bytes(16, "big")))
