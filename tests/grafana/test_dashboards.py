@@ -39,7 +39,7 @@ every_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
 every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 
 
-def test_the_committed_files_are_what_the_code_makes(tmp_path: Path) -> None:
+def test_the_committed_dashboards_are_those_of_the_code(tmp_path: Path) -> None:
     first, second = write(tmp_path / "first"), write(tmp_path / "second")
     assert [path.name for path in first] == [path.name for path in FILES] == sorted(dashboards())
     for made, again, committed in zip(first, second, FILES, strict=True):
@@ -48,7 +48,7 @@ def test_the_committed_files_are_what_the_code_makes(tmp_path: Path) -> None:
 
 
 @every_dashboard
-def test_the_models_of_grafana_lose_nothing_of_it(content: dict[str, Any]) -> None:
+def test_the_models_of_grafana_keep_all_of_a_dashboard(content: dict[str, Any]) -> None:
     register_default_plugins()
     assert json.loads(json.dumps(Dashboard.from_json(content), cls=JSONEncoder)) == content
 
@@ -69,7 +69,7 @@ def test_ids_are_unique_and_panels_do_not_overlap(content: dict[str, Any]) -> No
 
 
 @every_dashboard
-def test_variables(content: dict[str, Any]) -> None:
+def test_the_variables_select_one_topology(content: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in content["templating"]["list"]}
     assert list(variables) == ["datasource", "topology", "application"]
     assert variables["datasource"]["query"] == "prometheus"
@@ -153,12 +153,12 @@ def test_grafanas_own_variables_are_filled_in_whole() -> None:
     assert filled("rate(x[$__rate_interval]) / y[$__range:$__interval]") == "rate(x[1m]) / y[1h:30s]"
 
 
-def test_what_is_selected_is_filled_in_as_promql_quotes_it() -> None:
+def test_a_selection_is_filled_in_as_promql_quotes_it() -> None:
     assert filled('x{application=~"$application"}', r"a\.b|c") == r'x{application=~"a\\.b|c"}'
     assert filled('x{topology="$topology"}', topology="plant-b") == 'x{topology="plant-b"}'
 
 
-def test_a_variable_that_cannot_be_asked_is_named() -> None:
+def test_a_variable_without_a_query_is_named() -> None:
     broken = {"panels": [], "templating": {"list": [{"type": "query", "name": "host", "query": "metrics(x)"}]}}
     with pytest.raises(ValueError, match=r"variable host: metrics\(x\) is not"):
         queries(broken)

@@ -74,7 +74,7 @@ def test_a_healthy_factory_raises_nothing(promtool: Path, tmp_path: Path) -> Non
     run(promtool, tmp_path, [Case("well", topology(factory.TOPOLOGY), HEALTHY, {}, silent((1, 5, 12, 16, 33, 45)))])
 
 
-def test_a_dark_host(promtool: Path, tmp_path: Path) -> None:
+def test_a_dark_host_raises_the_alerts_about_it(promtool: Path, tmp_path: Path) -> None:
     """An outlet of edge-1 is not read from 15:00 on: two applications lack two components, and ru-1 is well.
 
     Half of the window is over at 16:00; the derived group reads the evaluation before, at 16:45.
@@ -103,7 +103,7 @@ def test_a_dark_host(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("dark", topology(text), series, {}, checks)])
 
 
-def test_a_host_on_its_fallback(promtool: Path, tmp_path: Path) -> None:
+def test_a_host_on_its_fallback_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """The BMC is read from the start; the plug is not read from 5:00 on, so the fallback counts for half an hour."""
     bmc = 'instance="edge-1",chassis="1"'
     series = {
@@ -120,7 +120,7 @@ def test_a_host_on_its_fallback(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("fallback", topology(WITH_FALLBACK), series, {}, checks)])
 
 
-def test_a_trace_that_was_never_seen(promtool: Path, tmp_path: Path) -> None:
+def test_a_trace_that_was_never_seen_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """b's packets carry another trace: b is missing everywhere although no host is dark.
 
     What they draw is unattributed. At upf-1 and du-1 together that is 217 W - 80.5 W of a = 63 %; at ru-1 57.5 %.
@@ -145,7 +145,7 @@ def test_a_trace_that_was_never_seen(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("lost", topology(factory.TOPOLOGY), series, {}, [*checks, *high])])
 
 
-def test_captures_and_carbon(promtool: Path, tmp_path: Path) -> None:
+def test_drops_folded_traces_and_a_missing_factor_raise_alerts(promtool: Path, tmp_path: Path) -> None:
     """2 % of the packets are dropped, 1 packet/s is folded, and the factor is published under another zone."""
     series = {
         **{name.replace('grid_zone="DE"', 'grid_zone="FR"'): values for name, values in HEALTHY.items()},
@@ -171,7 +171,7 @@ def test_captures_and_carbon(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("capture", topology(factory.TOPOLOGY), series, {}, checks)])
 
 
-def test_a_register_that_disagrees(promtool: Path, tmp_path: Path) -> None:
+def test_a_register_that_disagrees_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """Over a day, at 2 minutes: the register of ru-1's outlet counts twice what its power comes to."""
     steps = 26 * 30
     series = {}
@@ -191,7 +191,7 @@ def test_a_register_that_disagrees(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("register", slow, series, {}, checks, step=120)])
 
 
-def test_a_second_file_of_the_same_topology(promtool: Path, tmp_path: Path) -> None:
+def test_a_second_rule_file_of_the_same_topology_raises_alerts(promtool: Path, tmp_path: Path) -> None:
     """Another rule file gives upf-1 an application of 100 W from 10:00 on: 78 W more than the 22 W that were left."""
     labels = factory.watts("ghost", "upf-1")
     series = {**HEALTHY, f'application_component:power_watts{{topology="joulepath",{labels}}}': f"_x40 100x{STEPS}"}

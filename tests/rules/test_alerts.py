@@ -402,7 +402,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert} {case.name}".strip())
-def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
+def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Not the minute before, not when cured, and not for the series of another topology."""
     checks = [expected(case, case.at - 1, fires=False), expected(case, case.at, fires=True)]
     if case.over is not None:
@@ -493,7 +493,7 @@ BUDGETS = {"EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProje
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
 
 
-def test_constants_of_a_former_topology_do_no_harm(promtool: Path, tmp_path: Path) -> None:
+def test_constants_of_a_former_topology_raise_no_alert(promtool: Path, tmp_path: Path) -> None:
     """After a restart a component is on two hosts, anchored twice and in two domains, for 5 minutes of the wait."""
     former = {
         **component("upf-1", "edge-0"),
@@ -566,7 +566,7 @@ def test_scraped_constants_are_those_of_this_generation() -> None:
         assert not re.search(r"\w:\w+{[^}]*generation", alert.expr)
 
 
-def test_every_read_of_own_series_is_of_the_topology() -> None:
+def test_alerts_read_only_series_of_their_topology() -> None:
     """Two topologies in one Prometheus never see each other, in expressions and in annotations."""
     for alert in plant():
         for text in (alert.expr, *alert.annotations.values()):

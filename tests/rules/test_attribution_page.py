@@ -52,7 +52,7 @@ def series() -> dict[str, str]:
     return found
 
 
-def test_what_is_calculated_by_hand_is_calculated_well() -> None:
+def test_the_calculations_of_the_page_are_right() -> None:
     calculated = [(name, value, third) for name, value, third in rows() if third is not None]
     assert len(calculated) >= 20
     for name, value, third in calculated:
@@ -104,7 +104,7 @@ TIMES = [
 ]
 
 
-def test_figures_go_and_come_back_when_the_page_says(promtool: Path, tmp_path: Path) -> None:
+def test_figures_stop_and_return_when_the_page_says(promtool: Path, tmp_path: Path) -> None:
     """Scrapes fail from 5:15 to 10:00, then the counters go on from where they would be."""
     topology = sound(yaml.safe_load(SECTION.partition("```yaml\n")[2].partition("```")[0]))
     cases = []

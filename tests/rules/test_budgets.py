@@ -49,7 +49,7 @@ def both(ru: Pieces, upf: Pieces) -> dict[str, str]:
     return {**row("a", "ru-1", ru), **row("a", "upf-1", upf)}
 
 
-def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
+def test_only_known_time_counts_towards_a_budget(promtool: Path, tmp_path: Path) -> None:
     """Once a minute. A row at minute m is a mean of 4 minutes; the first is there once half of them was measured."""
     upf: Pieces = [(400, 30.0)]
     cases = [
@@ -159,7 +159,7 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, cases)
 
 
-def test_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
+def test_a_budget_is_charged_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
     """The factory's a draws 123 W; its ioam exporter is away from 10 to 40 while the meters are read."""
     series = {}
     for name, text in factory.everything().items():
@@ -177,7 +177,7 @@ def test_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("factory", spaced, series, expect, step=60)])
 
 
-def test_a_new_day(promtool: Path, tmp_path: Path) -> None:
+def test_a_new_day_starts_at_0(promtool: Path, tmp_path: Path) -> None:
     """30 W from 23:00 to midnight, 60 W after it: the new day has its figure at once and nothing of the old one."""
     rows: Pieces = [(1381, None), (60, 15.0), (30, 30.0)]
     wanted: Expected = {
@@ -220,7 +220,7 @@ def projected(minute: int, *descriptions: str) -> dict[str, Any]:
     return alert("EnergyBudgetProjected", "warning", minute, "a is about to exceed budget a-hour", *descriptions)
 
 
-def test_alerts(promtool: Path, tmp_path: Path) -> None:
+def test_alerts_fire_before_and_after_a_budget_is_used(promtool: Path, tmp_path: Path) -> None:
     """90 W reach 100 kJ after 18.5 minutes, and 324 kJ in an hour; unknown time counts, and the alert says so."""
     coming = "At the present power the running hour comes to 324kJ."
     used = "108kJ were used in the running hour, more than the budget."

@@ -834,6 +834,6 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_numbers(case: Case, promtool: Path, tmp_path: Path) -> None:
+def test_promtool_computes_the_numbers_of_the_edge_case(case: Case, promtool: Path, tmp_path: Path) -> None:
     """What promtool computes is what the arithmetic says."""
     run(promtool, tmp_path, [case])

@@ -133,7 +133,9 @@ def tell(promtool: Path, folders: pytest.TempPathFactory, drawn: list[Story]) ->
 @pytest.mark.unit
 @few
 @given(together(stories()))
-def test_the_truth_or_a_gap(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]) -> None:
+def test_every_figure_is_the_truth_or_a_gap(
+    promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
+) -> None:
     """At each evaluation, whatever exporters do."""
     tell(promtool, tmp_path_factory, drawn)
 
@@ -141,7 +143,7 @@ def test_the_truth_or_a_gap(promtool: Path, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.long
 @many
 @given(together(stories()))
-def test_the_truth_or_a_gap_of_many(
+def test_every_figure_of_many_stories_is_the_truth_or_a_gap(
     promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
 ) -> None:
     """The same of many more."""

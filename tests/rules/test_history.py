@@ -22,7 +22,7 @@ def energy(application: str, joules: float, segment: str = "network") -> dict[st
     return {f'application="{application}",segment="{segment}"': joules}
 
 
-def test_closed_hours(promtool: Path, tmp_path: Path) -> None:
+def test_an_hour_is_recorded_when_it_is_over(promtool: Path, tmp_path: Path) -> None:
     """Rows of 4 minutes, once a minute: those of minutes 3 to 62 stand for the first hour, recorded at 1:03.
 
     The hour before it is not known at all, so of the first hour only known time counts.

@@ -157,7 +157,9 @@ FIGURES += [(f"chat-{name}", series, truth) for name in MODEL_FAULTS for series,
 
 
 @pytest.mark.parametrize(("application", "series", "truth"), FIGURES)
-def test_right_or_absent(server: Server, history: History, application: str, series: str, truth: float) -> None:
+def test_a_figure_is_right_or_absent(
+    server: Server, history: History, application: str, series: str, truth: float
+) -> None:
     """A figure is never off; a stopped exporter's is absent after a window, and comes back."""
     found = values(server, history, series, application=application)
     fault = application.removeprefix("chat-")
@@ -177,7 +179,9 @@ def test_right_or_absent(server: Server, history: History, application: str, ser
 
 
 @pytest.mark.parametrize("application", SPLIT)
-def test_part_and_whole_of_two_exporters(server: Server, history: History, application: str) -> None:
+def test_traces_and_totals_of_two_exporters_are_right_or_absent(
+    server: Server, history: History, application: str
+) -> None:
     """Where the traces and the total come from two exporters, one that stops leaves a gap and never another share."""
     found = values(server, history, "application:power_watts", application=application)
     assert between(found, LATE, FAULT) > 0
@@ -188,7 +192,7 @@ def test_part_and_whole_of_two_exporters(server: Server, history: History, appli
 
 
 @pytest.mark.parametrize("host", WORK)
-def test_work_of_two_exporters(server: Server, history: History, host: str) -> None:
+def test_work_measured_by_two_exporters_is_right_or_absent(server: Server, history: History, host: str) -> None:
     """The same for a component's work and its host's."""
     found = values(server, history, "component:power_watts", component=f"job-{host}")
     assert between(found, LATE, FAULT) > 0
@@ -197,7 +201,7 @@ def test_work_of_two_exporters(server: Server, history: History, host: str) -> N
     hold(calm(server, history, host, found), 25)
 
 
-def test_no_rule_failed(server: Server, history: History) -> None:
+def test_no_rule_fails_at_any_fault(server: Server, history: History) -> None:
     """No rule fails at any fault, and each host's watts are all given out."""
     assert server.failures() == []
     given = server.written("application_component:power_watts", history.began + LATE, history.began + END)

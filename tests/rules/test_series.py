@@ -123,7 +123,7 @@ def test_foreign_metrics_are_not_the_suite_s_and_are_read() -> None:
         ("host:power_watts * on (host) group_left (tier) host:power_watts", "there is no label tier"),
     ],
 )
-def test_a_rule_that_reads_what_is_not_there_is_found(expr: str, fault: str) -> None:
+def test_a_rule_that_reads_a_series_that_does_not_exist_is_found(expr: str, fault: str) -> None:
     with pytest.raises(AssertionError, match=fault):
         infer(promql.parse(expr), selected)
 
@@ -154,7 +154,7 @@ READERS = [
 ]
 
 
-def test_whoever_reads_recorded_series_reads_listed_ones() -> None:
+def test_readers_of_recorded_series_read_listed_ones() -> None:
     """The lab, dashboards, deployment files and pages name no series that is not recorded any more."""
     found = {(str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))}
     assert len(found) > 50

@@ -91,7 +91,7 @@ def body(exporter: ConstantsExporter, **headers: str) -> bytes:
     return found
 
 
-def test_no_label_of_the_scrape_s_own_is_added() -> None:
+def test_constants_have_empty_labels_instance_and_job() -> None:
     """Under honor_labels an empty label stands for "none": the joins of the chain keep all labels of constants."""
     assert b'joulepath_topology_host{generation="g",host="h0",instance="",job="",topology="t"} 1.0' in body(
         Files(t=generation("g")).exporter()
@@ -117,7 +117,7 @@ def test_an_unchanged_file_starts_no_generation() -> None:
     assert exporter.probe("t") is page
 
 
-def test_one_that_comes_back_is_the_current_one() -> None:
+def test_a_generation_that_returns_is_the_current_one() -> None:
     """There and back again: each once, and the one in between for ten minutes from its end."""
     files = Files(t=generation("a"))
     exporter = files.exporter()
@@ -187,7 +187,7 @@ def test_a_page_is_encoded_once_for_each_way_to_ask(accept: str, monkeypatch: py
     assert plain[0].endswith(b"# EOF\n") == (accept != "text/plain")
 
 
-def test_as_a_process(tmp_path: Path) -> None:
+def test_sighup_loads_a_changed_file_and_a_wrong_one_is_one_line(tmp_path: Path) -> None:
     """SIGHUP takes a changed file over; a wrong one is one line, and what was read before stays."""
     text = EXAMPLE.read_text()
     path = tmp_path / "topology.yaml"

@@ -91,7 +91,7 @@ def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
             made.process.wait()
 
 
-def test_the_server_first(plant: Plant) -> None:
+def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> None:
     """Prometheus is reloaded 5 s after the server: it finds the former generation until then, and the new one then."""
     began = time.time()
     plant.topology.write_text(CHANGED)
@@ -104,7 +104,7 @@ def test_the_server_first(plant: Plant) -> None:
     assert len(plant.api.query("count by (generation) (joulepath_topology_site)")) == 2
 
 
-def test_the_rules_first(plant: Plant) -> None:
+def test_the_chain_has_no_hole_when_the_rules_change_first(plant: Plant) -> None:
     """`generate --await` starts before the server knows of the change, and writes once Prometheus has it."""
     began = time.time()
     new = plant.topology.with_name("new.yaml")
@@ -161,7 +161,7 @@ class Factory:
         self.rules.write_text(write(generate(made, "scraped"), made.hash))
 
 
-def test_the_chain_over_scraped_constants(monitoring: Monitoring, tmp_path: Path) -> None:
+def test_the_chain_is_right_over_scraped_constants(monitoring: Monitoring, tmp_path: Path) -> None:
     """The numbers of constants that are rules. A change leaves no second without them, and is right within a few."""
     total = "sum by (application) (application:power_watts)"
     truth = {"a": 123, "b": 88.5, "unattributed": 188.5}

@@ -31,7 +31,7 @@ applications:
 """
 
 
-def test_radio_units_on_outlets() -> None:
+def test_a_range_puts_radio_units_on_outlets() -> None:
     """408 radio units on 17 PDUs, each with its own outlet, are two lines."""
     topology = sound(yaml.safe_load(RADIO_UNITS))
     assert len(topology.hosts) == 17 * 24 + 2
@@ -44,7 +44,7 @@ def test_radio_units_on_outlets() -> None:
     assert topology.route("all") == (*(name for name in topology.components if name != "upf"), "upf")
 
 
-def test_anchors() -> None:
+def test_a_range_anchors_each_radio_unit_at_its_own_upf() -> None:
     """200 UPFs at node ids of their own, and a radio unit anchored at each."""
     topology = sound(
         yaml.safe_load("""
@@ -207,14 +207,14 @@ def test_ten_thousand_mistakes_are_found_quickly() -> None:
     assert len(lines(data)) == 2
 
 
-def test_two_ranges_of_one_length() -> None:
+def test_two_ranges_of_one_length_differ_by_their_text() -> None:
     """A value takes the number of the range that reads the same."""
     entry = {"site": "edge", "power": [{"pdu": "p-[1-3]", "outlets": ["[4-6]"]}]}
     topology = sound(changed(hosts={"x-[1-3]-[4-6]": entry}))
     assert [(source.pdu, source.outlets) for source in topology.hosts["x-3-5"].power] == [("p-3", ("5",))]
 
 
-def test_pods_by_number() -> None:
+def test_a_range_is_filled_into_patterns_of_pods() -> None:
     """In a pattern of pods the text of the name's range is filled; other brackets are the pattern's."""
     entry = {"host": "edge-1", "share": [{"kepler_pod": "ran/cell-[1-3]-[a-f0-9]+-[0-9]"}], "reservation": 1}
     data = changed(components={"cell-[1-3]": {"role": "du", "traffic": {"anchor": "upf-1"}} | entry})

@@ -63,7 +63,7 @@ def test_no_read_of_this_evaluation_is_left_and_no_query_is_too_long() -> None:
 
 
 @pytest.mark.unit
-def test_vmalert_takes_the_rules(vmalert_program: Path, tmp_path: Path) -> None:
+def test_vmalert_accepts_the_rules(vmalert_program: Path, tmp_path: Path) -> None:
     """Those of every kind: budgets, the energy of hours and alerts too."""
     plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
     path = tmp_path / "everything.rules.yaml"
@@ -167,7 +167,7 @@ def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path
 
 
 @pytest.mark.long
-def test_the_factory(server: Victoria, world: World) -> None:
+def test_vmalert_records_the_numbers_of_prometheus_later(server: Victoria, world: World) -> None:
     """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
     at no moment half the watts."""
     levels = depth(generate(PLANT)[:1], "application:power_watts")

@@ -64,7 +64,7 @@ def test_a_right_profile_raises_no_doubt(tmp_path: Path) -> None:
     assert not [line for line in lines if line.startswith("doubt")]
 
 
-def test_a_profile_that_does_not_fit_is_told_with_what_the_device_holds_at_its_places(tmp_path: Path) -> None:
+def test_an_unfitting_profile_is_reported_with_the_rows_of_the_device(tmp_path: Path) -> None:
     other = PROFILE.format(step=1, more="").replace("9999.1.4.1.1.", "9999.1.5.1.1.").replace("1.3.1.1.5", "1.3.1.1.6")
     lines: list[str] = []
     with pytest.raises(UsageError, match="has none of the objects of the profile acme"):
@@ -73,7 +73,7 @@ def test_a_profile_that_does_not_fit_is_told_with_what_the_device_holds_at_its_p
     assert "device: 1.3.6.1.4.1.9999.1.5.1.1.7 has 0 rows" in lines
 
 
-def test_a_fingerprint_of_alternatives_is_told_with_an_or(tmp_path: Path) -> None:
+def test_a_fingerprint_of_alternatives_is_described_with_or(tmp_path: Path) -> None:
     column = "1.3.6.1.4.1.9999.1.4.1.1"
     more = f"fingerprint: [{column}.5, [{column}.99, {column}.7]]\nlevels:"
     lines = explained(tmp_path, PROFILE.format(step=0.1, more="").replace("levels:", more, 1))

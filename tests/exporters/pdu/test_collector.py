@@ -73,7 +73,7 @@ def test_a_device_that_was_never_read_is_down_and_has_no_readings() -> None:
     assert names(scraped(Snapshot(up=False), None)) == {"pdu_up"}
 
 
-def test_without_a_current_reading_only_the_state_is_left() -> None:
+def test_without_a_current_reading_only_the_state_is_published() -> None:
     made = scraped(Snapshot(**{**SNAPSHOT.__dict__, "up": False}), None)
     assert made.get_sample_value("pdu_up") == 0
     assert names(made) == {"pdu_up", "pdu_last_read_timestamp_seconds", "pdu_readings_rejected_total"}
@@ -85,7 +85,7 @@ def test_linked_units_that_say_nothing_of_themselves_are_one_sample() -> None:
     assert len(families["pdu_info"].samples) == 1
 
 
-def test_metrics_are_all_stated_once_and_clear_of_target_labels() -> None:
+def test_each_metric_is_stated_once_without_target_labels() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
     assert not TARGET_LABELS & {label for metric in METRICS for label in metric.labels}
     stated = {metric.name for metric in METRICS}

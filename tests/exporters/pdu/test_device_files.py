@@ -82,7 +82,7 @@ def test_a_device_behind_an_agent_reads_as_its_walk_does(profiles: Mapping[str, 
     assert reading.rejected == device.rejects
 
 
-def test_every_quantity_of_every_shipped_profile_is_read_from_a_device_file(
+def test_device_files_cover_every_quantity_of_every_shipped_profile(
     tmp_path: Path, profiles: Mapping[str, Profile]
 ) -> None:
     """So that a checkout without recordings proves each column, its step and its label."""
@@ -105,7 +105,7 @@ def _quantities(profile: Profile) -> Sequence[Quantity]:
     ]
 
 
-def test_a_ups_that_has_the_table_of_floor_pdus_is_none(tmp_path: Path, profiles: Mapping[str, Profile]) -> None:
+def test_a_ups_with_the_table_of_floor_pdus_is_not_a_floor_pdu(tmp_path: Path, profiles: Mapping[str, Profile]) -> None:
     """It answers in watts: as a floor PDU it would be read a thousandfold."""
     points, lines = "1.3.6.1.4.1.476.1.42.3.5.2.2.1", "1.3.6.1.4.1.476.1.42.3.5.2.3.1"
     ups = Device(

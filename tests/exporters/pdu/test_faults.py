@@ -121,7 +121,7 @@ def test_another_model_at_the_same_address_is_found_anew(recordings: Path, profi
 
 
 @pytest.mark.parametrize("content", ["", "\n", "no bar", "1.3|2|x", "a.b|2|3", "1.3.6|6|a.b", "1.3|4x|zz"])
-def test_a_file_that_is_no_walk_is_told_with_its_line(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_walk_is_reported_with_its_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "walk.snmprec"
     path.write_text(content)
     with pytest.raises(JoulepathError, match=r"walk\.snmprec:?\d*: (is not OID\|TAG\|VALUE|holds no line)"):

@@ -71,7 +71,7 @@ def reading_of(address: tuple[str, int], community: str, profiles: Mapping[str, 
     return read(PduSource(community, client(address, community), profiles))
 
 
-def test_every_value_of_a_pdu_with_metered_outlets(
+def test_every_value_of_a_pdu_with_metered_outlets_is_read(
     shipped_walks: tuple[str, int], profiles: Mapping[str, Profile]
 ) -> None:
     reading = reading_of(shipped_walks, "apc-8641", profiles)

@@ -24,7 +24,7 @@ from .conftest import SECRET, joulepath, samples, until
 pytestmark = pytest.mark.lab
 
 
-def test_once_prints_what_can_be_read_and_tells_what_cannot(agent: Agent, community_file: Path) -> None:
+def test_once_prints_what_can_be_read_and_reports_the_rest(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     config = community_file.with_name("pdu.yaml")
     (community_file.parent / "wrong").write_text("wrong-secret")
@@ -82,7 +82,7 @@ def test_serving_a_device_integrates_and_shows_it_down_when_it_is_dead(agent: Ag
         exporter.stop()
 
 
-def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path) -> None:
+def test_the_community_does_not_appear_in_the_process_list(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     command = [sys.executable, "-m", "joulepath", "pdu", "--target", f"{host}:{port}"]
     command += ["--community-file", str(community_file), "--web.listen-address", "127.0.0.1:0", "--log.level", "debug"]
@@ -99,7 +99,7 @@ def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path)
     assert SECRET not in errors
 
 
-def test_a_name_that_goes_on_with_another_device_invents_no_energy(tmp_path: Path) -> None:
+def test_a_device_that_takes_over_a_name_invents_no_energy(tmp_path: Path) -> None:
     """Another PDU at another address takes its place, with higher registers: that energy did not flow here."""
     meter = "pdu_outlet_meter_energy_joules_total"
 

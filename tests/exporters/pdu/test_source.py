@@ -54,7 +54,7 @@ def ticks(seconds: float) -> Callable[[], Value | None]:
     return lambda: rfc1902.TimeTicks(int(seconds * 100) % 2**32)
 
 
-def test_readings_of_every_level(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_readings_of_every_level_are_published(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     with Agent(objects) as agent:
         reading = read(PduSource("pdu-1", client(agent.address), profiles))
     assert reading.values["outlet"]["power"] == {"1": 40, "2": 250, "3": 0}
@@ -90,7 +90,7 @@ def test_linked_units_are_told_apart(objects: Objects, profiles: Mapping[str, Pr
     assert [unit.serial for unit in reading.units] == ["A1", "B2"]
 
 
-def test_two_rows_of_one_number_are_refused(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_two_rows_with_the_same_number_are_refused(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     objects[f"{OUTLET_NUMBER}.2"] = lambda: 1
     with Agent(objects) as agent, pytest.raises(JoulepathError, match="outlet number 1 to 2 rows"):
         read(PduSource("pdu-1", client(agent.address), profiles))
@@ -146,7 +146,7 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
     assert after.units[0].serial == ("A1" if change == "reboot" else "B2")
 
 
-def test_a_device_without_the_number_of_the_one_before_is_another(
+def test_a_device_that_lost_its_serial_number_counts_as_another(
     objects: Objects, profiles: Mapping[str, Profile]
 ) -> None:
     """A device that lacks all its objects is not another one: it is starting."""
@@ -173,7 +173,7 @@ def test_a_device_without_the_number_of_the_one_before_is_another(
 
 
 @pytest.mark.parametrize("max_repetitions", [1, 3, 100])
-def test_requests_of_a_size_that_is_stated(
+def test_a_request_has_at_most_the_stated_size(
     objects: Objects, profiles: Mapping[str, Profile], max_repetitions: int
 ) -> None:
     """Also where what tells devices apart takes more than one request."""
@@ -211,7 +211,7 @@ def test_a_poll_over_a_reboot_is_rejected_whole(
     assert isinstance(third, PduReading)
 
 
-def test_the_wrap_of_sys_up_time_is_no_reboot(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_the_wrap_of_sys_up_time_is_not_a_reboot(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     answers = iter([2**32 - 100, 2**32 - 50, 10, 60])
     objects[UP_TIME] = lambda: rfc1902.TimeTicks(next(answers))
     with Agent(objects) as agent:
@@ -220,7 +220,9 @@ def test_the_wrap_of_sys_up_time_is_no_reboot(objects: Objects, profiles: Mappin
     assert all(isinstance(result, PduReading) for result in results)
 
 
-def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_a_device_with_minus_one_everywhere_is_one_clear_line(
+    objects: Objects, profiles: Mapping[str, Profile]
+) -> None:
     columns = {
         quantity.column
         for tables in profiles["apc-rpdu2"].levels.values()
@@ -251,7 +253,7 @@ def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, prof
 
 
 @pytest.mark.parametrize("sys_object_id", [None, "0.10.43.6.1.4.1", "1.3.6.1.4.1.8072.3.2.10"])
-def test_a_sys_object_id_that_is_missing_or_wrong_is_made_up_for_by_fingerprints(
+def test_fingerprints_replace_a_missing_or_wrong_sys_object_id(
     objects: Objects, profiles: Mapping[str, Profile], sys_object_id: str | None
 ) -> None:
     del objects[f"{SYSTEM}.2.0"]
@@ -272,7 +274,7 @@ def test_a_named_profile_needs_no_sys_object_id(objects: Objects, profiles: Mapp
     assert reading.values["outlet"]["power"]["2"] == 250
 
 
-def test_a_named_profile_that_does_not_fit_is_told(profiles: Mapping[str, Profile]) -> None:
+def test_a_named_profile_that_does_not_fit_is_reported(profiles: Mapping[str, Profile]) -> None:
     with (
         Agent({UP_TIME: ticks(1)}) as agent,
         pytest.raises(JoulepathError, match="pdu-1: has none of the objects of the profile apc-rpdu2"),

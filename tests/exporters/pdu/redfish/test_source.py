@@ -147,7 +147,7 @@ def test_totals_are_the_inlet_where_no_inlet_is_metered() -> None:
     assert reading.vendor == "Fallback"
 
 
-def test_several_units_are_told_apart_by_their_label() -> None:
+def test_several_units_are_distinguished_by_their_label() -> None:
     units = {"RackPDUs": {"1": {"Outlets": {"1": metered(10)}}, "2": {"Outlets": {"1": metered(20)}}}}
     assert read(service(**units)).values["outlet"]["power"] == {"1.1": 10, "2.1": 20}
     both = {"RackPDUs": {"1": {"Outlets": {"1": metered(10)}}}, "FloorPDUs": {"1": {"Branches": {"1": metered(20)}}}}
@@ -156,7 +156,7 @@ def test_several_units_are_told_apart_by_their_label() -> None:
     assert reading.values["branch"]["power"] == {"FloorPDUs/1.1": 20}
 
 
-def test_a_transfer_switch_has_two_inlets_and_subfeeds_stand_in_for_branches() -> None:
+def test_a_transfer_switch_has_two_inlets_and_subfeeds_as_branches() -> None:
     phase = {"PolyPhasePowerWatts": {"Line1ToNeutral": excerpt(410)}}
     switch = {
         "Mains": {"A": metered(410, **phase), "B": metered(0)},
@@ -235,7 +235,7 @@ def test_a_glitch_that_volts_and_amperes_contradict_is_left_out() -> None:
     assert shown == [({"1": 100}, None), (None, 1), ({"1": 100}, None)]
 
 
-def test_a_meter_of_which_nothing_is_believed_is_up() -> None:
+def test_a_meter_without_a_believed_reading_is_up() -> None:
     found = service(RackPDUs={"1": {"Outlets": {"1": metered(100)}}})
     watts = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
     with RedfishServer(dict_tree(found)) as server:
@@ -248,7 +248,7 @@ def test_a_meter_of_which_nothing_is_believed_is_up() -> None:
     assert readings[1].rejected == {"contradicted": 1}
 
 
-def test_a_register_that_was_set_back_lets_its_counter_neither_fall_nor_jump() -> None:
+def test_a_reset_register_makes_its_counter_neither_fall_nor_jump() -> None:
     found = service(RackPDUs={"1": {"Outlets": {"1": metered(20, 500)}}})
     register = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["EnergykWh"]
     shows = [500, 501, 0, 0, 1]
@@ -259,7 +259,7 @@ def test_a_register_that_was_set_back_lets_its_counter_neither_fall_nor_jump() -
     assert counters == [500 * KWH, 501 * KWH, None, 501 * KWH, 502 * KWH]
 
 
-def test_a_lifetime_goes_before_a_register_that_a_user_can_reset() -> None:
+def test_a_lifetime_register_is_preferred_to_one_a_user_can_reset() -> None:
     outlet = {"EnergykWh": {"Reading": 1, "LifetimeReading": 900}}
     assert read(service(RackPDUs={"1": {"Outlets": {"1": outlet}}})).values["outlet"]["meter_energy"] == {
         "1": 900 * KWH
@@ -277,7 +277,7 @@ def test_a_lifetime_goes_before_a_register_that_a_user_can_reset() -> None:
         ("-5", "implausible"),
     ],
 )
-def test_what_is_no_measurement_is_rejected(watts: Any, reason: str) -> None:
+def test_a_value_that_is_not_a_measurement_is_rejected(watts: Any, reason: str) -> None:
     reading = read(service(RackPDUs={"1": {"Outlets": {"1": metered(watts), "2": metered(20)}}}))
     assert reading.values["outlet"]["power"] == {"2": 20}
     assert reading.rejected == {reason: 1}
@@ -288,7 +288,7 @@ def test_numbers_as_text_are_read() -> None:
     assert reading.values["outlet"] == {"power": {"1": 184.4}, "meter_energy": {"1": 361.5 * KWH}}
 
 
-def test_what_is_null_or_absent_is_no_sample() -> None:
+def test_a_null_value_or_an_absent_outlet_gives_no_sample() -> None:
     gone = metered(15, Status={"State": "Absent"})
     reading = read(service(RackPDUs={"1": {"Outlets": {"1": metered(None), "2": metered(20), "3": gone}}}))
     assert reading.values["outlet"]["power"] == {"2": 20}
@@ -329,7 +329,7 @@ def test_another_unit_at_the_address_adds_nothing(kwh: float) -> None:
     assert later == pytest.approx(swapped + KWH)
 
 
-def test_an_outlet_that_cannot_be_read_costs_no_other() -> None:
+def test_an_unreadable_outlet_does_not_hide_others() -> None:
     found = service(RackPDUs={"1": {"Outlets": {"1": metered(10), "2": metered(20)}}})
     behaviour = Behaviour()
 

@@ -85,7 +85,7 @@ class Circling(Agent):
 
 
 @pytest.mark.parametrize("repetitions", [1, 25])
-def test_an_agent_that_goes_in_circles_is_told(repetitions: int) -> None:
+def test_an_agent_that_goes_in_circles_is_reported(repetitions: int) -> None:
     with (
         Circling({}) as agent,
         pytest.raises(SnmpError, match=r"the agent goes in circles at 1\.3\.6\.1\.4\.1\.99999\.1\.1$"),
@@ -100,12 +100,12 @@ class Elsewhere(Agent):
         return (*oid, 7), rfc1902.Integer32(1)
 
 
-def test_what_was_not_answered_is_missing() -> None:
+def test_an_unanswered_object_is_missing() -> None:
     with Elsewhere({}) as agent:
         assert run(client(agent.address).get([parse_oid(BASE)])) == {parse_oid(BASE): Missing.NO_SUCH_INSTANCE}
 
 
-def test_no_answer_takes_no_longer_than_it_says() -> None:
+def test_a_silent_agent_takes_no_longer_than_the_timeouts() -> None:
     with Agent({}) as agent:
         began = time.monotonic()
         with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
@@ -113,12 +113,12 @@ def test_no_answer_takes_no_longer_than_it_says() -> None:
         assert time.monotonic() - began < 2
 
 
-def test_an_unknown_name_is_told() -> None:
+def test_an_unknown_host_name_is_reported() -> None:
     with pytest.raises(SnmpError, match=r"the name 'pdu\.invalid' is not known"):
         run(client(("pdu.invalid", 161)).get([parse_oid(BASE)]))
 
 
-def test_ipv6() -> None:
+def test_an_agent_is_read_over_ipv6() -> None:
     with Agent({f"{BASE}.0": fixed(6)}, host="::1") as agent:
         assert run(client(agent.address).get([parse_oid(f"{BASE}.0")])) == {parse_oid(f"{BASE}.0"): 6}
 
@@ -160,7 +160,7 @@ def test_two_agents_are_asked_at_once() -> None:
         assert run(both()) == [1, 2]
 
 
-def test_a_community_is_in_no_representation() -> None:
+def test_a_representation_does_not_contain_the_community() -> None:
     assert "s3cret" not in repr(Community("s3cret"))
 
 
@@ -171,6 +171,6 @@ def test_object_identifiers_parse_back(parts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ".", "1..3", "1.3.x", "1.-3", "sysUpTime.0", "1.3.", "1 .3"])
-def test_what_is_no_object_identifier_is_refused(text: str) -> None:
+def test_a_bad_object_identifier_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an object identifier"):
         parse_oid(text)

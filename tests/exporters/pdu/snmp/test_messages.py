@@ -101,12 +101,12 @@ def test_a_damaged_answer_is_refused_or_read_as_by_its_schema(
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200))
-def test_what_is_no_message_is_told(octets: bytes) -> None:
+def test_octets_that_are_not_a_message_are_reported(octets: bytes) -> None:
     with pytest.raises(SnmpError, match="the answer is not an SNMP message"):
         answer(octets)
 
 
-def test_a_request_is_no_answer() -> None:
+def test_a_request_is_not_taken_for_an_answer() -> None:
     with pytest.raises(SnmpError, match="the answer is not an SNMP message"):
         answer(request(Community("public"), "get", [(1, 3, 6)], 0).message(MIN_ID))
 

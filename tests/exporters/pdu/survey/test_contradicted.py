@@ -86,7 +86,7 @@ def meter(tmp_path: Path) -> Meter:
     return Meter(tmp_path)
 
 
-def test_a_glitch_adds_no_energy_and_is_told_once(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_glitch_adds_no_energy_and_is_logged_once(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
     glitch = {f"{ROW}.1.1": 999_000}
     with caplog.at_level(logging.INFO):
         found, snapshot = meter.polled({}, {}, glitch, glitch, {}, {}, glitch, {})
@@ -110,7 +110,7 @@ def test_a_glitch_adds_no_energy_and_is_told_once(meter: Meter, caplog: pytest.L
     ]
 
 
-def test_a_meter_of_which_nothing_is_believed_is_up(meter: Meter) -> None:
+def test_a_meter_without_a_believed_reading_is_up(meter: Meter) -> None:
     for oid in (f"{ROW}.2.1", f"{ROW}.3.1", f"{ROW}.4.1", f"{BASE}.1.2.0"):
         del meter.objects[oid]
     found, snapshot = meter.polled({}, {f"{ROW}.1.1": 999_000}, {})
@@ -124,7 +124,7 @@ def test_a_meter_of_which_nothing_is_believed_is_up(meter: Meter) -> None:
     assert snapshot.energy["outlet", "1"].joules == pytest.approx(2 * INTERVAL * 100)
 
 
-def test_what_stays_wrong_is_not_told_again_and_again(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lasting_contradiction_is_not_logged_again_and_again(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
     polls: Sequence[Mapping[str, Value]] = [{f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700}] * (
         2 + int(LAYOUT_SECONDS / INTERVAL)
     )
@@ -155,7 +155,7 @@ def test_a_register_that_is_set_back_goes_on_from_where_the_counter_was(meter: M
 
 
 @pytest.mark.parametrize("raw", [0, 20_000, 49_999, 70_000])
-def test_another_pdu_adds_nothing(meter: Meter, raw: int) -> None:
+def test_another_pdu_adds_no_energy(meter: Meter, raw: int) -> None:
     register = meter.objects[f"{ROW}.4.1"]
     meter.objects[f"{BASE}.1.1.0"] = lambda: "A1" if meter.now < 1000 + INTERVAL else "B2"
     meter.objects[f"{ROW}.4.1"] = lambda: register() if meter.now < 1000 + INTERVAL else rfc1902.Gauge32(raw)
@@ -178,7 +178,7 @@ def test_a_reboot_of_a_pdu_without_a_serial_number_may_be_a_swap(meter: Meter, s
     assert counters == [50_000, 50_000 + ticks, 50_000 + ticks]
 
 
-def test_a_profile_with_a_wrong_unit_is_told_what_serving_leaves_out(tmp_path: Path) -> None:
+def test_the_check_reports_what_serving_leaves_out_of_a_wrong_unit(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text(PROFILE)
     objects = {f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 2300, f"{BASE}.1.2.0": 65_535}
     with Agent({oid: lambda value=value: value for oid, value in objects.items()}) as agent:  # type: ignore[misc]
@@ -201,7 +201,7 @@ def test_a_glitch_of_a_register_is_bounded_by_the_watts_of_its_outlet(meter: Met
     assert snapshot.rejected == {"contradicted": 1}
 
 
-def test_watts_in_another_unit_beside_volts_in_another_unit(meter: Meter) -> None:
+def test_watts_and_volts_in_other_units_are_both_left_out(meter: Meter) -> None:
     """2,000 W, given in hundreds of watts, at 230 V, given in hundredths."""
     found, snapshot = meter.polled(*[{f"{ROW}.1.1": 20, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 23_000}] * 2)
     assert [[*reading.values["outlet"]] for reading in found] == [["current", "meter_energy"]] * 2

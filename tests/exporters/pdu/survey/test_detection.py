@@ -56,7 +56,7 @@ def ports(watts: Mapping[int, int]) -> Objects:
     return {f"{GROUPS}.4.{group}": fixed(value) for group, value in watts.items()}
 
 
-def test_a_switch_with_temperatures_but_no_watts_has_its_ports(
+def test_a_switch_with_temperatures_but_no_watts_is_read_by_its_ports(
     profiles: Mapping[str, Profile], caplog: pytest.LogCaptureFixture
 ) -> None:
     objects = {
@@ -74,7 +74,7 @@ def test_a_switch_with_temperatures_but_no_watts_has_its_ports(
     )
 
 
-def test_a_switch_with_amperes_but_no_watts_has_its_ports(profiles: Mapping[str, Profile]) -> None:
+def test_a_switch_with_amperes_but_no_watts_is_read_by_its_ports(profiles: Mapping[str, Profile]) -> None:
     """A profile that measures something else gives way to one that measures power."""
     objects = {**system(CISCO), **sensor(1006, 5, 3, "PS1 Curr: output"), **ports({1: 370})}
     with Agent(objects) as agent:
@@ -90,7 +90,7 @@ def test_amperes_alone_are_read_where_there_is_nothing_better(profiles: Mapping[
     assert reading.values["branch"]["current"] == {"1006": 3}
 
 
-def test_a_profile_all_whose_values_are_not_available_gives_way(profiles: Mapping[str, Profile]) -> None:
+def test_a_profile_without_an_available_value_gives_way(profiles: Mapping[str, Profile]) -> None:
     """Of a PDU without meters that feeds from a UPS with UPS-MIB behind the same agent."""
     objects = {oid: (value if oid.startswith(SYSTEM) else lambda: -1) for oid, value in _numbers(rpdu2()).items()}
     objects |= ups()
@@ -122,7 +122,7 @@ def _numbers(objects: Objects) -> Objects:
     return {oid: value for oid, value in objects.items() if oid.startswith(SYSTEM) or not isinstance(value(), str)}
 
 
-def test_what_was_tried_is_named(profiles: Mapping[str, Profile]) -> None:
+def test_the_profiles_that_were_tried_are_named(profiles: Mapping[str, Profile]) -> None:
     objects = {**system(CISCO), **sensor(1006, 8, 41, "Temp: Inlet"), f"{GROUPS}.4.1": lambda: -1}
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:
         read(PduSource("sw-1", client(agent.address), profiles))
@@ -201,7 +201,7 @@ def test_a_device_that_measures_nothing_at_its_start_is_found_when_it_does(profi
     assert (last.profile, last.values["outlet"]["power"]) == ("apc-rpdu2", {"1": 40, "2": 250})
 
 
-def test_a_likelier_profile_that_is_gone_for_a_moment_is_not_replaced(profiles: Mapping[str, Profile]) -> None:
+def test_a_better_profile_that_is_gone_for_a_moment_is_not_replaced(profiles: Mapping[str, Profile]) -> None:
     """The survey is repeated while the device's own tables are empty, and those of a standard are not."""
     empty = False
     objects = where(lambda: not empty)

@@ -132,7 +132,7 @@ def test_an_object_is_found_in_each_place_with_a_trailing_zero(tmp_path: Path) -
     assert not [line for line in lines if line.endswith("has 0 rows")]
 
 
-def test_a_flag_that_changes_is_seen_at_once(tmp_path: Path) -> None:
+def test_a_changed_flag_takes_effect_at_once(tmp_path: Path) -> None:
     """The operator sets another resolution between two polls."""
     by = f"scale_by: {{units: {{column: {FLAG}, scales: {{0: 1, 1: 0.1}}}}}}"
     profile = made(tmp_path, f"{{index: [number], quantities: {{current: {{column: {LOADS}, {by}}}}}}}")
@@ -154,7 +154,7 @@ def test_a_flag_that_changes_is_seen_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["number", "label", "first"])
-def test_a_key_that_means_nothing_for_objects_is_a_mistake(tmp_path: Path, key: str) -> None:
+def test_a_key_without_effect_on_objects_is_a_mistake(tmp_path: Path, key: str) -> None:
     value = {"number": DIGITS, "label": "x", "first": 0}[key]
     table = {key: value, "quantities": {"power": {"objects": {"1": BUS}}}}
     with pytest.raises(UsageError, match=f"{key}: has no effect here"):
@@ -198,7 +198,7 @@ def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> No
         ),
     ],
 )
-def test_a_key_that_means_nothing_or_hides_readings_is_a_mistake(
+def test_a_key_without_effect_or_that_hides_readings_is_a_mistake(
     tmp_path: Path, level: str, table: dict[str, object], mistake: str
 ) -> None:
     made = {"quantities": {"power": {"column": BUS}}, **table}

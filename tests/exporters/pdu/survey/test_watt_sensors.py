@@ -38,7 +38,7 @@ def objects(table: str) -> dict[str, Value]:
 
 
 @pytest.mark.parametrize(("table", "profile"), [(ENTITY, "watt-sensors"), (CISCO, "watt-sensors-cisco")])
-def test_scale_and_precision_are_data(profiles: Mapping[str, Profile], table: str, profile: str) -> None:
+def test_the_device_states_scale_and_precision(profiles: Mapping[str, Profile], table: str, profile: str) -> None:
     with Agent({oid: lambda value=value: value for oid, value in objects(table).items()}) as agent:  # type: ignore[misc]
         reading = read(PduSource("switch", client(agent.address), profiles))
     assert reading.profile == profile
@@ -79,7 +79,7 @@ NAMED = {  # name, description, type, where it is read
 
 
 @pytest.mark.parametrize(("table", "profile"), [(ENTITY, "watt-sensors"), (CISCO, "watt-sensors-cisco")])
-def test_what_a_sensor_measures_its_name_or_its_description_says(
+def test_the_name_or_description_tells_what_a_sensor_measures(
     profiles: Mapping[str, Profile], table: str, profile: str
 ) -> None:
     found: dict[str, Value] = {"1.3.6.1.2.1.1.3.0": 100}
@@ -95,5 +95,5 @@ def test_what_a_sensor_measures_its_name_or_its_description_says(
             assert reading.values[level].get(quantity, {}) == expected  # type: ignore[call-overload]
 
 
-def test_every_other_profile_is_tried_before(profiles: Mapping[str, Profile]) -> None:
+def test_every_other_profile_is_tried_first(profiles: Mapping[str, Profile]) -> None:
     assert candidates(profiles, (1, 3, 6, 1, 4, 1, 30065, 1))[-1] == "watt-sensors"
