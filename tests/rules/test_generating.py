@@ -82,7 +82,7 @@ def test_options_that_exclude_each_other_are_refused(
 
 
 @pytest.mark.parametrize("options", [["--label", "a"], ["--namespace", "A"]])
-def test_what_kubernetes_refuses_is_refused_here(
+def test_a_word_that_kubernetes_refuses_is_refused(
     tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

@@ -37,7 +37,7 @@ def test_every_requirement_is_pinned_to_a_version_that_it_admits() -> None:
         assert requirement.specifier.contains(version), f"{stated}: run `make constraints`"
 
 
-def test_what_is_installed_here_is_pinned_too() -> None:
+def test_each_installed_package_is_pinned() -> None:
     names = {canonicalize_name(one.metadata["Name"]) for one in dependencies.installed(dependencies.stated())}
     assert names <= pinned().keys(), "run `make constraints`"
 

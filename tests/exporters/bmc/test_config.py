@@ -80,7 +80,7 @@ def test_a_missing_password_names_its_key_and_file(tmp_path: Path) -> None:
         read_targets(file)
 
 
-def test_several_bmcs_are_told_apart_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
+def test_several_bmcs_are_named_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
     with RedfishServer(dict_tree(legacy({"PowerControl": [{"PowerConsumedWatts": 344}]}))) as server:
         file = tmp_path / "bmc.yaml"
         file.write_text(

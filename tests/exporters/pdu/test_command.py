@@ -21,7 +21,7 @@ from .conftest import SECRET, joulepath, samples
 pytestmark = pytest.mark.unit
 
 
-def test_once_prints_one_device_whose_profile_it_found(agent: Agent, community_file: Path) -> None:
+def test_once_prints_one_device_and_finds_its_profile(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
     assert (done.returncode, done.stderr) == (0, "")

@@ -74,7 +74,7 @@ def test_apparent_power_is_never_taken_for_power(objects: Objects, profiles: Map
     assert dict(reading.rejected) == {"not_available": 5}
 
 
-def test_linked_units_are_told_apart(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_linked_units_have_rows_of_their_own(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     """The second unit's rows follow the first's in the same tables, with its own numbers."""
     for oid, function in list(objects.items()):
         table, _, row = oid.rpartition(".")
@@ -239,7 +239,7 @@ def test_a_device_with_minus_one_everywhere_is_one_clear_line(
     )
 
 
-def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_an_unknown_device_is_one_line_that_says_what_to_do(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     objects = {oid: value for oid, value in objects.items() if oid.startswith(SYSTEM)}
     objects[f"{SYSTEM}.2.0"] = lambda: rfc1902.ObjectIdentifier("1.3.6.1.4.1.9999.7")
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:

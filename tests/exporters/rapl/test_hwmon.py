@@ -256,7 +256,7 @@ def test_a_register_that_leaps_adds_nothing(tmp_path: Path) -> None:
     assert snapshot.energy[Sensor("chip-hwmon0", "energy1", "")] == Energy(200, 2)
 
 
-def test_devices_of_one_name_and_one_label_are_told_apart(tmp_path: Path) -> None:
+def test_devices_of_one_name_and_one_label_stay_apart(tmp_path: Path) -> None:
     for bus, watts_there in (("mux-1", 1), ("mux-2", 2)):
         files: dict[str, int | str] = {"name": "psu", "power1_label": "pin", "power1_input": watts_there * 1_000_000}
         probe(tmp_path, f"hwmon{watts_there}", f"{bus}/0-0058", **files)

@@ -383,7 +383,7 @@ def test_nothing_to_read_and_a_wrong_password_are_clear_errors(bmc: Bmc) -> None
         read(port, "wrong")
 
 
-def test_once_prints_what_dcmi_says(bmc: Bmc, tmp_path: Path) -> None:
+def test_once_prints_the_watts_of_dcmi(bmc: Bmc, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(f"{PASSWORD}\n")
     address = f"ipmi://127.0.0.1:{bmc(dcmi={'current': 215, 'maximum': 276})}"
@@ -447,7 +447,9 @@ def test_any_answer_is_watts_or_rejected(data: bytes) -> None:
 
 
 @given(*[st.integers(0, 65535)] * 4, st.booleans())
-def test_what_a_bmc_encodes_is_what_is_read(current: int, low: int, high: int, mean: int, active: bool) -> None:
+def test_a_value_that_a_bmc_encodes_is_read_unchanged(
+    current: int, low: int, high: int, mean: int, active: bool
+) -> None:
     told = {"current": current, "minimum": low, "maximum": high, "average": mean, "period": 5000, "active": active}
     found = PowerReading.parse(dcmi_response(told))
     assert (found.current, found.minimum, found.maximum, found.average) == (current, low, high, mean)

@@ -201,7 +201,7 @@ def test_an_enclosure_is_a_level_of_its_own() -> None:
     assert read(found).power == {("enclosure", "frame"): 1000, ("chassis", "blade1"): 400, ("chassis", "blade2"): 400}
 
 
-def test_chassis_that_share_an_id_are_told_apart_by_their_path() -> None:
+def test_chassis_that_share_an_id_differ_by_their_path() -> None:
     found = tree({})
     found["/redfish/v1/Chassis"] = {"Members": [ref("Chassis/A/Node"), ref("Chassis/B/Node")]}
     for which, watts in (("A", 100), ("B", 200)):

@@ -129,7 +129,7 @@ def test_older_packet_blocks_are_read() -> None:
     assert (reading.counts.nodes[0].user.octets, reading.limits[1]) == (len(PACKET), ("pcap", "snap_length"))
 
 
-def test_what_scapy_writes_is_read(tmp_path: Path) -> None:
+def test_a_capture_that_scapy_writes_is_read(tmp_path: Path) -> None:
     frames = [Ether() / Raw(PACKET), Ether() / IPv6() / UDP()]
     for frame in frames[:1]:
         frame.type = 0x86DD

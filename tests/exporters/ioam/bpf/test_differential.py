@@ -353,7 +353,7 @@ def test_a_repeated_header_counts_at_its_own_point_and_for_users_only() -> None:
     assert [point.option_octets for point in news.points] == [20 * 36, 10 * 36]
 
 
-def test_headers_of_one_place_and_one_mixture_are_told_apart(bench: KernelBench) -> None:
+def test_headers_with_one_hash_stay_apart(bench: KernelBench) -> None:
     """The sums that header_cache.h makes of the words are equal: 7 times the third and 9 times the fourth."""
     sent = []
     for first, third in ((0x000001, 0x070003), (0x090001, 0x000003)):

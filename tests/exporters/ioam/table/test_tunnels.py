@@ -47,7 +47,7 @@ def test_the_users_packet_is_counted_inside_gtpu(outer: Packet, extensions: int,
     assert not any(made.counts().errors.values())
 
 
-def test_what_scapy_encodes_is_read() -> None:
+def test_a_tunnel_that_scapy_encodes_is_read() -> None:
     session = GTPPDUSessionContainer(type=1, QFI=9, PPI=3)
     message = GTP_U_Header(teid=7, next_ex=0x85, E=1) / session / Raw(INNER)
     assert trace_pairs(bench().see(bytes(N3_V4 / UDP(dport=2152) / message))) == {TRACE_ID.hex(): (1, len(INNER))}

@@ -126,7 +126,7 @@ def test_the_sign_of_a_current_and_not_of_a_voltage_is_kept(tmp_path: Path) -> N
     assert watts(reading) == {"1": -540, "2": 108}
 
 
-def test_without_volts_there_are_no_watts_and_a_reason(tmp_path: Path) -> None:
+def test_without_volts_the_watts_are_missing_for_a_reason(tmp_path: Path) -> None:
     plant = profile(tmp_path, {"volts": {**HUNDREDTHS, "sentinels": [2147483647]}, "amperes": TENTHS})
     now: dict[str, Value | None] = {UP_TIME: 100, f"{VOLTS}.0": 5400, f"{AMPERES}.1": 10, f"{AMPERES}.2": 10}
     with Agent(_functions(now)) as agent:

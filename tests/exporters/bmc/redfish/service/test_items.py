@@ -49,7 +49,7 @@ def test_limits_that_ipmi_lists_as_watts_are_not_measurements(name: str) -> None
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_any_two_names_are_told_apart(name: str, other: str) -> None:
+def test_any_two_names_stay_apart(name: str, other: str) -> None:
     feed_of(name, other)
     names_itself(name, other)
     assert not is_inside(stem(name), {stem(name)})

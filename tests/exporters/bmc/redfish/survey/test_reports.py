@@ -119,7 +119,7 @@ def test_a_poll_without_a_report_service_asks_for_each_resource() -> None:
     assert bmc.asked[3] - bmc.asked[2] == GPUS + 1
 
 
-def test_what_a_report_lacks_is_read_from_its_resource() -> None:
+def test_a_value_that_a_report_lacks_is_read_from_its_resource() -> None:
     bmc = Bmc()
 
     def between(turn: int) -> None:
