@@ -117,18 +117,20 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
     header_cache = kernel._maps["header_cache"]
     # A header is decoded each time if another one has its entry.
     columns = {"ratio": (kernel, b"\0"), "new": (kernel, b"\xff"), "telling": (telling, b"")}
-    found: dict[str, dict[str, list[int]]] = {column: {name: [] for name in FRAMES} for column in columns}
+    durations_by_column: dict[str, dict[str, list[int]]] = {column: {name: [] for name in FRAMES} for column in columns}
     for _ in range(ROUNDS):
         for name, frame in FRAMES.items():  # in turn, so that a slow moment of the machine strikes all alike
             for column, (one, taken) in columns.items():
                 if taken:
                     header_cache.update(_INDEX.pack(0), taken * header_cache.value_size)
-                found[column][name].append(testrun.run(one.program(0, 14), frame, repeat=REPEAT).nanoseconds)
+                durations_by_column[column][name].append(
+                    testrun.run(one.program(0, 14), frame, repeat=REPEAT).nanoseconds
+                )
     kernel.close()
     telling.close()
-    medians = {name: statistics.median(durations) for name, durations in found["ratio"].items()}
-    ratios, new, told = (
-        {name: statistics.median(durations) / medians["ARP"] for name, durations in found[column].items()}
+    medians = {name: statistics.median(durations) for name, durations in durations_by_column["ratio"].items()}
+    ratios, new, relative = (
+        {name: statistics.median(durations) / medians["ARP"] for name, durations in durations_by_column[column].items()}
         for column in columns
     )
     try:
@@ -139,7 +141,7 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
     row(f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'new':>7}{'telling':>9}{'scapy ns':>11}{'tshark ns':>11}")
     for name, frame in FRAMES.items():
         target = f"{TARGETS[name]:.1f}" if name in TARGETS else ""
-        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{new[name]:7.2f}{told[name]:9.2f}"
+        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{new[name]:7.2f}{relative[name]:9.2f}"
         line += f"{scapy_nanoseconds(frame):11.0f}"
         row(line + (f"{tshark_nanoseconds(tshark, frame):11.0f}" if tshark else f"{'absent':>11}"))
     return ratios

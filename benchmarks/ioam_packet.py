@@ -124,12 +124,12 @@ def scraped(table: Table) -> tuple[int, float, float]:
 def table(traces: int, nodes: tuple[int, ...]) -> Table:
     """A table in which every trace has been seen, with paths of these nodes."""
     ids = [os.urandom(16) for _ in range(traces)]
-    made = Table(settings(ids, frozenset(nodes) or None))
+    counters = Table(settings(ids, frozenset(nodes) or None))
     for trace_id in ids:
-        made.count_trace(
-            made.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
+        counters.count_trace(
+            counters.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
         )
-    return made
+    return counters
 
 
 def main() -> None:
@@ -148,8 +148,8 @@ def main() -> None:
         seconds = drained(kind)
         print(f"{name:32} {seconds * 1e6:6.2f} {1 / seconds:10,.0f}")
     print(f"\n{'scrape, CPU seconds':32} {'series':>7} {'text':>6} {'OpenMetrics':>12}")
-    for name, made in (("10,000 traces", table(10_000, ())), ("2,500 paths of 4 nodes", table(2500, (4, 3, 2, 1)))):
-        series, text, second = scraped(made)
+    for name, counters in (("10,000 traces", table(10_000, ())), ("2,500 paths of 4 nodes", table(2500, (4, 3, 2, 1)))):
+        series, text, second = scraped(counters)
         print(f"{name:32} {series:7,} {text:6.3f} {second:12.3f}")
 
 

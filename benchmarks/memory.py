@@ -91,8 +91,8 @@ def _wait(row: Row, process: subprocess.Popen[str]) -> None:
             pass
         if process.poll() is not None or time.monotonic() > end:
             process.terminate()
-            _, said = process.communicate()
-            raise RuntimeError(f"{row.name}: {said[-300:]}")
+            _, output = process.communicate()
+            raise RuntimeError(f"{row.name}: {output[-300:]}")
         time.sleep(0.2)
 
 
@@ -119,8 +119,8 @@ def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
         for number in range(by_ipmi):
             port = free_port(socket.SOCK_DGRAM)
             file = folder / f"bmc-{number}.json"
-            told = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
-            file.write_text(json.dumps(told))
+            simulated = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
+            file.write_text(json.dumps(simulated))
             command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             stack.callback(process.kill)

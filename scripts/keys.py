@@ -25,7 +25,7 @@ def with_keys(page: str) -> str:
 
 def places(page: str) -> list[str]:
     """The models that have a key table on the page."""
-    return [found[3] for found in _MARKED.finditer(page)]
+    return [match[3] for match in _MARKED.finditer(page)]
 
 
 def table(place: str, *, nested: bool) -> str:

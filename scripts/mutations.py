@@ -65,12 +65,12 @@ def _masked(text: str) -> str:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, depth = [], 0
+    tokens, depth = [], 0
     for match in _TOKEN.finditer(text):
         depth -= match[0] == ")"
-        found.append(_Token(match[0], match.start(), match.end(), depth))
+        tokens.append(_Token(match[0], match.start(), match.end(), depth))
         depth += match[0] == "("
-    return found
+    return tokens
 
 
 _Edits = Iterator[tuple[str, int, int, str]]
@@ -175,10 +175,10 @@ def _matchers(token: _Token) -> _Edits:
 
 
 def _range(token: _Token) -> _Edits:
-    found = re.fullmatch(r"\[(\d+)(ms|s|m|h)(:.*)?\]", token.text)
-    if found is None or token.text == NOW:
+    match = re.fullmatch(r"\[(\d+)(ms|s|m|h)(:.*)?\]", token.text)
+    if match is None or token.text == NOW:
         return
-    number, unit, step = int(found[1]), found[2], found[3] or ""
+    number, unit, step = int(match[1]), match[2], match[3] or ""
     milliseconds = number * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}[unit]
     yield "range halved", token.start, token.end, f"[{milliseconds // 2}ms{step}]"
 

@@ -49,14 +49,14 @@ def tokens(page: Path) -> list[Token]:
 def anchors(page: Path) -> frozenset[str]:
     """The names of a page's headings in addresses, as GitHub makes them."""
     seen: Counter[str] = Counter()
-    found = set()
+    names = set()
     for heading, inline in zip(tokens(page), tokens(page)[1:], strict=False):
         if heading.type == "heading_open":
             text = "".join(part.content for part in inline.children or ())
             name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
-            found.add(f"{name}-{seen[name]}" if seen[name] else name)
+            names.add(f"{name}-{seen[name]}" if seen[name] else name)
             seen[name] += 1
-    return frozenset(found)
+    return frozenset(names)
 
 
 def links(page: Path) -> Iterator[str]:
@@ -83,14 +83,16 @@ def fault(page: Path, link: str) -> str | None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_a_page_lead_somewhere(page: Path) -> None:
-    assert [found for link in links(page) if (found := fault(page, link))] == []
+    assert [fault_found for link in links(page) if (fault_found := fault(page, link))] == []
 
 
 def test_pages_that_comments_and_messages_name_exist() -> None:
     names = {(path, name) for path in files() if path.suffix in TEXT for name in NAMED.findall(path.read_text("utf-8"))}
     assert len(names) > 20
     faults = [
-        f"{path.relative_to(ROOT)}: {found}" for path, name in names if (found := fault(ROOT / "README.md", name))
+        f"{path.relative_to(ROOT)}: {fault_found}"
+        for path, name in names
+        if (fault_found := fault(ROOT / "README.md", name))
     ]
     assert sorted(faults) == []
 
@@ -118,7 +120,7 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
         "| table |\n|---|\n| ![9](absent.png) |\n\n"
         "`[10](not-a-link.md)` `docs/absent.yaml` `docs/NAME.yaml` `cp docs/absent.yaml`\n"
     )
-    assert [found for link in links(page) if (found := fault(page, link))] == [
+    assert [fault_found for link in links(page) if (fault_found := fault(page, link))] == [
         "absent.md: no such file",
         "#absent: no such heading",
         "other%20page.md#twice-2: no such heading",

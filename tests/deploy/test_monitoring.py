@@ -68,8 +68,8 @@ def test_an_exporter_on_every_node_has_the_name_of_its_node(promtool: Path, tmp_
         "10.0.0.5:10471": {**POD, "__meta_kubernetes_pod_controller_kind": "ReplicaSet"},
         "10.0.0.6:9999": {**POD, "__meta_kubernetes_pod_container_port_name": "debug"},
     }
-    found = [{"targets": [address], "labels": labels} for address, labels in pods.items()]
-    (tmp_path / "nodes.json").write_text(json.dumps(found))
+    targets = [{"targets": [address], "labels": labels} for address, labels in pods.items()]
+    (tmp_path / "nodes.json").write_text(json.dumps(targets))
     path = tmp_path / "prometheus.yml"
     path.write_text(yaml.safe_dump(kubernetes()))
     command = [str(promtool), "check", "service-discovery", "--timeout=3s", str(path), "nodes"]

@@ -26,8 +26,8 @@ METRICS = re.compile(r"prometheus_\w+")
 def alerts() -> list[dict[str, Any]]:
     """The alerts that are shipped."""
     (group,) = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    found: list[dict[str, Any]] = group["rules"]
-    return found
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
 
 
 def series(name: str, **labels: str) -> str:
@@ -100,9 +100,9 @@ CASES = [
 ]
 
 
-def fed(name: str, given: dict[str, str], checks: list[Any]) -> dict[str, Any]:
+def fed(name: str, series: dict[str, str], checks: list[Any]) -> dict[str, Any]:
     """One test of promtool."""
-    rows = [{"series": key, "values": values} for key, values in given.items()]
+    rows = [{"series": key, "values": values} for key, values in series.items()]
     return {"name": name, "interval": "1m", "input_series": rows, "alert_rule_test": checks}
 
 

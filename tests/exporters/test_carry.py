@@ -62,12 +62,12 @@ class Stamped:
 
 def test_a_series_that_goes_on_was_created_once_and_histograms_go_on_too() -> None:
     carry = Carry().ended(Stamped(100.0, 3, 0.5).families()).ended(Stamped(200.0, 4, 0.25).families())
-    found = {
+    samples = {
         (sample.name, sample.labels.get("le")): sample.value
         for family in carry.onto(Stamped(300.0, 0, 0.0).families())
         for sample in family.samples
     }
-    assert found == {
+    assert samples == {
         ("thing_packets_total", None): 15,
         ("thing_packets_created", None): 100,
         ("thing_latency_seconds_bucket", "0.1"): 7,

@@ -22,11 +22,11 @@ curves = st.lists(st.tuples(steps, watts), min_size=1, max_size=60)
 
 def readings(curve: list[tuple[float, float]]) -> list[tuple[float, float]]:
     at = 0.0
-    made = []
+    points = []
     for step, value in curve:
         at += step
-        made.append((at, value))
-    return made
+        points.append((at, value))
+    return points
 
 
 @given(curves)

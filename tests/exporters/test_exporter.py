@@ -121,9 +121,9 @@ def test_a_renewed_certificate_is_loaded_and_a_bad_one_is_not(pki: Pki) -> None:
         (pki.folder / "server.key").write_text("no key")
         until(lambda: exporter.value(SUCCESSFUL) == 0)
         assert fingerprint(exporter) == second
-        (said,) = exporter.log[lines:]
-        assert "level=ERROR" in said
-        assert "server.key" in said or "cert and key" in said
+        (line,) = exporter.log[lines:]
+        assert "level=ERROR" in line
+        assert "server.key" in line or "cert and key" in line
         pki.issue("server", "localhost", "127.0.0.1")
         exporter.reload()
         assert exporter.value(SUCCESSFUL) == 1

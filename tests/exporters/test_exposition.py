@@ -60,8 +60,8 @@ def test_an_unprepared_family_is_left_to_prometheus_client() -> None:
     fast.samples.append(Sample("f", Labels(a="x"), 1))
     everything: list[Metric] = [fast, histogram, plain, created]
     for encoder, is_openmetrics in ((generate_latest, False), (openmetrics, True)):
-        found = encode(everything, encoder, openmetrics=is_openmetrics)
+        text = encode(everything, encoder, openmetrics=is_openmetrics)
         expected = encoder(registry(lambda: everything))
-        assert sorted(found.splitlines()) == sorted(expected.splitlines())
-        assert found.endswith(b"# EOF\n") == is_openmetrics
-        assert found.count(b"# EOF\n") == int(is_openmetrics)
+        assert sorted(text.splitlines()) == sorted(expected.splitlines())
+        assert text.endswith(b"# EOF\n") == is_openmetrics
+        assert text.count(b"# EOF\n") == int(is_openmetrics)

@@ -18,8 +18,8 @@ from tests.exporters.process import Exporter, until
 
 
 def socket_at(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as unix_socket:
+        unix_socket.bind(str(path))
 
 
 KINDS: dict[str, Callable[[Path], None]] = {

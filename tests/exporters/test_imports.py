@@ -41,9 +41,9 @@ def loaded(program: str, folder: Path) -> set[str]:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    name, *found = done.stdout.splitlines()[-1].split()
+    name, *modules = done.stdout.splitlines()[-1].split()
     assert name == "loaded:"
-    return set(found)
+    return set(modules)
 
 
 def test_rapl_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:

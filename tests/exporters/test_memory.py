@@ -16,9 +16,9 @@ IDS = [f"{number:032x}" for number in range(1, 101)]
 
 
 def resident_kib(exporter: Exporter) -> int:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{exporter.pid}/status").read_text())
-    assert found
-    return int(found[1])
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{exporter.pid}/status").read_text())
+    assert match
+    return int(match[1])
 
 
 def test_counting_a_hundred_traces_stays_within_its_memory(as_root: None, bpf: None, tmp_path: Path) -> None:

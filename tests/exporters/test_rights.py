@@ -46,26 +46,26 @@ EXPORTERS = {
 def folder() -> Iterator[Path]:
     """With the exporters' files, which anyone may read."""
     with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        made.chmod(0o755)
+        path = Path(name)
+        path.chmod(0o755)
         for key, text in CONFIGS.items():
-            (made / key).write_text(text)
-        (made / "community").write_text("public")
-        (made / "community").chmod(0o640)
-        os.chown(made / "community", 0, 65534)
-        (made / "pcap").write_bytes(classic("<", 1, []))
-        zone = made / "sys/class/powercap/intel-rapl:0"
+            (path / key).write_text(text)
+        (path / "community").write_text("public")
+        (path / "community").chmod(0o640)
+        os.chown(path / "community", 0, 65534)
+        (path / "pcap").write_bytes(classic("<", 1, []))
+        zone = path / "sys/class/powercap/intel-rapl:0"
         zone.mkdir(parents=True)
         (zone / "name").write_text("package-0\n")
         (zone / "energy_uj").write_text("1000000\n")
-        yield made
+        yield path
 
 
 @pytest.fixture
 def namespace() -> Iterator[NetworkNamespace]:
-    with NetworkNamespace() as made, NetworkNamespace() as peer:
-        made.link("va", "fd01::1", peer, "vb", "fd01::2")
-        yield made
+    with NetworkNamespace() as network, NetworkNamespace() as peer:
+        network.link("va", "fd01::1", peer, "vb", "fd01::2")
+        yield network
 
 
 def started(
@@ -173,8 +173,8 @@ print(subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=Tru
 def test_a_program_that_an_exporter_starts_has_no_rights(who: tuple[str, ...]) -> None:
     """As the process that reads configuration. Root's uid alone would give it all that is in the bounding set."""
     done = subprocess.run([sys.executable, "-c", CHILD, *who], capture_output=True, text=True, check=True, timeout=20)
-    found = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
-    assert {name: int(found[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == dict.fromkeys(
+    status = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
+    assert {name: int(status[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == dict.fromkeys(
         ("CapPrm", "CapEff", "CapInh", "CapAmb"), 0
     )
-    assert found["NoNewPrivs"].strip() == "1"
+    assert status["NoNewPrivs"].strip() == "1"

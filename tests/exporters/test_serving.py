@@ -177,8 +177,8 @@ basic_auth_users: {{prometheus: '{hashed}'}}
                 asked = Prometheus(url)
                 until(asked.ready, 30)
                 until(lambda: len(asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")) == 2, 30)
-                found = asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")
-                watts = {sample.labels["instance"]: sample.value for sample in found}
+                power = asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")
+                watts = {sample.labels["instance"]: sample.value for sample in power}
                 assert watts == {"pdu-1": pytest.approx(40), "pdu-2": pytest.approx(250)}
                 assert {(s.labels["instance"], s.value) for s in asked.query("up")} == {("pdu-1", 1), ("pdu-2", 1)}
                 pdus.write(**{"pdu-2": 2})

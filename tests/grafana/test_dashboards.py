@@ -42,9 +42,9 @@ every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_the_committed_dashboards_are_those_of_the_code(tmp_path: Path) -> None:
     first, second = write(tmp_path / "first"), write(tmp_path / "second")
     assert [path.name for path in first] == [path.name for path in FILES] == sorted(dashboards())
-    for made, again, committed in zip(first, second, FILES, strict=True):
-        assert made.read_bytes() == again.read_bytes()
-        assert made.read_bytes() == committed.read_bytes(), "run `python -m joulepath_dashboards`"
+    for generated, again, committed in zip(first, second, FILES, strict=True):
+        assert generated.read_bytes() == again.read_bytes()
+        assert generated.read_bytes() == committed.read_bytes(), "run `python -m joulepath_dashboards`"
 
 
 @every_dashboard
@@ -138,13 +138,13 @@ def test_the_application_variable_stands_in_a_regular_expression(target: dict[st
 
 @every_dashboard
 def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> None:
-    found = queries(content)
-    assert len(found) > 25
-    assert found[:2] == [
+    expressions = queries(content)
+    assert len(expressions) > 25
+    assert expressions[:2] == [
         "group by (topology) (attribution:heartbeat)",
         'group by (application) (application:power_covered_watts{topology="joulepath",application!="unattributed"})',
     ]
-    for query in found:
+    for query in expressions:
         assert "$" not in query
         labels(promql.parse(query))
 

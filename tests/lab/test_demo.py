@@ -137,11 +137,11 @@ def _mounts() -> set[str]:
 
 def _children(pid: int) -> dict[int, str]:
     """All descendants of a process, and when each was started: numbers are given again."""
-    found: dict[int, str] = {}
+    children: dict[int, str] = {}
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
-            found |= {child: _started(child), **_children(child)}
-    return found
+            children |= {child: _started(child), **_children(child)}
+    return children
 
 
 def _started(pid: int) -> str:

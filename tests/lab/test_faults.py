@@ -45,9 +45,9 @@ class Session:
     def samples(self, name: str, **labels: str) -> list[tuple[dict[str, str], float, float]]:
         wanted = {"__name__": name, **labels}
         return [
-            (found, at, value)
-            for found, at, value in self.recorded["samples"]
-            if all(found.get(key) == value for key, value in wanted.items())
+            (sample, at, value)
+            for sample, at, value in self.recorded["samples"]
+            if all(sample.get(key) == value for key, value in wanted.items())
         ]
 
     def times(self, name: str, **labels: str) -> list[float]:
@@ -86,13 +86,13 @@ def hull(true: Watts, at: float, silent: float = 0.0) -> tuple[float, float]:
 
     The packets' exporter is `silent` since so many seconds.
     """
-    found = [
+    powers = [
         true(at - packets - span, at - packets, power - packets)
         for packets in (silent + age for age in PACKET_AGES)
         for power in POWER_AGES
         for span in SPANS
     ]
-    return min(found), max(found)
+    return min(powers), max(powers)
 
 
 def wrong(

@@ -32,9 +32,9 @@ def infer(expr: promql.Expr, selected: Selected) -> Labels:  # noqa: PLR0911  # 
         case promql.NumberLiteral() | promql.StringLiteral():
             return Scalar()
         case promql.VectorSelector():
-            found = selected(expr)
-            _known({matcher.name for matcher in expr.matchers.matchers} - {"__name__"}, found, expr)
-            return found
+            columns = selected(expr)
+            _known({matcher.name for matcher in expr.matchers.matchers} - {"__name__"}, columns, expr)
+            return columns
         case promql.MatrixSelector():
             return of(expr.vector_selector)
         case promql.ParenExpr() | promql.SubqueryExpr() | promql.UnaryExpr():
@@ -85,9 +85,9 @@ def _binary(expr: promql.BinaryExpr, left: Labels, right: Labels) -> Labels:
     cardinality = str(modifier.card) if modifier else ""
     if cardinality.endswith(("ManyToOne", "OneToMany")):
         many, one = (left, right) if cardinality.endswith("ManyToOne") else (right, left)
-        given = frozenset(modifier.group_labels or ()) if modifier else frozenset()
-        _known(given, one, expr)
-        return None if many is None else many | given
+        included = frozenset(modifier.group_labels or ()) if modifier else frozenset()
+        _known(included, one, expr)
+        return None if many is None else many | included
     if include:
         return named
     return None if left is None else left - named
@@ -106,5 +106,5 @@ def _call(expr: promql.Call, of: Callable[[promql.Expr], Labels]) -> Labels:
         if inner is None:
             return None
         return inner - {target.val} if name == "label_replace" and not value.val else inner | {target.val}
-    vectors = [found for argument in arguments if not isinstance(found := of(argument), Scalar)]
+    vectors = [columns for argument in arguments if not isinstance(columns := of(argument), Scalar)]
     return vectors[0] if vectors else frozenset()

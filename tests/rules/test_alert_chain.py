@@ -35,7 +35,7 @@ HEALTHY = of_one_exporter(lasting(factory.everything()))
 def expect(minute: float, alert: str, *rows: dict[str, str], **texts: str) -> dict[str, Any]:
     """One check: the rows of labels with which the alert fires."""
     (rule,) = (rule for rule in shipped() if rule["alert"] == alert)
-    told = {**texts, "runbook": f"{PAGE}#{alert.lower()}"}
+    annotations = {**texts, "runbook": f"{PAGE}#{alert.lower()}"}
 
     def filled(text: str, labels: dict[str, str]) -> str:
         for label, value in labels.items():
@@ -49,7 +49,8 @@ def expect(minute: float, alert: str, *rows: dict[str, str], **texts: str) -> di
             {
                 "exp_labels": {"topology": "joulepath", **rule["labels"], **labels},
                 "exp_annotations": {
-                    key: told.get(key) or filled(text, labels) for key, text in {**rule["annotations"], **told}.items()
+                    key: annotations.get(key) or filled(text, labels)
+                    for key, text in {**rule["annotations"], **annotations}.items()
                 },
             }
             for labels in rows
@@ -111,10 +112,10 @@ def test_a_host_on_its_fallback_raises_an_alert(promtool: Path, tmp_path: Path) 
         f"bmc_chassis_energy_joules_total{{{bmc}}}": f"0+4500x{STEPS}",
         f"bmc_chassis_measured_seconds_total{{{bmc}}}": f"0+15x{STEPS}",
     }
-    told = "The host's power comes from another tier. Missing, as tier and source: 1/1."
+    description = "The host's power comes from another tier. Missing, as tier and source: 1/1."
     checks = [
         *silent((5, 34)),
-        expect(40, "EnergyReadingMissing", {"host": "edge-1"}, description=told),
+        expect(40, "EnergyReadingMissing", {"host": "edge-1"}, description=description),
         *silent((40, 45), but=("EnergyReadingMissing",)),
     ]
     run(promtool, tmp_path, [Case("fallback", topology(WITH_FALLBACK), series, {}, checks)])
@@ -181,12 +182,12 @@ def test_a_register_that_disagrees_raises_an_alert(promtool: Path, tmp_path: Pat
         if "energy" in name:
             series[name.replace("_energy", "_meter_energy")] = f"0+{2 * rate}x{steps}"
     slow = topology("interval: 2m\nwindow: 8m" + factory.TOPOLOGY)
-    told = "Outlet 3: in one day the register and the integrated power differ by 8.64MJ."
+    description = "Outlet 3: in one day the register and the integrated power differ by 8.64MJ."
     summary = "The energy register of pdu-1 disagrees with its power"
     row = {"instance": "pdu-1", "outlet": "3"}
     checks = [
         expect(25 * 60 - 2, "EnergyRegisterDisagrees"),
-        expect(25 * 60, "EnergyRegisterDisagrees", row, summary=summary, description=told),
+        expect(25 * 60, "EnergyRegisterDisagrees", row, summary=summary, description=description),
     ]
     run(promtool, tmp_path, [Case("register", slow, series, {}, checks, step=120)])
 

@@ -56,8 +56,8 @@ class Case:
 def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
     """The alerts of the factory, under the name `plant`, with their label."""
     ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
-    found = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
-    return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in found]
+    ours_alerts = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
+    return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in ours_alerts]
 
 
 def promtool_test(
@@ -76,7 +76,7 @@ def promtool_test(
 def expected(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
     """One check of promtool."""
     (severity,) = (rule["labels"]["severity"] for rule in shipped() if rule["alert"] == case.alert)
-    told = {
+    firing = {
         "exp_labels": {"topology": "plant", "severity": severity, **case.labels},
         "exp_annotations": {
             "summary": case.summary,
@@ -84,7 +84,7 @@ def expected(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
             "runbook": f"{PAGE}#{case.alert.lower()}",
         },
     }
-    return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": [told] if fires else []}
+    return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": [firing] if fires else []}
 
 
 def fed(name: str, series: Series, checks: Iterable[dict[str, Any]], pace: int = 60) -> dict[str, Any]:
@@ -470,7 +470,7 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
     }
     series |= {row("application:missing:info", application="a", component=name): "1x90" for name in hosts}
     (case,) = (case for case in CASES if case.alert == "EnergyApplicationIncomplete")
-    told = [
+    firing = [
         {
             "exp_labels": {
                 "topology": "plant", "severity": "warning", "application": "a", "component": name, "host": host,
@@ -483,7 +483,7 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
         }
         for name, host in hosts.items()
     ]  # fmt: skip
-    check = {"eval_time": "15m", "alertname": case.alert, "exp_alerts": told}
+    check = {"eval_time": "15m", "alertname": case.alert, "exp_alerts": firing}
     promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
 
 
@@ -561,8 +561,8 @@ def test_only_scraped_constants_can_be_unpublished() -> None:
 def test_scraped_constants_are_those_of_this_generation() -> None:
     """Constants of the former file are scraped beside them."""
     for alert in plant(generation="0f"):
-        for found in re.finditer(r"joulepath_topology_\w+{([^}]*)}", alert.expr):
-            assert found[1].startswith('topology="plant",generation="0f"'), alert.alert
+        for match in re.finditer(r"joulepath_topology_\w+{([^}]*)}", alert.expr):
+            assert match[1].startswith('topology="plant",generation="0f"'), alert.alert
         assert not re.search(r"\w:\w+{[^}]*generation", alert.expr)
 
 
@@ -571,7 +571,7 @@ def test_alerts_read_only_series_of_their_topology() -> None:
     for alert in plant():
         for text in (alert.expr, *alert.annotations.values()):
             assert "example" not in text
-            assert all(text[found.end() :].startswith('{topology="plant"') for found in OWN.finditer(text)), alert.alert
+            assert all(text[match.end() :].startswith('{topology="plant"') for match in OWN.finditer(text)), alert.alert
         assert alert.labels["topology"] == "plant"
 
 

@@ -43,13 +43,13 @@ def everything() -> tuple[list[str], dict[str, list[float | None]]]:
 
 def series() -> dict[str, str]:
     """The counters of the page, and the measured seconds of its meters."""
-    found = {}
+    values = {}
     for name, value, third in rows():
         if third is None:
-            found[name] = grow(value)
+            values[name] = grow(value)
             if "_energy_joules_total" in name:
-                found[name.replace("_energy_joules_total", "_measured_seconds_total")] = grow(1)
-    return found
+                values[name.replace("_energy_joules_total", "_measured_seconds_total")] = grow(1)
+    return values
 
 
 def test_the_calculations_of_the_page_are_right() -> None:

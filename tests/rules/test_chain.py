@@ -884,8 +884,8 @@ applications:
         **measured(9),
     }
     for exporter, volume in (("upf-one", 200), ("upf-two", 500)):
-        found = {**trace(factory.A, 7, 1, volume), **node(7, 10, 1000)}
-        series |= {name.replace("{", f'{{instance="{exporter}",'): values for name, values in found.items()}
+        both = {**trace(factory.A, 7, 1, volume), **node(7, 10, 1000)}
+        series |= {name.replace("{", f'{{instance="{exporter}",'): values for name, values in both.items()}
     expected = {"one": 20, "two": 50, "total": 25, "traced": 40, "cell": 20, "volumes": 20, "behind": 20}
     return Case(
         "counters",

@@ -29,10 +29,10 @@ Drawn = TypeVar("Drawn")
 
 def read(plant: Plant, **more: str) -> Topology:
     """The plant's topology. Fails when anything is to be said of it."""
-    made, problems = examine({**plant.data, **more})
+    topology, problems = examine({**plant.data, **more})
     assert problems == []
-    assert made is not None
-    return made
+    assert topology is not None
+    return topology
 
 
 def ever(condition: str) -> str:
@@ -78,13 +78,13 @@ def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
 
 def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
     """What must come out at one moment: the same in both topologies."""
-    found: dict[tuple[float, str], Rows] = {}
+    by_time: dict[tuple[float, str], Rows] = {}
     for (series, labels), rows in truths(plant).items():
         query = BY(labels, f'{series}{{application!="unattributed"}}')
         for least in ("min", "max"):
-            found[minute, f"{least} without (topology) ({query})"] = rows
-        found[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
-    return found
+            by_time[minute, f"{least} without (topology) ({query})"] = rows
+        by_time[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
+    return by_time
 
 
 def case(number: int, plant: Plant, series: Mapping[str, str], expect: dict[tuple[float, str], Rows]) -> Case:

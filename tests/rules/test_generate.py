@@ -69,9 +69,9 @@ def test_every_rule_carries_the_name_of_the_topology() -> None:
     rules = [rule for group in generate(example) for rule in group.rules]
     assert all(rule.labels["topology"] == example.name for rule in rules)
     names = {rule.record for rule in rules if isinstance(rule, Rule)}
-    reads = [found for rule in rules for found in selectors(rule.expr) if found.partition("{")[0] in names]
+    reads = [selector for rule in rules for selector in selectors(rule.expr) if selector.partition("{")[0] in names]
     assert len(reads) > 200
-    assert all(f'topology="{example.name}"' in found for found in reads)
+    assert all(f'topology="{example.name}"' in selector for selector in reads)
 
 
 def test_strings_and_comments_of_a_query_stay_as_they_are() -> None:

@@ -133,9 +133,9 @@ class _Answer(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def servers() -> Iterator[list[Server]]:
     """Those that a test starts with `started`."""
-    made: list[Server] = []
-    yield made
-    for server in made:
+    running: list[Server] = []
+    yield running
+    for server in running:
         server.shutdown()
         server.server_close()
 

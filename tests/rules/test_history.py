@@ -90,12 +90,12 @@ def test_hours_add_up_to_the_meters(promtool: Path, tmp_path: Path) -> None:
         series[name] = f"0+{step!r}x{steps}" if step else text.replace("x40", f"x{steps}")
         if "pdu-2" in name and "energy" in name:
             series[name] = f"0+{step!r}x60 {62 * step!r}+{2 * step!r}x{steps - 61}"
-    found = "sum(last_over_time(application:energy_joules:1h[10m]))"
+    recorded = "sum(last_over_time(application:energy_joules:1h[10m]))"
     expect: dict[tuple[float, str], Mapping[str, float]] = {}
     for hour, joules in ((1, 400 * 3600), (2, 700 * 3600), (3, 700 * 3600)):
         now = 60 * hour + 10
         expect[now, f"sum(increase(pdu_outlet_energy_joules_total[1h] @ {3600 * hour}))"] = {"": joules}
-        expect[now, f"abs({found} - {joules}) <= bool {60 * 300 if hour < 3 else 0.1}"] = {"": 1}
+        expect[now, f"abs({recorded} - {joules}) <= bool {60 * 300 if hour < 3 else 0.1}"] = {"": 1}
         expect[now, "sum(sum_over_time(application:coverage:ratio:1h[10m]))"] = {"": 3}
     # Hour 3, a kilowatt hour being 3.6 MJ: ru-1 0.1 kWh * 380 g; edge-1 0.6 kWh * 1.5 * 100 g, or 40 g by contract.
     for basis, grams in (("location", 38 + 90), ("market", 38 + 0.6 * 1.5 * 40)):

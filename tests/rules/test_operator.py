@@ -69,15 +69,15 @@ def check(entry: dict[str, Any]) -> None:
 def test_objects_are_valid_and_hold_the_rules_of_the_rule_file(example: Path) -> None:
     topology = read(example)
     groups = generate(topology)
-    found = written(groups, release="prometheus")
-    for entry in found:
+    documents = written(groups, release="prometheus")
+    for entry in documents:
         check(entry)
         assert entry["metadata"]["namespace"] == "monitoring"
         assert entry["metadata"]["labels"]["release"] == "prometheus"
-    assert [group for entry in found for group in entry["spec"]["groups"]] == yaml.safe_load(
+    assert [group for entry in documents for group in entry["spec"]["groups"]] == yaml.safe_load(
         write(groups, topology.hash)
     )["groups"]
-    assert len({entry["metadata"]["name"] for entry in found}) == len(found) == len(groups)
+    assert len({entry["metadata"]["name"] for entry in documents}) == len(documents) == len(groups)
 
 
 def test_promtool_accepts_the_files_of_the_operator(promtool: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_range_is_found_in_brackets_only(query: str, ranges: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("65", "scalar"),
         ("-(time() + scalar(x))", "scalar"),
@@ -136,9 +136,9 @@ def test_a_range_is_found_in_brackets_only(query: str, ranges: bool) -> None:
         ("'x'", "string"),
     ],
 )
-def test_a_query_has_one_of_four_value_types(query: str, found: str) -> None:
+def test_a_query_has_one_of_four_value_types(query: str, expected: str) -> None:
     """The four types of PromQL."""
-    assert promql.value_type(query) == found
+    assert promql.value_type(query) == expected
 
 
 @pytest.mark.parametrize(

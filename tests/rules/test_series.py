@@ -55,11 +55,11 @@ every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
     """The labels that constants of each name can have."""
     own = frozenset({"topology", *(["generation"] if source == "scraped" else [])})
-    found: dict[str, frozenset[str]] = {}
+    labels: dict[str, frozenset[str]] = {}
     for plant in PLANTS.values():
         for constant in constants(plant):
-            found[constant.name] = found.get(constant.name, own) | frozenset(constant.labels)
-    return found
+            labels[constant.name] = labels.get(constant.name, own) | frozenset(constant.labels)
+    return labels
 
 
 def selected(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
@@ -98,11 +98,11 @@ def test_rules_record_what_the_list_says(plant: Topology, source: Source) -> Non
 
 def test_the_list_says_what_rules_record() -> None:
     """Each name is recorded by some topology, and each of its labels."""
-    found: dict[str, set[str]] = {}
+    labels_by_name: dict[str, set[str]] = {}
     for plant in PLANTS.values():
         for name, labels in recorded(plant):
-            found.setdefault(name, set()).update(labels or ())
-    assert found == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
+            labels_by_name.setdefault(name, set()).update(labels or ())
+    assert labels_by_name == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
 
 
 def test_foreign_metrics_are_not_the_suite_s_and_are_read() -> None:
@@ -156,6 +156,8 @@ READERS = [
 
 def test_readers_of_recorded_series_read_listed_ones() -> None:
     """The lab, dashboards, deployment files and pages name no series that is not recorded any more."""
-    found = {(str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))}
-    assert len(found) > 50
-    assert sorted((path, name) for path, name in found if name not in SERIES) == []
+    readers = {
+        (str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))
+    }
+    assert len(readers) > 50
+    assert sorted((path, name) for path, name in readers if name not in SERIES) == []

@@ -52,10 +52,10 @@ class Files:
         self.clock = Clock()
 
     def read(self, path: Path) -> Generation:
-        found = self.contents[str(path)]
-        if isinstance(found, UsageError):
-            raise found
-        return found
+        content = self.contents[str(path)]
+        if isinstance(content, UsageError):
+            raise content
+        return content
 
     def exporter(self) -> ConstantsExporter:
         return ConstantsExporter(
@@ -66,8 +66,8 @@ class Files:
 def test_each_constant_is_a_series_with_its_labels_and_the_generation() -> None:
     """As rules they would have the same names, labels and values, without the generation."""
     topology = read_topology(EXAMPLE)
-    made = read(EXAMPLE, "")
-    exporter = ConstantsExporter([EXAMPLE], lambda _: made)
+    generation_of_example = read(EXAMPLE, "")
+    exporter = ConstantsExporter([EXAMPLE], lambda _: generation_of_example)
     families = text_string_to_metric_families(body(exporter).decode())
     served: list[Row] = [
         (sample.name, frozenset((name, value) for name, value in sample.labels.items() if value), sample.value)
@@ -86,9 +86,9 @@ def test_each_constant_is_a_series_with_its_labels_and_the_generation() -> None:
 def body(exporter: ConstantsExporter, **headers: str) -> bytes:
     (target,) = exporter.targets
     with serving(exporter) as server:  # type: ignore[arg-type]  # serves whatever has the frame's shape
-        status, _, found = get(server, f"/probe?target={target}", **headers)
+        status, _, response = get(server, f"/probe?target={target}", **headers)
     assert status == 200
-    return found
+    return response
 
 
 def test_constants_have_empty_labels_instance_and_job() -> None:
@@ -183,7 +183,7 @@ def test_a_page_is_encoded_once_for_each_way_to_ask(accept: str, monkeypatch: py
     packed = [body(exporter, **{"Accept": accept, "Accept-Encoding": "gzip"}) for _ in range(3)]
     assert len(calls) == 2
     assert len(set(plain)) == 1
-    assert {gzip.decompress(found) for found in packed} == set(plain)
+    assert {gzip.decompress(response) for response in packed} == set(plain)
     assert plain[0].endswith(b"# EOF\n") == (accept != "text/plain")
 
 
@@ -212,6 +212,6 @@ def test_sighup_loads_a_changed_file_and_a_wrong_one_is_one_line(tmp_path: Path)
         (target,) = {
             dict(labels)["topology"] for name, labels in server.samples() if name == "joulepath_rules_constants"
         }
-        found = server.samples(f"/probe?target={target}")
-        assert len(found) == 2 * before
+        samples = server.samples(f"/probe?target={target}")
+        assert len(samples) == 2 * before
         assert server.end() == 0

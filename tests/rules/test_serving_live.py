@@ -81,14 +81,14 @@ def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
     topology = tmp_path / "topology.yaml"
     topology.write_text(TEXT)
     with Exporter("rules", "serve", topology) as server:
-        made = Plant(tmp_path, server, topology, monitoring.prometheus)
+        started = Plant(tmp_path, server, topology, monitoring.prometheus)
         try:
-            until(made.api.ready)
-            until(lambda: bool(made.api.query("sites:count")))
-            yield made
+            until(started.api.ready)
+            until(lambda: bool(started.api.query("sites:count")))
+            yield started
         finally:
-            made.process.terminate()
-            made.process.wait()
+            started.process.terminate()
+            started.process.wait()
 
 
 def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> None:
@@ -157,8 +157,8 @@ class Factory:
 
     def generate(self) -> None:
         """Writes the rules of what the file holds now."""
-        made = read(self.topology)
-        self.rules.write_text(write(generate(made, "scraped"), made.hash))
+        topology = read(self.topology)
+        self.rules.write_text(write(generate(topology, "scraped"), topology.hash))
 
 
 def test_the_chain_is_right_over_scraped_constants(monitoring: Monitoring, tmp_path: Path) -> None:

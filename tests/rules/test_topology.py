@@ -156,8 +156,8 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
 )  # fmt: skip
 def test_a_mistake_is_named_where_it_stands(data: dict[str, Any], message: str) -> None:
     """Each mistake is named where it stands; the rest of the factory is sound."""
-    found = lines(data)
-    assert any(line.startswith(message) for line in found), found
+    problems = lines(data)
+    assert any(line.startswith(message) for line in problems), problems
 
 
 def test_the_factory_topology_is_valid() -> None:

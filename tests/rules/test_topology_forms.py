@@ -106,10 +106,10 @@ def trace(**entry: Any) -> dict[str, Any]:
 def test_a_mistake_is_one_clear_line(data: dict[Any, Any], line: str) -> None:
     """The line names the key and says what to do, and nothing else is said of the entry."""
     section = line.partition(":")[0].split(".")[0]
-    said = [one for one in lines(data) if one.startswith(section)]
-    assert said[0].startswith(line), said
+    problems = [one for one in lines(data) if one.startswith(section)]
+    assert problems[0].startswith(line), problems
     if section != "hosts" or "is missing" not in line:
-        assert len(said) == 1, said
+        assert len(problems) == 1, problems
 
 
 def test_an_unknown_word_suggests_the_one_that_was_meant() -> None:
@@ -158,8 +158,8 @@ def test_one_instance_may_stand_by_itself_and_none_means_all() -> None:
     short = sound(traffic({"ioam": {"node": 4, "instance": "up-1"}}))
     full = sound(traffic({"ioam": {"node": 4, "instances": ["up-1"]}}))
     several = sound(traffic({"ioam": {"node": 4, "instances": ["up-1", "up-2"]}}))
-    found = [topology.components["upf-1"].traffic for topology in (short, full, several)]
-    assert [one.ioam.instances for one in found if one and one.ioam] == [("up-1",), ("up-1",), ("up-1", "up-2")]
+    traffics = [topology.components["upf-1"].traffic for topology in (short, full, several)]
+    assert [one.ioam.instances for one in traffics if one and one.ioam] == [("up-1",), ("up-1",), ("up-1", "up-2")]
     assert short.hash == full.hash != several.hash
 
 

@@ -83,5 +83,5 @@ def test_models_come_last() -> None:
 )
 def test_a_mistake_in_a_path_is_named_at_its_place(data: dict[str, Any], line: str) -> None:
     """A trace's path is checked like an application's, and named by its own place."""
-    [said] = lines(data)
-    assert said.startswith(line)
+    [problem] = lines(data)
+    assert problem.startswith(line)

@@ -113,10 +113,10 @@ plain = st.recursive(
 @given(st.dictionaries(st.sampled_from(["hosts", "sites", "name", "applications"]), plain))
 def test_without_ranges_nothing_changes(data: dict[str, Any]) -> None:
     """Whatever the file holds, of the right form or not."""
-    found = expand(data)
-    assert found.data == data
-    assert not found.problems
-    assert not found.steps
+    expanded = expand(data)
+    assert expanded.data == data
+    assert not expanded.problems
+    assert not expanded.steps
 
 
 ENTRY = {"site": "factory", "power": [{"pdu": "p", "outlets": ["[1-400]"]}]}
@@ -189,9 +189,9 @@ def ranged(name: str = "x-[001-400]", component: dict[str, Any] | None = None, *
 )  # fmt: skip
 def test_one_mistake_is_one_line(data: dict[str, Any], line: str) -> None:
     """It names the entry as it stands in the file."""
-    said = lines(data)
-    assert said[0].startswith(line), said
-    assert len(said) == 1 + ("nowhere" in str(data["applications"])), said
+    problems = lines(data)
+    assert problems[0].startswith(line), problems
+    assert len(problems) == 1 + ("nowhere" in str(data["applications"])), problems
 
 
 def test_an_item_behind_a_range_keeps_its_index() -> None:

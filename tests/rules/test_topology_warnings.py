@@ -106,8 +106,8 @@ def test_a_likely_mistake_is_a_warning(data: dict[str, Any], line: str) -> None:
     """The likely mistake is named, and the topology is usable."""
     topology, problems = examine(data)
     assert topology is not None
-    [said] = map(str, problems)
-    assert said.startswith(f"warning: {line}")
+    [problem] = map(str, problems)
+    assert problem.startswith(f"warning: {line}")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_promtools_refusal_names_the_entry_of_the_query(
     path.write_text(yaml.safe_dump(data))
     monkeypatch.setenv("PATH", str(promtool.parent))
     assert main(["rules", "check", str(path)]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[2] for line in said] == ["hosts.ru-1.fallback[0].watts", "hosts.x-1.power[0].watts"]
-    assert 'promtool refuses this: unknown function with name "mad_over_time"' in said[0]
-    assert said[1].endswith("(and 299 more like this)")
+    printed = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[2] for line in printed] == ["hosts.ru-1.fallback[0].watts", "hosts.x-1.power[0].watts"]
+    assert 'promtool refuses this: unknown function with name "mad_over_time"' in printed[0]
+    assert printed[1].endswith("(and 299 more like this)")

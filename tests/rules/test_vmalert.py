@@ -76,11 +76,11 @@ def test_vmalert_accepts_the_rules(vmalert_program: Path, tmp_path: Path) -> Non
 def test_no_rule_reads_its_own_rows() -> None:
     """Of the evaluation before, they would be subtracted from themselves."""
     plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
-    found = 0
+    reads = 0
     for rule in (rule for group in generate(plant) for rule in group.rules if isinstance(rule, Rule)):
         tree = promql.parse(rule.expr)
         for selector in selectors_of(tree, rule.record, FRESH):
-            found += 1
+            reads += 1
             excluded = [
                 matcher
                 for matcher in selector.matchers.matchers
@@ -89,7 +89,7 @@ def test_no_rule_reads_its_own_rows() -> None:
                 and matcher.op in (promql.MatchOp.Equal, promql.MatchOp.NotEqual)
             ]
             assert excluded, f"{rule.record}{rule.labels} reads its own rows"
-    assert found > 4
+    assert reads > 4
 
 
 def selectors_of(tree: promql.Expr, name: str, over: timedelta | None = None) -> list[promql.VectorSelector]:
@@ -105,12 +105,12 @@ def selectors_of(tree: promql.Expr, name: str, over: timedelta | None = None) ->
 
 def depth(groups: Iterable[Group], series: str) -> int:
     """How many rules stand between the meters and a series, itself included."""
-    found: dict[str, int] = {}
+    depths: dict[str, int] = {}
     for rule in (rule for group in groups for rule in group.rules if isinstance(rule, Rule)):
         tree = promql.parse(rule.expr)
-        below = max((level for name, level in found.items() if selectors_of(tree, name)), default=0)
-        found[rule.record] = max(below + 1, found.get(rule.record, 0))
-    return found[series]
+        below = max((level for name, level in depths.items() if selectors_of(tree, name)), default=0)
+        depths[rule.record] = max(below + 1, depths.get(rule.record, 0))
+    return depths[series]
 
 
 @pytest.fixture

@@ -45,10 +45,10 @@ class Plant:
 
     def totals(self) -> dict[str, float]:
         """The watts of each application."""
-        found = dict.fromkeys(self.data["applications"], 0.0)
+        energy = dict.fromkeys(self.data["applications"], 0.0)
         for (application, _), watts in self.pairs.items():
-            found[application] += watts
-        return found
+            energy[application] += watts
+        return energy
 
 
 watts = st.integers(0, 500)

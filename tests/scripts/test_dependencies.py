@@ -30,10 +30,10 @@ def test_every_pin_has_a_hash_and_no_place_is_named() -> None:
 
 
 def test_every_requirement_is_pinned_to_a_version_that_it_admits() -> None:
-    found = pinned()
+    pins = pinned()
     for stated in dependencies.stated():
         requirement = Requirement(stated)
-        version = found[canonicalize_name(requirement.name)]
+        version = pins[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{stated}: run `make constraints`"
 
 
@@ -74,11 +74,11 @@ def test_an_installation_report_becomes_pins() -> None:
 
 
 def test_every_licence_is_allowed_and_the_page_is_current() -> None:
-    found = licences.found()
-    assert licences.mistakes(found) == []
+    packages = licences.found()
+    assert licences.mistakes(packages) == []
     page = licences.PAGE.read_text(encoding="utf-8")
     assert page.startswith(licences.HEAD)
-    for name, text in found:
+    for name, text in packages:
         assert f"| {name} | {text} |\n" in page, "run `make docs`"
     listed = {line.split(" | ")[0].removeprefix("| ") for line in page.removeprefix(licences.HEAD).splitlines()}
     assert listed == pinned().keys()

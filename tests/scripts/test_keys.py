@@ -28,9 +28,9 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("place", MODELS)
 def test_every_key_has_a_description(place: str) -> None:
-    found = list(properties(model(place).model_json_schema()))
-    assert found
-    assert [key for key, item in found if not item.get("description")] == []
+    listed = list(properties(model(place).model_json_schema()))
+    assert listed
+    assert [key for key, item in listed if not item.get("description")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)

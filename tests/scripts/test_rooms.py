@@ -42,18 +42,18 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("module", ["joulepath_lab.truth", "joulepath_lab.law"])
 def test_the_truth_reads_neither_exporters_nor_rules(module: str) -> None:
-    found = needs(module, rooms.modules())
-    assert {name.partition(".")[0] for name in found} == {"joulepath_lab"}
+    imports = needs(module, rooms.modules())
+    assert {name.partition(".")[0] for name in imports} == {"joulepath_lab"}
 
 
 def needs(module: str, known: Mapping[str, Module]) -> set[str]:
     """The module and all that it imports, directly or not."""
-    found, left = set[str](), {module}
+    reached, left = set[str](), {module}
     while left:
         name = left.pop()
-        found.add(name)
-        left |= known[name].imports - found
-    return found
+        reached.add(name)
+        left |= known[name].imports - reached
+    return reached
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_the_user_sets_the_time_for_an_answer(by: str, tmp_path: Path) -> None:
         address = f"redfish+http://127.0.0.1:{server.port}"
         file = tmp_path / "bmc.yaml"
         file.write_text(f'targets: {{slow: {{address: "{address}", timeout: 1}}}}\n')
-        told = ["--config", file] if by == "file" else ["--target", address, "--timeout", "1"]
-        done = joulepath(*told, "--once")
+        arguments = ["--config", file] if by == "file" else ["--target", address, "--timeout", "1"]
+        done = joulepath(*arguments, "--once")
     assert done.returncode == 1
     assert "no answer within 1 s" in done.stderr
 

@@ -84,7 +84,7 @@ def test_a_fault_of_one_bmc_does_not_affect_another(tmp_path: Path, caplog: pyte
         if record.name == "joulepath.poller" and record.levelno >= logging.WARNING
     }
     assert lines.keys() == running.keys() - {"good"}
-    for name, (_, said) in {**FAULTS, "certificate": (None, "certificate cannot be trusted")}.items():
-        assert said in lines[name]
+    for name, (_, message) in {**FAULTS, "certificate": (None, "certificate cannot be trusted")}.items():
+        assert message in lines[name]
         assert "\n" not in lines[name]
     assert PASSWORD not in caplog.text

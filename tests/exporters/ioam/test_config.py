@@ -32,9 +32,9 @@ def mistakes(folder: Path, text: str) -> list[str]:
 
 def test_the_documented_file_is_read(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
-    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert found is not None
-    settings = config.read(write(tmp_path, found[1]))
+    match = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert match is not None
+    settings = config.read(write(tmp_path, match[1]))
     assert settings.points[:-1] == (
         Point("n3", "received", 4, "uplink", path=False),
         Point("n6", "received", 4, "downlink", path=False),

@@ -199,12 +199,12 @@ def test_waiting_packets_do_not_change_the_rates_of_a_scrape(
         asked = pool.submit(running.scrape)
         time.sleep(3)
         os.kill(running.pid, signal.SIGCONT)
-        found = asked.result()
-        assert rates(found) == steady(rate)
+        samples = asked.result()
+        assert rates(samples) == steady(rate)
         time.sleep(2)
         last = running.scrape()
     assert last["ioam_capture_drops_total",] == 0
-    assert rates(last, found) == steady(rate)
+    assert rates(last, samples) == steady(rate)
 
 
 def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
@@ -221,7 +221,7 @@ def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
         time.sleep(6)
         os.kill(running.pid, signal.SIGCONT)
         time.sleep(2)  # for what is left of them
-        found = running.scrape()
-    dropped, counted = found["ioam_capture_drops_total",], found[(*NODE, "4")]
+        samples = running.scrape()
+    dropped, counted = samples["ioam_capture_drops_total",], samples[(*NODE, "4")]
     assert dropped > counted / 10, "nothing was lost: this tests nothing"
-    assert rates(found) == steady(rate)
+    assert rates(samples) == steady(rate)

@@ -52,15 +52,15 @@ def test_a_trace_is_added_and_counters_go_on(as_root: None, tmp_path: Path, back
         exporter.hang_up()
         trace = ("ioam_trace_packets_total", "uplink", "123", "4", SECOND)
         until(lambda: trace in exporter.scrape())
-        found = exporter.scrape()
-        assert found[node] > before
-        assert found[trace] == 0
-        assert ("ioam_capture_info", backend, "lo") in found
+        samples = exporter.scrape()
+        assert samples[node] > before
+        assert samples[trace] == 0
+        assert ("ioam_capture_info", backend, "lo") in samples
         write(path, FIRST, interface="nowhere0")
         exporter.hang_up()
         until(lambda: exporter.scrape()[("joulepath_config_last_reload_successful",)] == 0)
         again = exporter.scrape()
-        assert again[node] >= found[node]
+        assert again[node] >= samples[node]
         until(lambda: exporter.scrape()[node] > again[node])  # counted as before; scrapes at once share a reading
 
 
@@ -144,8 +144,8 @@ for count in (node.user, *node.traces.values(), *recorded):
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
 def test_packets_since_the_last_scrape_count_when_a_source_ends(as_root: None, backend: str) -> None:
     with NetworkNamespace() as namespace:
-        found = namespace.python(SEND_AND_STOP, backend)
-    assert found == f"100 {100 * (40 + 40 + 8 + 10)}\n" * 3  # of the node, the trace, and the path's one node
+        output = namespace.python(SEND_AND_STOP, backend)
+    assert output == f"100 {100 * (40 + 40 + 8 + 10)}\n" * 3  # of the node, the trace, and the path's one node
 
 
 class Counting:
@@ -157,8 +157,8 @@ class Counting:
         self.made = []
 
     def __call__(self, settings: Settings) -> PacketSource:
-        made = self.made
-        made.append(settings)
+        source = self.made
+        source.append(settings)
 
         class Source(PacketSource):
             def start(self) -> None:
@@ -258,12 +258,12 @@ def test_reloads_change_nothing_of_what_is_counted(steps: list[str | int | tuple
             namespace, trace_id, nodes = step
             for one in (sources[-1].table, straight):
                 see(one, trace(trace_id, nodes, namespace=namespace))
-        found = values(exporter.collect())
-        assert all(found[key] >= seen[key] for key in found.keys() & seen.keys() if not key[0].endswith("_created"))
-        seen.update(found)
+        counts = values(exporter.collect())
+        assert all(counts[key] >= seen[key] for key in counts.keys() & seen.keys() if not key[0].endswith("_created"))
+        seen.update(counts)
     clock.now += 30
-    found, expected = values(exporter.collect()), values(families(Reading(straight.snapshot(), 0, ()), 0.0))
+    counts, expected = values(exporter.collect()), values(families(Reading(straight.snapshot(), 0, ()), 0.0))
     # The latest path of a trace is not carried on: a change from it is not counted.
-    same = {key for key in found.keys() & expected.keys() if key[0] != "ioam_path_changes_total"}
-    assert {key: found[key] for key in same} == {key: expected[key] for key in same}
+    same = {key for key in counts.keys() & expected.keys() if key[0] != "ioam_path_changes_total"}
+    assert {key: counts[key] for key in same} == {key: expected[key] for key in same}
     assert sources[-1].table.snapshot().admitted == straight.snapshot().admitted

@@ -51,11 +51,11 @@ def test_packets_carry_the_id_and_the_kernel_stamps_behind_it(
         octets += 8  # the SYN's further options
     name = ("uplink", "123", "3", KEY)
     wait_for(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
-    found = counter.scrape()
-    assert found["ioam_trace_packets_total", *name] == packets
-    assert found["ioam_trace_bytes_total", *name] == octets + packets * (40 + 80 + transport)
+    samples = counter.scrape()
+    assert samples["ioam_trace_packets_total", *name] == packets
+    assert samples["ioam_trace_bytes_total", *name] == octets + packets * (40 + 80 + transport)
     for node in "1", "2":
-        assert found["ioam_path_packets_total", "uplink", "123", node, KEY] == packets
+        assert samples["ioam_path_packets_total", "uplink", "123", node, KEY] == packets
 
 
 ANSWER = """
@@ -89,11 +89,11 @@ def test_a_listening_socket_and_a_changed_request_carry_their_ids(path: Path3, t
         assert server.stdout is not None
         assert server.stdout.readline() == "here\n"
         path.robot.python(ASK)
-    found = counter.scrape()
+    samples = counter.scrape()
     for key in first, then:
-        assert found["ioam_trace_packets_total", "uplink", "123", "3", key.hex()] >= 1
-    traced_packets = sum(value for name, value in found.items() if name[0] == "ioam_trace_packets_total")
-    assert found["ioam_node_packets_total", "uplink", "3"] > traced_packets
+        assert samples["ioam_trace_packets_total", "uplink", "123", "3", key.hex()] >= 1
+    traced_packets = sum(value for name, value in samples.items() if name[0] == "ioam_trace_packets_total")
+    assert samples["ioam_node_packets_total", "uplink", "3"] > traced_packets
 
 
 def test_a_missing_capability_is_one_line(path: Path3) -> None:

@@ -16,12 +16,12 @@ class Tshark:
 
     def __init__(self) -> None:
         unpacked = shutil.which("tshark", path=PLACE / "usr" / "bin")
-        found = shutil.which("tshark") or unpacked
-        if found is None:
+        program = shutil.which("tshark") or unpacked
+        if program is None:
             raise FileNotFoundError("tshark is neither installed nor in .cache/tshark")
-        self._program = found
+        self._program = program
         libraries = ":".join(str(PLACE / folder / f"{os.uname().machine}-linux-gnu") for folder in ("usr/lib", "lib"))
-        self._environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if found == unpacked else {})
+        self._environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if program == unpacked else {})
 
     def read(self, path: Path, *arguments: str) -> str:
         """What it prints of a capture."""

@@ -25,9 +25,9 @@ def test_once_prints_one_device_and_finds_its_profile(agent: Agent, community_fi
     host, port = agent.address
     done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
     assert (done.returncode, done.stderr) == (0, "")
-    found = samples(done.stdout)
-    assert found["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 250
-    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
+    series = samples(done.stdout)
+    assert series["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 250
+    assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
     assert SECRET not in done.stdout
 
 
@@ -178,8 +178,8 @@ def test_a_wrong_number_is_reported_with_its_argument(
 
 def test_options_of_a_single_target_are_refused_with_a_configuration(tmp_path: Path) -> None:
     done = joulepath("--config", tmp_path / "pdu.yaml", "--timeout", "3")
-    told = "joulepath pdu: --timeout belongs to --target; a configuration file has a key of that name\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    message = "joulepath pdu: --timeout belongs to --target; a configuration file has a key of that name\n"
+    assert (done.returncode, done.stderr) == (2, message)
 
 
 def test_once_waits_for_a_slow_survey(community_file: Path) -> None:

@@ -40,17 +40,17 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
 
     async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
         walk = device.walk(tmp_path / "walk.snmprec")
-        found = await detect(walk, profiles)
-        _, rows = await explain(walk, found, profiles[found])
+        detected = await detect(walk, profiles)
+        _, rows = await explain(walk, detected, profiles[detected])
         values: Mapping[Reading, float] = {
             (row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows if row.value is not None
         }
         numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
         left_out = Judge().find_contradicted(readings_of(numbers), 0.0)
-        return found, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
+        return detected, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
 
-    found, values, rejected, left_out = asyncio.run(asked())
-    assert found == device.profile
+    profile, values, rejected, left_out = asyncio.run(asked())
+    assert profile == device.profile
     assert values == pytest.approx(device.readings)
     assert rejected == device.rejects
     assert not left_out

@@ -226,8 +226,8 @@ def test_volts_times_amperes_and_sums_of_levels_are_consistent(
     recordings: Path, profiles: Mapping[str, Profile], device: str
 ) -> None:
     _, _, rows = read(recordings / "snmp" / f"{device}.snmprec", profiles)
-    found = [line for line in doubts(rows) if line.startswith("doubt")]
-    assert len(found) == DOUBTED.get(device, 0), found
+    doubtful = [line for line in doubts(rows) if line.startswith("doubt")]
+    assert len(doubtful) == DOUBTED.get(device, 0), doubtful
 
 
 def test_a_table_of_phases_and_banks_is_split(recordings: Path, profiles: Mapping[str, Profile]) -> None:

@@ -68,13 +68,13 @@ def plausible(reading: PduReading) -> bool:
 def polled(client: WalkClient, profiles: Mapping[str, Profile], polls: int) -> list[PduReading | JoulepathError]:
     async def run() -> list[PduReading | JoulepathError]:
         source = PduSource("pdu-1", client, profiles)
-        found: list[PduReading | JoulepathError] = []
+        outcomes: list[PduReading | JoulepathError] = []
         for _ in range(polls):
             try:
-                found.append(await source.read())
+                outcomes.append(await source.read())
             except JoulepathError as fault:
-                found.append(fault)
-        return found
+                outcomes.append(fault)
+        return outcomes
 
     return asyncio.run(run())
 

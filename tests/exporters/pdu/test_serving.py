@@ -35,10 +35,10 @@ def test_once_prints_what_can_be_read_and_reports_the_rest(agent: Agent, communi
     )
     done = joulepath("--config", config, "--once")
     assert done.returncode == 0
-    found = samples(done.stdout)
-    assert found["pdu_up", frozenset({("instance", "pdu-1")})] == 1
-    assert found["pdu_up", frozenset({("instance", "pdu-2")})] == 0
-    assert found["pdu_outlet_power_watts", frozenset({("instance", "pdu-1"), ("outlet", "1")})] == 40
+    series = samples(done.stdout)
+    assert series["pdu_up", frozenset({("instance", "pdu-1")})] == 1
+    assert series["pdu_up", frozenset({("instance", "pdu-2")})] == 0
+    assert series["pdu_outlet_power_watts", frozenset({("instance", "pdu-1"), ("outlet", "1")})] == 40
     assert done.stderr.count("\n") == 1
     assert "pdu-2: no answer within 4 s" in done.stderr
     assert "wrong-secret" not in done.stderr
@@ -64,18 +64,18 @@ def test_serving_a_device_integrates_and_shows_it_down_when_it_is_dead(agent: Ag
     try:
         (http,) = server.ports
         until(lambda: poller.snapshot("pdu-1").polls.get("success", 0) >= 3)
-        found = samples(get(http, "/probe?target=pdu-1"))
-        joules = found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})]
-        seconds = found["pdu_outlet_measured_seconds_total", frozenset({("outlet", "2")})]
+        series = samples(get(http, "/probe?target=pdu-1"))
+        joules = series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})]
+        seconds = series["pdu_outlet_measured_seconds_total", frozenset({("outlet", "2")})]
         assert joules == pytest.approx(250 * seconds, rel=1e-12)
         assert seconds > 1.5
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(http, "/probe?target=10.0.0.5")
         agent.stop()
         until(lambda: poller.snapshot("pdu-1").up is False, 10)
-        found = samples(get(http, "/probe?target=pdu-1"))
-        assert found["pdu_up", frozenset()] == 0
-        assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] >= joules
+        series = samples(get(http, "/probe?target=pdu-1"))
+        assert series["pdu_up", frozenset()] == 0
+        assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] >= joules
         assert samples(get(http, "/probe?target=pdu-2")) == {("pdu_up", frozenset()): 0.0}
     finally:
         server.stop()

@@ -36,8 +36,8 @@ def test_renamed_sensors_are_limited_and_forgotten_after_an_hour() -> None:
     assert not snapshot.watts
     assert not snapshot.energy
     assert len(boards._registers) + len(boards._integrators) == 10
-    made = registry(lambda: filled(collect_boards(snapshot)))
-    assert made.get_sample_value("hwmon_readings_rejected_total", {"reason": "beyond_limit"}) == 30
+    collector_registry = registry(lambda: filled(collect_boards(snapshot)))
+    assert collector_registry.get_sample_value("hwmon_readings_rejected_total", {"reason": "beyond_limit"}) == 30
     snapshot = boards.add(10.0 + FORGET_SECONDS, reading(5, 4))
     assert len(snapshot.energy) == 8
     assert len(boards._registers) + len(boards._integrators) == 8

@@ -139,8 +139,8 @@ def test_psys_of_all_sockets_adds_up_or_packages_and_dram_replace_it() -> None:
     def add(**joules: float) -> float | None:
         nonlocal at
         at += 0.1
-        found = reading((), **{name: value for name, value in joules.items() if name != "psys1"})
-        counts = {**found.counts, **({second: Count(joules["psys1"], RANGE)} if "psys1" in joules else {})}
+        first = reading((), **{name: value for name, value in joules.items() if name != "psys1"})
+        counts = {**first.counts, **({second: Count(joules["psys1"], RANGE)} if "psys1" in joules else {})}
         host = unwrapper.add(at, Reading(counts, {})).host
         return None if host is None else host.joules
 

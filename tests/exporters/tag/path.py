@@ -134,6 +134,8 @@ class Path3:
 
     @staticmethod
     def _started(stack: ExitStack, command: list[str]) -> subprocess.Popen[str]:
-        made = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stack.callback(made.kill)
-        return made
+        process = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        stack.callback(process.kill)
+        return process

@@ -114,10 +114,10 @@ def test_packets_are_tagged_by_addresses_and_ports(path: Path3, tmp_path: Path) 
         path.transfer(TCP_SERVER, TCP_CLIENT, 5000, 1000)
         # A datagram of five fragments: the first one shows the ports of all.
         path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 1, 6000, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == 101
-    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
-    assert found["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == 101
+    assert samples["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
+    assert samples["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
     name = ("ioam_trace_packets_total", "uplink", "123", "3")
     wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
 
@@ -126,8 +126,8 @@ def test_fragments_of_a_flow_without_ports_are_tagged(path: Path3, tmp_path: Pat
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 20, 6000, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == 20 * 5 + 1
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == 20 * 5 + 1
     wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 20 * 5 + 1)
 
 
@@ -247,8 +247,8 @@ def test_a_changed_file_that_the_kernel_refuses_is_not_applied(path: Path3, tmp_
     config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:
         assert others.stdout is not None
-        if (said := others.stdout.readline()) != "full\n":
-            pytest.skip(said)
+        if (line := others.stdout.readline()) != "full\n":
+            pytest.skip(line)
         with tagger(path, tmp_path, config) as tags:
             before = routes(path)
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
@@ -400,15 +400,15 @@ def test_packets_that_cannot_be_tagged_are_counted(path: Path3, tmp_path: Path, 
     with tagger(path, tmp_path, config) as tags:
         command = path.robot.command(*inside(group), sys.executable, "-c", MIXED)
         subprocess.run(command, check=True, timeout=20)
-        found = tags.scrape()
-        assert found["ioam_tag_untagged_packets_total", "camera", "ipv4"] == 100
-        assert found["ioam_tag_untagged_packets_total", "camera", "protocol"] == 4
-        assert found["ioam_tag_flow_ready", "camera"] == 0
+        samples = tags.scrape()
+        assert samples["ioam_tag_untagged_packets_total", "camera", "ipv4"] == 100
+        assert samples["ioam_tag_untagged_packets_total", "camera", "protocol"] == 4
+        assert samples["ioam_tag_flow_ready", "camera"] == 0
         # Another sender's are the other flow's; no flow with IPv6 addresses has IPv4 packets.
         subprocess.run(path.robot.command(sys.executable, "-c", MIXED), check=True, timeout=20)
-        found = tags.scrape()
-        assert found["ioam_tag_untagged_packets_total", "rest", "protocol"] == 4
-        assert found["ioam_tag_untagged_packets_total", "rest", "ipv4"] == 0
+        samples = tags.scrape()
+        assert samples["ioam_tag_untagged_packets_total", "rest", "protocol"] == 4
+        assert samples["ioam_tag_untagged_packets_total", "rest", "ipv4"] == 0
         time.sleep(3.5)  # a look at the counts
         lines = [line for line in tags.stop() if "pass without a trace" in line]
     assert len(lines) == 3
@@ -423,9 +423,9 @@ def test_a_packet_with_a_trace_keeps_it(path: Path3, tmp_path: Path) -> None:
     )
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT.replace('sender.connect(("fd02::3"', lines), 5000, 10, 500, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == 0
-    assert found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"] == 11
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == 0
+    assert samples["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"] == 11
     wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", OTHER_ID] == 11)
 
 
@@ -485,9 +485,9 @@ def test_routes_of_other_tables_are_lowered_too(path: Path3, tmp_path: Path) -> 
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
         assert "fd02::/64 via fd01::2 dev wlan0 table 10000 proto 106 metric 1024 mtu 1420" in routes(path)
         path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 1_000_000)
-        found = tags.scrape()
-        assert found["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
-        assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 0
+        samples = tags.scrape()
+        assert samples["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
+        assert samples["ioam_tag_untagged_packets_total", "camera", "mtu"] == 0
     assert routes(path) == before
 
 
@@ -570,9 +570,9 @@ def test_packets_that_are_too_large_pass_untagged(path: Path3, tmp_path: Path) -
         path.robot.run("ip -6 route del fd02::/64 proto 106")
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 1500 - 48, 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 14000, 1400)
-        found = tags.scrape()
-    assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 10 + 100
-    assert found["ioam_tag_packets_total", "camera"] == 2
+        samples = tags.scrape()
+    assert samples["ioam_tag_untagged_packets_total", "camera", "mtu"] == 10 + 100
+    assert samples["ioam_tag_packets_total", "camera"] == 2
     wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112)
 
 
@@ -582,12 +582,12 @@ def test_lengths_that_ipv6_cannot_express_are_counted_untagged(path: Path3, tmp_
         path.robot.run("ip link set wlan0 gso_max_size 131072 gro_max_size 131072")
         before = tags.scrape()
         segments, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 5_000_000)  # BIG TCP: jumbograms until they are cut
-        found = tags.scrape()
+        samples = tags.scrape()
     assert before["ioam_tag_untagged_packets_total", "camera", "too_long"] == 3 * 51
     assert before["ioam_tag_packets_total", "camera"] == 1
-    jumbo = found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"]
+    jumbo = samples["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"]
     assert jumbo > 0
-    assert found["ioam_tag_packets_total", "camera"] - 1 + jumbo == segments
+    assert samples["ioam_tag_packets_total", "camera"] - 1 + jumbo == segments
 
 
 def test_an_interface_that_returns_is_tagged_again(path: Path3, tmp_path: Path) -> None:

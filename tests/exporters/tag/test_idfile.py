@@ -27,9 +27,9 @@ def folder() -> Iterator[Path]:
     """The application's, in a place that only root writes to."""
     with tempfile.TemporaryDirectory(dir="/run", prefix="joulepath-test-") as name:
         Path(name).chmod(0o755)
-        (made := Path(name) / "application").mkdir()
-        os.chown(made, APPLICATION, APPLICATION)
-        yield made
+        (path := Path(name) / "application").mkdir()
+        os.chown(path, APPLICATION, APPLICATION)
+        yield path
 
 
 def write(path: Path, text: str = ID, user: int = APPLICATION, mode: int = 0o644) -> Path:
@@ -98,8 +98,8 @@ def test_links_of_roots_are_followed_and_their_target_is_checked(folder: Path) -
 def test_only_regular_files_are_read(folder: Path, kind: int) -> None:
     path = folder / "id"
     if kind == stat.S_IFSOCK:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(str(path))
+        with socket.socket(socket.AF_UNIX) as unix_socket:
+            unix_socket.bind(str(path))
     elif kind == stat.S_IFDIR:
         path.mkdir()
     else:

@@ -54,8 +54,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def namespace() -> Iterator[NetworkNamespace]:
-    with NetworkNamespace() as made:
-        yield made
+    with NetworkNamespace() as network:
+        yield network
 
 
 class Other:

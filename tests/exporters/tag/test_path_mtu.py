@@ -97,9 +97,9 @@ def sent_to_a_narrow_server(path: Path3, mtu: int) -> None:
     path.upf.run(f"ip link set n6 mtu {mtu}")
 
 
-def untagged(found: dict[tuple[str, ...], float]) -> dict[str, float]:
+def untagged(samples: dict[tuple[str, ...], float]) -> dict[str, float]:
     name = "ioam_tag_untagged_packets_total"
-    return {key[2]: value for key, value in found.items() if key[0] == name and value}
+    return {key[2]: value for key, value in samples.items() if key[0] == name and value}
 
 
 @pytest.mark.parametrize("mtu", [1490, 1400, 1330])
@@ -110,14 +110,14 @@ def test_a_routers_message_makes_room_for_the_trace(path: Path3, tmp_path: Path,
             before, start = tags.scrape(), time.monotonic()
             packets, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
             assert time.monotonic() - start < 3
-            found = tags.scrape()
+            samples = tags.scrape()
         # The first transfer told the sender: all of the second is tagged.
         assert f" mtu {mtu - HEADER} " in path.robot.run("ip -6 route get fd02::3")
         name = "ioam_tag_packets_total", "camera"
-        assert found[name] - before[name] == packets
-        assert untagged(found) == untagged(before)
-        assert found["ioam_tag_narrow_paths", "packet_too_big"] == 1
-        assert found["ioam_tag_flow_ready", "camera"] == 1
+        assert samples[name] - before[name] == packets
+        assert untagged(samples) == untagged(before)
+        assert samples["ioam_tag_narrow_paths", "packet_too_big"] == 1
+        assert samples["ioam_tag_flow_ready", "camera"] == 1
 
 
 @pytest.mark.parametrize("mtu", [1327, 1280])
@@ -126,9 +126,9 @@ def test_packets_that_cannot_be_made_smaller_pass_untagged(path: Path3, tmp_path
     with tagger(path, tmp_path) as tags:
         for _ in range(2):
             path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
-        found = tags.scrape()
-        assert untagged(found)["path_mtu"] > 2 * OCTETS / 1280
-        assert found["ioam_tag_flow_ready", "camera"] == 0
+        samples = tags.scrape()
+        assert untagged(samples)["path_mtu"] > 2 * OCTETS / 1280
+        assert samples["ioam_tag_flow_ready", "camera"] == 0
         time.sleep(3.5)  # a look at the counts
         lines = [line for line in tags.stop() if "path_mtu" in line or "narrower" in line or "carries" in line]
     assert len(lines) == 2
@@ -146,9 +146,9 @@ def test_a_silent_router_does_not_stop_a_transfer(path: Path3, tmp_path: Path, m
             start = time.monotonic()
             path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
             assert time.monotonic() - start < 6
-        found = tags.scrape()
-        assert untagged(found)["path_mtu"] > OCTETS / 1400
-        assert found["ioam_tag_narrow_paths", "lost_packets"] == 1
+        samples = tags.scrape()
+        assert untagged(samples)["path_mtu"] > OCTETS / 1400
+        assert samples["ioam_tag_narrow_paths", "lost_packets"] == 1
 
 
 def test_a_path_that_is_down_for_a_while_is_not_narrow(path: Path3, tmp_path: Path) -> None:
@@ -191,22 +191,22 @@ def test_datagrams_pass_a_narrow_link_with_their_trace(path: Path3, tmp_path: Pa
     with tagger(path, tmp_path) as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 5, 1200, 0)
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5001, 200, size, mode)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] >= 200
-    assert found["ioam_tag_flow_ready", "camera"] == 1
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] >= 200
+    assert samples["ioam_tag_flow_ready", "camera"] == 1
 
 
 def test_sockets_that_ignore_the_routes_mtu_pass_and_are_reported(path: Path3, tmp_path: Path) -> None:
     """As QUIC's, which probe for the MTU themselves: what is too large for the trace passes, and that is told."""
     with tagger(path, tmp_path) as tags:
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 100, 1452, 3)
-        found = tags.scrape()
-        assert untagged(found) == {"mtu": 100}
-        assert found["ioam_tag_flow_ready", "camera"] == 0
+        samples = tags.scrape()
+        assert untagged(samples) == {"mtu": 100}
+        assert samples["ioam_tag_flow_ready", "camera"] == 0
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 200, 1452 - HEADER, 3)
-        found = tags.scrape()
-        assert untagged(found) == {"mtu": 100}
-        assert found["ioam_tag_flow_ready", "camera"] == 1
+        samples = tags.scrape()
+        assert untagged(samples) == {"mtu": 100}
+        assert samples["ioam_tag_flow_ready", "camera"] == 1
         time.sleep(3.5)  # a look at the counts
         (line,) = [line for line in tags.stop() if "reason mtu" in line]
     assert "level=WARNING" in line
@@ -227,11 +227,11 @@ def test_video_packets_are_tagged_without_fragments(path: Path3, tmp_path: Path)
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, config) as tags:
         packets, octets = path.transfer(UDP_SERVER, UDP_CLIENT, 5004, 100, 1400, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == packets + 1 == 101
-    assert found["ioam_tag_bytes_total", "camera"] == octets + 101 * (48 + HEADER)
-    assert found["ioam_tag_header_bytes",] == HEADER
-    assert untagged(found) == {}
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == packets + 1 == 101
+    assert samples["ioam_tag_bytes_total", "camera"] == octets + 101 * (48 + HEADER)
+    assert samples["ioam_tag_header_bytes",] == HEADER
+    assert untagged(samples) == {}
     wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
 
 
@@ -240,10 +240,10 @@ def test_video_without_room_for_its_nodes_is_cut_and_tagged(path: Path3, tmp_pat
     config = CONFIG.replace('destination: "fd02::/64"', "protocol: udp, destination_port: 5004")
     with tagger(path, tmp_path, f"nodes: 5\n{config}") as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5004, 100, 1400, 0)
-        found = tags.scrape()
+        samples = tags.scrape()
         lines = [line for line in tags.stop() if "cut in two" in line]
-    assert found["ioam_tag_packets_total", "camera"] == 201
-    assert untagged(found) == {}
+    assert samples["ioam_tag_packets_total", "camera"] == 201
+    assert untagged(samples) == {}
     assert len(lines) == 1
 
 

@@ -43,12 +43,12 @@ KERNELS = -1
 
 def loaded(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
     try:
-        made = Program()
+        tagger = Program()
     except libbpf.UnavailableError as fault:
         absent("bpf", str(fault))
-    made.apply(FLOWS, STATES, NODE, ROOM)
-    yield made
-    made.close()
+    tagger.apply(FLOWS, STATES, NODE, ROOM)
+    yield tagger
+    tagger.close()
 
 
 @pytest.fixture(scope="module")
@@ -151,21 +151,21 @@ def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[byte
 def test_a_packet_is_tagged_as_in_python(
     program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes
 ) -> None:
-    made, name, reason = expected(packet, shown)
+    frame, name, reason = expected(packet, shown)
     before = program.counts()
     run = testrun.run(program.fd(ethernet=True), ETHERNET + packet)
     after = program.counts()
     assert run.returned == PASS
-    assert run.frame == ETHERNET + made
+    assert run.frame == ETHERNET + frame
     for flow in FLOWS:
         hit = flow.name == name
         tagged = hit and reason is None
         assert after[flow.name].packets - before[flow.name].packets == tagged
-        assert after[flow.name].bytes - before[flow.name].bytes == (len(made) if tagged else 0)
+        assert after[flow.name].bytes - before[flow.name].bytes == (len(frame) if tagged else 0)
         for text, number in after[flow.name].untagged.items():
             assert number - before[flow.name].untagged[text] == (hit and reason == text)
     if name and reason is None:
-        (trace,) = decode.options(made[40 : 40 + HEADER]).traces
+        (trace,) = decode.options(frame[40 : 40 + HEADER]).traces
         assert trace.nodes == (NODE,)
 
 

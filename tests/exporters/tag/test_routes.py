@@ -103,9 +103,9 @@ def test_our_own_routes_are_not_copied_again() -> None:
 def test_the_copy_of_a_route_leaves_room_for_the_trace(
     own: int | None, path_mtu: int | None, expected: int | None
 ) -> None:
-    found = planned([Route(NET, (ETH0,), 1024, mtu=own)], "fd02::/64", path_mtu=path_mtu)
-    assert [route.mtu for route in found.routes] == ([] if expected is None else [expected])
-    assert not found.refusals
+    route_plan = planned([Route(NET, (ETH0,), 1024, mtu=own)], "fd02::/64", path_mtu=path_mtu)
+    assert [route.mtu for route in route_plan.routes] == ([] if expected is None else [expected])
+    assert not route_plan.refusals
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_the_copy_of_a_route_leaves_room_for_the_trace(
     ],
 )
 def test_a_route_that_cannot_be_lowered_has_a_reason(route: Route, why: str) -> None:
-    found = planned([route], "fd02::/64")
-    assert not found.routes
-    (refusal,) = found.refusals
+    route_plan = planned([route], "fd02::/64")
+    assert not route_plan.routes
+    (refusal,) = route_plan.refusals
     assert refusal.startswith("route fd02::/64 dev eth0: ")
     assert why in refusal
 
@@ -145,11 +145,11 @@ ROUTES = st.builds(
 @given(st.lists(ROUTES, max_size=6, unique_by=lambda route: (route.destination, route.metric)), PREFIXES)
 def test_the_kernel_chooses_the_same_next_hop(routes: list[Route], destination: IPv6Network) -> None:
     """Longest prefix, then lowest metric: the next hop stays, and what leaves by eth0 has room."""
-    found = planned(routes, str(destination))
-    assert not found.refusals
+    route_plan = planned(routes, str(destination))
+    assert not route_plan.refusals
     for address in (network.network_address for network in ({route.destination for route in routes} | {destination})):
         before = _chosen(routes, IPv6Network(address))
-        after = _chosen([*routes, *found.routes], IPv6Network(address))
+        after = _chosen([*routes, *route_plan.routes], IPv6Network(address))
         assert (before and before.interfaces) == (after and after.interfaces)
         if after and after.interfaces == (ETH0,) and address in destination:
             limit = (before and before.mtu) or 1500
@@ -207,7 +207,7 @@ def test_the_narrowest_route_counts() -> None:
 def test_video_that_the_stated_nodes_would_cut_is_reported() -> None:
     routes = [Route(NET, (ETH0,), 1024)]
     for nodes, cuts in (1, False), (2, True), (5, True):
-        made = plan(routes, [NET], INTERFACES, header_octets(nodes), None)
-        assert cuts_video(made, header_octets(nodes)) == cuts
+        routing = plan(routes, [NET], INTERFACES, header_octets(nodes), None)
+        assert cuts_video(routing, header_octets(nodes)) == cuts
     narrow = {ETH0: Interface("eth0", 1400)}
     assert not cuts_video(plan(routes, [NET], narrow, header_octets(5), None), header_octets(5))

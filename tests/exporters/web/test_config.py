@@ -263,10 +263,10 @@ def test_a_setting_that_cannot_be_honoured_is_an_error_with_its_key(pki: Pki, te
 
 
 def test_a_password_in_clear_is_an_error_that_does_not_repeat_it(tmp_path: Path) -> None:
-    said = complaints(tmp_path, "basic_auth_users: {prometheus: correct horse, other: hunter2}")
-    assert "prometheus, other: not a bcrypt hash" in said
-    assert "horse" not in said
-    assert "hunter2" not in said
+    mistakes = complaints(tmp_path, "basic_auth_users: {prometheus: correct horse, other: hunter2}")
+    assert "prometheus, other: not a bcrypt hash" in mistakes
+    assert "horse" not in mistakes
+    assert "hunter2" not in mistakes
 
 
 def test_certificates_that_do_not_fit_or_are_missing_are_one_line(pki: Pki) -> None:

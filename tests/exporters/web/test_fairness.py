@@ -88,7 +88,7 @@ def test_an_invalid_request_line_is_not_repeated() -> None:
 def test_few_empty_lines_may_come_before_a_request(lines: int, status: int) -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(b"\r\n" * lines + REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        assert [got for got, _ in answers(client)] == [status]
+        assert [code for code, _ in answers(client)] == [status]
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -100,9 +100,9 @@ def test_the_body_of_a_client_that_reads_normally_is_not_shared(pki: Pki, secure
         context = ssl.create_default_context(cafile=pki.ca)
         client = context.wrap_socket(raw, server_hostname="127.0.0.1") if secure else raw
         client.sendall(REQUEST)
-        got = client.recv(65536)
-        while not got.endswith(BIG):
-            got += client.recv(65536)
+        received = client.recv(65536)
+        while not received.endswith(BIG):
+            received += client.recv(65536)
         assert not stalls
         client.sendall(REQUEST)
         until(lambda: bool(stalls), 5)  # now the client does not read
@@ -120,30 +120,30 @@ def test_a_client_that_reads_slowly_and_steadily_has_the_whole_answer(pki: Pki, 
         client = context.wrap_socket(raw, server_hostname="127.0.0.1") if secure else raw
         client.sendall(REQUEST)
         began = time.monotonic()
-        got = 0
-        while got < len(body):
+        received = 0
+        while received < len(body):
             data = client.recv(8192)
             assert data
-            got += len(data)
+            received += len(data)
             time.sleep(len(data) / len(body) * (STALL_SECONDS + 1))
         assert time.monotonic() - began > STALL_SECONDS
 
 
 @pytest.mark.parametrize("octets", [len(REQUEST), 4096])
 def test_requests_of_any_length_are_not_answered_ahead(octets: int) -> None:
-    made: list[None] = []
+    expositions: list[None] = []
 
     def answer(_: Request) -> Response:
-        made.append(None)
+        expositions.append(None)
         return Response.text(HTTPStatus.OK, "a" * 300)
 
     padding = b"X: " + b"a" * (octets - len(REQUEST) - 5) + b"\r\n" if octets > len(REQUEST) else b""
     with pair(shared(answer)) as (_, client):
         client.sendall((REQUEST[:-2] + padding + b"\r\n") * 20)
         time.sleep(0.4)
-        assert len(made) == 1
+        assert len(expositions) == 1
         assert client.recv(65536)
-        until(lambda: len(made) == 2)
+        until(lambda: len(expositions) == 2)
 
 
 @pytest.mark.parametrize("unread", [b"", b"y" * 5000], ids=["nothing", "more than one read takes"])
@@ -164,10 +164,10 @@ def test_a_client_that_left_is_recognised_whatever_it_sent(unread: bytes) -> Non
 
 
 def test_a_connection_cut_while_it_waits_does_not_cost_an_answer() -> None:
-    made: list[None] = []
+    expositions: list[None] = []
 
     def answer(_: Request) -> Response:
-        made.append(None)
+        expositions.append(None)
         return Response.text(HTTPStatus.OK, "")
 
     settings = shared(answer)
@@ -179,7 +179,7 @@ def test_a_connection_cut_while_it_waits_does_not_cost_an_answer() -> None:
         connection.cut()
         settings.turns.release()
         assert client.recv(1) == b""
-    assert not made
+    assert not expositions
 
 
 def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
@@ -204,11 +204,11 @@ def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
 
 
 def listener(send_buffer: int) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-    made.bind(("127.0.0.1", 0))
-    made.listen(16)
-    return made
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(16)
+    return listening
 
 
 def test_a_client_that_reads_makes_no_room_while_others_ask_nothing() -> None:
@@ -227,15 +227,15 @@ def test_a_client_that_reads_makes_no_room_while_others_ask_nothing() -> None:
             reader.settimeout(5)
             reader.connect(place)
             reader.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            got, newest = 0, 0.0
+            received, newest = 0, 0.0
             while data := reader.recv(4096):
-                got += len(data)
+                received += len(data)
                 time.sleep(0.02)
                 if time.monotonic() - newest > LEAST_SECONDS:
                     newest = time.monotonic()
                     idle.append(socket.create_connection(place, timeout=5))
                     idle[-1].sendall(REQUEST)
-            assert got > 2**18
+            assert received > 2**18
         assert count(events, "displaced") >= 2
     finally:
         for client in idle:
@@ -336,10 +336,10 @@ def test_a_client_that_reads_an_old_body_does_not_hide_the_new_one() -> None:
     now = [0.0]
     expositions = _Expositions(clock=lambda: now[0])
     request = Request("GET", "/metrics", "", {})
-    made: list[None] = []
+    bodies: list[None] = []
 
     def ask() -> Response:
-        return expositions.response("/metrics", lambda: made.append(None) or [], request)  # type: ignore[func-returns-value]
+        return expositions.response("/metrics", lambda: bodies.append(None) or [], request)  # type: ignore[func-returns-value]
 
     older = ask()
     now[0] = 2.0
@@ -349,4 +349,4 @@ def test_a_client_that_reads_an_old_body_does_not_hide_the_new_one() -> None:
     newer.on_stall()
     older.on_stall()
     ask()
-    assert len(made) == 2
+    assert len(bodies) == 2

@@ -125,11 +125,11 @@ def test_clients_with_ever_new_passwords(tmp_path: Path) -> None:
 
 def test_clients_that_read_slowly_share_one_body() -> None:
     large = gauge("thing_value", "One of many.", "number")
-    made = []
+    bodies = []
 
     class Large(Things):
         def collect(self) -> Iterable[Metric]:
-            made.append(time.monotonic())
+            bodies.append(time.monotonic())
             family = large.family()
             for number in range(20_000):
                 family.add_metric([f"{number:0200}"], number)
@@ -145,7 +145,7 @@ def test_clients_that_read_slowly_share_one_body() -> None:
             slow.append(client)
         for client in slow:
             assert client.recv(1)
-        assert len(made) <= 1 + 20 * 0.5  # those that came within a second of one body have it
+        assert len(bodies) <= 1 + 20 * 0.5  # those that came within a second of one body have it
         for client in slow:
             client.close()
 
@@ -161,10 +161,10 @@ def test_a_later_scrape_is_not_given_an_earlier_body() -> None:
 
 
 def test_a_pipelined_request_waits_until_the_last_answer_is_read() -> None:
-    made: list[None] = []
+    bodies: list[None] = []
 
     def large() -> float:
-        made.append(None)
+        bodies.append(None)
         return 1.0
 
     with serving(Things(large)) as server, socket.socket() as client:
@@ -172,9 +172,9 @@ def test_a_pipelined_request_waits_until_the_last_answer_is_read() -> None:
         client.connect(("127.0.0.1", server.ports[0]))
         client.sendall(REQUEST * 200)
         time.sleep(0.5)
-        taken = len(made)
+        taken = len(bodies)
         time.sleep(0.3)
-        assert taken == len(made) < 100
+        assert taken == len(bodies) < 100
 
 
 def test_a_client_that_left_does_not_cost_a_hash(tmp_path: Path) -> None:

@@ -41,14 +41,14 @@ def answers(client: socket.socket, seconds: float = 5.0) -> list[tuple[int, byte
             received += data
     except (TimeoutError, ConnectionResetError):
         pass
-    found = []
+    responses = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         length = next(int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length"))
-        found.append((int(lines[0].split()[1]), rest[:length]))
+        responses.append((int(lines[0].split()[1]), rest[:length]))
         received = rest[length:]
-    return found
+    return responses
 
 
 def connections() -> int:
@@ -91,7 +91,7 @@ def test_requests_in_one_packet_and_in_single_octets_are_answered() -> None:
 def test_an_unusual_request_gets_its_status(request_: bytes, status: int) -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(request_)
-        assert [found for found, _ in answers(client)] == [status]
+        assert [code for code, _ in answers(client)] == [status]
 
 
 def test_head_gets_the_headers_alone() -> None:

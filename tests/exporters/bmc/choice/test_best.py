@@ -71,8 +71,8 @@ def test_supplies_far_above_the_systems_own_sensor_feed_several_nodes() -> None:
 def test_supplies_that_came_to_more_during_a_step_alone_are_taken_again() -> None:
     choice = Choice()
     assert choice.choose({"psu_input": 840.0, "sdr": 400.0}, 0.0) == "sdr"
-    found = [choice.choose({"psu_input": 840.0, "sdr": 800.0}, at) for at in (60.0, 70.0, 80.0, 90.0)]
-    assert found[-1] == "psu_input"
+    sources = [choice.choose({"psu_input": 840.0, "sdr": 800.0}, at) for at in (60.0, 70.0, 80.0, 90.0)]
+    assert sources[-1] == "psu_input"
 
 
 def test_a_step_of_the_load_between_two_readings_is_forgotten() -> None:

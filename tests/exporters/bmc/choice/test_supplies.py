@@ -73,18 +73,23 @@ PAST = PowerStatistics(low=203, high=205, interval=300)
 
 
 def test_a_reading_beyond_its_own_statistics_is_rejected() -> None:
-    found = Contradictions()
-    assert [found.rejects("node", 915, PAST, at) for at in (0, 10, 10_000)] == [True] * 3
-    assert not found.rejects("node", 915, None, 0)
-    assert not found.rejects("node", 230, PAST, 0)
+    contradictions = Contradictions()
+    assert [contradictions.rejects("node", 915, PAST, at) for at in (0, 10, 10_000)] == [True] * 3
+    assert not contradictions.rejects("node", 915, None, 0)
+    assert not contradictions.rejects("node", 230, PAST, 0)
 
 
 def test_a_load_step_is_believed_until_the_statistics_should_show_it() -> None:
-    found = Contradictions()
-    assert not found.rejects("node", 204, PAST, 0)
+    contradictions = Contradictions()
+    assert not contradictions.rejects("node", 204, PAST, 0)
     until = 10 + PAST.interval + CATCH_UP_SECONDS
-    assert [found.rejects("node", 915, PAST, at) for at in (10, 100, until - 1, until)] == [False, False, False, True]
-    assert not found.rejects("node", 915, PowerStatistics(203, 915, 300), until + 1)
+    assert [contradictions.rejects("node", 915, PAST, at) for at in (10, 100, until - 1, until)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert not contradictions.rejects("node", 915, PowerStatistics(203, 915, 300), until + 1)
     since_reset = PowerStatistics(low=203, high=205, interval=1e7)
-    assert not found.rejects("node", 204, since_reset, 1000)
-    assert [found.rejects("node", 915, since_reset, 1000 + at) for at in (1, 1262)] == [False, True]
+    assert not contradictions.rejects("node", 204, since_reset, 1000)
+    assert [contradictions.rejects("node", 915, since_reset, 1000 + at) for at in (1, 1262)] == [False, True]

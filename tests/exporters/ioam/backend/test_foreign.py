@@ -51,8 +51,8 @@ def rise(before: Samples, after: Samples, *key: str) -> float:
     return after[key] - before[key]
 
 
-def unseen(found: Samples, interface: str) -> float:
-    return found["ioam_interface_unseen_packets_total", interface]
+def unseen(samples: Samples, interface: str) -> float:
+    return samples["ioam_interface_unseen_packets_total", interface]
 
 
 def seen(before: Samples, after: Samples, key: tuple[str, ...]) -> float:
@@ -62,12 +62,12 @@ def seen(before: Samples, after: Samples, key: tuple[str, ...]) -> float:
 
 def frames(path: Path3, interface: str, way: str) -> int:
     """The interface's own counter."""
-    (found,) = json.loads(path.upf.run(f"ip -j -s link show {interface}"))
-    return int(found["stats64"]["rx" if way == "received" else "tx"]["packets"])
+    (link,) = json.loads(path.upf.run(f"ip -j -s link show {interface}"))
+    return int(link["stats64"]["rx" if way == "received" else "tx"]["packets"])
 
 
-def limits(found: Samples) -> set[str]:
-    return {key[2] for key in found if key[0] == "ioam_capture_limit_info"}
+def limits(samples: Samples) -> set[str]:
+    return {key[2] for key in samples if key[0] == "ioam_capture_limit_info"}
 
 
 @pytest.mark.parametrize("kind", ["tcx", "clsact"])
@@ -79,10 +79,10 @@ def test_a_foreign_program_attached_first_hides_nothing(path: Path3, config: Pat
             path.send(b"", 44, 100)
             wait_for(lambda: rise(before, upf.scrape(), *UP) >= 44)
             wait_for(lambda: rise(before, upf.scrape(), *OUT) >= 44)
-            found = upf.scrape()
-    assert (rise(before, found, *UP), rise(before, found, *OUT)) == (44, 44)
-    assert unseen(found, "n3") == unseen(found, "n6") == 0
-    assert "program_ahead" not in limits(found)
+            samples = upf.scrape()
+    assert (rise(before, samples, *UP), rise(before, samples, *OUT)) == (44, 44)
+    assert unseen(samples, "n3") == unseen(samples, "n6") == 0
+    assert "program_ahead" not in limits(samples)
 
 
 def test_our_program_passes_packets_on_to_the_programs_behind_it(path: Path3, config: Path) -> None:
@@ -108,24 +108,24 @@ def test_a_program_put_before_ours_is_followed_by_ours(
 
             def counted() -> bool:
                 nonlocal sent
-                found = upf.scrape()
+                samples = upf.scrape()
                 path.send(b"", 40, 100)
                 sent += 40
-                return rise(found, upf.scrape(), *key) >= 40
+                return rise(samples, upf.scrape(), *key) >= 40
 
             wait_for(counted)
             # Once it is quiet, the interface's own counter is the sum, neighbour discovery included.
             wait_for(
                 lambda: (
                     frames(path, interface, way) - began
-                    == seen(before, found := upf.scrape(), key) + unseen(found, interface)
+                    == seen(before, samples := upf.scrape(), key) + unseen(samples, interface)
                 )
             )
-            found = upf.scrape()
-            assert 0 < unseen(found, interface) < sent
-        found = upf.scrape()
+            samples = upf.scrape()
+            assert 0 < unseen(samples, interface) < sent
+        samples = upf.scrape()
         path.send(b"", 40, 100)
-        wait_for(lambda: rise(found, upf.scrape(), *key) == 40)
+        wait_for(lambda: rise(samples, upf.scrape(), *key) == 40)
         lines = upf.stop()
     assert len([line for line in lines if f"{interface}: another program ends the list" in line]) == 1
     assert len([line for line in lines if f"{interface}: " in line and "were not counted" in line]) == 1
@@ -136,9 +136,9 @@ def test_without_the_right_to_read_program_names_nothing_is_missed(path: Path3, 
     with Foreign(path.upf, "n6", "tcx", "sent", str(PASS)), exporter(path, config, wrapper=THREE) as upf:
 
         def counted() -> bool:
-            found = upf.scrape()
+            samples = upf.scrape()
             path.send(b"", 40, 100)
-            return rise(found, upf.scrape(), *OUT) >= 40
+            return rise(samples, upf.scrape(), *OUT) >= 40
 
         wait_for(counted)
 
@@ -166,9 +166,9 @@ def test_our_program_is_attached_again_when_it_was_detached(path: Path3, config:
         path.upf.python(DETACH)
 
         def counted() -> bool:
-            found = upf.scrape()
+            samples = upf.scrape()
             path.send(b"", 5, 100)
-            return rise(found, upf.scrape(), *UP) >= 5
+            return rise(samples, upf.scrape(), *UP) >= 5
 
         wait_for(counted)
         assert len([line for line in upf.stop() if "n3: someone detached" in line]) == 1
@@ -183,9 +183,9 @@ def test_a_user_plane_in_xdp_shows(path: Path3, config: Path, backend: str) -> N
         with Foreign(path.upf, "n3", "xdp", "received", str(XDP_TX)):
             path.send(b"", 44, 100)
             wait_for(lambda: unseen(upf.scrape(), "n3") >= 44)
-            found = upf.scrape()
-            assert "xdp" in limits(found)
-            assert rise(before, found, *UP) == 0
+            samples = upf.scrape()
+            assert "xdp" in limits(samples)
+            assert rise(before, samples, *UP) == 0
         lines = upf.stop()
     assert len([line for line in lines if "n3: " in line and "were not counted: an XDP program" in line]) == 1
 
@@ -206,10 +206,10 @@ for kind in sys.argv[1:]:
         path.robot.python(script, *(str(kind) for some in kinds.values() for kind in some))
         wait_for(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "macsec") == 20)
         wait_for(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "not_ip") >= 60)
-        found = upf.scrape()
-    skipped = {kind: rise(before, found, "ioam_skipped_frames_total", kind) for kind in kinds}
+        samples = upf.scrape()
+    skipped = {kind: rise(before, samples, "ioam_skipped_frames_total", kind) for kind in kinds}
     assert skipped == {"not_ip": 60, "mpls": 40, "pppoe": 20, "macsec": 20}
-    assert rise(before, found, *UP) == unseen(found, "n3") == 0
+    assert rise(before, samples, *UP) == unseen(samples, "n3") == 0
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "packet"])
@@ -220,8 +220,8 @@ def test_ordinary_traffic_is_never_unseen(path: Path3, config: Path, backend: st
         wait_for(lambda: upf.scrape()[OUT] >= 30_000 + 12_000)
         path.send(b"", 30_000, 100)
         wait_for(lambda: upf.scrape()[OUT] >= 60_000 + 12_000)
-        found = upf.scrape()
-        assert unseen(found, "n3") == unseen(found, "n6") == 0
+        samples = upf.scrape()
+        assert unseen(samples, "n3") == unseen(samples, "n6") == 0
         assert not [line for line in upf.stop() if "not counted" in line]
 
 
@@ -276,8 +276,8 @@ def test_a_program_that_reads_its_tunnel_late_hides_nothing(path: Path3, tmp_pat
         path.upf.python(TO_IT)
         for _ in range(4):
             time.sleep(0.6)
-            found = upf.scrape()
-        assert found[OUT] >= 450
+            samples = upf.scrape()
+        assert samples[OUT] >= 450
         program.stdin.write("\n")
         program.stdin.flush()
         assert program.stdout.readline() == "read\n"
@@ -301,8 +301,8 @@ def test_more_packets_than_can_be_decoded_at_once_are_not_unseen(path: Path3, co
         sending = [threading.Thread(target=path.send, args=(b"", 100_000, 20)) for _ in range(2)]
         for sender in sending:
             sender.start()
-        found = upf.scrape()
+        samples = upf.scrape()
         while any(sender.is_alive() for sender in sending):
-            found = upf.scrape()
-            assert unseen(found, "n3") == unseen(found, "n6") == 0
-        assert found[UP] > 0
+            samples = upf.scrape()
+            assert unseen(samples, "n3") == unseen(samples, "n6") == 0
+        assert samples[UP] > 0

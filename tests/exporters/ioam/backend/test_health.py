@@ -219,10 +219,10 @@ def test_packets_that_are_on_their_way_are_waited_for(second: int, unseen: int) 
 
 def test_the_loopback_interface_is_recognised_by_its_flags() -> None:
     health = Health()
-    found = health.ask(["lo", "no-such-one"])
-    assert set(found) == {"lo"}
-    assert found["lo"].number == 1
-    assert not found["lo"].xdp
+    interfaces = health.ask(["lo", "no-such-one"])
+    assert set(interfaces) == {"lo"}
+    assert interfaces["lo"].number == 1
+    assert not interfaces["lo"].xdp
     health.close()
     assert health.ask(["lo"]) == {}
 

@@ -205,10 +205,10 @@ def test_a_stream_that_ends_within_a_packet_is_counted_so_far() -> None:
     )
 )
 def test_a_capture_counts_like_its_packets_one_by_one(packets: list[bytes]) -> None:
-    made = bench()
+    counter = bench()
     for packet in packets:
-        made.see(packet)
-    assert counted(classic(">", 101, packets)).reading().counts == made.counts()
+        counter.see(packet)
+    assert counted(classic(">", 101, packets)).reading().counts == counter.counts()
 
 
 def test_the_command_line_counts_a_capture(tmp_path: Path) -> None:
@@ -217,12 +217,12 @@ def test_the_command_line_counts_a_capture(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "joulepath", "ioam", "--node-id", "4", "--once", "--pcap"]
     from_file = subprocess.run([*command, str(path)], capture_output=True, timeout=30, check=True)
     from_pipe = subprocess.run([*command, "-"], input=path.read_bytes(), capture_output=True, timeout=30, check=True)
-    found = samples(from_file.stdout.decode())
+    series = samples(from_file.stdout.decode())
     piped = samples(from_pipe.stdout.decode())
-    assert found.pop(("ioam_capture_info", "pcap", str(path))) == piped.pop(("ioam_capture_info", "pcap", "-")) == 1
-    assert found == piped
-    assert found["ioam_trace_bytes_total", "captured", "123", "4", TRACE_ID.hex()] == 4 * len(PACKET)
-    assert found["ioam_capture_limit_info", pcap.BACKEND, pcap.SEGMENTS] == 1
+    assert series.pop(("ioam_capture_info", "pcap", str(path))) == piped.pop(("ioam_capture_info", "pcap", "-")) == 1
+    assert series == piped
+    assert series["ioam_trace_bytes_total", "captured", "123", "4", TRACE_ID.hex()] == 4 * len(PACKET)
+    assert series["ioam_capture_limit_info", pcap.BACKEND, pcap.SEGMENTS] == 1
     missing = subprocess.run([*command, "/nowhere.pcap"], capture_output=True, text=True, timeout=30, check=False)
     assert (missing.returncode, missing.stderr.splitlines()[-1]) == (
         2,

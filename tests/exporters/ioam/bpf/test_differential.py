@@ -176,9 +176,9 @@ def frames(draw: st.DrawFn) -> Frame:
 
 @pytest.fixture(scope="module", params=list(FORMS.values()), ids=list(FORMS))
 def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
-    made = KernelBench(request.param)
-    yield made
-    made.close()
+    kernel_bench = KernelBench(request.param)
+    yield kernel_bench
+    kernel_bench.close()
 
 
 def differential(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -314,9 +314,9 @@ def test_ten_million_packets_of_a_thousand_traces_count_as_in_python(bench: Kern
     (node,) = table._table.snapshot().nodes
     assert sum(sent.values()) > 9_990_000
     assert node.user.packets + node.other.packets == sum(sent.values())
-    found = {label.trace_id: count for label, count in node.traces.items() if count.packets}
-    assert {name: count.packets for name, count in found.items()} == {key.hex(): n for key, n in sent.items()}
-    assert {name: count.octets for name, count in found.items()} == octets
+    counts = {label.trace_id: count for label, count in node.traces.items() if count.packets}
+    assert {name: count.packets for name, count in counts.items()} == {key.hex(): n for key, n in sent.items()}
+    assert {name: count.octets for name, count in counts.items()} == octets
 
 
 def test_traces_beyond_the_room_of_the_cache_are_counted(bench: KernelBench) -> None:

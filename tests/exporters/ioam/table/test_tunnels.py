@@ -40,11 +40,11 @@ def n3(outer: Packet, payload: bytes) -> bytes:
 @pytest.mark.parametrize("extensions", [0, 1, 4, 8])
 @pytest.mark.parametrize("flags", [0, 1, 2, 3])
 def test_the_users_packet_is_counted_inside_gtpu(outer: Packet, extensions: int, flags: int) -> None:
-    made = bench()
-    node = made.see(n3(outer, gtp(INNER, extensions, flags)))
+    counter = bench()
+    node = counter.see(n3(outer, gtp(INNER, extensions, flags)))
     assert pair(node.user) == (1, len(INNER))
     assert trace_pairs(node) == {TRACE_ID.hex(): (1, len(INNER))}
-    assert not any(made.counts().errors.values())
+    assert not any(counter.counts().errors.values())
 
 
 def test_a_tunnel_that_scapy_encodes_is_read() -> None:
@@ -67,10 +67,10 @@ def test_signalling_of_the_tunnel_is_not_user_traffic() -> None:
 
 def test_a_packet_that_is_not_gtpu_is_an_ordinary_packet() -> None:
     for payload in (b"\x10" + bytes(20), b"\x50" + bytes(20), gtp(b"\x80" + bytes(60)), gtp(b"")):
-        made = bench()
+        counter = bench()
         packet = n3(N3_V4, payload)
-        assert pair(made.see(packet).user) == (1, len(packet))
-        assert not any(made.counts().errors.values())
+        assert pair(counter.see(packet).user) == (1, len(packet))
+        assert not any(counter.counts().errors.values())
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_a_packet_that_is_not_gtpu_is_an_ordinary_packet() -> None:
     ],
 )
 def test_an_unreadable_gtpu_header_counts_as_the_outer_packet(payload: bytes) -> None:
-    made = bench()
+    counter = bench()
     packet = n3(N3_V4, payload)
-    assert pair(made.see(packet).user) == (1, len(packet))
-    assert made.counts().errors[decode.GTPU_HEADER] == 1
+    assert pair(counter.see(packet).user) == (1, len(packet))
+    assert counter.counts().errors[decode.GTPU_HEADER] == 1
 
 
 def test_management_is_recognised_by_the_packet_that_is_counted() -> None:
@@ -125,7 +125,7 @@ def test_data_beyond_the_end_of_the_carrier_are_not_a_packet() -> None:
 
 
 def test_the_fragments_of_a_tunnels_packet_are_packets() -> None:
-    made = bench()
+    counter = bench()
     whole = bytes(UDP(sport=2152, dport=2152, chksum=1) / Raw(gtp(INNER)))
     for packet in (
         IP(flags="MF", proto=17) / Raw(whole[:80]),
@@ -133,25 +133,25 @@ def test_the_fragments_of_a_tunnels_packet_are_packets() -> None:
         IPv6() / IPv6ExtHdrFragment(m=1, nh=17) / Raw(whole[:80]),
         IPv6() / IPv6ExtHdrFragment(offset=10, nh=17) / Raw(whole[80:]),
     ):
-        made.see(packet)
-    assert made.node.user.packets == made.counts().fragments == 4
-    assert made.node.user.octets == 2 * len(whole) + 2 * 20 + 2 * 48
-    assert trace_pairs(made.node) == {}
+        counter.see(packet)
+    assert counter.node.user.packets == counter.counts().fragments == 4
+    assert counter.node.user.octets == 2 * len(whole) + 2 * 20 + 2 * 48
+    assert trace_pairs(counter.node) == {}
 
 
 def test_fragments_of_a_traced_packet_each_count() -> None:
-    made = bench()
+    counter = bench()
     for more in (b"\0\1", b"\0\x80"):
-        made.see(ipv6(traced(next_header=44), b"\x11\0" + more + bytes(4) + bytes(100)))
-    assert made.counts().fragments == 2
-    assert trace_pairs(made.node)[TRACE_ID.hex()][0] == 2
+        counter.see(ipv6(traced(next_header=44), b"\x11\0" + more + bytes(4) + bytes(100)))
+    assert counter.counts().fragments == 2
+    assert trace_pairs(counter.node)[TRACE_ID.hex()][0] == 2
 
 
 def test_an_atomic_fragment_is_whole() -> None:
-    made = bench()
-    made.see(n3(IPv6() / IPv6ExtHdrFragment(nh=17), gtp(INNER)))
-    assert made.counts().fragments == 0
-    assert trace_pairs(made.node) == {TRACE_ID.hex(): (1, len(INNER))}
+    counter = bench()
+    counter.see(n3(IPv6() / IPv6ExtHdrFragment(nh=17), gtp(INNER)))
+    assert counter.counts().fragments == 0
+    assert trace_pairs(counter.node) == {TRACE_ID.hex(): (1, len(INNER))}
 
 
 @pytest.mark.parametrize("outer", [N3_V4, N3_V6])
@@ -159,18 +159,18 @@ def test_each_segment_counts_for_its_own_user(outer: Packet) -> None:
     mine, others = gtp(INNER), gtp(ipv6(traced(bytes(16))), teid=2)
     plain = gtp(bytes(IPv6() / UDP() / Raw(bytes(50))))
     assert len(mine) == len(others)
-    made = bench()
-    node = made.see(n3(outer, mine + others + mine + plain), segments=Segments(len(mine), tcp=False, transport=-1))
+    counter = bench()
+    node = counter.see(n3(outer, mine + others + mine + plain), segments=Segments(len(mine), tcp=False, transport=-1))
     assert trace_pairs(node) == {TRACE_ID.hex(): (2, 2 * len(INNER)), "other": (1, len(INNER))}
     assert pair(node.user) == (4, 3 * len(INNER) + 98)
-    assert not any(made.counts().errors.values())
+    assert not any(counter.counts().errors.values())
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_large_packet_in_an_ipv6_tunnel_counts_as_its_segments(told: bool) -> None:
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_a_large_packet_in_an_ipv6_tunnel_counts_as_its_segments(is_stated: bool) -> None:
     inner = ipv6(traced(next_header=6), bytes(TCP() / Raw(bytes(2500))))
     packet = bytes(IPv6(nh=41) / Raw(inner))
-    transport = len(packet) - 2520 if told else -1
+    transport = len(packet) - 2520 if is_stated else -1
     node = bench().see(packet, segments=Segments(1000, tcp=True, transport=transport))
     assert trace_pairs(node) == {TRACE_ID.hex(): (3, len(inner) + 2 * (len(inner) - 2500))}
 
@@ -179,13 +179,13 @@ def test_a_jumbogram_says_its_length_in_an_option() -> None:
     payload = bytes(70_000)
     jumbo = b"\x11\0\xc2\x04" + struct.pack("!I", 8 + len(payload))
     packet = struct.pack("!IHBB", 6 << 28, 0, 0, 64) + bytes(32) + jumbo + payload
-    made = bench()
-    assert pair(made.see(packet, padding=9).user) == (1, len(packet))
-    assert made.counts().jumbograms == 1
+    counter = bench()
+    assert pair(counter.see(packet, padding=9).user) == (1, len(packet))
+    assert counter.counts().jumbograms == 1
     no_jumbo = struct.pack("!IHBB", 6 << 28, 0, 0, 64) + bytes(32) + b"\x11\0\x01\x04" + bytes(104)
-    made = bench()
-    made.see(no_jumbo)
-    assert (made.counts().jumbograms, made.counts().errors[decode.TRUNCATED]) == (0, 1)
+    counter = bench()
+    counter.see(no_jumbo)
+    assert (counter.counts().jumbograms, counter.counts().errors[decode.TRUNCATED]) == (0, 1)
 
 
 @given(st.binary(max_size=60))
@@ -200,8 +200,8 @@ def test_any_payload_has_an_answer(payload: bytes) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from([N3_V4, N3_V6]), st.booleans())
 def test_whatever_a_tunnel_holds_counts_once(payload: bytes, outer: Packet, wrapped: bool) -> None:
-    made = bench()
+    counter = bench()
     packet = n3(outer, gtp(payload) if wrapped else payload)
-    node = made.see(packet)
+    node = counter.see(packet)
     assert node.user.packets + node.other.packets == 1
     assert node.user.octets + node.other.octets <= len(packet)

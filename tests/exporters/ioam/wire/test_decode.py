@@ -211,10 +211,10 @@ def traces(draw: st.DrawFn, namespace: int | None = None) -> tuple[bytes, decode
     number = draw(st.integers(0, 0xFFFF)) if namespace is None else namespace
     flags = draw(st.integers(0, 15))
     kind = draw(st.sampled_from([decode.PRE_ALLOCATED_TRACE, decode.INCREMENTAL_TRACE]))
-    found = _ids(bits, nodes)
-    times = tuple(time for _, time in found) if {2, 3} <= set(bits) else ()
+    trace_id = _ids(bits, nodes)
+    times = tuple(time for _, time in trace_id) if {2, 3} <= set(bits) else ()
     span = nodes[0].snapshot[16:24] if nodes and nodes[0].snapshot and len(nodes[0].snapshot) >= 24 else None
-    ids = tuple(node_id for node_id, _ in found)
+    ids = tuple(node_id for node_id, _ in trace_id)
     expected = decode.Trace(number, _id(bits, nodes), ids, bool(flags & 8), kind, times, span)
     data = trace_data(number, bits, nodes, free, flags, incremental=kind == decode.INCREMENTAL_TRACE)
     return option(data, kind, draw(st.sampled_from([0x31, 0x11]))), expected
@@ -257,11 +257,11 @@ PADDING = st.one_of(
 @st.composite
 def headers(draw: st.DrawFn) -> tuple[bytes, tuple[decode.Trace, ...]]:
     """A hop-by-hop header with up to two traces anywhere in it, and these traces."""
-    found = [draw(traces(namespace)) for namespace in range(draw(st.integers(0, 2)))]
+    drawn = [draw(traces(namespace)) for namespace in range(draw(st.integers(0, 2)))]
     parts = [b"".join(draw(st.lists(PADDING, max_size=3)))]
-    for encoded, _ in found:
+    for encoded, _ in drawn:
         parts += [encoded, *draw(st.lists(PADDING, max_size=3))]
-    return hop_by_hop(*parts), tuple(trace for _, trace in found)
+    return hop_by_hop(*parts), tuple(trace for _, trace in drawn)
 
 
 @given(headers())
@@ -286,5 +286,5 @@ def test_a_damaged_header_has_a_reason_or_is_another_header(
     for _ in range(data.draw(st.integers(1, 6))):
         header[data.draw(st.integers(2, len(header) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(header[: data.draw(st.integers(2, len(header)))])
-    found = outcome(cut)
-    assert found in decode.REASONS if isinstance(found, str) else found.octets <= len(cut) - 2
+    result = outcome(cut)
+    assert result in decode.REASONS if isinstance(result, str) else result.octets <= len(cut) - 2

@@ -47,8 +47,8 @@ def test_every_type_becomes_a_plain_value() -> None:
         "8": (rfc1902.IpAddress("10.0.0.1"), b"\x0a\x00\x00\x01"),
     }
     with Agent({f"{BASE}.{n}.0": fixed(sent) for n, (sent, _) in answers.items()}) as agent:
-        found = run(client(agent.address).get([parse_oid(f"{BASE}.{n}.0") for n in [*answers, "9"]]))
-    assert found == {
+        values = run(client(agent.address).get([parse_oid(f"{BASE}.{n}.0") for n in [*answers, "9"]]))
+    assert values == {
         **{parse_oid(f"{BASE}.{n}.0"): value for n, (_, value) in answers.items()},
         parse_oid(f"{BASE}.9.0"): Missing.NO_SUCH_INSTANCE,
     }
@@ -126,7 +126,7 @@ def test_an_agent_is_read_over_ipv6() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_name_with_several_addresses_is_tried_at_each(host: str, absent: Callable[[str, str], NoReturn]) -> None:
     """`localhost` is 127.0.0.1 and, on most machines, ::1; the agent has one of them."""
-    if host not in {str(found[4][0]) for found in socket.getaddrinfo("localhost", 0)}:
+    if host not in {str(information[4][0]) for information in socket.getaddrinfo("localhost", 0)}:
         absent("ipv6", f"localhost is not {host} here")
     with Agent({f"{BASE}.0": fixed(1)}, host=host) as agent:
         one = client(("localhost", agent.address[1]), limits=Limits(timeout=0.3, retries=0))
@@ -155,7 +155,7 @@ def test_two_agents_are_asked_at_once() -> None:
         async def both() -> list[Value]:
             oid = parse_oid(f"{BASE}.0")
             clients = [client(one.address, "first"), client(two.address, "second")]
-            return [found[oid] for found in await asyncio.gather(*(each.get([oid]) for each in clients))]
+            return [answer[oid] for answer in await asyncio.gather(*(each.get([oid]) for each in clients))]
 
         assert run(both()) == [1, 2]
 

@@ -57,9 +57,9 @@ def test_a_recorded_device_reads_the_same_over_snmp(
 ) -> None:
     """The walk read from its file against the same walk through an agent."""
     expected = read(PduSource("pdu-1", WalkClient(recordings / "snmp" / f"{device}.snmprec"), profiles))
-    found = read(source(library, walks, Community(device), profiles))
+    reading = read(source(library, walks, Community(device), profiles))
     # Not the units: lines of two recordings are out of order, and an agent passes over such lines.
-    assert (found.values, found.names, found.rejected) == (expected.values, expected.names, expected.rejected)
+    assert (reading.values, reading.names, reading.rejected) == (expected.values, expected.names, expected.rejected)
 
 
 USERS: Mapping[str, tuple[AuthProtocol | None, PrivacyProtocol | None]] = {
@@ -109,9 +109,9 @@ def user(name: str, auth_secret: str = AUTH_SECRET) -> SnmpUser:
 def test_a_device_is_read_in_every_version_of_snmp(
     agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], library: str, credentials: Credentials
 ) -> None:
-    found = read(source(library, agent_of_users, credentials, profiles))
-    assert found.values["inlet"]["power"] == {"1": 1210}
-    assert len(found.values["outlet"]["power"]) == 24
+    reading = read(source(library, agent_of_users, credentials, profiles))
+    assert reading.values["inlet"]["power"] == {"1": 1210}
+    assert len(reading.values["outlet"]["power"]) == 24
 
 
 def test_an_engine_serves_one_loop_after_the_other(agent_of_users: tuple[str, int]) -> None:
@@ -160,11 +160,11 @@ def test_missing_objects_are_distinguished_from_those_that_exist(library: str) -
     with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
         there, missing = parse_oid("1.3.6.1.2.1.1.2.0"), parse_oid("1.3.6.1.2.1.1.99.0")
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
-        found = run(one.get([missing, there]))
+        values = run(one.get([missing, there]))
         assert run(one.walk(parse_oid("1.3.6.1.4.1.99999"))) == {}
         run(one.close())
-    assert found[missing] is Missing.NO_SUCH_INSTANCE
-    assert found[there] == parse_oid("1.3.6.1.4.1.318.1.3.4.6")
+    assert values[missing] is Missing.NO_SUCH_INSTANCE
+    assert values[there] == parse_oid("1.3.6.1.4.1.318.1.3.4.6")
 
 
 class Babbling(Agent):

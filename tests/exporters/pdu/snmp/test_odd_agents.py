@@ -249,10 +249,10 @@ def test_many_refused_objects_are_identified_in_a_few_polls(library: str) -> Non
         one = client(library, agent)
         for _ in range(4):
             before = len(odd.requests)
-            found = run(one.get(wanted))
+            values = run(one.get(wanted))
             assert len(odd.requests) - before < 60
         run(one.close())
-    assert [oid for oid, value in found.items() if value == 1] == wanted[1::2]
+    assert [oid for oid, value in values.items() if value == 1] == wanted[1::2]
 
 
 def test_a_refused_object_is_asked_for_again_later() -> None:
@@ -290,13 +290,13 @@ def test_an_error_of_snmp_v1_reports_a_missing_object(
     with OddAgent(objects(), odd, version=1) as agent:
         one = client(library, agent, version=1)
         (reading,) = polls(one, profiles, lambda: None)
-        found = run(one.get([(*BASE, 1, 0), (*POWER, 3), (*BASE, 2, 0)]))
+        values = run(one.get([(*BASE, 1, 0), (*POWER, 3), (*BASE, 2, 0)]))
         odd.requests.clear()
         run(one.get([(*POWER, row) for row in range(1, 25)]))
         run(one.close())
     assert odd.requests == [("get", 24)]
     assert reading.values == healthy.values
-    assert found == {
+    assert values == {
         (*BASE, 1, 0): Missing.NO_SUCH_INSTANCE,
         (*POWER, 3): 30,
         (*BASE, 2, 0): Missing.NO_SUCH_INSTANCE,

@@ -25,8 +25,8 @@ def objects(folder: Path, text: str) -> tuple[dict[str, Value], list[int]]:
     path = folder / "device.walk"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     client = WalkClient(path)
-    found = asyncio.run(client.walk(parse_oid(BASE)))
-    return {format_oid(index): value for index, value in found.items()}, client.skipped
+    rows = asyncio.run(client.walk(parse_oid(BASE)))
+    return {format_oid(index): value for index, value in rows.items()}, client.skipped
 
 
 @pytest.mark.parametrize(
@@ -196,13 +196,13 @@ values: st.SearchStrategy[Value] = st.one_of(
 @given(st.dictionaries(oids, values, min_size=1, max_size=8))
 def test_a_walk_reads_back(tmp_path_factory: pytest.TempPathFactory, device: dict[Oid, Value]) -> None:
     lines = [f".{BASE}.{format_oid(oid)} = {printed(value)}\n" for oid, value in device.items()]
-    found, skipped = objects(tmp_path_factory.getbasetemp(), "".join(lines))
-    assert found == {format_oid(oid): value for oid, value in device.items()}
+    read_back, skipped = objects(tmp_path_factory.getbasetemp(), "".join(lines))
+    assert read_back == {format_oid(oid): value for oid, value in device.items()}
     assert skipped == []
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_a_walk_or_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     with contextlib.suppress(UsageError):
-        found, _ = objects(tmp_path_factory.getbasetemp(), text.encode("utf-8", "replace").decode())
-        assert not any(isinstance(value, Missing) for value in found.values())
+        values, _ = objects(tmp_path_factory.getbasetemp(), text.encode("utf-8", "replace").decode())
+        assert not any(isinstance(value, Missing) for value in values.values())

@@ -205,14 +205,14 @@ MISTAKES: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]] =
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_are_reported_when_the_profile_is_read(tmp_path: Path, mistake: str) -> None:
-    power, table, told = MISTAKES[mistake]
+    power, table, message = MISTAKES[mistake]
     with pytest.raises(UsageError) as fault:
         profile(tmp_path, power, table)
-    assert told in "\n".join(fault.value.messages)
+    assert message in "\n".join(fault.value.messages)
 
 
 @pytest.mark.parametrize(
-    ("level", "quantity", "told"),
+    ("level", "quantity", "message"),
     [
         ("outlet", {"apparent_power": {"column": VOLTS}}, "direct current has no such quantity"),
         ("outlet", {"power_factor": {"column": VOLTS}}, "direct current has no such quantity"),
@@ -222,14 +222,14 @@ def test_mistakes_are_reported_when_the_profile_is_read(tmp_path: Path, mistake:
     ],
 )
 def test_a_quantity_that_direct_current_lacks_is_a_mistake(
-    tmp_path: Path, level: str, quantity: Mapping[str, object], told: str
+    tmp_path: Path, level: str, quantity: Mapping[str, object], message: str
 ) -> None:
     levels = {level: {"direct_current": True, "quantities": quantity}}
     plant = {"vendor": "ACME", "sys_object_ids": [PLANT], "levels": levels}
     (tmp_path / "plant.yaml").write_text(yaml.safe_dump(plant))
     with pytest.raises(UsageError) as fault:
         read_folder(tmp_path)
-    assert told in "\n".join(fault.value.messages)
+    assert message in "\n".join(fault.value.messages)
 
 
 def test_the_check_states_the_source_of_a_derived_value(tmp_path: Path) -> None:
@@ -267,10 +267,10 @@ def test_rectifiers_that_contradict_their_loads_are_doubted(tmp_path: Path) -> N
         objects: Mapping[str, Value] = {f"{PLANT}.1.0": 600, f"{PLANT}.2.0": battery, f"{PLANT}.3.0": 1000}
         with Agent(_functions(objects)) as agent:
             lines = list(check(str(tmp_path / "plant.yaml"), client(agent.address)))
-        told = (
+        doubt = (
             "doubt: rectifiers give 600 W, loads and batteries take 1400 W: is a step or the sign of the battery wrong?"
         )
-        assert (told in lines) == doubted
+        assert (doubt in lines) == doubted
 
 
 def test_the_exporter_publishes_each_level_and_how_it_is_measured(community_file: Path) -> None:
@@ -281,13 +281,13 @@ def test_the_exporter_publishes_each_level_and_how_it_is_measured(community_file
         host, port = agent.address
         done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
     assert done.returncode == 0, done.stderr
-    found = samples(done.stdout)
-    assert found["pdu_outlet_power_watts", frozenset({("outlet", "load")})] == 1080
-    assert found["pdu_rectifier_power_watts", frozenset({("rectifier", "all")})] == 1134
-    assert found["pdu_battery_current_amperes", frozenset({("battery", "all")})] == -1
-    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "load")})] == 0
-    assert not any(name == "pdu_battery_power_watts" for name, _ in found)
-    (info,) = [dict(labels) for name, labels in found if name == "pdu_info"]
+    series = samples(done.stdout)
+    assert series["pdu_outlet_power_watts", frozenset({("outlet", "load")})] == 1080
+    assert series["pdu_rectifier_power_watts", frozenset({("rectifier", "all")})] == 1134
+    assert series["pdu_battery_current_amperes", frozenset({("battery", "all")})] == -1
+    assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "load")})] == 0
+    assert not any(name == "pdu_battery_power_watts" for name, _ in series)
+    (info,) = [dict(labels) for name, labels in series if name == "pdu_info"]
     assert (info["profile"], info["method"]) == ("eltek-smartpack", "derived")
 
 

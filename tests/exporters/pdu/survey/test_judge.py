@@ -35,12 +35,12 @@ POLL = 5.0
 
 def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = STEPS) -> list[MeterReading]:
     """A device written as `{"outlet 1 W": 100}`; a column is a level's quantity."""
-    made: list[MeterReading] = []
+    meter_readings: list[MeterReading] = []
     for name, value in device.items():
         level, label, unit = name.split()
         key = ReadingKey(level, label, SHORT[unit])  # type: ignore[arg-type]
-        made.append(MeterReading(key, value, steps[key.quantity], hash((key.level, key.quantity))))
-    return made
+        meter_readings.append(MeterReading(key, value, steps[key.quantity], hash((key.level, key.quantity))))
+    return meter_readings
 
 
 def left_out(*polls: Mapping[str, float], judge: Judge | None = None) -> list[set[str]]:
@@ -104,9 +104,9 @@ def test_more_than_an_outlet_carries_is_believed_only_with_the_current() -> None
 
 def test_an_inlet_that_leaps_is_believed_if_it_stays_or_outlets_agree() -> None:
     polls = [{"inlet 1 W": 500.0}, *({"inlet 1 W": 20_000.0} for _ in range(math.ceil(HOLD_SECONDS / POLL) + 2))]
-    found = left_out(*polls)
-    assert found[1] == {"inlet 1 W"}
-    assert found[-1] == set()
+    omitted = left_out(*polls)
+    assert omitted[1] == {"inlet 1 W"}
+    assert omitted[-1] == set()
     outlets = {f"outlet {number} W": 2_000.0 for number in range(10)}
     before = {"inlet 1 W": 0.0, **dict.fromkeys(outlets, 0.0)}
     assert left_out(before, {"inlet 1 W": 20_400.0, **outlets}) == [set(), set()]
@@ -339,9 +339,9 @@ def test_a_column_in_another_unit_is_never_believed(loads: list[tuple[float, flo
         for name, watts in device.items()
         if name.startswith("outlet") and name.endswith("W")
     }
-    (found,) = left_out({**device, **wrong})
-    assert found >= set(wrong)
-    assert "inlet 1 W" not in found
+    (omitted,) = left_out({**device, **wrong})
+    assert omitted >= set(wrong)
+    assert "inlet 1 W" not in omitted
 
 
 @given(loads, st.integers(0, 11), st.floats(5_000, 1e6))

@@ -90,8 +90,8 @@ def test_a_flag_of_the_device_scales_tables_and_objects(
         f"power: {{column: {LOADS}, where: {{number: 1}}}}}}}}",
     )
     read = values(walk(tmp_path, {**PLANT, f"{FLAG}.0": f"{4 if isinstance(flag, str) else 2}|{flag}"}), profile)
-    found = {label: value for (quantity, label), value in read.items() if quantity == "current"}
-    assert found == ({} if step is None else {label: pytest.approx(one * step) for label, one in raw.items()})
+    currents = {label: value for (quantity, label), value in read.items() if quantity == "current"}
+    assert currents == ({} if step is None else {label: pytest.approx(one * step) for label, one in raw.items()})
 
 
 def test_a_cell_of_a_table_has_its_own_row_of_other_columns(tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_a_changed_flag_takes_effect_at_once(tmp_path: Path) -> None:
     async def polls() -> list[float]:
         client = Plant(tmp_path / "plant.snmprec")
         source = PduSource("plant", client, {"plant": profile})
-        found = [(await source.read()).values["outlet"]["current"]["2"]]
+        amperes = [(await source.read()).values["outlet"]["current"]["2"]]
         client.set(parse_oid(f"{FLAG}.0"), 0)
-        return [*found, (await source.read()).values["outlet"]["current"]["2"]]
+        return [*amperes, (await source.read()).values["outlet"]["current"]["2"]]
 
     assert asyncio.run(polls()) == [3.3, 33]
 
@@ -201,8 +201,8 @@ def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> No
 def test_a_key_without_effect_or_that_hides_readings_is_a_mistake(
     tmp_path: Path, level: str, table: dict[str, object], mistake: str
 ) -> None:
-    made = {"quantities": {"power": {"column": BUS}}, **table}
-    profile = {"vendor": "ACME", "sys_object_ids": [BUS], "levels": {level: made}}
+    definition = {"quantities": {"power": {"column": BUS}}, **table}
+    profile = {"vendor": "ACME", "sys_object_ids": [BUS], "levels": {level: definition}}
     (tmp_path / "acme.yaml").write_text(yaml.safe_dump(profile))
     with pytest.raises(UsageError, match=mistake):
         read_folder(tmp_path)

@@ -151,22 +151,22 @@ STYLES: dict[str, Callable[[str, str], str]] = {
 def test_a_number_in_any_style_is_read_whole_or_refused(whole: int, fraction: str, style: str) -> None:
     text = STYLES[style](str(whole), fraction)
     try:
-        found = read(text, "power").number
+        reading = read(text, "power").number
     except ValueError:
         assert len(fraction) == 3  # as long as a group: "1,530"
         assert style in ("point", "blank")
         assert 0 < whole < 1000
     else:
-        assert found == Decimal(f"{whole}.{fraction}")
+        assert reading == Decimal(f"{whole}.{fraction}")
 
 
 @given(st.text("0123456789.,' eEkmMWVA-+%", max_size=12))
 def test_text_is_never_cut(text: str) -> None:
     """All of its digits are in the number, in their order."""
     try:
-        found = read(text, "power")
+        reading = read(text, "power")
     except ValueError:
         return
     mantissa = text.lower().partition("e")[0] if "e" in text.lower() else text
     digits = "".join(character for character in mantissa if character.isdecimal()).strip("0")
-    assert "".join(map(str, found.number.as_tuple().digits)).strip("0") == digits
+    assert "".join(map(str, reading.number.as_tuple().digits)).strip("0") == digits

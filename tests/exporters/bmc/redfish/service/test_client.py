@@ -70,10 +70,10 @@ def test_basic_authentication_is_used_where_sessions_are_unavailable(
 
 def test_a_wrong_password_is_not_tried_at_every_poll(bmc: RedfishServer, pki: Pki) -> None:
     now = [0.0]
-    made = RedfishClient(
+    bmc_client = RedfishClient(
         f"https://127.0.0.1:{bmc.port}", Login(USER, "wrong-secret"), ca_file=pki.ca, clock=lambda: now[0]
     )
-    messages = _faults(RedfishSource("bmc", made), 20, lambda _: None)
+    messages = _faults(RedfishSource("bmc", bmc_client), 20, lambda _: None)
     assert messages[0] == "bmc: refuses the login: check user and password"
     assert bmc.requests["POST", SESSIONS] <= 2
     assert "wrong-secret" not in "".join(messages)
@@ -81,7 +81,7 @@ def test_a_wrong_password_is_not_tried_at_every_poll(bmc: RedfishServer, pki: Pk
 
 def test_the_right_password_is_taken_when_the_time_has_come(bmc: RedfishServer, pki: Pki) -> None:
     now = [0.0]
-    made = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
+    bmc_client = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
     bmc.behaviour = Behaviour(users={USER: "another"})
 
     def between(number: int) -> None:
@@ -89,7 +89,7 @@ def test_the_right_password_is_taken_when_the_time_has_come(bmc: RedfishServer, 
         if number == 1:
             bmc.behaviour = Behaviour(users={USER: PASSWORD})
 
-    assert len(_faults(RedfishSource("bmc", made), 4, between)) == 1
+    assert len(_faults(RedfishSource("bmc", bmc_client), 4, between)) == 1
 
 
 def test_a_full_table_of_sessions_is_not_taken_for_a_wrong_password(bmc: RedfishServer, pki: Pki) -> None:
@@ -113,7 +113,7 @@ def test_a_storm_of_401_does_not_fill_the_table_of_sessions(bmc: RedfishServer, 
         return None if root or request.method != "GET" else web.json_response({}, status=401)
 
     now = [0.0]
-    made = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
+    bmc_client = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
     bmc.behaviour = Behaviour(users={USER: PASSWORD}, answer=storm, max_sessions=1000)
     open_sessions: list[int] = []
 
@@ -121,7 +121,7 @@ def test_a_storm_of_401_does_not_fill_the_table_of_sessions(bmc: RedfishServer, 
         now[0] += 10.0
         open_sessions.append(len(bmc.tokens))
 
-    messages = _faults(RedfishSource("bmc", made), 120, between)
+    messages = _faults(RedfishSource("bmc", bmc_client), 120, between)
     assert len(messages) == 120
     assert max(open_sessions) <= 1
     assert bmc.requests["POST", SESSIONS] <= 2 * 7  # 60, 120, 240, 480 and 900 s apart in 20 minutes

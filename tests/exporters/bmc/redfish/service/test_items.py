@@ -44,8 +44,8 @@ def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | in
     "name", ["System Power Limit", "Sys Pwr Cap", "Total_Power_Max", "Node Power Peak", "PSU1 Max PIN"]
 )
 def test_limits_that_ipmi_lists_as_watts_are_not_measurements(name: str) -> None:
-    found = [("1", name, "W"), ("2", "Total_Power", "W"), ("3", "PSU2 PIN", "W")]
-    assert [sensor.key for sensor in sensors(found, load_shipped())] == ["2", "3"]
+    named = [("1", name, "W"), ("2", "Total_Power", "W"), ("3", "PSU2 PIN", "W")]
+    assert [sensor.key for sensor in sensors(named, load_shipped())] == ["2", "3"]
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.unit
 BOX = ("chassis", "1")
 
 
-def read(found: Tree) -> Any:
-    with RedfishServer(dict_tree(found)) as server:
+def read(resources: Tree) -> Any:
+    with RedfishServer(dict_tree(resources)) as server:
         return poll(server)
 
 
@@ -33,14 +33,14 @@ def control(watts: Any, low: Any, mean: Any, high: Any, minutes: Any = 5, **more
 
 def server_that_is(system: str | None, chassis: str | None, *controls: dict[str, Any], **power: Any) -> Tree:
     """One chassis; `system` and `chassis` are what each of the two states as its PowerState, None for nothing."""
-    found = legacy({"PowerControl": list(controls), **power})
-    one = found["/redfish/v1/Chassis/1"]
+    resources = legacy({"PowerControl": list(controls), **power})
+    one = resources["/redfish/v1/Chassis/1"]
     if chassis is not None:
         one["PowerState"] = chassis
     if system is not None:
         one["Links"] = {"ComputerSystems": [ref("Systems/1")]}
-        found["/redfish/v1/Systems/1"] = {"PowerState": system}
-    return found
+        resources["/redfish/v1/Systems/1"] = {"PowerState": system}
+    return resources
 
 
 ON, OFF = "On", "Off"
@@ -55,21 +55,21 @@ def test_zero_watts_are_believed_of_a_server_that_is_off(
     system: str | None, chassis: str | None, believed: bool
 ) -> None:
     """Where both are stated the system's counts: a chassis is on as long as it has standby power."""
-    found = server_that_is(system, chassis, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
+    resources = server_that_is(system, chassis, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
     if believed:
-        assert read(found).power == {BOX: 0}
+        assert read(resources).power == {BOX: 0}
     else:
         with pytest.raises(JoulepathError, match="1 zero_while_on"):
-            read(found)
+            read(resources)
 
 
 def test_zero_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
-    found = server_that_is(OFF, None, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
+    resources = server_that_is(OFF, None, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
     busy = Behaviour(answer=lambda asked: web.Response(status=503) if "Systems" in asked.path else None)
-    with RedfishServer(dict_tree(found), busy) as server, pytest.raises(JoulepathError, match="1 zero_while_on"):
+    with RedfishServer(dict_tree(resources), busy) as server, pytest.raises(JoulepathError, match="1 zero_while_on"):
         poll(server)
-    del found["/redfish/v1/Systems/1"]
-    assert read(found).power == {BOX: 0}
+    del resources["/redfish/v1/Systems/1"]
+    assert read(resources).power == {BOX: 0}
 
 
 def test_a_server_that_was_off_for_the_whole_interval_has_a_meter() -> None:
@@ -125,10 +125,10 @@ def test_a_node_that_publishes_its_enclosures_watts_is_its_own_mean() -> None:
 
 
 def test_inputs_of_supplies_and_copies_of_an_enclosure_are_not_nodes() -> None:
-    found = shared([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
-    found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
-    found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 900}}
-    reading = read(found)
+    resources = shared([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
+    resources["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
+    resources["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 900}}
+    reading = read(resources)
     assert reading.power == {BOX: 212}
     assert reading.psu_input == {}
     assert reading.rejected == {"contradicted": 3, "above_total": 2}
@@ -152,33 +152,33 @@ def test_a_reading_is_believed_within_its_statistics_or_without_any(
 
 
 def test_a_load_step_is_not_a_contradiction_while_statistics_catch_up() -> None:
-    found = shared([200, 200], control(400, 390, 400, 410))
+    resources = shared([200, 200], control(400, 390, 400, 410))
     now = [0.0]
 
     def between(number: int) -> None:
         now[0] = 60.0 * number
-        power = found["/redfish/v1/Chassis/1/Power"]
+        power = resources["/redfish/v1/Chassis/1/Power"]
         watts = 400 if number == 0 else 1000
         power["PowerControl"] = [control(watts, 390, 400, 410 if number < 5 else 1000)]
         power["PowerSupplies"] = [{"MemberId": "0", "LastPowerOutputWatts": watts / 2}] * 2
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 9, between)
     assert [reading.power.get(BOX) for reading in readings] == [400, *[1000] * 8]  # type: ignore[call-overload]
 
 
 def environment(total: dict[str, Any], power: dict[str, Any] | None, *sensors: dict[str, Any]) -> Tree:
     here = "Chassis/1"
-    found = tree(
+    resources = tree(
         {"1": {"EnvironmentMetrics": ref(f"{here}/E"), "Sensors": ref(f"{here}/Sensors")}},
         **{f"{here}/E": {"PowerWatts": total}},
     )
-    found[f"/redfish/v1/{here}/Sensors"] = {"Members": [ref(f"{here}/Sensors/{one['Id']}") for one in sensors]}
-    found |= {f"/redfish/v1/{here}/Sensors/{one['Id']}": one for one in sensors}
+    resources[f"/redfish/v1/{here}/Sensors"] = {"Members": [ref(f"{here}/Sensors/{one['Id']}") for one in sensors]}
+    resources |= {f"/redfish/v1/{here}/Sensors/{one['Id']}": one for one in sensors}
     if power is not None:
-        found["/redfish/v1/Chassis/1"]["Power"] = ref(f"{here}/Power")
-        found[f"/redfish/v1/{here}/Power"] = power
-    return found
+        resources["/redfish/v1/Chassis/1"]["Power"] = ref(f"{here}/Power")
+        resources[f"/redfish/v1/{here}/Power"] = power
+    return resources
 
 
 def copy(reading: float, name: str = "7L0") -> dict[str, Any]:
@@ -232,10 +232,10 @@ def test_a_copy_of_a_coarse_sensor_ranks_behind_exact_sources(
 
 
 def test_a_system_sensor_of_256_steps_is_worse_than_power_control() -> None:
-    found = environment({}, EXACT, sensor(690, "total_power", ReadingRangeMin=0, ReadingRangeMax=7650))
-    assert read(found).sources == {BOX: "power_control"}
-    found = environment({}, EXACT, sensor(707, "total_power", PhysicalContext="Chassis", ReadingRangeMax=7650))
-    assert read(found).sources == {BOX: "sensor"}
+    resources = environment({}, EXACT, sensor(690, "total_power", ReadingRangeMin=0, ReadingRangeMax=7650))
+    assert read(resources).sources == {BOX: "power_control"}
+    resources = environment({}, EXACT, sensor(707, "total_power", PhysicalContext="Chassis", ReadingRangeMax=7650))
+    assert read(resources).sources == {BOX: "sensor"}
 
 
 @pytest.mark.parametrize(
@@ -283,14 +283,14 @@ def test_an_empty_bay_that_is_called_enabled_does_not_silence_the_others() -> No
     """Supermicro: eight bays, six supplies."""
     nothing = dict.fromkeys(("PowerCapacityWatts", "LineInputVoltage", "PowerInputWatts", "PowerOutputWatts"))
     supplies = [{"MemberId": "0", "PowerInputWatts": 361, "PowerCapacityWatts": 3000}, {"MemberId": "1", **nothing}]
-    found = legacy({"PowerSupplies": supplies})
+    resources = legacy({"PowerSupplies": supplies})
 
     def between(number: int) -> None:
         if number == 1:
             supplies[0]["PowerInputWatts"] = 180
             supplies[1].update(PowerCapacityWatts=3000, LineInputVoltage=230, PowerInputWatts=182)
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server)), 2, between)
     assert [reading.power.get(BOX) for reading in readings] == [361, 362]  # type: ignore[call-overload]
 

@@ -43,7 +43,7 @@ class Node:
 
 def written(*roots: Node, links: bool = True, systems: bool = True) -> Tree:
     """The nodes as resources; without `links` only the computer system says what belongs together."""
-    found: Tree = {"/redfish/v1": {"Chassis": ref("Chassis")}}
+    resources: Tree = {"/redfish/v1": {"Chassis": ref("Chassis")}}
     members = []
     for node, outer in (pair for root in roots for pair in root.walk()):
         here = f"Chassis/{node.name}"
@@ -60,7 +60,7 @@ def written(*roots: Node, links: bool = True, systems: bool = True) -> Tree:
             around["ContainedBy"] = ref(f"Chassis/{outer.name}")
         if node.processor:
             around["Processors"] = [ref(f"{SYSTEM}/Processors/{node.processor}")]
-        found[f"/redfish/v1/{here}"] = {
+        resources[f"/redfish/v1/{here}"] = {
             "Id": node.name,
             "ChassisType": node.kind,
             "SerialNumber": node.serial,
@@ -68,15 +68,17 @@ def written(*roots: Node, links: bool = True, systems: bool = True) -> Tree:
             "EnvironmentMetrics": ref(f"{here}/EnvironmentMetrics"),
             "Sensors": ref(f"{here}/Sensors"),
         }
-        found[f"/redfish/v1/{here}/EnvironmentMetrics"] = environment
-        found[f"/redfish/v1/{here}/Sensors"] = {"Members": [ref(f"{here}/Sensors/{one['Id']}") for one in node.sensors]}
-        found |= {f"/redfish/v1/{here}/Sensors/{one['Id']}": one for one in node.sensors}
-    found["/redfish/v1/Chassis"] = {"Members": members}
-    return found
+        resources[f"/redfish/v1/{here}/EnvironmentMetrics"] = environment
+        resources[f"/redfish/v1/{here}/Sensors"] = {
+            "Members": [ref(f"{here}/Sensors/{one['Id']}") for one in node.sensors]
+        }
+        resources |= {f"/redfish/v1/{here}/Sensors/{one['Id']}": one for one in node.sensors}
+    resources["/redfish/v1/Chassis"] = {"Members": members}
+    return resources
 
 
-def read(found: Tree) -> Any:
-    with RedfishServer(dict_tree(found)) as server:
+def read(resources: Tree) -> Any:
+    with RedfishServer(dict_tree(resources)) as server:
         return poll(server)
 
 
@@ -160,12 +162,12 @@ def test_a_board_without_one_of_its_feeds_has_no_power() -> None:
     feeds = [power("Board_HSC_0_Power_0", 165), power("Board_HSC_1_Power_0", None)]
     board = Node("Board", sensors=feeds, inside=[accelerator(0, 80)])
     server = Node("Server", "RackMount", watts=700, inside=[board])
-    found = written(server)
-    with RedfishServer(dict_tree(found)) as server_:
+    resources = written(server)
+    with RedfishServer(dict_tree(resources)) as server_:
         before, after = polls(
             RedfishSource("bmc", client(server_)),
             2,
-            lambda turn: found["/redfish/v1/Chassis/Board/Sensors/Board_HSC_1_Power_0"].update(
+            lambda turn: resources["/redfish/v1/Chassis/Board/Sensors/Board_HSC_1_Power_0"].update(
                 Reading=170 if turn == 0 else None
             ),
         )
@@ -236,9 +238,9 @@ def test_parts_of_a_tray_without_a_meter_are_not_a_chassis() -> None:
 
 
 def test_a_part_of_an_unlisted_chassis_is_not_a_chassis() -> None:
-    found = written(Node("NVSwitch_0", "Component", watts=193), systems=False)
-    found["/redfish/v1/Chassis/NVSwitch_0"]["Links"] = {"ContainedBy": [ref("Chassis/Tray")]}
-    reading = read(found)
+    resources = written(Node("NVSwitch_0", "Component", watts=193), systems=False)
+    resources["/redfish/v1/Chassis/NVSwitch_0"]["Links"] = {"ContainedBy": [ref("Chassis/Tray")]}
+    reading = read(resources)
     assert reading.power == {}
     assert reading.subsystems == {("Tray", "NVSwitch_0"): 193}
 
@@ -247,12 +249,12 @@ def test_a_link_in_place_of_an_excerpt_is_read() -> None:
     """EnvironmentMetrics may have a reference to a sensor where the schema has an excerpt of it."""
     part = accelerator(0, 300)
     part.sensors = [power("W", 310, "GPU"), energy("J", 77, "GPU")]
-    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
-    found["/redfish/v1/Chassis/GPU_0/EnvironmentMetrics"] = {
+    resources = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    resources["/redfish/v1/Chassis/GPU_0/EnvironmentMetrics"] = {
         "PowerWatts": ref("Chassis/GPU_0/Sensors/W"),
         "EnergyJoules": ref("Chassis/GPU_0/Sensors/J"),
     }
-    reading = read(found)
+    reading = read(resources)
     assert reading.subsystems == {("Server", "GPU_0"): 310}
     assert reading.subsystem_energy == {("Server", "GPU_0"): 77}
 
@@ -349,8 +351,8 @@ def counters_of(readings: list[Any]) -> dict[tuple[str, ...], float]:
 
 def test_energy_of_subsystems_and_components_is_counted_with_its_time() -> None:
     board = Node("Board", watts=800, joules=50, inside=[accelerator(0, 300, 70)])
-    found = written(Node("Server", "RackMount", watts=2000, inside=[board]))
-    with RedfishServer(dict_tree(found)) as server:
+    resources = written(Node("Server", "RackMount", watts=2000, inside=[board]))
+    with RedfishServer(dict_tree(resources)) as server:
         counters = counters_of(polls(RedfishSource("bmc", client(server)), 2))
     for level, labels, watts in (
         ("subsystem", ("Server", "Board"), 800),
@@ -369,16 +371,16 @@ def test_a_swapped_part_adds_nothing(other: float) -> None:
     now = [0.0]
     part = accelerator(0, 300, 5e6)
     part.serial = "A"
-    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    resources = written(Node("Server", "RackMount", watts=900, inside=[part]))
     here = "/redfish/v1/Chassis/GPU_0"
 
     def between(turn: int) -> None:
         now[0] += SURVEY_SECONDS + RESURVEY_SECONDS if turn == 1 else 10
         if turn:
-            found[here]["SerialNumber"] = "B"
-            found[f"{here}/EnvironmentMetrics"]["EnergyJoules"]["Reading"] = other + (1000 if turn == 2 else 0)
+            resources[here]["SerialNumber"] = "B"
+            resources[f"{here}/EnvironmentMetrics"]["EnergyJoules"]["Reading"] = other + (1000 if turn == 2 else 0)
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         first, swapped, later = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 3, between)
     key = ChassisPart("Server", "GPU_0")
     assert first.subsystem_energy[key] == 5e6
@@ -391,22 +393,22 @@ def test_a_part_that_was_away_is_counted_once_it_is_known_which_one_it_is() -> N
     now = [0.0]
     part = accelerator(0, 300, 5e6)
     part.serial = "A"
-    found = written(Node("Server", "RackMount", watts=900, inside=[part]))
+    resources = written(Node("Server", "RackMount", watts=900, inside=[part]))
     here = "/redfish/v1/Chassis/GPU_0"
-    environment = found[f"{here}/EnvironmentMetrics"]
+    environment = resources[f"{here}/EnvironmentMetrics"]
 
     def between(turn: int) -> None:
         now[0] = 30.0 * turn
         if turn == 2:
-            del found[f"{here}/EnvironmentMetrics"]
+            del resources[f"{here}/EnvironmentMetrics"]
         elif turn == 5:
-            found[here]["SerialNumber"] = "B"
+            resources[here]["SerialNumber"] = "B"
             environment["EnergyJoules"]["Reading"] = 5.4e6
-            found[f"{here}/EnvironmentMetrics"] = environment
+            resources[f"{here}/EnvironmentMetrics"] = environment
         elif turn == 7:
             environment["EnergyJoules"]["Reading"] += 1000
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 8, between)
     counters = [reading.subsystem_energy.get(ChassisPart("Server", "GPU_0")) for reading in readings]
     assert counters[:5] == [5e6, 5e6, None, None, None]
