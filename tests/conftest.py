@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests need from the machine, asked for in one place: what is absent skips, with the reason.
+"""The needs of tests from the machine, in one place: a test skips where one is absent, with the reason.
 
 `JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next` turns the skips for these reasons into failures.
 """

@@ -23,7 +23,7 @@ SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in shipped()}
 
 
 def amtool(alertmanager: Path, *words: str) -> str:
-    """What amtool prints; fails with it."""
+    """The output of amtool; fails where amtool does."""
     command = [str(alertmanager.with_name("amtool")), *words]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

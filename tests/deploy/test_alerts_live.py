@@ -65,7 +65,7 @@ def meters(fault: float) -> dict[str, Any]:
 
 @pytest.fixture
 def url(prometheus: Path, alertmanager: Path, as_root: None, tmp_path: Path) -> Iterator[str]:
-    """The API of an Alertmanager that hears a Prometheus whose alerts wait a second instead of minutes."""
+    """The API of an Alertmanager behind a Prometheus; its alerts wait a second instead of minutes."""
     ours = topology(TOPOLOGY)
     text = write(generate(ours), ours.hash)
     assert text.count("for: 10m") > 2
@@ -112,7 +112,7 @@ def alerts(url: str) -> dict[tuple[str, str, str], str]:
 def test_a_dark_host_is_a_single_message(url: str) -> None:
     """edge-1 becomes dark and, on another host, a capture is away: the application is incomplete at both.
 
-    What follows from the dark host is kept back, the other is not.
+    The alerts that follow from the dark host are inhibited, the other is not.
     """
     expected = {
         ("EnergyHostDark", "edge-1", ""): "active",

@@ -24,7 +24,7 @@ def test_promtool_accepts_the_scrape_configuration(promtool: Path) -> None:
 
 
 def kubernetes() -> Any:
-    """The configuration inside Kubernetes, whose word is a file's here: Debian builds Prometheus without it."""
+    """The configuration inside Kubernetes, with discovery by file instead: Debian's Prometheus lacks Kubernetes."""
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "kubernetes.yml").read_text())
     for job in config["scrape_configs"]:
         for discovery in job.pop("kubernetes_sd_configs", []):

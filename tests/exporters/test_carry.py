@@ -44,7 +44,7 @@ def test_no_series_ever_falls_and_nothing_is_counted_twice(sources: list[dict[st
 
 
 class Stamped:
-    """A source whose series say when they were created."""
+    """A source with series that state when they were created."""
 
     def __init__(self, created: float, latencies: int, seconds: float) -> None:
         self._created = created

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does with any exporter: signals, changed files, secrets. Processes of their own, real TLS."""
+"""An operator's work with any exporter: signals, changed files, secrets. Separate processes, real TLS."""
 
 import base64
 import re

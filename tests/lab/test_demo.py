@@ -69,7 +69,7 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert figures["stamping"] == mode
     assert figures["worst_error_ratio"] <= 0.03
     applications, components, hosts = figures["applications"], figures["components"], figures["hosts"]
-    # What AMF and SMF draw for an application is neither network nor compute, but a part of its total.
+    # The power of AMF and SMF for an application is neither network nor compute, but a part of its total.
     support = {name: components[name] for name in ("amf", "smf")}
     for row in applications.values():
         parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"]

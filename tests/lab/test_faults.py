@@ -37,7 +37,7 @@ SPANS = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, WINDOW - 1, WINDOW]
 
 @dataclass
 class Session:
-    """What one run through all faults recorded."""
+    """The recording of one run through all faults."""
 
     recorded: dict[str, Any]
     truth: Truth
@@ -139,7 +139,7 @@ def test_no_application_is_ever_wrong(session: Session) -> None:
     counted_there = {"ru-1", "upf-1"}  # ru-1 is anchored at upf-1
 
     def excused(labels: dict[str, str], at: float) -> bool:
-        """Watts of traffic that nobody counts just then are `unattributed`, by design."""
+        """Watts of traffic that is not counted just then are `unattributed`, by design."""
         nobody = labels["component"] in counted_there and labels["application"] == UNATTRIBUTED
         return nobody and begin < at < end + STARTING + WINDOW
 
@@ -237,7 +237,7 @@ def test_the_budget_alert_reached_the_webhook(session: Session) -> None:
 def test_no_rule_ever_failed(session: Session) -> None:
     lasted = session.recorded["finish"] - session.recorded["begin"]
     rules = [(rule, group["interval"]) for group in session.recorded["rules"] for rule in group["rules"]]
-    # A group whose interval is longer than this session has no health until its first evaluation.
+    # A group with an interval longer than this session has no health until its first evaluation.
     evaluated = [rule for rule, interval in rules if interval < lasted or rule["health"] != "unknown"]
     assert len(evaluated) > 100
     assert not [rule["name"] for rule in evaluated if rule["health"] != "ok"]

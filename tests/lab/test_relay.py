@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's user plane: what is carried comes out again, GTP-U as scapy reads it, and nobody reads the opaque part."""
+"""The lab's user plane: packets come out unchanged, scapy reads its GTP-U, and the opaque part stays hidden."""
 
 import pytest
 from hypothesis import given

@@ -124,7 +124,7 @@ def test_a_host_on_its_fallback_raises_an_alert(promtool: Path, tmp_path: Path) 
 def test_a_trace_that_was_never_seen_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """b's packets carry another trace: b is missing everywhere although no host is dark.
 
-    What they draw is unattributed. At upf-1 and du-1 together that is 217 W - 80.5 W of a = 63 %; at ru-1 57.5 %.
+    Their power is unattributed. At upf-1 and du-1 together that is 217 W - 80.5 W of a = 63 %; at ru-1 57.5 %.
     """
     lost = "0" * 31 + "c"
     series = {name.replace(factory.B, lost): values for name, values in HEALTHY.items()}

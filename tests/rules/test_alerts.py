@@ -33,7 +33,7 @@ Series = Mapping[str, str]
 
 @dataclass
 class Case:
-    """What an alert reads in the topology `plant`, and what it must say at which minutes.
+    """The input of an alert in the topology `plant`, and its expected text and minutes.
 
     `sick` makes it fire from the minute `at` on, and for another topology never. With `cure` laid over it, it never
     fires.
@@ -139,11 +139,11 @@ def meter(level: str, labels: dict[str, str], watts: float, register: float, mea
 
 COUNTED = exported("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink")
 OTHER = {COUNTED: COUNTED.replace('node_id="4"', 'node_id="40"')}
-"""What is counted at a node that the topology does not have."""
+"""Counts at a node that the topology does not have."""
 
 
 def capture(counted: float, dropped: float, unseen: float | None = None, folded: float = 0) -> dict[str, str]:
-    """What an ioam exporter says at node 4, in packets/s."""
+    """The series of an ioam exporter at node 4, in packets/s."""
     rates = {
         COUNTED: counted,
         exported("ioam_capture_drops_total", **CAPTURE): dropped,
@@ -523,7 +523,7 @@ def test_constants_of_a_former_topology_raise_no_alert(promtool: Path, tmp_path:
 
 
 def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
-    """What reads a budget, a grid zone or a meter needs one."""
+    """An alert about a budget, a grid zone or a meter needs one."""
     every = {rule["alert"] for rule in shipped()}
 
     def left(*lacking: str) -> set[str]:

@@ -75,7 +75,7 @@ def test_the_rules_record_what_the_page_says(promtool: Path, tmp_path: Path) -> 
     expect: dict[tuple[float, str], Mapping[str, float]] = {}
     for name, value, third in rows():
         if third is not None:
-            # What is small is compared as millionths of millionths.
+            # Small values are compared as millionths of millionths.
             scale = 1 if value >= 1 else 1e6
             expect[5, f"sum({name}) * {scale:g}"] = {"": value * scale}
     columns, table = everything()
@@ -92,7 +92,7 @@ def test_the_rules_record_what_the_page_says(promtool: Path, tmp_path: Path) -> 
 ROBOT = 'application_component:power_watts{{application="robot",component="{}"}}'.format
 PER = 'application:joules_per_{}{{application="robot"}}'.format
 
-# What stops, what it makes absent, how many seconds after the last sample that is still there, and how many after the
+# The input that stops, the figure it makes absent, the seconds after its last sample until then, and those after the
 # first sample it is back. The group `derived` reads what was recorded one interval before; here it runs as often.
 TIMES = [
     ("pdu_outlet", 'host:power_watts{host="edge-1"}', 60, 60),

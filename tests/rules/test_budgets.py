@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Budgets in promtool, whose clock starts at midnight UTC of the first of a month."""
+"""Budgets in promtool: its clock starts at midnight UTC of the first of a month."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ ONLY = frozenset({"history", "budgets", "alerts"})
 
 
 Expected = Mapping[tuple[float, str], Mapping[str, float]]
-"""What (minute, query) must give: a value for each budget."""
+"""The expected answer to (minute, query): a value for each budget."""
 
 
 def case(name: str, series: Mapping[str, str], expect: Expected, **more: Any) -> Case:
@@ -191,7 +191,7 @@ def test_a_new_day_starts_at_0(promtool: Path, tmp_path: Path) -> None:
 
 
 def alert(name: str, severity: str, minute: int, summary: str, *descriptions: str) -> dict[str, Any]:
-    """What promtool expects of an alert of a-hour."""
+    """The expectation for promtool of an alert of a-hour."""
     ours = {"application": "a", "budget": "a-hour", "per": "hour", "severity": severity, "topology": "joulepath"}
     return {
         "eval_time": f"{minute}m",

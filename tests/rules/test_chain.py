@@ -298,7 +298,7 @@ def supporting() -> Case:
 
 
 def supporting_the_idle() -> Case:
-    """What it supports draws 0 W: an application's part of 40 W is 0 W, not 40 W / 0 W * 0 W, and the rest adds up."""
+    """A supported component draws 0 W: an application's part of 40 W is 0 W, not 40 W / 0 W * 0 W; the rest adds up."""
     text = f"""
 sites: {{s: {{}}}}
 hosts:
@@ -329,7 +329,7 @@ applications:
 
 
 def supporting_the_dark() -> Case:
-    """What it supports is not all measured (ru-1 is dark): it attributes nothing, and nobody is complete."""
+    """A supported component is not measured (ru-1 is dark): it attributes nothing, and no application is complete."""
     series = {**factory.everything(), **factory.pod("core", "amf-0", 5)}
     return Case(
         "supporting-the-dark",
@@ -650,7 +650,7 @@ def restarted_without_a_gap() -> Case:
 def restart() -> Case:
     """The server came back with a changed topology: edge-1 moved here from another site, where it had one outlet more.
 
-    What the former life left, here between the first two evaluations, stays visible to the server for five minutes,
+    Series of the former life, here between the first two evaluations, stay visible to the server for five minutes,
     and nothing of it is counted.
     """
     old = 'host="edge-1",site="elsewhere"'
@@ -726,7 +726,7 @@ def quiet_host() -> Case:
 
 
 def undivided() -> Case:
-    """Nobody knows edge-1's idle watts: its power is one part, follows the work and then the bytes.
+    """The idle watts of edge-1 are unknown: its power is one part, follows the work and then the bytes.
 
     du-1 300 * 25/50 = 150: a 37.5, b 75. upf-1 60: a 15, b 30.
     """
@@ -906,7 +906,7 @@ applications:
 
 
 def nonsense() -> Case:
-    """What a query divides by 0 or takes too much from is a gap: NaN, Inf and less than nothing are no amounts.
+    """A query that divides by 0 or subtracts too much gives a gap: NaN, Inf and negative results count as missing.
 
     The fallback counts instead of infinite watts. A share that is NaN or negative leaves the other component its own
     5 of 10; a host's work that is NaN leaves both without. Traffic of which one row is nonsense is not divided.
@@ -962,14 +962,14 @@ applications:
                 'component="right"': 1,
             },
             (3, rows): {'application="unattributed"': 200},
-            # What was counted is known, whatever it is a part of.
+            # Counted work is known, whatever it is a part of.
             (3, "application:bits:rate"): {A: 1600, B: 4000},
         },
     )
 
 
 def unused_amount() -> Case:
-    """All by bytes, and the query for packets finds nothing: nobody needs it, and no watt is lost for it."""
+    """All by bytes, and the query for packets finds nothing: it is not needed, and no watt is lost for it."""
     text = """
 policy: bytes
 sites: {s: {}}
@@ -1069,5 +1069,5 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_promtool_computes_the_numbers_of_the_case(case: Case, promtool: Path, tmp_path: Path) -> None:
-    """What promtool computes is what the arithmetic says."""
+    """promtool computes the numbers of the arithmetic."""
     run(promtool, tmp_path, [case])

@@ -178,7 +178,7 @@ def a_fleet() -> Case:
 
 
 def two_targets(**rates: dict[str, str]) -> dict[str, str]:
-    """What several exporters show, by their instance."""
+    """The series of several exporters, by their instance."""
     series: dict[str, str] = {}
     for instance, own in rates.items():
         series |= labelled(own, instance=instance, job="ioam") | started(len(instance), instance=instance, job="ioam")
@@ -413,7 +413,7 @@ def lost_scrapes() -> Case:
 def renamed() -> Case:
     """The file was changed while the server ran: a is called z now, and another outlet is its host's.
 
-    What the former rules of the same topology left, between two evaluations, is not counted.
+    Series that the former rules of the same topology left between two evaluations are not counted.
     """
     source = 'host="h",site="s",tier="1",method="measured",kind="pdu",source="1"'
     path = 'component="h",host="h",site="s",segment="network",node_id="4",coverage="own",amounts="volume"'
@@ -571,7 +571,7 @@ applications: {x: {models: [llm]}}
 
 
 def begun_anew() -> Case:
-    """Foreign counters are away from 2:30 to 4:30 and begin anew at 0: what has not counted yet is no share of 0."""
+    """Foreign counters are away from 2:30 to 4:30 and begin anew at 0: one that has not counted yet gives no share."""
     text = """
 sites: {s: {}}
 hosts:
@@ -835,5 +835,5 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_promtool_computes_the_numbers_of_the_edge_case(case: Case, promtool: Path, tmp_path: Path) -> None:
-    """What promtool computes is what the arithmetic says."""
+    """promtool computes the numbers of the arithmetic."""
     run(promtool, tmp_path, [case])

@@ -63,7 +63,7 @@ CONSERVED = [
 
 
 def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
-    """What each series must come to, summed by these labels, in each of the topologies."""
+    """The expected sum of each series by these labels, in each of the topologies."""
     pairs = {
         f'application="{application}",component="{name}"': watts for (application, name), watts in plant.pairs.items()
     }
@@ -77,7 +77,7 @@ def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
 
 
 def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
-    """What must come out at one moment: the same in both topologies."""
+    """The expected rows at one moment: the same in both topologies."""
     by_time: dict[tuple[float, str], Rows] = {}
     for (series, labels), rows in truths(plant).items():
         query = BY(labels, f'{series}{{application!="unattributed"}}')
@@ -99,7 +99,7 @@ def undisturbed(number: int, plant: Plant) -> Case:
 
 
 def disturbed(number: int, story: Story) -> Case:
-    """At every evaluation; and at the end, where all exporters have come back."""
+    """At every evaluation; and at the end, when all exporters have recovered."""
     expect: dict[tuple[float, str], Rows] = at(END, story.plant) if story.ends_well else {}
     for (series, labels), rows in truths(story.plant).items():
         for row, watts in rows.items():

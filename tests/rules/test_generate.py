@@ -103,7 +103,7 @@ texts = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_character
 
 @given(st.dictionaries(st.from_regex("[a-z_]{1,8}", fullmatch=True), texts, max_size=4), texts)
 def test_written_text_is_read_back(labels: dict[str, str], text: str) -> None:
-    """What the writer writes is YAML, and means the same, whatever stands in labels and queries."""
+    """The writer writes YAML with the same meaning, whatever stands in labels and queries."""
     expr = f"sum(\n  x{{a={quote(text)}}}\n)"
     data = yaml.safe_load(write([Group("g", "1m", (Rule("a:b", expr, labels),))], "0"))
     rule = data["groups"][0]["rules"][0]

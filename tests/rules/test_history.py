@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy of closed hours in promtool, whose clock starts at a full UTC hour; rows by hand, and from meters."""
+"""Energy of closed hours in promtool: its clock starts at a full UTC hour; rows by hand, and from meters."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_an_hour_is_recorded_when_it_is_over(promtool: Path, tmp_path: Path) -> 
         **total("model", [(200, 10.0)]),
         **total("model", [(93, None), (200, 100.0)], segment="model"),
         **total("idle", [(200, 0.0)]),
-        # Grams/s of the slower group, whose interval is the same here.
+        # Grams/s of the slower group; its interval is the same here.
         carbon: values([(63, 0.5), (60, 0.25), (100, 1.0)]),
     }
     expect: dict[tuple[float, str], Mapping[str, float]] = {

@@ -89,7 +89,7 @@ MOMENTS = [
 
 
 def budget_samples(now: float) -> Iterator[Sample]:
-    """What there is at that time: the rows, the closed hours of them, and the start of the periods."""
+    """The series at that time: the rows, their closed hours, and the start of the periods."""
     ours = labels(application="b", component="upf-1", host="upf-1", segment="network", site="lab")
     for at, watts in rows().items():
         if at <= now:

@@ -83,7 +83,7 @@ def server(monitoring: Monitoring, history: History) -> Server:
 
 @pytest.fixture
 def written(server: Server, history: History) -> Written:
-    """What evaluations wrote of a topology's series between two moments, by seconds since the beginning."""
+    """The rows that evaluations wrote of a topology's series between two moments, by seconds since the beginning."""
 
     def found(name: str, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         rows = server.written(f'{series}{{topology="{name}"}}', history.began + begin, history.began + end)
@@ -147,7 +147,7 @@ def longest_hole(moments: list[float], begin: float, end: float) -> float:
     ],
 )
 def test_a_reload_leaves_no_gap(written: Written, name: str, series: str) -> None:
-    """What a changed file did not change is there at each evaluation."""
+    """Figures that a changed file leaves alone exist at each evaluation."""
     seen = written(name, series, RELOAD - 5, RELOAD + 10)
     moments = [at for at, rows in seen.items() if series.startswith("host") or "a" in applications(rows)]
     assert longest_hole(moments, RELOAD - 4, RELOAD + 9) <= 2.2

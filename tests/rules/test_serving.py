@@ -45,7 +45,7 @@ class Clock:
 
 
 class Files:
-    """What each path holds at the moment, or the mistake in it."""
+    """The current content of each path, or the mistake in it."""
 
     def __init__(self, **contents: Generation | UsageError) -> None:
         self.contents = contents

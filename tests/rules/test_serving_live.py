@@ -54,11 +54,11 @@ class Plant:
 
     @property
     def generation(self) -> str:
-        """What the file holds now."""
+        """The current content of the file."""
         return read(self.topology).hash
 
     def write_rule(self) -> None:
-        """What `generate` does with --constants scraped, for one rule."""
+        """The work of `generate` with --constants scraped, for one rule."""
         mine = f'{{topology="{self.name}",generation="{self.generation}"}}'
         rule = {"record": "sites:count", "expr": f"count(joulepath_topology_site{mine})"}
         group = {"name": "one", "interval": "1s", "rules": [rule]}
@@ -69,7 +69,7 @@ class Plant:
         self.process.send_signal(signal.SIGHUP)
 
     def longest_gap(self, since: float) -> float:
-        """Seconds without a sample of the rule since then; infinite where there is none."""
+        """Seconds without a sample of the rule since then; infinite without any sample."""
         now = time.time()
         times = sorted(sample.at for sample in self.api.samples(f"sites:count[{round(now - since)}s]", now))
         return max((after - before for before, after in zip([since, *times], [*times, now], strict=True)))

@@ -166,7 +166,7 @@ def test_the_factory_topology_is_valid() -> None:
 
 
 def test_one_mistake_is_reported_once() -> None:
-    """What only follows from a mistake is left out: the host is there, only its site is mistyped."""
+    """A consequence of a mistake is left out: the host exists, only its site is mistyped."""
     data = changed(hosts={"edge-1": {"static_watts": "much", "power": [{"pdu": "p", "outlets": [1]}]}})
     assert [line.split(":")[0] for line in lines(data)] == [
         "hosts.edge-1.static_watts",

@@ -213,7 +213,7 @@ def test_a_topology_has_a_name_that_is_part_of_its_hash() -> None:
 
 
 def test_an_item_behind_a_refused_one_keeps_its_index() -> None:
-    """What is refused is taken out before the rest is looked at; places are still those of the file."""
+    """A refused entry is removed before the rest is checked; places are still those of the file."""
     data = changed(hosts={"ru-1": {"power": [{"rapl": 5}, {"rapl": "x"}, {"rapl": "y", "static_watts": 5}]}})
     assert [line.partition(":")[0] for line in lines(data)] == [
         "hosts.ru-1.power[0].rapl",

@@ -59,7 +59,7 @@ def test_the_queries_of_the_page_are_promql(query: str) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_read_only_series_that_exist(example: Path) -> None:
-    """An example that reads a series of nobody's would be a gap for ever."""
+    """An example that reads a series without a publisher would be a gap for ever."""
     warnings: list[str] = []
     topology = read(example, warnings.append)
     assert not warnings

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is allowed and yet probably a mistake is a warning; what lies just beside it is not."""
+"""An allowed entry that is probably a mistake gives a warning; one that lies just beside it does not."""
 
 from pathlib import Path
 from typing import Any

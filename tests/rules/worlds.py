@@ -15,14 +15,14 @@ STEPS = 40
 
 @dataclass
 class Exporter:
-    """What one process shows, in series that grow steadily."""
+    """The series of one process; they grow steadily."""
 
     series: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one trace, or one application without traces, sends each second at each counter (packets, bytes)."""
+    """The traffic of one trace, or of one application without traces, each second at each counter (packets, bytes)."""
 
     application: str
     path: tuple[str, ...]
@@ -242,7 +242,7 @@ def divided(parts: Mapping[str, float], policy: str, own: Sequence[float], whole
 
 @dataclass(frozen=True)
 class Trouble:
-    """What happens to one exporter: scrapes without an answer, and the scrape before which it was started anew."""
+    """The faults of one exporter: scrapes without an answer, and the scrape before which it was started anew."""
 
     lost: frozenset[int] = frozenset()
     restart: int | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the configuration files say about themselves: a description of every key, in schemas and in the docs."""
+"""The configuration files explain themselves: a description of every key, in schemas and in the docs."""
 
 import json
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.unit
 
 
 def changed(expr: str) -> dict[str, str]:
-    """What becomes of an expression, by the kind of change."""
+    """The changed forms of an expression, by the kind of change."""
     return {each.kind: " ".join(each.expr.split()) for each in mutations(expr)}
 
 
@@ -40,7 +40,7 @@ def test_an_expression_is_changed_by_kind(expr: str, kind: str, expected: str) -
 
 
 def test_strings_and_signs_of_numbers_stay() -> None:
-    """What stands in a string is no operator, and a minus before a number is no difference."""
+    """Text in a string is not an operator, and a minus before a number is not a difference."""
     kinds = changed('label_replace(a, "x", "$1 - $2", "y", "(.*) or [2m]") offset -5s').keys()
     assert kinds == {"no offset"}
 

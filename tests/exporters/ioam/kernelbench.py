@@ -33,7 +33,7 @@ SETTINGS = Settings(
     max_path_series=10**9,
     hold_seconds=0,
 )
-# The program takes no short way where TCP is no user's, and asks no map where nobody listed addresses or ports.
+# The program has no fast path where TCP is management, and asks no map without configured addresses or ports.
 FORMS = {
     "general": replace(SETTINGS, other=replace(SETTINGS.other, protocols=frozenset({6, 132}))),
     "other": SETTINGS,
@@ -50,7 +50,7 @@ class Frame(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What all backends agree on; the kernel leaves timestamps and sequence numbers in the packets."""
+    """The counts that all backends have; the kernel leaves timestamps and sequence numbers in the packets."""
 
     nodes: list[tuple[object, ...]]
     errors: dict[str, int]
@@ -109,7 +109,7 @@ class KernelBench:
         self.kernel.close()
 
     def count(self, frames: Iterable[Frame]) -> Seen:
-        """What the kernel counts."""
+        """The counts of the kernel."""
         self.kernel.read()
         source = EbpfSource(self.settings, _no_time)
         for frame in frames:
@@ -118,7 +118,7 @@ class KernelBench:
         return seen(source._table.snapshot())
 
     def expected(self, frames: Iterable[Frame]) -> Seen:
-        """What Python counts."""
+        """The counts of Python."""
         table = Table(self.settings, _no_time)
         counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
         point = self.settings.points[0]

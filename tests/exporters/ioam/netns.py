@@ -118,7 +118,7 @@ class Exporter:
         self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
-        """Ends it as nobody would."""
+        """Ends it abruptly."""
         self._process.kill()
         self._process.communicate(timeout=DEADLINE_SECONDS)
 

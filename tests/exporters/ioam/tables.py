@@ -44,7 +44,7 @@ def see(counters: Table, *traces: Trace, packets: int = 1, octets: int = 100) ->
 
 
 def samples(counters: Table, epoch: float | None = None) -> list[Sample]:
-    """What a scraper that speaks OpenMetrics reads."""
+    """The samples that a scraper of OpenMetrics reads."""
     reading = Reading(counters.snapshot(), 0, ())
     text = openmetrics(registry(lambda: families(reading, epoch))).decode()  # type: ignore[no-untyped-call]
     return [sample for family in parsed(text) for sample in family.samples]  # type: ignore[no-untyped-call]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scrape shows."""
+"""The contents of a scrape."""
 
 import dataclasses
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
 RATE = 1000
 TOLERANCE = 0.02
-# Sends RATE frames a second on an interface, also when that comes back. What cannot be sent is not made up for.
+# Sends RATE frames a second on an interface, also when that comes back. Frames that fail are not repeated.
 STEADY = """
 import os, socket, sys, time
 os.nice(-15)  # steady on a busy machine, too
@@ -87,7 +87,7 @@ def rates(after: Found, before: Found | None = None, node_id: str = "4") -> list
 
 
 def steady(rate: float = RATE) -> object:
-    """What `rates` should be."""
+    """The expected value of `rates`."""
     return pytest.approx([rate, rate], rel=TOLERANCE)
 
 

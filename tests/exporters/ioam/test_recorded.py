@@ -51,7 +51,7 @@ def test_a_kernels_stamps_are_read(capture: Path) -> None:
     assert [trace._replace(times=(), stamps=()) for trace in traces] == [
         decode.Trace(123, None, (2,), overflow=False)
     ] * 20
-    # The capture's own clock is the kernel's: what the node wrote is no later, and microseconds stand in the fraction.
+    # The capture's own clock is the kernel's: the node's time is not later, and its fraction holds microseconds.
     assert all(time & 0xFFFFFFFF < 1_000_000 for trace in traces for time in trace.times)
     assert len(headers) == 23  # three are multicast listener reports
 

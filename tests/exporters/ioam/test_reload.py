@@ -115,7 +115,7 @@ def _is_pipe(descriptor: Path) -> bool:
         return False
 
 
-# Of 100 packets to itself, of a trace that nobody listed, nothing is read before the source ends.
+# Of 100 packets to itself, of an unlisted trace, nothing is read before the source ends.
 SEND_AND_STOP = """
 import socket, sys
 from joulepath.ioam.backend.choice import ChosenSource
@@ -149,7 +149,7 @@ def test_packets_since_the_last_scrape_count_when_a_source_ends(as_root: None, b
 
 
 class Counting:
-    """A source whose settings may be ones that cannot be counted by."""
+    """A source with settings that may be unusable."""
 
     made: list[Settings]
 

@@ -24,6 +24,6 @@ class Tshark:
         self._environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if program == unpacked else {})
 
     def read(self, path: Path, *arguments: str) -> str:
-        """What it prints of a capture."""
+        """The output of tshark for a capture."""
         command = [self._program, "-n", "-r", str(path), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, env=self._environment).stdout

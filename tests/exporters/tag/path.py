@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A path of three hosts whose middle one stamps, and unmodified programs that send over it."""
+"""A path of three hosts, of which the middle one stamps, and unmodified programs that send over it."""
 
 import json
 import subprocess

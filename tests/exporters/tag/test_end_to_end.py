@@ -541,7 +541,7 @@ def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
     assert counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11
 
 
-# What a tagger that was killed leaves behind before Linux 6.6.
+# The filter that a killed tagger leaves behind before Linux 6.6.
 LEFT = """
 import socket
 from joulepath.bpf import tc

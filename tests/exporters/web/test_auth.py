@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passwords: bcrypt is asked once for each, keeps others waiting for nobody, and tells nothing about who exists."""
+"""Passwords: bcrypt runs once for each, delays no other client, and does not reveal which users exist."""
 
 import base64
 import threading

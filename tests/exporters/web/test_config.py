@@ -59,7 +59,7 @@ def fetch(server: Server, context: ssl.SSLContext, path: str = "/metrics") -> in
 
 
 def answered(plain: socket.socket) -> bool:
-    """Whether anything like HTTP came back; a TLS alert, the end and a reset are none."""
+    """Whether anything like HTTP came back; a TLS alert, the end and a reset do not count."""
     try:
         return b"HTTP" in plain.recv(4096)
     except ConnectionResetError:

@@ -142,7 +142,7 @@ def test_a_second_request_that_dawdles_is_cut_off_too() -> None:
     with serving(Things(), head_seconds=0.3) as server, connected(server) as client:
         client.sendall(REQUEST)
         assert client.recv(65536)
-        time.sleep(0.6)  # a pause between two requests is none of the second's
+        time.sleep(0.6)  # the second request's time does not include the pause before it
         client.sendall(REQUEST + b"GET")
         assert len(answers(client, 2)) == 1
         until(lambda: connections() == 0)

@@ -126,7 +126,7 @@ def extensions(draw: st.DrawFn, protocol: int, payload: bytes) -> tuple[int, byt
 
 @st.composite
 def payloads(draw: st.DrawFn, depth: int) -> tuple[int, bytes]:
-    """What an IP packet carries, and its protocol number."""
+    """The payload of an IP packet, and its protocol number."""
     kind = draw(st.sampled_from(["udp", "udp", "tcp", "icmp", "other", "gtpu", "ipv6"]))
     if kind == "gtpu" and depth < 3:
         packet = draw(packets(depth + 1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trace ids are strangers' words: which of them become labels."""
+"""Trace ids are untrusted input: which of them become labels."""
 
 import pytest
 from hypothesis import given

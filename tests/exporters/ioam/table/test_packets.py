@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counting one packet: whose it is, how long it was on the wire, and that nothing is lost or invented."""
+"""Counting one packet: its owner, its length on the wire, and that nothing is lost or invented."""
 
 import struct
 from ipaddress import ip_network
@@ -216,7 +216,7 @@ def test_vlans_are_skipped_and_other_ether_types_are_not_ip() -> None:
 
 @st.composite
 def packets(draw: st.DrawFn) -> bytes:
-    """Packets with IOAM, without it, damaged and cut off, and what is no packet."""
+    """Packets with IOAM, without it, damaged and cut off, and octets that are not a packet."""
     packet = bytearray(
         draw(
             st.one_of(

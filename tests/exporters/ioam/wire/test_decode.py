@@ -271,7 +271,7 @@ def test_an_encoded_trace_is_decoded_unchanged(case: tuple[bytes, tuple[decode.T
 
 
 def outcome(header: bytes) -> decode.Options | str:
-    """What the decoder says: the options, or why there are none."""
+    """The answer of the decoder: the options, or the reason for their absence."""
     try:
         return decode.options(header)
     except decode.Malformed as fault:

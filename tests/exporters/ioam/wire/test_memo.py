@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 
 
 def outcome(read: Callable[[bytes], decode.Options], header: bytes) -> decode.Options | str:
-    """The options, or why there are none."""
+    """The options, or the reason for their absence."""
     try:
         return read(header)
     except decode.Malformed as fault:
