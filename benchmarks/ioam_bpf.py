@@ -59,7 +59,7 @@ def ipv4(protocol: int, payload: bytes) -> bytes:
     return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0) + bytes(8) + payload
 
 
-def tagged(nodes: int, *, snapshot: bool = False, timestamps: bool = False) -> bytes:
+def tagged_frame(nodes: int, *, snapshot: bool = False, timestamps: bool = False) -> bytes:
     bits = [0, *([2, 3] if timestamps else []), *([SNAPSHOT] if snapshot else [])]
     hops = [
         Node({0: (64 - hop, hop + 1), 2: (1,), 3: (hop,)}, TRACE_ID if snapshot and not hop else None)
@@ -77,16 +77,16 @@ FRAMES = {
     "ARP": ethernet(b"\x08\x06", bytes(46)),
     "IPv4 UDP": ethernet(IPV4_TYPE, ipv4(17, USER)),
     "IPv6 UDP": ethernet(IPV6_TYPE, ipv6(17, USER)),
-    "IPv6 UDP, tagged, 3 nodes": ethernet(IPV6_TYPE, tagged(3)),
-    "IPv6 UDP, tagged, 8 nodes": ethernet(IPV6_TYPE, tagged(8)),
-    "IPv6 UDP, snapshot, 3 nodes": ethernet(IPV6_TYPE, tagged(3, snapshot=True)),
-    "IPv6 UDP, timestamps, 3 nodes": ethernet(IPV6_TYPE, tagged(3, timestamps=True)),
+    "IPv6 UDP, tagged, 3 nodes": ethernet(IPV6_TYPE, tagged_frame(3)),
+    "IPv6 UDP, tagged, 8 nodes": ethernet(IPV6_TYPE, tagged_frame(8)),
+    "IPv6 UDP, snapshot, 3 nodes": ethernet(IPV6_TYPE, tagged_frame(3, snapshot=True)),
+    "IPv6 UDP, timestamps, 3 nodes": ethernet(IPV6_TYPE, tagged_frame(3, timestamps=True)),
     "IPv6 UDP, direct export": ethernet(
         IPV6_TYPE, ipv6(0, hop_by_hop(b"\1\0", option(export_data(123, {0: 42, 1: 7}), 4, 0x11)) + USER)
     ),
     "GTP-U over IPv4, untagged": ethernet(IPV4_TYPE, ipv4(17, gtpu(ipv6(17, USER)))),
-    "GTP-U over IPv4, tagged, 3 nodes": ethernet(IPV4_TYPE, ipv4(17, gtpu(tagged(3)))),
-    "GTP-U over IPv6, tagged, 3 nodes": ethernet(IPV6_TYPE, ipv6(17, gtpu(tagged(3)))),
+    "GTP-U over IPv4, tagged, 3 nodes": ethernet(IPV4_TYPE, ipv4(17, gtpu(tagged_frame(3)))),
+    "GTP-U over IPv6, tagged, 3 nodes": ethernet(IPV6_TYPE, ipv6(17, gtpu(tagged_frame(3)))),
 }
 
 

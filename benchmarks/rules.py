@@ -151,7 +151,7 @@ def show(title: str, columns: Mapping[str, Column]) -> None:
 def report(version: str, old: Sequence[Costs], new: Sequence[Costs], by_rule: bool) -> None:
     """Prints the tables of one server."""
 
-    def summed(part: Callable[[Costs], Figures], form: str, how: Over = statistics.median) -> Column:
+    def sum_with_chain(part: Callable[[Costs], Figures], form: str, how: Over = statistics.median) -> Column:
         """With the sum of the chain itself: without constants and slower groups."""
         sides = []
         for runs in (old, new):
@@ -161,9 +161,9 @@ def report(version: str, old: Sequence[Costs], new: Sequence[Costs], by_rule: bo
         return sides[0], sides[1], form
 
     columns = {
-        "least [s]": summed(lambda run: run.least, ".3f", min),
-        "median [s]": summed(lambda run: run.median, ".3f"),
-        "rows": summed(lambda run: run.rows, ".0f"),
+        "least [s]": sum_with_chain(lambda run: run.least, ".3f", min),
+        "median [s]": sum_with_chain(lambda run: run.median, ".3f"),
+        "rows": sum_with_chain(lambda run: run.rows, ".0f"),
     }
     show(f"Prometheus {version}, each evaluation", columns)
     show("", {"": (over([run.figures for run in old]), over([run.figures for run in new]), ".2f")})

@@ -43,7 +43,7 @@ def pins(report: Mapping[str, Any]) -> Pins:
     return versions
 
 
-def joined(all_pins: Sequence[Pins]) -> Pins:
+def join_pins(all_pins: Sequence[Pins]) -> Pins:
     """One version of each package for all. Raises ValueError where they differ."""
     merged: dict[str, tuple[str, frozenset[str]]] = {}
     for each in all_pins:
@@ -65,7 +65,7 @@ def text(versions: Pins) -> str:
     return "".join(lines)
 
 
-def resolved(requirements: Sequence[str], python: str, machine: str) -> Pins:
+def resolve_pins(requirements: Sequence[str], python: str, machine: str) -> Pins:
     """The packages that pip would install. Raises CalledProcessError, after pip has said why."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_") or key == "PIP_CERT"}
     number = python.replace(".", "")
@@ -88,7 +88,7 @@ def main() -> None:
     """Writes the file."""
     # pip looks at the markers of this interpreter, which has neither Python nor machine of each.
     requirements = [str(Requirement(one)) for one in stated()]
-    versions = joined([resolved(requirements, python, machine) for python in PYTHONS for machine in MACHINES])
+    versions = join_pins([resolve_pins(requirements, python, machine) for python in PYTHONS for machine in MACHINES])
     FILE.write_text(text(versions), encoding="utf-8")
 
 

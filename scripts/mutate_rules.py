@@ -78,10 +78,10 @@ def record(promtool: Path, kept: Path, suites: Sequence[str]) -> list[Recorded]:
 
 
 def _all(kept: Path) -> list[Recorded]:
-    return [each for folder in sorted(kept.iterdir()) for each in _recorded(folder)]
+    return [each for folder in sorted(kept.iterdir()) for each in _read_recorded(folder)]
 
 
-def _recorded(folder: Path) -> Iterator[Recorded]:
+def _read_recorded(folder: Path) -> Iterator[Recorded]:
     words = (folder / "words").read_text().split("\n")
     if words[:2] != ["test", "rules"]:
         return
@@ -139,16 +139,16 @@ def _changes(rule: Mapping[str, Any]) -> Iterator[Change]:
         yield Change(name, mutation.kind, mutation.place)
 
 
-def changed(content: Any, change: Change) -> Any:
+def change_rules(content: Any, change: Change) -> Any:
     """The rule file with the change."""
     groups = []
     for group in content["groups"]:
-        rules = [after for rule in group["rules"] for after in _changed(rule, change)]
+        rules = [after for rule in group["rules"] for after in _change_rule(rule, change)]
         groups.append({**group, "rules": rules})
     return {"groups": groups}
 
 
-def _changed(rule: dict[str, Any], change: Change) -> list[dict[str, Any]]:
+def _change_rule(rule: dict[str, Any], change: Change) -> list[dict[str, Any]]:
     if rule.get("record", "").startswith(CONSTANT) or name_of(rule) != change.rule:
         return [rule]
     if change.kind == "dropped":
@@ -189,7 +189,7 @@ def passes(promtool: Path, each: Recorded, change: Change) -> bool:
         folder = Path(name)
         (folder / each.file.name).write_bytes(each.file.read_bytes())
         for file, content in each.rules:
-            (folder / file).write_text(json.dumps(changed(content, change)))
+            (folder / file).write_text(json.dumps(change_rules(content, change)))
         words = [str(promtool), "test", "rules", str(folder / each.file.name)]
         try:
             done = subprocess.run(words, capture_output=True, check=False, timeout=120)  # noqa: S603

@@ -51,7 +51,7 @@ def mutations(expr: str) -> Iterator[Mutation]:
     seen = set()
     for kind, start, end, new in _edits(tokens):
         before, old, after = (
-            _masked(part) for part in (text[max(0, start - 250) : start], text[start:end], text[end:][:250])
+            _mask(part) for part in (text[max(0, start - 250) : start], text[start:end], text[end:][:250])
         )
         place = f"{before[-40:]}«{old[:60]}»{after[:40]}"
         if (kind, place) not in seen:
@@ -59,7 +59,7 @@ def mutations(expr: str) -> Iterator[Mutation]:
             yield Mutation(kind, place, text[:start] + new + text[end:])
 
 
-def _masked(text: str) -> str:
+def _mask(text: str) -> str:
     """The text without the strings and the numbers in which topologies differ."""
     return re.sub(rf"{_STRING}|\b[\d.]+(ms|s|m|h)?\b", "_", text)
 

@@ -14,13 +14,13 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.unit
 
 
-def accepted(promtool: Path, path: Path) -> None:
+def check_config(promtool: Path, path: Path) -> None:
     result = subprocess.run([promtool, "check", "config", path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_promtool_accepts_the_scrape_configuration(promtool: Path) -> None:
-    accepted(promtool, ROOT / "deploy" / "prometheus" / "prometheus.yml")
+    check_config(promtool, ROOT / "deploy" / "prometheus" / "prometheus.yml")
 
 
 def kubernetes() -> Any:
@@ -36,7 +36,7 @@ def kubernetes() -> Any:
 def test_promtool_accepts_the_scrape_configuration_inside_kubernetes(promtool: Path, tmp_path: Path) -> None:
     path = tmp_path / "prometheus.yml"
     path.write_text(yaml.safe_dump(kubernetes()))
-    accepted(promtool, path)
+    check_config(promtool, path)
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])

@@ -24,7 +24,7 @@ def families(counts: Mapping[str, float]) -> Iterable[Family]:
     return [packets, traces]
 
 
-def shown(carry: Carry, counts: Mapping[str, float]) -> dict[str, float]:
+def carry_counts(carry: Carry, counts: Mapping[str, float]) -> dict[str, float]:
     packets, traces = carry.onto(families(counts))
     assert [sample.value for sample in traces.samples] == [len(counts)]
     return {sample.labels["trace"]: sample.value for sample in packets.samples}
@@ -36,10 +36,10 @@ def test_no_series_ever_falls_and_nothing_is_counted_twice(sources: list[dict[st
     total: dict[str, int] = {}
     for counts in sources:
         before = {trace: total.get(trace, 0) for trace in counts}
-        assert shown(carry, dict.fromkeys(counts, 0)) == before
+        assert carry_counts(carry, dict.fromkeys(counts, 0)) == before
         for trace, count in counts.items():
             total[trace] = total.get(trace, 0) + count
-        assert shown(carry, counts) == {trace: total[trace] for trace in counts}
+        assert carry_counts(carry, counts) == {trace: total[trace] for trace in counts}
         carry = carry.ended(families(counts))
 
 

@@ -280,7 +280,7 @@ PDU_TREE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def _scraped(source: Any, collect: Any) -> None:
+def _scrape(source: Any, collect: Any) -> None:
     """Three polls of a source, and what a scrape encodes of each in both formats."""
 
     async def polls() -> None:
@@ -468,13 +468,13 @@ TARGETS = [
     Target("Opaque", partial(damaged, seeds=[bytes.fromhex("9f780442c80000"), bytes.fromhex("9f7602ffff")]), opaque),
     Target("walk line", partial(damaged, seeds=WALK_LINES), _line, (ValueError, OverflowError)),
     Target("number in text", _number, lambda found: written.read(*found), (ValueError,)),
-    Target("SNMP device", Odd, lambda odd: _scraped(PduSource("device", odd, _profiles(), "apc-rpdu2"), collect_pdu)),
+    Target("SNMP device", Odd, lambda odd: _scrape(PduSource("device", odd, _profiles(), "apc-rpdu2"), collect_pdu)),
     Target("Redfish item", lambda chance: disturbed(chance, {**BMC_TREE[f"{ROOT}/Chassis/1/Power"],
            **BMC_TREE[f"{ROOT}/Chassis/1/Env"], **BMC_TREE[f"{ROOT}/Telemetry/R/1"]}, 0.1), _items),
     Target("Redfish BMC", partial(_tree, BMC_TREE),
-           lambda tree: _scraped(RedfishSource("device", Resources(tree)), partial(collect_bmc, ""))),
+           lambda tree: _scrape(RedfishSource("device", Resources(tree)), partial(collect_bmc, ""))),
     Target("Redfish PDU", partial(_tree, PDU_TREE),
-           lambda tree: _scraped(RedfishPduSource("device", Resources(tree)), collect_pdu)),
+           lambda tree: _scrape(RedfishPduSource("device", Resources(tree)), collect_pdu)),
     Target("DCMI", partial(damaged, seeds=[DCMI]), _dcmi, (NotMeasuredError,)),
     Target("IPMI sensors", _ipmi, _sensors, (IpmiFaultError,)),
     Target("IPMI BMC", _ipmi, _whole_bmc),

@@ -35,7 +35,7 @@ TAG = "interfaces: [eth0]\nflows: {a: {destination: 'fd00::2', ioam_namespace: 1
 TAG = TAG.replace("0123456789abcdef", 2 * "0123456789abcdef")
 
 
-def loaded(program: str, folder: Path) -> set[str]:
+def import_large(program: str, folder: Path) -> set[str]:
     """The modules of LARGE that a program run in `folder` imports."""
     program += f"\nimport sys; print('loaded:', *({LARGE!r} & set(sys.modules)))"
     command = [sys.executable, "-c", program]
@@ -48,7 +48,7 @@ def loaded(program: str, folder: Path) -> set[str]:
 
 def test_rapl_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
-    assert not loaded("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
+    assert not import_large("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
 
 
 def test_ioam_reads_its_file_in_another_process(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_ioam_reads_its_file_in_another_process(tmp_path: Path) -> None:
     header = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
     (tmp_path / "empty.pcap").write_bytes(header)
     program = "from joulepath.cli import main; main(['ioam', '--config=ioam.yaml', '--pcap=empty.pcap', '--once'])"
-    assert not loaded(program, tmp_path)
+    assert not import_large(program, tmp_path)
 
 
 def test_tag_reads_its_file_elsewhere_and_imports_only_netlinks_routes(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_tag_reads_its_file_elsewhere_and_imports_only_netlinks_routes(tmp_path:
         "import joulepath.tag.command, joulepath.tag.tagger; from pathlib import Path; from joulepath import apart\n"
         "assert apart.read('joulepath.tag.config', Path('tag.yaml')).flows[0].name == 'a'"
     )
-    assert loaded(program, tmp_path) == NETLINK
+    assert import_large(program, tmp_path) == NETLINK
 
 
 @pytest.mark.parametrize(("library", "needed"), [("gufo", {"gufo"}), ("pysnmp", set())])
@@ -80,7 +80,7 @@ def test_pdu_imports_only_the_chosen_library(tmp_path: Path, library: str, neede
         f"command.read_targets(Path('pdu.yaml'), Clients({library!r}))"
     )
     # The messages of odd agents are read with pysnmp's classes, whoever speaks with the others.
-    assert loaded(program, tmp_path) == CONFIGURED | SNMP | needed
+    assert import_large(program, tmp_path) == CONFIGURED | SNMP | needed
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_bmc_imports_only_the_libraries_of_its_targets(tmp_path: Path, target: s
     (tmp_path / "password").write_text("secret")
     (tmp_path / "bmc.yaml").write_text(f"targets: {{a: {target}}}")
     program = "from pathlib import Path; from joulepath.bmc import command; command.read_targets(Path('bmc.yaml'))"
-    assert loaded(program, tmp_path) == needed
+    assert import_large(program, tmp_path) == needed
 
 
 def test_rules_of_the_web_server_are_read_in_another_process(tmp_path: Path) -> None:
@@ -103,4 +103,4 @@ def test_rules_of_the_web_server_are_read_in_another_process(tmp_path: Path) -> 
         "from pathlib import Path; from joulepath.web import auth, rules\n"
         "assert rules.read(Path('web.yml'), auth.Passwords()).headers"
     )
-    assert not loaded(program, tmp_path)
+    assert not import_large(program, tmp_path)

@@ -68,7 +68,7 @@ def namespace() -> Iterator[NetworkNamespace]:
         yield network
 
 
-def started(
+def start_exporter(
     stack: ExitStack, namespace: NetworkNamespace, folder: Path, which: str, *more: str, wrapper: tuple[str, ...] = ()
 ) -> Exporter:
     name, arguments, _ = EXPORTERS[which]
@@ -110,7 +110,7 @@ def test_an_exporter_that_root_starts_keeps_only_its_rights(
     namespace: NetworkNamespace, folder: Path, which: str, bpf: None
 ) -> None:
     with ExitStack() as stack:
-        running = started(stack, namespace, folder, which)
+        running = start_exporter(stack, namespace, folder, which)
         check(running.pid, EXPORTERS[which][2], 0)
         running.scrape()  # a thread of its own
         check(running.pid, EXPORTERS[which][2], 0)
@@ -120,7 +120,7 @@ def test_an_exporter_that_root_starts_keeps_only_its_rights(
 def test_an_exporter_works_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
     """It still does its job, reloads, and takes with it what it put into the kernel."""
     with ExitStack() as stack:
-        running = started(stack, namespace, folder, which, "--run-as", "nobody", wrapper=reaching())
+        running = start_exporter(stack, namespace, folder, which, "--run-as", "nobody", wrapper=reaching())
         running.scrape()
         check(running.pid, EXPORTERS[which][2], 65534)
         if which not in ("rapl", "pcap"):
@@ -144,7 +144,7 @@ def test_files_that_cannot_be_read_again_are_reported_at_the_start(namespace: Ne
     assert done.stderr.endswith(f"--run-as nobody: that user cannot read {folder / 'community'}: chmod it\n")
     os.chown(folder / "community", 64001, 64001)
     with ExitStack() as stack:
-        lines = started(stack, namespace, folder, "pdu").stop()
+        lines = start_exporter(stack, namespace, folder, "pdu").stop()
     (line,) = [line for line in lines if "cannot be read again" in line]
     assert f"chown root {folder / 'community'}" in line
 

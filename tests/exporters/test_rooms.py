@@ -20,11 +20,11 @@ def rooms(exporter: str) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for path in sorted((ROOT / exporter).rglob("*.py")):
         room = path.relative_to(ROOT / exporter).parts[0].removesuffix(".py")
-        graph.setdefault(room, set()).update(set(imported(path, exporter)) - {room})
+        graph.setdefault(room, set()).update(set(imports_of(path, exporter)) - {room})
     return graph
 
 
-def imported(path: Path, exporter: str) -> Iterator[str]:
+def imports_of(path: Path, exporter: str) -> Iterator[str]:
     """The rooms of the exporter that a module imports from, also within functions."""
     package = f"joulepath.{exporter}"
     for node in ast.walk(ast.parse(path.read_text())):

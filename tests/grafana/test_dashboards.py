@@ -185,15 +185,15 @@ def test_public_series_are_recorded() -> None:
 
 
 def test_provisioning_fits_the_dashboards() -> None:
-    def provisioned(kind: str) -> dict[str, Any]:
+    def read_provisioning(kind: str) -> dict[str, Any]:
         (path,) = (GRAFANA / "provisioning" / kind).glob("*.yml")
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert content["apiVersion"] == 1
         return content
 
-    (source,) = provisioned("datasources")["datasources"]
+    (source,) = read_provisioning("datasources")["datasources"]
     assert source["type"] == "prometheus"
     assert source["uid"]
-    (provider,) = provisioned("dashboards")["providers"]
+    (provider,) = read_provisioning("dashboards")["providers"]
     assert provider["type"] == "file"
     assert provider["options"]["path"].startswith("/")

@@ -121,7 +121,7 @@ def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path
         namespaces_inside = {kind: _namespace(max(inside), kind) for kind in ("net", "mnt", "pid")}
         assert None not in namespaces_inside.values()
         process.kill()
-    until(lambda: not any(_started(pid) == started for pid, started in inside.items()), 30)
+    until(lambda: not any(_start_time(pid) == started for pid, started in inside.items()), 30)
     # Others on this machine may have namespaces and mounts of their own.
     for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208  # names alone
         for kind, ended in namespaces_inside.items():
@@ -140,11 +140,11 @@ def _children(pid: int) -> dict[int, str]:
     children: dict[int, str] = {}
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
-            children |= {child: _started(child), **_children(child)}
+            children |= {child: _start_time(child), **_children(child)}
     return children
 
 
-def _started(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """Ticks since the machine's start (proc_pid_stat(5)); empty for a process that has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -138,7 +138,7 @@ def test_no_application_is_ever_wrong(session: Session) -> None:
     begin, end = session.fault("exporter")
     counted_there = {"ru-1", "upf-1"}  # ru-1 is anchored at upf-1
 
-    def excused(labels: dict[str, str], at: float) -> bool:
+    def is_excused(labels: dict[str, str], at: float) -> bool:
         """Watts of traffic that is not counted just then are `unattributed`, by design."""
         nobody = labels["component"] in counted_there and labels["application"] == UNATTRIBUTED
         return nobody and begin < at < end + STARTING + WINDOW
@@ -146,7 +146,7 @@ def test_no_application_is_ever_wrong(session: Session) -> None:
     def silent(labels: dict[str, str], at: float) -> float:
         return at - begin if labels["component"] in counted_there and begin < at < end else 0.0
 
-    assert not wrong(session, "application_component:power_watts", true, excused, silent)
+    assert not wrong(session, "application_component:power_watts", true, is_excused, silent)
 
     # A lie of a twelfth is found, but for some moments at which the load moves.
     lying = [

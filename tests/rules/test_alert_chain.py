@@ -37,7 +37,7 @@ def expect(minute: float, alert: str, *rows: dict[str, str], **texts: str) -> di
     (rule,) = (rule for rule in shipped() if rule["alert"] == alert)
     annotations = {**texts, "runbook": f"{PAGE}#{alert.lower()}"}
 
-    def filled(text: str, labels: dict[str, str]) -> str:
+    def fill_labels(text: str, labels: dict[str, str]) -> str:
         for label, value in labels.items():
             text = text.replace(f"{{{{ $labels.{label} }}}}", value)
         return text
@@ -49,7 +49,7 @@ def expect(minute: float, alert: str, *rows: dict[str, str], **texts: str) -> di
             {
                 "exp_labels": {"topology": "joulepath", **rule["labels"], **labels},
                 "exp_annotations": {
-                    key: annotations.get(key) or filled(text, labels)
+                    key: annotations.get(key) or fill_labels(text, labels)
                     for key, text in {**rule["annotations"], **annotations}.items()
                 },
             }

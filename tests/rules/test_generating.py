@@ -140,14 +140,14 @@ def servers() -> Iterator[list[Server]]:
         server.server_close()
 
 
-def started(servers: list[Server], server: Server) -> Server:
+def start_server(servers: list[Server], server: Server) -> Server:
     servers.append(server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
 def test_await_returns_when_the_constants_exist(servers: list[Server]) -> None:
-    server = started(servers, Server(after=2))
+    server = start_server(servers, Server(after=2))
     slept: list[float] = []
     await_constants(server.url + "/", "plant", "abc", sleep=slept.append)
     assert (len(server.asked), len(slept)) == (3, 2)
@@ -159,7 +159,7 @@ def test_await_returns_when_the_constants_exist(servers: list[Server]) -> None:
     [(99, 200, r"no constants of generation abc after 5 s; no rules were written"), (0, 403, r"answers 403 Forbidden")],
 )
 def test_await_gives_up_with_the_reason(servers: list[Server], after: int, status: int, fault: str) -> None:
-    server = started(servers, Server(after, status))
+    server = start_server(servers, Server(after, status))
     with pytest.raises(JoulepathError, match=fault):
         await_constants(server.url, "plant", "abc", seconds=5, sleep=lambda _: None)
 
@@ -172,7 +172,7 @@ def test_await_of_an_absent_server_or_a_bad_address_is_one_line() -> None:
 
 
 def test_no_file_is_written_before_the_constants_exist(tmp_path: Path, servers: list[Server]) -> None:
-    server = started(servers, Server(after=0, status=500))
+    server = start_server(servers, Server(after=0, status=500))
     assert generate(tmp_path, "--constants", "scraped", "--await", server.url) == 1
     assert list(tmp_path.iterdir()) == []
     server.status = 200

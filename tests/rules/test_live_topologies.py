@@ -85,11 +85,11 @@ def server(monitoring: Monitoring, history: History) -> Server:
 def written(server: Server, history: History) -> Written:
     """The rows that evaluations wrote of a topology's series between two moments, by seconds since the beginning."""
 
-    def found(name: str, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
+    def select_rows(name: str, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         rows = server.written(f'{series}{{topology="{name}"}}', history.began + begin, history.began + end)
         return {at - history.began: row for at, row in rows.items()}
 
-    return found
+    return select_rows
 
 
 def applications(rows: dict[str, float]) -> dict[str, float]:

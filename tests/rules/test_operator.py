@@ -34,7 +34,7 @@ def objects(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
-def written(groups: list[Group], name: str = "plant", **labels: str) -> list[dict[str, Any]]:
+def write_objects(groups: list[Group], name: str = "plant", **labels: str) -> list[dict[str, Any]]:
     return objects(operator.write(groups, name, "0123456789ab", "monitoring", labels))
 
 
@@ -69,7 +69,7 @@ def check(entry: dict[str, Any]) -> None:
 def test_objects_are_valid_and_hold_the_rules_of_the_rule_file(example: Path) -> None:
     topology = read(example)
     groups = generate(topology)
-    documents = written(groups, release="prometheus")
+    documents = write_objects(groups, release="prometheus")
     for entry in documents:
         check(entry)
         assert entry["metadata"]["namespace"] == "monitoring"
@@ -83,22 +83,22 @@ def test_objects_are_valid_and_hold_the_rules_of_the_rule_file(example: Path) ->
 def test_promtool_accepts_the_files_of_the_operator(promtool: Path, tmp_path: Path) -> None:
     """The operator writes `spec` of each object as a rule file of its own."""
     paths = []
-    for entry in written(generate(read(ROOT / "examples" / "two-sites.yaml"))):
+    for entry in write_objects(generate(read(ROOT / "examples" / "two-sites.yaml"))):
         paths.append(tmp_path / f"{entry['metadata']['name']}.yaml")
         paths[-1].write_text(yaml.safe_dump(entry["spec"]))
     result = subprocess.run([promtool, "check", "rules", *paths], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def filled(size: int) -> Group:
+def group_of_size(size: int) -> Group:
     """A group with an expression of `size` octets."""
     return Group("attribution", "15s", (Rule("a:b", "x" * size),))
 
 
 def test_a_group_beyond_the_limit_is_refused_with_a_remedy() -> None:
-    written([filled(operator.MOST_BYTES - 1000)])
+    write_objects([group_of_size(operator.MOST_BYTES - 1000)])
     with pytest.raises(JoulepathError, match=r"group attribution: 1 rules take 44\d KiB.*--constants scraped"):
-        written([filled(operator.MOST_BYTES)])
+        write_objects([group_of_size(operator.MOST_BYTES)])
 
 
 def test_the_largest_group_is_within_the_limit_of_the_operator() -> None:
@@ -107,7 +107,7 @@ def test_the_largest_group_is_within_the_limit_of_the_operator() -> None:
     rules = tuple(Rule("joulepath_topology_a", "vector(1)", {**labels, "n": str(number)}) for number in range(2000))
     while True:
         try:
-            (entry,) = written([Group("attribution", "15s", rules)])
+            (entry,) = write_objects([Group("attribution", "15s", rules)])
         except JoulepathError:
             rules = rules[: len(rules) * 95 // 100]
         else:
@@ -119,7 +119,7 @@ def test_the_largest_group_is_within_the_limit_of_the_operator() -> None:
 @pytest.mark.parametrize("name", ["Plant", "a_b", "-a", "a-", "ü", "a b", "a" * 250])
 def test_a_name_that_kubernetes_refuses_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="cannot name an object"):
-        written([filled(1)], name=name)
+        write_objects([group_of_size(1)], name=name)
 
 
 @pytest.mark.parametrize("text", ["release", "=a", "a=-b", "a b=c", "/a=b", f"{'a' * 64}=b", "a=" + "b" * 64, "A/b=c"])

@@ -95,10 +95,10 @@ def test_the_parser_agrees_with_promtool(promtool: Path) -> None:
     numbers = [int(match[1]) - 1 for line in lines if (match := re.search(r'group "all", rule (\d+)', line))]
     theirs = [query for number, query in enumerate(ALL) if number not in numbers]
     assert theirs == [*BOTH_ACCEPT, *ONLY_PROMTOOL_ACCEPTS]
-    assert [query for query in ALL if accepted(query)] == [*BOTH_ACCEPT, *ONLY_THE_PARSER_ACCEPTS]
+    assert [query for query in ALL if is_accepted(query)] == [*BOTH_ACCEPT, *ONLY_THE_PARSER_ACCEPTS]
 
 
-def accepted(query: str) -> bool:
+def is_accepted(query: str) -> bool:
     """Whether the parser takes it."""
     try:
         promql.parse(query)

@@ -173,11 +173,11 @@ def test_a_page_is_encoded_once_for_each_way_to_ask(accept: str, monkeypatch: py
     calls: list[bool] = []
     encode: Callable[..., bytes] = exposition.encode
 
-    def counted(*arguments: object, openmetrics: bool) -> bytes:
+    def count_and_encode(*arguments: object, openmetrics: bool) -> bytes:
         calls.append(openmetrics)
         return encode(*arguments, openmetrics=openmetrics)
 
-    monkeypatch.setattr(exposition, "encode", counted)
+    monkeypatch.setattr(exposition, "encode", count_and_encode)
     exporter = Files(t=generation("a", hosts=100)).exporter()
     plain = [body(exporter, Accept=accept) for _ in range(3)]
     packed = [body(exporter, **{"Accept": accept, "Accept-Encoding": "gzip"}) for _ in range(3)]

@@ -123,7 +123,7 @@ ENTRY = {"site": "factory", "power": [{"pdu": "p", "outlets": ["[1-400]"]}]}
 COMPONENT = {"role": "ru", "traffic": {"anchor": "upf-1"}}
 
 
-def ranged(name: str = "x-[001-400]", component: dict[str, Any] | None = None, **entry: Any) -> dict[str, Any]:
+def with_range(name: str = "x-[001-400]", component: dict[str, Any] | None = None, **entry: Any) -> dict[str, Any]:
     """The factory with a range of hosts, each its own component."""
     return changed(hosts={name: ENTRY | entry}, components={name: COMPONENT | (component or {})})
 
@@ -132,30 +132,30 @@ def ranged(name: str = "x-[001-400]", component: dict[str, Any] | None = None, *
     ("data", "line"),
     [
         (
-            ranged(power=[{"pdu": "p", "outlets": ["[1-24]"]}]),
+            with_range(power=[{"pdu": "p", "outlets": ["[1-24]"]}]),
             "hosts.x-[001-400].power[0].outlets[0]: the range [1-24] has 24 numbers, but [001-400] has 400",
         ),
-        (ranged(site="nowhere"), "hosts.x-[001-400].site: there is no site 'nowhere' under sites (and 399"),
+        (with_range(site="nowhere"), "hosts.x-[001-400].site: there is no site 'nowhere' under sites (and 399"),
         (
-            ranged(site="site-[001-400]"),
+            with_range(site="site-[001-400]"),
             "hosts.x-[001-400].site: there is no site 'site-001' under sites (and 399 more like this)",
         ),
-        (ranged(max_watts=-1), "hosts.x-[001-400].max_watts: must be greater than 0 (and 399 more like this)"),
-        (ranged(watts=5), "hosts.x-[001-400].watts: unknown key 'watts'"),
+        (with_range(max_watts=-1), "hosts.x-[001-400].max_watts: must be greater than 0 (and 399 more like this)"),
+        (with_range(watts=5), "hosts.x-[001-400].watts: unknown key 'watts'"),
         (
-            ranged(component={"traffic": {"anchor": "upf-[001-400]"}}),
+            with_range(component={"traffic": {"anchor": "upf-[001-400]"}}),
             "components.x-[001-400].traffic.anchor: there is no component 'upf-001' under components (and 399 more",
         ),
         (
-            ranged(power=[{"pdu": "p", "outlets": ["1"]}]),
+            with_range(power=[{"pdu": "p", "outlets": ["1"]}]),
             "hosts.x-[001-400].power[0].outlets[0]: outlet 1 of p is already used by host 'x-001': it would",
         ),
         (
-            ranged(power=[{"watts": "rate(x[$windows])"}]),
+            with_range(power=[{"watts": "rate(x[$windows])"}]),
             "hosts.x-[001-400].power[0].watts: there is no $windows",
         ),
         (
-            ranged(power=[{"rapl": "[001-400]", "scale": 135}]),
+            with_range(power=[{"rapl": "[001-400]", "scale": 135}]),
             "warning: hosts.x-[001-400].power[0].scale: 135 times the reading",
         ),
         (
@@ -203,7 +203,7 @@ def test_an_item_behind_a_range_keeps_its_index() -> None:
 def test_ten_thousand_mistakes_are_found_quickly() -> None:
     """The largest range, wrong twice, is two lines."""
     name = f"x-[1-{MOST}]"
-    data = ranged(name, max_watts=-1, power=[{"rapl": f"[1-{MOST}]"}], site="nowhere")
+    data = with_range(name, max_watts=-1, power=[{"rapl": f"[1-{MOST}]"}], site="nowhere")
     assert len(lines(data)) == 2
 
 

@@ -30,7 +30,7 @@ FRESH = timedelta(milliseconds=500)
 PLANT = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
 
 
-def lagged(expr: str, interval: str = "15s") -> str:
+def lag(expr: str, interval: str = "15s") -> str:
     ((group),) = vmalert.lagging([Group("attribution", interval, (Rule("a:b", expr),))])
     return group.rules[0].expr
 
@@ -48,8 +48,8 @@ def lagged(expr: str, interval: str = "15s") -> str:
 )
 def test_reads_of_this_evaluation_become_reads_of_the_one_before(expr: str, expected: str) -> None:
     """In a group of 1 m, of a minute before; reads of other groups and of a user's own query stay."""
-    assert lagged(expr) == expected
-    assert lagged(expr, "1m") == expected.replace("[15s] offset 7500ms", "[1m] offset 30s")
+    assert lag(expr) == expected
+    assert lag(expr, "1m") == expected.replace("[15s] offset 7500ms", "[1m] offset 30s")
 
 
 @pytest.mark.unit

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+) \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+")
 
 
-def pinned() -> dict[str, str]:
+def read_pins() -> dict[str, str]:
     """Version by package."""
     text = constraints.FILE.read_text(encoding="utf-8")
     return {match["name"]: match["version"] for match in PIN.finditer(text)}
@@ -30,7 +30,7 @@ def test_every_pin_has_a_hash_and_no_place_is_named() -> None:
 
 
 def test_every_requirement_is_pinned_to_a_version_that_it_admits() -> None:
-    pins = pinned()
+    pins = read_pins()
     for stated in dependencies.stated():
         requirement = Requirement(stated)
         version = pins[canonicalize_name(requirement.name)]
@@ -39,7 +39,7 @@ def test_every_requirement_is_pinned_to_a_version_that_it_admits() -> None:
 
 def test_each_installed_package_is_pinned() -> None:
     names = {canonicalize_name(one.metadata["Name"]) for one in dependencies.installed(dependencies.stated())}
-    assert names <= pinned().keys(), "run `make constraints`"
+    assert names <= read_pins().keys(), "run `make constraints`"
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def test_an_installation_report_becomes_pins() -> None:
 
     first = constraints.pins({"install": [one("Py_YAML", "6.0", "a"), one("idna", "3.20", "b")]})
     second = constraints.pins({"install": [one("py.yaml", "6.0", "c")]})
-    text = constraints.text(constraints.joined([first, second]))
+    text = constraints.text(constraints.join_pins([first, second]))
     assert [match["name"] for match in PIN.finditer(text)] == ["idna", "py-yaml"]
     assert text.count("--hash=") == 3
     with pytest.raises(ValueError, match=r"idna: 3\.20 for one Python or machine, 3\.21 for another"):
-        constraints.joined([first, constraints.pins({"install": [one("idna", "3.21", "d")]})])
+        constraints.join_pins([first, constraints.pins({"install": [one("idna", "3.21", "d")]})])
 
 
 def test_every_licence_is_allowed_and_the_page_is_current() -> None:
-    packages = licences.found()
+    packages = licences.find_licences()
     assert licences.mistakes(packages) == []
     page = licences.PAGE.read_text(encoding="utf-8")
     assert page.startswith(licences.HEAD)
     for name, text in packages:
         assert f"| {name} | {text} |\n" in page, "run `make docs`"
     listed = {line.split(" | ")[0].removeprefix("| ") for line in page.removeprefix(licences.HEAD).splitlines()}
-    assert listed == pinned().keys()
+    assert listed == read_pins().keys()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from scripts.mutations import mutations
 pytestmark = pytest.mark.unit
 
 
-def changed(expr: str) -> dict[str, str]:
+def change_expression(expr: str) -> dict[str, str]:
     """The changed forms of an expression, by the kind of change."""
     return {each.kind: " ".join(each.expr.split()) for each in mutations(expr)}
 
@@ -36,12 +36,12 @@ def changed(expr: str) -> dict[str, str]:
 )
 def test_an_expression_is_changed_by_kind(expr: str, kind: str, expected: str) -> None:
     """One change of one kind."""
-    assert changed(expr)[kind] == expected
+    assert change_expression(expr)[kind] == expected
 
 
 def test_strings_and_signs_of_numbers_stay() -> None:
     """Text in a string is not an operator, and a minus before a number is not a difference."""
-    kinds = changed('label_replace(a, "x", "$1 - $2", "y", "(.*) or [2m]") offset -5s').keys()
+    kinds = change_expression('label_replace(a, "x", "$1 - $2", "y", "(.*) or [2m]") offset -5s').keys()
     assert kinds == {"no offset"}
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unit
 logger = logging.getLogger(__name__)
 
 
-def renamed(epoch: int, count: int) -> Tree:
+def build_renamed_tree(epoch: int, count: int) -> Tree:
     """Chassis with power and a register, all named after the epoch, and with names too long."""
     names = [f"{'long-' * 40}{epoch}-{number}" for number in range(count)]
     resources = tree({name: {"EnvironmentMetrics": ref(f"Chassis/{name}/EnvironmentMetrics")} for name in names})
@@ -67,13 +67,13 @@ class Polled:
 
 
 async def _soak(*, count: int, max_rows: int, epochs: int) -> tuple[Polled, RedfishSource, Poller[BmcReading]]:
-    polled, resources = Polled(), renamed(0, count)
+    polled, resources = Polled(), build_renamed_tree(0, count)
     with RedfishServer(dict_tree(resources)) as server:
         source = RedfishSource("bmc", client(server), registers=polled.registers, clock=polled.clock, max_rows=max_rows)
         poller = Poller([Target("bmc", source, 10.0)], clock=polled.clock)
         for epoch in range(epochs):
             resources.clear()
-            resources.update(renamed(epoch, count))
+            resources.update(build_renamed_tree(epoch, count))
             # The tree is read again since chassis are silent; a new source would do so at once.
             source._layouts._surveyed = float("-inf")
             await polled.poll(poller, 30.0)

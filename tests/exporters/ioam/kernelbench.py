@@ -63,7 +63,7 @@ class Seen(NamedTuple):
     folded: int
 
 
-def seen(counts: Counts) -> Seen:
+def summarize(counts: Counts) -> Seen:
     """Of a snapshot."""
     return Seen(
         [_node(node) for node in counts.nodes],
@@ -115,7 +115,7 @@ class KernelBench:
         for frame in frames:
             testrun.run(self.program, frame.octets, segment=frame.segment)
         source._merge(self.kernel, self.kernel.read())
-        return seen(source._table.snapshot())
+        return summarize(source._table.snapshot())
 
     def expected(self, frames: Iterable[Frame]) -> Seen:
         """The counts of Python."""
@@ -131,4 +131,4 @@ class KernelBench:
                 continue
             segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
             counter.count(node, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
-        return seen(table.snapshot())
+        return summarize(table.snapshot())

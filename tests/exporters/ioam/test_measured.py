@@ -232,7 +232,7 @@ FRAME = bytes(12) + b"\x86\xdd" + ipv6(traced())
 ONE, TWO = Settings((N3, N3_SENT)), Settings((N3, N6))
 
 
-def covered(stream: bytes, settings: Settings = ONE, name: str | None = None) -> Mapping[int, float]:
+def measure_capture(stream: bytes, settings: Settings = ONE, name: str | None = None) -> Mapping[int, float]:
     source = PcapSource(settings, "some.pcap", name, io.BytesIO(stream))
     source.start()
     source.finish(0)
@@ -244,8 +244,8 @@ def covered(stream: bytes, settings: Settings = ONE, name: str | None = None) ->
 def test_a_capture_covers_the_time_from_its_first_frame_to_its_last(order: str, nanoseconds: bool, parts: int) -> None:
     times = [(1_700_000_000, 0), (1_700_000_009, parts), (1_700_000_005, 0)]  # the last but one came late
     stream = classic(order, 1, [FRAME] * 3, times, nanoseconds=nanoseconds)
-    assert covered(stream) == {4: pytest.approx(9.5)}
-    assert covered(classic(order, 1, [])) == {4: 0.0}
+    assert measure_capture(stream) == {4: pytest.approx(9.5)}
+    assert measure_capture(classic(order, 1, [])) == {4: 0.0}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -259,14 +259,14 @@ def test_timestamps_have_the_resolution_and_offset_of_the_capture(
     more = [(14, struct.pack(order + "q", offset))] + ([] if resolution is None else [(9, resolution)])
     frames = [enhanced(order, 0, FRAME, at=ticks * second) for second in (3, 45)]
     stream = section(order) + interface(order, 1, "n3", 0, *more) + b"".join(frames)
-    assert covered(stream) == {4: pytest.approx(42.0)}
+    assert measure_capture(stream) == {4: pytest.approx(42.0)}
 
 
 def test_a_capture_of_one_of_two_interfaces_does_not_measure_the_node() -> None:
     head = section("<") + interface("<", 1, "n3") + interface("<", 1, "n6", 0, (14, struct.pack("<q", 40)))
     alone = head + b"".join(enhanced("<", 0, FRAME, at=10**6 * second) for second in (3, 45))
-    assert covered(alone, TWO) == {4: 0.0}
-    assert covered(alone + enhanced("<", 1, FRAME, at=6 * 10**6), TWO) == {4: pytest.approx(43.0)}
+    assert measure_capture(alone, TWO) == {4: 0.0}
+    assert measure_capture(alone + enhanced("<", 1, FRAME, at=6 * 10**6), TWO) == {4: pytest.approx(43.0)}
 
 
 def test_the_quotient_is_the_rate_in_a_scrape() -> None:

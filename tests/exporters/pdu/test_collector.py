@@ -40,7 +40,7 @@ SNAPSHOT = Snapshot(
 )
 
 
-def scraped(snapshot: Snapshot[PduReading], reading: PduReading | None) -> CollectorRegistry:
+def scrape_registry(snapshot: Snapshot[PduReading], reading: PduReading | None) -> CollectorRegistry:
     return registry(lambda: filled(collect(snapshot, reading)))
 
 
@@ -49,7 +49,7 @@ def names(registry: CollectorRegistry) -> set[str]:
 
 
 def test_a_reading_is_published_under_its_level() -> None:
-    collector_registry = scraped(SNAPSHOT, READING)
+    collector_registry = scrape_registry(SNAPSHOT, READING)
     assert collector_registry.get_sample_value("pdu_up") == 1
     assert collector_registry.get_sample_value("pdu_outlet_power_watts", {"outlet": "2"}) == 250
     assert collector_registry.get_sample_value("pdu_outlet_current_amperes", {"outlet": "2"}) is None
@@ -66,15 +66,15 @@ def test_a_reading_is_published_under_its_level() -> None:
 
 
 def test_nothing_is_published_before_the_first_poll() -> None:
-    assert names(scraped(Snapshot(), None)) == set()
+    assert names(scrape_registry(Snapshot(), None)) == set()
 
 
 def test_a_device_that_was_never_read_is_down_and_has_no_readings() -> None:
-    assert names(scraped(Snapshot(up=False), None)) == {"pdu_up"}
+    assert names(scrape_registry(Snapshot(up=False), None)) == {"pdu_up"}
 
 
 def test_without_a_current_reading_only_the_state_is_published() -> None:
-    collector_registry = scraped(Snapshot(**{**SNAPSHOT.__dict__, "up": False}), None)
+    collector_registry = scrape_registry(Snapshot(**{**SNAPSHOT.__dict__, "up": False}), None)
     assert collector_registry.get_sample_value("pdu_up") == 0
     assert names(collector_registry) == {"pdu_up", "pdu_last_read_timestamp_seconds", "pdu_readings_rejected_total"}
 
@@ -89,4 +89,4 @@ def test_each_metric_is_stated_once_without_target_labels() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
     assert not TARGET_LABELS & {label for metric in METRICS for label in metric.labels}
     stated = {metric.name for metric in METRICS}
-    assert names(scraped(SNAPSHOT, READING)) <= stated
+    assert names(scrape_registry(SNAPSHOT, READING)) <= stated

@@ -38,7 +38,7 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
 ) -> None:
     device = DEVICES[name]
 
-    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
+    async def ask_device() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
         walk = device.walk(tmp_path / "walk.snmprec")
         detected = await detect(walk, profiles)
         _, rows = await explain(walk, detected, profiles[detected])
@@ -49,7 +49,7 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
         left_out = Judge().find_contradicted(readings_of(numbers), 0.0)
         return detected, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
 
-    profile, values, rejected, left_out = asyncio.run(asked())
+    profile, values, rejected, left_out = asyncio.run(ask_device())
     assert profile == device.profile
     assert values == pytest.approx(device.readings)
     assert rejected == device.rejects

@@ -116,12 +116,12 @@ ENTERPRISES = "1.3.6.1.4.1."
 
 
 def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Sequence[Explained]]:
-    async def asked() -> tuple[str, PduLayout, Sequence[Explained]]:
+    async def ask_device() -> tuple[str, PduLayout, Sequence[Explained]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
         return name, *await explain(client, name, profiles[name])
 
-    return asyncio.run(asked())
+    return asyncio.run(ask_device())
 
 
 def why(table: Sequence[tuple[str, str, str]], device: str, oid: str) -> str | None:

@@ -37,7 +37,7 @@ class Clock:
         return self.now
 
 
-async def polled(source: PduSource, *between: Callable[[], None]) -> list[PduReading | JoulepathError]:
+async def poll_between(source: PduSource, *between: Callable[[], None]) -> list[PduReading | JoulepathError]:
     """Polls, each but the first after one of `between`, on one loop as the exporter does."""
     results: list[PduReading | JoulepathError] = []
     for step in (lambda: None, *between):
@@ -113,7 +113,7 @@ def test_names_are_read_again_only_when_they_expire(objects: Objects, profiles: 
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
-        results = run(polled(source, later(5, "arm"), later(5, "arm"), later(LAYOUT_SECONDS, "arm")))
+        results = run(poll_between(source, later(5, "arm"), later(5, "arm"), later(LAYOUT_SECONDS, "arm")))
         asked.append(agent.requests)
     readings = [result for result in results if isinstance(result, PduReading)]
     assert [reading.names["1"] for reading in readings] == ["robot", "robot", "robot", "arm"]
@@ -129,7 +129,7 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
     clock = Clock()
     objects[UP_TIME] = ticks(5000)
 
-    def changed() -> None:
+    def change_device() -> None:
         clock.now += 5
         agent._objects[parse_oid(f"{OUTLET_NAME}.1")] = lambda: "other"
         if change == "reboot":
@@ -139,7 +139,7 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
-        before, after = run(polled(source, changed))
+        before, after = run(poll_between(source, change_device))
     assert isinstance(before, PduReading)
     assert isinstance(after, PduReading)
     assert (before.names["1"], after.names["1"]) == ("robot", "other")
@@ -159,12 +159,12 @@ def test_a_device_that_lost_its_serial_number_counts_as_another(
         kept.update(agent._objects)
         agent._objects = {oid: value if oid[:6] != (1, 3, 6, 1, 4, 1) else lambda: None for oid, value in kept.items()}
 
-    def renamed_without_number() -> None:
+    def rename_without_number() -> None:
         agent._objects = {**kept, serial: lambda: None, parse_oid(f"{OUTLET_NAME}.1"): lambda: "other"}
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
-        before, starting, after = run(polled(source, all_gone, renamed_without_number))
+        before, starting, after = run(poll_between(source, all_gone, rename_without_number))
     assert isinstance(before, PduReading)
     assert isinstance(starting, JoulepathError)
     assert str(starting).startswith("pdu-1: answers but measures nothing")
@@ -205,7 +205,7 @@ def test_a_poll_over_a_reboot_is_rejected_whole(
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles)
-        first, second, third = run(polled(source, arm, lambda: None))
+        first, second, third = run(poll_between(source, arm, lambda: None))
     assert isinstance(first, PduReading)
     assert str(second) == "pdu-1: rebooted during the poll: its readings are discarded, the next poll begins anew"
     assert isinstance(third, PduReading)
@@ -216,7 +216,7 @@ def test_the_wrap_of_sys_up_time_is_not_a_reboot(objects: Objects, profiles: Map
     objects[UP_TIME] = lambda: rfc1902.TimeTicks(next(answers))
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles)
-        results = run(polled(source, lambda: None))
+        results = run(poll_between(source, lambda: None))
     assert all(isinstance(result, PduReading) for result in results)
 
 
@@ -303,7 +303,7 @@ def test_a_row_that_appears_makes_it_read_the_layout_anew(objects: Objects, prof
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles)
-        _, second, third = run(polled(source, add, lambda: None))
+        _, second, third = run(poll_between(source, add, lambda: None))
     assert isinstance(second, PduReading)
     assert isinstance(third, PduReading)
     assert "4" not in second.values["outlet"]["power"]

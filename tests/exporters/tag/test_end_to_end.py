@@ -718,7 +718,7 @@ assert library().bpf_link_detach(library().bpf_link_get_fd_by_id(one.link)) == 0
 """
 
 
-def tagged_again(path: Path3, tags: Exporter) -> bool:
+def is_tagged_again(path: Path3, tags: Exporter) -> bool:
     """Whether ten more datagrams get their trace."""
     before = tags.scrape()["ioam_tag_packets_total", "camera"]
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 9, 100, 0)
@@ -728,9 +728,9 @@ def tagged_again(path: Path3, tags: Exporter) -> bool:
 def test_a_program_before_the_tagger_does_not_hide_packets_for_long(path: Path3, tmp_path: Path) -> None:
     """A program that ends the list (TCX_PASS) would have packets pass untagged and uncounted."""
     with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
-        assert tagged_again(path, tags)
+        assert is_tagged_again(path, tags)
         with Foreign(path.robot, "wlan0", "tcx", "sent", str(PASS), "first"):
-            wait_for(lambda: tagged_again(path, tags))
+            wait_for(lambda: is_tagged_again(path, tags))
             with Foreign(path.robot, "wlan0", "tcx", "received", str(PASS), "first"):
                 path.upf.run("ip link set n6 mtu 1400")  # a message of its own must be read, too
                 path.server.run("sysctl -qw net.ipv6.conf.eth0.mtu=1500")
@@ -745,5 +745,5 @@ def test_a_program_before_the_tagger_does_not_hide_packets_for_long(path: Path3,
 def test_tagging_that_someone_detached_is_attached_again(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
         path.robot.python(DETACH)
-        wait_for(lambda: tagged_again(path, tags))
+        wait_for(lambda: is_tagged_again(path, tags))
         assert len([line for line in tags.stop() if "wlan0: someone detached the tagging" in line]) == 1

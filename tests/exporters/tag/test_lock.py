@@ -119,7 +119,7 @@ def test_another_user_cannot_open_the_file(folder: Path) -> None:
     with_lock.close()
 
 
-def refused(folder: Path) -> str:
+def refusal(folder: Path) -> str:
     with pytest.raises(JoulepathError) as caught:
         Lock(folder)
     assert len(caught.value.messages) == 1
@@ -129,10 +129,10 @@ def refused(folder: Path) -> str:
 def test_an_untrusted_folder_is_refused(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
-    assert refused(folder) == f"{folder}: other users can write to it: chmod go-w {folder}"
+    assert refusal(folder) == f"{folder}: other users can write to it: chmod go-w {folder}"
     folder.rmdir()
     folder.symlink_to(folder.parent)
-    assert refused(folder) == f"{folder}: is not a folder: remove it"
+    assert refusal(folder) == f"{folder}: is not a folder: remove it"
     folder.unlink()
     # Made by a stranger where strangers may.
     open_to_all = folder.parent / "open"
@@ -141,21 +141,21 @@ def test_an_untrusted_folder_is_refused(folder: Path) -> None:
     theirs = open_to_all / "tag"
     theirs.mkdir()
     os.chown(theirs, 65534, 65534)
-    assert refused(theirs) == f"{theirs}: belongs to user 65534: remove it, or chown it to root"
-    assert "cannot be made: No such file or directory; as root: install -d" in refused(folder / "not" / "there")
+    assert refusal(theirs) == f"{theirs}: belongs to user 65534: remove it, or chown it to root"
+    assert "cannot be made: No such file or directory; as root: install -d" in refusal(folder / "not" / "there")
 
 
 def test_an_untrusted_file_is_refused(folder: Path) -> None:
     Lock(folder).close()
     (file,) = folder.iterdir()
     file.chmod(0o644)  # anyone could lock it
-    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert refusal(folder) == f"{file}: is not a file that only its owner can open: remove it"
     file.unlink()
     file.symlink_to(folder / "elsewhere")
-    assert f"{file}: cannot be opened: Too many levels of symbolic links; remove it" in refused(folder)
+    assert f"{file}: cannot be opened: Too many levels of symbolic links; remove it" in refusal(folder)
     file.unlink()
     os.mkfifo(file, 0o600)
-    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert refusal(folder) == f"{file}: is not a file that only its owner can open: remove it"
 
 
 def test_a_file_with_a_second_name_is_not_given_away(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_file_with_a_second_name_is_not_given_away(folder: Path) -> None:
     (file,) = folder.iterdir()
     file.unlink()
     file.hardlink_to(secret)  # as fs.protected_hardlinks=0 lets that user do
-    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert refusal(folder) == f"{file}: is not a file that only its owner can open: remove it"
     assert secret.stat().st_uid == 0
 
 

@@ -97,7 +97,7 @@ def sent_to_a_narrow_server(path: Path3, mtu: int) -> None:
     path.upf.run(f"ip link set n6 mtu {mtu}")
 
 
-def untagged(samples: dict[tuple[str, ...], float]) -> dict[str, float]:
+def untagged_packets(samples: dict[tuple[str, ...], float]) -> dict[str, float]:
     name = "ioam_tag_untagged_packets_total"
     return {key[2]: value for key, value in samples.items() if key[0] == name and value}
 
@@ -115,7 +115,7 @@ def test_a_routers_message_makes_room_for_the_trace(path: Path3, tmp_path: Path,
         assert f" mtu {mtu - HEADER} " in path.robot.run("ip -6 route get fd02::3")
         name = "ioam_tag_packets_total", "camera"
         assert samples[name] - before[name] == packets
-        assert untagged(samples) == untagged(before)
+        assert untagged_packets(samples) == untagged_packets(before)
         assert samples["ioam_tag_narrow_paths", "packet_too_big"] == 1
         assert samples["ioam_tag_flow_ready", "camera"] == 1
 
@@ -127,7 +127,7 @@ def test_packets_that_cannot_be_made_smaller_pass_untagged(path: Path3, tmp_path
         for _ in range(2):
             path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
         samples = tags.scrape()
-        assert untagged(samples)["path_mtu"] > 2 * OCTETS / 1280
+        assert untagged_packets(samples)["path_mtu"] > 2 * OCTETS / 1280
         assert samples["ioam_tag_flow_ready", "camera"] == 0
         time.sleep(3.5)  # a look at the counts
         lines = [line for line in tags.stop() if "path_mtu" in line or "narrower" in line or "carries" in line]
@@ -147,7 +147,7 @@ def test_a_silent_router_does_not_stop_a_transfer(path: Path3, tmp_path: Path, m
             path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
             assert time.monotonic() - start < 6
         samples = tags.scrape()
-        assert untagged(samples)["path_mtu"] > OCTETS / 1400
+        assert untagged_packets(samples)["path_mtu"] > OCTETS / 1400
         assert samples["ioam_tag_narrow_paths", "lost_packets"] == 1
 
 
@@ -163,11 +163,11 @@ def test_a_path_that_is_down_for_a_while_is_not_narrow(path: Path3, tmp_path: Pa
         path.upf.run("ip -6 route del blackhole fd02::3/128")
         finish()
         time.sleep(0.1)
-        lost = sum(untagged(tags.scrape()).values())
+        lost = sum(untagged_packets(tags.scrape()).values())
         begin()
         finish()
         assert lost < 1_000_000 / 1452 / 2
-        assert sum(untagged(tags.scrape()).values()) == lost
+        assert sum(untagged_packets(tags.scrape()).values()) == lost
 
 
 def test_a_transfer_goes_on_when_its_path_becomes_narrow(path: Path3, tmp_path: Path) -> None:
@@ -201,11 +201,11 @@ def test_sockets_that_ignore_the_routes_mtu_pass_and_are_reported(path: Path3, t
     with tagger(path, tmp_path) as tags:
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 100, 1452, 3)
         samples = tags.scrape()
-        assert untagged(samples) == {"mtu": 100}
+        assert untagged_packets(samples) == {"mtu": 100}
         assert samples["ioam_tag_flow_ready", "camera"] == 0
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 200, 1452 - HEADER, 3)
         samples = tags.scrape()
-        assert untagged(samples) == {"mtu": 100}
+        assert untagged_packets(samples) == {"mtu": 100}
         assert samples["ioam_tag_flow_ready", "camera"] == 1
         time.sleep(3.5)  # a look at the counts
         (line,) = [line for line in tags.stop() if "reason mtu" in line]
@@ -219,7 +219,7 @@ def test_a_flow_may_drop_probes_that_are_too_large(path: Path3, tmp_path: Path) 
             SIZED_SERVER, SIZED_CLIENT.replace("seen.update", "0 and seen.update"), 5000, 9, 1452, 3
         )
         assert sent == 9
-        assert untagged(tags.scrape()) == {"mtu": 9}
+        assert untagged_packets(tags.scrape()) == {"mtu": 9}
 
 
 def test_video_packets_are_tagged_without_fragments(path: Path3, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_video_packets_are_tagged_without_fragments(path: Path3, tmp_path: Path)
     assert samples["ioam_tag_packets_total", "camera"] == packets + 1 == 101
     assert samples["ioam_tag_bytes_total", "camera"] == octets + 101 * (48 + HEADER)
     assert samples["ioam_tag_header_bytes",] == HEADER
-    assert untagged(samples) == {}
+    assert untagged_packets(samples) == {}
     wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
 
 
@@ -243,7 +243,7 @@ def test_video_without_room_for_its_nodes_is_cut_and_tagged(path: Path3, tmp_pat
         samples = tags.scrape()
         lines = [line for line in tags.stop() if "cut in two" in line]
     assert samples["ioam_tag_packets_total", "camera"] == 201
-    assert untagged(samples) == {}
+    assert untagged_packets(samples) == {}
     assert len(lines) == 1
 
 
@@ -258,4 +258,4 @@ def test_the_room_for_a_trace_follows_the_link_mtu_of_5g(path: Path3, tmp_path: 
         wait_for(lambda: tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1500 - HEADER)
         assert tags.scrape()["ioam_tag_header_bytes",] == HEADER
         path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
-        assert untagged(tags.scrape()) == {}
+        assert untagged_packets(tags.scrape()) == {}

@@ -121,7 +121,7 @@ def shows(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[int, by
     return kind, ports, seen
 
 
-def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
+def expected_frame(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
     """The packet as it leaves, the flow that it belongs to, and the reason why it has no trace."""
     kind, ports, seen = shows(packet, shown)
     unknown = "protocol" if ports == b"" else None
@@ -151,7 +151,7 @@ def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[byte
 def test_a_packet_is_tagged_as_in_python(
     program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes
 ) -> None:
-    frame, name, reason = expected(packet, shown)
+    frame, name, reason = expected_frame(packet, shown)
     before = program.counts()
     run = testrun.run(program.fd(ethernet=True), ETHERNET + packet)
     after = program.counts()
@@ -230,7 +230,7 @@ def udp_packet(octets: int, ports: bytes = PORTS, source: IPv6Address = SOURCE) 
     return head + ports + struct.pack("!HH", 8 + octets, 0) + bytes(octets)
 
 
-def tagged(program: Program, packet: bytes) -> bytes:
+def tag_packet(program: Program, packet: bytes) -> bytes:
     return testrun.run(program.fd(ethernet=True), ETHERNET + packet).frame[14:]
 
 
@@ -251,7 +251,7 @@ def ones_sum(octets: bytes) -> int:
     return total
 
 
-def learned(program: Program, message: bytes) -> int:
+def learn_mtu(program: Program, message: bytes) -> int:
     """The MTU that the sender is told; the message has a right checksum and is otherwise the same."""
     run = testrun.run(program.learning(ethernet=True), ETHERNET + message)
     assert run.returned == PASS
@@ -263,23 +263,23 @@ def learned(program: Program, message: bytes) -> int:
 
 def test_packet_too_big_of_a_router_is_corrected_and_learned(fresh: Program) -> None:
     small, large = udp_packet(1280 - 48 - HEADER), udp_packet(1340 - 48)
-    quoted = tagged(fresh, large)
+    quoted = tag_packet(fresh, large)
     assert len(quoted) == 1340 + HEADER
-    assert learned(fresh, too_big(1400, quoted)) == 1400 - HEADER
+    assert learn_mtu(fresh, too_big(1400, quoted)) == 1400 - HEADER
     ((address, path),) = fresh.paths().items()
     assert (address, path.mtu, path.told) == (DESTINATION, 1400, True)
-    assert tagged(fresh, large) == large
+    assert tag_packet(fresh, large) == large
     assert fresh.counts()["udp"].untagged["path_mtu"] == 1
     fits = udp_packet(1400 - HEADER - 48)
-    assert len(tagged(fresh, fits)) == 1400
-    assert len(tagged(fresh, small)) == 1280
+    assert len(tag_packet(fresh, fits)) == 1400
+    assert len(tag_packet(fresh, small)) == 1280
     # The packet that passed untagged was too large as well: the sender is told the same.
-    assert learned(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
-    assert learned(fresh, too_big(1300, large)) == 1300  # no room to go lower
-    assert learned(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER
+    assert learn_mtu(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
+    assert learn_mtu(fresh, too_big(1300, large)) == 1300  # no room to go lower
+    assert learn_mtu(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER
     # Anyone can write a message about a packet without a trace: tagging goes on as before.
     assert fresh.paths()[DESTINATION].mtu == 1400
-    assert len(tagged(fresh, fits)) == 1400
+    assert len(tag_packet(fresh, fits)) == 1400
 
 
 @pytest.mark.parametrize(
@@ -291,12 +291,12 @@ def test_packet_too_big_of_a_router_is_corrected_and_learned(fresh: Program) -> 
     ids=["untagged", "below the minimum"],
 )
 def test_other_messages_are_left_alone(fresh: Program, message: bytes) -> None:
-    assert learned(fresh, message) == int.from_bytes(message[44:48], "big")
+    assert learn_mtu(fresh, message) == int.from_bytes(message[44:48], "big")
     assert fresh.paths() == {}
 
 
 def test_impossible_packet_too_big_messages_are_ignored(fresh: Program) -> None:
-    quoted = tagged(fresh, udp_packet(1340 - 48))
+    quoted = tag_packet(fresh, udp_packet(1340 - 48))
     changed = {
         "as large as the packet": too_big(1340 + HEADER, quoted),
         "below IPv6's minimum": too_big(1279, quoted),
@@ -307,33 +307,33 @@ def test_impossible_packet_too_big_messages_are_ignored(fresh: Program) -> None:
         "another host's trace": too_big(1400, quoted[: 40 + HEADER - 21] + b"\x63" + quoted[40 + HEADER - 20 :]),
     }
     for why, message in changed.items():
-        assert learned(fresh, message) == int.from_bytes(message[44:48], "big"), why
+        assert learn_mtu(fresh, message) == int.from_bytes(message[44:48], "big"), why
         assert fresh.paths() == {}, why
 
 
 def test_a_message_about_the_previous_id_is_accepted(fresh: Program) -> None:
     """A message may be on its way while the id changes."""
-    tagged_before = tagged(fresh, udp_packet(1340 - 48))
+    tagged_before = tag_packet(fresh, udp_packet(1340 - 48))
     message = too_big(1400, tagged_before)
     fresh.apply(FLOWS, {**STATES, "udp": State(OTHER_ID, None)}, NODE, ROOM)
-    assert learned(fresh, message) == 1400 - HEADER
+    assert learn_mtu(fresh, message) == 1400 - HEADER
     assert fresh.paths()[DESTINATION].told
     fresh.apply(FLOWS, {**STATES, "udp": State(bytes(15) + b"\7", None)}, NODE, ROOM)
-    learned(fresh, too_big(1350, tagged_before))
+    learn_mtu(fresh, too_big(1350, tagged_before))
     assert fresh.paths()[DESTINATION].mtu == 1400  # two changes ago is too long
 
 
 def test_a_flow_may_drop_packets_without_room(fresh: Program) -> None:
     """So that a sender which looks for the path's MTU with its own packets (RFC 8899) finds one with room."""
-    quoted = tagged(fresh, udp_packet(1340 - 48))
-    learned(fresh, too_big(1300, quoted))
+    quoted = tag_packet(fresh, udp_packet(1340 - 48))
+    learn_mtu(fresh, too_big(1300, quoted))
     fresh.apply([replace(FLOWS[0], too_large="drop")], STATES, NODE, ROOM)
 
-    def returned(packet: bytes) -> int:
+    def run_program(packet: bytes) -> int:
         return testrun.run(fresh.fd(ethernet=True), ETHERNET + packet).returned
 
-    assert returned(udp_packet(1281 - 48)) == 2
-    assert returned(udp_packet(1280 - 48)) == PASS  # every path carries it: QUIC's first packets are of this size
+    assert run_program(udp_packet(1281 - 48)) == 2
+    assert run_program(udp_packet(1280 - 48)) == PASS  # every path carries it: QUIC's first packets are of this size
     assert fresh.counts()["udp"].untagged["path_mtu"] == 2
 
 

@@ -58,7 +58,7 @@ def fetch(server: Server, context: ssl.SSLContext, path: str = "/metrics") -> in
         connection.close()
 
 
-def answered(plain: socket.socket) -> bool:
+def has_answer(plain: socket.socket) -> bool:
     """Whether anything like HTTP came back; a TLS alert, the end and a reset do not count."""
     try:
         return b"HTTP" in plain.recv(4096)
@@ -106,7 +106,7 @@ def test_a_client_that_speaks_plain_http_or_nothing_harms_no_other(pki: Pki) -> 
         began = time.monotonic()
         assert fetch(server, client(pki)) == 200
         assert time.monotonic() - began < 1
-        assert not answered(plain)
+        assert not has_answer(plain)
         for each in (plain, *silent):
             each.close()
 

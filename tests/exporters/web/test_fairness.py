@@ -37,7 +37,7 @@ def count(events: Events, reason: Reason) -> float:
     return {s.labels["reason"]: s.value for family in events.collect() for s in family.samples}[reason]
 
 
-def shared(answer: Callable[[Request], Response], security: Security | None = None, **settings: Any) -> Shared:
+def share_settings(answer: Callable[[Request], Response], security: Security | None = None, **settings: Any) -> Shared:
     known = security or Security()
     return Shared(lambda: known, answer, lambda: False, Events(), **settings)
 
@@ -95,7 +95,7 @@ def test_few_empty_lines_may_come_before_a_request(lines: int, status: int) -> N
 def test_the_body_of_a_client_that_reads_normally_is_not_shared(pki: Pki, secure: bool) -> None:
     stalls: list[None] = []
     answer = Response(HTTPStatus.OK, BIG, on_stall=lambda: stalls.append(None))
-    with pair(shared(lambda _: answer, security_of(pki) if secure else None)) as (_, raw):
+    with pair(share_settings(lambda _: answer, security_of(pki) if secure else None)) as (_, raw):
         raw.settimeout(5)
         context = ssl.create_default_context(cafile=pki.ca)
         client = context.wrap_socket(raw, server_hostname="127.0.0.1") if secure else raw
@@ -112,7 +112,7 @@ def test_the_body_of_a_client_that_reads_normally_is_not_shared(pki: Pki, secure
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_client_that_reads_slowly_and_steadily_has_the_whole_answer(pki: Pki, secure: bool) -> None:
     body = BIG[: 2**19]
-    settings = shared(lambda _: Response(HTTPStatus.OK, body), security_of(pki) if secure else None)
+    settings = share_settings(lambda _: Response(HTTPStatus.OK, body), security_of(pki) if secure else None)
     with pair(settings) as (connection, raw):
         connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         raw.settimeout(5)
@@ -138,7 +138,7 @@ def test_requests_of_any_length_are_not_answered_ahead(octets: int) -> None:
         return Response.text(HTTPStatus.OK, "a" * 300)
 
     padding = b"X: " + b"a" * (octets - len(REQUEST) - 5) + b"\r\n" if octets > len(REQUEST) else b""
-    with pair(shared(answer)) as (_, client):
+    with pair(share_settings(answer)) as (_, client):
         client.sendall((REQUEST[:-2] + padding + b"\r\n") * 20)
         time.sleep(0.4)
         assert len(expositions) == 1
@@ -157,7 +157,7 @@ def test_a_client_that_left_is_recognised_whatever_it_sent(unread: bytes) -> Non
             present.append(is_present())
             return False
 
-    with pair(shared(lambda _: Response.text(HTTPStatus.OK, ""), Security(users=Asking()))) as (_, client):
+    with pair(share_settings(lambda _: Response.text(HTTPStatus.OK, ""), Security(users=Asking()))) as (_, client):
         client.sendall(REQUEST + unread)
         until(lambda: len(present) == 2)
     assert present == [True, False]
@@ -170,7 +170,7 @@ def test_a_connection_cut_while_it_waits_does_not_cost_an_answer() -> None:
         expositions.append(None)
         return Response.text(HTTPStatus.OK, "")
 
-    settings = shared(answer)
+    settings = share_settings(answer)
     for _ in range(MAX_ANSWERS):
         settings.turns.acquire()
     with pair(settings) as (connection, client):
@@ -193,7 +193,7 @@ def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
             connection.cut()
             return wrapped
 
-    settings = shared(lambda _: Response.text(HTTPStatus.OK, ""), Security(context=Cutting()))  # type: ignore[arg-type]
+    settings = share_settings(lambda _: Response.text(HTTPStatus.OK, ""), Security(context=Cutting()))  # type: ignore[arg-type]
     ours, client = socket.socketpair()
     connection = Connection(ours, settings)
     began = time.monotonic()

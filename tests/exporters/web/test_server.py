@@ -206,7 +206,7 @@ def test_stopping_lets_an_answer_come_to_its_end_and_ends_idle_connections() -> 
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         assert idle.recv(4096) == b""
-        until(lambda: refused(idle.getpeername()))
+        until(lambda: is_refused(idle.getpeername()))
         go_on.set()
         ((status, body),) = answers(busy)
         assert status == 200
@@ -215,7 +215,7 @@ def test_stopping_lets_an_answer_come_to_its_end_and_ends_idle_connections() -> 
     assert connections() == 0
 
 
-def refused(address: tuple[str, int]) -> bool:
+def is_refused(address: tuple[str, int]) -> bool:
     try:
         socket.create_connection(address, timeout=5).close()
     except ConnectionRefusedError:

@@ -169,13 +169,19 @@ def test_sensors_are_grouped_by_their_supply(name: str) -> None:
 DCMI = {"current": 210, "minimum": 100, "maximum": 400, "average": 205, "period": 1000}
 
 
-def shared(**dcmi: Any) -> dict[str, Any]:
+def shared_supplies(**dcmi: Any) -> dict[str, Any]:
     """One of four nodes: both supplies are everyone's."""
     return {"dcmi": DCMI, "sensors": [sensor("PS1 Input Power", 420, 4), sensor("PS2 Input Power", 430, 5)], **dcmi}
 
 
 def test_a_busy_dcmi_is_a_gap_beside_shared_supplies(lab: Lab) -> None:
-    readings = lab.polls(shared(), *[shared(code=BUSY)] * 3, shared(), *[shared(code=BUSY)] * 2, seconds=400)
+    readings = lab.polls(
+        shared_supplies(),
+        *[shared_supplies(code=BUSY)] * 3,
+        shared_supplies(),
+        *[shared_supplies(code=BUSY)] * 2,
+        seconds=400,
+    )
     assert powers(readings) == [210, None, None, None, 210, None, None]
     assert [list(reading.up.values()) for reading in readings[:2]] == [[True], [False]]
     assert all(reading.psu_input == {} for reading in readings)

@@ -167,7 +167,7 @@ class Fake:
         pass
 
 
-def polled(
+def poll_at_intervals(
     fake: Fake, polls: int, seconds: float = 0.0, between: Callable[[int], None] = lambda _: None
 ) -> list[BmcReading]:
     """Polls with so many seconds between; `between(n)` is called before the n-th."""
@@ -197,7 +197,7 @@ def source_names(readings: list[BmcReading]) -> list[str | None]:
 def test_a_source_is_left_after_long_and_taken_again_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     fake = Fake([215, 216, *[None] * 6, 217, 217, 217, 217])
-    readings = polled(fake, 12, PATIENCE_SECONDS / 4)
+    readings = poll_at_intervals(fake, 12, PATIENCE_SECONDS / 4)
     assert source_names(readings) == ["dcmi"] * 2 + [None] * 4 + ["psu_input"] * 4 + ["dcmi"] * 2
     assert [list(reading.up.values()) for reading in readings] == [[True]] * 2 + [[False]] * 4 + [[True]] * 6
     lines = [record.getMessage() for record in caplog.records]
@@ -208,7 +208,7 @@ def test_a_source_is_left_after_long_and_taken_again_when_it_is_back(caplog: pyt
 
 def test_one_good_source_is_asked_and_the_list_is_read_once() -> None:
     fake = Fake([215])
-    readings = polled(fake, 3)
+    readings = poll_at_intervals(fake, 3)
     assert all(reading.power == {SYSTEM: 215} and len(reading.psu_input) == 2 for reading in readings)
     # The system's sensor is asked once, for the choice; the list of sensors is read once.
     assert fake.asked.count("System Level") == 1
@@ -222,16 +222,16 @@ def test_zero_watts_are_believed_only_when_every_source_reads_zero() -> None:
     def off(number: int) -> None:
         fake.values = {"PS1 Input Power": 7.0 if number else 210.0}
 
-    readings = polled(fake, 5, PATIENCE_SECONDS / 2, off)
+    readings = poll_at_intervals(fake, 5, PATIENCE_SECONDS / 2, off)
     assert powers(readings) == [215, None, None, 7, 7]
     fake = Fake([215, 0, 0, 0, 216])
     fake.values = {"PS1 Input Power": 0.0}
-    assert powers(polled(fake, 5)) == [215, None, 0, 0, 216]
+    assert powers(poll_at_intervals(fake, 5)) == [215, None, 0, 0, 216]
 
 
 def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
     fake = Fake([215], seconds=2.0)
-    assert [reading.power for reading in polled(fake, 2)] == [{SYSTEM: 215}] * 2
+    assert [reading.power for reading in poll_at_intervals(fake, 2)] == [{SYSTEM: 215}] * 2
     assert fake.asked == []
 
 
@@ -347,7 +347,7 @@ def test_dcmi_is_given_up_only_where_the_bmc_does_not_have_it(bmc: Bmc, code: in
             return client.raw(*asked)
 
     fake = Refusing([None])
-    readings = polled(fake, 3)
+    readings = poll_at_intervals(fake, 3)
     ipmi_client.THREAD.submit(client.close).result()
     assert fake.asked.count("dcmi") == (1 if given_up else 3)
     assert readings[0].rejected == ({} if given_up else {"unreadable": 1})

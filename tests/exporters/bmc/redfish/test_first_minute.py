@@ -45,7 +45,7 @@ def with_sensors(resources: Tree, **watts: float) -> Tree:
     return resources
 
 
-def seen(
+def poll_at(
     resources: Tree, busy: str, times: tuple[float, ...], until: float = AGAIN, status: int = 503
 ) -> list[BmcReading]:
     """Polls at these times; what ends in `busy` cannot be read before `until`."""
@@ -70,24 +70,24 @@ def watts(readings: list[BmcReading]) -> list[float | None]:
 @pytest.mark.parametrize(("status", "again"), [(503, AGAIN), (404, SURVEY_SECONDS)])
 def test_the_supplies_that_can_be_read_are_not_taken_for_all(busy: str, status: int, again: float) -> None:
     """A BMC that starts may not find what it lists."""
-    readings = seen(supplies(200.5, 203.5), busy, (0, 10, again), again, status)
+    readings = poll_at(supplies(200.5, 203.5), busy, (0, 10, again), again, status)
     assert watts(readings) == [None, None, 404]
     assert readings[0].psu_input == {("1", "0"): 200.5}
 
 
 def test_an_unreadable_page_of_supplies_counts_as_having_some() -> None:
-    assert watts(seen(supplies(200.5, 203.5, pages=True), "/Page", (0, AGAIN))) == [None, 404]
+    assert watts(poll_at(supplies(200.5, 203.5, pages=True), "/Page", (0, AGAIN))) == [None, 404]
 
 
 def test_an_unreadable_sensor_of_a_supply_means_that_the_supply_exists() -> None:
     resources = with_sensors(tree({"1": {}}), PSU0_PIN=200.5, PSU1_PIN=203.5)
-    assert watts(seen(resources, "PSU1_PIN", (0, AGAIN))) == [None, 404]
+    assert watts(poll_at(resources, "PSU1_PIN", (0, AGAIN))) == [None, 404]
 
 
 @pytest.mark.parametrize("busy", ["/Sensors", "/TotalPower"])
 def test_supplies_of_several_nodes_do_not_replace_an_unreadable_sensor(busy: str) -> None:
     resources = with_sensors(supplies(800.5, 803.5), TotalPower=401.5)
-    readings = seen(resources, busy, (0, 10, AGAIN, AGAIN + 10))
+    readings = poll_at(resources, busy, (0, 10, AGAIN, AGAIN + 10))
     assert watts(readings) == [None, None, 401.5, 401.5]
     assert [reading.up for reading in readings] == [{BOX: False}] * 2 + [{BOX: True}] * 2
 
@@ -99,13 +99,13 @@ def test_a_long_unreadable_resource_is_not_waited_for(busy: str) -> None:
     if busy != "/TotalPower":
         del resources["/redfish/v1/Chassis/1"]["Sensors"]
     late = PATIENCE_SECONDS
-    assert watts(seen(resources, busy, (0, 10, late), until=late + 1)) == [None, None, 404]
+    assert watts(poll_at(resources, busy, (0, 10, late), until=late + 1)) == [None, None, 404]
 
 
 def test_a_sensor_that_is_not_the_whole_systems_is_not_waited_for() -> None:
     resources = with_sensors(supplies(200.5, 203.5), CPU0_Power=90.5, System_Board_Pwr_Consumption=400)
-    assert watts(seen(resources, "Sensors/CPU0_Power", (0,))) == [404]
-    assert watts(seen(resources, "Sensors/System_Board_Pwr_Consumption", (0,))) == [404]
+    assert watts(poll_at(resources, "Sensors/CPU0_Power", (0,))) == [404]
+    assert watts(poll_at(resources, "Sensors/System_Board_Pwr_Consumption", (0,))) == [404]
 
 
 def test_the_chassis_power_is_taken_while_other_resources_are_unreadable() -> None:
@@ -114,7 +114,7 @@ def test_the_chassis_power_is_taken_while_other_resources_are_unreadable() -> No
     resources["/redfish/v1/1/Power"] = {"PowerControl": [{"PowerConsumedWatts": 402}]}
     resources["/redfish/v1/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 402.5}}
     times = (0, *(AGAIN + 60 * number for number in range(5)))
-    readings = seen(resources, "/EnvironmentMetrics", times)
+    readings = poll_at(resources, "/EnvironmentMetrics", times)
     assert watts(readings)[0] == 402
     assert readings[-1].sources == {BOX: "environment_metrics"}
 
@@ -122,10 +122,10 @@ def test_the_chassis_power_is_taken_while_other_resources_are_unreadable() -> No
 def test_a_bmc_that_cannot_expand_after_all_is_read_in_full(caplog: pytest.LogCaptureFixture) -> None:
     resources: Any = with_sensors(tree({"1": {}}), TotalPower=401.5)
     resources["/redfish/v1"]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"Levels": True}}
-    assert watts(seen(resources, "?$expand=.($levels=1)", (0, 10), until=1e6)) == [401.5, 401.5]
+    assert watts(poll_at(resources, "?$expand=.($levels=1)", (0, 10), until=1e6)) == [401.5, 401.5]
     assert not caplog.records
 
 
 def test_a_bmc_that_is_starting_is_one_line_that_says_so() -> None:
     with pytest.raises(JoulepathError, match=r"^bmc: answers /redfish/v1/ with HTTP 503: the BMC is busy or starting"):
-        seen(tree({}), "/redfish/v1/", (0,))
+        poll_at(tree({}), "/redfish/v1/", (0,))

@@ -40,7 +40,7 @@ def nodes(**more: Any) -> Tree:
     )
 
 
-def seen(resources: Tree, times: list[float], answer: Fault) -> list[BmcReading]:
+def poll_at(resources: Tree, times: list[float], answer: Fault) -> list[BmcReading]:
     """Polls at these times."""
     now = [0.0]
 
@@ -64,7 +64,7 @@ def test_a_node_that_is_busy_is_a_gap_of_that_node_alone(status: int, caplog: py
     """Also through the survey that its silence brings about."""
     caplog.set_level("INFO")
     times = [10.0 * number for number in range(20)]
-    readings = seen(nodes(), times, busy(50, 95, "right/Power", status))
+    readings = poll_at(nodes(), times, busy(50, 95, "right/Power", status))
     down = range(5, 10)
     for number, reading in enumerate(readings):
         assert reading.power.get(LEFT) == 300  # type: ignore[call-overload]
@@ -77,7 +77,7 @@ def test_a_node_that_is_busy_is_a_gap_of_that_node_alone(status: int, caplog: py
 
 
 def test_a_lost_node_is_down_in_the_metrics_and_others_are_up() -> None:
-    lost = seen(nodes(), [0.0, 10.0], busy(5, 95, "right/Power"))[-1]
+    lost = poll_at(nodes(), [0.0, 10.0], busy(5, 95, "right/Power"))[-1]
     families = filled(collect("redfish", Snapshot(up=True), lost))
     up = {
         sample.labels["chassis"]: sample.value
@@ -92,7 +92,7 @@ def test_a_survey_during_an_outage_takes_nothing_away_and_the_next_is_soon() -> 
     """The first survey is the one that is incomplete; then a later one."""
     times = [0.0, RESURVEY_SECONDS, RESURVEY_SECONDS + SURVEY_SECONDS, RESURVEY_SECONDS + SURVEY_SECONDS + 10]
     down = {0.0, times[2]}
-    readings = seen(
+    readings = poll_at(
         nodes(), times, lambda now, request: busy(now, now + 1, "right")(now, request) if now in down else None
     )
     assert [reading.power.get(RIGHT) for reading in readings] == [None, 350, None, 350]  # type: ignore[call-overload]
@@ -106,7 +106,7 @@ def test_incomplete_surveys_are_repeated_ever_more_rarely() -> None:
             asked.append(now)
         return web.Response(status=503) if "right" in request.path else None
 
-    seen(nodes(), [30.0 * number for number in range(121)], answer)
+    poll_at(nodes(), [30.0 * number for number in range(121)], answer)
     waits = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert waits[0] == RESURVEY_SECONDS
     assert waits == sorted(waits)
@@ -117,7 +117,7 @@ def test_two_incomplete_surveys_together_are_whole() -> None:
     def answer(now: float, request: web.Request) -> web.Response | None:
         return web.Response(status=503) if ("right" if now < 60 else "left") in request.path else None
 
-    readings = seen(nodes(), [0.0, 60.0, 61.0], answer)
+    readings = poll_at(nodes(), [0.0, 60.0, 61.0], answer)
     assert [set(reading.power) for reading in readings] == [{LEFT}, {RIGHT}, {RIGHT}]
     assert readings[-1].up == {LEFT: False, RIGHT: True}
 
@@ -125,7 +125,7 @@ def test_two_incomplete_surveys_together_are_whole() -> None:
 def test_a_bmc_with_a_busy_tree_is_one_line_that_says_so() -> None:
     match = r"measures no power \(no values\): a part of its tree is busy: answers /redfish/v1/Chassis with HTTP 503"
     with pytest.raises(JoulepathError, match=match):
-        seen(nodes(), [0.0], busy(0, 1, "/Chassis"))
+        poll_at(nodes(), [0.0], busy(0, 1, "/Chassis"))
 
 
 @pytest.mark.parametrize("what", ["listed", "read"])

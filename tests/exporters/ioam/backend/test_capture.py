@@ -287,7 +287,7 @@ def test_packets_beyond_the_memory_are_drops_and_counting_goes_on(path: Path3, t
         os.kill(robot.pid, signal.SIGSTOP)
         path.send(header(CAMERA), sent, 1000)
         os.kill(robot.pid, signal.SIGCONT)
-        wait_for(lambda: _sent(robot.scrape()) >= sent)
+        wait_for(lambda: _sent_packets(robot.scrape()) >= sent)
         series = robot.scrape()
         counted, dropped = series["ioam_node_packets_total", "uplink", "1"], series["ioam_capture_drops_total",]
         assert 10_000 < counted < sent
@@ -299,7 +299,7 @@ def test_packets_beyond_the_memory_are_drops_and_counting_goes_on(path: Path3, t
         assert series["ioam_capture_drops_total",] == dropped
 
 
-def _sent(samples: dict[tuple[str, ...], float]) -> float:
+def _sent_packets(samples: dict[tuple[str, ...], float]) -> float:
     return samples["ioam_node_packets_total", "uplink", "1"] + samples["ioam_capture_drops_total",]
 
 

@@ -53,7 +53,7 @@ print(struct.unpack_from("=I", attributes, 24)[0])
     return int(path.upf.python(script, interface, os.uname().machine))
 
 
-def counted(samples: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+def select_counts(samples: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
     """The samples that both backends have to agree on."""
     names = ("ioam_node_packets", "ioam_node_bytes", "ioam_trace_", "ioam_path_", "ioam_decode", "ioam_option")
     return {key: value for key, value in samples.items() if key[0].startswith(names)}
@@ -76,7 +76,7 @@ def test_both_backends_count_what_was_sent(path: Path3, config: Path) -> None:
         path.send(b"", 10, 100, port=22)
         samples = settled(packet, "ioam_node_packets_total", 100 + 50 + 30 + 120 + 5 + 40)
         same = settled(ebpf, "ioam_node_packets_total", 100 + 50 + 30 + 120 + 5 + 40)
-    assert counted(samples) == counted(same)
+    assert select_counts(samples) == select_counts(same)
     assert same["ioam_trace_bytes_total", "uplink", "123", "2", CAMERA.hex()] == 220 * (UDP + ROOM_2 + 1000)
     assert same["ioam_capture_info", "ebpf", "n3"] == samples["ioam_capture_info", "packet", "n3"] == 1
 

@@ -55,7 +55,7 @@ def unseen(samples: Samples, interface: str) -> float:
     return samples["ioam_interface_unseen_packets_total", interface]
 
 
-def seen(before: Samples, after: Samples, key: tuple[str, ...]) -> float:
+def seen_packets(before: Samples, after: Samples, key: tuple[str, ...]) -> float:
     """Packets of one direction, of users and others."""
     return rise(before, after, *key) + rise(before, after, "ioam_node_other_packets_total", *key[1:])
 
@@ -106,19 +106,19 @@ def test_a_program_put_before_ours_is_followed_by_ours(
             before = upf.scrape()
         with Foreign(path.upf, interface, "tcx", way, str(PASS), "first"):
 
-            def counted() -> bool:
+            def is_counted() -> bool:
                 nonlocal sent
                 samples = upf.scrape()
                 path.send(b"", 40, 100)
                 sent += 40
                 return rise(samples, upf.scrape(), *key) >= 40
 
-            wait_for(counted)
+            wait_for(is_counted)
             # Once it is quiet, the interface's own counter is the sum, neighbour discovery included.
             wait_for(
                 lambda: (
                     frames(path, interface, way) - began
-                    == seen(before, samples := upf.scrape(), key) + unseen(samples, interface)
+                    == seen_packets(before, samples := upf.scrape(), key) + unseen(samples, interface)
                 )
             )
             samples = upf.scrape()
@@ -135,12 +135,12 @@ def test_without_the_right_to_read_program_names_nothing_is_missed(path: Path3, 
     """Behind all packets sent at first, so that no tagger is missed; before who ends the list as soon as that shows."""
     with Foreign(path.upf, "n6", "tcx", "sent", str(PASS)), exporter(path, config, wrapper=THREE) as upf:
 
-        def counted() -> bool:
+        def is_counted() -> bool:
             samples = upf.scrape()
             path.send(b"", 40, 100)
             return rise(samples, upf.scrape(), *OUT) >= 40
 
-        wait_for(counted)
+        wait_for(is_counted)
 
 
 def test_a_program_that_passes_packets_on_may_stay_before_ours(path: Path3, config: Path) -> None:
@@ -165,12 +165,12 @@ def test_our_program_is_attached_again_when_it_was_detached(path: Path3, config:
     with exporter(path, config) as upf:
         path.upf.python(DETACH)
 
-        def counted() -> bool:
+        def is_counted() -> bool:
             samples = upf.scrape()
             path.send(b"", 5, 100)
             return rise(samples, upf.scrape(), *UP) >= 5
 
-        wait_for(counted)
+        wait_for(is_counted)
         assert len([line for line in upf.stop() if "n3: someone detached" in line]) == 1
 
 

@@ -38,7 +38,7 @@ BOTH = Settings(
 ORDERS = ["<", ">"]
 
 
-def counted(stream: bytes, settings: Settings = ONE, name: str | None = None) -> PcapSource:
+def read_capture(stream: bytes, settings: Settings = ONE, name: str | None = None) -> PcapSource:
     source = PcapSource(settings, "some.pcap", name, io.BytesIO(stream))
     source.start()
     source.finish(0)
@@ -69,7 +69,7 @@ def test_every_kind_of_file_and_link_is_read(order: str, nanoseconds: bool, link
     frames = [head + PACKET] * 3
     ng = section(order) + interface(order, link_type) + b"".join(enhanced(order, 0, frame) for frame in frames)
     for stream in (classic(order, link_type, frames, nanoseconds=nanoseconds), ng):
-        reading = counted(stream).reading()
+        reading = read_capture(stream).reading()
         assert trace_pairs(reading.counts.nodes[0]) == {TRACE_ID.hex(): (3, 3 * len(PACKET))}
         assert reading.captures == (("n3", "pcap"),)
         assert reading.limits == (("pcap", "segments"),)
@@ -79,24 +79,24 @@ def test_every_kind_of_file_and_link_is_read(order: str, nanoseconds: bool, link
 def test_frame_check_sequences_are_not_counted(order: str) -> None:
     # draft-ietf-opsawg-pcap: a sequence of two times 16 bits, and that its length is told.
     stream = classic(order, 2 << 28 | 1 << 26 | 1, [bytes(Ether(type=0x86DD)) + PACKET + bytes(4)])
-    assert sums(counted(stream)) == {"uplink": (1, len(PACKET))}
+    assert sums(read_capture(stream)) == {"uplink": (1, len(PACKET))}
 
 
 def test_a_vlan_tag_in_a_cooked_capture_is_skipped() -> None:
     tagged = struct.pack("!HHIHBB8s", 0x8100, 0, 3, 1, 0, 6, bytes(8)) + b"\0\5\x86\xdd" + PACKET
-    assert sums(counted(classic("<", 276, [tagged]))) == {"uplink": (1, len(PACKET))}
+    assert sums(read_capture(classic("<", 276, [tagged]))) == {"uplink": (1, len(PACKET))}
 
 
 def test_ipv4_packets_count_and_other_frames_do_not() -> None:
     small = bytes(IP() / UDP())
-    assert sums(counted(classic("<", 228, [small]))) == {"uplink": (1, 28)}
-    assert sums(counted(classic("<", 1, [bytes(Ether(type=0x0806)) + bytes(46)]))) == {"uplink": (0, 0)}
+    assert sums(read_capture(classic("<", 228, [small]))) == {"uplink": (1, 28)}
+    assert sums(read_capture(classic("<", 1, [bytes(Ether(type=0x0806)) + bytes(46)]))) == {"uplink": (0, 0)}
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_cooked_capture_tells_sent_packets_from_received_ones(version: int) -> None:
     frames = [cooked(PACKET, packet_type, version=version) for packet_type in (0, 3, 4, 4, 4)]
-    reading = counted(classic("<", 113 if version == 1 else 276, frames), BOTH).reading()
+    reading = read_capture(classic("<", 113 if version == 1 else 276, frames), BOTH).reading()
     assert {node.direction: node.user.packets for node in reading.counts.nodes} == {"uplink": 2, "downlink": 3}
     assert ("pcap", "way") not in reading.limits
 
@@ -114,7 +114,7 @@ def test_pcapng_states_interfaces_directions_and_drops(order: str) -> None:
         )
     stream += section(order) + interface(order, 101, "n6") + enhanced(order, 0, PACKET)
     stream += block(order, 5, struct.pack(order + "III", 0, 0, 0) + options(order, (7, struct.pack(order + "Q", 2))))
-    source = counted(stream, settings)
+    source = read_capture(stream, settings)
     assert {name: packets for name, (packets, _) in sums(source).items()} == {"uplink": 1, "downlink": 4}
     assert source.reading().drops == 9
 
@@ -123,9 +123,9 @@ def test_older_packet_blocks_are_read() -> None:
     old = struct.pack("<HHIIII", 0, 0, 0, 0, len(PACKET), len(PACKET)) + padded(PACKET)
     stream = section("<") + interface("<", 101) + block("<", 2, old)
     stream += block("<", 3, struct.pack("<I", len(PACKET)) + padded(PACKET)) + block("<", 0x0BAD, b"1234")
-    assert sums(counted(stream)) == {"uplink": (2, 2 * len(PACKET))}
+    assert sums(read_capture(stream)) == {"uplink": (2, 2 * len(PACKET))}
     cut = section("<") + interface("<", 101, snap=100) + block("<", 3, struct.pack("<I", len(PACKET)) + PACKET[:100])
-    reading = counted(cut).reading()
+    reading = read_capture(cut).reading()
     assert (reading.counts.nodes[0].user.octets, reading.limits[1]) == (len(PACKET), ("pcap", "snap_length"))
 
 
@@ -139,20 +139,23 @@ def test_a_capture_that_scapy_writes_is_read(tmp_path: Path) -> None:
     ):
         writer.write(frames)
         writer.close()
-        assert sums(counted((tmp_path / name).read_bytes())) == {"uplink": (2, len(PACKET) + 48)}
+        assert sums(read_capture((tmp_path / name).read_bytes())) == {"uplink": (2, len(PACKET) + 48)}
 
 
 def test_an_ambiguous_interface_is_refused() -> None:
     two = Settings(points=(*ONE.points, Point("n6", "received", 4, "downlink", path=False)), namespaces=NAMESPACES)
     with pytest.raises(UsageError, match="--interface"):
-        counted(classic("<", 101, [PACKET]), two)
+        read_capture(classic("<", 101, [PACKET]), two)
     with pytest.raises(UsageError, match="--interface n9: is not in the configuration"):
-        counted(b"", two, "n9")
-    assert sums(counted(classic("<", 101, [PACKET]), two, "n6")) == {"uplink": (0, 0), "downlink": (1, len(PACKET))}
+        read_capture(b"", two, "n9")
+    assert sums(read_capture(classic("<", 101, [PACKET]), two, "n6")) == {
+        "uplink": (0, 0),
+        "downlink": (1, len(PACKET)),
+    }
 
 
 def test_a_file_without_directions_gets_a_warning() -> None:
-    source = counted(classic("<", 101, [PACKET]), BOTH)
+    source = read_capture(classic("<", 101, [PACKET]), BOTH)
     assert sums(source)["uplink"] == (1, len(PACKET))
     assert ("pcap", "way") in source.reading().limits
 
@@ -174,7 +177,7 @@ def test_a_file_without_directions_gets_a_warning() -> None:
 )
 def test_a_damaged_file_is_one_line(stream: bytes, line: str) -> None:
     with pytest.raises(UsageError, match=line):
-        counted(stream)
+        read_capture(stream)
 
 
 @given(
@@ -208,7 +211,7 @@ def test_a_capture_counts_like_its_packets_one_by_one(packets: list[bytes]) -> N
     counter = bench()
     for packet in packets:
         counter.see(packet)
-    assert counted(classic(">", 101, packets)).reading().counts == counter.counts()
+    assert read_capture(classic(">", 101, packets)).reading().counts == counter.counts()
 
 
 def test_the_command_line_counts_a_capture(tmp_path: Path) -> None:

@@ -329,7 +329,7 @@ def test_traces_beyond_the_room_of_the_cache_are_counted(bench: KernelBench) -> 
     assert bench.count(sent) == bench.expected(sent)
 
 
-def traced(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
+def traced_frame(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
     """A frame of a user with a trace of one node."""
     header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, 1)}, trace_id)])))
     packet = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header
@@ -339,7 +339,7 @@ def traced(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
 def test_a_repeated_header_counts_at_its_own_point_and_for_users_only() -> None:
     points = (Point("n3", "received", 4, "uplink", path=True), Point("n6", "received", 4, "downlink", path=True))
     kernel = Kernel(replace(SETTINGS, points=points, other=Other()))
-    frame, tunnelled = traced(CAMERA), traced(CAMERA, struct.pack("!HH", 2152, 2152))
+    frame, tunnelled = traced_frame(CAMERA), traced_frame(CAMERA, struct.pack("!HH", 2152, 2152))
     for point, turns in ((0, 3), (1, 5), (0, 7)):
         testrun.run(kernel.program(point, 14), frame, repeat=turns)
         testrun.run(kernel.program(point, 14), tunnelled, repeat=turns)  # the outermost trace counts, whatever it holds
@@ -373,7 +373,7 @@ def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
         pytest.skip("needs two processors")
     first, second = sorted(before)[:2]
     both = KernelBench(replace(SETTINGS, other=Other()))
-    frames_ = [traced(number.to_bytes(16, "big")) for number in range(1, 2001)]
+    frames_ = [traced_frame(number.to_bytes(16, "big")) for number in range(1, 2001)]
     both.kernel.read()
     with mmap.mmap(-1, 2 * 8) as shared:
         progress = memoryview(shared).cast("Q")

@@ -167,7 +167,7 @@ def test_a_profile_is_checked_against_the_output_of_snmpbulkwalk(tmp_path: Path)
     assert "153 W  = 1530 x 0.1" in done.stdout
 
 
-def printed(value: Value) -> str:
+def format_value(value: Value) -> str:
     """As snmpwalk -On prints it."""
     if isinstance(value, tuple):
         return f"OID: .{format_oid(value)}"
@@ -195,7 +195,7 @@ values: st.SearchStrategy[Value] = st.one_of(
 
 @given(st.dictionaries(oids, values, min_size=1, max_size=8))
 def test_a_walk_reads_back(tmp_path_factory: pytest.TempPathFactory, device: dict[Oid, Value]) -> None:
-    lines = [f".{BASE}.{format_oid(oid)} = {printed(value)}\n" for oid, value in device.items()]
+    lines = [f".{BASE}.{format_oid(oid)} = {format_value(value)}\n" for oid, value in device.items()]
     read_back, skipped = objects(tmp_path_factory.getbasetemp(), "".join(lines))
     assert read_back == {format_oid(oid): value for oid, value in device.items()}
     assert skipped == []

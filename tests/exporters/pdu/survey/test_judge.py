@@ -291,19 +291,19 @@ def consistent(
 ) -> dict[str, float]:
     """A PDU with these loads (watts, power factor), rounded as it steps."""
 
-    def shown(quantity: QuantityName, value: float) -> float:
+    def round_to_step(quantity: QuantityName, value: float) -> float:
         return round(value / steps[quantity]) * steps[quantity]
 
     device: dict[str, float] = {}
     for number, (watts, factor) in enumerate(loads):
-        device[f"outlet {number} W"] = shown("power", watts)
-        device[f"outlet {number} V"] = shown("voltage", volts)
-        device[f"outlet {number} A"] = shown("current", watts / factor / volts)
+        device[f"outlet {number} W"] = round_to_step("power", watts)
+        device[f"outlet {number} V"] = round_to_step("voltage", volts)
+        device[f"outlet {number} A"] = round_to_step("current", watts / factor / volts)
     total, voltamperes = sum(watts for watts, _ in loads), sum(watts / factor for watts, factor in loads)
-    device["inlet 1 W"] = shown("power", total)
-    device["inlet 1 VA"] = shown("apparent_power", voltamperes)
-    device["inlet 1 V"] = shown("voltage", volts)
-    device["inlet 1 A"] = shown("current", voltamperes / volts / phases)
+    device["inlet 1 W"] = round_to_step("power", total)
+    device["inlet 1 VA"] = round_to_step("apparent_power", voltamperes)
+    device["inlet 1 V"] = round_to_step("voltage", volts)
+    device["inlet 1 A"] = round_to_step("current", voltamperes / volts / phases)
     return device
 
 

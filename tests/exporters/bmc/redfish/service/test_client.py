@@ -161,7 +161,7 @@ def test_a_certificate_for_another_name_is_refused(pki: Pki) -> None:
         polls(RedfishSource("bmc", client(server, LOGIN, ca_file=pki.ca)))
 
 
-def moved(where: str) -> web.Response:
+def redirect_to(where: str) -> web.Response:
     return web.Response(status=301, headers={"Location": where})
 
 
@@ -183,8 +183,8 @@ def test_a_missing_login_is_one_clear_error() -> None:
         (lambda _: web.Response(text="[" * 100_000, content_type="application/json"), "with broken JSON"),
         (lambda _: web.json_response([1, 2]), "JSON that is not an object"),
         (lambda _: web.Response(body=b" " * 10_000_000), f"more than {MAX_BODY_BYTES} bytes"),
-        (lambda request: moved(request.path), "redirects /redfish/v1/ without end"),
-        (lambda _: moved("https://elsewhere.example/redfish/v1/"), "which is another host"),
+        (lambda request: redirect_to(request.path), "redirects /redfish/v1/ without end"),
+        (lambda _: redirect_to("https://elsewhere.example/redfish/v1/"), "which is another host"),
         (lambda _: web.Response(status=503), "HTTP 503"),
     ],
     ids=["html", "truncated", "deep", "array", "10-MB", "redirects", "elsewhere", "503"],
@@ -221,7 +221,7 @@ def test_a_compressed_body_is_bounded_while_it_expands() -> None:
 
 
 def test_redirects_within_the_bmc_are_followed() -> None:
-    with answering(lambda request: None if request.path.endswith("/") else moved(request.path + "/")) as server:
+    with answering(lambda request: None if request.path.endswith("/") else redirect_to(request.path + "/")) as server:
         assert list(poll(server).power.values()) == [344]
 
 

@@ -108,7 +108,7 @@ def test_the_power_state_is_asked_only_at_zero_watts() -> None:
         assert server.requests["GET", "/redfish/v1/Systems/1"] == 0
 
 
-def shared(outputs: list[float], power: dict[str, Any], key: str = "LastPowerOutputWatts") -> Tree:
+def server_with_shared_supplies(outputs: list[float], power: dict[str, Any], key: str = "LastPowerOutputWatts") -> Tree:
     supplies = [
         {"MemberId": str(number), key: watts, "PowerCapacityWatts": 2000} for number, watts in enumerate(outputs)
     ]
@@ -117,7 +117,7 @@ def shared(outputs: list[float], power: dict[str, Any], key: str = "LastPowerOut
 
 def test_a_node_that_publishes_its_enclosures_watts_is_its_own_mean() -> None:
     """Supermicro FatTwin: four nodes share two supplies."""
-    reading = read(shared([455, 445], control(900, 210, 212, 215)))
+    reading = read(server_with_shared_supplies([455, 445], control(900, 210, 212, 215)))
     assert reading.power == {BOX: 212}
     assert reading.sources == {BOX: "power_control_average"}
     assert reading.psu_output == {}
@@ -125,7 +125,7 @@ def test_a_node_that_publishes_its_enclosures_watts_is_its_own_mean() -> None:
 
 
 def test_inputs_of_supplies_and_copies_of_an_enclosure_are_not_nodes() -> None:
-    resources = shared([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
+    resources = server_with_shared_supplies([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
     resources["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
     resources["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 900}}
     reading = read(resources)
@@ -148,11 +148,11 @@ def test_inputs_of_supplies_and_copies_of_an_enclosure_are_not_nodes() -> None:
 def test_a_reading_is_believed_within_its_statistics_or_without_any(
     outputs: list[float], power: dict[str, Any], watts: float
 ) -> None:
-    assert read(shared(outputs, power)).power == {BOX: watts}
+    assert read(server_with_shared_supplies(outputs, power)).power == {BOX: watts}
 
 
 def test_a_load_step_is_not_a_contradiction_while_statistics_catch_up() -> None:
-    resources = shared([200, 200], control(400, 390, 400, 410))
+    resources = server_with_shared_supplies([200, 200], control(400, 390, 400, 410))
     now = [0.0]
 
     def between(number: int) -> None:

@@ -99,14 +99,14 @@ def watts(reading: BmcReading) -> dict[str, float]:
     return {part.name: value for part, value in reading.subsystems.items()}
 
 
-def expected(base: float) -> dict[str, float]:
+def expected_watts(base: float) -> dict[str, float]:
     return {f"GPU_{number}": base + number for number in range(GPUS)}
 
 
 def test_one_report_stands_for_all_resources_with_the_same_numbers() -> None:
     bmc = Bmc()
     readings = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
-    assert [watts(reading) for reading in readings] == [expected(100 + turn) for turn in range(3)]
+    assert [watts(reading) for reading in readings] == [expected_watts(100 + turn) for turn in range(3)]
     assert readings[2].subsystem_energy == {("Server", f"GPU_{number}"): 1000 * number + 102 for number in range(GPUS)}
     assert bmc.asked[3] - bmc.asked[2] == 2  # the server itself, and the report instead of eight
 
@@ -115,7 +115,7 @@ def test_a_poll_without_a_report_service_asks_for_each_resource() -> None:
     bmc = Bmc()
     del bmc.tree["/redfish/v1"]["TelemetryService"]
     readings = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
-    assert watts(readings[2]) == expected(102)
+    assert watts(readings[2]) == expected_watts(102)
     assert bmc.asked[3] - bmc.asked[2] == GPUS + 1
 
 
@@ -129,7 +129,7 @@ def test_a_value_that_a_report_lacks_is_read_from_its_resource() -> None:
             bmc.entries[0]["MetricValue"] = "nan"
 
     readings = bmc.polls(3, between)
-    assert watts(readings[2]) == expected(102)
+    assert watts(readings[2]) == expected_watts(102)
     assert bmc.asked[3] - bmc.asked[2] == 4  # the server, the report, and two accelerators
 
 
@@ -144,7 +144,7 @@ def test_a_stale_value_is_a_gap(why: str) -> None:
                 entry.update({"Timestamp": at(0)} if why == "time" else {"Oem": {"Nvidia": {"MetricValueStale": True}}})
 
     for turn, reading in enumerate(bmc.polls(3, between)):
-        left = expected(100 + turn)
+        left = expected_watts(100 + turn)
         del left["GPU_3"]
         assert watts(reading) == left
         assert reading.rejected == {"stale": 1}
@@ -160,7 +160,7 @@ def test_a_stale_report_is_a_gap_and_then_replaced_by_its_resources() -> None:
     readings = bmc.polls(turns, between)
     gaps = [turn for turn, reading in enumerate(readings) if not reading.subsystems]
     assert gaps == list(range(turns - 2 - PATIENCE, turns - 2))
-    assert watts(readings[-1]) == expected(100 + turns - 1)
+    assert watts(readings[-1]) == expected_watts(100 + turns - 1)
 
 
 def test_a_value_with_an_old_time_is_a_gap_and_then_read_at_its_resource() -> None:
@@ -175,7 +175,7 @@ def test_a_value_with_an_old_time_is_a_gap_and_then_read_at_its_resource() -> No
 
     readings = bmc.polls(PATIENCE + 3, between)
     assert ["GPU_3" in watts(reading) for reading in readings] == [False] * (PATIENCE + 1) + [True] * 2
-    assert watts(readings[-1]) == expected(100 + PATIENCE + 2)
+    assert watts(readings[-1]) == expected_watts(100 + PATIENCE + 2)
     assert bmc.asked[-1] - bmc.asked[-2] == 3  # the server, the report, and this accelerator
 
 
@@ -190,7 +190,7 @@ def test_a_failed_report_does_not_make_a_gap() -> None:
                 web.json_response({"error": {}}, status=503) if "MetricReports" in request.path else None
             )
 
-    assert watts(bmc.polls(2, between, behaviour)[1]) == expected(101)
+    assert watts(bmc.polls(2, between, behaviour)[1]) == expected_watts(101)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_failed_report_does_not_make_a_gap() -> None:
 def test_a_report_of_means_or_long_intervals_is_not_used(definition: dict[str, Any]) -> None:
     bmc = Bmc(**definition)
     readings = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
-    assert watts(readings[2]) == expected(102)
+    assert watts(readings[2]) == expected_watts(102)
     assert bmc.asked[3] - bmc.asked[2] == GPUS + 1
 
 
@@ -218,7 +218,7 @@ def test_a_report_in_another_unit_is_not_used() -> None:
             entry["MetricValue"] = str(float(entry["MetricValue"]) * 1000)
 
     readings = bmc.polls(2, between)
-    assert watts(readings[1]) == expected(101)
+    assert watts(readings[1]) == expected_watts(101)
 
 
 def test_of_several_values_of_one_property_the_newest_counts() -> None:
@@ -248,7 +248,7 @@ def test_after_a_new_survey_the_report_is_read_again() -> None:
             bmc.say(100 + turn, 10 * turn)
 
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: bmc.now), 5, between)
-    assert [watts(reading) for reading in readings] == [expected(100 + turn) for turn in range(5)]
+    assert [watts(reading) for reading in readings] == [expected_watts(100 + turn) for turn in range(5)]
     assert asked[3] - asked[2] > GPUS
     assert asked[4] - asked[3] == 2
 
