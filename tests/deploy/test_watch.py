@@ -113,7 +113,7 @@ def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) 
     (rule,) = (rule for rule in alerts() if rule["alert"] == case.alert)
 
     def fill_labels(text: str) -> str:
-        return re.sub(r"{{ \$labels\.(\w+) }}", lambda found: case.labels[found[1]], text)
+        return re.sub(r"{{ \$labels\.(\w+) }}", lambda match: case.labels[match[1]], text)
 
     alert = {
         "exp_labels": {**rule["labels"], **case.labels},

@@ -467,7 +467,7 @@ TARGETS = [
     Target("SNMP message", lambda chance: damaged(chance, _answers()), messages.answer, (GarbledError,)),
     Target("Opaque", partial(damaged, seeds=[bytes.fromhex("9f780442c80000"), bytes.fromhex("9f7602ffff")]), opaque),
     Target("walk line", partial(damaged, seeds=WALK_LINES), _line, (ValueError, OverflowError)),
-    Target("number in text", _number, lambda found: written.read(*found), (ValueError,)),
+    Target("number in text", _number, lambda arguments: written.read(*arguments), (ValueError,)),
     Target("SNMP device", Odd, lambda odd: _scrape(PduSource("device", odd, _profiles(), "apc-rpdu2"), collect_pdu)),
     Target("Redfish item", lambda chance: disturbed(chance, {**BMC_TREE[f"{ROOT}/Chassis/1/Power"],
            **BMC_TREE[f"{ROOT}/Chassis/1/Env"], **BMC_TREE[f"{ROOT}/Telemetry/R/1"]}, 0.1), _items),

@@ -215,7 +215,7 @@ def test_measured_seconds_go_on_over_a_reload() -> None:
     clock = Clock()
     first = Settings((N3,))
     turns = itertools.cycle([dataclasses.replace(first, points=(N3, LO)), first])
-    exporter = IoamExporter(first, read=lambda: next(turns), source=lambda given: Captured(given, clock))
+    exporter = IoamExporter(first, read=lambda: next(turns), source=lambda settings: Captured(settings, clock))
     exporter.start()
     clock.now += 10.0
     assert seconds(exporter) == {"4": 10.0}

@@ -245,7 +245,7 @@ def test_reloads_change_nothing_of_what_is_counted(steps: list[str | int | tuple
     sources: list[TableSource] = []
     TableSource.made = sources
     exporter = IoamExporter(
-        settings[0], read=lambda: next(turns), source=lambda given: TableSource(given, clock), epoch=0.0
+        settings[0], read=lambda: next(turns), source=lambda settings: TableSource(settings, clock), epoch=0.0
     )
     straight = Table(settings[0], clock)
     seen: dict[tuple[str, ...], float] = {}

@@ -29,7 +29,7 @@ JSON = st.recursive(
 POINTERS = st.lists(KEYS | st.integers(0, 2), min_size=1, max_size=3).map(tuple)
 
 
-@given(JSON.filter(lambda found: isinstance(found, dict)), POINTERS, st.sampled_from(["", *QUALITY]))
+@given(JSON.filter(lambda value: isinstance(value, dict)), POINTERS, st.sampled_from(["", *QUALITY]))
 def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | int, ...], source: str) -> None:
     item = Item("power", "1", "/x", pointer, source=source)
     try:
