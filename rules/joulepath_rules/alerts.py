@@ -15,7 +15,7 @@ from joulepath_rules.rule import Alert
 from joulepath_topology import Topology
 from joulepath_topology.promql import quote
 
-PAGE = "docs/alerts.md"
+PAGE = "docs/reference/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
 
 

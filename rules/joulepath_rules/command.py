@@ -18,7 +18,7 @@ from joulepath_topology.checks.applications import too_short
 from joulepath_topology.durations import seconds
 
 RETENTION = "15d"  # Prometheus' default
-TOPOLOGY = "YAML file that says what is where (docs/topology.md)"
+TOPOLOGY = "YAML file that says what is where (docs/guides/topology.md)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

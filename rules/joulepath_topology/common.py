@@ -14,6 +14,8 @@ UNATTRIBUTED = "unattributed"
 
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _ENERGY = re.compile(r"(\d+(?:\.\d+)?)\s*(J|kJ|MJ|GJ|Wh|kWh|MWh)")
+_POWER = re.compile(r"(\d+(?:\.\d+)?)\s*(mW|W|kW|MW)")
+_WATTS = {"mW": 1e-3, "W": 1.0, "kW": 1e3, "MW": 1e6}
 _JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "GJ": 1e9, "Wh": 3.6e3, "kWh": 3.6e6, "MWh": 3.6e9}
 
 
@@ -34,12 +36,22 @@ class Choice(Entry):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         found = [kind for kind in self.kinds if getattr(self, kind) is not None]
-        choice = ", ".join(self.kinds)
-        if not found:
+        choice = ", ".join(self.choices)
+        if not found and not self.optional:
             raise ValueError(f"needs one of {choice}")
         if len(found) > 1:
             raise ValueError(f"has {' and '.join(found)}: only one of {choice} can stand in one entry")
         return self
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The kinds that an entry like this may have, for the message."""
+        return self.kinds
+
+    @property
+    def optional(self) -> bool:
+        """Whether an entry like this needs no kind."""
+        return False
 
     @property
     def kind(self) -> str:
@@ -61,7 +73,15 @@ def _file_name(name: str) -> str:
     return name
 
 
+def without_unit(value: Any) -> Any:
+    """The value, which must not be a power with its unit. Raises ValueError with the number of watts."""
+    if isinstance(value, str) and (found := _POWER.fullmatch(value.strip())):
+        raise ValueError(f"must be in watts, without the unit: write {float(found[1]) * _WATTS[found[2]]:.12g}")
+    return value
+
+
 def _number(value: Any) -> Any:
+    without_unit(value)
     if isinstance(value, bool):
         raise ValueError(f"must be a number, is {str(value).lower()}")  # noqa: TRY004  # pydantic wants a ValueError
     if isinstance(value, str):

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Entry, Name, Positive, Text, Whole, exactly_one
+from joulepath_topology.common import Choice, Entry, Name, Positive, Text, Whole
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Query
 from joulepath_topology.ranges import RANGE
@@ -114,8 +114,10 @@ class RequestQuery(Entry):
         return self
 
 
-class Requests(Entry):
+class Requests(Choice):
     """Where a model's requests are counted."""
+
+    kinds = ("vllm", "query")
 
     vllm: Vllm | None = None
     """vLLM's own counters."""
@@ -133,11 +135,6 @@ class Requests(Entry):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Either form: `vllm`, or one of its keys with what it needs."""
         return {"anyOf": [{"const": "vllm"}, handler(core)]}
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Requests":
-        exactly_one((kind for kind in ("vllm", "query") if getattr(self, kind) is not None), ("vllm", "query"))
-        return self
 
 
 class Component(Entry):

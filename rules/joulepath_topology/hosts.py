@@ -5,14 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text, exactly_one
+from joulepath_topology.common import Choice, Entry, Name, NotNegative, Number, Positive, Text
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.promql import quote
 from joulepath_topology.query import Counter, Query
 from joulepath_topology.shares import Share
 from joulepath_topology.source import Source
-
-GPU_KINDS = ("gpu", "dcgm", "joules", "watts")
 
 
 class Market(Entry):
@@ -70,8 +68,10 @@ def _dcgm_watts(host: str, number: str) -> str:
     return f"max({' or '.join(f'rate({counter}[$window])' for counter in counters)}) / 1000"
 
 
-class Gpu(Entry):
+class Gpu(Choice):
     """A GPU of a host, and its own meter: the gpu exporter, dcgm-exporter, or any PromQL in joules or watts."""
+
+    kinds = ("gpu", "dcgm", "joules", "watts")
 
     gpu: Text | None = None
     """Instance of the gpu exporter; the key of this entry is the exporter's label `gpu`."""
@@ -87,11 +87,6 @@ class Gpu(Entry):
     """Power when idle, in watts; a part of the host's `static_watts` where the GPU is in its plug."""
     active: Active | None = None
     """Active work of the GPU: the whole for components with `share: [{gpu: N, query: ...}]`."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Gpu":
-        exactly_one((kind for kind in GPU_KINDS if getattr(self, kind) is not None), GPU_KINDS)
-        return self
 
     def source(self, number: str) -> Source:
         """Its meter as a source of power; `number` is its key under `gpus`."""

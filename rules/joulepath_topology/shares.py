@@ -5,15 +5,16 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from joulepath_topology.common import Entry, Name, Number, Text, exactly_one
+from joulepath_topology.common import Choice, Name, Number, Text
 from joulepath_topology.query import Pattern, Pods, Query
 
 KEPLER_KINDS = ("kepler_pod", "kepler_container", "kepler_process", "kepler_vm")
-SHARE_KINDS = (*KEPLER_KINDS, "workload", "query", "gpu_instance")
 
 
-class Share(Entry):
+class Share(Choice):
     """A part of a host's active work: the pods of Kepler, a workload's CPU time, or any PromQL; or a part of a GPU."""
+
+    kinds = (*KEPLER_KINDS, "workload", "query", "gpu_instance")
 
     gpu: Name | None = None
     """GPU of the host. Alone, it claims all of the GPU; with another key, that part of its active work."""
@@ -35,23 +36,25 @@ class Share(Entry):
     """Query for the component's work, in the unit of the host's `active` query."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "Share":
-        kinds = [kind for kind in SHARE_KINDS if getattr(self, kind) is not None]
+    def _of_a_gpu(self) -> "Share":
         if self.gpu is None and (self.gpu_instance is not None or self.reservation is not None):
             raise ValueError("gpu_instance and reservation belong to gpu: which GPU of the host")
-        if self.gpu is None or kinds:
-            exactly_one(kinds, SHARE_KINDS[:-1] if self.gpu is None else SHARE_KINDS)
         return self
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The kinds that a share of a host may have."""
+        return self.kinds if self.gpu is not None else tuple(kind for kind in self.kinds if kind != "gpu_instance")
+
+    @property
+    def optional(self) -> bool:
+        """Whether the share may claim all of a GPU."""
+        return self.gpu is not None
 
     @property
     def measured(self) -> bool:
         """Whether it says how the work is measured."""
-        return any(getattr(self, kind) is not None for kind in SHARE_KINDS)
-
-    @property
-    def kind(self) -> str:
-        """Which of SHARE_KINDS it is."""
-        return next(kind for kind in SHARE_KINDS if getattr(self, kind) is not None)
+        return any(getattr(self, kind) is not None for kind in self.kinds)
 
     @property
     def unit(self) -> str:

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from joulepath.bmc.config import BmcTargetConfig
-from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, problems
 from joulepath.errors import UsageError
 from joulepath.pdu.redfish.target import is_redfish
 from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
+from joulepath.reading.bounds import MAX_ROWS
 from joulepath.secret import of_environment, of_file
 
 VERSIONS: Mapping[str, Literal[1, 2]] = {"1": 1, "2": 2, "2c": 2}
@@ -65,7 +65,7 @@ class PduTargetConfig(Model):
     """Environment variable that holds the Redfish account's password, in place of a file."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
     """The most rows of the device that have series within an hour; others are left out and counted
-    (docs/serving.md, Rows of devices)."""
+    (docs/guides/serving.md, Rows of devices)."""
     ca_file: Path | None = None
     """Redfish: certificates of the authorities that sign the device's, in PEM; without it the system's."""
     verify: bool = True

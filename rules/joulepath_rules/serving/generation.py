@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from joulepath.exposition import Labels
 
-HELP = "A constant of the topology file (docs/large.md)."
+HELP = "A constant of the topology file (docs/guides/large.md)."
 
 UNSET = {"instance": "", "job": ""}
 """An empty label keeps Prometheus from adding its own under honor_labels: the constant has exactly its labels."""

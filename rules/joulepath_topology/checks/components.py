@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from joulepath_topology.model import Topology
 from joulepath_topology.placements import Placement
 from joulepath_topology.policies import amounts_needed
-from joulepath_topology.problem import Declared, Place, Problem
+from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.shares import Share
 
 
@@ -31,7 +31,7 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
             yield Problem((*place, key), "a supporting component follows what it supports: it needs none")
         for number, supported in enumerate(component.supports):
             if supported not in declared["components"]:
-                yield Problem((*place, "supports", number), f"there is no component {supported!r} under components")
+                yield absent((*place, "supports", number), "component", supported)
             elif supported == name:
                 yield Problem((*place, "supports", number), "a component does not support itself")
             elif supported in topology.components and topology.components[supported].supports:
@@ -70,11 +70,11 @@ def _hosts(topology: Topology, declared: Declared, name: str) -> Iterator[Proble
             continue
         if host not in declared["hosts"]:
             if component.hosts:
-                yield Problem((*place, "hosts", number), f"there is no host {host!r} under hosts")
+                yield absent((*place, "hosts", number), "host", host)
             elif component.host is None:
                 yield Problem(place, f"needs a host: no host under hosts has its own name {name!r}")
             else:
-                yield Problem((*place, "host"), f"there is no host {host!r} under hosts")
+                yield absent((*place, "host"), "host", host)
         elif host in component.hosts[:number]:
             yield Problem((*place, "hosts", number), f"{host!r} stands twice")
     yield from _gpus(topology, name)
@@ -179,7 +179,7 @@ def _traffic(topology: Topology, declared: Declared) -> Iterator[Problem]:
             continue
         anchor = component.traffic.anchor
         if anchor not in declared["components"]:
-            yield Problem(place, f"there is no component {anchor!r} under components")
+            yield absent(place, "component", anchor)
             continue
         target = topology.components.get(anchor)
         if target is None:
