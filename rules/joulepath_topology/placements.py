@@ -23,7 +23,7 @@ class Placement:
     gpu: str | None = None
     """The GPU, where the box is one."""
     vm: str | None = None
-    """The virtual machine whose work is divided by `shares`."""
+    """The virtual machine that the component is in; `shares` are then parts of its work."""
 
 
 def gpu_box(host: str, gpu: str) -> str:

@@ -67,7 +67,7 @@ applications:
   a: {traces: [{ioam_namespace: 123, id: "0000000000000000000000000000000a"}], path: [upf], models: [qwen, llava]}
 """
 
-# The plug has 600 W, of which the GPU has 300 W: 50 W idle, 250 W at work. The board has 300 W: 150 W idle, 150 W at work.
+# The plug has 600 W, the GPU 300 W of it: 50 W idle, 250 W at work. The board has 300 W: 150 W idle, 150 W at work.
 # The processor works 8 s/s: upf 2, vllm_a 3. The GPU works 0.6 s/s: vllm_a 0.3, vllm_b 0.2.
 #   upf    board 150 * 4/16 + 150 * 2/8 = 75
 #   qwen   board 150 * 8/16 + 150 * 3/8 = 131.25; GPU 25 + 250 * 0.3/0.6 = 150
@@ -432,7 +432,8 @@ def kepler_0_9() -> Case:
 
 
 CASES = [
-    gpu_server(), gpu_outside(), gpu_lost(), slices(), several_gpus(), moved(), scaled_to_zero(), virtual(), kepler_0_9(),
+    gpu_server(), gpu_outside(), gpu_lost(), slices(), several_gpus(), moved(), scaled_to_zero(), virtual(),
+    kepler_0_9(),
 ]  # fmt: skip
 
 

@@ -34,6 +34,10 @@ EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modul
 FOREIGN = {
     "kepler_node_cpu_active_joules_total": "Kepler",
     "kepler_pod_cpu_joules_total": "Kepler",
+    "kepler_container_package_joules_total": "Kepler up to 0.9",
+    "kepler_container_dram_joules_total": "Kepler up to 0.9",
+    "kepler_node_package_joules_total": "Kepler up to 0.9",
+    "kepler_node_dram_joules_total": "Kepler up to 0.9",
     "workload_cpu_seconds_total": "an exporter of workloads' processor time",
     "workload_host_cpu_seconds_total": "the same, of hosts",
     "vllm:request_success_total": "vLLM",

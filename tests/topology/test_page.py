@@ -38,16 +38,29 @@ def test_prometheus_accepts_the_rule_of_the_live_factor(promtool: Path, tmp_path
 
 def test_a_robot_of_the_fleet_has_a_path_of_its_own() -> None:
     """One of its two robots has a path of its own."""
-    fleet = Application.model_validate(yaml.safe_load(BLOCKS[2])["applications"]["fleet"])
+    fleet = Application.model_validate(yaml.safe_load(BLOCKS[4])["applications"]["fleet"])
     assert [trace.path for trace in fleet.traces] == [(), ("ru-2", "upf-1")]
 
 
 def test_the_page_counts_the_hosts_of_its_ranges() -> None:
     """The page counts 408 radio units and 200 cells."""
-    topology = sound(yaml.safe_load(BLOCKS[3]))
+    topology = sound(yaml.safe_load(BLOCKS[5]))
     assert sum(name.startswith("ru-") for name in topology.hosts) == 408
     assert sum(name.startswith("cell-") for name in topology.components) == 200
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 6
+
+
+def test_the_board_is_the_plug_less_its_gpus() -> None:
+    """The page says 90 W of idle power for the board."""
+    topology = sound(yaml.safe_load(BLOCKS[2]))
+    assert topology.boxes["gpu-1"].static_watts == 90
+    assert topology.boxes["gpu-1"].feeds == ("gpu-1/gpu-0", "gpu-1/gpu-1")
+
+
+def test_the_component_of_the_virtual_machine_is_on_its_host() -> None:
+    """The metered host is that of the machine."""
+    topology = sound(yaml.safe_load(BLOCKS[3]))
+    assert [placement.host for placement in topology.placements("upf-1")] == ["hv-1"]
 
 
 @pytest.mark.parametrize("query", re.findall(r"query: '([^'.]+)'", PAGE))

@@ -56,7 +56,10 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
         (changed(interval="1m"), "window: must be at least four intervals, here 4m"),
         (changed(sites={"edge": {"grid_zone": None}}), "sites.edge: grid_zone and source belong together"),
         (changed(hosts={"ru-1": {"power": []}}), "hosts.ru-1.power: needs at least one entry"),
-        (changed(hosts={"ru-1": {"power": [{}]}}), "hosts.ru-1.power[0]: needs one of pdu, bmc, rapl, gpu, joules, watts"),
+        (
+            changed(hosts={"ru-1": {"power": [{}]}}),
+            "hosts.ru-1.power[0]: needs one of pdu, bmc, rapl, gpu, joules, watts",
+        ),
         (
             changed(hosts={"ru-1": {"power": [{"rapl": "x", "chassis": "1"}]}}),
             "hosts.ru-1.power[0]: chassis belongs to bmc",

@@ -29,7 +29,7 @@ def commands(topology: Topology) -> Iterator[str]:
     field = WIDE_NODE_ID if any(node_id >= NO_NODE_ID for node_id in node_ids.values()) else NODE_ID
     namespaces = sorted({trace.ioam_namespace for entry in topology.applications.values() for trace in entry.traces})
     for name, node_id in sorted(node_ids.items(), key=lambda item: item[1]):
-        host = comment(topology.host_of(name))
+        host = comment(", ".join(topology.hosts_of(name)))
         yield f"\n# {comment(name)} on {host}; INTERFACES are those that its user packets come in on"
         yield f"sysctl -w net/ipv6/ioam6_id{'_wide' if field == WIDE_NODE_ID else ''}={node_id}"
         yield 'for interface in ${INTERFACES:?}; do sysctl -w "net/ipv6/conf/$interface/ioam6_enabled=1"; done'
