@@ -15,7 +15,7 @@ from prometheus_client.core import Metric
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.packet import PacketSource
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read
@@ -206,8 +206,8 @@ class TableSource(PacketSource):
     def stop(self) -> None:
         self.table.end()
 
-    def reading(self) -> Reading:
-        return Reading(self.table.snapshot(), 0, ())
+    def reading(self) -> TrafficReading:
+        return TrafficReading(self.table.snapshot(), 0, ())
 
 
 def values(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
@@ -262,7 +262,7 @@ def test_reloads_change_nothing_of_what_is_counted(steps: list[str | int | tuple
         assert all(counts[key] >= seen[key] for key in counts.keys() & seen.keys() if not key[0].endswith("_created"))
         seen.update(counts)
     clock.now += 30
-    counts, expected = values(exporter.collect()), values(families(Reading(straight.snapshot(), 0, ()), 0.0))
+    counts, expected = values(exporter.collect()), values(families(TrafficReading(straight.snapshot(), 0, ()), 0.0))
     # The latest path of a trace is not carried on: a change from it is not counted.
     same = {key for key in counts.keys() & expected.keys() if key[0] != "ioam_path_changes_total"}
     assert {key: counts[key] for key in same} == {key: expected[key] for key in same}
