@@ -13,7 +13,7 @@ from subprocess import DEVNULL, Popen
 import pytest
 
 from joulepath_lab.run.ports import free_port
-from joulepath_lab.run.prometheus_api import Prometheus
+from joulepath_prometheus.client import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.serving.awaited import await_constants
@@ -89,6 +89,7 @@ def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
         finally:
             started.process.terminate()
             started.process.wait()
+            started.api.close()
 
 
 def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> None:
