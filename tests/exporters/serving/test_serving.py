@@ -15,9 +15,10 @@ import yaml
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.snmp_agent import Agent
 from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
 from joulepath_prometheus.client import Prometheus
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.serving.test_run import LOGFMT, SUCCESSFUL, basic
 
 pytestmark = pytest.mark.lab
