@@ -21,6 +21,7 @@ from subprocess import DEVNULL, Popen
 import pytest
 
 from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
 from joulepath_prometheus.client import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
@@ -183,10 +184,7 @@ class Asked(Prometheus):
 
     def await_ready(self) -> None:
         """Waits until it answers."""
-        end = time.monotonic() + 30
-        while not self.ready():
-            assert time.monotonic() < end, f"{self.url} does not answer"
-            time.sleep(0.05)
+        until(self.ready, 30)
 
     def ask(self, query: str) -> dict[str, float]:
         """The rows of a query, by the values of their labels in the order of the labels' names."""
