@@ -23,8 +23,8 @@ from joulepath.ioam.settings import Before, Bounds, Namespace, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.run.exporter import Exporter as Running
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.tables import POINT, Clock, see, trace
-from tests.exporters.process import until
 
 FIRST, SECOND = "ab" * 16, "cd" * 16
 NODE = "ioam_node_packets_total"
