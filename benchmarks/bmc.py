@@ -19,7 +19,7 @@ from aiohttp import web
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
 
 PORT = 18080
 ROOT = "/redfish/v1"

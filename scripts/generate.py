@@ -9,8 +9,8 @@ from pathlib import Path
 
 import joulepath
 import joulepath_dashboards
-from joulepath import telemetry
 from joulepath.metrics import Metric
+from joulepath.serving import telemetry
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
 from scripts import rooms

@@ -47,12 +47,12 @@ from joulepath.pdu.source import PduSource
 from joulepath.pdu.survey import written
 from joulepath.pdu.survey.layout import SYS_OBJECT_ID
 from joulepath.pdu.survey.value import text
-from joulepath.poller import Poller
-from joulepath.poller import Target as Polled
 from joulepath.rapl.boards import Boards
 from joulepath.rapl.collector import collect_boards
 from joulepath.rapl.hwmon import HwmonSource
 from joulepath.rapl.source import PowercapSource
+from joulepath.reading.poller import Poller
+from joulepath.reading.poller import Target as Polled
 from joulepath.web.http import BadRequestError, parse
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.ipmi_bmc import _record

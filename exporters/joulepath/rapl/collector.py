@@ -3,11 +3,11 @@
 
 from collections.abc import Iterable
 
-from joulepath.bounds import BEYOND
 from joulepath.metrics import Family
 from joulepath.rapl import metrics
 from joulepath.rapl.boards import BoardSnapshot
 from joulepath.rapl.unwrap import Snapshot
+from joulepath.reading.bounds import BEYOND
 
 
 def collect(snapshot: Snapshot) -> Iterable[Family]:

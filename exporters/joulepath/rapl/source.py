@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from joulepath.errors import JoulepathError
+from joulepath.errors import AbsentError, JoulepathError
 
 _PACKAGE = re.compile(r"package-(?P<package>\d+)(-die-(?P<die>\d+))?")
 _PSYS = re.compile(r"psys(-(?P<package>\d+))?")
@@ -82,7 +82,7 @@ class PowercapSource:
         self._masked = ""
 
     def read(self) -> Reading:
-        """Reads every zone once. Raises JoulepathError when no zone exists."""
+        """Reads every zone once. Raises AbsentError if no zone exists, MaskedError if a container hides them all."""
         counts: dict[Zone, Count] = {}
         unreadable: dict[Zone, str] = {}
         for zone, counter in self._current().items():
@@ -101,7 +101,7 @@ class PowercapSource:
         if not counts and not unreadable:
             if self._masked:
                 raise MaskedError(self._masked)
-            raise JoulepathError(
+            raise AbsentError(
                 f"{self._root}: no RAPL zones: virtual machines and ARM have none, others need intel_rapl_msr"
             )
         return Reading(counts, unreadable, self._masked)
@@ -119,7 +119,7 @@ class PowercapSource:
 
     def _zones(self) -> Iterable[tuple[Zone, Path]]:
         """Each zone once, from the preferred control type where several repeat it."""
-        found: dict[Zone, Path] = {}
+        folder_of: dict[Zone, Path] = {}
         names: dict[str, str] = {}
         repeats = _ONE_REGISTER.search(_text(self._modalias)) if self._modalias.is_file() else None
         listed = list(self._root.glob("*rapl*:*"))
@@ -135,8 +135,8 @@ class PowercapSource:
                 continue
             zone = _zone(names[folder.name], names.get(folder.name.rpartition(":")[0], ""))
             if zone is not None:
-                found.setdefault(zone._replace(die="0") if repeats else zone, folder)
-        return found.items()
+                folder_of.setdefault(zone._replace(die="0") if repeats else zone, folder)
+        return folder_of.items()
 
 
 def _control_type(folder: Path) -> str:

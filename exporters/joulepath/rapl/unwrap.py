@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from joulepath.energy import Energy
 from joulepath.rapl.source import Count, Reading, Zone
+from joulepath.reading.energy import Energy
 
 PLAUSIBLE_WATTS = 1000.0
 """No processor draws more; where this could have filled a counter between two reads, a wrap may have been missed."""
@@ -73,6 +73,8 @@ class Snapshot:
     zones: Mapping[Zone, Energy]
     host: Energy | None
     read_errors: int
+    unread: Sequence[str] = ()
+    """A line for each zone that is there and could not be read."""
     doubts: Sequence[str] = ()
     """A line for each counter that cannot be right."""
 
@@ -104,7 +106,13 @@ class Unwrapper:
         self._read_errors += len(reading.unreadable)
         wrong = {zone for zone in reading.counts if self._frozen(zone) or self._refused(zone)}
         zones = {zone: self._zones[zone].energy for zone in reading.counts if zone not in wrong}
-        return Snapshot(zones, self._add_host(zones, reading), self._read_errors, list(self._doubts(reading)))
+        return Snapshot(
+            zones,
+            self._add_host(zones, reading),
+            self._read_errors,
+            [*reading.unreadable.values(), *filter(None, [reading.masked])],
+            list(self._doubts(reading)),
+        )
 
     def _frozen(self, zone: Zone) -> bool:
         return zone.kind == "package" and self._zones[zone].still_seconds >= FROZEN_SECONDS

@@ -12,7 +12,7 @@ from aiohttp import web
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from ..pki import Pki
@@ -81,7 +81,7 @@ def test_faults_are_each_bmcs_own(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     lines = {
         record.message.partition(":")[0]: record.message
         for record in caplog.records
-        if record.name == "joulepath.poller" and record.levelno >= logging.WARNING
+        if record.name == "joulepath.reading.poller" and record.levelno >= logging.WARNING
     }
     assert lines.keys() == running.keys() - {"good"}
     for name, (_, said) in {**FAULTS, "certificate": (None, "certificate cannot be trusted")}.items():

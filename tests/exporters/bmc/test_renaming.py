@@ -14,10 +14,10 @@ from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.reading import BmcReading, Box, ChassisComponent, ChassisPart
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.source import BmcSource
-from joulepath.bounds import MAX_LABEL, MAX_ROWS
 from joulepath.metrics import filled
-from joulepath.poller import Poller, Target
-from joulepath.register import Registers
+from joulepath.reading.bounds import MAX_LABEL, MAX_ROWS
+from joulepath.reading.poller import Poller, Target
+from joulepath.reading.register import Registers
 from joulepath_lab.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, ref, tree
 from tests.exporters.bmc.redfish.test_soak import resident_kib

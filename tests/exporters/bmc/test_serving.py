@@ -10,7 +10,7 @@ import pytest
 
 from joulepath.bmc.collector import collect
 from joulepath.bmc.command import BmcExporter, read_targets
-from joulepath.poller import Poller
+from joulepath.reading.poller import Poller
 from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 
 from ..pki import Pki

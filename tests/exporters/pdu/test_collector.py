@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 from prometheus_client.registry import CollectorRegistry
 
-from joulepath.energy import Energy
 from joulepath.metrics import TARGET_LABELS, filled, registry
 from joulepath.pdu.collector import collect
 from joulepath.pdu.metrics import METRICS
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.survey.layout import Unit
-from joulepath.poller import Snapshot
+from joulepath.reading.energy import Energy
+from joulepath.reading.poller import Snapshot
 
 pytestmark = pytest.mark.unit
 

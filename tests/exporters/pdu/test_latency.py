@@ -13,8 +13,8 @@ from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
-from joulepath.polled import PolledExporter
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
+from joulepath.serving.polled import PolledExporter
 from joulepath.web import Address, Server
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.pdu.collector import collect
@@ -17,8 +16,9 @@ from joulepath.pdu.command import read_targets
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.redfish.source import RedfishPduSource
 from joulepath.pdu.source import PduSource
-from joulepath.poller import Poller, Target
-from joulepath.register import Registers
+from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS
+from joulepath.reading.poller import Poller, Target
+from joulepath.reading.register import Registers
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
 

@@ -13,8 +13,8 @@ import pytest
 from joulepath import web
 from joulepath.pdu.collector import collect
 from joulepath.pdu.command import read_targets
-from joulepath.polled import PolledExporter
-from joulepath.poller import Poller
+from joulepath.reading.poller import Poller
+from joulepath.serving.polled import PolledExporter
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
 

@@ -19,7 +19,7 @@ from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduSource
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
 from joulepath_lab.apc import rpdu2_objects
 from joulepath_lab.snmp_agent import Agent
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS, Rows
 from joulepath.metrics import filled, registry
 from joulepath.rapl.boards import Boards
 from joulepath.rapl.collector import collect_boards
 from joulepath.rapl.hwmon import HwmonReading, HwmonSource
 from joulepath.rapl.hwmon_layout import Sensor
+from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS, Rows
 
 from .test_hwmon import write
 

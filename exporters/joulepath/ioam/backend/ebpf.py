@@ -15,7 +15,7 @@ from joulepath.ioam.bpf.layout import Key
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.wire.decode import Options, Trace
-from joulepath.reader import ScrapeReader
+from joulepath.reading.at_scrape import ScrapeReader
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import EVIDENCE, Evidence, LevelName, Method, Quantity, QuantityName
 from joulepath.pdu.profiles.schema import Profile
@@ -16,6 +15,7 @@ from joulepath.pdu.survey.product import products_of
 from joulepath.pdu.survey.reading import MeterReading, ReadingKey
 from joulepath.pdu.survey.rows import Columns, TableRow, rows_of
 from joulepath.pdu.survey.value import RejectedError, check_bounds, measure, text
+from joulepath.reading.bounds import label as cut
 
 SYS_OBJECT_ID = parse_oid("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
 SYS_UP_TIME = parse_oid("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from joulepath.bounds import Once
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.schema import Profile
@@ -14,6 +13,7 @@ from joulepath.pdu.snmp.client import NoAnswerError, SnmpClient
 from joulepath.pdu.snmp.notebook import Notebook, PausedError
 from joulepath.pdu.survey.detection import find
 from joulepath.pdu.survey.layout import SYS_OBJECT_ID, PduLayout, survey
+from joulepath.reading.bounds import Once
 
 logger = logging.getLogger(__name__)
 

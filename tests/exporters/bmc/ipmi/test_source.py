@@ -29,7 +29,7 @@ from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
 from joulepath_lab.ipmi_bmc import dcmi_response
 from joulepath_lab.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER, joulepath

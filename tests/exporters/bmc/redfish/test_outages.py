@@ -20,7 +20,7 @@ from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
-from joulepath.poller import Snapshot
+from joulepath.reading.poller import Snapshot
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, polls, ref, tree
 

@@ -15,7 +15,7 @@ from joulepath.bmc.command import BmcExporter
 from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.service.client import CONNECTIONS
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
 from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import client, legacy
 

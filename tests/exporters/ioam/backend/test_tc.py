@@ -105,7 +105,7 @@ print(links[0].kind, plain, tagged, tagger.counts()["one"].packets, send())
 TAGGER_FIRST = (
     BOTH.partition("def send")[0]
     + """
-from joulepath import rights
+from joulepath.serving import rights
 from joulepath.bpf import tcx
 from tests.exporters.ioam.foreign import PASS, _CLASSIFIER, loaded
 program = kernel.program(0, 14)

@@ -12,7 +12,7 @@ from joulepath.pdu.check import check
 from joulepath.pdu.profiles.catalogue import read_folder
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
-from joulepath.target import Snapshot, State, Target
+from joulepath.reading.target import Snapshot, State, Target
 from joulepath_lab.apc import SYSTEM
 from joulepath_lab.snmp_agent import Agent, Value
 from tests.exporters.pdu.conftest import client, run

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysnmp.proto.rfc1902 import ObjectIdentifier
 
-from joulepath.energy import Integrator
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.profiles.catalogue import read_folder
@@ -19,6 +18,7 @@ from joulepath.pdu.profiles.quantity import Quantity
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.survey.layout import Cell
+from joulepath.reading.energy import Integrator
 from joulepath_lab.snmp_agent import Agent, Value
 from tests.conftest import ROOT
 from tests.exporters.pdu.conftest import SECRET, client, joulepath, read, run, samples

@@ -21,8 +21,8 @@ from joulepath.bmc.redfish.survey.power import serial_of
 from joulepath.bmc.redfish.survey.rank import rank
 from joulepath.bmc.redfish.survey.reports import Reports
 from joulepath.bmc.vendors import Vendors
-from joulepath.bounds import label
 from joulepath.errors import JoulepathError
+from joulepath.reading.bounds import label
 
 
 @dataclass(frozen=True)

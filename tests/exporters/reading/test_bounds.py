@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Once, Quota, Rows, Teller, label
-from joulepath.target import State, Target
-from tests.exporters.test_poller import Watts
+from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Once, Quota, Rows, Teller, label
+from joulepath.reading.target import State, Target
+from tests.exporters.reading.test_poller import Watts
 
 pytestmark = pytest.mark.unit
 

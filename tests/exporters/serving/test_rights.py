@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 NET_ADMIN, NET_RAW, SYS_PTRACE, PERFMON, BPF = 12, 13, 19, 38, 39
 KERNEL = {NET_ADMIN, PERFMON, BPF}
 EVER = sum(1 << number for number in (*KERNEL, NET_RAW, SYS_PTRACE))
-REACH = Path(__file__).parent.parent / "deploy" / "reach.py"
+REACH = ROOT / "tests" / "deploy" / "reach.py"
 PORT = 10499
 CONFIGS = {
     "ioam": "nodes: [{node_id: 4, interfaces: {va: uplink}}]\n",
@@ -129,7 +129,9 @@ def test_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, 
         lines = running.stop()
     faults = [line for line in lines if "level=WARNING" in line or "level=ERROR" in line]
     # The devices and the sender do not exist.
-    assert not [line for line in faults if "joulepath.poller" not in line and "a.service is not there" not in line]
+    assert not [
+        line for line in faults if "joulepath.reading.poller" not in line and "a.service is not there" not in line
+    ]
 
 
 def test_files_that_can_no_longer_be_read(namespace: NetworkNamespace, folder: Path) -> None:
@@ -160,7 +162,7 @@ def test_only_root_becomes_another_user() -> None:
 
 CHILD = """
 import os, subprocess, sys
-from joulepath import rights
+from joulepath.serving import rights
 user = rights.User.of(sys.argv[1]) if len(sys.argv) > 1 else None
 rights.keep({rights.CAP_NET_ADMIN, rights.CAP_BPF}, user)
 print(subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True).stdout)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.reader import ScrapeReader
+from joulepath.reading.at_scrape import ScrapeReader
 from tests.exporters.process import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.unit

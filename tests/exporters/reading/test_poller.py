@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.poller import WITHDRAW_AFTER_SECONDS, Poller, Snapshot, Target
+from joulepath.reading.poller import WITHDRAW_AFTER_SECONDS, Poller, Snapshot, Target
 from tests.exporters.process import until
 
 pytestmark = pytest.mark.unit

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from joulepath.carry import Carry
 from joulepath.metrics import Family, counter, gauge
+from joulepath.reading.carry import Carry
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.reload import RETRY_SECONDS, Part, Reloader
+from joulepath.serving.reload import RETRY_SECONDS, Part, Reloader
 
 pytestmark = pytest.mark.unit
 

@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from joulepath.errors import JoulepathError
 from joulepath.metrics import Family, gauge
-from joulepath.polled import PolledExporter
-from joulepath.poller import Poller, Snapshot, Target
+from joulepath.reading.poller import Poller, Snapshot, Target
+from joulepath.serving.polled import PolledExporter
 from joulepath.web import Address, Server
 from tests.exporters.process import PATIENCE_SECONDS, until
 from tests.exporters.web.things import get

@@ -18,7 +18,7 @@ from joulepath_lab.prometheus_api import Prometheus
 from joulepath_lab.snmp_agent import Agent
 from tests.exporters.pki import Pki
 from tests.exporters.process import Exporter, until
-from tests.exporters.test_exporter import LOGFMT, SUCCESSFUL, basic
+from tests.exporters.serving.test_run import LOGFMT, SUCCESSFUL, basic
 
 pytestmark = pytest.mark.lab
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from joulepath.target import State, Target
+from joulepath.reading.target import State, Target
 
 pytestmark = pytest.mark.unit
 

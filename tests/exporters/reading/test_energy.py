@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.energy import Energy, Integrator
+from joulepath.reading.energy import Energy, Integrator
 
 pytestmark = pytest.mark.unit
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Polls gauge sources (PDU, BMC) on their own clock. With `joulepath.target` the only place with state.
+"""Polls gauge sources (PDU, BMC) on their own clock. With `joulepath.reading.target` the only place with state.
 
 All targets share one event loop in one thread; a target that fails or is slow affects no other. Scrapes take the last
 snapshot and wait for nothing.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic
 
 from joulepath.errors import JoulepathError
-from joulepath.target import WITHDRAW_AFTER_SECONDS, R, Reading, Snapshot, Source, State, Target
+from joulepath.reading.target import WITHDRAW_AFTER_SECONDS, R, Reading, Snapshot, Source, State, Target
 
 __all__ = ["WITHDRAW_AFTER_SECONDS", "Poller", "Reading", "Snapshot", "Source", "Target"]
 

@@ -10,8 +10,8 @@ from prometheus_client.core import Metric as AnyFamily
 
 from joulepath.errors import JoulepathError
 from joulepath.metrics import Family, Metric, filled
-from joulepath.poller import Poller, Reading, Snapshot, Target
-from joulepath.telemetry import polls
+from joulepath.reading.poller import Poller, Reading, Snapshot, Target
+from joulepath.serving.telemetry import polls
 
 logger = logging.getLogger(__name__)
 
