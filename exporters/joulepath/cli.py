@@ -18,6 +18,7 @@ COMMANDS = {
     "pdu": ("joulepath.pdu.command", "exporter: power of PDU outlets, inlets and phases over SNMP and Redfish"),
     "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
     "rapl": ("joulepath.rapl.command", "exporter: energy of the processor (RAPL) and of a board's sensors (hwmon)"),
+    "gpu": ("joulepath.gpu.command", "exporter: energy of GPUs, and the activity of workloads on them"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
     "tag": ("joulepath.tag.command", "adds IOAM headers to the traffic of unmodified applications"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),

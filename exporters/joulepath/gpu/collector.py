@@ -3,10 +3,10 @@
 
 from collections.abc import Iterable
 
-from joulepath.bounds import label
 from joulepath.gpu import metrics
 from joulepath.gpu.gpus import Gpu, Snapshot
-from joulepath.metrics import Family
+from joulepath.metrics import Family, Metric
+from joulepath.reading.bounds import label
 
 
 def collect(snapshot: Snapshot) -> Iterable[Family]:
@@ -25,7 +25,7 @@ def collect(snapshot: Snapshot) -> Iterable[Family]:
     return families.values()
 
 
-def _energy(gpu: Gpu, families: dict[metrics.Metric, Family]) -> None:
+def _energy(gpu: Gpu, families: dict[Metric, Family]) -> None:
     if gpu.watts is not None:
         families[metrics.POWER].add_metric([gpu.label], gpu.watts)
     if gpu.source:
@@ -34,7 +34,7 @@ def _energy(gpu: Gpu, families: dict[metrics.Metric, Family]) -> None:
         families[metrics.MEASURED].add_metric([gpu.label], gpu.energy.measured_seconds)
 
 
-def _activity(gpu: Gpu, families: dict[metrics.Metric, Family]) -> None:
+def _activity(gpu: Gpu, families: dict[Metric, Family]) -> None:
     for workload, seconds in gpu.activity.items():
         families[metrics.ACTIVITY].add_metric([gpu.label, label(workload)], seconds)
     if gpu.activity:

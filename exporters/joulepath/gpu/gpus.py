@@ -5,16 +5,15 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from joulepath.bounds import Once
-from joulepath.energy import Energy
 from joulepath.errors import JoulepathError
-from joulepath.gpu.activity import OTHER, Activity, InstanceActivity, add_instances
+from joulepath.gpu.activity import Activity, InstanceActivity, add_instances
 from joulepath.gpu.meter import MOST_WATTS, Meter
 from joulepath.gpu.naming import Naming
 from joulepath.gpu.source import Device, Identity, Library, LostError, MissingError
+from joulepath.reading.energy import Energy
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +47,7 @@ class Snapshot:
 
     gpus: Sequence[Gpu]
     rejected: Mapping[str, int]
+    faults: Sequence[str] = ()
 
 
 class Gpus:
@@ -66,7 +66,6 @@ class Gpus:
         self._clock = clock
         self._states: dict[str, _State] = {}
         self._rejected: Counter[str] = Counter()
-        self._once = Once()
 
     def read(self) -> Snapshot:
         """Reads every GPU once. Raises JoulepathError, a line for each vendor, where there is none."""
@@ -77,40 +76,31 @@ class Gpus:
         for device in sorted(devices, key=lambda device: device.identity.bus):
             if device.identity.uuid not in self._states:
                 self._states[device.identity.uuid] = _State(str(len(self._states)), device)
-        self._tell()
         if not self._states:
-            raise JoulepathError([str(opened.fault) for opened in self._libraries] or "no vendor is chosen")
+            raise JoulepathError([str(opened.fault) for opened in self._libraries])
         for state in self._states.values():
-            state.read(now, self._naming, self._rejected, self._once)
+            state.read(now, self._naming, self._rejected)
         for opened in self._libraries:
             opened.lost = any(
                 state.device.identity.vendor == opened.library.vendor and not state.up
                 for state in self._states.values()
             )
-        return Snapshot([state.seen() for state in self._states.values()], dict(self._rejected))
+        gpus = [state.seen() for state in self._states.values()]
+        return Snapshot(gpus, dict(self._rejected), list(self._faults()))
 
-    def look_again(self) -> None:
-        """Opens every library anew at the next reading."""
+    def _faults(self) -> Iterable[str]:
+        """A line for each library that does not work, and for each value that exists and cannot be read."""
         for opened in self._libraries:
-            opened.at = -math.inf
-
-    def close(self) -> None:
-        """Ends the use of the libraries."""
-        for opened in self._libraries:
-            opened.library.close()
-
-    def _tell(self) -> None:
-        for opened in self._libraries:
-            fault = opened.fault
-            silent = isinstance(fault, MissingError) and not opened.required and self._states
-            if fault is not None and not silent and self._once.is_new(str(fault)):
-                logger.warning(str(fault))
+            if opened.fault is not None and (opened.required or not isinstance(opened.fault, MissingError)):
+                yield str(opened.fault)
+        for state in self._states.values():
+            yield from state.faults
 
 
 class _Opened:
     """A library, and when it was opened last."""
 
-    def __init__(self, library: Library, required: bool) -> None:  # noqa: FBT001
+    def __init__(self, library: Library, required: bool) -> None:
         self.library = library
         self.required = required
         self.at = -math.inf
@@ -141,12 +131,13 @@ class _State:
         self.label = label
         self.device = device
         self.up = True
+        self.faults: Sequence[str] = ()
         self._watts: float | None = None
         self._meter = Meter()
         self._activity: Activity | None = None
         self._instances: dict[str, InstanceActivity] = {}
 
-    def read(self, now: float, naming: Naming, rejected: Counter[str], once: Once) -> None:
+    def read(self, now: float, naming: Naming, rejected: Counter[str]) -> None:
         """Reads the GPU. A lost one has a gap, in all of its counters, until it answers again."""
         try:
             reading = self.device.read()
@@ -159,9 +150,7 @@ class _State:
         if not self.up:
             logger.info("%s: GPU %s answers again", self.device.identity.vendor, self.device.identity.uuid)
         self.up = True
-        for line in reading.faults:
-            if once.is_new(line):
-                logger.warning(line)
+        self.faults = reading.faults
         rejected.update(reading.rejected)
         self._watts = reading.watts
         if reading.watts is not None and not 0 <= reading.watts <= MOST_WATTS:

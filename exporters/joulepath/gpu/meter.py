@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The energy of one GPU: its hardware's counter where that counts, else its power integrated over the readings."""
 
-from joulepath.energy import Energy, Integrator
+from joulepath.reading.energy import MAX_HOLE_SECONDS, Energy, Integrator
 
 MOST_WATTS = 5000.0
 """More than any GPU draws: what says more was not measured."""
 STILL_SECONDS = 10.0
 """A GPU always draws power: a counter that stands still for so long does not count."""
-MAX_HOLE_SECONDS = 15.0
-"""Between two readings of power; a longer time is not bridged."""
 TICK_JOULES = 100.0
 """Counter and clock are not read in one instant, and some counters move every 100 ms only."""
 
@@ -46,7 +44,9 @@ class Meter:
             return
         self._power.add(at, watts)
         before, self._integrated = self._integrated, self._power.energy
-        self._count(self._integrated.joules - before.joules, self._integrated.measured_seconds - before.measured_seconds)
+        self._count(
+            self._integrated.joules - before.joules, self._integrated.measured_seconds - before.measured_seconds
+        )
 
     def _counts(self, at: float, joules: float) -> bool:
         """Adds a step of the counter; whether it still moves."""

@@ -6,7 +6,14 @@ Sources: nvml.h, amdsmi.h and zes_api.h, the headers of the vendors' libraries.
 
 from joulepath.metrics import counter, gauge
 
-INFO = gauge("gpu_info", "A GPU; always 1. `gpu` counts them by PCI bus when they are first seen.", "gpu", "uuid", "name", "vendor")
+INFO = gauge(
+    "gpu_info",
+    "A GPU; always 1. `gpu` counts them by PCI bus when they are first seen.",
+    "gpu",
+    "uuid",
+    "name",
+    "vendor",
+)
 UP = gauge("gpu_up", "Whether the GPU answered at the last reading; 0 for one that fell off the bus.", "gpu")
 POWER = gauge("gpu_power_watts", "Power of the GPU and its memory, as the driver says; a mean over 1 s on some.", "gpu")
 ENERGY = counter(
@@ -36,11 +43,12 @@ ACTIVITY_MEASURED = counter(
     "Time that gpu_activity_seconds_total covers; the activities of all workloads never exceed it.",
     "gpu",
 )
-INSTANCE_INFO = gauge(
-    "gpu_instance_info", "A MIG instance; always 1.", "gpu", "gpu_instance", "uuid", "profile"
-)
+INSTANCE_INFO = gauge("gpu_instance_info", "A MIG instance; always 1.", "gpu", "gpu_instance", "uuid", "profile")
 INSTANCE_SLICES = gauge(
-    "gpu_instance_slices", "Compute slices of a MIG instance; a whole A100 or H100 has 7, an A30 has 4.", "gpu", "gpu_instance"
+    "gpu_instance_slices",
+    "Compute slices of a MIG instance; a whole A100 or H100 has 7, an A30 has 4.",
+    "gpu",
+    "gpu_instance",
 )
 INSTANCE_ACTIVITY = counter(
     "gpu_instance_activity_seconds_total",

@@ -8,6 +8,7 @@ not measured: the library gives none for compute queues.
 
 import contextlib
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -112,9 +113,9 @@ class AmdDevice:
 
 
 def _binding() -> Any:
-    """The module. It writes to standard output, where `--once` writes the exposition, if its library is missing."""
+    """The module. If its library is missing it writes to standard output, where `--once` writes the exposition."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(io.StringIO()):
             return importlib.import_module("amdsmi")
     except ModuleNotFoundError:
         raise MissingError("amd: amdsmi is not installed: pip install /opt/rocm/share/amd_smi") from None

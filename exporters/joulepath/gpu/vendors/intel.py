@@ -2,6 +2,7 @@
 """GPUs of Intel by Level Zero's Sysman. They have an energy counter, and neither a power nor a process' activity."""
 
 from collections.abc import Sequence
+from ctypes import c_void_p
 
 from joulepath.errors import JoulepathError
 from joulepath.gpu.source import Device, Identity, LostError, MissingError, Reading
@@ -35,7 +36,7 @@ class IntelLibrary:
     def close(self) -> None:
         """Level Zero has no end but that of the process."""
 
-    def _device(self, zes: LevelZero, handle: levelzero.c_void_p) -> "IntelDevice":
+    def _device(self, zes: LevelZero, handle: c_void_p) -> "IntelDevice":
         properties, pci = zes.properties(handle), zes.pci(handle)
         uuid = bytes(properties.core.uuid).hex()
         bus = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.{pci.function:x}"
@@ -52,9 +53,9 @@ class IntelDevice:
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
         self._zes: LevelZero | None = None
-        self._domain: levelzero.c_void_p | None = None
+        self._domain: c_void_p | None = None
 
-    def attach(self, zes: LevelZero, domain: levelzero.c_void_p | None) -> None:
+    def attach(self, zes: LevelZero, domain: c_void_p | None) -> None:
         """Takes the domain that was found last; None where the GPU has none."""
         self._zes, self._domain = zes, domain
 

@@ -8,6 +8,7 @@ repeats the whole GPU's for each of them.
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from joulepath.gpu.source import Instance
@@ -105,7 +106,5 @@ class Instances:
         return metric.value / 100 if good else None
 
     def _free(self, sample: Any) -> None:
-        try:
+        with suppress(self._nvml.NVMLError):  # NVML may have ended, and its memory with it
             self._nvml.nvmlGpmSampleFree(sample)
-        except self._nvml.NVMLError:
-            pass  # NVML has ended, and its memory with it

@@ -93,6 +93,18 @@ class NvidiaDevice:
             nvml.NVML_ERROR_FUNCTION_NOT_FOUND,  # an older driver
             nvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,
         }
+        self._lost = {
+            nvml.NVML_ERROR_UNINITIALIZED,
+            nvml.NVML_ERROR_INVALID_ARGUMENT,  # a handle from before
+            nvml.NVML_ERROR_NOT_FOUND,
+            nvml.NVML_ERROR_DRIVER_NOT_LOADED,
+            nvml.NVML_ERROR_TIMEOUT,
+            nvml.NVML_ERROR_GPU_IS_LOST,
+            nvml.NVML_ERROR_RESET_REQUIRED,
+            nvml.NVML_ERROR_OPERATING_SYSTEM,
+            nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
+            nvml.NVML_ERROR_GPU_NOT_FOUND,
+        }
 
     def attach(self, handle: Any) -> None:
         """Takes the handle that NVML gives since it was opened."""
@@ -125,14 +137,15 @@ class NvidiaDevice:
         return Reading(joules, watts, shares, instances, rejected, faults)
 
     def _value(self, what: str, faults: list[str], read: Callable[[], Any]) -> Any:
-        """A value, None where this GPU does not have it or forbids it. Raises NVMLError where the GPU is lost."""
+        """A value, None where this GPU does not have it or it alone fails. Raises NVMLError where the GPU is lost."""
         try:
             return read()
         except self._nvml.NVMLError as error:
-            if error.value == self._nvml.NVML_ERROR_NO_PERMISSION:
-                faults.append(f"nvidia: GPU {self.identity.uuid}: {what} cannot be read: {error}: run as root")
-            elif error.value not in self._absent:
+            if error.value in self._lost:
                 raise
+            if error.value not in self._absent:
+                mend = ": run as root" if error.value == self._nvml.NVML_ERROR_NO_PERMISSION else ""
+                faults.append(f"nvidia: GPU {self.identity.uuid}: {what} cannot be read: {error}{mend}")
             return None
 
     def _samples(self, since: int) -> Sequence[Sample]:
