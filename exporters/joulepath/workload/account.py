@@ -107,11 +107,11 @@ class Account:
         if beyond and at - self._told >= TELL_AGAIN_SECONDS:
             self._told = at
             logger.warning(
-                "%d workloads count as %s, %s among them: more than %d within an hour; raise `limit`, or name fewer",
+                "more than %d workloads within an hour (`limit`): %d of them count as %s, such as %s",
+                self._limit,
                 len(beyond),
                 OTHER,
                 min(beyond),
-                self._limit,
             )
         return frozenset(self._fixed) | (seen.keys() - beyond)
 

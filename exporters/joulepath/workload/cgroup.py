@@ -104,31 +104,28 @@ class Tree:
         for line in membership.splitlines():
             _, _, rest = line.partition(b":")
             controllers, _, path = rest.partition(b":")
-            if (self.version == "v2" and not controllers) or b"cpuacct" in controllers.split(b","):
+            if not controllers if self.version == "v2" else b"cpuacct" in controllers.split(b","):
                 return os.fsdecode(path).rstrip("/")
         return None
 
     def _io_v2(self, text: bytes) -> tuple[float, float]:
-        read = written = 0
+        read = written = 0.0
         for line in text.splitlines():
-            number, *pairs = line.split()
+            number, *pairs = line.split() or [b""]
             if self.disks.is_stacked(number):
                 continue
-            for pair in pairs:
-                key, _, value = pair.partition(b"=")
-                if key == b"rbytes":
-                    read += int(value)
-                elif key == b"wbytes":
-                    written += int(value)
-        return float(read), float(written)
+            values = dict(pair.split(b"=", 1) for pair in pairs if b"=" in pair)
+            read += _number(values.get(b"rbytes", b""), 1) or 0.0
+            written += _number(values.get(b"wbytes", b""), 1) or 0.0
+        return read, written
 
     def _io_v1(self, text: bytes) -> tuple[float, float]:
-        counts = {b"Read": 0, b"Write": 0}
+        counts = {b"Read": 0.0, b"Write": 0.0}
         for line in text.splitlines():
             words = line.split()
             if len(words) == 3 and words[1] in counts and not self.disks.is_stacked(words[0]):
-                counts[words[1]] += int(words[2])
-        return float(counts[b"Read"]), float(counts[b"Write"])
+                counts[words[1]] += _number(words[2], 1) or 0.0
+        return counts[b"Read"], counts[b"Write"]
 
 
 def _number(text: bytes, per_unit: float) -> float | None:

@@ -27,7 +27,7 @@ def read(procfs: Path = Path("/proc")) -> HostTimes:
     text = content(str(path))
     if text is None:
         raise JoulepathError(f"{path}: cannot be read: is --path.procfs where proc is mounted?")
-    name, *words = text.partition(b"\n")[0].split()
+    name, *words = text.partition(b"\n")[0].split() or [b""]
     try:
         values = [int(word) / TICKS for word in words]
     except ValueError:
