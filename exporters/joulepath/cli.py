@@ -20,6 +20,7 @@ COMMANDS = {
     "rapl": ("joulepath.rapl.command", "exporter: energy of the processor (RAPL) and of a board's sensors (hwmon)"),
     "gpu": ("joulepath.gpu.command", "exporter: energy of GPUs, and the activity of workloads on them"),
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
+    "workload": ("joulepath.workload.command", "exporter: CPU time of this host's units, pods, containers, machines"),
     "tag": ("joulepath.tag.command", "adds IOAM headers to the traffic of unmodified applications"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
     "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
