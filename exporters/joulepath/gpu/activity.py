@@ -3,16 +3,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from joulepath.gpu.naming import Naming
 from joulepath.gpu.source import Instance, Shares
+from joulepath.workload.settings import OTHER
 
-OTHER = "other"
-"""The workload of processes without a name, and of names that are too many."""
 MOST_WORKLOADS = 256
-"""Names with series, for each GPU."""
-MOST_PROCESSES = 4096
-"""Processes whose names are remembered, in case they have ended when their last activity is read."""
+"""Workloads with series, for each GPU; what is beyond counts as `other`."""
+ENDED_SECONDS = 10.0
+"""The last activity of a process may be read after its end; its id is not used again so soon."""
+
+
+class Naming(Protocol):
+    """Names workloads, as `joulepath.workload.pids` does."""
+
+    def workload(self, pid: int) -> str:
+        """The workload of a process; `other` if it has none, or if it has ended."""
 
 
 @dataclass
@@ -21,21 +27,23 @@ class Activity:
 
     seconds: float = 0.0
     of: dict[str, float] = field(default_factory=lambda: {OTHER: 0.0})
-    _names: dict[int, str] = field(default_factory=dict)
+    _named: dict[int, tuple[str, float]] = field(default_factory=dict)
+    """The workload of each process that was active lately, and when."""
 
-    def add(self, shares: Shares, naming: Naming) -> None:
-        """Takes the shares of one time."""
+    def add(self, at: float, shares: Shares, naming: Naming) -> None:
+        """Takes the shares of a time that ended before monotonic `at` seconds."""
         self.seconds += shares.seconds
+        self._named = {pid: named for pid, named in self._named.items() if at - named[1] < ENDED_SECONDS}
         for pid, share in shares.of.items():
-            workload = self._workload(pid, naming)
+            workload = self._workload(at, pid, naming)
             self.of[workload] = self.of.get(workload, 0.0) + share * shares.seconds
 
-    def _workload(self, pid: int, naming: Naming) -> str:
-        name = naming.name_of(pid) or self._names.get(pid) or OTHER
-        self._names.pop(pid, None)
-        self._names[pid] = name
-        if len(self._names) > MOST_PROCESSES:
-            del self._names[next(iter(self._names))]
+    def _workload(self, at: float, pid: int, naming: Naming) -> str:
+        name = naming.workload(pid)
+        if name == OTHER and pid in self._named:
+            name, _ = self._named[pid]  # it has ended
+        else:
+            self._named[pid] = (name, at)
         return name if name in self.of or len(self.of) <= MOST_WORKLOADS else OTHER
 
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from joulepath.errors import JoulepathError
-from joulepath.gpu.activity import Activity, InstanceActivity, add_instances
+from joulepath.gpu.activity import Activity, InstanceActivity, Naming, add_instances
 from joulepath.gpu.meter import MOST_WATTS, Meter
-from joulepath.gpu.naming import Naming
 from joulepath.gpu.source import Device, Identity, Library, LostError, MissingError
 from joulepath.reading.energy import Energy
 
@@ -62,7 +61,7 @@ class Gpus:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._libraries = [_Opened(library, library.vendor in required) for library in libraries]
-        self._naming = naming
+        self.naming = naming
         self._clock = clock
         self._states: dict[str, _State] = {}
         self._rejected: Counter[str] = Counter()
@@ -79,7 +78,7 @@ class Gpus:
         if not self._states:
             raise JoulepathError([str(opened.fault) for opened in self._libraries])
         for state in self._states.values():
-            state.read(now, self._naming, self._rejected)
+            state.read(now, self.naming, self._rejected)
         for opened in self._libraries:
             opened.lost = any(
                 state.device.identity.vendor == opened.library.vendor and not state.up
@@ -159,7 +158,7 @@ class _State:
         self._meter.add(now, reading.joules, self._watts)
         if reading.shares is not None:
             self._activity = self._activity or Activity()
-            self._activity.add(reading.shares, naming)
+            self._activity.add(now, reading.shares, naming)
         add_instances(self._instances, reading.instances)
 
     def seen(self) -> Gpu:

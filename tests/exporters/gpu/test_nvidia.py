@@ -15,6 +15,8 @@ pytestmark = pytest.mark.unit
 
 NO_PERMISSION, DRIVER_NOT_LOADED, VERSION_MISMATCH, UNKNOWN = 4, 9, 18, 999
 
+MISMATCH = "RM has detected an NVML/RM version mismatch."
+
 
 @pytest.fixture
 def library(nvml: Stub) -> Iterator[NvidiaLibrary]:
@@ -73,8 +75,7 @@ def test_a_single_value_that_fails_takes_no_other_along(library: NvidiaLibrary, 
         (DRIVER_NOT_LOADED, "nvidia: NVML does not start: Driver Not Loaded: load it (modprobe nvidia)"),
         (
             VERSION_MISMATCH,
-            "nvidia: NVML does not start: RM has detected an NVML/RM version mismatch.: "
-            "the driver was updated: load the new one, or reboot",
+            f"nvidia: NVML does not start: {MISMATCH}: the driver was updated: load the new one, or reboot",
         ),
         (
             NO_PERMISSION,
@@ -91,7 +92,7 @@ def test_a_driver_that_does_not_start_is_one_line(library: NvidiaLibrary, nvml: 
 
 
 def test_processes_have_the_mean_since_the_last_reading(nvml: Stub, library: NvidiaLibrary) -> None:
-    """Samples every 0.25 s of the system's clock, of the last 2 s: 40 % in the first second, 80 and 20 in the second."""
+    """Two samples, 0.2 s and 0.1 s ago: one process at 40 and 80 %, the other at 0 and 20 %."""
     device = library.open()[0]
     assert device.read().shares is None  # a beginning
     time.sleep(0.3)

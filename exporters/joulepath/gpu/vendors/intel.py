@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GPUs of Intel by Level Zero's Sysman. They have an energy counter, and neither a power nor a process' activity."""
 
+import logging
 from collections.abc import Sequence
 from ctypes import c_void_p
 
@@ -8,6 +9,8 @@ from joulepath.errors import JoulepathError
 from joulepath.gpu.source import Device, Identity, LostError, MissingError, Reading
 from joulepath.gpu.vendors import levelzero
 from joulepath.gpu.vendors.levelzero import LevelZero, ZesError
+
+logger = logging.getLogger(__name__)
 
 _ABSENT = (levelzero.UNSUPPORTED_FEATURE, levelzero.NOT_AVAILABLE)
 
@@ -29,21 +32,25 @@ class IntelLibrary:
             raise MissingError(f"intel: {self._path} is not there: install Level Zero (libze1)") from None
         try:
             zes.init()
-            return [self._device(zes, handle) for handle in zes.gpus()]
+            return [device for handle in zes.gpus() if (device := self._device(zes, handle)) is not None]
         except (ZesError, AttributeError) as error:
             raise JoulepathError(f"intel: Level Zero does not start: {error}") from None
 
     def close(self) -> None:
         """Level Zero has no end but that of the process."""
 
-    def _device(self, zes: LevelZero, handle: c_void_p) -> "IntelDevice":
-        properties, pci = zes.properties(handle), zes.pci(handle)
+    def _device(self, zes: LevelZero, handle: c_void_p) -> "IntelDevice | None":
+        try:
+            properties, pci, domain = zes.properties(handle), zes.pci(handle), zes.power_domain(handle)
+        except ZesError as error:
+            logger.warning("intel: a GPU cannot be opened: %s", error)
+            return None
         uuid = bytes(properties.core.uuid).hex()
         bus = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.{pci.function:x}"
         if uuid not in self._known:
             name = (properties.core.name or properties.model).decode("utf-8", "replace")
             self._known[uuid] = IntelDevice(Identity(self.vendor, uuid, name, bus))
-        self._known[uuid].attach(zes, zes.power_domain(handle))
+        self._known[uuid].attach(zes, domain)
         return self._known[uuid]
 
 

@@ -116,7 +116,7 @@ class LevelZero:
     def gpus(self) -> list[c_void_p]:
         """The GPUs of every driver."""
         devices = [device for driver in self._list("zesDriverGet") for device in self._list("zesDeviceGet", driver)]
-        return [device for device in devices if self.properties(device).core.type == _GPU]
+        return [device for device in devices if self._is_gpu(device)]
 
     def properties(self, device: c_void_p) -> DeviceProperties:
         """zesDeviceGetProperties."""
@@ -145,6 +145,12 @@ class LevelZero:
         found = EnergyCounter()
         self._call("zesPowerGetEnergyCounter", domain, byref(found))
         return float(found.energy) / 1e6
+
+    def _is_gpu(self, device: c_void_p) -> bool:
+        try:
+            return bool(self.properties(device).core.type == _GPU)
+        except ZesError:
+            return False
 
     def _on_tile(self, domain: c_void_p) -> bool:
         found = PowerProperties(stype=_POWER_PROPERTIES)

@@ -53,8 +53,8 @@ class Window:
         """`_began` on the driver's clock; 0 until that is known."""
         self._wall = 0.0
         """The system's clock less the monotonic one [s]."""
-        self._ahead: float | None = None
-        """The driver's clock less the monotonic one [s]; it is one of the system's two clocks."""
+        self._is_wall: bool | None = None
+        """Whether the driver's clock is the system's, or the monotonic one; None until a sample tells."""
 
     def read(self) -> Shares | None:
         """The shares of the time until the newest sample; None if there is none, or if the time cannot be known.
@@ -67,32 +67,35 @@ class Window:
         samples = [sample for sample in self._ask(self._since) if sample.at > self._since]
         newest = max((sample.at for sample in samples), default=None)
         if newest is not None:
-            self._ahead = min((0.0, wall), key=lambda ahead: abs((now + ahead) * 1e6 - newest))
-        wrong = any(not 0 <= sample.percent <= 100 or not self._is_past(sample.at, now) for sample in samples)
+            self._is_wall = abs((now + wall) * 1e6 - newest) < abs(now * 1e6 - newest)
         began = self._began
         if began is None or abs(wall - before) >= STEP_SECONDS or now - began > LONGEST_SECONDS:
             self._begin(now)
             return None
-        if wrong:
+        if any(
+            not 0 <= sample.percent <= 100 or sample.at / 1e6 - self._ahead > now + LAG_SECONDS for sample in samples
+        ):
             self._begin(now)
             raise ImpossibleError
-        if newest is None or self._ahead is None:
-            end = now - LAG_SECONDS
-            if end - began < LAG_SECONDS:
-                return None
-            self._begin(end)
-        else:
+        if newest is not None:
             end = min(now, newest / 1e6 - self._ahead)
             self._begin(end)
             self._since = newest
+        elif now - began >= 2 * LAG_SECONDS:
+            end = now - LAG_SECONDS
+            self._begin(end)
+        else:
+            return None
         return Shares(end - began, _shares(samples)) if end > began else None
 
-    def _is_past(self, at: int, now: float) -> bool:
-        return self._ahead is None or at / 1e6 - self._ahead <= now + LAG_SECONDS
+    @property
+    def _ahead(self) -> float:
+        """The driver's clock less the monotonic one [s]."""
+        return self._wall if self._is_wall else 0.0
 
     def _begin(self, at: float) -> None:
         self._began = at
-        if self._ahead is not None:
+        if self._is_wall is not None:
             self._since = int((at + self._ahead) * 1e6)
 
 
