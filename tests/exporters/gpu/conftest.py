@@ -19,9 +19,9 @@ def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def nvml(nvml_library: Path, tmp_path: Path) -> Stub:
+def nvml(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
     """NVML on a host with two H100 of one name."""
-    stub = Stub(nvml_library, tmp_path / "nvml.state")
+    stub = Stub(nvml_library, tmp_path, monkeypatch)
     stub.put("gpus", 2)
     for index, bus in enumerate((0x3B, 0x5E)):
         stub.gpu(
@@ -48,7 +48,7 @@ def smi_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def smi(smi_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
     """AMD SMI on a host with two MI300X."""
     monkeypatch.setenv("ROCM_PATH", str(smi_library.parent.parent))
-    stub = Stub(smi_library, tmp_path / "smi.state")
+    stub = Stub(smi_library, tmp_path, monkeypatch)
     stub.put("gpus", 2)
     for index, bus in enumerate((0x05, 0x26)):
         stub.gpu(index, uuid=f"ab{index}", name="AMD Instinct MI300X", bus=bus, energy=4_000_000, current=140)
@@ -61,9 +61,9 @@ def zes_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def zes(zes_library: Path, tmp_path: Path) -> Stub:
+def zes(zes_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
     """Level Zero on a host with one GPU of two tiles, and a device that is no GPU."""
-    stub = Stub(zes_library, tmp_path / "zes.state")
+    stub = Stub(zes_library, tmp_path, monkeypatch)
     stub.put("gpus", 2)
     stub.gpu(0, uuid=0xA1, name="Intel(R) Data Center GPU Max 1550", bus=0x29, energy=3_000_000, tile=1_000_000)
     stub.gpu(1, type=2, uuid=0xA2)

@@ -24,12 +24,12 @@ def build(source: str, soname: str, folder: Path, *more: Path) -> Path:
 class Stub:
     """The answers of one library: `put` and `drop` change them at once."""
 
-    def __init__(self, library: Path, state: Path) -> None:
+    def __init__(self, library: Path, folder: Path, environment: pytest.MonkeyPatch) -> None:
         self.library = library
-        self._state = state
+        self.state = folder / f"{library.name}.state"
+        environment.setenv("STUB_STATE", str(self.state))
         self._lines: dict[str, list[str]] = {}
         self.loaded = ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-        self.loaded.stub_state(str(state).encode())
         self._write()
 
     def put(self, key: str, *values: object) -> None:
@@ -48,6 +48,6 @@ class Stub:
         self._write()
 
     def _write(self) -> None:
-        fresh = self._state.with_suffix(".new")
+        fresh = self.state.with_suffix(".new")
         fresh.write_text("".join(line for lines in self._lines.values() for line in lines))
-        os.replace(fresh, self._state)  # noqa: PTH105
+        os.replace(fresh, self.state)  # noqa: PTH105

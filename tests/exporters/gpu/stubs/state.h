@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a library answers: lines "KEY VALUE..." of a file that the test writes anew whenever it likes. */
+/* What a library answers: lines "KEY VALUE..." of the file STUB_STATE, which the test writes anew when it likes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static char state_path[4096]; /* else that of the environment */
-
-void stub_state(const char *path) {
-    snprintf(state_path, sizeof state_path, "%s", path);
-}
 
 /* Copies the value of the `nth` line with this key; 0 if there is none. */
 static int state_text(const char *key, int nth, char *value, size_t size) {
     char line[1024];
     size_t length = strlen(key);
     int found = 0;
-    FILE *file = fopen(*state_path ? state_path : getenv("STUB_STATE"), "r");
+    FILE *file = fopen(getenv("STUB_STATE"), "r");
     if (!file)
         return 0;
     while (!found && fgets(line, sizeof line, file)) {
