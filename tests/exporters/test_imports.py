@@ -16,6 +16,8 @@ SNMP = {"pysnmp", "pyasn1"}
 REDFISH = {"redfish.aio", "aiohttp", "requests", "urllib3"}
 IPMI = {"pyghmi", "cryptography"}
 NETLINK = {"pyroute2"}
+NVIDIA = {"pynvml"}
+AMD = {"amdsmi"}
 NEVER = {
     "pysnmp.hlapi",
     "scapy",
@@ -28,7 +30,7 @@ NEVER = {
     "requests",
 }
 """Needed by the lab, by SNMP v3 or by another part of the same library."""
-LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | NEVER
+LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | NVIDIA | AMD | NEVER
 
 IOAM = "nodes: [{node_id: 4, interfaces: {eth0: uplink}}]\nnamespaces: {123: {ids: ['0123']}}\n"
 TAG = "interfaces: [eth0]\nflows: {a: {destination: 'fd00::2', ioam_namespace: 123, id: '0123456789abcdef' }}\n"
@@ -49,6 +51,14 @@ def loaded(program: str, folder: Path) -> set[str]:
 def test_rapl_needs_none_of_it(tmp_path: Path) -> None:
     write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
     assert not loaded("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
+
+
+@pytest.mark.parametrize(("vendor", "needed"), [("nvidia", NVIDIA), ("intel", set())])
+def test_gpu_takes_the_library_of_its_vendor_alone(tmp_path: Path, vendor: str, needed: set[str]) -> None:
+    """The vendor's library itself need not be there: its binding looks for it."""
+    (tmp_path / "workload.yaml").write_text("workloads: [{unit: '*.service'}]")
+    words = ["gpu", "--vendor", vendor, "--config", "workload.yaml", "--once"]
+    assert loaded(f"from joulepath.cli import main; main({words})", tmp_path) == needed
 
 
 def test_ioam_reads_its_file_elsewhere(tmp_path: Path) -> None:
