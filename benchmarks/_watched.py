@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks._synthetic import OUTLET_WATTS, Size
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 
 PACE = 15.0
 """The interval [s] to which figures for a minute are scaled."""

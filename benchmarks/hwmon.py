@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.serving import NODE_EXPORTER, Scraped, scraped_in_turn
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 
 def chips(sysfs: Path) -> None:
@@ -60,7 +60,7 @@ def main() -> None:
             write(Path(folder))
             commands = [
                 [sys.executable, "-m", "joulepath", "rapl"],
-                [str(programs.obtained(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
+                [str(programs.obtain(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
             ]
             exporters = {}
             for command in commands:

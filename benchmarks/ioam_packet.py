@@ -12,8 +12,6 @@ import os
 import socket
 import statistics
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -30,6 +28,7 @@ from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.packets import PacketCounter
 from joulepath.ioam.wire.decode import Options, Trace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 ID = bytes(range(16))
 POINT = Point("vb", "received", 4, "uplink", path=True)
@@ -134,15 +133,14 @@ def table(traces: int, nodes: tuple[int, ...]) -> Table:
 
 def main() -> None:
     """Prints the tables."""
-    if sys.argv[1:] != ["--inside"]:
-        subprocess.run(["unshare", "--net", sys.executable, "-m", "benchmarks.ioam_packet", "--inside"], check=True)
-        return
-    for words in (
-        "link add va type veth peer name vb",
-        "link set va up addrgenmode none",
-        "link set vb up addrgenmode none",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
+    namespace = NetworkNamespace()
+    namespace.join("va", namespace, "vb")
+    with namespace.entered():
+        report()
+
+
+def report() -> None:
+    """Measures where it stands."""
     print(f"{'packet, 1000 octets of payload':32} {'us':>6} {'packets/s':>10}")
     for name, kind in KINDS.items():
         seconds = drained(kind)

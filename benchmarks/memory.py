@@ -26,10 +26,12 @@ from benchmarks.bmc import resources
 from benchmarks.ioam_packet import frame, traced
 from benchmarks.serving import powercap
 from joulepath.tag.settings import MAX_FLOWS
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ports import free_port
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.network import isolation
+from joulepath_lab.network.namespace import NetworkNamespace, add_address
+from joulepath_lab.run.ports import free_port
 
 DEVICES, TRACES, OUTLETS = 10, 100, 24
 SCRAPES = 10
@@ -121,7 +123,7 @@ def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
             file = folder / f"bmc-{number}.json"
             told = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
             file.write_text(json.dumps(told))
-            command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
+            command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(file)]
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             stack.callback(process.kill)
             assert process.stdout is not None  # noqa: S101  # as was asked for
@@ -235,18 +237,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     if not parser.parse_args().inside:
-        ways = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
-        done = subprocess.run(["unshare", *ways, sys.executable, "-m", "benchmarks.memory", "--inside"], check=False)
-        sys.exit(done.returncode)
-    for words in (
-        "link set lo up",
-        "link add va type veth peer name vb",
-        "address add fd01::1/64 dev va nodad",
-        "link set va up",
-        "link set vb up",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
-    with tempfile.TemporaryDirectory() as folder:
+        isolation.enter([sys.executable, "-m", "benchmarks.memory", "--inside"], rootless=os.geteuid() != 0)
+    namespace = NetworkNamespace()
+    namespace.join("va", namespace, "vb")
+    with namespace.ip() as ip:
+        add_address(ip, "va", "fd01::1")
+    with namespace.entered(), tempfile.TemporaryDirectory() as folder:
         table(Path(folder))
 
 

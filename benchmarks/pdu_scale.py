@@ -23,7 +23,7 @@ import yaml
 
 from benchmarks.pdu_cpu import APC as WALK
 from benchmarks.pdu_cpu import Running, fetch, start_agent
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 
 DEVICES = [100, 200, 400, 800, 1200, 1600, 2400]
 BROKEN_PERCENT = 10.0

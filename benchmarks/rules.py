@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks._synthetic import Size, Target, write
 from benchmarks._watched import Costs, Server, Watch, is_right
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "bd39b29"
@@ -204,7 +204,7 @@ def main() -> None:
     """Prints the tables."""
     args = options()
     size = Size(args.hosts, args.applications, args.path, args.sites, args.anchored, not args.no_static)
-    own = {"2": lambda: programs.obtained("prometheus"), "3": programs.next_prometheus}
+    own = {"2": lambda: programs.obtain("prometheus"), "3": programs.next_prometheus}
     servers = [own[major]() for major in args.servers.split(",")]
     others = os.sched_getaffinity(0) - {args.core}
     os.sched_setaffinity(0, others or {args.core})

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 # A machine that has other work to do takes its time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,7 +108,7 @@ def monitoring(request: pytest.FixtureRequest, monitoring_programs: dict[str, Mo
     name: str = request.param
     if name not in monitoring_programs:
         ability = "prometheus" if name == "installed" else "prometheus-next"
-        command = "`make programs`" if name == "installed" else "`python -m joulepath_lab.programs --next`"
+        command = "`make programs`" if name == "installed" else "`python -m joulepath_lab.run.programs --next`"
         _absent(ability, f"the {name} version of Prometheus is not here ({command} unpacks it into .cache)")
     chosen = monitoring_programs[name]
     print(f"Prometheus {chosen.version}")  # noqa: T201  # shown beside a failure

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,39 @@ def test_hooks_run_what_make_lint_runs() -> None:
     ]
     recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert hooks == [line for line in recipe if "scripts.audit" not in line]
+
+
+def test_every_source_names_its_licence() -> None:
+    """Programs, and the data that ship with them."""
+    sources = [ROOT / ".ci" / "run", ROOT / "Makefile", ROOT / "scripts" / "venv"]
+    for folder in ("benchmarks", "deploy", "exporters", "grafana", "lab", "rules", "scripts", "tests"):
+        sources += [path for path in (ROOT / folder).rglob("*.py") if path.stat().st_size]
+    for folder in ("exporters", "rules"):
+        sources += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".c", ".h", ".yaml"}]
+    for source in sources:
+        licence = "GPL-2.0-only OR BSD-2-Clause" if source.suffix in {".c", ".h"} else "Apache-2.0"
+        head = source.read_text(encoding="utf-8").splitlines()[:2]
+        assert any(line.strip("/*# ") == f"SPDX-License-Identifier: {licence}" for line in head), source
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/licences.md"])
+def test_a_page_names_both_licences(page: str) -> None:
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["license"]
+    assert stated == "Apache-2.0 AND (GPL-2.0-only OR BSD-2-Clause)"
+    assert "BPF programs, which run in the kernel, are `GPL-2.0-only OR BSD-2-Clause`" in (ROOT / page).read_text(
+        "utf-8"
+    )
+
+
+def test_clang_format_reads_every_c_source() -> None:
+    (line,) = [line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if "clang-format" in line]
+    formatted = set(ROOT.glob(line.rpartition(" ")[2].strip("'")))
+    sources = {
+        path
+        for folder in ("benchmarks", "deploy", "exporters", "lab", "rules", "scripts", "tests")
+        for path in (ROOT / folder).rglob("*.[ch]")
+    }
+    assert formatted == sources
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)

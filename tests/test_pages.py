@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links, anchors and names of pages lead somewhere."""
+"""Pages and paths that the project names exist. `tests/scripts/test_site.py` follows the links between pages."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from markdown_it import MarkdownIt
@@ -59,39 +58,18 @@ def anchors(page: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def links(page: Path) -> Iterator[str]:
-    for token in tokens(page):
-        for part in token.children or ():
-            if target := part.attrGet("href") or part.attrGet("src"):
-                yield str(target)
-
-
-def fault(page: Path, link: str) -> str | None:
-    """Why a link of a page leads nowhere; None if it does not, or leads out of the project."""
-    parts = urlsplit(link)
-    if parts.scheme or parts.netloc:
-        return None
-    path = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-    if not path.exists():
-        return f"{link}: no such file"
-    if not path.is_relative_to(ROOT if page.is_relative_to(ROOT) else page.parent):
-        return f"{link}: outside the project"
-    if parts.fragment and (path.suffix != ".md" or parts.fragment not in anchors(path)):
-        return f"{link}: no such heading"
-    return None
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_of_a_page_lead_somewhere(page: Path) -> None:
-    assert [found for link in links(page) if (found := fault(page, link))] == []
+def fault(name: str, top: Path) -> str | None:
+    """Why a name of a page, from the folder `top`, leads nowhere; None if it does not."""
+    path, _, anchor = name.partition("#")
+    if not (top / path).exists():
+        return f"{name}: no such file"
+    return f"{name}: no such heading" if anchor and anchor not in anchors(top / path) else None
 
 
 def test_pages_that_comments_and_messages_name_exist() -> None:
     names = {(path, name) for path in files() if path.suffix in TEXT for name in NAMED.findall(path.read_text("utf-8"))}
     assert len(names) > 20
-    faults = [
-        f"{path.relative_to(ROOT)}: {found}" for path, name in names if (found := fault(ROOT / "README.md", name))
-    ]
+    faults = [f"{path.relative_to(ROOT)}: {found}" for path, name in names if (found := fault(name, ROOT))]
     assert sorted(faults) == []
 
 
@@ -108,22 +86,23 @@ def paths(page: Path) -> Iterator[str]:
                 yield part.content
 
 
-def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
-    other, page = tmp_path / "other page.md", tmp_path / "page.md"
-    other.write_text("# One\n\n## `a:b` and *c_d*\n\n## Twice\n\n## Twice\n\n```\n# not a heading\n```\n")
-    page.write_text(
-        "# Top\n\n"
-        "[1](other%20page.md#ab-and-c_d) [2](#top) [3](other%20page.md#twice-1) <https://example.com/absent>\n"
-        "[4](absent.md) [5](#absent) [6](other%20page.md#twice-2) [7](other%20page.md#not-a-heading) [8](..)\n\n"
-        "| table |\n|---|\n| ![9](absent.png) |\n\n"
-        "`[10](not-a-link.md)` `docs/absent.yaml` `docs/NAME.yaml` `cp docs/absent.yaml`\n"
-    )
-    assert [found for link in links(page) if (found := fault(page, link))] == [
-        "absent.md: no such file",
-        "#absent: no such heading",
-        "other%20page.md#twice-2: no such heading",
-        "other%20page.md#not-a-heading: no such heading",
-        "..: outside the project",
-        "absent.png: no such file",
+def test_names_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    pages = tmp_path / "docs"
+    pages.mkdir()
+    (pages / "page.md").write_text("# One\n\n## `a:b` and *c_d*\n\n## Twice\n\n## Twice\n\n```\n# not a heading\n```\n")
+    text = (
+        "TOP/page.md, TOP/page.md#ab-and-c_d, TOP/page.md#twice-1, example/TOP/absent.md, TOP/NAME.yaml: "
+        "TOP/absent.md (TOP/folder/absent.md#one) TOP/page.md#twice-2. TOP/page.md#not-a-heading"
+    )  # TOP for docs: this file, too, is read for names
+    assert [found for name in NAMED.findall(text.replace("TOP", "docs")) if (found := fault(name, tmp_path))] == [
+        f"{pages.name}/absent.md: no such file",
+        f"{pages.name}/folder/absent.md#one: no such file",
+        f"{pages.name}/page.md#twice-2: no such heading",
+        f"{pages.name}/page.md#not-a-heading: no such heading",
     ]
+
+
+def test_paths_that_do_not_exist_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("`docs/absent.yaml` `docs/NAME.yaml` `cp docs/absent.yaml`\n\n```\ndocs/absent.yaml\n```\n")
     assert list(paths(page)) == ["docs/absent.yaml"]

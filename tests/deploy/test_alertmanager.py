@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.programs import with_templates
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.programs import with_templates
 from joulepath_rules.alerts import shipped
 from tests.conftest import ROOT
 

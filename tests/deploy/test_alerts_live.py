@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.programs import with_templates
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.programs import with_templates
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from tests.conftest import ROOT

@@ -24,10 +24,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, wait_for
 from tests.conftest import ROOT
 from tests.deploy.confined import allowed
 from tests.exporters.gpu.stub import build
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, wait_for
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
@@ -189,8 +191,7 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path, monkeypatch
     if name == "tag":
         words += ["--path.runtime", str(folder / "run")]
     energy = folder / ENERGY / "energy_uj"
-    with NetworkNamespace() as namespace, NetworkNamespace() as peer, ExitStack() as stack:
-        namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
+    with two_hosts() as (namespace, _), ExitStack() as stack:
         device(stack, namespace, folder, name)
         running = stack.enter_context(Exporter(namespace, *words, name=command, wrapper=wrapper(name, folder)))
         status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
@@ -224,7 +225,7 @@ def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: st
     """The source that it reads: a real agent or BMC on loopback."""
     if name == "pdu":
         (folder / "outlets.json").write_text(json.dumps({1: ["a", 10.0], 2: ["b", 20.0]}))
-        words = ["joulepath_lab.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
+        words = ["joulepath_lab.devices.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
     elif name == "bmc":
         told = {
             "port": 16102,
@@ -234,7 +235,7 @@ def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: st
             "sensors": [],
         }
         (folder / "bmc.json").write_text(json.dumps(told))
-        words = ["joulepath_lab.ipmi_bmc", str(folder / "bmc.json")]
+        words = ["joulepath_lab.devices.ipmi_bmc", str(folder / "bmc.json")]
     else:
         return
     process = subprocess.Popen(namespace.command(sys.executable, "-m", *words), stdout=subprocess.DEVNULL)

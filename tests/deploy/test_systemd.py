@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
 from tests.conftest import ROOT
-from tests.exporters.ioam.netns import NetworkNamespace
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 NOBODY = "65534"
@@ -64,8 +64,7 @@ def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> 
     ambient = settings["AmbientCapabilities"].lower().replace("cap_", "+").replace(" ", ",")
     sets = [f"--{each}=-all,{ambient}" for each in ("inh-caps", "ambient-caps", "bounding-set")]
     user = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]
-    with NetworkNamespace() as namespace, NetworkNamespace() as peer:
-        namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
+    with two_hosts() as (namespace, _):
         started = ["setpriv", *user, *sets, sys.executable, "-m", "joulepath", *arguments, "--once"]
         command = namespace.command(*reaching(*started))
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=30)

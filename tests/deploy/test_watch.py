@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "deploy" / "prometheus"

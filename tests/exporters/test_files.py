@@ -108,7 +108,7 @@ def test_warnings(
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root")
 def test_a_group_of_the_service_may_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As `-rw-r----- root joulepath`, which docs/serving.md asks for: the service reads it through its group alone."""
+    """As `-rw-r----- root joulepath`, which docs/guides/serving.md asks for: the service reads it through its group."""
     path = tmp_path / "secret"
     path.write_text("x")
     path.chmod(0o640)

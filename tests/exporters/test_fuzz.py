@@ -54,9 +54,9 @@ from joulepath.rapl.source import PowercapSource
 from joulepath.reading.poller import Poller
 from joulepath.reading.poller import Target as Polled
 from joulepath.web.http import BadRequestError, parse
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ipmi_bmc import _record
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.ipmi_bmc import _record
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.fuzz import Target, damaged, disturbed, fuzz
 
 ROOT = "/redfish/v1"

@@ -18,6 +18,7 @@ IPMI = {"pyghmi", "cryptography"}
 NETLINK = {"pyroute2"}
 NVIDIA = {"pynvml"}
 AMD = {"amdsmi"}
+QUERIES = {"joulepath_topology", "promql_parser"}
 NEVER = {
     "pysnmp.hlapi",
     "scapy",
@@ -30,11 +31,12 @@ NEVER = {
     "requests",
 }
 """Needed by the lab, by SNMP v3 or by another part of the same library."""
-LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | NVIDIA | AMD | NEVER
+LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | NVIDIA | AMD | QUERIES | NEVER
 
 IOAM = "nodes: [{node_id: 4, interfaces: {eth0: uplink}}]\nnamespaces: {123: {ids: ['0123']}}\n"
 TAG = "interfaces: [eth0]\nflows: {a: {destination: 'fd00::2', ioam_namespace: 123, id: '0123456789abcdef' }}\n"
 TAG = TAG.replace("0123456789abcdef", 2 * "0123456789abcdef")
+TOPOLOGY = "sites: {a: {grams_per_kwh: 1}}\nhosts: {b: {site: a, power: [{watts: 1}]}}\ncomponents: {b: {role: upf}}\n"
 
 
 def loaded(program: str, folder: Path) -> set[str]:
@@ -77,6 +79,17 @@ def test_tag_reads_its_file_elsewhere_and_takes_netlinks_routes_alone(tmp_path: 
         "assert apart.read('joulepath.tag.config', Path('tag.yaml')).flows[0].name == 'a'"
     )
     assert loaded(program, tmp_path) == NETLINK
+
+
+@pytest.mark.parametrize(("text", "needed"), [(TAG, CONFIGURED), (TOPOLOGY, CONFIGURED | QUERIES)])
+def test_tag_reads_topologies_where_it_prints_from_one(tmp_path: Path, text: str, needed: set[str]) -> None:
+    """The name of netlink's package is there, as it is in all of `joulepath tag`, and nothing of it."""
+    (tmp_path / "file.yaml").write_text(text)
+    program = (
+        "from joulepath.cli import main; main(['tag', '--print-ip-route', 'file.yaml'])\n"
+        "import sys; assert not {'pyroute2.iproute', 'pyroute2.netlink'} & set(sys.modules)"
+    )
+    assert loaded(program, tmp_path) == needed | NETLINK
 
 
 @pytest.mark.parametrize(("library", "needed"), [("gufo", {"gufo"}), ("pysnmp", set())])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every exporter's `metrics.py` keeps to the conventions that `docs/metrics.md` promises."""
+"""Every exporter's `metrics.py` keeps to the conventions that `docs/reference/metrics.md` promises."""
 
 import importlib
 import pkgutil

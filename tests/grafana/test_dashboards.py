@@ -16,9 +16,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from joulepath_dashboards import dashboards, write
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
-from joulepath_rules.promql import selectors
 from joulepath_rules.rule import Rule
-from joulepath_rules.topology import read
+from joulepath_topology import read
+from joulepath_topology.promql import selectors
 from tests.grafana.public_series import PUBLIC, labels
 
 pytestmark = pytest.mark.unit
@@ -179,7 +179,7 @@ def test_the_check_of_queries_can_fail(expr: str, reason: str) -> None:
 
 
 def test_public_series_are_recorded() -> None:
-    groups = generate(read(ROOT / "deploy" / "lab" / "joulepath_lab" / "scenarios" / "native.yaml"))
+    groups = generate(read(ROOT / "lab" / "joulepath_lab" / "scenarios" / "native.yaml"))
     recorded = {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
     assert set(PUBLIC) <= recorded
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import pytest
 
-from joulepath_lab import packages
+from joulepath_lab.run import packages
 from tests.conftest import ROOT
 from tests.kernels.guest import DONE
 

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import pytest
 
 from joulepath_dashboards.queries import queries as dashboard_queries
-from joulepath_lab import isolation
-from joulepath_lab.scenario import UNATTRIBUTED
-from joulepath_lab.truth import Truth
+from joulepath_lab.network import isolation
+from joulepath_lab.scenarios.scenario import UNATTRIBUTED
+from joulepath_lab.truth.truth import Truth
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.lab
@@ -65,12 +65,12 @@ def session(
     absent: Callable[[str, str], NoReturn],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Session:
-    if reason := isolation.refused(rootless=False) and isolation.refused(rootless=True):
+    if reason := isolation.refusal(rootless=False) and isolation.refusal(rootless=True):
         absent("netns", reason)
     folder = tmp_path_factory.mktemp("session")
     dashboard = json.loads((ROOT / "grafana" / "dashboards" / "end-to-end.json").read_text())
     (folder / "queries.json").write_text(json.dumps(dashboard_queries(dashboard)))
-    command = [sys.executable, "-m", "joulepath_lab.faults", str(folder), "--queries", str(folder / "queries.json")]
+    command = [sys.executable, "-m", "joulepath_lab.run.faults", str(folder), "--queries", str(folder / "queries.json")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     recorded = json.loads((folder / "recorded.json").read_text())

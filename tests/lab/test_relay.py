@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 
-from joulepath_lab import relay
+from joulepath_lab.devices import relay
 
 pytestmark = pytest.mark.unit
 

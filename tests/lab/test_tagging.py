@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab.streams import UPLINKS
-from joulepath_lab.tagging import Cgroups
+from joulepath_lab.run.tagging import Cgroups
+from joulepath_lab.scenarios.streams import UPLINKS
 
 pytestmark = pytest.mark.unit
 
@@ -30,8 +30,8 @@ def test_two_labs_that_start_together_leave_each_other_alone(tmp_path: Path) -> 
 def test_what_a_killed_lab_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "another").mkdir()
     program = (
-        "import os, sys; from pathlib import Path; from joulepath_lab.tagging import Cgroups\n"
-        "from joulepath_lab.streams import UPLINKS\n"
+        "import os, sys; from pathlib import Path; from joulepath_lab.run.tagging import Cgroups\n"
+        "from joulepath_lab.scenarios.streams import UPLINKS\n"
         "kept = Cgroups(UPLINKS[:2], Path(sys.argv[1])); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
@@ -43,8 +43,8 @@ def test_what_a_killed_lab_left_is_removed_at_the_next_start(tmp_path: Path) -> 
 
 def test_labs_that_start_at_once_all_get_theirs(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from joulepath_lab.tagging import Cgroups\n"
-        "from joulepath_lab.streams import UPLINKS\n"
+        "import sys; from pathlib import Path; from joulepath_lab.run.tagging import Cgroups\n"
+        "from joulepath_lab.scenarios.streams import UPLINKS\n"
         "for _ in range(200):\n"
         "    lab = Cgroups(UPLINKS[:2], Path(sys.argv[1]))\n"
         "    assert len(list(lab.folder.iterdir())) == 2\n"

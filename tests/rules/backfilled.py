@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 
 Sample = tuple[str, float, float]
 """A series with its labels, a value and Unix time in seconds."""

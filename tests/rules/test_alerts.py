@@ -586,7 +586,7 @@ FOREIGN = {
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": {"grid_zone", "source", "boundary"},
     "grid_carbon_intensity_updated_timestamp_seconds": {"grid_zone", "source"},
 }
-"""Series that no exporter of this project publishes yet; docs/topology.md says what they must look like."""
+"""Series that no exporter of this project publishes yet; docs/guides/topology.md says what they must look like."""
 
 
 def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example of docs/attribution.md: what is worked out by hand there is what the rules record."""
+"""The example of docs/reference/attribution.md: what is worked out by hand there is what the rules record."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.rules.examined import sound
 from tests.rules.promtool import Case, grow, run
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 
-PAGE = (ROOT / "docs" / "attribution.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "attribution.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("\n## An example by hand\n")[2].partition("\n## ")[0]
 ROW = re.compile(r"^\| `([^`]+)` \| ([0-9.]+)(?: [^|]+)? \|(?: ([^|]+) \|)?$", re.MULTILINE)
 

@@ -202,7 +202,7 @@ def alert(name: str, severity: str, minute: int, summary: str, *descriptions: st
                 "exp_annotations": {
                     "summary": summary,
                     "description": description,
-                    "runbook": f"docs/alerts.md#{name.lower()}",
+                    "runbook": f"docs/reference/alerts.md#{name.lower()}",
                 },
             }
             for description in descriptions

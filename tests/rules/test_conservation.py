@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.reading import examine
+from joulepath_topology import Topology
+from joulepath_topology.reading import examine
 from tests.rules.promtool import Case, run
 from tests.rules.worlds import Plant, Story, plants, stories
 

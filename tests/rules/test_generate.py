@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from joulepath.cli import main
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
-from joulepath_rules.promql import selectors
-from joulepath_rules.rule import Group, Rule, quote
-from joulepath_rules.topology import read
+from joulepath_rules.rule import Group, Rule
+from joulepath_topology import read
+from joulepath_topology.promql import quote, selectors
 from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.unit

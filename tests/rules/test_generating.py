@@ -15,7 +15,7 @@ from joulepath.cli import main
 from joulepath.errors import JoulepathError
 from joulepath_rules import generating
 from joulepath_rules.serving.awaited import await_constants
-from joulepath_rules.topology import read
+from joulepath_topology import read
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit

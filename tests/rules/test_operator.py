@@ -18,7 +18,7 @@ from joulepath_rules.dialects import operator
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.rule import Group, Rule
-from joulepath_rules.topology import read
+from joulepath_topology import read
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit

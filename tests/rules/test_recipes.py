@@ -13,7 +13,7 @@ from tests.rules.promtool import Case, grow, meter, run, topology
 
 pytestmark = pytest.mark.unit
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```promql\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([a-z_]+\([^`$]*_total\b[^`]*\[\w+\][^`]*)`")
 

@@ -15,7 +15,7 @@ from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
 from joulepath_rules.serving.awaited import ASKED
-from joulepath_rules.topology import Topology, read
+from joulepath_topology import Topology, read
 from tests.conftest import ROOT
 from tests.rules import factory
 from tests.rules.labels import Labels, infer
@@ -147,7 +147,7 @@ NAMED = re.compile(rf"(?<![\w/:])(?:{LEVELS}):[a-z0-9_]+(?::[a-z0-9_]+)*(?![\w(:
 READERS = [
     *(ROOT / "deploy").rglob("*.py"),
     *(ROOT / "deploy").rglob("*.y*ml"),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "grafana" / "joulepath_dashboards").rglob("*.py"),
     *(ROOT / "tests" / "lab").glob("*.py"),
     ROOT / "README.md",

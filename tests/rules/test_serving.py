@@ -16,7 +16,7 @@ from joulepath_rules.constants import constants
 from joulepath_rules.serving.command import ConstantsExporter
 from joulepath_rules.serving.generation import Generation, read
 from joulepath_rules.serving.history import KEPT_SECONDS, MOST, History
-from joulepath_rules.topology import read as read_topology
+from joulepath_topology import read as read_topology
 from tests.conftest import ROOT
 from tests.exporters.process import Exporter
 from tests.exporters.web.things import get, serving

@@ -12,12 +12,12 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.serving.awaited import await_constants
-from joulepath_rules.topology import read
+from joulepath_topology import read
 from tests.conftest import ROOT, Monitoring
 from tests.exporters.process import Exporter, until
 from tests.rules import factory

@@ -12,13 +12,13 @@ from subprocess import DEVNULL, Popen
 import promql_parser as promql
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_rules.dialects import DIALECTS, Options, vmalert
 from joulepath_rules.generate import generate
-from joulepath_rules.promql import parse
 from joulepath_rules.rule import Group, Rule
-from joulepath_rules.topology import read
+from joulepath_topology import read
+from joulepath_topology.promql import parse
 from tests.rules import factory
 from tests.rules.promtool import topology
 from tests.rules.test_live import DARK

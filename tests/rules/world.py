@@ -20,8 +20,8 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from tests.conftest import Monitoring

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from joulepath_rules.policies import POLICIES
+from joulepath_topology.policies import POLICIES
 from tests.rules.promtool import STEP, grow, meter, node, outlet, trace
 
 STEPS = 40

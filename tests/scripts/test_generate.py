@@ -8,11 +8,13 @@ pytestmark = pytest.mark.unit
 
 
 def test_the_metric_reference_is_current() -> None:
-    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page(), "run `make docs`"
+    assert (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page(), (
+        "run `make docs`"
+    )
 
 
 def test_the_tables_of_recorded_series_are_current() -> None:
-    page = (ROOT / "docs" / "attribution.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "attribution.md").read_text(encoding="utf-8")
     assert page == generate.with_series(page), "run `make docs`"
 
 

@@ -15,7 +15,9 @@ Reader = Callable[[str], Iterator[tuple[int, str]]]
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 CODE = [
-    path for root in ("exporters", "rules", "grafana", "scripts", "benchmarks") for path in (ROOT / root).rglob("*.py")
+    path
+    for root in ("exporters", "rules", "grafana", "lab", "scripts", "benchmarks")
+    for path in (ROOT / root).rglob("*.py")
 ]
 
 
@@ -43,7 +45,7 @@ def test_examples_and_configuration_that_one_copies() -> None:
 
 def test_comments_and_docstrings() -> None:
     sources = [path for path in (ROOT / "exporters").rglob("*") if path.suffix in (".c", ".h")]
-    rules = sorted((ROOT / "rules").rglob("*.yaml"))
+    rules = sorted(path for root in ("rules", "lab") for path in (ROOT / root).rglob("*.yaml"))
     left = [*found(CODE, inner), *found(sources, c_comments), *found(rules, comments)]
     assert [str(finding) for finding in left] == []
 

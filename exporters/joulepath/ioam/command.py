@@ -126,7 +126,7 @@ class IoamExporter(OneHost):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="what to count where (docs/ioam.md)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="what to count where (docs/guides/ioam.md)")
     parser.add_argument(
         "--interface",
         metavar="IF",

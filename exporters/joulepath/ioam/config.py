@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration file of `joulepath ioam`; docs/ioam.md describes its keys."""
+"""The configuration file of `joulepath ioam`; docs/guides/ioam.md describes its keys."""
 
 import re
 from collections.abc import Iterable
@@ -219,7 +219,7 @@ class ConfigModel(Model):
     """Seconds for which the series of an unlisted trace stay at 0. At least two scrape intervals, or `rate()` misses
     the trace's first packets."""
     backend: Backend = Settings.backend
-    """How packets are counted (docs/ioam.md, Backends); `--backend` wins."""
+    """How packets are counted (docs/guides/ioam.md, Backends); `--backend` wins."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "ConfigModel":

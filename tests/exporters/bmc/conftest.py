@@ -12,7 +12,7 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath_lab.redfish_server import RedfishServer
+from joulepath_lab.devices.redfish_server import RedfishServer
 
 USER, PASSWORD = "reader", "s3cret-password"
 

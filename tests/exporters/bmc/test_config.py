@@ -8,7 +8,7 @@ import pytest
 from joulepath.bmc.command import read_targets
 from joulepath.bmc.settings import parse_address
 from joulepath.errors import UsageError
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import PASSWORD, joulepath, legacy
 

@@ -13,7 +13,7 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from ..pki import Pki
 from ..process import until

@@ -18,7 +18,7 @@ from joulepath.metrics import filled
 from joulepath.reading.bounds import MAX_LABEL, MAX_ROWS
 from joulepath.reading.poller import Poller, Target
 from joulepath.reading.register import Registers
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, ref, tree
 from tests.exporters.bmc.redfish.test_soak import resident_kib
 

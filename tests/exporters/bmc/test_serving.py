@@ -11,7 +11,7 @@ import pytest
 from joulepath.bmc.collector import collect
 from joulepath.bmc.command import BmcExporter, read_targets
 from joulepath.reading.poller import Poller
-from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 
 from ..pki import Pki
 from ..process import Exporter, until

@@ -2,7 +2,7 @@
 """The same frames through the program in the kernel (BPF_PROG_TEST_RUN) and through the counter in Python."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from ipaddress import ip_network
 from typing import NamedTuple
 
@@ -49,33 +49,16 @@ class Frame(NamedTuple):
     tcp: bool = False
 
 
-class Seen(NamedTuple):
-    """What all backends agree on; the kernel leaves timestamps and sequence numbers in the packets."""
-
-    nodes: list[tuple[object, ...]]
-    errors: dict[str, int]
-    overflow_packets: int
-    option_octets: int
-    fragments: int
-    jumbograms: int
-    skipped: dict[str, int]
-    traces: int
-    folded: int
+Seen = dict[str, object]
+"""The fields of Counts on which all backends agree."""
+_OF_ONE_BACKEND = {"measured", "latencies", "clock_errors", "marked", "admitted"}
+"""Clocks and samples; and the kernel leaves timestamps and sequence numbers in the packets."""
 
 
 def seen(counts: Counts) -> Seen:
     """Of a snapshot."""
-    return Seen(
-        [_node(node) for node in counts.nodes],
-        counts.errors,
-        counts.overflow_packets,
-        counts.option_octets,
-        counts.fragments,
-        counts.jumbograms,
-        counts.skipped,
-        counts.traces,
-        counts.folded,
-    )
+    names = {field.name for field in fields(Counts)} - _OF_ONE_BACKEND
+    return {name: getattr(counts, name) for name in names} | {"nodes": [_node(node) for node in counts.nodes]}
 
 
 def _node(node: NodeCounts) -> tuple[object, ...]:

@@ -31,7 +31,7 @@ def mistakes(folder: Path, text: str) -> list[str]:
 
 
 def test_the_documented_file_is_read(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guides" / "ioam.md").read_text(encoding="utf-8")
     found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert found is not None
     settings = config.read(write(tmp_path, found[1]))
@@ -67,7 +67,7 @@ def test_the_backend_of_the_file_counts_unless_the_command_line_says_another(tmp
 
 
 def test_every_reason_is_documented() -> None:
-    page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guides" / "ioam.md").read_text(encoding="utf-8")
     for reason, meaning in REASONS.items():
         assert f"| `{reason}` | {meaning}" in page
 

@@ -8,13 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, wait_for
 from tests.exporters.ioam.bench import TRACE_ID, ipv6, traced
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, wait_for
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -50,10 +52,8 @@ Found = dict[tuple[str, ...], float]
 @pytest.fixture
 def ends() -> Iterator[tuple[NetworkNamespace, NetworkNamespace]]:
     """a: va -- vb: b."""
-    with ExitStack() as stack:
-        a, b = (stack.enter_context(NetworkNamespace()) for _ in range(2))
-        a.link("va", "fd01::1", b, "vb", "fd01::2")
-        yield a, b
+    with two_hosts() as hosts:
+        yield hosts
 
 
 @contextmanager

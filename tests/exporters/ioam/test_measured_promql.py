@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The queries of docs/ioam.md in promtool: the true rate or nothing, whatever scrapes and captures do."""
+"""The queries of docs/guides/ioam.md in promtool: the true rate or nothing, whatever scrapes and captures do."""
 
 import json
 import re
@@ -12,7 +12,9 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
-NODE, TRACE = re.findall(r"```promql\n(.*?)```", (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8"), re.DOTALL)
+NODE, TRACE = re.findall(
+    r"```promql\n(.*?)```", (ROOT / "docs" / "guides" / "ioam.md").read_text(encoding="utf-8"), re.DOTALL
+)
 STEP = 15
 PACKETS, OCTETS = 100, 1000  # a second: of the node, and of its trace
 SHAPES = {

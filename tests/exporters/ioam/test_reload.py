@@ -21,8 +21,8 @@ from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read
 from joulepath.ioam.settings import Before, Bounds, Namespace, Settings
 from joulepath.ioam.table.counters import Table
-from tests.exporters.ioam.netns import Exporter as Running
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter as Running
 from tests.exporters.ioam.tables import POINT, Clock, see, trace
 from tests.exporters.process import until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.netns import wait_for
+from joulepath_lab.run.exporter import wait_for
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]

@@ -22,9 +22,9 @@ from joulepath.pdu.snmp.client import Limits, SnmpClient, SnmpEndpoint
 from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ports import free_port
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.ports import free_port
 from tests.exporters.process import PATIENCE_SECONDS
 
 WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"

@@ -12,9 +12,9 @@ from joulepath.pdu.profiles.catalogue import load_shipped
 from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.survey.surveyor import SURVEY_SECONDS
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.odd_agent import Odd, OddAgent
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.odd_agent import Odd, OddAgent
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import SECRET, joulepath, samples
 

@@ -19,7 +19,7 @@ from joulepath.pdu.survey.judge import Judge
 from joulepath.pdu.survey.layout import readings_of
 from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.value import REASONS
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import client, read
 from .device_files import Device, devices

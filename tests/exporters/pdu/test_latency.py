@@ -16,8 +16,8 @@ from joulepath.pdu.source import PduReading, PduSource
 from joulepath.reading.poller import Poller, Target
 from joulepath.serving.polled import PolledExporter
 from joulepath.web import Address, Server
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import samples, until
 

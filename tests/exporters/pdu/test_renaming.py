@@ -19,8 +19,8 @@ from joulepath.pdu.source import PduSource
 from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS
 from joulepath.reading.poller import Poller, Target
 from joulepath.reading.register import Registers
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import client
 

@@ -15,8 +15,8 @@ from joulepath.pdu.collector import collect
 from joulepath.pdu.command import read_targets
 from joulepath.reading.poller import Poller
 from joulepath.serving.polled import PolledExporter
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 from ..process import Exporter
 from .conftest import SECRET, joulepath, samples, until

@@ -20,8 +20,8 @@ from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduSource
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 pytestmark = pytest.mark.long
 

@@ -11,8 +11,8 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
-from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.apc import RPDU2, SYSTEM, rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent, Value
 
 from .conftest import client, read, run
 
@@ -245,7 +245,7 @@ def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, prof
     assert fault.value.messages == (
         (
             "pdu-1: is an unknown device (sysObjectID 1.3.6.1.4.1.9999.7): name a profile with `profile:`, "
-            "or write one as docs/pdu.md says"
+            "or write one as docs/guides/pdu.md says"
         ),
     )
 

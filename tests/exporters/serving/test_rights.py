@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter
 from tests.conftest import ROOT
 from tests.exporters.ioam.captures import classic
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -63,8 +65,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def namespace() -> Iterator[NetworkNamespace]:
-    with NetworkNamespace() as made, NetworkNamespace() as peer:
-        made.link("va", "fd01::1", peer, "vb", "fd01::2")
+    with two_hosts() as (made, _):
         yield made
 
 

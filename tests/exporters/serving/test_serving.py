@@ -12,10 +12,10 @@ import bcrypt
 import pytest
 import yaml
 
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.prometheus_api import Prometheus
 from tests.exporters.pki import Pki
 from tests.exporters.process import Exporter, until
 from tests.exporters.serving.test_run import LOGFMT, SUCCESSFUL, basic

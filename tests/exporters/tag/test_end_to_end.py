@@ -15,8 +15,8 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.tag import cgroup
+from joulepath_lab.run.exporter import Exporter, wait_for
 from tests.exporters.ioam.foreign import PASS, Foreign
-from tests.exporters.ioam.netns import Exporter, wait_for
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]

@@ -14,7 +14,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.tag.lock import Lock
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 

@@ -24,8 +24,8 @@ from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
-from joulepath_lab.ipmi_bmc import dcmi_response
-from joulepath_lab.ports import free_port
+from joulepath_lab.devices.ipmi_bmc import dcmi_response
+from joulepath_lab.run.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER
 from tests.exporters.bmc.ipmi.test_source import SYSTEM, Fake, powers, source_names
 
@@ -45,7 +45,7 @@ class Lab:
         self.stop()
         self.port = free_port(socket.SOCK_DGRAM) if port is None else port
         self.say()
-        command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(self._file)]
+        command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(self._file)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "listening\n"

@@ -30,8 +30,8 @@ from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.ipmi_bmc import dcmi_response
-from joulepath_lab.ports import free_port
+from joulepath_lab.devices.ipmi_bmc import dcmi_response
+from joulepath_lab.run.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER, joulepath
 
 pytestmark = pytest.mark.unit
@@ -49,7 +49,7 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
         port = free_port(socket.SOCK_DGRAM)
         file = tmp_path / "bmc.json"
         file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **told}))
-        command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
+        command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(file)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         running.append(process)
         assert process.stdout is not None

@@ -17,7 +17,7 @@ from joulepath.bmc.redfish.service.client import ResourceFaultError
 from joulepath.bmc.redfish.service.items import capacities, number
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, legacy, poll, ref, tree
 
 pytestmark = pytest.mark.unit

@@ -21,7 +21,7 @@ from joulepath.bmc.redfish.survey.layouts import INCOMPLETE_SECONDS, RESURVEY_SE
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.reading.poller import Snapshot
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, polls, ref, tree
 
 pytestmark = pytest.mark.unit

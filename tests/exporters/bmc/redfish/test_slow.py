@@ -16,7 +16,7 @@ from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.service.client import CONNECTIONS
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import client, legacy
 
 BOX = Box("chassis", "1")

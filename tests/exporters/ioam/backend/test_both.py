@@ -14,9 +14,11 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, samples, wait_for
 from tests.exporters.ioam.bench import TRACE_ID, ipv6, traced
 from tests.exporters.ioam.encoder import export_data, hop_by_hop, option
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, samples, wait_for
 from tests.exporters.ioam.table.test_tunnels import gtp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -53,12 +55,6 @@ sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 sender.setsockopt(17, 103, int(sys.argv[2]))
 sender.sendto(bytes.fromhex(sys.argv[1]), ("fd01::2", 2152))
 """
-# Neighbours are known afterwards, and nothing is on its way.
-GREET = """
-import contextlib, socket
-with contextlib.suppress(ConnectionRefusedError):
-    socket.create_connection(("fd01::2", 1))
-"""
 # Records what an interface receives into a pcap file of Ethernet, until its input ends.
 RECORD = """
 import socket, struct, sys, select
@@ -81,9 +77,8 @@ class Pair:
     """a: va -- vb: b, quiet but for what a test sends."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.a, self.b = (stack.enter_context(NetworkNamespace()) for _ in range(2))
-        self.a.link("va", "fd01::1", self.b, "vb", "fd01::2")
-        self.a.python(GREET)
+        self.a, self.b = stack.enter_context(two_hosts())
+        self.a.reach("fd01::2")
 
     def send(self, *frames: bytes) -> None:
         self.a.python(SEND_FRAMES, "va", "\n".join(frame.hex() for frame in frames))

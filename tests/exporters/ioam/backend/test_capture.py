@@ -6,26 +6,29 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from joulepath.ioam.wire import encode
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, samples, wait_for
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, samples, wait_for
+from tests.exporters.ioam.sending import (
+    ARM,
+    AT_UPF,
+    CAMERA,
+    ROOM_0,
+    ROOM_2,
+    SEND,
+    STRANGER,
+    UDP,
+    Path3,
+    header,
+    settled,
+    total,
+)
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
-CAMERA, ARM, STRANGER = bytes(range(16)), bytes(range(16, 32)), bytes(16)
-
-AT_UPF = f"""
-nodes: [{{node_id: 2, interfaces: {{n3: uplink, n6: downlink}}}}]
-namespaces: {{123: {{ids: ["{CAMERA.hex()}", "{ARM.hex()}"]}}}}
-other: {{ports: [22]}}
-hold_seconds: 0
-"""
 AT_ROBOT = f"""
 nodes: [{{node_id: 1, interfaces: {{wlan0: {{sent: uplink, received: downlink}}}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
@@ -37,25 +40,6 @@ namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
 path_nodes: [1, 2]
 """
 
-# Sends COUNT datagrams of SIZE octets with a hop-by-hop header (hex, empty for none), by super-packets where SEGMENT.
-SEND = """
-import socket, sys, time
-header, count, size, segment, port = bytes.fromhex(sys.argv[1]), *map(int, sys.argv[2:6])
-sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
-if header:
-    sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_HOPOPTS, header)
-if segment:
-    sender.setsockopt(17, 103, segment)
-sender.connect(("fd02::3", port))
-print("here", flush=True)
-sys.stdin.readline()
-pause = float(sys.argv[6]) if len(sys.argv) > 6 else 0  # seconds, after each 500
-for number in range(count):
-    sender.send(bytes(size))
-    if pause and number % 500 == 0:
-        time.sleep(pause)
-"""
 # A TCP connection that carries SIZE octets; the sender says how many segments and octets it sent, again included.
 TCP_SERVER = """
 import socket
@@ -80,80 +64,10 @@ print(json.dumps([*struct.unpack_from("=I", info, 136), *struct.unpack_from("=Q"
 """
 
 
-# Takes every datagram in and keeps ICMPv6 quiet, until its input ends.
-SINK = """
-import socket, sys
-sinks = []
-for port in 5000, 22:
-    sinks.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
-    sinks[-1].bind(("::", port))
-print("here", flush=True)
-sys.stdin.read()
-"""
-
-
-# Neighbours are known afterwards: no first packet waits, is lost or sent again.
-GREET = """
-import contextlib, socket
-with contextlib.suppress(ConnectionRefusedError):
-    socket.create_connection(("fd02::3", 1))
-"""
-
-
-class Path3:
-    """robot (1) -- wlan0 n3 -- upf (2), which stamps -- n6 eth0 -- server (3)."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.robot, self.upf, self.server = (stack.enter_context(NetworkNamespace()) for _ in range(3))
-        self.robot.link("wlan0", "fd01::1", self.upf, "n3", "fd01::2")
-        self.upf.link("n6", "fd02::2", self.server, "eth0", "fd02::3")
-        self.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        self.server.run("ip -6 route add fd01::/64 via fd02::2")
-        settings = ["conf.all.forwarding=1", "ioam6_id=2", "conf.n3.ioam6_enabled=1", "conf.n3.ioam6_id=21"]
-        self.upf.run(" ".join(["sysctl -w", *(f"net.ipv6.{setting}" for setting in settings)]))
-        self.upf.run("ip ioam namespace add 123")
-        sink = self.server.command(sys.executable, "-c", SINK)
-        self._sink = stack.enter_context(subprocess.Popen(sink, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-        assert self._sink.stdout is not None
-        assert self._sink.stdout.readline() == b"here\n"
-        self.robot.python(GREET)
-
-    def send(self, header: bytes, count: int, size: int, segment: int = 0, port: int = 5000) -> None:
-        """Traffic from the robot to the server."""
-        self.robot.python(SEND, header.hex(), *map(str, (count, size, segment, port)))
-
-
-@pytest.fixture
-def path() -> Iterator[Path3]:
-    with ExitStack() as stack:
-        yield Path3(stack)
-
-
-def header(trace_id: bytes, room: int = 2) -> bytes:
-    return encode.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=room)
-
-
 def running(namespace: NetworkNamespace, folder: Path, config: str) -> Exporter:
-    file = folder / f"{namespace.pid}.yaml"
+    file = folder / f"{namespace.descriptor}.yaml"
     file.write_text(config, encoding="utf-8")
     return Exporter(namespace, "--config", str(file), "--backend", "packet")
-
-
-def settled(exporter: Exporter, name: str, value: float) -> dict[tuple[str, ...], float]:
-    """The scrape in which the sum over `name` has come to `value`, and a moment later still is."""
-    wait_for(lambda: total(exporter.scrape(), name) >= value)
-    time.sleep(0.2)
-    found = exporter.scrape()
-    assert total(found, name) == value
-    return found
-
-
-def total(found: dict[tuple[str, ...], float], *key: str) -> float:
-    return sum(value for name, value in found.items() if name[: len(key)] == key)
-
-
-UDP = 48  # octets of IPv6 and UDP headers
-ROOM_2, ROOM_0 = 56, 40  # octets of the hop-by-hop header
 
 
 def test_counts_are_the_senders(path: Path3, tmp_path: Path) -> None:

@@ -4,13 +4,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.backend.test_capture import (
+from joulepath_lab.run.exporter import Exporter, wait_for
+from tests.exporters.ioam.sending import (
     ARM,
     AT_UPF,
     CAMERA,
@@ -22,15 +21,8 @@ from tests.exporters.ioam.backend.test_capture import (
     settled,
     total,
 )
-from tests.exporters.ioam.netns import Exporter, wait_for
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
-
-
-@pytest.fixture
-def path() -> Iterator[Path3]:
-    with ExitStack() as stack:
-        yield Path3(stack)
 
 
 @pytest.fixture

@@ -7,15 +7,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.backend.test_capture import CAMERA, Path3, header, settled
+from joulepath_lab.run.exporter import Exporter, wait_for
 from tests.exporters.ioam.foreign import DROP, NEXT, PASS, XDP_TX, Foreign
-from tests.exporters.ioam.netns import Exporter, wait_for
+from tests.exporters.ioam.sending import CAMERA, Path3, header, settled
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -28,12 +26,6 @@ UP, OUT = ("ioam_node_packets_total", "up", "2"), ("ioam_node_packets_total", "o
 THREE = ["setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--inh-caps=-all,+bpf,+net_admin,+perfmon"]
 """The rights that the unit has: a program's name needs another one."""
 Samples = dict[tuple[str, ...], float]
-
-
-@pytest.fixture
-def path() -> Iterator[Path3]:
-    with ExitStack() as stack:
-        yield Path3(stack)
 
 
 @pytest.fixture

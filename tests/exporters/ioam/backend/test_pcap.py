@@ -21,9 +21,9 @@ from joulepath.ioam.backend import pcap
 from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.backend.pcapfile import Frame, PcapFile
 from joulepath.ioam.settings import Namespace, Point, Settings
+from joulepath_lab.run.exporter import samples
 from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, trace_pairs, traced
 from tests.exporters.ioam.captures import block, classic, cooked, enhanced, interface, options, padded, section
-from tests.exporters.ioam.netns import samples
 from tests.exporters.ioam.table.test_tunnels import N3_V6, gtp, n3
 
 pytestmark = pytest.mark.unit

@@ -4,7 +4,7 @@
 import pytest
 
 from joulepath.bpf.libbpf import BpfError
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 

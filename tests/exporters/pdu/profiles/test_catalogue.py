@@ -143,7 +143,7 @@ def test_names_keep_their_letters() -> None:
     assert text(b"robot\x00\x00 ") == "robot"
 
 
-DOCS = ROOT / "docs" / "pdu.md"
+DOCS = ROOT / "docs" / "guides" / "pdu.md"
 
 
 def test_the_example_in_the_documentation_is_a_profile(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from joulepath.pdu.command import read_targets
 from joulepath.pdu.redfish.source import SURVEY_SECONDS, RedfishPduSource
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.survey.layout import Unit
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.pdu.conftest import joulepath, samples
 
 pytestmark = pytest.mark.unit

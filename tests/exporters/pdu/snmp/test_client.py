@@ -22,8 +22,8 @@ from joulepath.pdu.snmp.client import (
     parse_oid,
 )
 from joulepath.pdu.snmp.credentials import Community
-from joulepath_lab.snmp_agent import Agent
-from joulepath_lab.snmp_agent import Value as AgentValue
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.devices.snmp_agent import Value as AgentValue
 from tests.exporters.pdu.conftest import client, run
 
 pytestmark = pytest.mark.unit

@@ -22,8 +22,8 @@ from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduSource
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.pdu.conftest import SECRET, WALKS, read, run
 from tests.exporters.pdu.test_devices import DEVICES
 

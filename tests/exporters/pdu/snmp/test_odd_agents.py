@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents that refuse, shorten, drop, delay or misplace their answers: all of it is read that can be, by both libraries.
 
-The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.odd_agent`.
+The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.devices.odd_agent`.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.snmp.session import FIRST_RETRY_SECONDS, FORGET_SECONDS, Habits
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
-from joulepath_lab.apc import RPDU2, rpdu2_objects
-from joulepath_lab.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import RPDU2, rpdu2_objects
+from joulepath_lab.devices.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.pdu.conftest import WALKS, run
 
 pytestmark = pytest.mark.unit

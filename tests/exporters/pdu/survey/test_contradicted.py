@@ -13,8 +13,8 @@ from joulepath.pdu.profiles.catalogue import read_folder
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath.reading.target import Snapshot, State, Target
-from joulepath_lab.apc import SYSTEM
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.apc import SYSTEM
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.exporters.pdu.conftest import client, run
 
 pytestmark = pytest.mark.unit

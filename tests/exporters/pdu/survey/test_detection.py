@@ -13,9 +13,9 @@ from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import format_oid, parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath.pdu.survey.surveyor import REDETECT_SECONDS
-from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
-from joulepath_lab.odd_agent import GEN_ERR, Odd, OddAgent
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import RPDU2, SYSTEM, rpdu2_objects
+from joulepath_lab.devices.odd_agent import GEN_ERR, Odd, OddAgent
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.pdu.conftest import client, read, run
 
 pytestmark = pytest.mark.unit

@@ -19,7 +19,7 @@ from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.survey.layout import Cell
 from joulepath.reading.energy import Integrator
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.conftest import ROOT
 from tests.exporters.pdu.conftest import SECRET, client, joulepath, read, run, samples
 
@@ -240,7 +240,7 @@ def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
     assert any("276.216 W  = 51 x 0.1" in line and f"the volts at {VOLTS}.0" in line for line in lines)
 
 
-DOCS = ROOT / "docs" / "pdu.md"
+DOCS = ROOT / "docs" / "guides" / "pdu.md"
 
 
 def test_the_plant_in_the_documentation_is_a_profile(tmp_path: Path) -> None:

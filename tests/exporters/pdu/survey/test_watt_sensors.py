@@ -8,7 +8,7 @@ import pytest
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduSource
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.exporters.pdu.conftest import client, read
 
 pytestmark = pytest.mark.unit

@@ -17,7 +17,7 @@ from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.service.transport import MAX_BODY_BYTES
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import PASSWORD, USER, client, legacy, poll, polls
 from tests.exporters.pki import Pki
 

@@ -14,7 +14,7 @@ from joulepath.bmc.reading import ChassisPart
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.layouts import RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.reading.target import State, Target
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, poll, polls, ref
 
 pytestmark = pytest.mark.unit

@@ -15,7 +15,7 @@ from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.layouts import SURVEY_SECONDS
 from joulepath.bmc.redfish.survey.reports import PATIENCE, STALE_SECONDS, values
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, polls, ref, tree
 
 pytestmark = pytest.mark.unit

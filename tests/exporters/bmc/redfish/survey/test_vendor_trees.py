@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, legacy, poll, ref, tree
 
 pytestmark = pytest.mark.unit
