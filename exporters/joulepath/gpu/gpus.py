@@ -67,7 +67,7 @@ class Gpus:
         self._rejected: Counter[str] = Counter()
 
     def read(self) -> Snapshot:
-        """Reads every GPU once. Raises JoulepathError, a line for each vendor, where there is none."""
+        """Reads every GPU once. Raises JoulepathError, with a line for each vendor, on a host without GPUs."""
         now = self._clock()
         devices: list[Device] = []
         for opened in self._libraries:

@@ -20,7 +20,7 @@ from joulepath.gpu.source import Device, Identity, LostError, MissingError, Read
 logger = logging.getLogger(__name__)
 
 MOST_WATTS = 0xFFFF
-"""Values from here on say that there is none."""
+"""Values from here on mean that the GPU does not have the value."""
 
 
 class AmdLibrary:

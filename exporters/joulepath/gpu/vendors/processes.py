@@ -57,7 +57,7 @@ class Window:
         """Whether the driver's clock is the system's, or the monotonic one; None until a sample tells."""
 
     def read(self) -> Shares | None:
-        """The shares of the time until the newest sample; None if there is none, or if the time cannot be known.
+        """The shares of the time until the newest sample; None without one, or if the time cannot be known.
 
         Raises ImpossibleError, and leaves out the time, for an answer that cannot be right.
         """
