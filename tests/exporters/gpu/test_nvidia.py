@@ -69,6 +69,36 @@ def test_a_single_value_that_fails_takes_no_other_along(library: NvidiaLibrary, 
     ]
 
 
+def test_activity_has_the_same_gap(library: NvidiaLibrary, nvml: Stub) -> None:
+    """A GPU that was away for some time: its first answer is about a time that is not known."""
+    device = library.open()[0]
+    device.read()
+    nvml.gpu(0, lost=1)
+    with pytest.raises(LostError):
+        device.read()
+    nvml.gpu(0, lost=None)
+    time.sleep(0.05)
+    nvml.put("gpu.0.sample", f"{int(time.time() * 1e6)} 4711 40")
+    assert device.read().shares is None
+    time.sleep(0.05)
+    nvml.put("gpu.0.sample", f"{int(time.time() * 1e6)} 4711 40")
+    shares = device.read().shares
+    assert shares is not None
+    assert shares.seconds < 5
+    assert shares.of == {4711: 0.4}
+
+
+def test_a_library_that_has_ended_is_begun_anew(library: NvidiaLibrary, nvml: Stub) -> None:
+    """As where the driver was loaded anew: its counter begins at 0."""
+    first, second = library.open()
+    assert nvml.loaded.nvmlShutdown() == 0
+    with pytest.raises(LostError, match="Uninitialized"):
+        first.read()
+    nvml.gpu(0, energy=12)
+    assert library.open() == [first, second]
+    assert first.read().joules == 0.012
+
+
 @pytest.mark.parametrize(
     ("code", "line"),
     [

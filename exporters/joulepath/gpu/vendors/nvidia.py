@@ -132,6 +132,8 @@ class NvidiaDevice:
         except ImpossibleError:
             rejected[IMPOSSIBLE] += 1
         except nvml.NVMLError as error:
+            self._window.interrupt()
+            self._instances.forget()
             advice = _advice(nvml, error.value)
             raise LostError(f"nvidia: GPU {self.identity.uuid} does not answer: {error}{advice}") from None
         return Reading(joules, watts, shares, instances, rejected, faults)

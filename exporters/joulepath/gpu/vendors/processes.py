@@ -88,6 +88,10 @@ class Window:
             return None
         return Shares(end - began, _shares(samples)) if end > began else None
 
+    def interrupt(self) -> None:
+        """The time until the next reading is not measured."""
+        self._began = None
+
     @property
     def _ahead(self) -> float:
         """The driver's clock less the monotonic one [s]."""
