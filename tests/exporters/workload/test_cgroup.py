@@ -113,7 +113,6 @@ def test_a_cgroup_made_anew_is_another_one(host: FakeHost) -> None:
     tree = found(host)
     before = dict(tree.walk())
     host.remove("/a.service")
-    (host.cgroup / "holds the inode").mkdir()
     host.group("/a.service", 2.0)
     after = dict(tree.walk())
     assert after["/a.service"] != before["/a.service"]

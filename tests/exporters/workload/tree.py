@@ -79,8 +79,10 @@ class FakeHost:
             (made / name).write_text(text)
 
     def remove(self, path: str, folder: str = "") -> None:
-        """Removes a cgroup and those in it."""
-        shutil.rmtree(self.cgroup / folder / path.lstrip("/"))
+        """Removes a cgroup and those in it. Its inode stays in use: the kernel does not give it to the next one."""
+        graves = self.root / "graves"
+        graves.mkdir(exist_ok=True)
+        (self.cgroup / folder / path.lstrip("/")).rename(graves / str(len(list(graves.iterdir()))))
 
     def process(
         self, pid: int, command: str, seconds: float, *, start: int = 5, path: str = "/", name: str | None = None
