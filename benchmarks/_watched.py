@@ -84,8 +84,8 @@ class Server:
 
     def head_series(self) -> float:
         """How many series the server holds in memory."""
-        found = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.text("/metrics"), re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        match = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.text("/metrics"), re.MULTILINE)
+        return float(match[1]) if match else 0.0
 
     def groups(self, metric: str) -> dict[str, float]:
         """A metric that the server has for each group, by the group's name."""
@@ -146,7 +146,7 @@ class Watch:
     def costs(self, interval: float) -> Costs:
         """The costs until the last step, and the rows of this moment; `interval` is the quick group's [s]."""
         server = self._server
-        found = Costs()
+        totals = Costs()
         # Without the time that went into our own questions.
         ran, waited = (now - then for now, then in zip(self._cpu_ended, self._cpu, strict=True))
         cpu = (ran - self._asked) / (self._ended - self._began)
@@ -155,33 +155,33 @@ class Watch:
         for key, seconds in self._times.items():
             kind = records[self._names[key]] = family(key[0], self._names[key])
             least, median = min(seconds.values()), statistics.median(seconds.values())
-            found.least[kind] += least
-            found.median[kind] += median
+            totals.least[kind] += least
+            totals.median[kind] += median
             paced = 60 / PACE * interval / self._intervals[key[0]]
             minute["constants' rules" if kind == "constants" else "other rules"] += median * paced
             minute["all rules, least"] += least * paced
             if kind != "constants":
-                found.rules[f"{key[0]} {key[1] + 1:3} {self._names[key]}"] = (least, median)
+                totals.rules[f"{key[0]} {key[1] + 1:3} {self._names[key]}"] = (least, median)
         matcher = json.dumps("|".join(sorted(records)))
         for name, count in server.query(f"count by (__name__) ({{__name__=~{matcher}}})").items():
-            found.rows[records[name]] += count
+            totals.rows[records[name]] += count
         for name, durations in sorted(self._durations.items()):
-            found.figures[f"group {name} [s]"] = statistics.median(durations)
+            totals.figures[f"group {name} [s]"] = statistics.median(durations)
         rows = 0.0
         for name, count in sorted(server.groups("group_last_evaluation_samples").items()):
-            found.figures[f"group {name} [rows]"] = count
+            totals.figures[f"group {name} [rows]"] = count
             rows += count * 60 / PACE * interval / self._intervals[name]
-        found.figures["all rows [1/min]"] = rows
-        found.figures |= {f"{name} [s/min]": seconds for name, seconds in minute.items()}
+        totals.figures["all rows [1/min]"] = rows
+        totals.figures |= {f"{name} [s/min]": seconds for name, seconds in minute.items()}
         scraping = sum(server.query('max(scrape_duration_seconds{job="constants"})').values())
-        found.figures["scraping constants [s/min]"] = scraping * 60 / PACE
-        found.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
-        found.figures["waited for the core, of running"] = waited / ran
-        found.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20
-        found.figures["series in the head"] = server.head_series()
-        found.figures["missed evaluations"] = sum(server.groups("group_iterations_missed_total").values())
-        found.figures["rules"] = len(self._times)
-        return found
+        totals.figures["scraping constants [s/min]"] = scraping * 60 / PACE
+        totals.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
+        totals.figures["waited for the core, of running"] = waited / ran
+        totals.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20
+        totals.figures["series in the head"] = server.head_series()
+        totals.figures["missed evaluations"] = sum(server.groups("group_iterations_missed_total").values())
+        totals.figures["rules"] = len(self._times)
+        return totals
 
 
 def family(group: str, record: str) -> str:
@@ -195,10 +195,10 @@ def is_right(server: Server, size: Size) -> None:
     """Exits unless the chain's numbers add up: a broken chain is a cheap one."""
     failures = sum(server.groups("evaluation_failures_total").values())
     watts = 2 * OUTLET_WATTS * size.hosts
-    given = sum(server.query("sum(application_component:power_watts)").values())
+    attributed = sum(server.query("sum(application_component:power_watts)").values())
     applications = sum(server.query('count(application:power_watts{application!="unattributed"})').values())
-    if failures or applications != size.applications or abs(given / watts - 1) > 0.01:
+    if failures or applications != size.applications or abs(attributed / watts - 1) > 0.01:
         sys.exit(
             f"{failures:g} rules failed, {applications:g} of {size.applications} applications are complete, "
-            f"{given:.0f} of {watts} W were given out"
+            f"{attributed:.0f} of {watts} W were given out"
         )

@@ -131,10 +131,10 @@ def compare(network: Network, program: str, config: str, port: int, kinds: dict[
             rates: dict[str, list[float]] = {"off": [], "on": [], "again": []}
             network.rate(traffic)  # warms up
             for _ in range(ROUNDS):
-                for turn, found in rates.items():
+                for turn, measured in rates.items():
                     on = turn == "on"
                     with Exporter(space, "--config", str(path), name=program, port=port) if on else nullcontext():
-                        found.append(network.rate(traffic))
+                        measured.append(network.rate(traffic))
             pairs = list(zip(rates["off"], rates["on"], rates["again"], strict=True))
             ratio = statistics.median(on / ((off + again) / 2) for off, on, again in pairs)
             noise = [again / off for off, _, again in pairs]

@@ -80,7 +80,7 @@ def settings(ids: Iterable[bytes], path_nodes: frozenset[int] | None = None) -> 
     return Settings(points=(POINT,), namespaces={123: Namespace(ids=frozenset(ids))}, path_nodes=path_nodes)
 
 
-def drained(kind: Callable[[int], bytes]) -> float:
+def measure_drain(kind: Callable[[int], bytes]) -> float:
     """Seconds of CPU per packet, the median of the rounds."""
     frames = [kind(number) for number in range(BURST)]
     results = []
@@ -104,7 +104,7 @@ def drained(kind: Callable[[int], bytes]) -> float:
     return statistics.median(results)
 
 
-def scraped(table: Table) -> tuple[int, float, float]:
+def measure_scrape(table: Table) -> tuple[int, float, float]:
     """Series, and seconds of CPU of a scrape as text and as OpenMetrics."""
     series, results = 0, []
     for encode in (generate_latest, openmetrics):
@@ -123,12 +123,12 @@ def scraped(table: Table) -> tuple[int, float, float]:
 def table(traces: int, nodes: tuple[int, ...]) -> Table:
     """A table in which every trace has been seen, with paths of these nodes."""
     ids = [os.urandom(16) for _ in range(traces)]
-    made = Table(settings(ids, frozenset(nodes) or None))
+    counters = Table(settings(ids, frozenset(nodes) or None))
     for trace_id in ids:
-        made.count_trace(
-            made.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
+        counters.count_trace(
+            counters.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
         )
-    return made
+    return counters
 
 
 def main() -> None:
@@ -143,11 +143,11 @@ def report() -> None:
     """Measures where it stands."""
     print(f"{'packet, 1000 octets of payload':32} {'us':>6} {'packets/s':>10}")
     for name, kind in KINDS.items():
-        seconds = drained(kind)
+        seconds = measure_drain(kind)
         print(f"{name:32} {seconds * 1e6:6.2f} {1 / seconds:10,.0f}")
     print(f"\n{'scrape, CPU seconds':32} {'series':>7} {'text':>6} {'OpenMetrics':>12}")
-    for name, made in (("10,000 traces", table(10_000, ())), ("2,500 paths of 4 nodes", table(2500, (4, 3, 2, 1)))):
-        series, text, second = scraped(made)
+    for name, counters in (("10,000 traces", table(10_000, ())), ("2,500 paths of 4 nodes", table(2500, (4, 3, 2, 1)))):
+        series, text, second = measure_scrape(counters)
         print(f"{name:32} {series:7,} {text:6.3f} {second:12.3f}")
 
 

@@ -2,9 +2,9 @@
 """Memory of each exporter, started as its user starts it, after some scrapes: `python -m benchmarks.memory`.
 
 All of it happens in a network namespace of its own. `ioam` counts a hundred traces, which are sent here, received and
-sent; `tag` has as many flows as it can; `pdu` and `bmc` poll ten devices of the lab each; `gpu` reads eight GPUs of a library
-that the tests build. Resident is what the kernel
-says (/proc/PID/smaps_rollup); the packet backend's ring is the kernel's buffer, which it maps, and stands by itself.
+sent; `tag` has as many flows as it can; `pdu` and `bmc` poll ten devices of the lab each; `gpu` reads eight GPUs of a
+library that the tests build. Resident is what the kernel says (/proc/PID/smaps_rollup); the packet backend's ring is
+the kernel's buffer, which it maps, and stands by itself.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def fetch(path: str = "metrics") -> str:
         return str(answer.read().decode())
 
 
-def measured(row: Row) -> tuple[float, float]:
+def measure_memory(row: Row) -> tuple[float, float]:
     """Starts it, waits until it shows everything, scrapes it some times. Raises RuntimeError where it does not."""
     command = [sys.executable, "-m", "joulepath", *row.arguments, f"--web.listen-address=127.0.0.1:{PORT}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -95,8 +95,8 @@ def _wait(row: Row, process: subprocess.Popen[str]) -> None:
             pass
         if process.poll() is not None or time.monotonic() > end:
             process.terminate()
-            _, said = process.communicate()
-            raise RuntimeError(f"{row.name}: {said[-300:]}")
+            _, output = process.communicate()
+            raise RuntimeError(f"{row.name}: {output[-300:]}")
         time.sleep(0.2)
 
 
@@ -123,8 +123,8 @@ def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
         for number in range(by_ipmi):
             port = free_port(socket.SOCK_DGRAM)
             file = folder / f"bmc-{number}.json"
-            told = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
-            file.write_text(json.dumps(told))
+            simulated = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
+            file.write_text(json.dumps(simulated))
             command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(file)]
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             stack.callback(process.kill)
@@ -143,7 +143,7 @@ def _config(path: Path, data: object) -> Path:
     return path
 
 
-def polled(config: Path, metric: str) -> Callable[[], int]:
+def all_polled(config: Path, metric: str) -> Callable[[], int]:
     """Whether every target of the configuration shows the metric; asks each."""
     names = list(yaml.safe_load(config.read_text())["targets"])
     return lambda: all(f"\n{metric}{{" in fetch(f"probe?target={name}") for name in names)
@@ -194,7 +194,7 @@ def sending(metric: str, at_least: int) -> Callable[[], int]:
     packets = [frame(traced(3, stamped=False).replace(bytes(range(16)), bytes.fromhex(name))) for name in ids()]
     look = lines(metric, at_least)
 
-    def shown() -> int:
+    def send_and_look() -> int:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
             for interface in ("va", "vb"):
                 sender.bind((interface, 0))
@@ -202,7 +202,7 @@ def sending(metric: str, at_least: int) -> Callable[[], int]:
                     sender.send(packet)
         return look()
 
-    return shown
+    return send_and_look
 
 
 def table(folder: Path) -> None:
@@ -219,7 +219,7 @@ def table(folder: Path) -> None:
                 Row(
                     f"pdu, {DEVICES} of {OUTLETS} outlets, {library}",
                     arguments,
-                    polled(pdu, "pdu_outlet_power_watts"),
+                    all_polled(pdu, "pdu_outlet_power_watts"),
                     60,
                 )
             )
@@ -227,13 +227,13 @@ def table(folder: Path) -> None:
             Row(
                 f"bmc, {DEVICES} by Redfish",
                 ["bmc", f"--config={redfish}"],
-                polled(redfish, "bmc_chassis_power_watts"),
+                all_polled(redfish, "bmc_chassis_power_watts"),
                 60,
             )
         )
     with bmcs(folder, DEVICES // 2) as mixed:
         name = f"bmc, {DEVICES // 2} by Redfish, {DEVICES // 2} by IPMI"
-        _print(Row(name, ["bmc", f"--config={mixed}"], polled(mixed, "bmc_chassis_power_watts"), 60))
+        _print(Row(name, ["bmc", f"--config={mixed}"], all_polled(mixed, "bmc_chassis_power_watts"), 60))
     for backend in ("ebpf", "packet"):
         arguments = ["ioam", f"--config={ioam(folder)}", f"--backend={backend}"]
         shown = sending("ioam_trace_packets_total{", 2 * TRACES)
@@ -243,7 +243,7 @@ def table(folder: Path) -> None:
 
 def _print(row: Row) -> None:
     try:
-        memory, ring = measured(row)
+        memory, ring = measure_memory(row)
     except RuntimeError as fault:
         print(f"{row.name:44} not measured: {fault}")
         return

@@ -99,7 +99,7 @@ def mistakes(packages: Iterable[tuple[str, str]]) -> Sequence[str]:
     ]
 
 
-def found() -> Sequence[tuple[str, str]]:
+def find_licences() -> Sequence[tuple[str, str]]:
     """The packages of an installation and their licences."""
     return [(canonicalize_name(one.metadata["Name"]), licence(one)) for one in installed(stated())]
 
@@ -127,7 +127,7 @@ def _of_text(texts: Iterable[str]) -> str:
 
 def main() -> None:
     """Writes the page, or ends with the mistakes, if any."""
-    packages = found()
+    packages = find_licences()
     if wrong := mistakes(packages):
         sys.exit("\n".join(wrong))
     PAGE.write_text(page(packages), encoding="utf-8")

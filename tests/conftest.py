@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests need from the machine, asked for in one place: what is absent skips, with the reason.
+"""The needs of tests from the machine, in one place: a test skips where one is absent, with the reason.
 
 `JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next` turns the skips for these reasons into failures.
 """
@@ -43,9 +43,9 @@ def absent() -> Callable[[str, str], NoReturn]:
 def open_folder() -> Iterator[Path]:
     """A folder that another user may look into, unlike pytest's, and unlike TMPDIR, which may be root's own."""
     with tempfile.TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else None) as name:  # noqa: S108
-        made = Path(name)
-        made.chmod(0o755)
-        yield made
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +62,10 @@ def _program(name: str) -> Path:
     folder = os.environ.get("JOULEPATH_PROMETHEUS_DIR")
     places = [folder] if folder else []
     places.append(str(ROOT / ".cache" / "programs" / "usr" / "bin"))
-    found = shutil.which(name, path=os.pathsep.join(places)) or shutil.which(name)
-    if found is None:
+    path = shutil.which(name, path=os.pathsep.join(places)) or shutil.which(name)
+    if path is None:
         _absent("prometheus", f"{name} is not installed (`make programs` unpacks it into .cache)")
-    return Path(found)
+    return Path(path)
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +93,9 @@ class Monitoring:
 @pytest.fixture(scope="session")
 def monitoring_programs() -> dict[str, Monitoring]:
     """The versions of Prometheus that are here: `installed`, and `next`, the one of the next major version."""
-    found = {"installed": programs.find("prometheus"), "next": programs.find_next()}
+    programs_by_version = {"installed": programs.find("prometheus"), "next": programs.find_next()}
     here = {}
-    for name, server in found.items():
+    for name, server in programs_by_version.items():
         promtool = programs.find("promtool") if name == "installed" else server and server.parent / "promtool"
         if server and promtool:
             here[name] = Monitoring(name, server, promtool, programs.version(server))

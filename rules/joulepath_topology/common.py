@@ -14,6 +14,8 @@ UNATTRIBUTED = "unattributed"
 
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _ENERGY = re.compile(r"(\d+(?:\.\d+)?)\s*(J|kJ|MJ|GJ|Wh|kWh|MWh)")
+_POWER = re.compile(r"(\d+(?:\.\d+)?)\s*(mW|W|kW|MW)")
+_WATTS = {"mW": 1e-3, "W": 1.0, "kW": 1e3, "MW": 1e6}
 _JOULES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "GJ": 1e9, "Wh": 3.6e3, "kWh": 3.6e6, "MWh": 3.6e9}
 
 
@@ -61,7 +63,15 @@ def _file_name(name: str) -> str:
     return name
 
 
+def without_unit(value: Any) -> Any:
+    """The value, which must not be a power with its unit. Raises ValueError with the number of watts."""
+    if isinstance(value, str) and (found := _POWER.fullmatch(value.strip())):
+        raise ValueError(f"must be in watts, without the unit: write {float(found[1]) * _WATTS[found[2]]:.12g}")
+    return value
+
+
 def _number(value: Any) -> Any:
+    without_unit(value)
     if isinstance(value, bool):
         raise ValueError(f"must be a number, is {str(value).lower()}")  # noqa: TRY004  # pydantic wants a ValueError
     if isinstance(value, str):

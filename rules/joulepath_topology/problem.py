@@ -20,11 +20,18 @@ class Problem:
     message: str
     because: tuple[Place, ...] = ()
     severity: Literal["error", "warning"] = "error"
+    absent: tuple[str, str] | None = None
+    """A section and the name that it lacks: the reader adds the name that was probably meant."""
 
     def __str__(self) -> str:
         where = path(self.place)
         text = f"{where}: {self.message}" if where else self.message
         return text if self.severity == "error" else f"warning: {text}"
+
+
+def absent(place: Place, kind: str, name: str) -> Problem:
+    """The mistake of a name that stands for nothing; `kind` is one entry of the section: `host`."""
+    return Problem(place, f"there is no {kind} {name!r} under {kind}s", absent=(f"{kind}s", name))
 
 
 def path(place: Place) -> str:
@@ -33,11 +40,16 @@ def path(place: Place) -> str:
     return "".join(steps).removeprefix(".")
 
 
+def without_numbers(text: str) -> str:
+    """The text, in which each number has become a sign: what differs in nothing else reads the same."""
+    return re.sub(r"\d+", "#", text)
+
+
 def alike(problems: Iterable[Problem]) -> list[Problem]:
     """The problems, but only the first of those that differ in nothing but numbers, with the count of the others."""
     kinds: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
-        kind = (re.sub(r"\d+", "#", path(problem.place)), re.sub(r"\d+", "#", problem.message), problem.severity)
+        kind = (without_numbers(path(problem.place)), without_numbers(problem.message), problem.severity)
         kinds.setdefault(kind, []).append(problem)
     return [
         replace(first, message=f"{first.message} (and {len(others)} more like this)") if others else first

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from joulepath.config import read_yaml
 from joulepath.errors import UsageError
+from joulepath.meant import did_you_mean
 from joulepath_topology.checks import check
 from joulepath_topology.model import Topology
-from joulepath_topology.problem import Place, Problem, alike
+from joulepath_topology.problem import Place, Problem, alike, without_numbers
 from joulepath_topology.ranges import Expanded, expand
 from joulepath_topology.rest import Rest, has
 from joulepath_topology.wording import worded
@@ -34,10 +35,11 @@ def read(path: Path, warn: Callable[[str], None] = _ignore) -> Topology:
         raise UsageError(f"{path}: must be a mapping with sites, hosts and components")
     topology, problems = examine(data)
     errors = [problem for problem in problems if problem.severity == "error"]
+    for problem in problems:
+        if problem.severity == "warning":
+            warn(f"{path}: {problem}")
     if topology is None or errors:
         raise UsageError([f"{path}: {problem}" for problem in errors])
-    for problem in problems:
-        warn(f"{path}: {problem}")
     return topology
 
 
@@ -74,7 +76,19 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
             place, because = rest.original(one.place), tuple(map(rest.original, one.because))
             if not any(there in known for there in (place, *because)):
                 problems.append(replace(one, place=place, because=because))
-    return topology, sorted(_in_file(expanded, problems), key=lambda problem: _position(data, problem.place))
+    named = (_with_name(problem, expanded.data) for problem in _in_file(expanded, problems))
+    return topology, sorted(named, key=lambda problem: _position(data, problem.place))
+
+
+def _with_name(problem: Problem, data: dict[Any, Any]) -> Problem:
+    """The problem, with the name that was probably meant where one is absent."""
+    if problem.absent is None:
+        return problem
+    section, name = problem.absent
+    names = list(data.get(section) or ())
+    if any(without_numbers(one) == without_numbers(name) for one in names):
+        return problem  # which of its neighbours is not to be guessed
+    return replace(problem, message=problem.message + did_you_mean(name, names))
 
 
 def _keys(data: Any, place: Place) -> Iterator[Problem]:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One reading of a host's power: by a meter of Joulepath's exporters, or by PromQL."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import create_model, model_validator
+from pydantic import BeforeValidator, create_model, model_validator
 
 from joulepath_topology import promql
-from joulepath_topology.common import Choice, NotNegative, Positive
+from joulepath_topology.common import Choice, NotNegative, Positive, without_unit
 from joulepath_topology.meters import METERS, keys
 from joulepath_topology.query import Counter, Query
 
@@ -28,7 +28,7 @@ class Source(_Metered):
 
     joules: Counter | None = None
     """Energy counter of any exporter, in joules: its name and labels; the rules add the range."""
-    watts: Query | None = None
+    watts: Annotated[Query, BeforeValidator(without_unit)] | None = None
     """Query in watts, or a number of watts."""
     scale: Positive = 1.0
     """Factor by which the reading is multiplied."""

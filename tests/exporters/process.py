@@ -78,13 +78,13 @@ class Exporter:
         return status, body
 
     def samples(self, path: str = "/metrics") -> Samples:
-        """Values by name and labels; none where the answer is no exposition."""
+        """Values by name and labels; empty where the answer is not an exposition."""
         status, text = self.get(path)
         families = text_string_to_metric_families(text) if status == 200 else ()
         return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
     def value(self, name: str, path: str = "/metrics", **labels: str) -> float | None:
-        """One value; None where there is none."""
+        """One value; None where it is missing."""
         return self.samples(path).get((name, frozenset(labels.items())))
 
     def reload(self) -> None:

@@ -17,12 +17,12 @@ IDS = [f"{number:032x}" for number in range(1, 101)]
 
 
 def resident_kib(exporter: Exporter) -> int:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{exporter.pid}/status").read_text())
-    assert found
-    return int(found[1])
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{exporter.pid}/status").read_text())
+    assert match
+    return int(match[1])
 
 
-def test_counting_a_hundred_traces(as_root: None, bpf: None, tmp_path: Path) -> None:
+def test_counting_a_hundred_traces_stays_within_its_memory(as_root: None, bpf: None, tmp_path: Path) -> None:
     names = ", ".join(f'"{name}"' for name in IDS)
     config = tmp_path / "ioam.yaml"
     config.write_text(
@@ -34,7 +34,7 @@ def test_counting_a_hundred_traces(as_root: None, bpf: None, tmp_path: Path) -> 
         assert resident_kib(exporter) < MOST_KIB
 
 
-def test_tagging_as_many_flows_as_there_may_be(as_root: None, bpf: None, tmp_path: Path) -> None:
+def test_tagging_the_most_flows_stays_within_its_memory(as_root: None, bpf: None, tmp_path: Path) -> None:
     flows = "".join(
         f"  f{at}: {{destination: 'fd01::{at + 2:x}', ioam_namespace: 123, id: '{name}'}}\n"
         for at, name in enumerate(IDS[:MAX_FLOWS])

@@ -70,7 +70,7 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert figures["stamping"] == mode
     assert figures["worst_error_ratio"] <= 0.03
     applications, components, hosts = figures["applications"], figures["components"], figures["hosts"]
-    # What AMF and SMF draw for an application is neither network nor compute, but a part of its total.
+    # The power of AMF and SMF for an application is neither network nor compute, but a part of its total.
     support = {name: components[name] for name in ("amf", "smf")}
     for row in applications.values():
         parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"]
@@ -81,7 +81,7 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
 
 
-def test_programs_that_know_nothing_of_ioam(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:
+def test_unmodified_programs_are_traced(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:
     """One sends UDP, one TCP; they are known by their cgroups, and the answers to them by ports."""
     result, figures = demo(tmp_path, "--seconds", "10", "--scenario", "tagged", "--no-alert")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -125,7 +125,7 @@ def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path
         namespaces_inside -= {(kind, _namespace(os.getpid(), kind)) for kind in ("net", "mnt", "pid")}
         assert sum(kind == "net" for kind, _ in namespaces_inside) > 3, "the nodes of the path are not there"
         process.kill()
-    until(lambda: not any(_started(pid) == started for pid, started in inside.items()), 30)
+    until(lambda: not any(_start_time(pid) == started for pid, started in inside.items()), 30)
     # Others on this machine may have namespaces and mounts of their own.
     for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208  # names alone
         for kind, ended in namespaces_inside:
@@ -139,14 +139,14 @@ def _mounts() -> set[str]:
 
 def _children(pid: int) -> dict[int, str]:
     """All descendants of a process, and when each was started: numbers are given again."""
-    found: dict[int, str] = {}
+    children: dict[int, str] = {}
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
-            found |= {child: _started(child), **_children(child)}
-    return found
+            children |= {child: _start_time(child), **_children(child)}
+    return children
 
 
-def _started(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """Ticks since the machine's start (proc_pid_stat(5)); empty for a process that has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -11,7 +11,7 @@ from subprocess import DEVNULL, Popen
 import bcrypt
 import pytest
 
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError, RejectedQueryError
 from joulepath_prometheus.settings import read

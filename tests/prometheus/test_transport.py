@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 from joulepath_prometheus.settings import Access

@@ -62,7 +62,7 @@ def totals() -> Iterator[Sample]:
         yield f"{COVERAGE}{{{labels(application='a')}}}", known(closed(at)), at
 
 
-def test_an_hour_is_a_utc_hour(prometheus: Path, promtool: Path, tmp_path: Path) -> None:
+def test_a_recorded_hour_is_a_utc_hour(prometheus: Path, promtool: Path, tmp_path: Path) -> None:
     """Whenever the group is evaluated: the hour that closed 2 minutes ago or more, and all of it."""
     rules = {rule.record: rule.expr for rule in history(OURS, frozenset({"carbon"}))}
     with served(prometheus, promtool, tmp_path, totals()) as url:
@@ -89,7 +89,7 @@ MOMENTS = [
 
 
 def budget_samples(now: float) -> Iterator[Sample]:
-    """What there is at that time: the rows, the closed hours of them, and the start of the periods."""
+    """The series at that time: the rows, their closed hours, and the start of the periods."""
     ours = labels(application="b", component="upf-1", host="upf-1", segment="network", site="lab")
     for at, watts in rows().items():
         if at <= now:

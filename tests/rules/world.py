@@ -223,8 +223,8 @@ class Server(Asked):
         for old in self._folder.glob("*.rules.yaml"):
             old.unlink()
         for number, text in enumerate(topologies):
-            made = topology(text)
-            (self._folder / f"{number}.rules.yaml").write_text(write(generate(made), made.hash))
+            model = topology(text)
+            (self._folder / f"{number}.rules.yaml").write_text(write(generate(model), model.hash))
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
@@ -246,10 +246,10 @@ class Server(Asked):
 
     def written(self, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         """The samples written between two moments: rows by the values of their labels, at their own time."""
-        found: dict[float, dict[str, float]] = defaultdict(dict)
+        rows: dict[float, dict[str, float]] = defaultdict(dict)
         for row in self.samples(f"{series}[{round((end - begin) * 1000)}ms]", end):
-            found[row.at][named(row.labels)] = row.value
-        return dict(sorted(found.items()))
+            rows[row.at][named(row.labels)] = row.value
+        return dict(sorted(rows.items()))
 
     def disturbed(self, instances: str, begin: float, end: float) -> list[tuple[float, float]]:
         """When a busy machine spoils rates of these instances (a regular expression) that no measured seconds correct.
@@ -292,8 +292,8 @@ def watched(
     """Watches a world, all targets of which are there, with each version of Prometheus, by its name."""
     with ExitStack() as stack:
         servers = {}
-        for name, found in programs.items():
-            server = servers[name] = Server(found.prometheus, folders.mktemp(name), world)
+        for name, path in programs.items():
+            server = servers[name] = Server(path.prometheus, folders.mktemp(name), world)
             server.rules(*topologies)
             server.start()
             stack.callback(server.stop)

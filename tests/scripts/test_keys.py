@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the configuration files say about themselves: a description of every key, in schemas and in the docs."""
+"""The configuration files explain themselves: a description of every key, in schemas and in the docs."""
 
 import json
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("place", MODELS)
 def test_every_key_has_a_description(place: str) -> None:
-    found = list(properties(model(place).model_json_schema()))
-    assert found
-    assert [key for key, item in found if not item.get("description")] == []
+    listed = list(properties(model(place).model_json_schema()))
+    assert listed
+    assert [key for key, item in listed if not item.get("description")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)

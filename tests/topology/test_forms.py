@@ -103,16 +103,16 @@ def trace(**entry: Any) -> dict[str, Any]:
         (changed(hosts={"ru-1": {"site": None}}), "hosts.ru-1.site: is missing"),
     ],
 )  # fmt: skip
-def test_one_clear_line(data: dict[Any, Any], line: str) -> None:
+def test_a_mistake_is_one_clear_line(data: dict[Any, Any], line: str) -> None:
     """The line names the key and says what to do, and nothing else is said of the entry."""
     section = line.partition(":")[0].split(".")[0]
-    said = [one for one in lines(data) if one.startswith(section)]
-    assert said[0].startswith(line), said
+    problems = [one for one in lines(data) if one.startswith(section)]
+    assert problems[0].startswith(line), problems
     if section != "hosts" or "is missing" not in line:
-        assert len(said) == 1, said
+        assert len(problems) == 1, problems
 
 
-def test_the_word_that_was_meant() -> None:
+def test_an_unknown_word_suggests_the_one_that_was_meant() -> None:
     """Capitals, typing mistakes and parts of words are recognised."""
     data = changed(sites={"edge": {"grid_zone": None, "source": None, "gram": 1}})
     assert "sites.edge.gram: unknown key 'gram' (did you mean grams_per_kwh?)" in lines(data)
@@ -120,7 +120,7 @@ def test_the_word_that_was_meant() -> None:
     assert line.endswith("(did you mean upf?)")
 
 
-def test_empty_sections_are_as_if_not_written() -> None:
+def test_an_empty_section_counts_as_absent() -> None:
     """A file begins with keys and nothing behind them."""
     topology = sound(changed(applications=None, budgets=None, hosts={"ru-1": {"feeds": None, "fallback": None}}))
     assert not topology.applications
@@ -153,13 +153,13 @@ def test_two_spellings_are_one_trace() -> None:
     assert line == f"applications.b.traces[0]: trace {ID} of namespace 1 already stands for 'a'"
 
 
-def test_instances() -> None:
+def test_one_instance_may_stand_by_itself_and_none_means_all() -> None:
     """One instance may stand by itself; none are all."""
     short = sound(traffic({"ioam": {"node": 4, "instance": "up-1"}}))
     full = sound(traffic({"ioam": {"node": 4, "instances": ["up-1"]}}))
     several = sound(traffic({"ioam": {"node": 4, "instances": ["up-1", "up-2"]}}))
-    found = [topology.components["upf-1"].traffic for topology in (short, full, several)]
-    assert [one.ioam.instances for one in found if one and one.ioam] == [("up-1",), ("up-1",), ("up-1", "up-2")]
+    traffics = [topology.components["upf-1"].traffic for topology in (short, full, several)]
+    assert [one.ioam.instances for one in traffics if one and one.ioam] == [("up-1",), ("up-1",), ("up-1", "up-2")]
     assert short.hash == full.hash != several.hash
 
 
@@ -179,7 +179,7 @@ def test_instances() -> None:
         ({"watts": "vector(65)", "modelled": True}, "declared"),
     ],
 )
-def test_method(source: dict[str, Any], expected: str) -> None:
+def test_a_source_has_the_method_of_its_queries(source: dict[str, Any], expected: str) -> None:
     """A query that reads no series is declared; one that is corrected, or said to be a guess, is modelled."""
     assert Source.model_validate(source).method == expected
 
@@ -205,7 +205,7 @@ def test_a_number_is_a_query() -> None:
     assert Source.model_validate({"watts": " vector(65) "}).watts == "vector(65)"
 
 
-def test_name() -> None:
+def test_a_topology_has_a_name_that_is_part_of_its_hash() -> None:
     """A topology has a name, by which two of them differ in one Prometheus."""
     assert sound(changed()).name == "joulepath"
     assert sound(changed(name="north")).name == "north"
@@ -213,7 +213,7 @@ def test_name() -> None:
 
 
 def test_an_item_behind_a_refused_one_keeps_its_index() -> None:
-    """What is refused is taken out before the rest is looked at; places are still those of the file."""
+    """A refused entry is removed before the rest is checked; places are still those of the file."""
     data = changed(hosts={"ru-1": {"power": [{"rapl": 5}, {"rapl": "x"}, {"rapl": "y", "static_watts": 5}]}})
     assert [line.partition(":")[0] for line in lines(data)] == [
         "hosts.ru-1.power[0].rapl",
@@ -221,7 +221,7 @@ def test_an_item_behind_a_refused_one_keeps_its_index() -> None:
     ]
 
 
-def test_the_schema_knows_what_is_read() -> None:
+def test_the_schema_accepts_the_forms_that_are_read() -> None:
     """Editors accept a number as a query, one instance, and a range as a node."""
     schema = Topology.model_json_schema()["$defs"]
     assert {"type": "number"} in schema["Source"]["properties"]["watts"]["anyOf"]

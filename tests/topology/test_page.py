@@ -25,24 +25,24 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 FOREIGN = {"unpoller_device_port_poe_watts", "container_cpu_usage_seconds_total", "node_cpu_seconds_total"}
 
 
-def test_the_shortest_one() -> None:
+def test_the_first_block_is_the_minimal_example() -> None:
     """The first block is the first example."""
     assert BLOCKS[0] == (ROOT / "examples" / "minimal.yaml").read_text()
 
 
-def test_the_live_factor(promtool: Path, tmp_path: Path) -> None:
+def test_prometheus_accepts_the_rule_of_the_live_factor(promtool: Path, tmp_path: Path) -> None:
     """Prometheus accepts the rule that makes it."""
     (tmp_path / "carbon.yaml").write_text(BLOCKS[1])
     lint(promtool, tmp_path / "carbon.yaml")
 
 
-def test_a_fleet() -> None:
+def test_a_robot_of_the_fleet_has_a_path_of_its_own() -> None:
     """One of its two robots has a path of its own."""
     fleet = Application.model_validate(yaml.safe_load(BLOCKS[2])["applications"]["fleet"])
     assert [trace.path for trace in fleet.traces] == [(), ("ru-2", "upf-1")]
 
 
-def test_ranges() -> None:
+def test_the_page_counts_the_hosts_of_its_ranges() -> None:
     """The page counts 408 radio units and 200 cells."""
     topology = sound(yaml.safe_load(BLOCKS[3]))
     assert sum(name.startswith("ru-") for name in topology.hosts) == 408
@@ -51,14 +51,14 @@ def test_ranges() -> None:
 
 
 @pytest.mark.parametrize("query", re.findall(r"query: '([^'.]+)'", PAGE))
-def test_queries_of_the_page(query: str) -> None:
+def test_the_queries_of_the_page_are_promql(query: str) -> None:
     """They are PromQL."""
     assert promql.value_type(query) == "vector"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_examples_need_only_what_exists(example: Path) -> None:
-    """An example that reads a series of nobody's would be a gap for ever."""
+def test_examples_read_only_series_that_exist(example: Path) -> None:
+    """An example that reads a series without a publisher would be a gap for ever."""
     warnings: list[str] = []
     topology = read(example, warnings.append)
     assert not warnings

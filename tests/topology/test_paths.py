@@ -30,7 +30,7 @@ def fleet(topology: Topology) -> list[tuple[str, ...]]:
     return [topology.trace_route("fleet", trace) for trace in topology.applications["fleet"].traces]
 
 
-def test_a_path_for_each_trace() -> None:
+def test_each_trace_may_have_its_path() -> None:
     """The application passes what any of them passes, once, in the order of the file."""
     topology = sound(robots(["ru-1", "upf-1"], ["ru-2", "du-1", "upf-1"]))
     assert fleet(topology) == [("ru-1", "upf-1"), ("ru-2", "du-1", "upf-1")]
@@ -38,14 +38,14 @@ def test_a_path_for_each_trace() -> None:
     assert topology.needed("fleet") == ["ru-1", "upf-1", "ru-2", "du-1"]
 
 
-def test_a_trace_without_a_path_takes_the_applications() -> None:
+def test_a_trace_without_a_path_has_that_of_its_application() -> None:
     """One robot of several stands elsewhere."""
     topology = sound(robots(None, ["ru-2", "upf-1"], path=["ru-1", "upf-1"]))
     assert fleet(topology) == [("ru-1", "upf-1"), ("ru-2", "upf-1")]
     assert topology.route("fleet") == ("ru-1", "upf-1", "ru-2")
 
 
-def test_what_supports_a_traces_path_is_needed() -> None:
+def test_a_supporter_of_a_traces_path_is_needed() -> None:
     """A supporter of the second robot's radio unit belongs to the fleet."""
     data = robots(["ru-1", "upf-1"], ["ru-2", "upf-1"])
     data["hosts"]["amf"] = {"site": "edge", "power": [{"rapl": "amf"}]}
@@ -81,7 +81,7 @@ def test_models_come_last() -> None:
         ),
     ],
 )
-def test_mistakes(data: dict[str, Any], line: str) -> None:
+def test_a_mistake_in_a_path_is_named_at_its_place(data: dict[str, Any], line: str) -> None:
     """A trace's path is checked like an application's, and named by its own place."""
-    [said] = lines(data)
-    assert said.startswith(line)
+    [problem] = lines(data)
+    assert problem.startswith(line)

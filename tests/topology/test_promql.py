@@ -44,7 +44,7 @@ def test_placeholders_are_whole_words(query: str, timed: str) -> None:
         ("holt_winters(x[5m], 0.5, 0.5)", "unknown function"),  # which Prometheus 3 lost
     ],
 )
-def test_refused(query: str, message: str) -> None:
+def test_a_bad_query_is_refused_with_one_line(query: str, message: str) -> None:
     """Each mistake is one line that says why."""
     with pytest.raises(promql.QueryError, match=message) as caught:
         promql.parse(query)
@@ -59,7 +59,7 @@ def test_refused(query: str, message: str) -> None:
         "x{a=~'\\'$c'} + y{a=~`\\d$d`}",
     ],
 )
-def test_a_dollar_in_a_text_is_not_a_placeholder(query: str) -> None:
+def test_a_dollar_in_a_string_is_not_a_placeholder(query: str) -> None:
     """Strings of all three kinds and comments may contain one."""
     promql.parse(query)
 
@@ -78,7 +78,7 @@ def test_a_dollar_in_a_text_is_not_a_placeholder(query: str) -> None:
         ("x{a=~`eth\\d+`}", ['x{a=~"eth\\\\d+"}']),
     ],
 )
-def test_selectors(query: str, selectors: list[str]) -> None:
+def test_the_selectors_of_a_query_are_listed(query: str, selectors: list[str]) -> None:
     """A query reads these series; ranges, offsets and `@` are left out."""
     assert promql.selectors(query) == selectors
     assert promql.is_constant(query) == (not selectors)
@@ -96,7 +96,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
         ("rate(sum(gauge)[5m:1m])", []),
     ],
 )
-def test_counters(query: str, counters: list[str]) -> None:
+def test_only_the_argument_of_a_rate_is_a_counter(query: str, counters: list[str]) -> None:
     """Only what a rate reads is a counter, which may begin anew; a gauge that falls has not."""
     assert promql.counters(query) == counters
 
@@ -116,13 +116,13 @@ def test_a_selector_is_read_back(labels: dict[str, str]) -> None:
     ("query", "ranges"),
     [("x", False), ("sum(x offset 5m)", False), ("sum(rate(x[5m]))", True), ("max_over_time(x[1h:1m])", True)],
 )
-def test_ranges(query: str, ranges: bool) -> None:
+def test_a_range_is_found_in_brackets_only(query: str, ranges: bool) -> None:
     """A range stands in brackets: a matrix selector's or a subquery's."""
     assert promql.has_range(query) is ranges
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("65", "scalar"),
         ("-(time() + scalar(x))", "scalar"),
@@ -136,26 +136,26 @@ def test_ranges(query: str, ranges: bool) -> None:
         ("'x'", "string"),
     ],
 )
-def test_value_type(query: str, found: str) -> None:
+def test_a_query_has_one_of_four_value_types(query: str, expected: str) -> None:
     """The four types of PromQL."""
-    assert promql.value_type(query) == found
+    assert promql.value_type(query) == expected
 
 
 @pytest.mark.parametrize(
     ("query", "yes"), [("x_total", True), ("x{a='b'}", True), ("x offset 5m", False), ("x @ 5", False), ("(x)", False)]
 )
-def test_is_selector(query: str, yes: bool) -> None:
+def test_a_selector_is_distinguished_from_other_queries(query: str, yes: bool) -> None:
     """A range can be written behind a selector, and behind nothing else."""
     assert promql.is_selector(query) is yes
 
 
-def test_normal() -> None:
+def test_spelling_does_not_make_another_query() -> None:
     """Spaces, quotes and the order of clauses do not make another query."""
     assert promql.normal("sum(x{a='b'}) by(c)") == promql.normal('sum by (c) (\n  x{a="b"}\n)')
     assert promql.normal("x") != promql.normal("y")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("15d", 15 * 86400), ("1y", 365 * 86400), ("1h30m", 5400)])
-def test_seconds(text: str, seconds: float) -> None:
+def test_a_duration_becomes_seconds(text: str, seconds: float) -> None:
     """Durations as Prometheus' own options take them."""
     assert durations.seconds(text) == seconds

@@ -92,13 +92,13 @@ def test_the_parser_agrees_with_promtool(promtool: Path) -> None:
     """Each query is read by both; promtool reads all of them in one file."""
     rules = [{"record": "a:b", "labels": {"n": str(number)}, "expr": query} for number, query in enumerate(ALL)]
     lines = refused_rules(str(promtool), json.dumps({"groups": [{"name": "all", "rules": rules}]}), "all.yaml")
-    numbers = [int(found[1]) - 1 for line in lines if (found := re.search(r'group "all", rule (\d+)', line))]
+    numbers = [int(match[1]) - 1 for line in lines if (match := re.search(r'group "all", rule (\d+)', line))]
     theirs = [query for number, query in enumerate(ALL) if number not in numbers]
     assert theirs == [*BOTH_ACCEPT, *ONLY_PROMTOOL_ACCEPTS]
-    assert [query for query in ALL if accepted(query)] == [*BOTH_ACCEPT, *ONLY_THE_PARSER_ACCEPTS]
+    assert [query for query in ALL if is_accepted(query)] == [*BOTH_ACCEPT, *ONLY_THE_PARSER_ACCEPTS]
 
 
-def accepted(query: str) -> bool:
+def is_accepted(query: str) -> bool:
     """Whether the parser takes it."""
     try:
         promql.parse(query)

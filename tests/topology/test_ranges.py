@@ -31,7 +31,7 @@ applications:
 """
 
 
-def test_radio_units_on_outlets() -> None:
+def test_a_range_puts_radio_units_on_outlets() -> None:
     """408 radio units on 17 PDUs, each with its own outlet, are two lines."""
     topology = sound(yaml.safe_load(RADIO_UNITS))
     assert len(topology.hosts) == 17 * 24 + 2
@@ -44,7 +44,7 @@ def test_radio_units_on_outlets() -> None:
     assert topology.route("all") == (*(name for name in topology.components if name != "upf"), "upf")
 
 
-def test_anchors() -> None:
+def test_a_range_anchors_each_radio_unit_at_its_own_upf() -> None:
     """200 UPFs at node ids of their own, and a radio unit anchored at each."""
     topology = sound(
         yaml.safe_load("""
@@ -113,17 +113,17 @@ plain = st.recursive(
 @given(st.dictionaries(st.sampled_from(["hosts", "sites", "name", "applications"]), plain))
 def test_without_ranges_nothing_changes(data: dict[str, Any]) -> None:
     """Whatever the file holds, of the right form or not."""
-    found = expand(data)
-    assert found.data == data
-    assert not found.problems
-    assert not found.steps
+    expanded = expand(data)
+    assert expanded.data == data
+    assert not expanded.problems
+    assert not expanded.steps
 
 
 ENTRY = {"site": "factory", "power": [{"pdu": "p", "outlets": ["[1-400]"]}]}
 COMPONENT = {"role": "ru", "traffic": {"anchor": "upf-1"}}
 
 
-def ranged(name: str = "x-[001-400]", component: dict[str, Any] | None = None, **entry: Any) -> dict[str, Any]:
+def with_range(name: str = "x-[001-400]", component: dict[str, Any] | None = None, **entry: Any) -> dict[str, Any]:
     """The factory with a range of hosts, each its own component."""
     return changed(hosts={name: ENTRY | entry}, components={name: COMPONENT | (component or {})})
 
@@ -132,30 +132,30 @@ def ranged(name: str = "x-[001-400]", component: dict[str, Any] | None = None, *
     ("data", "line"),
     [
         (
-            ranged(power=[{"pdu": "p", "outlets": ["[1-24]"]}]),
+            with_range(power=[{"pdu": "p", "outlets": ["[1-24]"]}]),
             "hosts.x-[001-400].power[0].outlets[0]: the range [1-24] has 24 numbers, but [001-400] has 400",
         ),
-        (ranged(site="nowhere"), "hosts.x-[001-400].site: there is no site 'nowhere' under sites (and 399"),
+        (with_range(site="nowhere"), "hosts.x-[001-400].site: there is no site 'nowhere' under sites (and 399"),
         (
-            ranged(site="site-[001-400]"),
+            with_range(site="site-[001-400]"),
             "hosts.x-[001-400].site: there is no site 'site-001' under sites (and 399 more like this)",
         ),
-        (ranged(max_watts=-1), "hosts.x-[001-400].max_watts: must be greater than 0 (and 399 more like this)"),
-        (ranged(watts=5), "hosts.x-[001-400].watts: unknown key 'watts'"),
+        (with_range(max_watts=-1), "hosts.x-[001-400].max_watts: must be greater than 0 (and 399 more like this)"),
+        (with_range(watts=5), "hosts.x-[001-400].watts: unknown key 'watts'"),
         (
-            ranged(component={"traffic": {"anchor": "upf-[001-400]"}}),
+            with_range(component={"traffic": {"anchor": "upf-[001-400]"}}),
             "components.x-[001-400].traffic.anchor: there is no component 'upf-001' under components (and 399 more",
         ),
         (
-            ranged(power=[{"pdu": "p", "outlets": ["1"]}]),
+            with_range(power=[{"pdu": "p", "outlets": ["1"]}]),
             "hosts.x-[001-400].power[0].outlets[0]: outlet 1 of p is already used by host 'x-001': it would",
         ),
         (
-            ranged(power=[{"watts": "rate(x[$windows])"}]),
+            with_range(power=[{"watts": "rate(x[$windows])"}]),
             "hosts.x-[001-400].power[0].watts: there is no $windows",
         ),
         (
-            ranged(power=[{"rapl": "[001-400]", "scale": 135}]),
+            with_range(power=[{"rapl": "[001-400]", "scale": 135}]),
             "warning: hosts.x-[001-400].power[0].scale: 135 times the reading",
         ),
         (
@@ -189,9 +189,9 @@ def ranged(name: str = "x-[001-400]", component: dict[str, Any] | None = None, *
 )  # fmt: skip
 def test_one_mistake_is_one_line(data: dict[str, Any], line: str) -> None:
     """It names the entry as it stands in the file."""
-    said = lines(data)
-    assert said[0].startswith(line), said
-    assert len(said) == 1 + ("nowhere" in str(data["applications"])), said
+    problems = lines(data)
+    assert problems[0].startswith(line), problems
+    assert len(problems) == 1 + ("nowhere" in str(data["applications"])), problems
 
 
 def test_an_item_behind_a_range_keeps_its_index() -> None:
@@ -203,11 +203,11 @@ def test_an_item_behind_a_range_keeps_its_index() -> None:
 def test_ten_thousand_mistakes_are_found_quickly() -> None:
     """The largest range, wrong twice, is two lines."""
     name = f"x-[1-{MOST}]"
-    data = ranged(name, max_watts=-1, power=[{"rapl": f"[1-{MOST}]"}], site="nowhere")
+    data = with_range(name, max_watts=-1, power=[{"rapl": f"[1-{MOST}]"}], site="nowhere")
     assert len(lines(data)) == 2
 
 
-def test_two_ranges_of_one_length() -> None:
+def test_two_ranges_of_one_length_differ_by_their_text() -> None:
     """A value takes the number of the range that reads the same."""
     entry = {"site": "edge", "power": [{"pdu": "p-[1-3]", "outlets": ["[4-6]"]}]}
     topology = sound(changed(hosts={"x-[1-3]-[4-6]": entry}))
@@ -215,7 +215,7 @@ def test_two_ranges_of_one_length() -> None:
     assert (source.kind, source.readings) == ("pdu", [{"instance": "p-3", "outlet": "5"}])
 
 
-def test_pods_by_number() -> None:
+def test_a_range_is_filled_into_patterns_of_pods() -> None:
     """In a pattern of pods the text of the name's range is filled; other brackets are the pattern's."""
     entry = {"host": "edge-1", "share": [{"kepler_pod": "ran/cell-[1-3]-[a-f0-9]+-[0-9]"}], "reservation": 1}
     data = changed(components={"cell-[1-3]": {"role": "du", "traffic": {"anchor": "upf-1"}} | entry})

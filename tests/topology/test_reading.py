@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
 
 
-def test_every_mistake_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_mistakes_are_reported_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
     """Thirty-three mistakes, of form and of sense, give thirty-three lines in the order of the file and exit code 2."""
     path = HERE / "mistakes.yaml"
     assert main(["rules", "check", str(path)]) == 2
@@ -154,19 +154,19 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
         (changed(sites={}, hosts=None), "hosts: "),
     ],
 )  # fmt: skip
-def test_mistake(data: dict[str, Any], message: str) -> None:
+def test_a_mistake_is_named_where_it_stands(data: dict[str, Any], message: str) -> None:
     """Each mistake is named where it stands; the rest of the factory is sound."""
-    found = lines(data)
-    assert any(line.startswith(message) for line in found), found
+    problems = lines(data)
+    assert any(line.startswith(message) for line in problems), problems
 
 
-def test_the_factory_is_sound() -> None:
+def test_the_factory_topology_is_valid() -> None:
     """The table above would prove nothing on a topology with mistakes of its own."""
     sound(changed())
 
 
-def test_one_mistake_is_said_once() -> None:
-    """What only follows from a mistake is left out: the host is there, only its site is mistyped."""
+def test_one_mistake_is_reported_once() -> None:
+    """A consequence of a mistake is left out: the host exists, only its site is mistyped."""
     data = changed(hosts={"edge-1": {"static_watts": "much", "power": [{"pdu": "p", "outlets": [1]}]}})
     assert [line.split(":")[0] for line in lines(data)] == [
         "hosts.edge-1.static_watts",
@@ -175,7 +175,7 @@ def test_one_mistake_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "- a", "5"])
-def test_no_mapping(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_mapping_is_one_line(text: str, tmp_path: Path) -> None:
     """A file of another shape is one line, too."""
     path = tmp_path / "topology.yaml"
     path.write_text(text)
@@ -183,7 +183,7 @@ def test_no_mapping(text: str, tmp_path: Path) -> None:
         read(path)
 
 
-def test_hash_follows_the_meaning() -> None:
+def test_the_hash_follows_the_meaning() -> None:
     """Comments and the order of keys do not change it, a watt does."""
     text = factory.TOPOLOGY
     same = Topology.model_validate(dict(reversed(yaml.safe_load("# a comment\n" + text).items())))
@@ -194,7 +194,7 @@ def test_hash_follows_the_meaning() -> None:
     assert re.fullmatch("[0-9a-f]{12}", topology.hash)
 
 
-def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_schema_is_json_and_has_the_short_forms(capsys: pytest.CaptureFixture[str]) -> None:
     """The schema is JSON and knows the short forms."""
     assert main(["rules", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
@@ -204,6 +204,6 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "1s"), (1.2, "1200ms"), (90, "90s"), (120, "2m"), (3600, "1h")])
-def test_duration(seconds: float, text: str) -> None:
+def test_a_duration_is_written_as_prometheus_writes_it(seconds: float, text: str) -> None:
     """Durations come out as Prometheus writes them."""
     assert duration(seconds) == text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is allowed and yet probably a mistake is a warning; what lies just beside it is not."""
+"""An allowed entry that is probably a mistake gives a warning; one that lies just beside it does not."""
 
 from pathlib import Path
 from typing import Any
@@ -102,12 +102,12 @@ DOUBTFUL = [
 
 
 @pytest.mark.parametrize(("data", "line"), DOUBTFUL)
-def test_doubtful(data: dict[str, Any], line: str) -> None:
+def test_a_likely_mistake_is_a_warning(data: dict[str, Any], line: str) -> None:
     """The likely mistake is named, and the topology is usable."""
     topology, problems = examine(data)
     assert topology is not None
-    [said] = map(str, problems)
-    assert said.startswith(f"warning: {line}")
+    [problem] = map(str, problems)
+    assert problem.startswith(f"warning: {line}")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_doubtful(data: dict[str, Any], line: str) -> None:
         nodes({"node": 4, "instances": ["a"]}, {"node": 4, "instances": ["b", "c"]}),
     ],
 )  # fmt: skip
-def test_not_doubtful(data: dict[str, Any]) -> None:
+def test_a_usual_topology_gives_no_warning(data: dict[str, Any]) -> None:
     """Usual topologies that lie near a warning are accepted without a word."""
     sound(data)
 
@@ -203,7 +203,7 @@ def test_generate_prints_warnings(doubtful: Path, tmp_path: Path, capsys: pytest
         ("hour", ["--retention", "12h"], None),
     ],
 )
-def test_retention(
+def test_a_budget_longer_than_the_retention_is_a_warning(
     per: str, words: list[str], days: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A budget needs samples for all of its period; Prometheus keeps 15 days of them unless told otherwise."""
@@ -226,7 +226,7 @@ def test_retention_is_a_duration(doubtful: Path, capsys: pytest.CaptureFixture[s
     assert "must be a duration such as 15d: 'long'" in capsys.readouterr().err
 
 
-def test_promtool_names_the_entry(
+def test_promtools_refusal_names_the_entry_of_the_query(
     tmp_path: Path, promtool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A query that only promtool refuses is named by its place, as often as it stands in the file."""
@@ -236,7 +236,7 @@ def test_promtool_names_the_entry(
     path.write_text(yaml.safe_dump(data))
     monkeypatch.setenv("PATH", str(promtool.parent))
     assert main(["rules", "check", str(path)]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[2] for line in said] == ["hosts.ru-1.fallback[0].watts", "hosts.x-1.power[0].watts"]
-    assert 'promtool refuses this: unknown function with name "mad_over_time"' in said[0]
-    assert said[1].endswith("(and 299 more like this)")
+    printed = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[2] for line in printed] == ["hosts.ru-1.fallback[0].watts", "hosts.x-1.power[0].watts"]
+    assert 'promtool refuses this: unknown function with name "mad_over_time"' in printed[0]
+    assert printed[1].endswith("(and 299 more like this)")

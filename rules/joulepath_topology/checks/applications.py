@@ -7,7 +7,7 @@ from typing import Literal
 from joulepath_topology.applications import Application
 from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
-from joulepath_topology.problem import Declared, Place, Problem
+from joulepath_topology.problem import Declared, Place, Problem, absent
 
 PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 31 * 86400}
 """The longest that a period of each kind can be."""
@@ -75,7 +75,7 @@ def _members(
         if member in members[:number]:
             yield Problem(where, f"{member!r} stands twice")
         elif member not in declared["components"]:
-            yield Problem(where, f"there is no component {member!r} under components")
+            yield absent(where, "component", member)
         elif member in topology.components:
             yield from _member(topology, where, member, key)
     # A name that is spelt wrong may be the anchor's.
@@ -125,8 +125,7 @@ def _traces(topology: Topology) -> Iterator[Problem]:
 def _budgets(topology: Topology, declared: Declared) -> Iterator[Problem]:
     for name, budget in topology.budgets.items():
         if budget.application not in declared["applications"]:
-            message = f"there is no application {budget.application!r} under applications"
-            yield Problem(("budgets", name, "application"), message)
+            yield absent(("budgets", name, "application"), "application", budget.application)
             continue
         if budget.application not in topology.applications:
             continue

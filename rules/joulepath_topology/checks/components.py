@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
 from joulepath_topology.policies import amounts_needed
-from joulepath_topology.problem import Declared, Problem
+from joulepath_topology.problem import Declared, Problem, absent
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -24,7 +24,7 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
             if component.host is None:
                 yield Problem(place, f"needs a host: no host under hosts has its own name {name!r}")
             else:
-                yield Problem((*place, "host"), f"there is no host {host!r} under hosts")
+                yield absent((*place, "host"), "host", host)
         if component.role == "model" and component.traffic is not None:
             yield Problem((*place, "traffic"), "a model counts requests, not traffic")
         if component.role != "model" and component.requests is not None:
@@ -34,7 +34,7 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
             yield Problem((*place, key), "a supporting component follows what it supports: it needs none")
         for number, supported in enumerate(component.supports):
             if supported not in declared["components"]:
-                yield Problem((*place, "supports", number), f"there is no component {supported!r} under components")
+                yield absent((*place, "supports", number), "component", supported)
             elif supported == name:
                 yield Problem((*place, "supports", number), "a component does not support itself")
             elif supported in topology.components and topology.components[supported].supports:
@@ -102,7 +102,7 @@ def _traffic(topology: Topology, declared: Declared) -> Iterator[Problem]:
             continue
         anchor = component.traffic.anchor
         if anchor not in declared["components"]:
-            yield Problem(place, f"there is no component {anchor!r} under components")
+            yield absent(place, "component", anchor)
             continue
         target = topology.components.get(anchor)
         if target is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from joulepath_topology.hosts import Host
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
-from joulepath_topology.problem import Declared, Place, Problem
+from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.queries import sources
 from joulepath_topology.source import Source
 
@@ -31,14 +31,14 @@ def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:
     for name, host in topology.hosts.items():
         place = ("hosts", name)
         if host.site not in declared["sites"]:
-            yield Problem((*place, "site"), f"there is no site {host.site!r} under sites")
+            yield absent((*place, "site"), "site", host.site)
         for number, source in enumerate(host.power):
             if source.static_watts is not None:
                 yield Problem((*place, "power", number, "static_watts"), "write it at the host, beside power")
         yield from _idle(name, host)
         for number, fed in enumerate(host.feeds):
             if fed not in declared["hosts"]:
-                yield Problem((*place, "feeds", number), f"there is no host {fed!r} under hosts")
+                yield absent((*place, "feeds", number), "host", fed)
         overlapping = set(host.kepler.zones) & {"psys", "core", "uncore"}
         if overlapping and len(host.kepler.zones) > 1:
             zone = min(overlapping)

@@ -25,8 +25,8 @@ def tree(chassis: Mapping[str, Mapping[str, Any]], **resources: Any) -> Tree:
     return {
         "/redfish/v1": {"Chassis": {"@odata.id": "/redfish/v1/Chassis"}},
         "/redfish/v1/Chassis": {"Members": members},
-        **{f"/redfish/v1/Chassis/{name}": {"Id": name, **found} for name, found in chassis.items()},
-        **{f"/redfish/v1/{path.replace('__', '/')}": found for path, found in resources.items()},
+        **{f"/redfish/v1/Chassis/{name}": {"Id": name, **fields} for name, fields in chassis.items()},
+        **{f"/redfish/v1/{path.replace('__', '/')}": fields for path, fields in resources.items()},
     }
 
 
@@ -51,11 +51,11 @@ def polls(source: RedfishSource, count: int = 1, between: Callable[[int], None] 
 
     async def all_polls() -> list[BmcReading]:
         try:
-            found = []
+            readings = []
             for number in range(count):
                 between(number)
-                found.append(await source.read())
-            return found
+                readings.append(await source.read())
+            return readings
         finally:
             await source.close()
 

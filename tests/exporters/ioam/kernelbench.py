@@ -33,7 +33,7 @@ SETTINGS = Settings(
     max_path_series=10**9,
     hold_seconds=0,
 )
-# The program takes no short way where TCP is no user's, and asks no map where nobody listed addresses or ports.
+# The program has no fast path where TCP is management, and asks no map without configured addresses or ports.
 FORMS = {
     "general": replace(SETTINGS, other=replace(SETTINGS.other, protocols=frozenset({6, 132}))),
     "other": SETTINGS,
@@ -55,7 +55,7 @@ _OF_ONE_BACKEND = {"measured", "latencies", "clock_errors", "marked", "admitted"
 """Clocks and samples; and the kernel leaves timestamps and sequence numbers in the packets."""
 
 
-def seen(counts: Counts) -> Seen:
+def summarize(counts: Counts) -> Seen:
     """Of a snapshot."""
     names = {field.name for field in fields(Counts)} - _OF_ONE_BACKEND
     return {name: getattr(counts, name) for name in names} | {"nodes": [_node(node) for node in counts.nodes]}
@@ -92,16 +92,16 @@ class KernelBench:
         self.kernel.close()
 
     def count(self, frames: Iterable[Frame]) -> Seen:
-        """What the kernel counts."""
+        """The counts of the kernel."""
         self.kernel.read()
         source = EbpfSource(self.settings, _no_time)
         for frame in frames:
             testrun.run(self.program, frame.octets, segment=frame.segment)
         source._merge(self.kernel, self.kernel.read())
-        return seen(source._table.snapshot())
+        return summarize(source._table.snapshot())
 
     def expected(self, frames: Iterable[Frame]) -> Seen:
-        """What Python counts."""
+        """The counts of Python."""
         table = Table(self.settings, _no_time)
         counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
         point = self.settings.points[0]
@@ -114,4 +114,4 @@ class KernelBench:
                 continue
             segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
             counter.count(node, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
-        return seen(table.snapshot())
+        return summarize(table.snapshot())

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
 RATE = 1000
 TOLERANCE = 0.02
-# Sends RATE frames a second on an interface, also when that comes back. What cannot be sent is not made up for.
+# Sends RATE frames a second on an interface, also when that comes back. Frames that fail are not repeated.
 STEADY = """
 import os, socket, sys, time
 os.nice(-15)  # steady on a busy machine, too
@@ -87,13 +87,13 @@ def rates(after: Found, before: Found | None = None, node_id: str = "4") -> list
 
 
 def steady(rate: float = RATE) -> object:
-    """What `rates` should be."""
+    """The expected value of `rates`."""
     return pytest.approx([rate, rate], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
 @pytest.mark.parametrize("how", ["down", "removed"])
-def test_a_capture_that_begins_late_stops_and_comes_back(
+def test_a_late_interrupted_capture_gives_true_rates(
     ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str, how: str
 ) -> None:
     a, b = ends
@@ -125,7 +125,9 @@ def test_a_capture_that_begins_late_stops_and_comes_back(
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_a_restart_and_a_reload(ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str) -> None:
+def test_rates_are_true_after_a_restart_and_a_reload(
+    ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str
+) -> None:
     a, b = ends
     file = config(tmp_path)
     with traffic(a, "va"):
@@ -181,7 +183,7 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         assert rates(running.scrape(), back) == steady(2 * RATE)
 
 
-def test_a_scrape_while_packets_still_wait_to_be_counted(
+def test_waiting_packets_do_not_change_the_rates_of_a_scrape(
     ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path
 ) -> None:
     """The process has no turn for three seconds: the answer to a scrape from that time is as right as any other."""
@@ -197,12 +199,12 @@ def test_a_scrape_while_packets_still_wait_to_be_counted(
         asked = pool.submit(running.scrape)
         time.sleep(3)
         os.kill(running.pid, signal.SIGCONT)
-        found = asked.result()
-        assert rates(found) == steady(rate)
+        samples = asked.result()
+        assert rates(samples) == steady(rate)
         time.sleep(2)
         last = running.scrape()
     assert last["ioam_capture_drops_total",] == 0
-    assert rates(last, found) == steady(rate)
+    assert rates(last, samples) == steady(rate)
 
 
 def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
@@ -219,7 +221,7 @@ def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
         time.sleep(6)
         os.kill(running.pid, signal.SIGCONT)
         time.sleep(2)  # for what is left of them
-        found = running.scrape()
-    dropped, counted = found["ioam_capture_drops_total",], found[(*NODE, "4")]
+        samples = running.scrape()
+    dropped, counted = samples["ioam_capture_drops_total",], samples[(*NODE, "4")]
     assert dropped > counted / 10, "nothing was lost: this tests nothing"
-    assert rates(found) == steady(rate)
+    assert rates(samples) == steady(rate)

@@ -63,7 +63,7 @@ def test_a_slow_device_is_slow_alone(profiles: Mapping[str, Profile], latency: f
             ) as answer:
                 text = answer.read().decode()
             assert time.monotonic() - began < latency / 2, "the scrape waits for the device"
-            return {found: value for (found, labels), value in samples(text).items() if not labels}
+            return {sample: value for (sample, labels), value in samples(text).items() if not labels}
 
         try:
             until(lambda: exporter.ready)

@@ -89,7 +89,7 @@ class Held:
 
 
 @pytest.mark.parametrize("library", ["gufo", "pysnmp"])
-def test_nothing_grows_with_polls(profiles: Mapping[str, Profile], library: str) -> None:
+def test_polls_do_not_grow_memory_threads_or_sockets(profiles: Mapping[str, Profile], library: str) -> None:
     if library == "gufo":
         pytest.importorskip("gufo.snmp", reason="gufo-snmp is not installed (joulepath[fast])")
     seen: list[Held] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A path of three hosts whose middle one stamps, and unmodified programs that send over it."""
+"""A path of three hosts, of which the middle one stamps, and unmodified programs that send over it."""
 
 import json
 import subprocess
@@ -127,6 +127,8 @@ class Path3(ThreeHosts):
 
     @staticmethod
     def _started(stack: ExitStack, command: list[str]) -> subprocess.Popen[str]:
-        made = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stack.callback(made.kill)
-        return made
+        process = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        stack.callback(process.kill)
+        return process

@@ -100,7 +100,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("text", "expected"), [(CONFIG, COMMANDS), (TOPOLOGY, TOPOLOGY_COMMANDS)])
-def test_commands(file: Path, text: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_file_becomes_commands_of_ip_route(
+    file: Path, text: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file.write_text(text)
     assert cli.main(["tag", "--print-ip-route", str(file)]) == 0
     assert capsys.readouterr().out == expected
@@ -208,7 +210,9 @@ def test_every_mistake_of_a_topology_is_named(file: Path) -> None:
         (TOPOLOGY, "ioam_namespace: 124", "ioam_namespace: 70000", ["less than or equal to 65535"]),
     ],
 )
-def test_what_the_tunnel_cannot_do_is_said(file: Path, base: str, before: str, after: str, messages: list[str]) -> None:
+def test_features_that_the_tunnel_lacks_are_reported(
+    file: Path, base: str, before: str, after: str, messages: list[str]
+) -> None:
     assert before in base
     file.write_text(base.replace(before, after))
     with pytest.raises(UsageError) as caught:
