@@ -40,7 +40,7 @@ def test_an_older_gpu_has_its_mean_power(library: AmdLibrary, smi: Stub) -> None
     assert library.open()[0].read().watts is None
 
 
-def test_a_partition_is_no_gpu_of_its_own(library: AmdLibrary, smi: Stub) -> None:
+def test_a_partition_is_not_a_gpu_of_its_own(library: AmdLibrary, smi: Stub) -> None:
     """In mode CPX each partition is a function of the card's PCI device; all of them show the socket's meter."""
     smi.gpu(1, bus=0x05, function=1)
     assert [device.identity.uuid for device in library.open()] == ["ab0"]

@@ -69,13 +69,13 @@ def test_mig_has_no_energy_for_its_instances(nvml: Stub) -> None:
     assert "gpu_activity_seconds_total" not in found.names("0")
 
 
-def test_amds_gpus(smi: Stub) -> None:
+def test_gpus_of_amd_are_served(smi: Stub) -> None:
     found = Exposition(once("--vendor", "amd").stdout)
     assert found.of("gpu_info", "0", "ab0", "AMD Instinct MI300X", "amd") == 1
     assert found.of("gpu_power_watts", "1") == 140
 
 
-def test_intels_gpus(zes: Stub) -> None:
+def test_gpus_of_intel_are_served(zes: Stub) -> None:
     found = Exposition(once("--vendor", "intel", "--path.level-zero", zes.library).stdout)
     assert found.of("gpu_up", "0") == 1
     assert "gpu_power_watts" not in found.names("0")
@@ -111,9 +111,17 @@ def test_a_file_of_workloads_that_is_wrong_is_a_usage_error(nvml: Stub, tmp_path
 
 
 @pytest.fixture
+def sleeper() -> Iterator[int]:
+    """The id of a process that a rule can name."""
+    with subprocess.Popen(["sleep", "271"]) as process:
+        yield process.pid
+        process.terminate()
+
+
+@pytest.fixture
 def served(nvml: Stub, tmp_path: Path) -> Iterator[Exporter]:
-    """A running exporter, which names this very process `tests`."""
-    (tmp_path / "workload.yaml").write_text("workloads: [{command: pytest, name: tests}]\nrest: other\n")
+    """A running exporter."""
+    (tmp_path / "workload.yaml").write_text("workloads: [{command: sleep 271, name: model}]\nrest: other\n")
     file = tmp_path / "workload.yaml"
     with Exporter("gpu", "--vendor", "nvidia", "--path.nvml", nvml.library, "--config", file) as exporter:
         yield exporter
@@ -136,8 +144,8 @@ def test_a_gpu_that_falls_off_the_bus_and_returns_while_it_is_served(served: Exp
     assert "answers again" in lines[1]
 
 
-def test_a_process_is_counted_for_its_workload(served: Exporter, nvml: Stub) -> None:
-    """This process is at 60 % from now on, and one that does not exist at 20 %."""
+def test_a_process_is_counted_for_its_workload(served: Exporter, nvml: Stub, sleeper: int) -> None:
+    """A process of the workload is at 60 % from now on, and one that does not exist at 20 %."""
     until(lambda: served.value("gpu_up", gpu="0") == 1)
     lines: list[str] = []
 
@@ -146,34 +154,34 @@ def test_a_process_is_counted_for_its_workload(served: Exporter, nvml: Stub) -> 
 
     def worked_on() -> bool:
         now = int(time.time() * 1e6)
-        lines.extend([f"{now} {os.getpid()} 60", f"{now} 4194399 20"])
+        lines.extend([f"{now} {sleeper} 60", f"{now} 4194399 20"])
         nvml.put("gpu.0.sample", *lines)
         time.sleep(0.25)
-        return activity("tests") > 0.5
+        return activity("model") > 0.5
 
     until(worked_on)
     found = served.samples()
-    tests, other, seconds = (
+    model, other, seconds = (
         found[name, frozenset({("gpu", "0"), *labels})]
         for name, labels in (
-            ("gpu_activity_seconds_total", [("workload", "tests")]),
+            ("gpu_activity_seconds_total", [("workload", "model")]),
             ("gpu_activity_seconds_total", [("workload", "other")]),
             ("gpu_activity_measured_seconds_total", []),
         )
     )
-    assert other == pytest.approx(tests / 3)
-    assert tests + other <= seconds
+    assert other == pytest.approx(model / 3)
+    assert model + other <= seconds
 
 
-def test_rules_that_change_hold_for_what_comes(served: Exporter, nvml: Stub, tmp_path: Path) -> None:
+def test_rules_that_change_hold_from_then_on(served: Exporter, nvml: Stub, sleeper: int, tmp_path: Path) -> None:
     until(lambda: served.value("gpu_up", gpu="0") == 1)
-    (tmp_path / "workload.yaml").write_text("workloads: [{command: pytest, name: renamed}]\nrest: other\n")
+    (tmp_path / "workload.yaml").write_text("workloads: [{command: sleep 271, name: renamed}]\nrest: other\n")
     served.reload()
 
     def seen() -> bool:
-        nvml.put("gpu.0.sample", f"{int(time.time() * 1e6)} {os.getpid()} 60")
+        nvml.put("gpu.0.sample", f"{int(time.time() * 1e6)} {sleeper} 60")
         time.sleep(0.25)
         return served.value("gpu_activity_seconds_total", gpu="0", workload="renamed") is not None
 
     until(seen)
-    assert served.value("gpu_activity_seconds_total", gpu="0", workload="tests") is None
+    assert served.value("gpu_activity_seconds_total", gpu="0", workload="model") is None

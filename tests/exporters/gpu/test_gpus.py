@@ -46,7 +46,7 @@ class Shelf:
 
 
 @dataclass
-class Nobody:
+class NoNames:
     """Knows no process."""
 
     asked: list[int] = field(default_factory=list)
@@ -74,7 +74,7 @@ def labels(snapshot: Snapshot) -> dict[str, str]:
 
 def test_labels_count_by_pci_bus_and_stay() -> None:
     clock, shelf = Clock(), Shelf("nvidia", [card("b", "0000:5e:00.0"), card("a", "0000:3b:00.0")])
-    gpus = Gpus([shelf, Shelf("amd", [card("c", "0000:41:00.0", vendor="amd")])], Nobody(), clock=clock)
+    gpus = Gpus([shelf, Shelf("amd", [card("c", "0000:41:00.0", vendor="amd")])], NoNames(), clock=clock)
     assert labels(gpus.read()) == {"a": "0", "c": "1", "b": "2"}
     lost = shelf.cards[0]
     assert isinstance(lost, Card)
@@ -87,7 +87,7 @@ def test_labels_count_by_pci_bus_and_stay() -> None:
 
 def test_a_lost_gpu_is_a_gap_for_itself_alone() -> None:
     clock, first, second = Clock(), card("a", "1"), card("b", "2")
-    gpus = Gpus([Shelf("nvidia", [first, second])], Nobody(), clock=clock)
+    gpus = Gpus([Shelf("nvidia", [first, second])], NoNames(), clock=clock)
     gpus.read()
     for second_of in range(1, 4):
         clock.now += 1
@@ -103,7 +103,7 @@ def test_a_lost_gpu_is_a_gap_for_itself_alone() -> None:
 def test_a_library_with_a_lost_gpu_is_opened_anew_but_seldom() -> None:
     clock, only = Clock(), card("a", "1")
     shelf = Shelf("nvidia", [only])
-    gpus = Gpus([shelf], Nobody(), clock=clock)
+    gpus = Gpus([shelf], NoNames(), clock=clock)
     gpus.read()
     only.reading = LostError("a does not answer")
     for _ in range(29):
@@ -118,7 +118,7 @@ def test_a_library_with_a_lost_gpu_is_opened_anew_but_seldom() -> None:
 def test_a_driver_that_comes_later_is_found(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     shelf = Shelf("nvidia", fault=JoulepathError("nvidia: NVML does not start: Driver Not Loaded"))
-    gpus = Gpus([shelf, Shelf("amd", fault=MissingError("amd: is not there"))], Nobody(), clock=clock)
+    gpus = Gpus([shelf, Shelf("amd", fault=MissingError("amd: is not there"))], NoNames(), clock=clock)
     with pytest.raises(JoulepathError) as caught:
         gpus.read()
     assert caught.value.messages == ("nvidia: NVML does not start: Driver Not Loaded", "amd: is not there")
@@ -131,9 +131,9 @@ def test_a_driver_that_comes_later_is_found(caplog: pytest.LogCaptureFixture) ->
     assert snapshot.faults == []  # this host need not have AMD's library
 
 
-def test_a_required_library_is_told_of() -> None:
+def test_a_required_library_that_is_missing_is_reported() -> None:
     missing = Shelf("amd", fault=MissingError("amd: is not there"))
-    gpus = Gpus([Shelf("nvidia", [card("a", "1")]), missing], Nobody(), required=["amd"], clock=(clock := Clock()))
+    gpus = Gpus([Shelf("nvidia", [card("a", "1")]), missing], NoNames(), required=["amd"], clock=(clock := Clock()))
     assert gpus.read().faults == ["amd: is not there"]
     clock.now += RETRY_SECONDS
     gpus.read()
@@ -144,14 +144,14 @@ def test_a_required_library_is_told_of() -> None:
 
 
 def test_a_library_without_gpus_is_missing_them() -> None:
-    gpus = Gpus([Shelf("intel")], Nobody(), clock=Clock())
+    gpus = Gpus([Shelf("intel")], NoNames(), clock=Clock())
     with pytest.raises(JoulepathError, match=r"^intel: the library finds no GPU$"):
         gpus.read()
 
 
 @pytest.mark.parametrize("watts", [-1.0, 5001.0, float("nan")])
 def test_an_impossible_power_is_rejected(watts: float) -> None:
-    gpus = Gpus([Shelf("nvidia", [card("a", "1", joules=None, watts=watts)])], Nobody(), clock=Clock())
+    gpus = Gpus([Shelf("nvidia", [card("a", "1", joules=None, watts=watts)])], NoNames(), clock=Clock())
     snapshot = gpus.read()
     assert snapshot.gpus[0].watts is None
     assert snapshot.rejected == {ABOVE_LIMIT: 1}
@@ -159,7 +159,7 @@ def test_an_impossible_power_is_rejected(watts: float) -> None:
 
 def test_a_snapshot_does_not_change_with_the_next_reading() -> None:
     clock, only = Clock(), card("a", "1")
-    gpus = Gpus([Shelf("nvidia", [only])], Nobody(), clock=clock)
+    gpus = Gpus([Shelf("nvidia", [only])], NoNames(), clock=clock)
     only.reading = Reading(0.0, None, Shares(1.0, {7: 0.5}))
     before = gpus.read()
     clock.now += 1

@@ -19,7 +19,7 @@ def test_the_steps_of_the_counter_count() -> None:
 
 
 def test_a_counter_that_restarts_loses_its_interval() -> None:
-    """The driver was loaded anew between 1 s and 2 s: nobody knows what was drawn."""
+    """The driver was loaded anew between 1 s and 2 s: the energy in between is not known."""
     meter = Meter()
     for at, joules in ((0.0, 5000.0), (1.0, 5300.0), (2.0, 20.0), (3.0, 320.0)):
         meter.add(at, joules, 299.0)
@@ -43,7 +43,7 @@ def test_a_slow_counter_counts_when_it_moves() -> None:
     assert seen == [(0.0, 0.0), (0.0, 0.0), (600.0, 2.0), (600.0, 2.0), (1200.0, 4.0)]
 
 
-def test_power_is_integrated_where_there_is_no_counter() -> None:
+def test_power_is_integrated_without_a_counter() -> None:
     """100 W and 300 W, 2 s apart: 400 J by the trapezoid rule."""
     meter = Meter()
     meter.add(0.0, None, 100.0)

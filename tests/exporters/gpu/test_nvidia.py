@@ -26,7 +26,7 @@ def library(nvml: Stub) -> Iterator[NvidiaLibrary]:
     assert nvml.loaded.stub_allocated() == 0
 
 
-def test_two_gpus_of_one_name_are_told_apart(library: NvidiaLibrary, nvml: Stub) -> None:
+def test_two_gpus_of_one_name_are_separate(library: NvidiaLibrary, nvml: Stub) -> None:
     nvml.gpu(1, energy=7_000_123, power=650_500)
     first, second = library.open()
     assert first.identity.name == second.identity.name == "NVIDIA H100 80GB HBM3"
