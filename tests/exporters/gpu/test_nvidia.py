@@ -15,6 +15,7 @@ pytestmark = pytest.mark.unit
 
 NO_PERMISSION, DRIVER_NOT_LOADED, VERSION_MISMATCH, UNKNOWN = 4, 9, 18, 999
 
+FORBIDDEN = "Insufficient Permissions: load the driver with NVreg_RestrictProfilingToAdminUsers=0"
 MISMATCH = "RM has detected an NVML/RM version mismatch."
 
 
@@ -65,7 +66,7 @@ def test_a_single_value_that_fails_takes_no_other_along(library: NvidiaLibrary, 
     assert (reading.joules, reading.watts, reading.shares) == (5000.0, None, None)
     assert reading.faults == [
         "nvidia: GPU GPU-0: power cannot be read: Unknown Error",
-        "nvidia: GPU GPU-0: processes cannot be read: Insufficient Permissions: run as root",
+        f"nvidia: GPU GPU-0: processes cannot be read: {FORBIDDEN}",
     ]
 
 
@@ -174,6 +175,15 @@ def test_mig_before_hopper_has_instances_without_activity(nvml: Stub, library: N
     device = library.open()[0]
     device.read()
     assert device.read().instances["3"].seconds is None
+
+
+def test_activity_that_is_forbidden_is_a_line(nvml: Stub, library: NvidiaLibrary) -> None:
+    nvml.gpu(0, mig=1, gpm=1, **{"error.nvmlGpmMigSampleGet": NO_PERMISSION})
+    nvml.put("gpu.0.mig.device", "0 3 1 1g.10gb MIG-a")
+    reading = library.open()[0].read()
+    assert reading.instances["3"].seconds is None
+    (line,) = reading.faults
+    assert line == f"nvidia: GPU GPU-0: activity of instance 3 cannot be read: {FORBIDDEN}"
 
 
 def test_an_instance_that_goes_frees_its_sample(nvml: Stub, library: NvidiaLibrary) -> None:

@@ -24,6 +24,8 @@ class Instances:
         self._nvml = nvml
         self._clock = clock
         self._samples: dict[int, tuple[float, Any]] = {}
+        self.faults: list[str] = []
+        """A line for each value that the last reading did not get."""
 
     def forget(self) -> None:
         """Frees the samples: NVML is being closed."""
@@ -33,6 +35,7 @@ class Instances:
 
     def read(self, gpu: Any) -> dict[str, Instance]:
         """All instances by their id. Raises NVMLError where the GPU does not answer."""
+        self.faults.clear()
         nvml = self._nvml
         found: dict[int, Instance] = {}
         measured = self._has_gpm(gpu)
@@ -88,8 +91,9 @@ class Instances:
             return nvml.nvmlGpmMigSampleGet(gpu, identity, sample)
         except nvml.NVMLError as error:
             self._free(sample)
-            if error.value == nvml.NVML_ERROR_GPU_IS_LOST:
+            if error.value in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_UNINITIALIZED):
                 raise
+            self.faults.append(f"activity of instance {identity} cannot be read: {error}{permission(nvml, error)}")
             return None  # for example without a compute instance inside
 
     def _mean(self, before: Any, after: Any) -> float | None:
@@ -108,3 +112,10 @@ class Instances:
     def _free(self, sample: Any) -> None:
         with suppress(self._nvml.NVMLError):  # NVML may have ended, and its memory with it
             self._nvml.nvmlGpmSampleFree(sample)
+
+
+def permission(nvml: Any, error: Any) -> str:
+    """The mend of a value that is forbidden. Root's uid does not help: the driver asks for CAP_SYS_ADMIN."""
+    if error.value != nvml.NVML_ERROR_NO_PERMISSION:
+        return ""
+    return ": load the driver with NVreg_RestrictProfilingToAdminUsers=0"

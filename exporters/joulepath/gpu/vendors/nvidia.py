@@ -13,7 +13,7 @@ from typing import Any
 
 from joulepath.errors import JoulepathError
 from joulepath.gpu.source import Device, Identity, Instance, LostError, MissingError, Reading, Shares
-from joulepath.gpu.vendors.mig import Instances
+from joulepath.gpu.vendors.mig import Instances, permission
 from joulepath.gpu.vendors.processes import ImpossibleError, Sample, Window
 
 logger = logging.getLogger(__name__)
@@ -127,6 +127,7 @@ class NvidiaDevice:
             instances: dict[str, Instance] = {}
             if self._value("MIG mode", faults, lambda: nvml.nvmlDeviceGetMigMode(self._handle)[0]):
                 instances = self._value("MIG instances", faults, lambda: self._instances.read(self._handle)) or {}
+                faults += [f"nvidia: GPU {self.identity.uuid}: {fault}" for fault in self._instances.faults]
             else:
                 shares = self._value("processes", faults, self._window.read)
         except ImpossibleError:
@@ -146,7 +147,7 @@ class NvidiaDevice:
             if error.value in self._lost:
                 raise
             if error.value not in self._absent:
-                mend = ": run as root" if error.value == self._nvml.NVML_ERROR_NO_PERMISSION else ""
+                mend = permission(self._nvml, error)
                 faults.append(f"nvidia: GPU {self.identity.uuid}: {what} cannot be read: {error}{mend}")
             return None
 
