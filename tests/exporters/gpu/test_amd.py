@@ -36,8 +36,9 @@ def test_energy_and_power_in_their_units(library: AmdLibrary) -> None:
 def test_an_older_gpu_has_its_mean_power(library: AmdLibrary, smi: Stub) -> None:
     smi.gpu(0, current=None, average=93)
     assert library.open()[0].read().watts == 93.0
-    smi.gpu(0, average=None)
-    assert library.open()[0].read().watts is None
+    for without in (None, 0, 0xFFFFFFFF):
+        smi.gpu(0, average=without)
+        assert library.open()[0].read().watts is None
 
 
 def test_a_partition_is_not_a_gpu_of_its_own(library: AmdLibrary, smi: Stub) -> None:

@@ -169,6 +169,17 @@ def test_mig_has_instances_and_no_processes(nvml: Stub, library: NvidiaLibrary) 
     assert 0.1 < second["3"].seconds < 5
 
 
+def test_an_impossible_activity_of_an_instance_is_not_measured(nvml: Stub, library: NvidiaLibrary) -> None:
+    nvml.gpu(0, mig=1, gpm=1)
+    nvml.put("gpu.0.mig.device", "0 3 1 1g.10gb MIG-a")
+    nvml.put("gpu.0.gpm.3", "0 1000")
+    device = library.open()[0]
+    device.read()
+    time.sleep(0.12)
+    nvml.put("gpu.0.gpm.3", "1200 2000")  # 120 %
+    assert device.read().instances["3"].seconds is None
+
+
 def test_mig_before_hopper_has_instances_without_activity(nvml: Stub, library: NvidiaLibrary) -> None:
     nvml.gpu(0, mig=1, gpm=0)
     nvml.put("gpu.0.mig.device", "0 3 1 1g.5gb MIG-a")

@@ -116,6 +116,27 @@ def test_activity_never_exceeds_the_time(turns: list[tuple[int, float]]) -> None
     assert seconds <= driver.now - began + 1e-3
 
 
+def test_the_next_question_is_for_later_than_the_newest_sample() -> None:
+    """To the microsecond, whatever binary fractions do: else that sample would be given again."""
+    asked: list[int] = []
+    driver = Driver()
+
+    def ask(since: int) -> Collection[Sample]:
+        asked.append(since)
+        return driver.ask(since)
+
+    window = Window(ask, lambda: driver.now, lambda: driver.now + EPOCH)
+    driver.tick({7: 50})
+    window.read()
+    for turn in range(200):
+        driver.tick({7: 50}, 0.1 + turn / 7000)
+        assert window.read() is not None
+        newest, _ = driver.ticks[-1]
+        driver.now += 0.01
+        assert window.read() is None
+        assert asked[-1] == newest
+
+
 def test_idle_time_is_measured_once_it_is_certain() -> None:
     driver = Driver()
     driver.tick({7: 50})
