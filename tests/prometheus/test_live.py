@@ -156,7 +156,7 @@ def test_the_server_describes_itself(api: Prometheus, monitoring: Monitoring) ->
         ("up + on () up", "many-to-many"),
     ],
 )
-def test_the_servers_own_words_are_told(api: Prometheus, query: str, words: str) -> None:
+def test_errors_carry_the_servers_own_words(api: Prometheus, query: str, words: str) -> None:
     with pytest.raises(RejectedQueryError) as raised:
         api.query(query)
     (line,) = raised.value.messages
