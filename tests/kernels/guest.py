@@ -117,7 +117,7 @@ def learns(tagger: Program) -> None:
     assert tagger.paths() == {}
     message = message[:24] + quoted[8:24] + message[40:]
     testrun.run(tagger.learning(ethernet=True), _ETHERNET + message)
-    assert [(path.mtu, path.told) for path in tagger.paths().values()] == [(1300, True)]
+    assert [(path.mtu, path.from_router) for path in tagger.paths().values()] == [(1300, True)]
     assert testrun.run(tagger.fd(ethernet=True), _ETHERNET + ipv6(17, user)).frame == _ETHERNET + ipv6(17, user)
     assert tagger.counts()["one"].untagged["path_mtu"] == 1
     print("learns", flush=True)

@@ -4,14 +4,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from joulepath.rapl.hwmon import MAX_WATTS, HwmonReading
+from joulepath.rapl.hwmon import MOST_BOARD_WATTS, HwmonReading
 from joulepath.rapl.hwmon_layout import Sensor
 from joulepath.rapl.source import Count
 from joulepath.rapl.unwrap import Register
 from joulepath.reading.bounds import Rows, Teller
-from joulepath.reading.energy import Energy, Integrator
-
-MAX_HOLE_SECONDS = 15.0
+from joulepath.reading.energy import MAX_HOLE_SECONDS, Energy, Integrator
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Boards:
             if sensor in self._registers:
                 self._registers[sensor].advance(at, count)
             else:
-                self._registers[sensor] = Register(at, count, MAX_WATTS)
+                self._registers[sensor] = Register(at, count, MOST_BOARD_WATTS)
             energy[sensor] = self._registers[sensor].energy
         for sensor, watts in reading.watts.items():
             if sensor in beyond:

@@ -119,7 +119,7 @@ class PowercapSource:
 
     def _zones(self) -> Iterable[tuple[Zone, Path]]:
         """Each zone once, from the preferred control type where several repeat it."""
-        found: dict[Zone, Path] = {}
+        folder_of: dict[Zone, Path] = {}
         names: dict[str, str] = {}
         repeats = _ONE_REGISTER.search(_text(self._modalias)) if self._modalias.is_file() else None
         listed = list(self._root.glob("*rapl*:*"))
@@ -135,8 +135,8 @@ class PowercapSource:
                 continue
             zone = _zone(names[folder.name], names.get(folder.name.rpartition(":")[0], ""))
             if zone is not None:
-                found.setdefault(zone._replace(die="0") if repeats else zone, folder)
-        return found.items()
+                folder_of.setdefault(zone._replace(die="0") if repeats else zone, folder)
+        return folder_of.items()
 
 
 def _control_type(folder: Path) -> str:

@@ -7,6 +7,12 @@ measured time, whatever was missed.
 
 from typing import NamedTuple
 
+MAX_WATTS = 1e6
+"""More than any outlet, branch, rack or host carries: a device that says so was not measuring."""
+
+MAX_HOLE_SECONDS = 15.0
+"""The longest time [s] without a reading that is bridged where readings are a few seconds apart."""
+
 
 class Energy(NamedTuple):
     """Energy of one power reading since the start: joules, and the seconds that were measured."""

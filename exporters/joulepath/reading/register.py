@@ -4,8 +4,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-MAX_WATTS = 1e6
-"""More than any outlet, branch or rack carries: a register that says so was not counting."""
+from joulepath.reading.energy import MAX_WATTS
 
 RENEWED_SECONDS = 3600.0
 """Devices renew a register at least so often while power flows."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from joulepath.reading.bounds import Rows
-from joulepath.reading.energy import Energy, Integrator
+from joulepath.reading.energy import MAX_HOLE_SECONDS, Energy, Integrator
 
 WITHDRAW_AFTER_SECONDS = 30.0
 """A target unread for this time, or for three intervals, has its series withdrawn; its counters go on when it returns.
@@ -111,7 +111,7 @@ class State(Generic[R]):
     @property
     def _max_hole(self) -> float:
         # Three missed polls or 15 s, whichever is longer, are bridged; a longer hole is not.
-        return max(3 * self._turn, 15.0)
+        return max(3 * self._turn, MAX_HOLE_SECONDS)
 
     def take(self, target: Target[R]) -> None:
         """Another source under the same name: the counters go on, and nothing is known of it yet."""

@@ -44,12 +44,12 @@ class User:
     def of(cls, name: str) -> "User":
         """The user of this name. Raises UsageError."""
         try:
-            found = pwd.getpwnam(name)
+            entry = pwd.getpwnam(name)
         except KeyError:
             raise UsageError(f"--run-as {name}: no such user") from None
-        if os.geteuid() not in (0, found.pw_uid):
+        if os.geteuid() not in (0, entry.pw_uid):
             raise UsageError(f"--run-as {name}: only root can become another user: start as {name}, or leave it out")
-        return cls(name, found.pw_uid, found.pw_gid)
+        return cls(name, entry.pw_uid, entry.pw_gid)
 
 
 def keep(capabilities: Collection[int], user: User | None = None) -> None:

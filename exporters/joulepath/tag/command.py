@@ -117,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
     settings = read()
-    made = tagger.Tagger(settings, root, runtime=args.runtime)
+    flow_tagger = tagger.Tagger(settings, root, runtime=args.runtime)
     capabilities = {rights.CAP_NET_ADMIN, rights.CAP_BPF, rights.CAP_PERFMON}
     if any(flow.sender for flow in settings.flows):
         capabilities.add(rights.CAP_SYS_PTRACE)  # for the sockets that other users' processes hold
-    return serve(TagExporter(made, read, args.config), args, capabilities=capabilities, claim=made.claim)
+    return serve(TagExporter(flow_tagger, read, args.config), args, capabilities=capabilities, claim=flow_tagger.claim)

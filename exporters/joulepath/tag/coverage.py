@@ -39,7 +39,7 @@ class Coverage:
         for address, path in paths.items():
             if (address, path) not in self._paths and len(self._paths) < _MOST_PATHS:
                 self._paths.add((address, path))
-                how = "as a router says" if path.told else "as lost packets suggest"
+                how = "as a router says" if path.from_router else "as lost packets suggest"
                 logger.info("the path to %s carries packets of %d octets at most, %s", address, path.mtu, how)
 
     def note_header(self, nodes: int, octets: int, *, cuts: bool) -> None:

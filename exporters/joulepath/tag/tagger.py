@@ -150,8 +150,8 @@ class Tagger:
                 for index in route.interfaces
                 if index in names and route.mtu is not None
             }
-            told = [path.told for path in self._program.paths().values()] if self._program else []
-            narrow = {"packet_too_big": told.count(True), "lost_packets": told.count(False)}
+            from_router = [path.from_router for path in self._program.paths().values()] if self._program else []
+            narrow = {"packet_too_big": from_router.count(True), "lost_packets": from_router.count(False)}
             refused = len(self._plan.refusals)
             return Reading(counts, ready, interfaces, mtus, refused, narrow, header_octets(self._nodes), self._adopted)
 

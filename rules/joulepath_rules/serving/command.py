@@ -82,15 +82,15 @@ class ConstantsExporter:
         """There is nothing to end."""
 
     def _generations(self) -> dict[str, Generation]:
-        found: dict[str, tuple[Path, Generation]] = {}
+        by_name: dict[str, tuple[Path, Generation]] = {}
         for path in self.files:
             generation = self._read(path)
-            if (other := found.get(generation.topology)) is not None:
+            if (other := by_name.get(generation.topology)) is not None:
                 raise UsageError(
                     f"{path}: name: {other[0]} has the name {generation.topology!r} too: give each topology its own"
                 )
-            found[generation.topology] = path, generation
-        return {name: generation for name, (_, generation) in found.items()}
+            by_name[generation.topology] = path, generation
+        return {name: generation for name, (_, generation) in by_name.items()}
 
 
 def _states() -> Iterable[str]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from joulepath.rapl.boards import MAX_HOLE_SECONDS, Boards
+from joulepath.rapl.boards import Boards
 from joulepath.rapl.command import RaplExporter
 from joulepath.rapl.hwmon import LOOK_SECONDS, HwmonSource
 from joulepath.rapl.hwmon_layout import Sensor
 from joulepath.rapl.source import PowercapSource
-from joulepath.reading.energy import Energy
+from joulepath.reading.energy import MAX_HOLE_SECONDS, Energy
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.reading.register import MAX_WATTS, Register
+from joulepath.reading.energy import MAX_WATTS
+from joulepath.reading.register import Register
 
 pytestmark = pytest.mark.unit
 

@@ -55,9 +55,9 @@ def test_each_narrow_path_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
     coverage = Coverage()
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            coverage.add({}, {IPv6Address("fd02::3"): NarrowPath(1400, told=True)})
-        coverage.add({}, {IPv6Address("fd02::4"): NarrowPath(1495, told=False)})
-        coverage.add({}, {IPv6Address(number): NarrowPath(1400, told=True) for number in range(1000)})
+            coverage.add({}, {IPv6Address("fd02::3"): NarrowPath(1400, from_router=True)})
+        coverage.add({}, {IPv6Address("fd02::4"): NarrowPath(1495, from_router=False)})
+        coverage.add({}, {IPv6Address(number): NarrowPath(1400, from_router=True) for number in range(1000)})
     lines = [record.getMessage() for record in caplog.records]
     assert lines[:2] == [
         "the path to fd02::3 carries packets of 1400 octets at most, as a router says",

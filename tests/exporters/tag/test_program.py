@@ -265,7 +265,7 @@ def test_a_router_s_packet_too_big(fresh: Program) -> None:
     assert len(quoted) == 1340 + HEADER
     assert learned(fresh, too_big(1400, quoted)) == 1400 - HEADER
     ((address, path),) = fresh.paths().items()
-    assert (address, path.mtu, path.told) == (DESTINATION, 1400, True)
+    assert (address, path.mtu, path.from_router) == (DESTINATION, 1400, True)
     assert tagged(fresh, large) == large
     assert fresh.counts()["udp"].untagged["path_mtu"] == 1
     fits = udp_packet(1400 - HEADER - 48)
@@ -315,7 +315,7 @@ def test_a_message_about_the_id_before(fresh: Program) -> None:
     message = too_big(1400, tagged_before)
     fresh.apply(FLOWS, {**STATES, "udp": State(OTHER_ID, None)}, NODE, ROOM)
     assert learned(fresh, message) == 1400 - HEADER
-    assert fresh.paths()[DESTINATION].told
+    assert fresh.paths()[DESTINATION].from_router
     fresh.apply(FLOWS, {**STATES, "udp": State(bytes(15) + b"\7", None)}, NODE, ROOM)
     learned(fresh, too_big(1350, tagged_before))
     assert fresh.paths()[DESTINATION].mtu == 1400  # two changes ago is too long
