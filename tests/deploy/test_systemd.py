@@ -51,7 +51,7 @@ def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> 
     settings = service(unit)
     words = shlex.split(settings["ExecStart"])
     name = words[1]
-    if name in ("pdu", "bmc", "rapl", "rules"):
+    if name in ("pdu", "bmc", "rapl", "workload", "rules"):
         assert settings["CapabilityBoundingSet"] == ""
         return
     configs = {

@@ -51,6 +51,12 @@ def test_rapl_needs_none_of_it(tmp_path: Path) -> None:
     assert not loaded("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
 
 
+def test_workload_reads_its_file_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "workload.yaml").write_text("workloads: [{unit: a.service}, {executable: ffmpeg}]")
+    program = "from joulepath.cli import main; main(['workload', '--config=workload.yaml', '--once'])"
+    assert not loaded(program, tmp_path)
+
+
 def test_ioam_reads_its_file_elsewhere(tmp_path: Path) -> None:
     """A capture without packets: its header is read, and the configuration before it."""
     (tmp_path / "ioam.yaml").write_text(IOAM)

@@ -34,7 +34,7 @@ def imported(path: Path, exporter: str) -> Iterator[str]:
             yield str(node.module).removeprefix(f"{package}.").partition(".")[0]
 
 
-@pytest.mark.parametrize("exporter", ["bmc", "pdu"])
+@pytest.mark.parametrize("exporter", ["bmc", "pdu", "workload"])
 def test_imports_go_one_way(exporter: str) -> None:
     graph = rooms(exporter)
     assert list(TopologicalSorter(graph).static_order())[-1] == "command"
