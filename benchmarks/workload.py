@@ -2,8 +2,9 @@
 """The cost of 5,000 processes in 500 cgroups, beside Debian's process-exporter, which reads the same /proc.
 
 Both are scraped in turn, as in benchmarks/serving.py: `python -m benchmarks.workload`, as root. The processes sleep;
-they and their cgroups are made for this and removed at the end. `joulepath workload` runs twice: with a workload for
-each cgroup, and with a rule by program besides, for which it looks at every process.
+they and their cgroups are made for this and removed at the end. process-exporter runs in its cheapest form, without
+smaps and threads. `joulepath workload` runs twice: with a workload for each cgroup, and with a rule by program besides,
+for which it looks at every process.
 """
 
 import argparse
@@ -90,11 +91,16 @@ def main() -> None:
         commands = {
             "joulepath workload, by cgroup": [*joulepath, str(folder / "groups.yaml")],
             "joulepath workload, by program": [*joulepath, str(folder / "programs.yaml")],
-            "process-exporter": [program, f"--config.path={folder / 'names.yaml'}"],
+            "process-exporter": [
+                program,
+                f"--config.path={folder / 'names.yaml'}",
+                "--gather-smaps=false",
+                "--threads=false",
+            ],
         }
         exporters = {}
         for name, command in commands.items():
-            exporters[name] = Scraped(command)
+            exporters[name] = Scraped(command, patience=60)
             stack.callback(exporters[name].process.wait)
             stack.callback(exporters[name].process.terminate)
         costs = scraped_in_turn(exporters, args.rounds, args.scrapes)
