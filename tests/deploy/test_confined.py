@@ -33,9 +33,9 @@ from tests.exporters.gpu.stub import build
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
-EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "gpu": 2.0, "ioam": 2.0, "tag": 2.0, "rules": 1.5}
+EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "workload": 1.5, "gpu": 2.0, "ioam": 2.0, "tag": 2.0, "rules": 1.5}
 """The most that `systemd-analyze security` may say of each; 10 is a unit without limits."""
-WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "gpu", "rules")
+WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "workload", "gpu", "rules")
 USER = 64003
 HERE = Path(__file__).parent
 ENERGY = "sys/class/powercap/intel-rapl:0"
@@ -156,6 +156,7 @@ SHOWN = {
     "pdu": "joulepath_polls_total.success",
     "bmc": "joulepath_polls_total.success",
     "rapl": "rapl_host_energy_joules_total",
+    "workload": "workload_cpu_seconds_total.other",
     "gpu": "gpu_energy_joules_total",
     "ioam": "ioam_node_packets_total",
     "tag": "ioam_tag_packets_total",

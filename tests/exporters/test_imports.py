@@ -55,6 +55,12 @@ def test_rapl_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     assert not import_large("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
 
 
+def test_workload_reads_its_file_in_another_process(tmp_path: Path) -> None:
+    (tmp_path / "workload.yaml").write_text("workloads: [{unit: a.service}, {executable: ffmpeg}]")
+    program = "from joulepath.cli import main; main(['workload', '--config=workload.yaml', '--once'])"
+    assert not import_large(program, tmp_path)
+
+
 @pytest.mark.parametrize(("vendor", "needed"), [("nvidia", NVIDIA), ("intel", set())])
 def test_gpu_takes_the_library_of_its_vendor_alone(tmp_path: Path, vendor: str, needed: set[str]) -> None:
     """The vendor's library itself need not be there: its binding looks for it."""

@@ -34,8 +34,6 @@ EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modul
 FOREIGN = {
     "kepler_node_cpu_active_joules_total": "Kepler",
     "kepler_pod_cpu_joules_total": "Kepler",
-    "workload_cpu_seconds_total": "an exporter of workloads' processor time",
-    "workload_host_cpu_seconds_total": "the same, of hosts",
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
