@@ -35,7 +35,7 @@ class Site(Entry):
     grid_zone: Text | None = None
     """Zone of the live factor: label of `grid_carbon_intensity_average_grams_per_kilowatt_hour`."""
     source: Text | None = None
-    """PowerSource of the live factor: label of the same series."""
+    """Source of the live factor: label of the same series."""
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
     """Emissions that the live factor counts: label of the same series."""
     overhead: Annotated[Number, Field(ge=1)] = 1.0
