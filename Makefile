@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `make help` lists what there is. Nothing is altered beyond this checkout: .venv and .cache hold all of it.
 VENV ?= .venv
 SECONDS ?= 60
@@ -26,6 +27,7 @@ long: $(VENV)/.test programs ## fuzzing, soak, full grids
 lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch]'
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m scripts.audit
 
@@ -43,8 +45,8 @@ site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
 
-programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
-	@$(VENV)/bin/python -m joulepath_lab.programs
+programs: $(VENV)/.lab ## Prometheus and Alertmanager, where they are not installed
+	@$(VENV)/bin/python -m joulepath_lab.run.programs
 
 clean: ## removes .venv and .cache
 	rm -rf $(VENV) .cache

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import joulepath
 import joulepath_dashboards
-from joulepath import telemetry
 from joulepath.metrics import Metric
+from joulepath.serving import telemetry
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
 from scripts import rooms
@@ -71,7 +71,7 @@ def with_rooms(page: str) -> str:
 def _with_table(page: str, file: str, kind: str, name: str, rows: str) -> str:
     """The page with a table between its marker `<!-- KIND: NAME; ... -->` and the next `<!-- end -->`."""
     marked = re.compile(rf"(<!-- {kind}: {name};[^\n]*-->\n).*?(?=<!-- end -->)", re.DOTALL)
-    page, count = marked.subn(lambda found: found[1] + rows, page)
+    page, count = marked.subn(lambda match: match[1] + rows, page)
     if count != 1:
         raise ValueError(f"{file}: has {count} places for the table of {name} {kind}, needs 1")
     return page

@@ -87,10 +87,10 @@ def rules(page: str) -> Mapping[str, Collection[str]]:
     return {name: _NAME.findall(row[2]) for row in _RULE.finditer(chapter) for name in _NAME.findall(row[1])}
 
 
-def forbidden(found: Sequence[Room], allowed: Mapping[str, Collection[str]]) -> Sequence[str]:
+def forbidden(imports: Sequence[Room], allowed: Mapping[str, Collection[str]]) -> Sequence[str]:
     """The imports that no rule allows, and the rooms without a rule, one line each."""
     faults = []
-    for room in found:
+    for room in imports:
         rule = _rule(room.name, allowed)
         if rule is None:
             faults.append(f"{room.name} has no row in the table of allowed imports")

@@ -22,22 +22,22 @@ def read(module: str, path: Path) -> Any:
 
     The file is opened here: this process may have a right that it does not pass on.
     """
-    asked = pickle.dumps((path, text_of(path)))
+    question = pickle.dumps((path, text_of(path)))
     command = [sys.executable, "-P", "-m", "joulepath.apart", module]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         # In a group of its own, so that a terminal's Ctrl-C ends this process alone, which then ends that one.
-        done = subprocess.run(  # noqa: S603  # this program
-            command, input=asked, stdout=subprocess.PIPE, env=environment, process_group=0, check=False
+        reader = subprocess.run(  # noqa: S603  # this program
+            command, input=question, stdout=subprocess.PIPE, env=environment, process_group=0, check=False
         )
     except OSError as error:
         raise JoulepathError(f"{path}: cannot be read: {sys.executable} does not start: {error.strerror}") from None
-    if done.returncode:
-        raise JoulepathError(f"{path}: cannot be read: the process that reads it ended with {done.returncode}")
-    mistakes, found = pickle.loads(done.stdout)  # noqa: S301  # this program's own words
+    if reader.returncode:
+        raise JoulepathError(f"{path}: cannot be read: the process that reads it ended with {reader.returncode}")
+    mistakes, settings = pickle.loads(reader.stdout)  # noqa: S301  # this program's own words
     if mistakes:
         raise UsageError(mistakes)
-    return found
+    return settings
 
 
 def _answer(module: str) -> None:

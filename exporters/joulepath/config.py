@@ -71,8 +71,8 @@ def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = F
     if data is None and empty:
         data = {}
     if not isinstance(data, dict):
-        found = "empty" if data is None else f"a {type(data).__name__}"
-        raise UsageError(f"{path}: must be a mapping of keys, is {found}")
+        content = "empty" if data is None else f"a {type(data).__name__}"
+        raise UsageError(f"{path}: must be a mapping of keys, is {content}")
     try:
         return TypeAdapter(model).validate_python(data)
     except ValidationError as error:

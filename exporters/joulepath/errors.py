@@ -21,3 +21,7 @@ class UsageError(JoulepathError):
     """Bad arguments or a bad file: exit code 2."""
 
     exit_code = 2
+
+
+class AbsentError(JoulepathError):
+    """This host has nothing of a kind. It is a fault only if nothing else can be read either."""

@@ -85,11 +85,11 @@ def _write(family: Metric, lines: list[str], *, openmetrics: bool) -> None:
 
 
 def _exemplar(sample: Sample) -> str:
-    found = sample.exemplar
-    if found is None:
+    exemplar = sample.exemplar
+    if exemplar is None:
         return ""
-    when = "" if found.timestamp is None else f" {found.timestamp}"
-    return f" # {{{_rendered(found.labels)}}} {_number(found.value)}{when}"
+    when = "" if exemplar.timestamp is None else f" {exemplar.timestamp}"
+    return f" # {{{_rendered(exemplar.labels)}}} {_number(exemplar.value)}{when}"
 
 
 def _rendered(labels: dict[str, str]) -> str:

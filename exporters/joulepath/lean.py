@@ -16,15 +16,15 @@ def late(name: str) -> None:
     spec = find_spec(name)
     if name in sys.modules or spec is None or spec.loader is None:
         return
-    made, loader = module_from_spec(spec), spec.loader
+    package, loader = module_from_spec(spec), spec.loader
 
     def missing(attribute: str) -> Any:
         """PEP 562."""
         if find_spec(f"{name}.{attribute}") is not None:
             return importlib.import_module(f"{name}.{attribute}")
-        made.__dict__.pop("__getattr__", None)
-        loader.exec_module(made)
-        return getattr(made, attribute)
+        package.__dict__.pop("__getattr__", None)
+        loader.exec_module(package)
+        return getattr(package, attribute)
 
-    made.__dict__["__getattr__"] = missing
-    sys.modules[name] = made
+    package.__dict__["__getattr__"] = missing
+    sys.modules[name] = package

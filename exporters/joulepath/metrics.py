@@ -67,6 +67,6 @@ class _Collector:
 
 def registry(collect: Callable[[], Iterable[AnyFamily]]) -> CollectorRegistry:
     """The input of a scrape: the families that `collect` makes afresh at each call."""
-    made = CollectorRegistry(auto_describe=False)
-    made.register(_Collector(collect))
-    return made
+    collectors = CollectorRegistry(auto_describe=False)
+    collectors.register(_Collector(collect))
+    return collectors

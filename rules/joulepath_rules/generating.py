@@ -12,7 +12,7 @@ from joulepath_rules.dialects import DIALECTS, Options, operator
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.serving.awaited import await_constants
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
 
 MANY_CONSTANTS = 3000
 """As rules they take 0.1 to 0.3 s of each evaluation."""

@@ -40,7 +40,7 @@ def blocks(page: Path) -> Iterator[Block]:
     before: Token | None = None
     for token in _MARKDOWN.parse(page.read_text(encoding="utf-8")):
         if token.type == "fence" and token.map:
-            said = _REASON.match(before.content.strip()) if before and before.type == "html_block" else None
-            reason = " ".join(said[1].split()) if said else ""
+            match = _REASON.match(before.content.strip()) if before and before.type == "html_block" else None
+            reason = " ".join(match[1].split()) if match else ""
             yield Block(page, token.map[0] + 1, token.info.strip(), token.content, reason)
         before = token

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from subprocess import DEVNULL
 
-from joulepath_lab import programs
-from joulepath_lab.ports import free_port
+from joulepath_lab.run import programs
+from joulepath_lab.run.ports import free_port
 from tests.exporters.process import Exporter
 from tests.pages.blocks import Block
 from tests.pages.world import World

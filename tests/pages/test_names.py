@@ -48,14 +48,14 @@ def tokens(page: Path) -> list[Token]:
 def anchors(page: Path) -> frozenset[str]:
     """The names of a page's headings in addresses, as GitHub makes them."""
     seen: Counter[str] = Counter()
-    found = set()
+    names = set()
     for heading, inline in zip(tokens(page), tokens(page)[1:], strict=False):
         if heading.type == "heading_open":
             text = "".join(part.content for part in inline.children or ())
             name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
-            found.add(f"{name}-{seen[name]}" if seen[name] else name)
+            names.add(f"{name}-{seen[name]}" if seen[name] else name)
             seen[name] += 1
-    return frozenset(found)
+    return frozenset(names)
 
 
 def fault(name: str, top: Path) -> str | None:

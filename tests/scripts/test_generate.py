@@ -23,6 +23,6 @@ def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
         generate.with_series("# Attribution\n")
 
 
-def test_every_exporter_is_in_it() -> None:
+def test_the_metric_reference_has_every_exporter() -> None:
     titles = [title for title, _ in generate.modules()]
     assert {"joulepath ioam", "joulepath pdu", "joulepath rapl", "joulepath rules serve"} <= set(titles)

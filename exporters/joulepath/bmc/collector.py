@@ -27,8 +27,8 @@ from joulepath.bmc.metrics import (
 )
 from joulepath.bmc.reading import BmcReading, Box, ChassisComponent, ChassisPart, Metered
 from joulepath.metrics import Family, Metric
-from joulepath.polled import state
-from joulepath.poller import Snapshot
+from joulepath.reading.poller import Snapshot
+from joulepath.serving.polled import state
 
 
 def collect(collector: str, snapshot: Snapshot[BmcReading], reading: BmcReading | None) -> Iterable[Family]:

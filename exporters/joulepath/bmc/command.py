@@ -9,18 +9,20 @@ from typing import cast
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter, files, secret
+from joulepath import apart, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.settings import BmcEndpoint, Privilege, TargetSettings, login, login_mistake, parse_address
 from joulepath.bmc.source import BmcSource
-from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
 from joulepath.metrics import filled
-from joulepath.polled import PolledExporter
-from joulepath.poller import Poller, Target
-from joulepath.register import Registers
+from joulepath.reading.bounds import MAX_ROWS
+from joulepath.reading.poller import Poller, Target
+from joulepath.reading.register import Registers
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.polled import PolledExporter
+from joulepath.serving.run import serve
 
 PORT = 10472
 INTERVAL = 10.0
@@ -59,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"for one answer of --target over Redfish (default {TIMEOUT:g})",
     )
     parser.add_argument("--insecure", action="store_true", help="do not check --target's certificate")
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def _seconds(text: str) -> float:
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         configured=targets,
         file=args.config,
     )
-    return exporter.run(bmc_exporter, args)
+    return serve(bmc_exporter, args)
 
 
 def single(args: argparse.Namespace, registers: dict[str, Registers] | None = None) -> Target[BmcReading]:

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from joulepath.bmc.settings import Privilege, TargetSettings, login_mistake, parse_address
-from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, load
+from joulepath.reading.bounds import MAX_ROWS
 
 
 class BmcTargetConfig(Model):

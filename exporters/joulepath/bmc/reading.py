@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, cast
 
-from joulepath.bounds import BEYOND, label
+from joulepath.reading.bounds import BEYOND, label
 
 Level = Literal["chassis", "enclosure"]
 """An enclosure contains chassis that are measured themselves: its watts count theirs again, hence the other level."""
@@ -38,7 +38,7 @@ Row = Box | ChassisPart | ChassisComponent
 
 
 def name_row(row: Row) -> Row:
-    """The row under names that are label values (`joulepath.bounds`)."""
+    """The row under names that are label values (`joulepath.reading.bounds`)."""
     renamed: Any = row  # mypy knows no _make of one of several
     return cast("Row", renamed._make(map(label, row)))
 
@@ -98,7 +98,7 @@ class BmcReading:
         return rows
 
     def with_label_names(self) -> "BmcReading":
-        """The same under names that are label values (`joulepath.bounds`)."""
+        """The same under names that are label values (`joulepath.reading.bounds`)."""
         if all(label(name) == name for part in self.parts for name in part):
             return self
         return self._over(name_row)

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from joulepath import secret
 from joulepath.bmc.login import Login
-from joulepath.bounds import MAX_ROWS
 from joulepath.errors import UsageError
+from joulepath.reading.bounds import MAX_ROWS
 
 LOCAL = "ipmi+local"
 PORTS = {"redfish": 443, "redfish+http": 80, "ipmi": 623, LOCAL: 0}

@@ -8,8 +8,8 @@ from typing import ClassVar, TypedDict
 
 from joulepath.bmc.reading import BmcReading, Row
 from joulepath.bmc.vendors import Vendors, load_shipped
-from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.errors import JoulepathError
+from joulepath.reading.bounds import MAX_ROWS, Rows, Teller
 
 
 class Common(TypedDict, total=False):

@@ -270,14 +270,14 @@ class Object:
 
     def map(self, name: str) -> Map:
         """The map of this name; data sections are `.rodata`, `.bss`, `.data`."""
-        found = library().bpf_object__find_map_by_name(self._handle, name.encode())
-        if not found:
+        handle = library().bpf_object__find_map_by_name(self._handle, name.encode())
+        if not handle:
             raise BpfError(f"{self._name}: {name}", errno.ENOENT)
-        return Map(found)
+        return Map(handle)
 
     def program(self, name: str) -> int:
         """The file descriptor of a loaded program."""
-        found = library().bpf_object__find_program_by_name(self._handle, name.encode())
-        if not found:
+        handle = library().bpf_object__find_program_by_name(self._handle, name.encode())
+        if not handle:
             raise BpfError(f"{self._name}: {name}", errno.ENOENT)
-        return check(library().bpf_program__fd(found), name)
+        return check(library().bpf_program__fd(handle), name)

@@ -42,7 +42,7 @@ LEARNING = Place(0x6A6E, 1)
 """The tagger's look at Packet Too Big messages that come in."""
 
 
-class Link(Protocol):
+class ProgramLink(Protocol):
     """A program that runs until `close`."""
 
     kind: str
@@ -174,9 +174,9 @@ class ClsactLink:
         first = place.priority if way == "sent" else 1
         # The padding is not counted in: libbpf refuses octets that it does not know unless they are 0.
         self._hook = _Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way])
-        made = library().bpf_tc_hook_create(ctypes.byref(self._hook))
-        if made != -errno.EEXIST:
-            check(made, "making a clsact qdisc")
+        error = library().bpf_tc_hook_create(ctypes.byref(self._hook))
+        if error != -errno.EEXIST:
+            check(error, "making a clsact qdisc")
         self._priority = first
         attached = self._attach(program)
         if attached in (-errno.EINVAL, -errno.EEXIST):  # another kind of filter has this priority
@@ -188,10 +188,10 @@ class ClsactLink:
     def ahead(self) -> int:
         """As Link; of others' filters it knows nothing."""
         options = _Filter(sz=32, handle=self._place.handle, priority=self._priority)
-        found = library().bpf_tc_query(ctypes.byref(self._hook), ctypes.byref(options))
-        if found in (-errno.ENOENT, -errno.EINVAL):  # the filter, or the whole qdisc
+        error = library().bpf_tc_query(ctypes.byref(self._hook), ctypes.byref(options))
+        if error in (-errno.ENOENT, -errno.EINVAL):  # the filter, or the whole qdisc
             return -1
-        check(found, "asking for a filter")
+        check(error, "asking for a filter")
         return 0
 
     def advance(self) -> None:
@@ -218,7 +218,7 @@ def clear(ifindex: int, way: Way, place: Place) -> None:
         _detach(_Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way]), place, priority)
 
 
-def attach(program: int, ifindex: int, way: Way, place: Place) -> Link:
+def attach(program: int, ifindex: int, way: Way, place: Place) -> ProgramLink:
     """Attaches the program with this descriptor. Raises BpfError, UnavailableError for want of a right.
 
     Interfaces are numbered per network namespace: the calling thread's counts.

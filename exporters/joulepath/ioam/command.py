@@ -5,23 +5,27 @@ import argparse
 import dataclasses
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter, rights
+from joulepath import apart
 from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
-from joulepath.carry import Carry
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
 from joulepath.ioam.backend.pcap import PcapSource
-from joulepath.ioam.backend.source import Source
+from joulepath.ioam.backend.source import TrafficSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
+from joulepath.reading.carry import Carry
+from joulepath.serving import rights
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.one_host import OneHost
+from joulepath.serving.run import serve
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -31,13 +35,11 @@ _NEEDS = {"ebpf": _KERNEL, "packet": frozenset({rights.CAP_NET_RAW}), "pcap": fr
 _RECEIVED, _CAPTURED = "received", "captured"
 
 
-class IoamExporter:
+class IoamExporter(OneHost):
     """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
     reads = "packets and bytes per IOAM trace"
-    targets: Collection[str] = ()
-    ready = True
 
     def __init__(
         self,
@@ -45,12 +47,12 @@ class IoamExporter:
         *,
         read: Callable[[], Settings] | None = None,
         file: Path | None = None,
-        source: Callable[[Settings], Source],
+        source: Callable[[Settings], TrafficSource],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
     ) -> None:
         """With `epoch`, counters say when they were created: see collector.families."""
-        self.files: Collection[Path] = () if file is None else (file,)
+        self.files = () if file is None else (file,)
         self._settings = settings
         self._read = read
         self._make = source
@@ -63,10 +65,6 @@ class IoamExporter:
         """The counts so far."""
         source, carry = self._counting
         return carry.onto(families(source.reading(), self._epoch))
-
-    def probe(self, target: str) -> Iterable[Metric]:
-        """Raises KeyError: this host is the only target."""
-        raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
         """Counts for a moment, or a capture to its end: packets that have not yet come cannot be read."""
@@ -148,7 +146,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say when counters of traces and paths were created (OpenMetrics _created, for Prometheus 3)",
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -162,14 +160,14 @@ def run(args: argparse.Namespace) -> int:
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
-    return exporter.run(ioam, args, capabilities=capabilities, claim=ioam.claim)
+    return serve(ioam, args, capabilities=capabilities, claim=ioam.claim)
 
 
 def _keep(backend: str) -> None:
     rights.keep(_NEEDS[backend])
 
 
-def _source(args: argparse.Namespace, settings: Settings) -> Source:
+def _source(args: argparse.Namespace, settings: Settings) -> TrafficSource:
     if args.pcap is None:
         return ChosenSource(settings, args.backend, opened=_keep)
     return PcapSource(settings, args.pcap, args.interface if args.config is not None else None, opened=_keep)

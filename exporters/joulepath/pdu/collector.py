@@ -7,7 +7,6 @@ from typing import cast
 
 from prometheus_client.samples import Sample
 
-from joulepath.energy import Energy
 from joulepath.exposition import Labels
 from joulepath.metrics import Family, Metric
 from joulepath.pdu.metrics import (
@@ -24,8 +23,9 @@ from joulepath.pdu.metrics import (
 )
 from joulepath.pdu.profiles.quantity import LevelName
 from joulepath.pdu.source import PduReading
-from joulepath.polled import state
-from joulepath.poller import Snapshot
+from joulepath.reading.energy import Energy
+from joulepath.reading.poller import Snapshot
+from joulepath.serving.polled import state
 
 
 def collect(snapshot: Snapshot[PduReading], reading: PduReading | None) -> Iterable[Family]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from joulepath import config, exporter
+from joulepath import config
 from joulepath.errors import UsageError
 from joulepath.pdu.check import check
 from joulepath.pdu.collector import collect
@@ -30,9 +30,11 @@ from joulepath.pdu.snmp.clients import LIBRARIES, Clients
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.survey.surveyor import SURVEY_SECONDS, SURVEYS_AT_ONCE
-from joulepath.polled import PolledExporter
-from joulepath.poller import Poller, Target
-from joulepath.register import Registers
+from joulepath.reading.poller import Poller, Target
+from joulepath.reading.register import Registers
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.polled import PolledExporter
+from joulepath.serving.run import serve
 
 PORT = 10471
 INTERVAL = 5.0
@@ -80,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=LIBRARIES[0],
         help="SNMP library; gufo if it is installed (default: %(default)s)",
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -144,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
         configured=targets,
         file=args.config,
     )
-    return exporter.run(pdu_exporter, args)
+    return serve(pdu_exporter, args)
 
 
 def check_profile(args: argparse.Namespace, clients: Clients) -> int:

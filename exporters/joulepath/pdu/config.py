@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from joulepath.bmc.config import BmcTargetConfig
-from joulepath.bounds import MAX_ROWS
 from joulepath.config import Model, problems
 from joulepath.errors import UsageError
 from joulepath.pdu.redfish.target import is_redfish
 from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
+from joulepath.reading.bounds import MAX_ROWS
 from joulepath.secret import of_environment, of_file
 
 VERSIONS: Mapping[str, Literal[1, 2]] = {"1": 1, "2": 2, "2c": 2}

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from joulepath.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import Evidence, Method
 from joulepath.pdu.profiles.schema import Profile, asked_for
@@ -17,8 +16,9 @@ from joulepath.pdu.survey.belief import Belief, PublishedRow, Values
 from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, PduLayout, Unit
 from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
-from joulepath.pdu.survey.value import RejectedError
-from joulepath.register import Registers
+from joulepath.reading.bounds import BEYOND, MAX_ROWS, Quota
+from joulepath.reading.register import Registers
+from joulepath.reading.rejected import NotMeasuredError
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 
@@ -160,7 +160,7 @@ class PduSource:
             for cell in layout.cells.get(oid, ()):
                 try:
                     number = cell.reading(poll.values)
-                except RejectedError as reason:
+                except NotMeasuredError as reason:
                     rejected[str(reason)] += 1
                     if reason.number is not None and cell.quantity_name == "voltage":
                         implausible.append(reason.number)

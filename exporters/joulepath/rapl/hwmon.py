@@ -13,7 +13,7 @@ from pathlib import Path
 
 from joulepath.rapl.hwmon_layout import Channel, Sensor, channels, number
 
-MAX_WATTS = 1e5
+MOST_BOARD_WATTS = 1e5
 """No board draws more. ACPI's power meter says 4 MW, 32 bits all set, where it knows nothing."""
 
 LOOK_SECONDS = 60.0
@@ -57,7 +57,7 @@ class HwmonSource:
                 continue
             if channel.register:
                 joules[channel.sensor], origins[channel.sensor] = value, channel.origin
-            elif value <= MAX_WATTS:
+            elif value <= MOST_BOARD_WATTS:
                 watts[channel.sensor] = value
             else:
                 continue

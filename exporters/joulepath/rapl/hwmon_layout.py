@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from joulepath.bounds import label as cut
+from joulepath.reading.bounds import label as cut
 
 _CHANNEL = re.compile(r"(?P<kind>power|energy|curr)(?P<number>\d+)_(?:input|average)")
 
@@ -52,13 +52,21 @@ class Channel:
 
 def channels(folders: Iterable[Path]) -> Sequence[Channel]:
     """The channels of these chips, each under a name of its own."""
-    chips = [(chip, found) for chip in (_Chip(folder) for folder in folders) if (found := list(chip.channels()))]
+    chips = [
+        (chip, chip_channels)
+        for chip in (_Chip(folder) for folder in folders)
+        if (chip_channels := list(chip.channels()))
+    ]
     for level in (_Chip.longer, _Chip.longest):
         names = Counter(chip.name for chip, _ in chips)
         for chip, _ in chips:
             if names[chip.name] > 1:
                 chip.name = level(chip)
-    return [replace(each, sensor=each.sensor._replace(chip=cut(chip.name))) for chip, found in chips for each in found]
+    return [
+        replace(each, sensor=each.sensor._replace(chip=cut(chip.name)))
+        for chip, chip_channels in chips
+        for each in chip_channels
+    ]
 
 
 def number(path: str) -> int | None:
@@ -101,10 +109,10 @@ class _Chip:
 
     def channels(self) -> Iterator[Channel]:
         """Power and energy; volts times amperes where neither can be read."""
-        found = [*self._of("power"), *self._of("energy")]
-        yield from found
-        if not any(number(path) is not None for each in found for (path,) in each.sources):
-            yield from (replace(each, instead=bool(found)) for each in self._of("curr"))
+        meters = [*self._of("power"), *self._of("energy")]
+        yield from meters
+        if not any(number(path) is not None for each in meters for (path,) in each.sources):
+            yield from (replace(each, instead=bool(meters)) for each in self._of("curr"))
 
     def _of(self, kind: str) -> Iterator[Channel]:
         names = (_CHANNEL.fullmatch(name) for name in self._files)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from joulepath.errors import JoulepathError
+from joulepath.errors import AbsentError, JoulepathError
 
 _PACKAGE = re.compile(r"package-(?P<package>\d+)(-die-(?P<die>\d+))?")
 _PSYS = re.compile(r"psys(-(?P<package>\d+))?")
@@ -44,7 +44,7 @@ class Zone(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Count:
+class ZoneCount:
     """A zone's raw counter [J], and where it wraps [J]; None where the kernel does not say."""
 
     joules: float
@@ -54,10 +54,10 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RaplReading:
     """Counters of the zones that could be read, and one line for each zone that is there and could not."""
 
-    counts: Mapping[Zone, Count]
+    counts: Mapping[Zone, ZoneCount]
     unreadable: Mapping[Zone, str]
     masked: str = ""
     """The same for zones that are listed and cannot be looked into, not even for their names."""
@@ -81,13 +81,13 @@ class PowercapSource:
         self._counters: dict[Zone, _Counter] = {}
         self._masked = ""
 
-    def read(self) -> Reading:
-        """Reads every zone once. Raises JoulepathError when no zone exists."""
-        counts: dict[Zone, Count] = {}
+    def read(self) -> RaplReading:
+        """Reads every zone once. Raises AbsentError if no zone exists, MaskedError if a container hides them all."""
+        counts: dict[Zone, ZoneCount] = {}
         unreadable: dict[Zone, str] = {}
         for zone, counter in self._current().items():
             try:
-                counts[zone] = Count(_integer(counter.path) / 1e6, counter.wraps_at, counter.path)
+                counts[zone] = ZoneCount(_integer(counter.path) / 1e6, counter.wraps_at, counter.path)
             except PermissionError:
                 unreadable[zone] = f"{counter.path}: only root may read it; run as root or chmod it at boot"
             except OSError as error:
@@ -101,10 +101,10 @@ class PowercapSource:
         if not counts and not unreadable:
             if self._masked:
                 raise MaskedError(self._masked)
-            raise JoulepathError(
+            raise AbsentError(
                 f"{self._root}: no RAPL zones: virtual machines and ARM have none, others need intel_rapl_msr"
             )
-        return Reading(counts, unreadable, self._masked)
+        return RaplReading(counts, unreadable, self._masked)
 
     def _current(self) -> Mapping[Zone, _Counter]:
         """The zones; looked at anew only where other folders are there, since a scrape pays for each file."""
@@ -119,7 +119,7 @@ class PowercapSource:
 
     def _zones(self) -> Iterable[tuple[Zone, Path]]:
         """Each zone once, from the preferred control type where several repeat it."""
-        found: dict[Zone, Path] = {}
+        folder_of: dict[Zone, Path] = {}
         names: dict[str, str] = {}
         repeats = _ONE_REGISTER.search(_text(self._modalias)) if self._modalias.is_file() else None
         listed = list(self._root.glob("*rapl*:*"))
@@ -135,8 +135,8 @@ class PowercapSource:
                 continue
             zone = _zone(names[folder.name], names.get(folder.name.rpartition(":")[0], ""))
             if zone is not None:
-                found.setdefault(zone._replace(die="0") if repeats else zone, folder)
-        return found.items()
+                folder_of.setdefault(zone._replace(die="0") if repeats else zone, folder)
+        return folder_of.items()
 
 
 def _control_type(folder: Path) -> str:

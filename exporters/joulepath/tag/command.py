@@ -4,15 +4,19 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter, rights
+from joulepath import apart
 from joulepath.errors import UsageError
+from joulepath.serving import rights
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.one_host import OneHost
+from joulepath.serving.run import serve
 
 if TYPE_CHECKING:
     from joulepath.tag.settings import Settings
@@ -22,30 +26,23 @@ PORT = 10477
 _ONCE_SECONDS = 1.0
 
 
-class TagExporter:
+class TagExporter(OneHost):
     """The exporter of one host; what it tagged is on `/metrics`."""
 
     name = "tag"
     reads = "packets that got an IOAM trace (tc egress)"
-    targets: Collection[str] = ()
-
-    ready = True
 
     def __init__(
         self, tagger: "Tagger", read: "Callable[[], Settings]", file: Path, once_seconds: float = _ONCE_SECONDS
     ) -> None:
         self._tagger = tagger
         self._read = read
-        self.files: Collection[Path] = (file,)
+        self.files = (file,)
         self._once_seconds = once_seconds
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
         return self._families()
-
-    def probe(self, target: str) -> Iterable[Metric]:
-        """There is no target but this host."""
-        raise KeyError(target)
 
     def once(self) -> Iterable[Metric]:
         """Tags for a moment, as a trial of rights and configuration."""
@@ -101,7 +98,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="print the commands for a kernel with an IOAM tunnel of its own, from a topology or from such a "
         "configuration, and do nothing else",
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -122,8 +119,8 @@ def run(args: argparse.Namespace) -> int:
 
     root = cgroup.mounted if args.cgroup is None else partial(cgroup.given, args.cgroup)
     settings = read()
-    made = tagger.Tagger(settings, root, runtime=args.runtime)
+    flow_tagger = tagger.Tagger(settings, root, runtime=args.runtime)
     capabilities = {rights.CAP_NET_ADMIN, rights.CAP_BPF, rights.CAP_PERFMON}
     if any(flow.sender for flow in settings.flows):
         capabilities.add(rights.CAP_SYS_PTRACE)  # for the sockets that other users' processes hold
-    return exporter.run(TagExporter(made, read, args.config), args, capabilities=capabilities, claim=made.claim)
+    return serve(TagExporter(flow_tagger, read, args.config), args, capabilities=capabilities, claim=flow_tagger.claim)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from joulepath.bpf.libbpf import Object, possible_cpus
 from joulepath.ioam.wire.encode import hop_by_hop
+from joulepath.ioam.wire.protocols import TCP, UDP
 from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {
@@ -28,7 +29,7 @@ REASONS = {
 }
 """Every value of the label `reason`, with what it says, in the order of the program."""
 
-_PROTOCOLS = {None: 0, "tcp": 6, "udp": 17}
+_PROTOCOLS = {None: 0, "tcp": TCP, "udp": UDP}
 _IN_CGROUP, _ANY_ADDRESS, _DROPS = 1, 2, 4
 _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS
@@ -54,7 +55,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Count:
+class FlowCount:
     """Packets of one flow since the start, and octets of the tagged ones."""
 
     packets: int
@@ -68,7 +69,7 @@ class NarrowPath:
 
     mtu: int
     """Octets of the largest packet."""
-    told: bool
+    from_router: bool
     """By a router's Packet Too Big; else by the loss of TCP's packets."""
 
 
@@ -145,23 +146,23 @@ class Program:
     def paths(self) -> dict[IPv6Address, NarrowPath]:
         """The destinations that are known to be behind a narrower link, at the moment."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-        found = {}
+        narrow = {}
         for keys, values in self._object.map("paths").entries():
             for index, (mtu, length, _, _, expires) in enumerate(_PATH.iter_unpack(values)):
                 if expires > now:
-                    found[IPv6Address(keys[16 * index : 16 * index + 16])] = NarrowPath(mtu, told=length > 0)
-        return found
+                    narrow[IPv6Address(keys[16 * index : 16 * index + 16])] = NarrowPath(mtu, from_router=length > 0)
+        return narrow
 
-    def counts(self) -> dict[str, Count]:
+    def counts(self) -> dict[str, FlowCount]:
         """Every flow's counts, all CPUs together."""
         counts = self._object.map("counts")
-        found = {}
+        by_flow = {}
         for name, place in self._places.items():
             values = counts.lookup(_INDEX.pack(place)) or b""
             per_cpu = [_COUNTS.unpack_from(values, cpu * counts.stride) for cpu in range(possible_cpus())]
             packets, octets, *untagged = (sum(column) for column in zip(*per_cpu, strict=True))
-            found[name] = Count(packets, octets, dict(zip(REASONS, untagged, strict=True)))
-        return found
+            by_flow[name] = FlowCount(packets, octets, dict(zip(REASONS, untagged, strict=True)))
+        return by_flow
 
     def close(self) -> None:
         """Lets the program go."""

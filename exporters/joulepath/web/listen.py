@@ -47,21 +47,21 @@ def bind(address: Address) -> socket.socket:
         places, fault = [], error.strerror or str(error)
     for family, place in places:
         try:
-            made = socket.socket(family, socket.SOCK_STREAM)
+            listener = socket.socket(family, socket.SOCK_STREAM)
         except OSError as error:  # a kernel without IPv6
             fault = error.strerror or str(error)
             continue
         try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
-            made.bind(place)
-            made.listen(_BACKLOG)
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
+            listener.bind(place)
+            listener.listen(_BACKLOG)
         except OSError as error:
-            made.close()
+            listener.close()
             fault = error.strerror or str(error)
         else:
-            return made
+            return listener
     raise JoulepathError(f"cannot listen on {address}: {fault}")
 
 
@@ -71,20 +71,20 @@ def passed_by_systemd(environment: Mapping[str, str] = os.environ) -> list[socke
     if environment.get("LISTEN_PID") != str(os.getpid()) or not count.isdecimal() or not int(count):
         raise UsageError("--web.systemd-socket: systemd passed no socket; start it through its .socket unit")
     sockets = [_inherited(number) for number in range(_FIRST_PASSED, _FIRST_PASSED + int(count))]
-    for made in sockets:
-        made.set_inheritable(False)
+    for listener in sockets:
+        listener.set_inheritable(False)
     return sockets
 
 
 def _inherited(number: int) -> socket.socket:
     try:
-        made = socket.socket(fileno=number)
-        listening = made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        listener = socket.socket(fileno=number)
+        listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
         raise UsageError(f"--web.systemd-socket: file descriptor {number} is not a socket: {error.strerror}") from None
-    if made.type != socket.SOCK_STREAM or not listening:
+    if listener.type != socket.SOCK_STREAM or not listening:
         raise UsageError(f"--web.systemd-socket: file descriptor {number} is not a listening stream (ListenStream=)")
-    return made
+    return listener
 
 
 def describe(listener: socket.socket) -> str:

@@ -9,12 +9,12 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Protocol
 from urllib.parse import parse_qs, quote
 
 from prometheus_client.core import Metric
 
 from joulepath import exposition
+from joulepath.exporter import Served
 from joulepath.web.http import HTML, JSON, Request, Response
 from joulepath.web.negotiation import Format, accepts_gzip, exposition_format
 
@@ -26,27 +26,6 @@ _COMPRESSION_LEVEL = 1
 """Twice as fast as the default on expositions, and hardly larger."""
 _PAGE_COMPRESSION_LEVEL = 6
 """Of what is compressed once and sent at every scrape."""
-
-
-class Served(Protocol):
-    """The served exporter: see `joulepath.exporter.Exporter`."""
-
-    name: str
-    reads: str
-
-    @property
-    def targets(self) -> Iterable[str]:
-        """Names that `/probe?target=` answers."""
-
-    @property
-    def ready(self) -> bool:
-        """For `/-/ready`."""
-
-    def collect(self) -> Iterable[Metric]:
-        """Families of `/metrics`."""
-
-    def probe(self, target: str) -> Iterable[Metric]:
-        """Families of one target. Raises KeyError."""
 
 
 class Routes:
@@ -129,11 +108,11 @@ class Routes:
 class _Body:
     """An encoded exposition, and when the collection for it began."""
 
-    __slots__ = ("__weakref__", "data", "made")
+    __slots__ = ("__weakref__", "began", "data")
 
-    def __init__(self, data: bytes, made: float) -> None:
+    def __init__(self, data: bytes, began: float) -> None:
         self.data = data
-        self.made = made
+        self.began = began
 
 
 class _Expositions:
@@ -155,7 +134,7 @@ class _Expositions:
         key = (name, chosen, gzip)
         with self._making:  # a client that asks meanwhile waits, and shares the body
             body = self._bodies.get(key)
-            if body is None or self._clock() - body.made >= SHARED_SECONDS:
+            if body is None or self._clock() - body.began >= SHARED_SECONDS:
                 began = self._clock()
                 body = _Body(_encoded(collect(), chosen, gzip=gzip), began)
         headers = {"Vary": "Accept, Accept-Encoding"}
@@ -166,7 +145,7 @@ class _Expositions:
             # A client that still reads an older body must not hide the newer one that the next ones share.
             with self._sharing:
                 latest = self._bodies.get(key)
-                if latest is None or latest.made < body.made:
+                if latest is None or latest.began < body.began:
                     self._bodies[key] = body
 
         return Response(HTTPStatus.OK, body.data, chosen.content_type, headers, on_stall=share)

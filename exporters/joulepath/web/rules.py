@@ -29,12 +29,12 @@ class Rules:
         """Reads certificates and keys. Raises UsageError, which names `path`."""
         pems = self.tls.pems if self.tls else ()
         try:
-            made = context(self.tls) if self.tls else None
+            ssl_context = context(self.tls) if self.tls else None
             said = tuple(pem.digest() for pem in pems)
         except TlsError as error:
             raise UsageError(f"{path}: tls_server_config.{error}") from None
         return Security(
-            context=made,
+            context=ssl_context,
             allowed_sans=self.allowed_sans,
             users=BasicUsers(self.users, passwords) if self.users else None,
             rate_limit=RateLimit(self.interval, self.burst) if self.interval else None,

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client.core import Metric
 
+from joulepath.exporter import Served
 from joulepath.web.connection import HEAD_SECONDS, Connection, Shared, State
 from joulepath.web.events import Events
 from joulepath.web.listen import Address, bind, describe
-from joulepath.web.routes import Routes, Served
+from joulepath.web.routes import Routes
 from joulepath.web.security import Security
 
 logger = logging.getLogger(__name__)

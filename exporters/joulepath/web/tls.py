@@ -88,11 +88,11 @@ class TlsError(Exception):
 
 def context(tls: Tls) -> ssl.SSLContext:
     """The server's context. Raises TlsError."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version, made.maximum_version = VERSIONS[tls.minimum], VERSIONS[tls.maximum]
-    made.set_alpn_protocols(["http/1.1"])
-    made.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL before 3.0 lets the client ask for it without end
-    _load(made, tls)
+    ssl_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ssl_context.minimum_version, ssl_context.maximum_version = VERSIONS[tls.minimum], VERSIONS[tls.maximum]
+    ssl_context.set_alpn_protocols(["http/1.1"])
+    ssl_context.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL before 3.0 lets the client ask for it without end
+    _load(ssl_context, tls)
     if tls.client_ca is not None:
         with (
             _told("client_ca_file" if tls.client_ca.path else "client_ca", tls.client_ca),
@@ -100,28 +100,28 @@ def context(tls: Tls) -> ssl.SSLContext:
         ):
             if tls.client_ca.path is not None:
                 files.read(tls.client_ca.path)
-            made.load_verify_locations(path)
-    made.verify_mode = tls.verify
+            ssl_context.load_verify_locations(path)
+    ssl_context.verify_mode = tls.verify
     suites = [name for suite in tls.cipher_suites if (name := CIPHER_SUITES[suite])]
     if suites:
         with _told("cipher_suites"):
-            made.set_ciphers(":".join(suites))
+            ssl_context.set_ciphers(":".join(suites))
     if tls.curve is not None:
         with _told("curve_preferences"):
-            made.set_ecdh_curve(CURVES[tls.curve])
+            ssl_context.set_ecdh_curve(CURVES[tls.curve])
     if not tls.prefer_server_cipher_suites:
-        made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    return made
+        ssl_context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    return ssl_context
 
 
-def _load(made: ssl.SSLContext, tls: Tls) -> None:
+def _load(ssl_context: ssl.SSLContext, tls: Tls) -> None:
     for key, pem in (("cert", tls.certificate), ("key", tls.key)):
         if pem.path is not None:
             with _told(f"{key}_file", pem):
                 files.read(pem.path, "secret" if key == "key" else "configuration")
     with _told("cert and key"), tls.certificate.file() as certificate, tls.key.file() as key:
         # Without a password of ours OpenSSL would ask for one at the terminal.
-        made.load_cert_chain(certificate, key, password=lambda: b"")
+        ssl_context.load_cert_chain(certificate, key, password=lambda: b"")
 
 
 @contextmanager

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from joulepath import apart, exporter
+from joulepath import apart
 from joulepath.errors import UsageError
+from joulepath.serving.arguments import add_arguments
+from joulepath.serving.run import serve
 from joulepath_rules.serving.generation import Generation
 from joulepath_rules.serving.history import History
 from joulepath_rules.serving.metrics import CONSTANTS
@@ -80,15 +82,15 @@ class ConstantsExporter:
         """There is nothing to end."""
 
     def _generations(self) -> dict[str, Generation]:
-        found: dict[str, tuple[Path, Generation]] = {}
+        by_name: dict[str, tuple[Path, Generation]] = {}
         for path in self.files:
             generation = self._read(path)
-            if (other := found.get(generation.topology)) is not None:
+            if (other := by_name.get(generation.topology)) is not None:
                 raise UsageError(
                     f"{path}: name: {other[0]} has the name {generation.topology!r} too: give each topology its own"
                 )
-            found[generation.topology] = path, generation
-        return {name: generation for name, (_, generation) in found.items()}
+            by_name[generation.topology] = path, generation
+        return {name: generation for name, (_, generation) in by_name.items()}
 
 
 def _states() -> Iterable[str]:
@@ -102,9 +104,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "topologies", type=Path, nargs="+", metavar="TOPOLOGY", help="topology files (docs/guides/large.md)"
     )
-    exporter.add_arguments(parser, PORT)
+    add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves the constants until a signal, or prints them."""
-    return exporter.run(ConstantsExporter(args.topologies), args)
+    return serve(ConstantsExporter(args.topologies), args)

@@ -29,7 +29,7 @@ def read(path: Path, _: str) -> Generation:
     """The file's constants, for `joulepath.apart`. Raises UsageError with one line per mistake."""
     # Only the process that reads the file needs pydantic and YAML.
     from joulepath_rules.constants import constants  # noqa: PLC0415
-    from joulepath_rules.topology import read as read_topology  # noqa: PLC0415
+    from joulepath_topology import read as read_topology  # noqa: PLC0415
 
     topology = read_topology(path)
     rows = [(constant.name, constant.value, dict(constant.labels)) for constant in constants(topology)]

@@ -12,7 +12,7 @@ import pytest
 from joulepath.errors import JoulepathError
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.survey.layout import Unit
-from joulepath.poller import Poller, Target
+from joulepath.reading.poller import Poller, Target
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from joulepath.bmc.choice.best import Choice
 from joulepath.bmc.reading import Box
-from joulepath.bounds import Quota
+from joulepath.reading.bounds import Quota
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import TypeVar, cast
 
 from joulepath.bmc.reading import Row, name_row
-from joulepath.register import Register, Registers
+from joulepath.reading.register import Register, Registers
 
 AWAY = 3
 """Polls after which a register that was away is counted again once the serial numbers have been read again."""

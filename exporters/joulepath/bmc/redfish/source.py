@@ -26,7 +26,7 @@ from joulepath.bmc.redfish.survey.layouts import Layouts
 from joulepath.bmc.redfish.survey.reports import ReportReader
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
-from joulepath.register import Registers
+from joulepath.reading.register import Registers
 
 logger = logging.getLogger(__name__)
 

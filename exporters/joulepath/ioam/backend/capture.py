@@ -11,6 +11,7 @@ import time
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
 from joulepath.ioam.backend.meter import Meter, attach_filter, statistics
+from joulepath.ioam.backend.packet_socket import ETH_P_ALL, SOL_PACKET
 from joulepath.ioam.backend.ring import BLOCKS, RETIRE_SECONDS, Ring
 from joulepath.ioam.settings import Point
 from joulepath.ioam.table.counts import NodeCounts
@@ -20,10 +21,9 @@ from joulepath.ioam.wire.link import DEVICES, ETHER_TYPES, ip_offset
 from joulepath.ioam.wire.segments import Segments
 
 # include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_VNET_HDR = 263, 1, 15
+_PACKET_ADD_MEMBERSHIP, _PACKET_VNET_HDR = 1, 15
 _PACKET_MR_PROMISC = 1
 _MEMBERSHIP = struct.Struct("=iHH8s")
-_ETH_P_ALL = 0x0003
 _VNET_HEADER = struct.Struct("=BBHHHH")
 _MOST_SEGMENTS = 64
 _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
@@ -144,7 +144,7 @@ def _open(point: Point) -> tuple[socket.socket, Ring]:
 def _set_up(sock: socket.socket, point: Point) -> Ring:
     # Before bind, which starts the capture: no packet of another kind or interface slips in.
     attach_filter(sock, point, ETHER_TYPES)
-    sock.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
+    sock.setsockopt(SOL_PACKET, _PACKET_VNET_HDR, 1)
     try:
         ring = Ring(sock)
     except OSError as error:
@@ -159,7 +159,7 @@ def _set_up(sock: socket.socket, point: Point) -> Ring:
 
 def _bind(sock: socket.socket, point: Point) -> None:
     try:
-        sock.bind((point.interface, _ETH_P_ALL))
+        sock.bind((point.interface, ETH_P_ALL))
     except OSError as error:
         if error.errno in (errno.ENODEV, errno.ENXIO):
             raise NoInterfaceError(f"{point.interface}: no such interface; `ip link` lists them") from None
@@ -167,6 +167,6 @@ def _bind(sock: socket.socket, point: Point) -> None:
     if point.rules:
         # A mirror port gets frames for other hosts. The kernel ends this with the socket.
         index = socket.if_nametoindex(point.interface)
-        sock.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
+        sock.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
     if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
         raise InterfaceDownError(f"{point.interface}: the interface is down")

@@ -6,12 +6,12 @@ import socket
 import struct
 from collections.abc import Sequence
 
+from joulepath.ioam.backend.packet_socket import ETH_P_ALL, SOL_PACKET
 from joulepath.ioam.settings import Point
 
 # include/uapi/linux/{if_packet,if_ether}.h, include/uapi/asm-generic/socket.h
-_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_PACKET_STATISTICS = 6
 _SO_ATTACH_FILTER = 26
-_ETH_P_ALL = 0x0003
 _STATISTICS = struct.Struct("=II")
 
 
@@ -32,7 +32,7 @@ class Meter:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             attach_filter(self._socket, point, ether_types, others=True)
-            self._socket.bind((point.interface, _ETH_P_ALL))
+            self._socket.bind((point.interface, ETH_P_ALL))
         except BaseException:
             self._socket.close()
             raise
@@ -48,7 +48,7 @@ class Meter:
 
 def statistics(sock: socket.socket) -> tuple[int, int]:
     """Frames that a socket got or lost, and those of them that it lost, since the last call."""
-    arrived, lost = _STATISTICS.unpack(sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))
+    arrived, lost = _STATISTICS.unpack(sock.getsockopt(SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))
     return int(arrived), int(lost)
 
 

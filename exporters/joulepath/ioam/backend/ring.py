@@ -9,7 +9,9 @@ import socket
 import struct
 from collections.abc import Iterator
 
-_SOL_PACKET, _PACKET_RX_RING, _PACKET_VERSION = 263, 5, 10
+from joulepath.ioam.backend.packet_socket import SOL_PACKET
+
+_PACKET_RX_RING, _PACKET_VERSION = 5, 10
 _TPACKET_V3 = 2
 _REQUEST = struct.Struct("=7I")  # tpacket_req3
 _BLOCK = struct.Struct("=8x3I")  # tpacket_block_desc: status, packets, offset of the first
@@ -30,11 +32,11 @@ class Ring:
 
     def __init__(self, sock: socket.socket) -> None:
         """Of a socket that is not yet bound. Raises OSError."""
-        sock.setsockopt(_SOL_PACKET, _PACKET_VERSION, struct.pack("=i", _TPACKET_V3))
+        sock.setsockopt(SOL_PACKET, _PACKET_VERSION, struct.pack("=i", _TPACKET_V3))
         frame = mmap.PAGESIZE  # of no meaning in this version, but it has to fit
         frames = BLOCK_OCTETS * BLOCKS // frame
         request = _REQUEST.pack(BLOCK_OCTETS, BLOCKS, frame, frames, int(1000 * RETIRE_SECONDS), 0, 0)
-        sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
+        sock.setsockopt(SOL_PACKET, _PACKET_RX_RING, request)
         self.memory = mmap.mmap(sock.fileno(), BLOCK_OCTETS * BLOCKS, mmap.MAP_SHARED)
         """The memory that the offsets of packets point into."""
         self._block = 0

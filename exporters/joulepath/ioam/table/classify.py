@@ -4,12 +4,9 @@
 from joulepath.ioam.settings import Other
 from joulepath.ioam.table.prefixes import Prefixes
 from joulepath.ioam.wire.link import Octets
+from joulepath.ioam.wire.protocols import ICMPV6, IGMP, SCTP, TCP, UDP
 
-TCP = 6
-UDP = 17
-ICMPV6 = 58
-_IGMP = 2
-_PORTS = frozenset({TCP, UDP, 132})  # SCTP's ports stand where TCP's and UDP's do
+_PORTS = frozenset({TCP, UDP, SCTP})  # SCTP's ports stand where TCP's and UDP's do
 # Multicast listener discovery (RFC 2710, RFC 3810) and neighbour discovery (RFC 4861): never forwarded, no user's.
 _LINK_LOCAL_ICMPV6 = frozenset({130, 131, 132, 133, 134, 135, 136, 137, 143})
 
@@ -20,7 +17,7 @@ class Classifier:
     def __init__(self, other: Other) -> None:
         self._prefixes = Prefixes(other.prefixes)
         self._ports = other.ports
-        self._protocols = other.protocols | {_IGMP}
+        self._protocols = other.protocols | {IGMP}
 
     def other(self, packet: Octets, start: int, end: int, protocol: int, position: int) -> bool:
         """Whether the IP packet packet[start:end], with `protocol` from `position` on, is signalling or management."""

@@ -11,10 +11,11 @@ from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.counts import NodeCounts
 from joulepath.ioam.table.directions import Directions
 from joulepath.ioam.wire import decode, gtpu
-from joulepath.ioam.wire.headers import IPV6, MAX_TUNNELS, UDP, Header, header
+from joulepath.ioam.wire.headers import MAX_TUNNELS, Header, header
 from joulepath.ioam.wire.inner import SIGNALLING, find_carried
 from joulepath.ioam.wire.link import OTHER_VERSION, REASONS, Octets
 from joulepath.ioam.wire.memo import Memo
+from joulepath.ioam.wire.protocols import IPV6, UDP
 from joulepath.ioam.wire.segments import Segments, on_the_wire, pieces
 
 _GTPU = gtpu.PORT.to_bytes(2, "big")

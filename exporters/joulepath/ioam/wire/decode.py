@@ -47,7 +47,8 @@ __all__ = [
 _PAD1 = 0x00
 _IOAM = (0x31, 0x11)  # with and without "may change en route"; senders of DEX use either, RFC 9486, section 3
 _ACTIVE = 0x01  # of the octet that begins with NodeLen
-_JUMBO = 0xC2  # RFC 2675, section 2
+JUMBO = 0xC2
+"""Type of the Jumbo Payload option (RFC 2675, section 2)."""
 _WORD = struct.Struct("!I")
 
 
@@ -91,7 +92,7 @@ def options(header: bytes, clt: frozenset[int] = frozenset()) -> Options:
                 active |= header[position + 6] & _ACTIVE
             elif kind == DIRECT_EXPORT:
                 traces.append(direct_export(header, position + 4, stop))
-        elif option_type == _JUMBO and stop - position == 6:
+        elif option_type == JUMBO and stop - position == 6:
             jumbo = _WORD.unpack_from(header, position + 2)[0]
         position = stop
     if len(traces) > 1 and len({(trace_.kind, trace_.namespace) for trace_ in traces}) < len(traces):

@@ -5,13 +5,11 @@ from collections.abc import Callable
 
 from joulepath.ioam.wire import decode
 from joulepath.ioam.wire.link import Octets
+from joulepath.ioam.wire.protocols import AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, NO_NEXT_HEADER, ROUTING
 
-HOP_BY_HOP, UDP, IPV6 = 0, 17, 41
 MAX_TUNNELS = 3
 """Tunnels of a packet that are looked into."""
-_ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 43, 44, 51, 60
-_EXTENSIONS = frozenset({_ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION})
-_NO_NEXT_HEADER = 59
+_EXTENSIONS = frozenset({ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION})
 _MAX_EXTENSIONS = 8
 _SHORTEST_PAYLOAD = 46
 """Octets to which Ethernet pads a packet."""
@@ -89,7 +87,7 @@ def _long(packet: Octets, start: int, end: int, length: int, read: Read, large: 
     """An IPv6 packet with a Payload Length of 0: empty, still to be cut (TSO), or a jumbogram (RFC 2675)."""
     octets = length if large else min(40, length)
     if packet[start + 6] != HOP_BY_HOP:
-        if length > _SHORTEST_PAYLOAD and packet[start + 6] != _NO_NEXT_HEADER:
+        if length > _SHORTEST_PAYLOAD and packet[start + 6] != NO_NEXT_HEADER:
             octets = length
         protocol, position, fragment = transport(packet, start + 40, end, packet[start + 6])
         return octets, protocol, position, _NO_OPTIONS, fragment, None
@@ -109,11 +107,11 @@ def transport(packet: Octets, position: int, end: int, protocol: int) -> tuple[i
     for _ in range(_MAX_EXTENSIONS):
         if position + 8 > end:
             break
-        if protocol in (HOP_BY_HOP, _ROUTING, _DESTINATION):
+        if protocol in (HOP_BY_HOP, ROUTING, DESTINATION):
             length = (packet[position + 1] + 1) * 8
-        elif protocol == _AUTHENTICATION:
+        elif protocol == AUTHENTICATION:
             length = (packet[position + 1] + 2) * 4
-        elif protocol == _FRAGMENT:
+        elif protocol == FRAGMENT:
             offset = packet[position + 2] << 8 | packet[position + 3]
             if offset & 0xFFF8:
                 return _NOTHING_FOLLOWS, end, True

@@ -6,8 +6,8 @@ is IP where its header agrees with what is there.
 """
 
 from joulepath.ioam.wire import gtpu
-from joulepath.ioam.wire.headers import IPV6, UDP
 from joulepath.ioam.wire.link import ETHERNET, Octets, ip_offset
+from joulepath.ioam.wire.protocols import IPV6, UDP
 
 SIGNALLING, ABSENT = gtpu.SIGNALLING, gtpu.FOREIGN
 

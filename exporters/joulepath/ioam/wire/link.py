@@ -9,7 +9,8 @@ from joulepath.ioam.wire.reasons import SKIPPED
 Octets: TypeAlias = bytearray | mmap
 """The memory that holds packets: a copy, or memory that is shared with the kernel."""
 
-_VERSIONS = {0x86DD: 6, 0x0800: 4}
+VERSIONS = {0x86DD: 6, 0x0800: 4}
+"""IP versions by EtherType."""
 _VLANS = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)  # IEEE 802.1Q, 802.1ad, and what switches wrote before 802.1ad
 _MAX_VLANS = 8
 _OUTGOING = 4  # PACKET_OUTGOING, include/uapi/linux/if_packet.h
@@ -28,7 +29,7 @@ REASONS = {code: reason for reason, code in _CODES.items()}
 OTHER_VERSION = -len(SKIPPED) - 1
 """The EtherType says IPv4 and the packet IPv6, or the other way round."""
 
-ETHER_TYPES = (*_VERSIONS, *_VLANS, *_CARRIERS)
+ETHER_TYPES = (*VERSIONS, *_VLANS, *_CARRIERS)
 """Those that a capture has to pass on; all others are NOT_IP."""
 NOT_IP = "not_ip"
 
@@ -73,7 +74,7 @@ def ip_offset(frame: Octets, start: int, end: int, link: LinkHeader) -> int:
         return _NOT_IP
     offset = start + link.ether_type
     ether_type = frame[offset] << 8 | frame[offset + 1]
-    if position < end and _VERSIONS.get(ether_type) == frame[position] >> 4:  # most frames
+    if position < end and VERSIONS.get(ether_type) == frame[position] >> 4:  # most frames
         return position
     return _behind_tags(frame, position, end, ether_type)
 
@@ -86,7 +87,7 @@ def _behind_tags(frame: Octets, position: int, end: int, ether_type: int) -> int
         if position > end:
             return _NOT_IP
         ether_type = frame[position - 2] << 8 | frame[position - 1]
-    version = _VERSIONS.get(ether_type)
+    version = VERSIONS.get(ether_type)
     if version:
         return position if position == end or frame[position] >> 4 == version else OTHER_VERSION
     return _CARRIERS.get(ether_type, _CODES["vlan_tags"] if ether_type in _VLANS else _NOT_IP)

@@ -4,12 +4,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from joulepath.ioam.wire.headers import IPV6, MAX_TUNNELS, UDP, transport
-from joulepath.ioam.wire.link import ETHERNET, Octets, ip_offset
+from joulepath.ioam.wire.decode import JUMBO
+from joulepath.ioam.wire.headers import MAX_TUNNELS, transport
+from joulepath.ioam.wire.link import ETHERNET, VERSIONS, Octets, ip_offset
+from joulepath.ioam.wire.protocols import GRE, IPV4, IPV6, TCP, UDP
 
-IPV4, TCP, GRE = 4, 6, 47
 _BRIDGED = 0x6558  # Transparent Ethernet Bridging
-_JUMBO = 0xC2
 _UDP_OCTETS = 8
 
 
@@ -30,7 +30,7 @@ def on_the_wire(packet: Octets, start: int, end: int, octets: int, segments: Seg
         position, tcp = _transport(packet, start, end, start + octets)
     # The kernel marks its own packets above 64 KiB by a jumbo payload option, which never reaches the wire.
     marked = packet[start] >> 4 == 6 and packet[start + 4 : start + 7] == b"\0\0\0" and end > start + 42
-    jumbo = 8 if marked and packet[start + 42] == _JUMBO else 0
+    jumbo = 8 if marked and packet[start + 42] == JUMBO else 0
     if tcp:
         headers = position - start + ((packet[position + 12] >> 4) * 4 if position + 12 < end else 20)
     else:
@@ -105,7 +105,7 @@ def _find_by_ether_type(packet: Octets, position: int, ether_type: int, end: int
     """Where the IP packet of this EtherType begins, or that in the Ethernet frame at `position`; -1 without one."""
     if ether_type == _BRIDGED:
         position = ip_offset(packet, position, end, ETHERNET) if position + ETHERNET.octets <= end else -1
-    elif ether_type not in (0x86DD, 0x0800):
+    elif ether_type not in VERSIONS:
         return -1
     return _match_ip_packet(packet, position, end, stop) if position >= 0 else -1
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from joulepath.config import Model
 from joulepath.pdu.snmp.client import Oid, parse_oid
+from joulepath.reading.energy import MAX_WATTS
 
 LevelName: TypeAlias = Literal["inlet", "phase", "rectifier", "battery", "branch", "outlet"]
 QuantityName: TypeAlias = Literal["power", "apparent_power", "current", "voltage", "power_factor", "meter_energy"]
@@ -30,8 +31,8 @@ Method: TypeAlias = Literal["measured", "derived"]
 Bounds: TypeAlias = tuple[float, float]
 
 PLAUSIBLE: Mapping[QuantityName, Bounds] = {
-    "power": (0, 1e6),  # W
-    "apparent_power": (0, 1e6),  # VA
+    "power": (0, MAX_WATTS),
+    "apparent_power": (0, MAX_WATTS),  # VA
     "current": (0, 5e3),  # A
     "voltage": (0, 1e3),  # V
     "power_factor": (-1, 1),  # some meters give a leading one as negative

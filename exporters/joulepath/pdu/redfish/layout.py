@@ -10,11 +10,11 @@ from decimal import Decimal
 from joulepath.bmc.quantity import JOULES_PER_KWH
 from joulepath.bmc.redfish.service.items import Resource
 from joulepath.bmc.redfish.service.tree import Get, Tree, link, look_up
-from joulepath.bounds import label as cut
 from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.quantity import LevelName, Quantity, QuantityName
 from joulepath.pdu.redfish.value import EXCERPTS, EquipmentRow
 from joulepath.pdu.survey.layout import Cell, Unit
+from joulepath.reading.bounds import label as cut
 
 EQUIPMENT = ("RackPDUs", "FloorPDUs", "PowerShelves", "TransferSwitches", "Switchgear")
 """Collections of PowerEquipment with a PowerDistribution as member."""

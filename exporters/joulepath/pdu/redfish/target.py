@@ -11,8 +11,8 @@ from joulepath.config import problems
 from joulepath.errors import UsageError
 from joulepath.files import read as read_file
 from joulepath.pdu.source import PduReading
-from joulepath.poller import Target
-from joulepath.register import Registers
+from joulepath.reading.poller import Target
+from joulepath.reading.register import Registers
 
 INTERVAL = 10.0
 """Default seconds between polls: each outlet may take a request."""

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns the numbers of a poll into published values: leaves out contradictions, and turns registers into counters.
 
-It keeps state for each row, hence for no more rows than `joulepath.bounds` admits.
+It keeps state for each row, hence for no more rows than `joulepath.reading.bounds` admits.
 """
 
 import logging
 import math
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
-from joulepath.bounds import MAX_ROWS, Rows, Teller
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 from joulepath.pdu.survey.judge import Judge, most_watts
 from joulepath.pdu.survey.layout import Cell, readings_of
 from joulepath.pdu.survey.reading import ReadingKey
-from joulepath.register import Register, Registers
+from joulepath.reading.bounds import MAX_ROWS, Rows, Teller
+from joulepath.reading.register import Register, Registers
 
 logger = logging.getLogger(__name__)
 

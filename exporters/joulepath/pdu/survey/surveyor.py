@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from joulepath.bounds import Once
 from joulepath.errors import JoulepathError
+from joulepath.log import Once
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import NoAnswerError, SnmpClient

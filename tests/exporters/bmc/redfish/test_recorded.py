@@ -10,7 +10,7 @@ import pytest
 
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree, folder_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree, folder_tree
 from tests.exporters.bmc.conftest import client, legacy, poll, polls
 
 pytestmark = pytest.mark.unit

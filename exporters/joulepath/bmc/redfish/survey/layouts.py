@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from joulepath.bmc.redfish.service.items import Item
 from joulepath.bmc.redfish.survey.layout import BmcLayout
-from joulepath.bounds import MAX_ROWS
+from joulepath.reading.bounds import MAX_ROWS
 
 SURVEY_SECONDS = 3600.0
 """The time after which the tree is read again."""
