@@ -83,6 +83,8 @@ class World:
             (zone / file).write_text(f"{content}\n")
         shutil.copy(ROOT / "exporters" / "joulepath" / "pdu" / "profiles" / "apc-rpdu2.yaml", self.folder / "my.yaml")
         devices()["apc-rpdu2"].walk(self.folder / "device.walk")
+        tag = configurations()["tag.yaml"]
+        (self.folder / "routes.yaml").write_text(tag[: tag.index("  inspection:")])
         for name, text in configurations().items():
             (self.folder / name).write_text(text)
 
@@ -100,7 +102,8 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """Where programs are found, and whom TLS trusts."""
-        path = [str(self.folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+        path = [str(self.folder / "bin"), str(Path(sys.executable).parent)]
+        path += [str(ROOT / ".cache" / "programs" / "usr" / "bin"), os.environ["PATH"]]
         secrets = {"PDU_2_COMMUNITY": SECRET, "EDGE_2_PASSWORD": PASSWORD}
         trust = {"SSL_CERT_FILE": str(self.folder / "ca.pem")}
         return {**os.environ, "PATH": os.pathsep.join(path), **secrets, **trust}
