@@ -45,7 +45,7 @@ site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
 
-programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
+programs: $(VENV)/.lab ## Prometheus and Alertmanager, where they are not installed
 	@$(VENV)/bin/python -m joulepath_lab.run.programs
 
 clean: ## removes .venv and .cache

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text
 from joulepath_topology.query import Query
-from joulepath_topology.source import Source
+from joulepath_topology.source import PowerSource
 
 
 class Market(Entry):
@@ -70,9 +70,9 @@ class Host(Entry):
 
     site: Name
     """Site of the host."""
-    power: Annotated[tuple[Source, ...], Field(min_length=1)]
+    power: Annotated[tuple[PowerSource, ...], Field(min_length=1)]
     """Plugs, which are added; while one is missing there is a gap."""
-    fallback: tuple[Source, ...] = ()
+    fallback: tuple[PowerSource, ...] = ()
     """Readings to use while `power` is not complete. Each entry is one tier; they are tried in order."""
     static_watts: NotNegative | None = None
     """Power when idle, in watts, at most `max_watts`. Without it, power is not divided into static and dynamic."""
@@ -88,7 +88,7 @@ class Host(Entry):
     """Name and zones of the host in Kepler: `{node_name: NAME, zones: [package, dram]}`, by default its own name."""
 
     @property
-    def tiers(self) -> tuple[tuple[Source, ...], ...]:
+    def tiers(self) -> tuple[tuple[PowerSource, ...], ...]:
         """The ways to its power, best first; each is complete or absent."""
         return (self.power, *((source,) for source in self.fallback))
 

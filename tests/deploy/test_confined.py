@@ -26,7 +26,8 @@ import pytest
 
 from joulepath_lab.network.chain import two_hosts
 from joulepath_lab.network.namespace import NetworkNamespace
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
 from tests.deploy.confined import allowed
 from tests.exporters.gpu.stub import build
@@ -211,9 +212,9 @@ def test_an_exporter_works_within_the_limits_of_its_unit(
             assert samples["process_resident_memory_bytes"] > 0  # of /proc
             return any(key.startswith(SHOWN[name]) and value > 0 for key, value in samples.items())
 
-        wait_for(works)
+        until(works)
         running.hang_up()
-        wait_for(works)
+        until(works)
         lines = running.stop()
     assert not [line for line in lines if "level=ERROR" in line or "Traceback" in line]
 

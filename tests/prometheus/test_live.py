@@ -12,12 +12,12 @@ import bcrypt
 import pytest
 
 from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError, RejectedQueryError
 from joulepath_prometheus.settings import read
 from tests.conftest import Monitoring
 from tests.exporters.pki import Pki
-from tests.exporters.process import until
 
 pytestmark = pytest.mark.lab
 
