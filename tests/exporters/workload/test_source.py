@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.workload.account import Snapshot
-from joulepath.workload.meter import Meter, Places
+from joulepath.workload.meter import Meter
+from joulepath.workload.places import Places
 from joulepath.workload.settings import Rule, Settings
 from tests.exporters.workload.tree import ID, POD, FakeHost
 
