@@ -41,15 +41,19 @@ class Meter:
     def read(self) -> Snapshot:
         """Reads once. Raises JoulepathError."""
         settings = self.settings
-        if self._source is None or self._applied is not settings:
+        mounted_since = self._root is None and self._tree(settings) is not None
+        if self._source is None or self._applied is not settings or mounted_since:
             self._source = self._made(settings, self._source)
             self._account.apply(settings)
             self._applied = settings
         reading = self._source.read()
         return self._account.add(self.clock(), reading)
 
+    def _tree(self, settings: Settings) -> cgroup.Tree | None:
+        return cgroup.find(self.places.cgroup, settings.hierarchy, self._disks)
+
     def _made(self, settings: Settings, earlier: Source | None) -> Source:
-        tree = cgroup.find(self.places.cgroup, settings.hierarchy, self._disks)
+        tree = self._tree(settings)
         version = "" if settings.hierarchy == "auto" else f" (hierarchy: {settings.hierarchy})"
         self.faults = (
             ()

@@ -86,7 +86,7 @@ class Source:
         read_host: Callable[[], HostTimes] = host.read,
         history: History | None = None,
     ) -> None:
-        """`processes` is left out where rules name cgroups alone. `history` comes from an earlier source of the same tree."""
+        """`processes` is left out where rules name cgroups alone; `history` is an earlier source's of this tree."""
         self.history = history or History()
         self._naming = naming
         self._tree = tree
