@@ -40,7 +40,7 @@ class _Known:
 
 
 class Processes:
-    """The processes of one host. What they were at the last reading is kept, matched or not."""
+    """The processes of one host. The last reading of each is kept, matched or not."""
 
     def __init__(self, procfs: Path = Path("/proc")) -> None:
         self._root = str(procfs)
