@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from joulepath_lab.run.waiting import until
 from tests.exporters.gpu.stub import Stub
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 
 pytestmark = pytest.mark.unit
 
