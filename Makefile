@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `make help` lists what there is. Nothing is altered beyond this checkout: .venv and .cache hold all of it.
 VENV ?= .venv
 SECONDS ?= 60
@@ -5,7 +6,7 @@ PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
 
-.PHONY: help demo test unit long lint bench docs constraints programs clean
+.PHONY: help demo test unit long lint bench docs site constraints programs clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -26,6 +27,7 @@ long: $(VENV)/.test programs ## fuzzing, soak, full grids
 lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch]'
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m scripts.audit
 
@@ -37,14 +39,17 @@ docs: $(VENV)/.test ## the generated pages, dashboards and schema
 	$(VENV)/bin/python -m scripts.devices
 	$(VENV)/bin/python -m scripts.licences
 
+site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor is an error
+	$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . .cache/site
+
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
 
-programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
-	@$(VENV)/bin/python -m joulepath_lab.programs
+programs: $(VENV)/.lab ## Prometheus and Alertmanager, where they are not installed
+	@$(VENV)/bin/python -m joulepath_lab.run.programs
 
 clean: ## removes .venv and .cache
 	rm -rf $(VENV) .cache
 
-$(VENV)/.lab $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
+$(VENV)/.lab $(VENV)/.docs $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
 	@scripts/venv $(VENV) $*

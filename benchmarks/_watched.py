@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.parse
 import urllib.request
 from collections import defaultdict
 from contextlib import suppress
@@ -18,7 +17,9 @@ from pathlib import Path
 import psutil
 
 from benchmarks._synthetic import OUTLET_WATTS, Size
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
+from joulepath_prometheus.client import Prometheus
+from joulepath_prometheus.errors import PrometheusError
 
 PACE = 15.0
 """The interval [s] to which figures for a minute are scaled."""
@@ -53,7 +54,7 @@ class Server:
 
     def __init__(self, program: Path, folder: Path, core: int, nice: int) -> None:
         address = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{address}"
+        self.api = Prometheus(f"http://{address}", timeout=60)
         self._log = folder / "log"
         words = ["nice", "-n", str(nice), "taskset", "-c", str(core), str(program), "--config.file=prometheus.yml"]
         words += [f"--web.listen-address={address}", "--storage.tsdb.path=data"]
@@ -70,37 +71,34 @@ class Server:
         """Ends the server."""
         self.process.kill()
         self.process.wait()
+        self.api.close()
 
-    def text(self, path: str, **parameters: str) -> str:
-        """The body of a page. Raises OSError."""
-        body = urllib.parse.urlencode(parameters).encode() if parameters else None
-        with urllib.request.urlopen(self.url + path, data=body, timeout=60) as answer:
+    def metrics(self) -> str:
+        """The server's own series. Raises OSError."""
+        with urllib.request.urlopen(f"{self.api.url}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
     def query(self, expr: str) -> dict[str, float]:
-        """The rows of a query, by name. Raises OSError."""
-        rows = json.loads(self.text("/api/v1/query", query=expr))["data"]["result"]
-        return {row["metric"].get("__name__", ""): float(row["value"][1]) for row in rows}
+        """The rows of a query, by name. Raises PrometheusError."""
+        return {row.labels.get("__name__", ""): row.value for row in self.api.query(expr)}
 
     def head_series(self) -> float:
         """How many series the server holds in memory."""
-        found = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.text("/metrics"), re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        match = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.metrics(), re.MULTILINE)
+        return float(match[1]) if match else 0.0
 
     def groups(self, metric: str) -> dict[str, float]:
         """A metric that the server has for each group, by the group's name."""
         pattern = rf'^prometheus_rule_{metric}{{rule_group="[^;]*;([^"]*)"}} (\S+)$'
-        return {name: float(value) for name, value in re.findall(pattern, self.text("/metrics"), re.MULTILINE)}
+        return {name: float(value) for name, value in re.findall(pattern, self.metrics(), re.MULTILINE)}
 
     def wait(self, condition: str, seconds: float) -> None:
         """Waits until the query gives a row. Exits with the end of the log when it does not."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:
-            try:
+            with suppress(PrometheusError):
                 if self.query(condition):
                     return
-            except OSError:
-                pass
             time.sleep(1)
         sys.exit(f"not true within {seconds:.0f} s: {condition}\n{self._log.read_text()[-2000:]}")
 
@@ -116,7 +114,7 @@ class Watch:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._times: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        self._times: dict[tuple[str, int], dict[float | None, float]] = defaultdict(dict)
         self._names: dict[tuple[str, int], str] = {}
         self._intervals: dict[str, float] = {}
         self._durations: dict[str, list[float]] = defaultdict(list)
@@ -133,12 +131,12 @@ class Watch:
         for name, duration in server.groups("group_last_duration_seconds").items():
             if now[name] != last[name] or name not in self._durations:
                 self._durations[name].append(duration)
-        for group in json.loads(server.text("/api/v1/rules"))["data"]["groups"]:
-            self._intervals[group["name"]] = group["interval"]
-            for number, rule in enumerate(group["rules"]):
-                key = (group["name"], number)
-                self._times[key][rule["lastEvaluation"]] = rule["evaluationTime"]
-                self._names[key] = rule["name"]
+        for group in server.api.rules():
+            self._intervals[group.name] = group.interval
+            for number, rule in enumerate(group.rules):
+                key = (group.name, number)
+                self._times[key][rule.last_evaluation] = rule.evaluation_time
+                self._names[key] = rule.name
         self._ended, self._cpu_ended = time.monotonic(), server.cpu()
         self._asked += self._cpu_ended[0] - before
         self._last = now
@@ -146,7 +144,7 @@ class Watch:
     def costs(self, interval: float) -> Costs:
         """The costs until the last step, and the rows of this moment; `interval` is the quick group's [s]."""
         server = self._server
-        found = Costs()
+        totals = Costs()
         # Without the time that went into our own questions.
         ran, waited = (now - then for now, then in zip(self._cpu_ended, self._cpu, strict=True))
         cpu = (ran - self._asked) / (self._ended - self._began)
@@ -155,33 +153,33 @@ class Watch:
         for key, seconds in self._times.items():
             kind = records[self._names[key]] = family(key[0], self._names[key])
             least, median = min(seconds.values()), statistics.median(seconds.values())
-            found.least[kind] += least
-            found.median[kind] += median
+            totals.least[kind] += least
+            totals.median[kind] += median
             paced = 60 / PACE * interval / self._intervals[key[0]]
             minute["constants' rules" if kind == "constants" else "other rules"] += median * paced
             minute["all rules, least"] += least * paced
             if kind != "constants":
-                found.rules[f"{key[0]} {key[1] + 1:3} {self._names[key]}"] = (least, median)
+                totals.rules[f"{key[0]} {key[1] + 1:3} {self._names[key]}"] = (least, median)
         matcher = json.dumps("|".join(sorted(records)))
         for name, count in server.query(f"count by (__name__) ({{__name__=~{matcher}}})").items():
-            found.rows[records[name]] += count
+            totals.rows[records[name]] += count
         for name, durations in sorted(self._durations.items()):
-            found.figures[f"group {name} [s]"] = statistics.median(durations)
+            totals.figures[f"group {name} [s]"] = statistics.median(durations)
         rows = 0.0
         for name, count in sorted(server.groups("group_last_evaluation_samples").items()):
-            found.figures[f"group {name} [rows]"] = count
+            totals.figures[f"group {name} [rows]"] = count
             rows += count * 60 / PACE * interval / self._intervals[name]
-        found.figures["all rows [1/min]"] = rows
-        found.figures |= {f"{name} [s/min]": seconds for name, seconds in minute.items()}
+        totals.figures["all rows [1/min]"] = rows
+        totals.figures |= {f"{name} [s/min]": seconds for name, seconds in minute.items()}
         scraping = sum(server.query('max(scrape_duration_seconds{job="constants"})').values())
-        found.figures["scraping constants [s/min]"] = scraping * 60 / PACE
-        found.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
-        found.figures["waited for the core, of running"] = waited / ran
-        found.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20
-        found.figures["series in the head"] = server.head_series()
-        found.figures["missed evaluations"] = sum(server.groups("group_iterations_missed_total").values())
-        found.figures["rules"] = len(self._times)
-        return found
+        totals.figures["scraping constants [s/min]"] = scraping * 60 / PACE
+        totals.figures["processor, all [s/min]"] = cpu * 60 * interval / PACE
+        totals.figures["waited for the core, of running"] = waited / ran
+        totals.figures["resident [MiB]"] = psutil.Process(server.process.pid).memory_info().rss / 2**20
+        totals.figures["series in the head"] = server.head_series()
+        totals.figures["missed evaluations"] = sum(server.groups("group_iterations_missed_total").values())
+        totals.figures["rules"] = len(self._times)
+        return totals
 
 
 def family(group: str, record: str) -> str:
@@ -195,10 +193,10 @@ def is_right(server: Server, size: Size) -> None:
     """Exits unless the chain's numbers add up: a broken chain is a cheap one."""
     failures = sum(server.groups("evaluation_failures_total").values())
     watts = 2 * OUTLET_WATTS * size.hosts
-    given = sum(server.query("sum(application_component:power_watts)").values())
+    attributed = sum(server.query("sum(application_component:power_watts)").values())
     applications = sum(server.query('count(application:power_watts{application!="unattributed"})').values())
-    if failures or applications != size.applications or abs(given / watts - 1) > 0.01:
+    if failures or applications != size.applications or abs(attributed / watts - 1) > 0.01:
         sys.exit(
             f"{failures:g} rules failed, {applications:g} of {size.applications} applications are complete, "
-            f"{given:.0f} of {watts} W were given out"
+            f"{attributed:.0f} of {watts} W were given out"
         )

@@ -28,7 +28,7 @@ ROOT = "/redfish/v1"
 def resources() -> dict[str, dict[str, Any]]:
     """A server with the modern resources: a total, two supplies, a register, 40 sensors of other things."""
     base = f"{ROOT}/Chassis/1"
-    found: dict[str, dict[str, Any]] = {
+    tree: dict[str, dict[str, Any]] = {
         ROOT: {"Chassis": {"@odata.id": f"{ROOT}/Chassis"}},
         f"{ROOT}/Chassis": {"Members": [{"@odata.id": base}]},
         base: {
@@ -44,11 +44,11 @@ def resources() -> dict[str, dict[str, Any]]:
     }
     for number in "12":
         metrics = f"{base}/PowerSupplies/{number}/Metrics"
-        found[f"{base}/PowerSupplies/{number}"] = {"Id": number, "Metrics": {"@odata.id": metrics}}
-        found[metrics] = {"InputPowerWatts": {"Reading": 190}, "OutputPowerWatts": {"Reading": 175}}
+        tree[f"{base}/PowerSupplies/{number}"] = {"Id": number, "Metrics": {"@odata.id": metrics}}
+        tree[metrics] = {"InputPowerWatts": {"Reading": 190}, "OutputPowerWatts": {"Reading": 175}}
     for index in range(40):
-        found[f"{base}/Sensors/Temperature{index}"] = {"Id": f"T{index}", "ReadingType": "Temperature", "Reading": 40}
-    return {path: {"@odata.id": path, **resource} for path, resource in found.items()}
+        tree[f"{base}/Sensors/Temperature{index}"] = {"Id": f"T{index}", "ReadingType": "Temperature", "Reading": 40}
+    return {path: {"@odata.id": path, **resource} for path, resource in tree.items()}
 
 
 def serve(latency: float, listening: Event) -> None:

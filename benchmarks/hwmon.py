@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.serving import NODE_EXPORTER, Scraped, scraped_in_turn
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 
 def chips(sysfs: Path) -> None:
@@ -35,11 +35,11 @@ def rails(sysfs: Path) -> None:
 
 
 def _chip(sysfs: Path, number: int, files: dict[str, object]) -> None:
-    made = sysfs / "devices" / f"1-00{number:02x}" / "hwmon" / f"hwmon{number}"
-    made.mkdir(parents=True)
-    (made / "device").symlink_to("../..")
+    folder = sysfs / "devices" / f"1-00{number:02x}" / "hwmon" / f"hwmon{number}"
+    folder.mkdir(parents=True)
+    (folder / "device").symlink_to("../..")
     for name, value in files.items():
-        (made / name).write_text(f"{value}\n")
+        (folder / name).write_text(f"{value}\n")
     link = sysfs / "class" / "hwmon" / f"hwmon{number}"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(f"../../devices/1-00{number:02x}/hwmon/hwmon{number}")
@@ -60,7 +60,7 @@ def main() -> None:
             write(Path(folder))
             commands = [
                 [sys.executable, "-m", "joulepath", "rapl"],
-                [str(programs.obtained(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
+                [str(programs.obtain(NODE_EXPORTER)), "--collector.disable-defaults", "--collector.hwmon"],
             ]
             exporters = {}
             for command in commands:

@@ -59,7 +59,7 @@ def ipv4(protocol: int, payload: bytes) -> bytes:
     return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0) + bytes(8) + payload
 
 
-def tagged(nodes: int, *, snapshot: bool = False, timestamps: bool = False) -> bytes:
+def tagged_frame(nodes: int, *, snapshot: bool = False, timestamps: bool = False) -> bytes:
     bits = [0, *([2, 3] if timestamps else []), *([SNAPSHOT] if snapshot else [])]
     hops = [
         Node({0: (64 - hop, hop + 1), 2: (1,), 3: (hop,)}, TRACE_ID if snapshot and not hop else None)
@@ -77,16 +77,16 @@ FRAMES = {
     "ARP": ethernet(b"\x08\x06", bytes(46)),
     "IPv4 UDP": ethernet(IPV4_TYPE, ipv4(17, USER)),
     "IPv6 UDP": ethernet(IPV6_TYPE, ipv6(17, USER)),
-    "IPv6 UDP, tagged, 3 nodes": ethernet(IPV6_TYPE, tagged(3)),
-    "IPv6 UDP, tagged, 8 nodes": ethernet(IPV6_TYPE, tagged(8)),
-    "IPv6 UDP, snapshot, 3 nodes": ethernet(IPV6_TYPE, tagged(3, snapshot=True)),
-    "IPv6 UDP, timestamps, 3 nodes": ethernet(IPV6_TYPE, tagged(3, timestamps=True)),
+    "IPv6 UDP, tagged, 3 nodes": ethernet(IPV6_TYPE, tagged_frame(3)),
+    "IPv6 UDP, tagged, 8 nodes": ethernet(IPV6_TYPE, tagged_frame(8)),
+    "IPv6 UDP, snapshot, 3 nodes": ethernet(IPV6_TYPE, tagged_frame(3, snapshot=True)),
+    "IPv6 UDP, timestamps, 3 nodes": ethernet(IPV6_TYPE, tagged_frame(3, timestamps=True)),
     "IPv6 UDP, direct export": ethernet(
         IPV6_TYPE, ipv6(0, hop_by_hop(b"\1\0", option(export_data(123, {0: 42, 1: 7}), 4, 0x11)) + USER)
     ),
     "GTP-U over IPv4, untagged": ethernet(IPV4_TYPE, ipv4(17, gtpu(ipv6(17, USER)))),
-    "GTP-U over IPv4, tagged, 3 nodes": ethernet(IPV4_TYPE, ipv4(17, gtpu(tagged(3)))),
-    "GTP-U over IPv6, tagged, 3 nodes": ethernet(IPV6_TYPE, ipv6(17, gtpu(tagged(3)))),
+    "GTP-U over IPv4, tagged, 3 nodes": ethernet(IPV4_TYPE, ipv4(17, gtpu(tagged_frame(3)))),
+    "GTP-U over IPv6, tagged, 3 nodes": ethernet(IPV6_TYPE, ipv6(17, gtpu(tagged_frame(3)))),
 }
 
 
@@ -117,18 +117,20 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
     header_cache = kernel._maps["header_cache"]
     # A header is decoded each time if another one has its entry.
     columns = {"ratio": (kernel, b"\0"), "new": (kernel, b"\xff"), "telling": (telling, b"")}
-    found: dict[str, dict[str, list[int]]] = {column: {name: [] for name in FRAMES} for column in columns}
+    durations_by_column: dict[str, dict[str, list[int]]] = {column: {name: [] for name in FRAMES} for column in columns}
     for _ in range(ROUNDS):
         for name, frame in FRAMES.items():  # in turn, so that a slow moment of the machine strikes all alike
             for column, (one, taken) in columns.items():
                 if taken:
                     header_cache.update(_INDEX.pack(0), taken * header_cache.value_size)
-                found[column][name].append(testrun.run(one.program(0, 14), frame, repeat=REPEAT).nanoseconds)
+                durations_by_column[column][name].append(
+                    testrun.run(one.program(0, 14), frame, repeat=REPEAT).nanoseconds
+                )
     kernel.close()
     telling.close()
-    medians = {name: statistics.median(durations) for name, durations in found["ratio"].items()}
-    ratios, new, told = (
-        {name: statistics.median(durations) / medians["ARP"] for name, durations in found[column].items()}
+    medians = {name: statistics.median(durations) for name, durations in durations_by_column["ratio"].items()}
+    ratios, new, relative = (
+        {name: statistics.median(durations) / medians["ARP"] for name, durations in durations_by_column[column].items()}
         for column in columns
     )
     try:
@@ -139,7 +141,7 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
     row(f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'new':>7}{'telling':>9}{'scapy ns':>11}{'tshark ns':>11}")
     for name, frame in FRAMES.items():
         target = f"{TARGETS[name]:.1f}" if name in TARGETS else ""
-        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{new[name]:7.2f}{told[name]:9.2f}"
+        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{new[name]:7.2f}{relative[name]:9.2f}"
         line += f"{scapy_nanoseconds(frame):11.0f}"
         row(line + (f"{tshark_nanoseconds(tshark, frame):11.0f}" if tshark else f"{'absent':>11}"))
     return ratios

@@ -3,8 +3,8 @@
 
     python -m benchmarks.ioam_forwarding
 
-Client, router and server are network namespaces on veth pairs. The router counts both directions of one interface with
-the ebpf backend; the tagger stands at the client's. Segmentation offload is off for UDP, so that every packet passes by
+Robot, UPF and server are network namespaces on veth pairs. The UPF counts both directions of one interface with the
+ebpf backend; the tagger stands at the robot's. Segmentation offload is off for UDP, so that every packet passes by
 itself. Off, on and off again take turns; the second column of ratios is off against off, which is the noise.
 """
 
@@ -17,9 +17,9 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace
-
 from joulepath.ioam.wire.encode import hop_by_hop
+from joulepath_lab.network.chain import ThreeHosts
+from joulepath_lab.run.exporter import Exporter
 
 ROUNDS = 9
 SECONDS = 0.6
@@ -72,7 +72,7 @@ while True:
 
 @dataclass(frozen=True)
 class Traffic:
-    """The client's packets: `segments` a packet of the link may hold."""
+    """The robot's packets: `segments` a packet of the link may hold."""
 
     script: str
     unit: str
@@ -94,29 +94,23 @@ COUNTED = {
 TAGGED = {name: COUNTED[name] for name in ("TCP", "UDP, 200 octets, one a call")}
 
 
-class Network:
-    """client wlan0 -- n3 router n6 -- eth0 server."""
+class Network(ThreeHosts):
+    """The path, with a server that takes all in."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.client, self.router, self.server = (stack.enter_context(NetworkNamespace()) for _ in range(3))
-        self.client.link("wlan0", "fd01::1", self.router, "n3", "fd01::2")
-        self.router.link("n6", "fd02::2", self.server, "eth0", "fd02::3")
-        self.client.run("ip -6 route add fd02::/64 via fd01::2")
-        self.server.run("ip -6 route add fd01::/64 via fd02::2")
-        self.router.run("sysctl -qw net.ipv6.conf.all.forwarding=1")
+        super().__init__(stack, stamping=False)
         command = self.server.command(sys.executable, "-c", SINK)
         sink = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
         stack.callback(sink.kill)
         if sink.stdout is None or sink.stdout.readline() != b"here\n":
             raise RuntimeError("the server did not start")
-        self.server.reach("fd01::1")
 
     def rate(self, traffic: Traffic) -> float:
         """Packets or octets per second that the server's interface received."""
-        for space, interface in ((self.client, "wlan0"), (self.router, "n6")):
+        for space, interface in ((self.robot, "wlan0"), (self.upf, "n6")):
             space.run(f"ip link set {interface} gso_max_segs {traffic.segments}")
         before = self._received()
-        seconds = float(self.client.python(traffic.script, str(SECONDS), traffic.header.hex(), str(traffic.together)))
+        seconds = float(self.robot.python(traffic.script, str(SECONDS), traffic.header.hex(), str(traffic.together)))
         time.sleep(0.05)  # the last ones are on the way
         octets, packets = (after - then for after, then in zip(self._received(), before, strict=True))
         return (packets if traffic.unit == "packets/s" else octets) / seconds
@@ -129,7 +123,7 @@ class Network:
 
 def compare(network: Network, program: str, config: str, port: int, kinds: dict[str, Traffic]) -> None:
     """Prints one line a kind of traffic."""
-    space = network.client if program == "tag" else network.router
+    space = network.robot if program == "tag" else network.upf
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.yaml")
         path.write_text(config, encoding="utf-8")
@@ -137,10 +131,10 @@ def compare(network: Network, program: str, config: str, port: int, kinds: dict[
             rates: dict[str, list[float]] = {"off": [], "on": [], "again": []}
             network.rate(traffic)  # warms up
             for _ in range(ROUNDS):
-                for turn, found in rates.items():
+                for turn, measured in rates.items():
                     on = turn == "on"
                     with Exporter(space, "--config", str(path), name=program, port=port) if on else nullcontext():
-                        found.append(network.rate(traffic))
+                        measured.append(network.rate(traffic))
             pairs = list(zip(rates["off"], rates["on"], rates["again"], strict=True))
             ratio = statistics.median(on / ((off + again) / 2) for off, on, again in pairs)
             noise = [again / off for off, _, again in pairs]

@@ -12,8 +12,6 @@ import os
 import socket
 import statistics
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -23,13 +21,14 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from joulepath import exposition
 from joulepath.ioam.backend.capture import Tap
 from joulepath.ioam.backend.ring import RETIRE_SECONDS
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.packets import PacketCounter
 from joulepath.ioam.wire.decode import Options, Trace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 ID = bytes(range(16))
 POINT = Point("vb", "received", 4, "uplink", path=True)
@@ -81,7 +80,7 @@ def settings(ids: Iterable[bytes], path_nodes: frozenset[int] | None = None) -> 
     return Settings(points=(POINT,), namespaces={123: Namespace(ids=frozenset(ids))}, path_nodes=path_nodes)
 
 
-def drained(kind: Callable[[int], bytes]) -> float:
+def measure_drain(kind: Callable[[int], bytes]) -> float:
     """Seconds of CPU per packet, the median of the rounds."""
     frames = [kind(number) for number in range(BURST)]
     results = []
@@ -105,7 +104,7 @@ def drained(kind: Callable[[int], bytes]) -> float:
     return statistics.median(results)
 
 
-def scraped(table: Table) -> tuple[int, float, float]:
+def measure_scrape(table: Table) -> tuple[int, float, float]:
     """Series, and seconds of CPU of a scrape as text and as OpenMetrics."""
     series, results = 0, []
     for encode in (generate_latest, openmetrics):
@@ -113,7 +112,7 @@ def scraped(table: Table) -> tuple[int, float, float]:
         for _ in range(5):
             gc.collect()
             before = time.process_time()
-            reading = Reading(table.snapshot(), 0, ())
+            reading = TrafficReading(table.snapshot(), 0, ())
             text = exposition.encode(families(reading), encode, openmetrics=encode is openmetrics)
             rounds.append(time.process_time() - before)
             series = sum(not line.startswith(b"#") for line in text.splitlines())
@@ -124,32 +123,31 @@ def scraped(table: Table) -> tuple[int, float, float]:
 def table(traces: int, nodes: tuple[int, ...]) -> Table:
     """A table in which every trace has been seen, with paths of these nodes."""
     ids = [os.urandom(16) for _ in range(traces)]
-    made = Table(settings(ids, frozenset(nodes) or None))
+    counters = Table(settings(ids, frozenset(nodes) or None))
     for trace_id in ids:
-        made.count_trace(
-            made.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
+        counters.count_trace(
+            counters.node(4, "uplink"), Options((Trace(123, trace_id, nodes, overflow=False),), 44), 1, 1000, path=True
         )
-    return made
+    return counters
 
 
 def main() -> None:
     """Prints the tables."""
-    if sys.argv[1:] != ["--inside"]:
-        subprocess.run(["unshare", "--net", sys.executable, "-m", "benchmarks.ioam_packet", "--inside"], check=True)
-        return
-    for words in (
-        "link add va type veth peer name vb",
-        "link set va up addrgenmode none",
-        "link set vb up addrgenmode none",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
+    namespace = NetworkNamespace()
+    namespace.join("va", namespace, "vb")
+    with namespace.entered():
+        report()
+
+
+def report() -> None:
+    """Measures where it stands."""
     print(f"{'packet, 1000 octets of payload':32} {'us':>6} {'packets/s':>10}")
     for name, kind in KINDS.items():
-        seconds = drained(kind)
+        seconds = measure_drain(kind)
         print(f"{name:32} {seconds * 1e6:6.2f} {1 / seconds:10,.0f}")
     print(f"\n{'scrape, CPU seconds':32} {'series':>7} {'text':>6} {'OpenMetrics':>12}")
-    for name, made in (("10,000 traces", table(10_000, ())), ("2,500 paths of 4 nodes", table(2500, (4, 3, 2, 1)))):
-        series, text, second = scraped(made)
+    for name, counters in (("10,000 traces", table(10_000, ())), ("2,500 paths of 4 nodes", table(2500, (4, 3, 2, 1)))):
+        series, text, second = measure_scrape(counters)
         print(f"{name:32} {series:7,} {text:6.3f} {second:12.3f}")
 
 

@@ -26,10 +26,12 @@ from benchmarks.bmc import resources
 from benchmarks.ioam_packet import frame, traced
 from benchmarks.serving import powercap
 from joulepath.tag.settings import MAX_FLOWS
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ports import free_port
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.network import isolation
+from joulepath_lab.network.namespace import NetworkNamespace, add_address
+from joulepath_lab.run.ports import free_port
 
 DEVICES, TRACES, OUTLETS = 10, 100, 24
 SCRAPES = 10
@@ -67,7 +69,7 @@ def fetch(path: str = "metrics") -> str:
         return str(answer.read().decode())
 
 
-def measured(row: Row) -> tuple[float, float]:
+def measure_memory(row: Row) -> tuple[float, float]:
     """Starts it, waits until it shows everything, scrapes it some times. Raises RuntimeError where it does not."""
     command = [sys.executable, "-m", "joulepath", *row.arguments, f"--web.listen-address=127.0.0.1:{PORT}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -91,8 +93,8 @@ def _wait(row: Row, process: subprocess.Popen[str]) -> None:
             pass
         if process.poll() is not None or time.monotonic() > end:
             process.terminate()
-            _, said = process.communicate()
-            raise RuntimeError(f"{row.name}: {said[-300:]}")
+            _, output = process.communicate()
+            raise RuntimeError(f"{row.name}: {output[-300:]}")
         time.sleep(0.2)
 
 
@@ -119,9 +121,9 @@ def bmcs(folder: Path, by_ipmi: int) -> Iterator[Path]:
         for number in range(by_ipmi):
             port = free_port(socket.SOCK_DGRAM)
             file = folder / f"bmc-{number}.json"
-            told = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
-            file.write_text(json.dumps(told))
-            command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
+            simulated = {"port": port, "user": SECRET, "password": SECRET, "dcmi": {"current": 215, "maximum": 276}}
+            file.write_text(json.dumps(simulated))
+            command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(file)]
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             stack.callback(process.kill)
             assert process.stdout is not None  # noqa: S101  # as was asked for
@@ -139,7 +141,7 @@ def _config(path: Path, data: object) -> Path:
     return path
 
 
-def polled(config: Path, metric: str) -> Callable[[], int]:
+def all_polled(config: Path, metric: str) -> Callable[[], int]:
     """Whether every target of the configuration shows the metric; asks each."""
     names = list(yaml.safe_load(config.read_text())["targets"])
     return lambda: all(f"\n{metric}{{" in fetch(f"probe?target={name}") for name in names)
@@ -176,7 +178,7 @@ def sending(metric: str, at_least: int) -> Callable[[], int]:
     packets = [frame(traced(3, stamped=False).replace(bytes(range(16)), bytes.fromhex(name))) for name in ids()]
     look = lines(metric, at_least)
 
-    def shown() -> int:
+    def send_and_look() -> int:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
             for interface in ("va", "vb"):
                 sender.bind((interface, 0))
@@ -184,7 +186,7 @@ def sending(metric: str, at_least: int) -> Callable[[], int]:
                     sender.send(packet)
         return look()
 
-    return shown
+    return send_and_look
 
 
 def table(folder: Path) -> None:
@@ -199,7 +201,7 @@ def table(folder: Path) -> None:
                 Row(
                     f"pdu, {DEVICES} of {OUTLETS} outlets, {library}",
                     arguments,
-                    polled(pdu, "pdu_outlet_power_watts"),
+                    all_polled(pdu, "pdu_outlet_power_watts"),
                     60,
                 )
             )
@@ -207,13 +209,13 @@ def table(folder: Path) -> None:
             Row(
                 f"bmc, {DEVICES} by Redfish",
                 ["bmc", f"--config={redfish}"],
-                polled(redfish, "bmc_chassis_power_watts"),
+                all_polled(redfish, "bmc_chassis_power_watts"),
                 60,
             )
         )
     with bmcs(folder, DEVICES // 2) as mixed:
         name = f"bmc, {DEVICES // 2} by Redfish, {DEVICES // 2} by IPMI"
-        _print(Row(name, ["bmc", f"--config={mixed}"], polled(mixed, "bmc_chassis_power_watts"), 60))
+        _print(Row(name, ["bmc", f"--config={mixed}"], all_polled(mixed, "bmc_chassis_power_watts"), 60))
     for backend in ("ebpf", "packet"):
         arguments = ["ioam", f"--config={ioam(folder)}", f"--backend={backend}"]
         shown = sending("ioam_trace_packets_total{", 2 * TRACES)
@@ -223,7 +225,7 @@ def table(folder: Path) -> None:
 
 def _print(row: Row) -> None:
     try:
-        memory, ring = measured(row)
+        memory, ring = measure_memory(row)
     except RuntimeError as fault:
         print(f"{row.name:44} not measured: {fault}")
         return
@@ -235,18 +237,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     if not parser.parse_args().inside:
-        ways = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
-        done = subprocess.run(["unshare", *ways, sys.executable, "-m", "benchmarks.memory", "--inside"], check=False)
-        sys.exit(done.returncode)
-    for words in (
-        "link set lo up",
-        "link add va type veth peer name vb",
-        "address add fd01::1/64 dev va nodad",
-        "link set va up",
-        "link set vb up",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
-    with tempfile.TemporaryDirectory() as folder:
+        isolation.enter([sys.executable, "-m", "benchmarks.memory", "--inside"], rootless=os.geteuid() != 0)
+    namespace = NetworkNamespace()
+    namespace.join("va", namespace, "vb")
+    with namespace.ip() as ip:
+        add_address(ip, "va", "fd01::1")
+    with namespace.entered(), tempfile.TemporaryDirectory() as folder:
         table(Path(folder))
 
 

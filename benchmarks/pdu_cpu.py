@@ -25,8 +25,8 @@ import psutil
 import snmpsim_data
 import yaml
 
-from joulepath_lab import programs
-from joulepath_lab.ports import free_port
+from joulepath_lab.run import programs
+from joulepath_lab.run.ports import free_port
 
 MODULES = {
     "raritan": ["1.3.6.1.4.1.13742.6.5.2.3.1.4", "1.3.6.1.4.1.13742.6.5.3.3.1.4", "1.3.6.1.4.1.13742.6.5.4.3.1.4"],
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--intervals", type=int, default=10)
     args = parser.parse_args()
-    other = args.snmp_exporter or programs.obtained("prometheus-snmp-exporter")
+    other = args.snmp_exporter or programs.obtain("prometheus-snmp-exporter")
     for walk in args.walks:
         path, _, module = walk.rpartition(":")
         with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ import yaml
 
 from benchmarks.pdu_cpu import APC as WALK
 from benchmarks.pdu_cpu import Running, fetch, start_agent
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 
 DEVICES = [100, 200, 400, 800, 1200, 1600, 2400]
 BROKEN_PERCENT = 10.0
@@ -43,11 +43,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         agent = start_agent(WALK, Path(folder))
         port = free_port(socket.SOCK_DGRAM)
-        replay = multiprocessing.Process(target=replayed, args=(port, agent.port), daemon=True)
+        replay = multiprocessing.Process(target=replay_answers, args=(port, agent.port), daemon=True)
         replay.start()
         try:
             for devices in args.devices:
-                run = measured(devices, port, args, Path(folder))
+                run = measure_run(devices, port, args, Path(folder))
                 print(json.dumps(run), flush=True)
                 if run["lost_percent"] >= BROKEN_PERCENT:
                     print(f"breaks at {devices} PDUs")
@@ -57,7 +57,7 @@ def main() -> None:
             agent.stop()
 
 
-def measured(devices: int, agent: int, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure_run(devices: int, agent: int, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One run."""
     secret, config = folder / "community", folder / f"{devices}.yaml"
     secret.write_text(WALK.stem)
@@ -106,7 +106,7 @@ def polls(running: Running) -> dict[str, int]:
     raise RuntimeError(f"joulepath does not answer:\n{running.log.read_text()[-2000:]}")
 
 
-def replayed(port: int, agent: int) -> None:
+def replay_answers(port: int, agent: int) -> None:
     """Answers requests of SNMP v2c as the agent at port `agent` answered the same request before."""
     known: dict[bytes, tuple[bytes, bytes]] = {}
     with (
@@ -130,7 +130,7 @@ def replayed(port: int, agent: int) -> None:
                 except TimeoutError:
                     continue
                 known[head + rest] = (answer_head, answer_rest)
-            server.sendto(joined(*known[head + rest], identifier), client)
+            server.sendto(join_message(*known[head + rest], identifier), client)
 
 
 def split(message: bytes) -> tuple[bytes, bytes, bytes]:
@@ -144,7 +144,7 @@ def split(message: bytes) -> tuple[bytes, bytes, bytes]:
     return head, message[pdu : value + width], message[value + width :]
 
 
-def joined(head: bytes, rest: bytes, identifier: bytes) -> bytes:
+def join_message(head: bytes, rest: bytes, identifier: bytes) -> bytes:
     """The message again, with another identifier."""
     pdu = identifier + rest
     body = head + size_of(len(pdu)) + pdu

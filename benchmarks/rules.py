@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks._synthetic import Size, Target, write
 from benchmarks._watched import Costs, Server, Watch, is_right
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "bd39b29"
@@ -42,10 +42,10 @@ def old_code(commit: str) -> Iterator[str]:
     known = subprocess.run([*git, "merge-base", "--is-ancestor", commit, "HEAD"], capture_output=True, check=False)
     if known.returncode != 0:
         log = subprocess.run([*git, "log", "--format=%h %s"], capture_output=True, text=True, check=False).stdout
-        found = [line.split()[0] for line in log.splitlines() if line.endswith(OLD_SUBJECT)]
-        if not found:
+        subcommands = [line.split()[0] for line in log.splitlines() if line.endswith(OLD_SUBJECT)]
+        if not subcommands:
             sys.exit(f"the history of this checkout has no commit {commit}: name another with --old")
-        commit = found[0]
+        commit = subcommands[0]
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run([*git, "archive", commit, "rules", "exporters"], capture_output=True, check=True)
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
@@ -151,19 +151,19 @@ def show(title: str, columns: Mapping[str, Column]) -> None:
 def report(version: str, old: Sequence[Costs], new: Sequence[Costs], by_rule: bool) -> None:
     """Prints the tables of one server."""
 
-    def summed(part: Callable[[Costs], Figures], form: str, how: Over = statistics.median) -> Column:
+    def sum_with_chain(part: Callable[[Costs], Figures], form: str, how: Over = statistics.median) -> Column:
         """With the sum of the chain itself: without constants and slower groups."""
         sides = []
         for runs in (old, new):
-            found = over([part(each) for each in runs], how)
-            chain = sum(value for name, value in found.items() if not name.startswith(("group", "constants")))
-            sides.append({"the chain": chain, **dict(sorted(found.items()))})
+            total = over([part(each) for each in runs], how)
+            chain = sum(value for name, value in total.items() if not name.startswith(("group", "constants")))
+            sides.append({"the chain": chain, **dict(sorted(total.items()))})
         return sides[0], sides[1], form
 
     columns = {
-        "least [s]": summed(lambda run: run.least, ".3f", min),
-        "median [s]": summed(lambda run: run.median, ".3f"),
-        "rows": summed(lambda run: run.rows, ".0f"),
+        "least [s]": sum_with_chain(lambda run: run.least, ".3f", min),
+        "median [s]": sum_with_chain(lambda run: run.median, ".3f"),
+        "rows": sum_with_chain(lambda run: run.rows, ".0f"),
     }
     show(f"Prometheus {version}, each evaluation", columns)
     show("", {"": (over([run.figures for run in old]), over([run.figures for run in new]), ".2f")})
@@ -204,7 +204,7 @@ def main() -> None:
     """Prints the tables."""
     args = options()
     size = Size(args.hosts, args.applications, args.path, args.sites, args.anchored, not args.no_static)
-    own = {"2": lambda: programs.obtained("prometheus"), "3": programs.next_prometheus}
+    own = {"2": lambda: programs.obtain("prometheus"), "3": programs.next_prometheus}
     servers = [own[major]() for major in args.servers.split(",")]
     others = os.sched_getaffinity(0) - {args.core}
     os.sched_setaffinity(0, others or {args.core})

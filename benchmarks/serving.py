@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from joulepath_lab import programs
-from joulepath_lab.ports import free_port
+from joulepath_lab.run import programs
+from joulepath_lab.run.ports import free_port
 
 NODE_EXPORTER = "prometheus-node-exporter"
 HEADERS = {
@@ -121,7 +121,7 @@ def main() -> None:
         commands = {
             "joulepath rapl": [sys.executable, "-m", "joulepath", "rapl", f"--path.sysfs={sysfs}"],
             "node_exporter": [
-                str(programs.obtained(NODE_EXPORTER)),
+                str(programs.obtain(NODE_EXPORTER)),
                 "--collector.disable-defaults",
                 "--collector.rapl",
                 f"--path.sysfs={sysfs}",

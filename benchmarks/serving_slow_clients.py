@@ -20,8 +20,8 @@ HEAD = b"GET /metrics HTTP/1.1\r\nHost: exporter\r\nX-Slow: " + b"x" * 10_000
 
 def resident(pid: int, key: str = "VmRSS") -> float:
     """VmRSS or VmHWM [MiB]."""
-    found = re.search(rf"{key}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
+    match = re.search(rf"{key}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(match[1]) / 1024 if match else 0.0
 
 
 class Slow:
@@ -66,8 +66,8 @@ def main() -> None:
 def run(process: "subprocess.Popen[bytes]", clients: int, seconds: float) -> None:
     """Scrapes once a second over a new connection, the harder case, while the clients dawdle."""
     assert process.stderr is not None  # noqa: S101  # asked for above
-    found = re.search(rb"127\.0\.0\.1:(\d+)", process.stderr.readline())
-    port = int(found[1]) if found else 0
+    match = re.search(rb"127\.0\.0\.1:(\d+)", process.stderr.readline())
+    port = int(match[1]) if match else 0
     scrape(port)
     before = resident(process.pid)
     slow = [Slow(port) for _ in range(clients)]

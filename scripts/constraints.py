@@ -36,36 +36,36 @@ Pins = Mapping[str, tuple[str, frozenset[str]]]
 
 def pins(report: Mapping[str, Any]) -> Pins:
     """The packages that an installation report of pip has chosen. Raises KeyError for a package without a hash."""
-    found: dict[str, tuple[str, frozenset[str]]] = {}
+    versions: dict[str, tuple[str, frozenset[str]]] = {}
     for one in report["install"]:
         version, hashes = one["metadata"]["version"], one["download_info"]["archive_info"]["hashes"]
-        found[canonicalize_name(one["metadata"]["name"])] = version, frozenset({hashes["sha256"]})
-    return found
+        versions[canonicalize_name(one["metadata"]["name"])] = version, frozenset({hashes["sha256"]})
+    return versions
 
 
-def joined(all_pins: Sequence[Pins]) -> Pins:
+def join_pins(all_pins: Sequence[Pins]) -> Pins:
     """One version of each package for all. Raises ValueError where they differ."""
-    found: dict[str, tuple[str, frozenset[str]]] = {}
+    merged: dict[str, tuple[str, frozenset[str]]] = {}
     for each in all_pins:
         for name, (version, hashes) in each.items():
-            before, known = found.get(name, (version, frozenset()))
+            before, known = merged.get(name, (version, frozenset()))
             if before != version:
                 raise ValueError(f"{name}: {before} for one Python or machine, {version} for another")
-            found[name] = version, known | hashes
-    return found
+            merged[name] = version, known | hashes
+    return merged
 
 
-def text(found: Pins) -> str:
+def text(versions: Pins) -> str:
     """The file."""
     lines = [HEAD]
-    for name, (version, hashes) in sorted(found.items()):
+    for name, (version, hashes) in sorted(versions.items()):
         lines.append(
             " \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{one}" for one in sorted(hashes))]) + "\n"
         )
     return "".join(lines)
 
 
-def resolved(requirements: Sequence[str], python: str, machine: str) -> Pins:
+def resolve_pins(requirements: Sequence[str], python: str, machine: str) -> Pins:
     """The packages that pip would install. Raises CalledProcessError, after pip has said why."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_") or key == "PIP_CERT"}
     number = python.replace(".", "")
@@ -88,8 +88,8 @@ def main() -> None:
     """Writes the file."""
     # pip looks at the markers of this interpreter, which has neither Python nor machine of each.
     requirements = [str(Requirement(one)) for one in stated()]
-    found = joined([resolved(requirements, python, machine) for python in PYTHONS for machine in MACHINES])
-    FILE.write_text(text(found), encoding="utf-8")
+    versions = join_pins([resolve_pins(requirements, python, machine) for python in PYTHONS for machine in MACHINES])
+    FILE.write_text(text(versions), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def installed(requirements: Sequence[str]) -> Sequence[Distribution]:
 
     Raises PackageNotFoundError for one that is not installed.
     """
-    found: dict[str, Distribution] = {}
+    distributions: dict[str, Distribution] = {}
     seen: set[tuple[str, str]] = set()
     wanted = [Requirement(one) for one in requirements]
     while wanted:
@@ -35,7 +35,7 @@ def installed(requirements: Sequence[str]) -> Sequence[Distribution]:
             if (name, extra) in seen:
                 continue
             seen.add((name, extra))
-            found[name] = distribution(requirement.name)
-            inner = (Requirement(one) for one in found[name].requires or ())
+            distributions[name] = distribution(requirement.name)
+            inner = (Requirement(one) for one in distributions[name].requires or ())
             wanted += [one for one in inner if one.marker is None or one.marker.evaluate({"extra": extra})]
-    return [found[name] for name in sorted(found)]
+    return [distributions[name] for name in sorted(distributions)]

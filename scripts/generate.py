@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes all that is derived from code: docs/metrics.md, tables in docs, dashboards. A test compares."""
+"""Writes all that is derived from code: docs/reference/metrics.md, tables in docs, dashboards. A test compares."""
 
 import importlib.util
 import pkgutil
@@ -40,7 +40,7 @@ def modules() -> Iterable[tuple[str, tuple[Metric, ...]]]:
 
 
 def metrics_page() -> str:
-    """docs/metrics.md."""
+    """docs/reference/metrics.md."""
     parts = [INTRODUCTION]
     for title, metrics in modules():
         rows = "".join(_row(metric) for metric in metrics)
@@ -54,21 +54,24 @@ def _row(metric: Metric) -> str:
 
 
 def with_series(page: str) -> str:
-    """docs/attribution.md with its tables of recorded series written anew. Raises ValueError if one has no place."""
+    """docs/reference/attribution.md with its tables of recorded series written anew.
+
+    Raises ValueError if one has no place.
+    """
     for name, series in {"public": PUBLIC, "steps": STEPS}.items():
-        page = _with_table(page, "docs/attribution.md", "series", name, table(series))
+        page = _with_table(page, "docs/reference/attribution.md", "series", name, table(series))
     return page
 
 
 def with_rooms(page: str) -> str:
-    """docs/architecture.md with its table of rooms written anew. Raises ValueError without a place for it."""
-    return _with_table(page, "docs/architecture.md", "rooms", "all", rooms.table())
+    """docs/develop/architecture.md with its table of rooms written anew. Raises ValueError without a place for it."""
+    return _with_table(page, "docs/develop/architecture.md", "rooms", "all", rooms.table())
 
 
 def _with_table(page: str, file: str, kind: str, name: str, rows: str) -> str:
     """The page with a table between its marker `<!-- KIND: NAME; ... -->` and the next `<!-- end -->`."""
     marked = re.compile(rf"(<!-- {kind}: {name};[^\n]*-->\n).*?(?=<!-- end -->)", re.DOTALL)
-    page, count = marked.subn(lambda found: found[1] + rows, page)
+    page, count = marked.subn(lambda match: match[1] + rows, page)
     if count != 1:
         raise ValueError(f"{file}: has {count} places for the table of {name} {kind}, needs 1")
     return page
@@ -80,9 +83,9 @@ def main() -> None:
         page = path.read_text(encoding="utf-8")
         if with_keys(page) != page:
             path.write_text(with_keys(page), encoding="utf-8")
-    for path, filled in {ROOT / "docs" / "attribution.md": with_series, rooms.PAGE: with_rooms}.items():
+    for path, filled in {ROOT / "docs" / "reference" / "attribution.md": with_series, rooms.PAGE: with_rooms}.items():
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
-    (ROOT / "docs" / "metrics.md").write_text(metrics_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     joulepath_dashboards.write(ROOT / "grafana" / "dashboards")
 
 

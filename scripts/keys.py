@@ -20,12 +20,12 @@ _ENTRY = {"array": "[]", "object": ".NAME"}
 
 def with_keys(page: str) -> str:
     """The page with its key tables written anew."""
-    return _MARKED.sub(lambda found: found[1] + table(found[3], nested=not found[2]), page)
+    return _MARKED.sub(lambda match: match[1] + table(match[3], nested=not match[2]), page)
 
 
 def places(page: str) -> list[str]:
     """The models that have a key table on the page."""
-    return [found[3] for found in _MARKED.finditer(page)]
+    return [match[3] for match in _MARKED.finditer(page)]
 
 
 def table(place: str, *, nested: bool) -> str:

@@ -78,10 +78,10 @@ def record(promtool: Path, kept: Path, suites: Sequence[str]) -> list[Recorded]:
 
 
 def _all(kept: Path) -> list[Recorded]:
-    return [each for folder in sorted(kept.iterdir()) for each in _recorded(folder)]
+    return [each for folder in sorted(kept.iterdir()) for each in _read_recorded(folder)]
 
 
-def _recorded(folder: Path) -> Iterator[Recorded]:
+def _read_recorded(folder: Path) -> Iterator[Recorded]:
     words = (folder / "words").read_text().split("\n")
     if words[:2] != ["test", "rules"]:
         return
@@ -117,7 +117,7 @@ def rules_of(content: Any) -> Iterator[dict[str, Any]]:
 
 def changes(kept: Sequence[Recorded]) -> dict[Change, list[Recorded]]:
     """Every change, with the tests the rules of which it concerns."""
-    found: dict[Change, list[Recorded]] = defaultdict(list)
+    records: dict[Change, list[Recorded]] = defaultdict(list)
     for each in kept:
         here = {
             change
@@ -126,8 +126,8 @@ def changes(kept: Sequence[Recorded]) -> dict[Change, list[Recorded]]:
             for change in _changes(rule)
         }  # fmt: skip
         for change in here:
-            found[change].append(each)
-    return dict(sorted(found.items(), key=lambda item: (item[0].rule, item[0].place, item[0].kind)))
+            records[change].append(each)
+    return dict(sorted(records.items(), key=lambda item: (item[0].rule, item[0].place, item[0].kind)))
 
 
 def _changes(rule: Mapping[str, Any]) -> Iterator[Change]:
@@ -139,16 +139,16 @@ def _changes(rule: Mapping[str, Any]) -> Iterator[Change]:
         yield Change(name, mutation.kind, mutation.place)
 
 
-def changed(content: Any, change: Change) -> Any:
+def change_rules(content: Any, change: Change) -> Any:
     """The rule file with the change."""
     groups = []
     for group in content["groups"]:
-        rules = [after for rule in group["rules"] for after in _changed(rule, change)]
+        rules = [after for rule in group["rules"] for after in _change_rule(rule, change)]
         groups.append({**group, "rules": rules})
     return {"groups": groups}
 
 
-def _changed(rule: dict[str, Any], change: Change) -> list[dict[str, Any]]:
+def _change_rule(rule: dict[str, Any], change: Change) -> list[dict[str, Any]]:
     if rule.get("record", "").startswith(CONSTANT) or name_of(rule) != change.rule:
         return [rule]
     if change.kind == "dropped":
@@ -189,7 +189,7 @@ def passes(promtool: Path, each: Recorded, change: Change) -> bool:
         folder = Path(name)
         (folder / each.file.name).write_bytes(each.file.read_bytes())
         for file, content in each.rules:
-            (folder / file).write_text(json.dumps(changed(content, change)))
+            (folder / file).write_text(json.dumps(change_rules(content, change)))
         words = [str(promtool), "test", "rules", str(folder / each.file.name)]
         try:
             done = subprocess.run(words, capture_output=True, check=False, timeout=120)  # noqa: S603
@@ -212,19 +212,19 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         kept = record(options.promtool, options.kept or Path(name), SUITES)
-        found = [pair for pair in changes(kept).items() if re.search(options.rule, pair[0].rule)]
+        chosen = [pair for pair in changes(kept).items() if re.search(options.rule, pair[0].rule)]
         if options.sample is not None:
-            found = random.Random(options.seed).sample(found, min(options.sample, len(found)))  # noqa: S311
+            chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))  # noqa: S311
         survived = 0
         hunt = Hunt(options.promtool, options.most)
         with ThreadPoolExecutor(options.jobs) as pool:
-            results = pool.map(lambda pair: (pair[0], hunt(*pair)), found)
+            results = pool.map(lambda pair: (pair[0], hunt(*pair)), chosen)
             for change, test in results:
                 survived += test is None
                 if test is None or not options.survivors:
                     sys.stdout.write(f"{change.rule} | {change.kind} | {change.place} | {test or 'SURVIVED'}\n")
                     sys.stdout.flush()
-    sys.stdout.write(f"{len(found)} changes, {survived} survived\n")
+    sys.stdout.write(f"{len(chosen)} changes, {survived} survived\n")
     return int(survived > 0)
 
 

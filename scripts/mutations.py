@@ -51,7 +51,7 @@ def mutations(expr: str) -> Iterator[Mutation]:
     seen = set()
     for kind, start, end, new in _edits(tokens):
         before, old, after = (
-            _masked(part) for part in (text[max(0, start - 250) : start], text[start:end], text[end:][:250])
+            _mask(part) for part in (text[max(0, start - 250) : start], text[start:end], text[end:][:250])
         )
         place = f"{before[-40:]}«{old[:60]}»{after[:40]}"
         if (kind, place) not in seen:
@@ -59,18 +59,18 @@ def mutations(expr: str) -> Iterator[Mutation]:
             yield Mutation(kind, place, text[:start] + new + text[end:])
 
 
-def _masked(text: str) -> str:
+def _mask(text: str) -> str:
     """The text without the strings and the numbers in which topologies differ."""
     return re.sub(rf"{_STRING}|\b[\d.]+(ms|s|m|h)?\b", "_", text)
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, depth = [], 0
+    tokens, depth = [], 0
     for match in _TOKEN.finditer(text):
         depth -= match[0] == ")"
-        found.append(_Token(match[0], match.start(), match.end(), depth))
+        tokens.append(_Token(match[0], match.start(), match.end(), depth))
         depth += match[0] == "("
-    return found
+    return tokens
 
 
 _Edits = Iterator[tuple[str, int, int, str]]
@@ -175,10 +175,10 @@ def _matchers(token: _Token) -> _Edits:
 
 
 def _range(token: _Token) -> _Edits:
-    found = re.fullmatch(r"\[(\d+)(ms|s|m|h)(:.*)?\]", token.text)
-    if found is None or token.text == NOW:
+    match = re.fullmatch(r"\[(\d+)(ms|s|m|h)(:.*)?\]", token.text)
+    if match is None or token.text == NOW:
         return
-    number, unit, step = int(found[1]), found[2], found[3] or ""
+    number, unit, step = int(match[1]), match[2], match[3] or ""
     milliseconds = number * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}[unit]
     yield "range halved", token.start, token.end, f"[{milliseconds // 2}ms{step}]"
 

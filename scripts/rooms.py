@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packages ("rooms") of the source tree and the imports between them, for docs/architecture.md and its test."""
+"""The packages ("rooms") of the source tree and their imports, for docs/develop/architecture.md and its test."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.dependencies import ROOT
 
-PAGE = ROOT / "docs" / "architecture.md"
+PAGE = ROOT / "docs" / "develop" / "architecture.md"
 
 _RULE = re.compile(r"^\| *(`[^|]*)\|([^|]*)\|", re.MULTILINE)
 _NAME = re.compile(r"`([\w.]+)`")
@@ -70,7 +70,7 @@ def rooms(sources: Sequence[Path] | None = None) -> Sequence[Room]:
 
 
 def table() -> str:
-    """The table of docs/architecture.md."""
+    """The table of docs/develop/architecture.md."""
     rows = (
         f"| `{room.name}` | {room.sentence} | {', '.join(f'`{name}`' for name in room.imports)} |\n" for room in rooms()
     )
@@ -87,10 +87,10 @@ def rules(page: str) -> Mapping[str, Collection[str]]:
     return {name: _NAME.findall(row[2]) for row in _RULE.finditer(chapter) for name in _NAME.findall(row[1])}
 
 
-def forbidden(found: Sequence[Room], allowed: Mapping[str, Collection[str]]) -> Sequence[str]:
+def forbidden(imports: Sequence[Room], allowed: Mapping[str, Collection[str]]) -> Sequence[str]:
     """The imports that no rule allows, and the rooms without a rule, one line each."""
     faults = []
-    for room in found:
+    for room in imports:
         rule = _rule(room.name, allowed)
         if rule is None:
             faults.append(f"{room.name} has no row in the table of allowed imports")

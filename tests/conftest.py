@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests need from the machine, asked for in one place: what is absent skips, with the reason.
+"""The needs of tests from the machine, in one place: a test skips where one is absent, with the reason.
 
 `JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next` turns the skips for these reasons into failures.
 """
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 # A machine that has other work to do takes its time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,9 +43,9 @@ def absent() -> Callable[[str, str], NoReturn]:
 def open_folder() -> Iterator[Path]:
     """A folder that another user may look into, unlike pytest's, and unlike TMPDIR, which may be root's own."""
     with tempfile.TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else None) as name:  # noqa: S108
-        made = Path(name)
-        made.chmod(0o755)
-        yield made
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +62,10 @@ def _program(name: str) -> Path:
     folder = os.environ.get("JOULEPATH_PROMETHEUS_DIR")
     places = [folder] if folder else []
     places.append(str(ROOT / ".cache" / "programs" / "usr" / "bin"))
-    found = shutil.which(name, path=os.pathsep.join(places)) or shutil.which(name)
-    if found is None:
+    path = shutil.which(name, path=os.pathsep.join(places)) or shutil.which(name)
+    if path is None:
         _absent("prometheus", f"{name} is not installed (`make programs` unpacks it into .cache)")
-    return Path(found)
+    return Path(path)
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +93,9 @@ class Monitoring:
 @pytest.fixture(scope="session")
 def monitoring_programs() -> dict[str, Monitoring]:
     """The versions of Prometheus that are here: `installed`, and `next`, the one of the next major version."""
-    found = {"installed": programs.find("prometheus"), "next": programs.find_next()}
+    programs_by_version = {"installed": programs.find("prometheus"), "next": programs.find_next()}
     here = {}
-    for name, server in found.items():
+    for name, server in programs_by_version.items():
         promtool = programs.find("promtool") if name == "installed" else server and server.parent / "promtool"
         if server and promtool:
             here[name] = Monitoring(name, server, promtool, programs.version(server))
@@ -108,7 +108,7 @@ def monitoring(request: pytest.FixtureRequest, monitoring_programs: dict[str, Mo
     name: str = request.param
     if name not in monitoring_programs:
         ability = "prometheus" if name == "installed" else "prometheus-next"
-        command = "`make programs`" if name == "installed" else "`python -m joulepath_lab.programs --next`"
+        command = "`make programs`" if name == "installed" else "`python -m joulepath_lab.run.programs --next`"
         _absent(ability, f"the {name} version of Prometheus is not here ({command} unpacks it into .cache)")
     chosen = monitoring_programs[name]
     print(f"Prometheus {chosen.version}")  # noqa: T201  # shown beside a failure

@@ -16,8 +16,11 @@ def unknown_key(place: tuple[str | int, ...], schema: Schema) -> str:
 
 def did_you_mean(word: str, words: list[str]) -> str:
     """The word that was probably meant, in brackets: the closest one, or the only one that contains it."""
-    close = get_close_matches(word.lower(), words, n=1) or [one for one in words if len(word) > 2 and word in one]
-    return f" (did you mean {close[0]}?)" if len(close) == 1 else ""
+    lower = {one.lower(): one for one in words}
+    close = get_close_matches(word.lower(), lower, n=1) or [
+        one for one in lower if len(word) > 2 and word.lower() in one
+    ]
+    return f" (did you mean {lower[close[0]]}?)" if len(close) == 1 else ""
 
 
 def keys(schema: Schema, place: Iterable[str | int]) -> list[str]:

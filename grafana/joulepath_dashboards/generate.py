@@ -12,7 +12,7 @@ from joulepath_dashboards import end_to_end
 
 def dashboards() -> dict[str, Dashboard]:
     """All dashboards by file name."""
-    return {"end-to-end.json": _numbered(end_to_end.dashboard())}
+    return {"end-to-end.json": _number_panels(end_to_end.dashboard())}
 
 
 def write(folder: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def text(dashboard: Dashboard) -> str:
     return json.dumps(dashboard, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _numbered(dashboard: Dashboard) -> Dashboard:
+def _number_panels(dashboard: Dashboard) -> Dashboard:
     """Gives the panels ids in the order of the page: Grafana would invent its own, and links to panels would break."""
     for number, panel in enumerate(dashboard.panels or (), start=1):
         panel.id_val = number

@@ -19,8 +19,8 @@ def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str =
     inferences and tokens, each query has an answer: those of `:missing:info` while something is missing, those of
     closed hours (`:1h`) after the first of them, all others while all is healthy.
     """
-    found = (*_variables(dashboard), *_targets(dashboard))
-    return list(dict.fromkeys(filled(expr, applications, topology) for expr in found))
+    expressions = (*_variables(dashboard), *_targets(dashboard))
+    return list(dict.fromkeys(filled(expr, applications, topology) for expr in expressions))
 
 
 def filled(expr: str, applications: str = ".+", topology: str = "joulepath") -> str:

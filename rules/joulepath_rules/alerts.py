@@ -11,10 +11,11 @@ import promql_parser as promql
 import yaml
 
 from joulepath_rules.constants import PREFIX
-from joulepath_rules.rule import Alert, quote
-from joulepath_rules.topology import Topology
+from joulepath_rules.rule import Alert
+from joulepath_topology import Topology
+from joulepath_topology.promql import quote
 
-PAGE = "docs/alerts.md"
+PAGE = "docs/reference/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
 
 

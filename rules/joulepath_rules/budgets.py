@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from joulepath_rules import reads
 from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, known_rows, recorded
-from joulepath_rules.rule import Rule, number, quote
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_rules.rule import Rule, number
+from joulepath_topology import Topology
+from joulepath_topology.durations import duration
+from joulepath_topology.promql import quote
 
 # How far back the midnights are at which a period's closed hours are read, day by day.
 REACH = {"hour": 0.0, "day": 25 * HOUR, "month": (31 * 24 + 1) * HOUR}
@@ -37,7 +38,7 @@ def budgets(topology: Topology) -> Iterator[Rule]:
 
 def _now(topology: Topology, series: str, **labels: str) -> str:
     """A series as this evaluation wrote it."""
-    return f"last_over_time({reads.selector(topology, series, '', **labels)}[500ms])"
+    return reads.now(reads.selector(topology, series, "", **labels))
 
 
 def _period(topology: Topology, per: str) -> Iterator[Rule]:
@@ -126,8 +127,7 @@ def _budget(topology: Topology, name: str) -> Iterator[Rule]:
     matchers = f"topology={quote(topology.name)},application={quote(budget.application)},per={quote(budget.per)}"
 
     def component(series: str, operator: str = "=~") -> str:
-        every = f"{matchers},component{operator}{any_of(needed)}"
-        return f"last_over_time(budget_component:{series}{{{every}}}[500ms])"
+        return reads.now(f"budget_component:{series}{{{matchers},component{operator}{any_of(needed)}}}")
 
     mean = f"{component('known_joules')} / {component('known_seconds')}"
     complete = f"count({component('known_seconds')}) == {len(needed)}"

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain of `attribution.yaml`, as far as a topology can use it, with its durations."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from string import Template
 from typing import Any
 
 import yaml
 
+from joulepath_rules import meters
 from joulepath_rules.rule import Rule
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_topology import Topology
+from joulepath_topology.durations import duration
 
 
 def slow(topology: Topology) -> float:
@@ -36,7 +37,7 @@ def chain(topology: Topology, group: str, features: frozenset[str]) -> list[Rule
     rules = (rule for each in shipped() if each["name"] == group for rule in each["rules"])
     rendered = ((rule, _render(rule, features)) for rule in rules)
     return [
-        Rule(rule["record"], _durations(expr, topology), rule.get("labels", {}))
+        Rule(rule["record"], _filled(expr, topology), rule.get("labels", {}))
         for rule, expr in rendered
         if expr is not None
     ]
@@ -49,16 +50,23 @@ def _render(entry: Mapping[str, Any], features: frozenset[str]) -> str | None:
         return None
     if "any_of" not in entry:
         return str(entry["expr"])
-    alternatives = [expr for each in entry["any_of"] if (expr := _render(each, features)) is not None]
+    alternatives = [expr for each in _alternatives(entry) if (expr := _render(each, features)) is not None]
     if not alternatives:
         return None
     joined = "\nor ".join(alternatives)
     return str(entry["expr"]).replace("$any_of", _indented(joined)) if "expr" in entry else joined
 
 
+def _alternatives(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The entry's alternatives, for each kind of meter where it says so."""
+    for words in meters.alternatives() if "each" in entry else [{}]:
+        for each in entry["any_of"]:
+            yield {key: Template(value).substitute(words) for key, value in each.items()} if words else each
+
+
 def _indented(text: str) -> str:
     return "\n" + "\n".join(f"  {line}" for line in text.split("\n"))
 
 
-def _durations(expr: str, topology: Topology) -> str:
-    return re.sub(r"\[2m\]", f"[{duration(topology.window)}]", expr)
+def _filled(expr: str, topology: Topology) -> str:
+    return expr.replace("[2m]", f"[{duration(topology.window)}]").replace("$several", meters.SEVERAL)

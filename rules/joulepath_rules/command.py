@@ -11,14 +11,14 @@ from joulepath.errors import JoulepathError, UsageError
 from joulepath_rules import generating as generating_action
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
-from joulepath_rules.promql import seconds
 from joulepath_rules.promtool import refused_queries, refused_rules
 from joulepath_rules.serving import command as serving_command
-from joulepath_rules.topology import Topology, read
-from joulepath_rules.topology.check_applications import too_short
+from joulepath_topology import Topology, read
+from joulepath_topology.checks.applications import too_short
+from joulepath_topology.durations import seconds
 
 RETENTION = "15d"  # Prometheus' default
-TOPOLOGY = "YAML file that says what is where (docs/topology.md)"
+TOPOLOGY = "YAML file that says what is where (docs/guides/topology.md)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

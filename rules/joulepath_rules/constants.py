@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, total
-from joulepath_rules.policies import POLICIES
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.components import Component
-from joulepath_rules.topology.hosts import METHODS, Method
+from joulepath_topology import Topology
+from joulepath_topology.components import Component
+from joulepath_topology.policies import POLICIES
+from joulepath_topology.source import METHODS, Method
 
 PREFIX = "joulepath_topology_"
 
@@ -77,18 +77,10 @@ def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str
             for label, sign, source in sources:
                 weight = sign * source.scale
                 row = {**common, "source": label, "kind": source.kind}
-                if source.pdu is not None:
-                    for outlet in source.outlets or ():
-                        yield weight, {**row, "instance": source.pdu, "outlet": outlet}, None
-                elif source.bmc is not None:
-                    chassis = {} if source.chassis is None else {"chassis": source.chassis}
-                    yield weight, {**row, "instance": source.bmc, **chassis}, None
-                elif source.rapl is not None:
-                    yield weight, {**row, "instance": source.rapl}, None
-                elif source.joules is not None:
-                    yield weight, row, f"rate({source.joules}[$window])"
-                else:
-                    yield weight, row, source.watts
+                for reading in source.readings:
+                    yield weight, {**row, **reading}, None
+                if source.query is not None:
+                    yield weight, row, source.query
                 if source.offset_watts:
                     yield sign * source.offset_watts, {**row, "kind": "offset"}, None
 

@@ -4,8 +4,9 @@
 from collections.abc import Iterable
 
 from joulepath_rules.constants import PREFIX, Constant
+from joulepath_rules.meters import read_by
 from joulepath_rules.places import units
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
@@ -37,7 +38,7 @@ def _of(constant: Constant) -> Iterable[str]:
     name = constant.name.removeprefix(PREFIX)
     match name:
         case "source":
-            yield "bmc_chassis" if labels["kind"] == "bmc" and "chassis" in labels else labels["kind"]
+            yield read_by(labels)
         case "component":
             yield labels["share"]
         case "traffic":

@@ -14,8 +14,8 @@ from joulepath_rules.constants import PREFIX, Constant, constants
 from joulepath_rules.features import features
 from joulepath_rules.history import history, pace
 from joulepath_rules.rule import Alert, Group, Rule, number
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_topology import Topology
+from joulepath_topology.durations import duration
 
 Source = Literal["rules", "scraped"]
 """Where a topology's constants come from: rules of the chain's own group, or `joulepath rules serve`."""

@@ -12,7 +12,7 @@ from joulepath_rules.dialects import DIALECTS, Options, operator
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.serving.awaited import await_constants
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
 
 MANY_CONSTANTS = 3000
 """As rules they take 0.1 to 0.3 s of each evaluation."""
@@ -30,7 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--constants", choices=["rules", "scraped"], default="rules",
-        help="the topology as rules, or scraped from `joulepath rules serve` (docs/large.md; default: %(default)s)",
+        help="the topology as rules, or scraped from `joulepath rules serve` (docs/guides/large.md; "
+        "default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--await", dest="awaited", metavar="URL",
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace, topology: Topology, warn: Callable[[str], None
     )
     text = dialect.write(topology, groups, Options(args.namespace, dict(args.labels)))
     if constants > MANY_CONSTANTS:
-        warn(f"{args.topology}: {constants} constants as rules take long to evaluate: see docs/large.md")
+        warn(f"{args.topology}: {constants} constants as rules take long to evaluate: see docs/guides/large.md")
     if args.awaited is not None:
         await_constants(args.awaited, topology.name, topology.hash)
     target = args.output / f"{topology.name}{dialect.ending}"

@@ -8,11 +8,12 @@ Prometheus evaluates the group.
 
 from collections.abc import Iterable, Iterator
 
-from joulepath_rules import promql, reads
+from joulepath_rules import reads
 from joulepath_rules.chain import slow
-from joulepath_rules.rule import Rule, quote
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_rules.rule import Rule
+from joulepath_topology import Topology, promql
+from joulepath_topology.durations import duration
+from joulepath_topology.promql import quote
 
 HOUR = 3600.0
 

@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from joulepath_rules.policies import POLICIES
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
+from joulepath_topology.policies import POLICIES
 
 Total = Literal["node", "traced", "query", "counter"]
 

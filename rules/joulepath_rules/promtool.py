@@ -8,11 +8,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from joulepath_rules import promql
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
-from joulepath_rules.topology.problem import Problem, alike
-from joulepath_rules.topology.queries import queries
+from joulepath_topology import Topology, promql
+from joulepath_topology.durations import duration
+from joulepath_topology.problem import Problem, alike
+from joulepath_topology.queries import queries
 
 _COMPLAINT = re.compile(r'group "queries", rule (\d+), "[^"]*": (?:could not parse expression: )?(.*)')
 _PARSE_ERROR = re.compile(r"^\d+:\d+: parse error: ")

@@ -4,9 +4,12 @@
 import re
 from collections.abc import Callable
 
-from joulepath_rules.rule import quote
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.common import duration
+from joulepath_topology import Topology
+from joulepath_topology.durations import duration
+from joulepath_topology.promql import quote
+
+NOW = "500ms"
+"""A range that holds this evaluation and none before."""
 
 Read = Callable[[str, str], str]
 """From a series' name and its matchers (`part="static"`, or nothing) to the PromQL that reads it."""
@@ -18,9 +21,14 @@ def selector(topology: Topology, name: str, matchers: str, **more: str) -> str:
     return f"{name}{{{own}{',' if matchers else ''}{matchers}}}"
 
 
+def now(selected: str) -> str:
+    """A selector, as this very evaluation wrote its series: all rules of a group share one timestamp."""
+    return f"last_over_time({selected}[{NOW}])"
+
+
 def fresh(topology: Topology) -> Read:
-    """As this very evaluation wrote it: all rules of a group share one timestamp."""
-    return lambda name, matchers: f"last_over_time({selector(topology, name, matchers)}[500ms])"
+    """As this very evaluation wrote it."""
+    return lambda name, matchers: now(selector(topology, name, matchers))
 
 
 def before(topology: Topology, interval: float) -> Read:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules and groups as plain data, and how PromQL text is quoted."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from joulepath_topology.promql import quote
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,6 @@ class Group:
     name: str
     interval: str
     rules: tuple[Rule | Alert, ...]
-
-
-def quote(text: str) -> str:
-    """A PromQL string literal."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def selector(**labels: str) -> str:

@@ -7,6 +7,8 @@ Every series also has the label `topology`.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from joulepath_topology.meters import PARTS
+
 
 @dataclass(frozen=True)
 class Series:
@@ -111,7 +113,7 @@ PUBLIC = _series(
 
 STEPS = _series(
     (
-        "source:power_watts", "host site tier method source kind instance outlet chassis", "W",
+        "source:power_watts", f"host site tier method source kind instance {' '.join(PARTS)}", "W",
         "power of one plug, times its scale",
     ),
     ("host_tier:power_watts", "host site tier method", "W", "power of each complete tier"),

@@ -27,23 +27,23 @@ class _Compared(ctypes.Structure):
 
 def allowed(lines: Iterable[str]) -> set[str]:
     """The system calls of an allow-list: lines of `SystemCallFilter=`, in their order."""
-    found = set(_expanded(_IMPLIED))
+    capabilities = set(_expand(_IMPLIED))
     for line in lines:
-        names = _expanded(line.removeprefix("~").split())
-        found = found - names if line.startswith("~") else found | names
-    return found
+        names = _expand(line.removeprefix("~").split())
+        capabilities = capabilities - names if line.startswith("~") else capabilities | names
+    return capabilities
 
 
-def _expanded(names: Iterable[str]) -> set[str]:
-    found: set[str] = set()
+def _expand(names: Iterable[str]) -> set[str]:
+    capabilities: set[str] = set()
     for name in names:
         if name.startswith("@"):
             command = ["systemd-analyze", "--no-pager", "syscall-filter", name]
             shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
-            found |= _expanded(line.strip() for line in shown if line.strip() and not line.strip().startswith("#"))
+            capabilities |= _expand(line.strip() for line in shown if line.strip() and not line.strip().startswith("#"))
         else:
-            found.add(name)
-    return found
+            capabilities.add(name)
+    return capabilities
 
 
 class _Filter:

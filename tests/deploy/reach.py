@@ -37,12 +37,12 @@ def _replace(folder: Path, shown: Iterable[Path]) -> None:
             subprocess.run(["mount", "--move", stand_in, path], check=True)
 
 
-def _like(path: Path, made: Path) -> None:
+def _like(path: Path, copy: Path) -> None:
     """Something of the same kind, to mount on."""
     if path.is_dir():
-        made.mkdir()
+        copy.mkdir()
     else:
-        made.touch()
+        copy.touch()
 
 
 if __name__ == "__main__":

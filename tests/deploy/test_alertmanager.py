@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.programs import with_templates
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.programs import with_templates
 from joulepath_rules.alerts import shipped
 from tests.conftest import ROOT
 
@@ -23,7 +23,7 @@ SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in shipped()}
 
 
 def amtool(alertmanager: Path, *words: str) -> str:
-    """What amtool prints; fails with it."""
+    """The output of amtool; fails where amtool does."""
     command = [str(alertmanager.with_name("amtool")), *words]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -36,17 +36,17 @@ def test_amtool_accepts_the_configuration(alertmanager: Path) -> None:
 
 
 @pytest.mark.unit
-def test_each_severity_has_its_receiver(alertmanager: Path) -> None:
+def test_each_severity_has_a_receiver(alertmanager: Path) -> None:
     receivers = {"critical": "energy-critical", "warning": "energy", "info": "energy-info"}
     assert set(SEVERITIES.values()) == set(receivers)
     for alert, severity in SEVERITIES.items():
         labels = (f"alertname={alert}", f"severity={severity}", "topology=plant")
-        found = amtool(alertmanager, "config", "routes", "test", f"--config.file={CONFIG}", *labels)
-        assert found == receivers[severity], alert
+        answer = amtool(alertmanager, "config", "routes", "test", f"--config.file={CONFIG}", *labels)
+        assert answer == receivers[severity], alert
 
 
 @pytest.mark.unit
-def test_the_route_of_one_topology_works_without_its_comment_signs(alertmanager: Path, tmp_path: Path) -> None:
+def test_the_commented_route_of_one_topology_works(alertmanager: Path, tmp_path: Path) -> None:
     """The two lines as they stand there, with a receiver."""
     lines = CONFIG.read_text(encoding="utf-8").splitlines()
     plain = [line.replace("# ", "", 1) if line.startswith(("    # -", "    #   ")) else line for line in lines]
@@ -135,12 +135,12 @@ def test_a_cause_inhibits_what_follows_from_it(
 ) -> None:
     """And nothing else: not what has another host, application, budget or topology."""
     call(url, [{"labels": labels} for labels in (*inhibited, *free)])
-    assert all(found["status"]["inhibitedBy"] == [] for found in call(url))
+    assert all(alerts["status"]["inhibitedBy"] == [] for alerts in call(url))
     call(url, [{"labels": cause}])
-    after = {json.dumps(found["labels"], sort_keys=True): found for found in call(url)}
+    after = {json.dumps(alerts["labels"], sort_keys=True): alerts for alerts in call(url)}
     assert len(after) == len(inhibited) + len(free) + 1
     source = after[json.dumps(cause, sort_keys=True)]
-    for found in after.values():
-        by = [source["fingerprint"]] if found["labels"] in inhibited else []
-        assert found["status"]["inhibitedBy"] == by, found
-        assert found["status"]["state"] == ("suppressed" if by else "active")
+    for alerts in after.values():
+        by = [source["fingerprint"]] if alerts["labels"] in inhibited else []
+        assert alerts["status"]["inhibitedBy"] == by, alerts
+        assert alerts["status"]["state"] == ("suppressed" if by else "active")

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.programs import with_templates
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.programs import with_templates
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from tests.conftest import ROOT
@@ -65,7 +65,7 @@ def meters(fault: float) -> dict[str, Any]:
 
 @pytest.fixture
 def url(prometheus: Path, alertmanager: Path, as_root: None, tmp_path: Path) -> Iterator[str]:
-    """The API of an Alertmanager that hears a Prometheus whose alerts wait a second instead of minutes."""
+    """The API of an Alertmanager behind a Prometheus; its alerts wait a second instead of minutes."""
     ours = topology(TOPOLOGY)
     text = write(generate(ours), ours.hash)
     assert text.count("for: 10m") > 2
@@ -95,24 +95,24 @@ def alerts(url: str) -> dict[tuple[str, str, str], str]:
     """Name, host and component of each alert; and its state, or the host of the alert that inhibits it."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # http, on loopback
-            found = json.load(answer)
+            alerts_of_server = json.load(answer)
     except OSError:
         return {}
-    hosts = {alert["fingerprint"]: alert["labels"].get("host") for alert in found}
+    hosts = {alert["fingerprint"]: alert["labels"].get("host") for alert in alerts_of_server}
     return {
         (alert["labels"]["alertname"], alert["labels"].get("host", ""), alert["labels"].get("component", "")): (
             " ".join(f"inhibited by {hosts[source]}" for source in alert["status"]["inhibitedBy"])
             or alert["status"]["state"]
         )
-        for alert in found
+        for alert in alerts_of_server
         if alert["labels"]["topology"] == "plant"
     }
 
 
-def test_a_dark_host_is_one_message(url: str) -> None:
+def test_a_dark_host_is_a_single_message(url: str) -> None:
     """edge-1 becomes dark and, on another host, a capture is away: the application is incomplete at both.
 
-    What follows from the dark host is kept back, the other is not.
+    The alerts that follow from the dark host are inhibited, the other is not.
     """
     expected = {
         ("EnergyHostDark", "edge-1", ""): "active",
@@ -120,8 +120,8 @@ def test_a_dark_host_is_one_message(url: str) -> None:
         ("EnergyApplicationIncomplete", "mast-1", "ru-1"): "active",
     }
     end = time.monotonic() + 90
-    found = alerts(url)
-    while found != expected and time.monotonic() < end:
+    answer = alerts(url)
+    while answer != expected and time.monotonic() < end:
         time.sleep(0.5)
-        found = alerts(url)
-    assert found == expected
+        answer = alerts(url)
+    assert answer == expected

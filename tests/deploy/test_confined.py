@@ -23,9 +23,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
 from tests.deploy.confined import allowed
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, wait_for
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
@@ -39,15 +42,15 @@ ENERGY = "sys/class/powercap/intel-rapl:0"
 
 def settings(unit: Path) -> dict[str, list[str]]:
     """Each key of [Service] with all of its lines."""
-    found: dict[str, list[str]] = {}
+    directives: dict[str, list[str]] = {}
     section = ""
     for line in unit.read_text().replace("\\\n", " ").splitlines():
         if line.startswith("["):
             section = line
         elif section == "[Service]" and "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
-            found.setdefault(key, []).append(value)
-    return found
+            directives.setdefault(key, []).append(value)
+    return directives
 
 
 @pytest.fixture
@@ -58,61 +61,61 @@ def analyze(absent: Callable[[str, str], NoReturn]) -> str:
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", UNITS)
-def test_exposure(name: str, analyze: str) -> None:
+def test_the_exposure_of_a_unit_stays_within_its_limit(name: str, analyze: str) -> None:
     command = [analyze, "security", "--offline=yes", "--no-pager", str(UNITS[name])]
     shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", shown)
-    assert found, "this systemd cannot look at a unit offline (250 or newer can)"
-    print(f"{name}: {found[1]}")  # noqa: T201  # the figure for the log
-    assert float(found[1]) <= EXPOSURE[name], shown
+    match = re.search(r"Overall exposure level for \S+: ([\d.]+)", shown)
+    assert match, "this systemd cannot look at a unit offline (250 or newer can)"
+    print(f"{name}: {match[1]}")  # noqa: T201  # the figure for the log
+    assert float(match[1]) <= EXPOSURE[name], shown
 
 
 @pytest.mark.unit
-def test_nothing_reads_all_files() -> None:
+def test_no_unit_may_read_all_files() -> None:
     """CAP_DAC_READ_SEARCH and the like are root's power by another name."""
     for name, unit in UNITS.items():
-        found = settings(unit)
+        directives = settings(unit)
         rights = {
             right
             for key in ("CapabilityBoundingSet", "AmbientCapabilities")
-            for line in found.get(key, ())
+            for line in directives.get(key, ())
             for right in line.split()
         }
         assert rights == (set() if name in WITHOUT_RIGHTS else {"CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"})
-        assert found["CapabilityBoundingSet"], "without this line it is everything"
+        assert directives["CapabilityBoundingSet"], "without this line it is everything"
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """The service's: as /etc/joulepath and /run/joulepath-tag."""
     with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        made.chmod(0o755)
-        (made / "run").mkdir()
-        os.chown(made / "run", USER, USER)
-        zone = made / ENERGY
+        path = Path(name)
+        path.chmod(0o755)
+        (path / "run").mkdir()
+        os.chown(path / "run", USER, USER)
+        zone = path / ENERGY
         zone.mkdir(parents=True)
         for file, text in (("name", "package-0"), ("max_energy_range_uj", "262143328850"), ("energy_uj", "1000000")):
             (zone / file).write_text(text + "\n")
         (zone / "energy_uj").chmod(0o400)
-        yield made
+        yield path
 
 
 def limits(name: str) -> dict[str, Any]:
-    found = settings(UNITS[name])
-    (families,) = found["RestrictAddressFamilies"]
-    assert found["SystemCallErrorNumber"] == ["EPERM"]
+    directives = settings(UNITS[name])
+    (families,) = directives["RestrictAddressFamilies"]
+    assert directives["SystemCallErrorNumber"] == ["EPERM"]
     return {
-        "calls": sorted(allowed(found["SystemCallFilter"])),
+        "calls": sorted(allowed(directives["SystemCallFilter"])),
         "families": [int(getattr(socket, family)) for family in families.split()],
-        "no_new_code": found["MemoryDenyWriteExecute"] == ["yes"],
+        "no_new_code": directives["MemoryDenyWriteExecute"] == ["yes"],
     }
 
 
 def wrapper(name: str, folder: Path) -> tuple[str, ...]:
     """Starts a program as the unit does, as far as that goes without systemd."""
-    found = settings(UNITS[name])
-    (rights,) = found.get("AmbientCapabilities", [""])
+    directives = settings(UNITS[name])
+    (rights,) = directives.get("AmbientCapabilities", [""])
     ambient = "".join(f",+{right.removeprefix('CAP_').lower()}" for right in rights.split())
     sets = [f"--{each}=-all{ambient}" for each in ("inh-caps", "ambient-caps", "bounding-set")]
     user = ["--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--no-new-privs"]
@@ -133,7 +136,7 @@ def wrapper(name: str, folder: Path) -> tuple[str, ...]:
         mounts,
         "sh",
         "prlimit",
-        f"--core={found['LimitCORE'][0]}",
+        f"--core={directives['LimitCORE'][0]}",
         "setpriv",
         *user,
         *sets,
@@ -165,7 +168,7 @@ DATAGRAM = "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sen
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root", "bpf", "analyze")
 @pytest.mark.parametrize("name", UNITS)
-def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
+def test_an_exporter_works_within_the_limits_of_its_unit(name: str, folder: Path) -> None:
     words = shlex.split(settings(UNITS[name])["ExecStart"][0])[2:]
     config = folder / f"{name}.yaml"
     config.write_text(CONFIGS.get(name, ""))
@@ -183,8 +186,7 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
     if name == "tag":
         words += ["--path.runtime", str(folder / "run")]
     energy = folder / ENERGY / "energy_uj"
-    with NetworkNamespace() as namespace, NetworkNamespace() as peer, ExitStack() as stack:
-        namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
+    with two_hosts() as (namespace, _), ExitStack() as stack:
         device(stack, namespace, folder, name)
         running = stack.enter_context(Exporter(namespace, *words, name=command, wrapper=wrapper(name, folder)))
         status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
@@ -196,13 +198,13 @@ def test_it_does_its_job_under_these_limits(name: str, folder: Path) -> None:
             namespace.reach("fd01::2")
             namespace.python(DATAGRAM)
             energy.write_text(f"{int(energy.read_text()) + 1000000}\n")
-            found = {".".join(key): value for key, value in running.scrape().items()}
-            assert found["process_resident_memory_bytes"] > 0  # of /proc
-            return any(key.startswith(SHOWN[name]) and value > 0 for key, value in found.items())
+            samples = {".".join(key): value for key, value in running.scrape().items()}
+            assert samples["process_resident_memory_bytes"] > 0  # of /proc
+            return any(key.startswith(SHOWN[name]) and value > 0 for key, value in samples.items())
 
-        wait_for(works)
+        until(works)
         running.hang_up()
-        wait_for(works)
+        until(works)
         lines = running.stop()
     assert not [line for line in lines if "level=ERROR" in line or "Traceback" in line]
 
@@ -211,17 +213,17 @@ def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: st
     """The source that it reads: a real agent or BMC on loopback."""
     if name == "pdu":
         (folder / "outlets.json").write_text(json.dumps({1: ["a", 10.0], 2: ["b", 20.0]}))
-        words = ["joulepath_lab.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
+        words = ["joulepath_lab.devices.pdu_agent", "--folder", str(folder), "--listen", "127.0.0.1:16101"]
     elif name == "bmc":
-        told = {
+        simulated = {
             "port": 16102,
             "user": "reader",
             "password": "lab",
             "dcmi": {"current": 215, "maximum": 276},
             "sensors": [],
         }
-        (folder / "bmc.json").write_text(json.dumps(told))
-        words = ["joulepath_lab.ipmi_bmc", str(folder / "bmc.json")]
+        (folder / "bmc.json").write_text(json.dumps(simulated))
+        words = ["joulepath_lab.devices.ipmi_bmc", str(folder / "bmc.json")]
     else:
         return
     process = subprocess.Popen(namespace.command(sys.executable, "-m", *words), stdout=subprocess.DEVNULL)

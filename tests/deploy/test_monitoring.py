@@ -14,17 +14,17 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.unit
 
 
-def accepted(promtool: Path, path: Path) -> None:
+def check_config(promtool: Path, path: Path) -> None:
     result = subprocess.run([promtool, "check", "config", path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_promtool_accepts_the_scrape_configuration(promtool: Path) -> None:
-    accepted(promtool, ROOT / "deploy" / "prometheus" / "prometheus.yml")
+    check_config(promtool, ROOT / "deploy" / "prometheus" / "prometheus.yml")
 
 
 def kubernetes() -> Any:
-    """The configuration inside Kubernetes, whose word is a file's here: Debian builds Prometheus without it."""
+    """The configuration inside Kubernetes, with discovery by file instead: Debian's Prometheus lacks Kubernetes."""
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "kubernetes.yml").read_text())
     for job in config["scrape_configs"]:
         for discovery in job.pop("kubernetes_sd_configs", []):
@@ -36,7 +36,16 @@ def kubernetes() -> Any:
 def test_promtool_accepts_the_scrape_configuration_inside_kubernetes(promtool: Path, tmp_path: Path) -> None:
     path = tmp_path / "prometheus.yml"
     path.write_text(yaml.safe_dump(kubernetes()))
-    accepted(promtool, path)
+    check_config(promtool, path)
+
+
+def test_every_exporter_has_a_scrape_job() -> None:
+    """Units of systemd are for exporters, and `rules` serves the constants under the job `topology`."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    units = {path.stem.removeprefix("joulepath-") for path in (ROOT / "deploy" / "systemd").glob("*.service")}
+    jobs = {job["job_name"] for job in config["scrape_configs"]}
+    assert {"pdu", "rapl"} < units
+    assert units - {"rules"} <= jobs
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])
@@ -58,7 +67,7 @@ POD = {
 }
 
 
-def test_an_exporter_on_every_node_goes_by_the_node_s_name(promtool: Path, tmp_path: Path) -> None:
+def test_an_exporter_on_every_node_has_the_name_of_its_node(promtool: Path, tmp_path: Path) -> None:
     """The relabelling as Prometheus does it, with pods from a file."""
     pods = {
         "10.0.0.1:10473": POD,
@@ -68,8 +77,8 @@ def test_an_exporter_on_every_node_goes_by_the_node_s_name(promtool: Path, tmp_p
         "10.0.0.5:10471": {**POD, "__meta_kubernetes_pod_controller_kind": "ReplicaSet"},
         "10.0.0.6:9999": {**POD, "__meta_kubernetes_pod_container_port_name": "debug"},
     }
-    found = [{"targets": [address], "labels": labels} for address, labels in pods.items()]
-    (tmp_path / "nodes.json").write_text(json.dumps(found))
+    targets = [{"targets": [address], "labels": labels} for address, labels in pods.items()]
+    (tmp_path / "nodes.json").write_text(json.dumps(targets))
     path = tmp_path / "prometheus.yml"
     path.write_text(yaml.safe_dump(kubernetes()))
     command = [str(promtool), "check", "service-discovery", "--timeout=3s", str(path), "nodes"]

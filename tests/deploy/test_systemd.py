@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
 from tests.conftest import ROOT
-from tests.exporters.ioam.netns import NetworkNamespace
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 NOBODY = "65534"
@@ -30,7 +30,7 @@ def service(unit: Path) -> configparser.SectionProxy:
 
 @every_unit
 @pytest.mark.unit
-def test_systemd_takes_it(unit: Path, tmp_path: Path, absent: Callable[[str, str], NoReturn]) -> None:
+def test_systemd_accepts_each_unit(unit: Path, tmp_path: Path, absent: Callable[[str, str], NoReturn]) -> None:
     program = shutil.which("systemd-analyze") or absent("systemd", "systemd-analyze is not installed")
     installed = tmp_path / unit.name
     installed.write_text(unit.read_text().replace("/opt/joulepath/bin/joulepath", sys.executable))
@@ -46,7 +46,7 @@ def reaching(*program: str) -> list[str]:
 
 @every_unit
 @pytest.mark.kernel
-def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> None:
+def test_the_rights_of_a_unit_are_enough(unit: Path, open_folder: Path, as_root: None) -> None:
     """`--once` of what it starts, by an ordinary user with its capabilities alone. Most have none."""
     settings = service(unit)
     words = shlex.split(settings["ExecStart"])
@@ -64,8 +64,7 @@ def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> 
     ambient = settings["AmbientCapabilities"].lower().replace("cap_", "+").replace(" ", ",")
     sets = [f"--{each}=-all,{ambient}" for each in ("inh-caps", "ambient-caps", "bounding-set")]
     user = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]
-    with NetworkNamespace() as namespace, NetworkNamespace() as peer:
-        namespace.link("va", "fd01::1", peer, "vb", "fd01::2")
+    with two_hosts() as (namespace, _):
         started = ["setpriv", *user, *sets, sys.executable, "-m", "joulepath", *arguments, "--once"]
         command = namespace.command(*reaching(*started))
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=30)
@@ -75,7 +74,7 @@ def test_its_rights_are_enough(unit: Path, open_folder: Path, as_root: None) -> 
 
 
 @pytest.mark.kernel
-def test_code_below_a_folder_of_ones_own_can_be_reached(open_folder: Path, as_root: None) -> None:
+def test_code_below_a_users_own_folder_can_be_reached(open_folder: Path, as_root: None) -> None:
     """As below /root or many homes; nothing of it is changed for others."""
     home = open_folder / "home"
     code = home / "work" / "code"

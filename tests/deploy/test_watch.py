@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from joulepath_lab.ports import free_port
+from joulepath_lab.run.ports import free_port
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "deploy" / "prometheus"
@@ -26,8 +26,8 @@ METRICS = re.compile(r"prometheus_\w+")
 def alerts() -> list[dict[str, Any]]:
     """The alerts that are shipped."""
     (group,) = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    found: list[dict[str, Any]] = group["rules"]
-    return found
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
 
 
 def series(name: str, **labels: str) -> str:
@@ -35,7 +35,7 @@ def series(name: str, **labels: str) -> str:
     return f"{name}{{" + ",".join(f'{key}="{value}"' for key, value in {**SERVER, **labels}.items()) + "}"
 
 
-def accepted(promtool: Path, *words: str) -> None:
+def run_promtool(promtool: Path, *words: str) -> None:
     """Fails with what promtool says."""
     result = subprocess.run([str(promtool), *words], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -100,24 +100,24 @@ CASES = [
 ]
 
 
-def fed(name: str, given: dict[str, str], checks: list[Any]) -> dict[str, Any]:
+def promtool_test(name: str, series: dict[str, str], checks: list[Any]) -> dict[str, Any]:
     """One test of promtool."""
-    rows = [{"series": key, "values": values} for key, values in given.items()]
+    rows = [{"series": key, "values": values} for key, values in series.items()]
     return {"name": name, "interval": "1m", "input_series": rows, "alert_rule_test": checks}
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert} {case.series.partition('{')[0]}")
-def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
+def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Not the minute before, and none of the alerts while all is well."""
     (rule,) = (rule for rule in alerts() if rule["alert"] == case.alert)
 
-    def told(text: str) -> str:
-        return re.sub(r"{{ \$labels\.(\w+) }}", lambda found: case.labels[found[1]], text)
+    def fill_labels(text: str) -> str:
+        return re.sub(r"{{ \$labels\.(\w+) }}", lambda match: case.labels[match[1]], text)
 
     alert = {
         "exp_labels": {**rule["labels"], **case.labels},
-        "exp_annotations": {key: told(text) for key, text in rule["annotations"].items()},
+        "exp_annotations": {key: fill_labels(text) for key, text in rule["annotations"].items()},
     }
     firing = [
         {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": expected}
@@ -128,10 +128,13 @@ def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> Non
         for minute in (10, 20, 40)
         for each in alerts()
     ]
-    tests = [fed("sick", {**HEALTHY, case.series: case.values}, firing), fed("healthy", HEALTHY, silent)]
+    tests = [
+        promtool_test("sick", {**HEALTHY, case.series: case.values}, firing),
+        promtool_test("healthy", HEALTHY, silent),
+    ]
     path = tmp_path / "watch.test.yaml"
     path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
-    accepted(promtool, "test", "rules", str(path))
+    run_promtool(promtool, "test", "rules", str(path))
 
 
 @pytest.mark.unit
@@ -141,8 +144,8 @@ def test_each_alert_has_a_case() -> None:
 
 @pytest.mark.unit
 def test_promtool_accepts_the_files(promtool: Path) -> None:
-    accepted(promtool, "check", "config", str(FOLDER / "watch.yml"))
-    accepted(promtool, "check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+    run_promtool(promtool, "check", "config", str(FOLDER / "watch.yml"))
+    run_promtool(promtool, "check", "rules", "--lint=all", "--lint-fatal", str(RULES))
 
 
 @pytest.mark.lab

@@ -9,6 +9,6 @@ from tests.exporters.pki import Pki
 @pytest.fixture
 def pki(tmp_path: Path) -> Pki:
     """With the server's certificate in place."""
-    made = Pki(tmp_path)
-    made.issue("server", "localhost", "127.0.0.1")
-    return made
+    authority = Pki(tmp_path)
+    authority.issue("server", "localhost", "127.0.0.1")
+    return authority

@@ -17,8 +17,8 @@ class Pki:
 
     def issue(self, name: str, *sans: str) -> tuple[Path, Path]:
         """`NAME.pem` and `NAME.key` for these subject alternative names, written anew."""
-        made = self.authority.issue_cert(*sans)
+        issued = self.authority.issue_cert(*sans)
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
-        made.private_key_pem.write_to_path(key)
+        certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(key)
         return certificate, key

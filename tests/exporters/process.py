@@ -7,27 +7,16 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-PATIENCE_SECONDS = 60.0
-"""Before a test gives up: no machine is so busy, and none waits so long where all is well."""
+from joulepath_lab.run.waiting import until
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Waits for what shall come true within `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 class Exporter:
@@ -78,13 +67,13 @@ class Exporter:
         return status, body
 
     def samples(self, path: str = "/metrics") -> Samples:
-        """Values by name and labels; none where the answer is no exposition."""
+        """Values by name and labels; empty where the answer is not an exposition."""
         status, text = self.get(path)
         families = text_string_to_metric_families(text) if status == 200 else ()
         return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
     def value(self, name: str, path: str = "/metrics", **labels: str) -> float | None:
-        """One value; None where there is none."""
+        """One value; None where it is missing."""
         return self.samples(path).get((name, frozenset(labels.items())))
 
     def reload(self) -> None:

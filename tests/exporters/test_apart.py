@@ -15,14 +15,14 @@ pytestmark = pytest.mark.unit
 RIGHT = "nodes: [{node_id: 4, interfaces: {eth0: uplink, eth1: {mirror: {up: {teids: ['1-9']}}}}}]\nadmit: any\n"
 
 
-def test_it_is_the_same(tmp_path: Path) -> None:
+def test_a_file_read_in_another_process_gives_the_same(tmp_path: Path) -> None:
     path = tmp_path / "ioam.yaml"
     path.write_text(RIGHT)
     assert apart.read("joulepath.ioam.config", path) == config.read(path)
 
 
 @pytest.mark.parametrize("text", ["nodes: 5\nadmit: all\n", "nodes: [", "", "nodes: []", "a: 1\na: 2"])
-def test_mistakes_are_the_same_lines(tmp_path: Path, text: str) -> None:
+def test_mistakes_give_the_same_lines(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ioam.yaml"
     path.write_text(text)
     with pytest.raises(UsageError) as here:
@@ -32,12 +32,12 @@ def test_mistakes_are_the_same_lines(tmp_path: Path, text: str) -> None:
     assert there.value.messages == here.value.messages
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ioam\.yaml: cannot be read: No such file"):
         apart.read("joulepath.ioam.config", tmp_path / "ioam.yaml")
 
 
-def test_the_file_is_opened_here(tmp_path: Path) -> None:
+def test_the_calling_process_opens_the_file(tmp_path: Path) -> None:
     """The other process need not have the right to open it: it gets the text."""
     ours = os.memfd_create("ioam.yaml")  # a regular file without a name, which no other process can open
     os.write(ours, RIGHT.encode())
@@ -47,7 +47,7 @@ def test_the_file_is_opened_here(tmp_path: Path) -> None:
         os.close(ours)
 
 
-def test_a_process_that_fails_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_process_that_fails_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "ioam.yaml"
     path.write_text(RIGHT)
     with pytest.raises(JoulepathError, match=r"ioam\.yaml: cannot be read: the process that reads it ended with 1"):
@@ -55,7 +55,7 @@ def test_a_process_that_fails_is_told(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert "AttributeError" in capfd.readouterr().err
 
 
-def test_a_module_of_the_same_name_in_the_working_folder_is_not_taken(
+def test_a_module_of_that_name_in_the_working_folder_is_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "yaml.py").write_text("raise RuntimeError")

@@ -14,7 +14,7 @@ def joulepath(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_version() -> None:
+def test_the_version_is_printed() -> None:
     assert joulepath("--version").stdout == f"joulepath {__version__}\n"
 
 

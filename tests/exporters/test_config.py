@@ -21,13 +21,13 @@ class Config(Model):
     targets: dict[str, Device]
 
 
-def test_reads_a_file(tmp_path: Path) -> None:
+def test_a_file_is_read_into_its_model(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("targets:\n  a: {address: x}\n")
     assert load(path, Config) == Config(targets={"a": Device(address="x")})
 
 
-def test_names_every_mistake_at_once_without_values(tmp_path: Path) -> None:
+def test_all_mistakes_are_named_at_once_without_values(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("targets:\n  a: {addres: secret}\n  b: {address: x, interval: soon}\nmore: 1\n")
     with pytest.raises(UsageError) as fault:
@@ -69,7 +69,7 @@ class Listing(Model):
         ("node: []", "node: unknown key 'node' (did you mean nodes?)"),
     ],
 )
-def test_mistakes_are_told_in_the_terms_of_the_file(tmp_path: Path, text: str, message: str) -> None:
+def test_mistakes_are_named_in_the_terms_of_the_file(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
     with pytest.raises(UsageError) as fault:
@@ -87,7 +87,7 @@ def test_mistakes_are_told_in_the_terms_of_the_file(tmp_path: Path, text: str, m
         ("a: \x00", "is not valid YAML"),
     ],
 )
-def test_what_is_no_configuration_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_is_not_a_configuration_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
     with pytest.raises(UsageError, match=message) as fault:

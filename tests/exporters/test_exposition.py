@@ -49,7 +49,7 @@ def test_a_family_is_written_as_prometheus_client_writes_it(family: Metric) -> N
         assert encode([family], openmetrics, openmetrics=True) == expected
 
 
-def test_what_is_not_prepared_is_left_to_prometheus_client() -> None:
+def test_an_unprepared_family_is_left_to_prometheus_client() -> None:
     histogram = HistogramMetricFamily("h", "text", labels=["a"])
     histogram.add_metric(["x"], [("1", 1), ("+Inf", 2)], 3)
     plain = CounterMetricFamily("p", "text", labels=["a"])
@@ -60,8 +60,8 @@ def test_what_is_not_prepared_is_left_to_prometheus_client() -> None:
     fast.samples.append(Sample("f", Labels(a="x"), 1))
     everything: list[Metric] = [fast, histogram, plain, created]
     for encoder, is_openmetrics in ((generate_latest, False), (openmetrics, True)):
-        found = encode(everything, encoder, openmetrics=is_openmetrics)
+        text = encode(everything, encoder, openmetrics=is_openmetrics)
         expected = encoder(registry(lambda: everything))
-        assert sorted(found.splitlines()) == sorted(expected.splitlines())
-        assert found.endswith(b"# EOF\n") == is_openmetrics
-        assert found.count(b"# EOF\n") == int(is_openmetrics)
+        assert sorted(text.splitlines()) == sorted(expected.splitlines())
+        assert text.endswith(b"# EOF\n") == is_openmetrics
+        assert text.count(b"# EOF\n") == int(is_openmetrics)

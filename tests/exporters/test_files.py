@@ -13,13 +13,14 @@ from joulepath import files, secret
 from joulepath.config import Model, load
 from joulepath.errors import UsageError
 from joulepath.web.tls import Pem, Tls, TlsError, context
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 
 
 def socket_at(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as unix_socket:
+        unix_socket.bind(str(path))
 
 
 KINDS: dict[str, Callable[[Path], None]] = {
@@ -36,7 +37,7 @@ class Nothing(Model):
 
 @pytest.mark.unit
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_regular_files(tmp_path: Path, kind: str) -> None:
+def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
     """One line, at once: a pipe without a writer would block."""
     path = tmp_path / "file"
     KINDS[kind](path)
@@ -52,7 +53,7 @@ def test_only_regular_files(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.unit
-def test_certificates_and_keys(tmp_path: Path, pki: Pki) -> None:
+def test_certificates_and_keys_are_read_from_regular_files_only(tmp_path: Path, pki: Pki) -> None:
     certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -67,7 +68,7 @@ def test_certificates_and_keys(tmp_path: Path, pki: Pki) -> None:
 
 
 @pytest.mark.unit
-def test_no_more_than_a_stated_size(tmp_path: Path) -> None:
+def test_a_file_beyond_the_stated_size_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(1 << 20))
     assert len(files.read(path, "data", 1 << 20)) == 1 << 20
@@ -91,7 +92,7 @@ def test_no_more_than_a_stated_size(tmp_path: Path) -> None:
         (0o666, ["write to it: chmod go-w", "read the secret in it: chmod go-r"], ["write to it: chmod go-w"]),
     ],
 )
-def test_warnings(
+def test_files_that_others_can_read_or_write_get_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, of_secret: list[str], of_configuration: list[str]
 ) -> None:
     caplog.set_level(logging.WARNING, "joulepath")
@@ -108,7 +109,7 @@ def test_warnings(
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root")
 def test_a_group_of_the_service_may_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As `-rw-r----- root joulepath`, which docs/serving.md asks for: the service reads it through its group alone."""
+    """As `-rw-r----- root joulepath`, which docs/guides/serving.md asks for: the service reads it through its group."""
     path = tmp_path / "secret"
     path.write_text("x")
     path.chmod(0o640)

@@ -25,7 +25,6 @@ from joulepath.bmc.ipmi import dcmi
 from joulepath.bmc.ipmi.client import IpmiClient, IpmiFaultError, PyghmiClient
 from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.service.client import ResourceFaultError
 from joulepath.bmc.redfish.service.items import Item, capacities, value
 from joulepath.bmc.redfish.service.transport import decode_json
@@ -53,10 +52,11 @@ from joulepath.rapl.hwmon import HwmonSource
 from joulepath.rapl.source import PowercapSource
 from joulepath.reading.poller import Poller
 from joulepath.reading.poller import Target as Polled
+from joulepath.reading.rejected import NotMeasuredError
 from joulepath.web.http import BadRequestError, parse
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ipmi_bmc import _record
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.ipmi_bmc import _record
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.fuzz import Target, damaged, disturbed, fuzz
 
 ROOT = "/redfish/v1"
@@ -72,11 +72,11 @@ HEADS = (
 
 
 def _request(head: bytes) -> None:
-    found = parse(head)
-    assert isinstance(found.path, str)
+    request = parse(head)
+    assert isinstance(request.path, str)
     for name in ("accept", "accept-encoding", "authorization", "connection"):
-        found.header(name)
-    assert found.keep_alive in {True, False}
+        request.header(name)
+    assert request.keep_alive in {True, False}
 
 
 @cache
@@ -86,9 +86,9 @@ def _answers() -> Sequence[bytes]:
     objects = [tuple(map(int, oid.split("."))) for oid in rpdu2_objects(lambda: {1: ("one", 40.0)})]
     asked = [messages.request(Community("public", version), "get", objects[at : at + 5], 0)
              for at in range(0, 20, 5) for version in (1, 2)]  # fmt: skip
-    found = [agent._answer(one.message(messages.MIN_ID)) for one in asked]
+    answers = [agent._answer(one.message(messages.MIN_ID)) for one in asked]
     agent.stop()
-    return [*(one for one in found if one is not None), *(one.message(messages.MIN_ID) for one in asked)]
+    return [*(one for one in answers if one is not None), *(one.message(messages.MIN_ID) for one in asked)]
 
 
 WALK_LINES = (
@@ -132,13 +132,13 @@ class Odd:
         self._chance = chance
         objects = rpdu2_objects(lambda: {1: ("one", 40.0), 2: ("two", 90.0)})
         self._objects: dict[Oid, Value] = {}
-        for dotted, told in objects.items():
-            found = told()
+        for dotted, function in objects.items():
+            content = function()
             number = tuple(map(int, dotted.split(".")))
-            if isinstance(found, str):
-                self._objects[number] = found.encode()
-            elif found is not None:
-                self._objects[number] = found if isinstance(found, int) else messages.plain(found)
+            if isinstance(content, str):
+                self._objects[number] = content.encode()
+            elif content is not None:
+                self._objects[number] = content if isinstance(content, int) else messages.plain(content)
         for oid in chance.sample(list(self._objects), chance.randint(0, 12)):
             if oid != SYS_OBJECT_ID:
                 self._objects[oid] = self._odd()
@@ -168,8 +168,8 @@ class Odd:
 
     async def walk(self, column: Oid, repetitions: int = 25) -> Mapping[Oid, Value]:  # noqa: ARG002  # all at once
         """See `Client.walk`."""
-        found = {oid: value for oid, value in sorted(self._objects.items()) if oid[: len(column)] == column}
-        return {oid[len(column) :]: value for oid, value in found.items() if oid != column}
+        rows = {oid: value for oid, value in sorted(self._objects.items()) if oid[: len(column)] == column}
+        return {oid[len(column) :]: value for oid, value in rows.items() if oid != column}
 
     async def close(self) -> None:
         """Has nothing to end."""
@@ -183,18 +183,18 @@ class Resources:
 
     async def get(self, uri: str) -> Any:
         """Returns only objects, like its client."""
-        found = self._tree.get(uri.rstrip("/")) if isinstance(self._tree, dict) else None
-        if not isinstance(found, dict):
+        resource = self._tree.get(uri.rstrip("/")) if isinstance(self._tree, dict) else None
+        if not isinstance(resource, dict):
             raise ResourceFaultError(f"{uri}: 404")
-        return {"@odata.id": uri, **as_read(found)}
+        return {"@odata.id": uri, **as_read(resource)}
 
     async def close(self) -> None:
         """Has nothing to end."""
 
 
-def as_read(found: Any) -> Any:
+def as_read(resources: Any) -> Any:
     """The same value after a round trip through JSON."""
-    return decode_json(json.dumps(found))
+    return decode_json(json.dumps(resources))
 
 
 def ref(path: str) -> dict[str, str]:
@@ -280,7 +280,7 @@ PDU_TREE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def _scraped(source: Any, collect: Any) -> None:
+def _scrape(source: Any, collect: Any) -> None:
     """Three polls of a source, and what a scrape encodes of each in both formats."""
 
     async def polls() -> None:
@@ -325,10 +325,10 @@ class Repository:
             (4, 0x2D): b"\x80\xc0\x00",
             (4, 0x23): b"\xff" + bytes(6),
         }
-        found = answers.get((netfn, command), b"")
+        answer = answers.get((netfn, command), b"")
         if chance.random() < 0.05:
             return {"error": "busy", "code": chance.choice((0xC0, 0xC1, 0xFF, 0x1FF))}
-        return {"data": bytearray(damaged(chance, [found], 2) if chance.random() < 0.1 else found), "code": 0}
+        return {"data": bytearray(damaged(chance, [answer], 2) if chance.random() < 0.1 else answer), "code": 0}
 
     def _piece(self, data: Sequence[int]) -> bytes:
         offset, size = (data[4], data[5]) if len(data) > 5 else (0, 255)
@@ -352,8 +352,8 @@ def _sensors(client: IpmiClient) -> None:
         assert isinstance(name, str)
         assert isinstance(unit, str)
         with contextlib.suppress(NotMeasuredError):
-            found = client.sensor(key)
-            assert found is None or isinstance(found, float)
+            record = client.sensor(key)
+            assert record is None or isinstance(record, float)
 
 
 def _whole_bmc(client: IpmiClient) -> None:
@@ -467,14 +467,14 @@ TARGETS = [
     Target("SNMP message", lambda chance: damaged(chance, _answers()), messages.answer, (GarbledError,)),
     Target("Opaque", partial(damaged, seeds=[bytes.fromhex("9f780442c80000"), bytes.fromhex("9f7602ffff")]), opaque),
     Target("walk line", partial(damaged, seeds=WALK_LINES), _line, (ValueError, OverflowError)),
-    Target("number in text", _number, lambda found: written.read(*found), (ValueError,)),
-    Target("SNMP device", Odd, lambda odd: _scraped(PduSource("device", odd, _profiles(), "apc-rpdu2"), collect_pdu)),
+    Target("number in text", _number, lambda arguments: written.read(*arguments), (ValueError,)),
+    Target("SNMP device", Odd, lambda odd: _scrape(PduSource("device", odd, _profiles(), "apc-rpdu2"), collect_pdu)),
     Target("Redfish item", lambda chance: disturbed(chance, {**BMC_TREE[f"{ROOT}/Chassis/1/Power"],
            **BMC_TREE[f"{ROOT}/Chassis/1/Env"], **BMC_TREE[f"{ROOT}/Telemetry/R/1"]}, 0.1), _items),
     Target("Redfish BMC", partial(_tree, BMC_TREE),
-           lambda tree: _scraped(RedfishSource("device", Resources(tree)), partial(collect_bmc, ""))),
+           lambda tree: _scrape(RedfishSource("device", Resources(tree)), partial(collect_bmc, ""))),
     Target("Redfish PDU", partial(_tree, PDU_TREE),
-           lambda tree: _scraped(RedfishPduSource("device", Resources(tree)), collect_pdu)),
+           lambda tree: _scrape(RedfishPduSource("device", Resources(tree)), collect_pdu)),
     Target("DCMI", partial(damaged, seeds=[DCMI]), _dcmi, (NotMeasuredError,)),
     Target("IPMI sensors", _ipmi, _sensors, (IpmiFaultError,)),
     Target("IPMI BMC", _ipmi, _whole_bmc),
@@ -494,20 +494,20 @@ NAMES = [target.name for target in _targets(FOLDER)]
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", NAMES)
-def test_some_damaged_inputs(tmp_path: Path, name: str) -> None:
+def test_some_damaged_inputs_do_no_harm(tmp_path: Path, name: str) -> None:
     target = next(target for target in _targets(tmp_path) if target.name == name)
     assert fuzz(target, 1, times=100) == 100
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
-def test_a_minute_of_damaged_inputs(tmp_path: Path, name: str) -> None:
+def test_a_minute_of_damaged_inputs_does_no_harm(tmp_path: Path, name: str) -> None:
     target = next(target for target in _targets(tmp_path) if target.name == name)
     assert fuzz(target, random.randrange(2**32), seconds=60.0) > 100
 
 
 @pytest.mark.unit
-def test_a_target_that_does_something_else_fails_with_its_input() -> None:
+def test_an_unexpected_outcome_fails_with_its_input() -> None:
     target = Target("json", partial(damaged, seeds=[b'{"a": 1}']), json.loads, (UnicodeDecodeError,))
     with pytest.raises(AssertionError, match=r"json, input 1 \d+: "):
         fuzz(target, 1, times=1000)

@@ -16,6 +16,7 @@ SNMP = {"pysnmp", "pyasn1"}
 REDFISH = {"redfish.aio", "aiohttp", "requests", "urllib3"}
 IPMI = {"pyghmi", "cryptography"}
 NETLINK = {"pyroute2"}
+QUERIES = {"joulepath_topology", "promql_parser"}
 NEVER = {
     "pysnmp.hlapi",
     "scapy",
@@ -28,55 +29,67 @@ NEVER = {
     "requests",
 }
 """Needed by the lab, by SNMP v3 or by another part of the same library."""
-LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | NEVER
+LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | QUERIES | NEVER
 
 IOAM = "nodes: [{node_id: 4, interfaces: {eth0: uplink}}]\nnamespaces: {123: {ids: ['0123']}}\n"
 TAG = "interfaces: [eth0]\nflows: {a: {destination: 'fd00::2', ioam_namespace: 123, id: '0123456789abcdef' }}\n"
 TAG = TAG.replace("0123456789abcdef", 2 * "0123456789abcdef")
+TOPOLOGY = "sites: {a: {grams_per_kwh: 1}}\nhosts: {b: {site: a, power: [{watts: 1}]}}\ncomponents: {b: {role: upf}}\n"
 
 
-def loaded(program: str, folder: Path) -> set[str]:
+def import_large(program: str, folder: Path) -> set[str]:
     """The modules of LARGE that a program run in `folder` imports."""
     program += f"\nimport sys; print('loaded:', *({LARGE!r} & set(sys.modules)))"
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    name, *found = done.stdout.splitlines()[-1].split()
+    name, *modules = done.stdout.splitlines()[-1].split()
     assert name == "loaded:"
-    return set(found)
+    return set(modules)
 
 
-def test_rapl_needs_none_of_it(tmp_path: Path) -> None:
+def test_rapl_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
-    assert not loaded("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
+    assert not import_large("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
 
 
-def test_workload_reads_its_file_elsewhere(tmp_path: Path) -> None:
+def test_workload_reads_its_file_in_another_process(tmp_path: Path) -> None:
     (tmp_path / "workload.yaml").write_text("workloads: [{unit: a.service}, {executable: ffmpeg}]")
     program = "from joulepath.cli import main; main(['workload', '--config=workload.yaml', '--once'])"
-    assert not loaded(program, tmp_path)
+    assert not import_large(program, tmp_path)
 
 
-def test_ioam_reads_its_file_elsewhere(tmp_path: Path) -> None:
+def test_ioam_reads_its_file_in_another_process(tmp_path: Path) -> None:
     """A capture without packets: its header is read, and the configuration before it."""
     (tmp_path / "ioam.yaml").write_text(IOAM)
     header = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
     (tmp_path / "empty.pcap").write_bytes(header)
     program = "from joulepath.cli import main; main(['ioam', '--config=ioam.yaml', '--pcap=empty.pcap', '--once'])"
-    assert not loaded(program, tmp_path)
+    assert not import_large(program, tmp_path)
 
 
-def test_tag_reads_its_file_elsewhere_and_takes_netlinks_routes_alone(tmp_path: Path) -> None:
+def test_tag_reads_its_file_elsewhere_and_imports_only_netlinks_routes(tmp_path: Path) -> None:
     (tmp_path / "tag.yaml").write_text(TAG)
     program = (
         "import joulepath.tag.command, joulepath.tag.tagger; from pathlib import Path; from joulepath import apart\n"
         "assert apart.read('joulepath.tag.config', Path('tag.yaml')).flows[0].name == 'a'"
     )
-    assert loaded(program, tmp_path) == NETLINK
+    assert import_large(program, tmp_path) == NETLINK
+
+
+@pytest.mark.parametrize(("text", "needed"), [(TAG, CONFIGURED), (TOPOLOGY, CONFIGURED | QUERIES)])
+def test_tag_reads_topologies_where_it_prints_from_one(tmp_path: Path, text: str, needed: set[str]) -> None:
+    """The name of netlink's package is there, as it is in all of `joulepath tag`, and nothing of it."""
+    (tmp_path / "file.yaml").write_text(text)
+    program = (
+        "from joulepath.cli import main; main(['tag', '--print-ip-route', 'file.yaml'])\n"
+        "import sys; assert not {'pyroute2.iproute', 'pyroute2.netlink'} & set(sys.modules)"
+    )
+    assert import_large(program, tmp_path) == needed | NETLINK
 
 
 @pytest.mark.parametrize(("library", "needed"), [("gufo", {"gufo"}), ("pysnmp", set())])
-def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed: set[str]) -> None:
+def test_pdu_imports_only_the_chosen_library(tmp_path: Path, library: str, needed: set[str]) -> None:
     if library == "gufo":
         pytest.importorskip("gufo.snmp", reason="gufo-snmp is not installed")
     (tmp_path / "community").write_text("public")
@@ -86,7 +99,7 @@ def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed
         f"command.read_targets(Path('pdu.yaml'), Clients({library!r}))"
     )
     # The messages of odd agents are read with pysnmp's classes, whoever speaks with the others.
-    assert loaded(program, tmp_path) == CONFIGURED | SNMP | needed
+    assert import_large(program, tmp_path) == CONFIGURED | SNMP | needed
 
 
 @pytest.mark.parametrize(
@@ -96,17 +109,17 @@ def test_pdu_takes_the_chosen_library_alone(tmp_path: Path, library: str, needed
         ("{address: 'ipmi://127.0.0.1:9', user: u, password_file: password}", IPMI),
     ],
 )
-def test_bmc_takes_the_library_of_its_targets_alone(tmp_path: Path, target: str, needed: set[str]) -> None:
+def test_bmc_imports_only_the_libraries_of_its_targets(tmp_path: Path, target: str, needed: set[str]) -> None:
     (tmp_path / "password").write_text("secret")
     (tmp_path / "bmc.yaml").write_text(f"targets: {{a: {target}}}")
     program = "from pathlib import Path; from joulepath.bmc import command; command.read_targets(Path('bmc.yaml'))"
-    assert loaded(program, tmp_path) == needed
+    assert import_large(program, tmp_path) == needed
 
 
-def test_rules_of_the_web_server_are_read_elsewhere(tmp_path: Path) -> None:
+def test_rules_of_the_web_server_are_read_in_another_process(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}")
     program = (
         "from pathlib import Path; from joulepath.web import auth, rules\n"
         "assert rules.read(Path('web.yml'), auth.Passwords()).headers"
     )
-    assert not loaded(program, tmp_path)
+    assert not import_large(program, tmp_path)

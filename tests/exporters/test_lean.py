@@ -36,24 +36,24 @@ def test_a_part_is_imported_alone(package: str) -> None:
     assert f"{package}.large" not in sys.modules
 
 
-def test_what_the_package_defines_is_there_when_it_is_asked_for(package: str) -> None:
+def test_the_package_itself_is_imported_when_it_is_needed(package: str) -> None:
     lean.late(package)
     part = importlib.import_module(f"{package}.small")
-    found = importlib.import_module(package)
+    module = importlib.import_module(package)
     assert f"{package}.large" not in sys.modules
-    assert (found.VERSION, found.THING) == (3, 41)
-    assert found.small is part
+    assert (module.VERSION, module.THING) == (3, 41)
+    assert module.small is part
     with pytest.raises(AttributeError):
-        _ = found.nothing
+        _ = module.nothing
 
 
-def test_one_that_is_imported_already_stays(package: str) -> None:
-    found = importlib.import_module(package)
+def test_a_package_that_is_imported_already_stays(package: str) -> None:
+    module = importlib.import_module(package)
     lean.late(package)
-    assert sys.modules[package] is found
+    assert sys.modules[package] is module
 
 
-def test_one_that_is_not_installed_is_left_to_its_importer() -> None:
+def test_a_package_that_is_not_installed_is_left_to_its_importer() -> None:
     lean.late("no_such_package_anywhere")
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("no_such_package_anywhere")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every exporter's `metrics.py` keeps to the conventions that `docs/metrics.md` promises."""
+"""Every exporter's `metrics.py` keeps to the conventions that `docs/reference/metrics.md` promises."""
 
 import importlib
 import pkgutil
@@ -26,12 +26,12 @@ UNITS = (
 )  # fmt: skip
 
 
-def test_there_are_metrics() -> None:
+def test_metrics_are_found() -> None:
     assert len(METRICS) > 5
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_conventions(metric: Metric) -> None:
+def test_each_metric_follows_the_naming_conventions(metric: Metric) -> None:
     assert not TARGET_LABELS & set(metric.labels)
     assert (metric.kind == "counter") == metric.name.endswith("_total")
     assert metric.help.endswith(".")
@@ -39,6 +39,6 @@ def test_conventions(metric: Metric) -> None:
     assert metric.family().name == metric.name.removesuffix("_total")
 
 
-def test_names_are_given_once() -> None:
+def test_each_metric_name_is_used_once() -> None:
     names = [metric.name for metric in METRICS]
     assert len(names) == len(set(names))

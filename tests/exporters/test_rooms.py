@@ -20,11 +20,11 @@ def rooms(exporter: str) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for path in sorted((ROOT / exporter).rglob("*.py")):
         room = path.relative_to(ROOT / exporter).parts[0].removesuffix(".py")
-        graph.setdefault(room, set()).update(set(imported(path, exporter)) - {room})
+        graph.setdefault(room, set()).update(set(imports_of(path, exporter)) - {room})
     return graph
 
 
-def imported(path: Path, exporter: str) -> Iterator[str]:
+def imports_of(path: Path, exporter: str) -> Iterator[str]:
     """The rooms of the exporter that a module imports from, also within functions."""
     package = f"joulepath.{exporter}"
     for node in ast.walk(ast.parse(path.read_text())):
@@ -35,13 +35,13 @@ def imported(path: Path, exporter: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("exporter", ["bmc", "pdu"])
-def test_imports_go_one_way(exporter: str) -> None:
+def test_imports_go_in_one_direction(exporter: str) -> None:
     graph = rooms(exporter)
     assert list(TopologicalSorter(graph).static_order())[-1] == "command"
     assert graph["command"]
 
 
-def test_the_rooms_of_workload_go_one_way_and_names_of_processes_need_no_account() -> None:
+def test_the_rooms_of_workload_go_in_one_direction_and_names_of_processes_need_no_account() -> None:
     graph = rooms("workload")
     tops = set(graph) - set().union(*graph.values()) - {"__init__"}
     assert tops == {"command", "config", "pids"}  # config is loaded by name, and pids is for meters of other exporters
@@ -49,13 +49,13 @@ def test_the_rooms_of_workload_go_one_way_and_names_of_processes_need_no_account
     assert not graph["pids"] & {"account", "collector", "meter", "metrics", "source"}
 
 
-def test_the_protocols_of_a_bmc_do_not_know_each_other() -> None:
+def test_the_protocols_of_a_bmc_do_not_import_each_other() -> None:
     graph = rooms("bmc")
     assert "redfish" not in graph["ipmi"]
     assert "ipmi" not in graph["redfish"]
 
 
-def test_snmp_knows_nothing_of_profiles_nor_profiles_of_a_survey() -> None:
+def test_snmp_does_not_import_profiles_nor_profiles_the_survey() -> None:
     graph = rooms("pdu")
     assert graph["snmp"] == set()
     assert graph["profiles"] == {"snmp"}

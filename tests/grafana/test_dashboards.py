@@ -16,9 +16,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from joulepath_dashboards import dashboards, write
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
-from joulepath_rules.promql import selectors
 from joulepath_rules.rule import Rule
-from joulepath_rules.topology import read
+from joulepath_topology import read
+from joulepath_topology.promql import selectors
 from tests.grafana.public_series import PUBLIC, labels
 
 pytestmark = pytest.mark.unit
@@ -39,16 +39,16 @@ every_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
 every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 
 
-def test_the_committed_files_are_what_the_code_makes(tmp_path: Path) -> None:
+def test_the_committed_dashboards_are_those_of_the_code(tmp_path: Path) -> None:
     first, second = write(tmp_path / "first"), write(tmp_path / "second")
     assert [path.name for path in first] == [path.name for path in FILES] == sorted(dashboards())
-    for made, again, committed in zip(first, second, FILES, strict=True):
-        assert made.read_bytes() == again.read_bytes()
-        assert made.read_bytes() == committed.read_bytes(), "run `python -m joulepath_dashboards`"
+    for generated, again, committed in zip(first, second, FILES, strict=True):
+        assert generated.read_bytes() == again.read_bytes()
+        assert generated.read_bytes() == committed.read_bytes(), "run `python -m joulepath_dashboards`"
 
 
 @every_dashboard
-def test_the_models_of_grafana_lose_nothing_of_it(content: dict[str, Any]) -> None:
+def test_the_models_of_grafana_keep_all_of_a_dashboard(content: dict[str, Any]) -> None:
     register_default_plugins()
     assert json.loads(json.dumps(Dashboard.from_json(content), cls=JSONEncoder)) == content
 
@@ -69,7 +69,7 @@ def test_ids_are_unique_and_panels_do_not_overlap(content: dict[str, Any]) -> No
 
 
 @every_dashboard
-def test_variables(content: dict[str, Any]) -> None:
+def test_the_variables_select_one_topology(content: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in content["templating"]["list"]}
     assert list(variables) == ["datasource", "topology", "application"]
     assert variables["datasource"]["query"] == "prometheus"
@@ -138,13 +138,13 @@ def test_the_application_variable_stands_in_a_regular_expression(target: dict[st
 
 @every_dashboard
 def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> None:
-    found = queries(content)
-    assert len(found) > 25
-    assert found[:2] == [
+    expressions = queries(content)
+    assert len(expressions) > 25
+    assert expressions[:2] == [
         "group by (topology) (attribution:heartbeat)",
         'group by (application) (application:power_covered_watts{topology="joulepath",application!="unattributed"})',
     ]
-    for query in found:
+    for query in expressions:
         assert "$" not in query
         labels(promql.parse(query))
 
@@ -153,12 +153,12 @@ def test_grafanas_own_variables_are_filled_in_whole() -> None:
     assert filled("rate(x[$__rate_interval]) / y[$__range:$__interval]") == "rate(x[1m]) / y[1h:30s]"
 
 
-def test_what_is_selected_is_filled_in_as_promql_quotes_it() -> None:
+def test_a_selection_is_filled_in_as_promql_quotes_it() -> None:
     assert filled('x{application=~"$application"}', r"a\.b|c") == r'x{application=~"a\\.b|c"}'
     assert filled('x{topology="$topology"}', topology="plant-b") == 'x{topology="plant-b"}'
 
 
-def test_a_variable_that_cannot_be_asked_is_named() -> None:
+def test_a_variable_without_a_query_is_named() -> None:
     broken = {"panels": [], "templating": {"list": [{"type": "query", "name": "host", "query": "metrics(x)"}]}}
     with pytest.raises(ValueError, match=r"variable host: metrics\(x\) is not"):
         queries(broken)
@@ -179,21 +179,21 @@ def test_the_check_of_queries_can_fail(expr: str, reason: str) -> None:
 
 
 def test_public_series_are_recorded() -> None:
-    groups = generate(read(ROOT / "deploy" / "lab" / "joulepath_lab" / "scenarios" / "native.yaml"))
+    groups = generate(read(ROOT / "lab" / "joulepath_lab" / "scenarios" / "native.yaml"))
     recorded = {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
     assert set(PUBLIC) <= recorded
 
 
 def test_provisioning_fits_the_dashboards() -> None:
-    def provisioned(kind: str) -> dict[str, Any]:
+    def read_provisioning(kind: str) -> dict[str, Any]:
         (path,) = (GRAFANA / "provisioning" / kind).glob("*.yml")
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert content["apiVersion"] == 1
         return content
 
-    (source,) = provisioned("datasources")["datasources"]
+    (source,) = read_provisioning("datasources")["datasources"]
     assert source["type"] == "prometheus"
     assert source["uid"]
-    (provider,) = provisioned("dashboards")["providers"]
+    (provider,) = read_provisioning("dashboards")["providers"]
     assert provider["type"] == "file"
     assert provider["options"]["path"].startswith("/")

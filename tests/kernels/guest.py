@@ -53,22 +53,22 @@ def frames() -> list[Frame]:
     bridged = b"\x45\0" + bytes(10) + b"\x81\0\0\7\x86\xdd" + packets[1]
     session = struct.pack("!BBHI", 0x30, 255, len(bridged), 7) + bridged
     packets.append(ipv6(17, struct.pack("!HHHH", 2152, 2152, 8 + len(session), 0) + session))
-    made = [Frame(bytes(12) + b"\x86\xdd" + packet) for packet in packets]
-    made += [Frame(bytes(12) + kind + bytes(60)) for kind in (b"\x88\x47", b"\x88\x64", b"\x86\xdd")]
+    sent = [Frame(bytes(12) + b"\x86\xdd" + packet) for packet in packets]
+    sent += [Frame(bytes(12) + kind + bytes(60)) for kind in (b"\x88\x47", b"\x88\x64", b"\x86\xdd")]
     carried = ipv6(6, bytes(12) + b"\x50" + bytes(1007))
     overlay = b"\x08\0\0\0\0\0\7\0" + bytes(12) + b"\x86\xdd" + carried
     under = struct.pack("!HHHH", 40000, 4789, 8 + len(overlay), 0) + overlay
-    made.append(Frame(bytes(12) + b"\x86\xdd" + ipv6(17, under), segment=300))
-    made.append(Frame(bytes(12) + b"\x81\0\0\7\x86\xdd" + packets[1]))
-    made.append(Frame(bytes(12) + b"\x86\xdd" + ipv6(0, headers[0] + user[:8] + bytes(1000)), segment=200))
+    sent.append(Frame(bytes(12) + b"\x86\xdd" + ipv6(17, under), segment=300))
+    sent.append(Frame(bytes(12) + b"\x81\0\0\7\x86\xdd" + packets[1]))
+    sent.append(Frame(bytes(12) + b"\x86\xdd" + ipv6(0, headers[0] + user[:8] + bytes(1000)), segment=200))
     choice = random.Random(1)
     damaged = []
     for _ in range(_DAMAGED):
-        octets = bytearray(choice.choice(made).octets)
+        octets = bytearray(choice.choice(sent).octets)
         for _ in range(choice.randint(1, 3)):
             octets[choice.randrange(14, len(octets))] = choice.randrange(256)
         damaged.append(Frame(bytes(octets)))
-    return made * 2 + damaged
+    return sent * 2 + damaged
 
 
 def send(header: bytes = b"") -> None:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import pytest
 
-from joulepath_lab import packages
+from joulepath_lab.run import packages
 from tests.conftest import ROOT
 from tests.kernels.guest import DONE
 
@@ -90,21 +90,21 @@ def image(guest: Path, kernel: Path, folder: Path) -> Path:
     (root / "init").write_text(INIT)
     (root / "init").chmod(0o755)
     names = "\n".join(str(path.relative_to(root)) for path in root.rglob("*"))
-    made = folder / "initrd"
-    with made.open("wb") as file_:
+    initrd = folder / "initrd"
+    with initrd.open("wb") as file_:
         archive = [str(root / "bin" / "busybox"), "cpio", "-o", "-H", "newc"]
         subprocess.run(archive, cwd=root, input=names.encode(), stdout=file_, stderr=subprocess.DEVNULL, check=True)
-    return made
+    return initrd
 
 
 @pytest.mark.parametrize("kernel", kernels(), ids=lambda path: path.name)
 def test_the_programs_load_and_count(guest: Path, kernel: Path, tmp_path: Path) -> None:
     if not kernel.is_dir():
         fetch(kernel)
-    made = image(guest, kernel, tmp_path)
+    initrd = image(guest, kernel, tmp_path)
     linux = next(path for path in kernel.rglob("vmlinuz*") if path.is_file())
     command = [QEMU, "-M", "q35", "-cpu", "max", "-m", "2048", "-nographic", "-no-reboot", "-nic", "none"]
-    command += ["-kernel", str(linux), "-initrd", str(made), "-append", "console=ttyS0 quiet panic=-1"]
+    command += ["-kernel", str(linux), "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
     )

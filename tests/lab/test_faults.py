@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import pytest
 
 from joulepath_dashboards.queries import queries as dashboard_queries
-from joulepath_lab import isolation
-from joulepath_lab.scenario import UNATTRIBUTED
-from joulepath_lab.truth import Truth
+from joulepath_lab.network import isolation
+from joulepath_lab.scenarios.scenario import UNATTRIBUTED
+from joulepath_lab.truth.truth import Truth
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.lab
@@ -37,7 +37,7 @@ SPANS = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, WINDOW - 1, WINDOW]
 
 @dataclass
 class Session:
-    """What one run through all faults recorded."""
+    """The recording of one run through all faults."""
 
     recorded: dict[str, Any]
     truth: Truth
@@ -45,9 +45,9 @@ class Session:
     def samples(self, name: str, **labels: str) -> list[tuple[dict[str, str], float, float]]:
         wanted = {"__name__": name, **labels}
         return [
-            (found, at, value)
-            for found, at, value in self.recorded["samples"]
-            if all(found.get(key) == value for key, value in wanted.items())
+            (sample, at, value)
+            for sample, at, value in self.recorded["samples"]
+            if all(sample.get(key) == value for key, value in wanted.items())
         ]
 
     def times(self, name: str, **labels: str) -> list[float]:
@@ -65,12 +65,12 @@ def session(
     absent: Callable[[str, str], NoReturn],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Session:
-    if reason := isolation.refused(rootless=False) and isolation.refused(rootless=True):
+    if reason := isolation.refusal(rootless=False) and isolation.refusal(rootless=True):
         absent("netns", reason)
     folder = tmp_path_factory.mktemp("session")
     dashboard = json.loads((ROOT / "grafana" / "dashboards" / "end-to-end.json").read_text())
     (folder / "queries.json").write_text(json.dumps(dashboard_queries(dashboard)))
-    command = [sys.executable, "-m", "joulepath_lab.faults", str(folder), "--queries", str(folder / "queries.json")]
+    command = [sys.executable, "-m", "joulepath_lab.run.faults", str(folder), "--queries", str(folder / "queries.json")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     recorded = json.loads((folder / "recorded.json").read_text())
@@ -86,13 +86,13 @@ def hull(true: Watts, at: float, silent: float = 0.0) -> tuple[float, float]:
 
     The packets' exporter is `silent` since so many seconds.
     """
-    found = [
+    powers = [
         true(at - packets - span, at - packets, power - packets)
         for packets in (silent + age for age in PACKET_AGES)
         for power in POWER_AGES
         for span in SPANS
     ]
-    return min(found), max(found)
+    return min(powers), max(powers)
 
 
 def wrong(
@@ -138,15 +138,15 @@ def test_no_application_is_ever_wrong(session: Session) -> None:
     begin, end = session.fault("exporter")
     counted_there = {"ru-1", "upf-1"}  # ru-1 is anchored at upf-1
 
-    def excused(labels: dict[str, str], at: float) -> bool:
-        """Watts of traffic that nobody counts just then are `unattributed`, by design."""
+    def is_excused(labels: dict[str, str], at: float) -> bool:
+        """Watts of traffic that is not counted just then are `unattributed`, by design."""
         nobody = labels["component"] in counted_there and labels["application"] == UNATTRIBUTED
         return nobody and begin < at < end + STARTING + WINDOW
 
     def silent(labels: dict[str, str], at: float) -> float:
         return at - begin if labels["component"] in counted_there and begin < at < end else 0.0
 
-    assert not wrong(session, "application_component:power_watts", true, excused, silent)
+    assert not wrong(session, "application_component:power_watts", true, is_excused, silent)
 
     # A lie of a twelfth is found, but for some moments at which the load moves.
     lying = [
@@ -191,7 +191,7 @@ def test_a_silent_exporter_is_a_gap_for_applications_and_not_for_machines(sessio
         assert value == pytest.approx(whole[at], rel=1e-9)
 
 
-def test_a_trace_that_pauses_costs_nothing_and_is_no_gap(session: Session) -> None:
+def test_a_pause_of_a_trace_is_not_a_gap(session: Session) -> None:
     begin, end = session.fault("trace")
     still = (begin + WINDOW + 3, end)
     values = [
@@ -237,7 +237,7 @@ def test_the_budget_alert_reached_the_webhook(session: Session) -> None:
 def test_no_rule_ever_failed(session: Session) -> None:
     lasted = session.recorded["finish"] - session.recorded["begin"]
     rules = [(rule, group["interval"]) for group in session.recorded["rules"] for rule in group["rules"]]
-    # A group whose interval is longer than this session has no health until its first evaluation.
+    # A group with an interval longer than this session has no health until its first evaluation.
     evaluated = [rule for rule, interval in rules if interval < lasted or rule["health"] != "unknown"]
     assert len(evaluated) > 100
     assert not [rule["name"] for rule in evaluated if rule["health"] != "ok"]

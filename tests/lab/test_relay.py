@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's user plane: what is carried comes out again, GTP-U as scapy reads it, and nobody reads the opaque part."""
+"""The lab's user plane: packets come out unchanged, scapy reads its GTP-U, and the opaque part stays hidden."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 
-from joulepath_lab import relay
+from joulepath_lab.devices import relay
 
 pytestmark = pytest.mark.unit
 
@@ -14,12 +14,12 @@ PACKETS = st.binary(max_size=1500).map(lambda rest: b"\x60" + rest)
 
 
 @given(PACKETS)
-def test_carried_and_back(packet: bytes) -> None:
+def test_a_packet_comes_back_as_it_was_sent(packet: bytes) -> None:
     assert relay.decipher(relay.cipher(packet)) == packet
     assert relay.decapsulate(relay.encapsulate(packet)) == packet
 
 
-def test_gtpu_as_scapy_reads_it() -> None:
+def test_scapy_reads_the_gtpu_of_the_lab() -> None:
     inner = bytes.fromhex("6000000000003b40") + bytes(32)
     header = GTP_U_Header(relay.encapsulate(inner))
     assert (header.version, header.gtp_type, header.teid) == (1, 255, 0x1001)
@@ -29,7 +29,7 @@ def test_gtpu_as_scapy_reads_it() -> None:
     assert bytes(container.payload) == inner
 
 
-def test_what_is_opaque_never_looks_the_same() -> None:
+def test_an_opaque_packet_differs_at_each_time() -> None:
     packet = b"\x60" + bytes(200)
     first, second = relay.cipher(packet), relay.cipher(packet)
     assert first != second

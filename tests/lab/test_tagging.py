@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab.streams import UPLINKS
-from joulepath_lab.tagging import Cgroups
+from joulepath_lab.run.tagging import Cgroups
+from joulepath_lab.scenarios.streams import UPLINKS
 
 pytestmark = pytest.mark.unit
 
 TAGGED = UPLINKS[:2]
 
 
-def test_two_labs_that_start_together_leave_each_other_alone(tmp_path: Path) -> None:
+def test_two_labs_that_start_together_do_not_disturb_each_other(tmp_path: Path) -> None:
     first = Cgroups(TAGGED, tmp_path)
     second = Cgroups(TAGGED, tmp_path)
     for lab in (first, second):
@@ -27,11 +27,11 @@ def test_two_labs_that_start_together_leave_each_other_alone(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_lab_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+def test_the_next_start_removes_the_remains_of_a_killed_lab(tmp_path: Path) -> None:
     (tmp_path / "another").mkdir()
     program = (
-        "import os, sys; from pathlib import Path; from joulepath_lab.tagging import Cgroups\n"
-        "from joulepath_lab.streams import UPLINKS\n"
+        "import os, sys; from pathlib import Path; from joulepath_lab.run.tagging import Cgroups\n"
+        "from joulepath_lab.scenarios.streams import UPLINKS\n"
         "kept = Cgroups(UPLINKS[:2], Path(sys.argv[1])); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
@@ -41,10 +41,10 @@ def test_what_a_killed_lab_left_is_removed_at_the_next_start(tmp_path: Path) -> 
     lab.remove()
 
 
-def test_labs_that_start_at_once_all_get_theirs(tmp_path: Path) -> None:
+def test_labs_that_start_at_once_each_get_their_own_cgroups(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from joulepath_lab.tagging import Cgroups\n"
-        "from joulepath_lab.streams import UPLINKS\n"
+        "import sys; from pathlib import Path; from joulepath_lab.run.tagging import Cgroups\n"
+        "from joulepath_lab.scenarios.streams import UPLINKS\n"
         "for _ in range(200):\n"
         "    lab = Cgroups(UPLINKS[:2], Path(sys.argv[1]))\n"
         "    assert len(list(lab.folder.iterdir())) == 2\n"

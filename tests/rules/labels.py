@@ -32,9 +32,9 @@ def infer(expr: promql.Expr, selected: Selected) -> Labels:  # noqa: PLR0911  # 
         case promql.NumberLiteral() | promql.StringLiteral():
             return Scalar()
         case promql.VectorSelector():
-            found = selected(expr)
-            _known({matcher.name for matcher in expr.matchers.matchers} - {"__name__"}, found, expr)
-            return found
+            columns = selected(expr)
+            _check_known({matcher.name for matcher in expr.matchers.matchers} - {"__name__"}, columns, expr)
+            return columns
         case promql.MatrixSelector():
             return of(expr.vector_selector)
         case promql.ParenExpr() | promql.SubqueryExpr() | promql.UnaryExpr():
@@ -49,7 +49,7 @@ def infer(expr: promql.Expr, selected: Selected) -> Labels:  # noqa: PLR0911  # 
             raise AssertionError(f"{type(expr).__name__} is not known here")
 
 
-def _known(named: Iterable[str], there: Labels, expr: promql.Expr) -> None:
+def _check_known(named: Iterable[str], there: Labels, expr: promql.Expr) -> None:
     unknown = set() if there is None else set(named) - there
     assert not unknown, f"there is no label {', '.join(sorted(unknown))} in {expr.prettify()}"
 
@@ -59,7 +59,7 @@ def _aggregate(expr: promql.AggregateExpr, inner: Labels) -> Labels:
     named = frozenset(expr.modifier.labels) if expr.modifier else frozenset()
     if expr.modifier and str(expr.modifier.type).endswith("Without"):
         return None if inner is None else inner - named
-    _known(named, inner, expr)
+    _check_known(named, inner, expr)
     if operator in _CHOOSE:
         return inner
     if operator == "count_values":
@@ -74,8 +74,8 @@ def _binary(expr: promql.BinaryExpr, left: Labels, right: Labels) -> Labels:
     named = frozenset(matching.labels) if matching else frozenset()
     include = matching is not None and str(matching.type).endswith("Include")
     if include:
-        _known(named, left, expr)
-        _known(named, right, expr)
+        _check_known(named, left, expr)
+        _check_known(named, right, expr)
     if operator in {"and", "unless"}:
         return left
     if operator == "or":
@@ -85,9 +85,9 @@ def _binary(expr: promql.BinaryExpr, left: Labels, right: Labels) -> Labels:
     cardinality = str(modifier.card) if modifier else ""
     if cardinality.endswith(("ManyToOne", "OneToMany")):
         many, one = (left, right) if cardinality.endswith("ManyToOne") else (right, left)
-        given = frozenset(modifier.group_labels or ()) if modifier else frozenset()
-        _known(given, one, expr)
-        return None if many is None else many | given
+        included = frozenset(modifier.group_labels or ()) if modifier else frozenset()
+        _check_known(included, one, expr)
+        return None if many is None else many | included
     if include:
         return named
     return None if left is None else left - named
@@ -106,5 +106,5 @@ def _call(expr: promql.Call, of: Callable[[promql.Expr], Labels]) -> Labels:
         if inner is None:
             return None
         return inner - {target.val} if name == "label_replace" and not value.val else inner | {target.val}
-    vectors = [found for argument in arguments if not isinstance(found := of(argument), Scalar)]
+    vectors = [columns for argument in arguments if not isinstance(columns := of(argument), Scalar)]
     return vectors[0] if vectors else frozenset()

@@ -15,7 +15,7 @@ import yaml
 
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
 
 STEP = 15
 ORDER = ["attribution", "derived", "history", "budgets", "alerts", "registers", "scraped"]

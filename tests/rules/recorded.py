@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the chain records of applications, written by hand: one sample an interval, absent while it was not known."""
+"""The chain's series of applications, written by hand: one sample an interval, absent while the value is unknown."""
 
 from collections.abc import Iterable
 

@@ -35,9 +35,9 @@ HEALTHY = of_one_exporter(lasting(factory.everything()))
 def expect(minute: float, alert: str, *rows: dict[str, str], **texts: str) -> dict[str, Any]:
     """One check: the rows of labels with which the alert fires."""
     (rule,) = (rule for rule in shipped() if rule["alert"] == alert)
-    told = {**texts, "runbook": f"{PAGE}#{alert.lower()}"}
+    annotations = {**texts, "runbook": f"{PAGE}#{alert.lower()}"}
 
-    def filled(text: str, labels: dict[str, str]) -> str:
+    def fill_labels(text: str, labels: dict[str, str]) -> str:
         for label, value in labels.items():
             text = text.replace(f"{{{{ $labels.{label} }}}}", value)
         return text
@@ -49,7 +49,8 @@ def expect(minute: float, alert: str, *rows: dict[str, str], **texts: str) -> di
             {
                 "exp_labels": {"topology": "joulepath", **rule["labels"], **labels},
                 "exp_annotations": {
-                    key: told.get(key) or filled(text, labels) for key, text in {**rule["annotations"], **told}.items()
+                    key: annotations.get(key) or fill_labels(text, labels)
+                    for key, text in {**rule["annotations"], **annotations}.items()
                 },
             }
             for labels in rows
@@ -74,7 +75,7 @@ def test_a_healthy_factory_raises_nothing(promtool: Path, tmp_path: Path) -> Non
     run(promtool, tmp_path, [Case("well", topology(factory.TOPOLOGY), HEALTHY, {}, silent((1, 5, 12, 16, 33, 45)))])
 
 
-def test_a_dark_host(promtool: Path, tmp_path: Path) -> None:
+def test_a_dark_host_raises_the_alerts_about_it(promtool: Path, tmp_path: Path) -> None:
     """An outlet of edge-1 is not read from 15:00 on: two applications lack two components, and ru-1 is well.
 
     Half of the window is over at 16:00; the derived group reads the evaluation before, at 16:45.
@@ -103,7 +104,7 @@ def test_a_dark_host(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("dark", topology(text), series, {}, checks)])
 
 
-def test_a_host_on_its_fallback(promtool: Path, tmp_path: Path) -> None:
+def test_a_host_on_its_fallback_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """The BMC is read from the start; the plug is not read from 5:00 on, so the fallback counts for half an hour."""
     bmc = 'instance="edge-1",chassis="1"'
     series = {
@@ -111,19 +112,19 @@ def test_a_host_on_its_fallback(promtool: Path, tmp_path: Path) -> None:
         f"bmc_chassis_energy_joules_total{{{bmc}}}": f"0+4500x{STEPS}",
         f"bmc_chassis_measured_seconds_total{{{bmc}}}": f"0+15x{STEPS}",
     }
-    told = "The host's power comes from another tier. Missing, as tier and source: 1/1."
+    description = "The host's power comes from another tier. Missing, as tier and source: 1/1."
     checks = [
         *silent((5, 34)),
-        expect(40, "EnergyReadingMissing", {"host": "edge-1"}, description=told),
+        expect(40, "EnergyReadingMissing", {"host": "edge-1"}, description=description),
         *silent((40, 45), but=("EnergyReadingMissing",)),
     ]
     run(promtool, tmp_path, [Case("fallback", topology(WITH_FALLBACK), series, {}, checks)])
 
 
-def test_a_trace_that_was_never_seen(promtool: Path, tmp_path: Path) -> None:
+def test_a_trace_that_was_never_seen_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """b's packets carry another trace: b is missing everywhere although no host is dark.
 
-    What they draw is unattributed. At upf-1 and du-1 together that is 217 W - 80.5 W of a = 63 %; at ru-1 57.5 %.
+    Their power is unattributed. At upf-1 and du-1 together that is 217 W - 80.5 W of a = 63 %; at ru-1 57.5 %.
     """
     lost = "0" * 31 + "c"
     series = {name.replace(factory.B, lost): values for name, values in HEALTHY.items()}
@@ -145,7 +146,7 @@ def test_a_trace_that_was_never_seen(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("lost", topology(factory.TOPOLOGY), series, {}, [*checks, *high])])
 
 
-def test_captures_and_carbon(promtool: Path, tmp_path: Path) -> None:
+def test_drops_folded_traces_and_a_missing_factor_raise_alerts(promtool: Path, tmp_path: Path) -> None:
     """2 % of the packets are dropped, 1 packet/s is folded, and the factor is published under another zone."""
     series = {
         **{name.replace('grid_zone="DE"', 'grid_zone="FR"'): values for name, values in HEALTHY.items()},
@@ -171,7 +172,7 @@ def test_captures_and_carbon(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("capture", topology(factory.TOPOLOGY), series, {}, checks)])
 
 
-def test_a_register_that_disagrees(promtool: Path, tmp_path: Path) -> None:
+def test_a_register_that_disagrees_raises_an_alert(promtool: Path, tmp_path: Path) -> None:
     """Over a day, at 2 minutes: the register of ru-1's outlet counts twice what its power comes to."""
     steps = 26 * 30
     series = {}
@@ -181,17 +182,17 @@ def test_a_register_that_disagrees(promtool: Path, tmp_path: Path) -> None:
         if "energy" in name:
             series[name.replace("_energy", "_meter_energy")] = f"0+{2 * rate}x{steps}"
     slow = topology("interval: 2m\nwindow: 8m" + factory.TOPOLOGY)
-    told = "Outlet 3: in one day the register and the integrated power differ by 8.64MJ."
+    description = "Outlet 3: in one day the register and the integrated power differ by 8.64MJ."
     summary = "The energy register of pdu-1 disagrees with its power"
     row = {"instance": "pdu-1", "outlet": "3"}
     checks = [
         expect(25 * 60 - 2, "EnergyRegisterDisagrees"),
-        expect(25 * 60, "EnergyRegisterDisagrees", row, summary=summary, description=told),
+        expect(25 * 60, "EnergyRegisterDisagrees", row, summary=summary, description=description),
     ]
     run(promtool, tmp_path, [Case("register", slow, series, {}, checks, step=120)])
 
 
-def test_a_second_file_of_the_same_topology(promtool: Path, tmp_path: Path) -> None:
+def test_a_second_rule_file_of_the_same_topology_raises_alerts(promtool: Path, tmp_path: Path) -> None:
     """Another rule file gives upf-1 an application of 100 W from 10:00 on: 78 W more than the 22 W that were left."""
     labels = factory.watts("ghost", "upf-1")
     series = {**HEALTHY, f'application_component:power_watts{{topology="joulepath",{labels}}}': f"_x40 100x{STEPS}"}

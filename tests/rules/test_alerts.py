@@ -33,7 +33,7 @@ Series = Mapping[str, str]
 
 @dataclass
 class Case:
-    """What an alert reads in the topology `plant`, and what it must say at which minutes.
+    """The input of an alert in the topology `plant`, and its expected text and minutes.
 
     `sick` makes it fire from the minute `at` on, and for another topology never. With `cure` laid over it, it never
     fires.
@@ -56,8 +56,8 @@ class Case:
 def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
     """The alerts of the factory, under the name `plant`, with their label."""
     ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
-    found = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
-    return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in found]
+    ours_alerts = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
+    return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in ours_alerts]
 
 
 def promtool_test(
@@ -73,10 +73,10 @@ def promtool_test(
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def expected(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
+def expect_alert(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
     """One check of promtool."""
     (severity,) = (rule["labels"]["severity"] for rule in shipped() if rule["alert"] == case.alert)
-    told = {
+    firing = {
         "exp_labels": {"topology": "plant", "severity": severity, **case.labels},
         "exp_annotations": {
             "summary": case.summary,
@@ -84,10 +84,10 @@ def expected(case: Case, minute: int, *, fires: bool) -> dict[str, Any]:
             "runbook": f"{PAGE}#{case.alert.lower()}",
         },
     }
-    return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": [told] if fires else []}
+    return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": [firing] if fires else []}
 
 
-def fed(name: str, series: Series, checks: Iterable[dict[str, Any]], pace: int = 60) -> dict[str, Any]:
+def promtool_case(name: str, series: Series, checks: Iterable[dict[str, Any]], pace: int = 60) -> dict[str, Any]:
     """One test of promtool; `pace` is the seconds between two samples."""
     rows = [{"series": series, "values": values} for series, values in series.items()]
     return {"name": name, "interval": f"{pace}s", "input_series": rows, "alert_rule_test": list(checks)}
@@ -103,7 +103,7 @@ def row(series: str, **labels: str) -> str:
     return f"{series}{{" + ",".join(f'{key}="{value}"' for key, value in {"topology": "plant", **labels}.items()) + "}"
 
 
-def exported(name: str, **labels: str) -> str:
+def exporter_series(name: str, **labels: str) -> str:
     """A series of an exporter."""
     return f"{name}{{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
@@ -134,23 +134,23 @@ SHARES = {
 def meter(level: str, labels: dict[str, str], watts: float, register: float, measured: float = 60) -> dict[str, str]:
     """The counters of a meter over two days: what it integrates, and what its register says, in watts."""
     values = {"energy_joules": watts * measured, "measured_seconds": measured, "meter_energy_joules": register * 60}
-    return {exported(f"{level}_{name}_total", **labels): f"0+{step}x{2 * DAY}" for name, step in values.items()}
+    return {exporter_series(f"{level}_{name}_total", **labels): f"0+{step}x{2 * DAY}" for name, step in values.items()}
 
 
-COUNTED = exported("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink")
+COUNTED = exporter_series("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink")
 OTHER = {COUNTED: COUNTED.replace('node_id="4"', 'node_id="40"')}
-"""What is counted at a node that the topology does not have."""
+"""Counts at a node that the topology does not have."""
 
 
 def capture(counted: float, dropped: float, unseen: float | None = None, folded: float = 0) -> dict[str, str]:
-    """What an ioam exporter says at node 4, in packets/s."""
+    """The series of an ioam exporter at node 4, in packets/s."""
     rates = {
         COUNTED: counted,
-        exported("ioam_capture_drops_total", **CAPTURE): dropped,
-        exported("ioam_traces_folded_total", **CAPTURE): folded,
+        exporter_series("ioam_capture_drops_total", **CAPTURE): dropped,
+        exporter_series("ioam_traces_folded_total", **CAPTURE): folded,
     }
     if unseen is not None:
-        rates[exported("ioam_interface_unseen_packets_total", **CAPTURE, interface="n3")] = unseen
+        rates[exporter_series("ioam_interface_unseen_packets_total", **CAPTURE, interface="n3")] = unseen
     return {name: f"0+{60 * rate}x90" for name, rate in rates.items()}
 
 
@@ -319,7 +319,7 @@ CASES = [
             **meter("bmc_chassis", CHASSIS, 300, 0),
         },
         # A register that goes backwards was reset.
-        {exported("bmc_chassis_meter_energy_joules_total", **CHASSIS): f"9000000000-18000x{2 * DAY}"},
+        {exporter_series("bmc_chassis_meter_energy_joules_total", **CHASSIS): f"9000000000-18000x{2 * DAY}"},
         {"instance": "edge-1", "chassis": "1"},
         "The energy register of edge-1 disagrees with its power",
         "Chassis 1: in one day the register and the integrated power differ by 25.92MJ.",
@@ -344,9 +344,11 @@ CASES = [
         30,
         {
             **constant("grid_zone", 90, site="mast", **ZONE),
-            exported("grid_carbon_intensity_average_grams_per_kilowatt_hour", **{**ZONE, "grid_zone": "FR"}): "50x90",
+            exporter_series(
+                "grid_carbon_intensity_average_grams_per_kilowatt_hour", **{**ZONE, "grid_zone": "FR"}
+            ): "50x90",
         },
-        {exported("grid_carbon_intensity_average_grams_per_kilowatt_hour", **ZONE, job="carbon"): "300x90"},
+        {exporter_series("grid_carbon_intensity_average_grams_per_kilowatt_hour", **ZONE, job="carbon"): "300x90"},
         {"site": "mast", **ZONE},
         "Site mast has no carbon factor",
         "Nothing publishes the intensity of DE by ember (lifecycle), so applications that touch this site have no CO2.",
@@ -357,10 +359,12 @@ CASES = [
         371,
         {
             **constant("grid_zone", DAY, site="mast", **ZONE),
-            exported("grid_carbon_intensity_updated_timestamp_seconds", grid_zone="DE", source="ember"): f"0x{DAY}",
+            exporter_series(
+                "grid_carbon_intensity_updated_timestamp_seconds", grid_zone="DE", source="ember"
+            ): f"0x{DAY}",
         },
         {
-            exported("grid_carbon_intensity_updated_timestamp_seconds", grid_zone="DE", source="ember"): (
+            exporter_series("grid_carbon_intensity_updated_timestamp_seconds", grid_zone="DE", source="ember"): (
                 f"0x300 18000x{DAY}"
             )
         },
@@ -402,17 +406,20 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert} {case.name}".strip())
-def test_it_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
+def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Not the minute before, not when cured, and not for the series of another topology."""
-    checks = [expected(case, case.at - 1, fires=False), expected(case, case.at, fires=True)]
+    checks = [expect_alert(case, case.at - 1, fires=False), expect_alert(case, case.at, fires=True)]
     if case.over is not None:
-        checks.append(expected(case, case.over, fires=False))
+        checks.append(expect_alert(case, case.over, fires=False))
     minutes = range(0, case.at + 30, 5)
-    never = [expected(case, minute, fires=False) for minute in minutes]
-    tests = [fed("sick", case.sick, checks, case.pace), fed("cured", {**case.sick, **case.cure}, never, case.pace)]
+    never = [expect_alert(case, minute, fires=False) for minute in minutes]
+    tests = [
+        promtool_case("sick", case.sick, checks, case.pace),
+        promtool_case("cured", {**case.sick, **case.cure}, never, case.pace),
+    ]
     if case.alert not in ABSENT:
         other = {OTHER.get(name, name.replace('"plant"', '"other"')): values for name, values in case.sick.items()}
-        tests.append(fed("another topology", other, never))
+        tests.append(promtool_case("another topology", other, never))
     promtool_test(promtool, tmp_path, case.alert, tests, case.pace)
 
 
@@ -425,7 +432,7 @@ def test_half_of_the_evaluations_are_enough(interval: int, promtool: Path, tmp_p
     """At every pace: all evaluations raise nothing; a third of them, which a group that is too slow makes, do."""
     case = CASES[0]
     tests = [
-        fed(name, {HEARTBEAT: f"1x{1800 // pace}"}, [expected(case, 20, fires=pace > interval)], pace)
+        promtool_case(name, {HEARTBEAT: f"1x{1800 // pace}"}, [expect_alert(case, 20, fires=pace > interval)], pace)
         for name, pace in (("all", interval), ("a third", 3 * interval))
     ]
     promtool_test(promtool, tmp_path, case.alert, tests, interval)
@@ -470,7 +477,7 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
     }
     series |= {row("application:missing:info", application="a", component=name): "1x90" for name in hosts}
     (case,) = (case for case in CASES if case.alert == "EnergyApplicationIncomplete")
-    told = [
+    firing = [
         {
             "exp_labels": {
                 "topology": "plant", "severity": "warning", "application": "a", "component": name, "host": host,
@@ -483,8 +490,8 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
         }
         for name, host in hosts.items()
     ]  # fmt: skip
-    check = {"eval_time": "15m", "alertname": case.alert, "exp_alerts": told}
-    promtool_test(promtool, tmp_path, case.alert, [fed("dark", series, [check])])
+    check = {"eval_time": "15m", "alertname": case.alert, "exp_alerts": firing}
+    promtool_test(promtool, tmp_path, case.alert, [promtool_case("dark", series, [check])])
 
 
 ABSENT = {"EnergyChainNotEvaluated", "EnergyTopologyNotPublished"}
@@ -493,7 +500,7 @@ BUDGETS = {"EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProje
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
 
 
-def test_constants_of_a_former_topology_do_no_harm(promtool: Path, tmp_path: Path) -> None:
+def test_constants_of_a_former_topology_raise_no_alert(promtool: Path, tmp_path: Path) -> None:
     """After a restart a component is on two hosts, anchored twice and in two domains, for 5 minutes of the wait."""
     former = {
         **component("upf-1", "edge-0"),
@@ -519,22 +526,27 @@ def test_constants_of_a_former_topology_do_no_harm(promtool: Path, tmp_path: Pat
         labels={"application": "a", "component": "ru-1", "host": "edge-1"},
         summary=case.summary.replace("upf-1", "ru-1"),
     )
-    promtool_test(promtool, tmp_path, case.alert, [fed("former", series, [expected(ours, 25, fires=True)])])
+    promtool_test(
+        promtool, tmp_path, case.alert, [promtool_case("former", series, [expect_alert(ours, 25, fires=True)])]
+    )
 
 
 def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
-    """What reads a budget, a grid zone or a meter needs one."""
+    """An alert about a budget, a grid zone or a meter needs one."""
     every = {rule["alert"] for rule in shipped()}
 
-    def left(*lacking: str) -> set[str]:
+    def remaining_alerts(*lacking: str) -> set[str]:
         return every - {alert.alert for alert in plant(recorded=EVERYTHING - set(lacking))}
 
-    assert left() == set()
-    assert left("budget:coverage:ratio", "budget:limit_joules") == BUDGETS
-    assert left("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain") == set()
-    assert left("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
-    assert left("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
-    assert left(*EVERYTHING) == every - CAPTURES - ABSENT
+    assert remaining_alerts() == set()
+    assert remaining_alerts("budget:coverage:ratio", "budget:limit_joules") == BUDGETS
+    assert (
+        remaining_alerts("joulepath_topology_anchor", "joulepath_topology_supporter", "joulepath_topology_domain")
+        == set()
+    )
+    assert remaining_alerts("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
+    assert remaining_alerts("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
+    assert remaining_alerts(*EVERYTHING) == every - CAPTURES - ABSENT
 
 
 def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> None:
@@ -561,17 +573,17 @@ def test_only_scraped_constants_can_be_unpublished() -> None:
 def test_scraped_constants_are_those_of_this_generation() -> None:
     """Constants of the former file are scraped beside them."""
     for alert in plant(generation="0f"):
-        for found in re.finditer(r"joulepath_topology_\w+{([^}]*)}", alert.expr):
-            assert found[1].startswith('topology="plant",generation="0f"'), alert.alert
+        for match in re.finditer(r"joulepath_topology_\w+{([^}]*)}", alert.expr):
+            assert match[1].startswith('topology="plant",generation="0f"'), alert.alert
         assert not re.search(r"\w:\w+{[^}]*generation", alert.expr)
 
 
-def test_every_read_of_own_series_is_of_the_topology() -> None:
+def test_alerts_read_only_series_of_their_topology() -> None:
     """Two topologies in one Prometheus never see each other, in expressions and in annotations."""
     for alert in plant():
         for text in (alert.expr, *alert.annotations.values()):
             assert "example" not in text
-            assert all(text[found.end() :].startswith('{topology="plant"') for found in OWN.finditer(text)), alert.alert
+            assert all(text[match.end() :].startswith('{topology="plant"') for match in OWN.finditer(text)), alert.alert
         assert alert.labels["topology"] == "plant"
 
 
@@ -586,7 +598,7 @@ FOREIGN = {
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": {"grid_zone", "source", "boundary"},
     "grid_carbon_intensity_updated_timestamp_seconds": {"grid_zone", "source"},
 }
-"""Series that no exporter of this project publishes yet; docs/topology.md says what they must look like."""
+"""Series that no exporter of this project publishes yet; docs/guides/topology.md says what they must look like."""
 
 
 def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:

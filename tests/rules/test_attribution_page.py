@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example of docs/attribution.md: what is worked out by hand there is what the rules record."""
+"""The example of docs/reference/attribution.md: what is worked out by hand there is what the rules record."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.rules.examined import sound
 from tests.rules.promtool import Case, grow, run
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 
-PAGE = (ROOT / "docs" / "attribution.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "attribution.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("\n## An example by hand\n")[2].partition("\n## ")[0]
 ROW = re.compile(r"^\| `([^`]+)` \| ([0-9.]+)(?: [^|]+)? \|(?: ([^|]+) \|)?$", re.MULTILINE)
 
@@ -43,16 +43,16 @@ def everything() -> tuple[list[str], dict[str, list[float | None]]]:
 
 def series() -> dict[str, str]:
     """The counters of the page, and the measured seconds of its meters."""
-    found = {}
+    values = {}
     for name, value, third in rows():
         if third is None:
-            found[name] = grow(value)
+            values[name] = grow(value)
             if "_energy_joules_total" in name:
-                found[name.replace("_energy_joules_total", "_measured_seconds_total")] = grow(1)
-    return found
+                values[name.replace("_energy_joules_total", "_measured_seconds_total")] = grow(1)
+    return values
 
 
-def test_what_is_calculated_by_hand_is_calculated_well() -> None:
+def test_the_calculations_of_the_page_are_right() -> None:
     calculated = [(name, value, third) for name, value, third in rows() if third is not None]
     assert len(calculated) >= 20
     for name, value, third in calculated:
@@ -75,7 +75,7 @@ def test_the_rules_record_what_the_page_says(promtool: Path, tmp_path: Path) -> 
     expect: dict[tuple[float, str], Mapping[str, float]] = {}
     for name, value, third in rows():
         if third is not None:
-            # What is small is compared as millionths of millionths.
+            # Small values are compared as millionths of millionths.
             scale = 1 if value >= 1 else 1e6
             expect[5, f"sum({name}) * {scale:g}"] = {"": value * scale}
     columns, table = everything()
@@ -92,7 +92,7 @@ def test_the_rules_record_what_the_page_says(promtool: Path, tmp_path: Path) -> 
 ROBOT = 'application_component:power_watts{{application="robot",component="{}"}}'.format
 PER = 'application:joules_per_{}{{application="robot"}}'.format
 
-# What stops, what it makes absent, how many seconds after the last sample that is still there, and how many after the
+# The input that stops, the figure it makes absent, the seconds after its last sample until then, and those after the
 # first sample it is back. The group `derived` reads what was recorded one interval before; here it runs as often.
 TIMES = [
     ("pdu_outlet", 'host:power_watts{host="edge-1"}', 60, 60),
@@ -104,7 +104,7 @@ TIMES = [
 ]
 
 
-def test_figures_go_and_come_back_when_the_page_says(promtool: Path, tmp_path: Path) -> None:
+def test_figures_stop_and_return_when_the_page_says(promtool: Path, tmp_path: Path) -> None:
     """Scrapes fail from 5:15 to 10:00, then the counters go on from where they would be."""
     topology = sound(yaml.safe_load(SECTION.partition("```yaml\n")[2].partition("```")[0]))
     cases = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Budgets in promtool, whose clock starts at midnight UTC of the first of a month."""
+"""Budgets in promtool: its clock starts at midnight UTC of the first of a month."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ ONLY = frozenset({"history", "budgets", "alerts"})
 
 
 Expected = Mapping[tuple[float, str], Mapping[str, float]]
-"""What (minute, query) must give: a value for each budget."""
+"""The expected answer to (minute, query): a value for each budget."""
 
 
 def case(name: str, series: Mapping[str, str], expect: Expected, **more: Any) -> Case:
@@ -49,7 +49,7 @@ def both(ru: Pieces, upf: Pieces) -> dict[str, str]:
     return {**row("a", "ru-1", ru), **row("a", "upf-1", upf)}
 
 
-def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
+def test_only_known_time_counts_towards_a_budget(promtool: Path, tmp_path: Path) -> None:
     """Once a minute. A row at minute m is a mean of 4 minutes; the first is there once half of them was measured."""
     upf: Pieces = [(400, 30.0)]
     cases = [
@@ -159,7 +159,7 @@ def test_known_time_and_gaps(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, cases)
 
 
-def test_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
+def test_a_budget_is_charged_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
     """The factory's a draws 123 W; its ioam exporter is away from 10 to 40 while the meters are read."""
     series = {}
     for name, text in factory.everything().items():
@@ -177,7 +177,7 @@ def test_from_meters_and_packets(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [Case("factory", spaced, series, expect, step=60)])
 
 
-def test_a_new_day(promtool: Path, tmp_path: Path) -> None:
+def test_a_new_day_starts_at_0(promtool: Path, tmp_path: Path) -> None:
     """30 W from 23:00 to midnight, 60 W after it: the new day has its figure at once and nothing of the old one."""
     rows: Pieces = [(1381, None), (60, 15.0), (30, 30.0)]
     wanted: Expected = {
@@ -191,7 +191,7 @@ def test_a_new_day(promtool: Path, tmp_path: Path) -> None:
 
 
 def alert(name: str, severity: str, minute: int, summary: str, *descriptions: str) -> dict[str, Any]:
-    """What promtool expects of an alert of a-hour."""
+    """The expectation for promtool of an alert of a-hour."""
     ours = {"application": "a", "budget": "a-hour", "per": "hour", "severity": severity, "topology": "joulepath"}
     return {
         "eval_time": f"{minute}m",
@@ -202,7 +202,7 @@ def alert(name: str, severity: str, minute: int, summary: str, *descriptions: st
                 "exp_annotations": {
                     "summary": summary,
                     "description": description,
-                    "runbook": f"docs/alerts.md#{name.lower()}",
+                    "runbook": f"docs/reference/alerts.md#{name.lower()}",
                 },
             }
             for description in descriptions
@@ -220,7 +220,7 @@ def projected(minute: int, *descriptions: str) -> dict[str, Any]:
     return alert("EnergyBudgetProjected", "warning", minute, "a is about to exceed budget a-hour", *descriptions)
 
 
-def test_alerts(promtool: Path, tmp_path: Path) -> None:
+def test_alerts_fire_before_and_after_a_budget_is_used(promtool: Path, tmp_path: Path) -> None:
     """90 W reach 100 kJ after 18.5 minutes, and 324 kJ in an hour; unknown time counts, and the alert says so."""
     coming = "At the present power the running hour comes to 324kJ."
     used = "108kJ were used in the running hour, more than the budget."

@@ -103,7 +103,7 @@ def pair(application: str, component: str) -> str:
     return f'application="{application}",component="{component}"'
 
 
-def replaced(*changes: tuple[str, str]) -> str:
+def replace_in_factory(*changes: tuple[str, str]) -> str:
     """The factory's topology with some text replaced; each text must be there."""
     text = factory.TOPOLOGY
     for old, new in changes:
@@ -156,7 +156,7 @@ def fallback() -> Case:
     static 130: du-1 65, upf-1 32.5; dynamic 170: du-1 85, upf-1 34.
     a: ru-1 42.5, du-1 32.5 + 21.25, upf-1 16.25 + 8.5 = 121. Modelled: 78.5 / 121.
     """
-    text = replaced(
+    text = replace_in_factory(
         (
             'outlets: ["1", "2"]}]}',
             """outlets: ["1", "2"]}], fallback: [
@@ -234,7 +234,7 @@ def anchors() -> Case:
     ru-1: 70 W * 500/900 + 30 W * 250,000/500,000 = 38.889 + 15
     ru-2: 20 W * 100/500 + 10 W * 500,000/750,000 = 4 + 6.667
     """
-    text = replaced(
+    text = replace_in_factory(
         (
             "components:",
             """  ru-2: {site: factory, static_watts: 20, power: [{pdu: pdu-1, outlets: ["4"]}]}
@@ -261,7 +261,7 @@ components:
     )
 
 
-SUPPORT = replaced(
+SUPPORT = replace_in_factory(
     (
         "applications:",
         """  amf: {role: core-control, host: edge-1, reservation: 2, share: [{kepler_pod: "core/amf-.*"}],
@@ -298,7 +298,7 @@ def supporting() -> Case:
 
 
 def supporting_the_idle() -> Case:
-    """What it supports draws 0 W: an application's part of 40 W is 0 W, not 40 W / 0 W * 0 W, and the rest adds up."""
+    """A supported component draws 0 W: an application's part of 40 W is 0 W, not 40 W / 0 W * 0 W; the rest adds up."""
     text = f"""
 sites: {{s: {{}}}}
 hosts:
@@ -329,7 +329,7 @@ applications:
 
 
 def supporting_the_dark() -> Case:
-    """What it supports is not all measured (ru-1 is dark): it attributes nothing, and nobody is complete."""
+    """A supported component is not measured (ru-1 is dark): it attributes nothing, and no application is complete."""
     series = {**factory.everything(), **factory.pod("core", "amf-0", 5)}
     return Case(
         "supporting-the-dark",
@@ -343,7 +343,7 @@ def supporting_the_dark() -> Case:
     )
 
 
-MODEL = replaced(
+MODEL = replace_in_factory(
     (
         "components:",
         """  gpu-1: {site: edge, static_watts: 90, power: [{pdu: pdu-3, outlets: ["1"]}]}
@@ -524,7 +524,7 @@ def two_exporters() -> Case:
 
 def policy_bytes() -> Case:
     """All by bytes at du-1 alone: a 150/4, b 150/2; the others as before."""
-    text = replaced(("du-1: {role: du,", "du-1: {role: du, policy: bytes,"))
+    text = replace_in_factory(("du-1: {role: du,", "du-1: {role: du, policy: bytes,"))
     return Case(
         "policy-bytes",
         topology(text),
@@ -549,7 +549,7 @@ def policy_packets() -> Case:
 def reset() -> Case:
     """Exporters restart one by one: meters at 4:00, traces at 4:30, nodes at 5:00. Nothing spikes, all adds up."""
 
-    def restarted(values: str, at: int) -> str:
+    def restart_series(values: str, at: int) -> str:
         step = float(values.removeprefix("0+").removesuffix("x40"))
         return f"0+{step!r}x{at - 1} 0+{step!r}x{40 - at}"
 
@@ -557,7 +557,7 @@ def reset() -> Case:
     for name, values in list(series.items()):
         for prefix, at in (("pdu_", 16), ("ioam_trace", 18), ("ioam_node", 20)):
             if name.startswith(prefix):
-                series[name] = restarted(values, at)
+                series[name] = restart_series(values, at)
     error = "abs(sum(host:power_watts) - sum(application_component:power_watts))"
     return Case(
         "reset",
@@ -650,7 +650,7 @@ def restarted_without_a_gap() -> Case:
 def restart() -> Case:
     """The server came back with a changed topology: edge-1 moved here from another site, where it had one outlet more.
 
-    What the former life left, here between the first two evaluations, stays visible to the server for five minutes,
+    Series of the former life, here between the first two evaluations, stay visible to the server for five minutes,
     and nothing of it is counted.
     """
     old = 'host="edge-1",site="elsewhere"'
@@ -726,11 +726,13 @@ def quiet_host() -> Case:
 
 
 def undivided() -> Case:
-    """Nobody knows edge-1's idle watts: its power is one part, follows the work and then the bytes.
+    """The idle watts of edge-1 are unknown: its power is one part, follows the work and then the bytes.
 
     du-1 300 * 25/50 = 150: a 37.5, b 75. upf-1 60: a 15, b 30.
     """
-    text = replaced((" static_watts: 140, capacity: 16,", ""), (" reservation: 8,", ""), (" reservation: 4,", ""))
+    text = replace_in_factory(
+        (" static_watts: 140, capacity: 16,", ""), (" reservation: 8,", ""), (" reservation: 4,", "")
+    )
     return Case(
         "undivided",
         topology(text),
@@ -884,8 +886,8 @@ applications:
         **measured(9),
     }
     for exporter, volume in (("upf-one", 200), ("upf-two", 500)):
-        found = {**trace(factory.A, 7, 1, volume), **node(7, 10, 1000)}
-        series |= {name.replace("{", f'{{instance="{exporter}",'): values for name, values in found.items()}
+        both = {**trace(factory.A, 7, 1, volume), **node(7, 10, 1000)}
+        series |= {name.replace("{", f'{{instance="{exporter}",'): values for name, values in both.items()}
     expected = {"one": 20, "two": 50, "total": 25, "traced": 40, "cell": 20, "volumes": 20, "behind": 20}
     return Case(
         "counters",
@@ -906,7 +908,7 @@ applications:
 
 
 def nonsense() -> Case:
-    """What a query divides by 0 or takes too much from is a gap: NaN, Inf and less than nothing are no amounts.
+    """A query that divides by 0 or subtracts too much gives a gap: NaN, Inf and negative results count as missing.
 
     The fallback counts instead of infinite watts. A share that is NaN or negative leaves the other component its own
     5 of 10; a host's work that is NaN leaves both without. Traffic of which one row is nonsense is not divided.
@@ -962,14 +964,14 @@ applications:
                 'component="right"': 1,
             },
             (3, rows): {'application="unattributed"': 200},
-            # What was counted is known, whatever it is a part of.
+            # Counted work is known, whatever it is a part of.
             (3, "application:bits:rate"): {A: 1600, B: 4000},
         },
     )
 
 
 def unused_amount() -> Case:
-    """All by bytes, and the query for packets finds nothing: nobody needs it, and no watt is lost for it."""
+    """All by bytes, and the query for packets finds nothing: it is not needed, and no watt is lost for it."""
     text = """
 policy: bytes
 sites: {s: {}}
@@ -1008,7 +1010,7 @@ def returning_at_a_slower_pace() -> Case:
 
 def two_traces() -> Case:
     """One application with the robot's and the camera's trace: 600 packets/s and 750,000 bytes/s of the UPF's."""
-    text = replaced(
+    text = replace_in_factory(
         (f'id: "{factory.A}"}}]', f'id: "{factory.A}"}}, {{ioam_namespace: 123, id: "{factory.B}"}}]'),
         (f'  b: {{traces: [{{ioam_namespace: 123, id: "{factory.B}"}}], path: [ru-1, du-1, upf-1]}}\n', ""),
     )
@@ -1068,6 +1070,6 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_numbers(case: Case, promtool: Path, tmp_path: Path) -> None:
-    """What promtool computes is what the arithmetic says."""
+def test_promtool_computes_the_numbers_of_the_case(case: Case, promtool: Path, tmp_path: Path) -> None:
+    """promtool computes the numbers of the arithmetic."""
     run(promtool, tmp_path, [case])

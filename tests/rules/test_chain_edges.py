@@ -36,7 +36,7 @@ applications: {{{applications}}}
 """
 
 
-def labelled(series: dict[str, str], **labels: str) -> dict[str, str]:
+def label_series(series: dict[str, str], **labels: str) -> dict[str, str]:
     """The series as one target shows them."""
     own = ",".join(f'{name}="{value}"' for name, value in labels.items())
     return {name.replace("{", f"{{{own},", 1): values for name, values in series.items()}
@@ -48,7 +48,7 @@ def lossy(values: str, lost: Iterable[int]) -> str:
     return " ".join("_" if number in lost else repr(step * number) for number in range(41))
 
 
-def started(at: float = -1000, **labels: str) -> dict[str, str]:
+def start_time(at: float = -1000, **labels: str) -> dict[str, str]:
     """When an exporter's process was started."""
     own = ",".join(f'{name}="{value}"' for name, value in labels.items())
     return {f"process_start_time_seconds{{{own}}}": f"{at:g}x40"}
@@ -178,10 +178,12 @@ def a_fleet() -> Case:
 
 
 def two_targets(**rates: dict[str, str]) -> dict[str, str]:
-    """What several exporters show, by their instance."""
+    """The series of several exporters, by their instance."""
     series: dict[str, str] = {}
     for instance, own in rates.items():
-        series |= labelled(own, instance=instance, job="ioam") | started(len(instance), instance=instance, job="ioam")
+        series |= label_series(own, instance=instance, job="ioam") | start_time(
+            len(instance), instance=instance, job="ioam"
+        )
     return series
 
 
@@ -359,10 +361,10 @@ def scraped_twice_with_losses() -> Case:
         topology(one("{ioam: 4}", f"a: {{traces: {traced(A)}, path: [h]}}, b: {{traces: {traced(B)}, path: [h]}}")),
         {
             **outlet("p", "1", 100),
-            **labelled(own, instance="upf", job="ioam"),
-            **started(instance="upf", job="ioam"),
-            **labelled(lost, instance="10.0.0.7:9100", job="pods"),
-            **started(instance="10.0.0.7:9100", job="pods"),
+            **label_series(own, instance="upf", job="ioam"),
+            **start_time(instance="upf", job="ioam"),
+            **label_series(lost, instance="10.0.0.7:9100", job="pods"),
+            **start_time(instance="10.0.0.7:9100", job="pods"),
         },
         {(minute, query): rows for minute in (4, 4.25, 4.5, 4.75, 5) for query, rows in figures.items()},
     )
@@ -376,10 +378,10 @@ def two_processes_of_one_node() -> Case:
         topology(one("{ioam: 4}", f"a: {{traces: {traced(A)}, path: [h]}}")),
         {
             **outlet("p", "1", 100),
-            **labelled(own, instance="upf", job="ioam"),
-            **started(-1000, instance="upf", job="ioam"),
-            **labelled(own, instance="other", job="ioam"),
-            **started(-900, instance="other", job="ioam"),
+            **label_series(own, instance="upf", job="ioam"),
+            **start_time(-1000, instance="upf", job="ioam"),
+            **label_series(own, instance="other", job="ioam"),
+            **start_time(-900, instance="other", job="ioam"),
         },
         {(3, TOTAL): {row("unattributed"): 100}, (4, "application:bits:rate"): {}, (3, "node:measured:ratio"): {}},
     )
@@ -413,7 +415,7 @@ def lost_scrapes() -> Case:
 def renamed() -> Case:
     """The file was changed while the server ran: a is called z now, and another outlet is its host's.
 
-    What the former rules of the same topology left, between two evaluations, is not counted.
+    Series that the former rules of the same topology left between two evaluations are not counted.
     """
     source = 'host="h",site="s",tier="1",method="measured",kind="pdu",source="1"'
     path = 'component="h",host="h",site="s",segment="network",node_id="4",coverage="own",amounts="volume"'
@@ -571,7 +573,7 @@ applications: {x: {models: [llm]}}
 
 
 def begun_anew() -> Case:
-    """Foreign counters are away from 2:30 to 4:30 and begin anew at 0: what has not counted yet is no share of 0."""
+    """Foreign counters are away from 2:30 to 4:30 and begin anew at 0: one that has not counted yet gives no share."""
     text = """
 sites: {s: {}}
 hosts:
@@ -834,6 +836,6 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_numbers(case: Case, promtool: Path, tmp_path: Path) -> None:
-    """What promtool computes is what the arithmetic says."""
+def test_promtool_computes_the_numbers_of_the_edge_case(case: Case, promtool: Path, tmp_path: Path) -> None:
+    """promtool computes the numbers of the arithmetic."""
     run(promtool, tmp_path, [case])

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from joulepath_rules.topology import Topology
-from joulepath_rules.topology.reading import examine
+from joulepath_topology import Topology
+from joulepath_topology.reading import examine
 from tests.rules.promtool import Case, run
 from tests.rules.worlds import Plant, Story, plants, stories
 
@@ -29,10 +29,10 @@ Drawn = TypeVar("Drawn")
 
 def read(plant: Plant, **more: str) -> Topology:
     """The plant's topology. Fails when anything is to be said of it."""
-    made, problems = examine({**plant.data, **more})
+    topology, problems = examine({**plant.data, **more})
     assert problems == []
-    assert made is not None
-    return made
+    assert topology is not None
+    return topology
 
 
 def ever(condition: str) -> str:
@@ -63,7 +63,7 @@ CONSERVED = [
 
 
 def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
-    """What each series must come to, summed by these labels, in each of the topologies."""
+    """The expected sum of each series by these labels, in each of the topologies."""
     pairs = {
         f'application="{application}",component="{name}"': watts for (application, name), watts in plant.pairs.items()
     }
@@ -77,14 +77,14 @@ def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
 
 
 def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
-    """What must come out at one moment: the same in both topologies."""
-    found: dict[tuple[float, str], Rows] = {}
+    """The expected rows at one moment: the same in both topologies."""
+    by_time: dict[tuple[float, str], Rows] = {}
     for (series, labels), rows in truths(plant).items():
         query = BY(labels, f'{series}{{application!="unattributed"}}')
         for least in ("min", "max"):
-            found[minute, f"{least} without (topology) ({query})"] = rows
-        found[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
-    return found
+            by_time[minute, f"{least} without (topology) ({query})"] = rows
+        by_time[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
+    return by_time
 
 
 def case(number: int, plant: Plant, series: Mapping[str, str], expect: dict[tuple[float, str], Rows]) -> Case:
@@ -99,7 +99,7 @@ def undisturbed(number: int, plant: Plant) -> Case:
 
 
 def disturbed(number: int, story: Story) -> Case:
-    """At every evaluation; and at the end, where all exporters have come back."""
+    """At every evaluation; and at the end, when all exporters have recovered."""
     expect: dict[tuple[float, str], Rows] = at(END, story.plant) if story.ends_well else {}
     for (series, labels), rows in truths(story.plant).items():
         for row, watts in rows.items():
@@ -133,7 +133,9 @@ def tell(promtool: Path, folders: pytest.TempPathFactory, drawn: list[Story]) ->
 @pytest.mark.unit
 @few
 @given(together(stories()))
-def test_the_truth_or_a_gap(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]) -> None:
+def test_every_figure_is_the_truth_or_a_gap(
+    promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
+) -> None:
     """At each evaluation, whatever exporters do."""
     tell(promtool, tmp_path_factory, drawn)
 
@@ -141,7 +143,7 @@ def test_the_truth_or_a_gap(promtool: Path, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.long
 @many
 @given(together(stories()))
-def test_the_truth_or_a_gap_of_many(
+def test_every_figure_of_many_stories_is_the_truth_or_a_gap(
     promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
 ) -> None:
     """The same of many more."""

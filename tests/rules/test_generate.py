@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from joulepath.cli import main
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import FILE_NAME, write
-from joulepath_rules.promql import selectors
-from joulepath_rules.rule import Group, Rule, quote
-from joulepath_rules.topology import read
+from joulepath_rules.rule import Group, Rule
+from joulepath_topology import read
+from joulepath_topology.promql import quote, selectors
 from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.unit
@@ -28,7 +28,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_golden(example: Path, tmp_path: Path) -> None:
+def test_generation_gives_the_committed_rules(example: Path, tmp_path: Path) -> None:
     """Each example gives the committed rules, byte by byte. `JOULEPATH_GOLDEN=write` writes them anew."""
     assert main(["rules", "generate", str(example), "-o", str(tmp_path)]) == 0
     golden = HERE / "golden" / f"{example.stem}.rules.yaml"
@@ -40,7 +40,7 @@ def test_golden(example: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_lint(example: Path, promtool: Path, tmp_path: Path) -> None:
+def test_prometheus_accepts_the_rules_without_a_remark(example: Path, promtool: Path, tmp_path: Path) -> None:
     """Prometheus 2.42 takes the rules of each example without a remark."""
     assert main(["rules", "generate", str(example), "-o", str(tmp_path)]) == 0
     lint(promtool, tmp_path / FILE_NAME)
@@ -53,7 +53,7 @@ def lint(promtool: Path, path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_short_durations() -> None:
+def test_short_durations_replace_the_shipped_ones() -> None:
     """At 1 s and 10 s nothing of the shipped durations is left; the slow groups read one evaluation."""
     text = (ROOT / "examples" / "two-sites.yaml").read_text()
     quick = topology(text.replace("interval: 15s", "interval: 1s").replace("window: 2m", "window: 10s"))
@@ -63,15 +63,15 @@ def test_short_durations() -> None:
     assert "[1s] offset 933ms" in written
 
 
-def test_everything_carries_the_name() -> None:
+def test_every_rule_carries_the_name_of_the_topology() -> None:
     """Every rule and every read of the topology's own series, so that two topologies never see each other."""
     example = read(ROOT / "examples" / "two-sites.yaml")
     rules = [rule for group in generate(example) for rule in group.rules]
     assert all(rule.labels["topology"] == example.name for rule in rules)
     names = {rule.record for rule in rules if isinstance(rule, Rule)}
-    reads = [found for rule in rules for found in selectors(rule.expr) if found.partition("{")[0] in names]
+    reads = [selector for rule in rules for selector in selectors(rule.expr) if selector.partition("{")[0] in names]
     assert len(reads) > 200
-    assert all(f'topology="{example.name}"' in found for found in reads)
+    assert all(f'topology="{example.name}"' in selector for selector in reads)
 
 
 def test_strings_and_comments_of_a_query_stay_as_they_are() -> None:
@@ -90,7 +90,7 @@ applications: {{a: {{path: [h]}}}}
     assert rows == f"sum by (application) ({query.replace('$window', '2m')})"
 
 
-def test_no_rule_without_use() -> None:
+def test_unused_rules_are_left_out() -> None:
     """A topology of one host and one application has no rules of models, anchors, queries or supporters."""
     groups = generate(read(ROOT / "examples" / "minimal.yaml"))
     names = {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
@@ -103,7 +103,7 @@ texts = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_character
 
 @given(st.dictionaries(st.from_regex("[a-z_]{1,8}", fullmatch=True), texts, max_size=4), texts)
 def test_written_text_is_read_back(labels: dict[str, str], text: str) -> None:
-    """What the writer writes is YAML, and means the same, whatever stands in labels and queries."""
+    """The writer writes YAML with the same meaning, whatever stands in labels and queries."""
     expr = f"sum(\n  x{{a={quote(text)}}}\n)"
     data = yaml.safe_load(write([Group("g", "1m", (Rule("a:b", expr, labels),))], "0"))
     rule = data["groups"][0]["rules"][0]
@@ -111,7 +111,7 @@ def test_written_text_is_read_back(labels: dict[str, str], text: str) -> None:
     assert rule.get("labels", {}) == labels
 
 
-def test_promtool_speaks_through_check(
+def test_check_passes_on_the_words_of_promtool(
     tmp_path: Path, promtool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A query that Prometheus cannot parse is found by `rules check`, where promtool is there; else it says so."""
@@ -126,7 +126,7 @@ def test_promtool_speaks_through_check(
     assert "it was not asked" in capsys.readouterr().out
 
 
-def test_unwritable_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No traceback where the output cannot be written."""
     (tmp_path / "file").write_text("")
     assert main(["rules", "generate", str(ROOT / "examples" / "minimal.yaml"), "-o", str(tmp_path / "file")]) == 1

@@ -15,7 +15,7 @@ from joulepath.cli import main
 from joulepath.errors import JoulepathError
 from joulepath_rules import generating
 from joulepath_rules.serving.awaited import await_constants
-from joulepath_rules.topology import read
+from joulepath_topology import read
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -31,14 +31,14 @@ def generate(folder: Path, *options: str, topology: Path = EXAMPLE) -> int:
     ("dialect", "name"),
     [("prometheus", "rules.yaml"), ("operator", "prometheusrules.yaml"), ("vmalert", "rules.yaml")],
 )
-def test_a_file_has_the_topology_s_name(tmp_path: Path, dialect: str, name: str) -> None:
+def test_a_file_has_the_name_of_the_topology(tmp_path: Path, dialect: str, name: str) -> None:
     topology = tmp_path / "any.yaml"
     topology.write_text("name: plant\n" + EXAMPLE.read_text())
     assert generate(tmp_path / "out", "--dialect", dialect, topology=topology) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"plant.{name}"]
 
 
-def test_scraped_constants_are_no_rules_and_are_selected_by_generation(tmp_path: Path) -> None:
+def test_scraped_constants_are_selected_by_generation_and_not_recorded(tmp_path: Path) -> None:
     """Nothing but the constants' rules is left out, and each read of a constant names the generation."""
     texts = []
     for constants in ("rules", "scraped"):
@@ -72,7 +72,7 @@ def test_namespace_and_labels_stand_on_every_object(tmp_path: Path) -> None:
         (["--await", "http://127.0.0.1:9"], "--await belongs to --constants scraped"),
     ],
 )
-def test_options_that_do_not_go_together(
+def test_options_that_exclude_each_other_are_refused(
     tmp_path: Path, options: list[str], fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert generate(tmp_path, *options) == 2
@@ -82,7 +82,7 @@ def test_options_that_do_not_go_together(
 
 
 @pytest.mark.parametrize("options", [["--label", "a"], ["--namespace", "A"]])
-def test_what_kubernetes_refuses_is_refused_here(
+def test_a_word_that_kubernetes_refuses_is_refused(
     tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -90,7 +90,7 @@ def test_what_kubernetes_refuses_is_refused_here(
     assert f"{options[1]!r} is not a " in capsys.readouterr().err
 
 
-def test_many_constants_as_rules_are_questioned(
+def test_many_constants_as_rules_get_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(generating, "MANY_CONSTANTS", 10)
@@ -133,21 +133,21 @@ class _Answer(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def servers() -> Iterator[list[Server]]:
     """Those that a test starts with `started`."""
-    made: list[Server] = []
-    yield made
-    for server in made:
+    running: list[Server] = []
+    yield running
+    for server in running:
         server.shutdown()
         server.server_close()
 
 
-def started(servers: list[Server], server: Server) -> Server:
+def start_server(servers: list[Server], server: Server) -> Server:
     servers.append(server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
-def test_await_returns_when_the_constants_are_there(servers: list[Server]) -> None:
-    server = started(servers, Server(after=2))
+def test_await_returns_when_the_constants_exist(servers: list[Server]) -> None:
+    server = start_server(servers, Server(after=2))
     slept: list[float] = []
     await_constants(server.url + "/", "plant", "abc", sleep=slept.append)
     assert (len(server.asked), len(slept)) == (3, 2)
@@ -158,21 +158,21 @@ def test_await_returns_when_the_constants_are_there(servers: list[Server]) -> No
     ("after", "status", "fault"),
     [(99, 200, r"no constants of generation abc after 5 s; no rules were written"), (0, 403, r"answers 403 Forbidden")],
 )
-def test_await_gives_up(servers: list[Server], after: int, status: int, fault: str) -> None:
-    server = started(servers, Server(after, status))
+def test_await_gives_up_with_the_reason(servers: list[Server], after: int, status: int, fault: str) -> None:
+    server = start_server(servers, Server(after, status))
     with pytest.raises(JoulepathError, match=fault):
         await_constants(server.url, "plant", "abc", seconds=5, sleep=lambda _: None)
 
 
-def test_await_of_a_server_that_is_away_or_no_address() -> None:
+def test_await_of_an_absent_server_or_a_bad_address_is_one_line() -> None:
     with pytest.raises(JoulepathError, match="no rules were written"):
         await_constants("http://127.0.0.1:9", "plant", "abc", seconds=1, sleep=lambda _: None)
     with pytest.raises(JoulepathError, match="give the address of a Prometheus"):
         await_constants("file:///etc/passwd", "plant", "abc")
 
 
-def test_no_file_is_written_before_the_constants_are_there(tmp_path: Path, servers: list[Server]) -> None:
-    server = started(servers, Server(after=0, status=500))
+def test_no_file_is_written_before_the_constants_exist(tmp_path: Path, servers: list[Server]) -> None:
+    server = start_server(servers, Server(after=0, status=500))
     assert generate(tmp_path, "--constants", "scraped", "--await", server.url) == 1
     assert list(tmp_path.iterdir()) == []
     server.status = 200

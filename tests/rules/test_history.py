@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy of closed hours in promtool, whose clock starts at a full UTC hour; rows by hand, and from meters."""
+"""Energy of closed hours in promtool: its clock starts at a full UTC hour; rows by hand, and from meters."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ def energy(application: str, joules: float, segment: str = "network") -> dict[st
     return {f'application="{application}",segment="{segment}"': joules}
 
 
-def test_closed_hours(promtool: Path, tmp_path: Path) -> None:
+def test_an_hour_is_recorded_when_it_is_over(promtool: Path, tmp_path: Path) -> None:
     """Rows of 4 minutes, once a minute: those of minutes 3 to 62 stand for the first hour, recorded at 1:03.
 
     The hour before it is not known at all, so of the first hour only known time counts.
@@ -39,7 +39,7 @@ def test_closed_hours(promtool: Path, tmp_path: Path) -> None:
         **total("model", [(200, 10.0)]),
         **total("model", [(93, None), (200, 100.0)], segment="model"),
         **total("idle", [(200, 0.0)]),
-        # Grams/s of the slower group, whose interval is the same here.
+        # Grams/s of the slower group; its interval is the same here.
         carbon: values([(63, 0.5), (60, 0.25), (100, 1.0)]),
     }
     expect: dict[tuple[float, str], Mapping[str, float]] = {
@@ -90,12 +90,12 @@ def test_hours_add_up_to_the_meters(promtool: Path, tmp_path: Path) -> None:
         series[name] = f"0+{step!r}x{steps}" if step else text.replace("x40", f"x{steps}")
         if "pdu-2" in name and "energy" in name:
             series[name] = f"0+{step!r}x60 {62 * step!r}+{2 * step!r}x{steps - 61}"
-    found = "sum(last_over_time(application:energy_joules:1h[10m]))"
+    recorded = "sum(last_over_time(application:energy_joules:1h[10m]))"
     expect: dict[tuple[float, str], Mapping[str, float]] = {}
     for hour, joules in ((1, 400 * 3600), (2, 700 * 3600), (3, 700 * 3600)):
         now = 60 * hour + 10
         expect[now, f"sum(increase(pdu_outlet_energy_joules_total[1h] @ {3600 * hour}))"] = {"": joules}
-        expect[now, f"abs({found} - {joules}) <= bool {60 * 300 if hour < 3 else 0.1}"] = {"": 1}
+        expect[now, f"abs({recorded} - {joules}) <= bool {60 * 300 if hour < 3 else 0.1}"] = {"": 1}
         expect[now, "sum(sum_over_time(application:coverage:ratio:1h[10m]))"] = {"": 3}
     # Hour 3, a kilowatt hour being 3.6 MJ: ru-1 0.1 kWh * 380 g; edge-1 0.6 kWh * 1.5 * 100 g, or 40 g by contract.
     for basis, grams in (("location", 38 + 90), ("market", 38 + 0.6 * 1.5 * 40)):

@@ -33,13 +33,13 @@ def meters(world: World) -> Target:
 def server(monitoring: Monitoring, world: World, tmp_path: Path) -> Iterator[Server]:
     """Each version of Prometheus with the factory's rules at 1 s and 10 s."""
     server = Server(monitoring.prometheus, tmp_path / "server", world)
-    server.rules(QUICK + factory.TOPOLOGY)
+    server.write_rules(QUICK + factory.TOPOLOGY)
     server.start()
     yield server
     server.stop()
 
 
-def test_dark_and_back(server: Server, meters: Target) -> None:
+def test_a_dark_outlet_is_a_gap_and_never_half_the_watts(server: Server, meters: Target) -> None:
     """Numbers as in promtool; a dark outlet is a gap within the window and at no moment half the watts."""
     total = "sum by (application) (application:power_watts)"
     truth = {"a": 123, "b": 88.5, "unattributed": 188.5}

@@ -132,24 +132,24 @@ def values(server: Server, history: History, series: str, **labels: str) -> dict
     return {at - history.began: sum(rows.values()) for at, rows in written.items()}
 
 
-def hold(found: dict[float, float], truth: float) -> None:
+def hold(figures: dict[float, float], truth: float) -> None:
     """Each of the values is the truth, to OFF."""
-    wrong = {round(at, 1): value / truth for at, value in found.items() if abs(value / truth - 1) > OFF}
+    wrong = {round(at, 1): value / truth for at, value in figures.items() if abs(value / truth - 1) > OFF}
     assert not wrong
 
 
-def calm(server: Server, history: History, name: str, found: dict[float, float]) -> dict[float, float]:
+def calm(server: Server, history: History, name: str, figures: dict[float, float]) -> dict[float, float]:
     """The values that a busy machine did not spoil, of figures from counters without measured seconds."""
     spans = server.disturbed(f"(.*-)?{name}", history.began - WINDOW, history.began + END)
-    kept = {at: found[at] for at in found if not any(begin <= history.began + at <= end for begin, end in spans)}
-    if len(kept) < len(found) / 4:
-        pytest.skip(f"the machine is too busy: it spoilt {len(found) - len(kept)} of {len(found)} values")
+    kept = {at: figures[at] for at in figures if not any(begin <= history.began + at <= end for begin, end in spans)}
+    if len(kept) < len(figures) / 4:
+        pytest.skip(f"the machine is too busy: it spoilt {len(figures) - len(kept)} of {len(figures)} values")
     return kept
 
 
-def between(found: dict[float, float], begin: float, end: float) -> int:
+def between(figures: dict[float, float], begin: float, end: float) -> int:
     """How many values there are between two moments."""
-    return sum(begin <= at < end for at in found)
+    return sum(begin <= at < end for at in figures)
 
 
 FIGURES = [(name, series, truth) for name in FAULTS for series, truth in TRUTH.items()]
@@ -157,52 +157,56 @@ FIGURES += [(f"chat-{name}", series, truth) for name in MODEL_FAULTS for series,
 
 
 @pytest.mark.parametrize(("application", "series", "truth"), FIGURES)
-def test_right_or_absent(server: Server, history: History, application: str, series: str, truth: float) -> None:
+def test_a_figure_is_right_or_absent(
+    server: Server, history: History, application: str, series: str, truth: float
+) -> None:
     """A figure is never off; a stopped exporter's is absent after a window, and comes back."""
-    found = values(server, history, series, application=application)
+    figures = values(server, history, series, application=application)
     fault = application.removeprefix("chat-")
     if fault != "lossy":
         # Figures of the slower group come every fourth second.
-        assert between(found, END - 8, END) > 0
+        assert between(figures, END - 8, END) > 0
     if fault == "steady":
-        assert between(found, FAULT, END) >= 10
+        assert between(figures, FAULT, END) >= 10
     if fault == "lossy":
         # Without a count of measured seconds a model's figure is there only while its window is whole.
-        assert between(found, FAULT, END) >= (1 if application.startswith("chat-") else 8)
+        assert between(figures, FAULT, END) >= (1 if application.startswith("chat-") else 8)
     if fault in {"stopped", "restarted"}:
-        assert between(found, FAULT - 8, FAULT) > 0
+        assert between(figures, FAULT - 8, FAULT) > 0
     if fault == "stopped":
-        assert between(found, FAULT + WINDOW + 5, BACK) == 0
-    hold(calm(server, history, fault, found) if application != fault else found, truth)
+        assert between(figures, FAULT + WINDOW + 5, BACK) == 0
+    hold(calm(server, history, fault, figures) if application != fault else figures, truth)
 
 
 @pytest.mark.parametrize("application", SPLIT)
-def test_part_and_whole_of_two_exporters(server: Server, history: History, application: str) -> None:
+def test_traces_and_totals_of_two_exporters_are_right_or_absent(
+    server: Server, history: History, application: str
+) -> None:
     """Where the traces and the total come from two exporters, one that stops leaves a gap and never another share."""
-    found = values(server, history, "application:power_watts", application=application)
-    assert between(found, LATE, FAULT) > 0
-    assert between(found, BACK + WINDOW, END) > 0
+    figures = values(server, history, "application:power_watts", application=application)
+    assert between(figures, LATE, FAULT) > 0
+    assert between(figures, BACK + WINDOW, END) > 0
     if "stop" in application:
-        assert between(found, FAULT + WINDOW + 2, BACK) == 0
-    hold(calm(server, history, application, found), TRUTH["application:power_watts"])
+        assert between(figures, FAULT + WINDOW + 2, BACK) == 0
+    hold(calm(server, history, application, figures), TRUTH["application:power_watts"])
 
 
 @pytest.mark.parametrize("host", WORK)
-def test_work_of_two_exporters(server: Server, history: History, host: str) -> None:
+def test_work_measured_by_two_exporters_is_right_or_absent(server: Server, history: History, host: str) -> None:
     """The same for a component's work and its host's."""
-    found = values(server, history, "component:power_watts", component=f"job-{host}")
-    assert between(found, LATE, FAULT) > 0
-    assert between(found, FAULT + WINDOW + 2, BACK) == 0
-    assert between(found, BACK + WINDOW, END) > 0
-    hold(calm(server, history, host, found), 25)
+    figures = values(server, history, "component:power_watts", component=f"job-{host}")
+    assert between(figures, LATE, FAULT) > 0
+    assert between(figures, FAULT + WINDOW + 2, BACK) == 0
+    assert between(figures, BACK + WINDOW, END) > 0
+    hold(calm(server, history, host, figures), 25)
 
 
-def test_no_rule_failed(server: Server, history: History) -> None:
+def test_no_rule_fails_at_any_fault(server: Server, history: History) -> None:
     """No rule fails at any fault, and each host's watts are all given out."""
     assert server.failures() == []
-    given = server.written("application_component:power_watts", history.began + LATE, history.began + END)
+    attributed = server.written("application_component:power_watts", history.began + LATE, history.began + END)
     drawn = server.written("host:power_watts", history.began + LATE, history.began + END)
     assert len(drawn) > 50
-    assert {at: sum(rows.values()) for at, rows in given.items()} == pytest.approx(
+    assert {at: sum(rows.values()) for at, rows in attributed.items()} == pytest.approx(
         {at: sum(rows.values()) for at, rows in drawn.items()}, rel=1e-9
     )

@@ -61,12 +61,12 @@ def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest
             world.targets["up-2"].up = True
             happened.until(RELOAD)
             for server in happened.servers.values():
-                server.rules(CHANGED, SOUTH)
+                server.write_rules(CHANGED, SOUTH)
                 server.reload()
             happened.until(RESTART)
             for server in happened.servers.values():
                 server.stop()
-                server.rules(MOVED, SOUTH)
+                server.write_rules(MOVED, SOUTH)
                 server.start()
             happened.until(END)
             yield happened
@@ -83,13 +83,13 @@ def server(monitoring: Monitoring, history: History) -> Server:
 
 @pytest.fixture
 def written(server: Server, history: History) -> Written:
-    """What evaluations wrote of a topology's series between two moments, by seconds since the beginning."""
+    """The rows that evaluations wrote of a topology's series between two moments, by seconds since the beginning."""
 
-    def found(name: str, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
+    def select_rows(name: str, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         rows = server.written(f'{series}{{topology="{name}"}}', history.began + begin, history.began + end)
         return {at - history.began: row for at, row in rows.items()}
 
-    return found
+    return select_rows
 
 
 def applications(rows: dict[str, float]) -> dict[str, float]:
@@ -109,14 +109,14 @@ def test_each_topology_sums_to_its_own_meters(written: Written) -> None:
             assert applications(rows) == pytest.approx(expected, rel=0.01)
 
 
-def test_both_have_one_heartbeat(written: Written) -> None:
+def test_each_topology_has_one_heartbeat(written: Written) -> None:
     """Nothing that both record is one series."""
     for name in ("north", "south"):
         assert all(len(rows) == 1 for rows in written(name, "attribution:heartbeat", 1, DEAD).values())
         assert len(written(name, "attribution:heartbeat", 1, DEAD)) >= DEAD - 4
 
 
-def test_dead_capture_point_is_a_gap(written: Written) -> None:
+def test_a_dead_capture_point_is_a_gap(written: Written) -> None:
     """With one of two capture points gone, no application has another share; after a window, none has any."""
     seen = written("north", "application:power_watts", WINDOW, RELOAD)
     for rows in seen.values():
@@ -146,14 +146,14 @@ def longest_hole(moments: list[float], begin: float, end: float) -> float:
         ("south", "application:power_watts"),
     ],
 )
-def test_reload_leaves_no_hole(written: Written, name: str, series: str) -> None:
-    """What a changed file did not change is there at each evaluation."""
+def test_a_reload_leaves_no_gap(written: Written, name: str, series: str) -> None:
+    """Figures that a changed file leaves alone exist at each evaluation."""
     seen = written(name, series, RELOAD - 5, RELOAD + 10)
     moments = [at for at, rows in seen.items() if series.startswith("host") or "a" in applications(rows)]
     assert longest_hole(moments, RELOAD - 4, RELOAD + 9) <= 2.2
 
 
-def test_reload_takes_effect_within_two_intervals(written: Written) -> None:
+def test_a_reload_takes_effect_within_two_intervals(written: Written) -> None:
     """The application that went is gone, and its watts are unattributed; the other's do not move."""
     seen = {at: applications(rows) for at, rows in written("north", "application:power_watts", RELOAD, RESTART).items()}
     for at, rows in seen.items():
@@ -165,7 +165,7 @@ def test_reload_takes_effect_within_two_intervals(written: Written) -> None:
     assert len(seen) >= 10
 
 
-def test_restart_counts_nothing_twice(written: Written) -> None:
+def test_a_restart_counts_nothing_twice(written: Written) -> None:
     """After a restart with a changed file each evaluation hands out the new meter's watts, and no watts of before."""
     for series in ("host:power_watts", "application_component:power_watts", "application:power_watts"):
         seen = written("north", series, RESTART + 0.5, END)
@@ -177,6 +177,6 @@ def test_restart_counts_nothing_twice(written: Written) -> None:
     assert all(sum(rows.values()) == pytest.approx(300, rel=0.01) for rows in south.values())
 
 
-def test_no_rule_failed(server: Server) -> None:
+def test_no_rule_fails_after_a_restart(server: Server) -> None:
     """Since its restart beside old series, no rule of the server has failed."""
     assert server.failures() == []

@@ -18,7 +18,7 @@ from joulepath_rules.dialects import operator
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.rule import Group, Rule
-from joulepath_rules.topology import read
+from joulepath_topology import read
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -34,7 +34,7 @@ def objects(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
-def written(groups: list[Group], name: str = "plant", **labels: str) -> list[dict[str, Any]]:
+def write_objects(groups: list[Group], name: str = "plant", **labels: str) -> list[dict[str, Any]]:
     return objects(operator.write(groups, name, "0123456789ab", "monitoring", labels))
 
 
@@ -69,45 +69,45 @@ def check(entry: dict[str, Any]) -> None:
 def test_objects_are_valid_and_hold_the_rules_of_the_rule_file(example: Path) -> None:
     topology = read(example)
     groups = generate(topology)
-    found = written(groups, release="prometheus")
-    for entry in found:
+    documents = write_objects(groups, release="prometheus")
+    for entry in documents:
         check(entry)
         assert entry["metadata"]["namespace"] == "monitoring"
         assert entry["metadata"]["labels"]["release"] == "prometheus"
-    assert [group for entry in found for group in entry["spec"]["groups"]] == yaml.safe_load(
+    assert [group for entry in documents for group in entry["spec"]["groups"]] == yaml.safe_load(
         write(groups, topology.hash)
     )["groups"]
-    assert len({entry["metadata"]["name"] for entry in found}) == len(found) == len(groups)
+    assert len({entry["metadata"]["name"] for entry in documents}) == len(documents) == len(groups)
 
 
-def test_promtool_takes_what_the_operator_makes_of_them(promtool: Path, tmp_path: Path) -> None:
+def test_promtool_accepts_the_files_of_the_operator(promtool: Path, tmp_path: Path) -> None:
     """The operator writes `spec` of each object as a rule file of its own."""
     paths = []
-    for entry in written(generate(read(ROOT / "examples" / "two-sites.yaml"))):
+    for entry in write_objects(generate(read(ROOT / "examples" / "two-sites.yaml"))):
         paths.append(tmp_path / f"{entry['metadata']['name']}.yaml")
         paths[-1].write_text(yaml.safe_dump(entry["spec"]))
     result = subprocess.run([promtool, "check", "rules", *paths], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def filled(size: int) -> Group:
+def group_of_size(size: int) -> Group:
     """A group with an expression of `size` octets."""
     return Group("attribution", "15s", (Rule("a:b", "x" * size),))
 
 
-def test_a_group_beyond_the_limit_is_refused_with_the_way_out() -> None:
-    written([filled(operator.MOST_BYTES - 1000)])
+def test_a_group_beyond_the_limit_is_refused_with_a_remedy() -> None:
+    write_objects([group_of_size(operator.MOST_BYTES - 1000)])
     with pytest.raises(JoulepathError, match=r"group attribution: 1 rules take 44\d KiB.*--constants scraped"):
-        written([filled(operator.MOST_BYTES)])
+        write_objects([group_of_size(operator.MOST_BYTES)])
 
 
-def test_the_operator_s_own_text_of_the_largest_group_is_within_its_limit() -> None:
+def test_the_largest_group_is_within_the_limit_of_the_operator() -> None:
     """It writes keys in order, and each label on a line: of many small rules that is the most."""
     labels = {f"l{number}": str(number) for number in range(12)}
     rules = tuple(Rule("joulepath_topology_a", "vector(1)", {**labels, "n": str(number)}) for number in range(2000))
     while True:
         try:
-            (entry,) = written([Group("attribution", "15s", rules)])
+            (entry,) = write_objects([Group("attribution", "15s", rules)])
         except JoulepathError:
             rules = rules[: len(rules) * 95 // 100]
         else:
@@ -117,13 +117,13 @@ def test_the_operator_s_own_text_of_the_largest_group_is_within_its_limit() -> N
 
 
 @pytest.mark.parametrize("name", ["Plant", "a_b", "-a", "a-", "ü", "a b", "a" * 250])
-def test_a_name_that_kubernetes_refuses(name: str) -> None:
+def test_a_name_that_kubernetes_refuses_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="cannot name an object"):
-        written([filled(1)], name=name)
+        write_objects([group_of_size(1)], name=name)
 
 
 @pytest.mark.parametrize("text", ["release", "=a", "a=-b", "a b=c", "/a=b", f"{'a' * 64}=b", "a=" + "b" * 64, "A/b=c"])
-def test_a_label_that_kubernetes_refuses(text: str) -> None:
+def test_a_label_that_kubernetes_refuses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write KEY=VALUE"):
         operator.label(text)
 
@@ -132,7 +132,7 @@ def test_a_label_that_kubernetes_refuses(text: str) -> None:
     ("text", "pair"),
     [("release=prometheus", ("release", "prometheus")), ("a.example/b_c=", ("a.example/b_c", "")), ("a=b=c", None)],
 )
-def test_a_label_that_kubernetes_takes(text: str, pair: tuple[str, str] | None) -> None:
+def test_a_label_that_kubernetes_accepts_is_accepted(text: str, pair: tuple[str, str] | None) -> None:
     if pair is None:
         with pytest.raises(ValueError, match="write KEY=VALUE"):
             operator.label(text)
@@ -141,6 +141,6 @@ def test_a_label_that_kubernetes_takes(text: str, pair: tuple[str, str] | None) 
 
 
 @pytest.mark.parametrize("text", ["", "A", "a.b", "-a", "a" * 64])
-def test_a_namespace_that_kubernetes_refuses(text: str) -> None:
+def test_a_namespace_that_kubernetes_refuses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a namespace"):
         operator.namespace(text)

@@ -13,7 +13,7 @@ from tests.rules.promtool import Case, grow, meter, run, topology
 
 pytestmark = pytest.mark.unit
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```promql\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([a-z_]+\([^`$]*_total\b[^`]*\[\w+\][^`]*)`")
 
@@ -30,7 +30,7 @@ OTHERS = {
     'pdu_readings_rejected_total{instance="pdu-1",reason="beyond_limit"}': grow(0.01),
     'joulepath_rules_constants{topology="joulepath",generation="1",state="previous"}': "1x40",
 }
-"""What pages read besides the series of the factory."""
+"""The series that pages read besides those of the factory."""
 
 
 def recipes() -> Iterator[str]:

@@ -15,7 +15,7 @@ from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
 from joulepath_rules.serving.awaited import ASKED
-from joulepath_rules.topology import Topology, read
+from joulepath_topology import Topology, read
 from tests.conftest import ROOT
 from tests.rules import factory
 from tests.rules.labels import Labels, infer
@@ -53,14 +53,14 @@ every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
     """The labels that constants of each name can have."""
     own = frozenset({"topology", *(["generation"] if source == "scraped" else [])})
-    found: dict[str, frozenset[str]] = {}
+    labels: dict[str, frozenset[str]] = {}
     for plant in PLANTS.values():
         for constant in constants(plant):
-            found[constant.name] = found.get(constant.name, own) | frozenset(constant.labels)
-    return found
+            labels[constant.name] = labels.get(constant.name, own) | frozenset(constant.labels)
+    return labels
 
 
-def selected(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
+def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
     """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
     names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
     for name in [selector.name] if selector.name else names:
@@ -75,11 +75,11 @@ def selected(selector: promql.VectorSelector, source: Source = "rules") -> Label
     return None
 
 
-def recorded(plant: Topology, source: Source = "rules") -> Iterator[tuple[str, Labels]]:
+def recorded_series(plant: Topology, source: Source = "rules") -> Iterator[tuple[str, Labels]]:
     """Name and labels of each recording rule, constants apart; alerts are looked at on the way."""
     for group in generate(plant, source):
         for rule in group.rules:
-            labels = infer(promql.parse(rule.expr), lambda selector: selected(selector, source))
+            labels = infer(promql.parse(rule.expr), lambda selector: labels_of(selector, source))
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
                 yield rule.record, None if labels is None else labels | frozenset(rule.labels)
 
@@ -88,7 +88,7 @@ def recorded(plant: Topology, source: Source = "rules") -> Iterator[tuple[str, L
 @pytest.mark.parametrize("source", ["rules", "scraped"])
 def test_rules_record_what_the_list_says(plant: Topology, source: Source) -> None:
     """No label of a foreign series passes into a recorded one, nor the generation of scraped constants."""
-    for name, labels in recorded(plant, source):
+    for name, labels in recorded_series(plant, source):
         assert labels is not None, f"{name} takes over the labels of a series that is not the topology's"
         assert labels <= {*SERIES[name].labels, "topology"}, name
         assert "topology" in labels, name
@@ -96,11 +96,11 @@ def test_rules_record_what_the_list_says(plant: Topology, source: Source) -> Non
 
 def test_the_list_says_what_rules_record() -> None:
     """Each name is recorded by some topology, and each of its labels."""
-    found: dict[str, set[str]] = {}
+    labels_by_name: dict[str, set[str]] = {}
     for plant in PLANTS.values():
-        for name, labels in recorded(plant):
-            found.setdefault(name, set()).update(labels or ())
-    assert found == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
+        for name, labels in recorded_series(plant):
+            labels_by_name.setdefault(name, set()).update(labels or ())
+    assert labels_by_name == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
 
 
 def test_foreign_metrics_are_not_the_suite_s_and_are_read() -> None:
@@ -121,9 +121,9 @@ def test_foreign_metrics_are_not_the_suite_s_and_are_read() -> None:
         ("host:power_watts * on (host) group_left (tier) host:power_watts", "there is no label tier"),
     ],
 )
-def test_a_rule_that_reads_what_is_not_there_is_found(expr: str, fault: str) -> None:
+def test_a_rule_that_reads_a_series_that_does_not_exist_is_found(expr: str, fault: str) -> None:
     with pytest.raises(AssertionError, match=fault):
-        infer(promql.parse(expr), selected)
+        infer(promql.parse(expr), labels_of)
 
 
 def test_names_are_listed_once_and_end_in_their_unit() -> None:
@@ -145,15 +145,17 @@ NAMED = re.compile(rf"(?<![\w/:])(?:{LEVELS}):[a-z0-9_]+(?::[a-z0-9_]+)*(?![\w(:
 READERS = [
     *(ROOT / "deploy").rglob("*.py"),
     *(ROOT / "deploy").rglob("*.y*ml"),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "grafana" / "joulepath_dashboards").rglob("*.py"),
     *(ROOT / "tests" / "lab").glob("*.py"),
     ROOT / "README.md",
 ]
 
 
-def test_whoever_reads_recorded_series_reads_listed_ones() -> None:
+def test_readers_of_recorded_series_read_listed_ones() -> None:
     """The lab, dashboards, deployment files and pages name no series that is not recorded any more."""
-    found = {(str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))}
-    assert len(found) > 50
-    assert sorted((path, name) for path, name in found if name not in SERIES) == []
+    readers = {
+        (str(path.relative_to(ROOT)), name) for path in READERS for name in NAMED.findall(path.read_text("utf-8"))
+    }
+    assert len(readers) > 50
+    assert sorted((path, name) for path, name in readers if name not in SERIES) == []

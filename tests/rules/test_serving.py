@@ -16,7 +16,7 @@ from joulepath_rules.constants import constants
 from joulepath_rules.serving.command import ConstantsExporter
 from joulepath_rules.serving.generation import Generation, read
 from joulepath_rules.serving.history import KEPT_SECONDS, MOST, History
-from joulepath_rules.topology import read as read_topology
+from joulepath_topology import read as read_topology
 from tests.conftest import ROOT
 from tests.exporters.process import Exporter
 from tests.exporters.web.things import get, serving
@@ -45,17 +45,17 @@ class Clock:
 
 
 class Files:
-    """What each path holds at the moment, or the mistake in it."""
+    """The current content of each path, or the mistake in it."""
 
     def __init__(self, **contents: Generation | UsageError) -> None:
         self.contents = contents
         self.clock = Clock()
 
     def read(self, path: Path) -> Generation:
-        found = self.contents[str(path)]
-        if isinstance(found, UsageError):
-            raise found
-        return found
+        content = self.contents[str(path)]
+        if isinstance(content, UsageError):
+            raise content
+        return content
 
     def exporter(self) -> ConstantsExporter:
         return ConstantsExporter(
@@ -66,8 +66,8 @@ class Files:
 def test_each_constant_is_a_series_with_its_labels_and_the_generation() -> None:
     """As rules they would have the same names, labels and values, without the generation."""
     topology = read_topology(EXAMPLE)
-    made = read(EXAMPLE, "")
-    exporter = ConstantsExporter([EXAMPLE], lambda _: made)
+    generation_of_example = read(EXAMPLE, "")
+    exporter = ConstantsExporter([EXAMPLE], lambda _: generation_of_example)
     families = text_string_to_metric_families(body(exporter).decode())
     served: list[Row] = [
         (sample.name, frozenset((name, value) for name, value in sample.labels.items() if value), sample.value)
@@ -86,12 +86,12 @@ def test_each_constant_is_a_series_with_its_labels_and_the_generation() -> None:
 def body(exporter: ConstantsExporter, **headers: str) -> bytes:
     (target,) = exporter.targets
     with serving(exporter) as server:  # type: ignore[arg-type]  # serves whatever has the frame's shape
-        status, _, found = get(server, f"/probe?target={target}", **headers)
+        status, _, response = get(server, f"/probe?target={target}", **headers)
     assert status == 200
-    return found
+    return response
 
 
-def test_no_label_of_the_scrape_s_own_is_added() -> None:
+def test_constants_have_empty_labels_instance_and_job() -> None:
     """Under honor_labels an empty label stands for "none": the joins of the chain keep all labels of constants."""
     assert b'joulepath_topology_host{generation="g",host="h0",instance="",job="",topology="t"} 1.0' in body(
         Files(t=generation("g")).exporter()
@@ -117,7 +117,7 @@ def test_an_unchanged_file_starts_no_generation() -> None:
     assert exporter.probe("t") is page
 
 
-def test_one_that_comes_back_is_the_current_one() -> None:
+def test_a_generation_that_returns_is_the_current_one() -> None:
     """There and back again: each once, and the one in between for ten minutes from its end."""
     files = Files(t=generation("a"))
     exporter = files.exporter()
@@ -173,21 +173,21 @@ def test_a_page_is_encoded_once_for_each_way_to_ask(accept: str, monkeypatch: py
     calls: list[bool] = []
     encode: Callable[..., bytes] = exposition.encode
 
-    def counted(*arguments: object, openmetrics: bool) -> bytes:
+    def count_and_encode(*arguments: object, openmetrics: bool) -> bytes:
         calls.append(openmetrics)
         return encode(*arguments, openmetrics=openmetrics)
 
-    monkeypatch.setattr(exposition, "encode", counted)
+    monkeypatch.setattr(exposition, "encode", count_and_encode)
     exporter = Files(t=generation("a", hosts=100)).exporter()
     plain = [body(exporter, Accept=accept) for _ in range(3)]
     packed = [body(exporter, **{"Accept": accept, "Accept-Encoding": "gzip"}) for _ in range(3)]
     assert len(calls) == 2
     assert len(set(plain)) == 1
-    assert {gzip.decompress(found) for found in packed} == set(plain)
+    assert {gzip.decompress(response) for response in packed} == set(plain)
     assert plain[0].endswith(b"# EOF\n") == (accept != "text/plain")
 
 
-def test_as_a_process(tmp_path: Path) -> None:
+def test_sighup_loads_a_changed_file_and_a_wrong_one_is_one_line(tmp_path: Path) -> None:
     """SIGHUP takes a changed file over; a wrong one is one line, and what was read before stays."""
     text = EXAMPLE.read_text()
     path = tmp_path / "topology.yaml"
@@ -212,6 +212,6 @@ def test_as_a_process(tmp_path: Path) -> None:
         (target,) = {
             dict(labels)["topology"] for name, labels in server.samples() if name == "joulepath_rules_constants"
         }
-        found = server.samples(f"/probe?target={target}")
-        assert len(found) == 2 * before
+        samples = server.samples(f"/probe?target={target}")
+        assert len(samples) == 2 * before
         assert server.end() == 0

@@ -12,14 +12,15 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.serving.awaited import await_constants
-from joulepath_rules.topology import read
+from joulepath_topology import read
 from tests.conftest import ROOT, Monitoring
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.rules import factory
 from tests.rules.world import QUICK, Server, World, served
 
@@ -54,11 +55,11 @@ class Plant:
 
     @property
     def generation(self) -> str:
-        """What the file holds now."""
+        """The current content of the file."""
         return read(self.topology).hash
 
     def write_rule(self) -> None:
-        """What `generate` does with --constants scraped, for one rule."""
+        """The work of `generate` with --constants scraped, for one rule."""
         mine = f'{{topology="{self.name}",generation="{self.generation}"}}'
         rule = {"record": "sites:count", "expr": f"count(joulepath_topology_site{mine})"}
         group = {"name": "one", "interval": "1s", "rules": [rule]}
@@ -69,7 +70,7 @@ class Plant:
         self.process.send_signal(signal.SIGHUP)
 
     def longest_gap(self, since: float) -> float:
-        """Seconds without a sample of the rule since then; infinite where there is none."""
+        """Seconds without a sample of the rule since then; infinite without any sample."""
         now = time.time()
         times = sorted(sample.at for sample in self.api.samples(f"sites:count[{round(now - since)}s]", now))
         return max((after - before for before, after in zip([since, *times], [*times, now], strict=True)))
@@ -81,17 +82,18 @@ def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
     topology = tmp_path / "topology.yaml"
     topology.write_text(TEXT)
     with Exporter("rules", "serve", topology) as server:
-        made = Plant(tmp_path, server, topology, monitoring.prometheus)
+        started = Plant(tmp_path, server, topology, monitoring.prometheus)
         try:
-            until(made.api.ready)
-            until(lambda: bool(made.api.query("sites:count")))
-            yield made
+            until(started.api.ready)
+            until(lambda: bool(started.api.query("sites:count")))
+            yield started
         finally:
-            made.process.terminate()
-            made.process.wait()
+            started.process.terminate()
+            started.process.wait()
+            started.api.close()
 
 
-def test_the_server_first(plant: Plant) -> None:
+def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> None:
     """Prometheus is reloaded 5 s after the server: it finds the former generation until then, and the new one then."""
     began = time.time()
     plant.topology.write_text(CHANGED)
@@ -104,7 +106,7 @@ def test_the_server_first(plant: Plant) -> None:
     assert len(plant.api.query("count by (generation) (joulepath_topology_site)")) == 2
 
 
-def test_the_rules_first(plant: Plant) -> None:
+def test_the_chain_has_no_hole_when_the_rules_change_first(plant: Plant) -> None:
     """`generate --await` starts before the server knows of the change, and writes once Prometheus has it."""
     began = time.time()
     new = plant.topology.with_name("new.yaml")
@@ -157,11 +159,11 @@ class Factory:
 
     def generate(self) -> None:
         """Writes the rules of what the file holds now."""
-        made = read(self.topology)
-        self.rules.write_text(write(generate(made, "scraped"), made.hash))
+        topology = read(self.topology)
+        self.rules.write_text(write(generate(topology, "scraped"), topology.hash))
 
 
-def test_the_chain_over_scraped_constants(monitoring: Monitoring, tmp_path: Path) -> None:
+def test_the_chain_is_right_over_scraped_constants(monitoring: Monitoring, tmp_path: Path) -> None:
     """The numbers of constants that are rules. A change leaves no second without them, and is right within a few."""
     total = "sum by (application) (application:power_watts)"
     truth = {"a": 123, "b": 88.5, "unattributed": 188.5}

@@ -3,7 +3,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,17 +11,16 @@ from subprocess import DEVNULL, Popen
 import promql_parser as promql
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.run.ports import free_port
 from joulepath_rules.dialects import DIALECTS, Options, vmalert
 from joulepath_rules.generate import generate
-from joulepath_rules.promql import parse
 from joulepath_rules.rule import Group, Rule
-from joulepath_rules.topology import read
+from joulepath_topology import read
+from joulepath_topology.promql import parse
 from tests.rules import factory
 from tests.rules.promtool import topology
 from tests.rules.test_live import DARK
-from tests.rules.world import World, named, served
+from tests.rules.world import Asked, World, served
 
 INTERVAL = 4
 WINDOW = 32
@@ -30,7 +28,7 @@ FRESH = timedelta(milliseconds=500)
 PLANT = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
 
 
-def lagged(expr: str, interval: str = "15s") -> str:
+def lag(expr: str, interval: str = "15s") -> str:
     ((group),) = vmalert.lagging([Group("attribution", interval, (Rule("a:b", expr),))])
     return group.rules[0].expr
 
@@ -48,8 +46,8 @@ def lagged(expr: str, interval: str = "15s") -> str:
 )
 def test_reads_of_this_evaluation_become_reads_of_the_one_before(expr: str, expected: str) -> None:
     """In a group of 1 m, of a minute before; reads of other groups and of a user's own query stay."""
-    assert lagged(expr) == expected
-    assert lagged(expr, "1m") == expected.replace("[15s] offset 7500ms", "[1m] offset 30s")
+    assert lag(expr) == expected
+    assert lag(expr, "1m") == expected.replace("[15s] offset 7500ms", "[1m] offset 30s")
 
 
 @pytest.mark.unit
@@ -63,7 +61,7 @@ def test_no_read_of_this_evaluation_is_left_and_no_query_is_too_long() -> None:
 
 
 @pytest.mark.unit
-def test_vmalert_takes_the_rules(vmalert_program: Path, tmp_path: Path) -> None:
+def test_vmalert_accepts_the_rules(vmalert_program: Path, tmp_path: Path) -> None:
     """Those of every kind: budgets, the energy of hours and alerts too."""
     plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
     path = tmp_path / "everything.rules.yaml"
@@ -76,11 +74,11 @@ def test_vmalert_takes_the_rules(vmalert_program: Path, tmp_path: Path) -> None:
 def test_no_rule_reads_its_own_rows() -> None:
     """Of the evaluation before, they would be subtracted from themselves."""
     plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
-    found = 0
+    reads = 0
     for rule in (rule for group in generate(plant) for rule in group.rules if isinstance(rule, Rule)):
         tree = promql.parse(rule.expr)
         for selector in selectors_of(tree, rule.record, FRESH):
-            found += 1
+            reads += 1
             excluded = [
                 matcher
                 for matcher in selector.matchers.matchers
@@ -89,7 +87,7 @@ def test_no_rule_reads_its_own_rows() -> None:
                 and matcher.op in (promql.MatchOp.Equal, promql.MatchOp.NotEqual)
             ]
             assert excluded, f"{rule.record}{rule.labels} reads its own rows"
-    assert found > 4
+    assert reads > 4
 
 
 def selectors_of(tree: promql.Expr, name: str, over: timedelta | None = None) -> list[promql.VectorSelector]:
@@ -105,12 +103,12 @@ def selectors_of(tree: promql.Expr, name: str, over: timedelta | None = None) ->
 
 def depth(groups: Iterable[Group], series: str) -> int:
     """How many rules stand between the meters and a series, itself included."""
-    found: dict[str, int] = {}
+    depths: dict[str, int] = {}
     for rule in (rule for group in groups for rule in group.rules if isinstance(rule, Rule)):
         tree = promql.parse(rule.expr)
-        below = max((level for name, level in found.items() if selectors_of(tree, name)), default=0)
-        found[rule.record] = max(below + 1, found.get(rule.record, 0))
-    return found[series]
+        below = max((level for name, level in depths.items() if selectors_of(tree, name)), default=0)
+        depths[rule.record] = max(below + 1, depths.get(rule.record, 0))
+    return depths[series]
 
 
 @pytest.fixture
@@ -121,26 +119,8 @@ def world() -> Iterator[World]:
         yield world
 
 
-class Victoria(Prometheus):
-    """VictoriaMetrics answers the same queries."""
-
-    def ask(self, query: str) -> dict[str, float]:
-        """The rows of a query, by the values of their labels; nothing while the server starts."""
-        try:
-            return {named(row.labels): row.value for row in self.query(query)}
-        except OSError:
-            return {}
-
-    def until(self, query: str, expected: dict[str, float], seconds: float) -> None:
-        """Waits until the query gives these rows, to a thousandth."""
-        end = time.monotonic() + seconds
-        while (rows := self.ask(query)) != pytest.approx(expected, rel=1e-3) and time.monotonic() < end:
-            time.sleep(0.2)
-        assert rows == pytest.approx(expected, rel=1e-3), f"{query} gives {rows}"
-
-
 @pytest.fixture
-def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path) -> Iterator[Victoria]:
+def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path) -> Iterator[Asked]:
     """VictoriaMetrics with the factory's meters, and vmalert with its rules."""
     rules = tmp_path / "plant.rules.yaml"
     rules.write_text(DIALECTS["vmalert"].write(PLANT, generate(PLANT), Options()))
@@ -161,13 +141,15 @@ def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path
         Popen(database, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as storage,
         Popen(evaluator, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as evaluation,
     ):
-        yield Victoria(address)
+        with Asked(address) as asked:
+            asked.await_ready()
+            yield asked
         evaluation.terminate()
         storage.terminate()
 
 
 @pytest.mark.long
-def test_the_factory(server: Victoria, world: World) -> None:
+def test_vmalert_records_the_numbers_of_prometheus_later(server: Asked, world: World) -> None:
     """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
     at no moment half the watts."""
     levels = depth(generate(PLANT)[:1], "application:power_watts")

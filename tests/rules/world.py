@@ -20,8 +20,9 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from tests.conftest import Monitoring
@@ -183,10 +184,7 @@ class Asked(Prometheus):
 
     def await_ready(self) -> None:
         """Waits until it answers."""
-        end = time.monotonic() + 30
-        while not self.ready():
-            assert time.monotonic() < end, f"{self.url} does not answer"
-            time.sleep(0.05)
+        until(self.ready, 30)
 
     def ask(self, query: str) -> dict[str, float]:
         """The rows of a query, by the values of their labels in the order of the labels' names."""
@@ -218,13 +216,13 @@ class Server(Asked):
         }
         (folder / "prometheus.yml").write_text(json.dumps(config))
 
-    def rules(self, *topologies: str) -> None:
+    def write_rules(self, *topologies: str) -> None:
         """Writes the rule file of each topology in place of those that were there."""
         for old in self._folder.glob("*.rules.yaml"):
             old.unlink()
         for number, text in enumerate(topologies):
-            made = topology(text)
-            (self._folder / f"{number}.rules.yaml").write_text(write(generate(made), made.hash))
+            model = topology(text)
+            (self._folder / f"{number}.rules.yaml").write_text(write(generate(model), model.hash))
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
@@ -243,13 +241,14 @@ class Server(Asked):
             self._process.terminate()
             self._process.wait(30)
             self._process = None
+            self.close()
 
     def written(self, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         """The samples written between two moments: rows by the values of their labels, at their own time."""
-        found: dict[float, dict[str, float]] = defaultdict(dict)
+        rows: dict[float, dict[str, float]] = defaultdict(dict)
         for row in self.samples(f"{series}[{round((end - begin) * 1000)}ms]", end):
-            found[row.at][named(row.labels)] = row.value
-        return dict(sorted(found.items()))
+            rows[row.at][named(row.labels)] = row.value
+        return dict(sorted(rows.items()))
 
     def disturbed(self, instances: str, begin: float, end: float) -> list[tuple[float, float]]:
         """When a busy machine spoils rates of these instances (a regular expression) that no measured seconds correct.
@@ -292,9 +291,9 @@ def watched(
     """Watches a world, all targets of which are there, with each version of Prometheus, by its name."""
     with ExitStack() as stack:
         servers = {}
-        for name, found in programs.items():
-            server = servers[name] = Server(found.prometheus, folders.mktemp(name), world)
-            server.rules(*topologies)
+        for name, path in programs.items():
+            server = servers[name] = Server(path.prometheus, folders.mktemp(name), world)
+            server.write_rules(*topologies)
             server.start()
             stack.callback(server.stop)
         yield History(servers)

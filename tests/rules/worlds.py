@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from joulepath_rules.policies import POLICIES
+from joulepath_topology.policies import POLICIES
 from tests.rules.promtool import STEP, grow, meter, node, outlet, trace
 
 STEPS = 40
@@ -15,14 +15,14 @@ STEPS = 40
 
 @dataclass
 class Exporter:
-    """What one process shows, in series that grow steadily."""
+    """The series of one process; they grow steadily."""
 
     series: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one trace, or one application without traces, sends each second at each counter (packets, bytes)."""
+    """The traffic of one trace, or of one application without traces, each second at each counter (packets, bytes)."""
 
     application: str
     path: tuple[str, ...]
@@ -45,10 +45,10 @@ class Plant:
 
     def totals(self) -> dict[str, float]:
         """The watts of each application."""
-        found = dict.fromkeys(self.data["applications"], 0.0)
+        energy = dict.fromkeys(self.data["applications"], 0.0)
         for (application, _), watts in self.pairs.items():
-            found[application] += watts
-        return found
+            energy[application] += watts
+        return energy
 
 
 watts = st.integers(0, 500)
@@ -174,7 +174,7 @@ def _traffic(
         totals[name] = [sum(column) for column in zip(rest, *sent, strict=True)]
         kind = plant.data["components"][name]["traffic"]
         if "query" in kind:
-            _queried(plant, name, traffics, rest)
+            _add_query(plant, name, traffics, rest)
         elif isinstance(kind["ioam"], int):
             for index, own in enumerate(sent, 1):
                 plant.show(f"ioam {name}", of_instance(name, trace(f"{index:02x}", number, *own)))
@@ -192,7 +192,7 @@ def _traffic(
             away = [other for other in traffics if place in other.path and name not in other.path]
             passing = [totals[place][by] - sum(other.sent[place][by] for other in away) for by in (0, 1)]
             key = traffic.application, name
-            share = divided(plant.parts[name], policy, traffic.sent[place], passing)
+            share = divide(plant.parts[name], policy, traffic.sent[place], passing)
             plant.pairs[key] = plant.pairs.get(key, 0.0) + share
 
 
@@ -201,7 +201,7 @@ def of_instance(instance: str, series: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("{", f'{{instance="{instance}",job="ioam",'): values for name, values in series.items()}
 
 
-def _queried(plant: Plant, name: str, traffics: Sequence[Traffic], rest: tuple[int, int]) -> None:
+def _add_query(plant: Plant, name: str, traffics: Sequence[Traffic], rest: tuple[int, int]) -> None:
     """A counter of applications, and of all others together."""
     rows: dict[str, list[int]] = {"": list(rest)}
     for traffic in traffics:
@@ -226,10 +226,10 @@ def _model(draw: st.DrawFn, plant: Plant, policy: str) -> None:
         plant.show("vllm", {f"vllm:generation_tokens_total{{{labels}}}": grow(row[1])})
         if application and draw(st.booleans()):
             plant.data["applications"][application]["models"] = ["m-c0"]
-            plant.pairs[application, "m-c0"] = divided(plant.parts["m-c0"], policy, row, totals)
+            plant.pairs[application, "m-c0"] = divide(plant.parts["m-c0"], policy, row, totals)
 
 
-def divided(parts: Mapping[str, float], policy: str, own: Sequence[float], whole: Sequence[float]) -> float:
+def divide(parts: Mapping[str, float], policy: str, own: Sequence[float], whole: Sequence[float]) -> float:
     """An application's watts of a component: each part by its amounts (packets, bytes), of which it has its own."""
     shares = [mine / all_ if all_ else 0.0 for mine, all_ in zip(own, whole, strict=True)]
     by = dict(zip(("count", "volume"), shares, strict=True))
@@ -242,7 +242,7 @@ def divided(parts: Mapping[str, float], policy: str, own: Sequence[float], whole
 
 @dataclass(frozen=True)
 class Trouble:
-    """What happens to one exporter: scrapes without an answer, and the scrape before which it was started anew."""
+    """The faults of one exporter: scrapes without an answer, and the scrape before which it was started anew."""
 
     lost: frozenset[int] = frozenset()
     restart: int | None = None

@@ -70,16 +70,16 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
 def comments(text: str, mark: str = "#") -> Iterator[tuple[int, str]]:
     """YAML: the comments."""
     for number, line in enumerate(text.splitlines(), start=1):
-        _, found, comment = line.partition(f"{mark} ")
-        if found:
+        _, marked, comment = line.partition(f"{mark} ")
+        if marked:
             yield number, comment
 
 
 def c_comments(text: str) -> Iterator[tuple[int, str]]:
     """C: the comments of both kinds."""
-    for found in re.finditer(r"/\*(.*?)\*/|//([^\n]*)", text, re.DOTALL):
-        first = text.count("\n", 0, found.start()) + 1
-        for number, line in enumerate((found[1] or found[2] or "").splitlines(), start=first):
+    for match in re.finditer(r"/\*(.*?)\*/|//([^\n]*)", text, re.DOTALL):
+        first = text.count("\n", 0, match.start()) + 1
+        for number, line in enumerate((match[1] or match[2] or "").splitlines(), start=first):
             yield number, line.strip(" \t*")
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+) \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+")
 
 
-def pinned() -> dict[str, str]:
+def read_pins() -> dict[str, str]:
     """Version by package."""
     text = constraints.FILE.read_text(encoding="utf-8")
     return {match["name"]: match["version"] for match in PIN.finditer(text)}
@@ -30,16 +30,16 @@ def test_every_pin_has_a_hash_and_no_place_is_named() -> None:
 
 
 def test_every_requirement_is_pinned_to_a_version_that_it_admits() -> None:
-    found = pinned()
+    pins = read_pins()
     for stated in dependencies.stated():
         requirement = Requirement(stated)
-        version = found[canonicalize_name(requirement.name)]
+        version = pins[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{stated}: run `make constraints`"
 
 
-def test_what_is_installed_here_is_pinned_too() -> None:
+def test_each_installed_package_is_pinned() -> None:
     names = {canonicalize_name(one.metadata["Name"]) for one in dependencies.installed(dependencies.stated())}
-    assert names <= pinned().keys(), "run `make constraints`"
+    assert names <= read_pins().keys(), "run `make constraints`"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_is_installed_here_is_pinned_too() -> None:
         ("h11", "0.14.0"),
     ],
 )
-def test_versions_with_known_holes_are_not_admitted(package: str, hole: str) -> None:
+def test_versions_with_known_vulnerabilities_are_not_admitted(package: str, hole: str) -> None:
     floors = [Requirement(one) for one in dependencies.stated() if Requirement(one).name == package]
     assert len(floors) == 1
     assert Version(hole) not in floors[0].specifier
@@ -66,22 +66,22 @@ def test_an_installation_report_becomes_pins() -> None:
 
     first = constraints.pins({"install": [one("Py_YAML", "6.0", "a"), one("idna", "3.20", "b")]})
     second = constraints.pins({"install": [one("py.yaml", "6.0", "c")]})
-    text = constraints.text(constraints.joined([first, second]))
+    text = constraints.text(constraints.join_pins([first, second]))
     assert [match["name"] for match in PIN.finditer(text)] == ["idna", "py-yaml"]
     assert text.count("--hash=") == 3
     with pytest.raises(ValueError, match=r"idna: 3\.20 for one Python or machine, 3\.21 for another"):
-        constraints.joined([first, constraints.pins({"install": [one("idna", "3.21", "d")]})])
+        constraints.join_pins([first, constraints.pins({"install": [one("idna", "3.21", "d")]})])
 
 
 def test_every_licence_is_allowed_and_the_page_is_current() -> None:
-    found = licences.found()
-    assert licences.mistakes(found) == []
+    packages = licences.find_licences()
+    assert licences.mistakes(packages) == []
     page = licences.PAGE.read_text(encoding="utf-8")
     assert page.startswith(licences.HEAD)
-    for name, text in found:
+    for name, text in packages:
         assert f"| {name} | {text} |\n" in page, "run `make docs`"
     listed = {line.split(" | ")[0].removeprefix("| ") for line in page.removeprefix(licences.HEAD).splitlines()}
-    assert listed == pinned().keys()
+    assert listed == read_pins().keys()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_every_licence_is_allowed_and_the_page_is_current() -> None:
         ("", False),
     ],
 )
-def test_which_licences_are_allowed(expression: str, allowed: bool) -> None:  # what is expected
+def test_a_licence_expression_is_allowed_or_refused(expression: str, allowed: bool) -> None:  # what is expected
     assert licences.is_allowed(expression) is allowed
     assert bool(licences.mistakes([("package", expression)])) is not allowed
 
@@ -112,7 +112,9 @@ def test_which_licences_are_allowed(expression: str, allowed: bool) -> None:  # 
         ("", "All rights reserved.", ""),
     ],
 )
-def test_where_a_licence_is_stated(tmp_path: Path, metadata: str, text: str, licence: str) -> None:
+def test_a_licence_is_found_in_each_place_that_states_it(
+    tmp_path: Path, metadata: str, text: str, licence: str
+) -> None:
     folder = tmp_path / "thing-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nName: thing\nVersion: 1.0\n{metadata}\n")
@@ -121,7 +123,7 @@ def test_where_a_licence_is_stated(tmp_path: Path, metadata: str, text: str, lic
     assert licences.licence(Distribution.at(folder)) == licence
 
 
-def test_a_hole_is_told_with_the_version_that_mends_it() -> None:
+def test_a_vulnerability_is_reported_with_the_version_that_fixes_it() -> None:
     package = {"name": "idna", "version": "3.6", "vulns": [{"id": "CVE-2024-3651", "fix_versions": ["3.7"]}]}
     holes, why_not = audit.verdict(1, json.dumps({"dependencies": [package]}), "")
     assert holes == ["idna 3.6: CVE-2024-3651, fixed in 3.7"]
@@ -137,7 +139,7 @@ def test_a_hole_is_told_with_the_version_that_mends_it() -> None:
         (0, '{"dependencies": [{"name": "idna", "version": "3.20", "vulns": []}]}', "", ""),
     ],
 )
-def test_data_that_cannot_be_reached_are_no_hole_and_no_clean_bill(
+def test_unreachable_vulnerability_data_are_an_error_of_their_own(
     code: int, output: str, errors: str, why_not: str
 ) -> None:
     assert audit.verdict(code, output, errors) == ([], why_not)

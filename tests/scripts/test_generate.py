@@ -8,11 +8,13 @@ pytestmark = pytest.mark.unit
 
 
 def test_the_metric_reference_is_current() -> None:
-    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page(), "run `make docs`"
+    assert (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page(), (
+        "run `make docs`"
+    )
 
 
 def test_the_tables_of_recorded_series_are_current() -> None:
-    page = (ROOT / "docs" / "attribution.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "attribution.md").read_text(encoding="utf-8")
     assert page == generate.with_series(page), "run `make docs`"
 
 
@@ -21,6 +23,6 @@ def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
         generate.with_series("# Attribution\n")
 
 
-def test_every_exporter_is_in_it() -> None:
+def test_the_metric_reference_has_every_exporter() -> None:
     titles = [title for title, _ in generate.modules()]
     assert {"joulepath ioam", "joulepath pdu", "joulepath rapl", "joulepath rules serve"} <= set(titles)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the configuration files say about themselves: a description of every key, in schemas and in the docs."""
+"""The configuration files explain themselves: a description of every key, in schemas and in the docs."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
-MODELS = [*FILES.values(), "joulepath_rules.topology:Topology"]
+MODELS = [*FILES.values(), "joulepath_topology:Topology"]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -28,9 +28,9 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("place", MODELS)
 def test_every_key_has_a_description(place: str) -> None:
-    found = list(properties(model(place).model_json_schema()))
-    assert found
-    assert [key for key, item in found if not item.get("description")] == []
+    listed = list(properties(model(place).model_json_schema()))
+    assert listed
+    assert [key for key, item in listed if not item.get("description")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
@@ -42,7 +42,7 @@ def test_the_key_tables_are_current(page: Any) -> None:
 def test_each_exporters_page_has_the_keys_of_its_file() -> None:
     listed = {place for page in PAGES for place in keys.places(page.read_text(encoding="utf-8"))}
     assert {FILES[name] for name in ("bmc", "ioam", "pdu", "tag")} <= listed
-    assert "joulepath_rules.topology.model:Topology" in listed
+    assert "joulepath_topology.model:Topology" in listed
 
 
 def test_a_stale_table_is_written_anew() -> None:
@@ -53,7 +53,7 @@ def test_a_stale_table_is_written_anew() -> None:
 
 
 def test_a_duration_has_its_unit() -> None:
-    assert "| `window` | such as `15s` | `120s` |" in keys.table("joulepath_rules.topology:Topology", nested=False)
+    assert "| `window` | such as `15s` | `120s` |" in keys.table("joulepath_topology:Topology", nested=False)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -15,11 +15,14 @@ Reader = Callable[[str], Iterator[tuple[int, str]]]
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 CODE = [
-    path for root in ("exporters", "rules", "grafana", "scripts", "benchmarks") for path in (ROOT / root).rglob("*.py")
+    path
+    for root in ("exporters", "rules", "grafana", "lab", "scripts", "benchmarks")
+    for path in (ROOT / root).rglob("*.py")
 ]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
-def found(paths: Iterable[Path], reader: Reader) -> list[Finding]:
+def broken_rules(paths: Iterable[Path], reader: Reader) -> list[Finding]:
     return [
         finding
         for path in paths
@@ -27,24 +30,25 @@ def found(paths: Iterable[Path], reader: Reader) -> list[Finding]:
     ]
 
 
-def test_pages() -> None:
-    assert [str(finding) for finding in found(PAGES, prose)] == []
+def test_pages_are_in_plain_english() -> None:
+    assert [str(finding) for finding in broken_rules(PAGES, prose)] == []
 
 
-def test_messages_and_help_texts() -> None:
-    assert [str(finding) for finding in found(CODE, messages)] == []
+def test_messages_and_help_texts_are_in_plain_english() -> None:
+    assert [str(finding) for finding in broken_rules(CODE, messages)] == []
 
 
-def test_examples_and_configuration_that_one_copies() -> None:
+def test_examples_and_configuration_files_are_in_plain_english() -> None:
     paths = [path for root in ("examples", "deploy/prometheus") for path in (ROOT / root).rglob("*.y*ml")]
     assert paths
-    assert [str(finding) for finding in found(paths, comments)] == []
+    assert [str(finding) for finding in broken_rules(paths, comments)] == []
 
 
-def test_comments_and_docstrings() -> None:
+def test_comments_and_docstrings_are_in_plain_english() -> None:
     sources = [path for path in (ROOT / "exporters").rglob("*") if path.suffix in (".c", ".h")]
-    rules = sorted((ROOT / "rules").rglob("*.yaml"))
-    left = [*found(CODE, inner), *found(sources, c_comments), *found(rules, comments)]
+    rules = sorted(path for root in ("rules", "lab") for path in (ROOT / root).rglob("*.yaml"))
+    assert len(TESTS) > 100
+    left = [*broken_rules([*CODE, *TESTS], inner), *broken_rules(sources, c_comments), *broken_rules(rules, comments)]
     assert [str(finding) for finding in left] == []
 
 
@@ -62,11 +66,11 @@ def test_comments_and_docstrings() -> None:
         ("a pipe is no file  # language: quotes an old message", 0),
     ],
 )
-def test_the_rules(text: str, broken: int) -> None:
+def test_a_rule_matches_the_forms_that_it_forbids(text: str, broken: int) -> None:
     assert bool(list(findings(Path("x"), iter([(1, text)])))) == bool(broken)
 
 
-def test_prose_is_told_from_code() -> None:
+def test_prose_is_separated_from_code() -> None:
     page = "# What it is\n```\nWhat is code\n```\nthe user `nobody`\n"
     assert [number for number, _ in prose(page)] == [1, 5]
     assert len(list(findings(Path("x"), prose(page)))) == 1

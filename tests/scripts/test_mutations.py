@@ -7,8 +7,8 @@ from scripts.mutations import mutations
 pytestmark = pytest.mark.unit
 
 
-def changed(expr: str) -> dict[str, str]:
-    """What becomes of an expression, by the kind of change."""
+def change_expression(expr: str) -> dict[str, str]:
+    """The changed forms of an expression, by the kind of change."""
     return {each.kind: " ".join(each.expr.split()) for each in mutations(expr)}
 
 
@@ -34,14 +34,14 @@ def changed(expr: str) -> dict[str, str]:
         ('last_over_time(a{topology="t"}[500ms])', "reads what was", 'last_over_time(a{topology="t"}[5m])'),
     ],
 )
-def test_change(expr: str, kind: str, expected: str) -> None:
+def test_an_expression_is_changed_by_kind(expr: str, kind: str, expected: str) -> None:
     """One change of one kind."""
-    assert changed(expr)[kind] == expected
+    assert change_expression(expr)[kind] == expected
 
 
-def test_strings_and_signs_stay() -> None:
-    """What stands in a string is no operator, and a minus before a number is no difference."""
-    kinds = changed('label_replace(a, "x", "$1 - $2", "y", "(.*) or [2m]") offset -5s').keys()
+def test_strings_and_signs_of_numbers_stay() -> None:
+    """Text in a string is not an operator, and a minus before a number is not a difference."""
+    kinds = change_expression('label_replace(a, "x", "$1 - $2", "y", "(.*) or [2m]") offset -5s').keys()
     assert kinds == {"no offset"}
 
 

@@ -33,7 +33,7 @@ class BmcTargetConfig(Model):
     """Seconds to wait for one answer of Redfish (`--timeout`); without it 40."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
     """The most chassis, parts and supplies that have series within an hour; others are left out and counted
-    (docs/serving.md, Rows of devices)."""
+    (docs/guides/serving.md, Rows of devices)."""
     interval: Annotated[float, Field(ge=1, le=3600)] | None = None
     """Seconds between polls; without it 10."""
 

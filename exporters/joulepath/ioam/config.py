@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration file of `joulepath ioam`; docs/ioam.md describes its keys."""
+"""The configuration file of `joulepath ioam`; docs/guides/ioam.md describes its keys."""
 
 import re
 from collections.abc import Iterable
@@ -104,7 +104,7 @@ class NodeModel(Model):
     """One IOAM node of this host."""
 
     node_id: NodeId
-    """Label `node` of everything that this host counts, usually its `net.ipv6.ioam6_id`. List each once."""
+    """Label `node_id` of everything that this host counts, usually its `net.ipv6.ioam6_id`. List each once."""
     interfaces: dict[str, InterfaceModel]
     """Interfaces by name. A direction alone, `eth0: uplink`, is short for `{received: uplink}`."""
     path: bool | None = None
@@ -219,7 +219,7 @@ class ConfigModel(Model):
     """Seconds for which the series of an unlisted trace stay at 0. At least two scrape intervals, or `rate()` misses
     the trace's first packets."""
     backend: Backend = Settings.backend
-    """How packets are counted (docs/ioam.md, Backends); `--backend` wins."""
+    """How packets are counted (docs/guides/ioam.md, Backends); `--backend` wins."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "ConfigModel":

@@ -111,7 +111,7 @@ CAPTURE_INFO = gauge(
 )
 CAPTURE_LIMIT_INFO = gauge(
     "ioam_capture_limit_info",
-    "Blind spot of a backend among the packets it counts (docs/ioam.md); always 1.",
+    "Blind spot of a backend among the packets it counts (docs/guides/ioam.md); always 1.",
     "backend",
     "limit",
 )

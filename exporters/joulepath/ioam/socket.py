@@ -3,7 +3,7 @@
 
     sender = traced(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), namespace=123, application="0000a001")
 
-docs/tagging.md says what the kernel asks of the caller, and what follows for the packets' size.
+docs/guides/tagging.md says what the kernel asks of the caller, and what follows for the packets' size.
 """
 
 import socket

@@ -65,7 +65,7 @@ class PduTargetConfig(Model):
     """Environment variable that holds the Redfish account's password, in place of a file."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = MAX_ROWS
     """The most rows of the device that have series within an hour; others are left out and counted
-    (docs/serving.md, Rows of devices)."""
+    (docs/guides/serving.md, Rows of devices)."""
     ca_file: Path | None = None
     """Redfish: certificates of the authorities that sign the device's, in PEM; without it the system's."""
     verify: bool = True

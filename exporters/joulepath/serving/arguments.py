@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
         dest="web_config",
         type=Path,
         metavar="FILE",
-        help="TLS, users and headers (docs/serving.md)",
+        help="TLS, users and headers (docs/guides/serving.md)",
     )
     parser.add_argument(
         "--log.level",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser, port: int) -> None:
         "--run-as",
         dest="run_as",
         metavar="USER",
-        help="started by root: become this user before the first request is answered (docs/security.md)",
+        help="started by root: become this user before the first request is answered (docs/guides/security.md)",
     )
     parser.add_argument(
         "--once", action="store_true", help="read once, print the exposition, exit 1 if nothing could be read"

@@ -73,7 +73,9 @@ class TagExporter(OneHost):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="which packets get which id (docs/tagging.md)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="which packets get which id (docs/guides/tagging.md)"
+    )
     parser.add_argument(
         "--path.cgroup",
         dest="cgroup",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration file of `joulepath tag`; docs/tagging.md describes its keys."""
+"""The configuration file of `joulepath tag`; docs/guides/tagging.md describes its keys."""
 
 import pwd
 import re

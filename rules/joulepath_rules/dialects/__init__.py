@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from joulepath_rules import prometheus
 from joulepath_rules.dialects import operator, vmalert
 from joulepath_rules.rule import Group
-from joulepath_rules.topology import Topology
+from joulepath_topology import Topology
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from joulepath_rules.promql import seconds
+from joulepath_rules.reads import NOW
 from joulepath_rules.rule import Group
-from joulepath_rules.topology.common import duration
+from joulepath_topology.durations import duration, seconds
 
 MAX_QUERY_BYTES = 16384
 """VictoriaMetrics refuses longer queries, unless -search.maxQueryLen says otherwise."""
 
-# last_over_time(name{...}[500ms]), as joulepath_rules.reads writes it; quotes may hold braces.
-_FRESH = re.compile(r'(last_over_time\([a-zA-Z_:][\w:]*(?:\{(?:"(?:\\.|[^"\\])*"|[^"{}])*\})?)\[500ms\]\)')
+# As joulepath_rules.reads.now writes it; quotes may hold braces.
+_FRESH = re.compile(rf'(last_over_time\([a-zA-Z_:][\w:]*(?:\{{(?:"(?:\\.|[^"\\])*"|[^"{{}}])*\}})?)\[{NOW}\]\)')
 
 
 def lagging(groups: Iterable[Group]) -> Iterator[Group]:

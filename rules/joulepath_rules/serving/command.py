@@ -101,7 +101,9 @@ def _states() -> Iterable[str]:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `joulepath rules serve`."""
-    parser.add_argument("topologies", type=Path, nargs="+", metavar="TOPOLOGY", help="topology files (docs/large.md)")
+    parser.add_argument(
+        "topologies", type=Path, nargs="+", metavar="TOPOLOGY", help="topology files (docs/guides/large.md)"
+    )
     add_arguments(parser, PORT)
 
 

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from joulepath.exposition import Labels
 
-HELP = "A constant of the topology file (docs/large.md)."
+HELP = "A constant of the topology file (docs/guides/large.md)."
 
 UNSET = {"instance": "", "job": ""}
 """An empty label keeps Prometheus from adding its own under honor_labels: the constant has exactly its labels."""
@@ -29,7 +29,7 @@ def read(path: Path, _: str) -> Generation:
     """The file's constants, for `joulepath.apart`. Raises UsageError with one line per mistake."""
     # Only the process that reads the file needs pydantic and YAML.
     from joulepath_rules.constants import constants  # noqa: PLC0415
-    from joulepath_rules.topology import read as read_topology  # noqa: PLC0415
+    from joulepath_topology import read as read_topology  # noqa: PLC0415
 
     topology = read_topology(path)
     rows = [(constant.name, constant.value, dict(constant.labels)) for constant in constants(topology)]

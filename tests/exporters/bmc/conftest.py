@@ -12,7 +12,8 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath_lab.redfish_server import RedfishServer
+from joulepath.reading.target import DeviceSource, R
+from joulepath_lab.devices.redfish_server import RedfishServer
 
 USER, PASSWORD = "reader", "s3cret-password"
 
@@ -25,8 +26,8 @@ def tree(chassis: Mapping[str, Mapping[str, Any]], **resources: Any) -> Tree:
     return {
         "/redfish/v1": {"Chassis": {"@odata.id": "/redfish/v1/Chassis"}},
         "/redfish/v1/Chassis": {"Members": members},
-        **{f"/redfish/v1/Chassis/{name}": {"Id": name, **found} for name, found in chassis.items()},
-        **{f"/redfish/v1/{path.replace('__', '/')}": found for path, found in resources.items()},
+        **{f"/redfish/v1/Chassis/{name}": {"Id": name, **fields} for name, fields in chassis.items()},
+        **{f"/redfish/v1/{path.replace('__', '/')}": fields for path, fields in resources.items()},
     }
 
 
@@ -46,16 +47,16 @@ def client(server: RedfishServer, login: Login | None = None, **options: Any) ->
     return RedfishClient(f"{scheme}://127.0.0.1:{server.port}", login, **{"timeout": 5.0, **options})
 
 
-def polls(source: RedfishSource, count: int = 1, between: Callable[[int], None] = lambda _: None) -> list[BmcReading]:
+def polls(source: DeviceSource[R], count: int = 1, between: Callable[[int], None] = lambda _: None) -> list[R]:
     """Polls one after the other, then closed; `between(n)` is called before the n-th."""
 
-    async def all_polls() -> list[BmcReading]:
+    async def all_polls() -> list[R]:
         try:
-            found = []
+            readings = []
             for number in range(count):
                 between(number)
-                found.append(await source.read())
-            return found
+                readings.append(await source.read())
+            return readings
         finally:
             await source.close()
 

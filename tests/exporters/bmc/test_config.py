@@ -8,7 +8,7 @@ import pytest
 from joulepath.bmc.command import read_targets
 from joulepath.bmc.settings import parse_address
 from joulepath.errors import UsageError
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 
 from .conftest import PASSWORD, joulepath, legacy
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.unit
         ("ipmi+local:", "ipmi+local"),
     ],
 )
-def test_addresses(address: str, shown: str) -> None:
+def test_an_address_is_parsed_and_shown_in_full(address: str, shown: str) -> None:
     assert str(parse_address(address)) == shown
 
 
@@ -34,12 +34,12 @@ def test_addresses(address: str, shown: str) -> None:
     ["", "10.0.0.1", "https://bmc", "redfish://", "redfish://bmc:0", "redfish://bmc:x", "redfish://bmc/redfish/v1",
      "redfish://u:p@bmc", "ipmi+local://bmc"],
 )  # fmt: skip
-def test_bad_addresses(address: str) -> None:
+def test_a_bad_address_is_refused_with_the_right_form(address: str) -> None:
     with pytest.raises(ValueError, match=r"redfish://|password_file"):
         parse_address(address)
 
 
-def test_every_mistake_is_told_and_no_secret(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_without_a_secret(tmp_path: Path) -> None:
     file = tmp_path / "bmc.yaml"
     file.write_text(
         """targets:
@@ -61,14 +61,14 @@ def test_every_mistake_is_told_and_no_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by", ["argument", "file"])
-def test_the_time_for_an_answer_is_the_users(by: str, tmp_path: Path) -> None:
+def test_the_user_sets_the_time_for_an_answer(by: str, tmp_path: Path) -> None:
     behaviour = Behaviour(delay=3.0)
     with RedfishServer(dict_tree(legacy({"PowerControl": [{"PowerConsumedWatts": 344}]})), behaviour) as server:
         address = f"redfish+http://127.0.0.1:{server.port}"
         file = tmp_path / "bmc.yaml"
         file.write_text(f'targets: {{slow: {{address: "{address}", timeout: 1}}}}\n')
-        told = ["--config", file] if by == "file" else ["--target", address, "--timeout", "1"]
-        done = joulepath(*told, "--once")
+        arguments = ["--config", file] if by == "file" else ["--target", address, "--timeout", "1"]
+        done = joulepath(*arguments, "--once")
     assert done.returncode == 1
     assert "no answer within 1 s" in done.stderr
 
@@ -80,7 +80,7 @@ def test_a_missing_password_names_its_key_and_file(tmp_path: Path) -> None:
         read_targets(file)
 
 
-def test_several_bmcs_are_told_apart_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
+def test_several_bmcs_are_named_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
     with RedfishServer(dict_tree(legacy({"PowerControl": [{"PowerConsumedWatts": 344}]}))) as server:
         file = tmp_path / "bmc.yaml"
         file.write_text(

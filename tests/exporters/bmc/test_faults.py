@@ -13,10 +13,10 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.run.waiting import until
 
 from ..pki import Pki
-from ..process import until
 from .conftest import PASSWORD, USER, client, legacy
 
 pytestmark = pytest.mark.unit
@@ -25,11 +25,11 @@ TREE = dict_tree(legacy({"PowerControl": [{"PowerConsumedWatts": 344}]}))
 USERS = {USER: PASSWORD}
 
 
-def _moved(request: web.Request) -> web.Response:
+def _redirect(request: web.Request) -> web.Response:
     return web.Response(status=302, headers={"Location": f"{request.path}/x"})
 
 
-def _unauthorized(request: web.Request) -> web.Response | None:
+def _refuse_login(request: web.Request) -> web.Response | None:
     allowed = request.path.rstrip("/") == "/redfish/v1" or request.method != "GET"
     return None if allowed else web.json_response({}, status=401)
 
@@ -38,16 +38,16 @@ FAULTS = {
     "html": (Behaviour(answer=lambda _: web.Response(text="<html>", content_type="text/html")), "with HTML instead"),
     "truncated": (Behaviour(answer=lambda _: web.Response(text='{"a": [')), "with broken JSON"),
     "long": (Behaviour(answer=lambda _: web.Response(body=b" " * 10_000_000)), "more than"),
-    "redirects": (Behaviour(answer=_moved), "without end"),
-    "storm": (Behaviour(users=USERS, answer=_unauthorized), "refuse"),
-    "full": (Behaviour(users=USERS, max_sessions=0, answer=_unauthorized), "gives no session"),
+    "redirects": (Behaviour(answer=_redirect), "without end"),
+    "storm": (Behaviour(users=USERS, answer=_refuse_login), "refuse"),
+    "full": (Behaviour(users=USERS, max_sessions=0, answer=_refuse_login), "gives no session"),
     "stranger": (Behaviour(users={USER: "another"}), "refuses the login"),
     "error": (Behaviour(answer=lambda _: web.Response(status=500)), "HTTP 500"),
     "empty": (Behaviour(answer=lambda _: web.json_response({})), "measures no power"),
 }
 
 
-def test_faults_are_each_bmcs_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_one_bmc_does_not_affect_another(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for folder in ("ours", "theirs"):
         (tmp_path / folder).mkdir()
@@ -84,7 +84,7 @@ def test_faults_are_each_bmcs_own(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         if record.name == "joulepath.reading.poller" and record.levelno >= logging.WARNING
     }
     assert lines.keys() == running.keys() - {"good"}
-    for name, (_, said) in {**FAULTS, "certificate": (None, "certificate cannot be trusted")}.items():
-        assert said in lines[name]
+    for name, (_, message) in {**FAULTS, "certificate": (None, "certificate cannot be trusted")}.items():
+        assert message in lines[name]
         assert "\n" not in lines[name]
     assert PASSWORD not in caplog.text

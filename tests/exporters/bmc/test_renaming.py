@@ -18,7 +18,7 @@ from joulepath.metrics import filled
 from joulepath.reading.bounds import MAX_LABEL, MAX_ROWS
 from joulepath.reading.poller import Poller, Target
 from joulepath.reading.register import Registers
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, ref, tree
 from tests.exporters.bmc.redfish.test_soak import resident_kib
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unit
 logger = logging.getLogger(__name__)
 
 
-def renamed(epoch: int, count: int) -> Tree:
+def build_renamed_tree(epoch: int, count: int) -> Tree:
     """Chassis with power and a register, all named after the epoch, and with names too long."""
     names = [f"{'long-' * 40}{epoch}-{number}" for number in range(count)]
     resources = tree({name: {"EnvironmentMetrics": ref(f"Chassis/{name}/EnvironmentMetrics")} for name in names})
@@ -67,13 +67,13 @@ class Polled:
 
 
 async def _soak(*, count: int, max_rows: int, epochs: int) -> tuple[Polled, RedfishSource, Poller[BmcReading]]:
-    polled, resources = Polled(), renamed(0, count)
+    polled, resources = Polled(), build_renamed_tree(0, count)
     with RedfishServer(dict_tree(resources)) as server:
         source = RedfishSource("bmc", client(server), registers=polled.registers, clock=polled.clock, max_rows=max_rows)
         poller = Poller([Target("bmc", source, 10.0)], clock=polled.clock)
         for epoch in range(epochs):
             resources.clear()
-            resources.update(renamed(epoch, count))
+            resources.update(build_renamed_tree(epoch, count))
             # The tree is read again since chassis are silent; a new source would do so at once.
             source._layouts._surveyed = float("-inf")
             await polled.poll(poller, 30.0)
@@ -81,7 +81,7 @@ async def _soak(*, count: int, max_rows: int, epochs: int) -> tuple[Polled, Redf
     return polled, source, poller
 
 
-def test_a_tree_that_is_renamed_has_no_more_chassis_than_the_limit(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_renamed_tree_stays_within_the_limit_of_chassis(caplog: pytest.LogCaptureFixture) -> None:
     polled, source, poller = asyncio.run(_soak(count=4, max_rows=10, epochs=8))
     assert len(polled.labels) == 10
     assert {len(label) for label in polled.labels} == {MAX_LABEL}
@@ -94,7 +94,7 @@ def test_a_tree_that_is_renamed_has_no_more_chassis_than_the_limit(caplog: pytes
     assert max(len(record.getMessage()) for record in caplog.records) < 500
 
 
-def test_a_chassis_that_is_off_keeps_its_counter_and_one_that_is_gone_does_not() -> None:
+def test_a_chassis_keeps_its_counter_while_off_but_not_when_removed() -> None:
     class Two(BmcSource):
         """A BMC with a chassis that is off after the first polls, and one that leaves."""
 
@@ -127,7 +127,7 @@ def test_a_chassis_that_is_off_keeps_its_counter_and_one_that_is_gone_does_not()
     assert Box("chassis", "gone") not in energy
 
 
-def test_sensors_of_ipmi_that_are_renamed_too() -> None:
+def test_renamed_ipmi_sensors_are_limited_too() -> None:
     class Bmc:
         """A BMC with supplies of other names in each list."""
 
@@ -209,7 +209,7 @@ def test_the_limit_is_a_key_of_each_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_memory_stays_bounded_with_the_limit_as_it_is() -> None:
+def test_memory_stays_bounded_at_the_default_limit() -> None:
     resident: list[int] = []
     for epochs in (3, 45):
         polled, _, poller = asyncio.run(_soak(count=100, max_rows=4096, epochs=epochs))

@@ -11,10 +11,11 @@ import pytest
 from joulepath.bmc.collector import collect
 from joulepath.bmc.command import BmcExporter, read_targets
 from joulepath.reading.poller import Poller
-from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
+from joulepath_lab.run.waiting import until
 
 from ..pki import Pki
-from ..process import Exporter, until
+from ..process import Exporter
 from .conftest import PASSWORD, USER, legacy
 
 pytestmark = pytest.mark.unit
@@ -42,7 +43,7 @@ def test_other_authorities_in_the_same_file_are_taken_over(tmp_path: Path) -> No
             until(lambda: running.samples("/probe?target=edge-1").get(("bmc_up", up)) == 1)
 
 
-def test_a_bmc_that_has_left_the_configuration_is_no_defect(tmp_path: Path) -> None:
+def test_a_bmc_removed_from_the_configuration_is_not_a_defect(tmp_path: Path) -> None:
     """A scrape that has seen its name just before the reload is answered with 404: the name is a KeyError."""
     config = tmp_path / "bmc.yaml"
     config.write_text('targets: {edge-1: {address: "redfish+http://127.0.0.1:9"}}')
@@ -54,7 +55,7 @@ def test_a_bmc_that_has_left_the_configuration_is_no_defect(tmp_path: Path) -> N
         exporter.probe("edge-1")
 
 
-def test_a_session_is_ended_by_sigterm(tmp_path: Path) -> None:
+def test_sigterm_ends_the_session(tmp_path: Path) -> None:
     pki = Pki(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*pki.issue("bmc", "127.0.0.1"))

@@ -42,14 +42,18 @@ def section(order: str) -> bytes:
 
 
 def interface(order: str, link_type: int, name: str = "", snap: int = 0, *more: tuple[int, bytes]) -> bytes:
-    told = [*([(2, name.encode())] if name else []), *more]
-    return block(order, 1, struct.pack(order + "HHI", link_type, 0, snap) + (options(order, *told) if told else b""))
+    description = [*([(2, name.encode())] if name else []), *more]
+    return block(
+        order,
+        1,
+        struct.pack(order + "HHI", link_type, 0, snap) + (options(order, *description) if description else b""),
+    )
 
 
 def enhanced(order: str, number: int, packet: bytes, flags: int | None = None, at: int = 0) -> bytes:
-    told = b"" if flags is None else options(order, (4, bytes(8)), (2, struct.pack(order + "I", flags)))
+    direction = b"" if flags is None else options(order, (4, bytes(8)), (2, struct.pack(order + "I", flags)))
     head = struct.pack(order + "IIIII", number, at >> 32, at & 0xFFFFFFFF, len(packet), len(packet))
-    return block(order, 6, head + padded(packet) + told)
+    return block(order, 6, head + padded(packet) + direction)
 
 
 def cooked(packet: bytes, packet_type: int, *, version: int) -> bytes:

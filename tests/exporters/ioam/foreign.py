@@ -16,7 +16,7 @@ from typing import Self
 
 from joulepath.bpf import tc, tcx
 from joulepath.bpf.libbpf import check, library
-from tests.exporters.ioam.netns import DEADLINE_SECONDS, NetworkNamespace
+from joulepath_lab.network.namespace import PATIENCE_SECONDS, NetworkNamespace
 
 PASS, NEXT, DROP = 0, -1, 2  # TCX_PASS and TC_ACT_OK, TCX_NEXT and TC_ACT_UNSPEC, TCX_DROP
 XDP_TX = 3
@@ -75,7 +75,7 @@ class Foreign:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=DEADLINE_SECONDS)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """The same frames through the program in the kernel (BPF_PROG_TEST_RUN) and through the counter in Python."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from ipaddress import ip_network
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ SETTINGS = Settings(
     max_path_series=10**9,
     hold_seconds=0,
 )
-# The program takes no short way where TCP is no user's, and asks no map where nobody listed addresses or ports.
+# The program has no fast path where TCP is management, and asks no map without configured addresses or ports.
 FORMS = {
     "general": replace(SETTINGS, other=replace(SETTINGS.other, protocols=frozenset({6, 132}))),
     "other": SETTINGS,
@@ -49,33 +49,16 @@ class Frame(NamedTuple):
     tcp: bool = False
 
 
-class Seen(NamedTuple):
-    """What all backends agree on; the kernel leaves timestamps and sequence numbers in the packets."""
-
-    nodes: list[tuple[object, ...]]
-    errors: dict[str, int]
-    overflow_packets: int
-    option_octets: int
-    fragments: int
-    jumbograms: int
-    skipped: dict[str, int]
-    traces: int
-    folded: int
+Seen = dict[str, object]
+"""The fields of Counts on which all backends agree."""
+_OF_ONE_BACKEND = {"measured", "latencies", "clock_errors", "marked", "admitted"}
+"""Clocks and samples; and the kernel leaves timestamps and sequence numbers in the packets."""
 
 
-def seen(counts: Counts) -> Seen:
+def summarize(counts: Counts) -> Seen:
     """Of a snapshot."""
-    return Seen(
-        [_node(node) for node in counts.nodes],
-        counts.errors,
-        counts.overflow_packets,
-        counts.option_octets,
-        counts.fragments,
-        counts.jumbograms,
-        counts.skipped,
-        counts.traces,
-        counts.folded,
-    )
+    names = {field.name for field in fields(Counts)} - _OF_ONE_BACKEND
+    return {name: getattr(counts, name) for name in names} | {"nodes": [_node(node) for node in counts.nodes]}
 
 
 def _node(node: NodeCounts) -> tuple[object, ...]:
@@ -109,16 +92,16 @@ class KernelBench:
         self.kernel.close()
 
     def count(self, frames: Iterable[Frame]) -> Seen:
-        """What the kernel counts."""
+        """The counts of the kernel."""
         self.kernel.read()
         source = EbpfSource(self.settings, _no_time)
         for frame in frames:
             testrun.run(self.program, frame.octets, segment=frame.segment)
         source._merge(self.kernel, self.kernel.read())
-        return seen(source._table.snapshot())
+        return summarize(source._table.snapshot())
 
     def expected(self, frames: Iterable[Frame]) -> Seen:
-        """What Python counts."""
+        """The counts of Python."""
         table = Table(self.settings, _no_time)
         counter = PacketCounter(table, Classifier(self.settings.other), self.settings.clt)
         point = self.settings.points[0]
@@ -131,4 +114,4 @@ class KernelBench:
                 continue
             segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
             counter.count(node, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
-        return seen(table.snapshot())
+        return summarize(table.snapshot())

@@ -5,7 +5,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 from prometheus_client.samples import Sample
 
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Bounds, Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table
@@ -37,23 +37,23 @@ def table(
     return Table(settings, clock or Clock())
 
 
-def see(made: Table, *traces: Trace, packets: int = 1, octets: int = 100) -> None:
-    node = made.node(4, "uplink")
+def see(counters: Table, *traces: Trace, packets: int = 1, octets: int = 100) -> None:
+    node = counters.node(4, "uplink")
     node.user.add(packets, octets)
-    made.count_trace(node, Options(traces, 44), packets, octets, path=True)
+    counters.count_trace(node, Options(traces, 44), packets, octets, path=True)
 
 
-def samples(made: Table, epoch: float | None = None) -> list[Sample]:
-    """What a scraper that speaks OpenMetrics reads."""
-    reading = Reading(made.snapshot(), 0, ())
+def samples(counters: Table, epoch: float | None = None) -> list[Sample]:
+    """The samples that a scraper of OpenMetrics reads."""
+    reading = TrafficReading(counters.snapshot(), 0, ())
     text = openmetrics(registry(lambda: families(reading, epoch))).decode()  # type: ignore[no-untyped-call]
     return [sample for family in parsed(text) for sample in family.samples]  # type: ignore[no-untyped-call]
 
 
-def scrape(made: Table, epoch: float | None = None) -> dict[tuple[str, ...], float]:
+def scrape(counters: Table, epoch: float | None = None) -> dict[tuple[str, ...], float]:
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for sample in samples(made, epoch)
+        for sample in samples(counters, epoch)
     }
 
 
@@ -66,6 +66,6 @@ STRANGER = bytes(16)
 DYNAMIC = ("ioam_trace_packets_total", "uplink", "123", "4", STRANGER.hex())
 
 
-def exemplars(made: Table) -> dict[str, dict[str, str]]:
+def exemplars(counters: Table) -> dict[str, dict[str, str]]:
     """By trace id, the labels of the exemplar."""
-    return {sample.labels["trace_id"]: sample.exemplar.labels for sample in samples(made) if sample.exemplar}
+    return {sample.labels["trace_id"]: sample.exemplar.labels for sample in samples(counters) if sample.exemplar}

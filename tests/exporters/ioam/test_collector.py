@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scrape shows."""
+"""The contents of a scrape."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.core import Metric
 
 from joulepath.ioam import metrics
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table
@@ -30,13 +30,15 @@ SETTINGS = Settings(
 
 
 def scrape(table: Table, drops: int = 0, captures: tuple[tuple[str, str], ...] = ()) -> dict[str, Metric]:
-    reading = Reading(table.snapshot(), drops, captures, (("pcap", "segments"),), {name: 0 for name, _ in captures})
+    reading = TrafficReading(
+        table.snapshot(), drops, captures, (("pcap", "segments"),), {name: 0 for name, _ in captures}
+    )
     return {family.name: family for family in registry(lambda: families(reading)).collect()}
 
 
 def test_configured_traces_are_zero_from_the_start() -> None:
-    found = scrape(Table(SETTINGS), captures=(("n3", "packet"),))
-    traces = found["ioam_trace_packets"].samples
+    samples = scrape(Table(SETTINGS), captures=(("n3", "packet"),))
+    traces = samples["ioam_trace_packets"].samples
     assert {sample.labels["direction"] for sample in traces} == {"uplink", "downlink"}
     assert [sample.value for sample in traces] == [0] * 6
     assert {sample.labels["trace_id"] for sample in traces} == {ID.hex(), "other"}
@@ -46,20 +48,20 @@ def test_configured_traces_are_zero_from_the_start() -> None:
         "node_id": "4",
         "direction": "uplink",
     }
-    assert {sample.labels["node_id"] for sample in found["ioam_path_bytes"].samples} == {"1", "2"}
-    assert {sample.labels["reason"] for sample in found["ioam_decode_errors"].samples} == set(REASONS)
-    assert found["ioam_traces"].samples[0].value == 1
+    assert {sample.labels["node_id"] for sample in samples["ioam_path_bytes"].samples} == {"1", "2"}
+    assert {sample.labels["reason"] for sample in samples["ioam_decode_errors"].samples} == set(REASONS)
+    assert samples["ioam_traces"].samples[0].value == 1
 
 
-def test_every_metric_is_shown_and_none_other() -> None:
+def test_exactly_the_documented_metrics_are_published() -> None:
     table = Table(dataclasses.replace(SETTINGS, namespaces={123: Namespace(ids=frozenset({ID}), marked=(1, 2))}))
     node = table.node(4, "uplink")
     table.count_trace(
         node, Options((Trace(123, ID, (2, 1), overflow=False, times=(2 << 32, 1 << 32)),), 44), 1, 100, path=True
     )
     table.count_trace(node, Options((Trace(123, ID, (), overflow=False, kind=4, sequence=1),), 20), 1, 100, path=True)
-    found = scrape(table, captures=(("n3", "packet"),))
-    shown = {sample.name.removesuffix("_bucket") for family in found.values() for sample in family.samples}
+    samples = scrape(table, captures=(("n3", "packet"),))
+    shown = {sample.name.removesuffix("_bucket") for family in samples.values() for sample in family.samples}
     assert shown - {"ioam_hop_latency_seconds_count", "ioam_hop_latency_seconds_sum"} == {
         metric.name for metric in metrics.METRICS
     }
@@ -76,11 +78,11 @@ def test_two_interfaces_of_one_direction_are_one_series() -> None:
     for node in (table.node(4, "uplink"), table.node(4, "uplink")):
         node.user.add(1, 100)
         table.count_trace(node, options, 1, 100, path=True)
-    found = scrape(table, drops=3)
+    samples = scrape(table, drops=3)
     values = {
         name: {
             tuple(value for _, value in sorted(sample.labels.items())): sample.value
-            for sample in found[name].samples
+            for sample in samples[name].samples
             if sample.value
         }
         for name in ("ioam_node_bytes", "ioam_trace_packets", "ioam_path_packets", "ioam_capture_drops")
@@ -91,13 +93,13 @@ def test_two_interfaces_of_one_direction_are_one_series() -> None:
     assert values["ioam_capture_drops"] == {(): 3}
 
 
-def test_a_reading_that_is_shown_twice_says_the_same() -> None:
+def test_a_reading_published_twice_is_the_same() -> None:
     points = (*SETTINGS.points, Point("eth1", "received", 5, "uplink", path=True))
     namespaces = {123: Namespace(ids=frozenset({ID}), marked=(1, 10))}
     table = Table(dataclasses.replace(SETTINGS, points=points, namespaces=namespaces))
     for node in (table.node(4, "uplink"), table.node(5, "uplink")):
         table.count_trace(node, Options((Trace(123, ID, (2, 1), overflow=False),), 44), 1, 100, path=True)
-    reading = Reading(table.snapshot(), 0, ())
+    reading = TrafficReading(table.snapshot(), 0, ())
     first, second = ([family.samples for family in families(reading)] for _ in range(2))
     assert first == second
     paths = next(family for family in families(reading) if family.name == "ioam_path_packets")

@@ -41,7 +41,7 @@ def test_a_node_id_is_a_number() -> None:
     assert "'four' is not a node id" in done.stderr
 
 
-def test_without_a_file_nothing_of_a_file_is_imported(tmp_path: Path) -> None:
+def test_libraries_for_files_are_not_imported_without_a_file(tmp_path: Path) -> None:
     script = "import sys, joulepath.ioam.command; print(*({'pydantic', 'yaml', 'scapy', 'pysnmp'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "\n"

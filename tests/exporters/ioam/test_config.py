@@ -31,10 +31,10 @@ def mistakes(folder: Path, text: str) -> list[str]:
 
 
 def test_the_documented_file_is_read(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
-    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert found is not None
-    settings = config.read(write(tmp_path, found[1]))
+    page = (ROOT / "docs" / "guides" / "ioam.md").read_text(encoding="utf-8")
+    match = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert match is not None
+    settings = config.read(write(tmp_path, match[1]))
     assert settings.points[:-1] == (
         Point("n3", "received", 4, "uplink", path=False),
         Point("n6", "received", 4, "downlink", path=False),
@@ -50,7 +50,7 @@ def test_the_documented_file_is_read(tmp_path: Path) -> None:
     assert settings.backend == "auto"
 
 
-def test_the_backend_of_the_file_counts_unless_the_command_line_says_another(tmp_path: Path) -> None:
+def test_the_command_line_overrides_the_backend_of_the_file(tmp_path: Path) -> None:
     node = "nodes: [{node_id: 1, interfaces: {eth0: up}}]"
     settings = config.read(write(tmp_path, f"{{{node}, backend: packet}}"))
     assert settings.backend == "packet"
@@ -67,12 +67,12 @@ def test_the_backend_of_the_file_counts_unless_the_command_line_says_another(tmp
 
 
 def test_every_reason_is_documented() -> None:
-    page = (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guides" / "ioam.md").read_text(encoding="utf-8")
     for reason, meaning in REASONS.items():
         assert f"| `{reason}` | {meaning}" in page
 
 
-def test_one_node_counts_paths_and_any_has_bounds(tmp_path: Path) -> None:
+def test_one_node_counts_paths_and_ids_any_has_bounds(tmp_path: Path) -> None:
     settings = config.read(write(tmp_path, "{nodes: [{node_id: 1, interfaces: {eth0: up}}], admit: any}"))
     assert settings.points == (Point("eth0", "received", 1, "up", path=True),)
     assert settings.bounds == Bounds()
@@ -124,7 +124,7 @@ def test_one_node_counts_paths_and_any_has_bounds(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_mistakes(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_mistake_is_named_with_its_key(tmp_path: Path, text: str, expected: str) -> None:
     assert mistakes(tmp_path, text) == [expected]
 
 
@@ -151,17 +151,17 @@ def test_mistakes(tmp_path: Path, text: str, expected: str) -> None:
         ),
     ],
 )
-def test_mistakes_of_mirrors(tmp_path: Path, interface: str, expected: str) -> None:
+def test_a_mistake_in_a_mirror_is_named_with_its_key(tmp_path: Path, interface: str, expected: str) -> None:
     assert mistakes(tmp_path, f"{{nodes: [{{node_id: 1, interfaces: {{a: {interface}}}}}]}}") == [expected]
 
 
 @pytest.mark.parametrize("freq", ["0/1", "2/1", "1", "1/0", "x/y", "1/10000000"])
-def test_a_frequency_is_a_part(tmp_path: Path, freq: str) -> None:
+def test_a_frequency_that_is_not_a_fraction_is_refused(tmp_path: Path, freq: str) -> None:
     text = f"{{nodes: [{{node_id: 1, interfaces: {{a: up}}}}], namespaces: {{1: {{ids: [ab], freq: {freq}}}}}}}"
     assert len(mistakes(tmp_path, text)) == 1
 
 
-def test_what_a_namespace_says(tmp_path: Path) -> None:
+def test_the_keys_of_a_namespace_are_read(tmp_path: Path) -> None:
     text = (
         "{nodes: [{node_id: 1, interfaces: {a: up}}], hold_seconds: 5, "
         "namespaces: {1: {ids: [ab], layout: clt, timestamps: ptp, freq: 1/10}, 2: {key: namespace}}}"
@@ -173,6 +173,6 @@ def test_what_a_namespace_says(tmp_path: Path) -> None:
     assert settings.hold_seconds == 5
 
 
-def test_all_mistakes_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     text = "{nodes: [{node_id: -1, interfaces: {a: up}}], namespaces: {70000: {ids: [a]}}, admit: some, more: 1}"
     assert len(mistakes(tmp_path, text)) >= 4

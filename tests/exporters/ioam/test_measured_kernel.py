@@ -8,19 +8,22 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.bench import TRACE_ID, ipv6, traced
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, wait_for
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
 RATE = 1000
 TOLERANCE = 0.02
-# Sends RATE frames a second on an interface, also when that comes back. What cannot be sent is not made up for.
+# Sends RATE frames a second on an interface, also when that comes back. Frames that fail are not repeated.
 STEADY = """
 import os, socket, sys, time
 os.nice(-15)  # steady on a busy machine, too
@@ -50,10 +53,8 @@ Found = dict[tuple[str, ...], float]
 @pytest.fixture
 def ends() -> Iterator[tuple[NetworkNamespace, NetworkNamespace]]:
     """a: va -- vb: b."""
-    with ExitStack() as stack:
-        a, b = (stack.enter_context(NetworkNamespace()) for _ in range(2))
-        a.link("va", "fd01::1", b, "vb", "fd01::2")
-        yield a, b
+    with two_hosts() as hosts:
+        yield hosts
 
 
 @contextmanager
@@ -87,13 +88,13 @@ def rates(after: Found, before: Found | None = None, node_id: str = "4") -> list
 
 
 def steady(rate: float = RATE) -> object:
-    """What `rates` should be."""
+    """The expected value of `rates`."""
     return pytest.approx([rate, rate], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
 @pytest.mark.parametrize("how", ["down", "removed"])
-def test_a_capture_that_begins_late_stops_and_comes_back(
+def test_a_late_interrupted_capture_gives_true_rates(
     ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str, how: str
 ) -> None:
     a, b = ends
@@ -106,7 +107,7 @@ def test_a_capture_that_begins_late_stops_and_comes_back(
         assert rates(whole) == steady()
         assert rates(whole, first) == steady()
         b.run("ip link set vb down" if how == "down" else "ip link delete vb")
-        wait_for(lambda: captured not in running.scrape())
+        until(lambda: captured not in running.scrape())
         gone = running.scrape()
         time.sleep(2)
         still = running.scrape()
@@ -116,7 +117,7 @@ def test_a_capture_that_begins_late_stops_and_comes_back(
             b.run("ip link set vb up")
         else:
             a.link("va", "fd01::1", b, "vb", "fd01::2")
-        wait_for(lambda: captured in running.scrape())
+        until(lambda: captured in running.scrape())
         time.sleep(4)
         last = running.scrape()
     assert last[SECONDS, "4"] > still[SECONDS, "4"] + 3
@@ -125,7 +126,9 @@ def test_a_capture_that_begins_late_stops_and_comes_back(
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_a_restart_and_a_reload(ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str) -> None:
+def test_rates_are_true_after_a_restart_and_a_reload(
+    ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path, backend: str
+) -> None:
     a, b = ends
     file = config(tmp_path)
     with traffic(a, "va"):
@@ -135,7 +138,7 @@ def test_a_restart_and_a_reload(ends: tuple[NetworkNamespace, NetworkNamespace],
             assert rates(before) == steady()
             config(tmp_path, "{node_id: 4, interfaces: {vb: uplink}}, {node_id: 5, interfaces: {lo: uplink}}")
             running.hang_up()
-            wait_for(lambda: (SECONDS, "5") in running.scrape())
+            until(lambda: (SECONDS, "5") in running.scrape())
             time.sleep(3)
             after = running.scrape()
             assert after[SECONDS, "4"] > before[SECONDS, "4"] + 3
@@ -167,7 +170,7 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         whole = running.scrape()
         assert rates(whole) == steady(2 * RATE)
         b.run("ip link set vd down")
-        wait_for(lambda: ("ioam_capture_info", backend, "vd") not in running.scrape())
+        until(lambda: ("ioam_capture_info", backend, "vd") not in running.scrape())
         gone = running.scrape()
         time.sleep(1)
         still = running.scrape()
@@ -175,13 +178,13 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         assert still[SECONDS, "5"] > gone[SECONDS, "5"]
         assert still[(*NODE, "4")] > gone[(*NODE, "4")]
         b.run("ip link set vd up")
-        wait_for(lambda: running.scrape()[SECONDS, "4"] > still[SECONDS, "4"])
+        until(lambda: running.scrape()[SECONDS, "4"] > still[SECONDS, "4"])
         back = running.scrape()
         time.sleep(3)
         assert rates(running.scrape(), back) == steady(2 * RATE)
 
 
-def test_a_scrape_while_packets_still_wait_to_be_counted(
+def test_waiting_packets_do_not_change_the_rates_of_a_scrape(
     ends: tuple[NetworkNamespace, NetworkNamespace], tmp_path: Path
 ) -> None:
     """The process has no turn for three seconds: the answer to a scrape from that time is as right as any other."""
@@ -197,12 +200,12 @@ def test_a_scrape_while_packets_still_wait_to_be_counted(
         asked = pool.submit(running.scrape)
         time.sleep(3)
         os.kill(running.pid, signal.SIGCONT)
-        found = asked.result()
-        assert rates(found) == steady(rate)
+        samples = asked.result()
+        assert rates(samples) == steady(rate)
         time.sleep(2)
         last = running.scrape()
     assert last["ioam_capture_drops_total",] == 0
-    assert rates(last, found) == steady(rate)
+    assert rates(last, samples) == steady(rate)
 
 
 def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
@@ -219,7 +222,7 @@ def test_packets_that_the_memory_had_no_room_for_take_their_time_with_them(
         time.sleep(6)
         os.kill(running.pid, signal.SIGCONT)
         time.sleep(2)  # for what is left of them
-        found = running.scrape()
-    dropped, counted = found["ioam_capture_drops_total",], found[(*NODE, "4")]
+        samples = running.scrape()
+    dropped, counted = samples["ioam_capture_drops_total",], samples[(*NODE, "4")]
     assert dropped > counted / 10, "nothing was lost: this tests nothing"
-    assert rates(found) == steady(rate)
+    assert rates(samples) == steady(rate)

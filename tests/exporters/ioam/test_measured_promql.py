@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The queries of docs/ioam.md in promtool: the true rate or nothing, whatever scrapes and captures do."""
+"""The queries of docs/guides/ioam.md in promtool: the true rate or nothing, whatever scrapes and captures do."""
 
 import json
 import re
@@ -12,7 +12,9 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
-NODE, TRACE = re.findall(r"```promql\n(.*?)```", (ROOT / "docs" / "ioam.md").read_text(encoding="utf-8"), re.DOTALL)
+NODE, TRACE = re.findall(
+    r"```promql\n(.*?)```", (ROOT / "docs" / "guides" / "ioam.md").read_text(encoding="utf-8"), re.DOTALL
+)
 STEP = 15
 PACKETS, OCTETS = 100, 1000  # a second: of the node, and of its trace
 SHAPES = {
@@ -41,16 +43,16 @@ def series(labels: str, shape: str, rate: float) -> dict[str, str]:
     return {"series": labels, "values": values}
 
 
-def test_the_documented_queries(promtool: Path, tmp_path: Path) -> None:
-    given, asked = [], []
+def test_the_documented_queries_give_rates_or_gaps(promtool: Path, tmp_path: Path) -> None:
+    input_series, asked = [], []
     for shape in SHAPES:
         who = f'instance="{shape}",node_id="4"'
         trace = f'{who},ioam_namespace="123",trace_id="ab"'
-        given.append(series(f"ioam_node_measured_seconds_total{{{who}}}", shape, 1))
+        input_series.append(series(f"ioam_node_measured_seconds_total{{{who}}}", shape, 1))
         for direction, part in (("uplink", 0.75), ("downlink", 0.25)):
             way = f'direction="{direction}"'
-            given.append(series(f"ioam_node_packets_total{{{who},{way}}}", shape, PACKETS * part))
-            given.append(series(f"ioam_trace_bytes_total{{{trace},{way}}}", shape, OCTETS * part))
+            input_series.append(series(f"ioam_node_packets_total{{{who},{way}}}", shape, PACKETS * part))
+            input_series.append(series(f"ioam_trace_bytes_total{{{trace},{way}}}", shape, OCTETS * part))
         rows = [(minute, True) for minute in HAS_VALUE[shape]] + [(minute, False) for minute in HAS_NONE.get(shape, ())]
         for minute, there in rows:
             for query, labels, value in ((NODE, who, PACKETS), (TRACE, f'{who},trace_id="ab"', 8 * OCTETS)):
@@ -63,7 +65,7 @@ def test_the_documented_queries(promtool: Path, tmp_path: Path) -> None:
                 }
                 asked.append(test)
     path = tmp_path / "queries.test.yaml"
-    tests = [{"interval": f"{STEP}s", "input_series": given, "promql_expr_test": asked}]
+    tests = [{"interval": f"{STEP}s", "input_series": input_series, "promql_expr_test": asked}]
     path.write_text(json.dumps({"tests": tests}), encoding="utf-8")
     done = subprocess.run([str(promtool), "test", "rules", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

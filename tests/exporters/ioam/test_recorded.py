@@ -51,12 +51,12 @@ def test_a_kernels_stamps_are_read(capture: Path) -> None:
     assert [trace._replace(times=(), stamps=()) for trace in traces] == [
         decode.Trace(123, None, (2,), overflow=False)
     ] * 20
-    # The capture's own clock is the kernel's: what the node wrote is no later, and microseconds stand in the fraction.
+    # The capture's own clock is the kernel's: the node's time is not later, and its fraction holds microseconds.
     assert all(time & 0xFFFFFFFF < 1_000_000 for trace in traces for time in trace.times)
     assert len(headers) == 23  # three are multicast listener reports
 
 
-def test_its_packets_are_counted(capture: Path) -> None:
+def test_recorded_packets_are_counted(capture: Path) -> None:
     point = Point("eth0", "received", 4, "uplink", path=True)
     table = Table(Settings(points=(point,), namespaces={123: Namespace(octets=0, ids=frozenset({b""}))}))
     counter, node = PacketCounter(table, Classifier(Other())), table.node(4, "uplink")

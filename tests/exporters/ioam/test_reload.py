@@ -15,16 +15,16 @@ from prometheus_client.core import Metric
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.packet import PacketSource
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read
 from joulepath.ioam.settings import Before, Bounds, Namespace, Settings
 from joulepath.ioam.table.counters import Table
-from tests.exporters.ioam.netns import Exporter as Running
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter as Running
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.tables import POINT, Clock, see, trace
-from tests.exporters.process import until
 
 FIRST, SECOND = "ab" * 16, "cd" * 16
 NODE = "ioam_node_packets_total"
@@ -52,15 +52,15 @@ def test_a_trace_is_added_and_counters_go_on(as_root: None, tmp_path: Path, back
         exporter.hang_up()
         trace = ("ioam_trace_packets_total", "uplink", "123", "4", SECOND)
         until(lambda: trace in exporter.scrape())
-        found = exporter.scrape()
-        assert found[node] > before
-        assert found[trace] == 0
-        assert ("ioam_capture_info", backend, "lo") in found
+        samples = exporter.scrape()
+        assert samples[node] > before
+        assert samples[trace] == 0
+        assert ("ioam_capture_info", backend, "lo") in samples
         write(path, FIRST, interface="nowhere0")
         exporter.hang_up()
         until(lambda: exporter.scrape()[("joulepath_config_last_reload_successful",)] == 0)
         again = exporter.scrape()
-        assert again[node] >= found[node]
+        assert again[node] >= samples[node]
         until(lambda: exporter.scrape()[node] > again[node])  # counted as before; scrapes at once share a reading
 
 
@@ -115,7 +115,7 @@ def _is_pipe(descriptor: Path) -> bool:
         return False
 
 
-# Of 100 packets to itself, of a trace that nobody listed, nothing is read before the source ends.
+# Of 100 packets to itself, of an unlisted trace, nothing is read before the source ends.
 SEND_AND_STOP = """
 import socket, sys
 from joulepath.ioam.backend.choice import ChosenSource
@@ -142,14 +142,14 @@ for count in (node.user, *node.traces.values(), *recorded):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_what_came_since_the_last_scrape_is_counted_when_a_source_ends(as_root: None, backend: str) -> None:
+def test_packets_since_the_last_scrape_count_when_a_source_ends(as_root: None, backend: str) -> None:
     with NetworkNamespace() as namespace:
-        found = namespace.python(SEND_AND_STOP, backend)
-    assert found == f"100 {100 * (40 + 40 + 8 + 10)}\n" * 3  # of the node, the trace, and the path's one node
+        output = namespace.python(SEND_AND_STOP, backend)
+    assert output == f"100 {100 * (40 + 40 + 8 + 10)}\n" * 3  # of the node, the trace, and the path's one node
 
 
 class Counting:
-    """A source whose settings may be ones that cannot be counted by."""
+    """A source with settings that may be unusable."""
 
     made: list[Settings]
 
@@ -157,8 +157,8 @@ class Counting:
         self.made = []
 
     def __call__(self, settings: Settings) -> PacketSource:
-        made = self.made
-        made.append(settings)
+        source = self.made
+        source.append(settings)
 
         class Source(PacketSource):
             def start(self) -> None:
@@ -172,7 +172,7 @@ class Counting:
 
 
 @pytest.mark.unit
-def test_settings_that_cannot_be_counted_by_leave_the_old_ones(tmp_path: Path) -> None:
+def test_unusable_settings_leave_the_old_ones_in_force(tmp_path: Path) -> None:
     path = tmp_path / "ioam.yaml"
     write(path, FIRST)
     counting = Counting()
@@ -206,8 +206,8 @@ class TableSource(PacketSource):
     def stop(self) -> None:
         self.table.end()
 
-    def reading(self) -> Reading:
-        return Reading(self.table.snapshot(), 0, ())
+    def reading(self) -> TrafficReading:
+        return TrafficReading(self.table.snapshot(), 0, ())
 
 
 def values(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
@@ -245,7 +245,7 @@ def test_reloads_change_nothing_of_what_is_counted(steps: list[str | int | tuple
     sources: list[TableSource] = []
     TableSource.made = sources
     exporter = IoamExporter(
-        settings[0], read=lambda: next(turns), source=lambda given: TableSource(given, clock), epoch=0.0
+        settings[0], read=lambda: next(turns), source=lambda settings: TableSource(settings, clock), epoch=0.0
     )
     straight = Table(settings[0], clock)
     seen: dict[tuple[str, ...], float] = {}
@@ -258,12 +258,12 @@ def test_reloads_change_nothing_of_what_is_counted(steps: list[str | int | tuple
             namespace, trace_id, nodes = step
             for one in (sources[-1].table, straight):
                 see(one, trace(trace_id, nodes, namespace=namespace))
-        found = values(exporter.collect())
-        assert all(found[key] >= seen[key] for key in found.keys() & seen.keys() if not key[0].endswith("_created"))
-        seen.update(found)
+        counts = values(exporter.collect())
+        assert all(counts[key] >= seen[key] for key in counts.keys() & seen.keys() if not key[0].endswith("_created"))
+        seen.update(counts)
     clock.now += 30
-    found, expected = values(exporter.collect()), values(families(Reading(straight.snapshot(), 0, ()), 0.0))
+    counts, expected = values(exporter.collect()), values(families(TrafficReading(straight.snapshot(), 0, ()), 0.0))
     # The latest path of a trace is not carried on: a change from it is not counted.
-    same = {key for key in found.keys() & expected.keys() if key[0] != "ioam_path_changes_total"}
-    assert {key: found[key] for key in same} == {key: expected[key] for key in same}
+    same = {key for key in counts.keys() & expected.keys() if key[0] != "ioam_path_changes_total"}
+    assert {key: counts[key] for key in same} == {key: expected[key] for key in same}
     assert sources[-1].table.snapshot().admitted == straight.snapshot().admitted

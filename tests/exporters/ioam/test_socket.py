@@ -20,14 +20,14 @@ REQUEST = 0x4BF92F3577B34DA6A3CE929D0E0E4736
 
 @given(st.binary(min_size=1, max_size=15), st.binary(min_size=16, max_size=16))
 def test_the_key_leads_and_the_request_ends(key: bytes, request: bytes) -> None:
-    made = trace_id(key, request)
-    assert made == key + request[len(key) :]
-    assert made == trace_id(key.hex(), request.hex()) == trace_id(key, int.from_bytes(request, "big"))
-    (trace,) = decode.options(hop_by_hop(123, made, 1, 64, 4)).traces
-    assert trace.trace_id == made
+    identifier = trace_id(key, request)
+    assert identifier == key + request[len(key) :]
+    assert identifier == trace_id(key.hex(), request.hex()) == trace_id(key, int.from_bytes(request, "big"))
+    (trace,) = decode.options(hop_by_hop(123, identifier, 1, 64, 4)).traces
+    assert trace.trace_id == identifier
 
 
-def test_an_application_without_requests() -> None:
+def test_an_application_may_have_no_requests() -> None:
     assert trace_id(KEY) == bytes.fromhex(KEY) + bytes(12)
     assert trace_id(bytes(range(16))) == bytes(range(16))
 
@@ -56,7 +56,7 @@ def test_an_application_without_requests() -> None:
     ],
 )
 def test_mistakes_are_named(family: socket.AddressFamily, arguments: dict[str, object], message: str) -> None:
-    given = {"namespace": 123, "application": KEY, "request": REQUEST, **arguments}
+    keywords = {"namespace": 123, "application": KEY, "request": REQUEST, **arguments}
     with socket.socket(family, socket.SOCK_DGRAM) as plain, pytest.raises(UsageError) as caught:
-        traced(plain, **given)  # type: ignore[arg-type]  # mistakes on purpose
+        traced(plain, **keywords)  # type: ignore[arg-type]  # mistakes on purpose
     assert str(caught.value) == message

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.netns import wait_for
+from joulepath_lab.run.waiting import until
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -50,12 +50,12 @@ def test_packets_carry_the_id_and_the_kernel_stamps_behind_it(
     else:
         octets += 8  # the SYN's further options
     name = ("uplink", "123", "3", KEY)
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
-    found = counter.scrape()
-    assert found["ioam_trace_packets_total", *name] == packets
-    assert found["ioam_trace_bytes_total", *name] == octets + packets * (40 + 80 + transport)
+    until(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
+    samples = counter.scrape()
+    assert samples["ioam_trace_packets_total", *name] == packets
+    assert samples["ioam_trace_bytes_total", *name] == octets + packets * (40 + 80 + transport)
     for node in "1", "2":
-        assert found["ioam_path_packets_total", "uplink", "123", node, KEY] == packets
+        assert samples["ioam_path_packets_total", "uplink", "123", node, KEY] == packets
 
 
 ANSWER = """
@@ -81,7 +81,7 @@ for word in b"first", b"next", b"last":
 """
 
 
-def test_a_listening_socket_and_one_that_changes_its_request(path: Path3, tmp_path: Path) -> None:
+def test_a_listening_socket_and_a_changed_request_carry_their_ids(path: Path3, tmp_path: Path) -> None:
     first, then = bytes.fromhex("0000a001"), bytes.fromhex("0000a002")
     counter = path.counter(tmp_path, path.robot, "wlan0", first, then)
     command = path.server.command(sys.executable, "-c", ANSWER)
@@ -89,14 +89,14 @@ def test_a_listening_socket_and_one_that_changes_its_request(path: Path3, tmp_pa
         assert server.stdout is not None
         assert server.stdout.readline() == "here\n"
         path.robot.python(ASK)
-    found = counter.scrape()
+    samples = counter.scrape()
     for key in first, then:
-        assert found["ioam_trace_packets_total", "uplink", "123", "3", key.hex()] >= 1
-    traced_packets = sum(value for name, value in found.items() if name[0] == "ioam_trace_packets_total")
-    assert found["ioam_node_packets_total", "uplink", "3"] > traced_packets
+        assert samples["ioam_trace_packets_total", "uplink", "123", "3", key.hex()] >= 1
+    traced_packets = sum(value for name, value in samples.items() if name[0] == "ioam_trace_packets_total")
+    assert samples["ioam_node_packets_total", "uplink", "3"] > traced_packets
 
 
-def test_without_the_capability(path: Path3) -> None:
+def test_a_missing_capability_is_one_line(path: Path3) -> None:
     script = f"import socket\nsender = socket.socket(socket.AF_INET6)\n{LINES}"
     command = path.robot.command("setpriv", "--bounding-set=-net_raw", sys.executable, "-c", script)
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

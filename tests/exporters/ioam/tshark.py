@@ -16,14 +16,14 @@ class Tshark:
 
     def __init__(self) -> None:
         unpacked = shutil.which("tshark", path=PLACE / "usr" / "bin")
-        found = shutil.which("tshark") or unpacked
-        if found is None:
+        program = shutil.which("tshark") or unpacked
+        if program is None:
             raise FileNotFoundError("tshark is neither installed nor in .cache/tshark")
-        self._program = found
+        self._program = program
         libraries = ":".join(str(PLACE / folder / f"{os.uname().machine}-linux-gnu") for folder in ("usr/lib", "lib"))
-        self._environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if found == unpacked else {})
+        self._environment = os.environ | ({"LD_LIBRARY_PATH": libraries} if program == unpacked else {})
 
     def read(self, path: Path, *arguments: str) -> str:
-        """What it prints of a capture."""
+        """The output of tshark for a capture."""
         command = [self._program, "-n", "-r", str(path), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, env=self._environment).stdout

@@ -12,7 +12,7 @@ from pysnmp.proto import rfc1902
 from joulepath.config import Model, load
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 from joulepath.pdu.snmp.walk import WalkClient
-from joulepath_lab.snmp_agent import Value
+from joulepath_lab.devices.snmp_agent import Value
 
 FOLDER = Path(__file__).parent / "devices"
 

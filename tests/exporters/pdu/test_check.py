@@ -36,7 +36,7 @@ levels:
 """
 
 
-def explained(tmp_path: Path, profile: str, lines: list[str] | None = None) -> list[str]:
+def explain_profile(tmp_path: Path, profile: str, lines: list[str] | None = None) -> list[str]:
     """The lines of the check, those before an error too."""
     (tmp_path / "acme.snmprec").write_text(WALK)
     (tmp_path / "acme.yaml").write_text(profile)
@@ -46,7 +46,7 @@ def explained(tmp_path: Path, profile: str, lines: list[str] | None = None) -> l
 
 
 def test_a_wrong_step_and_a_missing_sentinel_are_doubted(tmp_path: Path) -> None:
-    doubts = [line for line in explained(tmp_path, PROFILE.format(step=1, more="")) if line.startswith("doubt: ")]
+    doubts = [line for line in explain_profile(tmp_path, PROFILE.format(step=1, more="")) if line.startswith("doubt: ")]
     product = "doubt: outlet 1 reads 4300 W, but 230.1 V x 1.95 A x 1 are 448.7 W: "
     assert doubts == [
         "doubt: outlet 1 meter_energy holds 4294967295: a sentinel ([-1])?",
@@ -56,7 +56,7 @@ def test_a_wrong_step_and_a_missing_sentinel_are_doubted(tmp_path: Path) -> None
 
 
 def test_a_right_profile_raises_no_doubt(tmp_path: Path) -> None:
-    lines = explained(tmp_path, PROFILE.format(step=0.1, more=", sentinels: [-1]"))
+    lines = explain_profile(tmp_path, PROFILE.format(step=0.1, more=", sentinels: [-1]"))
     assert "device: sysObjectID 1.3.6.1.4.1.9999.1; recognised as acme" in lines
     assert "sums of each level: inlet 432.1 W, outlet 430 W" in lines
     assert "outlet    power_factor    none: no row at 1.3.6.1.4.1.9999.1.4.1.1.9" in lines
@@ -64,19 +64,19 @@ def test_a_right_profile_raises_no_doubt(tmp_path: Path) -> None:
     assert not [line for line in lines if line.startswith("doubt")]
 
 
-def test_a_profile_that_does_not_fit_is_told_with_what_the_device_holds_at_its_places(tmp_path: Path) -> None:
+def test_an_unfitting_profile_is_reported_with_the_rows_of_the_device(tmp_path: Path) -> None:
     other = PROFILE.format(step=1, more="").replace("9999.1.4.1.1.", "9999.1.5.1.1.").replace("1.3.1.1.5", "1.3.1.1.6")
     lines: list[str] = []
     with pytest.raises(UsageError, match="has none of the objects of the profile acme"):
-        explained(tmp_path, other.replace("[1.3.6.1.4.1.9999]", "[1.3.6.1.4.1.9998]"), lines)
+        explain_profile(tmp_path, other.replace("[1.3.6.1.4.1.9999]", "[1.3.6.1.4.1.9998]"), lines)
     assert "device: sysObjectID 1.3.6.1.4.1.9999.1; not recognised: name the profile for this target" in lines
     assert "device: 1.3.6.1.4.1.9999.1.5.1.1.7 has 0 rows" in lines
 
 
-def test_a_fingerprint_of_alternatives_is_told_with_an_or(tmp_path: Path) -> None:
+def test_a_fingerprint_of_alternatives_is_described_with_or(tmp_path: Path) -> None:
     column = "1.3.6.1.4.1.9999.1.4.1.1"
     more = f"fingerprint: [{column}.5, [{column}.99, {column}.7]]\nlevels:"
-    lines = explained(tmp_path, PROFILE.format(step=0.1, more="").replace("levels:", more, 1))
+    lines = explain_profile(tmp_path, PROFILE.format(step=0.1, more="").replace("levels:", more, 1))
     assert f"recognised where there are {column}.5, {column}.99 or {column}.7" in lines
     assert "device: sysObjectID 1.3.6.1.4.1.9999.1; recognised as acme" in lines
 
@@ -84,7 +84,7 @@ def test_a_fingerprint_of_alternatives_is_told_with_an_or(tmp_path: Path) -> Non
 @pytest.mark.parametrize("serial", ["1.3.6.1.4.1.9999.1.3.1.1.5.1", "1.3.6.1.4.1.9999.1.3.1.1.5"])
 def test_an_identity_may_be_an_object_of_its_own(tmp_path: Path, serial: str) -> None:
     """Some agents have it without the .0 behind it."""
-    lines = explained(tmp_path, PROFILE.format(step=0.1, more="") + f"info: {{serial: {serial}}}\n")
+    lines = explain_profile(tmp_path, PROFILE.format(step=0.1, more="") + f"info: {{serial: {serial}}}\n")
     assert "unit: model '', serial '4321', firmware ''" in lines
 
 

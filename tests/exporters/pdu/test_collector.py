@@ -40,43 +40,43 @@ SNAPSHOT = Snapshot(
 )
 
 
-def scraped(snapshot: Snapshot[PduReading], reading: PduReading | None) -> CollectorRegistry:
+def scrape_registry(snapshot: Snapshot[PduReading], reading: PduReading | None) -> CollectorRegistry:
     return registry(lambda: filled(collect(snapshot, reading)))
 
 
-def names(made: CollectorRegistry) -> set[str]:
-    return {sample.name for family in made.collect() for sample in family.samples}
+def names(registry: CollectorRegistry) -> set[str]:
+    return {sample.name for family in registry.collect() for sample in family.samples}
 
 
 def test_a_reading_is_published_under_its_level() -> None:
-    made = scraped(SNAPSHOT, READING)
-    assert made.get_sample_value("pdu_up") == 1
-    assert made.get_sample_value("pdu_outlet_power_watts", {"outlet": "2"}) == 250
-    assert made.get_sample_value("pdu_outlet_current_amperes", {"outlet": "2"}) is None
-    assert made.get_sample_value("pdu_inlet_power_factor_ratio", {"inlet": "1"}) == 0.94
-    assert made.get_sample_value("pdu_inlet_meter_energy_joules_total", {"inlet": "1"}) == 360000
-    assert made.get_sample_value("pdu_outlet_energy_joules_total", {"outlet": "1"}) == 400
-    assert made.get_sample_value("pdu_outlet_measured_seconds_total", {"outlet": "1"}) == 10
-    assert made.get_sample_value("pdu_outlet_info", {"outlet": "1", "name": "robot"}) == 1
-    assert made.get_sample_value("pdu_last_read_timestamp_seconds") == 1.7e9
-    assert made.get_sample_value("pdu_readings_rejected_total", {"reason": "not_available"}) == 3
+    collector_registry = scrape_registry(SNAPSHOT, READING)
+    assert collector_registry.get_sample_value("pdu_up") == 1
+    assert collector_registry.get_sample_value("pdu_outlet_power_watts", {"outlet": "2"}) == 250
+    assert collector_registry.get_sample_value("pdu_outlet_current_amperes", {"outlet": "2"}) is None
+    assert collector_registry.get_sample_value("pdu_inlet_power_factor_ratio", {"inlet": "1"}) == 0.94
+    assert collector_registry.get_sample_value("pdu_inlet_meter_energy_joules_total", {"inlet": "1"}) == 360000
+    assert collector_registry.get_sample_value("pdu_outlet_energy_joules_total", {"outlet": "1"}) == 400
+    assert collector_registry.get_sample_value("pdu_outlet_measured_seconds_total", {"outlet": "1"}) == 10
+    assert collector_registry.get_sample_value("pdu_outlet_info", {"outlet": "1", "name": "robot"}) == 1
+    assert collector_registry.get_sample_value("pdu_last_read_timestamp_seconds") == 1.7e9
+    assert collector_registry.get_sample_value("pdu_readings_rejected_total", {"reason": "not_available"}) == 3
     unit = {"vendor": "APC", "model": "AP8641", "firmware": "6.8", "profile": "apc-rpdu2"}
     unit |= {"evidence": "mib", "method": "derived", "accuracy": "1 %, IEC 62053-21 class 1"}
-    assert made.get_sample_value("pdu_info", {**unit, "serial": "B2"}) == 1
+    assert collector_registry.get_sample_value("pdu_info", {**unit, "serial": "B2"}) == 1
 
 
 def test_nothing_is_published_before_the_first_poll() -> None:
-    assert names(scraped(Snapshot(), None)) == set()
+    assert names(scrape_registry(Snapshot(), None)) == set()
 
 
 def test_a_device_that_was_never_read_is_down_and_has_no_readings() -> None:
-    assert names(scraped(Snapshot(up=False), None)) == {"pdu_up"}
+    assert names(scrape_registry(Snapshot(up=False), None)) == {"pdu_up"}
 
 
-def test_without_a_current_reading_only_the_state_is_left() -> None:
-    made = scraped(Snapshot(**{**SNAPSHOT.__dict__, "up": False}), None)
-    assert made.get_sample_value("pdu_up") == 0
-    assert names(made) == {"pdu_up", "pdu_last_read_timestamp_seconds", "pdu_readings_rejected_total"}
+def test_without_a_current_reading_only_the_state_is_published() -> None:
+    collector_registry = scrape_registry(Snapshot(**{**SNAPSHOT.__dict__, "up": False}), None)
+    assert collector_registry.get_sample_value("pdu_up") == 0
+    assert names(collector_registry) == {"pdu_up", "pdu_last_read_timestamp_seconds", "pdu_readings_rejected_total"}
 
 
 def test_linked_units_that_say_nothing_of_themselves_are_one_sample() -> None:
@@ -85,8 +85,8 @@ def test_linked_units_that_say_nothing_of_themselves_are_one_sample() -> None:
     assert len(families["pdu_info"].samples) == 1
 
 
-def test_metrics_are_all_stated_once_and_clear_of_target_labels() -> None:
+def test_each_metric_is_stated_once_without_target_labels() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
     assert not TARGET_LABELS & {label for metric in METRICS for label in metric.labels}
     stated = {metric.name for metric in METRICS}
-    assert names(scraped(SNAPSHOT, READING)) <= stated
+    assert names(scrape_registry(SNAPSHOT, READING)) <= stated

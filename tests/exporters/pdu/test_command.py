@@ -12,22 +12,22 @@ from joulepath.pdu.profiles.catalogue import load_shipped
 from joulepath.pdu.snmp.client import Limits, SnmpEndpoint
 from joulepath.pdu.source import PduSource
 from joulepath.pdu.survey.surveyor import SURVEY_SECONDS
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.odd_agent import Odd, OddAgent
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.odd_agent import Odd, OddAgent
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import SECRET, joulepath, samples
 
 pytestmark = pytest.mark.unit
 
 
-def test_once_prints_one_device_whose_profile_it_found(agent: Agent, community_file: Path) -> None:
+def test_once_prints_one_device_and_finds_its_profile(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
     assert (done.returncode, done.stderr) == (0, "")
-    found = samples(done.stdout)
-    assert found["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 250
-    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
+    series = samples(done.stdout)
+    assert series["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 250
+    assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
     assert SECRET not in done.stdout
 
 
@@ -52,17 +52,17 @@ def test_arguments_that_do_not_fit_exit_2_with_one_line(community_file: Path) ->
         ("udp://10.0.0.5", SnmpEndpoint("10.0.0.5", 161)),
     ],
 )
-def test_addresses(address: str, expected: SnmpEndpoint) -> None:
+def test_an_address_is_parsed(address: str, expected: SnmpEndpoint) -> None:
     assert parse_address(address) == expected
 
 
 @pytest.mark.parametrize("address", ["", "tcp://h", "h:0", "h:65536", "h:x", "udp://", "http://h/x", "fe80::1", "u@h"])
-def test_what_is_no_address_is_refused(address: str) -> None:
+def test_a_bad_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="is not udp://HOST"):
         parse_address(address)
 
 
-def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_a_configuration_are_reported_at_once(tmp_path: Path) -> None:
     config = tmp_path / "pdu.yaml"
     (tmp_path / "empty").write_text("\n")
     config.write_text(
@@ -96,7 +96,7 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
         ("targets: {a: {address: h, community_env: E, community: public}}", "targets.a.community: "),
     ],
 )
-def test_a_mistake_is_told_with_its_key(tmp_path: Path, text: str, line: str) -> None:
+def test_a_mistake_is_reported_with_its_key(tmp_path: Path, text: str, line: str) -> None:
     config = tmp_path / "pdu.yaml"
     config.write_text(text)
     with pytest.raises(UsageError) as fault:
@@ -130,11 +130,11 @@ def keys(**stated: object) -> PduTargetConfig:
 
 
 @pytest.mark.parametrize(("written", "version"), [(1, 1), ("1", 1), (2, 2), ("2c", 2)])
-def test_versions_as_they_are_written(written: object, version: int) -> None:
+def test_a_version_may_be_a_number_or_text(written: object, version: int) -> None:
     assert keys(version=written).version == version
 
 
-def test_how_a_target_is_asked() -> None:
+def test_timeout_and_retries_of_a_target_are_read() -> None:
     assert limits(keys()) == Limits()
     assert limits(keys(timeout=7.5, retries=0)) == Limits(timeout=7.5, retries=0)
 
@@ -169,15 +169,17 @@ def test_a_device_is_asked_as_stated(tmp_path: Path, community_file: Path, of: s
         (("--max-repetitions", "0"), "--max-repetitions: must be greater than or equal to 1"),
     ],
 )
-def test_a_wrong_number_is_told_with_its_argument(community_file: Path, arguments: tuple[str, str], line: str) -> None:
+def test_a_wrong_number_is_reported_with_its_argument(
+    community_file: Path, arguments: tuple[str, str], line: str
+) -> None:
     done = joulepath("--target", "h", "--community-file", community_file, *arguments, "--once")
     assert (done.returncode, done.stderr) == (2, f"joulepath pdu: {line}\n")
 
 
-def test_how_a_target_is_asked_is_not_for_a_configuration(tmp_path: Path) -> None:
+def test_options_of_a_single_target_are_refused_with_a_configuration(tmp_path: Path) -> None:
     done = joulepath("--config", tmp_path / "pdu.yaml", "--timeout", "3")
-    told = "joulepath pdu: --timeout belongs to --target; a configuration file has a key of that name\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    message = "joulepath pdu: --timeout belongs to --target; a configuration file has a key of that name\n"
+    assert (done.returncode, done.stderr) == (2, message)
 
 
 def test_once_waits_for_a_slow_survey(community_file: Path) -> None:

@@ -19,7 +19,7 @@ from joulepath.pdu.survey.judge import Judge
 from joulepath.pdu.survey.layout import readings_of
 from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.value import REASONS
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import client, read
 from .device_files import Device, devices
@@ -38,19 +38,19 @@ def test_a_device_is_found_and_its_values_mean_what_is_published_of_them(
 ) -> None:
     device = DEVICES[name]
 
-    async def asked() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
+    async def ask_device() -> tuple[str, Mapping[Reading, float], Counter[str], Mapping[ReadingKey, str]]:
         walk = device.walk(tmp_path / "walk.snmprec")
-        found = await detect(walk, profiles)
-        _, rows = await explain(walk, found, profiles[found])
+        detected = await detect(walk, profiles)
+        _, rows = await explain(walk, detected, profiles[detected])
         values: Mapping[Reading, float] = {
             (row.cell.level, row.cell.label, row.cell.quantity_name): row.value for row in rows if row.value is not None
         }
         numbers = {row.cell.key: (row.cell, row.value) for row in rows if row.value is not None}
         left_out = Judge().find_contradicted(readings_of(numbers), 0.0)
-        return found, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
+        return detected, values, Counter(row.reason for row in rows if row.reason in REASONS), left_out
 
-    found, values, rejected, left_out = asyncio.run(asked())
-    assert found == device.profile
+    profile, values, rejected, left_out = asyncio.run(ask_device())
+    assert profile == device.profile
     assert values == pytest.approx(device.readings)
     assert rejected == device.rejects
     assert not left_out
@@ -82,7 +82,7 @@ def test_a_device_behind_an_agent_reads_as_its_walk_does(profiles: Mapping[str, 
     assert reading.rejected == device.rejects
 
 
-def test_every_quantity_of_every_shipped_profile_is_read_from_a_device_file(
+def test_device_files_cover_every_quantity_of_every_shipped_profile(
     tmp_path: Path, profiles: Mapping[str, Profile]
 ) -> None:
     """So that a checkout without recordings proves each column, its step and its label."""
@@ -105,7 +105,7 @@ def _quantities(profile: Profile) -> Sequence[Quantity]:
     ]
 
 
-def test_a_ups_that_has_the_table_of_floor_pdus_is_none(tmp_path: Path, profiles: Mapping[str, Profile]) -> None:
+def test_a_ups_with_the_table_of_floor_pdus_is_not_a_floor_pdu(tmp_path: Path, profiles: Mapping[str, Profile]) -> None:
     """It answers in watts: as a floor PDU it would be read a thousandfold."""
     points, lines = "1.3.6.1.4.1.476.1.42.3.5.2.2.1", "1.3.6.1.4.1.476.1.42.3.5.2.3.1"
     ups = Device(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded devices of every family against another reader of the same walks; every disagreement is explained here.
 
-The oracle is LibreNMS' reading (`NAME.expected.json`): independent, not infallible. docs/devices.md has these tables in
-words.
+The oracle is LibreNMS' reading (`NAME.expected.json`): independent, not infallible. docs/reference/devices.md
+has these tables in words.
 """
 
 import asyncio
@@ -116,12 +116,12 @@ ENTERPRISES = "1.3.6.1.4.1."
 
 
 def read(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Sequence[Explained]]:
-    async def asked() -> tuple[str, PduLayout, Sequence[Explained]]:
+    async def ask_device() -> tuple[str, PduLayout, Sequence[Explained]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
         return name, *await explain(client, name, profiles[name])
 
-    return asyncio.run(asked())
+    return asyncio.run(ask_device())
 
 
 def why(table: Sequence[tuple[str, str, str]], device: str, oid: str) -> str | None:
@@ -167,7 +167,7 @@ def test_a_recorded_device_reads_as_another_reader_reads_it(
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_recorded_device_is_found_where_its_sysobjectid_is_that_of_a_general_agent(
+def test_a_recorded_device_with_a_general_sysobjectid_is_recognised(
     recordings: Path, profiles: Mapping[str, Profile], device: str, tmp_path: Path
 ) -> None:
     profile = profiles[DEVICES[device]]
@@ -184,7 +184,7 @@ def test_a_recorded_device_is_found_where_its_sysobjectid_is_that_of_a_general_a
 
 
 @pytest.mark.parametrize("device", UNMETERED)
-def test_a_recorded_device_without_a_meter_is_told(
+def test_a_recorded_device_without_a_meter_is_reported(
     recordings: Path, profiles: Mapping[str, Profile], device: str
 ) -> None:
     with pytest.raises(JoulepathError, match=UNMETERED[device]):
@@ -222,12 +222,12 @@ DOUBTED = {"enlogic-pdu_v2": 2}
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_volts_times_amperes_and_sums_of_levels_leave_no_doubt(
+def test_volts_times_amperes_and_sums_of_levels_are_consistent(
     recordings: Path, profiles: Mapping[str, Profile], device: str
 ) -> None:
     _, _, rows = read(recordings / "snmp" / f"{device}.snmprec", profiles)
-    found = [line for line in doubts(rows) if line.startswith("doubt")]
-    assert len(found) == DOUBTED.get(device, 0), found
+    doubtful = [line for line in doubts(rows) if line.startswith("doubt")]
+    assert len(doubtful) == DOUBTED.get(device, 0), doubtful
 
 
 def test_a_table_of_phases_and_banks_is_split(recordings: Path, profiles: Mapping[str, Profile]) -> None:
@@ -283,8 +283,9 @@ def test_a_profile_rests_on_recordings_exactly_where_one_holds_a_value(
         assert stated == proven[name], name
 
 
-def test_the_page_of_devices_is_written_from_the_profiles() -> None:
+def test_the_page_of_devices_is_generated_from_the_profiles() -> None:
     """`python -m scripts.devices` writes it; and it explains every disagreement."""
-    assert devices.PAGE.read_text(encoding="utf-8") == devices.page()
+    page = devices.PAGE.read_text(encoding="utf-8")
+    assert page == devices.page()
     for device, _, _ in (*DISAGREEMENTS, *UNREAD):
-        assert f"`{device}`" in devices.INTRODUCTION
+        assert f"`{device}`" in page.partition(devices.MARK)[0]

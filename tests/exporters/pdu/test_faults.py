@@ -65,16 +65,18 @@ def plausible(reading: PduReading) -> bool:
     )
 
 
-def polled(client: WalkClient, profiles: Mapping[str, Profile], polls: int) -> list[PduReading | JoulepathError]:
+def poll_repeatedly(
+    client: WalkClient, profiles: Mapping[str, Profile], polls: int
+) -> list[PduReading | JoulepathError]:
     async def run() -> list[PduReading | JoulepathError]:
         source = PduSource("pdu-1", client, profiles)
-        found: list[PduReading | JoulepathError] = []
+        outcomes: list[PduReading | JoulepathError] = []
         for _ in range(polls):
             try:
-                found.append(await source.read())
+                outcomes.append(await source.read())
             except JoulepathError as fault:
-                found.append(fault)
-        return found
+                outcomes.append(fault)
+        return outcomes
 
     return asyncio.run(run())
 
@@ -82,7 +84,7 @@ def polled(client: WalkClient, profiles: Mapping[str, Profile], polls: int) -> l
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0.01, 0.1, 0.5, 1.0]))
 def test_fuzzed_answers_give_a_reading_or_one_line(seed: int, share: float) -> None:
-    for result in polled(Fuzzed(WALKS / "apc-8641.snmprec", seed, share), PROFILES, 4):
+    for result in poll_repeatedly(Fuzzed(WALKS / "apc-8641.snmprec", seed, share), PROFILES, 4):
         if isinstance(result, PduReading):
             assert plausible(result)
         else:
@@ -92,7 +94,7 @@ def test_fuzzed_answers_give_a_reading_or_one_line(seed: int, share: float) -> N
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_every_family_withstands_fuzzed_answers(recordings: Path, profiles: Mapping[str, Profile], device: str) -> None:
-    for result in polled(Fuzzed(recordings / "snmp" / f"{device}.snmprec", 1, 0.1), profiles, 3):
+    for result in poll_repeatedly(Fuzzed(recordings / "snmp" / f"{device}.snmprec", 1, 0.1), profiles, 3):
         assert not isinstance(result, PduReading) or plausible(result)
 
 
@@ -121,7 +123,7 @@ def test_another_model_at_the_same_address_is_found_anew(recordings: Path, profi
 
 
 @pytest.mark.parametrize("content", ["", "\n", "no bar", "1.3|2|x", "a.b|2|3", "1.3.6|6|a.b", "1.3|4x|zz"])
-def test_a_file_that_is_no_walk_is_told_with_its_line(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_walk_is_reported_with_its_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "walk.snmprec"
     path.write_text(content)
     with pytest.raises(JoulepathError, match=r"walk\.snmprec:?\d*: (is not OID\|TAG\|VALUE|holds no line)"):

@@ -16,10 +16,11 @@ from joulepath.pdu.source import PduReading, PduSource
 from joulepath.reading.poller import Poller, Target
 from joulepath.serving.polled import PolledExporter
 from joulepath.web import Address, Server
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.waiting import until
 
-from .conftest import samples, until
+from .conftest import samples
 
 pytestmark = pytest.mark.unit
 
@@ -63,7 +64,7 @@ def test_a_slow_device_is_slow_alone(profiles: Mapping[str, Profile], latency: f
             ) as answer:
                 text = answer.read().decode()
             assert time.monotonic() - began < latency / 2, "the scrape waits for the device"
-            return {found: value for (found, labels), value in samples(text).items() if not labels}
+            return {sample: value for (sample, labels), value in samples(text).items() if not labels}
 
         try:
             until(lambda: exporter.ready)

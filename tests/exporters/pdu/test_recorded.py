@@ -37,7 +37,7 @@ COLUMNS = [
 Readings = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
-def parsed(walk: Path) -> dict[str, str]:
+def parse_walk(walk: Path) -> dict[str, str]:
     lines = [line.split("|", 2) for line in walk.read_text().splitlines() if line.count("|") >= 2]
     return {
         oid.removeprefix("."): bytes.fromhex(value).decode("latin-1") if tag.endswith("x") else value
@@ -45,7 +45,7 @@ def parsed(walk: Path) -> dict[str, str]:
     }
 
 
-def expected(walk: dict[str, str]) -> Readings:
+def expected_readings(walk: dict[str, str]) -> Readings:
     values: dict[str, dict[str, dict[str, float]]] = {}
     for level, quantity, column, label_column, step in COLUMNS:
         prefix = f"{RPDU2}.{column}."
@@ -71,12 +71,12 @@ def reading_of(address: tuple[str, int], community: str, profiles: Mapping[str, 
     return read(PduSource(community, client(address, community), profiles))
 
 
-def test_every_value_of_a_pdu_with_metered_outlets(
+def test_every_value_of_a_pdu_with_metered_outlets_is_read(
     shipped_walks: tuple[str, int], profiles: Mapping[str, Profile]
 ) -> None:
     reading = reading_of(shipped_walks, "apc-8641", profiles)
-    walk = parsed(WALKS / "apc-8641.snmprec")
-    assert reading.values == expected(walk)
+    walk = parse_walk(WALKS / "apc-8641.snmprec")
+    assert reading.values == expected_readings(walk)
     outlets = reading.values["outlet"]["power"]
     assert (len(outlets), sum(outlets.values())) == (24, 1117)
     assert reading.values["inlet"]["power"] == {"1": 1210}
@@ -90,8 +90,8 @@ def test_minus_one_gives_no_value_and_is_counted(
     shipped_walks: tuple[str, int], profiles: Mapping[str, Profile]
 ) -> None:
     reading = reading_of(shipped_walks, "apc-7902b", profiles)
-    walk = parsed(WALKS / "apc-7902b.snmprec")
-    assert reading.values == expected(walk)
+    walk = parse_walk(WALKS / "apc-7902b.snmprec")
+    assert reading.values == expected_readings(walk)
     assert reading.watts == {}
     columns = [f"{RPDU2}.{column}." for _, _, column, _, _ in COLUMNS]
     absent = [oid for oid, text in walk.items() if text == "-1" and oid.startswith(tuple(columns))]
@@ -104,7 +104,7 @@ def test_values_agree_with_the_walk_and_with_another_reader_of_it(
     library_walks: tuple[str, int], recordings: Path, profiles: Mapping[str, Profile], name: str
 ) -> None:
     reading = reading_of(library_walks, name, profiles)
-    assert reading.values == expected(parsed(recordings / "snmp" / f"{name}.snmprec"))
+    assert reading.values == expected_readings(parse_walk(recordings / "snmp" / f"{name}.snmprec"))
 
     oracle = json.loads((recordings / "snmp" / f"{name}.expected.json").read_text())
     published = {

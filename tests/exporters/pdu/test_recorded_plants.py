@@ -48,7 +48,7 @@ STANDARD = {"eaton-mgeups_9px": 310, "netvision-rfc": 200}
 """Watts of the output of UPS with UPS-MIB."""
 
 
-def _asked(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Mapping[str, float], list[str]]:
+def _ask_plant(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout, Mapping[str, float], list[str]]:
     async def ask() -> tuple[str, PduLayout, Mapping[str, float], list[str]]:
         client = WalkClient(walk)
         name = await detect(client, profiles)
@@ -64,7 +64,7 @@ def _asked(walk: Path, profiles: Mapping[str, Profile]) -> tuple[str, PduLayout,
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_a_recorded_plant_gives_its_watts(recordings: Path, profiles: Mapping[str, Profile], plant: str) -> None:
-    name, layout, watts, doubted = _asked(recordings / "snmp-dc" / f"{plant}.snmprec", profiles)
+    name, layout, watts, doubted = _ask_plant(recordings / "snmp-dc" / f"{plant}.snmprec", profiles)
     assert (name, layout.method) == PLANTS[plant][:2]
     assert watts == pytest.approx(PLANTS[plant][2], rel=1e-9)
     assert not doubted
@@ -74,7 +74,7 @@ def test_a_recorded_plant_gives_its_watts(recordings: Path, profiles: Mapping[st
 def test_a_recorded_ups_with_the_standard_mib_gives_its_watts(
     recordings: Path, profiles: Mapping[str, Profile], ups: str
 ) -> None:
-    name, _, watts, _ = _asked(recordings / "snmp-dc" / f"{ups}.snmprec", profiles)
+    name, _, watts, _ = _ask_plant(recordings / "snmp-dc" / f"{ups}.snmprec", profiles)
     assert (name, watts["outlet"]) == ("ups-mib", STANDARD[ups])
 
 

@@ -19,8 +19,8 @@ from joulepath.pdu.source import PduSource
 from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_ROWS
 from joulepath.reading.poller import Poller, Target
 from joulepath.reading.register import Registers
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 from .conftest import client
 
@@ -105,12 +105,12 @@ def _soak(
 def test_a_device_that_renames_its_rows_has_no_more_than_the_limit(
     profiles: Mapping[str, Profile], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def seen(_epoch: int, polled: Polled) -> None:
+    def check_limits(_epoch: int, polled: Polled) -> None:
         # A row has up to six values, and the device and its inlet have some more.
         assert polled.series <= 30 * 8 + 40
         assert max(polled.kept) <= 30 * 6
 
-    polled = _soak(profiles, count=10, max_rows=30, epochs=8, seen=seen)
+    polled = _soak(profiles, count=10, max_rows=30, epochs=8, seen=check_limits)
     snapshot, reading = polled.poller.view("pdu-1")
     assert snapshot.rejected["beyond_limit"] >= 10
     assert reading is not None
@@ -121,7 +121,7 @@ def test_a_device_that_renames_its_rows_has_no_more_than_the_limit(
     assert "more than 30 within an hour" in lines[0]
 
 
-def test_a_row_that_returns_after_an_hour_begins_anew_and_its_register_as_at_first_sight(
+def test_a_row_that_returns_after_an_hour_starts_anew_with_its_register(
     profiles: Mapping[str, Profile],
 ) -> None:
     with Renaming(3) as agent:
@@ -157,7 +157,7 @@ def test_names_of_any_length_are_cut(profiles: Mapping[str, Profile]) -> None:
     assert len(reading.units[0].serial) == MAX_LABEL
 
 
-def test_over_redfish_too() -> None:
+def test_renamed_rows_are_limited_over_redfish_too() -> None:
     class Service:
         """A PDU that changes the names and ids of its outlets with each poll."""
 
@@ -218,15 +218,15 @@ def test_the_limit_is_a_key_of_each_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_series_and_memory_stay_bounded_with_the_limit_as_it_is(profiles: Mapping[str, Profile]) -> None:
+def test_series_and_memory_stay_bounded_at_the_default_limit(profiles: Mapping[str, Profile]) -> None:
     resident: list[int] = []
 
-    def seen(epoch: int, polled: Polled) -> None:
+    def check_limits(epoch: int, polled: Polled) -> None:
         assert polled.series <= MAX_ROWS * 8
         if epoch in {20, 119}:
             pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
             resident.append(pages * resource.getpagesize() // 1024)
             logger.warning("%d series, %d KiB resident, %s", polled.series, resident[-1], polled.kept)
 
-    _soak(profiles, count=400, max_rows=MAX_ROWS, epochs=120, seen=seen)
+    _soak(profiles, count=400, max_rows=MAX_ROWS, epochs=120, seen=check_limits)
     assert resident[1] - resident[0] < 8192

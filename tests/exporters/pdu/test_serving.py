@@ -15,16 +15,17 @@ from joulepath.pdu.collector import collect
 from joulepath.pdu.command import read_targets
 from joulepath.reading.poller import Poller
 from joulepath.serving.polled import PolledExporter
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.waiting import until
 
 from ..process import Exporter
-from .conftest import SECRET, joulepath, samples, until
+from .conftest import SECRET, joulepath, samples
 
 pytestmark = pytest.mark.lab
 
 
-def test_once_prints_what_can_be_read_and_tells_what_cannot(agent: Agent, community_file: Path) -> None:
+def test_once_prints_what_can_be_read_and_reports_the_rest(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     config = community_file.with_name("pdu.yaml")
     (community_file.parent / "wrong").write_text("wrong-secret")
@@ -35,10 +36,10 @@ def test_once_prints_what_can_be_read_and_tells_what_cannot(agent: Agent, commun
     )
     done = joulepath("--config", config, "--once")
     assert done.returncode == 0
-    found = samples(done.stdout)
-    assert found["pdu_up", frozenset({("instance", "pdu-1")})] == 1
-    assert found["pdu_up", frozenset({("instance", "pdu-2")})] == 0
-    assert found["pdu_outlet_power_watts", frozenset({("instance", "pdu-1"), ("outlet", "1")})] == 40
+    series = samples(done.stdout)
+    assert series["pdu_up", frozenset({("instance", "pdu-1")})] == 1
+    assert series["pdu_up", frozenset({("instance", "pdu-2")})] == 0
+    assert series["pdu_outlet_power_watts", frozenset({("instance", "pdu-1"), ("outlet", "1")})] == 40
     assert done.stderr.count("\n") == 1
     assert "pdu-2: no answer within 4 s" in done.stderr
     assert "wrong-secret" not in done.stderr
@@ -64,25 +65,25 @@ def test_serving_a_device_integrates_and_shows_it_down_when_it_is_dead(agent: Ag
     try:
         (http,) = server.ports
         until(lambda: poller.snapshot("pdu-1").polls.get("success", 0) >= 3)
-        found = samples(get(http, "/probe?target=pdu-1"))
-        joules = found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})]
-        seconds = found["pdu_outlet_measured_seconds_total", frozenset({("outlet", "2")})]
+        series = samples(get(http, "/probe?target=pdu-1"))
+        joules = series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})]
+        seconds = series["pdu_outlet_measured_seconds_total", frozenset({("outlet", "2")})]
         assert joules == pytest.approx(250 * seconds, rel=1e-12)
         assert seconds > 1.5
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(http, "/probe?target=10.0.0.5")
         agent.stop()
         until(lambda: poller.snapshot("pdu-1").up is False, 10)
-        found = samples(get(http, "/probe?target=pdu-1"))
-        assert found["pdu_up", frozenset()] == 0
-        assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] >= joules
+        series = samples(get(http, "/probe?target=pdu-1"))
+        assert series["pdu_up", frozenset()] == 0
+        assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] >= joules
         assert samples(get(http, "/probe?target=pdu-2")) == {("pdu_up", frozenset()): 0.0}
     finally:
         server.stop()
         exporter.stop()
 
 
-def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path) -> None:
+def test_the_community_does_not_appear_in_the_process_list(agent: Agent, community_file: Path) -> None:
     host, port = agent.address
     command = [sys.executable, "-m", "joulepath", "pdu", "--target", f"{host}:{port}"]
     command += ["--community-file", str(community_file), "--web.listen-address", "127.0.0.1:0", "--log.level", "debug"]
@@ -99,7 +100,7 @@ def test_the_community_is_in_no_process_list(agent: Agent, community_file: Path)
     assert SECRET not in errors
 
 
-def test_a_name_that_goes_on_with_another_device_invents_no_energy(tmp_path: Path) -> None:
+def test_a_device_that_takes_over_a_name_invents_no_energy(tmp_path: Path) -> None:
     """Another PDU at another address takes its place, with higher registers: that energy did not flow here."""
     meter = "pdu_outlet_meter_energy_joules_total"
 

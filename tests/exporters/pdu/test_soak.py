@@ -20,8 +20,8 @@ from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduSource
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 
 pytestmark = pytest.mark.long
 
@@ -89,7 +89,7 @@ class Held:
 
 
 @pytest.mark.parametrize("library", ["gufo", "pysnmp"])
-def test_nothing_grows_with_polls(profiles: Mapping[str, Profile], library: str) -> None:
+def test_polls_do_not_grow_memory_threads_or_sockets(profiles: Mapping[str, Profile], library: str) -> None:
     if library == "gufo":
         pytest.importorskip("gufo.snmp", reason="gufo-snmp is not installed (joulepath[fast])")
     seen: list[Held] = []

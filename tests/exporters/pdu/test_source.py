@@ -11,8 +11,8 @@ from joulepath.errors import JoulepathError
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
-from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.apc import RPDU2, SYSTEM, rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent, Value
 
 from .conftest import client, read, run
 
@@ -37,7 +37,7 @@ class Clock:
         return self.now
 
 
-async def polled(source: PduSource, *between: Callable[[], None]) -> list[PduReading | JoulepathError]:
+async def poll_between(source: PduSource, *between: Callable[[], None]) -> list[PduReading | JoulepathError]:
     """Polls, each but the first after one of `between`, on one loop as the exporter does."""
     results: list[PduReading | JoulepathError] = []
     for step in (lambda: None, *between):
@@ -54,7 +54,7 @@ def ticks(seconds: float) -> Callable[[], Value | None]:
     return lambda: rfc1902.TimeTicks(int(seconds * 100) % 2**32)
 
 
-def test_readings_of_every_level(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_readings_of_every_level_are_published(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     with Agent(objects) as agent:
         reading = read(PduSource("pdu-1", client(agent.address), profiles))
     assert reading.values["outlet"]["power"] == {"1": 40, "2": 250, "3": 0}
@@ -74,7 +74,7 @@ def test_apparent_power_is_never_taken_for_power(objects: Objects, profiles: Map
     assert dict(reading.rejected) == {"not_available": 5}
 
 
-def test_linked_units_are_told_apart(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_linked_units_have_rows_of_their_own(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     """The second unit's rows follow the first's in the same tables, with its own numbers."""
     for oid, function in list(objects.items()):
         table, _, row = oid.rpartition(".")
@@ -90,7 +90,7 @@ def test_linked_units_are_told_apart(objects: Objects, profiles: Mapping[str, Pr
     assert [unit.serial for unit in reading.units] == ["A1", "B2"]
 
 
-def test_two_rows_of_one_number_are_refused(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_two_rows_with_the_same_number_are_refused(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     objects[f"{OUTLET_NUMBER}.2"] = lambda: 1
     with Agent(objects) as agent, pytest.raises(JoulepathError, match="outlet number 1 to 2 rows"):
         read(PduSource("pdu-1", client(agent.address), profiles))
@@ -113,7 +113,7 @@ def test_names_are_read_again_only_when_they_expire(objects: Objects, profiles: 
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
-        results = run(polled(source, later(5, "arm"), later(5, "arm"), later(LAYOUT_SECONDS, "arm")))
+        results = run(poll_between(source, later(5, "arm"), later(5, "arm"), later(LAYOUT_SECONDS, "arm")))
         asked.append(agent.requests)
     readings = [result for result in results if isinstance(result, PduReading)]
     assert [reading.names["1"] for reading in readings] == ["robot", "robot", "robot", "arm"]
@@ -129,7 +129,7 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
     clock = Clock()
     objects[UP_TIME] = ticks(5000)
 
-    def changed() -> None:
+    def change_device() -> None:
         clock.now += 5
         agent._objects[parse_oid(f"{OUTLET_NAME}.1")] = lambda: "other"
         if change == "reboot":
@@ -139,14 +139,14 @@ def test_a_reboot_or_another_device_makes_it_read_names_anew(
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
-        before, after = run(polled(source, changed))
+        before, after = run(poll_between(source, change_device))
     assert isinstance(before, PduReading)
     assert isinstance(after, PduReading)
     assert (before.names["1"], after.names["1"]) == ("robot", "other")
     assert after.units[0].serial == ("A1" if change == "reboot" else "B2")
 
 
-def test_a_device_without_the_number_of_the_one_before_is_another(
+def test_a_device_that_lost_its_serial_number_counts_as_another(
     objects: Objects, profiles: Mapping[str, Profile]
 ) -> None:
     """A device that lacks all its objects is not another one: it is starting."""
@@ -159,12 +159,12 @@ def test_a_device_without_the_number_of_the_one_before_is_another(
         kept.update(agent._objects)
         agent._objects = {oid: value if oid[:6] != (1, 3, 6, 1, 4, 1) else lambda: None for oid, value in kept.items()}
 
-    def renamed_without_number() -> None:
+    def rename_without_number() -> None:
         agent._objects = {**kept, serial: lambda: None, parse_oid(f"{OUTLET_NAME}.1"): lambda: "other"}
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles, clock=clock)
-        before, starting, after = run(polled(source, all_gone, renamed_without_number))
+        before, starting, after = run(poll_between(source, all_gone, rename_without_number))
     assert isinstance(before, PduReading)
     assert isinstance(starting, JoulepathError)
     assert str(starting).startswith("pdu-1: answers but measures nothing")
@@ -173,7 +173,7 @@ def test_a_device_without_the_number_of_the_one_before_is_another(
 
 
 @pytest.mark.parametrize("max_repetitions", [1, 3, 100])
-def test_requests_of_a_size_that_is_stated(
+def test_a_request_has_at_most_the_stated_size(
     objects: Objects, profiles: Mapping[str, Profile], max_repetitions: int
 ) -> None:
     """Also where what tells devices apart takes more than one request."""
@@ -205,22 +205,24 @@ def test_a_poll_over_a_reboot_is_rejected_whole(
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles)
-        first, second, third = run(polled(source, arm, lambda: None))
+        first, second, third = run(poll_between(source, arm, lambda: None))
     assert isinstance(first, PduReading)
     assert str(second) == "pdu-1: rebooted during the poll: its readings are discarded, the next poll begins anew"
     assert isinstance(third, PduReading)
 
 
-def test_the_wrap_of_sys_up_time_is_no_reboot(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_the_wrap_of_sys_up_time_is_not_a_reboot(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     answers = iter([2**32 - 100, 2**32 - 50, 10, 60])
     objects[UP_TIME] = lambda: rfc1902.TimeTicks(next(answers))
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles)
-        results = run(polled(source, lambda: None))
+        results = run(poll_between(source, lambda: None))
     assert all(isinstance(result, PduReading) for result in results)
 
 
-def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_a_device_with_minus_one_everywhere_is_one_clear_line(
+    objects: Objects, profiles: Mapping[str, Profile]
+) -> None:
     columns = {
         quantity.column
         for tables in profiles["apc-rpdu2"].levels.values()
@@ -237,7 +239,7 @@ def test_minus_one_everywhere_is_one_clear_line(objects: Objects, profiles: Mapp
     )
 
 
-def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, profiles: Mapping[str, Profile]) -> None:
+def test_an_unknown_device_is_one_line_that_says_what_to_do(objects: Objects, profiles: Mapping[str, Profile]) -> None:
     objects = {oid: value for oid, value in objects.items() if oid.startswith(SYSTEM)}
     objects[f"{SYSTEM}.2.0"] = lambda: rfc1902.ObjectIdentifier("1.3.6.1.4.1.9999.7")
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:
@@ -245,13 +247,13 @@ def test_an_unknown_device_says_what_it_is_and_what_to_do(objects: Objects, prof
     assert fault.value.messages == (
         (
             "pdu-1: is an unknown device (sysObjectID 1.3.6.1.4.1.9999.7): name a profile with `profile:`, "
-            "or write one as docs/pdu.md says"
+            "or write one as docs/guides/pdu.md says"
         ),
     )
 
 
 @pytest.mark.parametrize("sys_object_id", [None, "0.10.43.6.1.4.1", "1.3.6.1.4.1.8072.3.2.10"])
-def test_a_sys_object_id_that_is_missing_or_wrong_is_made_up_for_by_fingerprints(
+def test_fingerprints_replace_a_missing_or_wrong_sys_object_id(
     objects: Objects, profiles: Mapping[str, Profile], sys_object_id: str | None
 ) -> None:
     del objects[f"{SYSTEM}.2.0"]
@@ -272,7 +274,7 @@ def test_a_named_profile_needs_no_sys_object_id(objects: Objects, profiles: Mapp
     assert reading.values["outlet"]["power"]["2"] == 250
 
 
-def test_a_named_profile_that_does_not_fit_is_told(profiles: Mapping[str, Profile]) -> None:
+def test_a_named_profile_that_does_not_fit_is_reported(profiles: Mapping[str, Profile]) -> None:
     with (
         Agent({UP_TIME: ticks(1)}) as agent,
         pytest.raises(JoulepathError, match="pdu-1: has none of the objects of the profile apc-rpdu2"),
@@ -301,7 +303,7 @@ def test_a_row_that_appears_makes_it_read_the_layout_anew(objects: Objects, prof
 
     with Agent(objects) as agent:
         source = PduSource("pdu-1", client(agent.address), profiles)
-        _, second, third = run(polled(source, add, lambda: None))
+        _, second, third = run(poll_between(source, add, lambda: None))
     assert isinstance(second, PduReading)
     assert isinstance(third, PduReading)
     assert "4" not in second.values["outlet"]["power"]

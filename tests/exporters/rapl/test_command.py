@@ -39,7 +39,7 @@ def test_once_without_rapl_is_one_line_and_exit_1(tmp_path: Path) -> None:
     assert str(tmp_path) in result.stderr
 
 
-def test_zones_that_a_container_hides_are_told_beside_a_boards_sensors(tmp_path: Path) -> None:
+def test_zones_that_a_container_hides_are_reported_beside_a_boards_sensors(tmp_path: Path) -> None:
     folder = tmp_path / "class" / "powercap"
     folder.mkdir(parents=True)
     (folder / "intel-rapl:0").symlink_to("../../devices/virtual/powercap/intel-rapl/intel-rapl:0")

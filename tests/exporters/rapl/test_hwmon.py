@@ -25,13 +25,13 @@ def write(sysfs: Path, folder: str, **files: int | str) -> None:
 
 
 def watts(sysfs: Path) -> dict[tuple[str, str], float]:
-    return {(sensor.chip, sensor.channel): found for sensor, found in HwmonSource(sysfs).read().watts.items()}
+    return {(sensor.chip, sensor.channel): power for sensor, power in HwmonSource(sysfs).read().watts.items()}
 
 
-def test_the_recorded_tree(recordings: Path) -> None:
+def test_the_recorded_tree_gives_its_sensors(recordings: Path) -> None:
     reading = HwmonSource(recordings / "powercap" / "kepler" / "sys").read()
-    found = {(sensor.chip, sensor.channel, sensor.label): round(power, 6) for sensor, power in reading.watts.items()}
-    assert found == {
+    sensors = {(sensor.chip, sensor.channel, sensor.label): round(power, 6) for sensor, power in reading.watts.items()}
+    assert sensors == {
         ("amdgpu-hwmon1", "power1", "GPU"): 118,  # its mean, not the 120 W of the instant
         ("hwmon_device_path-hwmon_device_path", "power1", "device_path_test"): 25,
         ("hwmon_dir_fallback-hwmon_dir_fallback", "power1", "dir_fallback_test"): 35,
@@ -55,7 +55,7 @@ def test_the_recorded_tree(recordings: Path) -> None:
         ("test_power_chip-hwmon_disabled_power", "power1", "PSU_Rail_A"): 45,
         ("test_power_chip-hwmon_disabled_power", "power2", "PSU_Rail_B"): 15,
     }
-    assert {(sensor.label, found) for sensor, found in reading.joules.items()} == {
+    assert {(sensor.label, sensors) for sensor, sensors in reading.joules.items()} == {
         ("Total", 500),
         ("Rail_A", 500),
         ("Rail_B", 200),
@@ -106,7 +106,7 @@ def test_a_disabled_broken_or_negative_sensor_gives_no_sample(tmp_path: Path) ->
     assert watts(tmp_path) == {}
 
 
-def test_drivers_without_rapl_by_their_own_files(tmp_path: Path) -> None:
+def test_drivers_without_rapl_are_read_by_their_own_files(tmp_path: Path) -> None:
     """amd_energy, scmi, macsmc, ina228 and ibmpowernv name their channels as Documentation/hwmon says of each."""
     write(tmp_path, "hwmon0", name="amd_energy", energy1_input=250_000_000, energy1_label="Ecore000")
     write(tmp_path, "hwmon0", energy65_input=9_000_000_000, energy65_label="Esocket0")
@@ -116,13 +116,13 @@ def test_drivers_without_rapl_by_their_own_files(tmp_path: Path) -> None:
     write(tmp_path, "hwmon3", name="ina228", power1_input=5_000_000, in0_input=10, in1_input=12_000, curr1_input=417)
     write(tmp_path, "hwmon4", name="powernv", power1_input=1_200_000_000, power1_label="System")
     reading = HwmonSource(tmp_path).read()
-    assert {(sensor.chip.partition("-")[0], sensor.label): found for sensor, found in reading.watts.items()} == {
+    assert {(sensor.chip.partition("-")[0], sensor.label): amount for sensor, amount in reading.watts.items()} == {
         ("scmi_sensors", "SYS_POW_SYS"): 3.25,
         ("macsmc_hwmon", "Total System Power"): 11.5,
         ("ina228", ""): 5,  # its own power, and not volts times amperes again
         ("powernv", "System"): 1200,
     }
-    assert {(sensor.channel, sensor.label): found for sensor, found in reading.joules.items()} == {
+    assert {(sensor.channel, sensor.label): amount for sensor, amount in reading.joules.items()} == {
         ("energy1", "Ecore000"): 250,
         ("energy65", "Esocket0"): 9000,
         ("energy1", "SYS_ENM_SYS"): 77,
@@ -160,11 +160,11 @@ def test_a_board_without_rapl_is_served_and_never_a_hosts_total(tmp_path: Path) 
 
 def probe(sysfs: Path, folder: str, address: str, **files: int | str) -> None:
     """A chip as the kernel makes it: the folder is below its device, /sys/class/hwmon has a link."""
-    made = sysfs / "devices" / address / "hwmon" / folder
-    made.mkdir(parents=True)
-    (made / "device").symlink_to("../..")
+    device = sysfs / "devices" / address / "hwmon" / folder
+    device.mkdir(parents=True)
+    (device / "device").symlink_to("../..")
     for name, text in files.items():
-        (made / name).write_text(f"{text}\n")
+        (device / name).write_text(f"{text}\n")
     link = sysfs / "class" / "hwmon" / folder
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(f"../../devices/{address}/hwmon/{folder}")
@@ -172,13 +172,13 @@ def probe(sysfs: Path, folder: str, address: str, **files: int | str) -> None:
 
 def unplug(sysfs: Path, folder: str) -> None:
     link = sysfs / "class" / "hwmon" / folder
-    made = link.resolve()
+    device = link.resolve()
     link.unlink()
     # Kept, so that its inode is not given to another folder, which the kernel does not do either.
-    made.rename(sysfs / f"gone-{folder}-{len(list(sysfs.iterdir()))}")
+    device.rename(sysfs / f"gone-{folder}-{len(list(sysfs.iterdir()))}")
 
 
-def test_a_rail_is_called_as_its_voltage_where_only_that_has_a_label(tmp_path: Path) -> None:
+def test_a_rail_takes_the_label_of_its_voltage_where_it_has_none(tmp_path: Path) -> None:
     """NVIDIA Jetson: ina3221 labels in1 to in3, and names no current. in7 is the sum of the shunts' voltages."""
     rails = {"VDD_IN": (19_040, 620), "VDD_CPU_CV": (19_032, 40), "VDD_SOC": (19_016, 112)}
     files: dict[str, int | str] = {"name": "ina3221", "in7_input": 9, "in7_label": "sum of shunt voltages"}
@@ -186,20 +186,20 @@ def test_a_rail_is_called_as_its_voltage_where_only_that_has_a_label(tmp_path: P
         files |= {f"in{at}_label": rail, f"in{at}_input": millivolts, f"curr{at}_input": milliamperes}
         files |= {f"in{at}_enable": 1, f"in{at + 3}_input": 1}
     probe(tmp_path, "hwmon3", "i2c-1/1-0040", **files, curr4_input=772)
-    found = HwmonSource(tmp_path).read().watts
-    assert found == {
+    reading = HwmonSource(tmp_path).read().watts
+    assert reading == {
         Sensor("ina3221-1-0040", f"curr{at}", rail): pytest.approx(volts * amperes / 1e6)
         for at, (rail, (volts, amperes)) in enumerate(rails.items(), 1)
     }
 
 
-def test_a_power_is_called_as_its_voltage_only_where_the_chip_says_which_that_is(tmp_path: Path) -> None:
+def test_a_power_takes_a_voltages_label_only_where_the_chip_pairs_them(tmp_path: Path) -> None:
     probe(tmp_path, "hwmon0", "1-0041", name="ina226", power1_input=5_000_000, in0_label="shunt", in1_label="VDD_5V")
     probe(tmp_path, "hwmon1", "1-0042", name="other", power1_input=6_000_000, in1_label="VDD_3V3")
     assert {sensor.label for sensor in HwmonSource(tmp_path).read().watts} == {"VDD_5V", ""}
 
 
-def test_a_label_of_a_current_that_no_voltage_has_leaves_the_chips_own_pair(tmp_path: Path) -> None:
+def test_an_unmatched_current_label_keeps_the_chips_own_pairing(tmp_path: Path) -> None:
     probe(
         tmp_path, "hwmon0", "1-0040", name="ina3221", in1_input=5000, in1_label="VDD", curr1_input=10, curr1_label="I"
     )
@@ -215,9 +215,9 @@ def test_chips_are_looked_for_once_and_on_change(tmp_path: Path) -> None:
     label.write_text("second")
     assert list(source.read().watts) == [sensor]  # it was not looked at again
     probe(tmp_path, "hwmon1", "1-0041", name="b", power1_input=2_000_000)
-    assert {found.label for found in source.read().watts} == {"second", ""}
+    assert {reading.label for reading in source.read().watts} == {"second", ""}
     unplug(tmp_path, "hwmon0")
-    assert {found.chip for found in source.read().watts} == {"b-1-0041"}
+    assert {reading.chip for reading in source.read().watts} == {"b-1-0041"}
     (tmp_path / "class" / "hwmon" / "hwmon1" / "power2_input").write_text("3000000")
     assert len(source.read().watts) == 1
     now = LOOK_SECONDS
@@ -256,22 +256,22 @@ def test_a_register_that_leaps_adds_nothing(tmp_path: Path) -> None:
     assert snapshot.energy[Sensor("chip-hwmon0", "energy1", "")] == Energy(200, 2)
 
 
-def test_devices_of_one_name_and_one_label_are_told_apart(tmp_path: Path) -> None:
+def test_devices_of_one_name_and_one_label_stay_apart(tmp_path: Path) -> None:
     for bus, watts_there in (("mux-1", 1), ("mux-2", 2)):
         files: dict[str, int | str] = {"name": "psu", "power1_label": "pin", "power1_input": watts_there * 1_000_000}
         probe(tmp_path, f"hwmon{watts_there}", f"{bus}/0-0058", **files)
     two: dict[str, int | str] = {"name": "twin", "power1_label": "pin"}
     probe(tmp_path, "hwmon7", "card", **two, power1_input=3_000_000)
     probe(tmp_path, "hwmon8", "card", **two, power1_input=4_000_000)
-    found = HwmonSource(tmp_path).read().watts
-    assert sorted(found.values()) == [1, 2, 3, 4]
-    assert {sensor.chip for sensor in found if sensor.chip.startswith("psu")} == {
+    reading = HwmonSource(tmp_path).read().watts
+    assert sorted(reading.values()) == [1, 2, 3, 4]
+    assert {sensor.chip for sensor in reading if sensor.chip.startswith("psu")} == {
         "psu-mux-1-0-0058",
         "psu-mux-2-0-0058",
     }
 
 
-def test_volts_times_amperes_stand_in_for_a_power_that_cannot_be_read_and_never_beside_it(tmp_path: Path) -> None:
+def test_volts_times_amperes_replace_a_power_only_where_it_is_unreadable(tmp_path: Path) -> None:
     files: dict[str, int | str] = {"name": "ina226", "in1_input": 12_000, "curr1_input": 500, "power1_input": 5_900_000}
     probe(tmp_path, "hwmon0", "1-0041", **files)
     now = 0.0
@@ -279,7 +279,7 @@ def test_volts_times_amperes_stand_in_for_a_power_that_cannot_be_read_and_never_
     power = tmp_path / "class" / "hwmon" / "hwmon0" / "power1_input"
 
     def read() -> dict[str, float]:
-        return {sensor.channel: found for sensor, found in source.read().watts.items()}
+        return {sensor.channel: power for sensor, power in source.read().watts.items()}
 
     assert read() == {"power1": 5.9}
     power.write_text("")

@@ -28,7 +28,7 @@ def reading(epoch: int, count: int) -> HwmonReading:
     return HwmonReading(watts, {Sensor("chip", "energy1", f"{epoch}-{number}"): 9.0 for number in range(count)})
 
 
-def test_renamed_sensors_are_left_out_beyond_the_limit_and_forgotten_after_an_hour() -> None:
+def test_renamed_sensors_are_limited_and_forgotten_after_an_hour() -> None:
     boards = Boards(_rows=Rows(10))
     for epoch in range(5):
         snapshot = boards.add(10.0 * epoch, reading(epoch, 4))
@@ -36,8 +36,8 @@ def test_renamed_sensors_are_left_out_beyond_the_limit_and_forgotten_after_an_ho
     assert not snapshot.watts
     assert not snapshot.energy
     assert len(boards._registers) + len(boards._integrators) == 10
-    made = registry(lambda: filled(collect_boards(snapshot)))
-    assert made.get_sample_value("hwmon_readings_rejected_total", {"reason": "beyond_limit"}) == 30
+    collector_registry = registry(lambda: filled(collect_boards(snapshot)))
+    assert collector_registry.get_sample_value("hwmon_readings_rejected_total", {"reason": "beyond_limit"}) == 30
     snapshot = boards.add(10.0 + FORGET_SECONDS, reading(5, 4))
     assert len(snapshot.energy) == 8
     assert len(boards._registers) + len(boards._integrators) == 8
@@ -54,7 +54,7 @@ def test_a_sensor_that_returns_after_an_hour_counts_from_0() -> None:
     assert snapshot.energy[sensor].joules == 0
 
 
-def test_names_from_a_tree_that_changes(tmp_path: Path) -> None:
+def test_sensors_renamed_in_the_file_tree_are_limited_too(tmp_path: Path) -> None:
     now = 0.0
     boards, source = Boards(_rows=Rows(6)), HwmonSource(tmp_path, clock=lambda: now)
     labels: set[Sensor] = set()
@@ -69,7 +69,7 @@ def test_names_from_a_tree_that_changes(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_memory_stays_bounded_with_the_limit_as_it_is() -> None:
+def test_memory_stays_bounded_at_the_default_limit() -> None:
     boards, seen = Boards(), list[int]()
     tracemalloc.start()
     try:

@@ -111,19 +111,19 @@ def test_a_zone_that_only_root_may_read_is_one_line_and_harms_no_other(open_fold
 
 
 @pytest.mark.parametrize("content", ["", "garbage", "-", "1.5.2"])
-def test_a_zone_with_nonsense_is_unreadable_not_zero(tmp_path: Path, content: str) -> None:
+def test_a_zone_with_nonsense_is_unreadable_and_not_zero(tmp_path: Path, content: str) -> None:
     write_zone(tmp_path, "intel-rapl:0", "package-0", content)
     reading = PowercapSource(tmp_path).read()
     assert not reading.counts
     assert "is not a number" in reading.unreadable[Zone("package", "0", "0")]
 
 
-def test_no_zones_is_one_line_that_names_the_folder(tmp_path: Path) -> None:
+def test_a_folder_without_zones_is_one_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(JoulepathError, match=r"class/powercap: no RAPL zones"):
         PowercapSource(tmp_path).read()
 
 
-def test_recorded_trees(recordings: Path) -> None:
+def test_recorded_trees_give_their_zones(recordings: Path) -> None:
     procfs = PowercapSource(recordings / "powercap" / "procfs" / "fixtures" / "sys").read()
     assert set(procfs.counts) == {Zone("package", "0", "0"), Zone("core", "0", "0"), Zone("package", "10", "0")}
     kepler = PowercapSource(recordings / "powercap" / "kepler" / "sys").read()
@@ -166,7 +166,7 @@ def test_a_zone_that_goes_while_it_is_looked_at_harms_no_other(tmp_path: Path) -
     assert source.read().counts.keys() == {Zone("package", "0", "0"), Zone("package", "1", "0")}
 
 
-def test_zones_that_a_container_hides_are_told_with_the_way_out(tmp_path: Path) -> None:
+def test_zones_that_a_container_hides_are_reported_with_a_remedy(tmp_path: Path) -> None:
     """An empty folder is mounted over /sys/devices/virtual/powercap: the links below /sys/class lead nowhere."""
     folder = tmp_path / "class" / "powercap"
     folder.mkdir(parents=True)
@@ -180,7 +180,7 @@ def test_zones_that_a_container_hides_are_told_with_the_way_out(tmp_path: Path) 
     assert "intel-rapl:0" in reading.masked
 
 
-def test_a_counter_that_dev_null_is_mounted_over_is_not_zero_and_told(tmp_path: Path) -> None:
+def test_a_counter_hidden_by_dev_null_is_reported_and_not_zero(tmp_path: Path) -> None:
     zone = write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
     (zone / "energy_uj").unlink()
     (zone / "energy_uj").symlink_to("/dev/null")

@@ -7,7 +7,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.reading.at_scrape import ScrapeReader
-from tests.exporters.process import PATIENCE_SECONDS
+from joulepath_lab.network.namespace import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.unit
 
@@ -33,11 +33,11 @@ def test_two_interleaved_scrapers_each_see_what_one_alone_would() -> None:
         """A counter of one per second, read at each of the instants by one of the scrapers."""
         now = [0.0]
         reader = ScrapeReader(lambda: int(now[0]), clock=lambda: now[0])
-        found: dict[str, list[int]] = {}
+        results: dict[str, list[int]] = {}
         for instant, scraper in sorted(scrapes.items()):
             now[0] = instant
-            found.setdefault(scraper, []).append(reader.get())
-        return found
+            results.setdefault(scraper, []).append(reader.get())
+        return results
 
     first = {float(second): "a" for second in range(0, 60, 5)}
     second = {second + 2.5: "b" for second in range(0, 60, 5)}
@@ -62,7 +62,7 @@ def test_readings_are_counted_by_result() -> None:
     assert reader.totals == ({"success": 1, "failure": 1}, 0.5)
 
 
-def test_the_guard_reads_only_where_nobody_else_has() -> None:
+def test_the_guard_reads_only_where_no_scrape_has() -> None:
     reads: list[float] = []
 
     def read() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Once, Quota, Rows, Teller, label
+from joulepath.log import Once
+from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Quota, Rows, Teller, label
 from joulepath.reading.target import State, Target
 from tests.exporters.reading.test_poller import Watts
 
@@ -28,7 +29,7 @@ def test_long_labels_that_begin_alike_stay_apart() -> None:
     assert first != second
 
 
-def test_a_text_that_looks_like_a_cut_label_is_not_taken_for_it() -> None:
+def test_text_that_looks_like_a_cut_label_stays_apart_from_it() -> None:
     cut = label("a" * 200)
     assert label(cut) != cut
 
@@ -39,13 +40,13 @@ def test_half_a_surrogate_pair_can_be_written() -> None:
 
 
 @given(TEXT, TEXT)
-def test_no_two_texts_become_one_label(one: str, other: str) -> None:
+def test_two_texts_never_become_one_label(one: str, other: str) -> None:
     assert (label(one) == label(other)) == (one == other)
     assert len(label(one)) <= MAX_LABEL
     label(one).encode()
 
 
-def test_rows_beyond_the_limit_are_left_out_until_others_are_gone_for_an_hour() -> None:
+def test_rows_beyond_the_limit_wait_until_others_are_gone_for_an_hour() -> None:
     rows: Rows[str] = Rows(2)
     assert not rows.take(["a", "b"], 0.0)
     assert rows.take(["b", "c"], 10.0) == {"c"}
@@ -56,7 +57,7 @@ def test_rows_beyond_the_limit_are_left_out_until_others_are_gone_for_an_hour() 
     assert set(rows.known) == {"b", "c"}
 
 
-def test_the_rows_of_a_device_that_was_silent_for_hours_are_known_when_it_returns() -> None:
+def test_a_device_that_was_silent_for_hours_returns_with_known_rows() -> None:
     rows: Rows[str] = Rows(2)
     rows.take(["a", "b"], 0.0)
     assert not rows.take(["a", "b"], 10 * FORGET_SECONDS)
@@ -70,7 +71,7 @@ def test_rows_that_have_counters_already_count_from_the_first_poll() -> None:
     assert rows.forgotten == {"a", "b"}
 
 
-def test_too_many_rows_are_told_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+def test_too_many_rows_are_logged_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     teller = Teller("pdu-1", 2)
     for second in range(0, 100, 10):

@@ -24,7 +24,7 @@ def families(counts: Mapping[str, float]) -> Iterable[Family]:
     return [packets, traces]
 
 
-def shown(carry: Carry, counts: Mapping[str, float]) -> dict[str, float]:
+def carry_counts(carry: Carry, counts: Mapping[str, float]) -> dict[str, float]:
     packets, traces = carry.onto(families(counts))
     assert [sample.value for sample in traces.samples] == [len(counts)]
     return {sample.labels["trace"]: sample.value for sample in packets.samples}
@@ -36,15 +36,15 @@ def test_no_series_ever_falls_and_nothing_is_counted_twice(sources: list[dict[st
     total: dict[str, int] = {}
     for counts in sources:
         before = {trace: total.get(trace, 0) for trace in counts}
-        assert shown(carry, dict.fromkeys(counts, 0)) == before
+        assert carry_counts(carry, dict.fromkeys(counts, 0)) == before
         for trace, count in counts.items():
             total[trace] = total.get(trace, 0) + count
-        assert shown(carry, counts) == {trace: total[trace] for trace in counts}
+        assert carry_counts(carry, counts) == {trace: total[trace] for trace in counts}
         carry = carry.ended(families(counts))
 
 
 class Stamped:
-    """A source whose series say when they were created."""
+    """A source with series that state when they were created."""
 
     def __init__(self, created: float, latencies: int, seconds: float) -> None:
         self._created = created
@@ -62,12 +62,12 @@ class Stamped:
 
 def test_a_series_that_goes_on_was_created_once_and_histograms_go_on_too() -> None:
     carry = Carry().ended(Stamped(100.0, 3, 0.5).families()).ended(Stamped(200.0, 4, 0.25).families())
-    found = {
+    samples = {
         (sample.name, sample.labels.get("le")): sample.value
         for family in carry.onto(Stamped(300.0, 0, 0.0).families())
         for sample in family.samples
     }
-    assert found == {
+    assert samples == {
         ("thing_packets_total", None): 15,
         ("thing_packets_created", None): 100,
         ("thing_latency_seconds_bucket", "0.1"): 7,

@@ -22,15 +22,15 @@ curves = st.lists(st.tuples(steps, watts), min_size=1, max_size=60)
 
 def readings(curve: list[tuple[float, float]]) -> list[tuple[float, float]]:
     at = 0.0
-    made = []
+    points = []
     for step, value in curve:
         at += step
-        made.append((at, value))
-    return made
+        points.append((at, value))
+    return points
 
 
 @given(curves)
-def test_energy_is_the_integral_of_the_line_through_the_readings_but_over_holes(
+def test_energy_is_the_integral_of_the_readings_except_over_gaps(
     curve: list[tuple[float, float]],
 ) -> None:
     integrator = Integrator(HOLE)
@@ -85,13 +85,13 @@ def test_mean_power_lies_between_the_least_and_the_greatest_reading(curve: list[
         assert min(values) - 1e-9 <= mean <= max(values) + 1e-9
 
 
-def test_a_single_reading_is_no_energy() -> None:
+def test_a_single_reading_adds_no_energy() -> None:
     integrator = Integrator(HOLE)
     integrator.add(0, 100)
     assert integrator.energy == Energy(0, 0)
 
 
-def test_a_hole_as_long_as_allowed_is_bridged_and_a_longer_one_is_not() -> None:
+def test_a_gap_of_the_allowed_length_is_bridged_and_a_longer_one_is_not() -> None:
     integrator = Integrator(HOLE)
     integrator.add(0, 100)
     integrator.add(15, 100)

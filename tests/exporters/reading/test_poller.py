@@ -12,7 +12,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.reading.poller import WITHDRAW_AFTER_SECONDS, Poller, Snapshot, Target
-from tests.exporters.process import until
+from joulepath_lab.run.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -96,7 +96,7 @@ def test_a_failed_poll_keeps_the_reading_and_the_counters() -> None:
     assert poller.current("a") == Watts({"1": 100.0})
 
 
-def test_a_reading_is_withdrawn_after_half_a_minute_and_its_counters_go_on_when_it_returns() -> None:
+def test_a_reading_is_withdrawn_after_30_s_and_its_counters_go_on_later() -> None:
     clock = Clock()
     poller = Poller([Target("a", Meter(lambda: Watts({"1": 100.0})), 5)], clock=clock)
     poller.once()
@@ -126,7 +126,7 @@ def test_a_reading_between_seldom_polls_is_not_withdrawn() -> None:
 
 
 @pytest.mark.parametrize(("interval", "hole", "bridged"), [(5, 15, True), (5, 15.1, False), (10, 30, True)])
-def test_three_polls_or_a_quarter_of_a_minute_are_bridged(interval: float, hole: float, bridged: bool) -> None:
+def test_gaps_of_three_polls_or_15_s_are_bridged(interval: float, hole: float, bridged: bool) -> None:
     clock = Clock()
     poller = Poller([Target("a", Meter(lambda: Watts({"1": 1.0})), interval)], clock=clock)
     poller.once()
@@ -295,7 +295,7 @@ class Changing:
         return self.poller.snapshot(name).energy["1"].joules
 
 
-def test_targets_that_stay_the_same_keep_source_and_counters_while_others_come_and_go() -> None:
+def test_unchanged_targets_keep_source_and_counters_while_others_change() -> None:
     changing = Changing()
     changing.poll()
     changing.poll()
@@ -311,7 +311,7 @@ def test_targets_that_stay_the_same_keep_source_and_counters_while_others_come_a
     assert changing.joules("a") == 1000
 
 
-def test_a_target_that_is_made_differently_keeps_its_counters_and_bridges_nothing() -> None:
+def test_a_changed_target_keeps_its_counters_and_bridges_nothing() -> None:
     changing = Changing()
     changing.poll()
     changing.poll()

@@ -16,7 +16,7 @@ WATT_HOUR = 3600.0
 END = 2**32
 
 
-def counted(*steps: tuple[float, int, str], scale: float = WATT_HOUR, wraps_at: int = END) -> list[float]:
+def count_steps(*steps: tuple[float, int, str], scale: float = WATT_HOUR, wraps_at: int = END) -> list[float]:
     """Counters after readings (at seconds, steps of the register, device)."""
     at, first, device = steps[0]
     register = Register(first * scale, at, device)
@@ -24,47 +24,47 @@ def counted(*steps: tuple[float, int, str], scale: float = WATT_HOUR, wraps_at: 
 
 
 def test_a_register_is_published_as_it_is() -> None:
-    assert counted((0, 7, "a"), (5, 7, "a"), (10, 8, "a")) == [7 * WATT_HOUR, 7 * WATT_HOUR, 8 * WATT_HOUR]
+    assert count_steps((0, 7, "a"), (5, 7, "a"), (10, 8, "a")) == [7 * WATT_HOUR, 7 * WATT_HOUR, 8 * WATT_HOUR]
 
 
 @pytest.mark.parametrize("end", [2**31, 2**32, 2**64, 9999001])
 def test_a_wrap_goes_on(end: int) -> None:
-    before, after = counted((0, end - 2, "a"), (36, 1, "a"), wraps_at=end)
+    before, after = count_steps((0, end - 2, "a"), (36, 1, "a"), wraps_at=end)
     assert after - before == pytest.approx(3 * WATT_HOUR, abs=end * WATT_HOUR * 1e-15)
 
 
 def test_a_register_goes_on_after_a_wrap() -> None:
-    counters = counted((0, END - 1, "a"), (36, 0, "a"), (72, 5, "a"), (108, 5, "a"))
+    counters = count_steps((0, END - 1, "a"), (36, 0, "a"), (72, 5, "a"), (108, 5, "a"))
     assert counters == [(END - 1) * WATT_HOUR, END * WATT_HOUR, (END + 5) * WATT_HOUR, (END + 5) * WATT_HOUR]
 
 
 def test_a_reset_adds_nothing() -> None:
     """5 kWh set back to 0 is not a wrap: 4 TWh did not flow in 5 s. A counter that fell would count its value again."""
-    counters = counted((0, 5000, "a"), (5, 0, "a"), (10, 1, "a"), (15, 2, "a"))
+    counters = count_steps((0, 5000, "a"), (5, 0, "a"), (10, 1, "a"), (15, 2, "a"))
     assert counters == [5000 * WATT_HOUR, 5000 * WATT_HOUR, 5001 * WATT_HOUR, 5002 * WATT_HOUR]
 
 
 def test_a_reset_after_a_wrap_adds_nothing_either() -> None:
-    counters = counted((0, END - 1, "a"), (36, 3, "a"), (10_000, 3000, "a"), (10_005, 1, "a"), (10_010, 2, "a"))
+    counters = count_steps((0, END - 1, "a"), (36, 3, "a"), (10_000, 3000, "a"), (10_005, 1, "a"), (10_010, 2, "a"))
     assert counters[-3:] == [(END + 3000) * WATT_HOUR, (END + 3000) * WATT_HOUR, (END + 3001) * WATT_HOUR]
 
 
-def test_a_reset_is_told_from_a_wrap_by_what_could_have_flowed_since_the_last_change() -> None:
+def test_a_reset_differs_from_a_wrap_by_the_energy_that_could_have_flowed() -> None:
     """0.1 kWh at 163 W tick every 37 min: the time since the last poll would be too short."""
     scale = 360000.0
-    before, after = counted((0, END - 1, "a"), (2200, END - 1, "a"), (2205, 0, "a"), scale=scale)[1:]
+    before, after = count_steps((0, END - 1, "a"), (2200, END - 1, "a"), (2205, 0, "a"), scale=scale)[1:]
     assert after - before == scale
 
 
 def test_a_jump_adds_nothing() -> None:
-    counters = counted((0, 10, "a"), (5, 900_000_000, "a"), (3605, 900_000_100, "a"))
+    counters = count_steps((0, 10, "a"), (5, 900_000_000, "a"), (3605, 900_000_100, "a"))
     assert counters == pytest.approx([10 * WATT_HOUR, 10 * WATT_HOUR, 110 * WATT_HOUR])
 
 
 @pytest.mark.parametrize("other", [0, 2, 499, 500, 501, 800, END - 1])
 def test_another_device_at_the_same_address_adds_nothing(other: int) -> None:
     """Neither where its register is lower nor where it is higher, and what it counts from then on is added."""
-    assert counted((0, 500, "a"), (5, other, "b"), (10, other + 1, "b")) == [
+    assert count_steps((0, 500, "a"), (5, other, "b"), (10, other + 1, "b")) == [
         500 * WATT_HOUR,
         500 * WATT_HOUR,
         501 * WATT_HOUR,
@@ -74,10 +74,10 @@ def test_another_device_at_the_same_address_adds_nothing(other: int) -> None:
 @pytest.mark.parametrize("glitch", [0, 3, 490, 100_000, 2**31 - 1, END - 1])
 def test_a_glitch_of_one_poll_adds_nothing_and_loses_nothing(glitch: int) -> None:
     at = [(0, 50_000, "a"), (5, glitch, "a"), (10, 50_001, "a"), (15, 50_002, "a")]
-    assert counted(*at) == [50_000 * WATT_HOUR, 50_000 * WATT_HOUR, 50_001 * WATT_HOUR, 50_002 * WATT_HOUR]
+    assert count_steps(*at) == [50_000 * WATT_HOUR, 50_000 * WATT_HOUR, 50_001 * WATT_HOUR, 50_002 * WATT_HOUR]
 
 
-def test_a_glitch_is_told() -> None:
+def test_a_glitch_is_reported() -> None:
     register = Register(50_000 * WATT_HOUR, 0.0, "a")
     register.add(0.0, 5.0, "a", step=WATT_HOUR, wraps_at=END)
     assert register.doubted
@@ -87,7 +87,7 @@ def test_a_glitch_is_told() -> None:
 
 def test_a_register_that_stood_still_for_days_has_counted_no_days_at_once() -> None:
     """An idle outlet of a PDU without serial numbers, swapped for one at 20 MWh."""
-    assert counted((0, 500, "a"), (864_000, 500, "a"), (864_005, 20_000_000, "a"))[-1] == 500 * WATT_HOUR
+    assert count_steps((0, 500, "a"), (864_000, 500, "a"), (864_005, 20_000_000, "a"))[-1] == 500 * WATT_HOUR
 
 
 def increase(counters: list[float]) -> float:
@@ -171,7 +171,7 @@ def test_a_glitch_of_an_idle_register_is_bounded_by_the_watts_beside_it(glitch: 
     assert beside_watts(*polls, *readings, wraps_at=wraps_at)[-3:] == [(0, True), (0, False), (1, False)]
 
 
-def test_a_fall_of_a_short_register_is_a_wrap_only_if_so_much_can_have_flowed() -> None:
+def test_a_short_register_wraps_only_if_enough_energy_can_have_flowed() -> None:
     """Of a register of 16 bits in Wh, 1 MW would count through the end within four minutes."""
     polls = [(5.0 * poll, 30_000, 400.0) for poll in range(444)]
     assert beside_watts(*polls, (2220, 0, 400), (2225, 0, 400), (2230, 1, 400), wraps_at=2**16)[-3:] == [
@@ -181,7 +181,7 @@ def test_a_fall_of_a_short_register_is_a_wrap_only_if_so_much_can_have_flowed() 
     ]
 
 
-def test_what_flowed_in_a_hole_counts() -> None:
+def test_energy_that_flowed_during_a_gap_counts() -> None:
     """The device could not be read for an hour, in which 50 kW flowed; before and after it drew little."""
     assert beside_watts((0, 10, 400), (5, 10, 400), (3605, 50_010, 400), (3610, 50_011, 400))[-2:] == [
         (50_000, False),

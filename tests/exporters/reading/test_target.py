@@ -21,7 +21,7 @@ def state() -> State[Watts]:
     return State(Target("slow", None, 10.0))  # type: ignore[arg-type]  # its source is never read
 
 
-def test_a_slow_devices_holes_are_bridged_by_its_own_pace_and_its_readings_stand_so_long() -> None:
+def test_the_pace_of_a_slow_device_sets_its_gaps_and_its_age_limit() -> None:
     slow = state()
     for turn in range(5):
         slow.succeeded(Watts(), 60.0 * turn, 60.0 * turn + 55, 0.0)
@@ -30,7 +30,7 @@ def test_a_slow_devices_holes_are_bridged_by_its_own_pace_and_its_readings_stand
     assert slow.snapshot.max_age == 180
 
 
-def test_one_stall_makes_no_slow_device() -> None:
+def test_one_stall_does_not_make_a_device_slow() -> None:
     quick = state()
     for began, ended in ((0, 1), (10, 11), (20, 110), (120, 121)):
         quick.succeeded(Watts(), began, ended, 0.0)

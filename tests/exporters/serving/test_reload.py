@@ -77,7 +77,7 @@ def test_a_defect_in_reading_ends_nothing(kept: Kept) -> None:
     assert (kept.word, reloader.successful) == ("first", False)
 
 
-def test_what_failed_is_tried_again_now_and_then_and_said_once(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_part_is_retried_and_logged_once(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     missing = kept.path.with_name("secret")
 
@@ -109,7 +109,7 @@ def test_one_part_that_is_wrong_harms_no_other(tmp_path: Path, kept: Kept) -> No
     assert (kept.word, other.word, reloader.successful) == ("first", "b", False)
 
 
-def test_asked_to_everything_is_read_again(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+def test_on_request_everything_is_read_again(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
     nothing = Part("rapl", list, lambda: pytest.fail("there is nothing to read"))
     reloader = Reloader([kept.part(), nothing])
     reloader.reload()

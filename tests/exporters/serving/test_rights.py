@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter
 from tests.conftest import ROOT
 from tests.exporters.ioam.captures import classic
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -46,29 +48,28 @@ EXPORTERS = {
 def folder() -> Iterator[Path]:
     """With the exporters' files, which anyone may read."""
     with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        made.chmod(0o755)
+        path = Path(name)
+        path.chmod(0o755)
         for key, text in CONFIGS.items():
-            (made / key).write_text(text)
-        (made / "community").write_text("public")
-        (made / "community").chmod(0o640)
-        os.chown(made / "community", 0, 65534)
-        (made / "pcap").write_bytes(classic("<", 1, []))
-        zone = made / "sys/class/powercap/intel-rapl:0"
+            (path / key).write_text(text)
+        (path / "community").write_text("public")
+        (path / "community").chmod(0o640)
+        os.chown(path / "community", 0, 65534)
+        (path / "pcap").write_bytes(classic("<", 1, []))
+        zone = path / "sys/class/powercap/intel-rapl:0"
         zone.mkdir(parents=True)
         (zone / "name").write_text("package-0\n")
         (zone / "energy_uj").write_text("1000000\n")
-        yield made
+        yield path
 
 
 @pytest.fixture
 def namespace() -> Iterator[NetworkNamespace]:
-    with NetworkNamespace() as made, NetworkNamespace() as peer:
-        made.link("va", "fd01::1", peer, "vb", "fd01::2")
-        yield made
+    with two_hosts() as (network, _):
+        yield network
 
 
-def started(
+def start_exporter(
     stack: ExitStack, namespace: NetworkNamespace, folder: Path, which: str, *more: str, wrapper: tuple[str, ...] = ()
 ) -> Exporter:
     name, arguments, _ = EXPORTERS[which]
@@ -106,19 +107,21 @@ def check(process: int, kept: set[int], user: int) -> None:
 
 
 @pytest.mark.parametrize("which", EXPORTERS)
-def test_started_by_root(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
+def test_an_exporter_that_root_starts_keeps_only_its_rights(
+    namespace: NetworkNamespace, folder: Path, which: str, bpf: None
+) -> None:
     with ExitStack() as stack:
-        running = started(stack, namespace, folder, which)
+        running = start_exporter(stack, namespace, folder, which)
         check(running.pid, EXPORTERS[which][2], 0)
         running.scrape()  # a thread of its own
         check(running.pid, EXPORTERS[which][2], 0)
 
 
 @pytest.mark.parametrize("which", EXPORTERS)
-def test_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
+def test_an_exporter_works_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, bpf: None) -> None:
     """It still does its job, reloads, and takes with it what it put into the kernel."""
     with ExitStack() as stack:
-        running = started(stack, namespace, folder, which, "--run-as", "nobody", wrapper=reaching())
+        running = start_exporter(stack, namespace, folder, which, "--run-as", "nobody", wrapper=reaching())
         running.scrape()
         check(running.pid, EXPORTERS[which][2], 65534)
         if which not in ("rapl", "pcap"):
@@ -134,7 +137,7 @@ def test_as_another_user(namespace: NetworkNamespace, folder: Path, which: str, 
     ]
 
 
-def test_files_that_can_no_longer_be_read(namespace: NetworkNamespace, folder: Path) -> None:
+def test_files_that_cannot_be_read_again_are_reported_at_the_start(namespace: NetworkNamespace, folder: Path) -> None:
     """Said at the start, not at the first reload: one line for the user's own choice, a warning for root."""
     os.chown(folder / "community", 0, 0)
     command = [*reaching(), sys.executable, "-m", "joulepath", "pdu", "--config", str(folder / "pdu")]
@@ -144,7 +147,7 @@ def test_files_that_can_no_longer_be_read(namespace: NetworkNamespace, folder: P
     assert done.stderr.endswith(f"--run-as nobody: that user cannot read {folder / 'community'}: chmod it\n")
     os.chown(folder / "community", 64001, 64001)
     with ExitStack() as stack:
-        lines = started(stack, namespace, folder, "pdu").stop()
+        lines = start_exporter(stack, namespace, folder, "pdu").stop()
     (line,) = [line for line in lines if "cannot be read again" in line]
     assert f"chown root {folder / 'community'}" in line
 
@@ -170,11 +173,11 @@ print(subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=Tru
 
 
 @pytest.mark.parametrize("who", [(), ("nobody",)])
-def test_a_program_that_it_starts_has_no_rights(who: tuple[str, ...]) -> None:
+def test_a_program_that_an_exporter_starts_has_no_rights(who: tuple[str, ...]) -> None:
     """As the process that reads configuration. Root's uid alone would give it all that is in the bounding set."""
     done = subprocess.run([sys.executable, "-c", CHILD, *who], capture_output=True, text=True, check=True, timeout=20)
-    found = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
-    assert {name: int(found[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == dict.fromkeys(
+    status = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
+    assert {name: int(status[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == dict.fromkeys(
         ("CapPrm", "CapEff", "CapInh", "CapAmb"), 0
     )
-    assert found["NoNewPrivs"].strip() == "1"
+    assert status["NoNewPrivs"].strip() == "1"

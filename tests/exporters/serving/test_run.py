@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does with any exporter: signals, changed files, secrets. Processes of their own, real TLS."""
+"""An operator's work with any exporter: signals, changed files, secrets. Separate processes, real TLS."""
 
 import base64
 import re
@@ -12,8 +12,9 @@ import bcrypt
 import pytest
 
 from joulepath import __version__
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.rapl.tree import write_zone
 
 pytestmark = pytest.mark.unit
@@ -33,7 +34,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def test_every_exporter_says_who_it_is_and_how_it_is(sysfs: Path) -> None:
+def test_every_exporter_publishes_its_identity_and_health(sysfs: Path) -> None:
     with Exporter("rapl", "--path.sysfs", sysfs) as exporter:
         assert exporter.value("joulepath_build_info", version=__version__, exporter="rapl") == 1
         assert exporter.value(SUCCESSFUL) == 1
@@ -43,7 +44,7 @@ def test_every_exporter_says_who_it_is_and_how_it_is(sysfs: Path) -> None:
         assert exporter.get("/-/ready")[0] == 200
 
 
-def test_sighup_and_sigterm(sysfs: Path) -> None:
+def test_sighup_is_survived_and_sigterm_ends_with_exit_0(sysfs: Path) -> None:
     with Exporter("rapl", "--path.sysfs", sysfs) as exporter:
         exporter.process.send_signal(1)  # there is nothing to read again
         assert exporter.get("/metrics")[0] == 200
@@ -54,7 +55,7 @@ def test_sighup_and_sigterm(sysfs: Path) -> None:
     assert "Traceback" not in "".join(exporter.log)
 
 
-def test_a_signal_that_another_thread_takes_ends_it_all_the_same(sysfs: Path) -> None:
+def test_a_signal_delivered_to_another_thread_ends_the_exporter(sysfs: Path) -> None:
     """As the kernel has it where a thread begins at that moment; nothing interrupts what the main one waits at."""
     late = """
 import signal, sys, threading, time
@@ -72,14 +73,14 @@ sys.exit(main(["rapl", "--path.sysfs", sys.argv[1], "--web.listen-address", "127
     assert subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
 
 
-def test_what_only_a_file_needs_is_not_loaded_without_one(sysfs: Path) -> None:
+def test_libraries_that_only_a_file_needs_are_not_loaded_without_it(sysfs: Path) -> None:
     with Exporter("rapl", "--path.sysfs", sysfs) as exporter:
         assert exporter.get("/metrics")[0] == 200
         maps = Path(f"/proc/{exporter.process.pid}/maps").read_text()
     assert not re.findall(r"/(?:_bcrypt|_?pydantic|_yaml|_asyncio)\S*", maps)
 
 
-def test_a_web_config_that_is_wrong_at_start_is_exit_2_and_one_line_for_each_mistake(tmp_path: Path) -> None:
+def test_a_wrong_web_config_is_exit_2_with_one_line_for_each_mistake(tmp_path: Path) -> None:
     path = tmp_path / "web-config.yml"
     path.write_text("http_server_config: {http2: true}\nbasic_auth_users: {a: hunter2}\n")
     command = [sys.executable, "-m", "joulepath", "rapl", "--web.config.file", str(path)]
@@ -106,7 +107,7 @@ def fingerprint(exporter: Exporter) -> str:
 
 
 @pytest.mark.lab
-def test_a_renewed_certificate_is_taken_over_by_itself_and_a_bad_one_is_not(pki: Pki) -> None:
+def test_a_renewed_certificate_is_loaded_and_a_bad_one_is_not(pki: Pki) -> None:
     write_zone(pki.folder, "intel-rapl:0", "package-0", 1_000_000)
     config = pki.folder / "web-config.yml"
     config.write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}\n")
@@ -121,16 +122,16 @@ def test_a_renewed_certificate_is_taken_over_by_itself_and_a_bad_one_is_not(pki:
         (pki.folder / "server.key").write_text("no key")
         until(lambda: exporter.value(SUCCESSFUL) == 0)
         assert fingerprint(exporter) == second
-        (said,) = exporter.log[lines:]
-        assert "level=ERROR" in said
-        assert "server.key" in said or "cert and key" in said
+        (line,) = exporter.log[lines:]
+        assert "level=ERROR" in line
+        assert "server.key" in line or "cert and key" in line
         pki.issue("server", "localhost", "127.0.0.1")
         exporter.reload()
         assert exporter.value(SUCCESSFUL) == 1
         assert fingerprint(exporter) not in (first, second)
 
 
-def test_users_come_and_go_with_the_file(sysfs: Path) -> None:
+def test_users_are_added_and_removed_with_the_file(sysfs: Path) -> None:
     config = sysfs / "web-config.yml"
     hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
     config.write_text("")

@@ -12,12 +12,13 @@ import bcrypt
 import pytest
 import yaml
 
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.ports import free_port
-from joulepath_lab.prometheus_api import Prometheus
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.serving.test_run import LOGFMT, SUCCESSFUL, basic
 
 pytestmark = pytest.mark.lab
@@ -97,7 +98,7 @@ def test_targets_come_and_go_and_no_counter_is_lost(pdus: Pdus, tmp_path: Path) 
         assert exporter.end() == 0
 
 
-def test_nothing_that_is_written_contains_a_secret(pdus: Pdus, pki: Pki) -> None:
+def test_no_output_contains_a_secret(pdus: Pdus, pki: Pki) -> None:
     """Everything an exporter writes at its most talkative, for each secret that it was given."""
     pdus.write(first=1, second=2, wrong=2)
     hashed = bcrypt.hashpw(SECRETS[2].encode(), bcrypt.gensalt(4)).decode()
@@ -138,9 +139,7 @@ basic_auth_users: {{prometheus: '{hashed}'}}
     assert all(LOGFMT.fullmatch(line) for line in exporter.log), exporter.log
 
 
-def test_prometheus_finds_the_pdus_and_scrapes_them_over_tls_with_a_password(
-    prometheus: Path, pdus: Pdus, pki: Pki
-) -> None:
+def test_prometheus_finds_and_scrapes_pdus_over_tls_with_a_password(prometheus: Path, pdus: Pdus, pki: Pki) -> None:
     pdus.write(**{"pdu-1": 1, "pdu-2": 2})
     hashed = bcrypt.hashpw(SECRETS[2].encode(), bcrypt.gensalt(10)).decode()
     web = pki.folder / "web-config.yml"
@@ -174,13 +173,16 @@ basic_auth_users: {{prometheus: '{hashed}'}}
             str(prometheus), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={url.removeprefix('http://')}",
         ]  # fmt: skip
-        with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log) as server:
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen(command, stderr=log) as server,
+            Prometheus(url) as asked,
+        ):
             try:
-                asked = Prometheus(url)
                 until(asked.ready, 30)
                 until(lambda: len(asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")) == 2, 30)
-                found = asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")
-                watts = {sample.labels["instance"]: sample.value for sample in found}
+                power = asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")
+                watts = {sample.labels["instance"]: sample.value for sample in power}
                 assert watts == {"pdu-1": pytest.approx(40), "pdu-2": pytest.approx(250)}
                 assert {(s.labels["instance"], s.value) for s in asked.query("up")} == {("pdu-1", 1), ("pdu-2", 1)}
                 pdus.write(**{"pdu-2": 2})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A path of three hosts whose middle one stamps, and unmodified programs that send over it."""
+"""A path of three hosts, of which the middle one stamps, and unmodified programs that send over it."""
 
 import json
 import subprocess
@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace
+from joulepath_lab.network.chain import ThreeHosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter
 
 # Programs that know nothing of IOAM. Each takes its connection's or its port's data and says its SHA-256.
 TCP_SERVER = """
@@ -71,25 +73,16 @@ sender.send(b"")
 """
 
 
-class Path3:
-    """robot (1) -- wlan0 n3 -- upf (2), which stamps -- n6 eth0 -- server (3)."""
+class Path3(ThreeHosts):
+    """The path with programs on it."""
 
     def __init__(self, stack: ExitStack) -> None:
+        super().__init__(stack)
         self._stack = stack
-        self.robot, self.upf, self.server = (stack.enter_context(NetworkNamespace()) for _ in range(3))
-        self.robot.link("wlan0", "fd01::1", self.upf, "n3", "fd01::2")
-        self.upf.link("n6", "fd02::2", self.server, "eth0", "fd02::3")
-        self.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        self.server.run("ip -6 route add fd01::/64 via fd02::2")
-        self.robot.run("sysctl -qw net.ipv6.ioam6_id=1")
-        settings = ["conf.all.forwarding=1", "ioam6_id=2", "conf.n3.ioam6_enabled=1", "conf.n3.ioam6_id=21"]
-        self.upf.run(" ".join(["sysctl", "-qw", *(f"net.ipv6.{setting}" for setting in settings)]))
-        self.upf.run("ip ioam namespace add 123")
-        self.server.reach("fd01::1")
 
     def counter(self, folder: Path, namespace: NetworkNamespace, interface: str, *ids: bytes) -> Exporter:
         """`joulepath ioam` on one interface; the other direction is not counted."""
-        file = folder / f"ioam-{namespace.pid}.yaml"
+        file = folder / f"ioam-{namespace.descriptor}.yaml"
         keys = ", ".join(f'"{name.hex()}"' for name in ids)
         key = f"key: {{prefix: {8 * len(ids[0])}}}, " if len(ids[0]) < 16 else ""
         file.write_text(
@@ -134,6 +127,8 @@ class Path3:
 
     @staticmethod
     def _started(stack: ExitStack, command: list[str]) -> subprocess.Popen[str]:
-        made = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stack.callback(made.kill)
-        return made
+        process = stack.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        stack.callback(process.kill)
+        return process

@@ -54,16 +54,16 @@ def root(tmp_path: Path) -> Path:
         (Sender("cgroup", "/system.slice/gone.service"), None),
     ],
 )
-def test_find(root: Path, sender: Sender, expected: str | None) -> None:
+def test_the_cgroup_of_a_sender_is_found(root: Path, sender: Sender, expected: str | None) -> None:
     assert cgroup.find(sender, root) == (None if expected is None else root / expected)
 
 
-def test_the_whole_path_of_a_cgroup(root: Path) -> None:
+def test_a_whole_path_names_one_cgroup(root: Path) -> None:
     path = root / "system.slice/sshd.service"
     assert cgroup.find(Sender("cgroup", str(path)), root) == path
 
 
-def test_two_units_of_one_name(root: Path) -> None:
+def test_two_units_of_one_name_are_refused(root: Path) -> None:
     with pytest.raises(cgroup.AmbiguousError) as caught:
         cgroup.find(Sender("unit", "app.service"), root)
     assert str(caught.value) == (
@@ -72,14 +72,14 @@ def test_two_units_of_one_name(root: Path) -> None:
     )
 
 
-def test_where_the_user_says_it_is(tmp_path: Path) -> None:
+def test_a_stated_mount_point_is_checked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"--path.cgroup {tmp_path}: is not where cgroup v2 is mounted"):
         cgroup.given(tmp_path)
     (tmp_path / "cgroup.controllers").touch()
     assert cgroup.given(tmp_path) == tmp_path
 
 
-def test_where_it_is_mounted(tmp_path: Path) -> None:
+def test_the_mount_point_is_read_from_the_kernel(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text("cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /mnt/c\\040g cgroup2 rw 0 0\n")
     assert cgroup.mounted(mounts) == Path("/mnt/c g")

@@ -22,7 +22,7 @@ def read(folder: Path, text: str) -> Settings:
     return config.read(file)
 
 
-def test_all_keys(tmp_path: Path) -> None:
+def test_all_keys_are_read(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         f"""
@@ -55,14 +55,14 @@ flows:
     )
 
 
-def test_defaults(tmp_path: Path) -> None:
+def test_an_omitted_key_has_its_default(tmp_path: Path) -> None:
     settings = read(tmp_path, f'interfaces: [eth0]\nflows: {{a: {{ioam_namespace: 1, id: "{ID}", protocol: tcp}}}}\n')
     assert (settings.node_id, settings.nodes, settings.path_mtu) == (None, None, None)
     (flow,) = settings.flows
     assert (flow.source, flow.destination, flow.source_port, flow.sender) == (EVERYWHERE, EVERYWHERE, 0, None)
 
 
-def test_every_mistake_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     text = f"""
 interfaces: [eth0, eth0]
 nodes: 28
@@ -103,13 +103,13 @@ flows:
     ]
 
 
-def test_more_flows_than_there_are_places(tmp_path: Path) -> None:
+def test_too_many_flows_are_refused(tmp_path: Path) -> None:
     flows = "".join(f'  f{n}: {{ioam_namespace: {n}, id: "{ID}", protocol: tcp}}\n' for n in range(65))
     with pytest.raises(UsageError, match="flows: Dictionary should have at most 64 items"):
         read(tmp_path, f"interfaces: [eth0]\nflows:\n{flows}")
 
 
-def test_who_writes_the_id(tmp_path: Path) -> None:
+def test_the_owner_of_an_id_file_is_a_user_by_name_or_number(tmp_path: Path) -> None:
     flow = "{ioam_namespace: 1, protocol: udp, "
     names = {"by_name": "root", "by_number": 64001}
     lines = [f"  {name}: {flow}id_file: id, id_owner: {owner}}}\n" for name, owner in names.items()]

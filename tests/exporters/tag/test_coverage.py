@@ -7,16 +7,16 @@ from ipaddress import IPv6Address
 import pytest
 
 from joulepath.tag.coverage import Coverage
-from joulepath.tag.program import Count, NarrowPath
+from joulepath.tag.program import FlowCount, NarrowPath
 
 pytestmark = pytest.mark.unit
 
 
-def count(packets: int, **untagged: int) -> Count:
-    return Count(packets, 1000 * packets, untagged)
+def count(packets: int, **untagged: int) -> FlowCount:
+    return FlowCount(packets, 1000 * packets, untagged)
 
 
-def test_most_packets_of_the_last_minute() -> None:
+def test_most_packets_of_the_last_minute_decide() -> None:
     now = [0.0]
     coverage = Coverage(lambda: now[0])
     assert coverage.mostly_tagged("video", count(0))
@@ -34,7 +34,7 @@ def test_most_packets_of_the_last_minute() -> None:
     assert not coverage.mostly_tagged("new", count(0, protocol=1))
 
 
-def test_a_missing_id_has_its_own_sign() -> None:
+def test_packets_without_an_id_do_not_count_as_uncovered() -> None:
     assert Coverage().mostly_tagged("video", count(0, no_id=10))
 
 
@@ -66,7 +66,7 @@ def test_each_narrow_path_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
     assert len(lines) == 256
 
 
-def test_video_that_is_cut_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_video_that_is_cut_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     coverage = Coverage()
     with caplog.at_level(logging.INFO):
         for nodes, cuts in (5, True), (5, True), (1, False), (5, True):

@@ -15,8 +15,9 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.tag import cgroup
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.foreign import PASS, Foreign
-from tests.exporters.ioam.netns import Exporter, wait_for
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -68,7 +69,7 @@ TRANSFERS = {
 
 
 @pytest.mark.parametrize("kind", TRANSFERS)
-def test_programs_tagged_by_cgroup(path: Path3, tmp_path: Path, group: Path, kind: str) -> None:
+def test_programs_are_tagged_by_cgroup(path: Path3, tmp_path: Path, group: Path, kind: str) -> None:
     (server, client), arguments, transport = TRANSFERS[kind]
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: {group.name}}}\n") as tags:
@@ -82,7 +83,7 @@ def test_programs_tagged_by_cgroup(path: Path3, tmp_path: Path, group: Path, kin
             octets += 8  # the SYN's further options
         octets += packets * (40 + HEADER + transport)
         name = ("uplink", "123", "3", ID)
-        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
+        until(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
         counted, tagged = counter.scrape(), tags.scrape()
     assert counted["ioam_trace_packets_total", *name] == packets
     assert counted["ioam_trace_bytes_total", *name] == octets
@@ -102,7 +103,7 @@ def test_segments_are_large_where_it_says_so(path: Path3, tmp_path: Path, group:
     assert received < segments / 2
 
 
-def test_by_addresses_and_ports(path: Path3, tmp_path: Path) -> None:
+def test_packets_are_tagged_by_addresses_and_ports(path: Path3, tmp_path: Path) -> None:
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID), bytes.fromhex(OTHER_ID))
     config = (
         f'{CONFIG}{CAMERA}source: "fd01::1", destination: "fd02::/64", protocol: udp, destination_port: 5000}}\n'
@@ -114,24 +115,24 @@ def test_by_addresses_and_ports(path: Path3, tmp_path: Path) -> None:
         path.transfer(TCP_SERVER, TCP_CLIENT, 5000, 1000)
         # A datagram of five fragments: the first one shows the ports of all.
         path.transfer(UDP_SERVER, UDP_CLIENT, 5001, 1, 6000, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == 101
-    assert found["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
-    assert found["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == 101
+    assert samples["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
+    assert samples["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
     name = ("ioam_trace_packets_total", "uplink", "123", "3")
-    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
+    until(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
 
 
-def test_fragments_of_a_flow_without_ports(path: Path3, tmp_path: Path) -> None:
+def test_fragments_of_a_flow_without_ports_are_tagged(path: Path3, tmp_path: Path) -> None:
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 20, 6000, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == 20 * 5 + 1
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 20 * 5 + 1)
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == 20 * 5 + 1
+    until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 20 * 5 + 1)
 
 
-def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
+def test_a_changed_id_takes_effect(path: Path3, tmp_path: Path) -> None:
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID), bytes.fromhex(OTHER_ID))
     file = tmp_path / "id"
     config = f"{CONFIG}  camera: {{ioam_namespace: 123, id_file: id, protocol: udp}}\n"
@@ -147,17 +148,17 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
         send()
         assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
         file.write_text(f"{ID}\n")
-        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
+        until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
         send()
-        wait_for(lambda: packets(ID) == 11)
+        until(lambda: packets(ID) == 11)
         file.write_text(OTHER_ID[:20])  # half-way through being written: the last id holds
         time.sleep(1.5)
         send()
-        wait_for(lambda: packets(ID) == 22)
+        until(lambda: packets(ID) == 22)
         file.write_text(OTHER_ID)
         time.sleep(1.5)
         send()
-        wait_for(lambda: packets(OTHER_ID) == 11)
+        until(lambda: packets(OTHER_ID) == 11)
         assert packets(ID) == 22
         lines = [line.partition("msg=")[2] for line in tags.stop() if "level=WARNING" in line]
     assert lines == [
@@ -166,7 +167,7 @@ def test_an_id_that_changes(path: Path3, tmp_path: Path) -> None:
     ]
 
 
-def test_a_flow_of_any_name_is_complained_of_once(path: Path3, tmp_path: Path) -> None:
+def test_a_flow_of_any_name_is_logged_once(path: Path3, tmp_path: Path) -> None:
     flow = "{ioam_namespace: 123, id_file: id, protocol: udp}"
     with tagger(path, tmp_path, f"{CONFIG}  tick: {flow}\n  wlan0: {flow}\n") as tags:
         time.sleep(3.5)  # several looks
@@ -174,7 +175,7 @@ def test_a_flow_of_any_name_is_complained_of_once(path: Path3, tmp_path: Path) -
     assert [line.partition("msg=")[2].split(":")[0] for line in lines] == ['"flow tick', '"flow wlan0']
 
 
-def test_a_node_id_that_changes(path: Path3, tmp_path: Path) -> None:
+def test_a_changed_node_id_takes_effect(path: Path3, tmp_path: Path) -> None:
     """As where the tagger starts before the host's settings are made."""
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     path.robot.run("sysctl -qw net.ipv6.ioam6_id=16777215")
@@ -182,7 +183,7 @@ def test_a_node_id_that_changes(path: Path3, tmp_path: Path) -> None:
         path.robot.run("sysctl -qw net.ipv6.ioam6_id=1")
         time.sleep(1.5)  # a look at the host
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
-        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11)
+        until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11)
         assert counter.scrape()["ioam_path_packets_total", "uplink", "123", "1", ID] == 11
 
 
@@ -203,18 +204,18 @@ def test_a_pipe_for_an_id_holds_nothing_up(path: Path3, tmp_path: Path) -> None:
     assert routes(path) == before
 
 
-def test_a_changed_file(path: Path3, tmp_path: Path) -> None:
+def test_a_changed_file_takes_effect(path: Path3, tmp_path: Path) -> None:
     file = tmp_path / "tag.yaml"
     both = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
     with tagger(path, tmp_path, both) as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         file.write_text(both.replace("wlan0", "wlan1"))
-        wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+        until(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
         extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
         file.write_text(both.replace("nodes: 5", "nodes: 3").replace("/64", "3/128") + extra)
-        wait_for(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
+        until(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
         assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1436" in routes(path)
         assert "fd02::/64 via fd01::2 dev wlan0 proto 106" not in routes(path)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
@@ -241,20 +242,20 @@ sys.stdin.read()
 """
 
 
-def test_a_changed_file_that_the_kernel_refuses(path: Path3, tmp_path: Path) -> None:
+def test_a_changed_file_that_the_kernel_refuses_is_not_applied(path: Path3, tmp_path: Path) -> None:
     path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::2")
     command = path.robot.command(sys.executable, "-c", FILL)
     config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:
         assert others.stdout is not None
-        if (said := others.stdout.readline()) != "full\n":
-            pytest.skip(said)
+        if (line := others.stdout.readline()) != "full\n":
+            pytest.skip(line)
         with tagger(path, tmp_path, config) as tags:
             before = routes(path)
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
             (tmp_path / "tag.yaml").write_text(config.replace("[wlan0]", "[wlan0, wlan1]").replace("fd02", "fd03"))
             tags.hang_up()
-            wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+            until(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
             time.sleep(1.5)  # a look at the host
             assert routes(path) == before
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
@@ -262,7 +263,7 @@ def test_a_changed_file_that_the_kernel_refuses(path: Path3, tmp_path: Path) -> 
         others.communicate("", timeout=10)
 
 
-def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group: Path) -> None:
+def test_a_flow_may_move_to_another_sender(path: Path3, tmp_path: Path, group: Path) -> None:
     before, after = group / "before.service", group / "after.service"
     file = tmp_path / "tag.yaml"
     config = f"{CONFIG}{CAMERA}unit: {before.name}}}\n"
@@ -274,7 +275,7 @@ def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group
             extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
             file.write_text(config.replace("before", "after") + extra)
             tags.hang_up()
-            wait_for(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
+            until(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
             assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(after))
@@ -284,31 +285,31 @@ def test_a_flow_that_becomes_another_sender_s(path: Path3, tmp_path: Path, group
         after.rmdir()
 
 
-def test_a_flow_whose_id_is_now_in_a_file(path: Path3, tmp_path: Path) -> None:
+def test_the_id_of_a_flow_may_move_into_a_file(path: Path3, tmp_path: Path) -> None:
     """The id that the configuration no longer says is not in force while the file is missing."""
     config = f"{CONFIG}{CAMERA}protocol: udp}}\n"
     with tagger(path, tmp_path, config) as tags:
         assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
         (tmp_path / "tag.yaml").write_text(config.replace(f'id: "{ID}"', "id_file: none-yet"))
         tags.hang_up()
-        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+        until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
 
 
-def test_a_unit_that_restarts(path: Path3, tmp_path: Path, group: Path) -> None:
+def test_a_restarted_unit_is_tagged_again(path: Path3, tmp_path: Path, group: Path) -> None:
     unit = group / "camera.service"
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: camera.service}}\n") as tags:
         expected = 0
         for _ in range(2):
             assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 0
             unit.mkdir()
-            wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
+            until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(unit))
             expected += 11
             assert tags.scrape()["ioam_tag_packets_total", "camera"] == expected
             unit.rmdir()
-            wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+            until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
 
 
 # A datagram for each line, by a socket that was made before the process moved into the cgroup.
@@ -344,7 +345,7 @@ while connection.recv(65536):
 """
 
 
-def test_a_socket_that_is_older_than_its_cgroup(path: Path3, tmp_path: Path, group: Path) -> None:
+def test_a_socket_older_than_its_cgroup_is_tagged(path: Path3, tmp_path: Path, group: Path) -> None:
     with ExitStack() as stack:
         tags = stack.enter_context(tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: {group.name}}}\n"))
         command = path.robot.command(sys.executable, "-c", EARLY, str(group))
@@ -355,17 +356,17 @@ def test_a_socket_that_is_older_than_its_cgroup(path: Path3, tmp_path: Path, gro
         assert early.stdin is not None
         assert early.stdout is not None
         assert early.stdout.readline() == "here\n"
-        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 1)
+        until(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 1)
         early.stdin.write("\n")
         assert early.stdout.readline() == "sent\n"
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 1
         # The socket goes, and what was noted of it.
         early.kill()
         early.wait()
-        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 0)
+        until(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 0)
 
 
-def test_connections_of_a_socket_unit(path: Path3, tmp_path: Path, group: Path) -> None:
+def test_connections_of_a_socket_unit_are_tagged(path: Path3, tmp_path: Path, group: Path) -> None:
     with ExitStack() as stack:
         tags = stack.enter_context(tagger(path, tmp_path, f"{CONFIG}{CAMERA}unit: {group.name}}}\n"))
         command = path.robot.command(sys.executable, "-c", ACTIVATED, str(group))
@@ -373,7 +374,7 @@ def test_connections_of_a_socket_unit(path: Path3, tmp_path: Path, group: Path) 
         stack.callback(server.kill)
         assert server.stdout is not None
         assert server.stdout.readline() == "here\n"
-        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 2)  # and its connections
+        until(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 2)  # and its connections
         path.server.python(ASK, "fd01::1")
         assert tags.scrape()["ioam_tag_packets_total", "camera"] > 100_000 / 1420
 
@@ -400,21 +401,21 @@ def test_packets_that_cannot_be_tagged_are_counted(path: Path3, tmp_path: Path, 
     with tagger(path, tmp_path, config) as tags:
         command = path.robot.command(*inside(group), sys.executable, "-c", MIXED)
         subprocess.run(command, check=True, timeout=20)
-        found = tags.scrape()
-        assert found["ioam_tag_untagged_packets_total", "camera", "ipv4"] == 100
-        assert found["ioam_tag_untagged_packets_total", "camera", "protocol"] == 4
-        assert found["ioam_tag_flow_ready", "camera"] == 0
+        samples = tags.scrape()
+        assert samples["ioam_tag_untagged_packets_total", "camera", "ipv4"] == 100
+        assert samples["ioam_tag_untagged_packets_total", "camera", "protocol"] == 4
+        assert samples["ioam_tag_flow_ready", "camera"] == 0
         # Another sender's are the other flow's; no flow with IPv6 addresses has IPv4 packets.
         subprocess.run(path.robot.command(sys.executable, "-c", MIXED), check=True, timeout=20)
-        found = tags.scrape()
-        assert found["ioam_tag_untagged_packets_total", "rest", "protocol"] == 4
-        assert found["ioam_tag_untagged_packets_total", "rest", "ipv4"] == 0
+        samples = tags.scrape()
+        assert samples["ioam_tag_untagged_packets_total", "rest", "protocol"] == 4
+        assert samples["ioam_tag_untagged_packets_total", "rest", "ipv4"] == 0
         time.sleep(3.5)  # a look at the counts
         lines = [line for line in tags.stop() if "pass without a trace" in line]
     assert len(lines) == 3
 
 
-def test_what_has_a_trace_already_keeps_it(path: Path3, tmp_path: Path) -> None:
+def test_a_packet_with_a_trace_keeps_it(path: Path3, tmp_path: Path) -> None:
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID), bytes.fromhex(OTHER_ID))
     lines = (
         "from joulepath.ioam.socket import traced\n"
@@ -423,10 +424,10 @@ def test_what_has_a_trace_already_keeps_it(path: Path3, tmp_path: Path) -> None:
     )
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT.replace('sender.connect(("fd02::3"', lines), 5000, 10, 500, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == 0
-    assert found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"] == 11
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", OTHER_ID] == 11)
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == 0
+    assert samples["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"] == 11
+    until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", OTHER_ID] == 11)
 
 
 def routes(path: Path3) -> str:
@@ -442,9 +443,9 @@ def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
         assert tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
         # Routes that come later are followed.
         path.robot.run("ip -6 route add fd02::/96 via fd01::2 mtu 1400")
-        wait_for(lambda: "fd02::/96 via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1320" in routes(path))
+        until(lambda: "fd02::/96 via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1320" in routes(path))
         path.robot.run("ip -6 route del fd02::/96 via fd01::2 mtu 1400 metric 1024")
-        wait_for(lambda: "fd02::/96" not in routes(path))
+        until(lambda: "fd02::/96" not in routes(path))
     assert routes(path) == before
     killed = tagger(path, tmp_path, config)
     killed.kill()
@@ -457,7 +458,7 @@ def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
     assert routes(path) == before
 
 
-def test_what_is_unreachable_stays_so(path: Path3, tmp_path: Path) -> None:
+def test_an_unreachable_destination_stays_unreachable(path: Path3, tmp_path: Path) -> None:
     path.robot.run("ip -6 route add default via fd01::2")
     path.robot.run("ip -6 route add unreachable fd09::/32")
     before = routes(path)
@@ -476,7 +477,7 @@ def test_a_copy_sets_what_its_route_sets(path: Path3, tmp_path: Path) -> None:
     assert routes(path) == before
 
 
-def test_routes_of_other_tables(path: Path3, tmp_path: Path) -> None:
+def test_routes_of_other_tables_are_lowered_too(path: Path3, tmp_path: Path) -> None:
     """As with a rule (ip -6 rule) or a VRF."""
     path.robot.run("ip -6 route del fd02::/64")
     path.robot.run("ip -6 route add default via fd01::2 table 10000")
@@ -485,9 +486,9 @@ def test_routes_of_other_tables(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
         assert "fd02::/64 via fd01::2 dev wlan0 table 10000 proto 106 metric 1024 mtu 1420" in routes(path)
         path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 1_000_000)
-        found = tags.scrape()
-        assert found["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
-        assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 0
+        samples = tags.scrape()
+        assert samples["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
+        assert samples["ioam_tag_untagged_packets_total", "camera", "mtu"] == 0
     assert routes(path) == before
 
 
@@ -506,10 +507,10 @@ def test_a_preferred_router_stays_so(path: Path3, tmp_path: Path) -> None:
     path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
     path.robot.run("sysctl -qw net.ipv6.conf.wlan0.accept_ra=2 net.ipv6.conf.wlan1.accept_ra=2")
     path.upf.python(ADVERTISE, "fe80::2", "n3", "0")
-    wait_for(lambda: "default via fe80::2 dev wlan0 proto ra" in routes(path))
+    until(lambda: "default via fe80::2 dev wlan0 proto ra" in routes(path))
     path.upf.run("ip -6 address add fe80::9/64 dev n9 nodad")
     path.upf.python(ADVERTISE, "fe80::9", "n9", "1")
-    wait_for(lambda: "default via fe80::9 dev wlan1 proto ra" in routes(path))
+    until(lambda: "default via fe80::9 dev wlan1 proto ra" in routes(path))
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'):
         assert "via fe80::9 dev wlan1" in path.robot.run("ip -6 route get fd09::1")
     config = f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'.replace("wlan0", "wlan1")
@@ -537,11 +538,11 @@ def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
     tags.kill()
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
-    wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 22)
+    until(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 22)
     assert counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11
 
 
-# What a tagger that was killed leaves behind before Linux 6.6.
+# The filter that a killed tagger leaves behind before Linux 6.6.
 LEFT = """
 import socket
 from joulepath.bpf import tc
@@ -551,7 +552,7 @@ tc.ClsactLink(Program().fd(ethernet=True), socket.if_nametoindex("wlan1"), "sent
 """
 
 
-def test_a_killed_tagger_s_filter_goes_where_the_next_does_not_tag(path: Path3, tmp_path: Path) -> None:
+def test_the_filter_of_a_killed_tagger_is_removed_at_the_next_start(path: Path3, tmp_path: Path) -> None:
     path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
     path.robot.python(LEFT)
     filters = path.robot.run("tc filter show dev wlan1 egress")
@@ -563,43 +564,43 @@ def test_a_killed_tagger_s_filter_goes_where_the_next_does_not_tag(path: Path3, 
     assert "handle 0x6a70" in filters
 
 
-def test_packets_too_large_pass_untagged(path: Path3, tmp_path: Path) -> None:
+def test_packets_that_are_too_large_pass_untagged(path: Path3, tmp_path: Path) -> None:
     """As by an application that pins its packets' size, or by a route that could not be lowered."""
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
         path.robot.run("ip -6 route del fd02::/64 proto 106")
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 1500 - 48, 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 14000, 1400)
-        found = tags.scrape()
-    assert found["ioam_tag_untagged_packets_total", "camera", "mtu"] == 10 + 100
-    assert found["ioam_tag_packets_total", "camera"] == 2
-    wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112)
+        samples = tags.scrape()
+    assert samples["ioam_tag_untagged_packets_total", "camera", "mtu"] == 10 + 100
+    assert samples["ioam_tag_packets_total", "camera"] == 2
+    until(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112)
 
 
-def test_what_an_ipv6_packet_cannot_say(path: Path3, tmp_path: Path) -> None:
+def test_lengths_that_ipv6_cannot_express_are_counted_untagged(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n') as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 3, 65535 - 48, 1300)
         path.robot.run("ip link set wlan0 gso_max_size 131072 gro_max_size 131072")
         before = tags.scrape()
         segments, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, 5_000_000)  # BIG TCP: jumbograms until they are cut
-        found = tags.scrape()
+        samples = tags.scrape()
     assert before["ioam_tag_untagged_packets_total", "camera", "too_long"] == 3 * 51
     assert before["ioam_tag_packets_total", "camera"] == 1
-    jumbo = found["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"]
+    jumbo = samples["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"]
     assert jumbo > 0
-    assert found["ioam_tag_packets_total", "camera"] - 1 + jumbo == segments
+    assert samples["ioam_tag_packets_total", "camera"] - 1 + jumbo == segments
 
 
-def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> None:
+def test_an_interface_that_returns_is_tagged_again(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
         path.robot.run("ip link delete wlan0")
-        wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") not in tags.scrape())
+        until(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") not in tags.scrape())
         path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") in tags.scrape())
+        until(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") in tags.scrape())
         path.upf.run("sysctl -qw net.ipv6.conf.n3.ioam6_enabled=1")
         path.robot.reach("fd02::3")
-        wait_for(lambda: "proto 106" in routes(path))
+        until(lambda: "proto 106" in routes(path))
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
 
@@ -636,7 +637,7 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> N
         ("true", ("setpriv", "--bounding-set=-net_admin"), "CAP_NET_ADMIN"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_an_impossible_configuration_is_one_line(
     path: Path3, tmp_path: Path, first: str, wrapper: tuple[str, ...], message: str
 ) -> None:
     if "name" in first:
@@ -654,7 +655,7 @@ def test_what_cannot_be_done_is_one_line(
     assert routes(path) == before
 
 
-def test_one_tagger_in_a_namespace(path: Path3, tmp_path: Path) -> None:
+def test_a_second_tagger_in_a_namespace_is_refused(path: Path3, tmp_path: Path) -> None:
     config = f'{CONFIG}{CAMERA}destination: "fd02::/64"}}\n'
     with tagger(path, tmp_path, config):
         words = [sys.executable, "-m", "joulepath", "tag", "--config", str(tmp_path / "tag.yaml"), "--once"]
@@ -686,7 +687,7 @@ sys.stdin.readline()
 """
 
 
-def test_a_link_of_bare_ip(path: Path3, tmp_path: Path) -> None:
+def test_packets_on_a_link_of_bare_ip_are_tagged(path: Path3, tmp_path: Path) -> None:
     if not os.access("/dev/net/tun", os.W_OK):
         pytest.skip("no /dev/net/tun")
     command = path.robot.command(sys.executable, "-c", TUN)
@@ -718,19 +719,19 @@ assert library().bpf_link_detach(library().bpf_link_get_fd_by_id(one.link)) == 0
 """
 
 
-def tagged_again(path: Path3, tags: Exporter) -> bool:
+def is_tagged_again(path: Path3, tags: Exporter) -> bool:
     """Whether ten more datagrams get their trace."""
     before = tags.scrape()["ioam_tag_packets_total", "camera"]
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 9, 100, 0)
     return tags.scrape()["ioam_tag_packets_total", "camera"] - before >= 10
 
 
-def test_who_comes_before_the_tagging_hides_no_packet_for_long(path: Path3, tmp_path: Path) -> None:
+def test_a_program_before_the_tagger_does_not_hide_packets_for_long(path: Path3, tmp_path: Path) -> None:
     """A program that ends the list (TCX_PASS) would have packets pass untagged and uncounted."""
     with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
-        assert tagged_again(path, tags)
+        assert is_tagged_again(path, tags)
         with Foreign(path.robot, "wlan0", "tcx", "sent", str(PASS), "first"):
-            wait_for(lambda: tagged_again(path, tags))
+            until(lambda: is_tagged_again(path, tags))
             with Foreign(path.robot, "wlan0", "tcx", "received", str(PASS), "first"):
                 path.upf.run("ip link set n6 mtu 1400")  # a message of its own must be read, too
                 path.server.run("sysctl -qw net.ipv6.conf.eth0.mtu=1500")
@@ -745,5 +746,5 @@ def test_who_comes_before_the_tagging_hides_no_packet_for_long(path: Path3, tmp_
 def test_tagging_that_someone_detached_is_attached_again(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
         path.robot.python(DETACH)
-        wait_for(lambda: tagged_again(path, tags))
+        until(lambda: is_tagged_again(path, tags))
         assert len([line for line in tags.stop() if "wlan0: someone detached the tagging" in line]) == 1

@@ -27,9 +27,9 @@ def folder() -> Iterator[Path]:
     """The application's, in a place that only root writes to."""
     with tempfile.TemporaryDirectory(dir="/run", prefix="joulepath-test-") as name:
         Path(name).chmod(0o755)
-        (made := Path(name) / "application").mkdir()
-        os.chown(made, APPLICATION, APPLICATION)
-        yield made
+        (path := Path(name) / "application").mkdir()
+        os.chown(path, APPLICATION, APPLICATION)
+        yield path
 
 
 def write(path: Path, text: str = ID, user: int = APPLICATION, mode: int = 0o644) -> Path:
@@ -39,7 +39,7 @@ def write(path: Path, text: str = ID, user: int = APPLICATION, mode: int = 0o644
     return path
 
 
-def refused(path: Path, owner: int | None = APPLICATION) -> str:
+def refusal(path: Path, owner: int | None = APPLICATION) -> str:
     with pytest.raises(JoulepathError) as caught:
         idfile.read(path, owner)
     (line,) = caught.value.messages
@@ -47,39 +47,39 @@ def refused(path: Path, owner: int | None = APPLICATION) -> str:
     return line.removeprefix(f"{path}: ")
 
 
-def test_the_stated_user_and_root_without_one(folder: Path) -> None:
+def test_an_id_file_must_belong_to_the_stated_user_or_root(folder: Path) -> None:
     assert idfile.read(write(folder / "id"), APPLICATION).hex() == ID
     assert idfile.read(write(folder.parent / "id", user=0)).hex() == ID
-    assert "another user can put a file there" in refused(folder / "id", None)
-    assert refused(write(folder.parent / "id"), None) == (
+    assert "another user can put a file there" in refusal(folder / "id", None)
+    assert refusal(write(folder.parent / "id"), None) == (
         f"belongs to user {APPLICATION}: say so by `id_owner` if that user may choose the id"
     )
-    assert refused(write(folder / "id", user=STRANGER)) == f"belongs to user {STRANGER}: `id_owner` says {APPLICATION}"
-    assert refused(write(folder / "id", mode=0o666)) == f"other users can write to it: chmod go-w {folder / 'id'}"
-    assert refused(write(folder / "id", "no id")) == "holds no id of 32 hexadecimal digits"
+    assert refusal(write(folder / "id", user=STRANGER)) == f"belongs to user {STRANGER}: `id_owner` says {APPLICATION}"
+    assert refusal(write(folder / "id", mode=0o666)) == f"other users can write to it: chmod go-w {folder / 'id'}"
+    assert refusal(write(folder / "id", "no id")) == "holds no id of 32 hexadecimal digits"
     (folder / "id").write_bytes(b"\xff" * 32)
-    assert refused(folder / "id") == "holds no id of 32 hexadecimal digits"
+    assert refusal(folder / "id") == "holds no id of 32 hexadecimal digits"
     (folder / "id").write_text(ID + "\n" * 5000)
-    assert refused(folder / "id") == "has more than 4096 octets"
-    assert refused(folder / "none") == "cannot be read: No such file or directory"
+    assert refusal(folder / "id") == "has more than 4096 octets"
+    assert refusal(folder / "none") == "cannot be read: No such file or directory"
 
 
-def test_links_of_any_kind_lead_nowhere(folder: Path) -> None:
+def test_links_of_any_kind_are_refused(folder: Path) -> None:
     secret = write(folder.parent / "secret", ELSES, user=0, mode=0o600)
     link = folder / "id"
     link.symlink_to(secret)
-    assert refused(link) == "is a link: write the id into a file"
+    assert refusal(link) == "is a link: write the id into a file"
     link.unlink()
     link.hardlink_to(secret)  # a host with fs.protected_hardlinks=0 lets anyone do so
-    assert refused(link) == f"belongs to user 0: `id_owner` says {APPLICATION}"
+    assert refusal(link) == f"belongs to user 0: `id_owner` says {APPLICATION}"
     link.unlink()
     (folder / "below").symlink_to(folder.parent)
     os.chown(folder / "below", APPLICATION, APPLICATION, follow_symlinks=False)
-    assert refused(folder / "below" / "secret") == f"{folder / 'below'} is a link: name the folder itself"
+    assert refusal(folder / "below" / "secret") == f"{folder / 'below'} is a link: name the folder itself"
     # Nor does a link to the right target.
     write(folder / "own")
     link.symlink_to("own")
-    assert refused(link) == "is a link: write the id into a file"
+    assert refusal(link) == "is a link: write the id into a file"
 
 
 def test_links_of_roots_are_followed_and_their_target_is_checked(folder: Path) -> None:
@@ -88,24 +88,24 @@ def test_links_of_roots_are_followed_and_their_target_is_checked(folder: Path) -
     link.symlink_to("application")
     assert idfile.read(link / "id", APPLICATION).hex() == ID
     folder.chmod(0o777)
-    assert f"chown {folder} to the user who writes it" in refused(link / "id")
+    assert f"chown {folder} to the user who writes it" in refusal(link / "id")
     round_and_round = folder.parent / "round"
     round_and_round.symlink_to("round")
-    assert "is a link" in refused(round_and_round / "id")
+    assert "is a link" in refusal(round_and_round / "id")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK, stat.S_IFDIR])
-def test_only_regular_files(folder: Path, kind: int) -> None:
+def test_only_regular_files_are_read(folder: Path, kind: int) -> None:
     path = folder / "id"
     if kind == stat.S_IFSOCK:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(str(path))
+        with socket.socket(socket.AF_UNIX) as unix_socket:
+            unix_socket.bind(str(path))
     elif kind == stat.S_IFDIR:
         path.mkdir()
     else:
         os.mknod(path, kind | 0o644, os.makedev(1, 5))
     os.chown(path, APPLICATION, APPLICATION)
-    assert refused(path) == "is not a regular file: write the id into a file"
+    assert refusal(path) == "is not a regular file: write the id into a file"
 
 
 def test_a_device_is_not_even_opened(folder: Path) -> None:
@@ -114,21 +114,21 @@ def test_a_device_is_not_even_opened(folder: Path) -> None:
     os.mknod(path, stat.S_IFCHR | 0o644, os.makedev(510, 77))
     with pytest.raises(OSError, match="No such device"):
         path.open()
-    assert refused(path) == "is not a regular file: write the id into a file"
+    assert refusal(path) == "is not a regular file: write the id into a file"
 
 
-def test_folders_that_others_write_to(folder: Path) -> None:
+def test_a_folder_that_others_can_write_to_is_refused(folder: Path) -> None:
     write(folder / "id")
     for mode in 0o777, 0o775, 0o1777:
         folder.chmod(mode)
-        assert "another user can put a file there" in refused(folder / "id")
+        assert "another user can put a file there" in refusal(folder / "id")
     folder.chmod(0o755)
     os.chown(folder, STRANGER, STRANGER)
-    assert "another user can put a file there" in refused(folder / "id")
+    assert "another user can put a file there" in refusal(folder / "id")
     os.chown(folder, APPLICATION, APPLICATION)
     # One further up could be renamed, but not in a sticky one.
     folder.parent.chmod(0o777)
-    assert f"chmod go-w {folder.parent}" in refused(folder / "id")
+    assert f"chmod go-w {folder.parent}" in refusal(folder / "id")
     folder.parent.chmod(0o1777)
     assert idfile.read(folder / "id", APPLICATION).hex() == ID
 

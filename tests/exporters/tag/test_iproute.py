@@ -9,7 +9,7 @@ import pytest
 from joulepath import cli
 from joulepath.errors import UsageError
 from joulepath.tag import iproute
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 pytestmark = pytest.mark.unit
 
@@ -54,7 +54,10 @@ ${GATEWAY:+via "$GATEWAY"} dev wwan0.7 metric 102 table 10603
 TOPOLOGY = """
 sites: {edge: {grams_per_kwh: 380}}
 hosts:
+  ru-1: {site: edge, power: [{watts: 65}]}
+  edge-1: {site: edge, power: [{rapl: edge-1}]}
   core-1: {site: edge, power: [{rapl: core-1}]}
+  gpu-1: {site: edge, power: [{bmc: gpu-1}]}
 components:
   ru-1: {role: ru, host: ru-1, traffic: {anchor: upf-1}}
   cu-1: {role: cu, host: edge-1, traffic: {ioam: 3}}
@@ -97,7 +100,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("text", "expected"), [(CONFIG, COMMANDS), (TOPOLOGY, TOPOLOGY_COMMANDS)])
-def test_commands(file: Path, text: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_file_becomes_commands_of_ip_route(
+    file: Path, text: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file.write_text(text)
     assert cli.main(["tag", "--print-ip-route", str(file)]) == 0
     assert capsys.readouterr().out == expected
@@ -145,6 +150,43 @@ def test_wide_node_ids_have_their_own_field(file: Path) -> None:
     assert "type 0x00a000 ns 124 size 32" in text
 
 
+def test_a_topology_is_read_as_the_rules_read_it(file: Path) -> None:
+    """Ranges, an id as a UUID is written, the file's own node for each component."""
+    text = TOPOLOGY.replace("core-1:", '"core-[1-2]":').replace("rapl: core-1", 'rapl: "core-[1-2]"')
+    text = text.replace("upf-1: {role: upf, host: core-1", '"upf-[1-2]": {role: upf, host: "core-[1-2]"')
+    text = text.replace("node: 4, instance: upf-edge", 'node: "[4-5]"').replace('"0000a002"', '"0x0000A002"')
+    file.write_text(text)
+    lines = iproute.commands(file).splitlines()
+    assert [line for line in lines if line.startswith("sysctl")] == [
+        f"sysctl -w net/ipv6/ioam6_id={node_id}" for node_id in (3, 4, 5)
+    ]
+    assert "ip ioam namespace add 124 wide 0x0000a00200000000" in lines
+
+
+def test_a_trace_has_room_for_the_nodes_of_its_own_path(file: Path) -> None:
+    """The sender and the UPF write 12 octets each, with the CU 12 more."""
+    file.write_text(
+        TOPOLOGY.replace(
+            '[{ioam_namespace: 124, id: "0000a002"}], models: [model], path: [ru-1, upf-1]',
+            '[{ioam_namespace: 124, id: "0000a002", path: [upf-1]}, '
+            '{ioam_namespace: 126, id: "0000a003", path: [cu-1, upf-1]}]',
+        )
+    )
+    text = iproute.commands(file)
+    assert "ns 124 size 24" in text
+    assert "ns 126 size 36" in text
+
+
+def test_every_mistake_of_a_topology_is_named(file: Path) -> None:
+    file.write_text(TOPOLOGY.replace("host: gpu-1", "host: gpu-2").replace("path: [ru-1, cu-1", "path: [ru-1, cu-9"))
+    with pytest.raises(UsageError) as caught:
+        iproute.commands(file)
+    assert caught.value.messages == (
+        f"{file}: components.model.host: there is no host 'gpu-2' under hosts",
+        f"{file}: applications.assembly-line.path[1]: there is no component 'cu-9' under components",
+    )
+
+
 @pytest.mark.parametrize(
     ("base", "before", "after", "messages"),
     [
@@ -159,11 +201,18 @@ def test_wide_node_ids_have_their_own_field(file: Path) -> None:
         (CONFIG, "ioam_namespace: 124", "ioam_namespace: 123", ["namespace 123 has another id already"]),
         (CONFIG, "nodes: 4", "nodes: 20", ["nodes: the tunnel has room for 19"]),
         (TOPOLOGY, "id: all", 'id: "4bf92f3577b34da6a3ce929d0e0e4736"', ["the tunnel carries at most 8 octets"]),
-        (TOPOLOGY, '124, id: "0000a002"', "125, id: all", ["namespace 125 stands for assembly-line already"]),
+        (
+            TOPOLOGY,
+            '124, id: "0000a002"',
+            "125, id: all",
+            ["trace all of namespace 125 already stands for 'assembly-line'"],
+        ),
         (TOPOLOGY, "ioam_namespace: 124", "ioam_namespace: 70000", ["less than or equal to 65535"]),
     ],
 )
-def test_what_the_tunnel_cannot_do_is_said(file: Path, base: str, before: str, after: str, messages: list[str]) -> None:
+def test_features_that_the_tunnel_lacks_are_reported(
+    file: Path, base: str, before: str, after: str, messages: list[str]
+) -> None:
     assert before in base
     file.write_text(base.replace(before, after))
     with pytest.raises(UsageError) as caught:

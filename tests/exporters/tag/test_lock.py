@@ -14,7 +14,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.tag.lock import Lock
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -54,8 +54,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def namespace() -> Iterator[NetworkNamespace]:
-    with NetworkNamespace() as made:
-        yield made
+    with NetworkNamespace() as network:
+        yield network
 
 
 class Other:
@@ -77,7 +77,7 @@ class Other:
             self._process.communicate("", timeout=10)
 
 
-def test_one_at_a_time(namespace: NetworkNamespace, folder: Path) -> None:
+def test_only_one_process_holds_the_lock(namespace: NetworkNamespace, folder: Path) -> None:
     with ExitStack() as stack:
         first = Other(stack, namespace, HOLD, str(folder))
         assert first.said == "held"
@@ -91,7 +91,7 @@ def test_one_at_a_time(namespace: NetworkNamespace, folder: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_one_at_a_time_in_two_containers(namespace: NetworkNamespace, folder: Path) -> None:
+def test_only_one_of_two_containers_holds_the_lock(namespace: NetworkNamespace, folder: Path) -> None:
     """They share the network namespace and no folder."""
     with ExitStack() as stack:
         assert Other(stack, namespace, HOLD, str(folder)).said == "held"
@@ -100,14 +100,16 @@ def test_one_at_a_time_in_two_containers(namespace: NetworkNamespace, folder: Pa
 
 
 @pytest.mark.parametrize("how", ["bind", "listen"])
-def test_a_stranger_with_the_address_holds_nothing_up(namespace: NetworkNamespace, folder: Path, how: str) -> None:
+def test_another_user_with_the_address_does_not_hold_up_the_lock(
+    namespace: NetworkNamespace, folder: Path, how: str
+) -> None:
     with ExitStack() as stack:
         assert Other(stack, namespace, SQUAT, how, wrapper=READER).said == "held"
         assert Other(stack, namespace, HOLD, str(folder)).said == "held"
         assert Other(stack, namespace, HOLD, str(folder)).said.startswith("another `joulepath tag` runs")
 
 
-def test_a_stranger_cannot_open_the_file(folder: Path) -> None:
+def test_another_user_cannot_open_the_file(folder: Path) -> None:
     with_lock = Lock(folder)
     (file,) = folder.iterdir()
     done = subprocess.run([*NOBODY, "cat", str(file)], capture_output=True, text=True, check=False)
@@ -117,20 +119,20 @@ def test_a_stranger_cannot_open_the_file(folder: Path) -> None:
     with_lock.close()
 
 
-def refused(folder: Path) -> str:
+def refusal(folder: Path) -> str:
     with pytest.raises(JoulepathError) as caught:
         Lock(folder)
     assert len(caught.value.messages) == 1
     return caught.value.messages[0]
 
 
-def test_folders_that_are_not_trusted(folder: Path) -> None:
+def test_an_untrusted_folder_is_refused(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
-    assert refused(folder) == f"{folder}: other users can write to it: chmod go-w {folder}"
+    assert refusal(folder) == f"{folder}: other users can write to it: chmod go-w {folder}"
     folder.rmdir()
     folder.symlink_to(folder.parent)
-    assert refused(folder) == f"{folder}: is not a folder: remove it"
+    assert refusal(folder) == f"{folder}: is not a folder: remove it"
     folder.unlink()
     # Made by a stranger where strangers may.
     open_to_all = folder.parent / "open"
@@ -139,21 +141,21 @@ def test_folders_that_are_not_trusted(folder: Path) -> None:
     theirs = open_to_all / "tag"
     theirs.mkdir()
     os.chown(theirs, 65534, 65534)
-    assert refused(theirs) == f"{theirs}: belongs to user 65534: remove it, or chown it to root"
-    assert "cannot be made: No such file or directory; as root: install -d" in refused(folder / "not" / "there")
+    assert refusal(theirs) == f"{theirs}: belongs to user 65534: remove it, or chown it to root"
+    assert "cannot be made: No such file or directory; as root: install -d" in refusal(folder / "not" / "there")
 
 
-def test_files_that_are_not_trusted(folder: Path) -> None:
+def test_an_untrusted_file_is_refused(folder: Path) -> None:
     Lock(folder).close()
     (file,) = folder.iterdir()
     file.chmod(0o644)  # anyone could lock it
-    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert refusal(folder) == f"{file}: is not a file that only its owner can open: remove it"
     file.unlink()
     file.symlink_to(folder / "elsewhere")
-    assert f"{file}: cannot be opened: Too many levels of symbolic links; remove it" in refused(folder)
+    assert f"{file}: cannot be opened: Too many levels of symbolic links; remove it" in refusal(folder)
     file.unlink()
     os.mkfifo(file, 0o600)
-    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert refusal(folder) == f"{file}: is not a file that only its owner can open: remove it"
 
 
 def test_a_file_with_a_second_name_is_not_given_away(folder: Path) -> None:
@@ -166,11 +168,11 @@ def test_a_file_with_a_second_name_is_not_given_away(folder: Path) -> None:
     (file,) = folder.iterdir()
     file.unlink()
     file.hardlink_to(secret)  # as fs.protected_hardlinks=0 lets that user do
-    assert refused(folder) == f"{file}: is not a file that only its owner can open: remove it"
+    assert refusal(folder) == f"{file}: is not a file that only its owner can open: remove it"
     assert secret.stat().st_uid == 0
 
 
-def test_nobody_is_everybody_of_other_user_namespaces(namespace: NetworkNamespace, folder: Path) -> None:
+def test_the_overflow_user_cannot_hold_up_a_tagger(namespace: NetworkNamespace, folder: Path) -> None:
     """A tagger that runs as this user takes no stranger for another tagger."""
     folder.mkdir(mode=0o755)
     os.chown(folder, 65534, 65534)
@@ -179,7 +181,7 @@ def test_nobody_is_everybody_of_other_user_namespaces(namespace: NetworkNamespac
         assert Other(stack, namespace, HOLD, str(folder), wrapper=READER).said == "held"
 
 
-def test_the_folder_of_the_unit_s_user(namespace: NetworkNamespace, folder: Path) -> None:
+def test_the_folder_of_the_units_user_is_accepted(namespace: NetworkNamespace, folder: Path) -> None:
     """As RuntimeDirectory= and User= make it; root's tagger and that user's exclude one another."""
     folder.mkdir(mode=0o755)
     os.chown(folder, 65534, 65534)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.netns import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -97,38 +98,38 @@ def sent_to_a_narrow_server(path: Path3, mtu: int) -> None:
     path.upf.run(f"ip link set n6 mtu {mtu}")
 
 
-def untagged(found: dict[tuple[str, ...], float]) -> dict[str, float]:
+def untagged_packets(samples: dict[tuple[str, ...], float]) -> dict[str, float]:
     name = "ioam_tag_untagged_packets_total"
-    return {key[2]: value for key, value in found.items() if key[0] == name and value}
+    return {key[2]: value for key, value in samples.items() if key[0] == name and value}
 
 
 @pytest.mark.parametrize("mtu", [1490, 1400, 1330])
-def test_a_router_s_message_makes_room_for_the_trace(path: Path3, tmp_path: Path, mtu: int) -> None:
+def test_a_routers_message_makes_room_for_the_trace(path: Path3, tmp_path: Path, mtu: int) -> None:
     sent_to_a_narrow_server(path, mtu)
     with tagger(path, tmp_path) as tags:
         for _ in range(2):
             before, start = tags.scrape(), time.monotonic()
             packets, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
             assert time.monotonic() - start < 3
-            found = tags.scrape()
+            samples = tags.scrape()
         # The first transfer told the sender: all of the second is tagged.
         assert f" mtu {mtu - HEADER} " in path.robot.run("ip -6 route get fd02::3")
         name = "ioam_tag_packets_total", "camera"
-        assert found[name] - before[name] == packets
-        assert untagged(found) == untagged(before)
-        assert found["ioam_tag_narrow_paths", "packet_too_big"] == 1
-        assert found["ioam_tag_flow_ready", "camera"] == 1
+        assert samples[name] - before[name] == packets
+        assert untagged_packets(samples) == untagged_packets(before)
+        assert samples["ioam_tag_narrow_paths", "packet_too_big"] == 1
+        assert samples["ioam_tag_flow_ready", "camera"] == 1
 
 
 @pytest.mark.parametrize("mtu", [1327, 1280])
-def test_where_the_sender_cannot_go_lower(path: Path3, tmp_path: Path, mtu: int) -> None:
+def test_packets_that_cannot_be_made_smaller_pass_untagged(path: Path3, tmp_path: Path, mtu: int) -> None:
     sent_to_a_narrow_server(path, mtu)
     with tagger(path, tmp_path) as tags:
         for _ in range(2):
             path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
-        found = tags.scrape()
-        assert untagged(found)["path_mtu"] > 2 * OCTETS / 1280
-        assert found["ioam_tag_flow_ready", "camera"] == 0
+        samples = tags.scrape()
+        assert untagged_packets(samples)["path_mtu"] > 2 * OCTETS / 1280
+        assert samples["ioam_tag_flow_ready", "camera"] == 0
         time.sleep(3.5)  # a look at the counts
         lines = [line for line in tags.stop() if "path_mtu" in line or "narrower" in line or "carries" in line]
     assert len(lines) == 2
@@ -137,7 +138,7 @@ def test_where_the_sender_cannot_go_lower(path: Path3, tmp_path: Path, mtu: int)
 
 
 @pytest.mark.parametrize("mtu", [1490, 1400])
-def test_a_router_that_says_nothing(path: Path3, tmp_path: Path, mtu: int) -> None:
+def test_a_silent_router_does_not_stop_a_transfer(path: Path3, tmp_path: Path, mtu: int) -> None:
     """TCP alone would go on, as the server asks for segments that fit; the trace makes them too large."""
     narrow(path, mtu)
     path.upf.run(SILENCE)
@@ -146,9 +147,9 @@ def test_a_router_that_says_nothing(path: Path3, tmp_path: Path, mtu: int) -> No
             start = time.monotonic()
             path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
             assert time.monotonic() - start < 6
-        found = tags.scrape()
-        assert untagged(found)["path_mtu"] > OCTETS / 1400
-        assert found["ioam_tag_narrow_paths", "lost_packets"] == 1
+        samples = tags.scrape()
+        assert untagged_packets(samples)["path_mtu"] > OCTETS / 1400
+        assert samples["ioam_tag_narrow_paths", "lost_packets"] == 1
 
 
 def test_a_path_that_is_down_for_a_while_is_not_narrow(path: Path3, tmp_path: Path) -> None:
@@ -163,14 +164,14 @@ def test_a_path_that_is_down_for_a_while_is_not_narrow(path: Path3, tmp_path: Pa
         path.upf.run("ip -6 route del blackhole fd02::3/128")
         finish()
         time.sleep(0.1)
-        lost = sum(untagged(tags.scrape()).values())
+        lost = sum(untagged_packets(tags.scrape()).values())
         begin()
         finish()
         assert lost < 1_000_000 / 1452 / 2
-        assert sum(untagged(tags.scrape()).values()) == lost
+        assert sum(untagged_packets(tags.scrape()).values()) == lost
 
 
-def test_a_path_that_becomes_narrow(path: Path3, tmp_path: Path) -> None:
+def test_a_transfer_goes_on_when_its_path_becomes_narrow(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path) as tags, ExitStack() as stack:
         begin, finish = path.steady(stack, STEADY_SERVER, STEADY_CLIENT)
         for mtu in (1500, 1400, 1300, 1280, 1500):
@@ -178,76 +179,76 @@ def test_a_path_that_becomes_narrow(path: Path3, tmp_path: Path) -> None:
             begin()
             finish()
         path.robot.run("ip -6 route add fd02::3 via fd01::2 mtu 1360")
-        wait_for(lambda: "fd02::3 via fd01::2 dev wlan0 proto 106" in path.robot.run("ip -6 route show"))
+        until(lambda: "fd02::3 via fd01::2 dev wlan0 proto 106" in path.robot.run("ip -6 route show"))
         begin()
         finish()
         assert tags.scrape()["ioam_tag_packets_total", "camera"] > 1_000_000 / 1400
 
 
 @pytest.mark.parametrize(("size", "mode"), [(1400, 1), (1244, 2), (1200, 3), (1232, 3)])
-def test_datagrams_behind_a_narrow_link(path: Path3, tmp_path: Path, size: int, mode: int) -> None:
+def test_datagrams_pass_a_narrow_link_with_their_trace(path: Path3, tmp_path: Path, size: int, mode: int) -> None:
     """1292 octets are left to the sender."""
     narrow(path, 1340)
     with tagger(path, tmp_path) as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 5, 1200, 0)
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5001, 200, size, mode)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] >= 200
-    assert found["ioam_tag_flow_ready", "camera"] == 1
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] >= 200
+    assert samples["ioam_tag_flow_ready", "camera"] == 1
 
 
-def test_sockets_that_ignore_the_route_s_mtu(path: Path3, tmp_path: Path) -> None:
+def test_sockets_that_ignore_the_routes_mtu_pass_and_are_reported(path: Path3, tmp_path: Path) -> None:
     """As QUIC's, which probe for the MTU themselves: what is too large for the trace passes, and that is told."""
     with tagger(path, tmp_path) as tags:
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 100, 1452, 3)
-        found = tags.scrape()
-        assert untagged(found) == {"mtu": 100}
-        assert found["ioam_tag_flow_ready", "camera"] == 0
+        samples = tags.scrape()
+        assert untagged_packets(samples) == {"mtu": 100}
+        assert samples["ioam_tag_flow_ready", "camera"] == 0
         path.transfer(SIZED_SERVER, SIZED_CLIENT, 5000, 200, 1452 - HEADER, 3)
-        found = tags.scrape()
-        assert untagged(found) == {"mtu": 100}
-        assert found["ioam_tag_flow_ready", "camera"] == 1
+        samples = tags.scrape()
+        assert untagged_packets(samples) == {"mtu": 100}
+        assert samples["ioam_tag_flow_ready", "camera"] == 1
         time.sleep(3.5)  # a look at the counts
         (line,) = [line for line in tags.stop() if "reason mtu" in line]
     assert "level=WARNING" in line
     assert "flow camera: packets pass without a trace, reason mtu: the packet would become larger" in line
 
 
-def test_a_flow_whose_probes_are_to_fail(path: Path3, tmp_path: Path) -> None:
+def test_a_flow_may_drop_probes_that_are_too_large(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f"{FLOW}, too_large: drop}}\n") as tags:
         sent, _ = path.transfer(
             SIZED_SERVER, SIZED_CLIENT.replace("seen.update", "0 and seen.update"), 5000, 9, 1452, 3
         )
         assert sent == 9
-        assert untagged(tags.scrape()) == {"mtu": 9}
+        assert untagged_packets(tags.scrape()) == {"mtu": 9}
 
 
-def test_video_stays_whole(path: Path3, tmp_path: Path) -> None:
+def test_video_packets_are_tagged_without_fragments(path: Path3, tmp_path: Path) -> None:
     config = CONFIG.replace('destination: "fd02::/64"', "protocol: udp, destination_port: 5004")
     counter = path.counter(tmp_path, path.server, "eth0", bytes.fromhex(ID))
     with tagger(path, tmp_path, config) as tags:
         packets, octets = path.transfer(UDP_SERVER, UDP_CLIENT, 5004, 100, 1400, 0)
-        found = tags.scrape()
-    assert found["ioam_tag_packets_total", "camera"] == packets + 1 == 101
-    assert found["ioam_tag_bytes_total", "camera"] == octets + 101 * (48 + HEADER)
-    assert found["ioam_tag_header_bytes",] == HEADER
-    assert untagged(found) == {}
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
+        samples = tags.scrape()
+    assert samples["ioam_tag_packets_total", "camera"] == packets + 1 == 101
+    assert samples["ioam_tag_bytes_total", "camera"] == octets + 101 * (48 + HEADER)
+    assert samples["ioam_tag_header_bytes",] == HEADER
+    assert untagged_packets(samples) == {}
+    until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
 
 
-def test_more_nodes_than_video_has_room_for(path: Path3, tmp_path: Path) -> None:
+def test_video_without_room_for_its_nodes_is_cut_and_tagged(path: Path3, tmp_path: Path) -> None:
     """Each datagram is cut, and both of its fragments are tagged."""
     config = CONFIG.replace('destination: "fd02::/64"', "protocol: udp, destination_port: 5004")
     with tagger(path, tmp_path, f"nodes: 5\n{config}") as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5004, 100, 1400, 0)
-        found = tags.scrape()
+        samples = tags.scrape()
         lines = [line for line in tags.stop() if "cut in two" in line]
-    assert found["ioam_tag_packets_total", "camera"] == 201
-    assert untagged(found) == {}
+    assert samples["ioam_tag_packets_total", "camera"] == 201
+    assert untagged_packets(samples) == {}
     assert len(lines) == 1
 
 
-def test_the_link_mtu_of_5g(path: Path3, tmp_path: Path) -> None:
+def test_the_room_for_a_trace_follows_the_link_mtu_of_5g(path: Path3, tmp_path: Path) -> None:
     """1358 octets: 3GPP TS 23.501, annex J. The trace's room follows the interface."""
     path.robot.run("ip link set wlan0 mtu 1358")
     with tagger(path, tmp_path) as tags:
@@ -255,7 +256,7 @@ def test_the_link_mtu_of_5g(path: Path3, tmp_path: Path) -> None:
         packets, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == packets
         path.robot.run("ip link set wlan0 mtu 1500")
-        wait_for(lambda: tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1500 - HEADER)
+        until(lambda: tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1500 - HEADER)
         assert tags.scrape()["ioam_tag_header_bytes",] == HEADER
         path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
-        assert untagged(tags.scrape()) == {}
+        assert untagged_packets(tags.scrape()) == {}

@@ -43,12 +43,12 @@ KERNELS = -1
 
 def loaded(absent: Callable[[str, str], NoReturn]) -> Iterator[Program]:
     try:
-        made = Program()
+        tagger = Program()
     except libbpf.UnavailableError as fault:
         absent("bpf", str(fault))
-    made.apply(FLOWS, STATES, NODE, ROOM)
-    yield made
-    made.close()
+    tagger.apply(FLOWS, STATES, NODE, ROOM)
+    yield tagger
+    tagger.close()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def shows(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[int, by
     return kind, ports, seen
 
 
-def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
+def expected_frame(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
     """The packet as it leaves, the flow that it belongs to, and the reason why it has no trace."""
     kind, ports, seen = shows(packet, shown)
     unknown = "protocol" if ports == b"" else None
@@ -148,28 +148,30 @@ def expected(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[byte
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets())
-def test_as_python_would(program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes) -> None:
-    made, name, reason = expected(packet, shown)
+def test_a_packet_is_tagged_as_in_python(
+    program: Program, shown: dict[bytes, tuple[int, bytes]], packet: bytes
+) -> None:
+    frame, name, reason = expected_frame(packet, shown)
     before = program.counts()
     run = testrun.run(program.fd(ethernet=True), ETHERNET + packet)
     after = program.counts()
     assert run.returned == PASS
-    assert run.frame == ETHERNET + made
+    assert run.frame == ETHERNET + frame
     for flow in FLOWS:
         hit = flow.name == name
         tagged = hit and reason is None
         assert after[flow.name].packets - before[flow.name].packets == tagged
-        assert after[flow.name].bytes - before[flow.name].bytes == (len(made) if tagged else 0)
+        assert after[flow.name].bytes - before[flow.name].bytes == (len(frame) if tagged else 0)
         for text, number in after[flow.name].untagged.items():
             assert number - before[flow.name].untagged[text] == (hit and reason == text)
     if name and reason is None:
-        (trace,) = decode.options(made[40 : 40 + HEADER]).traces
+        (trace,) = decode.options(frame[40 : 40 + HEADER]).traces
         assert trace.nodes == (NODE,)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets(), st.data())
-def test_damaged_packets_pass(damaged_program: Program, packet: bytes, data: st.DataObject) -> None:
+def test_damaged_packets_pass_untagged(damaged_program: Program, packet: bytes, data: st.DataObject) -> None:
     # The program is one that nothing models. The runner itself refuses less than an IPv6 header.
     damaged = bytearray(packet[: data.draw(st.integers(40, len(packet)))])
     for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=4)):
@@ -180,7 +182,7 @@ def test_damaged_packets_pass(damaged_program: Program, packet: bytes, data: st.
     assert run.frame.endswith(bytes(damaged[40:]))
 
 
-def test_what_the_kernel_refuses_passes(program: Program) -> None:
+def test_a_packet_that_the_kernel_refuses_to_grow_passes(program: Program) -> None:
     """A large packet of no kind that the kernel knows, as only the runner makes them; it says two segments."""
     packet = b"\x60\0\0\0\x04\x08\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(1028)
     before = program.counts()["udp"]
@@ -191,7 +193,7 @@ def test_what_the_kernel_refuses_passes(program: Program) -> None:
     assert after.untagged["refused"] == before.untagged["refused"] + 2
 
 
-def test_a_change_goes_over_at_once(program: Program) -> None:
+def test_a_change_takes_effect_at_once(program: Program) -> None:
     packet = b"\x60\0\0\0\0\x14\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(16)
     for trace_id in (OTHER_ID, bytes(16), ID):
         program.apply(FLOWS, {**STATES, "udp": State(trace_id, None)}, NODE, ROOM)
@@ -200,7 +202,7 @@ def test_a_change_goes_over_at_once(program: Program) -> None:
         assert trace.trace_id == trace_id
 
 
-def test_counts_go_on_by_the_flows_name(program: Program) -> None:
+def test_counts_go_on_under_the_name_of_the_flow(program: Program) -> None:
     packet = b"\x60\0\0\0\0\x14\x11\x40" + bytes.fromhex("fd01" + "00" * 30) + PORTS + bytes(16)
 
     def udp(flows: tuple[Flow, ...]) -> int:
@@ -228,7 +230,7 @@ def udp_packet(octets: int, ports: bytes = PORTS, source: IPv6Address = SOURCE) 
     return head + ports + struct.pack("!HH", 8 + octets, 0) + bytes(octets)
 
 
-def tagged(program: Program, packet: bytes) -> bytes:
+def tag_packet(program: Program, packet: bytes) -> bytes:
     return testrun.run(program.fd(ethernet=True), ETHERNET + packet).frame[14:]
 
 
@@ -249,7 +251,7 @@ def ones_sum(octets: bytes) -> int:
     return total
 
 
-def learned(program: Program, message: bytes) -> int:
+def learn_mtu(program: Program, message: bytes) -> int:
     """The MTU that the sender is told; the message has a right checksum and is otherwise the same."""
     run = testrun.run(program.learning(ethernet=True), ETHERNET + message)
     assert run.returned == PASS
@@ -259,25 +261,25 @@ def learned(program: Program, message: bytes) -> int:
     return int.from_bytes(after[44:48], "big")
 
 
-def test_a_router_s_packet_too_big(fresh: Program) -> None:
+def test_packet_too_big_of_a_router_is_corrected_and_learned(fresh: Program) -> None:
     small, large = udp_packet(1280 - 48 - HEADER), udp_packet(1340 - 48)
-    quoted = tagged(fresh, large)
+    quoted = tag_packet(fresh, large)
     assert len(quoted) == 1340 + HEADER
-    assert learned(fresh, too_big(1400, quoted)) == 1400 - HEADER
+    assert learn_mtu(fresh, too_big(1400, quoted)) == 1400 - HEADER
     ((address, path),) = fresh.paths().items()
     assert (address, path.mtu, path.from_router) == (DESTINATION, 1400, True)
-    assert tagged(fresh, large) == large
+    assert tag_packet(fresh, large) == large
     assert fresh.counts()["udp"].untagged["path_mtu"] == 1
     fits = udp_packet(1400 - HEADER - 48)
-    assert len(tagged(fresh, fits)) == 1400
-    assert len(tagged(fresh, small)) == 1280
+    assert len(tag_packet(fresh, fits)) == 1400
+    assert len(tag_packet(fresh, small)) == 1280
     # The packet that passed untagged was too large as well: the sender is told the same.
-    assert learned(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
-    assert learned(fresh, too_big(1300, large)) == 1300  # no room to go lower
-    assert learned(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER
+    assert learn_mtu(fresh, too_big(1400, large + bytes(100))) == 1400  # the message is not about a packet that large
+    assert learn_mtu(fresh, too_big(1300, large)) == 1300  # no room to go lower
+    assert learn_mtu(fresh, too_big(1350, udp_packet(1400 - 48))) == 1350 - HEADER
     # Anyone can write a message about a packet without a trace: tagging goes on as before.
     assert fresh.paths()[DESTINATION].mtu == 1400
-    assert len(tagged(fresh, fits)) == 1400
+    assert len(tag_packet(fresh, fits)) == 1400
 
 
 @pytest.mark.parametrize(
@@ -289,12 +291,12 @@ def test_a_router_s_packet_too_big(fresh: Program) -> None:
     ids=["untagged", "below the minimum"],
 )
 def test_other_messages_are_left_alone(fresh: Program, message: bytes) -> None:
-    assert learned(fresh, message) == int.from_bytes(message[44:48], "big")
+    assert learn_mtu(fresh, message) == int.from_bytes(message[44:48], "big")
     assert fresh.paths() == {}
 
 
-def test_messages_that_cannot_be_true(fresh: Program) -> None:
-    quoted = tagged(fresh, udp_packet(1340 - 48))
+def test_impossible_packet_too_big_messages_are_ignored(fresh: Program) -> None:
+    quoted = tag_packet(fresh, udp_packet(1340 - 48))
     changed = {
         "as large as the packet": too_big(1340 + HEADER, quoted),
         "below IPv6's minimum": too_big(1279, quoted),
@@ -305,33 +307,33 @@ def test_messages_that_cannot_be_true(fresh: Program) -> None:
         "another host's trace": too_big(1400, quoted[: 40 + HEADER - 21] + b"\x63" + quoted[40 + HEADER - 20 :]),
     }
     for why, message in changed.items():
-        assert learned(fresh, message) == int.from_bytes(message[44:48], "big"), why
+        assert learn_mtu(fresh, message) == int.from_bytes(message[44:48], "big"), why
         assert fresh.paths() == {}, why
 
 
-def test_a_message_about_the_id_before(fresh: Program) -> None:
+def test_a_message_about_the_previous_id_is_accepted(fresh: Program) -> None:
     """A message may be on its way while the id changes."""
-    tagged_before = tagged(fresh, udp_packet(1340 - 48))
+    tagged_before = tag_packet(fresh, udp_packet(1340 - 48))
     message = too_big(1400, tagged_before)
     fresh.apply(FLOWS, {**STATES, "udp": State(OTHER_ID, None)}, NODE, ROOM)
-    assert learned(fresh, message) == 1400 - HEADER
+    assert learn_mtu(fresh, message) == 1400 - HEADER
     assert fresh.paths()[DESTINATION].from_router
     fresh.apply(FLOWS, {**STATES, "udp": State(bytes(15) + b"\7", None)}, NODE, ROOM)
-    learned(fresh, too_big(1350, tagged_before))
+    learn_mtu(fresh, too_big(1350, tagged_before))
     assert fresh.paths()[DESTINATION].mtu == 1400  # two changes ago is too long
 
 
-def test_a_flow_that_drops_what_has_no_room(fresh: Program) -> None:
+def test_a_flow_may_drop_packets_without_room(fresh: Program) -> None:
     """So that a sender which looks for the path's MTU with its own packets (RFC 8899) finds one with room."""
-    quoted = tagged(fresh, udp_packet(1340 - 48))
-    learned(fresh, too_big(1300, quoted))
+    quoted = tag_packet(fresh, udp_packet(1340 - 48))
+    learn_mtu(fresh, too_big(1300, quoted))
     fresh.apply([replace(FLOWS[0], too_large="drop")], STATES, NODE, ROOM)
 
-    def returned(packet: bytes) -> int:
+    def run_program(packet: bytes) -> int:
         return testrun.run(fresh.fd(ethernet=True), ETHERNET + packet).returned
 
-    assert returned(udp_packet(1281 - 48)) == 2
-    assert returned(udp_packet(1280 - 48)) == PASS  # every path carries it: QUIC's first packets are of this size
+    assert run_program(udp_packet(1281 - 48)) == 2
+    assert run_program(udp_packet(1280 - 48)) == PASS  # every path carries it: QUIC's first packets are of this size
     assert fresh.counts()["udp"].untagged["path_mtu"] == 2
 
 

@@ -19,74 +19,74 @@ INTERFACES = {ETH0: Interface("eth0", 1500)}
 NET, DEFAULT = IPv6Network("fd02::/64"), IPv6Network("::/0")
 
 
-def planned(routes: list[Route], *destinations: str, path_mtu: int | None = None) -> Plan:
+def plan_routes(routes: list[Route], *destinations: str, path_mtu: int | None = None) -> Plan:
     return plan(routes, [IPv6Network(text) for text in destinations], INTERFACES, HEADER, path_mtu)
 
 
 def test_a_copy_goes_before_the_route() -> None:
     route = Route(NET, (ETH0,), 1024, gateway="fe80::1", source="fd01::1")
-    assert planned([route], "fd02::/64") == Plan(frozenset({replace(route, metric=1023, mtu=1420, ours=True)}), ())
+    assert plan_routes([route], "fd02::/64") == Plan(frozenset({replace(route, metric=1023, mtu=1420, ours=True)}), ())
 
 
-def test_what_is_within_and_what_covers() -> None:
+def test_routes_within_and_around_the_destination_are_copied() -> None:
     within, covering = Route(IPv6Network("fd02::8:0/112"), (ETH0,), 256), Route(DEFAULT, (ETH0,), 1024)
-    assert planned([within, covering, Route(IPv6Network("fd03::/64"), (ETH0,), 1)], "fd02::/64").routes == {
+    assert plan_routes([within, covering, Route(IPv6Network("fd03::/64"), (ETH0,), 1)], "fd02::/64").routes == {
         replace(within, metric=255, mtu=1420, ours=True),
         replace(covering, destination=NET, mtu=1420, ours=True),
     }
 
 
-def test_what_leaves_elsewhere_is_left_alone() -> None:
+def test_routes_over_other_interfaces_are_left_alone() -> None:
     better = Route(NET, (OTHER,), 100)
     worse = Route(NET, (ETH0,), 200)
     link_local = Route(IPv6Network("fe80::/64"), (ETH0,), 256)
-    assert planned([worse, better, link_local], "::/0") == Plan(frozenset(), ())
+    assert plan_routes([worse, better, link_local], "::/0") == Plan(frozenset(), ())
 
 
-def test_what_refuses_packets_is_no_ground_for_a_way_around_it() -> None:
+def test_a_route_that_refuses_packets_is_not_bypassed() -> None:
     default, refusing = Route(DEFAULT, (ETH0,), 1024), Route(IPv6Network("fd02::/32"), (), 1024)
-    assert planned([default, refusing], "fd02::/64") == Plan(frozenset(), ())
+    assert plan_routes([default, refusing], "fd02::/64") == Plan(frozenset(), ())
 
 
-def test_tables_are_apart() -> None:
+def test_each_table_is_copied_by_itself() -> None:
     route = Route(DEFAULT, (ETH0,), 1024)
     other = replace(route, table=7)
     copy = replace(route, destination=NET, mtu=1420, ours=True)
     elsewhere = Route(NET, (OTHER,), 100)
-    assert planned([route, other], "fd02::/64").routes == {copy, replace(copy, table=7)}
-    assert planned([route, other, elsewhere], "fd02::/64").routes == {replace(copy, table=7)}
+    assert plan_routes([route, other], "fd02::/64").routes == {copy, replace(copy, table=7)}
+    assert plan_routes([route, other, elsewhere], "fd02::/64").routes == {replace(copy, table=7)}
 
 
-def test_routers_of_one_metric() -> None:
+def test_of_routers_with_one_metric_the_preferred_one_is_copied() -> None:
     medium, high = Route(NET, (ETH0,), 1024), Route(NET, (OTHER,), 1024, preference=-1)
-    assert planned([medium, high], "fd02::/64") == planned([high, medium], "fd02::/64") == Plan(frozenset(), ())
+    assert plan_routes([medium, high], "fd02::/64") == plan_routes([high, medium], "fd02::/64") == Plan(frozenset(), ())
     here = replace(high, interfaces=(ETH0,))
     copy = replace(here, metric=1023, mtu=1420, preference=0, ours=True)
-    assert planned([medium, here], "fd02::/64").routes == {copy}
+    assert plan_routes([medium, here], "fd02::/64").routes == {copy}
 
 
-def test_routes_for_some_senders() -> None:
+def test_routes_for_some_senders_are_copied_for_them() -> None:
     own = Route(DEFAULT, (ETH0,), 1024, senders=IPv6Network("fd01::/64"))
     default = Route(DEFAULT, (ETH0,), 1024)
-    (refusal,) = planned([own], "fd02::/64").refusals
+    (refusal,) = plan_routes([own], "fd02::/64").refusals
     assert "is for packets from fd01::/64 only" in refusal
     # Lowered by the operator. A copy for all senders is not preferred to it.
-    assert planned([replace(own, mtu=1420), default], "fd02::/64", path_mtu=1500) == Plan(
+    assert plan_routes([replace(own, mtu=1420), default], "fd02::/64", path_mtu=1500) == Plan(
         frozenset({replace(default, metric=1023, mtu=1420, ours=True)}), ()
     )
     # A longer prefix for all senders is preferred by the kernel.
-    assert not planned([own, Route(NET, (ETH0,), 1024)], "fd02::5/128").refusals
+    assert not plan_routes([own, Route(NET, (ETH0,), 1024)], "fd02::5/128").refusals
 
 
 def test_a_copy_is_whole_where_a_rule_looks_at_its_prefix() -> None:
     route = Route(DEFAULT, (ETH0,), 1024, whole=True)
-    assert planned([route], "fd02::/64").routes == {replace(route, metric=1023, mtu=1420, ours=True)}
+    assert plan_routes([route], "fd02::/64").routes == {replace(route, metric=1023, mtu=1420, ours=True)}
 
 
-def test_our_own_are_no_ground_for_more() -> None:
+def test_our_own_routes_are_not_copied_again() -> None:
     route = Route(NET, (ETH0,), 1024)
-    first = planned([route], "::/0")
-    assert planned([route, *first.routes], "::/0") == first
+    first = plan_routes([route], "::/0")
+    assert plan_routes([route, *first.routes], "::/0") == first
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,12 @@ def test_our_own_are_no_ground_for_more() -> None:
         (None, 9000, 1420),
     ],
 )
-def test_mtu(own: int | None, path_mtu: int | None, expected: int | None) -> None:
-    found = planned([Route(NET, (ETH0,), 1024, mtu=own)], "fd02::/64", path_mtu=path_mtu)
-    assert [route.mtu for route in found.routes] == ([] if expected is None else [expected])
-    assert not found.refusals
+def test_the_copy_of_a_route_leaves_room_for_the_trace(
+    own: int | None, path_mtu: int | None, expected: int | None
+) -> None:
+    route_plan = plan_routes([Route(NET, (ETH0,), 1024, mtu=own)], "fd02::/64", path_mtu=path_mtu)
+    assert [route.mtu for route in route_plan.routes] == ([] if expected is None else [expected])
+    assert not route_plan.refusals
 
 
 @pytest.mark.parametrize(
@@ -115,16 +117,16 @@ def test_mtu(own: int | None, path_mtu: int | None, expected: int | None) -> Non
         (Route(NET, (ETH0,), 1), "has metric 1"),
     ],
 )
-def test_what_cannot_be_lowered_says_why(route: Route, why: str) -> None:
-    found = planned([route], "fd02::/64")
-    assert not found.routes
-    (refusal,) = found.refusals
+def test_a_route_that_cannot_be_lowered_has_a_reason(route: Route, why: str) -> None:
+    route_plan = plan_routes([route], "fd02::/64")
+    assert not route_plan.routes
+    (refusal,) = route_plan.refusals
     assert refusal.startswith("route fd02::/64 dev eth0: ")
     assert why in refusal
 
 
 def test_a_route_that_the_operator_lowered_is_accepted_as_it_is() -> None:
-    assert planned([Route(NET, (ETH0, OTHER), 1024, mtu=1420)], "::/0", path_mtu=1500) == Plan(frozenset(), ())
+    assert plan_routes([Route(NET, (ETH0, OTHER), 1024, mtu=1420)], "::/0", path_mtu=1500) == Plan(frozenset(), ())
 
 
 PREFIXES = st.sampled_from(
@@ -141,13 +143,13 @@ ROUTES = st.builds(
 
 @settings(deadline=None)
 @given(st.lists(ROUTES, max_size=6, unique_by=lambda route: (route.destination, route.metric)), PREFIXES)
-def test_the_kernel_takes_no_other_way(routes: list[Route], destination: IPv6Network) -> None:
+def test_the_kernel_chooses_the_same_next_hop(routes: list[Route], destination: IPv6Network) -> None:
     """Longest prefix, then lowest metric: the next hop stays, and what leaves by eth0 has room."""
-    found = planned(routes, str(destination))
-    assert not found.refusals
+    route_plan = plan_routes(routes, str(destination))
+    assert not route_plan.refusals
     for address in (network.network_address for network in ({route.destination for route in routes} | {destination})):
         before = _chosen(routes, IPv6Network(address))
-        after = _chosen([*routes, *found.routes], IPv6Network(address))
+        after = _chosen([*routes, *route_plan.routes], IPv6Network(address))
         assert (before and before.interfaces) == (after and after.interfaces)
         if after and after.interfaces == (ETH0,) and address in destination:
             limit = (before and before.mtu) or 1500
@@ -159,7 +161,7 @@ def _chosen(routes: list[Route], address: IPv6Network) -> Route | None:
     return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)
 
 
-def test_a_trace_without_room_for_nodes_cannot_have_fewer() -> None:
+def test_fewer_nodes_are_advised_only_where_there_are_nodes() -> None:
     narrow = [Route(NET, (ETH0,), 1024, mtu=1300)]
     for nodes, advised in (0, False), (1, True):
         (refusal,) = plan(narrow, [NET], INTERFACES, header_octets(nodes), None).refusals
@@ -180,7 +182,7 @@ def test_a_trace_without_room_for_nodes_cannot_have_fewer() -> None:
         (1320, 0),
     ],
 )
-def test_room_by_default(limit: int, nodes: int) -> None:
+def test_the_default_number_of_nodes_fits_the_mtu(limit: int, nodes: int) -> None:
     assert room(limit) == nodes
 
 
@@ -202,10 +204,10 @@ def test_the_narrowest_route_counts() -> None:
     assert narrowest([], networks, interfaces, None) == 1358  # no route yet: its interfaces'
 
 
-def test_video_that_a_given_room_cuts() -> None:
+def test_video_that_the_stated_nodes_would_cut_is_reported() -> None:
     routes = [Route(NET, (ETH0,), 1024)]
     for nodes, cuts in (1, False), (2, True), (5, True):
-        made = plan(routes, [NET], INTERFACES, header_octets(nodes), None)
-        assert cuts_video(made, header_octets(nodes)) == cuts
+        routing = plan(routes, [NET], INTERFACES, header_octets(nodes), None)
+        assert cuts_video(routing, header_octets(nodes)) == cuts
     narrow = {ETH0: Interface("eth0", 1400)}
     assert not cuts_video(plan(routes, [NET], narrow, header_octets(5), None), header_octets(5))

@@ -20,22 +20,22 @@ def cookie(of: socket.socket) -> int:
 
 
 @pytest.mark.kernel
-def test_the_kernel_s_list() -> None:
+def test_the_kernels_list_of_sockets_is_read() -> None:
     with (
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams,
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as connection,
     ):
         datagrams.bind(("::1", 0))
-        found = sockets.known()
-        made = {each: found[os.fstat(each.fileno()).st_ino] for each in (datagrams, listener, connection)}
-        assert [made[each].cookie for each in made] == [cookie(each) for each in made]
+        known = sockets.known()
+        entries = {each: known[os.fstat(each.fileno()).st_ino] for each in (datagrams, listener, connection)}
+        assert [entries[each].cookie for each in entries] == [cookie(each) for each in entries]
         port = listener.getsockname()[1]
-        assert [each.listening for each in made.values()] == [0, port, 0]
-        assert len({each.cgroup for each in made.values()}) == 1
-        cgroup = made[listener].cgroup
-        assert list(made[listener].keys) == [SocketKey(cookie(listener)), SocketKey(cgroup, port)]
-        assert list(made[connection].keys) == [SocketKey(cookie(connection))]
+        assert [each.listening for each in entries.values()] == [0, port, 0]
+        assert len({each.cgroup for each in entries.values()}) == 1
+        cgroup = entries[listener].cgroup
+        assert list(entries[listener].keys) == [SocketKey(cookie(listener)), SocketKey(cgroup, port)]
+        assert list(entries[connection].keys) == [SocketKey(cookie(connection))]
 
 
 def tree(root: Path, group: str, process: int, *files: str) -> Path:
@@ -51,7 +51,7 @@ def tree(root: Path, group: str, process: int, *files: str) -> Path:
 
 
 @pytest.mark.unit
-def test_what_processes_hold(tmp_path: Path) -> None:
+def test_the_sockets_that_processes_hold_are_found(tmp_path: Path) -> None:
     above = tree(tmp_path, "pod", 7, "/dev/null", "socket:[100]", "pipe:[5]")
     below = tree(tmp_path, "pod/container", 8, "socket:[100]", "socket:[101]")
     (below / "cgroup.procs").write_text("8\n9999\n")  # one has ended
@@ -64,8 +64,8 @@ def test_sockets_of_this_cgroup_are_not_made_elsewhere(tmp_path: Path) -> None:
         held.bind(("::1", 0))
         folder = tree(tmp_path, "service", 7, f"socket:[{os.fstat(held.fileno()).st_ino}]")
         # The folder is another one than that of the socket, whichever that is.
-        found = sockets.made_elsewhere({"video": folder, "audio": folder}, tmp_path / "proc")
-        assert found == {SocketKey(cookie(held)): frozenset({"video", "audio"})}
+        foreign = sockets.made_elsewhere({"video": folder, "audio": folder}, tmp_path / "proc")
+        assert foreign == {SocketKey(cookie(held)): frozenset({"video", "audio"})}
         assert sockets.made_elsewhere({}, tmp_path / "proc") == {}
 
 
@@ -81,15 +81,18 @@ def test_other_users_processes_need_a_right(tmp_path: Path) -> None:
     )
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as held:
         inode = str(os.fstat(held.fileno()).st_ino)
-        for rights, said in ("-all,+dac_read_search", "CAP_SYS_PTRACE"), ("-all,+dac_read_search,+sys_ptrace", inode):
+        for rights, message in (
+            ("-all,+dac_read_search", "CAP_SYS_PTRACE"),
+            ("-all,+dac_read_search,+sys_ptrace", inode),
+        ):
             command = ["setpriv", f"--bounding-set={rights}", sys.executable, "-c", script, str(tmp_path)]
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-            assert said in done.stdout
+            assert message in done.stdout
 
 
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root")
-def test_to_look_at_processes_needs_no_right_to_read_all_files(tmp_path: Path) -> None:
+def test_processes_are_read_without_the_right_to_read_all_files(tmp_path: Path) -> None:
     """/proc/PID/fd is the user's alone; with CAP_SYS_PTRACE and nothing else, fdinfo says the same."""
     holder = subprocess.Popen(
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", sys.executable, "-Sc", HOLD],

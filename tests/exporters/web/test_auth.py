@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passwords: bcrypt is asked once for each, keeps others waiting for nobody, and tells nothing about who exists."""
+"""Passwords: bcrypt runs once for each, delays no other client, and does not reveal which users exist."""
 
 import base64
 import threading
@@ -8,7 +8,8 @@ import bcrypt
 import pytest
 
 from joulepath.web.auth import MAX_LOGINS, BasicUsers, BusyError, Passwords
-from tests.exporters.process import PATIENCE_SECONDS, until
+from joulepath_lab.network.namespace import PATIENCE_SECONDS
+from joulepath_lab.run.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -18,7 +19,7 @@ def header(user: str, password: str | bytes) -> str:
     return "Basic " + base64.b64encode(user.encode() + b":" + raw).decode()
 
 
-def hashed(password: str, rounds: int = 4) -> str:
+def hash_password(password: str, rounds: int = 4) -> str:
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(rounds)).decode()
 
 
@@ -35,16 +36,16 @@ class Counted:
 
 def test_a_password_is_hashed_once() -> None:
     check = Counted()
-    users = BasicUsers({"prometheus": hashed("right")}, Passwords(check))
+    users = BasicUsers({"prometheus": hash_password("right")}, Passwords(check))
     assert all(users.allowed(header("prometheus", "right")) for _ in range(20))
     assert len(check.costs) == 1
     assert not any(users.allowed(header("prometheus", "wrong")) for _ in range(20))
     assert len(check.costs) == 2
 
 
-def test_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() -> None:
+def test_an_unknown_name_takes_as_long_as_a_wrong_password() -> None:
     check = Counted()
-    users = BasicUsers({"prometheus": hashed("right", 6), "other": hashed("right", 4)}, Passwords(check))
+    users = BasicUsers({"prometheus": hash_password("right", 6), "other": hash_password("right", 4)}, Passwords(check))
     assert not users.allowed(header("prometheus", "wrong"))
     assert not users.allowed(header("stranger", "right"))
     assert check.costs == [6, 6]
@@ -52,7 +53,7 @@ def test_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() -> None:
 
 def test_users_of_different_costs_take_the_same_time() -> None:
     check = Counted()
-    users = BasicUsers({"cheap": hashed("right", 4), "dear": hashed("right", 7)}, Passwords(check))
+    users = BasicUsers({"cheap": hash_password("right", 4), "dear": hash_password("right", 7)}, Passwords(check))
     assert not users.allowed(header("cheap", "wrong"))
     assert check.costs == [4, 4, 5, 6]  # bcrypt's time is 2 to the power of the cost
     assert not users.allowed(header("dear", "wrong"))
@@ -63,7 +64,9 @@ def test_users_of_different_costs_take_the_same_time() -> None:
 
 def test_more_logins_than_may_wait_are_turned_away_at_once() -> None:
     go_on = threading.Event()
-    users = BasicUsers({"prometheus": hashed("right")}, Passwords(lambda *_: go_on.wait(PATIENCE_SECONDS) and False))
+    users = BasicUsers(
+        {"prometheus": hash_password("right")}, Passwords(lambda *_: go_on.wait(PATIENCE_SECONDS) and False)
+    )
     refused: list[bool] = []
     threads = [
         threading.Thread(target=lambda n=n: refused.append(not users.allowed(header("prometheus", f"wrong{n}"))))
@@ -80,9 +83,9 @@ def test_more_logins_than_may_wait_are_turned_away_at_once() -> None:
     assert refused == [True] * MAX_LOGINS
 
 
-def test_wrong_passwords_are_remembered_within_bounds_and_displace_no_right_one() -> None:
+def test_wrong_passwords_are_bounded_and_do_not_displace_a_right_one() -> None:
     passwords = Passwords()
-    users = BasicUsers({"prometheus": hashed("right")}, passwords)
+    users = BasicUsers({"prometheus": hash_password("right")}, passwords)
     assert users.allowed(header("prometheus", "right"))
     for number in range(300):
         assert not users.allowed(header(f"user{number % 7}", f"wrong{number}"))
@@ -96,7 +99,7 @@ def test_a_known_user_does_not_wait_for_a_flood_of_wrong_passwords() -> None:
     def check(password: bytes, hashed: bytes) -> bool:
         return password == b"right" or (ended.wait(PATIENCE_SECONDS) and False)
 
-    users = BasicUsers({"prometheus": hashed("right")}, Passwords(check))
+    users = BasicUsers({"prometheus": hash_password("right")}, Passwords(check))
     assert users.allowed(header("prometheus", "right"))
     refused: list[bool] = []
 
@@ -116,27 +119,27 @@ def test_a_known_user_does_not_wait_for_a_flood_of_wrong_passwords() -> None:
     assert refused == [True] * 8
 
 
-def test_a_changed_hash_ends_the_old_password_at_once_and_an_unchanged_one_is_not_hashed_again() -> None:
+def test_a_changed_hash_ends_the_old_password_and_an_unchanged_one_stays() -> None:
     check = Counted()
     passwords = Passwords(check)
-    old = hashed("right")
+    old = hash_password("right")
     assert BasicUsers({"prometheus": old}, passwords).allowed(header("prometheus", "right"))
     reread = BasicUsers({"prometheus": old}, passwords)
     assert reread.allowed(header("prometheus", "right"))
     assert len(check.costs) == 1
-    assert not BasicUsers({"prometheus": hashed("new")}, passwords).allowed(header("prometheus", "right"))
-    assert not BasicUsers({"other": hashed("x")}, passwords).allowed(header("prometheus", "right"))
+    assert not BasicUsers({"prometheus": hash_password("new")}, passwords).allowed(header("prometheus", "right"))
+    assert not BasicUsers({"other": hash_password("x")}, passwords).allowed(header("prometheus", "right"))
     assert passwords._right == {}
 
 
 @pytest.mark.parametrize("password", ["", ":", "a:b", "ünïcode", "x" * 100, "p\N{SNOWMAN}"])
-def test_passwords_of_all_kinds(password: str) -> None:
-    users = BasicUsers({"prometheus": hashed(password)}, Passwords())
+def test_passwords_of_all_kinds_are_checked(password: str) -> None:
+    users = BasicUsers({"prometheus": hash_password(password)}, Passwords())
     assert users.allowed(header("prometheus", password))
     assert not users.allowed(header("prometheus", "y" + password))
 
 
-def test_octets_that_are_no_text() -> None:
-    users = BasicUsers({"prometheus": hashed("right")}, Passwords())
+def test_a_name_that_is_not_utf_8_is_refused() -> None:
+    users = BasicUsers({"prometheus": hash_password("right")}, Passwords())
     assert not users.allowed(header("prometheus", b"\xff\x00\xfe"))
     assert not users.allowed("Basic " + base64.b64encode(b"\xff:right").decode())

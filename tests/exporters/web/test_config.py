@@ -58,8 +58,8 @@ def fetch(server: Server, context: ssl.SSLContext, path: str = "/metrics") -> in
         connection.close()
 
 
-def answered(plain: socket.socket) -> bool:
-    """Whether anything like HTTP came back; a TLS alert, the end and a reset are none."""
+def has_answer(plain: socket.socket) -> bool:
+    """Whether anything like HTTP came back; a TLS alert, the end and a reset do not count."""
     try:
         return b"HTTP" in plain.recv(4096)
     except ConnectionResetError:
@@ -70,20 +70,20 @@ def authorization(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
-def test_an_empty_file_asks_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "web-config.yml"
     assert security(tmp_path, "") == Security(files=(path,))
     assert security(tmp_path, "{}") == Security(files=(path,))
 
 
-def test_tls_with_paths_relative_to_the_file(pki: Pki) -> None:
+def test_tls_paths_are_relative_to_the_file(pki: Pki) -> None:
     with serving(Things(), security=security(pki.folder, TLS + "}")) as server:
         assert fetch(server, client(pki)) == 200
         with pytest.raises(ssl.SSLCertVerificationError):
             fetch(server, ssl.create_default_context())
 
 
-def test_certificate_and_key_in_the_file_itself(pki: Pki) -> None:
+def test_certificate_and_key_may_stand_in_the_file_itself(pki: Pki) -> None:
     def block(path: Path) -> str:
         return "|\n" + "".join(f"    {line}\n" for line in path.read_text().splitlines())
 
@@ -106,7 +106,7 @@ def test_a_client_that_speaks_plain_http_or_nothing_harms_no_other(pki: Pki) -> 
         began = time.monotonic()
         assert fetch(server, client(pki)) == 200
         assert time.monotonic() - began < 1
-        assert not answered(plain)
+        assert not has_answer(plain)
         for each in (plain, *silent):
             each.close()
 
@@ -120,7 +120,9 @@ def test_a_client_that_speaks_plain_http_or_nothing_harms_no_other(pki: Pki) -> 
         ("TLS12", "TLS13", ssl.TLSVersion.TLSv1_2, True),
     ],
 )
-def test_versions(pki: Pki, minimum: str, maximum: str, offered: ssl.TLSVersion, accepted: bool) -> None:
+def test_tls_versions_are_limited_to_the_stated_ones(
+    pki: Pki, minimum: str, maximum: str, offered: ssl.TLSVersion, accepted: bool
+) -> None:
     rules = security(pki.folder, f"{TLS}, min_version: {minimum}, max_version: {maximum}}}")
     context = client(pki)
     context.minimum_version = context.maximum_version = offered
@@ -133,7 +135,7 @@ def test_versions(pki: Pki, minimum: str, maximum: str, offered: ssl.TLSVersion,
 
 
 @pytest.mark.parametrize("suite", ["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"])
-def test_cipher_suites_and_a_curve_by_their_names_in_go(pki: Pki, suite: str) -> None:
+def test_cipher_suites_and_curves_have_their_names_in_go(pki: Pki, suite: str) -> None:
     names = {"GCM": "ECDHE-ECDSA-AES256-GCM-SHA384", "CBC": "ECDHE-ECDSA-AES128-SHA"}
     willing = client(pki)
     willing.set_ciphers("ALL")
@@ -152,7 +154,7 @@ def test_cipher_suites_and_a_curve_by_their_names_in_go(pki: Pki, suite: str) ->
             fetch(server, weak)
 
 
-def test_client_certificates(pki: Pki) -> None:
+def test_a_client_certificate_of_another_authority_is_refused(pki: Pki) -> None:
     text = f"{TLS}, client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert}}"
     stranger_folder = pki.folder / "stranger"
     stranger_folder.mkdir()
@@ -169,7 +171,7 @@ def test_client_certificates(pki: Pki) -> None:
     ["prometheus.example", "192.0.2.7", "2001:db8::7", "scraper@example.org"],
     ids=["dns", "v4", "v6", "mail"],
 )
-def test_names_of_client_certificates(pki: Pki, allowed: str) -> None:
+def test_client_certificates_are_checked_for_allowed_names(pki: Pki, allowed: str) -> None:
     text = (
         f"{TLS}, client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert,"
         f" client_allowed_sans: ['{allowed}', other.example]}}"
@@ -182,7 +184,7 @@ def test_names_of_client_certificates(pki: Pki, allowed: str) -> None:
             fetch(server, client(pki, pki.issue("nobody", "x.example", "prometheus.example.org", "192.0.2.70")))
 
 
-def test_users(tmp_path: Path) -> None:
+def test_every_page_asks_for_a_known_user_and_password(tmp_path: Path) -> None:
     with serving(Things(), security=security(tmp_path, f"basic_auth_users: {{prometheus: '{HASHED}'}}")) as server:
         status, headers, _ = get(server, "/metrics")
         assert (status, headers["www-authenticate"]) == (401, "Basic")
@@ -208,7 +210,7 @@ http_server_config:
             assert headers["strict-transport-security"] == "max-age=31536000"
 
 
-def test_a_rate_limit(tmp_path: Path) -> None:
+def test_requests_beyond_the_rate_limit_get_429(tmp_path: Path) -> None:
     with serving(Things(), security=security(tmp_path, "rate_limit: {interval: 1h, burst: 3}")) as server:
         assert [get(server, "/metrics")[0] for _ in range(5)] == [200, 200, 200, 429, 429]
 
@@ -256,18 +258,18 @@ UNHONOURED = [
 
 
 @pytest.mark.parametrize(("text", "complaint"), UNHONOURED, ids=[complaint for _, complaint in UNHONOURED])
-def test_what_cannot_be_honoured_is_an_error_that_names_the_key(pki: Pki, text: str, complaint: str) -> None:
+def test_a_setting_that_cannot_be_honoured_is_an_error_with_its_key(pki: Pki, text: str, complaint: str) -> None:
     assert complaint in complaints(pki.folder, text)
 
 
 def test_a_password_in_clear_is_an_error_that_does_not_repeat_it(tmp_path: Path) -> None:
-    said = complaints(tmp_path, "basic_auth_users: {prometheus: correct horse, other: hunter2}")
-    assert "prometheus, other: not a bcrypt hash" in said
-    assert "horse" not in said
-    assert "hunter2" not in said
+    mistakes = complaints(tmp_path, "basic_auth_users: {prometheus: correct horse, other: hunter2}")
+    assert "prometheus, other: not a bcrypt hash" in mistakes
+    assert "horse" not in mistakes
+    assert "hunter2" not in mistakes
 
 
-def test_certificates_that_do_not_fit_or_are_not_there(pki: Pki) -> None:
+def test_certificates_that_do_not_fit_or_are_missing_are_one_line(pki: Pki) -> None:
     text = TLS + "}"
     pki.issue("other", "localhost")
     (pki.folder / "server.key").write_bytes((pki.folder / "other.key").read_bytes())

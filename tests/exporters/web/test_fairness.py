@@ -23,8 +23,8 @@ from joulepath.web.routes import _Expositions
 from joulepath.web.rules import read
 from joulepath.web.security import Security
 from joulepath.web.server import LEAST_SECONDS, Server
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import until
 from tests.exporters.web.test_server import REQUEST, answers, connected
 from tests.exporters.web.things import Things, serving
 
@@ -37,7 +37,7 @@ def count(events: Events, reason: Reason) -> float:
     return {s.labels["reason"]: s.value for family in events.collect() for s in family.samples}[reason]
 
 
-def shared(answer: Callable[[Request], Response], security: Security | None = None, **settings: Any) -> Shared:
+def share_settings(answer: Callable[[Request], Response], security: Security | None = None, **settings: Any) -> Shared:
     known = security or Security()
     return Shared(lambda: known, answer, lambda: False, Events(), **settings)
 
@@ -76,7 +76,7 @@ def test_a_line_that_is_not_a_header_is_not_repeated(line: bytes, caplog: pytest
     assert "c2VjcmV0" not in caplog.text + str([record.__dict__ for record in caplog.records])
 
 
-def test_a_request_line_that_is_none_is_not_repeated() -> None:
+def test_an_invalid_request_line_is_not_repeated() -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(b"GET /c2VjcmV0\r\n\r\n")
         ((status, body),) = answers(client)
@@ -88,21 +88,21 @@ def test_a_request_line_that_is_none_is_not_repeated() -> None:
 def test_few_empty_lines_may_come_before_a_request(lines: int, status: int) -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(b"\r\n" * lines + REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        assert [got for got, _ in answers(client)] == [status]
+        assert [code for code, _ in answers(client)] == [status]
 
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_the_body_of_a_client_that_reads_normally_is_not_shared(pki: Pki, secure: bool) -> None:
     stalls: list[None] = []
     answer = Response(HTTPStatus.OK, BIG, on_stall=lambda: stalls.append(None))
-    with pair(shared(lambda _: answer, security_of(pki) if secure else None)) as (_, raw):
+    with pair(share_settings(lambda _: answer, security_of(pki) if secure else None)) as (_, raw):
         raw.settimeout(5)
         context = ssl.create_default_context(cafile=pki.ca)
         client = context.wrap_socket(raw, server_hostname="127.0.0.1") if secure else raw
         client.sendall(REQUEST)
-        got = client.recv(65536)
-        while not got.endswith(BIG):
-            got += client.recv(65536)
+        received = client.recv(65536)
+        while not received.endswith(BIG):
+            received += client.recv(65536)
         assert not stalls
         client.sendall(REQUEST)
         until(lambda: bool(stalls), 5)  # now the client does not read
@@ -112,7 +112,7 @@ def test_the_body_of_a_client_that_reads_normally_is_not_shared(pki: Pki, secure
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_client_that_reads_slowly_and_steadily_has_the_whole_answer(pki: Pki, secure: bool) -> None:
     body = BIG[: 2**19]
-    settings = shared(lambda _: Response(HTTPStatus.OK, body), security_of(pki) if secure else None)
+    settings = share_settings(lambda _: Response(HTTPStatus.OK, body), security_of(pki) if secure else None)
     with pair(settings) as (connection, raw):
         connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         raw.settimeout(5)
@@ -120,34 +120,34 @@ def test_a_client_that_reads_slowly_and_steadily_has_the_whole_answer(pki: Pki, 
         client = context.wrap_socket(raw, server_hostname="127.0.0.1") if secure else raw
         client.sendall(REQUEST)
         began = time.monotonic()
-        got = 0
-        while got < len(body):
+        received = 0
+        while received < len(body):
             data = client.recv(8192)
             assert data
-            got += len(data)
+            received += len(data)
             time.sleep(len(data) / len(body) * (STALL_SECONDS + 1))
         assert time.monotonic() - began > STALL_SECONDS
 
 
 @pytest.mark.parametrize("octets", [len(REQUEST), 4096])
 def test_requests_of_any_length_are_not_answered_ahead(octets: int) -> None:
-    made: list[None] = []
+    expositions: list[None] = []
 
     def answer(_: Request) -> Response:
-        made.append(None)
+        expositions.append(None)
         return Response.text(HTTPStatus.OK, "a" * 300)
 
     padding = b"X: " + b"a" * (octets - len(REQUEST) - 5) + b"\r\n" if octets > len(REQUEST) else b""
-    with pair(shared(answer)) as (_, client):
+    with pair(share_settings(answer)) as (_, client):
         client.sendall((REQUEST[:-2] + padding + b"\r\n") * 20)
         time.sleep(0.4)
-        assert len(made) == 1
+        assert len(expositions) == 1
         assert client.recv(65536)
-        until(lambda: len(made) == 2)
+        until(lambda: len(expositions) == 2)
 
 
 @pytest.mark.parametrize("unread", [b"", b"y" * 5000], ids=["nothing", "more than one read takes"])
-def test_a_client_that_has_gone_is_known_whatever_it_left(unread: bytes) -> None:
+def test_a_client_that_left_is_recognised_whatever_it_sent(unread: bytes) -> None:
     present: list[bool] = []
 
     class Asking:
@@ -157,20 +157,20 @@ def test_a_client_that_has_gone_is_known_whatever_it_left(unread: bytes) -> None
             present.append(is_present())
             return False
 
-    with pair(shared(lambda _: Response.text(HTTPStatus.OK, ""), Security(users=Asking()))) as (_, client):
+    with pair(share_settings(lambda _: Response.text(HTTPStatus.OK, ""), Security(users=Asking()))) as (_, client):
         client.sendall(REQUEST + unread)
         until(lambda: len(present) == 2)
     assert present == [True, False]
 
 
-def test_no_answer_is_made_for_a_connection_that_was_cut_while_it_waited() -> None:
-    made: list[None] = []
+def test_a_connection_cut_while_it_waits_does_not_cost_an_answer() -> None:
+    expositions: list[None] = []
 
     def answer(_: Request) -> Response:
-        made.append(None)
+        expositions.append(None)
         return Response.text(HTTPStatus.OK, "")
 
-    settings = shared(answer)
+    settings = share_settings(answer)
     for _ in range(MAX_ANSWERS):
         settings.turns.acquire()
     with pair(settings) as (connection, client):
@@ -179,7 +179,7 @@ def test_no_answer_is_made_for_a_connection_that_was_cut_while_it_waited() -> No
         connection.cut()
         settings.turns.release()
         assert client.recv(1) == b""
-    assert not made
+    assert not expositions
 
 
 def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
@@ -193,7 +193,7 @@ def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
             connection.cut()
             return wrapped
 
-    settings = shared(lambda _: Response.text(HTTPStatus.OK, ""), Security(context=Cutting()))  # type: ignore[arg-type]
+    settings = share_settings(lambda _: Response.text(HTTPStatus.OK, ""), Security(context=Cutting()))  # type: ignore[arg-type]
     ours, client = socket.socketpair()
     connection = Connection(ours, settings)
     began = time.monotonic()
@@ -204,11 +204,11 @@ def test_a_cut_during_the_change_to_tls_is_not_lost(pki: Pki) -> None:
 
 
 def listener(send_buffer: int) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-    made.bind(("127.0.0.1", 0))
-    made.listen(16)
-    return made
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(16)
+    return listening
 
 
 def test_a_client_that_reads_makes_no_room_while_others_ask_nothing() -> None:
@@ -227,15 +227,15 @@ def test_a_client_that_reads_makes_no_room_while_others_ask_nothing() -> None:
             reader.settimeout(5)
             reader.connect(place)
             reader.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            got, newest = 0, 0.0
+            received, newest = 0, 0.0
             while data := reader.recv(4096):
-                got += len(data)
+                received += len(data)
                 time.sleep(0.02)
                 if time.monotonic() - newest > LEAST_SECONDS:
                     newest = time.monotonic()
                     idle.append(socket.create_connection(place, timeout=5))
                     idle[-1].sendall(REQUEST)
-            assert got > 2**18
+            assert received > 2**18
         assert count(events, "displaced") >= 2
     finally:
         for client in idle:
@@ -243,7 +243,7 @@ def test_a_client_that_reads_makes_no_room_while_others_ask_nothing() -> None:
         server.stop()
 
 
-def test_a_lack_of_descriptors_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lack_of_descriptors_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     class Full(socket.socket):
         def accept(self) -> Any:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -332,14 +332,14 @@ def test_clients_that_ask_without_a_pause_make_room() -> None:
     assert count(events, "displaced") >= 3
 
 
-def test_a_client_that_still_reads_an_older_body_does_not_hide_the_newer_one() -> None:
+def test_a_client_that_reads_an_old_body_does_not_hide_the_new_one() -> None:
     now = [0.0]
     expositions = _Expositions(clock=lambda: now[0])
     request = Request("GET", "/metrics", "", {})
-    made: list[None] = []
+    bodies: list[None] = []
 
     def ask() -> Response:
-        return expositions.response("/metrics", lambda: made.append(None) or [], request)  # type: ignore[func-returns-value]
+        return expositions.response("/metrics", lambda: bodies.append(None) or [], request)  # type: ignore[func-returns-value]
 
     older = ask()
     now[0] = 2.0
@@ -349,4 +349,4 @@ def test_a_client_that_still_reads_an_older_body_does_not_hide_the_newer_one() -
     newer.on_stall()
     older.on_stall()
     ask()
-    assert len(made) == 2
+    assert len(bodies) == 2

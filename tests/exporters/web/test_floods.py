@@ -20,8 +20,9 @@ from joulepath.web.auth import MAX_LOGINS, Passwords
 from joulepath.web.events import Events, Reason
 from joulepath.web.rules import read
 from joulepath.web.security import Security
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.rapl.tree import write_zone
 from tests.exporters.web.test_server import REQUEST, answers, connected, connections
 from tests.exporters.web.things import Things, serving
@@ -32,7 +33,7 @@ CLIENTS = 140
 SECONDS = 4.0
 
 
-def turned_away(events: Events, reason: Reason) -> float:
+def count_refused(events: Events, reason: Reason) -> float:
     return {s.labels["reason"]: s.value for family in events.collect() for s in family.samples}[reason]
 
 
@@ -59,7 +60,7 @@ def clients(attack: Callable[[int], None]) -> Iterator[None]:
             thread.join()
 
 
-def answered_in_time(exporter: Exporter) -> float:
+def share_in_time(exporter: Exporter) -> float:
     """The share of scrapes, each over a connection of its own, that are answered within a second."""
     results = []
     end = time.monotonic() + SECONDS
@@ -94,7 +95,7 @@ def test_clients_that_ask_again_and_again_and_never_read(tmp_path: Path) -> None
 
         with clients(attack):
             time.sleep(0.5)
-            assert answered_in_time(exporter) >= 0.95
+            assert share_in_time(exporter) >= 0.95
         assert "Traceback" not in "".join(exporter.log)
 
 
@@ -117,7 +118,7 @@ def test_clients_with_ever_new_passwords(tmp_path: Path) -> None:
 
         with clients(attack):
             time.sleep(0.5)
-            assert answered_in_time(exporter) >= 0.95
+            assert share_in_time(exporter) >= 0.95
         # One line a minute of each kind, whatever the flood.
         assert sum("reason=login " in line for line in exporter.log) == 1
         assert (exporter.value("joulepath_web_turned_away_total", reason="logins") or 0) > 1
@@ -125,11 +126,11 @@ def test_clients_with_ever_new_passwords(tmp_path: Path) -> None:
 
 def test_clients_that_read_slowly_share_one_body() -> None:
     large = gauge("thing_value", "One of many.", "number")
-    made = []
+    bodies = []
 
     class Large(Things):
         def collect(self) -> Iterable[Metric]:
-            made.append(time.monotonic())
+            bodies.append(time.monotonic())
             family = large.family()
             for number in range(20_000):
                 family.add_metric([f"{number:0200}"], number)
@@ -145,7 +146,7 @@ def test_clients_that_read_slowly_share_one_body() -> None:
             slow.append(client)
         for client in slow:
             assert client.recv(1)
-        assert len(made) <= 1 + 20 * 0.5  # those that came within a second of one body have it
+        assert len(bodies) <= 1 + 20 * 0.5  # those that came within a second of one body have it
         for client in slow:
             client.close()
 
@@ -160,11 +161,11 @@ def test_a_later_scrape_is_not_given_an_earlier_body() -> None:
                 assert b"thing_up " + value in body
 
 
-def test_a_pipelined_request_is_not_answered_before_the_last_answer_is_taken() -> None:
-    made: list[None] = []
+def test_a_pipelined_request_waits_until_the_last_answer_is_read() -> None:
+    bodies: list[None] = []
 
     def large() -> float:
-        made.append(None)
+        bodies.append(None)
         return 1.0
 
     with serving(Things(large)) as server, socket.socket() as client:
@@ -172,12 +173,12 @@ def test_a_pipelined_request_is_not_answered_before_the_last_answer_is_taken() -
         client.connect(("127.0.0.1", server.ports[0]))
         client.sendall(REQUEST * 200)
         time.sleep(0.5)
-        taken = len(made)
+        taken = len(bodies)
         time.sleep(0.3)
-        assert taken == len(made) < 100
+        assert taken == len(bodies) < 100
 
 
-def test_a_client_that_has_gone_costs_no_hash(tmp_path: Path) -> None:
+def test_a_client_that_left_does_not_cost_a_hash(tmp_path: Path) -> None:
     path = tmp_path / "web-config.yml"
     path.write_text(f"basic_auth_users: {{a: '{bcrypt.hashpw(b'x', bcrypt.gensalt(11)).decode()}'}}")
     passwords = Passwords()
@@ -226,8 +227,8 @@ def test_credentials_of_all_kinds_are_refused_without_a_traceback(
     with serving(Things(), security=read(path, Passwords()), events=events) as server, connected(server) as client:
         client.sendall(REQUEST[:-2] + b"Authorization: Basic " + credentials + b"\r\nConnection: close\r\n\r\n")
         assert [status for status, _ in answers(client)] == [401]
-    assert turned_away(events, "login") == 1
-    assert turned_away(events, "error") == 0
+    assert count_refused(events, "login") == 1
+    assert count_refused(events, "error") == 0
     assert "Traceback" not in caplog.text
 
 
@@ -239,11 +240,11 @@ def test_each_reason_is_counted_and_logged_once_a_minute(caplog: pytest.LogCaptu
             now[0] = float(second)
             events.add("bad_request", "192.0.2.1:5")
         events.add("tls", "192.0.2.1:5")
-    assert turned_away(events, "bad_request") == 121
+    assert count_refused(events, "bad_request") == 121
     assert [record.__dict__["times"] for record in caplog.records] == [1, 60, 60, 1]
 
 
-def test_what_is_turned_away_is_counted() -> None:
+def test_refused_requests_are_counted() -> None:
     events = Events()
     with serving(Things(), events=events, head_seconds=0.3, max_connections=2) as server:
         with connected(server) as client:
@@ -254,9 +255,9 @@ def test_what_is_turned_away_is_counted() -> None:
             assert three.recv(65536)
             assert one.recv(1) == b""
             assert two.recv(1) == b""
-    assert turned_away(events, "bad_request") == 1
-    assert turned_away(events, "displaced") == 1
-    assert turned_away(events, "slow") == 1
+    assert count_refused(events, "bad_request") == 1
+    assert count_refused(events, "displaced") == 1
+    assert count_refused(events, "slow") == 1
 
 
 def test_an_unexpected_error_ends_one_connection_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -268,6 +269,6 @@ def test_an_unexpected_error_ends_one_connection_with_one_line(caplog: pytest.Lo
     with serving(Things(), security=Security(users=Broken()), events=events) as server, connected(server) as client:
         client.sendall(REQUEST)
         assert answers(client) == []
-    assert turned_away(events, "error") == 1
+    assert count_refused(events, "error") == 1
     assert "KeyError" in caplog.text
     assert "Traceback" not in caplog.text

@@ -101,7 +101,7 @@ def test_requests_that_are_not_http_1_1_are_refused_at_once(head: bytes) -> None
         START + b"X: \xe9\r\n\r\n",
     ],
 )
-def test_forms_that_rfc_9112_asks_a_server_to_accept(head: bytes) -> None:
+def test_forms_that_rfc_9112_prescribes_are_accepted(head: bytes) -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(head)
         assert [status for status, _ in answers(client, 0.3)] == [200]

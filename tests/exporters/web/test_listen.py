@@ -17,13 +17,13 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize("text", ["9100", ":x", "::1:9100", ":70000", ""])
-def test_addresses_that_are_none(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(Exception, match="not \\[HOST\\]:PORT"):
         Address.parse(text)
 
 
 @pytest.mark.parametrize(("text", "host", "port"), [(":1", "", 1), ("h:2", "h", 2), ("[::1]:3", "::1", 3)])
-def test_addresses(text: str, host: str, port: int) -> None:
+def test_an_address_is_parsed(text: str, host: str, port: int) -> None:
     assert Address.parse(text) == Address(host, port)
 
 
@@ -39,13 +39,13 @@ def healthy(host: str, port: int) -> bool:
 @pytest.mark.parametrize(
     ("host", "clients"), [("127.0.0.1", ["127.0.0.1"]), ("::1", ["::1"]), ("", ["127.0.0.1", "::1"])]
 )
-def test_one_protocol_or_both(host: str, clients: list[str]) -> None:
+def test_an_address_listens_on_one_protocol_or_both(host: str, clients: list[str]) -> None:
     with serving(Things(), host) as server:
         for client in clients:
             assert healthy(client, server.ports[0])
 
 
-def test_several_addresses() -> None:
+def test_a_server_listens_on_several_addresses() -> None:
     server = Server(Things(), [Address("127.0.0.1", 0), Address("127.0.0.2", 0)])
     server.start()
     try:
@@ -70,7 +70,7 @@ def test_a_host_that_does_not_exist_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("environment", [{}, {"LISTEN_FDS": "1", "LISTEN_PID": "1"}, {"LISTEN_FDS": "x"}])
-def test_without_a_socket_unit(environment: dict[str, str]) -> None:
+def test_without_a_socket_unit_it_fails_with_the_remedy(environment: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=r"start it through its \.socket unit"):
         passed_by_systemd(environment)
 
@@ -109,7 +109,7 @@ def test_the_sockets_that_systemd_passes_outlive_the_server(family: socket.Addre
             assert process.returncode == 0
 
 
-def test_a_descriptor_that_is_no_listener_is_named() -> None:
+def test_a_descriptor_that_is_not_a_listener_is_named() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         result = subprocess.run(
             [sys.executable, "-c", SERVES_WHAT_SYSTEMD_PASSED, str(datagrams.fileno())],
@@ -121,7 +121,7 @@ def test_a_descriptor_that_is_no_listener_is_named() -> None:
     assert "file descriptor 3 is not a listening stream" in result.stderr
 
 
-def test_systemd_s_own_activation(tmp_path: Path) -> None:
+def test_sockets_that_systemd_activates_are_served(tmp_path: Path) -> None:
     activate = shutil.which("systemd-socket-activate")
     if activate is None:
         pytest.skip("systemd-socket-activate is not installed")

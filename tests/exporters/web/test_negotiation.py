@@ -32,7 +32,7 @@ PROMETHEUS_3 = (
         "text/plain;q=0, application/openmetrics-text",
     ],
 )
-def test_openmetrics(accept: str) -> None:
+def test_openmetrics_is_given_where_it_is_preferred(accept: str) -> None:
     assert exposition_format(accept) is OPENMETRICS
 
 
@@ -57,7 +57,7 @@ def test_openmetrics(accept: str) -> None:
         "text/plain;version=x",
     ],
 )
-def test_text(accept: str) -> None:
+def test_text_is_given_to_every_other_client(accept: str) -> None:
     assert exposition_format(accept) is TEXT
 
 
@@ -94,5 +94,5 @@ def test_the_answer_never_repeats_the_client(accept: str) -> None:
         ("identity, gzip;q=0", False),
     ],
 )
-def test_gzip(accepted: str, gzip: bool) -> None:
+def test_gzip_is_used_where_it_is_accepted(accepted: str, gzip: bool) -> None:
     assert accepts_gzip(accepted) is gzip

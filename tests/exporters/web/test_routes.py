@@ -25,7 +25,7 @@ def test_an_exposition_of_a_target_and_of_the_exporter() -> None:
     ("path", "status"),
     [("/probe?target=three", 404), ("/probe", 400), ("/probe?target=one&target=one", 400), ("/nothing", 404)],
 )
-def test_what_is_not_configured_is_not_asked(path: str, status: int) -> None:
+def test_an_unconfigured_target_is_not_asked(path: str, status: int) -> None:
     things = Things()
     with serving(things) as server:
         assert get(server, path)[0] == status
@@ -114,7 +114,7 @@ def test_a_defect_in_one_exposition_is_one_failed_scrape() -> None:
         assert get(server, "/-/healthy")[0] == 200
 
 
-def test_device_without_up_before_its_first_poll() -> None:
+def test_a_device_has_no_up_before_its_first_poll() -> None:
     with serving(Things(lambda: None)) as server:
         status, _, body = get(server, "/probe?target=one")
     assert status == 200

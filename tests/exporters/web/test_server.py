@@ -18,7 +18,7 @@ from joulepath.web import Address, Server
 from joulepath.web.auth import Passwords
 from joulepath.web.config import read
 from joulepath.web.http import BadRequestError, parse
-from tests.exporters.process import until
+from joulepath_lab.run.waiting import until
 from tests.exporters.web.things import Things, get, serving
 
 pytestmark = pytest.mark.unit
@@ -41,14 +41,14 @@ def answers(client: socket.socket, seconds: float = 5.0) -> list[tuple[int, byte
             received += data
     except (TimeoutError, ConnectionResetError):
         pass
-    found = []
+    responses = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         length = next(int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length"))
-        found.append((int(lines[0].split()[1]), rest[:length]))
+        responses.append((int(lines[0].split()[1]), rest[:length]))
         received = rest[length:]
-    return found
+    return responses
 
 
 def connections() -> int:
@@ -67,7 +67,7 @@ def test_a_connection_serves_one_scrape_after_the_other() -> None:
         connection.close()
 
 
-def test_requests_in_one_packet_and_in_single_octets() -> None:
+def test_requests_in_one_packet_and_in_single_octets_are_answered() -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(REQUEST * 3)
         for octet in REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"):
@@ -88,13 +88,13 @@ def test_requests_in_one_packet_and_in_single_octets() -> None:
         (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
     ],
 )
-def test_what_is_no_scrape(request_: bytes, status: int) -> None:
+def test_an_unusual_request_gets_its_status(request_: bytes, status: int) -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(request_)
-        assert [found for found, _ in answers(client)] == [status]
+        assert [code for code, _ in answers(client)] == [status]
 
 
-def test_head_has_the_headers_alone() -> None:
+def test_head_gets_the_headers_alone() -> None:
     with serving(Things()) as server, connected(server) as client:
         client.sendall(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         received = b""
@@ -142,7 +142,7 @@ def test_a_second_request_that_dawdles_is_cut_off_too() -> None:
     with serving(Things(), head_seconds=0.3) as server, connected(server) as client:
         client.sendall(REQUEST)
         assert client.recv(65536)
-        time.sleep(0.6)  # a pause between two requests is none of the second's
+        time.sleep(0.6)  # the second request's time does not include the pause before it
         client.sendall(REQUEST + b"GET")
         assert len(answers(client, 2)) == 1
         until(lambda: connections() == 0)
@@ -173,7 +173,7 @@ def test_a_hundred_slow_clients_keep_no_scrape_waiting() -> None:
                 client.close()
 
 
-def test_more_connections_than_there_is_room_for_displace_those_that_never_asked() -> None:
+def test_connections_beyond_the_limit_displace_those_that_never_asked() -> None:
     with serving(Things(), max_connections=8) as server, connected(server) as scraper:
         scraper.sendall(REQUEST)
         assert scraper.recv(65536)
@@ -206,7 +206,7 @@ def test_stopping_lets_an_answer_come_to_its_end_and_ends_idle_connections() -> 
         stopping = threading.Thread(target=server.stop)
         stopping.start()
         assert idle.recv(4096) == b""
-        until(lambda: refused(idle.getpeername()))
+        until(lambda: is_refused(idle.getpeername()))
         go_on.set()
         ((status, body),) = answers(busy)
         assert status == 200
@@ -215,7 +215,7 @@ def test_stopping_lets_an_answer_come_to_its_end_and_ends_idle_connections() -> 
     assert connections() == 0
 
 
-def refused(address: tuple[str, int]) -> bool:
+def is_refused(address: tuple[str, int]) -> bool:
     try:
         socket.create_connection(address, timeout=5).close()
     except ConnectionRefusedError:
@@ -234,7 +234,7 @@ def test_new_rules_hold_for_connections_that_were_there_before(tmp_path: Path) -
         assert get(server, "/metrics")[0] == 401
 
 
-def test_a_request_that_has_begun_under_old_rules_is_answered_by_the_new_ones_and_is_the_last(tmp_path: Path) -> None:
+def test_a_request_begun_under_old_rules_is_answered_by_the_new_ones(tmp_path: Path) -> None:
     path = tmp_path / "web-config.yml"
     path.write_text(f"basic_auth_users: {{a: '{bcrypt.hashpw(b'x', bcrypt.gensalt(4)).decode()}'}}")
     with serving(Things()) as server, connected(server) as client:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device family as data: how it is recognised and where its readings are. docs/pdu.md says how to write one."""
+"""A device family as data: how it is recognised and where its readings are.
+
+docs/guides/pdu.md says how to write one.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

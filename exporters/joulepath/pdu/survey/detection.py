@@ -88,4 +88,4 @@ async def _has(client: SnmpClient, oids: Sequence[Oid], repetitions: int) -> boo
 
 def _unknown(known: Oid) -> JoulepathError:
     said = f"is an unknown device (sysObjectID {format_oid(known)})" if known else "has no sysObjectID and is unknown"
-    return JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/pdu.md says")
+    return JoulepathError(f"{said}: name a profile with `profile:`, or write one as docs/guides/pdu.md says")

@@ -17,8 +17,8 @@
 #define PLACES (2 * MAX_FLOWS) // so that all flows can be exchanged for others
 #define MAX_HEADER 256
 #define HOP_LIMIT_FROM_END 24 // the encapsulating node's Hop_Lim: encode.py
-#define PASS -1 // TC_ACT_UNSPEC, TCX_NEXT: whoever else is attached goes on
-#define DROP 2  // TC_ACT_SHOT, TCX_DROP
+#define PASS -1               // TC_ACT_UNSPEC, TCX_NEXT: whoever else is attached goes on
+#define DROP 2                // TC_ACT_SHOT, TCX_DROP
 
 #define NEXT_HOP_BY_HOP 0
 #define NEXT_ROUTING 43
@@ -164,7 +164,7 @@ struct packet {
 	__be16 source_port, destination_port;
 	__u8 protocol;
 	__u8 ipv4, hop_by_hop, hidden_ports, unknown, fragment;
-	__u8 padding[2]; // older verifiers ask that each octet has a value
+	__u8 padding[2];      // older verifiers ask that each octet has a value
 	struct places places; // of the flows that use its socket although it was made in another cgroup
 };
 
@@ -215,7 +215,8 @@ APART int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 			__be32 id;
 		} head;
 
-		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT && next != NEXT_DESTINATION)
+		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_FRAGMENT &&
+		    next != NEXT_DESTINATION)
 			break;
 		if (bpf_skb_load_bytes(skb, offset, &head, sizeof(head)))
 			return 0;

@@ -61,7 +61,7 @@ def test_a_source_that_measures_something_else_takes_no_place(watts: float) -> N
     assert choice.choose({"psu_input": watts}, GONE_SECONDS + 10) == "psu_input"
 
 
-def test_supplies_that_take_far_more_than_the_systems_own_sensor_are_of_several_nodes() -> None:
+def test_supplies_far_above_the_systems_own_sensor_feed_several_nodes() -> None:
     choice = Choice()
     assert chosen(choice, [{"psu_input": 840.0, "sdr": 208.0}, {"psu_input": 830.0}]) == ["sdr", None]
     within = [{"psu_input": 840.0, "sdr": 600.0}, {"psu_input": 840.0, "sdr": 0.0}]
@@ -71,8 +71,8 @@ def test_supplies_that_take_far_more_than_the_systems_own_sensor_are_of_several_
 def test_supplies_that_came_to_more_during_a_step_alone_are_taken_again() -> None:
     choice = Choice()
     assert choice.choose({"psu_input": 840.0, "sdr": 400.0}, 0.0) == "sdr"
-    found = [choice.choose({"psu_input": 840.0, "sdr": 800.0}, at) for at in (60.0, 70.0, 80.0, 90.0)]
-    assert found[-1] == "psu_input"
+    sources = [choice.choose({"psu_input": 840.0, "sdr": 800.0}, at) for at in (60.0, 70.0, 80.0, 90.0)]
+    assert sources[-1] == "psu_input"
 
 
 def test_a_step_of_the_load_between_two_readings_is_forgotten() -> None:
@@ -82,7 +82,7 @@ def test_a_step_of_the_load_between_two_readings_is_forgotten() -> None:
     assert choice.choose({"psu_input": 400.0}, 20.0 + PATIENCE_SECONDS) == "psu_input"
 
 
-def test_no_watts_are_believed_beside_supplies_of_other_nodes_and_not_beside_its_own() -> None:
+def test_zero_watts_are_believed_beside_other_nodes_supplies_only() -> None:
     """A node that is off: the other three still take power from the supplies."""
     assert (
         chosen(Choice(), [{"dcmi": 210.0, "psu_input": 840.0}, *[{"dcmi": 0.0, "psu_input": 630.0}] * 2])[-1] == "dcmi"
@@ -90,7 +90,7 @@ def test_no_watts_are_believed_beside_supplies_of_other_nodes_and_not_beside_its
     assert chosen(Choice(), [BOTH, *[{"dcmi": 0.0, "psu_input": 215.0}] * 5])[1:] == [None] * 5
 
 
-def test_while_a_worse_source_is_in_use_the_better_ones_are_asked_now_and_then() -> None:
+def test_better_sources_are_retried_while_a_worse_one_is_in_use() -> None:
     choice = Choice()
     choice.choose({"psu_input": 220.0}, 0.0)
     asked = 0

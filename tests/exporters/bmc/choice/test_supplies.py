@@ -23,14 +23,14 @@ def test_the_others_take_over_what_an_unplugged_supply_carried() -> None:
     assert totals({"A": 200, "B": 200}, {"A": 310}) == [400, 310]  # the load fell by a quarter meanwhile
 
 
-def test_a_supply_that_falls_silent_while_it_still_carries_its_part_is_waited_for() -> None:
+def test_a_silent_supply_that_still_carries_its_part_is_waited_for() -> None:
     assert totals({"A": 200, "B": 200}, {"A": 201}, {"A": 199}, {"A": 200, "B": 199}) == [400, None, None, 399]
     six = dict.fromkeys("ABCDEF", 360.0)
     five = dict.fromkeys("ABCDE", 361.0)
     assert totals(six, five, needed=tuple("ABCDEF")) == [2160, None]
 
 
-def test_a_supply_that_was_never_read_is_not_left_out_unless_it_says_that_it_carries_nothing() -> None:
+def test_a_supply_never_read_is_left_out_only_if_it_states_that_it_is_idle() -> None:
     assert totals({"A": 200}, {"A": 200}) == [None, None]
     assert Inputs().total(PAIR, {"A": 200}, {"B"}) == 200
     assert Inputs().total(PAIR, {}, {"A", "B"}) is None
@@ -41,7 +41,7 @@ def test_a_spare_that_takes_two_watts_is_not_waited_for() -> None:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("ABC"), st.floats(1, 2000)), max_size=20))
-def test_a_sum_is_of_what_was_read(polls: list[dict[str, float]]) -> None:
+def test_a_total_is_the_sum_of_the_readings_or_absent(polls: list[dict[str, float]]) -> None:
     inputs = Inputs()
     for watts in polls:
         total = inputs.total(tuple("ABC"), watts)
@@ -63,26 +63,33 @@ def test_a_sum_is_of_what_was_read(polls: list[dict[str, float]]) -> None:
         ([0], 0, ""),
     ],
 )
-def test_whose_supplies_they_are(readings: list[float], total: float | None, reason: str) -> None:
+def test_supplies_of_other_nodes_contradict_the_total_by_a_reason(
+    readings: list[float], total: float | None, reason: str
+) -> None:
     assert contradiction({str(number): watts for number, watts in enumerate(readings)}, total) == reason
 
 
 PAST = PowerStatistics(low=203, high=205, interval=300)
 
 
-def test_a_reading_beyond_its_own_statistics_is_of_something_else() -> None:
-    found = Contradictions()
-    assert [found.rejects("node", 915, PAST, at) for at in (0, 10, 10_000)] == [True] * 3
-    assert not found.rejects("node", 915, None, 0)
-    assert not found.rejects("node", 230, PAST, 0)
+def test_a_reading_beyond_its_own_statistics_is_rejected() -> None:
+    contradictions = Contradictions()
+    assert [contradictions.rejects("node", 915, PAST, at) for at in (0, 10, 10_000)] == [True] * 3
+    assert not contradictions.rejects("node", 915, None, 0)
+    assert not contradictions.rejects("node", 230, PAST, 0)
 
 
-def test_a_step_of_the_load_is_believed_until_the_statistics_should_hold_it() -> None:
-    found = Contradictions()
-    assert not found.rejects("node", 204, PAST, 0)
+def test_a_load_step_is_believed_until_the_statistics_should_show_it() -> None:
+    contradictions = Contradictions()
+    assert not contradictions.rejects("node", 204, PAST, 0)
     until = 10 + PAST.interval + CATCH_UP_SECONDS
-    assert [found.rejects("node", 915, PAST, at) for at in (10, 100, until - 1, until)] == [False, False, False, True]
-    assert not found.rejects("node", 915, PowerStatistics(203, 915, 300), until + 1)
+    assert [contradictions.rejects("node", 915, PAST, at) for at in (10, 100, until - 1, until)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert not contradictions.rejects("node", 915, PowerStatistics(203, 915, 300), until + 1)
     since_reset = PowerStatistics(low=203, high=205, interval=1e7)
-    assert not found.rejects("node", 204, since_reset, 1000)
-    assert [found.rejects("node", 915, since_reset, 1000 + at) for at in (1, 1262)] == [False, True]
+    assert not contradictions.rejects("node", 204, since_reset, 1000)
+    assert [contradictions.rejects("node", 915, since_reset, 1000 + at) for at in (1, 1262)] == [False, True]

@@ -20,12 +20,12 @@ from joulepath.bmc.ipmi.dcmi import PowerReading
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.ipmi.source import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
-from joulepath_lab.ipmi_bmc import dcmi_response
-from joulepath_lab.ports import free_port
+from joulepath.reading.rejected import NotMeasuredError
+from joulepath_lab.devices.ipmi_bmc import dcmi_response
+from joulepath_lab.run.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER
 from tests.exporters.bmc.ipmi.test_source import SYSTEM, Fake, powers, source_names
 
@@ -45,7 +45,7 @@ class Lab:
         self.stop()
         self.port = free_port(socket.SOCK_DGRAM) if port is None else port
         self.say()
-        command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(self._file)]
+        command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(self._file)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "listening\n"
@@ -57,13 +57,13 @@ class Lab:
             self._process.communicate()
             self._process = None
 
-    def say(self, **told: Any) -> None:
+    def say(self, **state: Any) -> None:
         """Sets its readings from now on."""
         new = self._file.with_suffix(".new")
-        new.write_text(json.dumps({"port": self.port, "user": USER, "password": PASSWORD, **told}))
+        new.write_text(json.dumps({"port": self.port, "user": USER, "password": PASSWORD, **state}))
         new.replace(self._file)
 
-    def polls(self, *told: dict[str, Any], seconds: float = 10.0) -> list[BmcReading]:
+    def polls(self, *states: dict[str, Any], seconds: float = 10.0) -> list[BmcReading]:
         """A poll of each, so many seconds apart."""
         self.start()
         now = [0.0]
@@ -71,24 +71,24 @@ class Lab:
         source = IpmiSource("bmc", client, clock=lambda: now[0])
 
         async def all_polls() -> list[BmcReading]:
-            found = []
+            readings = []
             try:
-                for one in told:
+                for one in states:
                     self.say(**one)
-                    found.append(await source.read())
+                    readings.append(await source.read())
                     now[0] += seconds
             finally:
                 await source.close()
-            return found
+            return readings
 
         return asyncio.run(all_polls())
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    found = Lab(tmp_path / "bmc.json")
-    yield found
-    found.stop()
+    laboratory = Lab(tmp_path / "bmc.json")
+    yield laboratory
+    laboratory.stop()
 
 
 def sensor(name: str, value: float | None, step: int = 2, unit: str = "W") -> dict[str, Any]:
@@ -105,13 +105,13 @@ def test_an_empty_bay_does_not_silence_the_other_supply(lab: Lab) -> None:
 
 
 def test_an_empty_bays_volts_do_not_silence_the_others(lab: Lab) -> None:
-    told = [
+    records = [
         sensor("PSU1 VIN", 230, unit="V"),
         sensor("PSU1 IIN", 1, 1, unit="A"),
         sensor("PSU2 VIN", None, unit="V"),
         sensor("PSU2 IIN", None, 1, unit="A"),
     ]
-    (reading,) = lab.polls({"sensors": told})
+    (reading,) = lab.polls({"sensors": records})
     assert reading.power == {SYSTEM: 230}
     assert reading.sources == {SYSTEM: "volts_amperes"}
 
@@ -126,8 +126,8 @@ def test_an_empty_bays_volts_do_not_silence_the_others(lab: Lab) -> None:
 def test_a_supply_that_is_there_is_not_taken_for_an_empty_bay(
     lab: Lab, output: float | None, second: float | None, expected: float | None
 ) -> None:
-    told = [*SUPPLIES[:2], sensor("PSU2_PIN", second), sensor("PSU2_POUT", output)]
-    assert powers(lab.polls({"sensors": told})) == [expected]
+    records = [*SUPPLIES[:2], sensor("PSU2_PIN", second), sensor("PSU2_POUT", output)]
+    assert powers(lab.polls({"sensors": records})) == [expected]
 
 
 def test_a_supply_that_is_pulled_or_pushed_in_is_counted_at_once(lab: Lab) -> None:
@@ -141,26 +141,26 @@ def test_a_supply_that_is_pulled_or_pushed_in_is_counted_at_once(lab: Lab) -> No
             ]
         }
 
-    told = [bay(128, None), bay(66, 70), bay(134, None), bay(66, None), bay(66, 66)]
+    bays = [bay(128, None), bay(66, 70), bay(134, None), bay(66, None), bay(66, 66)]
     # In the fourth poll half of the load is gone together with a reading: that may be the other supply's.
-    assert powers(lab.polls(*told)) == [128, 136, 134, 66, 132]
+    assert powers(lab.polls(*bays)) == [128, 136, 134, 66, 132]
 
 
-def test_ciscos_name_of_the_system(lab: Lab) -> None:
-    told = [sensor("POWER_USAGE", 216, 8), sensor("PSU1_POUT", 100), sensor("CPU_POWER_USAGE", 90)]
-    (reading,) = lab.polls({"sensors": told})
+def test_ciscos_name_of_the_system_is_recognised(lab: Lab) -> None:
+    records = [sensor("POWER_USAGE", 216, 8), sensor("PSU1_POUT", 100), sensor("CPU_POWER_USAGE", 90)]
+    (reading,) = lab.polls({"sensors": records})
     assert reading.power == {SYSTEM: 216}
     assert reading.sources == {SYSTEM: "sdr"}
 
 
 @pytest.mark.parametrize("name", ["Total Pwr", "SYSTEM_PWR", "Node Power", "Pwr Usage", "Sys Power"])
-def test_other_names_of_the_system(name: str) -> None:
+def test_other_names_of_the_system_are_recognised(name: str) -> None:
     chosen = sensors([(name, name, "W"), (f"CPU {name}", f"CPU {name}", "W")], load_shipped())
     assert [one.role for one in chosen] == ["system"]
 
 
 @pytest.mark.parametrize("name", ["PSU1_PIN", "PSU 1 Input Power", "psu-1 power", "PSU1_POUT"])
-def test_sensors_of_one_supply_are_told_from_those_of_another(name: str) -> None:
+def test_sensors_are_grouped_by_their_supply(name: str) -> None:
     assert load_shipped().supply(name) == "psu1"
     assert load_shipped().supply(name.replace("1", "12")) == "psu12"
     assert load_shipped().supply("CPU1 Power") == ""
@@ -169,13 +169,19 @@ def test_sensors_of_one_supply_are_told_from_those_of_another(name: str) -> None
 DCMI = {"current": 210, "minimum": 100, "maximum": 400, "average": 205, "period": 1000}
 
 
-def shared(**dcmi: Any) -> dict[str, Any]:
+def shared_supplies(**dcmi: Any) -> dict[str, Any]:
     """One of four nodes: both supplies are everyone's."""
     return {"dcmi": DCMI, "sensors": [sensor("PS1 Input Power", 420, 4), sensor("PS2 Input Power", 430, 5)], **dcmi}
 
 
-def test_a_busy_dcmi_is_a_gap_and_shared_supplies_are_no_nodes(lab: Lab) -> None:
-    readings = lab.polls(shared(), *[shared(code=BUSY)] * 3, shared(), *[shared(code=BUSY)] * 2, seconds=400)
+def test_a_busy_dcmi_is_a_gap_beside_shared_supplies(lab: Lab) -> None:
+    readings = lab.polls(
+        shared_supplies(),
+        *[shared_supplies(code=BUSY)] * 3,
+        shared_supplies(),
+        *[shared_supplies(code=BUSY)] * 2,
+        seconds=400,
+    )
     assert powers(readings) == [210, None, None, None, 210, None, None]
     assert [list(reading.up.values()) for reading in readings[:2]] == [[True], [False]]
     assert all(reading.psu_input == {} for reading in readings)
@@ -223,31 +229,31 @@ def test_a_command_that_a_starting_bmc_does_not_know_yet_is_asked_again(lab: Lab
         ({"current": 360, "minimum": 100, "maximum": 200}, None),
     ],
 )
-def test_numbers_that_agree_count_though_the_bmc_says_that_it_does_not_measure(
+def test_consistent_numbers_count_although_the_bmc_says_it_is_inactive(
     lab: Lab, numbers: dict[str, int], expected: float | None
 ) -> None:
-    told = {"dcmi": {**numbers, "active": False}}
+    state = {"dcmi": {**numbers, "active": False}}
     if expected is None:
         with pytest.raises(JoulepathError, match="1 inactive"):
-            lab.polls(told)
+            lab.polls(state)
     else:
-        (reading,) = lab.polls(told)
+        (reading,) = lab.polls(state)
         assert reading.power == {SYSTEM: expected}
         assert reading.sources == {SYSTEM: "dcmi_inactive"}
-        assert lab.polls({**told, "sensors": [sensor("Sys Power", 350)]})[0].sources == {SYSTEM: "sdr"}
+        assert lab.polls({**state, "sensors": [sensor("Sys Power", 350)]})[0].sources == {SYSTEM: "sdr"}
 
 
-def test_dcmi_beyond_its_own_statistics_is_an_enclosures(lab: Lab) -> None:
-    told = {"dcmi": {**DCMI, "current": 900, "maximum": 230}, "sensors": [sensor("Sys Power", 208)]}
-    (reading,) = lab.polls(told)
+def test_dcmi_beyond_its_own_statistics_belongs_to_the_enclosure(lab: Lab) -> None:
+    state = {"dcmi": {**DCMI, "current": 900, "maximum": 230}, "sensors": [sensor("Sys Power", 208)]}
+    (reading,) = lab.polls(state)
     assert reading.power == {SYSTEM: 208}
     assert reading.rejected == {"contradicted": 1}
 
 
 @pytest.mark.parametrize(("power", "believed"), [({"on": True}, False), ({"on": False}, True), ({}, True)])
-def test_no_watts_are_believed_of_a_system_that_is_off(lab: Lab, power: dict[str, bool], believed: bool) -> None:
-    told = {"dcmi": {"current": 0, "maximum": 300}, "sensors": [sensor("Sys Power", 0)], **power}
-    (reading,) = lab.polls(told)
+def test_zero_watts_are_believed_of_a_system_that_is_off(lab: Lab, power: dict[str, bool], believed: bool) -> None:
+    state = {"dcmi": {"current": 0, "maximum": 300}, "sensors": [sensor("Sys Power", 0)], **power}
+    (reading,) = lab.polls(state)
     assert reading.power == ({SYSTEM: 0} if believed else {})
     assert reading.rejected == ({} if believed else {"zero_while_on": 2})
 
@@ -311,31 +317,31 @@ def test_a_bmc_that_restarts_is_read_again(lab: Lab) -> None:
 
     async def through_a_restart() -> list[float]:
         lab.say(dcmi=DCMI)
-        found = [(await source.read()).power[SYSTEM]]  # type: ignore[index]
+        watts = [(await source.read()).power[SYSTEM]]  # type: ignore[index]
         lab.stop()
         with pytest.raises(JoulepathError, match="no answer"):
             await source.read()
         lab.start(port=lab.port)
         lab.say(dcmi=DCMI)
         now[0] = BACK_OFF_SECONDS[0]
-        found.append((await source.read()).power[SYSTEM])  # type: ignore[index]
+        watts.append((await source.read()).power[SYSTEM])  # type: ignore[index]
         await source.close()
-        return found
+        return watts
 
     assert asyncio.run(through_a_restart()) == [210, 210]
 
 
 def test_a_maximum_of_all_bits_contradicts_nothing() -> None:
-    told = {"current": 210, "minimum": 65535, "maximum": 65535, "period": 60000}
-    assert PowerReading.parse(dcmi_response(told)).past is None
+    statistics = {"current": 210, "minimum": 65535, "maximum": 65535, "period": 60000}
+    assert PowerReading.parse(dcmi_response(statistics)).past is None
 
 
 @given(*[st.integers(0, 65535)] * 4, st.booleans())
 def test_a_reading_that_does_not_measure_is_within_its_own_numbers(
     current: int, low: int, high: int, period: int, active: bool
 ) -> None:
-    told = {"current": current, "minimum": low, "maximum": high, "period": period, "active": active}
-    reading = PowerReading.parse(dcmi_response(told))
+    statistics = {"current": current, "minimum": low, "maximum": high, "period": period, "active": active}
+    reading = PowerReading.parse(dcmi_response(statistics))
     try:
         watts = reading.watts
     except NotMeasuredError:

@@ -25,13 +25,13 @@ from joulepath.bmc.ipmi.dcmi import PowerReading
 from joulepath.bmc.ipmi.sensors import Sums, sensors
 from joulepath.bmc.ipmi.source import BACK_OFF_SECONDS, IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.ipmi_bmc import dcmi_response
-from joulepath_lab.ports import free_port
+from joulepath.reading.rejected import NotMeasuredError
+from joulepath_lab.devices.ipmi_bmc import dcmi_response
+from joulepath_lab.run.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER, joulepath
 
 pytestmark = pytest.mark.unit
@@ -45,11 +45,11 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
     """`bmc(dcmi=..., sensors=...)`: a BMC that measures this, on the port returned."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(**told: Any) -> int:
+    def start(**state: Any) -> int:
         port = free_port(socket.SOCK_DGRAM)
         file = tmp_path / "bmc.json"
-        file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **told}))
-        command = [sys.executable, "-m", "joulepath_lab.ipmi_bmc", str(file)]
+        file.write_text(json.dumps({"port": port, "user": USER, "password": PASSWORD, **state}))
+        command = [sys.executable, "-m", "joulepath_lab.devices.ipmi_bmc", str(file)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         running.append(process)
         assert process.stdout is not None
@@ -82,11 +82,11 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_recorded_dcmi_numbers_come_through(bmc: Bmc, recordings: Path, name: str) -> None:
+def test_recorded_dcmi_numbers_are_published(bmc: Bmc, recordings: Path, name: str) -> None:
     text = (recordings / "ipmi" / name).read_text()
-    found = re.search(RECORDED[name], text)
-    assert found
-    watts = int(found[1])
+    match = re.search(RECORDED[name], text)
+    assert match
+    watts = int(match[1])
     numbers = {"current": watts, "minimum": watts // 2, "maximum": watts * 2, "average": watts}
     reading = read(bmc(dcmi={**numbers, "timestamp": 1487162991, "period": 1131466000}))
     assert reading.power == {SYSTEM: watts}
@@ -95,42 +95,42 @@ def test_recorded_dcmi_numbers_come_through(bmc: Bmc, recordings: Path, name: st
 
 def test_a_host_without_dcmi_is_read_by_its_system_sensor(bmc: Bmc) -> None:
     """The recorded PowerEdge R710: `System Level | 189.000 | Watts`, and Dell's volts and amperes beside it."""
-    told = [
+    records = [
         {"name": "System Level", "unit": "W", "value": 189},
         {"name": "Voltage 1", "unit": "V", "value": 230},
         {"name": "Current 1", "unit": "A", "value": 1},
     ]
-    reading = read(bmc(sensors=told))
+    reading = read(bmc(sensors=records))
     assert reading.power == {SYSTEM: 189}
     assert reading.sources == {SYSTEM: "sdr"}
 
 
-def test_supplies_and_as_a_last_resort_volts_times_amperes(bmc: Bmc) -> None:
-    told = [
+def test_supplies_are_read_and_volts_times_amperes_as_a_last_resort(bmc: Bmc) -> None:
+    records = [
         {"name": "PSU1 Input Power", "unit": "W", "value": 120, "step": 2},
         {"name": "PSU2 Input Power", "unit": "W", "value": 100, "step": 2},
         {"name": "PSU1 Out Power", "unit": "W", "value": 110, "step": 2},
         {"name": "PSU1 VIN", "unit": "V", "value": 230},
         {"name": "PSU1 IIN", "unit": "A", "value": 1},
     ]
-    reading = read(bmc(sensors=told))
+    reading = read(bmc(sensors=records))
     assert reading.power == {SYSTEM: 220}
     assert reading.sources == {SYSTEM: "psu_input"}
     assert reading.psu_output == {("system", "PSU1 Out Power"): 110}
-    told = [one for one in told if one["unit"] != "W"]
-    reading = read(bmc(sensors=told))
+    records = [one for one in records if one["unit"] != "W"]
+    reading = read(bmc(sensors=records))
     assert reading.power == {SYSTEM: 230}
     assert reading.sources == {SYSTEM: "volts_amperes"}
 
 
 def test_supplies_are_published_beside_dcmi(bmc: Bmc) -> None:
-    told = [
+    records = [
         {"name": "PS1 Input Power", "unit": "W", "value": 112, "step": 2},
         {"name": "PS2 Input Power", "unit": "W", "value": 108, "step": 2},
         {"name": "PS1 Output Power", "unit": "W", "value": 102, "step": 2},
         {"name": "Pwr Consumption", "unit": "W", "value": 210, "step": 2},
     ]
-    reading = read(bmc(dcmi={"current": 215, "maximum": 276}, sensors=told))
+    reading = read(bmc(dcmi={"current": 215, "maximum": 276}, sensors=records))
     assert reading.power == {SYSTEM: 215}
     assert reading.sources == {SYSTEM: "dcmi"}
     assert reading.psu_input == {("system", "PS1 Input Power"): 112, ("system", "PS2 Input Power"): 108}
@@ -167,21 +167,21 @@ class Fake:
         pass
 
 
-def polled(
+def poll_at_intervals(
     fake: Fake, polls: int, seconds: float = 0.0, between: Callable[[int], None] = lambda _: None
 ) -> list[BmcReading]:
     """Polls with so many seconds between; `between(n)` is called before the n-th."""
 
     async def all_polls() -> list[BmcReading]:
         source = IpmiSource("bmc", fake, clock=lambda: fake.now)
-        found = []
+        readings = []
         for number in range(polls):
             between(number)
-            found.append(await source.read())
+            readings.append(await source.read())
             fake.now += seconds
             if len(fake.dcmi) > 1:
                 fake.dcmi.pop(0)
-        return found
+        return readings
 
     return asyncio.run(all_polls())
 
@@ -197,41 +197,41 @@ def source_names(readings: list[BmcReading]) -> list[str | None]:
 def test_a_source_is_left_after_long_and_taken_again_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     fake = Fake([215, 216, *[None] * 6, 217, 217, 217, 217])
-    readings = polled(fake, 12, PATIENCE_SECONDS / 4)
+    readings = poll_at_intervals(fake, 12, PATIENCE_SECONDS / 4)
     assert source_names(readings) == ["dcmi"] * 2 + [None] * 4 + ["psu_input"] * 4 + ["dcmi"] * 2
     assert [list(reading.up.values()) for reading in readings] == [[True]] * 2 + [[False]] * 4 + [[True]] * 6
-    said = [record.getMessage() for record in caplog.records]
-    assert "system: power is read from psu_input now, not from dcmi" in said
-    assert "system: power is read from dcmi now, not from psu_input" in said
-    assert len(said) == 4  # these, that DCMI gave no power, and that there is some again
+    lines = [record.getMessage() for record in caplog.records]
+    assert "system: power is read from psu_input now, not from dcmi" in lines
+    assert "system: power is read from dcmi now, not from psu_input" in lines
+    assert len(lines) == 4  # these, that DCMI gave no power, and that there is some again
 
 
 def test_one_good_source_is_asked_and_the_list_is_read_once() -> None:
     fake = Fake([215])
-    readings = polled(fake, 3)
+    readings = poll_at_intervals(fake, 3)
     assert all(reading.power == {SYSTEM: 215} and len(reading.psu_input) == 2 for reading in readings)
     # The system's sensor is asked once, for the choice; the list of sensors is read once.
     assert fake.asked.count("System Level") == 1
     assert fake.asked.count("list") == 1
 
 
-def test_no_watts_from_the_source_that_worked_are_believed_only_when_no_other_has_any() -> None:
+def test_zero_watts_are_believed_only_when_every_source_reads_zero() -> None:
     fake = Fake([215, 0, 0, 0, 0])
     fake.values = {"PS1 Input Power": 210.0}
 
     def off(number: int) -> None:
         fake.values = {"PS1 Input Power": 7.0 if number else 210.0}
 
-    readings = polled(fake, 5, PATIENCE_SECONDS / 2, off)
+    readings = poll_at_intervals(fake, 5, PATIENCE_SECONDS / 2, off)
     assert powers(readings) == [215, None, None, 7, 7]
     fake = Fake([215, 0, 0, 0, 216])
     fake.values = {"PS1 Input Power": 0.0}
-    assert powers(polled(fake, 5)) == [215, None, 0, 0, 216]
+    assert powers(poll_at_intervals(fake, 5)) == [215, None, 0, 0, 216]
 
 
 def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
     fake = Fake([215], seconds=2.0)
-    assert [reading.power for reading in polled(fake, 2)] == [{SYSTEM: 215}] * 2
+    assert [reading.power for reading in poll_at_intervals(fake, 2)] == [{SYSTEM: 215}] * 2
     assert fake.asked == []
 
 
@@ -247,13 +247,15 @@ def test_a_slow_bmc_is_not_asked_for_hundreds_of_sensor_records() -> None:
         ({"Power Supply 1": 50, "Power Supply 2": 25, "Power Meter": 85}, {"sdr": 85}, 2),
     ],
 )
-def test_names_of_systems_and_of_what_is_none(values: dict[str, float], watts: dict[str, float], outputs: int) -> None:
+def test_names_of_whole_systems_are_recognised_and_others_are_not(
+    values: dict[str, float], watts: dict[str, float], outputs: int
+) -> None:
     chosen = sensors([(name, name, "W") for name in values], load_shipped())
     assert Sums().watts(chosen, values) == watts
     assert sum(sensor.role == "psu_output" for sensor in chosen) == outputs
 
 
-def test_huaweis_and_amis_names() -> None:
+def test_the_names_of_huawei_and_ami_are_recognised() -> None:
     names = ["Power", "Power1", "Power2", "PMB1Power", "PS1 Power In", "PS1 Power Out"]
     roles = {sensor.key: sensor.role for sensor in sensors([(name, name, "W") for name in names], load_shipped())}
     assert roles == {
@@ -268,7 +270,7 @@ def test_huaweis_and_amis_names() -> None:
 
 def test_a_sensors_byte_becomes_watts_by_its_records_formula(bmc: Bmc) -> None:
     """IPMI 2.0, section 36.3: (M x + B 10^K1) 10^K2, x unsigned or signed, then linearized or by factors of its own."""
-    told = [
+    records = [
         {"name": "PS1 Input Power", "unit": "W", "raw": 57, "m": 4, "b": 2, "b_exponent": 1},
         {"name": "PS2 Input Power", "unit": "W", "raw": 200, "m": 15, "exponent": -1},
         {"name": "PS3 Input Power", "unit": "W", "raw": 0x9C, "m": 1, "b": 200, "format": 2},
@@ -283,48 +285,48 @@ def test_a_sensors_byte_becomes_watts_by_its_records_formula(bmc: Bmc) -> None:
         },
         {"name": "PS7 Input Power", "unit": "W", "raw": 10, "m": -3, "b": 511},
     ]
-    reading = read(bmc(sensors=told))
-    found = [reading.psu_input["system", f"PS{number} Input Power"] for number in range(1, 8)]  # type: ignore[index]
-    assert found == pytest.approx([248, 300, 100, 100, 144, 300, 481])
+    reading = read(bmc(sensors=records))
+    watts = [reading.psu_input["system", f"PS{number} Input Power"] for number in range(1, 8)]  # type: ignore[index]
+    assert watts == pytest.approx([248, 300, 100, 100, 144, 300, 481])
     assert reading.rejected == {}
 
 
-def test_the_end_of_a_scale_and_a_formula_without_a_value_are_no_measurements(bmc: Bmc) -> None:
+def test_the_end_of_a_scale_and_a_formula_without_a_value_are_rejected(bmc: Bmc) -> None:
     """iLO 5: PS 2 Input 2550 W, all bits set in steps of 10 W, beside 130 W of the system."""
-    told = [
+    records = [
         {"name": "PS 1 Input", "unit": "W", "value": 150, "step": 10},
         {"name": "PS 2 Input", "unit": "W", "raw": 255, "step": 10},
         {"name": "PS 3 Input", "unit": "W", "raw": 0, "linearization": 7},
         {"name": "Power Meter", "unit": "W", "value": 130, "step": 10},
     ]
-    reading = read(bmc(sensors=told))
+    reading = read(bmc(sensors=records))
     assert reading.power == {SYSTEM: 130}
     assert reading.psu_input == {("system", "PS 1 Input"): 150}
     assert reading.rejected == {"implausible": 1, "malformed": 1}
 
 
 def test_sensors_of_other_controllers_are_not_asked_of_the_bmc(bmc: Bmc) -> None:
-    told = [
+    records = [
         {"name": "Sys Power", "unit": "W", "value": 200},
         {"name": "PS1 Input Power", "unit": "W", "value": 99, "owner": 0x2C},
     ]
-    reading = read(bmc(sensors=told))
+    reading = read(bmc(sensors=records))
     assert reading.power == {SYSTEM: 200}
     assert reading.psu_input == {}
 
 
-def test_a_list_of_sensors_that_is_a_circle_holds_up_nobody(bmc: Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_circular_list_of_sensors_does_not_hold_up_a_poll(bmc: Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipmi_client, "MAX_REQUESTS", 50)
-    told = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in (1, 2)]
-    assert read(bmc(dcmi={"current": 215, "maximum": 300}, sensors=told, circle=True)).power == {SYSTEM: 215}
+    records = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in (1, 2)]
+    assert read(bmc(dcmi={"current": 215, "maximum": 300}, sensors=records, circle=True)).power == {SYSTEM: 215}
     with pytest.raises(JoulepathError, match="measures no power"):
-        read(bmc(sensors=told, circle=True))
+        read(bmc(sensors=records, circle=True))
 
 
 def test_a_list_that_takes_minutes_does_not_hold_up_the_end(bmc: Bmc) -> None:
     """All other BMCs wait for the one thread, and so does the end of the process."""
-    told = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in range(100)]
-    port = bmc(sensors=told, delay=0.2)
+    records = [{"name": f"PS{number} Input Power", "unit": "W", "value": 1} for number in range(100)]
+    port = bmc(sensors=records, delay=0.2)
     source = IpmiSource.with_pyghmi("bmc", "127.0.0.1", port, Login(USER, PASSWORD), "user")
     poller = Poller([Target("bmc", source, 10)])
     poller.start()
@@ -345,7 +347,7 @@ def test_dcmi_is_given_up_only_where_the_bmc_does_not_have_it(bmc: Bmc, code: in
             return client.raw(*asked)
 
     fake = Refusing([None])
-    readings = polled(fake, 3)
+    readings = poll_at_intervals(fake, 3)
     ipmi_client.THREAD.submit(client.close).result()
     assert fake.asked.count("dcmi") == (1 if given_up else 3)
     assert readings[0].rejected == ({} if given_up else {"unreadable": 1})
@@ -381,7 +383,7 @@ def test_nothing_to_read_and_a_wrong_password_are_clear_errors(bmc: Bmc) -> None
         read(port, "wrong")
 
 
-def test_once_prints_what_dcmi_says(bmc: Bmc, tmp_path: Path) -> None:
+def test_once_prints_the_watts_of_dcmi(bmc: Bmc, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(f"{PASSWORD}\n")
     address = f"ipmi://127.0.0.1:{bmc(dcmi={'current': 215, 'maximum': 276})}"
@@ -445,14 +447,16 @@ def test_any_answer_is_watts_or_rejected(data: bytes) -> None:
 
 
 @given(*[st.integers(0, 65535)] * 4, st.booleans())
-def test_what_a_bmc_encodes_is_what_is_read(current: int, low: int, high: int, mean: int, active: bool) -> None:
-    told = {"current": current, "minimum": low, "maximum": high, "average": mean, "period": 5000, "active": active}
-    found = PowerReading.parse(dcmi_response(told))
-    assert (found.current, found.minimum, found.maximum, found.average) == (current, low, high, mean)
-    assert (found.period, found.active) == (5.0, active)
+def test_a_value_that_a_bmc_encodes_is_read_unchanged(
+    current: int, low: int, high: int, mean: int, active: bool
+) -> None:
+    dcmi = {"current": current, "minimum": low, "maximum": high, "average": mean, "period": 5000, "active": active}
+    decoded = PowerReading.parse(dcmi_response(dcmi))
+    assert (decoded.current, decoded.minimum, decoded.maximum, decoded.average) == (current, low, high, mean)
+    assert (decoded.period, decoded.active) == (5.0, active)
 
 
-def test_one_missing_input_makes_no_half_system() -> None:
-    found = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], load_shipped())
-    assert Sums().watts(found, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
-    assert Sums().watts(found, {"a": 100.0}) == {}
+def test_a_missing_input_does_not_make_half_a_system() -> None:
+    supplies = sensors([("a", "PS1 Input Power", "W"), ("b", "PS2 Input Power", "W")], load_shipped())
+    assert Sums().watts(supplies, {"a": 100.0, "b": 90.0}) == {"psu_input": 190.0}
+    assert Sums().watts(supplies, {"a": 100.0}) == {}

@@ -17,7 +17,7 @@ from joulepath.bmc.redfish.service.client import ResourceFaultError
 from joulepath.bmc.redfish.service.items import capacities, number
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, legacy, poll, ref, tree
 
 pytestmark = pytest.mark.unit
@@ -28,28 +28,30 @@ BOX = ("chassis", "1")
 class Memory:
     """A client of a tree in memory, for many trees in a short time."""
 
-    def __init__(self, found: Tree) -> None:
-        self._found = found
+    def __init__(self, resources: Tree) -> None:
+        self._found = resources
 
     async def get(self, uri: str) -> Any:
-        found = self._found.get(uri.partition("?")[0].rstrip("/"))
-        if not isinstance(found, dict):
+        resource = self._found.get(uri.partition("?")[0].rstrip("/"))
+        if not isinstance(resource, dict):
             raise ResourceFaultError(f"answers {uri} with HTTP 404")
-        return {"@odata.id": uri, **found}
+        return {"@odata.id": uri, **resource}
 
     async def close(self) -> None:
         pass
 
 
-def read(found: Tree) -> BmcReading:
-    return asyncio.run(RedfishSource("bmc", Memory(found)).read())
+def read(resources: Tree) -> BmcReading:
+    return asyncio.run(RedfishSource("bmc", Memory(resources)).read())
 
 
-def test_numbers_as_text_and_an_object_in_place_of_an_array_are_read() -> None:
+def test_reads_numbers_as_text_and_an_object_in_place_of_an_array() -> None:
     metrics = {"IntervalInMin": "5", "MinConsumedWatts": "110", "MaxConsumedWatts": "240"}
     supply = {"MemberId": 1, "PowerInputWatts": "153.5", "PowerCapacityWatts": "800"}
-    found = legacy({"PowerControl": {"PowerConsumedWatts": "152", "PowerMetrics": metrics}, "PowerSupplies": supply})
-    with RedfishServer(dict_tree(found)) as server:
+    resources = legacy(
+        {"PowerControl": {"PowerConsumedWatts": "152", "PowerMetrics": metrics}, "PowerSupplies": supply}
+    )
+    with RedfishServer(dict_tree(resources)) as server:
         reading = poll(server)
     assert reading.power == {BOX: 152}
     assert reading.sources == {BOX: "power_control"}
@@ -60,7 +62,7 @@ def test_numbers_as_text_and_an_object_in_place_of_an_array_are_read() -> None:
 @pytest.mark.parametrize(
     "text", ["", "N/A", "nan", "inf", "1e3", "1,530", "152 W", "0x98", "١٥٢", "9" * 30, True, None]
 )
-def test_other_text_is_no_number(text: Any) -> None:
+def test_rejects_text_that_is_not_a_number(text: Any) -> None:
     assert number(text) is None
 
 
@@ -70,7 +72,7 @@ def test_statistics_of_all_bits_contradict_nothing(low: int) -> None:
     assert read(legacy({"PowerControl": [{"PowerConsumedWatts": 344, "PowerMetrics": metrics}]})).power == {BOX: 344}
 
 
-def test_limits_are_looked_for_where_vendors_have_them_and_not_without_end() -> None:
+def test_limits_are_found_where_vendors_put_them_by_a_bounded_search() -> None:
     dell: Any = {"Oem": {"Dell": {"DellPowerSupply": {"Range1MaxInputPowerWatts": 900}}}}
     assert list(capacities({"PowerCapacityWatts": "750", **dell})) == [750, 900]
     endless: dict[str, Any] = {}
@@ -80,7 +82,7 @@ def test_limits_are_looked_for_where_vendors_have_them_and_not_without_end() -> 
 
 def server() -> Tree:
     """A server with each kind of resource that a survey reads."""
-    found = tree(
+    resources = tree(
         {
             "1": {
                 "ChassisType": "RackMount",
@@ -125,8 +127,8 @@ def server() -> Tree:
             ]
         },
     )  # fmt: skip
-    found["/redfish/v1"]["TelemetryService"] = ref("TelemetryService")
-    return found
+    resources["/redfish/v1"]["TelemetryService"] = ref("TelemetryService")
+    return resources
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -151,9 +153,9 @@ ODD: st.SearchStrategy[Any] = st.sampled_from(
 @example([(("/redfish/v1/TelemetryService/MetricReports/All", "MetricValues", 0, "MetricProperty"), "#/" + "9" * 5000)])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ODD), min_size=1, max_size=6))
 def test_anything_at_any_place_is_a_reading_or_one_line(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
-    found: Any = server()
+    resources: Any = server()
     for place, odd in changes:
-        holder = found
+        holder = resources
         try:
             for step in place[:-1]:
                 holder = holder[step]
@@ -161,7 +163,7 @@ def test_anything_at_any_place_is_a_reading_or_one_line(changes: list[tuple[tupl
         except (LookupError, TypeError):
             continue  # an earlier change took that place away
     try:
-        reading = read(found)
+        reading = read(resources)
     except JoulepathError:
         return
     for values in (reading.watts, reading.psu_input, reading.meter_energy, reading.component_energy):

@@ -21,7 +21,7 @@ from joulepath.bmc.redfish.survey.layouts import INCOMPLETE_SECONDS, RESURVEY_SE
 from joulepath.errors import JoulepathError
 from joulepath.metrics import filled
 from joulepath.reading.poller import Snapshot
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, polls, ref, tree
 
 pytestmark = pytest.mark.unit
@@ -40,14 +40,14 @@ def nodes(**more: Any) -> Tree:
     )
 
 
-def seen(found: Tree, times: list[float], answer: Fault) -> list[BmcReading]:
+def poll_at(resources: Tree, times: list[float], answer: Fault) -> list[BmcReading]:
     """Polls at these times."""
     now = [0.0]
 
     def between(number: int) -> None:
         now[0] = times[number]
 
-    with RedfishServer(dict_tree(found), Behaviour(answer=lambda request: answer(now[0], request))) as server:
+    with RedfishServer(dict_tree(resources), Behaviour(answer=lambda request: answer(now[0], request))) as server:
         source = RedfishSource("bmc", client(server, clock=lambda: now[0], timeout=30), clock=lambda: now[0])
         return polls(source, len(times), between)
 
@@ -64,20 +64,20 @@ def test_a_node_that_is_busy_is_a_gap_of_that_node_alone(status: int, caplog: py
     """Also through the survey that its silence brings about."""
     caplog.set_level("INFO")
     times = [10.0 * number for number in range(20)]
-    readings = seen(nodes(), times, busy(50, 95, "right/Power", status))
+    readings = poll_at(nodes(), times, busy(50, 95, "right/Power", status))
     down = range(5, 10)
     for number, reading in enumerate(readings):
         assert reading.power.get(LEFT) == 300  # type: ignore[call-overload]
         assert reading.power.get(RIGHT) == (None if number in down else 350)  # type: ignore[call-overload]
         assert reading.up == {LEFT: True, RIGHT: number not in down}
-    said = [record.getMessage() for record in caplog.records if record.name.startswith("joulepath.bmc")]
-    assert "right: power_control gives no power: no samples until it does" in said
-    assert "right: has power readings again" in said
-    assert all(getattr(record, "target", "") == "bmc" for record in caplog.records if record.getMessage() in said)
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("joulepath.bmc")]
+    assert "right: power_control gives no power: no samples until it does" in lines
+    assert "right: has power readings again" in lines
+    assert all(getattr(record, "target", "") == "bmc" for record in caplog.records if record.getMessage() in lines)
 
 
-def test_what_the_metrics_say_of_a_lost_node() -> None:
-    lost = seen(nodes(), [0.0, 10.0], busy(5, 95, "right/Power"))[-1]
+def test_a_lost_node_is_down_in_the_metrics_and_others_are_up() -> None:
+    lost = poll_at(nodes(), [0.0, 10.0], busy(5, 95, "right/Power"))[-1]
     families = filled(collect("redfish", Snapshot(up=True), lost))
     up = {
         sample.labels["chassis"]: sample.value
@@ -92,13 +92,13 @@ def test_a_survey_during_an_outage_takes_nothing_away_and_the_next_is_soon() -> 
     """The first survey is the one that is incomplete; then a later one."""
     times = [0.0, RESURVEY_SECONDS, RESURVEY_SECONDS + SURVEY_SECONDS, RESURVEY_SECONDS + SURVEY_SECONDS + 10]
     down = {0.0, times[2]}
-    readings = seen(
+    readings = poll_at(
         nodes(), times, lambda now, request: busy(now, now + 1, "right")(now, request) if now in down else None
     )
     assert [reading.power.get(RIGHT) for reading in readings] == [None, 350, None, 350]  # type: ignore[call-overload]
 
 
-def test_incomplete_surveys_are_repeated_seldom_at_last() -> None:
+def test_incomplete_surveys_are_repeated_ever_more_rarely() -> None:
     asked: list[float] = []
 
     def answer(now: float, request: web.Request) -> web.Response | None:
@@ -106,7 +106,7 @@ def test_incomplete_surveys_are_repeated_seldom_at_last() -> None:
             asked.append(now)
         return web.Response(status=503) if "right" in request.path else None
 
-    seen(nodes(), [30.0 * number for number in range(121)], answer)
+    poll_at(nodes(), [30.0 * number for number in range(121)], answer)
     waits = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert waits[0] == RESURVEY_SECONDS
     assert waits == sorted(waits)
@@ -117,28 +117,28 @@ def test_two_incomplete_surveys_together_are_whole() -> None:
     def answer(now: float, request: web.Request) -> web.Response | None:
         return web.Response(status=503) if ("right" if now < 60 else "left") in request.path else None
 
-    readings = seen(nodes(), [0.0, 60.0, 61.0], answer)
+    readings = poll_at(nodes(), [0.0, 60.0, 61.0], answer)
     assert [set(reading.power) for reading in readings] == [{LEFT}, {RIGHT}, {RIGHT}]
     assert readings[-1].up == {LEFT: False, RIGHT: True}
 
 
-def test_a_bmc_that_can_tell_nothing_yet_says_so() -> None:
+def test_a_bmc_with_a_busy_tree_is_one_line_that_says_so() -> None:
     match = r"measures no power \(no values\): a part of its tree is busy: answers /redfish/v1/Chassis with HTTP 503"
     with pytest.raises(JoulepathError, match=match):
-        seen(nodes(), [0.0], busy(0, 1, "/Chassis"))
+        poll_at(nodes(), [0.0], busy(0, 1, "/Chassis"))
 
 
 @pytest.mark.parametrize("what", ["listed", "read"])
-def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(
+def test_a_node_that_leaves_the_tree_is_reported_until_it_is_forgotten(
     what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A node that restarts may be missing in the list, or not be found below its path; the survey is complete then."""
-    found, away = nodes(), nodes()
+    resources, away = nodes(), nodes()
     away["/redfish/v1/Chassis"]["Members"] = away["/redfish/v1/Chassis"]["Members"][:1]
     del away["/redfish/v1/Chassis/right/Power"]
     if what == "read":
-        away["/redfish/v1/Chassis"] = found["/redfish/v1/Chassis"]
-    served = dict(found)
+        away["/redfish/v1/Chassis"] = resources["/redfish/v1/Chassis"]
+    served = dict(resources)
     now = [0.0]
     hour = SURVEY_SECONDS
     polled = [0.0, 10.0, hour, hour + 100, hour + 110, 2 * hour + 200, 3 * hour + 300, 5 * hour]
@@ -146,7 +146,7 @@ def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(
     def between(number: int) -> None:
         now[0] = polled[number]
         served.clear()
-        served.update(found if number in {0, 1, 4, 5} else away)
+        served.update(resources if number in {0, 1, 4, 5} else away)
 
     with RedfishServer(dict_tree(served)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), len(polled), between)
@@ -156,14 +156,14 @@ def test_a_node_that_leaves_the_tree_is_told_until_it_was_taken_away(
 
 
 def test_a_chassis_that_goes_by_another_name_now_is_read_once() -> None:
-    found = nodes()
+    resources = nodes()
     now = [0.0]
 
     def between(number: int) -> None:
         now[0] = SURVEY_SECONDS * number
-        found["/redfish/v1/Chassis/right"]["Id"] = "right" if number == 0 else "middle"
+        resources["/redfish/v1/Chassis/right"]["Id"] = "right" if number == 0 else "middle"
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 2, between)
     assert readings[1].power == {LEFT: 300, ("chassis", "middle"): 350}
 
@@ -199,7 +199,7 @@ class Patient:
         await self._short.close()
 
 
-def test_a_resource_that_does_not_answer_is_a_gap_of_its_node_and_is_not_asked_at_every_poll() -> None:
+def test_a_silent_resource_is_a_gap_of_its_node_and_is_asked_less_often() -> None:
     now = [0.0]
     with Hanging(dict_tree(nodes())) as server:
 
@@ -213,7 +213,7 @@ def test_a_resource_that_does_not_answer_is_a_gap_of_its_node_and_is_not_asked_a
     assert bmc.in_vain == ["/redfish/v1/Chassis/right/Power"]  # the others waited for it once
 
 
-def test_one_silent_resource_does_not_hide_the_tree_and_a_silent_bmc_is_silent() -> None:
+def test_a_silent_resource_hides_only_itself_and_a_silent_bmc_is_an_error() -> None:
     with Hanging(dict_tree(nodes())) as server:
         server.word = "right/Power"
         reading = polls(RedfishSource("bmc", Patient(server)))[0]
@@ -231,15 +231,15 @@ def test_a_resource_is_left_alone_for_as_long_as_it_asks() -> None:
 
     async def ask(url: str) -> list[str]:
         bmc = client(server, clock=lambda: now[0])
-        said = []
+        waits = []
         for at in (0.0, 1.0, 29.0, 31.0):
             now[0] = at
             with pytest.raises(ResourceBusyError) as fault:
                 await bmc.get(url)
-            said.append(str(fault.value))
+            waits.append(str(fault.value))
         assert await bmc.get("/redfish/v1")
         await bmc.close()
-        return said
+        return waits
 
     path = "/redfish/v1/Chassis/1/Power"
     with RedfishServer(dict_tree(legacy({})), Behaviour(answer=answer)) as server:
@@ -265,7 +265,9 @@ NOW = 1_700_000_000.0
         ("-5", None, 0),
     ],
 )
-def test_seconds_or_a_date_by_the_bmcs_own_clock(stated: str | None, date: str | None, seconds: float) -> None:
+def test_retry_after_is_seconds_or_a_date_by_the_bmcs_clock(
+    stated: str | None, date: str | None, seconds: float
+) -> None:
     assert retry_after({"Retry-After": stated, "Date": date}.get) == seconds
 
 
@@ -289,17 +291,17 @@ def supply(number: int, watts: float | None, **more: Any) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("at_start", [False, True])
-def test_one_unplugged_supply_is_no_gap_where_the_other_carries_all(lost: dict[str, Any], at_start: bool) -> None:
+def test_an_unplugged_supply_is_not_a_gap_where_the_other_carries_all(lost: dict[str, Any], at_start: bool) -> None:
     power: dict[str, Any] = {}
-    found = legacy(power)
-    found["/redfish/v1/Chassis/1/Power"] = power
+    resources = legacy(power)
+    resources["/redfish/v1/Chassis/1/Power"] = power
 
     def between(number: int) -> None:
         plugged = (number == 0) is not at_start
         both = [supply(0, 210), supply(1, 190)]
         power["PowerSupplies"] = both if plugged else [supply(0, 405), {**supply(1, None), **lost}]
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         source = RedfishSource("bmc", client(server))
         watts = [reading.power.get(("chassis", "1")) for reading in polls(source, 3, between)]  # type: ignore[call-overload]
     says_so = lost.get("Status", {}).get("State") in {"UnavailableOffline", "Absent"}
@@ -310,21 +312,23 @@ def test_one_unplugged_supply_is_no_gap_where_the_other_carries_all(lost: dict[s
 
 
 @pytest.mark.parametrize("state", ["UnavailableOffline", "StandbyOffline", "StandbySpare", "Enabled"])
-def test_a_supply_that_has_no_feed_when_the_exporter_starts_says_so_in_its_own_resource(state: str) -> None:
+def test_a_supply_without_a_feed_at_start_is_recognised_by_its_resource(state: str) -> None:
     """PowerSubsystem: the state stands beside the metrics, which a poll does not read. Only the start goes by it."""
-    found = tree({"1": {"PowerSubsystem": ref("PowerSubsystem")}}, PowerSubsystem={"PowerSupplies": ref("Supplies")})
-    found["/redfish/v1/Supplies"] = {"Members": [ref("Supplies/A"), ref("Supplies/B")]}
+    resources = tree(
+        {"1": {"PowerSubsystem": ref("PowerSubsystem")}}, PowerSubsystem={"PowerSupplies": ref("Supplies")}
+    )
+    resources["/redfish/v1/Supplies"] = {"Members": [ref("Supplies/A"), ref("Supplies/B")]}
     for name, stated in {"A": "Enabled", "B": state}.items():
-        found[f"/redfish/v1/Supplies/{name}"] = {
+        resources[f"/redfish/v1/Supplies/{name}"] = {
             "Id": name, "Status": {"State": stated}, "Metrics": ref(f"Supplies/{name}/Metrics")
         }  # fmt: skip
     watts = [(400.5, None), (200.5, 203.5), (201.5, None), (402.5, None)]
 
     def between(number: int) -> None:
         for name, reading in zip("AB", watts[number], strict=True):
-            found[f"/redfish/v1/Supplies/{name}/Metrics"] = {"InputPowerWatts": {"Reading": reading}}
+            resources[f"/redfish/v1/Supplies/{name}/Metrics"] = {"InputPowerWatts": {"Reading": reading}}
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server)), len(watts), between)
     powers = [reading.power.get(("chassis", "1")) for reading in readings]  # type: ignore[call-overload]
     assert powers == [None if state == "Enabled" else 400.5, 404, None, 402.5]

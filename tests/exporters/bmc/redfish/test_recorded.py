@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded trees of real BMCs, each behind a real HTTP server: what docs/bmc.md says of them is what is read."""
+"""Recorded trees of real BMCs, each behind a real HTTP server: what docs/guides/bmc.md says of them is what is read."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pytest
 
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree, folder_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree, folder_tree
 from tests.exporters.bmc.conftest import client, legacy, poll, polls
 
 pytestmark = pytest.mark.unit

@@ -16,7 +16,7 @@ from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.service.client import CONNECTIONS
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.reading.poller import Poller, Target
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import client, legacy
 
 BOX = Box("chassis", "1")
@@ -44,7 +44,7 @@ def target(name: str, server: RedfishServer, interval: float, timeout: float) ->
     return Target(name, RedfishSource(name, client(server, timeout=timeout)), interval)
 
 
-def scraped(exporter: BmcExporter, name: str) -> dict[str, Any]:
+def scrape_target(exporter: BmcExporter, name: str) -> dict[str, Any]:
     return {sample.name: sample.value for family in exporter.probe(name) for sample in family.samples}
 
 
@@ -55,7 +55,7 @@ def scraped(exporter: BmcExporter, name: str) -> dict[str, Any]:
         pytest.param(30.0, 10.0, marks=pytest.mark.long, id="real"),
     ],
 )
-def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, interval: float) -> None:
+def test_a_slow_bmc_is_read_and_does_not_delay_others(delay: float, interval: float) -> None:
     fast = RedfishServer(dict_tree(TREE))
     hung = RedfishServer(dict_tree(TREE), Behaviour(delay=10 * delay))
     with Slow(delay) as slow, fast, hung:
@@ -73,12 +73,12 @@ def test_a_bmc_that_answers_late_is_read_all_the_same_and_alone(delay: float, in
             end = time.monotonic() + 30 * delay
             while poller.snapshot("slow").polls.get("success", 0) < 4 and time.monotonic() < end:
                 began = time.monotonic()
-                assert scraped(exporter, "slow").get("bmc_chassis_power_watts", 344) == 344
+                assert scrape_target(exporter, "slow").get("bmc_chassis_power_watts", 344) == 344
                 waits.append(time.monotonic() - began)
                 time.sleep(interval / 5)
             polls = {name: poller.snapshot(name).polls for name in ("slow", "fast", "hung")}
-            samples = scraped(exporter, "slow")
-            hung_up = scraped(exporter, "hung")["bmc_up"]
+            samples = scrape_target(exporter, "slow")
+            hung_up = scrape_target(exporter, "hung")["bmc_up"]
         finally:
             poller.stop()
     assert statistics.median(waits) < 0.1  # a scrape waits for nothing of the 0.3 or 30 s

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from joulepath.bmc.redfish.source import RedfishSource
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import client, legacy
 
 pytestmark = pytest.mark.long

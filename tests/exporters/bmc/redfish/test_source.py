@@ -11,7 +11,7 @@ from joulepath.bmc.choice.boxes import LOST_POLLS
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.layouts import INCOMPLETE_SECONDS, RESURVEY_SECONDS, SURVEY_SECONDS
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, poll, polls, ref, tree
 
 pytestmark = pytest.mark.unit
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.unit
 BOX = ("chassis", "1")
 
 
-def read(found: Tree) -> Any:
-    with RedfishServer(dict_tree(found)) as server:
+def read(resources: Tree) -> Any:
+    with RedfishServer(dict_tree(resources)) as server:
         return poll(server)
 
 
@@ -32,14 +32,14 @@ def supplies(*inputs: Any, **more: Any) -> list[dict[str, Any]]:
     return [{"MemberId": str(n), "PowerCapacityWatts": 750, "PowerInputWatts": w, **more} for n, w in enumerate(inputs)]
 
 
-def test_inputs_of_all_supplies_are_the_chassis() -> None:
+def test_the_inputs_of_all_supplies_add_up_to_the_chassis() -> None:
     reading = read(legacy({"PowerSupplies": supplies(101, 99)}))
     assert reading.power == {BOX: 200}
     assert reading.sources == {BOX: "psu_input"}
     assert reading.psu_input == {("1", "0"): 101, ("1", "1"): 99}
 
 
-def test_one_silent_supply_makes_no_half_chassis() -> None:
+def test_a_silent_supply_does_not_make_half_a_chassis() -> None:
     reading = read(legacy({"PowerSupplies": supplies(101, None)}))
     assert reading.power == {}
     assert reading.psu_input == {("1", "0"): 101}
@@ -50,8 +50,8 @@ def test_a_supply_that_is_absent_is_not_waited_for() -> None:
     assert read(legacy({"PowerSupplies": [*supplies(101), absent]})).power == {BOX: 101}
 
 
-def test_a_supply_without_metrics_makes_no_half_chassis() -> None:
-    found = tree(
+def test_a_supply_without_metrics_does_not_make_half_a_chassis() -> None:
+    resources = tree(
         {"1": {"PowerSubsystem": ref("Chassis/1/PowerSubsystem")}},
         Chassis__1__PowerSubsystem={"PowerSupplies": ref("Chassis/1/PowerSupplies")},
         Chassis__1__PowerSupplies={"Members": [ref("Chassis/1/PowerSupplies/A"), ref("Chassis/1/PowerSupplies/B")]},
@@ -59,7 +59,7 @@ def test_a_supply_without_metrics_makes_no_half_chassis() -> None:
         Chassis__1__PowerSupplies__A__Metrics={"InputPowerWatts": {"Reading": 120}},
         Chassis__1__PowerSupplies__B={"Id": "B"},
     )
-    reading = read(found)
+    reading = read(resources)
     assert reading.psu_input == {("1", "A"): 120}
     assert reading.power == {}
 
@@ -101,7 +101,7 @@ def test_a_supply_without_metrics_makes_no_half_chassis() -> None:
         ),
     ],
 )
-def test_what_is_no_measurement_is_rejected_by_reason(power: dict[str, Any], rejected: str) -> None:
+def test_a_value_that_is_not_a_measurement_is_rejected_with_a_reason(power: dict[str, Any], rejected: str) -> None:
     reading = read(legacy(power))
     assert reading.power == {}
     assert reading.psu_input == {}
@@ -118,7 +118,7 @@ def test_a_mean_over_a_minute_is_better_than_nothing() -> None:
     assert reading.sources == {BOX: "power_control_average"}
 
 
-def test_further_power_controls_are_parts_not_the_whole() -> None:
+def test_further_power_controls_are_parts_and_not_the_whole() -> None:
     names = {"Server Power Control": 300, "CPU Sub-system Power": 120, "Memory Sub-system Power": 20}
     power = {"PowerControl": [{"Name": name, "PowerConsumedWatts": watts} for name, watts in names.items()]}
     reading = read(legacy(power))
@@ -135,7 +135,7 @@ def test_further_power_controls_are_parts_not_the_whole() -> None:
         ({**control(PowerConsumedWatts=151), "Oem": {"Public": {"TotalPower": 412}}}, 151, "power_control"),
     ],
 )
-def test_vendors_properties_count_where_nothing_else_exists(power: dict[str, Any], watts: float, source: str) -> None:
+def test_vendor_properties_count_where_nothing_else_exists(power: dict[str, Any], watts: float, source: str) -> None:
     reading = read(legacy(power))
     assert reading.power == {BOX: watts}
     assert reading.sources == {BOX: source}
@@ -148,10 +148,10 @@ def test_gigabytes_register_is_the_chassis_energy() -> None:
     assert reading.meter_energy == {BOX: 468}
 
 
-def sensors(*found: dict[str, Any]) -> Tree:
-    made = tree({"1": {"Sensors": ref("Chassis/1/Sensors")}})
-    made["/redfish/v1/Chassis/1/Sensors"] = {"Members": [ref(f"Chassis/1/Sensors/{one['Id']}") for one in found]}
-    return {**made, **{f"/redfish/v1/Chassis/1/Sensors/{one['Id']}": one for one in found}}
+def sensors(*entries: dict[str, Any]) -> Tree:
+    resources = tree({"1": {"Sensors": ref("Chassis/1/Sensors")}})
+    resources["/redfish/v1/Chassis/1/Sensors"] = {"Members": [ref(f"Chassis/1/Sensors/{one['Id']}") for one in entries]}
+    return {**resources, **{f"/redfish/v1/Chassis/1/Sensors/{one['Id']}": one for one in entries}}
 
 
 def sensor(name: str, reading: Any, kind: str = "Power", **more: Any) -> dict[str, Any]:
@@ -174,12 +174,12 @@ def test_a_system_sensor_by_its_name_and_a_lifetime_register() -> None:
 
 
 def test_rectifiers_of_a_chassis_manager_add_up() -> None:
-    made = [
+    rectifiers = [
         sensor(f"Rectifier{n}{way}Power", watts, PhysicalContext="Rectifier", PhysicalSubContext=way)
-        for n, (taken, given) in enumerate([(3433, 3300), (3400, 3270)])
-        for way, watts in (("Input", taken), ("Output", given))
+        for n, (taken, pair) in enumerate([(3433, 3300), (3400, 3270)])
+        for way, watts in (("Input", taken), ("Output", pair))
     ]
-    reading = read(sensors(*made))
+    reading = read(sensors(*rectifiers))
     assert reading.power == {BOX: 6833}
     assert reading.psu_output == {("1", "Rectifier0"): 3300, ("1", "Rectifier1"): 3270}
 
@@ -188,7 +188,7 @@ def test_an_enclosure_is_a_level_of_its_own() -> None:
     """Its watts hold its blades': under one name their sum would count them twice."""
     power = {"PowerControl": [{"PowerConsumedWatts": 1000}]}
     blade = {"PowerControl": [{"PowerConsumedWatts": 400}]}
-    found = tree(
+    resources = tree(
         {
             "frame": {"Power": ref("Chassis/frame/Power"), "Links": {"Contains": [ref("Chassis/blade1")]}},
             "blade1": {"Power": ref("Chassis/blade1/Power")},
@@ -198,23 +198,27 @@ def test_an_enclosure_is_a_level_of_its_own() -> None:
         Chassis__blade1__Power=blade,
         Chassis__blade2__Power=blade,
     )
-    assert read(found).power == {("enclosure", "frame"): 1000, ("chassis", "blade1"): 400, ("chassis", "blade2"): 400}
+    assert read(resources).power == {
+        ("enclosure", "frame"): 1000,
+        ("chassis", "blade1"): 400,
+        ("chassis", "blade2"): 400,
+    }
 
 
-def test_chassis_that_share_an_id_are_told_apart_by_their_path() -> None:
-    found = tree({})
-    found["/redfish/v1/Chassis"] = {"Members": [ref("Chassis/A/Node"), ref("Chassis/B/Node")]}
+def test_chassis_that_share_an_id_differ_by_their_path() -> None:
+    resources = tree({})
+    resources["/redfish/v1/Chassis"] = {"Members": [ref("Chassis/A/Node"), ref("Chassis/B/Node")]}
     for which, watts in (("A", 100), ("B", 200)):
-        found[f"/redfish/v1/Chassis/{which}/Node"] = {"Id": "Node", "Power": ref(f"Chassis/{which}/Power")}
-        found[f"/redfish/v1/Chassis/{which}/Power"] = control(PowerConsumedWatts=watts)
-    assert read(found).power == {("chassis", "A/Node"): 100, ("chassis", "B/Node"): 200}
+        resources[f"/redfish/v1/Chassis/{which}/Node"] = {"Id": "Node", "Power": ref(f"Chassis/{which}/Power")}
+        resources[f"/redfish/v1/Chassis/{which}/Power"] = control(PowerConsumedWatts=watts)
+    assert read(resources).power == {("chassis", "A/Node"): 100, ("chassis", "B/Node"): 200}
 
 
 def test_the_best_source_is_kept_through_a_bad_minute_and_left_after_long() -> None:
-    found = legacy(control(PowerConsumedWatts=344))
-    found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
+    resources = legacy(control(PowerConsumedWatts=344))
+    resources["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
     environment: dict[str, Any] = {"PowerWatts": {"Reading": 374}}
-    found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = environment
+    resources["/redfish/v1/Chassis/1/EnvironmentMetrics"] = environment
     now = [0.0]
     absent = range(2, 6), range(10, 24)
 
@@ -222,10 +226,10 @@ def test_the_best_source_is_kept_through_a_bad_minute_and_left_after_long() -> N
         now[0] = 60.0 * number
         environment["PowerWatts"] = {"Reading": None if any(number in span for span in absent) else 374}
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         source = RedfishSource("bmc", client(server), clock=lambda: now[0])
         readings = polls(_Forgiving(source), 30, between)
-    sources = [reading and dict(reading.sources).get(BOX) for reading in readings]  # type: ignore[call-overload]
+    sources = [reading and dict(reading.sources).get(BOX) for reading in readings]
     best, gap, worse = ["environment_metrics"], [None], ["power_control"]
     waited = int(PATIENCE_SECONDS / 60)
     assert sources[:10] == best * 2 + gap * 4 + best * 4
@@ -235,15 +239,15 @@ def test_the_best_source_is_kept_through_a_bad_minute_and_left_after_long() -> N
 
 def test_another_model_at_the_same_address_is_surveyed_anew() -> None:
     now = [0.0]
-    found = legacy(control(PowerConsumedWatts=344))
+    resources = legacy(control(PowerConsumedWatts=344))
 
     def between(number: int) -> None:
         now[0] += RESURVEY_SECONDS / 2
         if number == 1:
-            found.clear()
-            found.update(tree({"9": {"Power": ref("Chassis/9/P")}}, Chassis__9__P=control(PowerConsumedWatts=99)))
+            resources.clear()
+            resources.update(tree({"9": {"Power": ref("Chassis/9/P")}}, Chassis__9__P=control(PowerConsumedWatts=99)))
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         source = RedfishSource("bmc", client(server), clock=lambda: now[0])
         readings = polls(_Forgiving(source), 3 + LOST_POLLS, between)
     assert [reading and reading.power for reading in readings] == [
@@ -270,18 +274,18 @@ class _Forgiving(RedfishSource):
 
 
 def test_pages_of_a_collection_are_followed_and_a_circle_ends() -> None:
-    found = legacy(control(PowerConsumedWatts=5))
-    found["/redfish/v1/Chassis"] = {"Members": [], "Members@odata.nextLink": "/redfish/v1/Chassis2"}
-    found["/redfish/v1/Chassis2"] = {"Members": [ref("Chassis/1")], "Members@odata.nextLink": "/redfish/v1/Chassis"}
-    with RedfishServer(dict_tree(found)) as server:
+    resources = legacy(control(PowerConsumedWatts=5))
+    resources["/redfish/v1/Chassis"] = {"Members": [], "Members@odata.nextLink": "/redfish/v1/Chassis2"}
+    resources["/redfish/v1/Chassis2"] = {"Members": [ref("Chassis/1")], "Members@odata.nextLink": "/redfish/v1/Chassis"}
+    with RedfishServer(dict_tree(resources)) as server:
         assert poll(server).power == {BOX: 5}
         assert sum(server.requests.values()) < 20
 
 
 def test_sensors_come_expanded_where_the_bmc_can() -> None:
-    found = sensors(*(sensor(f"power{n}", n, PhysicalContext="CPU") for n in range(30)), sensor("total_power", 500))
-    found["/redfish/v1"]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"Levels": True}}
-    with RedfishServer(dict_tree(found)) as server:
+    reading = sensors(*(sensor(f"power{n}", n, PhysicalContext="CPU") for n in range(30)), sensor("total_power", 500))
+    reading["/redfish/v1"]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"Levels": True}}
+    with RedfishServer(dict_tree(reading)) as server:
         source = RedfishSource("bmc", client(server))
         asked: list[int] = []
         polls(source, 2, lambda _: asked.append(sum(server.requests.values())))
@@ -293,24 +297,24 @@ def test_a_bmc_that_was_starting_is_surveyed_again_soon() -> None:
     """Its tree is empty until it has found its own sensors."""
     now = [0.0]
     whole = legacy(control(PowerConsumedWatts=344))
-    found = {**whole, "/redfish/v1/Chassis": {"Members": []}}
+    starting = {**whole, "/redfish/v1/Chassis": {"Members": []}}
 
     def between(number: int) -> None:
         now[0] += RESURVEY_SECONDS / 2
         if number == 1:
-            found.update(whole)
+            starting.update(whole)
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(starting)) as server:
         source = RedfishSource("bmc", client(server), clock=lambda: now[0])
         readings = polls(_Forgiving(source), 2 + LOST_POLLS, between)
     assert readings[0] is None
     assert readings[-1].power == {BOX: 344}
 
 
-def test_a_chassis_that_could_not_be_read_in_a_survey_is_not_lost_for_an_hour() -> None:
+def test_a_chassis_missed_by_one_survey_is_not_lost_for_an_hour() -> None:
     now, busy = [0.0], [True]
     power = control(PowerConsumedWatts=100)
-    found = tree(
+    resources = tree(
         {name: {"Power": ref(f"Chassis/{name}/Power")} for name in "12"},
         Chassis__1__Power=power,
         Chassis__2__Power=power,
@@ -323,7 +327,7 @@ def test_a_chassis_that_could_not_be_read_in_a_survey_is_not_lost_for_an_hour() 
         now[0] = [0, 10, INCOMPLETE_SECONDS, INCOMPLETE_SECONDS + SURVEY_SECONDS][number]
         busy[0] = number in {0, 3}
 
-    with RedfishServer(dict_tree(found), Behaviour(answer=answer)) as server:
+    with RedfishServer(dict_tree(resources), Behaviour(answer=answer)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 4, between)
     both = {BOX: 100, ("chassis", "2"): 100}
     # The last survey finds the second chassis silent again: it is still there, without a reading.

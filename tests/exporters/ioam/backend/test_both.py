@@ -14,9 +14,12 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
+from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, samples
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.bench import TRACE_ID, ipv6, traced
 from tests.exporters.ioam.encoder import export_data, hop_by_hop, option
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, samples, wait_for
 from tests.exporters.ioam.table.test_tunnels import gtp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -53,12 +56,6 @@ sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 sender.setsockopt(17, 103, int(sys.argv[2]))
 sender.sendto(bytes.fromhex(sys.argv[1]), ("fd01::2", 2152))
 """
-# Neighbours are known afterwards, and nothing is on its way.
-GREET = """
-import contextlib, socket
-with contextlib.suppress(ConnectionRefusedError):
-    socket.create_connection(("fd01::2", 1))
-"""
 # Records what an interface receives into a pcap file of Ethernet, until its input ends.
 RECORD = """
 import socket, struct, sys, select
@@ -81,9 +78,8 @@ class Pair:
     """a: va -- vb: b, quiet but for what a test sends."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.a, self.b = (stack.enter_context(NetworkNamespace()) for _ in range(2))
-        self.a.link("va", "fd01::1", self.b, "vb", "fd01::2")
-        self.a.python(GREET)
+        self.a, self.b = stack.enter_context(two_hosts())
+        self.a.reach("fd01::2")
 
     def send(self, *frames: bytes) -> None:
         self.a.python(SEND_FRAMES, "va", "\n".join(frame.hex() for frame in frames))
@@ -111,16 +107,16 @@ PLAIN = bytes(Ether(dst=MAC, type=0x86DD)) + PACKET
 
 
 @pytest.mark.parametrize("backend", ["packet", "ebpf"])
-def test_tagged_frames(pair: Pair, tmp_path: Path, backend: str) -> None:
+def test_vlan_tagged_frames_are_counted(pair: Pair, tmp_path: Path, backend: str) -> None:
     with exporter(pair.b, tmp_path, "{vb: uplink}", backend) as running:
         pair.send(TAGGED, TAGGED, DOUBLE, OLD, PLAIN)
-        wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
-        found = running.scrape()
-    assert found["ioam_trace_bytes_total", *KEY] == 5 * len(PACKET)
-    assert found["ioam_capture_drops_total",] == 0
+        until(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
+        series = running.scrape()
+    assert series["ioam_trace_bytes_total", *KEY] == 5 * len(PACKET)
+    assert series["ioam_capture_drops_total",] == 0
 
 
-def test_a_layer_3_device(pair: Pair, tmp_path: Path) -> None:
+def test_packets_of_a_layer_3_device_are_counted(pair: Pair, tmp_path: Path) -> None:
     pair.b.run("ip tuntap add mode tun name tun0")
     command = pair.b.command(sys.executable, "-c", SEND_TUN, "tun0", "\n".join([PACKET.hex()] * 3))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as device:
@@ -131,38 +127,38 @@ def test_a_layer_3_device(pair: Pair, tmp_path: Path) -> None:
         with exporter(pair.b, tmp_path, "{tun0: uplink}") as running:
             device.stdin.write("\n")
             device.stdin.flush()
-            wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 3)
+            until(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 3)
             assert running.scrape()["ioam_trace_bytes_total", *KEY] == 3 * len(PACKET)
         device.stdin.close()
 
 
-def test_a_tunnel_under_segmentation(pair: Pair, tmp_path: Path) -> None:
+def test_each_piece_of_a_segmented_tunnel_counts_for_its_trace(pair: Pair, tmp_path: Path) -> None:
     mine, other = gtp(PACKET, 1), gtp(ipv6(traced(bytes(16))), 1, teid=9)
     pieces = [mine, other, mine, mine, other] * 6
     with exporter(pair.b, tmp_path, "{vb: uplink}") as running:
         pair.a.python(SEND_SEGMENTS, b"".join(pieces).hex(), str(len(mine)))
-        wait_for(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 30)
-        found = running.scrape()
+        until(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 30)
+        series = running.scrape()
     received = json.loads(pair.b.run("ip -j -s link show vb"))[0]["stats64"]["rx"]["packets"]
     assert received < 20, "the kernel passed no large packet: this tests nothing"
-    assert found["ioam_trace_packets_total", *KEY] == 18
-    assert found["ioam_trace_bytes_total", *KEY] == 18 * len(PACKET)
-    assert found["ioam_trace_packets_total", "uplink", "123", "4", "other"] == 12
-    assert found["ioam_node_bytes_total", "uplink", "4"] == 30 * len(PACKET)
+    assert series["ioam_trace_packets_total", *KEY] == 18
+    assert series["ioam_trace_bytes_total", *KEY] == 18 * len(PACKET)
+    assert series["ioam_trace_packets_total", "uplink", "123", "4", "other"] == 12
+    assert series["ioam_node_bytes_total", "uplink", "4"] == 30 * len(PACKET)
 
 
-def test_a_mirror_port(pair: Pair, tmp_path: Path) -> None:
+def test_the_packets_of_a_mirror_port_count_by_direction(pair: Pair, tmp_path: Path) -> None:
     up, down = IPv6(src="fd60::1", dst="fd99::1"), IPv6(src="fd99::1", dst="fd60::1")
     frames = [bytes(Ether(dst=MAC) / packet / UDP() / Raw(bytes(100))) for packet in (up, up, down)]
     mirror = "{uplink: {sources: ['fd60::/32']}, downlink: {destinations: ['fd60::/32']}}"
     with exporter(pair.b, tmp_path, f"{{vb: {{mirror: {mirror}}}}}") as running:
         assert "promiscuity 1" in pair.b.run("ip -d link show vb")
         pair.send(*frames, PLAIN)
-        wait_for(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 2)
-        found = running.scrape()
-    assert found["ioam_node_bytes_total", "uplink", "4"] == 2 * 148
-    assert found["ioam_node_packets_total", "downlink", "4"] == 1
-    assert found["ioam_trace_packets_total", "unknown", "123", "4", TRACE_ID.hex()] == 1
+        until(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 2)
+        series = running.scrape()
+    assert series["ioam_node_bytes_total", "uplink", "4"] == 2 * 148
+    assert series["ioam_node_packets_total", "downlink", "4"] == 1
+    assert series["ioam_trace_packets_total", "unknown", "123", "4", TRACE_ID.hex()] == 1
     assert "promiscuity 0" in pair.b.run("ip -d link show vb")
 
 
@@ -188,18 +184,18 @@ def test_an_interface_and_a_capture_of_it_count_the_same(pair: Pair, tmp_path: P
         # Of what came before it was there the recorder knows nothing.
         before = running.scrape()
         pair.send(*frames)
-        wait_for(lambda: running.scrape()["ioam_node_packets_total", "uplink", "4"] >= len(frames))
+        until(lambda: running.scrape()["ioam_node_packets_total", "uplink", "4"] >= len(frames))
         recorder.communicate(timeout=20)
         live = running.scrape()
     command = [sys.executable, "-m", "joulepath", "ioam", "--once", "--config", str(tmp_path / "ioam.yaml")]
     done = subprocess.run([*command, "--pcap", str(recorded)], capture_output=True, text=True, timeout=30, check=True)
     from_file = samples(done.stdout)
 
-    def counters(found: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+    def counters(samples: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
         # A capture does not have the interface's own counters, and its seconds are those between its frames.
-        names = {key for key in found if key[0].startswith("ioam_") and "total" in key[0]}
+        names = {key for key in samples if key[0].startswith("ioam_") and "total" in key[0]}
         names = {key for key in names if "_unseen_" not in key[0] and "_seconds_" not in key[0]}
-        return {key: found[key] - before.get(key, 0) for key in names}
+        return {key: samples[key] - before.get(key, 0) for key in names}
 
     ours = counters(live)
     theirs = {key: value for key, value in from_file.items() if key in live and "total" in key[0]}
@@ -255,13 +251,13 @@ def test_the_network_under_a_vxlan_carries_each_packet_and_its_headers(  # noqa:
             assert server.stdout is not None
             assert server.stdout.readline() == b"here\n"
             pair.a.python(PUSH)
-        wait_for(lambda: running.scrape()["ioam_node_bytes_total", "over", "30"] > 3_000_000)
-        found = running.scrape()
+        until(lambda: running.scrape()["ioam_node_bytes_total", "over", "30"] > 3_000_000)
+        series = running.scrape()
     frames = json.loads(pair.b.run("ip -j -s link show vb"))[0]["stats64"]["rx"]["packets"]
-    packets = found["ioam_node_packets_total", "over", "30"]
+    packets = series["ioam_node_packets_total", "over", "30"]
     assert frames < packets / 2, "the kernel passed no large packets: this tests nothing"
-    assert found["ioam_node_packets_total", "under", "3"] == packets
+    assert series["ioam_node_packets_total", "under", "3"] == packets
     assert (
-        found["ioam_node_bytes_total", "under", "3"]
-        == found["ioam_node_bytes_total", "over", "30"] + overhead * packets
+        series["ioam_node_bytes_total", "under", "3"]
+        == series["ioam_node_bytes_total", "over", "30"] + overhead * packets
     )

@@ -6,26 +6,30 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from joulepath.ioam.wire import encode
-from tests.exporters.ioam.netns import Exporter, NetworkNamespace, samples, wait_for
+from joulepath_lab.network.namespace import NetworkNamespace
+from joulepath_lab.run.exporter import Exporter, samples
+from joulepath_lab.run.waiting import until
+from tests.exporters.ioam.sending import (
+    ARM,
+    AT_UPF,
+    CAMERA,
+    ROOM_0,
+    ROOM_2,
+    SEND,
+    STRANGER,
+    UDP,
+    Path3,
+    header,
+    settled,
+    total,
+)
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
-CAMERA, ARM, STRANGER = bytes(range(16)), bytes(range(16, 32)), bytes(16)
-
-AT_UPF = f"""
-nodes: [{{node_id: 2, interfaces: {{n3: uplink, n6: downlink}}}}]
-namespaces: {{123: {{ids: ["{CAMERA.hex()}", "{ARM.hex()}"]}}}}
-other: {{ports: [22]}}
-hold_seconds: 0
-"""
 AT_ROBOT = f"""
 nodes: [{{node_id: 1, interfaces: {{wlan0: {{sent: uplink, received: downlink}}}}}}]
 namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
@@ -37,25 +41,6 @@ namespaces: {{123: {{ids: ["{CAMERA.hex()}"]}}}}
 path_nodes: [1, 2]
 """
 
-# Sends COUNT datagrams of SIZE octets with a hop-by-hop header (hex, empty for none), by super-packets where SEGMENT.
-SEND = """
-import socket, sys, time
-header, count, size, segment, port = bytes.fromhex(sys.argv[1]), *map(int, sys.argv[2:6])
-sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
-if header:
-    sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_HOPOPTS, header)
-if segment:
-    sender.setsockopt(17, 103, segment)
-sender.connect(("fd02::3", port))
-print("here", flush=True)
-sys.stdin.readline()
-pause = float(sys.argv[6]) if len(sys.argv) > 6 else 0  # seconds, after each 500
-for number in range(count):
-    sender.send(bytes(size))
-    if pause and number % 500 == 0:
-        time.sleep(pause)
-"""
 # A TCP connection that carries SIZE octets; the sender says how many segments and octets it sent, again included.
 TCP_SERVER = """
 import socket
@@ -80,83 +65,13 @@ print(json.dumps([*struct.unpack_from("=I", info, 136), *struct.unpack_from("=Q"
 """
 
 
-# Takes every datagram in and keeps ICMPv6 quiet, until its input ends.
-SINK = """
-import socket, sys
-sinks = []
-for port in 5000, 22:
-    sinks.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
-    sinks[-1].bind(("::", port))
-print("here", flush=True)
-sys.stdin.read()
-"""
-
-
-# Neighbours are known afterwards: no first packet waits, is lost or sent again.
-GREET = """
-import contextlib, socket
-with contextlib.suppress(ConnectionRefusedError):
-    socket.create_connection(("fd02::3", 1))
-"""
-
-
-class Path3:
-    """robot (1) -- wlan0 n3 -- upf (2), which stamps -- n6 eth0 -- server (3)."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.robot, self.upf, self.server = (stack.enter_context(NetworkNamespace()) for _ in range(3))
-        self.robot.link("wlan0", "fd01::1", self.upf, "n3", "fd01::2")
-        self.upf.link("n6", "fd02::2", self.server, "eth0", "fd02::3")
-        self.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        self.server.run("ip -6 route add fd01::/64 via fd02::2")
-        settings = ["conf.all.forwarding=1", "ioam6_id=2", "conf.n3.ioam6_enabled=1", "conf.n3.ioam6_id=21"]
-        self.upf.run(" ".join(["sysctl -w", *(f"net.ipv6.{setting}" for setting in settings)]))
-        self.upf.run("ip ioam namespace add 123")
-        sink = self.server.command(sys.executable, "-c", SINK)
-        self._sink = stack.enter_context(subprocess.Popen(sink, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-        assert self._sink.stdout is not None
-        assert self._sink.stdout.readline() == b"here\n"
-        self.robot.python(GREET)
-
-    def send(self, header: bytes, count: int, size: int, segment: int = 0, port: int = 5000) -> None:
-        """Traffic from the robot to the server."""
-        self.robot.python(SEND, header.hex(), *map(str, (count, size, segment, port)))
-
-
-@pytest.fixture
-def path() -> Iterator[Path3]:
-    with ExitStack() as stack:
-        yield Path3(stack)
-
-
-def header(trace_id: bytes, room: int = 2) -> bytes:
-    return encode.hop_by_hop(123, trace_id, node_id=1, hop_limit=64, transit_nodes=room)
-
-
 def running(namespace: NetworkNamespace, folder: Path, config: str) -> Exporter:
-    file = folder / f"{namespace.pid}.yaml"
+    file = folder / f"{namespace.descriptor}.yaml"
     file.write_text(config, encoding="utf-8")
     return Exporter(namespace, "--config", str(file), "--backend", "packet")
 
 
-def settled(exporter: Exporter, name: str, value: float) -> dict[tuple[str, ...], float]:
-    """The scrape in which the sum over `name` has come to `value`, and a moment later still is."""
-    wait_for(lambda: total(exporter.scrape(), name) >= value)
-    time.sleep(0.2)
-    found = exporter.scrape()
-    assert total(found, name) == value
-    return found
-
-
-def total(found: dict[tuple[str, ...], float], *key: str) -> float:
-    return sum(value for name, value in found.items() if name[: len(key)] == key)
-
-
-UDP = 48  # octets of IPv6 and UDP headers
-ROOM_2, ROOM_0 = 56, 40  # octets of the hop-by-hop header
-
-
-def test_counts_are_the_senders(path: Path3, tmp_path: Path) -> None:
+def test_counts_agree_with_those_of_the_sender(path: Path3, tmp_path: Path) -> None:
     damaged = bytearray(header(CAMERA))
     damaged[10] ^= 0xF8  # NodeLen
     with (
@@ -178,40 +93,40 @@ def test_counts_are_the_senders(path: Path3, tmp_path: Path) -> None:
         untraced = 40 * (UDP + 300) + 4 * (31 * UDP + 30_000) + 5 * (UDP + ROOM_2 + 100)
         packets = 100 + 50 + 30 + 7 + 40 + 120 + 124 + 5
 
-        found = settled(upf, "ioam_node_packets_total", packets)
+        series = settled(upf, "ioam_node_packets_total", packets)
         camera = ("uplink", "123", "2", CAMERA.hex())
-        assert found["ioam_node_packets_total", "uplink", "2"] == packets
-        assert found["ioam_node_bytes_total", "uplink", "2"] == traced + arm + stranger + untraced
-        assert found["ioam_node_packets_total", "downlink", "2"] == 0
-        assert found["ioam_node_other_packets_total", "uplink", "2"] >= 10
-        assert found["ioam_trace_packets_total", *camera] == 227
-        assert found["ioam_trace_bytes_total", *camera] == traced
-        assert found["ioam_trace_packets_total", "uplink", "123", "2", ARM.hex()] == 50
-        assert found["ioam_trace_bytes_total", "uplink", "123", "2", ARM.hex()] == arm
-        assert found["ioam_trace_packets_total", "uplink", "123", "2", "other"] == 30
-        assert found["ioam_trace_bytes_total", "uplink", "123", "2", "other"] == stranger
-        assert found["ioam_decode_errors_total", "node_length"] == total(found, "ioam_decode_errors_total") == 5
-        assert found["ioam_overflow_packets_total",] == 0
-        assert found["ioam_capture_drops_total",] == 0
+        assert series["ioam_node_packets_total", "uplink", "2"] == packets
+        assert series["ioam_node_bytes_total", "uplink", "2"] == traced + arm + stranger + untraced
+        assert series["ioam_node_packets_total", "downlink", "2"] == 0
+        assert series["ioam_node_other_packets_total", "uplink", "2"] >= 10
+        assert series["ioam_trace_packets_total", *camera] == 227
+        assert series["ioam_trace_bytes_total", *camera] == traced
+        assert series["ioam_trace_packets_total", "uplink", "123", "2", ARM.hex()] == 50
+        assert series["ioam_trace_bytes_total", "uplink", "123", "2", ARM.hex()] == arm
+        assert series["ioam_trace_packets_total", "uplink", "123", "2", "other"] == 30
+        assert series["ioam_trace_bytes_total", "uplink", "123", "2", "other"] == stranger
+        assert series["ioam_decode_errors_total", "node_length"] == total(series, "ioam_decode_errors_total") == 5
+        assert series["ioam_overflow_packets_total",] == 0
+        assert series["ioam_capture_drops_total",] == 0
         # Before its own kernel stamps them, packets have been at the robot only.
-        assert found["ioam_path_packets_total", "uplink", "123", "1", CAMERA.hex()] == 227
+        assert series["ioam_path_packets_total", "uplink", "123", "1", CAMERA.hex()] == 227
 
-        found = robot.scrape()
-        assert found["ioam_node_packets_total", "uplink", "1"] == packets + 10
-        assert found["ioam_node_bytes_total", "uplink", "1"] == traced + arm + stranger + untraced + 10 * (UDP + 100)
-        assert found["ioam_trace_bytes_total", "uplink", "123", "1", CAMERA.hex()] == traced
+        series = robot.scrape()
+        assert series["ioam_node_packets_total", "uplink", "1"] == packets + 10
+        assert series["ioam_node_bytes_total", "uplink", "1"] == traced + arm + stranger + untraced + 10 * (UDP + 100)
+        assert series["ioam_trace_bytes_total", "uplink", "123", "1", CAMERA.hex()] == traced
 
         # The kernel on the way drops what it cannot stamp for a contradiction, and marks what has no room.
-        found = settled(server, "ioam_node_packets_total", packets - 5 + 10)
-        assert found["ioam_trace_bytes_total", "uplink", "123", "3", CAMERA.hex()] == traced
-        assert found["ioam_path_packets_total", "uplink", "123", "2", CAMERA.hex()] == 220
-        assert found["ioam_path_packets_total", "uplink", "123", "1", CAMERA.hex()] == 227
-        assert found["ioam_overflow_packets_total",] == 7
-        assert total(found, "ioam_decode_errors_total") == 0
+        series = settled(server, "ioam_node_packets_total", packets - 5 + 10)
+        assert series["ioam_trace_bytes_total", "uplink", "123", "3", CAMERA.hex()] == traced
+        assert series["ioam_path_packets_total", "uplink", "123", "2", CAMERA.hex()] == 220
+        assert series["ioam_path_packets_total", "uplink", "123", "1", CAMERA.hex()] == 227
+        assert series["ioam_overflow_packets_total",] == 7
+        assert total(series, "ioam_decode_errors_total") == 0
 
 
 @pytest.mark.parametrize("room", [None, 2])
-def test_tcp_with_segmentation_offload(path: Path3, tmp_path: Path, room: int | None) -> None:
+def test_tcp_with_segmentation_offload_counts_as_on_the_wire(path: Path3, tmp_path: Path, room: int | None) -> None:
     sent = header(CAMERA, room) if room is not None else b""
     with running(path.upf, tmp_path, AT_UPF) as upf:
         server = path.server.command(sys.executable, "-c", TCP_SERVER)
@@ -221,11 +136,11 @@ def test_tcp_with_segmentation_offload(path: Path3, tmp_path: Path, room: int | 
             segments, octets = json.loads(path.robot.python(TCP_CLIENT, sent.hex()))
         # TCP's header has 32 octets with timestamps; the SYN's has 8 more, for its options.
         octets += segments * (40 + len(sent) + 32) + 8
-        wait_for(lambda: upf.scrape()["ioam_node_packets_total", "uplink", "2"] >= segments)
-        found = upf.scrape()
-    assert found["ioam_node_packets_total", "uplink", "2"] == segments
-    assert found["ioam_node_bytes_total", "uplink", "2"] == octets
-    assert found["ioam_trace_bytes_total", "uplink", "123", "2", CAMERA.hex()] == (octets if sent else 0)
+        until(lambda: upf.scrape()["ioam_node_packets_total", "uplink", "2"] >= segments)
+        series = upf.scrape()
+    assert series["ioam_node_packets_total", "uplink", "2"] == segments
+    assert series["ioam_node_bytes_total", "uplink", "2"] == octets
+    assert series["ioam_trace_bytes_total", "uplink", "123", "2", CAMERA.hex()] == (octets if sent else 0)
     received = next(row for row in json.loads(path.upf.run("ip -j -s link show n3")))["stats64"]["rx"]["packets"]
     assert received < segments / 2, "the kernel passed no large packets: this tests nothing"
 
@@ -236,7 +151,7 @@ def captures(namespace: NetworkNamespace) -> bool:
     return any(row[5] == "1" for row in rows)
 
 
-def test_once(path: Path3) -> None:
+def test_once_prints_the_counts_of_its_capture(path: Path3) -> None:
     with subprocess.Popen(
         path.robot.command(sys.executable, "-c", SEND, header(CAMERA).hex(), "50", "1000", "0", "5000"),
         stdin=subprocess.PIPE,
@@ -247,14 +162,14 @@ def test_once(path: Path3) -> None:
         command = [sys.executable, "-m", "joulepath", "ioam", "--interface", "n3", "--node-id", "2", "--once"]
         command += ["--backend", "packet"]
         with subprocess.Popen(path.upf.command(*command), stdout=subprocess.PIPE, text=True) as once:
-            wait_for(lambda: captures(path.upf))
+            until(lambda: captures(path.upf))
             sender.communicate(b"\n")
             text, _ = once.communicate()
-    found = samples(text)
+    series = samples(text)
     assert once.returncode == 0
-    assert found["ioam_node_bytes_total", "received", "2"] == 50 * (UDP + ROOM_2 + 1000)
-    assert found["ioam_trace_packets_total", "received", "123", "2", CAMERA.hex()] == 50
-    assert found["ioam_capture_info", "packet", "n3"] == 1
+    assert series["ioam_node_bytes_total", "received", "2"] == 50 * (UDP + ROOM_2 + 1000)
+    assert series["ioam_trace_packets_total", "received", "123", "2", CAMERA.hex()] == 50
+    assert series["ioam_capture_info", "packet", "n3"] == 1
 
 
 def test_no_scrape_shows_more_of_a_trace_than_of_its_node(path: Path3, tmp_path: Path) -> None:
@@ -267,60 +182,60 @@ def test_no_scrape_shows_more_of_a_trace_than_of_its_node(path: Path3, tmp_path:
             sender.stdin.flush()
             moving = set()
             while sender.poll() is None:
-                found = upf.scrape()
-                node = found["ioam_node_packets_total", "uplink", "2"]
-                assert total(found, "ioam_trace_packets_total", "uplink") == node
-                assert total(found, "ioam_path_packets_total", "uplink") == node
-                assert found["ioam_node_bytes_total", "uplink", "2"] == node * (UDP + ROOM_2 + 100)
+                series = upf.scrape()
+                node = series["ioam_node_packets_total", "uplink", "2"]
+                assert total(series, "ioam_trace_packets_total", "uplink") == node
+                assert total(series, "ioam_path_packets_total", "uplink") == node
+                assert series["ioam_node_bytes_total", "uplink", "2"] == node * (UDP + ROOM_2 + 100)
                 moving.add(node)
         assert len(moving) > 1, "no scrape fell into the traffic"
-        wait_for(lambda: _all(upf.scrape()) == 40000)
+        until(lambda: _all(upf.scrape()) == 40000)
 
 
-def _all(found: dict[tuple[str, ...], float]) -> float:
-    return found["ioam_node_packets_total", "uplink", "2"] + found["ioam_capture_drops_total",]
+def _all(samples: dict[tuple[str, ...], float]) -> float:
+    return samples["ioam_node_packets_total", "uplink", "2"] + samples["ioam_capture_drops_total",]
 
 
-def test_what_overruns_the_memory_is_a_drop_and_counting_goes_on(path: Path3, tmp_path: Path) -> None:
+def test_packets_beyond_the_memory_are_drops_and_counting_goes_on(path: Path3, tmp_path: Path) -> None:
     sent = 40_000
     with running(path.robot, tmp_path, AT_ROBOT) as robot:
         os.kill(robot.pid, signal.SIGSTOP)
         path.send(header(CAMERA), sent, 1000)
         os.kill(robot.pid, signal.SIGCONT)
-        wait_for(lambda: _sent(robot.scrape()) >= sent)
-        found = robot.scrape()
-        counted, dropped = found["ioam_node_packets_total", "uplink", "1"], found["ioam_capture_drops_total",]
+        until(lambda: _sent_packets(robot.scrape()) >= sent)
+        series = robot.scrape()
+        counted, dropped = series["ioam_node_packets_total", "uplink", "1"], series["ioam_capture_drops_total",]
         assert 10_000 < counted < sent
         assert 0 <= counted + dropped - sent < 5  # neighbour discovery may be among the dropped
-        assert found["ioam_node_bytes_total", "uplink", "1"] == counted * (UDP + ROOM_2 + 1000)
+        assert series["ioam_node_bytes_total", "uplink", "1"] == counted * (UDP + ROOM_2 + 1000)
         for turn in range(1, 4):  # past the end of the memory
             path.send(header(CAMERA), 15_000, 1000)
-            found = settled(robot, "ioam_node_packets_total", counted + turn * 15_000)
-        assert found["ioam_capture_drops_total",] == dropped
+            series = settled(robot, "ioam_node_packets_total", counted + turn * 15_000)
+        assert series["ioam_capture_drops_total",] == dropped
 
 
-def _sent(found: dict[tuple[str, ...], float]) -> float:
-    return found["ioam_node_packets_total", "uplink", "1"] + found["ioam_capture_drops_total",]
+def _sent_packets(samples: dict[tuple[str, ...], float]) -> float:
+    return samples["ioam_node_packets_total", "uplink", "1"] + samples["ioam_capture_drops_total",]
 
 
-def test_an_interface_that_goes_and_comes_back(path: Path3, tmp_path: Path) -> None:
+def test_an_interface_that_returns_is_counted_again(path: Path3, tmp_path: Path) -> None:
     with running(path.upf, tmp_path, AT_UPF) as upf:
         path.send(header(CAMERA), 10, 100)
         settled(upf, "ioam_node_packets_total", 10)
         path.robot.run("ip link delete wlan0")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n3") not in upf.scrape())
-        found = upf.scrape()
-        assert found["ioam_capture_info", "packet", "n6"] == 1
-        assert found["ioam_node_packets_total", "uplink", "2"] == 10
+        until(lambda: ("ioam_capture_info", "packet", "n3") not in upf.scrape())
+        series = upf.scrape()
+        assert series["ioam_capture_info", "packet", "n6"] == 1
+        assert series["ioam_node_packets_total", "uplink", "2"] == 10
         path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
         path.send(header(CAMERA), 5, 100)
         settled(upf, "ioam_node_packets_total", 15)
         path.upf.run("ip link set n6 down")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n6") not in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n6") not in upf.scrape())
         path.upf.run("ip link set n6 up")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n6") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n6") in upf.scrape())
         lines = upf.stop()
     assert [line.partition("msg=")[2] for line in lines if "level=WARNING" in line] == [
         '"n3: Network is down; its counts stand still until it is back"',
@@ -333,7 +248,7 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for(path: Path3, tmp_p
     with running(path.upf, tmp_path, AT_UPF) as upf:
         assert ("ioam_capture_info", "packet", "n3") not in upf.scrape()
         path.upf.run("ip link set n3 up")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
 
 
 @pytest.mark.parametrize(
@@ -349,7 +264,7 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for(path: Path3, tmp_p
         ),
     ],
 )
-def test_what_cannot_be_captured_is_one_line(
+def test_an_interface_that_cannot_be_captured_is_one_line(
     path: Path3, interface: str, first: str, wrapper: list[str], line: str
 ) -> None:
     path.upf.run(first)

@@ -4,13 +4,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.backend.test_capture import (
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
+from tests.exporters.ioam.sending import (
     ARM,
     AT_UPF,
     CAMERA,
@@ -22,15 +22,8 @@ from tests.exporters.ioam.backend.test_capture import (
     settled,
     total,
 )
-from tests.exporters.ioam.netns import Exporter, wait_for
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
-
-
-@pytest.fixture
-def path() -> Iterator[Path3]:
-    with ExitStack() as stack:
-        yield Path3(stack)
 
 
 @pytest.fixture
@@ -53,10 +46,10 @@ print(struct.unpack_from("=I", attributes, 24)[0])
     return int(path.upf.python(script, interface, os.uname().machine))
 
 
-def counted(found: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+def select_counts(samples: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
     """The samples that both backends have to agree on."""
     names = ("ioam_node_packets", "ioam_node_bytes", "ioam_trace_", "ioam_path_", "ioam_decode", "ioam_option")
-    return {key: value for key, value in found.items() if key[0].startswith(names)}
+    return {key: value for key, value in samples.items() if key[0].startswith(names)}
 
 
 def test_both_backends_count_what_was_sent(path: Path3, config: Path) -> None:
@@ -74,14 +67,14 @@ def test_both_backends_count_what_was_sent(path: Path3, config: Path) -> None:
         path.send(bytes(damaged), 5, 100)
         path.send(b"", 40, 300)
         path.send(b"", 10, 100, port=22)
-        found = settled(packet, "ioam_node_packets_total", 100 + 50 + 30 + 120 + 5 + 40)
+        samples = settled(packet, "ioam_node_packets_total", 100 + 50 + 30 + 120 + 5 + 40)
         same = settled(ebpf, "ioam_node_packets_total", 100 + 50 + 30 + 120 + 5 + 40)
-    assert counted(found) == counted(same)
+    assert select_counts(samples) == select_counts(same)
     assert same["ioam_trace_bytes_total", "uplink", "123", "2", CAMERA.hex()] == 220 * (UDP + ROOM_2 + 1000)
-    assert same["ioam_capture_info", "ebpf", "n3"] == found["ioam_capture_info", "packet", "n3"] == 1
+    assert same["ioam_capture_info", "ebpf", "n3"] == samples["ioam_capture_info", "packet", "n3"] == 1
 
 
-def test_nothing_stays_of_a_process_that_is_killed_and_a_second_one_counts_on(path: Path3, config: Path) -> None:
+def test_a_killed_process_leaves_no_program_and_a_second_one_counts_on(path: Path3, config: Path) -> None:
     arguments = ["--config", str(config), "--backend", "ebpf"]
     with Exporter(path.upf, *arguments) as first:
         assert programs(path, "n3") == 1
@@ -89,25 +82,25 @@ def test_nothing_stays_of_a_process_that_is_killed_and_a_second_one_counts_on(pa
             path.send(header(CAMERA), 10, 100)
             settled(first, "ioam_node_packets_total", 10)
             first.kill()
-            wait_for(lambda: programs(path, "n3") == 1)
+            until(lambda: programs(path, "n3") == 1)
             path.send(header(CAMERA), 5, 100)
             settled(second, "ioam_node_packets_total", 15)
             second.kill()
-    wait_for(lambda: programs(path, "n3") == programs(path, "n6") == 0)
+    until(lambda: programs(path, "n3") == programs(path, "n6") == 0)
 
 
-def test_an_interface_that_goes_and_comes_back(path: Path3, config: Path) -> None:
+def test_an_interface_that_returns_is_counted_again(path: Path3, config: Path) -> None:
     with Exporter(path.upf, "--config", str(config), "--backend", "ebpf") as upf:
         path.send(header(CAMERA), 10, 100)
         settled(upf, "ioam_node_packets_total", 10)
         path.robot.run("ip link delete wlan0")
-        wait_for(lambda: ("ioam_capture_info", "ebpf", "n3") not in upf.scrape())
-        found = upf.scrape()
-        assert found["ioam_capture_info", "ebpf", "n6"] == 1
-        assert found["ioam_node_packets_total", "uplink", "2"] == 10
+        until(lambda: ("ioam_capture_info", "ebpf", "n3") not in upf.scrape())
+        samples = upf.scrape()
+        assert samples["ioam_capture_info", "ebpf", "n6"] == 1
+        assert samples["ioam_node_packets_total", "uplink", "2"] == 10
         path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        wait_for(lambda: ("ioam_capture_info", "ebpf", "n3") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "ebpf", "n3") in upf.scrape())
         path.send(header(CAMERA), 5, 100)
         settled(upf, "ioam_node_packets_total", 15)
         lines = upf.stop()
@@ -115,7 +108,7 @@ def test_an_interface_that_goes_and_comes_back(path: Path3, config: Path) -> Non
     assert warnings == ['"n3: Network is down; its counts stand still until it is back"']
 
 
-def test_only_three_capabilities_stay(path: Path3, config: Path) -> None:
+def test_only_three_capabilities_are_kept(path: Path3, config: Path) -> None:
     with Exporter(path.upf, "--config", str(config), "--backend", "ebpf") as upf:
         status = Path(f"/proc/{upf.pid}/status").read_text(encoding="ascii")
     kept = {name: int(value, 16) for name, value in (line.split(":") for line in status.splitlines() if "Cap" in line)}
@@ -127,9 +120,9 @@ def test_where_bpf_is_not_allowed_one_line_says_so_and_packets_are_counted(path:
     wrapper = ["setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin"]
     with Exporter(path.upf, "--config", str(config), wrapper=wrapper) as upf:
         path.send(header(CAMERA), 10, 100)
-        found = settled(upf, "ioam_node_packets_total", 10)
+        samples = settled(upf, "ioam_node_packets_total", 10)
         lines = upf.stop()
-    assert found["ioam_capture_info", "packet", "n3"] == 1
+    assert samples["ioam_capture_info", "packet", "n3"] == 1
     assert len([line for line in lines if "counting with AF_PACKET, since" in line and "CAP_BPF" in line]) == 1
 
 
@@ -146,12 +139,12 @@ for number in range(int(sys.argv[1])):
 """
 
 
-def test_strangers_take_no_room_from_a_configured_trace(path: Path3, config: Path) -> None:
+def test_unlisted_traces_take_no_room_from_a_configured_one(path: Path3, config: Path) -> None:
     with Exporter(path.upf, "--config", str(config), "--backend", "ebpf") as upf:
         path.upf.run("true")
         command = path.robot.command(sys.executable, "-c", FLOOD, "40000", CAMERA.hex())
         subprocess.run(command, check=True, timeout=60)
-        found = settled(upf, "ioam_node_packets_total", 40000)
-        assert found["ioam_trace_packets_total", "uplink", "123", "2", CAMERA.hex()] == 10000
-        assert found["ioam_trace_packets_total", "uplink", "123", "2", "other"] == 30000
-        assert total(found, "ioam_trace_packets_total") == 40000
+        samples = settled(upf, "ioam_node_packets_total", 40000)
+        assert samples["ioam_trace_packets_total", "uplink", "123", "2", CAMERA.hex()] == 10000
+        assert samples["ioam_trace_packets_total", "uplink", "123", "2", "other"] == 30000
+        assert total(samples, "ioam_trace_packets_total") == 40000

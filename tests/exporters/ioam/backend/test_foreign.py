@@ -7,15 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.exporters.ioam.backend.test_capture import CAMERA, Path3, header, settled
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.foreign import DROP, NEXT, PASS, XDP_TX, Foreign
-from tests.exporters.ioam.netns import Exporter, wait_for
+from tests.exporters.ioam.sending import CAMERA, Path3, header, settled
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -28,12 +27,6 @@ UP, OUT = ("ioam_node_packets_total", "up", "2"), ("ioam_node_packets_total", "o
 THREE = ["setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--inh-caps=-all,+bpf,+net_admin,+perfmon"]
 """The rights that the unit has: a program's name needs another one."""
 Samples = dict[tuple[str, ...], float]
-
-
-@pytest.fixture
-def path() -> Iterator[Path3]:
-    with ExitStack() as stack:
-        yield Path3(stack)
 
 
 @pytest.fixture
@@ -51,50 +44,50 @@ def rise(before: Samples, after: Samples, *key: str) -> float:
     return after[key] - before[key]
 
 
-def unseen(found: Samples, interface: str) -> float:
-    return found["ioam_interface_unseen_packets_total", interface]
+def unseen(samples: Samples, interface: str) -> float:
+    return samples["ioam_interface_unseen_packets_total", interface]
 
 
-def seen(before: Samples, after: Samples, key: tuple[str, ...]) -> float:
+def seen_packets(before: Samples, after: Samples, key: tuple[str, ...]) -> float:
     """Packets of one direction, of users and others."""
     return rise(before, after, *key) + rise(before, after, "ioam_node_other_packets_total", *key[1:])
 
 
 def frames(path: Path3, interface: str, way: str) -> int:
     """The interface's own counter."""
-    (found,) = json.loads(path.upf.run(f"ip -j -s link show {interface}"))
-    return int(found["stats64"]["rx" if way == "received" else "tx"]["packets"])
+    (link,) = json.loads(path.upf.run(f"ip -j -s link show {interface}"))
+    return int(link["stats64"]["rx" if way == "received" else "tx"]["packets"])
 
 
-def limits(found: Samples) -> set[str]:
-    return {key[2] for key in found if key[0] == "ioam_capture_limit_info"}
+def limits(samples: Samples) -> set[str]:
+    return {key[2] for key in samples if key[0] == "ioam_capture_limit_info"}
 
 
 @pytest.mark.parametrize("kind", ["tcx", "clsact"])
 @pytest.mark.parametrize("value", [PASS, NEXT])
-def test_what_was_there_first_hides_nothing(path: Path3, config: Path, kind: str, value: int) -> None:
+def test_a_foreign_program_attached_first_hides_nothing(path: Path3, config: Path, kind: str, value: int) -> None:
     with Foreign(path.upf, "n3", kind, "received", str(value)), Foreign(path.upf, "n6", kind, "sent", str(value)):  # noqa: SIM117
         with exporter(path, config) as upf:
             before = upf.scrape()
             path.send(b"", 44, 100)
-            wait_for(lambda: rise(before, upf.scrape(), *UP) >= 44)
-            wait_for(lambda: rise(before, upf.scrape(), *OUT) >= 44)
-            found = upf.scrape()
-    assert (rise(before, found, *UP), rise(before, found, *OUT)) == (44, 44)
-    assert unseen(found, "n3") == unseen(found, "n6") == 0
-    assert "program_ahead" not in limits(found)
+            until(lambda: rise(before, upf.scrape(), *UP) >= 44)
+            until(lambda: rise(before, upf.scrape(), *OUT) >= 44)
+            samples = upf.scrape()
+    assert (rise(before, samples, *UP), rise(before, samples, *OUT)) == (44, 44)
+    assert unseen(samples, "n3") == unseen(samples, "n6") == 0
+    assert "program_ahead" not in limits(samples)
 
 
-def test_ours_lets_packets_pass_on_to_who_stands_behind(path: Path3, config: Path) -> None:
+def test_our_program_passes_packets_on_to_the_programs_behind_it(path: Path3, config: Path) -> None:
     with exporter(path, config) as upf, Foreign(path.upf, "n3", "tcx", "received", str(DROP)):
         before = upf.scrape()
         path.send(b"", 10, 100)
-        wait_for(lambda: rise(before, upf.scrape(), *UP) >= 10)
+        until(lambda: rise(before, upf.scrape(), *UP) >= 10)
         assert rise(before, upf.scrape(), *OUT) == 0
 
 
 @pytest.mark.parametrize(("interface", "way", "key"), [("n3", "received", UP), ("n6", "sent", OUT)])
-def test_who_comes_before_ours_while_it_runs_is_followed(
+def test_a_program_put_before_ours_is_followed_by_ours(
     path: Path3, config: Path, interface: str, way: str, key: tuple[str, ...]
 ) -> None:
     with exporter(path, config) as upf:
@@ -106,44 +99,44 @@ def test_who_comes_before_ours_while_it_runs_is_followed(
             before = upf.scrape()
         with Foreign(path.upf, interface, "tcx", way, str(PASS), "first"):
 
-            def counted() -> bool:
+            def is_counted() -> bool:
                 nonlocal sent
-                found = upf.scrape()
+                samples = upf.scrape()
                 path.send(b"", 40, 100)
                 sent += 40
-                return rise(found, upf.scrape(), *key) >= 40
+                return rise(samples, upf.scrape(), *key) >= 40
 
-            wait_for(counted)
+            until(is_counted)
             # Once it is quiet, the interface's own counter is the sum, neighbour discovery included.
-            wait_for(
+            until(
                 lambda: (
                     frames(path, interface, way) - began
-                    == seen(before, found := upf.scrape(), key) + unseen(found, interface)
+                    == seen_packets(before, samples := upf.scrape(), key) + unseen(samples, interface)
                 )
             )
-            found = upf.scrape()
-            assert 0 < unseen(found, interface) < sent
-        found = upf.scrape()
+            samples = upf.scrape()
+            assert 0 < unseen(samples, interface) < sent
+        samples = upf.scrape()
         path.send(b"", 40, 100)
-        wait_for(lambda: rise(found, upf.scrape(), *key) == 40)
+        until(lambda: rise(samples, upf.scrape(), *key) == 40)
         lines = upf.stop()
     assert len([line for line in lines if f"{interface}: another program ends the list" in line]) == 1
     assert len([line for line in lines if f"{interface}: " in line and "were not counted" in line]) == 1
 
 
-def test_names_that_may_not_be_asked_for(path: Path3, config: Path) -> None:
+def test_without_the_right_to_read_program_names_nothing_is_missed(path: Path3, config: Path) -> None:
     """Behind all packets sent at first, so that no tagger is missed; before who ends the list as soon as that shows."""
     with Foreign(path.upf, "n6", "tcx", "sent", str(PASS)), exporter(path, config, wrapper=THREE) as upf:
 
-        def counted() -> bool:
-            found = upf.scrape()
+        def is_counted() -> bool:
+            samples = upf.scrape()
             path.send(b"", 40, 100)
-            return rise(found, upf.scrape(), *OUT) >= 40
+            return rise(samples, upf.scrape(), *OUT) >= 40
 
-        wait_for(counted)
+        until(is_counted)
 
 
-def test_who_passes_packets_on_may_stay_before_ours(path: Path3, config: Path) -> None:
+def test_a_program_that_passes_packets_on_may_stay_before_ours(path: Path3, config: Path) -> None:
     with exporter(path, config) as upf, Foreign(path.upf, "n3", "tcx", "received", str(NEXT), "first"):
         path.send(b"", 200, 100)
         settled(upf, UP[0], 400)
@@ -161,16 +154,16 @@ assert library().bpf_link_detach(fd) == 0
 """
 
 
-def test_ours_is_attached_again_when_someone_detached_it(path: Path3, config: Path) -> None:
+def test_our_program_is_attached_again_when_it_was_detached(path: Path3, config: Path) -> None:
     with exporter(path, config) as upf:
         path.upf.python(DETACH)
 
-        def counted() -> bool:
-            found = upf.scrape()
+        def is_counted() -> bool:
+            samples = upf.scrape()
             path.send(b"", 5, 100)
-            return rise(found, upf.scrape(), *UP) >= 5
+            return rise(samples, upf.scrape(), *UP) >= 5
 
-        wait_for(counted)
+        until(is_counted)
         assert len([line for line in upf.stop() if "n3: someone detached" in line]) == 1
 
 
@@ -182,16 +175,16 @@ def test_a_user_plane_in_xdp_shows(path: Path3, config: Path, backend: str) -> N
         assert "xdp" not in limits(before)
         with Foreign(path.upf, "n3", "xdp", "received", str(XDP_TX)):
             path.send(b"", 44, 100)
-            wait_for(lambda: unseen(upf.scrape(), "n3") >= 44)
-            found = upf.scrape()
-            assert "xdp" in limits(found)
-            assert rise(before, found, *UP) == 0
+            until(lambda: unseen(upf.scrape(), "n3") >= 44)
+            samples = upf.scrape()
+            assert "xdp" in limits(samples)
+            assert rise(before, samples, *UP) == 0
         lines = upf.stop()
     assert len([line for line in lines if "n3: " in line and "were not counted: an XDP program" in line]) == 1
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "packet"])
-def test_frames_that_are_looked_at_and_skipped_are_not_unseen(path: Path3, config: Path, backend: str) -> None:
+def test_frames_that_are_skipped_on_purpose_are_not_unseen(path: Path3, config: Path, backend: str) -> None:
     kinds = {"not_ip": (0x88F7, 0x0040, 0xAEFE), "mpls": (0x8847, 0x8848), "pppoe": (0x8864,), "macsec": (0x88E5,)}
     script = """
 import socket, sys
@@ -204,12 +197,12 @@ for kind in sys.argv[1:]:
     with exporter(path, config, backend) as upf:
         before = upf.scrape()
         path.robot.python(script, *(str(kind) for some in kinds.values() for kind in some))
-        wait_for(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "macsec") == 20)
-        wait_for(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "not_ip") >= 60)
-        found = upf.scrape()
-    skipped = {kind: rise(before, found, "ioam_skipped_frames_total", kind) for kind in kinds}
+        until(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "macsec") == 20)
+        until(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "not_ip") >= 60)
+        samples = upf.scrape()
+    skipped = {kind: rise(before, samples, "ioam_skipped_frames_total", kind) for kind in kinds}
     assert skipped == {"not_ip": 60, "mpls": 40, "pppoe": 20, "macsec": 20}
-    assert rise(before, found, *UP) == unseen(found, "n3") == 0
+    assert rise(before, samples, *UP) == unseen(samples, "n3") == 0
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "packet"])
@@ -217,11 +210,11 @@ def test_ordinary_traffic_is_never_unseen(path: Path3, config: Path, backend: st
     with exporter(path, config, backend) as upf:
         path.send(header(CAMERA), 30_000, 100)
         path.send(b"", 200, 60_000, segment=1000)
-        wait_for(lambda: upf.scrape()[OUT] >= 30_000 + 12_000)
+        until(lambda: upf.scrape()[OUT] >= 30_000 + 12_000)
         path.send(b"", 30_000, 100)
-        wait_for(lambda: upf.scrape()[OUT] >= 60_000 + 12_000)
-        found = upf.scrape()
-        assert unseen(found, "n3") == unseen(found, "n6") == 0
+        until(lambda: upf.scrape()[OUT] >= 60_000 + 12_000)
+        samples = upf.scrape()
+        assert unseen(samples, "n3") == unseen(samples, "n6") == 0
         assert not [line for line in upf.stop() if "not counted" in line]
 
 
@@ -276,8 +269,8 @@ def test_a_program_that_reads_its_tunnel_late_hides_nothing(path: Path3, tmp_pat
         path.upf.python(TO_IT)
         for _ in range(4):
             time.sleep(0.6)
-            found = upf.scrape()
-        assert found[OUT] >= 450
+            samples = upf.scrape()
+        assert samples[OUT] >= 450
         program.stdin.write("\n")
         program.stdin.flush()
         assert program.stdout.readline() == "read\n"
@@ -301,8 +294,8 @@ def test_more_packets_than_can_be_decoded_at_once_are_not_unseen(path: Path3, co
         sending = [threading.Thread(target=path.send, args=(b"", 100_000, 20)) for _ in range(2)]
         for sender in sending:
             sender.start()
-        found = upf.scrape()
+        samples = upf.scrape()
         while any(sender.is_alive() for sender in sending):
-            found = upf.scrape()
-            assert unseen(found, "n3") == unseen(found, "n6") == 0
-        assert found[UP] > 0
+            samples = upf.scrape()
+            assert unseen(samples, "n3") == unseen(samples, "n6") == 0
+        assert samples[UP] > 0

@@ -39,13 +39,13 @@ class Both:
 
 
 @given(st.lists(COUNTS, max_size=30))
-def test_what_is_all_seen_has_no_gap(packets: list[int]) -> None:
+def test_traffic_that_is_fully_seen_has_no_gap(packets: list[int]) -> None:
     both = Both()
     assert all(both.passes(number, number) == 0 for number in packets)
 
 
 @given(st.lists(st.tuples(COUNTS, COUNTS), max_size=30))
-def test_once_all_is_quiet_what_was_missed_is_told_to_the_packet(intervals: list[tuple[int, int]]) -> None:
+def test_missed_packets_are_exact_once_traffic_stops(intervals: list[tuple[int, int]]) -> None:
     both = Both()
     missed = 0
     for seen, not_seen in intervals:
@@ -77,9 +77,7 @@ def test_a_driver_that_counts_an_interval_late_misses_nothing(intervals: list[tu
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 45)), max_size=40), st.integers(10, 1000))
-def test_a_surplus_of_large_packets_hides_a_blackout_for_two_intervals_at_most(
-    intervals: list[tuple[int, int]], frames: int
-) -> None:
+def test_large_packets_hide_a_blackout_for_two_intervals_at_most(intervals: list[tuple[int, int]], frames: int) -> None:
     both = Both()
     for large, segments in intervals:
         assert both.passes(large, large * segments) == 0
@@ -121,7 +119,7 @@ def test_large_packets_that_are_not_yet_decoded_are_not_missed(intervals: list[t
     assert both.frames - 1000 == both.counted
 
 
-def test_counters_that_begin_anew_are_another_interfaces() -> None:
+def test_counters_that_restart_belong_to_another_interface() -> None:
     gap = Gap(1, 1000, 50)
     assert gap.update(1, 1100, 60) == 87  # of 90, 3 may be on their way
     assert gap.update(1, 20, 60) == 0
@@ -158,7 +156,7 @@ def test_one_line_an_hour_says_what_may_be_the_cause(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize(("bond", "unseen"), [(True, 0), (False, 7199)])
-def test_frames_that_stay_with_the_members_of_a_bond(bond: bool, unseen: int) -> None:
+def test_frames_kept_by_the_members_of_a_bond_are_not_missed(bond: bool, unseen: int) -> None:
     """Two members send and receive a frame of LACP in each second; the bond's counters have them all."""
     now = 0.0
     health = Health(lambda: now)
@@ -219,17 +217,17 @@ def test_packets_that_are_on_their_way_are_waited_for(second: int, unseen: int) 
     taps._health.close()
 
 
-def test_the_loopback_interface_is_told_and_another_is_not() -> None:
+def test_the_loopback_interface_is_recognised_by_its_flags() -> None:
     health = Health()
-    found = health.ask(["lo", "no-such-one"])
-    assert set(found) == {"lo"}
-    assert found["lo"].number == 1
-    assert not found["lo"].xdp
+    interfaces = health.ask(["lo", "no-such-one"])
+    assert set(interfaces) == {"lo"}
+    assert interfaces["lo"].number == 1
+    assert not interfaces["lo"].xdp
     health.close()
     assert health.ask(["lo"]) == {}
 
 
-def test_the_kernels_other_words_agree() -> None:
+def test_other_counters_of_the_kernel_agree() -> None:
     """The counters of the loopback interface are those in /proc/net/dev."""
     health = Health()
     before = health.ask(["lo"])["lo"]

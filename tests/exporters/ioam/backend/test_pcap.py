@@ -21,9 +21,9 @@ from joulepath.ioam.backend import pcap
 from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.backend.pcapfile import Frame, PcapFile
 from joulepath.ioam.settings import Namespace, Point, Settings
+from joulepath_lab.run.exporter import samples
 from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, trace_pairs, traced
 from tests.exporters.ioam.captures import block, classic, cooked, enhanced, interface, options, padded, section
-from tests.exporters.ioam.netns import samples
 from tests.exporters.ioam.table.test_tunnels import N3_V6, gtp, n3
 
 pytestmark = pytest.mark.unit
@@ -38,7 +38,7 @@ BOTH = Settings(
 ORDERS = ["<", ">"]
 
 
-def counted(stream: bytes, settings: Settings = ONE, name: str | None = None) -> PcapSource:
+def read_capture(stream: bytes, settings: Settings = ONE, name: str | None = None) -> PcapSource:
     source = PcapSource(settings, "some.pcap", name, io.BytesIO(stream))
     source.start()
     source.finish(0)
@@ -65,44 +65,44 @@ def sums(source: PcapSource) -> dict[str, tuple[int, int]]:
         (276, cooked(b"", 0, version=2)),
     ],
 )
-def test_every_kind_of_file_and_link(order: str, nanoseconds: bool, link_type: int, head: bytes) -> None:
+def test_every_kind_of_file_and_link_is_read(order: str, nanoseconds: bool, link_type: int, head: bytes) -> None:
     frames = [head + PACKET] * 3
     ng = section(order) + interface(order, link_type) + b"".join(enhanced(order, 0, frame) for frame in frames)
     for stream in (classic(order, link_type, frames, nanoseconds=nanoseconds), ng):
-        reading = counted(stream).reading()
+        reading = read_capture(stream).reading()
         assert trace_pairs(reading.counts.nodes[0]) == {TRACE_ID.hex(): (3, 3 * len(PACKET))}
         assert reading.captures == (("n3", "pcap"),)
         assert reading.limits == (("pcap", "segments"),)
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_capture_with_frame_check_sequences(order: str) -> None:
+def test_frame_check_sequences_are_not_counted(order: str) -> None:
     # draft-ietf-opsawg-pcap: a sequence of two times 16 bits, and that its length is told.
     stream = classic(order, 2 << 28 | 1 << 26 | 1, [bytes(Ether(type=0x86DD)) + PACKET + bytes(4)])
-    assert sums(counted(stream)) == {"uplink": (1, len(PACKET))}
+    assert sums(read_capture(stream)) == {"uplink": (1, len(PACKET))}
 
 
-def test_vlan_in_a_cooked_capture() -> None:
+def test_a_vlan_tag_in_a_cooked_capture_is_skipped() -> None:
     tagged = struct.pack("!HHIHBB8s", 0x8100, 0, 3, 1, 0, 6, bytes(8)) + b"\0\5\x86\xdd" + PACKET
-    assert sums(counted(classic("<", 276, [tagged]))) == {"uplink": (1, len(PACKET))}
+    assert sums(read_capture(classic("<", 276, [tagged]))) == {"uplink": (1, len(PACKET))}
 
 
-def test_ipv4_and_what_is_no_ip() -> None:
+def test_ipv4_packets_count_and_other_frames_do_not() -> None:
     small = bytes(IP() / UDP())
-    assert sums(counted(classic("<", 228, [small]))) == {"uplink": (1, 28)}
-    assert sums(counted(classic("<", 1, [bytes(Ether(type=0x0806)) + bytes(46)]))) == {"uplink": (0, 0)}
+    assert sums(read_capture(classic("<", 228, [small]))) == {"uplink": (1, 28)}
+    assert sums(read_capture(classic("<", 1, [bytes(Ether(type=0x0806)) + bytes(46)]))) == {"uplink": (0, 0)}
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_cooked_capture_says_what_its_host_sent(version: int) -> None:
+def test_a_cooked_capture_tells_sent_packets_from_received_ones(version: int) -> None:
     frames = [cooked(PACKET, packet_type, version=version) for packet_type in (0, 3, 4, 4, 4)]
-    reading = counted(classic("<", 113 if version == 1 else 276, frames), BOTH).reading()
+    reading = read_capture(classic("<", 113 if version == 1 else 276, frames), BOTH).reading()
     assert {node.direction: node.user.packets for node in reading.counts.nodes} == {"uplink": 2, "downlink": 3}
     assert ("pcap", "way") not in reading.limits
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_pcapng_says_interfaces_ways_and_drops(order: str) -> None:
+def test_pcapng_states_interfaces_directions_and_drops(order: str) -> None:
     settings = Settings(
         points=(*BOTH.points, Point("n6", "received", 4, "downlink", path=False)), namespaces=NAMESPACES
     )
@@ -114,22 +114,22 @@ def test_pcapng_says_interfaces_ways_and_drops(order: str) -> None:
         )
     stream += section(order) + interface(order, 101, "n6") + enhanced(order, 0, PACKET)
     stream += block(order, 5, struct.pack(order + "III", 0, 0, 0) + options(order, (7, struct.pack(order + "Q", 2))))
-    source = counted(stream, settings)
+    source = read_capture(stream, settings)
     assert {name: packets for name, (packets, _) in sums(source).items()} == {"uplink": 1, "downlink": 4}
     assert source.reading().drops == 9
 
 
-def test_older_packet_blocks() -> None:
+def test_older_packet_blocks_are_read() -> None:
     old = struct.pack("<HHIIII", 0, 0, 0, 0, len(PACKET), len(PACKET)) + padded(PACKET)
     stream = section("<") + interface("<", 101) + block("<", 2, old)
     stream += block("<", 3, struct.pack("<I", len(PACKET)) + padded(PACKET)) + block("<", 0x0BAD, b"1234")
-    assert sums(counted(stream)) == {"uplink": (2, 2 * len(PACKET))}
+    assert sums(read_capture(stream)) == {"uplink": (2, 2 * len(PACKET))}
     cut = section("<") + interface("<", 101, snap=100) + block("<", 3, struct.pack("<I", len(PACKET)) + PACKET[:100])
-    reading = counted(cut).reading()
+    reading = read_capture(cut).reading()
     assert (reading.counts.nodes[0].user.octets, reading.limits[1]) == (len(PACKET), ("pcap", "snap_length"))
 
 
-def test_what_scapy_writes_is_read(tmp_path: Path) -> None:
+def test_a_capture_that_scapy_writes_is_read(tmp_path: Path) -> None:
     frames = [Ether() / Raw(PACKET), Ether() / IPv6() / UDP()]
     for frame in frames[:1]:
         frame.type = 0x86DD
@@ -139,20 +139,23 @@ def test_what_scapy_writes_is_read(tmp_path: Path) -> None:
     ):
         writer.write(frames)
         writer.close()
-        assert sums(counted((tmp_path / name).read_bytes())) == {"uplink": (2, len(PACKET) + 48)}
+        assert sums(read_capture((tmp_path / name).read_bytes())) == {"uplink": (2, len(PACKET) + 48)}
 
 
-def test_which_interface_must_be_plain() -> None:
+def test_an_ambiguous_interface_is_refused() -> None:
     two = Settings(points=(*ONE.points, Point("n6", "received", 4, "downlink", path=False)), namespaces=NAMESPACES)
     with pytest.raises(UsageError, match="--interface"):
-        counted(classic("<", 101, [PACKET]), two)
+        read_capture(classic("<", 101, [PACKET]), two)
     with pytest.raises(UsageError, match="--interface n9: is not in the configuration"):
-        counted(b"", two, "n9")
-    assert sums(counted(classic("<", 101, [PACKET]), two, "n6")) == {"uplink": (0, 0), "downlink": (1, len(PACKET))}
+        read_capture(b"", two, "n9")
+    assert sums(read_capture(classic("<", 101, [PACKET]), two, "n6")) == {
+        "uplink": (0, 0),
+        "downlink": (1, len(PACKET)),
+    }
 
 
-def test_a_file_that_does_not_say_the_way_says_so() -> None:
-    source = counted(classic("<", 101, [PACKET]), BOTH)
+def test_a_file_without_directions_gets_a_warning() -> None:
+    source = read_capture(classic("<", 101, [PACKET]), BOTH)
     assert sums(source)["uplink"] == (1, len(PACKET))
     assert ("pcap", "way") in source.reading().limits
 
@@ -172,9 +175,9 @@ def test_a_file_that_does_not_say_the_way_says_so() -> None:
         ),
     ],
 )
-def test_damage_is_one_line(stream: bytes, line: str) -> None:
+def test_a_damaged_file_is_one_line(stream: bytes, line: str) -> None:
     with pytest.raises(UsageError, match=line):
-        counted(stream)
+        read_capture(stream)
 
 
 @given(
@@ -204,25 +207,25 @@ def test_a_stream_that_ends_within_a_packet_is_counted_so_far() -> None:
         st.sampled_from([PACKET, ipv6(traced(bytes(16))), n3(N3_V6, gtp(PACKET)), bytes(IPv6() / UDP()), b"\x45", b""])
     )
 )
-def test_a_capture_counts_as_its_packets_do(packets: list[bytes]) -> None:
-    made = bench()
+def test_a_capture_counts_like_its_packets_one_by_one(packets: list[bytes]) -> None:
+    counter = bench()
     for packet in packets:
-        made.see(packet)
-    assert counted(classic(">", 101, packets)).reading().counts == made.counts()
+        counter.see(packet)
+    assert read_capture(classic(">", 101, packets)).reading().counts == counter.counts()
 
 
-def test_from_the_command_line(tmp_path: Path) -> None:
+def test_the_command_line_counts_a_capture(tmp_path: Path) -> None:
     path = tmp_path / "n3.pcap"
     path.write_bytes(classic("<", 101, [PACKET] * 4))
     command = [sys.executable, "-m", "joulepath", "ioam", "--node-id", "4", "--once", "--pcap"]
     from_file = subprocess.run([*command, str(path)], capture_output=True, timeout=30, check=True)
     from_pipe = subprocess.run([*command, "-"], input=path.read_bytes(), capture_output=True, timeout=30, check=True)
-    found = samples(from_file.stdout.decode())
+    series = samples(from_file.stdout.decode())
     piped = samples(from_pipe.stdout.decode())
-    assert found.pop(("ioam_capture_info", "pcap", str(path))) == piped.pop(("ioam_capture_info", "pcap", "-")) == 1
-    assert found == piped
-    assert found["ioam_trace_bytes_total", "captured", "123", "4", TRACE_ID.hex()] == 4 * len(PACKET)
-    assert found["ioam_capture_limit_info", pcap.BACKEND, pcap.SEGMENTS] == 1
+    assert series.pop(("ioam_capture_info", "pcap", str(path))) == piped.pop(("ioam_capture_info", "pcap", "-")) == 1
+    assert series == piped
+    assert series["ioam_trace_bytes_total", "captured", "123", "4", TRACE_ID.hex()] == 4 * len(PACKET)
+    assert series["ioam_capture_limit_info", pcap.BACKEND, pcap.SEGMENTS] == 1
     missing = subprocess.run([*command, "/nowhere.pcap"], capture_output=True, text=True, timeout=30, check=False)
     assert (missing.returncode, missing.stderr.splitlines()[-1]) == (
         2,
@@ -230,7 +233,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     )
 
 
-def test_it_ends_while_it_waits_for_standard_input() -> None:
+def test_sigterm_ends_it_while_it_waits_for_standard_input() -> None:
     command = [sys.executable, "-m", "joulepath", "ioam", "--node-id", "4", "--pcap", "-"]
     command += ["--web.listen-address", "127.0.0.1:0"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:

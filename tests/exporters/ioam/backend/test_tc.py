@@ -4,7 +4,7 @@
 import pytest
 
 from joulepath.bpf.libbpf import BpfError
-from tests.exporters.ioam.netns import NetworkNamespace
+from joulepath_lab.network.namespace import NetworkNamespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -155,7 +155,7 @@ print(link.ahead(), seen())
 )
 
 
-def test_a_second_clsact_filter_takes_the_place_of_the_first_and_goes_when_it_is_closed() -> None:
+def test_a_second_clsact_filter_replaces_the_first_and_ends_when_closed() -> None:
     with NetworkNamespace() as namespace:
         namespace.python(CLSACT, "leave")
         filters = namespace.run("tc filter show dev lo ingress")
@@ -180,7 +180,7 @@ def test_a_filter_of_an_earlier_version_is_replaced() -> None:
         assert namespace.run("tc filter show dev lo ingress").count("direct-action") == 1
 
 
-def test_tcx_where_the_kernel_has_it() -> None:
+def test_tcx_is_used_where_the_kernel_has_it() -> None:
     with NetworkNamespace() as namespace:
         assert namespace.python(TCX) in {"tcx\n", "clsact\n"}
 
@@ -200,7 +200,7 @@ def test_the_counter_sees_what_the_tagger_writes_whichever_came_first(kind: str)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         ([], "0 True"),
         (["foreign"], "0 True"),  # between the two
@@ -208,7 +208,7 @@ def test_the_counter_sees_what_the_tagger_writes_whichever_came_first(kind: str)
         (["unnamed", "foreign"], "2 False 1 True"),  # and one step forward, not two
     ],
 )
-def test_the_counter_that_comes_second_sees_what_the_tagger_writes(words: list[str], said: str) -> None:
+def test_the_counter_that_comes_second_sees_what_the_tagger_writes(words: list[str], expected: str) -> None:
     with NetworkNamespace() as namespace:
         if namespace.python(TCX) != "tcx\n":
             pytest.skip("the kernel is older than tcx")
@@ -217,10 +217,10 @@ def test_the_counter_that_comes_second_sees_what_the_tagger_writes(words: list[s
         namespace.run("ip link set d0 up")
         namespace.run("ip -6 address add fd01::1/64 dev d0 nodad")
         namespace.run("ip -6 neighbour add fd01::2 lladdr 02:00:00:00:00:02 dev d0")
-        assert namespace.python(TAGGER_FIRST, "tcx", *words).split() == said.split()
+        assert namespace.python(TAGGER_FIRST, "tcx", *words).split() == expected.split()
 
 
-def test_programs_that_are_attached_without_a_link() -> None:
+def test_programs_attached_without_a_link_are_read() -> None:
     with NetworkNamespace() as namespace:
         if namespace.python(TCX) != "tcx\n":
             pytest.skip("the kernel is older than tcx")

@@ -126,7 +126,7 @@ def extensions(draw: st.DrawFn, protocol: int, payload: bytes) -> tuple[int, byt
 
 @st.composite
 def payloads(draw: st.DrawFn, depth: int) -> tuple[int, bytes]:
-    """What an IP packet carries, and its protocol number."""
+    """The payload of an IP packet, and its protocol number."""
     kind = draw(st.sampled_from(["udp", "udp", "tcp", "icmp", "other", "gtpu", "ipv6"]))
     if kind == "gtpu" and depth < 3:
         packet = draw(packets(depth + 1))
@@ -176,9 +176,9 @@ def frames(draw: st.DrawFn) -> Frame:
 
 @pytest.fixture(scope="module", params=list(FORMS.values()), ids=list(FORMS))
 def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
-    made = KernelBench(request.param)
-    yield made
-    made.close()
+    kernel_bench = KernelBench(request.param)
+    yield kernel_bench
+    kernel_bench.close()
 
 
 def differential(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -287,7 +287,7 @@ def large_packets(bench: KernelBench, frame: Frame) -> None:
 
 
 @pytest.mark.parametrize("seconds", [40, pytest.param(1200, marks=pytest.mark.long)])  # of each of the bench's forms
-def test_generated_and_damaged_packets(bench: KernelBench, seconds: int) -> None:
+def test_generated_and_damaged_packets_count_as_in_python(bench: KernelBench, seconds: int) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         generated_and_damaged_packets(bench)
@@ -296,7 +296,7 @@ def test_generated_and_damaged_packets(bench: KernelBench, seconds: int) -> None
 
 
 @pytest.mark.long
-def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
+def test_ten_million_packets_of_a_thousand_traces_count_as_in_python(bench: KernelBench) -> None:
     sent = {number.to_bytes(16, "big"): 5_000 + 10 * number for number in range(1000)}
     table = EbpfSource(SETTINGS, lambda: 0.0)
     bench.kernel.read()
@@ -314,12 +314,12 @@ def test_ten_million_packets_of_a_thousand_traces(bench: KernelBench) -> None:
     (node,) = table._table.snapshot().nodes
     assert sum(sent.values()) > 9_990_000
     assert node.user.packets + node.other.packets == sum(sent.values())
-    found = {label.trace_id: count for label, count in node.traces.items() if count.packets}
-    assert {name: count.packets for name, count in found.items()} == {key.hex(): n for key, n in sent.items()}
-    assert {name: count.octets for name, count in found.items()} == octets
+    counts = {label.trace_id: count for label, count in node.traces.items() if count.packets}
+    assert {name: count.packets for name, count in counts.items()} == {key.hex(): n for key, n in sent.items()}
+    assert {name: count.octets for name, count in counts.items()} == octets
 
 
-def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
+def test_traces_beyond_the_room_of_the_cache_are_counted(bench: KernelBench) -> None:
     sent = []
     for number in range(1500):
         nodes = [Node({0: (64, number % 7)}, number.to_bytes(16, "big")), *[Node({0: (63, 9)})] * (number % 13)]
@@ -329,17 +329,17 @@ def test_more_traces_than_the_front_has_room_for(bench: KernelBench) -> None:
     assert bench.count(sent) == bench.expected(sent)
 
 
-def traced(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
+def traced_frame(trace_id: bytes, ports: bytes = bytes(4)) -> bytes:
     """A frame of a user with a trace of one node."""
     header = hop_by_hop(b"\1\0", option(trace_data(0, [0, SNAPSHOT], [Node({0: (64, 1)}, trace_id)])))
     packet = struct.pack("!IHBB", 6 << 28, len(header) + 108, 0, 64) + bytes(31) + b"\1" + header
     return bytes(12) + b"\x86\xdd" + packet + ports + bytes(104)
 
 
-def test_a_header_that_comes_again_counts_at_its_own_point_and_only_where_it_is_a_users() -> None:
+def test_a_repeated_header_counts_at_its_own_point_and_for_users_only() -> None:
     points = (Point("n3", "received", 4, "uplink", path=True), Point("n6", "received", 4, "downlink", path=True))
     kernel = Kernel(replace(SETTINGS, points=points, other=Other()))
-    frame, tunnelled = traced(CAMERA), traced(CAMERA, struct.pack("!HH", 2152, 2152))
+    frame, tunnelled = traced_frame(CAMERA), traced_frame(CAMERA, struct.pack("!HH", 2152, 2152))
     for point, turns in ((0, 3), (1, 5), (0, 7)):
         testrun.run(kernel.program(point, 14), frame, repeat=turns)
         testrun.run(kernel.program(point, 14), tunnelled, repeat=turns)  # the outermost trace counts, whatever it holds
@@ -353,7 +353,7 @@ def test_a_header_that_comes_again_counts_at_its_own_point_and_only_where_it_is_
     assert [point.option_octets for point in news.points] == [20 * 36, 10 * 36]
 
 
-def test_headers_of_one_place_and_one_mixture_are_told_apart(bench: KernelBench) -> None:
+def test_headers_with_one_hash_stay_apart(bench: KernelBench) -> None:
     """The sums that header_cache.h makes of the words are equal: 7 times the third and 9 times the fourth."""
     sent = []
     for first, third in ((0x000001, 0x070003), (0x090001, 0x000003)):
@@ -373,7 +373,7 @@ def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
         pytest.skip("needs two processors")
     first, second = sorted(before)[:2]
     both = KernelBench(replace(SETTINGS, other=Other()))
-    frames_ = [traced(number.to_bytes(16, "big")) for number in range(1, 2001)]
+    frames_ = [traced_frame(number.to_bytes(16, "big")) for number in range(1, 2001)]
     both.kernel.read()
     with mmap.mmap(-1, 2 * 8) as shared:
         progress = memoryview(shared).cast("Q")
@@ -404,7 +404,7 @@ def test_two_processors_may_meet_a_trace_at_the_same_time() -> None:
     assert set(counts.values()) == {2}
 
 
-def test_a_configured_trace_that_comes_again_keeps_what_was_counted_where_there_was_no_room(bench: KernelBench) -> None:
+def test_a_returning_configured_trace_keeps_the_counts_of_a_full_table(bench: KernelBench) -> None:
     full = KernelBench(bench.settings, entries=1, max_unlisted=0)
     source = EbpfSource(bench.settings, lambda: 0.0)
     for turn in range(1, 5):

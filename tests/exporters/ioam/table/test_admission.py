@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trace ids are strangers' words: which of them become labels."""
+"""Trace ids are untrusted input: which of them become labels."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 ID = bytes(range(16))
 
 
-def test_full_prefix_and_namespace() -> None:
+def test_ids_are_admitted_in_full_by_prefix_or_by_namespace() -> None:
     admission = Admission(
         {
             1: Namespace(ids=frozenset({ID})),
@@ -52,7 +52,7 @@ def test_any_is_bounded_by_count_and_by_the_hour() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=16)), max_size=200))
-def test_strangers_never_exceed_the_bounds(seen: list[tuple[int, bytes]]) -> None:
+def test_unlisted_ids_never_exceed_the_bounds(seen: list[tuple[int, bytes]]) -> None:
     admission = Admission({}, Bounds(20, 10), clock=lambda: 0.0)
     labels = {admission.label(*item) for item in seen}
     assert len(labels - {("other", "other")}) <= 10

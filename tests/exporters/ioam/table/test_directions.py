@@ -35,7 +35,7 @@ RULES = (
 POINT = Point("mirror0", "received", 4, "unknown", path=True, rules=RULES)
 
 
-def test_the_configuration_of_a_mirror(tmp_path: Path) -> None:
+def test_a_mirror_is_configured_by_rules_of_direction(tmp_path: Path) -> None:
     path = tmp_path / "ioam.yaml"
     path.write_text(DOCUMENT, encoding="utf-8")
     assert config.read(path).points == (POINT,)
@@ -59,7 +59,7 @@ USER = bytes(IPv6(src="fd99::1", dst="fd99::2") / UDP())
         (n3(N3_V4, gtp(bytes(IP(src="192.0.2.1", dst="10.60.1.2") / UDP()))), "downlink"),
     ],
 )
-def test_a_packet_says_its_direction(packet: Packet | bytes, direction: str) -> None:
+def test_the_packet_decides_its_direction(packet: Packet | bytes, direction: str) -> None:
     table = Table(Settings(points=(POINT,)))
     assert [node.direction for node in table.snapshot().nodes] == ["unknown", "uplink", "downlink"]
     counter = PacketCounter(table, Classifier(Other()))

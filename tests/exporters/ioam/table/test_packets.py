@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counting one packet: whose it is, how long it was on the wire, and that nothing is lost or invented."""
+"""Counting one packet: its owner, its length on the wire, and that nothing is lost or invented."""
 
 import struct
 from ipaddress import ip_network
@@ -25,18 +25,18 @@ pytestmark = pytest.mark.unit
 
 
 def test_a_traced_packet_counts_for_its_node_its_trace_and_its_path() -> None:
-    made = bench()
-    node = made.see(ipv6(traced()))
+    counter = bench()
+    node = counter.see(ipv6(traced()))
     octets = 40 + 48 + 108
     assert pair(node.user) == (1, octets)
     assert trace_pairs(node) == {TRACE_ID.hex(): (1, octets)}
     path = node.paths["123", TRACE_ID.hex()]  # type: ignore[index]  # a Label is a tuple
     assert path.order == "1>2"
     assert {name: pair(count) for name, count in path.counts.items()} == {"1": (1, octets), "2": (1, octets)}
-    assert made.counts().option_octets == 44
+    assert counter.counts().option_octets == 44
 
 
-def test_ethernet_padding_is_no_part_of_the_packet() -> None:
+def test_ethernet_padding_is_not_part_of_the_packet() -> None:
     assert pair(bench().see(IPv6() / UDP(), padding=18).user) == (1, 48)
     assert pair(bench().see(IP() / UDP(), padding=18).user) == (1, 28)
 
@@ -47,10 +47,10 @@ def test_a_length_that_the_packet_does_not_have_is_not_believed() -> None:
     assert pair(bench().see(bytes(packet)).user) == (1, 148)
 
 
-def test_ids_and_namespaces_that_nobody_configured_are_other() -> None:
-    made = bench()
-    made.see(ipv6(traced(bytes(16))))
-    node = made.see(ipv6(traced(TRACE_ID, namespace=7)))
+def test_unconfigured_ids_and_namespaces_are_other() -> None:
+    counter = bench()
+    counter.see(ipv6(traced(bytes(16))))
+    node = counter.see(ipv6(traced(TRACE_ID, namespace=7)))
     assert {label: count.packets for label, count in node.traces.items() if count.packets} == {
         ("123", "other"): 1,
         ("other", "other"): 1,
@@ -70,18 +70,18 @@ def test_a_packet_of_two_namespaces_counts_once_for_the_configured_one() -> None
 
 
 def test_overflow_is_counted() -> None:
-    made = bench()
-    made.see(ipv6(traced(flags=8)))
-    made.see(ipv6(traced()))
-    assert made.counts().overflow_packets == 1
+    counter = bench()
+    counter.see(ipv6(traced(flags=8)))
+    counter.see(ipv6(traced()))
+    assert counter.counts().overflow_packets == 1
 
 
 def test_paths_are_counted_only_where_asked_for() -> None:
-    made = bench()
+    counter = bench()
     packet = bytearray(ipv6(traced()))
-    made.counter.count(made.node, packet, 0, len(packet), len(packet))
-    assert made.node.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
-    assert made.node.paths == {}
+    counter.counter.count(counter.node, packet, 0, len(packet), len(packet))
+    assert counter.node.traces["123", TRACE_ID.hex()].packets == 1  # type: ignore[index]  # a Label is a tuple
+    assert counter.node.paths == {}
 
 
 def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
@@ -93,10 +93,10 @@ def test_a_node_that_stands_twice_in_the_path_had_one_packet() -> None:
 
 
 def test_path_node_ids_are_bounded() -> None:
-    made = bench()
+    counter = bench()
     for number in range(1000):
         nodes = [Node({0: (64, number)}, TRACE_ID)]
-        node = made.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
+        node = counter.see(ipv6(hop_by_hop(b"\1\0", option(trace_data(123, [0, SNAPSHOT], nodes)))))
     (path,) = node.paths.values()
     assert len(path.counts) == 257
     assert path.counts["other"].packets == 1000 - 256
@@ -125,7 +125,7 @@ def test_path_node_ids_are_bounded() -> None:
         (IP(proto=132) / Raw(struct.pack("!HH", 38412, 9)), False),
     ],
 )
-def test_user_or_other(packet: bytes | Packet, user: bool) -> None:
+def test_a_packet_is_user_or_other_traffic(packet: bytes | Packet, user: bool) -> None:
     other = Other(
         prefixes=(ip_network("fd00:ff::/32"), ip_network("192.168.100.0/24")),
         ports=frozenset({22}),
@@ -136,34 +136,34 @@ def test_user_or_other(packet: bytes | Packet, user: bool) -> None:
     assert node.user.octets + node.other.octets == len(bytes(packet))
 
 
-def test_a_traced_packet_of_management_is_no_users() -> None:
+def test_a_traced_management_packet_is_not_user_traffic() -> None:
     node = bench(Other(protocols=frozenset({17}))).see(ipv6(traced()))
     assert (node.user.packets, node.other.packets, sum(count.packets for count in node.traces.values())) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x60", bytes(39), bytes(40), b"\x45" + bytes(18), b"\x50" + bytes(60)])
-def test_what_is_no_ip_packet_is_an_error_and_nothing_else(frame: bytes) -> None:
-    made = bench()
-    node = made.see(frame)
-    assert made.counts().errors[decode.IP_HEADER] == 1
+def test_a_frame_that_is_not_an_ip_packet_is_an_error_alone(frame: bytes) -> None:
+    counter = bench()
+    node = counter.see(frame)
+    assert counter.counts().errors[decode.IP_HEADER] == 1
     assert node.user.packets == node.other.packets == 0
 
 
 @pytest.mark.parametrize("keep", [40, 41, 42, 60, 87])
 def test_a_header_that_is_cut_off_is_counted_without_a_trace(keep: int) -> None:
-    made = bench()
-    node = made.see(ipv6(traced())[:keep])
+    counter = bench()
+    node = counter.see(ipv6(traced())[:keep])
     assert pair(node.user) == (1, keep)
-    assert made.counts().errors[decode.TRUNCATED] == 1
+    assert counter.counts().errors[decode.TRUNCATED] == 1
     assert not any(count.packets for count in node.traces.values())
 
 
-def test_a_header_that_ends_behind_the_packet_is_cut_off_although_padding_follows() -> None:
-    made = bench()
+def test_a_header_beyond_the_packet_is_cut_off_despite_padding() -> None:
+    counter = bench()
     packet = bytearray(ipv6(traced()))
     packet[4:6] = struct.pack("!H", 40)
-    made.see(bytes(packet))
-    assert made.counts().errors[decode.TRUNCATED] == 1
+    counter.see(bytes(packet))
+    assert counter.counts().errors[decode.TRUNCATED] == 1
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_header_that_ends_behind_the_packet_is_cut_off_although_padding_follow
 )
 @pytest.mark.parametrize("tcp", [True, False])
 @pytest.mark.parametrize("payload", [1, 1000, 1001, 20000])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("is_stated", [True, False])
 def test_a_large_packet_counts_as_those_on_the_wire(
-    header: Packet | None, ip_octets: int, tcp: bool, payload: int, told: bool
+    header: Packet | None, ip_octets: int, tcp: bool, payload: int, is_stated: bool
 ) -> None:
     options = [("Timestamp", (1, 1)), ("NOP", None), ("NOP", None)]
     transport = TCP(sport=5000, dport=6000, options=options) if tcp else UDP(sport=5000, dport=6000)
@@ -185,11 +185,11 @@ def test_a_large_packet_counts_as_those_on_the_wire(
         packet = bytes(header / transport / Raw(bytes(payload)))
     headers_octets = ip_octets + (32 if tcp else 8)
     pieces = [min(1000, payload - node) for node in range(0, payload, 1000)]
-    node = bench().see(packet, segments=Segments(1000, tcp, ip_octets if told else -1))
+    node = bench().see(packet, segments=Segments(1000, tcp, ip_octets if is_stated else -1))
     assert pair(node.user) == (len(pieces), sum(headers_octets + piece for piece in pieces))
 
 
-def test_a_packet_above_64_kib_has_its_captured_length_and_no_jumbo_option_on_the_wire() -> None:
+def test_a_packet_above_64_kib_counts_without_its_jumbo_option() -> None:
     tcp = bytes(TCP(sport=1, dport=2))
     payload = 100_000
     jumbo = b"\x06\x00\xc2\x04" + struct.pack("!I", 8 + len(tcp) + payload)
@@ -201,7 +201,7 @@ def test_a_packet_above_64_kib_has_its_captured_length_and_no_jumbo_option_on_th
     assert pair(node.user) == (100, 100 * 60 + payload)
 
 
-def test_vlans_and_other_ether_types() -> None:
+def test_vlans_are_skipped_and_other_ether_types_are_not_ip() -> None:
     inner = IPv6() / UDP()
     for frame, start in [
         (Ether() / inner, 14),
@@ -216,7 +216,7 @@ def test_vlans_and_other_ether_types() -> None:
 
 @st.composite
 def packets(draw: st.DrawFn) -> bytes:
-    """Packets with IOAM, without it, damaged and cut off, and what is no packet."""
+    """Packets with IOAM, without it, damaged and cut off, and octets that are not a packet."""
     packet = bytearray(
         draw(
             st.one_of(
@@ -235,11 +235,11 @@ def packets(draw: st.DrawFn) -> bytes:
 
 @given(st.lists(packets(), max_size=12), st.sampled_from([None, Bounds(3, 2)]))
 def test_every_packet_counts_exactly_once(seen: list[bytes], bounds: Bounds | None) -> None:
-    made = bench(Other(ports=frozenset({22})), bounds)
+    counter = bench(Other(ports=frozenset({22})), bounds)
     for packet in seen:
-        before = made.counts()
-        made.see(packet)
-        after = made.counts()
+        before = counter.counts()
+        counter.see(packet)
+        after = counter.counts()
         errors = sum(after.errors.values()) - sum(before.errors.values())
         no_ip = after.errors[decode.IP_HEADER] - before.errors[decode.IP_HEADER]
         user, other, trace, octets = (now - then for now, then in zip(_sums(after), _sums(before), strict=True))
@@ -248,7 +248,7 @@ def test_every_packet_counts_exactly_once(seen: list[bytes], bounds: Bounds | No
         assert trace <= user
         assert not (errors and trace)
         assert octets <= len(packet)
-    node = made.counts().nodes[0]
+    node = counter.counts().nodes[0]
     assert sum(count.packets for count in node.traces.values()) <= node.user.packets
     assert sum(count.octets for count in node.traces.values()) <= node.user.octets
 

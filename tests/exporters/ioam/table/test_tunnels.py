@@ -40,14 +40,14 @@ def n3(outer: Packet, payload: bytes) -> bytes:
 @pytest.mark.parametrize("extensions", [0, 1, 4, 8])
 @pytest.mark.parametrize("flags", [0, 1, 2, 3])
 def test_the_users_packet_is_counted_inside_gtpu(outer: Packet, extensions: int, flags: int) -> None:
-    made = bench()
-    node = made.see(n3(outer, gtp(INNER, extensions, flags)))
+    counter = bench()
+    node = counter.see(n3(outer, gtp(INNER, extensions, flags)))
     assert pair(node.user) == (1, len(INNER))
     assert trace_pairs(node) == {TRACE_ID.hex(): (1, len(INNER))}
-    assert not any(made.counts().errors.values())
+    assert not any(counter.counts().errors.values())
 
 
-def test_what_scapy_encodes_is_read() -> None:
+def test_a_tunnel_that_scapy_encodes_is_read() -> None:
     session = GTPPDUSessionContainer(type=1, QFI=9, PPI=3)
     message = GTP_U_Header(teid=7, next_ex=0x85, E=1) / session / Raw(INNER)
     assert trace_pairs(bench().see(bytes(N3_V4 / UDP(dport=2152) / message))) == {TRACE_ID.hex(): (1, len(INNER))}
@@ -58,19 +58,19 @@ def test_untraced_packets_count_by_the_same_definition(inner: Packet) -> None:
     assert pair(bench().see(n3(N3_V4, gtp(bytes(inner)))).user) == (1, len(inner))
 
 
-def test_signalling_of_the_tunnel_is_no_users() -> None:
+def test_signalling_of_the_tunnel_is_not_user_traffic() -> None:
     for message in (1, 2, 26, 31, 254):
         packet = n3(N3_V4, gtp(bytes(8), message=message))
         node = bench().see(packet)
         assert (pair(node.other), node.user.packets) == ((1, len(packet)), 0)
 
 
-def test_what_is_no_gtpu_is_an_ordinary_packet() -> None:
+def test_a_packet_that_is_not_gtpu_is_an_ordinary_packet() -> None:
     for payload in (b"\x10" + bytes(20), b"\x50" + bytes(20), gtp(b"\x80" + bytes(60)), gtp(b"")):
-        made = bench()
+        counter = bench()
         packet = n3(N3_V4, payload)
-        assert pair(made.see(packet).user) == (1, len(packet))
-        assert not any(made.counts().errors.values())
+        assert pair(counter.see(packet).user) == (1, len(packet))
+        assert not any(counter.counts().errors.values())
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_what_is_no_gtpu_is_an_ordinary_packet() -> None:
         gtp(b"", extensions=1)[:12] + b"\0\0\0\0" + INNER,
     ],
 )
-def test_a_gtpu_header_that_cannot_be_read(payload: bytes) -> None:
-    made = bench()
+def test_an_unreadable_gtpu_header_counts_as_the_outer_packet(payload: bytes) -> None:
+    counter = bench()
     packet = n3(N3_V4, payload)
-    assert pair(made.see(packet).user) == (1, len(packet))
-    assert made.counts().errors[decode.GTPU_HEADER] == 1
+    assert pair(counter.see(packet).user) == (1, len(packet))
+    assert counter.counts().errors[decode.GTPU_HEADER] == 1
 
 
-def test_management_is_told_by_the_packet_that_is_counted() -> None:
+def test_management_is_recognised_by_the_packet_that_is_counted() -> None:
     inner = bytes(IPv6() / TCP(dport=22))
     node = bench(Other(ports=frozenset({22}))).see(n3(N3_V4, gtp(inner)))
     assert pair(node.other) == (1, len(inner))
@@ -105,7 +105,7 @@ def test_ioam_on_the_outer_header_is_the_one_that_counts() -> None:
     assert trace_pairs(bench().see(carrier)) == {TRACE_ID.hex(): (1, len(carrier))}
 
 
-def test_ipv6_in_ipv6() -> None:
+def test_ipv6_in_ipv6_counts_the_inner_packet() -> None:
     once = bytes(IPv6(nh=41) / Raw(INNER))
     assert trace_pairs(bench().see(once)) == {TRACE_ID.hex(): (1, len(INNER))}
     in_tunnel = n3(N3_V6, gtp(once))
@@ -117,7 +117,7 @@ def test_ipv6_in_ipv6() -> None:
     assert (trace_pairs(node), pair(node.user)) == ({}, (1, len(INNER) + 40))
 
 
-def test_what_begins_behind_the_end_of_its_carrier_is_no_packet() -> None:
+def test_data_beyond_the_end_of_the_carrier_are_not_a_packet() -> None:
     packet = bytearray(n3(N3_V6, gtp(INNER)))
     for length, octets in ((20, 60), (8, 48)):
         packet[4:6] = struct.pack("!H", length)
@@ -125,7 +125,7 @@ def test_what_begins_behind_the_end_of_its_carrier_is_no_packet() -> None:
 
 
 def test_the_fragments_of_a_tunnels_packet_are_packets() -> None:
-    made = bench()
+    counter = bench()
     whole = bytes(UDP(sport=2152, dport=2152, chksum=1) / Raw(gtp(INNER)))
     for packet in (
         IP(flags="MF", proto=17) / Raw(whole[:80]),
@@ -133,44 +133,44 @@ def test_the_fragments_of_a_tunnels_packet_are_packets() -> None:
         IPv6() / IPv6ExtHdrFragment(m=1, nh=17) / Raw(whole[:80]),
         IPv6() / IPv6ExtHdrFragment(offset=10, nh=17) / Raw(whole[80:]),
     ):
-        made.see(packet)
-    assert made.node.user.packets == made.counts().fragments == 4
-    assert made.node.user.octets == 2 * len(whole) + 2 * 20 + 2 * 48
-    assert trace_pairs(made.node) == {}
+        counter.see(packet)
+    assert counter.node.user.packets == counter.counts().fragments == 4
+    assert counter.node.user.octets == 2 * len(whole) + 2 * 20 + 2 * 48
+    assert trace_pairs(counter.node) == {}
 
 
 def test_fragments_of_a_traced_packet_each_count() -> None:
-    made = bench()
+    counter = bench()
     for more in (b"\0\1", b"\0\x80"):
-        made.see(ipv6(traced(next_header=44), b"\x11\0" + more + bytes(4) + bytes(100)))
-    assert made.counts().fragments == 2
-    assert trace_pairs(made.node)[TRACE_ID.hex()][0] == 2
+        counter.see(ipv6(traced(next_header=44), b"\x11\0" + more + bytes(4) + bytes(100)))
+    assert counter.counts().fragments == 2
+    assert trace_pairs(counter.node)[TRACE_ID.hex()][0] == 2
 
 
 def test_an_atomic_fragment_is_whole() -> None:
-    made = bench()
-    made.see(n3(IPv6() / IPv6ExtHdrFragment(nh=17), gtp(INNER)))
-    assert made.counts().fragments == 0
-    assert trace_pairs(made.node) == {TRACE_ID.hex(): (1, len(INNER))}
+    counter = bench()
+    counter.see(n3(IPv6() / IPv6ExtHdrFragment(nh=17), gtp(INNER)))
+    assert counter.counts().fragments == 0
+    assert trace_pairs(counter.node) == {TRACE_ID.hex(): (1, len(INNER))}
 
 
 @pytest.mark.parametrize("outer", [N3_V4, N3_V6])
-def test_under_segmentation_each_piece_is_its_own_users(outer: Packet) -> None:
+def test_each_segment_counts_for_its_own_user(outer: Packet) -> None:
     mine, others = gtp(INNER), gtp(ipv6(traced(bytes(16))), teid=2)
     plain = gtp(bytes(IPv6() / UDP() / Raw(bytes(50))))
     assert len(mine) == len(others)
-    made = bench()
-    node = made.see(n3(outer, mine + others + mine + plain), segments=Segments(len(mine), tcp=False, transport=-1))
+    counter = bench()
+    node = counter.see(n3(outer, mine + others + mine + plain), segments=Segments(len(mine), tcp=False, transport=-1))
     assert trace_pairs(node) == {TRACE_ID.hex(): (2, 2 * len(INNER)), "other": (1, len(INNER))}
     assert pair(node.user) == (4, 3 * len(INNER) + 98)
-    assert not any(made.counts().errors.values())
+    assert not any(counter.counts().errors.values())
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_large_packet_inside_an_ipv6_tunnel(told: bool) -> None:
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_a_large_packet_in_an_ipv6_tunnel_counts_as_its_segments(is_stated: bool) -> None:
     inner = ipv6(traced(next_header=6), bytes(TCP() / Raw(bytes(2500))))
     packet = bytes(IPv6(nh=41) / Raw(inner))
-    transport = len(packet) - 2520 if told else -1
+    transport = len(packet) - 2520 if is_stated else -1
     node = bench().see(packet, segments=Segments(1000, tcp=True, transport=transport))
     assert trace_pairs(node) == {TRACE_ID.hex(): (3, len(inner) + 2 * (len(inner) - 2500))}
 
@@ -179,13 +179,13 @@ def test_a_jumbogram_says_its_length_in_an_option() -> None:
     payload = bytes(70_000)
     jumbo = b"\x11\0\xc2\x04" + struct.pack("!I", 8 + len(payload))
     packet = struct.pack("!IHBB", 6 << 28, 0, 0, 64) + bytes(32) + jumbo + payload
-    made = bench()
-    assert pair(made.see(packet, padding=9).user) == (1, len(packet))
-    assert made.counts().jumbograms == 1
+    counter = bench()
+    assert pair(counter.see(packet, padding=9).user) == (1, len(packet))
+    assert counter.counts().jumbograms == 1
     no_jumbo = struct.pack("!IHBB", 6 << 28, 0, 0, 64) + bytes(32) + b"\x11\0\x01\x04" + bytes(104)
-    made = bench()
-    made.see(no_jumbo)
-    assert (made.counts().jumbograms, made.counts().errors[decode.TRUNCATED]) == (0, 1)
+    counter = bench()
+    counter.see(no_jumbo)
+    assert (counter.counts().jumbograms, counter.counts().errors[decode.TRUNCATED]) == (0, 1)
 
 
 @given(st.binary(max_size=60))
@@ -200,8 +200,8 @@ def test_any_payload_has_an_answer(payload: bytes) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from([N3_V4, N3_V6]), st.booleans())
 def test_whatever_a_tunnel_holds_counts_once(payload: bytes, outer: Packet, wrapped: bool) -> None:
-    made = bench()
+    counter = bench()
     packet = n3(outer, gtp(payload) if wrapped else payload)
-    node = made.see(packet)
+    node = counter.see(packet)
     assert node.user.packets + node.other.packets == 1
     assert node.user.octets + node.other.octets <= len(packet)

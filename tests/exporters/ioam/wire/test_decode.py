@@ -50,7 +50,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_vector(name: str) -> None:
+def test_each_vector_is_decoded(name: str) -> None:
     header, trace, octets = VECTORS[name]
     assert decode.options(bytes.fromhex(header)) == decode.Options((trace,), octets)
 
@@ -61,7 +61,7 @@ CLT = (
 )
 
 
-def test_the_layout_of_cross_layer_telemetry_is_a_namespaces() -> None:
+def test_a_namespace_sets_the_layout_of_cross_layer_telemetry() -> None:
     header = bytes.fromhex(CLT)
     trace = decode.Trace(123, TRACE_ID, (2, 1), overflow=False, span_id=SPAN_ID)
     assert decode.options(header, frozenset({123})) == decode.Options((trace,), 48)
@@ -74,18 +74,18 @@ def test_cross_layer_telemetry_of_a_packet_without_a_request_has_no_id() -> None
     assert decode.options(header, frozenset({5})).traces == (decode.Trace(5, None, (1,), overflow=False),)
 
 
-def test_cross_layer_telemetry_without_room_for_its_ids() -> None:
+def test_cross_layer_telemetry_without_room_for_its_ids_is_malformed() -> None:
     with pytest.raises(decode.Malformed) as fault:
         decode.options(hop_by_hop(PAD2, option(trace_data(5, [0], [Node()] * 4))), frozenset({5}))
     assert fault.value.reason == decode.OPTION_LENGTH
 
 
-def test_the_lab_header_says_what_was_asked_for() -> None:
+def test_the_lab_header_has_the_requested_fields() -> None:
     header = encode.hop_by_hop(123, TRACE_ID, 1, 64, 3, [(63, 2), (62, 3)])
     assert decode.options(header).traces == (decode.Trace(123, TRACE_ID, (3, 2, 1), overflow=False),)
 
 
-def test_the_lab_header_refuses_what_no_kernel_takes() -> None:
+def test_the_lab_header_refuses_fields_that_no_kernel_accepts() -> None:
     with pytest.raises(ValueError, match="16 octets"):
         encode.hop_by_hop(1, b"", 1, 64, 0)
     with pytest.raises(ValueError, match="transit nodes"):
@@ -109,7 +109,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("reason", MALFORMED)
-def test_each_reason(reason: str) -> None:
+def test_each_malformed_header_has_its_reason(reason: str) -> None:
     with pytest.raises(decode.Malformed) as fault:
         decode.options(MALFORMED[reason])
     assert fault.value.reason == reason.replace("export_", "option_").replace("odd_", "")
@@ -122,21 +122,21 @@ def test_each_reason(reason: str) -> None:
         trace_data(1, [0, SNAPSHOT], [])[:8] + bytes(4),  # a node without its snapshot
     ],
 )
-def test_a_snapshot_that_is_cut_off(data: bytes) -> None:
+def test_a_snapshot_that_is_cut_off_is_malformed(data: bytes) -> None:
     with pytest.raises(decode.Malformed) as fault:
         decode.options(hop_by_hop(PAD2, option(data)))
     assert fault.value.reason == decode.NODE_DATA
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_an_ioam_option_without_its_own_type(size: int) -> None:
+def test_an_ioam_option_without_its_type_is_malformed(size: int) -> None:
     with pytest.raises(decode.Malformed) as fault:
         decode.options(hop_by_hop(PAD2, bytes([0x31, size, *([0] * size)])))
     assert fault.value.reason == decode.OPTION_LENGTH
 
 
 @pytest.mark.parametrize("kind", [2, 3, 5, 255])
-def test_other_ioam_options_are_no_error_and_no_trace(kind: int) -> None:
+def test_other_ioam_options_are_neither_an_error_nor_a_trace(kind: int) -> None:
     header = hop_by_hop(PAD2, option(b"\xff" * 8, kind, 0x11))
     assert decode.options(header) == decode.Options((), 12)
 
@@ -156,7 +156,7 @@ def test_a_trace_and_a_direct_export_of_one_namespace_share_a_packet() -> None:
     st.dictionaries(st.integers(0, 7), st.integers(0, 0xFFFFFFFF)),
     st.sampled_from([0x11, 0x31]),
 )
-def test_direct_export(namespace: int, extensions: dict[int, int], option_type: int) -> None:
+def test_a_direct_export_option_is_decoded(namespace: int, extensions: dict[int, int], option_type: int) -> None:
     header = hop_by_hop(PAD2, option(export_data(namespace, extensions), 4, option_type))
     flow_id = extensions[0].to_bytes(4, "big") if 0 in extensions else None
     expected = decode.Trace(
@@ -169,7 +169,7 @@ def test_a_jumbo_payload_option_is_read() -> None:
     assert decode.options(hop_by_hop(bytes.fromhex("c20400012345"))) == decode.Options((), 0, 0x12345)
 
 
-def test_the_id_is_the_encapsulating_nodes() -> None:
+def test_the_trace_id_comes_from_the_encapsulating_node() -> None:
     first, later = Node(snapshot=TRACE_ID), Node(snapshot=bytes(16))
     header = hop_by_hop(PAD2, option(trace_data(1, [SNAPSHOT], [first, later])))
     assert decode.options(header).traces[0].trace_id == TRACE_ID
@@ -211,10 +211,10 @@ def traces(draw: st.DrawFn, namespace: int | None = None) -> tuple[bytes, decode
     number = draw(st.integers(0, 0xFFFF)) if namespace is None else namespace
     flags = draw(st.integers(0, 15))
     kind = draw(st.sampled_from([decode.PRE_ALLOCATED_TRACE, decode.INCREMENTAL_TRACE]))
-    found = _ids(bits, nodes)
-    times = tuple(time for _, time in found) if {2, 3} <= set(bits) else ()
+    trace_id = _ids(bits, nodes)
+    times = tuple(time for _, time in trace_id) if {2, 3} <= set(bits) else ()
     span = nodes[0].snapshot[16:24] if nodes and nodes[0].snapshot and len(nodes[0].snapshot) >= 24 else None
-    ids = tuple(node_id for node_id, _ in found)
+    ids = tuple(node_id for node_id, _ in trace_id)
     expected = decode.Trace(number, _id(bits, nodes), ids, bool(flags & 8), kind, times, span)
     data = trace_data(number, bits, nodes, free, flags, incremental=kind == decode.INCREMENTAL_TRACE)
     return option(data, kind, draw(st.sampled_from([0x31, 0x11]))), expected
@@ -257,21 +257,21 @@ PADDING = st.one_of(
 @st.composite
 def headers(draw: st.DrawFn) -> tuple[bytes, tuple[decode.Trace, ...]]:
     """A hop-by-hop header with up to two traces anywhere in it, and these traces."""
-    found = [draw(traces(namespace)) for namespace in range(draw(st.integers(0, 2)))]
+    drawn = [draw(traces(namespace)) for namespace in range(draw(st.integers(0, 2)))]
     parts = [b"".join(draw(st.lists(PADDING, max_size=3)))]
-    for encoded, _ in found:
+    for encoded, _ in drawn:
         parts += [encoded, *draw(st.lists(PADDING, max_size=3))]
-    return hop_by_hop(*parts), tuple(trace for _, trace in found)
+    return hop_by_hop(*parts), tuple(trace for _, trace in drawn)
 
 
 @given(headers())
-def test_what_was_put_in_comes_out(case: tuple[bytes, tuple[decode.Trace, ...]]) -> None:
+def test_an_encoded_trace_is_decoded_unchanged(case: tuple[bytes, tuple[decode.Trace, ...]]) -> None:
     header, expected = case
     assert tuple(trace._replace(stamps=()) for trace in decode.options(header).traces) == expected
 
 
 def outcome(header: bytes) -> decode.Options | str:
-    """What the decoder says: the options, or why there are none."""
+    """The answer of the decoder: the options, or the reason for their absence."""
     try:
         return decode.options(header)
     except decode.Malformed as fault:
@@ -279,12 +279,12 @@ def outcome(header: bytes) -> decode.Options | str:
 
 
 @given(headers(), st.data())
-def test_damage_is_a_reason_or_another_header(
+def test_a_damaged_header_has_a_reason_or_is_another_header(
     case: tuple[bytes, tuple[decode.Trace, ...]], data: st.DataObject
 ) -> None:
     header = bytearray(case[0])
     for _ in range(data.draw(st.integers(1, 6))):
         header[data.draw(st.integers(2, len(header) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(header[: data.draw(st.integers(2, len(header)))])
-    found = outcome(cut)
-    assert found in decode.REASONS if isinstance(found, str) else found.octets <= len(cut) - 2
+    result = outcome(cut)
+    assert result in decode.REASONS if isinstance(result, str) else result.octets <= len(cut) - 2

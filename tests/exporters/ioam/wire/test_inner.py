@@ -31,22 +31,22 @@ def test_an_ethernet_session_counts_the_ip_packet_in_its_frame(
     kind = 0x86DD if inner[0] >> 4 == 6 else 0x0800
     head = Ether(dst=mac, src="6c:00:00:00:11:22") / tags if tags else Ether(dst=mac, src="6c:00:00:00:11:22")
     frame = bytes(head / Raw(b""))[:-2] + struct.pack("!H", kind) + inner
-    made = bench()
-    node = made.see(n3(outer, gtp(frame, extensions=1)))
+    counter = bench()
+    node = counter.see(n3(outer, gtp(frame, extensions=1)))
     assert pair(node.user) == (1, len(inner))
     assert trace_pairs(node) == ({TRACE_ID.hex(): (1, len(inner))} if inner is INNER else {})
-    assert not any(made.counts().errors.values())
-    assert made.counts().fragments == node.other.packets == 0
+    assert not any(counter.counts().errors.values())
+    assert counter.counts().fragments == node.other.packets == 0
 
 
 @pytest.mark.parametrize("mac", ["45:00:00:2a:00:01", "60:00:00:00:00:02"])
 @pytest.mark.parametrize("kind", [0x0806, 0x8892, 0x8847, 0x002A])
 def test_the_carrier_of_a_frame_without_ip_counts(mac: str, kind: int) -> None:
     frame = bytes(Ether(dst=mac, src="45:00:00:00:00:00", type=kind)) + bytes(46)
-    made = bench()
+    counter = bench()
     packet = n3(N3_V4, gtp(frame))
-    assert pair(made.see(packet).user) == (1, len(packet))
-    assert not any(made.counts().errors.values())
+    assert pair(counter.see(packet).user) == (1, len(packet))
+    assert not any(counter.counts().errors.values())
 
 
 def test_a_short_frame_may_be_padded() -> None:
@@ -62,16 +62,16 @@ def test_a_short_frame_may_be_padded() -> None:
     [(0, 0x44), (0, 0x40), (2, 0xFF), (3, 0x01), (10, 0x12), (0, 0x55)],
     ids=["short header", "no header", "longer", "shorter", "checksum", "version"],
 )
-def test_a_header_that_contradicts_the_t_pdu_is_no_packets(damage: tuple[int, int]) -> None:
+def test_a_header_that_contradicts_the_t_pdu_is_not_a_packet(damage: tuple[int, int]) -> None:
     inner = bytearray(bytes(V4))
     inner[damage[0]] = damage[1]
     packet = n3(N3_V4, gtp(bytes(inner)))
-    made = bench()
-    assert pair(made.see(packet).user) == (1, len(packet))
-    assert not any(made.counts().errors.values())
+    counter = bench()
+    assert pair(counter.see(packet).user) == (1, len(packet))
+    assert not any(counter.counts().errors.values())
 
 
-def test_a_checksum_of_0_is_left_to_a_network_card() -> None:
+def test_a_checksum_of_0_is_accepted_from_offload() -> None:
     inner = bytearray(bytes(V4))
     inner[10:12] = b"\0\0"
     assert pair(bench().see(n3(N3_V4, gtp(bytes(inner)))).user) == (1, len(inner))
@@ -95,7 +95,7 @@ def test_a_frame_is_never_counted_for_less_than_it_is(frame: bytes, first: int) 
     assert count.octets in {len(packet), len(payload), *(len(payload) - 14 - 4 * tags for tags in range(9))}
 
 
-def test_answers_of_the_tunnels_other_end_are_signalling_whatever_their_port() -> None:
+def test_answers_of_the_other_tunnel_end_are_signalling_on_any_port() -> None:
     for message, other in ((2, True), (31, True), (255, False), (26, False), (1, False)):
         payload = gtp(bytes(6), message=message)
         packet = bytes(N3_V4 / UDP(sport=2152, dport=41000) / Raw(payload))
@@ -108,12 +108,12 @@ def test_answers_of_the_tunnels_other_end_are_signalling_whatever_their_port() -
 
 
 @pytest.mark.parametrize("session", [False, True])
-def test_a_probe_of_active_measurement_is_no_users(session: bool) -> None:
+def test_a_probe_of_active_measurement_is_not_user_traffic(session: bool) -> None:
     for flags, probe in ((0b0010, True), (0b0100, False), (0b0000, False), (0b1010, True)):
         header = hop_by_hop(b"\1\0", option(trace_data(123, [0], [Node({0: (64, 1)})], flags=flags)))
         packet = ipv6(header)
-        made = bench()
-        node = made.see(n3(N3_V4, gtp(packet)) if session else packet)
+        counter = bench()
+        node = counter.see(n3(N3_V4, gtp(packet)) if session else packet)
         assert pair(node.other if probe else node.user) == (1, len(packet))
         assert bool(trace_pairs(node)) is not probe
 
@@ -121,20 +121,20 @@ def test_a_probe_of_active_measurement_is_no_users(session: bool) -> None:
 @pytest.mark.parametrize(("first", "length"), [(0x44, 120), (0x40, 120), (0x45, 19), (0x4F, 59), (0x55, 120)])
 def test_an_impossible_ipv4_header_counts_as_one(first: int, length: int) -> None:
     packet = struct.pack("!BBHHHBBH", first, 0, length, 0, 0, 64, 17, 0) + bytes(100)
-    made = bench()
-    node = made.see(packet)
+    counter = bench()
+    node = counter.see(packet)
     assert node.user.packets == node.other.packets == 0
-    assert made.counts().errors[decode.IP_HEADER] == 1
+    assert counter.counts().errors[decode.IP_HEADER] == 1
 
 
 @pytest.mark.parametrize("payload", [1400, 3000, 70_000])
-def test_a_length_that_is_left_to_the_network_card(payload: int) -> None:
+def test_a_length_of_0_is_accepted_from_offload(payload: int) -> None:
     v4 = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, 6, 0) + bytes(8 + payload)
     v6 = struct.pack("!IHBB", 6 << 28, 0, 6, 64) + bytes(32 + payload)
     for packet in (v4, v6):
-        made = bench()
-        assert pair(made.see(packet).user) == (1, len(packet))
-        assert not any(made.counts().errors.values())
+        counter = bench()
+        assert pair(counter.see(packet).user) == (1, len(packet))
+        assert not any(counter.counts().errors.values())
 
 
 def test_an_empty_ipv6_packet_is_40_octets_however_it_is_padded() -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 
 
 def outcome(read: Callable[[bytes], decode.Options], header: bytes) -> decode.Options | str:
-    """The options, or why there are none."""
+    """The options, or the reason for their absence."""
     try:
         return read(header)
     except decode.Malformed as fault:
@@ -29,7 +29,7 @@ def same(memo: Memo, header: bytes) -> None:
 
 
 @given(headers(), st.data())
-def test_of_headers_that_differ_a_little(case: tuple[bytes, object], data: st.DataObject) -> None:
+def test_the_memo_agrees_for_headers_that_differ_a_little(case: tuple[bytes, object], data: st.DataObject) -> None:
     """Anywhere, so in their timestamps too; each twice, that it may be remembered."""
     memo, header = Memo(), bytearray(case[0])
     for _ in range(4):
@@ -39,23 +39,23 @@ def test_of_headers_that_differ_a_little(case: tuple[bytes, object], data: st.Da
         header[at : at + 8] = data.draw(st.binary(min_size=8, max_size=8))[: len(header) - at]
 
 
-def stamped(seconds: int, fraction: int, *snapshots: bytes) -> bytes:
+def header_with_time(seconds: int, fraction: int, *snapshots: bytes) -> bytes:
     nodes = [Node({0: (64, at), 2: (seconds,), 3: (fraction,)}, snapshot) for at, snapshot in enumerate(snapshots)]
     return hop_by_hop(PAD2, option(trace_data(123, [0, 2, 3, 22], nodes)))
 
 
-def test_snapshots_that_move_the_timestamps() -> None:
+def test_the_memo_agrees_where_snapshots_move_the_timestamps() -> None:
     """All begin alike and are of one length; in some the last node says more, in some the first."""
     memo, chance = Memo(), random.Random(3)
     for _ in range(300):
         snapshots = chance.choice([(b"abcd", b""), (b"", b"abcd")])
-        same(memo, stamped(chance.choice([0x61626364, 6]), chance.choice([0x61626364, 7]), *snapshots))
+        same(memo, header_with_time(chance.choice([0x61626364, 6]), chance.choice([0x61626364, 7]), *snapshots))
 
 
-def test_strangers_take_no_more_than_so_much() -> None:
+def test_unlisted_headers_take_bounded_memory() -> None:
     memo = Memo()
     for number in range(10_000):
-        memo.options(stamped(1, 2, number.to_bytes(16, "big")))
+        memo.options(header_with_time(1, 2, number.to_bytes(16, "big")))
         memo.options(hop_by_hop(PAD2, option(trace_data(123, [22], [Node(snapshot=number.to_bytes(16, "big"))]))))
     assert len(memo._rests) <= 4096
     assert len(memo._same) <= 4096

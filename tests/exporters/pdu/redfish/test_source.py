@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """PDUs, power shelves and transfer switches over Redfish: the same metrics as over SNMP, from a real HTTP tree."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,24 +8,20 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.command import read_targets
 from joulepath.pdu.redfish.source import SURVEY_SECONDS, RedfishPduSource
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.survey.layout import Unit
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
+from tests.exporters.bmc import conftest
+from tests.exporters.bmc.conftest import Tree, ref
 from tests.exporters.pdu.conftest import joulepath, samples
 
 pytestmark = pytest.mark.unit
 
-Tree = dict[str, dict[str, Any]]
 KWH = 3.6e6
 ROOT = "/redfish/v1"
-
-
-def ref(path: str) -> dict[str, str]:
-    return {"@odata.id": f"{ROOT}/{path}"}
 
 
 def excerpt(reading: Any, **more: Any) -> dict[str, Any]:
@@ -35,28 +30,28 @@ def excerpt(reading: Any, **more: Any) -> dict[str, Any]:
 
 def service(**kinds: dict[str, dict[str, Any]]) -> Tree:
     """A service without any Chassis: each kind of PowerEquipment with its units, each with its collections."""
-    found: Tree = {
+    resources: Tree = {
         ROOT: {"PowerEquipment": ref("PowerEquipment"), "Vendor": "Fallback"},
         f"{ROOT}/PowerEquipment": {kind: ref(f"PowerEquipment/{kind}") for kind in kinds},
     }
     for kind, units in kinds.items():
         folder = f"PowerEquipment/{kind}"
-        found[f"{ROOT}/{folder}"] = {"Members": [ref(f"{folder}/{unit}") for unit in units]}
+        resources[f"{ROOT}/{folder}"] = {"Members": [ref(f"{folder}/{unit}") for unit in units]}
         for unit, properties in units.items():
             here = f"{folder}/{unit}"
             own: dict[str, Any] = {"Id": unit}
             for key, value in properties.items():
                 if key in {"Mains", "Branches", "Outlets", "Subfeeds", "OutletGroups"}:
                     own[key] = ref(f"{here}/{key}")
-                    found[f"{ROOT}/{here}/{key}"] = {"Members": [ref(f"{here}/{key}/{name}") for name in value]}
-                    found |= {f"{ROOT}/{here}/{key}/{name}": {"Id": name, **one} for name, one in value.items()}
+                    resources[f"{ROOT}/{here}/{key}"] = {"Members": [ref(f"{here}/{key}/{name}") for name in value]}
+                    resources |= {f"{ROOT}/{here}/{key}/{name}": {"Id": name, **one} for name, one in value.items()}
                 elif key == "Metrics":
                     own[key] = ref(f"{here}/Metrics")
-                    found[f"{ROOT}/{here}/Metrics"] = value
+                    resources[f"{ROOT}/{here}/Metrics"] = value
                 else:
                     own[key] = value
-            found[f"{ROOT}/{here}"] = own
-    return found
+            resources[f"{ROOT}/{here}"] = own
+    return resources
 
 
 def metered(watts: Any, kwh: Any = None, **more: Any) -> dict[str, Any]:
@@ -95,23 +90,11 @@ def rack_pdu(**more: Any) -> dict[str, Any]:
 def polls(
     server: RedfishServer, count: int = 1, between: Callable[[int], None] = lambda _: None, **options: Any
 ) -> list[PduReading]:
-    source = RedfishPduSource("pdu", RedfishClient(f"http://127.0.0.1:{server.port}", timeout=5.0), **options)
-
-    async def all_polls() -> list[PduReading]:
-        try:
-            found = []
-            for number in range(count):
-                between(number)
-                found.append(await source.read())
-            return found
-        finally:
-            await source.close()
-
-    return asyncio.run(all_polls())
+    return conftest.polls(RedfishPduSource("pdu", conftest.client(server), **options), count, between)
 
 
-def read(found: Tree) -> PduReading:
-    with RedfishServer(dict_tree(found)) as server:
+def read(resources: Tree) -> PduReading:
+    with RedfishServer(dict_tree(resources)) as server:
         return polls(server)[0]
 
 
@@ -147,7 +130,7 @@ def test_totals_are_the_inlet_where_no_inlet_is_metered() -> None:
     assert reading.vendor == "Fallback"
 
 
-def test_several_units_are_told_apart_by_their_label() -> None:
+def test_several_units_are_distinguished_by_their_label() -> None:
     units = {"RackPDUs": {"1": {"Outlets": {"1": metered(10)}}, "2": {"Outlets": {"1": metered(20)}}}}
     assert read(service(**units)).values["outlet"]["power"] == {"1.1": 10, "2.1": 20}
     both = {"RackPDUs": {"1": {"Outlets": {"1": metered(10)}}}, "FloorPDUs": {"1": {"Branches": {"1": metered(20)}}}}
@@ -156,7 +139,7 @@ def test_several_units_are_told_apart_by_their_label() -> None:
     assert reading.values["branch"]["power"] == {"FloorPDUs/1.1": 20}
 
 
-def test_a_transfer_switch_has_two_inlets_and_subfeeds_stand_in_for_branches() -> None:
+def test_a_transfer_switch_has_two_inlets_and_subfeeds_as_branches() -> None:
     phase = {"PolyPhasePowerWatts": {"Line1ToNeutral": excerpt(410)}}
     switch = {
         "Mains": {"A": metered(410, **phase), "B": metered(0)},
@@ -170,12 +153,12 @@ def test_a_transfer_switch_has_two_inlets_and_subfeeds_stand_in_for_branches() -
 
 
 def test_a_shelf_that_meters_its_supplies_alone_takes_what_they_take() -> None:
-    found = service(PowerShelves={"1": {"PowerSupplies": ref("Shelf/Supplies")}})
-    found[f"{ROOT}/Shelf/Supplies"] = {"Members": [ref(f"Shelf/Supplies/{number}") for number in (1, 2)]}
+    resources = service(PowerShelves={"1": {"PowerSupplies": ref("Shelf/Supplies")}})
+    resources[f"{ROOT}/Shelf/Supplies"] = {"Members": [ref(f"Shelf/Supplies/{number}") for number in (1, 2)]}
     for number in (1, 2):
-        found[f"{ROOT}/Shelf/Supplies/{number}"] = {"Id": str(number), "Metrics": ref(f"Shelf/Metrics/{number}")}
-        found[f"{ROOT}/Shelf/Metrics/{number}"] = {"InputPowerWatts": excerpt(300 + number)}
-    assert read(found).values["inlet"]["power"] == {"1": 301, "2": 302}
+        resources[f"{ROOT}/Shelf/Supplies/{number}"] = {"Id": str(number), "Metrics": ref(f"Shelf/Metrics/{number}")}
+        resources[f"{ROOT}/Shelf/Metrics/{number}"] = {"InputPowerWatts": excerpt(300 + number)}
+    assert read(resources).values["inlet"]["power"] == {"1": 301, "2": 302}
 
 
 def test_a_reading_that_only_its_sensor_has_is_read_there() -> None:
@@ -184,10 +167,10 @@ def test_a_reading_that_only_its_sensor_has_is_read_there() -> None:
         "EnergykWh": {"DataSourceUri": f"{ROOT}/Sensors/E"},
         "CurrentAmps": {"DataSourceUri": f"{ROOT}/Sensors/Gone"},
     }
-    found = service(RackPDUs={"1": {"Outlets": {"1": outlet}}})
-    found[f"{ROOT}/Sensors/W"] = {"Reading": 0.25, "ReadingType": "Power", "ReadingUnits": "kW", "ApparentVA": 260}
-    found[f"{ROOT}/Sensors/E"] = {"Reading": 7200, "ReadingType": "EnergyJoules", "ReadingUnits": "J"}
-    reading = read(found)
+    resources = service(RackPDUs={"1": {"Outlets": {"1": outlet}}})
+    resources[f"{ROOT}/Sensors/W"] = {"Reading": 0.25, "ReadingType": "Power", "ReadingUnits": "kW", "ApparentVA": 260}
+    resources[f"{ROOT}/Sensors/E"] = {"Reading": 7200, "ReadingType": "EnergyJoules", "ReadingUnits": "J"}
+    reading = read(resources)
     assert reading.values["outlet"] == {
         "power": {"1": 250},
         "apparent_power": {"1": 260},
@@ -209,25 +192,25 @@ def test_power_is_not_read_at_a_sensor_of_something_else(
     sensor: dict[str, Any], power: dict[str, float] | None, rejected: dict[str, int]
 ) -> None:
     outlets = {"1": {"PowerWatts": {"DataSourceUri": f"{ROOT}/Sensors/W"}}, "2": {"Voltage": excerpt(230)}}
-    found = service(RackPDUs={"1": {"Outlets": outlets}})
-    found[f"{ROOT}/Sensors/W"] = sensor
-    reading = read(found)
+    resources = service(RackPDUs={"1": {"Outlets": outlets}})
+    resources[f"{ROOT}/Sensors/W"] = sensor
+    reading = read(resources)
     assert reading.values["outlet"].get("power") == power
     assert reading.values["outlet"]["voltage"] == {"2": 230}
     assert reading.rejected == rejected
 
 
 def test_a_link_in_place_of_an_excerpt_is_read() -> None:
-    found = service(RackPDUs={"1": {"Outlets": {"1": {"PowerWatts": {"@odata.id": f"{ROOT}/Sensors/W"}}}}})
-    found[f"{ROOT}/Sensors/W"] = {"Reading": 184.4, "ReadingType": "Power", "ReadingUnits": "W"}
-    assert read(found).values["outlet"] == {"power": {"1": 184.4}}
+    resources = service(RackPDUs={"1": {"Outlets": {"1": {"PowerWatts": {"@odata.id": f"{ROOT}/Sensors/W"}}}}})
+    resources[f"{ROOT}/Sensors/W"] = {"Reading": 184.4, "ReadingType": "Power", "ReadingUnits": "W"}
+    assert read(resources).values["outlet"] == {"power": {"1": 184.4}}
 
 
 def test_a_glitch_that_volts_and_amperes_contradict_is_left_out() -> None:
     outlet = metered(100, Voltage=excerpt(230), CurrentAmps=excerpt(0.45))
-    found = service(RackPDUs={"1": {"Outlets": {"1": outlet}}})
-    watts = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
-    with RedfishServer(dict_tree(found)) as server:
+    resources = service(RackPDUs={"1": {"Outlets": {"1": outlet}}})
+    watts = resources[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
+    with RedfishServer(dict_tree(resources)) as server:
         shown = [
             (reading.values["outlet"].get("power"), reading.rejected.get("contradicted"))
             for reading in polls(server, 3, lambda turn: watts.update(Reading=999_000 if turn == 1 else 100))
@@ -235,10 +218,10 @@ def test_a_glitch_that_volts_and_amperes_contradict_is_left_out() -> None:
     assert shown == [({"1": 100}, None), (None, 1), ({"1": 100}, None)]
 
 
-def test_a_meter_of_which_nothing_is_believed_is_up() -> None:
-    found = service(RackPDUs={"1": {"Outlets": {"1": metered(100)}}})
-    watts = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
-    with RedfishServer(dict_tree(found)) as server:
+def test_a_meter_without_a_believed_reading_is_up() -> None:
+    resources = service(RackPDUs={"1": {"Outlets": {"1": metered(100)}}})
+    watts = resources[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["PowerWatts"]
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(server, 3, lambda turn: watts.update(Reading=999_000 if turn == 1 else 100))
     assert [dict(reading.values) for reading in readings] == [
         {"outlet": {"power": {"1": 100}}},
@@ -248,18 +231,18 @@ def test_a_meter_of_which_nothing_is_believed_is_up() -> None:
     assert readings[1].rejected == {"contradicted": 1}
 
 
-def test_a_register_that_was_set_back_lets_its_counter_neither_fall_nor_jump() -> None:
-    found = service(RackPDUs={"1": {"Outlets": {"1": metered(20, 500)}}})
-    register = found[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["EnergykWh"]
+def test_a_reset_register_makes_its_counter_neither_fall_nor_jump() -> None:
+    resources = service(RackPDUs={"1": {"Outlets": {"1": metered(20, 500)}}})
+    register = resources[f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets/1"]["EnergykWh"]
     shows = [500, 501, 0, 0, 1]
     clock = iter(range(0, 10**7, 3600))
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(server, 5, lambda turn: register.update(Reading=shows[turn]), clock=lambda: next(clock))
     counters = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in readings]
     assert counters == [500 * KWH, 501 * KWH, None, 501 * KWH, 502 * KWH]
 
 
-def test_a_lifetime_goes_before_a_register_that_a_user_can_reset() -> None:
+def test_a_lifetime_register_is_preferred_to_one_a_user_can_reset() -> None:
     outlet = {"EnergykWh": {"Reading": 1, "LifetimeReading": 900}}
     assert read(service(RackPDUs={"1": {"Outlets": {"1": outlet}}})).values["outlet"]["meter_energy"] == {
         "1": 900 * KWH
@@ -277,7 +260,7 @@ def test_a_lifetime_goes_before_a_register_that_a_user_can_reset() -> None:
         ("-5", "implausible"),
     ],
 )
-def test_what_is_no_measurement_is_rejected(watts: Any, reason: str) -> None:
+def test_a_value_that_is_not_a_measurement_is_rejected(watts: Any, reason: str) -> None:
     reading = read(service(RackPDUs={"1": {"Outlets": {"1": metered(watts), "2": metered(20)}}}))
     assert reading.values["outlet"]["power"] == {"2": 20}
     assert reading.rejected == {reason: 1}
@@ -288,7 +271,7 @@ def test_numbers_as_text_are_read() -> None:
     assert reading.values["outlet"] == {"power": {"1": 184.4}, "meter_energy": {"1": 361.5 * KWH}}
 
 
-def test_what_is_null_or_absent_is_no_sample() -> None:
+def test_a_null_value_or_an_absent_outlet_gives_no_sample() -> None:
     gone = metered(15, Status={"State": "Absent"})
     reading = read(service(RackPDUs={"1": {"Outlets": {"1": metered(None), "2": metered(20), "3": gone}}}))
     assert reading.values["outlet"]["power"] == {"2": 20}
@@ -297,11 +280,11 @@ def test_what_is_null_or_absent_is_no_sample() -> None:
 
 @pytest.mark.parametrize("expands", [True, False])
 def test_a_collection_that_expands_is_one_request(expands: bool) -> None:
-    found = service(RackPDUs={"1": {"Outlets": {str(number): metered(number) for number in range(1, 25)}}})
+    resources = service(RackPDUs={"1": {"Outlets": {str(number): metered(number) for number in range(1, 25)}}})
     if expands:
-        found[ROOT]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"Levels": True}}
+        resources[ROOT]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"Levels": True}}
     asked: list[int] = []
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         reading = polls(server, 3, lambda _: asked.append(sum(server.requests.values())))[-1]
     assert len(reading.values["outlet"]["power"]) == 24
     assert asked[2] - asked[1] == (2 if expands else 25)  # one of them the unit itself, for its serial number
@@ -309,17 +292,17 @@ def test_a_collection_that_expands_is_one_request(expands: bool) -> None:
 
 @pytest.mark.parametrize("kwh", [1.0, 9000.0])
 def test_another_unit_at_the_address_adds_nothing(kwh: float) -> None:
-    found = service(RackPDUs={"1": {"SerialNumber": "A", "Outlets": {"1": metered(20, 500)}}})
+    resources = service(RackPDUs={"1": {"SerialNumber": "A", "Outlets": {"1": metered(20, 500)}}})
     here = f"{ROOT}/PowerEquipment/RackPDUs/1"
 
     def between(turn: int) -> None:
         if turn == 1:
-            found[here]["SerialNumber"] = "B"
-            found[f"{here}/Outlets/1"]["EnergykWh"]["Reading"] = kwh
+            resources[here]["SerialNumber"] = "B"
+            resources[f"{here}/Outlets/1"]["EnergykWh"]["Reading"] = kwh
         elif turn == 2:
-            found[f"{here}/Outlets/1"]["EnergykWh"]["Reading"] = kwh + 1
+            resources[f"{here}/Outlets/1"]["EnergykWh"]["Reading"] = kwh + 1
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         before, swapped, later = (
             reading.values["outlet"]["meter_energy"]["1"]
             for reading in polls(server, 3, between, clock=iter(range(0, 10**6, 30)).__next__)
@@ -329,8 +312,8 @@ def test_another_unit_at_the_address_adds_nothing(kwh: float) -> None:
     assert later == pytest.approx(swapped + KWH)
 
 
-def test_an_outlet_that_cannot_be_read_costs_no_other() -> None:
-    found = service(RackPDUs={"1": {"Outlets": {"1": metered(10), "2": metered(20)}}})
+def test_an_unreadable_outlet_does_not_hide_others() -> None:
+    resources = service(RackPDUs={"1": {"Outlets": {"1": metered(10), "2": metered(20)}}})
     behaviour = Behaviour()
 
     def between(turn: int) -> None:
@@ -339,24 +322,24 @@ def test_an_outlet_that_cannot_be_read_costs_no_other() -> None:
                 web.json_response({"error": {}}, status=503) if request.path.endswith("/Outlets/1") else None
             )
 
-    with RedfishServer(dict_tree(found), behaviour) as server:
+    with RedfishServer(dict_tree(resources), behaviour) as server:
         later = polls(server, 2, between)[1]
     assert later.values["outlet"]["power"] == {"2": 20}
     assert later.rejected == {"unreadable": 1}
 
 
 def test_an_outlet_that_is_new_is_found_by_the_next_survey() -> None:
-    found = service(RackPDUs={"1": {"Outlets": {"1": metered(10)}}})
+    resources = service(RackPDUs={"1": {"Outlets": {"1": metered(10)}}})
     folder = f"{ROOT}/PowerEquipment/RackPDUs/1/Outlets"
     now = [0.0]
 
     def between(turn: int) -> None:
         now[0] = turn * (SURVEY_SECONDS + 1)
         if turn == 1:
-            found[folder]["Members"].append({"@odata.id": f"{folder}/2"})
-            found[f"{folder}/2"] = {"Id": "2", **metered(30)}
+            resources[folder]["Members"].append({"@odata.id": f"{folder}/2"})
+            resources[f"{folder}/2"] = {"Id": "2", **metered(30)}
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         later = polls(server, 2, between, clock=lambda: now[0])[1]
     assert later.values["outlet"]["power"] == {"1": 10, "2": 30}
 
@@ -377,10 +360,10 @@ def test_once_prints_a_pdu_at_a_redfish_address() -> None:
     with RedfishServer(dict_tree(service(RackPDUs={"1": rack_pdu()}))) as server:
         done = joulepath("--target", f"redfish+http://127.0.0.1:{server.port}", "--once")
     assert (done.returncode, done.stderr) == (0, "")
-    found = samples(done.stdout)
-    assert found["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 277.2
-    assert found["pdu_outlet_info", frozenset({("outlet", "1"), ("name", "gpu-1")})] == 1
-    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
+    series = samples(done.stdout)
+    assert series["pdu_outlet_power_watts", frozenset({("outlet", "2")})] == 277.2
+    assert series["pdu_outlet_info", frozenset({("outlet", "1"), ("name", "gpu-1")})] == 1
+    assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "2")})] == 0
 
 
 def test_a_configuration_names_redfish_addresses_beside_others(tmp_path: Path) -> None:

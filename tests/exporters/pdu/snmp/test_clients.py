@@ -22,8 +22,8 @@ from joulepath.pdu.snmp.clients import Clients
 from joulepath.pdu.snmp.credentials import AuthProtocol, Community, Credentials, PrivacyProtocol, SnmpUser
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import PduSource
-from joulepath_lab.apc import rpdu2_objects
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import rpdu2_objects
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.pdu.conftest import SECRET, WALKS, read, run
 from tests.exporters.pdu.test_devices import DEVICES
 
@@ -57,9 +57,9 @@ def test_a_recorded_device_reads_the_same_over_snmp(
 ) -> None:
     """The walk read from its file against the same walk through an agent."""
     expected = read(PduSource("pdu-1", WalkClient(recordings / "snmp" / f"{device}.snmprec"), profiles))
-    found = read(source(library, walks, Community(device), profiles))
+    reading = read(source(library, walks, Community(device), profiles))
     # Not the units: lines of two recordings are out of order, and an agent passes over such lines.
-    assert (found.values, found.names, found.rejected) == (expected.values, expected.names, expected.rejected)
+    assert (reading.values, reading.names, reading.rejected) == (expected.values, expected.names, expected.rejected)
 
 
 USERS: Mapping[str, tuple[AuthProtocol | None, PrivacyProtocol | None]] = {
@@ -106,12 +106,12 @@ def user(name: str, auth_secret: str = AUTH_SECRET) -> SnmpUser:
 
 
 @pytest.mark.parametrize("credentials", [*map(user, USERS), Community("public", 1), Community("public", 2)], ids=str)
-def test_every_version_of_snmp(
+def test_a_device_is_read_in_every_version_of_snmp(
     agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], library: str, credentials: Credentials
 ) -> None:
-    found = read(source(library, agent_of_users, credentials, profiles))
-    assert found.values["inlet"]["power"] == {"1": 1210}
-    assert len(found.values["outlet"]["power"]) == 24
+    reading = read(source(library, agent_of_users, credentials, profiles))
+    assert reading.values["inlet"]["power"] == {"1": 1210}
+    assert len(reading.values["outlet"]["power"]) == 24
 
 
 def test_an_engine_serves_one_loop_after_the_other(agent_of_users: tuple[str, int]) -> None:
@@ -148,7 +148,7 @@ def test_a_wrong_password_is_one_line_without_it(
     ],
     ids=["password", "user"],
 )
-def test_a_refused_user_is_told_with_what_to_check(
+def test_a_refused_user_is_reported_with_what_to_check(
     agent_of_users: tuple[str, int], profiles: Mapping[str, Profile], wrong: SnmpUser, advice: str
 ) -> None:
     client = Clients("pysnmp").make(SnmpEndpoint(*agent_of_users), wrong, PATIENT)
@@ -156,15 +156,15 @@ def test_a_refused_user_is_told_with_what_to_check(
         read(PduSource("pdu-1", client, profiles))
 
 
-def test_objects_that_are_missing_are_told_from_those_that_are_there(library: str) -> None:
+def test_missing_objects_are_distinguished_from_those_that_exist(library: str) -> None:
     with Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
         there, missing = parse_oid("1.3.6.1.2.1.1.2.0"), parse_oid("1.3.6.1.2.1.1.99.0")
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
-        found = run(one.get([missing, there]))
+        values = run(one.get([missing, there]))
         assert run(one.walk(parse_oid("1.3.6.1.4.1.99999"))) == {}
         run(one.close())
-    assert found[missing] is Missing.NO_SUCH_INSTANCE
-    assert found[there] == parse_oid("1.3.6.1.4.1.318.1.3.4.6")
+    assert values[missing] is Missing.NO_SUCH_INSTANCE
+    assert values[there] == parse_oid("1.3.6.1.4.1.318.1.3.4.6")
 
 
 class Babbling(Agent):
@@ -174,7 +174,7 @@ class Babbling(Agent):
         return random.Random(self.requests).randbytes(len(request) % 40)
 
 
-def test_octets_that_are_no_message_are_told(library: str) -> None:
+def test_octets_that_are_not_a_message_are_reported(library: str) -> None:
     """Not a panic: gufo-snmp's ends the task that it happens in."""
     oid = parse_oid("1.3.6.1.2.1.1.2.0")
     with Babbling(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET) as agent:
@@ -185,7 +185,7 @@ def test_octets_that_are_no_message_are_told(library: str) -> None:
         run(one.close())
 
 
-def test_silence_is_told_the_same(library: str) -> None:
+def test_silence_is_reported_by_each_library_alike(library: str) -> None:
     with Agent({}, SECRET) as agent:
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community("wrong"), Limits(timeout=0.2, retries=1))
         with pytest.raises(NoAnswerError, match=r"no answer within 0\.4 s"):
@@ -229,7 +229,7 @@ class Cramped(Agent):
         return bytes(encoder.encode(message))
 
 
-def test_what_has_no_room_is_asked_for_in_halves(library: str) -> None:
+def test_a_request_that_is_too_big_is_halved(library: str) -> None:
     wanted = {parse_oid(f"1.3.6.1.4.1.99999.{n}.0"): n for n in range(10)}
     with Cramped({format_oid(oid): partial(int, n) for oid, n in wanted.items()}, SECRET) as agent:
         one = Clients(library).make(SnmpEndpoint(*agent.address), Community(SECRET), PATIENT)
@@ -280,7 +280,7 @@ class Relay:
             self._answers.sendto(self._answers.recv(65535), client)
 
 
-def test_answers_of_snmp_v3_from_another_address_are_told(agent_of_users: tuple[str, int], library: str) -> None:
+def test_answers_of_snmp_v3_from_another_address_are_reported(agent_of_users: tuple[str, int], library: str) -> None:
     """Neither library takes them."""
     with Relay(agent_of_users) as relay:
         limits = Limits(timeout=1.0, retries=0)

@@ -35,13 +35,13 @@ VALUES = st.one_of(
 FOUND = st.lists(st.tuples(OIDS, VALUES), max_size=6)
 
 
-def response(found: list[tuple[Oid, Any]], identifier: int = 1, status: int = 0, index: int = 0) -> bytes:
+def response(values: list[tuple[Oid, Any]], identifier: int = 1, status: int = 0, index: int = 0) -> bytes:
     pdu, message = v2c.ResponsePDU(), v2c.Message()
     v2c.apiPDU.set_defaults(pdu)
     v2c.apiPDU.set_request_id(pdu, identifier)
     pdu.setComponentByPosition(1, status)
     pdu.setComponentByPosition(2, index)
-    v2c.apiPDU.set_varbinds(pdu, found)
+    v2c.apiPDU.set_varbinds(pdu, values)
     v2c.apiMessage.set_defaults(message)
     v2c.apiMessage.set_pdu(message, pdu)
     return bytes(encoder.encode(message))
@@ -53,9 +53,9 @@ def by_schema(message: bytes) -> tuple[int, bytes, Answer]:
     pdu = v2c.apiMessage.get_pdu(decoded)
     if not isinstance(pdu, v2c.ResponsePDU):
         raise PyAsn1Error("is not an answer")
-    found = [(tuple(name), value(one)) for name, one in v2c.apiPDU.get_varbinds(pdu)]
+    values = [(tuple(name), value(one)) for name, one in v2c.apiPDU.get_varbinds(pdu)]
     community = bytes(v2c.apiMessage.get_community(decoded))
-    return int(v2c.apiPDU.get_request_id(pdu)), community, Answer(int(pdu[1]), int(pdu[2]), found)
+    return int(v2c.apiPDU.get_request_id(pdu)), community, Answer(int(pdu[1]), int(pdu[2]), values)
 
 
 def value(one: Any) -> Value:
@@ -72,19 +72,19 @@ def value(one: Any) -> Value:
 @given(FOUND, st.integers(-(2**31), 2**31 - 1), st.integers(0, 18), st.integers(0, 50))
 @example([], 7, 1, 0)
 def test_an_answer_is_read_as_by_its_schema(
-    found: list[tuple[Oid, Any]], identifier: int, status: int, index: int
+    values: list[tuple[Oid, Any]], identifier: int, status: int, index: int
 ) -> None:
-    message = response(found, identifier, status, index)
+    message = response(values, identifier, status, index)
     assert answer(message) == by_schema(message)
-    assert answer(message) == (identifier, b"public", Answer(status, index, [(oid, value(one)) for oid, one in found]))
+    assert answer(message) == (identifier, b"public", Answer(status, index, [(oid, value(one)) for oid, one in values]))
 
 
 @settings(max_examples=50, deadline=None)
 @given(FOUND, st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1, max_size=4), st.data())
 def test_a_damaged_answer_is_refused_or_read_as_by_its_schema(
-    found: list[tuple[Oid, Any]], changes: list[tuple[int, int]], data: st.DataObject
+    values: list[tuple[Oid, Any]], changes: list[tuple[int, int]], data: st.DataObject
 ) -> None:
-    message = bytearray(response(found))
+    message = bytearray(response(values))
     for at, octet in changes:
         message[at % len(message)] = octet
     damaged = bytes(message[: data.draw(st.integers(0, len(message)))]) if data.draw(st.booleans()) else bytes(message)
@@ -101,12 +101,12 @@ def test_a_damaged_answer_is_refused_or_read_as_by_its_schema(
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200))
-def test_what_is_no_message_is_told(octets: bytes) -> None:
+def test_octets_that_are_not_a_message_are_reported(octets: bytes) -> None:
     with pytest.raises(SnmpError, match="the answer is not an SNMP message"):
         answer(octets)
 
 
-def test_a_request_is_no_answer() -> None:
+def test_a_request_is_not_taken_for_an_answer() -> None:
     with pytest.raises(SnmpError, match="the answer is not an SNMP message"):
         answer(request(Community("public"), "get", [(1, 3, 6)], 0).message(MIN_ID))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents that refuse, shorten, drop, delay or misplace their answers: all of it is read that can be, by both libraries.
 
-The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.odd_agent`.
+The device is an APC rPDU2 with 24 metered outlets behind `joulepath_lab.devices.odd_agent`.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.snmp.session import FIRST_RETRY_SECONDS, FORGET_SECONDS, Habits
 from joulepath.pdu.snmp.walk import WalkClient
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
-from joulepath_lab.apc import RPDU2, rpdu2_objects
-from joulepath_lab.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import RPDU2, rpdu2_objects
+from joulepath_lab.devices.odd_agent import GEN_ERR, NO_SUCH_NAME, TOO_BIG, BulkFault, Odd, OddAgent
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.pdu.conftest import WALKS, run
 
 pytestmark = pytest.mark.unit
@@ -158,7 +158,7 @@ def test_an_object_that_is_refused_is_left_out_alone(  # noqa: PLR0917  # fixtur
 
 
 @pytest.mark.parametrize("index", ["right", "zero", "beyond", "from zero"])
-def test_an_object_that_is_refused_from_the_first_survey_on(
+def test_an_object_refused_at_the_first_survey_does_not_hide_others(
     profiles: Mapping[str, Profile], healthy: PduReading, library: str, index: Any
 ) -> None:
     """GETNEXT and GETBULK fail at it too: the rows behind it are found all the same."""
@@ -242,17 +242,17 @@ def test_a_column_without_an_answer_is_left_out_alone(
     assert f"pdu-1: {line}" in caplog.messages
 
 
-def test_many_refused_objects_are_found_out_in_a_few_polls(library: str) -> None:
+def test_many_refused_objects_are_identified_in_a_few_polls(library: str) -> None:
     wanted = [(*BASE, number, 0) for number in range(50)]
     odd = Odd(refuses=dict.fromkeys(wanted[::2], GEN_ERR))
     with OddAgent({format_oid(oid): lambda: 1 for oid in wanted}, odd) as agent:
         one = client(library, agent)
         for _ in range(4):
             before = len(odd.requests)
-            found = run(one.get(wanted))
+            values = run(one.get(wanted))
             assert len(odd.requests) - before < 60
         run(one.close())
-    assert [oid for oid, value in found.items() if value == 1] == wanted[1::2]
+    assert [oid for oid, value in values.items() if value == 1] == wanted[1::2]
 
 
 def test_a_refused_object_is_asked_for_again_later() -> None:
@@ -270,7 +270,7 @@ def test_a_refused_object_is_asked_for_again_later() -> None:
     assert not habits.odd
 
 
-def test_what_was_learned_is_tried_again_after_an_hour() -> None:
+def test_a_learned_limit_is_tried_again_after_an_hour() -> None:
     habits = Habits("a")
     habits.limit_objects(12, 0.0)
     habits.limit_rows(6, 0.0)
@@ -282,7 +282,7 @@ def test_what_was_learned_is_tried_again_after_an_hour() -> None:
 
 
 @pytest.mark.parametrize("index", ["right", "from zero", "first", "zero", "beyond"])
-def test_snmp_v1_does_not_say_what_is_not_there_but_by_an_error(
+def test_an_error_of_snmp_v1_reports_a_missing_object(
     profiles: Mapping[str, Profile], healthy: PduReading, library: str, index: Any
 ) -> None:
     """noSuchName: of two objects at once, wherever error-index points. No size is learned from it."""
@@ -290,13 +290,13 @@ def test_snmp_v1_does_not_say_what_is_not_there_but_by_an_error(
     with OddAgent(objects(), odd, version=1) as agent:
         one = client(library, agent, version=1)
         (reading,) = polls(one, profiles, lambda: None)
-        found = run(one.get([(*BASE, 1, 0), (*POWER, 3), (*BASE, 2, 0)]))
+        values = run(one.get([(*BASE, 1, 0), (*POWER, 3), (*BASE, 2, 0)]))
         odd.requests.clear()
         run(one.get([(*POWER, row) for row in range(1, 25)]))
         run(one.close())
     assert odd.requests == [("get", 24)]
     assert reading.values == healthy.values
-    assert found == {
+    assert values == {
         (*BASE, 1, 0): Missing.NO_SUCH_INSTANCE,
         (*POWER, 3): 30,
         (*BASE, 2, 0): Missing.NO_SUCH_INSTANCE,
@@ -313,7 +313,7 @@ def test_snmp_v1_leaves_out_a_refused_object(
     assert reading.values["outlet"]["power"] == healthy.values["outlet"]["power"]
 
 
-def test_a_table_out_of_order_is_read_and_one_that_begins_again_is_told(library: str) -> None:
+def test_an_unordered_table_is_read_and_a_repeating_one_is_reported(library: str) -> None:
     order = [1, 3, 2, 5, 4]
 
     class Disordered(Agent):
@@ -333,7 +333,7 @@ def test_a_table_out_of_order_is_read_and_one_that_begins_again_is_told(library:
 
 
 @pytest.mark.parametrize("sends_from", [("127.0.0.2", 0), ("127.0.0.1", 0)], ids=["address", "port"])
-def test_answers_from_elsewhere_are_read_and_told(
+def test_answers_from_another_address_are_read_and_reported(
     profiles: Mapping[str, Profile],
     healthy: PduReading,
     caplog: pytest.LogCaptureFixture,
@@ -382,7 +382,7 @@ def _other_community(message: Any) -> None:
 
 
 @pytest.mark.parametrize("forged", [_other_identifier, _other_community])
-def test_an_answer_of_a_stranger_counts_only_with_identifier_and_community(
+def test_a_foreign_answer_counts_only_with_identifier_and_community(
     library: str, forged: Callable[[Any], None]
 ) -> None:
     oid = (*BASE, 1, 0)
@@ -393,7 +393,7 @@ def test_an_answer_of_a_stranger_counts_only_with_identifier_and_community(
 
 
 @pytest.mark.parametrize("strangers", [200])
-def test_a_flood_of_strangers_does_not_hide_the_answer(strangers: int) -> None:
+def test_a_flood_of_foreign_answers_does_not_hide_the_right_one(strangers: int) -> None:
     oid = (*BASE, 1, 0)
 
     class Flooded(Forger):
@@ -422,7 +422,7 @@ def test_an_agent_slower_than_the_timeout_is_read(library: str) -> None:
     assert len(odd.requests) == 4
 
 
-def test_a_dead_agent_takes_one_probe_more(library: str) -> None:
+def test_a_dead_agent_costs_one_more_probe(library: str) -> None:
     wanted = [(*BASE, number, 0) for number in range(20)]
     with Agent({}, "other") as agent:
         one = client(library, agent, Limits(timeout=0.2, retries=1))
@@ -499,7 +499,7 @@ FLOATS = {
 }
 
 
-def test_numbers_in_an_opaque(library: str) -> None:
+def test_a_number_in_an_opaque_is_read(library: str) -> None:
     """Float and Double as net-snmp writes them, and its 64-bit integers; other octets are kept."""
     there = {(*BASE, number, 0): octets for number, octets in enumerate(FLOATS)}
     with Agent({format_oid(oid): partial(v2c.Opaque, octets) for oid, octets in there.items()}) as agent:
@@ -516,7 +516,7 @@ def test_every_float_is_read_as_it_was_written(number: float) -> None:
 
 
 @given(st.binary(max_size=16))
-def test_other_octets_are_a_number_or_themselves(octets: bytes) -> None:
+def test_any_octets_in_an_opaque_are_a_number_or_kept(octets: bytes) -> None:
     read = opaque(octets)
     assert isinstance(read, (int, float)) or read == octets
 

@@ -25,8 +25,8 @@ def objects(folder: Path, text: str) -> tuple[dict[str, Value], list[int]]:
     path = folder / "device.walk"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     client = WalkClient(path)
-    found = asyncio.run(client.walk(parse_oid(BASE)))
-    return {format_oid(index): value for index, value in found.items()}, client.skipped
+    rows = asyncio.run(client.walk(parse_oid(BASE)))
+    return {format_oid(index): value for index, value in rows.items()}, client.skipped
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def objects(folder: Path, text: str) -> tuple[dict[str, Value], list[int]]:
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_every_type_as_net_snmp_prints_it(tmp_path: Path, printed: str, value: Value | None, end: str) -> None:
+def test_every_type_is_read_as_net_snmp_prints_it(tmp_path: Path, printed: str, value: Value | None, end: str) -> None:
     lines = f".{BASE}.1.0 = {printed}\n.{BASE}.2.0 = INTEGER: 5\n".replace("\n", end)
     expected = {} if value is None else {"1.0": value}
     assert objects(tmp_path, lines) == ({**expected, "2.0": 5}, [])
@@ -92,11 +92,11 @@ def test_every_type_as_net_snmp_prints_it(tmp_path: Path, printed: str, value: V
 @pytest.mark.parametrize(
     "oid", [f".{BASE}.1.0", f"{BASE}.1.0", "iso.3.6.1.4.1.9999.1.0", "SNMPv2-SMI::enterprises.9999.1.0"]
 )
-def test_objects_as_they_are_printed(tmp_path: Path, oid: str) -> None:
+def test_an_object_is_read_in_each_printed_form(tmp_path: Path, oid: str) -> None:
     assert objects(tmp_path, f"{oid} = INTEGER: 5\n") == ({"1.0": 5}, [])
 
 
-def test_output_without_types_and_equals(tmp_path: Path) -> None:
+def test_output_without_types_and_equals_signs_is_read(tmp_path: Path) -> None:
     """-Onq."""
     text = f'.{BASE}.1.0 5\n.{BASE}.2.0 "two\nlines | 2"\n.{BASE}.3.0 .1.3.6.1\n'
     assert objects(tmp_path, text) == ({"1.0": 5, "2.0": b"two\nlines | 2", "3.0": (1, 3, 6, 1)}, [])
@@ -104,7 +104,7 @@ def test_output_without_types_and_equals(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("first", [f".{BASE}.1.0 = INTEGER: 5", f"{BASE}.1.0|2|5"])
-def test_a_file_written_on_windows(tmp_path: Path, encoding: str, first: str) -> None:
+def test_a_file_written_on_windows_is_read(tmp_path: Path, encoding: str, first: str) -> None:
     """Notepad and PowerShell mark the encoding in front of the first line."""
     walk = tmp_path / "device.walk"
     walk.write_bytes(f"{first}\r\n.{BASE}.2.0 = INTEGER: 6\r\n".encode(encoding))
@@ -135,7 +135,7 @@ def test_an_unreadable_line_is_skipped_and_counted(tmp_path: Path, line: str, go
     assert objects(tmp_path, f"# a comment\n{good}\n{line}\n{after}\n\n") == ({"1.0": 5, "2.0": 5}, [3])
 
 
-def test_a_file_of_unreadable_lines_is_none(tmp_path: Path) -> None:
+def test_a_file_of_unreadable_lines_is_not_a_walk(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no line of OID\|TAG\|VALUE, and none of snmpwalk -On .*line 2"):
         objects(tmp_path, "# a comment\nsnmpwalk: command not found\n")
 
@@ -167,7 +167,7 @@ def test_a_profile_is_checked_against_the_output_of_snmpbulkwalk(tmp_path: Path)
     assert "153 W  = 1530 x 0.1" in done.stdout
 
 
-def printed(value: Value) -> str:
+def format_value(value: Value) -> str:
     """As snmpwalk -On prints it."""
     if isinstance(value, tuple):
         return f"OID: .{format_oid(value)}"
@@ -195,14 +195,14 @@ values: st.SearchStrategy[Value] = st.one_of(
 
 @given(st.dictionaries(oids, values, min_size=1, max_size=8))
 def test_a_walk_reads_back(tmp_path_factory: pytest.TempPathFactory, device: dict[Oid, Value]) -> None:
-    lines = [f".{BASE}.{format_oid(oid)} = {printed(value)}\n" for oid, value in device.items()]
-    found, skipped = objects(tmp_path_factory.getbasetemp(), "".join(lines))
-    assert found == {format_oid(oid): value for oid, value in device.items()}
+    lines = [f".{BASE}.{format_oid(oid)} = {format_value(value)}\n" for oid, value in device.items()]
+    read_back, skipped = objects(tmp_path_factory.getbasetemp(), "".join(lines))
+    assert read_back == {format_oid(oid): value for oid, value in device.items()}
     assert skipped == []
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_a_walk_or_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     with contextlib.suppress(UsageError):
-        found, _ = objects(tmp_path_factory.getbasetemp(), text.encode("utf-8", "replace").decode())
-        assert not any(isinstance(value, Missing) for value in found.values())
+        values, _ = objects(tmp_path_factory.getbasetemp(), text.encode("utf-8", "replace").decode())
+        assert not any(isinstance(value, Missing) for value in values.values())

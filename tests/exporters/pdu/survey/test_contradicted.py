@@ -13,8 +13,8 @@ from joulepath.pdu.profiles.catalogue import read_folder
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath.reading.target import Snapshot, State, Target
-from joulepath_lab.apc import SYSTEM
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.apc import SYSTEM
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.exporters.pdu.conftest import client, run
 
 pytestmark = pytest.mark.unit
@@ -68,14 +68,14 @@ class Meter:
         async def work() -> tuple[list[PduReading], Snapshot[PduReading]]:
             source = PduSource("pdu-1", client(agent.address), self.profiles, clock=lambda: self.now)
             state = State(Target("pdu-1", source, INTERVAL))
-            found: list[PduReading] = []
+            readings: list[PduReading] = []
             for holds in polls:
                 self.holds = dict(holds)
-                found.append(await source.read())
-                state.succeeded(found[-1], self.now, self.now, self.now)
+                readings.append(await source.read())
+                state.succeeded(readings[-1], self.now, self.now, self.now)
                 self.now += INTERVAL
             await source.close()
-            return found, state.snapshot
+            return readings, state.snapshot
 
         with Agent(self.objects) as agent:
             return run(work())
@@ -86,11 +86,11 @@ def meter(tmp_path: Path) -> Meter:
     return Meter(tmp_path)
 
 
-def test_a_glitch_adds_no_energy_and_is_told_once(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_glitch_adds_no_energy_and_is_logged_once(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
     glitch = {f"{ROW}.1.1": 999_000}
     with caplog.at_level(logging.INFO):
-        found, snapshot = meter.polled({}, {}, glitch, glitch, {}, {}, glitch, {})
-    assert [reading.values["outlet"].get("power") for reading in found] == [
+        readings, snapshot = meter.polled({}, {}, glitch, glitch, {}, {}, glitch, {})
+    assert [reading.values["outlet"].get("power") for reading in readings] == [
         {"1": 100},
         {"1": 100},
         None,
@@ -110,11 +110,11 @@ def test_a_glitch_adds_no_energy_and_is_told_once(meter: Meter, caplog: pytest.L
     ]
 
 
-def test_a_meter_of_which_nothing_is_believed_is_up(meter: Meter) -> None:
+def test_a_meter_without_a_believed_reading_is_up(meter: Meter) -> None:
     for oid in (f"{ROW}.2.1", f"{ROW}.3.1", f"{ROW}.4.1", f"{BASE}.1.2.0"):
         del meter.objects[oid]
-    found, snapshot = meter.polled({}, {f"{ROW}.1.1": 999_000}, {})
-    assert [reading.values for reading in found] == [
+    readings, snapshot = meter.polled({}, {f"{ROW}.1.1": 999_000}, {})
+    assert [reading.values for reading in readings] == [
         {"outlet": {"power": {"1": 100}}},
         {},
         {"outlet": {"power": {"1": 100}}},
@@ -124,21 +124,21 @@ def test_a_meter_of_which_nothing_is_believed_is_up(meter: Meter) -> None:
     assert snapshot.energy["outlet", "1"].joules == pytest.approx(2 * INTERVAL * 100)
 
 
-def test_what_stays_wrong_is_not_told_again_and_again(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lasting_contradiction_is_not_logged_again_and_again(meter: Meter, caplog: pytest.LogCaptureFixture) -> None:
     polls: Sequence[Mapping[str, Value]] = [{f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700}] * (
         2 + int(LAYOUT_SECONDS / INTERVAL)
     )
-    found, snapshot = meter.polled(*polls)
+    readings, snapshot = meter.polled(*polls)
     assert ("outlet", "1") not in snapshot.energy
-    assert found[-1].values["outlet"]["current"] == {"1": 8.7}
+    assert readings[-1].values["outlet"]["current"] == {"1": 8.7}
     assert len([record for record in caplog.records if "is left out" in record.getMessage()]) == 1
 
 
 @pytest.mark.parametrize("raw", [0, 3, 2**31 - 1, 2**32 - 1, 4_000_000])
 def test_a_glitch_of_a_register_gives_no_sample(meter: Meter, raw: int) -> None:
     register = f"{ROW}.4.1"
-    found, snapshot = meter.polled({}, {register: rfc1902.Gauge32(raw)}, {register: rfc1902.Gauge32(50_001)})
-    assert [reading.values["outlet"].get("meter_energy") for reading in found] == [
+    readings, snapshot = meter.polled({}, {register: rfc1902.Gauge32(raw)}, {register: rfc1902.Gauge32(50_001)})
+    assert [reading.values["outlet"].get("meter_energy") for reading in readings] == [
         {"1": 50_000 * HOUR},
         None,
         {"1": 50_001 * HOUR},
@@ -149,18 +149,18 @@ def test_a_glitch_of_a_register_gives_no_sample(meter: Meter, raw: int) -> None:
 @pytest.mark.parametrize("raw", [0, 20_000, 70_000])
 def test_a_register_that_is_set_back_goes_on_from_where_the_counter_was(meter: Meter, raw: int) -> None:
     polls = [{f"{ROW}.4.1": rfc1902.Gauge32(raw + more)} for more in range(3)]
-    found, _ = meter.polled({}, *polls)
-    counters = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in found]
+    readings, _ = meter.polled({}, *polls)
+    counters = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in readings]
     assert counters == [50_000 * HOUR, None, 50_001 * HOUR, 50_002 * HOUR]
 
 
 @pytest.mark.parametrize("raw", [0, 20_000, 49_999, 70_000])
-def test_another_pdu_adds_nothing(meter: Meter, raw: int) -> None:
+def test_another_pdu_adds_no_energy(meter: Meter, raw: int) -> None:
     register = meter.objects[f"{ROW}.4.1"]
     meter.objects[f"{BASE}.1.1.0"] = lambda: "A1" if meter.now < 1000 + INTERVAL else "B2"
     meter.objects[f"{ROW}.4.1"] = lambda: register() if meter.now < 1000 + INTERVAL else rfc1902.Gauge32(raw)
-    found, snapshot = meter.polled({}, {}, {})
-    assert [reading.values["outlet"]["meter_energy"] for reading in found] == [{"1": 50_000 * HOUR}] * 3
+    readings, snapshot = meter.polled({}, {}, {})
+    assert [reading.values["outlet"]["meter_energy"] for reading in readings] == [{"1": 50_000 * HOUR}] * 3
     assert snapshot.rejected == {}
 
 
@@ -173,12 +173,12 @@ def test_a_reboot_of_a_pdu_without_a_serial_number_may_be_a_swap(meter: Meter, s
         int((meter.now - swapped * (meter.now >= swapped)) * 100)
     )
     meter.objects[f"{ROW}.4.1"] = lambda: rfc1902.Gauge32(50_000 + (meter.now >= swapped))
-    found, _ = meter.polled({}, {}, {})
-    counters = [reading.values["outlet"]["meter_energy"]["1"] / HOUR for reading in found]
+    readings, _ = meter.polled({}, {}, {})
+    counters = [reading.values["outlet"]["meter_energy"]["1"] / HOUR for reading in readings]
     assert counters == [50_000, 50_000 + ticks, 50_000 + ticks]
 
 
-def test_a_profile_with_a_wrong_unit_is_told_what_serving_leaves_out(tmp_path: Path) -> None:
+def test_the_check_reports_what_serving_leaves_out_of_a_wrong_unit(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text(PROFILE)
     objects = {f"{ROW}.1.1": 1, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 2300, f"{BASE}.1.2.0": 65_535}
     with Agent({oid: lambda value=value: value for oid, value in objects.items()}) as agent:  # type: ignore[misc]
@@ -195,14 +195,14 @@ def test_a_profile_with_a_wrong_unit_is_told_what_serving_leaves_out(tmp_path: P
 def test_a_glitch_of_a_register_is_bounded_by_the_watts_of_its_outlet(meter: Meter) -> None:
     """10 kWh more in an outlet of 100 W that has not ticked for five minutes."""
     glitch = {f"{ROW}.4.1": rfc1902.Gauge32(60_000)}
-    found, snapshot = meter.polled(*[{}] * 60, glitch, {}, {f"{ROW}.4.1": rfc1902.Gauge32(50_001)})
-    registers = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in found[-4:]]
+    readings, snapshot = meter.polled(*[{}] * 60, glitch, {}, {f"{ROW}.4.1": rfc1902.Gauge32(50_001)})
+    registers = [reading.values["outlet"].get("meter_energy", {}).get("1") for reading in readings[-4:]]
     assert registers == [50_000 * HOUR, None, 50_000 * HOUR, 50_001 * HOUR]
     assert snapshot.rejected == {"contradicted": 1}
 
 
-def test_watts_in_another_unit_beside_volts_in_another_unit(meter: Meter) -> None:
+def test_watts_and_volts_in_other_units_are_both_left_out(meter: Meter) -> None:
     """2,000 W, given in hundreds of watts, at 230 V, given in hundredths."""
-    found, snapshot = meter.polled(*[{f"{ROW}.1.1": 20, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 23_000}] * 2)
-    assert [[*reading.values["outlet"]] for reading in found] == [["current", "meter_energy"]] * 2
+    readings, snapshot = meter.polled(*[{f"{ROW}.1.1": 20, f"{ROW}.2.1": 8700, f"{ROW}.3.1": 23_000}] * 2)
+    assert [[*reading.values["outlet"]] for reading in readings] == [["current", "meter_energy"]] * 2
     assert snapshot.rejected == {"implausible": 2, "contradicted": 2}

@@ -13,9 +13,9 @@ from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import format_oid, parse_oid
 from joulepath.pdu.source import LAYOUT_SECONDS, PduReading, PduSource
 from joulepath.pdu.survey.surveyor import REDETECT_SECONDS
-from joulepath_lab.apc import RPDU2, SYSTEM, rpdu2_objects
-from joulepath_lab.odd_agent import GEN_ERR, Odd, OddAgent
-from joulepath_lab.snmp_agent import Agent
+from joulepath_lab.devices.apc import RPDU2, SYSTEM, rpdu2_objects
+from joulepath_lab.devices.odd_agent import GEN_ERR, Odd, OddAgent
+from joulepath_lab.devices.snmp_agent import Agent
 from tests.exporters.pdu.conftest import client, read, run
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,7 @@ GROUPS = "1.3.6.1.2.1.105.1.3.1.1"  # POWER-ETHERNET-MIB pethMainPseTable
 UPS_OUTPUT = "1.3.6.1.2.1.33.1.4.4.1"  # UPS-MIB upsOutputTable
 
 
-def fixed(value: int) -> Callable[[], Any]:
+def constant(value: int) -> Callable[[], Any]:
     return lambda: value
 
 
@@ -53,10 +53,10 @@ def sensor(row: int, kind: int, value: int, name: str) -> Objects:
 
 
 def ports(watts: Mapping[int, int]) -> Objects:
-    return {f"{GROUPS}.4.{group}": fixed(value) for group, value in watts.items()}
+    return {f"{GROUPS}.4.{group}": constant(value) for group, value in watts.items()}
 
 
-def test_a_switch_with_temperatures_but_no_watts_has_its_ports(
+def test_a_switch_with_temperatures_but_no_watts_is_read_by_its_ports(
     profiles: Mapping[str, Profile], caplog: pytest.LogCaptureFixture
 ) -> None:
     objects = {
@@ -74,7 +74,7 @@ def test_a_switch_with_temperatures_but_no_watts_has_its_ports(
     )
 
 
-def test_a_switch_with_amperes_but_no_watts_has_its_ports(profiles: Mapping[str, Profile]) -> None:
+def test_a_switch_with_amperes_but_no_watts_is_read_by_its_ports(profiles: Mapping[str, Profile]) -> None:
     """A profile that measures something else gives way to one that measures power."""
     objects = {**system(CISCO), **sensor(1006, 5, 3, "PS1 Curr: output"), **ports({1: 370})}
     with Agent(objects) as agent:
@@ -90,7 +90,7 @@ def test_amperes_alone_are_read_where_there_is_nothing_better(profiles: Mapping[
     assert reading.values["branch"]["current"] == {"1006": 3}
 
 
-def test_a_profile_all_whose_values_are_not_available_gives_way(profiles: Mapping[str, Profile]) -> None:
+def test_a_profile_without_an_available_value_gives_way(profiles: Mapping[str, Profile]) -> None:
     """Of a PDU without meters that feeds from a UPS with UPS-MIB behind the same agent."""
     objects = {oid: (value if oid.startswith(SYSTEM) else lambda: -1) for oid, value in _numbers(rpdu2()).items()}
     objects |= ups()
@@ -101,7 +101,7 @@ def test_a_profile_all_whose_values_are_not_available_gives_way(profiles: Mappin
 
 def ups() -> Objects:
     """One output line of 250 W, in UPS-MIB."""
-    return {f"{UPS_OUTPUT}.{column}.1": fixed(value) for column, value in ((2, 230), (3, 12), (4, 250), (5, 40))}
+    return {f"{UPS_OUTPUT}.{column}.1": constant(value) for column, value in ((2, 230), (3, 12), (4, 250), (5, 40))}
 
 
 def rpdu2() -> Objects:
@@ -111,10 +111,10 @@ def rpdu2() -> Objects:
 def where(there: Callable[[], bool]) -> Objects:
     """A PDU of which the vendor's objects exist while `there` says so."""
 
-    def gated(value: Callable[[], Any]) -> Callable[[], Any]:
+    def gate(value: Callable[[], Any]) -> Callable[[], Any]:
         return lambda: value() if there() else None
 
-    return {oid: value if oid.startswith(SYSTEM) else gated(value) for oid, value in rpdu2().items()}
+    return {oid: value if oid.startswith(SYSTEM) else gate(value) for oid, value in rpdu2().items()}
 
 
 def _numbers(objects: Objects) -> Objects:
@@ -122,7 +122,7 @@ def _numbers(objects: Objects) -> Objects:
     return {oid: value for oid, value in objects.items() if oid.startswith(SYSTEM) or not isinstance(value(), str)}
 
 
-def test_what_was_tried_is_named(profiles: Mapping[str, Profile]) -> None:
+def test_the_profiles_that_were_tried_are_named(profiles: Mapping[str, Profile]) -> None:
     objects = {**system(CISCO), **sensor(1006, 8, 41, "Temp: Inlet"), f"{GROUPS}.4.1": lambda: -1}
     with Agent(objects) as agent, pytest.raises(JoulepathError) as fault:
         read(PduSource("sw-1", client(agent.address), profiles))
@@ -159,7 +159,7 @@ class Clock:
         return self.now
 
 
-def polled(
+def poll_twice(
     agent: Agent, profiles: Mapping[str, Profile], *between: Callable[[Clock], None]
 ) -> list[PduReading | JoulepathError]:
     async def go() -> list[PduReading | JoulepathError]:
@@ -196,12 +196,12 @@ def test_a_device_that_measures_nothing_at_its_start_is_found_when_it_does(profi
 
     objects[f"{SYSTEM}.3.0"] = lambda: None
     with Agent(objects) as agent:
-        *_, last = polled(agent, profiles, start, later)
+        *_, last = poll_twice(agent, profiles, start, later)
     assert isinstance(last, PduReading)
     assert (last.profile, last.values["outlet"]["power"]) == ("apc-rpdu2", {"1": 40, "2": 250})
 
 
-def test_a_likelier_profile_that_is_gone_for_a_moment_is_not_replaced(profiles: Mapping[str, Profile]) -> None:
+def test_a_better_profile_that_is_gone_for_a_moment_is_not_replaced(profiles: Mapping[str, Profile]) -> None:
     """The survey is repeated while the device's own tables are empty, and those of a standard are not."""
     empty = False
     objects = where(lambda: not empty)
@@ -219,7 +219,7 @@ def test_a_likelier_profile_that_is_gone_for_a_moment_is_not_replaced(profiles: 
         clock.now += 5
 
     with Agent(objects) as agent:
-        first, _, last = polled(agent, profiles, begin, end)
+        first, _, last = poll_twice(agent, profiles, begin, end)
     assert isinstance(first, PduReading)
     assert isinstance(last, PduReading)
     assert (first.profile, last.profile) == ("apc-rpdu2", "apc-rpdu2")
@@ -241,7 +241,7 @@ def test_a_column_that_is_refused_at_a_later_survey_is_not_forgotten(profiles: M
         clock.now += 1000
 
     with OddAgent(objects, odd) as agent:
-        first, second, third = polled(agent, profiles, refuse, give)
+        first, second, third = poll_twice(agent, profiles, refuse, give)
     assert isinstance(first, PduReading)
     assert isinstance(second, PduReading)
     assert isinstance(third, PduReading)

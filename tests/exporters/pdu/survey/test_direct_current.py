@@ -19,7 +19,7 @@ from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath.pdu.survey.layout import Cell
 from joulepath.reading.energy import Integrator
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.conftest import ROOT
 from tests.exporters.pdu.conftest import SECRET, client, joulepath, read, run, samples
 
@@ -72,20 +72,20 @@ def test_a_circuit_has_the_voltage_of_its_own_module(tmp_path: Path) -> None:
     assert watts(poll(plant, {**modules, **circuits})) == {"1.1": 54, "1.9": 108, "2.1": 48}
 
 
-def test_a_voltage_beside_the_circuits_of_its_module_counts_for_all_of_them(tmp_path: Path) -> None:
+def test_the_voltage_of_a_module_counts_for_all_of_its_circuits(tmp_path: Path) -> None:
     plant = profile(tmp_path, {"volts": HUNDREDTHS, "amperes": TENTHS}, {"index": ["number", "number"]})
     modules = {f"{VOLTS}.1.1": 5400, f"{VOLTS}.200.1": 4800}
     circuits = {f"{AMPERES}.1.1": 10, f"{AMPERES}.1.2": 20, f"{AMPERES}.200.2": 10}
     assert watts(poll(plant, {**modules, **circuits})) == {"1.1": 54, "1.2": 108, "200.2": 48}
 
 
-def test_of_two_voltages_none_is_guessed(tmp_path: Path) -> None:
+def test_of_two_voltages_neither_is_guessed(tmp_path: Path) -> None:
     plant = profile(tmp_path, {"volts": HUNDREDTHS, "amperes": TENTHS}, {"index": ["number", "number"]})
     buses = {f"{VOLTS}.1.1": 5400, f"{VOLTS}.1.2": 4800}
     assert watts(poll(plant, {**buses, f"{AMPERES}.1.1": 10, f"{AMPERES}.1.7": 10})) == {"1.1": 54}
 
 
-def test_objects_go_with_those_of_their_label_or_with_the_only_one(tmp_path: Path) -> None:
+def test_objects_are_paired_by_label_or_with_the_only_one(tmp_path: Path) -> None:
     amperes = {"objects": {"a": f"{AMPERES}.1", "b": f"{AMPERES}.2"}, "scale": 0.1}
     values: Mapping[str, Value] = {f"{VOLTS}.1.0": 54, f"{VOLTS}.2.0": 48, f"{AMPERES}.1.0": 10, f"{AMPERES}.2.0": 10}
     each = profile(tmp_path, {"volts": {"objects": {"b": f"{VOLTS}.2", "a": f"{VOLTS}.1"}}, "amperes": amperes})
@@ -94,7 +94,7 @@ def test_objects_go_with_those_of_their_label_or_with_the_only_one(tmp_path: Pat
     assert watts(poll(one, values)) == {"a": 54, "b": 54}
 
 
-def test_text_and_plain_objects_are_factors_too(tmp_path: Path) -> None:
+def test_text_and_plain_objects_may_be_factors(tmp_path: Path) -> None:
     plant = profile(tmp_path, {"volts": {"column": VOLTS, "text": True}, "amperes": AMPERES})
     assert watts(poll(plant, {f"{VOLTS}.0": "53.50", f"{AMPERES}.1": 12})) == {"1": 642}
 
@@ -106,7 +106,7 @@ def test_a_flag_of_the_device_scales_the_currents(tmp_path: Path, flag: int, exp
     assert watts(poll(plant, {f"{VOLTS}.0": 5400, f"{AMPERES}.1": 50, f"{FLAG}.0": flag})) == {"1": expected}
 
 
-def test_a_flag_that_is_changed_changes_no_watts(tmp_path: Path) -> None:
+def test_a_changed_flag_does_not_change_the_watts(tmp_path: Path) -> None:
     by_flag = {"units": {"column": FLAG, "scales": {0: 1, 1: 0.1}}}
     plant = profile(tmp_path, {"volts": HUNDREDTHS, "amperes": {"column": AMPERES, "scale_by": by_flag}})
     now: dict[str, Value | None] = {UP_TIME: 100, f"{VOLTS}.0": 5400, f"{AMPERES}.1": 5, f"{FLAG}.0": 0}
@@ -118,7 +118,7 @@ def test_a_flag_that_is_changed_changes_no_watts(tmp_path: Path) -> None:
         run(source.close())
 
 
-def test_the_sign_of_a_voltage_is_its_polarity_and_that_of_a_battery_says_where_the_power_goes(tmp_path: Path) -> None:
+def test_the_sign_of_a_current_and_not_of_a_voltage_is_kept(tmp_path: Path) -> None:
     bus = {"column": VOLTS, "scale": 0.001, "absolute": True}
     discharges = {"column": AMPERES, "scale": -0.1, "bounds": [-100, 100]}  # this device counts discharge as positive
     plant = profile(tmp_path, {"volts": bus, "amperes": discharges, "bounds": [-10000, 10000]})
@@ -126,7 +126,7 @@ def test_the_sign_of_a_voltage_is_its_polarity_and_that_of_a_battery_says_where_
     assert watts(reading) == {"1": -540, "2": 108}
 
 
-def test_without_volts_there_are_no_watts_and_a_reason(tmp_path: Path) -> None:
+def test_without_volts_the_watts_are_missing_for_a_reason(tmp_path: Path) -> None:
     plant = profile(tmp_path, {"volts": {**HUNDREDTHS, "sentinels": [2147483647]}, "amperes": TENTHS})
     now: dict[str, Value | None] = {UP_TIME: 100, f"{VOLTS}.0": 5400, f"{AMPERES}.1": 10, f"{AMPERES}.2": 10}
     with Agent(_functions(now)) as agent:
@@ -204,15 +204,15 @@ MISTAKES: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]] =
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_told_when_the_profile_is_read(tmp_path: Path, mistake: str) -> None:
-    power, table, told = MISTAKES[mistake]
+def test_mistakes_are_reported_when_the_profile_is_read(tmp_path: Path, mistake: str) -> None:
+    power, table, message = MISTAKES[mistake]
     with pytest.raises(UsageError) as fault:
         profile(tmp_path, power, table)
-    assert told in "\n".join(fault.value.messages)
+    assert message in "\n".join(fault.value.messages)
 
 
 @pytest.mark.parametrize(
-    ("level", "quantity", "told"),
+    ("level", "quantity", "message"),
     [
         ("outlet", {"apparent_power": {"column": VOLTS}}, "direct current has no such quantity"),
         ("outlet", {"power_factor": {"column": VOLTS}}, "direct current has no such quantity"),
@@ -221,18 +221,18 @@ def test_mistakes_are_told_when_the_profile_is_read(tmp_path: Path, mistake: str
         ("phase", {"voltage": {"column": VOLTS}}, "direct current has no phases"),
     ],
 )
-def test_what_direct_current_does_not_have_is_a_mistake(
-    tmp_path: Path, level: str, quantity: Mapping[str, object], told: str
+def test_a_quantity_that_direct_current_lacks_is_a_mistake(
+    tmp_path: Path, level: str, quantity: Mapping[str, object], message: str
 ) -> None:
     levels = {level: {"direct_current": True, "quantities": quantity}}
     plant = {"vendor": "ACME", "sys_object_ids": [PLANT], "levels": levels}
     (tmp_path / "plant.yaml").write_text(yaml.safe_dump(plant))
     with pytest.raises(UsageError) as fault:
         read_folder(tmp_path)
-    assert told in "\n".join(fault.value.messages)
+    assert message in "\n".join(fault.value.messages)
 
 
-def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
+def test_the_check_states_the_source_of_a_derived_value(tmp_path: Path) -> None:
     profile(tmp_path, {"volts": HUNDREDTHS, "amperes": TENTHS})
     with Agent(_functions({UP_TIME: 1, f"{VOLTS}.0": 5416, f"{AMPERES}.1": 51})) as agent:
         lines = list(check(str(tmp_path / "plant.yaml"), client(agent.address)))
@@ -240,7 +240,7 @@ def test_the_check_says_what_is_derived_from_where(tmp_path: Path) -> None:
     assert any("276.216 W  = 51 x 0.1" in line and f"the volts at {VOLTS}.0" in line for line in lines)
 
 
-DOCS = ROOT / "docs" / "pdu.md"
+DOCS = ROOT / "docs" / "guides" / "pdu.md"
 
 
 def test_the_plant_in_the_documentation_is_a_profile(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_the_plant_in_the_documentation_is_a_profile(tmp_path: Path) -> None:
     assert watts(reading) == {"load": 1161}
 
 
-def test_rectifiers_that_give_something_else_than_is_taken_are_doubted(tmp_path: Path) -> None:
+def test_rectifiers_that_contradict_their_loads_are_doubted(tmp_path: Path) -> None:
     levels = {
         level: {"label": "all", "direct_current": True, "quantities": {"power": {"column": f"{PLANT}.{at}", **more}}}
         for at, level, more in (
@@ -267,10 +267,10 @@ def test_rectifiers_that_give_something_else_than_is_taken_are_doubted(tmp_path:
         objects: Mapping[str, Value] = {f"{PLANT}.1.0": 600, f"{PLANT}.2.0": battery, f"{PLANT}.3.0": 1000}
         with Agent(_functions(objects)) as agent:
             lines = list(check(str(tmp_path / "plant.yaml"), client(agent.address)))
-        told = (
+        doubt = (
             "doubt: rectifiers give 600 W, loads and batteries take 1400 W: is a step or the sign of the battery wrong?"
         )
-        assert (told in lines) == doubted
+        assert (doubt in lines) == doubted
 
 
 def test_the_exporter_publishes_each_level_and_how_it_is_measured(community_file: Path) -> None:
@@ -281,13 +281,13 @@ def test_the_exporter_publishes_each_level_and_how_it_is_measured(community_file
         host, port = agent.address
         done = joulepath("--target", f"udp://{host}:{port}", "--community-file", community_file, "--once")
     assert done.returncode == 0, done.stderr
-    found = samples(done.stdout)
-    assert found["pdu_outlet_power_watts", frozenset({("outlet", "load")})] == 1080
-    assert found["pdu_rectifier_power_watts", frozenset({("rectifier", "all")})] == 1134
-    assert found["pdu_battery_current_amperes", frozenset({("battery", "all")})] == -1
-    assert found["pdu_outlet_energy_joules_total", frozenset({("outlet", "load")})] == 0
-    assert not any(name == "pdu_battery_power_watts" for name, _ in found)
-    (info,) = [dict(labels) for name, labels in found if name == "pdu_info"]
+    series = samples(done.stdout)
+    assert series["pdu_outlet_power_watts", frozenset({("outlet", "load")})] == 1080
+    assert series["pdu_rectifier_power_watts", frozenset({("rectifier", "all")})] == 1134
+    assert series["pdu_battery_current_amperes", frozenset({("battery", "all")})] == -1
+    assert series["pdu_outlet_energy_joules_total", frozenset({("outlet", "load")})] == 0
+    assert not any(name == "pdu_battery_power_watts" for name, _ in series)
+    (info,) = [dict(labels) for name, labels in series if name == "pdu_info"]
     assert (info["profile"], info["method"]) == ("eltek-smartpack", "derived")
 
 
@@ -324,7 +324,7 @@ def _plant_of(profiles: Mapping[str, Profile], name: str, now: Mapping[str, Valu
     return agent, PduSource(name, client(agent.address), profiles, name)
 
 
-def test_a_glitch_of_a_current_makes_no_watts(profiles: Mapping[str, Profile]) -> None:
+def test_a_glitch_of_a_current_gives_no_watts(profiles: Mapping[str, Profile]) -> None:
     """Volts times amperes confirm nothing where they are all that there is."""
     plant = "1.3.6.1.4.1.12148.10"
     load, rectifiers = f"{plant}.9.2.5.0", f"{plant}.5.2.5.0"
@@ -342,7 +342,7 @@ def test_a_glitch_of_a_current_makes_no_watts(profiles: Mapping[str, Profile]) -
     agent.stop()
 
 
-def test_a_large_plant_is_believed_at_first_sight(profiles: Mapping[str, Profile]) -> None:
+def test_a_large_plant_is_believed_at_the_first_poll(profiles: Mapping[str, Profile]) -> None:
     plant = "1.3.6.1.4.1.885.3.2"
     now: Mapping[str, Value] = {
         UP_TIME: 100,
@@ -356,7 +356,7 @@ def test_a_large_plant_is_believed_at_first_sight(profiles: Mapping[str, Profile
     agent.stop()
 
 
-def test_loads_on_the_battery_contradict_no_mains(profiles: Mapping[str, Profile]) -> None:
+def test_loads_on_the_battery_do_not_contradict_absent_mains(profiles: Mapping[str, Profile]) -> None:
     """A generator that feeds a little while the battery carries the load."""
     plant = "1.3.6.1.4.1.2011.6.164.1"
     now: Mapping[str, Value] = {
@@ -374,7 +374,7 @@ def test_loads_on_the_battery_contradict_no_mains(profiles: Mapping[str, Profile
     agent.stop()
 
 
-def test_rectifiers_that_start_are_believed_where_loads_and_battery_take_as_much(
+def test_starting_rectifiers_are_believed_if_loads_and_battery_agree(
     profiles: Mapping[str, Profile],
 ) -> None:
     """The mains returns: from 0 to 40 kW in one poll, of which a quarter charges the battery."""

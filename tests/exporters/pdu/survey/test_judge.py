@@ -35,12 +35,12 @@ POLL = 5.0
 
 def readings(device: Mapping[str, float], steps: Mapping[QuantityName, float] = STEPS) -> list[MeterReading]:
     """A device written as `{"outlet 1 W": 100}`; a column is a level's quantity."""
-    made: list[MeterReading] = []
+    meter_readings: list[MeterReading] = []
     for name, value in device.items():
         level, label, unit = name.split()
         key = ReadingKey(level, label, SHORT[unit])  # type: ignore[arg-type]
-        made.append(MeterReading(key, value, steps[key.quantity], hash((key.level, key.quantity))))
-    return made
+        meter_readings.append(MeterReading(key, value, steps[key.quantity], hash((key.level, key.quantity))))
+    return meter_readings
 
 
 def left_out(*polls: Mapping[str, float], judge: Judge | None = None) -> list[set[str]]:
@@ -60,7 +60,7 @@ def test_a_glitch_in_watts_is_left_out_of_that_poll_alone(watts: float) -> None:
     assert left_out(OUTLET, {**OUTLET, "outlet 1 W": watts}, OUTLET) == [set(), {"outlet 1 W"}, set()]
 
 
-def test_a_first_reading_that_is_a_glitch() -> None:
+def test_a_first_reading_that_is_a_glitch_is_left_out() -> None:
     assert left_out({**OUTLET, "outlet 1 W": 999_000}, OUTLET) == [{"outlet 1 W"}, set()]
 
 
@@ -72,12 +72,12 @@ def test_a_glitch_in_amperes_or_volts_leaves_watts_alone(change: Mapping[str, fl
 
 
 @pytest.mark.parametrize("amperes", [655.35, 435])
-def test_amperes_beyond_any_outlet_are_wrong_at_first_sight(amperes: float) -> None:
+def test_amperes_beyond_any_outlet_are_left_out_at_the_first_poll(amperes: float) -> None:
     """Milliamperes for amperes, or all bits set."""
     assert left_out(*[{**OUTLET, "outlet 1 A": amperes}] * 3) == [{"outlet 1 A"}] * 3
 
 
-def test_milliamperes_for_amperes_of_an_inlet() -> None:
+def test_milliamperes_in_place_of_amperes_of_an_inlet_are_left_out() -> None:
     device = {"inlet 1 V": 230, "inlet 1 A": 3_000, "inlet 1 W": 650}
     assert left_out(device, device) == [{"inlet 1 A"}] * 2
 
@@ -92,7 +92,7 @@ def test_an_outlet_without_a_voltage_of_its_own_is_checked_too(volts: Mapping[st
 @pytest.mark.parametrize(
     ("level", "watts"), [("outlet", 6_000), ("branch", 20_000), ("phase", 50_000), ("inlet", 99_000)]
 )
-def test_watts_alone_are_compared_with_what_they_were(level: LevelName, watts: float) -> None:
+def test_watts_alone_are_compared_with_earlier_ones(level: LevelName, watts: float) -> None:
     name = f"{level} 1 W"
     assert left_out({name: 400}, {name: watts}, {name: 410}) == [set(), {name}, set()]
 
@@ -102,11 +102,11 @@ def test_more_than_an_outlet_carries_is_believed_only_with_the_current() -> None
     assert left_out({"outlet 1 W": 60_000, "outlet 1 V": 230, "outlet 1 A": 100}) == [set()]  # a UPS of 200 kVA
 
 
-def test_an_inlet_that_leaps_is_believed_when_it_stays_or_when_its_outlets_agree() -> None:
+def test_an_inlet_that_leaps_is_believed_if_it_stays_or_outlets_agree() -> None:
     polls = [{"inlet 1 W": 500.0}, *({"inlet 1 W": 20_000.0} for _ in range(math.ceil(HOLD_SECONDS / POLL) + 2))]
-    found = left_out(*polls)
-    assert found[1] == {"inlet 1 W"}
-    assert found[-1] == set()
+    omitted = left_out(*polls)
+    assert omitted[1] == {"inlet 1 W"}
+    assert omitted[-1] == set()
     outlets = {f"outlet {number} W": 2_000.0 for number in range(10)}
     before = {"inlet 1 W": 0.0, **dict.fromkeys(outlets, 0.0)}
     assert left_out(before, {"inlet 1 W": 20_400.0, **outlets}) == [set(), set()]
@@ -133,12 +133,12 @@ KILOWATTS = [
 
 
 @pytest.mark.parametrize("device", KILOWATTS)
-def test_another_unit_than_the_mib_says_is_left_out_as_long_as_it_lasts(device: Mapping[str, float]) -> None:
+def test_a_unit_other_than_that_of_the_mib_is_left_out_while_it_lasts(device: Mapping[str, float]) -> None:
     wrong = {name for name in device if name.endswith((" W", " VA"))}
     assert left_out(device, device, device) == [wrong] * 3
 
 
-def test_a_load_of_low_power_factor_beside_others_in_another_unit() -> None:
+def test_a_column_in_another_unit_is_left_out_with_its_plausible_row() -> None:
     """Ten times 69 W are less than 3.9 times its volts times amperes; its column tells."""
     device = {
         f"outlet {number} {unit}": value for number in (1, 2) for unit, value in (("V", 230), ("A", 2), ("W", 4_400))
@@ -172,7 +172,7 @@ SENTINELS = [
 
 
 @pytest.mark.parametrize("device", SENTINELS)
-def test_all_bits_set_is_no_measurement(device: Mapping[str, float]) -> None:
+def test_all_bits_set_is_not_a_measurement(device: Mapping[str, float]) -> None:
     wrong = {name for name, value in device.items() if value != 200}
     assert left_out(device, device) == [wrong] * 2
 
@@ -197,7 +197,7 @@ SUMS = [
 
 
 @pytest.mark.parametrize(("device", "wrong"), SUMS)
-def test_levels_that_cannot_add_up(device: Mapping[str, float], wrong: set[str]) -> None:
+def test_of_levels_that_cannot_add_up_the_wrong_one_is_left_out(device: Mapping[str, float], wrong: set[str]) -> None:
     assert left_out(device, device) == [wrong] * 2
 
 
@@ -211,7 +211,7 @@ def test_of_two_levels_the_one_that_leapt_is_left_out() -> None:
     ]
 
 
-def test_an_outlet_that_rises_without_its_inlet() -> None:
+def test_an_outlet_that_rises_without_its_inlet_is_left_out() -> None:
     """Less than all inlets allow, and less than any outlet may rise, but not fed by them."""
     usual = {"inlet 1 W": 1_500.0, **{f"outlet {number} W": 300.0 for number in range(5)}}
     assert left_out(usual, {**usual, "outlet 2 W": 3_000}, usual) == [set(), {"outlet 2 W"}, set()]
@@ -291,19 +291,19 @@ def consistent(
 ) -> dict[str, float]:
     """A PDU with these loads (watts, power factor), rounded as it steps."""
 
-    def shown(quantity: QuantityName, value: float) -> float:
+    def round_to_step(quantity: QuantityName, value: float) -> float:
         return round(value / steps[quantity]) * steps[quantity]
 
     device: dict[str, float] = {}
     for number, (watts, factor) in enumerate(loads):
-        device[f"outlet {number} W"] = shown("power", watts)
-        device[f"outlet {number} V"] = shown("voltage", volts)
-        device[f"outlet {number} A"] = shown("current", watts / factor / volts)
+        device[f"outlet {number} W"] = round_to_step("power", watts)
+        device[f"outlet {number} V"] = round_to_step("voltage", volts)
+        device[f"outlet {number} A"] = round_to_step("current", watts / factor / volts)
     total, voltamperes = sum(watts for watts, _ in loads), sum(watts / factor for watts, factor in loads)
-    device["inlet 1 W"] = shown("power", total)
-    device["inlet 1 VA"] = shown("apparent_power", voltamperes)
-    device["inlet 1 V"] = shown("voltage", volts)
-    device["inlet 1 A"] = shown("current", voltamperes / volts / phases)
+    device["inlet 1 W"] = round_to_step("power", total)
+    device["inlet 1 VA"] = round_to_step("apparent_power", voltamperes)
+    device["inlet 1 V"] = round_to_step("voltage", volts)
+    device["inlet 1 A"] = round_to_step("current", voltamperes / volts / phases)
     return device
 
 
@@ -339,9 +339,9 @@ def test_a_column_in_another_unit_is_never_believed(loads: list[tuple[float, flo
         for name, watts in device.items()
         if name.startswith("outlet") and name.endswith("W")
     }
-    (found,) = left_out({**device, **wrong})
-    assert found >= set(wrong)
-    assert "inlet 1 W" not in found
+    (omitted,) = left_out({**device, **wrong})
+    assert omitted >= set(wrong)
+    assert "inlet 1 W" not in omitted
 
 
 @given(loads, st.integers(0, 11), st.floats(5_000, 1e6))
@@ -363,7 +363,7 @@ def test_a_load_that_moves_to_another_outlet_is_believed() -> None:
 
 
 @pytest.mark.parametrize("inlet", [{}, {"inlet 1 W": 0}])
-def test_an_outlet_that_is_switched_on_where_no_inlet_is_measured(inlet: Mapping[str, float]) -> None:
+def test_an_outlet_switched_on_without_a_measured_inlet_is_believed(inlet: Mapping[str, float]) -> None:
     off = {**inlet, "outlet 1 W": 0, "outlet 2 W": 0}
     assert left_out(off, off, {**off, "outlet 1 W": 564}, {**off, "outlet 1 W": 564}) == [set()] * 4
 
@@ -382,7 +382,7 @@ def test_a_measurement_may_be_nothing_but_nines(row: Mapping[str, float]) -> Non
 
 
 @pytest.mark.parametrize("watts", [9_999, 32_767, 65_535, 2**31 - 1])
-def test_nines_and_ones_are_not_a_measurement_where_volts_and_amperes_are_another(watts: float) -> None:
+def test_nines_and_ones_that_contradict_volts_and_amperes_are_left_out(watts: float) -> None:
     assert left_out({"inlet 1 V": 230, "inlet 1 A": 16, "inlet 1 W": watts}) == [{"inlet 1 W"}]
 
 
@@ -400,7 +400,7 @@ def test_a_feed_on_standby_keeps_its_watts_where_apparent_power_is_stated() -> N
     assert left_out(*[{**STANDBY, "inlet 1 VA": 138}] * 2) == [{"inlet 1 W", "inlet 1 VA"}] * 2
 
 
-def test_an_inlet_that_states_the_current_of_an_idle_line() -> None:
+def test_an_inlet_with_the_current_of_an_idle_line_is_believed() -> None:
     """Its watts are those of all lines, which have a current and no watts of their own."""
     lines = {f"phase {line} {unit}": value for line in "123" for unit, value in (("V", 230), ("A", int(line) - 1))}
     second = {"inlet 2 V": 230, "inlet 2 A": 1, "inlet 2 W": 200}
@@ -408,7 +408,7 @@ def test_an_inlet_that_states_the_current_of_an_idle_line() -> None:
     assert left_out(device, device) == [set()] * 2
 
 
-def test_a_chassis_of_which_one_supply_in_many_has_a_meter() -> None:
+def test_a_chassis_with_one_metered_supply_of_many_is_believed() -> None:
     chassis = {"inlet 7 W": 300, "branch 1 W": 1800}
     assert left_out(chassis, chassis, {**chassis, "branch 1 W": 18_000}) == [set(), set(), {"branch 1 W"}]
     assert left_out({"inlet 7 W": 300, "branch 1 W": 300_000}) == [{"branch 1 W"}]
@@ -464,7 +464,7 @@ def numbers(device: Mapping[str, float]) -> Mapping[ReadingKey, tuple[object, fl
     return {one.key: (None, one.value) for one in readings(device)}
 
 
-def test_a_poll_near_one_without_a_contradiction_has_none_either_for_a_minute() -> None:
+def test_a_poll_near_a_consistent_one_is_settled_for_a_minute() -> None:
     judge = Judge()
     assert not judge.is_settled(numbers(OUTLET), 0.0)
     assert not judge.find_contradicted(readings(OUTLET), 0.0)
@@ -476,20 +476,20 @@ def test_a_poll_near_one_without_a_contradiction_has_none_either_for_a_minute() 
     "change",
     [{"outlet 1 W": 950}, {"outlet 1 W": 0.095}, {"outlet 1 A": 43}, {"outlet 1 V": 23}, {"outlet 2 W": 1}],
 )
-def test_a_poll_with_a_leap_or_another_row_is_looked_at_as_a_whole(change: Mapping[str, float]) -> None:
+def test_a_poll_with_a_leap_or_another_row_is_examined_in_full(change: Mapping[str, float]) -> None:
     judge = Judge()
     assert not judge.find_contradicted(readings(OUTLET), 0.0)
     assert not judge.is_settled(numbers({**OUTLET, **change}), 5.0)
 
 
-def test_after_a_contradiction_each_poll_is_looked_at_as_a_whole() -> None:
+def test_after_a_contradiction_each_poll_is_examined_in_full() -> None:
     judge = Judge()
     assert judge.find_contradicted(readings({**OUTLET, "outlet 1 W": 999_000}), 0.0)
     assert not judge.is_settled(numbers({**OUTLET, "outlet 1 W": 999_000}), 5.0)
     assert not judge.is_settled(numbers({name: value for name, value in OUTLET.items() if name != "outlet 1 W"}), 5.0)
 
 
-def test_a_register_that_falls_is_looked_at() -> None:
+def test_a_register_that_falls_is_examined() -> None:
     judge = Judge()
     assert not judge.find_contradicted(readings({"outlet 1 J": 3.6e9}), 0.0)
     assert judge.is_settled(numbers({"outlet 1 J": 3.6e9 + 3600}), 5.0)
@@ -499,6 +499,6 @@ def test_a_register_that_falls_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("volts", "left"), [([2304], True), ([230_400], True), ([23_040, 9_999_999], True), ([], False), ([50_000], False)]
 )
-def test_volts_in_another_unit_still_tell_that_watts_are(volts: list[float], left: bool) -> None:
+def test_volts_in_another_unit_still_reveal_that_watts_are(volts: list[float], left: bool) -> None:
     rejected = Judge().find_contradicted(readings({"outlet 1 A": 9.6, "outlet 1 W": 21}), 0.0, volts)
     assert [key.quantity for key in rejected] == ["power"] * left

@@ -43,7 +43,7 @@ def walk(folder: Path, objects: Mapping[str, str]) -> WalkClient:
     return WalkClient(path)
 
 
-def made(folder: Path, table: str, more: str = "") -> Profile:
+def read_profile(folder: Path, table: str, more: str = "") -> Profile:
     text = f"vendor: ACME\nsys_object_ids: [{BASE}]\n{more}levels: {{outlet: {table}}}\n"
     (folder / "plant.yaml").write_text(text)
     return read_folder(folder)["plant"]
@@ -84,18 +84,18 @@ def test_a_flag_of_the_device_scales_tables_and_objects(
     tmp_path: Path, place: str, raw: Mapping[str, int], scale: tuple[str, int | str, float | None]
 ) -> None:
     by, flag, step = scale
-    profile = made(
+    profile = read_profile(
         tmp_path,
         f"{{index: [number], quantities: {{current: {{{place}, scale_by: {{{by}}}}}, "
         f"power: {{column: {LOADS}, where: {{number: 1}}}}}}}}",
     )
     read = values(walk(tmp_path, {**PLANT, f"{FLAG}.0": f"{4 if isinstance(flag, str) else 2}|{flag}"}), profile)
-    found = {label: value for (quantity, label), value in read.items() if quantity == "current"}
-    assert found == ({} if step is None else {label: pytest.approx(one * step) for label, one in raw.items()})
+    currents = {label: value for (quantity, label), value in read.items() if quantity == "current"}
+    assert currents == ({} if step is None else {label: pytest.approx(one * step) for label, one in raw.items()})
 
 
 def test_a_cell_of_a_table_has_its_own_row_of_other_columns(tmp_path: Path) -> None:
-    profile = made(
+    profile = read_profile(
         tmp_path,
         f"{{name: {NAMES}, quantities: {{current: "
         f"{{objects: {{a: {LOADS}.1, b: {LOADS}.2}}, scale_by: {{digits: {DIGITS}}}}}}}}}",
@@ -109,7 +109,7 @@ def test_a_cell_of_a_table_has_its_own_row_of_other_columns(tmp_path: Path) -> N
 @pytest.mark.parametrize("place", [f'objects: {{"1": {BUS}}}', f"column: {LOADS}"])
 def test_a_key_of_the_device_chooses_objects_and_rows(tmp_path: Path, place: str, wanted: str, there: bool) -> None:
     always = f'power: {{objects: {{"1": {LOADS}.1}}}}'
-    profile = made(
+    profile = read_profile(
         tmp_path,
         f"{{keys: {{type: {TYPE}}}, quantities: {{voltage: {{{place}, where: {{type: {wanted}}}}}, {always}}}}}",
     )
@@ -118,7 +118,7 @@ def test_a_key_of_the_device_chooses_objects_and_rows(tmp_path: Path, place: str
 
 
 def test_an_object_is_found_in_each_place_with_a_trailing_zero(tmp_path: Path) -> None:
-    profile = made(
+    profile = read_profile(
         tmp_path,
         f'{{quantities: {{voltage: {{objects: {{"1": {BUS}.0}}, scale: 0.01}}, current: {{column: {FLAG}.0}}}}}}',
         f"fingerprint: [[{BASE}.9.9, {TYPE}.0]]\ninfo: {{model: {TYPE}.0}}\n",
@@ -132,10 +132,10 @@ def test_an_object_is_found_in_each_place_with_a_trailing_zero(tmp_path: Path) -
     assert not [line for line in lines if line.endswith("has 0 rows")]
 
 
-def test_a_flag_that_changes_is_seen_at_once(tmp_path: Path) -> None:
+def test_a_changed_flag_takes_effect_at_once(tmp_path: Path) -> None:
     """The operator sets another resolution between two polls."""
     by = f"scale_by: {{units: {{column: {FLAG}, scales: {{0: 1, 1: 0.1}}}}}}"
-    profile = made(tmp_path, f"{{index: [number], quantities: {{current: {{column: {LOADS}, {by}}}}}}}")
+    profile = read_profile(tmp_path, f"{{index: [number], quantities: {{current: {{column: {LOADS}, {by}}}}}}}")
 
     class Plant(WalkClient):
         def set(self, oid: Oid, value: Value) -> None:
@@ -146,19 +146,19 @@ def test_a_flag_that_changes_is_seen_at_once(tmp_path: Path) -> None:
     async def polls() -> list[float]:
         client = Plant(tmp_path / "plant.snmprec")
         source = PduSource("plant", client, {"plant": profile})
-        found = [(await source.read()).values["outlet"]["current"]["2"]]
+        amperes = [(await source.read()).values["outlet"]["current"]["2"]]
         client.set(parse_oid(f"{FLAG}.0"), 0)
-        return [*found, (await source.read()).values["outlet"]["current"]["2"]]
+        return [*amperes, (await source.read()).values["outlet"]["current"]["2"]]
 
     assert asyncio.run(polls()) == [3.3, 33]
 
 
 @pytest.mark.parametrize("key", ["number", "label", "first"])
-def test_a_key_that_means_nothing_for_objects_is_a_mistake(tmp_path: Path, key: str) -> None:
+def test_a_key_without_effect_on_objects_is_a_mistake(tmp_path: Path, key: str) -> None:
     value = {"number": DIGITS, "label": "x", "first": 0}[key]
     table = {key: value, "quantities": {"power": {"objects": {"1": BUS}}}}
     with pytest.raises(UsageError, match=f"{key}: has no effect here"):
-        made(tmp_path, yaml.safe_dump(table, default_flow_style=True))
+        read_profile(tmp_path, yaml.safe_dump(table, default_flow_style=True))
 
 
 def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> No
         def set(self, oid: str, value: Value) -> None:
             self._values[parse_oid(oid)] = value
 
-    profile = made(tmp_path, f"{{index: [number], quantities: {{power: {{column: {LOADS}, scale: 1000}}}}}}")
+    profile = read_profile(tmp_path, f"{{index: [number], quantities: {{power: {{column: {LOADS}, scale: 1000}}}}}}")
     walk(tmp_path, PLANT)
     client = Floats(tmp_path / "plant.snmprec")
     client.set(f"{LOADS}.1", 1.5)
@@ -198,11 +198,11 @@ def test_a_floating_point_number_is_a_value_like_any_other(tmp_path: Path) -> No
         ),
     ],
 )
-def test_a_key_that_means_nothing_or_hides_readings_is_a_mistake(
+def test_a_key_without_effect_or_that_hides_readings_is_a_mistake(
     tmp_path: Path, level: str, table: dict[str, object], mistake: str
 ) -> None:
-    made = {"quantities": {"power": {"column": BUS}}, **table}
-    profile = {"vendor": "ACME", "sys_object_ids": [BUS], "levels": {level: made}}
+    definition = {"quantities": {"power": {"column": BUS}}, **table}
+    profile = {"vendor": "ACME", "sys_object_ids": [BUS], "levels": {level: definition}}
     (tmp_path / "acme.yaml").write_text(yaml.safe_dump(profile))
     with pytest.raises(UsageError, match=mistake):
         read_folder(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.source import PduSource
-from joulepath_lab.snmp_agent import Agent, Value
+from joulepath_lab.devices.snmp_agent import Agent, Value
 from tests.exporters.pdu.conftest import client, read
 
 pytestmark = pytest.mark.unit
@@ -29,16 +29,16 @@ SENSORS = {  # type, scale, precision, value, status
 
 
 def objects(table: str) -> dict[str, Value]:
-    found: dict[str, Value] = {
+    values_by_oid: dict[str, Value] = {
         f"{table}.{column}.{entity}": value
         for entity, values in SENSORS.items()
         for column, value in enumerate(values, 1)
     }
-    return {"1.3.6.1.2.1.1.3.0": 100, **found}
+    return {"1.3.6.1.2.1.1.3.0": 100, **values_by_oid}
 
 
 @pytest.mark.parametrize(("table", "profile"), [(ENTITY, "watt-sensors"), (CISCO, "watt-sensors-cisco")])
-def test_scale_and_precision_are_data(profiles: Mapping[str, Profile], table: str, profile: str) -> None:
+def test_the_device_states_scale_and_precision(profiles: Mapping[str, Profile], table: str, profile: str) -> None:
     with Agent({oid: lambda value=value: value for oid, value in objects(table).items()}) as agent:  # type: ignore[misc]
         reading = read(PduSource("switch", client(agent.address), profiles))
     assert reading.profile == profile
@@ -79,14 +79,14 @@ NAMED = {  # name, description, type, where it is read
 
 
 @pytest.mark.parametrize(("table", "profile"), [(ENTITY, "watt-sensors"), (CISCO, "watt-sensors-cisco")])
-def test_what_a_sensor_measures_its_name_or_its_description_says(
+def test_the_name_or_description_tells_what_a_sensor_measures(
     profiles: Mapping[str, Profile], table: str, profile: str
 ) -> None:
-    found: dict[str, Value] = {"1.3.6.1.2.1.1.3.0": 100}
+    values: dict[str, Value] = {"1.3.6.1.2.1.1.3.0": 100}
     for row, (name, description, kind, _) in NAMED.items():
-        found |= {f"1.3.6.1.2.1.47.1.1.1.1.7.{row}": name, f"1.3.6.1.2.1.47.1.1.1.1.2.{row}": description}
-        found |= {f"{table}.{column}.{row}": value for column, value in enumerate((kind, 9, 0, 100 + row, 1), 1)}
-    with Agent({oid: lambda value=value: value for oid, value in found.items()}) as agent:  # type: ignore[misc]
+        values |= {f"1.3.6.1.2.1.47.1.1.1.1.7.{row}": name, f"1.3.6.1.2.1.47.1.1.1.1.2.{row}": description}
+        values |= {f"{table}.{column}.{row}": value for column, value in enumerate((kind, 9, 0, 100 + row, 1), 1)}
+    with Agent({oid: lambda value=value: value for oid, value in values.items()}) as agent:  # type: ignore[misc]
         reading = read(PduSource("switch", client(agent.address), profiles))
     assert reading.profile == profile
     for level in ("inlet", "branch"):
@@ -95,5 +95,5 @@ def test_what_a_sensor_measures_its_name_or_its_description_says(
             assert reading.values[level].get(quantity, {}) == expected  # type: ignore[call-overload]
 
 
-def test_every_other_profile_is_tried_before(profiles: Mapping[str, Profile]) -> None:
+def test_every_other_profile_is_tried_first(profiles: Mapping[str, Profile]) -> None:
     assert candidates(profiles, (1, 3, 6, 1, 4, 1, 30065, 1))[-1] == "watt-sensors"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from joulepath.pdu.profiles.quantity import DecimalMark, Quantity, QuantityName
-from joulepath.pdu.survey.value import RejectedError, measure
+from joulepath.pdu.survey.value import measure
 from joulepath.pdu.survey.written import read
+from joulepath.reading.rejected import NotMeasuredError
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +24,7 @@ def value(
     quantity = Quantity(column="1.3", text=True, scale=Decimal(scale), decimal=decimal, sentinels=frozenset({-1}))
     try:
         return measure(text.encode(), name, quantity)
-    except RejectedError as reason:
+    except NotMeasuredError as reason:
         return str(reason)
 
 
@@ -51,7 +52,7 @@ def value(
         ("1530.", 1530),
     ],
 )
-def test_watts_as_devices_write_them(text: str, watts: float) -> None:
+def test_watts_are_read_as_devices_write_them(text: str, watts: float) -> None:
     assert value(text) == pytest.approx(watts, rel=1e-12)
 
 
@@ -86,11 +87,11 @@ def test_watts_as_devices_write_them(text: str, watts: float) -> None:
         "9" * 30,
     ],
 )
-def test_what_is_no_number_or_may_be_two_is_refused(text: str) -> None:
+def test_text_that_is_not_one_clear_number_is_refused(text: str) -> None:
     assert value(text) == "not_a_number"
 
 
-def test_the_profile_says_which_mark_it_is() -> None:
+def test_the_profile_states_the_decimal_mark() -> None:
     assert value("1,530 W", decimal=",") == 1.53
     assert value("1,530 W", decimal=".") == 1530
     assert value("1.530 W") == 1.53
@@ -116,7 +117,7 @@ def test_the_profile_says_which_mark_it_is() -> None:
         ("12 kW", "apparent_power", "not_a_number"),
     ],
 )
-def test_units(text: str, name: QuantityName, amount: float | str) -> None:
+def test_a_unit_in_the_text_scales_the_value(text: str, name: QuantityName, amount: float | str) -> None:
     assert value(text, name) == (amount if isinstance(amount, str) else pytest.approx(amount, rel=1e-12))
 
 
@@ -133,7 +134,7 @@ def test_a_scale_that_says_another_unit_is_a_contradiction(text: str, scale: str
 
 
 @pytest.mark.parametrize("text", ["-1", "-1 W", "-1.0", "-1 kW"])
-def test_a_sentinel_in_text(text: str) -> None:
+def test_a_sentinel_in_text_is_not_available(text: str) -> None:
     assert value(text) == "not_available"
 
 
@@ -151,22 +152,22 @@ STYLES: dict[str, Callable[[str, str], str]] = {
 def test_a_number_in_any_style_is_read_whole_or_refused(whole: int, fraction: str, style: str) -> None:
     text = STYLES[style](str(whole), fraction)
     try:
-        found = read(text, "power").number
+        reading = read(text, "power").number
     except ValueError:
         assert len(fraction) == 3  # as long as a group: "1,530"
         assert style in ("point", "blank")
         assert 0 < whole < 1000
     else:
-        assert found == Decimal(f"{whole}.{fraction}")
+        assert reading == Decimal(f"{whole}.{fraction}")
 
 
 @given(st.text("0123456789.,' eEkmMWVA-+%", max_size=12))
 def test_text_is_never_cut(text: str) -> None:
     """All of its digits are in the number, in their order."""
     try:
-        found = read(text, "power")
+        reading = read(text, "power")
     except ValueError:
         return
     mantissa = text.lower().partition("e")[0] if "e" in text.lower() else text
     digits = "".join(character for character in mantissa if character.isdecimal()).strip("0")
-    assert "".join(map(str, found.number.as_tuple().digits)).strip("0") == digits
+    assert "".join(map(str, reading.number.as_tuple().digits)).strip("0") == digits

@@ -17,7 +17,7 @@ from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.service.transport import MAX_BODY_BYTES
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import PASSWORD, USER, client, legacy, poll, polls
 from tests.exporters.pki import Pki
 
@@ -60,7 +60,7 @@ def test_a_session_that_ends_is_made_anew(bmc: RedfishServer, pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [{"sessions": False}, {"max_sessions": 0}])
-def test_without_a_session_to_be_had_basic_authentication_is_used(
+def test_basic_authentication_is_used_where_sessions_are_unavailable(
     bmc: RedfishServer, pki: Pki, behaviour: dict[str, int]
 ) -> None:
     bmc.behaviour = Behaviour(users={USER: PASSWORD}, **behaviour)  # type: ignore[arg-type]
@@ -70,10 +70,10 @@ def test_without_a_session_to_be_had_basic_authentication_is_used(
 
 def test_a_wrong_password_is_not_tried_at_every_poll(bmc: RedfishServer, pki: Pki) -> None:
     now = [0.0]
-    made = RedfishClient(
+    bmc_client = RedfishClient(
         f"https://127.0.0.1:{bmc.port}", Login(USER, "wrong-secret"), ca_file=pki.ca, clock=lambda: now[0]
     )
-    messages = _faults(RedfishSource("bmc", made), 20, lambda _: None)
+    messages = _faults(RedfishSource("bmc", bmc_client), 20, lambda _: None)
     assert messages[0] == "bmc: refuses the login: check user and password"
     assert bmc.requests["POST", SESSIONS] <= 2
     assert "wrong-secret" not in "".join(messages)
@@ -81,7 +81,7 @@ def test_a_wrong_password_is_not_tried_at_every_poll(bmc: RedfishServer, pki: Pk
 
 def test_the_right_password_is_taken_when_the_time_has_come(bmc: RedfishServer, pki: Pki) -> None:
     now = [0.0]
-    made = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
+    bmc_client = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
     bmc.behaviour = Behaviour(users={USER: "another"})
 
     def between(number: int) -> None:
@@ -89,10 +89,10 @@ def test_the_right_password_is_taken_when_the_time_has_come(bmc: RedfishServer, 
         if number == 1:
             bmc.behaviour = Behaviour(users={USER: PASSWORD})
 
-    assert len(_faults(RedfishSource("bmc", made), 4, between)) == 1
+    assert len(_faults(RedfishSource("bmc", bmc_client), 4, between)) == 1
 
 
-def test_a_full_table_of_sessions_is_told_from_a_wrong_password(bmc: RedfishServer, pki: Pki) -> None:
+def test_a_full_table_of_sessions_is_not_taken_for_a_wrong_password(bmc: RedfishServer, pki: Pki) -> None:
     bmc.behaviour = Behaviour(users={USER: PASSWORD}, max_sessions=0, answer=_no_basic)
     with pytest.raises(
         JoulepathError, match=r"^bmc: gives no session \(HTTP 503: are all in use\?\) and refuses Basic"
@@ -105,7 +105,7 @@ def _no_basic(request: web.Request) -> web.Response | None:
     return web.json_response({}, status=401) if basic else None
 
 
-def test_a_storm_of_401_fills_no_table_of_sessions(bmc: RedfishServer, pki: Pki) -> None:
+def test_a_storm_of_401_does_not_fill_the_table_of_sessions(bmc: RedfishServer, pki: Pki) -> None:
     """Every login succeeds and nothing may be read."""
 
     def storm(request: web.Request) -> web.Response | None:
@@ -113,7 +113,7 @@ def test_a_storm_of_401_fills_no_table_of_sessions(bmc: RedfishServer, pki: Pki)
         return None if root or request.method != "GET" else web.json_response({}, status=401)
 
     now = [0.0]
-    made = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
+    bmc_client = RedfishClient(f"https://127.0.0.1:{bmc.port}", LOGIN, ca_file=pki.ca, clock=lambda: now[0])
     bmc.behaviour = Behaviour(users={USER: PASSWORD}, answer=storm, max_sessions=1000)
     open_sessions: list[int] = []
 
@@ -121,7 +121,7 @@ def test_a_storm_of_401_fills_no_table_of_sessions(bmc: RedfishServer, pki: Pki)
         now[0] += 10.0
         open_sessions.append(len(bmc.tokens))
 
-    messages = _faults(RedfishSource("bmc", made), 120, between)
+    messages = _faults(RedfishSource("bmc", bmc_client), 120, between)
     assert len(messages) == 120
     assert max(open_sessions) <= 1
     assert bmc.requests["POST", SESSIONS] <= 2 * 7  # 60, 120, 240, 480 and 900 s apart in 20 minutes
@@ -143,7 +143,7 @@ def _faults(source: RedfishSource, count: int, between: Callable[[int], None]) -
     return asyncio.run(all_polls())
 
 
-def test_certificates_are_checked_unless_told_otherwise(bmc: RedfishServer, pki: Pki, tmp_path: Path) -> None:
+def test_certificates_are_checked_unless_the_user_turns_it_off(bmc: RedfishServer, pki: Pki, tmp_path: Path) -> None:
     with pytest.raises(JoulepathError, match=r"^bmc: its certificate cannot be trusted .*ca_file, or verify: false"):
         polls(RedfishSource("bmc", client(bmc, LOGIN)))
     other = Pki(tmp_path)
@@ -161,7 +161,7 @@ def test_a_certificate_for_another_name_is_refused(pki: Pki) -> None:
         polls(RedfishSource("bmc", client(server, LOGIN, ca_file=pki.ca)))
 
 
-def moved(where: str) -> web.Response:
+def redirect_to(where: str) -> web.Response:
     return web.Response(status=301, headers={"Location": where})
 
 
@@ -169,7 +169,7 @@ def answering(make: Callable[[web.Request], web.StreamResponse | None]) -> Redfi
     return RedfishServer(dict_tree(TREE), Behaviour(answer=make))
 
 
-def test_a_login_that_is_wanted_over_plain_http_is_said() -> None:
+def test_a_missing_login_is_one_clear_error() -> None:
     server = RedfishServer(dict_tree(TREE), Behaviour(users={USER: PASSWORD}))
     with server, pytest.raises(JoulepathError, match=r"^bmc: wants a login: state user and password_file"):
         poll(server)
@@ -183,13 +183,13 @@ def test_a_login_that_is_wanted_over_plain_http_is_said() -> None:
         (lambda _: web.Response(text="[" * 100_000, content_type="application/json"), "with broken JSON"),
         (lambda _: web.json_response([1, 2]), "JSON that is not an object"),
         (lambda _: web.Response(body=b" " * 10_000_000), f"more than {MAX_BODY_BYTES} bytes"),
-        (lambda request: moved(request.path), "redirects /redfish/v1/ without end"),
-        (lambda _: moved("https://elsewhere.example/redfish/v1/"), "which is another host"),
+        (lambda request: redirect_to(request.path), "redirects /redfish/v1/ without end"),
+        (lambda _: redirect_to("https://elsewhere.example/redfish/v1/"), "which is another host"),
         (lambda _: web.Response(status=503), "HTTP 503"),
     ],
     ids=["html", "truncated", "deep", "array", "10-MB", "redirects", "elsewhere", "503"],
 )
-def test_answers_that_are_no_redfish_are_one_clear_error(
+def test_an_answer_that_is_not_redfish_is_one_clear_error(
     answer: Callable[[web.Request], web.StreamResponse], message: str
 ) -> None:
     with answering(answer) as server, pytest.raises(JoulepathError) as fault:
@@ -210,7 +210,7 @@ def test_a_number_of_hundreds_of_digits_is_rejected_alone(digits: str) -> None:
     assert reading.rejected["implausible"] == 1
 
 
-def test_a_compressed_body_is_bounded_as_it_unfolds() -> None:
+def test_a_compressed_body_is_bounded_while_it_expands() -> None:
     def bomb(_: web.Request) -> web.StreamResponse:
         response = web.Response(body=b" " * 10_000_000)
         response.enable_compression(web.ContentCoding.gzip)
@@ -221,7 +221,7 @@ def test_a_compressed_body_is_bounded_as_it_unfolds() -> None:
 
 
 def test_redirects_within_the_bmc_are_followed() -> None:
-    with answering(lambda request: None if request.path.endswith("/") else moved(request.path + "/")) as server:
+    with answering(lambda request: None if request.path.endswith("/") else redirect_to(request.path + "/")) as server:
         assert list(poll(server).power.values()) == [344]
 
 
@@ -231,14 +231,14 @@ def test_a_slow_bmc_is_given_up_after_its_time() -> None:
         poll(server, timeout=0.2)
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_bmc_is_one_clear_error() -> None:
     with RedfishServer(dict_tree(TREE)) as server:
         pass
     with pytest.raises(JoulepathError, match=r"^bmc: cannot be reached: Connection refused$"):
         poll(server)
 
 
-def test_a_port_that_hangs_up_on_tls() -> None:
+def test_a_port_that_hangs_up_on_tls_is_one_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
@@ -253,7 +253,7 @@ def test_a_port_that_hangs_up_on_tls() -> None:
         hanging_up.join()
 
 
-def test_no_secret_stands_in_a_log_or_a_representation(
+def test_logs_and_representations_contain_no_secret(
     bmc: RedfishServer, pki: Pki, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -265,7 +265,7 @@ def test_no_secret_stands_in_a_log_or_a_representation(
     assert PASSWORD not in caplog.text + str(fault.value) + repr(LOGIN)
 
 
-def test_a_closed_port_is_told_in_plain_words() -> None:
+def test_a_closed_port_is_one_line_in_plain_words() -> None:
     with RedfishServer(dict_tree({})) as server:
         port = server.port
     source = RedfishSource("bmc", RedfishClient(f"http://127.0.0.1:{port}"))

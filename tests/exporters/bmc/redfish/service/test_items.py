@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from joulepath.bmc.choice.best import QUALITY
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.names import feed_of, is_inside, names_itself, stem
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.service.items import Item, value
 from joulepath.bmc.redfish.survey.sensors import Owner, items
 from joulepath.bmc.vendors import load_shipped
 from joulepath.reading.energy import MAX_WATTS
+from joulepath.reading.rejected import NotMeasuredError
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ JSON = st.recursive(
 POINTERS = st.lists(KEYS | st.integers(0, 2), min_size=1, max_size=3).map(tuple)
 
 
-@given(JSON.filter(lambda found: isinstance(found, dict)), POINTERS, st.sampled_from(["", *QUALITY]))
+@given(JSON.filter(lambda value: isinstance(value, dict)), POINTERS, st.sampled_from(["", *QUALITY]))
 def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | int, ...], source: str) -> None:
     item = Item("power", "1", "/x", pointer, source=source)
     try:
@@ -44,13 +44,13 @@ def test_a_value_is_plausible_or_rejected(resource: Any, pointer: tuple[str | in
 @pytest.mark.parametrize(
     "name", ["System Power Limit", "Sys Pwr Cap", "Total_Power_Max", "Node Power Peak", "PSU1 Max PIN"]
 )
-def test_limits_that_ipmi_lists_as_watts_are_no_measurements(name: str) -> None:
-    found = [("1", name, "W"), ("2", "Total_Power", "W"), ("3", "PSU2 PIN", "W")]
-    assert [sensor.key for sensor in sensors(found, load_shipped())] == ["2", "3"]
+def test_limits_that_ipmi_lists_as_watts_are_not_measurements(name: str) -> None:
+    named = [("1", name, "W"), ("2", "Total_Power", "W"), ("3", "PSU2 PIN", "W")]
+    assert [sensor.key for sensor in sensors(named, load_shipped())] == ["2", "3"]
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_any_names_are_told_apart(name: str, other: str) -> None:
+def test_any_two_names_stay_apart(name: str, other: str) -> None:
     feed_of(name, other)
     names_itself(name, other)
     assert not is_inside(stem(name), {stem(name)})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.doubts import step_of
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, legacy, poll, polls, ref, tree
 
 pytestmark = pytest.mark.unit
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.unit
 BOX = ("chassis", "1")
 
 
-def read(found: Tree) -> Any:
-    with RedfishServer(dict_tree(found)) as server:
+def read(resources: Tree) -> Any:
+    with RedfishServer(dict_tree(resources)) as server:
         return poll(server)
 
 
@@ -33,14 +33,14 @@ def control(watts: Any, low: Any, mean: Any, high: Any, minutes: Any = 5, **more
 
 def server_that_is(system: str | None, chassis: str | None, *controls: dict[str, Any], **power: Any) -> Tree:
     """One chassis; `system` and `chassis` are what each of the two states as its PowerState, None for nothing."""
-    found = legacy({"PowerControl": list(controls), **power})
-    one = found["/redfish/v1/Chassis/1"]
+    resources = legacy({"PowerControl": list(controls), **power})
+    one = resources["/redfish/v1/Chassis/1"]
     if chassis is not None:
         one["PowerState"] = chassis
     if system is not None:
         one["Links"] = {"ComputerSystems": [ref("Systems/1")]}
-        found["/redfish/v1/Systems/1"] = {"PowerState": system}
-    return found
+        resources["/redfish/v1/Systems/1"] = {"PowerState": system}
+    return resources
 
 
 ON, OFF = "On", "Off"
@@ -51,23 +51,25 @@ ON, OFF = "On", "Off"
     [(ON, None, False), (OFF, None, True), (None, ON, False), (None, OFF, True), (OFF, ON, True), (ON, OFF, False),
      (None, None, True)],
 )  # fmt: skip
-def test_no_watts_are_believed_of_what_is_off(system: str | None, chassis: str | None, believed: bool) -> None:
+def test_zero_watts_are_believed_of_a_server_that_is_off(
+    system: str | None, chassis: str | None, believed: bool
+) -> None:
     """Where both are stated the system's counts: a chassis is on as long as it has standby power."""
-    found = server_that_is(system, chassis, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
+    resources = server_that_is(system, chassis, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
     if believed:
-        assert read(found).power == {BOX: 0}
+        assert read(resources).power == {BOX: 0}
     else:
         with pytest.raises(JoulepathError, match="1 zero_while_on"):
-            read(found)
+            read(resources)
 
 
-def test_no_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
-    found = server_that_is(OFF, None, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
+def test_zero_watts_are_a_gap_while_the_power_state_cannot_be_read() -> None:
+    resources = server_that_is(OFF, None, {"PowerConsumedWatts": 0, "PowerCapacityWatts": 500})
     busy = Behaviour(answer=lambda asked: web.Response(status=503) if "Systems" in asked.path else None)
-    with RedfishServer(dict_tree(found), busy) as server, pytest.raises(JoulepathError, match="1 zero_while_on"):
+    with RedfishServer(dict_tree(resources), busy) as server, pytest.raises(JoulepathError, match="1 zero_while_on"):
         poll(server)
-    del found["/redfish/v1/Systems/1"]
-    assert read(found).power == {BOX: 0}
+    del resources["/redfish/v1/Systems/1"]
+    assert read(resources).power == {BOX: 0}
 
 
 def test_a_server_that_was_off_for_the_whole_interval_has_a_meter() -> None:
@@ -88,7 +90,7 @@ def test_a_control_that_never_measured_a_watt_has_no_meter(system: str | None, c
         read(server_that_is(system, None, never))
 
 
-def test_supplies_that_deliver_nothing_to_a_server_that_is_on_have_no_meter() -> None:
+def test_supplies_that_read_zero_while_the_server_is_on_lack_a_meter() -> None:
     supplies = [{"MemberId": "0", "LastPowerOutputWatts": 0}, {"MemberId": "1", "LastPowerOutputWatts": 0}]
     reading = read(server_that_is(ON, None, {"PowerConsumedWatts": 120}, PowerSupplies=supplies))
     assert reading.power == {BOX: 120}
@@ -100,13 +102,13 @@ def test_supplies_that_deliver_nothing_to_a_server_that_is_on_have_no_meter() ->
     assert set(reading.psu_output.values()) == {0}
 
 
-def test_the_power_state_is_asked_at_no_watts_alone() -> None:
+def test_the_power_state_is_asked_only_at_zero_watts() -> None:
     with RedfishServer(dict_tree(server_that_is(ON, None, {"PowerConsumedWatts": 120}))) as server:
         polls(RedfishSource("bmc", client(server)), 3)
         assert server.requests["GET", "/redfish/v1/Systems/1"] == 0
 
 
-def shared(outputs: list[float], power: dict[str, Any], key: str = "LastPowerOutputWatts") -> Tree:
+def server_with_shared_supplies(outputs: list[float], power: dict[str, Any], key: str = "LastPowerOutputWatts") -> Tree:
     supplies = [
         {"MemberId": str(number), key: watts, "PowerCapacityWatts": 2000} for number, watts in enumerate(outputs)
     ]
@@ -115,18 +117,18 @@ def shared(outputs: list[float], power: dict[str, Any], key: str = "LastPowerOut
 
 def test_a_node_that_publishes_its_enclosures_watts_is_its_own_mean() -> None:
     """Supermicro FatTwin: four nodes share two supplies."""
-    reading = read(shared([455, 445], control(900, 210, 212, 215)))
+    reading = read(server_with_shared_supplies([455, 445], control(900, 210, 212, 215)))
     assert reading.power == {BOX: 212}
     assert reading.sources == {BOX: "power_control_average"}
     assert reading.psu_output == {}
     assert reading.rejected == {"contradicted": 1, "above_total": 2}
 
 
-def test_supplies_inputs_and_copies_of_an_enclosure_are_no_nodes_either() -> None:
-    found = shared([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
-    found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
-    found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 900}}
-    reading = read(found)
+def test_inputs_of_supplies_and_copies_of_an_enclosure_are_not_nodes() -> None:
+    resources = server_with_shared_supplies([455, 445], control(900, 210, 212, 215), "PowerInputWatts")
+    resources["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
+    resources["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 900}}
+    reading = read(resources)
     assert reading.power == {BOX: 212}
     assert reading.psu_input == {}
     assert reading.rejected == {"contradicted": 3, "above_total": 2}
@@ -143,40 +145,40 @@ def test_supplies_inputs_and_copies_of_an_enclosure_are_no_nodes_either() -> Non
         ([400, 390], control(790, "203", 204, True), 790),
     ],
 )
-def test_a_reading_within_or_without_statistics_is_believed(
+def test_a_reading_is_believed_within_its_statistics_or_without_any(
     outputs: list[float], power: dict[str, Any], watts: float
 ) -> None:
-    assert read(shared(outputs, power)).power == {BOX: watts}
+    assert read(server_with_shared_supplies(outputs, power)).power == {BOX: watts}
 
 
-def test_a_step_of_the_load_is_no_contradiction_while_the_statistics_catch_up() -> None:
-    found = shared([200, 200], control(400, 390, 400, 410))
+def test_a_load_step_is_not_a_contradiction_while_statistics_catch_up() -> None:
+    resources = server_with_shared_supplies([200, 200], control(400, 390, 400, 410))
     now = [0.0]
 
     def between(number: int) -> None:
         now[0] = 60.0 * number
-        power = found["/redfish/v1/Chassis/1/Power"]
+        power = resources["/redfish/v1/Chassis/1/Power"]
         watts = 400 if number == 0 else 1000
         power["PowerControl"] = [control(watts, 390, 400, 410 if number < 5 else 1000)]
         power["PowerSupplies"] = [{"MemberId": "0", "LastPowerOutputWatts": watts / 2}] * 2
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server), clock=lambda: now[0]), 9, between)
     assert [reading.power.get(BOX) for reading in readings] == [400, *[1000] * 8]  # type: ignore[call-overload]
 
 
 def environment(total: dict[str, Any], power: dict[str, Any] | None, *sensors: dict[str, Any]) -> Tree:
     here = "Chassis/1"
-    found = tree(
+    resources = tree(
         {"1": {"EnvironmentMetrics": ref(f"{here}/E"), "Sensors": ref(f"{here}/Sensors")}},
         **{f"{here}/E": {"PowerWatts": total}},
     )
-    found[f"/redfish/v1/{here}/Sensors"] = {"Members": [ref(f"{here}/Sensors/{one['Id']}") for one in sensors]}
-    found |= {f"/redfish/v1/{here}/Sensors/{one['Id']}": one for one in sensors}
+    resources[f"/redfish/v1/{here}/Sensors"] = {"Members": [ref(f"{here}/Sensors/{one['Id']}") for one in sensors]}
+    resources |= {f"/redfish/v1/{here}/Sensors/{one['Id']}": one for one in sensors}
     if power is not None:
-        found["/redfish/v1/Chassis/1"]["Power"] = ref(f"{here}/Power")
-        found[f"/redfish/v1/{here}/Power"] = power
-    return found
+        resources["/redfish/v1/Chassis/1"]["Power"] = ref(f"{here}/Power")
+        resources[f"/redfish/v1/{here}/Power"] = power
+    return resources
 
 
 def copy(reading: float, name: str = "7L0") -> dict[str, Any]:
@@ -230,10 +232,10 @@ def test_a_copy_of_a_coarse_sensor_ranks_behind_exact_sources(
 
 
 def test_a_system_sensor_of_256_steps_is_worse_than_power_control() -> None:
-    found = environment({}, EXACT, sensor(690, "total_power", ReadingRangeMin=0, ReadingRangeMax=7650))
-    assert read(found).sources == {BOX: "power_control"}
-    found = environment({}, EXACT, sensor(707, "total_power", PhysicalContext="Chassis", ReadingRangeMax=7650))
-    assert read(found).sources == {BOX: "sensor"}
+    resources = environment({}, EXACT, sensor(690, "total_power", ReadingRangeMin=0, ReadingRangeMax=7650))
+    assert read(resources).sources == {BOX: "power_control"}
+    resources = environment({}, EXACT, sensor(707, "total_power", PhysicalContext="Chassis", ReadingRangeMax=7650))
+    assert read(resources).sources == {BOX: "sensor"}
 
 
 @pytest.mark.parametrize(
@@ -249,7 +251,7 @@ def test_a_system_sensor_of_256_steps_is_worse_than_power_control() -> None:
         ({"ReadingRangeMax": 0, "Reading": 0}, 0),
     ],
 )
-def test_the_step_of_a_sensor_by_its_range(sensor: dict[str, Any], step: float) -> None:
+def test_the_range_of_a_sensor_gives_its_step(sensor: dict[str, Any], step: float) -> None:
     assert step_of(sensor) == step
 
 
@@ -257,7 +259,7 @@ NUMBERS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("ReadingRangeMin", "ReadingRangeMax", "Reading"), NUMBERS)))
-def test_any_range_is_a_step_or_none(sensor: dict[str, Any]) -> None:
+def test_any_range_gives_a_step_or_nothing(sensor: dict[str, Any]) -> None:
     assert step_of(sensor) >= 0
 
 
@@ -281,14 +283,14 @@ def test_an_empty_bay_that_is_called_enabled_does_not_silence_the_others() -> No
     """Supermicro: eight bays, six supplies."""
     nothing = dict.fromkeys(("PowerCapacityWatts", "LineInputVoltage", "PowerInputWatts", "PowerOutputWatts"))
     supplies = [{"MemberId": "0", "PowerInputWatts": 361, "PowerCapacityWatts": 3000}, {"MemberId": "1", **nothing}]
-    found = legacy({"PowerSupplies": supplies})
+    resources = legacy({"PowerSupplies": supplies})
 
     def between(number: int) -> None:
         if number == 1:
             supplies[0]["PowerInputWatts"] = 180
             supplies[1].update(PowerCapacityWatts=3000, LineInputVoltage=230, PowerInputWatts=182)
 
-    with RedfishServer(dict_tree(found)) as server:
+    with RedfishServer(dict_tree(resources)) as server:
         readings = polls(RedfishSource("bmc", client(server)), 2, between)
     assert [reading.power.get(BOX) for reading in readings] == [361, 362]  # type: ignore[call-overload]
 

@@ -39,10 +39,10 @@ class Tree:
 
     async def get(self, uri: str) -> dict[str, Any]:
         self.asked += 1
-        found = self._resources.get(uri.rstrip("/"))
-        if found is None:
+        resource = self._resources.get(uri.rstrip("/"))
+        if resource is None:
             raise ResourceFaultError(f"has nothing at {uri}")
-        return dict(found)
+        return dict(resource)
 
     async def close(self) -> None:
         pass

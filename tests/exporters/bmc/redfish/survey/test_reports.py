@@ -15,7 +15,7 @@ from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.bmc.redfish.survey.layouts import SURVEY_SECONDS
 from joulepath.bmc.redfish.survey.reports import PATIENCE, STALE_SECONDS, values
-from joulepath_lab.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, client, polls, ref, tree
 
 pytestmark = pytest.mark.unit
@@ -40,14 +40,14 @@ class Bmc:
 
     def __init__(self, **definition: Any) -> None:
         server = {"ChassisType": "RackMount", "EnvironmentMetrics": ref("Chassis/Server/EnvironmentMetrics")}
-        found = tree({"Server": server, **{f"GPU_{number}": self._gpu(number) for number in range(GPUS)}})
-        found["/redfish/v1"]["TelemetryService"] = ref("TelemetryService")
-        found["/redfish/v1/Chassis/Server/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 5000}}
-        found["/redfish/v1/TelemetryService"] = {"MetricReports": ref("TelemetryService/MetricReports")}
-        found["/redfish/v1/TelemetryService/MetricReports"] = {"Members": [ref(REPORT)]}
-        found[f"/redfish/v1/{REPORT}"] = {"MetricReportDefinition": ref(DEFINITION)}
-        found[f"/redfish/v1/{DEFINITION}"] = {"MetricReportDefinitionType": "OnRequest", **definition}
-        self.tree: Tree = found
+        resources = tree({"Server": server, **{f"GPU_{number}": self._gpu(number) for number in range(GPUS)}})
+        resources["/redfish/v1"]["TelemetryService"] = ref("TelemetryService")
+        resources["/redfish/v1/Chassis/Server/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 5000}}
+        resources["/redfish/v1/TelemetryService"] = {"MetricReports": ref("TelemetryService/MetricReports")}
+        resources["/redfish/v1/TelemetryService/MetricReports"] = {"Members": [ref(REPORT)]}
+        resources[f"/redfish/v1/{REPORT}"] = {"MetricReportDefinition": ref(DEFINITION)}
+        resources[f"/redfish/v1/{DEFINITION}"] = {"MetricReportDefinitionType": "OnRequest", **definition}
+        self.tree: Tree = resources
         self.entries: list[dict[str, Any]] = []
         self.now = 0.0
         self.asked: list[int] = []
@@ -63,9 +63,9 @@ class Bmc:
         """Resources and report say the same, `seconds` after the BMC's start."""
         self.entries.clear()
         for number in range(GPUS):
-            told = {"Power": watts + number, "Energy": 1000 * number + watts}
+            numbers = {"Power": watts + number, "Energy": 1000 * number + watts}
             excerpts = {
-                key: {"Reading": told[kind], "DataSourceUri": f"/redfish/v1/{sensor(number, kind)}"}
+                key: {"Reading": numbers[kind], "DataSourceUri": f"/redfish/v1/{sensor(number, kind)}"}
                 for key, kind in (("PowerWatts", "Power"), ("EnergyJoules", "Energy"))
             }
             self.tree[f"/redfish/v1/Chassis/GPU_{number}/EnvironmentMetrics"] = excerpts
@@ -76,7 +76,7 @@ class Bmc:
                     "Timestamp": at(seconds),
                     "Oem": {"Nvidia": {"MetricValueStale": False}},
                 }
-                for kind, value in told.items()
+                for kind, value in numbers.items()
             )
         self.tree[f"/redfish/v1/{REPORT}"]["MetricValues"] = self.entries
 
@@ -90,36 +90,36 @@ class Bmc:
 
         with RedfishServer(dict_tree(self.tree), behaviour) as server:
             source = RedfishSource("bmc", client(server), clock=lambda: self.now)
-            found = polls(source, count, step)
+            readings = polls(source, count, step)
             self.asked.append(sum(server.requests.values()))
-        return found
+        return readings
 
 
 def watts(reading: BmcReading) -> dict[str, float]:
     return {part.name: value for part, value in reading.subsystems.items()}
 
 
-def expected(base: float) -> dict[str, float]:
+def expected_watts(base: float) -> dict[str, float]:
     return {f"GPU_{number}": base + number for number in range(GPUS)}
 
 
 def test_one_report_stands_for_all_resources_with_the_same_numbers() -> None:
     bmc = Bmc()
-    found = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
-    assert [watts(reading) for reading in found] == [expected(100 + turn) for turn in range(3)]
-    assert found[2].subsystem_energy == {("Server", f"GPU_{number}"): 1000 * number + 102 for number in range(GPUS)}
+    readings = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
+    assert [watts(reading) for reading in readings] == [expected_watts(100 + turn) for turn in range(3)]
+    assert readings[2].subsystem_energy == {("Server", f"GPU_{number}"): 1000 * number + 102 for number in range(GPUS)}
     assert bmc.asked[3] - bmc.asked[2] == 2  # the server itself, and the report instead of eight
 
 
 def test_a_poll_without_a_report_service_asks_for_each_resource() -> None:
     bmc = Bmc()
     del bmc.tree["/redfish/v1"]["TelemetryService"]
-    found = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
-    assert watts(found[2]) == expected(102)
+    readings = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
+    assert watts(readings[2]) == expected_watts(102)
     assert bmc.asked[3] - bmc.asked[2] == GPUS + 1
 
 
-def test_what_a_report_lacks_is_read_from_its_resource() -> None:
+def test_a_value_that_a_report_lacks_is_read_from_its_resource() -> None:
     bmc = Bmc()
 
     def between(turn: int) -> None:
@@ -128,8 +128,8 @@ def test_what_a_report_lacks_is_read_from_its_resource() -> None:
             bmc.entries[:] = [one for one in bmc.entries if "GPU_3" not in one["MetricProperty"]]
             bmc.entries[0]["MetricValue"] = "nan"
 
-    found = bmc.polls(3, between)
-    assert watts(found[2]) == expected(102)
+    readings = bmc.polls(3, between)
+    assert watts(readings[2]) == expected_watts(102)
     assert bmc.asked[3] - bmc.asked[2] == 4  # the server, the report, and two accelerators
 
 
@@ -144,26 +144,26 @@ def test_a_stale_value_is_a_gap(why: str) -> None:
                 entry.update({"Timestamp": at(0)} if why == "time" else {"Oem": {"Nvidia": {"MetricValueStale": True}}})
 
     for turn, reading in enumerate(bmc.polls(3, between)):
-        left = expected(100 + turn)
+        left = expected_watts(100 + turn)
         del left["GPU_3"]
         assert watts(reading) == left
         assert reading.rejected == {"stale": 1}
 
 
-def test_a_report_that_stands_still_is_a_gap_and_then_left_for_the_resources() -> None:
+def test_a_stale_report_is_a_gap_and_then_replaced_by_its_resources() -> None:
     bmc = Bmc()
     turns = int(STALE_SECONDS / 10) + 1 + PATIENCE + 2
 
     def between(turn: int) -> None:
         bmc.say(100 + turn, 0)
 
-    found = bmc.polls(turns, between)
-    gaps = [turn for turn, reading in enumerate(found) if not reading.subsystems]
+    readings = bmc.polls(turns, between)
+    gaps = [turn for turn, reading in enumerate(readings) if not reading.subsystems]
     assert gaps == list(range(turns - 2 - PATIENCE, turns - 2))
-    assert watts(found[-1]) == expected(100 + turns - 1)
+    assert watts(readings[-1]) == expected_watts(100 + turns - 1)
 
 
-def test_a_value_that_keeps_its_time_is_a_gap_and_then_read_at_its_resource() -> None:
+def test_a_value_with_an_old_time_is_a_gap_and_then_read_at_its_resource() -> None:
     """Its time may be that of its last change."""
     bmc = Bmc()
 
@@ -173,13 +173,13 @@ def test_a_value_that_keeps_its_time_is_a_gap_and_then_read_at_its_resource() ->
             if sensor(3, "Power") in entry["MetricProperty"]:
                 entry["Timestamp"] = at(0)
 
-    found = bmc.polls(PATIENCE + 3, between)
-    assert ["GPU_3" in watts(reading) for reading in found] == [False] * (PATIENCE + 1) + [True] * 2
-    assert watts(found[-1]) == expected(100 + PATIENCE + 2)
+    readings = bmc.polls(PATIENCE + 3, between)
+    assert ["GPU_3" in watts(reading) for reading in readings] == [False] * (PATIENCE + 1) + [True] * 2
+    assert watts(readings[-1]) == expected_watts(100 + PATIENCE + 2)
     assert bmc.asked[-1] - bmc.asked[-2] == 3  # the server, the report, and this accelerator
 
 
-def test_a_report_that_fails_is_no_gap() -> None:
+def test_a_failed_report_does_not_make_a_gap() -> None:
     bmc = Bmc()
     behaviour = Behaviour()
 
@@ -190,7 +190,7 @@ def test_a_report_that_fails_is_no_gap() -> None:
                 web.json_response({"error": {}}, status=503) if "MetricReports" in request.path else None
             )
 
-    assert watts(bmc.polls(2, between, behaviour)[1]) == expected(101)
+    assert watts(bmc.polls(2, between, behaviour)[1]) == expected_watts(101)
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_report_that_fails_is_no_gap() -> None:
 )
 def test_a_report_of_means_or_long_intervals_is_not_used(definition: dict[str, Any]) -> None:
     bmc = Bmc(**definition)
-    found = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
-    assert watts(found[2]) == expected(102)
+    readings = bmc.polls(3, lambda turn: bmc.say(100 + turn, 10 * turn))
+    assert watts(readings[2]) == expected_watts(102)
     assert bmc.asked[3] - bmc.asked[2] == GPUS + 1
 
 
@@ -217,14 +217,14 @@ def test_a_report_in_another_unit_is_not_used() -> None:
         for entry in bmc.entries:
             entry["MetricValue"] = str(float(entry["MetricValue"]) * 1000)
 
-    found = bmc.polls(2, between)
-    assert watts(found[1]) == expected(101)
+    readings = bmc.polls(2, between)
+    assert watts(readings[1]) == expected_watts(101)
 
 
 def test_of_several_values_of_one_property_the_newest_counts() -> None:
     place = ("/redfish/v1/Chassis/1/Power", ("PowerControl", 0, "PowerConsumedWatts"))
     entry = {"MetricProperty": "/redfish/v1/Chassis/1/Power#/PowerControl/0/PowerConsumedWatts"}
-    told = values(
+    newest = values(
         {
             "MetricValues": [
                 {**entry, "MetricValue": "210", "Timestamp": at(20)},
@@ -234,7 +234,7 @@ def test_of_several_values_of_one_property_the_newest_counts() -> None:
             ]
         }
     )
-    assert told[place].number == 220
+    assert newest[place].number == 220
 
 
 def test_after_a_new_survey_the_report_is_read_again() -> None:
@@ -247,8 +247,8 @@ def test_after_a_new_survey_the_report_is_read_again() -> None:
             bmc.now = 10.0 * turn + (SURVEY_SECONDS if turn > 1 else 0)
             bmc.say(100 + turn, 10 * turn)
 
-        found = polls(RedfishSource("bmc", client(server), clock=lambda: bmc.now), 5, between)
-    assert [watts(reading) for reading in found] == [expected(100 + turn) for turn in range(5)]
+        readings = polls(RedfishSource("bmc", client(server), clock=lambda: bmc.now), 5, between)
+    assert [watts(reading) for reading in readings] == [expected_watts(100 + turn) for turn in range(5)]
     assert asked[3] - asked[2] > GPUS
     assert asked[4] - asked[3] == 2
 
@@ -269,5 +269,5 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=4), JSON)
 def test_any_report_is_read_or_left_out(entries: list[Any], timestamp: Any) -> None:
-    for told in values({"MetricValues": entries, "Timestamp": timestamp}).values():
-        assert math.isfinite(told.number)
+    for value in values({"MetricValues": entries, "Timestamp": timestamp}).values():
+        assert math.isfinite(value.number)

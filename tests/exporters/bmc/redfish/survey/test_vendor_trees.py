@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath_lab.redfish_server import RedfishServer, dict_tree
+from joulepath_lab.devices.redfish_server import RedfishServer, dict_tree
 from tests.exporters.bmc.conftest import Tree, legacy, poll, ref, tree
 
 pytestmark = pytest.mark.unit
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.unit
 BOX = ("chassis", "1")
 
 
-def read(found: Tree) -> Any:
-    with RedfishServer(dict_tree(found)) as server:
+def read(resources: Tree) -> Any:
+    with RedfishServer(dict_tree(resources)) as server:
         return poll(server)
 
 
@@ -23,15 +23,15 @@ def sensor(name: str, reading: Any, **more: Any) -> dict[str, Any]:
     return {"Id": name, "ReadingType": "Power", "Reading": reading, **more}
 
 
-def with_sensors(found: Tree, chassis: str, *sensors: dict[str, Any]) -> Tree:
+def with_sensors(resources: Tree, chassis: str, *sensors: dict[str, Any]) -> Tree:
     folder = f"Chassis/{chassis}/Sensors"
-    found[f"/redfish/v1/Chassis/{chassis}"]["Sensors"] = ref(folder)
-    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/{one['Id']}") for one in sensors]}
-    return {**found, **{f"/redfish/v1/{folder}/{one['Id']}": one for one in sensors}}
+    resources[f"/redfish/v1/Chassis/{chassis}"]["Sensors"] = ref(folder)
+    resources[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/{one['Id']}") for one in sensors]}
+    return {**resources, **{f"/redfish/v1/{folder}/{one['Id']}": one for one in sensors}}
 
 
-def sensors(*found: dict[str, Any]) -> Any:
-    return read(with_sensors(tree({"1": {}}), "1", *found))
+def sensors(*entries: dict[str, Any]) -> Any:
+    return read(with_sensors(tree({"1": {}}), "1", *entries))
 
 
 def rectifier(number: int, watts: float | None) -> dict[str, Any]:
@@ -40,8 +40,8 @@ def rectifier(number: int, watts: float | None) -> dict[str, Any]:
 
 def test_supplies_without_readings_do_not_hide_the_sensors_that_have_them() -> None:
     """A chassis manager of HPE Cray EX: its Power names the rectifiers, its sensors measure them."""
-    found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
-    reading = read(with_sensors(found, "1", rectifier(0, 3433), rectifier(1, 3400)))
+    resources = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
+    reading = read(with_sensors(resources, "1", rectifier(0, 3433), rectifier(1, 3400)))
     assert reading.power == {BOX: 6833}
     assert reading.sources == {BOX: "psu_input"}
 
@@ -53,15 +53,15 @@ def test_supplies_that_share_a_member_id_are_two() -> None:
     assert reading.psu_input == {("1", "0"): 200, ("1", "1"): 210}
 
 
-def test_metered_supplies_that_are_fewer_than_present_make_no_half_chassis() -> None:
-    found = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
-    assert read(with_sensors(found, "1", rectifier(0, 3433))).power == {}
+def test_too_few_metered_supplies_do_not_make_half_a_chassis() -> None:
+    resources = legacy({"PowerSupplies": [{"Name": "Rectifier 1"}, {"Name": "Rectifier 0"}]})
+    assert read(with_sensors(resources, "1", rectifier(0, 3433))).power == {}
     assert sensors(rectifier(0, 3433), rectifier(1, None)).power == {}
 
 
 def hgx(**base: Any) -> Tree:
     """Two accelerators on a baseboard, each a chassis of its own, as on NVIDIA's."""
-    found = tree(
+    resources = tree(
         {
             "Baseboard": {"ChassisType": "RackMount", "Links": {"Contains": [ref("Chassis/GPU_0/")]}, **base},
             "GPU_0": {"ChassisType": "Module", "EnvironmentMetrics": ref("Chassis/GPU_0/EnvironmentMetrics")},
@@ -79,28 +79,28 @@ def hgx(**base: Any) -> Tree:
     )
     for name, watts in {"GPU_0": 870.5, "GPU_1": 600.0, "DRAM_1": 34.5}.items():
         path = f"/redfish/v1/Chassis/{name}/EnvironmentMetrics"
-        found[path] = {"PowerWatts": {"Reading": watts}, "EnergykWh": []}
-    return found
+        resources[path] = {"PowerWatts": {"Reading": watts}, "EnergykWh": []}
+    return resources
 
 
 @pytest.mark.parametrize("metered", [True, False])
 def test_modules_are_subsystems_of_the_box_around_them(metered: bool) -> None:
-    found = hgx(**({"Power": ref("Chassis/Baseboard/Power")} if metered else {}))
-    found["/redfish/v1/Chassis/Baseboard/Power"] = {"PowerControl": [{"PowerConsumedWatts": 2400}]}
-    reading = read(found)
+    resources = hgx(**({"Power": ref("Chassis/Baseboard/Power")} if metered else {}))
+    resources["/redfish/v1/Chassis/Baseboard/Power"] = {"PowerControl": [{"PowerConsumedWatts": 2400}]}
+    reading = read(resources)
     assert reading.power == ({("chassis", "Baseboard"): 2400} if metered else {})
     assert reading.subsystems == {("Baseboard", "GPU_0"): 870.5, ("Baseboard", "GPU_1"): 600}
 
 
 def test_a_board_alone_in_an_unmeasured_chassis_is_the_server() -> None:
-    found = tree(
+    resources = tree(
         {
             "Frame": {"ChassisType": "RackMount", "Links": {"Contains": [ref("Chassis/Board")]}},
             "Board": {"ChassisType": "Card", "Power": ref("Chassis/Board/Power")},
         },
         Chassis__Board__Power={"PowerControl": [{"PowerConsumedWatts": 148}]},
     )
-    assert read(found).power == {("chassis", "Board"): 148}
+    assert read(resources).power == {("chassis", "Board"): 148}
 
 
 def test_one_power_resource_of_two_chassis_counts_once() -> None:
@@ -118,33 +118,33 @@ def test_a_shared_power_resource_keeps_its_supplies_input() -> None:
     assert reading.sources == {BOX: "psu_input"}
 
 
-def test_a_shared_resource_is_of_the_innermost_chassis() -> None:
+def test_a_shared_resource_belongs_to_the_innermost_chassis() -> None:
     shared = {"Power": ref("Chassis/A/B/Power")}
-    found = tree({"A": shared}, Chassis__A__B__Power={"PowerControl": [{"PowerConsumedWatts": 148}]})
-    found["/redfish/v1/Chassis"]["Members"].insert(0, ref("Chassis/A/B"))
-    found["/redfish/v1/Chassis/A/B"] = {"Id": "B", **shared}
-    assert read(found).power == {("chassis", "B"): 148}
+    resources = tree({"A": shared}, Chassis__A__B__Power={"PowerControl": [{"PowerConsumedWatts": 148}]})
+    resources["/redfish/v1/Chassis"]["Members"].insert(0, ref("Chassis/A/B"))
+    resources["/redfish/v1/Chassis/A/B"] = {"Id": "B", **shared}
+    assert read(resources).power == {("chassis", "B"): 148}
 
 
 def supplies(*serials: str) -> dict[str, Any]:
     return {"PowerSupplies": [{"PowerInputWatts": 400, "SerialNumber": serial} for serial in serials]}
 
 
-def test_supplies_that_two_sleds_share_are_no_sleds_power() -> None:
+def test_supplies_that_two_sleds_share_are_not_one_sleds_power() -> None:
     sled = {"ChassisType": "Sled"}
-    found = tree(
+    resources = tree(
         {"1": {**sled, "Power": ref("Chassis/1/Power")}, "2": {**sled, "Power": ref("Chassis/2/Power")}},
         Chassis__1__Power=supplies("SN-1", "SN-2"),
         Chassis__2__Power=supplies("SN-2", "SN-1"),
     )
-    reading = read(found)
+    reading = read(resources)
     assert reading.power == {}
     assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
 
 
-def test_supplies_that_a_node_and_its_enclosure_list_are_the_enclosures() -> None:
+def test_supplies_listed_by_node_and_enclosure_belong_to_the_enclosure() -> None:
     node = {**supplies("SN-1", "SN-2"), "PowerControl": [{"PowerConsumedWatts": 350}]}
-    found = tree(
+    resources = tree(
         {
             "node": {"Power": ref("Chassis/node/Power"), "Links": {"ContainedBy": ref("Chassis/frame/")}},
             "frame": {"ChassisType": "Enclosure", "Power": ref("Chassis/frame/Power")},
@@ -152,21 +152,21 @@ def test_supplies_that_a_node_and_its_enclosure_list_are_the_enclosures() -> Non
         Chassis__node__Power=node,
         Chassis__frame__Power=supplies("SN-1", "SN-2"),
     )
-    reading = read(found)
+    reading = read(resources)
     assert reading.power == {("enclosure", "frame"): 800, ("chassis", "node"): 350}
     assert reading.psu_input == {("frame", "0"): 400, ("frame", "1"): 400}
 
 
-def test_a_placeholder_for_a_serial_number_makes_no_two_supplies_one() -> None:
-    found = tree(
+def test_a_placeholder_serial_number_does_not_merge_two_supplies() -> None:
+    resources = tree(
         {"1": {"Power": ref("Chassis/1/Power")}, "2": {"Power": ref("Chassis/2/Power")}},
         Chassis__1__Power=supplies("N/A", "N/A"),
         Chassis__2__Power=supplies("N/A", "N/A"),
     )
-    assert read(found).power == {BOX: 800, ("chassis", "2"): 800}
+    assert read(resources).power == {BOX: 800, ("chassis", "2"): 800}
 
 
-def test_supplies_are_told_by_their_names_where_no_context_is_stated() -> None:
+def test_supplies_are_recognised_by_name_where_no_context_is_stated() -> None:
     reading = sensors(
         sensor("ps0_input_power", 110),
         sensor("power_PSU1_Input_Power", 120),
@@ -188,20 +188,20 @@ def test_the_only_sensor_is_not_the_whole_where_it_names_a_part(name: str) -> No
     assert set(reading.sources.values()) <= {"psu_input"}
 
 
-def test_of_several_sensors_of_the_chassis_the_total_counts_and_else_none() -> None:
+def test_of_several_chassis_sensors_only_the_total_counts() -> None:
     parts = [sensor(f"Feed_{number}_Power_0", 500, PhysicalContext="Chassis") for number in range(2)]
     assert sensors(*parts, sensor("Total_Power", 1010, PhysicalContext="Chassis")).power == {BOX: 1010}
     assert sensors(*parts, sensor("cpu_power", 1, PhysicalContext="CPU")).power == {}
 
 
-def test_no_watts_at_all_are_believed_only_where_every_source_says_so() -> None:
+def test_zero_watts_are_believed_only_where_every_source_says_so() -> None:
     """A BMC that answers consumes something itself."""
-    found = legacy({"PowerControl": [{"PowerConsumedWatts": 135}]})
-    found["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
-    found["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 0}}
-    assert read(found).power == {BOX: 135}
-    found["/redfish/v1/Chassis/1/Power"] = {"PowerControl": [{"PowerConsumedWatts": 0}]}
-    assert read(found).power == {BOX: 0}
+    resources = legacy({"PowerControl": [{"PowerConsumedWatts": 135}]})
+    resources["/redfish/v1/Chassis/1"]["EnvironmentMetrics"] = ref("Chassis/1/EnvironmentMetrics")
+    resources["/redfish/v1/Chassis/1/EnvironmentMetrics"] = {"PowerWatts": {"Reading": 0}}
+    assert read(resources).power == {BOX: 135}
+    resources["/redfish/v1/Chassis/1/Power"] = {"PowerControl": [{"PowerConsumedWatts": 0}]}
+    assert read(resources).power == {BOX: 0}
 
 
 def test_a_mean_that_was_never_taken_is_rejected() -> None:
@@ -272,12 +272,12 @@ def test_amis_present_power_counts_where_the_standard_one_is_null(interval: int)
 
 
 @pytest.mark.parametrize("metered", [True, False])
-def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itself(metered: bool) -> None:
+def test_an_accelerator_baseboard_is_part_of_the_server_whatever_its_type(metered: bool) -> None:
     """NVIDIA's, in a Gigabyte: RackMount, no link to the server, its hot-swap controllers as supplies."""
     here = "Chassis/HGX_Chassis_0"
     supply = f"{here}/PowerSubsystem/PowerSupplies/HSC_0"
     environment, gpu = {"EnvironmentMetrics": ref(f"{here}/EnvironmentMetrics")}, "Chassis/HGX_GPU_0/EnvironmentMetrics"
-    found = tree(
+    resources = tree(
         {
             "BMC_0": {"ChassisType": "Component"},
             "HGX_Chassis_0": {
@@ -298,7 +298,7 @@ def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itse
         f"{supply}/Metrics": {"InputPowerWatts": {"Reading": 2430}},
         gpu: {"PowerWatts": {"Reading": 870}},
     }
-    reading = read({**found, **{f"/redfish/v1/{path}": resource for path, resource in below.items()}})
+    reading = read({**resources, **{f"/redfish/v1/{path}": resource for path, resource in below.items()}})
     assert reading.power == ({("chassis", "Self"): 4920} if metered else {})
     assert reading.subsystems == {("Self", "HGX_Chassis_0"): 2420.5}
     assert reading.psu_input == {}
@@ -306,22 +306,22 @@ def test_an_accelerator_baseboard_is_a_part_of_the_server_whatever_it_calls_itse
 
 
 def test_a_baseboards_own_bmc_measures_the_baseboard() -> None:
-    found = tree(
+    resources = tree(
         {"HGX_Chassis_0": {"EnvironmentMetrics": ref("Chassis/HGX_Chassis_0/EnvironmentMetrics")}},
         Chassis__HGX_Chassis_0__EnvironmentMetrics={"PowerWatts": {"Reading": 2420.5}},
     )
-    assert read(found).power == {("chassis", "HGX_Chassis_0"): 2420.5}
+    assert read(resources).power == {("chassis", "HGX_Chassis_0"): 2420.5}
 
 
-def test_supplies_that_the_newer_resource_only_names_are_read_from_the_older() -> None:
+def test_supplies_the_new_resource_only_names_are_read_from_the_old_one() -> None:
     folder = "Chassis/1/PowerSubsystem/PowerSupplies"
-    found = legacy(supplies("SN-1", "SN-2"))
-    found["/redfish/v1/Chassis/1"]["PowerSubsystem"] = ref("Chassis/1/PowerSubsystem")
-    found["/redfish/v1/Chassis/1/PowerSubsystem"] = {"PowerSupplies": ref(folder)}
-    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PS1"), ref(f"{folder}/PS2")]}
+    resources = legacy(supplies("SN-1", "SN-2"))
+    resources["/redfish/v1/Chassis/1"]["PowerSubsystem"] = ref("Chassis/1/PowerSubsystem")
+    resources["/redfish/v1/Chassis/1/PowerSubsystem"] = {"PowerSupplies": ref(folder)}
+    resources[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PS1"), ref(f"{folder}/PS2")]}
     for name in ("PS1", "PS2"):
-        found[f"/redfish/v1/{folder}/{name}"] = {"Id": name, "Status": {"State": "Enabled"}}
-    reading = read(found)
+        resources[f"/redfish/v1/{folder}/{name}"] = {"Id": name, "Status": {"State": "Enabled"}}
+    reading = read(resources)
     assert reading.power == {BOX: 800}
     assert reading.psu_input == {("1", "0"): 400, ("1", "1"): 400}
 
@@ -329,7 +329,7 @@ def test_supplies_that_the_newer_resource_only_names_are_read_from_the_older() -
 def dgx() -> Tree:
     """NVIDIA DGX H100: AMI's BMC, which gives every power sensor one context, and supplies by their sensors alone."""
     folder = "Chassis/DGX/PowerSubsystem/PowerSupplies"
-    found = tree(
+    resources = tree(
         {
             "DGX": {"ChassisType": "Other", "Power": ref("Chassis/DGX/Power"), "PowerSubsystem": ref("Chassis/DGX/P")},
             "HGX_Chassis_0": {"ChassisType": "Zone"},
@@ -347,23 +347,26 @@ def dgx() -> Tree:
         "PWR_PSU0": 325,
         "PWR_PSU1": 351,
     }
-    found = with_sensors(
-        found, "DGX", *(sensor(name, watts, PhysicalContext="VoltageRegulator") for name, watts in names.items())
+    resources = with_sensors(
+        resources, "DGX", *(sensor(name, watts, PhysicalContext="VoltageRegulator") for name, watts in names.items())
     )
     context = {"PhysicalContext": "GPUSubsystem"}
-    found = with_sensors(
-        found,
+    resources = with_sensors(
+        resources,
         "HGX_Chassis_0",
         sensor("HGX_Chassis_0_TotalHSC_Power_0", 828, **context),
         sensor("HGX_Chassis_0_HSC_1_Power_0", 76, **context),
         sensor("HGX_Chassis_0_TotalGPU_Power_0", 560, PhysicalContext="GPU"),
     )
-    found[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PSU{number}") for number in range(2)]}
+    resources[f"/redfish/v1/{folder}"] = {"Members": [ref(f"{folder}/PSU{number}") for number in range(2)]}
     for number in range(2):
         source = f"/redfish/v1/Chassis/DGX/Sensors/PWR_PSU{number}"
-        found[f"/redfish/v1/{folder}/PSU{number}"] = {"Id": f"PSU{number}", "Metrics": ref(f"{folder}/PSU{number}/M")}
-        found[f"/redfish/v1/{folder}/PSU{number}/M"] = {"OutputPowerWatts": {"DataSourceUri": source}}
-    return found
+        resources[f"/redfish/v1/{folder}/PSU{number}"] = {
+            "Id": f"PSU{number}",
+            "Metrics": ref(f"{folder}/PSU{number}/M"),
+        }
+        resources[f"/redfish/v1/{folder}/PSU{number}/M"] = {"OutputPowerWatts": {"DataSourceUri": source}}
+    return resources
 
 
 def test_a_dgx_is_its_system_sensor_and_its_baseboard_is_in_it() -> None:
@@ -375,7 +378,7 @@ def test_a_dgx_is_its_system_sensor_and_its_baseboard_is_in_it() -> None:
     assert reading.subsystems == {("DGX", "PWR_CPU0"): 145, ("DGX", "HGX_Chassis_0"): 828}
 
 
-def test_a_supplys_sensor_says_its_way_in_one_word() -> None:
+def test_a_supplys_sensor_states_input_or_output_in_one_word() -> None:
     """iDRAC 9."""
     context = {"PhysicalContext": "PowerSupply"}
     reading = sensors(
@@ -389,12 +392,12 @@ def test_a_supplys_sensor_says_its_way_in_one_word() -> None:
 
 def test_a_sensor_of_256_steps_is_worse_than_power_control() -> None:
     """iDRAC 9 of an R750: its sensor repeats IPMI's, in steps of 30 W."""
-    found = tree(
+    resources = tree(
         {"1": {"Power": ref("Chassis/1/Power")}}, Chassis__1__Power={"PowerControl": [{"PowerConsumedWatts": 568}]}
     )
     name = "System Board Pwr Consumption"
     step = sensor("SystemBoardPwrConsumption", 540, Name=name, PhysicalContext="SystemBoard")
-    reading = read(with_sensors(found, "1", step))
+    reading = read(with_sensors(resources, "1", step))
     assert reading.power == {BOX: 568}
     assert reading.sources == {BOX: "power_control"}
     assert sensors(step).sources == {BOX: "sdr"}
@@ -411,12 +414,12 @@ def test_a_sensor_of_256_steps_is_worse_than_power_control() -> None:
         (("Ecosys_Power", "Fan_Power"), None),
     ],
 )
-def test_names_of_the_whole_system_in_any_order(names: tuple[str, ...], whole: str | None) -> None:
+def test_names_of_the_whole_system_are_recognised_in_any_order(names: tuple[str, ...], whole: str | None) -> None:
     for order in (names, names[::-1]):
-        found = [sensor(name, 300 + 10 * names.index(name)) for name in order]
+        entries = [sensor(name, 300 + 10 * names.index(name)) for name in order]
         expected = {} if whole is None else {BOX: 300 + 10 * names.index(whole)}
         try:
-            power = sensors(*found).power
+            power = sensors(*entries).power
         except JoulepathError:
             power = {}
         assert power == expected

@@ -1,9 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""The native path for programs that know nothing of IOAM: `joulepath tag` knows them by their cgroups and ports."""
-
-from dataclasses import replace
-
-from joulepath_lab.scenario import Tagging
-from joulepath_lab.scenarios import native
-
-SCENARIO = replace(native.SCENARIO, name="tagged", tagging=Tagging(tcp=frozenset({"inspection-camera"})))

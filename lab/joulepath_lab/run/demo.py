@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`: runs the lab, shows what two applications cost while it runs, and compares with the truth at the end."""
+
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from joulepath_lab.run.results import Component, Host, Results, measure
+from joulepath_lab.run.stack import Lab
+from joulepath_lab.scenarios.scenario import UNATTRIBUTED
+from joulepath_lab.scenarios.streams import UPLINKS
+from joulepath_lab.truth.truth import Truth
+from joulepath_prometheus.client import Prometheus
+from joulepath_prometheus.errors import PrometheusError
+
+TOLERANCE = 0.03
+CONSERVATION = 1e-6
+APPLICATIONS = [stream.application for stream in UPLINKS if stream.application]
+BUDGET_ALERT_SECONDS = 90.0
+"""How long the budget's alert may still take after the table: its rules add up whole minutes."""
+
+COLUMNS = ("network static", "network dynamic", "compute", "total", "gCO2/h", "network share", "J/Mbit", "J/inference")
+
+
+def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, alert: bool = True) -> int:
+    """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code."""
+    try:
+        with console.status("starting") as status:
+            lab.start(status.update if console.is_terminal else console.print)
+        console.print(f"IOAM stamping: [bold]{lab.stamping}[/]; measuring for {seconds:.0f} s")
+        begin = time.time()
+        _watch(lab, begin, seconds, console)
+        end = time.time()
+        time.sleep(1.5)  # the truth must reach beyond the last evaluation
+        lab.check()
+        results = measure(
+            lab.prometheus,
+            Truth(lab.history, lab.scenario),
+            APPLICATIONS,
+            interval=(begin, end),
+            scenario=lab.scenario,
+            window=lab.scenario.window_seconds,
+            stamping=lab.stamping,
+        )
+    except (LookupError, RuntimeError, PrometheusError) as fault:
+        console.print(f"demo failed: {fault}", style="red", highlight=False)
+        return 1
+    console.print(_table(results), _rest(results), sep="\n")
+    if json_path is not None:
+        json_path.write_text(json.dumps(results.as_json(), indent=2) + "\n", encoding="utf-8")
+    return _verdict(lab, results, console, alert=alert)
+
+
+def _watch(lab: Lab, begin: float, seconds: float, console: Console) -> None:
+    """Shows the recorded series of now, once a second."""
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        while (left := begin + seconds - time.time()) > 0:
+            lab.check()
+            live.update(_now(lab.prometheus, left), refresh=True)
+            time.sleep(min(1.0, max(left, 0.0)))
+
+
+def _now(prometheus: Prometheus, left: float) -> Table:
+    """The live table, straight from the recorded series."""
+    table = _frame(f"now, {left:.0f} s to go")
+    for name in APPLICATIONS:
+        selector = f'application="{name}"'
+        expressions = (
+            f'sum(application:power_part_watts{{{selector},segment="network",part="static"}})',
+            f'sum(application:power_part_watts{{{selector},segment="network",part="dynamic"}})',
+            f'sum(application:power_watts{{{selector},segment="model"}})',
+            f"sum(application:power_watts{{{selector}}})",
+            f'3600 * sum(application:co2_grams_per_second{{{selector},basis="location"}})',
+            f"application:network_power:ratio{{{selector}}}",
+            f"1e6 * application:joules_per_bit{{{selector}}}",
+            f"application:joules_per_inference{{{selector}}}",
+        )
+        values = [prometheus.query(expression) for expression in expressions]
+        table.add_row(name, *(_number(found[0].value) if found else "gap" for found in values), "")
+    rest = prometheus.query(f'sum(application_component:power_watts{{application="{UNATTRIBUTED}"}})')
+    measured = prometheus.query("sum(host:power_watts)")
+    for name, found in ((UNATTRIBUTED, rest), ("measured", measured)):
+        table.add_row(name, "", "", "", _number(found[0].value) if found else "gap", *[""] * 5)
+    return table
+
+
+def _frame(title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("watts")
+    for column in (*COLUMNS, "truth"):
+        table.add_column(column, justify="right")
+    return table
+
+
+def _table(results: Results) -> Table:
+    """The means over the whole interval, adding up to the meters."""
+    table = _frame(f"means of the interval (stamping: {results.stamping})")
+    for name, row in results.applications.items():
+        figures = (
+            row.network_static_watts, row.network_dynamic_watts, row.compute_watts, row.total_watts,
+            row.co2_grams_per_hour, row.network_share, row.joules_per_megabit, row.joules_per_inference,
+            row.truth_total_watts,
+        )  # fmt: skip
+        table.add_row(name, *map(_number, figures))
+    parts: list[Component | Host] = [*results.components.values(), *results.hosts.values()]
+    rest = sum(row.unattributed_watts for row in parts)
+    true_rest = sum(row.truth_unattributed_watts for row in parts)
+    measured = sum(row.watts for row in results.hosts.values())
+    true_measured = sum(row.truth_watts for row in results.hosts.values())
+    for name, value, true in ((UNATTRIBUTED, rest, true_rest), ("measured", measured, true_measured)):
+        table.add_row(name, "", "", "", _number(value), *[""] * 4, _number(true))
+    return table
+
+
+def _rest(results: Results) -> Table:
+    """Where the unattributed watts are."""
+    table = Table(title="components", title_justify="left")
+    for column in ("component", "watts", "attributed", UNATTRIBUTED, "truth of it"):
+        table.add_column(column, justify="left" if column == "component" else "right")
+    for name, row in results.components.items():
+        figures = (row.watts, row.attributed_watts, row.unattributed_watts, row.truth_unattributed_watts)
+        table.add_row(name, *map(_number, figures))
+    for name, host in results.hosts.items():
+        if host.truth_unattributed_watts:
+            figures = (host.unattributed_watts, 0.0, host.unattributed_watts, host.truth_unattributed_watts)
+            table.add_row(f"rest of {name}", *map(_number, figures))
+    return table
+
+
+def _verdict(lab: Lab, results: Results, console: Console, *, alert: bool) -> int:
+    """Prints what was promised and whether it held. Returns the exit code."""
+    error, conservation = results.worst_error_ratio, results.worst_conservation_error_ratio
+    checks = {
+        f"worst error against the truth {error:.2%} (allowed {TOLERANCE:.0%})": error <= TOLERANCE,
+        f"worst conservation error {conservation:.1e} of the plug (allowed {CONSERVATION:.0e})": (
+            conservation <= CONSERVATION
+        ),
+    }
+    if alert and all(checks.values()):
+        checks["the energy budget's alert reached the webhook through Alertmanager"] = _alerted(lab, console)
+    for text, held in checks.items():
+        console.print(Text("ok   " if held else "FAIL ", style="green" if held else "red") + Text(text))
+    return 0 if all(checks.values()) else 1
+
+
+def _alerted(lab: Lab, console: Console) -> bool:
+    """Waits for the budget's alert, which its rules raise after a whole minute at most."""
+    deadline = time.monotonic() + BUDGET_ALERT_SECONDS
+    with console.status("waiting for the energy budget's alert"):
+        while not lab.alerts and time.monotonic() < deadline:
+            time.sleep(0.5)
+    return bool(lab.alerts)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

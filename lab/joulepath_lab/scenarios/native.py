@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An IOAM-native transport: every node of the path forwards users' packets bare, and its kernel stamps them."""
+
+from joulepath_lab.network import nodes
+from joulepath_lab.scenarios.scenario import Machine, Scenario
+
+_BOTH_WAYS = {"access": "uplink", "core": "downlink"}
+MODEL = "qwen2.5-vl-7b"
+
+SCENARIO = Scenario(
+    name="native",
+    robot_address=nodes.address("robot"),
+    stamping=("ru", "du", "cu", "upf"),
+    counters={"du": _BOTH_WAYS, "cu": _BOTH_WAYS, "upf": _BOTH_WAYS},
+    counted={"du-1": "du", "cu-1": "cu", "upf-1": "upf"},
+    machines={
+        "ru-1": Machine(140.0, {"ru-1": (0.08, 8e-5, 0.0)}, {"ru-1": 1.0}),
+        "edge-1": Machine(
+            220.0,
+            {"du-1": (0.05, 9e-5, 0.0), "cu-1": (0.09, 2e-5, 0.0)},
+            {"du-1": 4 / 8, "cu-1": 2 / 8},
+            housekeeping_watts=18.0,
+        ),
+        "core-1": Machine(85.0, {"upf-1": (0.06, 5e-5, 0.0)}, {"upf-1": 1.0}),
+        "gpu-1": Machine(180.0, {MODEL: (0.0, 0.0, 0.13)}, {MODEL: 1.0}),
+    },
+    outlets={1: ("ru-1", 1.0), 2: ("edge-1", 0.55), 3: ("edge-1", 0.45), 4: ("gpu-1", 1.0)},
+    pods={"edge-1": "ran"},
+    model=MODEL,
+)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The senders' own counts, in a small shared file: the truth stands on these alone."""
+
+import mmap
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FIELDS = ("packets", "bytes", "requests", "tokens")
+_RECORD = struct.Struct("=QQQQQ")  # the fields, and whether to pause
+_PAUSED_AT = 8 * len(FIELDS)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Counts of one stream since its start: IP packets, octets of these, inferences asked for, tokens these cost."""
+
+    packets: int
+    bytes: int
+    requests: int = 0
+    tokens: int = 0
+
+
+class Ledger:
+    """One record per stream name. Each record has one writer; anyone reads, and may ask a writer to pause."""
+
+    def __init__(self, path: Path, streams: Sequence[str]) -> None:
+        self._index = {name: number for number, name in enumerate(streams)}
+        size = _RECORD.size * len(streams)
+        if not path.exists():
+            path.write_bytes(bytes(size))
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), size)
+
+    def write(self, stream: str, sent: Sent) -> None:
+        """Replaces a stream's counts; a reader sees each number whole."""
+        at = self._index[stream] * _RECORD.size
+        for number, name in enumerate(FIELDS):
+            struct.pack_into("=Q", self._map, at + 8 * number, getattr(sent, name))
+
+    def read(self) -> dict[str, Sent]:
+        """All streams' counts."""
+        return {name: Sent(*_RECORD.unpack_from(self._map, at * _RECORD.size)[:-1]) for name, at in self._index.items()}
+
+    def pause(self, stream: str, paused: bool) -> None:
+        """Asks a stream's sender to stop or to go on."""
+        struct.pack_into("=Q", self._map, self._index[stream] * _RECORD.size + _PAUSED_AT, paused)
+
+    def is_paused(self, stream: str) -> bool:
+        """Whether a stream's sender was asked to stop."""
+        return bool(_RECORD.unpack_from(self._map, self._index[stream] * _RECORD.size)[-1])

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a query or a foreign counter is believed: PromQL that makes a gap of everything else."""
+
+from joulepath_topology import promql
+
+# The range of a query's result: a value below 0, NaN or Inf (a division by 0) is not an amount, but a gap.
+SENSIBLE = ">= 0 < Inf"
+
+
+def recent(*selectors: str) -> str:
+    """Accepts a foreign counter only while it has a sample in the newest quarter of the window and one in the older
+    half: rates of two scrapes are too coarse for shares."""
+    return "".join(
+        f"\nand on () group(present_over_time({each}[$quarter]))"
+        f"\nand on () group(present_over_time({each}[$half] offset $half))"
+        for each in selectors
+    )
+
+
+def counting(*counters: str) -> str:
+    """Accepts a foreign counter that restarted only after it has counted again: its rate may be 0 until then."""
+    return "".join(
+        f"\nunless on () (group(resets({each}[$window]) > 0) and on () sum({each}) == 0)" for each in counters
+    )
+
+
+def steady(*queries: str) -> str:
+    """1 while every target of foreign counters is read now and at the window's start, and began before it.
+
+    Such a counter has no twin that says how long it was measured: a rate is low where the first or the last scrape is
+    lost, and where an exporter began within the window, or since its last scrape before: rate() does not look back
+    beyond a counter's 0.
+    """
+    selectors = dict.fromkeys(each for expr in queries for each in promql.selectors(expr))
+    counters = dict.fromkeys(each for expr in queries for each in promql.counters(expr))
+    spoilt = [
+        f"group by (instance, job) (present_over_time({each}[$window]))\n"
+        f"    unless on (instance, job) (group by (instance, job) ({each})\n"
+        f"      and on (instance, job) group by (instance, job) ({each} offset $start)\n"
+        f"      and on (instance, job) group by (instance, job) ({each} offset $window))"
+        for each in selectors
+    ]
+    spoilt += [f"group by (instance, job) (resets({each}[$reach]) > 0)" for each in counters]
+    joined = "\n  or ".join(spoilt)
+    return f"vector(1) unless on () (\n  {joined})"
+
+
+def guarded(expr: str) -> str:
+    """A query beside one of another exporter: two rates that lose scrapes at different times would drift apart."""
+    guard = f"\nand on () ({steady(expr)})" if promql.has_range(expr) else ""
+    return f"(sum({expr}) {SENSIBLE}{guard})"

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applications and their budgets."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from joulepath_topology.common import Entry, Joules, Name, Text, Whole
+
+_UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})")
+
+# The label of every packet of a namespace with `key: namespace`.
+WHOLE_NAMESPACE = "all"
+
+
+def _trace_id(text: str) -> str:
+    """The id as the ioam exporter writes it into `trace_id`: two lower-case hexadecimal digits for each octet."""
+    plain = text.strip().lower()
+    plain = _UUID.sub(lambda found: "".join(found.groups()), plain).removeprefix("0x")
+    if plain == WHOLE_NAMESPACE or re.fullmatch(r"(?:[0-9a-f]{2}){1,16}", plain):
+        return plain
+    if plain == "other":
+        raise ValueError("'other' is what the exporter calls all traces without a label: no application's")
+    raise ValueError("must be 2 to 32 hexadecimal digits, two for each octet, as in the label trace_id, or `all`")
+
+
+TraceId = Annotated[Text, AfterValidator(_trace_id)]
+"""A trace id; capitals, `0x` and the dashes of a UUID are taken away."""
+
+
+class Trace(Entry):
+    """One IOAM trace id, as the ioam exporter writes it into the label `trace_id`, and its own path if it has one."""
+
+    ioam_namespace: Annotated[Whole, Field(ge=0, le=0xFFFF)]
+    """IOAM Namespace-ID."""
+    id: TraceId
+    """Trace id: hexadecimal digits, two for each octet, as in the label `trace_id`, or `all`."""
+    path: tuple[Name, ...] = ()
+    """Components that this trace passes, in place of the application's `path`."""
+
+
+class Application(Entry):
+    """An application: its traces, the components that they pass and the models it asks."""
+
+    traces: tuple[Trace, ...] = ()
+    """IOAM traces of the application; each trace belongs to one application."""
+    models: tuple[Name, ...] = ()
+    """Models that the application asks."""
+    path: tuple[Name, ...] = ()
+    """Components that its packets pass, with the anchor of each anchored one; in any order."""
+
+
+class Budget(Entry):
+    """The energy that an application may use in each hour, day or month of the calendar (UTC)."""
+
+    application: Name
+    """Application that has this budget."""
+    energy: Joules
+    """Energy for one period, with its unit: `2kWh`, `500kJ`, `900J`, `1MJ`."""
+    per: Literal["hour", "day", "month"]
+    """Period of the calendar, UTC."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of applications and budgets."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from joulepath_topology.applications import Application
+from joulepath_topology.durations import duration
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Declared, Place, Problem, absent
+
+PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 31 * 86400}
+"""The longest that a period of each kind can be."""
+
+
+def too_short(topology: Topology, kept: float) -> Iterator[Problem]:
+    """Warns of budgets with a period longer than the seconds for which the server keeps samples."""
+    for name, budget in topology.budgets.items():
+        needed = PERIOD_SECONDS[budget.per]
+        if kept < needed:
+            message = f"needs {_span(needed)} of samples, but the server keeps {_span(kept)} (--retention)"
+            yield Problem(("budgets", name, "per"), message, severity="warning")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 86400:g} days" if seconds >= 86400 else duration(seconds)
+
+
+def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    """References, paths that could never be complete, traces that stand twice, budgets that could never be exceeded."""
+    yield from _applications(topology, declared)
+    yield from _traces(topology)
+    yield from _budgets(topology, declared)
+
+
+def _applications(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    for name, application in topology.applications.items():
+        place = ("applications", name)
+        paths = _paths(name, application)
+        if not any(members for _, members in paths) and not application.models:
+            yield Problem(place, "needs a path, models or both")
+        yield from _own_paths(name, application)
+        for where, members in paths:
+            yield from _members(topology, declared, where, members, "path")
+        yield from _members(topology, declared, (*place, "models"), application.models, "models")
+        ioam = [member for member in application.path if member in topology.components and _by_ioam(topology, member)]
+        if ioam and not application.traces:
+            yield Problem(place, f"needs traces: {ioam[0]!r} knows applications by their IOAM trace")
+
+
+def _paths(name: str, application: Application) -> list[tuple[Place, tuple[str, ...]]]:
+    """The application's path and those of its traces, with their places."""
+    place = ("applications", name)
+    own = [((*place, "traces", number, "path"), trace.path) for number, trace in enumerate(application.traces)]
+    return [((*place, "path"), application.path), *own]
+
+
+def _own_paths(name: str, application: Application) -> Iterator[Problem]:
+    """A path for each trace: its own, or the application's."""
+    lacking = [number for number, trace in enumerate(application.traces) if not trace.path]
+    if application.path and application.traces and not lacking:
+        message = "no trace uses this path: each has its own"
+        yield Problem(("applications", name, "path"), message, severity="warning")
+    if not application.path and len(lacking) < len(application.traces):
+        for number in lacking:
+            message = "needs a path: other traces have their own, and the application has none"
+            yield Problem(("applications", name, "traces", number), message)
+
+
+def _members(
+    topology: Topology, declared: Declared, place: Place, members: tuple[str, ...], key: Literal["path", "models"]
+) -> Iterator[Problem]:
+    for number, member in enumerate(members):
+        where = (*place, number)
+        if member in members[:number]:
+            yield Problem(where, f"{member!r} stands twice")
+        elif member not in declared["components"]:
+            yield absent(where, "component", member)
+        elif member in topology.components:
+            yield from _member(topology, where, member, key)
+    # A name that is spelt wrong may be the anchor's.
+    if all(member in declared["components"] for member in members):
+        yield from _anchors(topology, place, members)
+
+
+def _member(topology: Topology, where: Place, member: str, key: Literal["path", "models"]) -> Iterator[Problem]:
+    component = topology.components[member]
+    at = (("components", member),)
+    if component.supports:
+        yield Problem(where, f"{member!r} supports others and follows them: leave it out of the path", at)
+    elif key == "path" and component.role == "model":
+        yield Problem(where, f"{member!r} is a model: it belongs under models", at)
+    elif key == "models" and component.role != "model":
+        yield Problem(where, f"{member!r} is not a model: it belongs under path", at)
+    elif component.role == "model" and component.requests is None:
+        yield Problem(where, f"{member!r} counts no requests: nothing could be attributed", at)
+    elif component.role != "model" and component.traffic is None:
+        yield Problem(where, f"{member!r} counts no traffic: nothing could be attributed", at)
+
+
+def _anchors(topology: Topology, place: Place, members: tuple[str, ...]) -> Iterator[Problem]:
+    for number, member in enumerate(members):
+        anchor = topology.counted_at(member) if member in topology.components else member
+        if anchor not in members:
+            message = f"the traffic of {member!r} is counted at {anchor!r}, which the path does not have"
+            yield Problem((*place, number), message, (("components", member), place))
+
+
+def _by_ioam(topology: Topology, member: str) -> bool:
+    counted = topology.components.get(topology.counted_at(member))
+    return counted is not None and counted.traffic is not None and counted.traffic.ioam is not None
+
+
+def _traces(topology: Topology) -> Iterator[Problem]:
+    owners: dict[tuple[int, str], str] = {}
+    for name, application in topology.applications.items():
+        for number, trace in enumerate(application.traces):
+            key = (trace.ioam_namespace, trace.id)
+            if key in owners:
+                message = f"trace {trace.id} of namespace {trace.ioam_namespace} already stands for {owners[key]!r}"
+                yield Problem(("applications", name, "traces", number), message)
+            owners.setdefault(key, name)
+
+
+def _budgets(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    for name, budget in topology.budgets.items():
+        if budget.application not in declared["applications"]:
+            yield absent(("budgets", name, "application"), "application", budget.application)
+            continue
+        if budget.application not in topology.applications:
+            continue
+        needed = [member for member in topology.needed(budget.application) if member in topology.components]
+        hosts = [topology.hosts.get(host) for host in sorted({topology.host_of(member) for member in needed})]
+        ceilings = [host.max_watts for host in hosts if host is not None and host.max_watts is not None]
+        most = sum(ceilings) * PERIOD_SECONDS[budget.per]
+        if hosts and len(ceilings) == len(hosts) and most <= budget.energy:
+            message = (
+                f"cannot be exceeded: the hosts of {budget.application!r} draw at most {sum(ceilings):g} W, "
+                f"{most / 3.6e6:g} kWh in each {budget.per}"
+            )
+            yield Problem(("budgets", name, "energy"), message)

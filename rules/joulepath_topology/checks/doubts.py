@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entries that are allowed and yet probably a mistake: each is a warning that names the likely one."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+
+from joulepath_topology import promql
+from joulepath_topology.components import Share
+from joulepath_topology.meters import METERS
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Place, Problem
+from joulepath_topology.queries import queries, sources
+
+# Beyond these a number was probably meant in another unit. Coal, the dirtiest grid, emits about 1000 g/kWh.
+MOST_SCALE = 10
+MOST_OVERHEAD = 3
+LEAST_GRAMS, MOST_GRAMS = 1, 2500
+LONGEST_WINDOW = 3600
+# Of a host's capacity: reservations that come to less, each at most 1, are probably fractions of it.
+SMALL_PART = 0.1
+
+
+def doubts(topology: Topology) -> Iterator[Problem]:
+    """All warnings."""
+    for found in (_window, _sites, _tiers, _scales, _same_query, _same_work, _same_model, _reservations, _functions):
+        for place, message in found(topology):
+            yield Problem(place, message, severity="warning")
+
+
+Doubts = Iterator[tuple[Place, str]]
+
+
+def _window(topology: Topology) -> Doubts:
+    if topology.window > LONGEST_WINDOW:
+        yield ("window",), "is longer than an hour: every figure is a mean over it, and shows a change that much later"
+
+
+def _sites(topology: Topology) -> Doubts:
+    for name, site in topology.sites.items():
+        place = ("sites", name)
+        if site.overhead > MOST_OVERHEAD:
+            message = f"{site.overhead:g} times the measured power: overhead is a factor such as 1.3, not a percentage"
+            yield (*place, "overhead"), message
+        market = None if site.market in {None, "location"} else site.market
+        for at, factor in (place, site), ((*place, "market"), market):
+            grams = getattr(factor, "grams_per_kwh", None)
+            if grams and grams < LEAST_GRAMS:
+                yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is very little: is this in kg/kWh?"
+            elif grams and grams > MOST_GRAMS:
+                yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is more than any grid emits: is this in g/MWh?"
+
+
+def _tiers(topology: Topology) -> Doubts:
+    for name, host in topology.hosts.items():
+        # Their sum would be two or three times the server's power.
+        kinds = [
+            meter.part.key if meter.part is not None and meter.part.many else kind
+            for kind, meter in METERS.items()
+            if meter.whole_server and any(source.kind == kind for source in host.power)
+        ]
+        if len(kinds) > 1:
+            added = f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+            message = f"adds {added}: if they read the same server, keep the best one and put the others under fallback"
+            yield ("hosts", name, "power"), message
+
+
+def _scales(topology: Topology) -> Doubts:
+    for name in topology.hosts:
+        for place, source in sources(topology, name):
+            if source.scale > MOST_SCALE:
+                message = f"{source.scale:g} times the reading: scale is a factor such as 1.35, not a percentage"
+                yield (*place, "scale"), message
+
+
+def _same_query(topology: Topology) -> Doubts:
+    """One query at two places. Several hosts may share a meter, each with its part as `scale`."""
+    used: dict[str, tuple[str, float]] = {}
+    for name in topology.hosts:
+        for place, source in sources(topology, name):
+            key = "joules" if source.joules is not None else "watts"
+            query = source.joules or source.watts
+            if query is None or promql.is_constant(query):
+                continue
+            other, parts = used.get(normal := promql.normal(query), (name, 0.0))
+            used[normal] = other, parts + source.scale
+            if parts and parts + source.scale > 1 + 1e-9:
+                where = f"host {other!r}" if other != name else "this host"
+                yield (*place, key), f"{where} reads the same query: its power would count twice"
+
+
+def _same_work(topology: Topology) -> Doubts:
+    """One part of a host's work that several of its components claim."""
+    yield from _twice(
+        ((topology.host_of(name), *_work(share)), name, ("components", name, "share", number))
+        for name, component in topology.components.items()
+        for number, share in enumerate(component.share)
+    )
+
+
+def _work(share: Share) -> tuple[str, str]:
+    value: str = getattr(share, share.kind)
+    return share.kind, promql.normal(value) if share.kind == "query" else value
+
+
+def _same_model(topology: Topology) -> Doubts:
+    """One vLLM model that is counted for several components."""
+    yield from _twice(
+        ((vllm.model_name or name, vllm.instance), name, ("components", name, "requests"))
+        for name, component in topology.components.items()
+        if component.requests and (vllm := component.requests.vllm)
+    )
+
+
+def _twice(claims: Iterator[tuple[Hashable, str, Place]]) -> Doubts:
+    owners: dict[Hashable, str] = {}
+    for claim, name, place in claims:
+        if claim in owners:
+            yield place, f"already counts for {owners[claim]!r}: it would count twice"
+        owners.setdefault(claim, name)
+
+
+def _reservations(topology: Topology) -> Doubts:
+    reserved: dict[str, dict[str, float]] = defaultdict(dict)
+    for name, component in topology.components.items():
+        if component.reservation is not None and topology.host_of(name) in topology.hosts:
+            reserved[topology.host_of(name)][name] = component.reservation
+    for host, parts in reserved.items():
+        capacity = topology.hosts[host].capacity
+        if capacity is not None and sum(parts.values()) < SMALL_PART * capacity and max(parts.values()) <= 1:
+            first, value = next(iter(parts.items()))
+            message = (
+                f"{value:g} of capacity {capacity:g}: a reservation is in the capacity's unit, not a fraction of it"
+            )
+            yield ("components", first, "reservation"), message
+
+
+def _functions(topology: Topology) -> Doubts:
+    for place, query in queries(topology):
+        for name in promql.experimental(query):
+            yield place, f"{name} is experimental: Prometheus refuses it without a feature flag"

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of sites and hosts."""
+
+from collections.abc import Iterator
+
+from joulepath_topology.hosts import Host
+from joulepath_topology.meters import METERS
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Declared, Place, Problem, absent
+from joulepath_topology.queries import sources
+from joulepath_topology.source import PowerSource
+
+
+def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    """Market factors for all or none, references, zones that overlap, meters that stand twice."""
+    yield from _sites(topology)
+    yield from _hosts(topology, declared)
+    yield from _feeders(topology)
+    yield from _meters(topology)
+
+
+def _sites(topology: Topology) -> Iterator[Problem]:
+    if any(site.market for site in topology.sites.values()):
+        for name, site in topology.sites.items():
+            if site.market is None:
+                message = "other sites have a market factor: give this one its own, or `market: location`"
+                yield Problem(("sites", name), message)
+
+
+def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    for name, host in topology.hosts.items():
+        place = ("hosts", name)
+        if host.site not in declared["sites"]:
+            yield absent((*place, "site"), "site", host.site)
+        for number, source in enumerate(host.power):
+            if source.static_watts is not None:
+                yield Problem((*place, "power", number, "static_watts"), "write it at the host, beside power")
+        yield from _idle(name, host)
+        for number, fed in enumerate(host.feeds):
+            if fed not in declared["hosts"]:
+                yield absent((*place, "feeds", number), "host", fed)
+        overlapping = set(host.kepler.zones) & {"psys", "core", "uncore"}
+        if overlapping and len(host.kepler.zones) > 1:
+            zone = min(overlapping)
+            message = f"{zone} overlaps with the other zones: use package and dram, or one zone alone"
+            yield Problem((*place, "kepler", "zones"), message)
+
+
+def _idle(name: str, host: Host) -> Iterator[Problem]:
+    """Idle watts above the most that the host can draw."""
+    entries: list[tuple[Place, float | None]] = [(("hosts", name), host.static_watts)]
+    entries += [
+        (("hosts", name, "fallback", number), source.static_watts) for number, source in enumerate(host.fallback)
+    ]
+    for place, watts in entries:
+        if watts is not None and host.max_watts is not None and watts > host.max_watts:
+            message = f"{watts:g} W when idle are more than max_watts, {host.max_watts:g} W"
+            yield Problem((*place, "static_watts"), message, (("hosts", name, "max_watts"),))
+
+
+def _feeders(topology: Topology) -> Iterator[Problem]:
+    feeders: dict[str, str] = {}
+    for name, host in topology.hosts.items():
+        for number, fed in enumerate(host.feeds):
+            place = ("hosts", name, "feeds", number)
+            if fed in feeders:
+                yield Problem(place, f"{fed!r} is already fed by {feeders[fed]!r}: its watts would be taken off twice")
+                continue
+            above: str | None = name
+            while above is not None and above != fed:
+                above = feeders.get(above)
+            if above is not None:
+                yield Problem(place, f"{fed!r} feeds {name!r}, or feeds what does: no host feeds itself")
+                continue
+            feeders[fed] = name
+
+
+def _meters(topology: Topology) -> Iterator[Problem]:
+    """A reading that stands twice would be counted twice; a part that is not named may be any."""
+    used: dict[tuple[str, ...], str] = {}
+    in_part: dict[tuple[str, ...], str] = {}
+    for name in topology.hosts:
+        for place, source in sources(topology, name):
+            for position, labels in enumerate(source.readings):
+                meter = (source.kind, *labels.values())
+                other = used.get(meter) or used.get(meter[:2]) or in_part.get(meter)
+                if other:
+                    where, text = _named(place, source, position)
+                    yield Problem(where, f"{text} is already used by host {other!r}: it would count twice")
+                used.setdefault(meter, name)
+                if meter != meter[:2]:
+                    in_part.setdefault(meter[:2], name)
+
+
+def _named(place: Place, source: PowerSource, position: int) -> tuple[Place, str]:
+    """The place of one of a source's readings, and the reading in words."""
+    instance, *named = source.readings[position].values()
+    part = METERS[source.kind].part
+    if part is not None and part.many:
+        return (*place, part.key, position), f"{part.label} {named[0]} of {instance}"
+    return (*place, source.kind), f"{source.kind} {instance}"

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sites and hosts: where power is drawn, what measures it, what its grid emits."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from joulepath_topology.common import Entry, Name, NotNegative, Number, Positive, Text
+from joulepath_topology.query import Query
+from joulepath_topology.source import PowerSource
+
+
+class Market(Entry):
+    """Emissions of the site's contract, in g/kWh: never mixed with those of its grid."""
+
+    grams_per_kwh: NotNegative
+    """Emissions of the contract, in g/kWh."""
+
+
+# One of the two is meant, so that a mistake in it gives one line and not one for each.
+MarketFactor = Annotated[
+    Annotated[Market, Tag("contract")] | Annotated[Literal["location"], Tag("location")],
+    Discriminator(lambda value: "location" if isinstance(value, str) else "contract"),
+]
+
+
+class Site(Entry):
+    """A place with one grid and one overhead (PUE, or a mast's cooling): a constant factor or a live one."""
+
+    grams_per_kwh: NotNegative | None = None
+    """Constant emissions of the grid, in g/kWh; or a live factor by `grid_zone` and `source`."""
+    grid_zone: Text | None = None
+    """Zone of the live factor: label of `grid_carbon_intensity_average_grams_per_kilowatt_hour`."""
+    source: Text | None = None
+    """Source of the live factor: label of the same series."""
+    boundary: Literal["lifecycle", "direct"] = "lifecycle"
+    """Emissions that the live factor counts: label of the same series."""
+    overhead: Annotated[Number, Field(ge=1)] = 1.0
+    """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling."""
+    market: MarketFactor | None = None
+    """Factor of the contract, `{grams_per_kwh: 48}`, or `location` for the grid's; for all sites or for none."""
+
+    @model_validator(mode="after")
+    def _one_factor(self) -> "Site":
+        if self.grams_per_kwh is not None and (self.grid_zone or self.source):
+            raise ValueError("has grams_per_kwh and a live factor: one of the two can be right")
+        if bool(self.grid_zone) != bool(self.source):
+            raise ValueError("grid_zone and source belong together: which zone, according to whom")
+        return self
+
+
+class Active(Entry):
+    """All active work of a host, in the unit of its components' `share: [{query: ...}]`."""
+
+    query: Query
+    """Query for all active work of the host."""
+
+
+class Kepler(Entry):
+    """How Kepler names the host, and which of its zones are its active joules (zones overlap: see the checks)."""
+
+    node_name: Text | None = None
+    """Name of the host in Kepler; without it the host's own name."""
+    zones: Annotated[tuple[Text, ...], Field(min_length=1)] = ("package", "dram")
+    """Zones that together are the host's active joules."""
+
+
+class Host(Entry):
+    """A metered box. `power` is read completely or not at all; then each of `fallback` is tried in turn."""
+
+    site: Name
+    """Site of the host."""
+    power: Annotated[tuple[PowerSource, ...], Field(min_length=1)]
+    """Plugs, which are added; while one is missing there is a gap."""
+    fallback: tuple[PowerSource, ...] = ()
+    """Readings to use while `power` is not complete. Each entry is one tier; they are tried in order."""
+    static_watts: NotNegative | None = None
+    """Power when idle, in watts, at most `max_watts`. Without it, power is not divided into static and dynamic."""
+    max_watts: Positive | None = None
+    """The most that the host can draw, in watts; with it `check` finds budgets that can never be exceeded."""
+    capacity: Positive | None = None
+    """The whole for the `reservation` of its components, in any unit: cores, for instance."""
+    feeds: tuple[Name, ...] = ()
+    """Hosts that draw their power through this one (a PoE switch); their `power` is subtracted."""
+    active: Active | None = None
+    """Active work of the host: the whole for components with `share: [{query: ...}]`."""
+    kepler: Kepler = Kepler()
+    """Name and zones of the host in Kepler: `{node_name: NAME, zones: [package, dram]}`, by default its own name."""
+
+    @property
+    def tiers(self) -> tuple[tuple[PowerSource, ...], ...]:
+        """The ways to its power, best first; each is complete or absent."""
+        return (self.power, *((source,) for source in self.fallback))
+
+    def static(self, tier: int) -> float | None:
+        """Idle watts as the tier (from 1) reads them, None where unknown."""
+        own = self.fallback[tier - 2].static_watts if tier > 1 else None
+        return self.static_watts if own is None else own
+
+    @property
+    def divided(self) -> bool:
+        """Whether some tier knows its static part."""
+        return any(self.static(tier) is not None for tier in range(1, len(self.tiers) + 1))
