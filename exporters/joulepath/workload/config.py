@@ -36,7 +36,8 @@ class RuleModel(Model):
     executable: Pattern | None = None
     """Programs: a path if it has a `/`, else the last part of one. Threads of the kernel are `[NAME]`."""
     command: Pattern | None = None
-    """A regular expression that is found in the command line, words with a space between. It needs a `name`."""
+    """A regular expression that is found in the first 4,096 octets of the command line, words with a space between.
+    It needs a `name`."""
 
     @field_validator("name")
     @classmethod
