@@ -35,7 +35,7 @@ class Exposition(dict[tuple[str, frozenset[str]], float]):
         )
 
     def of(self, name: str, *labels: str) -> float | None:
-        """One value; None where there is none."""
+        """One value, or None."""
         return self.get((name, frozenset(labels)))
 
     def names(self, label: str) -> set[str]:
