@@ -115,7 +115,7 @@ def test_watts_follow_the_workloads(tmp_path: Path, monitoring: Monitoring, grou
         thread.start()
         try:
             server = Server(monitoring.prometheus, tmp_path / "server", world)
-            server.rules(TOPOLOGY)
+            server.write_rules(TOPOLOGY)
             server.start()
             try:
                 query = "component:power_watts"

@@ -136,7 +136,7 @@ def _number(text: bytes, per_unit: float) -> float | None:
 
 
 def find(root: Path, hierarchy: Hierarchy = "auto", disks: Disks | None = None) -> Tree | None:
-    """The hierarchy below `root` (/sys/fs/cgroup) that counts CPU time; None where there is none.
+    """The hierarchy below `root` (/sys/fs/cgroup) that counts CPU time; None if it is missing.
 
     `auto` takes the one with more cgroups where both versions are mounted, and version 2 if both have as many.
     """

@@ -15,12 +15,13 @@ from joulepath.serving.arguments import add_arguments
 from joulepath.serving.host import HostExporter, Section
 from joulepath.serving.run import serve
 from joulepath.workload.collector import collect
-from joulepath.workload.meter import Meter, Places
+from joulepath.workload.meter import Meter
+from joulepath.workload.places import Places
 from joulepath.workload.settings import Settings
 
 PORT = 10475
 GUARD_SECONDS = 10.0
-"""The time of a cgroup after its last reading cannot be given to its workload: readings are no further apart."""
+"""Readings are at most this far apart: the time of a cgroup after its last reading is lost to its workload."""
 
 ONCE_SECONDS = 1.0
 

@@ -32,11 +32,12 @@ class RuleModel(Model):
     cgroup: Pattern | None = None
     """Paths of cgroups below the mounted root, such as `/batch/*`."""
     cgroup_regex: Pattern | None = None
-    """A regular expression that the whole path fits, such as `.*/job_(\\\\d+)`."""
+    """A regular expression that the whole path fits, such as `.*/job_(\\d+)`."""
     executable: Pattern | None = None
     """Programs: a path if it has a `/`, else the last part of one. Threads of the kernel are `[NAME]`."""
     command: Pattern | None = None
-    """A regular expression that is found in the command line, words with a space between. It needs a `name`."""
+    """A regular expression that is found in the first 4,096 octets of the command line, words with a space between.
+    It needs a `name`."""
 
     @field_validator("name")
     @classmethod
@@ -59,7 +60,7 @@ class RuleModel(Model):
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"{rule.kind}: is not a regular expression: {error}") from None
         if rule.kind == "command" and rule.name is None:
-            raise ValueError("command: a command line is no name: give `name`")
+            raise ValueError("command: needs a `name` for its workload")
         _check_template(rule, groups)
         return self
 

@@ -4,25 +4,15 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from joulepath.workload import cgroup, host
 from joulepath.workload.account import Account, Snapshot
 from joulepath.workload.names import Names
 from joulepath.workload.naming import Naming
+from joulepath.workload.places import Places
 from joulepath.workload.process import Processes
 from joulepath.workload.settings import Settings
 from joulepath.workload.source import Source
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the host's file systems are mounted."""
-
-    procfs: Path = Path("/proc")
-    cgroup: Path = Path("/sys/fs/cgroup")
-    sysfs: Path = Path("/sys")
-    rootfs: Path = Path("/")
 
 
 @dataclass
@@ -33,7 +23,7 @@ class Meter:
     places: Places = field(default_factory=Places)
     clock: Callable[[], float] = time.monotonic
     faults: Sequence[str] = ()
-    """What the last reading lacks."""
+    """One line for each part that the last reading lacks."""
 
     def __post_init__(self) -> None:
         self._disks = cgroup.Disks(self.places.sysfs)
@@ -51,15 +41,19 @@ class Meter:
     def read(self) -> Snapshot:
         """Reads once. Raises JoulepathError."""
         settings = self.settings
-        if self._source is None or self._applied is not settings:
+        mounted_since = self._root is None and self._tree(settings) is not None
+        if self._source is None or self._applied is not settings or mounted_since:
             self._source = self._made(settings, self._source)
             self._account.apply(settings)
             self._applied = settings
         reading = self._source.read()
         return self._account.add(self.clock(), reading)
 
+    def _tree(self, settings: Settings) -> cgroup.Tree | None:
+        return cgroup.find(self.places.cgroup, settings.hierarchy, self._disks)
+
     def _made(self, settings: Settings, earlier: Source | None) -> Source:
-        tree = cgroup.find(self.places.cgroup, settings.hierarchy, self._disks)
+        tree = self._tree(settings)
         version = "" if settings.hierarchy == "auto" else f" (hierarchy: {settings.hierarchy})"
         self.faults = (
             ()

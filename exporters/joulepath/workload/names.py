@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from joulepath import files
+
 _POD_LOGS = re.compile(r"(?P<namespace>[^_]+)_(?P<pod>[^_]+)_(?P<uid>[0-9a-f-]+)")
 _CONTAINER_LOG = re.compile(r"(?P<pod>[^_]+)_(?P<namespace>[^_]+)_(?P<container>.+)-(?P<id>[0-9a-f]{64})\.log")
 LOOK_SECONDS = 5.0
 """A list is read again for an unknown id, no more often than this."""
-MOST_OCTETS = 1 << 24
 
 
 class Names:
@@ -87,7 +88,6 @@ def _docker(path: Path) -> str | None:
 def _json(path: Path) -> Any:
     """The data of a file; None if it cannot be read, or is not JSON."""
     try:
-        with path.open("rb") as file:
-            return json.loads(file.read(MOST_OCTETS))
+        return json.loads(files.read(path, "data"))
     except (OSError, ValueError, RecursionError):
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which workload a cgroup or a process belongs to, by the rules of the settings: the first that fits decides."""
+"""Names the workload of a cgroup or a process by the rules of the settings: the first that fits decides."""
 
 import os
 from collections.abc import Collection
@@ -22,12 +22,12 @@ class Match:
     workload: str
 
     def over(self, above: "Match | None") -> bool:
-        """Whether this match holds for what is inside `above`. The outer one holds if one rule made both."""
+        """Whether this match holds inside `above`. The outer one holds if one rule made both."""
         return above is None or self.place < above.place
 
 
 class Naming:
-    """Applies the rules to cgroups and processes. What a path gives is kept, since it is asked at every reading."""
+    """Applies the rules to cgroups and processes. Matches of paths are kept, since every reading asks for them."""
 
     def __init__(self, settings: Settings, names: Names) -> None:
         self._settings = settings

@@ -2,9 +2,9 @@
 """Which workload a process belongs to, for meters that count by process id, as a GPU's does."""
 
 from joulepath.workload import cgroup
-from joulepath.workload.meter import Places
 from joulepath.workload.names import Names
 from joulepath.workload.naming import Match, Naming
+from joulepath.workload.places import Places
 from joulepath.workload.process import Processes
 from joulepath.workload.settings import OTHER, Settings
 

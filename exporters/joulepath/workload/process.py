@@ -16,6 +16,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 """Per second: the unit of times in /proc, the same on every machine that runs this."""
 _UTIME, _STIME, _START = 11, 12, 19
 """Fields behind the name in /proc/PID/stat, counted from 0 (proc_pid_stat(5))."""
+MOST_OCTETS = 4096
+"""Of a command line, which any user of the host may choose; rules see no more."""
 _DELETED = " (deleted)"
 
 
@@ -40,7 +42,7 @@ class _Known:
 
 
 class Processes:
-    """The processes of one host. What they were at the last reading is kept, matched or not."""
+    """The processes of one host. The last reading of each is kept, matched or not."""
 
     def __init__(self, procfs: Path = Path("/proc")) -> None:
         self._root = str(procfs)
@@ -79,7 +81,7 @@ class Processes:
         """The rule's match for the program and command line of a process."""
         folder = f"{self._root}/{pid}"
         words = (content(f"{folder}/cmdline") or b"").rstrip(b"\0").split(b"\0")
-        command = b" ".join(words).decode("utf-8", "replace")
+        command = b" ".join(words)[:MOST_OCTETS].decode("utf-8", "replace")
         if not command:  # a thread of the kernel, which ps shows so
             name = (content(f"{folder}/comm") or b"").strip().decode("utf-8", "replace")
             return naming.process(f"[{name}]", f"[{name}]")

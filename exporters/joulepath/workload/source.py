@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One reading of a host: its CPU time, and that of every cgroup and process that belongs to a workload.
 
-Only these cgroups are read. What is in no workload's cgroup is the rest of the host's time.
+Only these cgroups are read. The time of all others is the rest of the host's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +86,7 @@ class Source:
         read_host: Callable[[], HostTimes] = host.read,
         history: History | None = None,
     ) -> None:
-        """`processes` is None where no rule looks at any. `history` is what another source has read of the tree."""
+        """`processes` is left out where rules name cgroups alone; `history` is an earlier source's of this tree."""
         self.history = history or History()
         self._naming = naming
         self._tree = tree

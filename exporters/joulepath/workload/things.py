@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cgroup holds, by its path: a systemd unit, a pod, a container or a virtual machine.
+"""Tells from a cgroup's path whether it holds a systemd unit, a pod, a container or a virtual machine.
 
 The paths are those of systemd's and cgroupfs' drivers of container engines, of the kubelet and of libvirt:
 
@@ -46,7 +46,7 @@ class Thing:
 
 
 def things(path: str) -> tuple[Thing, ...]:
-    """What the cgroup at `path` is, the most special first; nothing for a folder of other cgroups.
+    """The things that the cgroup at `path` holds, the most special first; empty for a folder of other cgroups.
 
     The cgroups inside a thing are not the thing itself.
     """
@@ -70,7 +70,7 @@ def things(path: str) -> tuple[Thing, ...]:
 
 
 def by_default(path: str) -> Thing | None:
-    """What has a workload of its own where no rule says otherwise: not a folder of units, such as system.slice."""
+    """The thing that is a workload of its own by default; None for a folder of units, such as system.slice."""
     found = next(iter(things(path)), None)
     if found is None or found.kind != "unit":
         return found

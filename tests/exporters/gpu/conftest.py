@@ -62,7 +62,7 @@ def zes_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def zes(zes_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
-    """Level Zero on a host with one GPU of two tiles, and a device that is no GPU."""
+    """Level Zero on a host with one GPU of two tiles, and a device of another kind."""
     stub = Stub(zes_library, tmp_path, monkeypatch)
     stub.put("gpus", 2)
     stub.gpu(0, uuid=0xA1, name="Intel(R) Data Center GPU Max 1550", bus=0x29, energy=3_000_000, tile=1_000_000)

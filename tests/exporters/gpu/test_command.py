@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from joulepath_lab.run.waiting import until
 from tests.exporters.gpu.stub import Stub
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +35,7 @@ class Exposition(dict[tuple[str, frozenset[str]], float]):
         )
 
     def of(self, name: str, *labels: str) -> float | None:
-        """One value; None where there is none."""
+        """One value, or None."""
         return self.get((name, frozenset(labels)))
 
     def names(self, label: str) -> set[str]:

@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from joulepath.serving import rights
 from joulepath.workload.command import needed
 from joulepath.workload.settings import Rule, Settings
-from tests.exporters.process import Exporter, until
+from joulepath_lab.run.waiting import until
+from tests.exporters.process import Exporter
 from tests.exporters.workload.tree import FakeHost
 
 pytestmark = pytest.mark.unit

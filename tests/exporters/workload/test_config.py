@@ -45,7 +45,7 @@ def test_without_keys_all_is_other() -> None:
     [
         ("workloads: [{name: a}]", "workloads.0: needs exactly one of unit, pod,"),
         ("workloads: [{unit: a, pod: b}]", "not unit and pod"),
-        ("workloads: [{command: a}]", "workloads.0: command: a command line is no name: give `name`"),
+        ("workloads: [{command: a}]", "workloads.0: command: needs a `name` for its workload"),
         ("workloads: [{name: a, command: '('}]", "workloads.0: command: is not a regular expression"),
         ("workloads: [{cgroup_regex: '*'}]", "workloads.0: cgroup_regex: is not a regular expression"),
         (r"workloads: [{name: '\2', command: '(a)'}]", r"workloads.0: name: \2 is not a group of the regular"),

@@ -7,8 +7,8 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.workload import host
-from joulepath.workload.meter import Places
 from joulepath.workload.pids import Pids
+from joulepath.workload.places import Places
 from joulepath.workload.settings import Rule, Settings
 from tests.exporters.workload.tree import FakeHost
 

@@ -14,7 +14,7 @@ from joulepath.workload.account import Snapshot
 from joulepath.workload.meter import Meter
 from joulepath.workload.pids import Pids
 from joulepath.workload.settings import Rule, Settings
-from tests.exporters.process import until
+from joulepath_lab.run.waiting import until
 from tests.exporters.workload.real import BURN, RealCgroups, Version, cgroups, cpu_of, root_of
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.workload.account import Snapshot
-from joulepath.workload.meter import Meter, Places
+from joulepath.workload.meter import Meter
+from joulepath.workload.places import Places
 from joulepath.workload.settings import Rule, Settings
 from tests.exporters.workload.tree import ID, POD, FakeHost
 
@@ -184,6 +185,16 @@ def test_a_host_without_cgroups_says_so_and_counts_processes(tmp_path: Path) -> 
     assert line == f"{tmp_path}/cgroup: no cgroups that count CPU time: is --path.cgroup their mount?"
 
 
+def test_cgroups_that_are_mounted_later_count_from_then_on(tmp_path: Path) -> None:
+    host = Metered(tmp_path)
+    host.read()
+    host.group(UNIT, 5)
+    host.read(user=1)
+    host.group(UNIT, 7)
+    assert host.read(user=3) == {"a.service": 2, "other": 2}
+    assert not host.meter.faults
+
+
 class Kernel:
     """What a kernel does to its counters, in hundredths of a second, and a host that shows them."""
 
@@ -198,6 +209,7 @@ class Kernel:
             Rule("executable", "last"),
         )
         self.host = Metered(root, *rules, rest="other")
+        self.host.group("/init.scope", 0)
         self.groups: dict[str, int] = {}
         self.processes: dict[int, tuple[str, str, int, int]] = {}
         self.starts = 0
