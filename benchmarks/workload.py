@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.serving import Scraped, scraped_in_turn
 from joulepath.workload.cgroup import find
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 PROCESS_EXPORTER = "prometheus-process-exporter"
 PARENT = "joulepath-benchmark"
