@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.serving import Scraped, scraped_in_turn
 from joulepath.workload.cgroup import find
-from joulepath_lab import programs
+from joulepath_lab.run import programs
 
 PROCESS_EXPORTER = "prometheus-process-exporter"
 PARENT = "joulepath-benchmark"
@@ -78,7 +78,7 @@ def main() -> None:
     tree = find(Path("/sys/fs/cgroup"))
     if tree is None:
         sys.exit("no cgroups that count CPU time in /sys/fs/cgroup")
-    program = str(programs.obtained(PROCESS_EXPORTER))
+    program = str(programs.obtain(PROCESS_EXPORTER))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "names.yaml").write_text(BY_NAME)

@@ -99,7 +99,7 @@ def test_a_workload_that_ends_keeps_its_counter(run: Run) -> None:
     assert run([usage("a", 1, before=0)], user=1).cpu["a"] == 4
 
 
-def test_where_clocks_differ_the_host_holds_and_the_difference_is_made_up_for(run: Run) -> None:
+def test_the_clock_of_the_host_holds_and_later_intervals_make_up(run: Run) -> None:
     """The scheduler counts 6 s of two workloads, the timer's ticks 4 s; later the ticks are ahead."""
     first = run([usage("a", 4), usage("b", 2)], user=4)
     assert first.cpu["a"] == pytest.approx(4 * 4 / 6)

@@ -22,7 +22,7 @@ def found(host: FakeHost, hierarchy: str = "auto") -> Tree:
     return tree
 
 
-def test_version_2(host: FakeHost) -> None:
+def test_cgroups_of_version_2_are_read(host: FakeHost) -> None:
     host.group("/a.slice/b.service", 1.5, memory=4096, io=[("8:0", 10, 20), ("8:16", 1, 2)])
     tree = found(host)
     assert tree.version == "v2"
@@ -32,7 +32,7 @@ def test_version_2(host: FakeHost) -> None:
     assert [path for path, _ in tree.walk()] == ["/a.slice", "/a.slice/b.service"]
 
 
-def test_version_1(host: FakeHost) -> None:
+def test_cgroups_of_version_1_are_read(host: FakeHost) -> None:
     host.group_v1("/docker/x", 2.5, memory=8192, io=[("8:0", 10, 20), ("8:16", 1, 2)])
     tree = found(host)
     assert tree.version == "v1"
@@ -63,13 +63,13 @@ def test_hybrid_takes_the_hierarchy_with_more_cgroups(host: FakeHost) -> None:
     assert found(host, "v1").version == "v1"
 
 
-def test_no_hierarchy(host: FakeHost) -> None:
+def test_no_hierarchy_is_found_where_none_is_mounted(host: FakeHost) -> None:
     assert find(host.cgroup) is None
     host.group("/a.service", 1.0)
     assert find(host.cgroup, "v1") is None
 
 
-def test_what_is_not_counted_is_absent(host: FakeHost) -> None:
+def test_missing_counters_are_absent(host: FakeHost) -> None:
     host.group("/a.service", 1.0)
     tree = found(host)
     assert tree.memory_bytes("/a.service") is None

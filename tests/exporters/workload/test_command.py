@@ -60,7 +60,7 @@ def test_once_without_proc_is_one_line_and_exit_1(tmp_path: Path) -> None:
     assert f"{tmp_path}/proc/stat: cannot be read" in line
 
 
-def test_a_host_without_cgroups_is_told_once(tmp_path: Path) -> None:
+def test_missing_cgroups_are_reported_once(tmp_path: Path) -> None:
     host = FakeHost(tmp_path)
     host.busy()
     with Exporter(*arguments(host)) as exporter:
@@ -97,7 +97,7 @@ def test_it_serves_takes_over_a_changed_file_and_goes_on(host: FakeHost, tmp_pat
         assert exporter.end() == 0
 
 
-def test_a_mistake_in_the_file_is_told_at_the_start(host: FakeHost, tmp_path: Path) -> None:
+def test_a_mistake_in_the_file_ends_the_start(host: FakeHost, tmp_path: Path) -> None:
     config = tmp_path / "workload.yaml"
     config.write_text("workloads: [{unt: a}]")
     done = joulepath(*arguments(host, "--config", config, "--once"))

@@ -23,7 +23,7 @@ def test_times_of_all_cpus(tmp_path: Path) -> None:
     assert read.modes == dict.fromkeys(host.MODES, 100) | {"user": 101.25, "steal": 100.5}
 
 
-def test_this_machine() -> None:
+def test_this_machine_has_used_its_cpus() -> None:
     read = host.read()
     assert read.cpus >= 1
     assert read.modes["user"] > 0

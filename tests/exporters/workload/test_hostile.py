@@ -49,7 +49,7 @@ def test_any_name_gives_a_label_that_can_be_shown(
 
 @given(octets, octets, octets, octets)
 @settings(max_examples=60)
-def test_any_content_of_the_kernels_files_is_read_or_told(
+def test_any_content_of_kernel_files_is_read_or_reported(
     tmp_path_factory: pytest.TempPathFactory, cpu: bytes, io: bytes, process: bytes, host: bytes
 ) -> None:
     fake = FakeHost(tmp_path_factory.mktemp("host"))

@@ -74,7 +74,7 @@ def test_programs_shorter_than_a_reading_are_counted(version: Version, groups: R
     assert read()["a"] == pytest.approx(used, rel=0.2, abs=0.03)
 
 
-def test_what_an_ended_cgroup_did_is_in_the_one_around_it(version: Version, groups: RealCgroups) -> None:
+def test_the_cgroup_around_counts_the_end_of_an_inner_one(version: Version, groups: RealCgroups) -> None:
     groups.make("pod")
     groups.make("pod/container")
     rules = Rule("cgroup", f"{groups.name}/pod/*", "container"), Rule("cgroup", f"{groups.name}/pod", "pod")

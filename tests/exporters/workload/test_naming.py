@@ -86,7 +86,7 @@ def test_a_thing_cannot_take_the_name_of_the_rest(tmp_path: Path) -> None:
     )
 
 
-def test_of_two_matches_the_outer_one_holds_unless_the_inner_has_the_earlier_rule() -> None:
+def test_the_outer_match_holds_unless_the_inner_rule_comes_first() -> None:
     assert Match(1, "inner").over(Match(2, "outer"))
     assert not Match(2, "inner").over(Match(1, "outer"))
     assert not Match(1, "inner").over(Match(1, "outer"))

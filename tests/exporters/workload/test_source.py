@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readings of a host whose files a test writes, from rules to counters."""
+"""Readings of a host that a test writes, from rules to counters."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_cgroup_that_vanishes_keeps_what_it_was_last_seen_at(tmp_path: Path) -
     assert host.read(user=1) == {"a.service": 2, "other": 1}  # its last second is in no workload's counter
 
 
-def test_what_an_ended_cgroup_did_unseen_is_in_the_counter_around_it(tmp_path: Path) -> None:
+def test_the_cgroup_around_counts_the_unseen_end_of_an_inner_one(tmp_path: Path) -> None:
     """A container of a pod is started again; the pod's counter holds the last second of the first one."""
     host = Metered(tmp_path, Rule("container", ID, "gtp"))
     other_id = "cd" * 32
@@ -196,7 +196,7 @@ def test_cgroups_that_are_mounted_later_count_from_then_on(tmp_path: Path) -> No
 
 
 class Kernel:
-    """What a kernel does to its counters, in hundredths of a second, and a host that shows them."""
+    """A kernel that counts in hundredths of a second, and a host that shows its counters."""
 
     GROUPS = ("/s.slice", "/s.slice/a.service", "/s.slice/b.service", "/s.slice/b.service/in", "/c.service")
 
@@ -317,7 +317,7 @@ def lived(kernel: Kernel, acts: list[tuple[Any, ...]], *, seen: bool) -> None:
 
 @given(st.lists(actions, max_size=40), st.booleans())
 @settings(max_examples=100)
-def test_over_any_life_of_cgroups_and_processes_workloads_add_up_to_the_busy_time(
+def test_workloads_add_up_over_any_life_of_cgroups_and_processes(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[Any, ...]], seen: bool
 ) -> None:
     """Cgroups and processes come, run, go and come again under the same names, between readings and across them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cgroup's path says."""
+"""Things that paths of cgroups name."""
 
 import pytest
 
