@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from joulepath_topology.hosts import Host
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
+from joulepath_topology.placements import gpu_box
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.queries import sources
 from joulepath_topology.source import PowerSource
@@ -15,6 +16,8 @@ def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
     """Market factors for all or none, references, zones that overlap, meters that stand twice."""
     yield from _sites(topology)
     yield from _hosts(topology, declared)
+    yield from _gpus(topology)
+    yield from _vms(topology, declared)
     yield from _feeders(topology)
     yield from _meters(topology)
 
@@ -44,6 +47,49 @@ def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:
             zone = min(overlapping)
             message = f"{zone} overlaps with the other zones: use package and dram, or one zone alone"
             yield Problem((*place, "kepler", "zones"), message)
+
+
+def _gpus(topology: Topology) -> Iterator[Problem]:
+    """Idle watts of a host's GPUs, which are a part of the host's, and their names as metered boxes."""
+    for name, host in topology.hosts.items():
+        place = ("hosts", name)
+        idle = sum(gpu.static_watts or 0.0 for gpu in host.gpus.values() if gpu.in_plug)
+        if host.static_watts is not None and idle > host.static_watts:
+            message = f"its GPUs have {idle:g} W when idle, more than the host, {host.static_watts:g} W"
+            yield Problem((*place, "gpus"), message, ((*place, "static_watts"),))
+        for number in host.gpus:
+            if (box := gpu_box(name, number)) in topology.hosts:
+                yield Problem((*place, "gpus", number), f"the rules call it {box!r}, as the host of that name")
+
+
+def _vms(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    """A virtual machine is a part of a host, and not a host by its name."""
+    for name, vm in topology.vms.items():
+        place = ("vms", name)
+        if name in declared["hosts"]:
+            yield Problem(place, f"{name!r} is a host, too: give the virtual machine another name")
+        if vm.host not in declared["hosts"]:
+            yield absent((*place, "host"), "host", vm.host)
+            continue
+        units = {share.unit for share in vm.share if share.measured}
+        if len(units) > 1:
+            kinds = sorted({share.kind for share in vm.share if share.measured})
+            yield Problem((*place, "share"), f"adds {' and '.join(kinds)}: one machine, one unit of work")
+        for number, share in enumerate(vm.share):
+            if share.gpu is not None:
+                message = "a virtual machine has no share of a GPU here: name the GPU at a component of the host"
+                yield Problem((*place, "share", number, "gpu"), message)
+        host = topology.hosts.get(vm.host)
+        if host is None:
+            continue
+        if "query" in units and host.active is None:
+            message = f"is a part of what? Give host {vm.host!r} the whole, `active: {{query: ...}}`"
+            yield Problem((*place, "share"), message, (("hosts", vm.host, "active"),))
+        if vm.reservation is None and host.divided:
+            yield Problem(place, f"needs a reservation: host {vm.host!r} has static_watts to divide")
+        elif vm.reservation is not None and host.capacity is None:
+            message = f"host {vm.host!r} has no capacity that this could be a part of"
+            yield Problem((*place, "reservation"), message, (("hosts", vm.host, "capacity"),))
 
 
 def _idle(name: str, host: Host) -> Iterator[Problem]:
