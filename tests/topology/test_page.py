@@ -79,7 +79,6 @@ def test_examples_read_only_series_that_exist(example: Path) -> None:
         names = {selector.partition("{")[0] for selector in promql.selectors(query)}
         assert names <= FOREIGN, path(place)
     assert not any(site.grid_zone for site in topology.sites.values())
-    assert not any(share.workload for entry in topology.components.values() for share in entry.share)
 
 
 def test_every_key_is_documented() -> None:
