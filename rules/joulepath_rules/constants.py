@@ -172,10 +172,20 @@ def _applications(topology: Topology) -> Rows:
                 if not counter_of(topology, component).by_application:
                     for labels in _paths(topology, name, component):
                         yield "path", 1, {**labels, **identity}
+        yield from _tokens(topology, name)
         for component in topology.route(name):
             if counter_of(topology, component).by_application:
                 for labels in _paths(topology, name, component):
                     yield "path", 1, labels
+
+
+def _tokens(topology: Topology, application: str) -> Rows:
+    """The weights of tokens at the models of an application that have some."""
+    for model in topology.applications[application].models:
+        tokens = topology.components[model].tokens
+        if tokens is not None:
+            for by, weight in (("input", tokens.input), ("output", tokens.output)):
+                yield "tokens", weight, {"application": application, "component": model, "counter": model, "by": by}
 
 
 def _paths(topology: Topology, application: str, component: str) -> Iterator[dict[str, str]]:

@@ -75,6 +75,15 @@ PUBLIC = _series(
     ("application:joules_per_inference", "application", "J", "energy of all segments for one request"),
     ("application:joules_per_token", "application", "J", "energy of all segments for one generated token"),
     (
+        "application:token_power_watts", "application by", "W",
+        "power at its models with weights, for tokens of prompts (`input`) and generated ones (`output`)",
+    ),
+    ("application:weighted_tokens:rate", "application by", "1/s", "the tokens of both kinds at these models"),
+    ("application:joules_per_input_token", "application", "J", "energy at these models for one token of a prompt"),
+    ("application:joules_per_output_token", "application", "J", "energy at these models for one generated token"),
+    ("application:co2_grams_per_inference", "application basis", "g", "CO2 of all segments for one request"),
+    ("application:co2_grams_per_token", "application basis", "g", "CO2 of all segments for one generated token"),
+    (
         "application:network_power:ratio", "application", "",
         "the part of its power that is in the segment `network`, 0 to 1",
     ),
