@@ -104,6 +104,18 @@ PUBLIC = _series(
         "component:conservation_error_watts", "component host", "W",
         "the component less all of its applications: about 1e-13",
     ),
+    (
+        "LABEL:application_power_watts", "LABEL segment", "W",
+        "power of the applications with one value of a label, such as `team`; with `unlabelled` and `unattributed`",
+    ),
+    (
+        "LABEL:application_co2_grams_per_second", "LABEL segment basis", "g/s",
+        "CO2 of these applications",
+    ),
+    (
+        "LABEL:component_power_watts", "LABEL segment", "W",
+        "power of the components with one value of a label, whoever uses them; with `unlabelled` and `unattributed`",
+    ),
     ("application:energy_joules:1h", "application segment", "J", "energy in a closed UTC hour; one sample an hour"),
     ("application:co2_grams:1h", "application segment basis", "g", "CO2 in a closed UTC hour; one sample an hour"),
     (

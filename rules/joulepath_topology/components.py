@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from joulepath_topology.common import Choice, Entry, Name, NotNegative, Positive, Text, Whole
+from joulepath_topology.labels import Labels
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Query
@@ -211,6 +212,8 @@ class Component(Entry):
     """Policy of this component, in place of the file's."""
     supports: tuple[Name, ...] = ()
     """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
+    labels: Labels = Field(default_factory=dict)
+    """Labels such as `{team: vision}`; the rules record the sum over the components of each value."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Component":
