@@ -27,7 +27,7 @@ long: $(VENV)/.test programs ## fuzzing, soak, full grids
 lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch]'
+	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch] tests/exporters/gpu/stubs/*.[ch]'
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m scripts.audit
 
@@ -45,7 +45,7 @@ site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
 
-programs: $(VENV)/.lab # Prometheus and Alertmanager, where they are not installed
+programs: $(VENV)/.lab ## Prometheus and Alertmanager, where they are not installed
 	@$(VENV)/bin/python -m joulepath_lab.run.programs
 
 clean: ## removes .venv and .cache

@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.parse
 import urllib.request
 from collections import defaultdict
 from contextlib import suppress
@@ -19,6 +18,8 @@ import psutil
 
 from benchmarks._synthetic import OUTLET_WATTS, Size
 from joulepath_lab.run.ports import free_port
+from joulepath_prometheus.client import Prometheus
+from joulepath_prometheus.errors import PrometheusError
 
 PACE = 15.0
 """The interval [s] to which figures for a minute are scaled."""
@@ -53,7 +54,7 @@ class Server:
 
     def __init__(self, program: Path, folder: Path, core: int, nice: int) -> None:
         address = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{address}"
+        self.api = Prometheus(f"http://{address}", timeout=60)
         self._log = folder / "log"
         words = ["nice", "-n", str(nice), "taskset", "-c", str(core), str(program), "--config.file=prometheus.yml"]
         words += [f"--web.listen-address={address}", "--storage.tsdb.path=data"]
@@ -70,37 +71,34 @@ class Server:
         """Ends the server."""
         self.process.kill()
         self.process.wait()
+        self.api.close()
 
-    def text(self, path: str, **parameters: str) -> str:
-        """The body of a page. Raises OSError."""
-        body = urllib.parse.urlencode(parameters).encode() if parameters else None
-        with urllib.request.urlopen(self.url + path, data=body, timeout=60) as answer:
+    def metrics(self) -> str:
+        """The server's own series. Raises OSError."""
+        with urllib.request.urlopen(f"{self.api.url}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
     def query(self, expr: str) -> dict[str, float]:
-        """The rows of a query, by name. Raises OSError."""
-        rows = json.loads(self.text("/api/v1/query", query=expr))["data"]["result"]
-        return {row["metric"].get("__name__", ""): float(row["value"][1]) for row in rows}
+        """The rows of a query, by name. Raises PrometheusError."""
+        return {row.labels.get("__name__", ""): row.value for row in self.api.query(expr)}
 
     def head_series(self) -> float:
         """How many series the server holds in memory."""
-        match = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.text("/metrics"), re.MULTILINE)
+        match = re.search(r"^prometheus_tsdb_head_series (\S+)$", self.metrics(), re.MULTILINE)
         return float(match[1]) if match else 0.0
 
     def groups(self, metric: str) -> dict[str, float]:
         """A metric that the server has for each group, by the group's name."""
         pattern = rf'^prometheus_rule_{metric}{{rule_group="[^;]*;([^"]*)"}} (\S+)$'
-        return {name: float(value) for name, value in re.findall(pattern, self.text("/metrics"), re.MULTILINE)}
+        return {name: float(value) for name, value in re.findall(pattern, self.metrics(), re.MULTILINE)}
 
     def wait(self, condition: str, seconds: float) -> None:
         """Waits until the query gives a row. Exits with the end of the log when it does not."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:
-            try:
+            with suppress(PrometheusError):
                 if self.query(condition):
                     return
-            except OSError:
-                pass
             time.sleep(1)
         sys.exit(f"not true within {seconds:.0f} s: {condition}\n{self._log.read_text()[-2000:]}")
 
@@ -116,7 +114,7 @@ class Watch:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._times: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        self._times: dict[tuple[str, int], dict[float | None, float]] = defaultdict(dict)
         self._names: dict[tuple[str, int], str] = {}
         self._intervals: dict[str, float] = {}
         self._durations: dict[str, list[float]] = defaultdict(list)
@@ -133,12 +131,12 @@ class Watch:
         for name, duration in server.groups("group_last_duration_seconds").items():
             if now[name] != last[name] or name not in self._durations:
                 self._durations[name].append(duration)
-        for group in json.loads(server.text("/api/v1/rules"))["data"]["groups"]:
-            self._intervals[group["name"]] = group["interval"]
-            for number, rule in enumerate(group["rules"]):
-                key = (group["name"], number)
-                self._times[key][rule["lastEvaluation"]] = rule["evaluationTime"]
-                self._names[key] = rule["name"]
+        for group in server.api.rules():
+            self._intervals[group.name] = group.interval
+            for number, rule in enumerate(group.rules):
+                key = (group.name, number)
+                self._times[key][rule.last_evaluation] = rule.evaluation_time
+                self._names[key] = rule.name
         self._ended, self._cpu_ended = time.monotonic(), server.cpu()
         self._asked += self._cpu_ended[0] - before
         self._last = now

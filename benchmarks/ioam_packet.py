@@ -21,7 +21,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from joulepath import exposition
 from joulepath.ioam.backend.capture import Tap
 from joulepath.ioam.backend.ring import RETIRE_SECONDS
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Other, Point, Settings
 from joulepath.ioam.table.classify import Classifier
@@ -112,7 +112,7 @@ def measure_scrape(table: Table) -> tuple[int, float, float]:
         for _ in range(5):
             gc.collect()
             before = time.process_time()
-            reading = Reading(table.snapshot(), 0, ())
+            reading = TrafficReading(table.snapshot(), 0, ())
             text = exposition.encode(families(reading), encode, openmetrics=encode is openmetrics)
             rounds.append(time.process_time() - before)
             series = sum(not line.startswith(b"#") for line in text.splitlines())

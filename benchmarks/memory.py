@@ -2,8 +2,9 @@
 """Memory of each exporter, started as its user starts it, after some scrapes: `python -m benchmarks.memory`.
 
 All of it happens in a network namespace of its own. `ioam` counts a hundred traces, which are sent here, received and
-sent; `tag` has as many flows as it can; `pdu` and `bmc` poll ten devices of the lab each. Resident is what the kernel
-says (/proc/PID/smaps_rollup); the packet backend's ring is the kernel's buffer, which it maps, and stands by itself.
+sent; `tag` has as many flows as it can; `pdu` and `bmc` poll ten devices of the lab each; `gpu` reads eight GPUs of a
+library that the tests build. Resident is what the kernel says (/proc/PID/smaps_rollup); the packet backend's ring is
+the kernel's buffer, which it maps, and stands by itself.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from tests.exporters.gpu.stub import build
 
 from benchmarks.bmc import resources
 from benchmarks.ioam_packet import frame, traced
@@ -33,7 +35,7 @@ from joulepath_lab.network import isolation
 from joulepath_lab.network.namespace import NetworkNamespace, add_address
 from joulepath_lab.run.ports import free_port
 
-DEVICES, TRACES, OUTLETS = 10, 100, 24
+DEVICES, TRACES, OUTLETS, GPUS = 10, 100, 24, 8
 SCRAPES = 10
 PORT = 10479
 SECRET = "benchmark"  # noqa: S105  # of devices that are here only
@@ -152,6 +154,20 @@ def lines(metric: str, at_least: int) -> Callable[[], int]:
     return lambda: fetch().count(f"\n{metric}") >= at_least
 
 
+def gpu(folder: Path) -> Path:
+    """A library that answers like NVML of a host with GPUs."""
+    state = folder / "gpus"
+    state.write_text(
+        f"gpus {GPUS}\n"
+        + "".join(
+            f"gpu.{at}.uuid GPU-{at}\ngpu.{at}.name H100\ngpu.{at}.bus {at}\ngpu.{at}.power 70000\n"
+            for at in range(GPUS)
+        )
+    )
+    os.environ["STUB_STATE"] = str(state)
+    return build("nvml.c", "libnvidia-ml.so.1", folder)
+
+
 def ids() -> list[str]:
     """The traces."""
     return [f"{number:032x}" for number in range(1, TRACES + 1)]
@@ -195,6 +211,8 @@ def table(folder: Path) -> None:
     print(f"{'':44}{'resident':>10}{'ring':>10}{'below':>10}")
     with pdus(folder) as pdu, bmcs(folder, 0) as redfish:
         _print(Row("rapl", ["rapl", f"--path.sysfs={folder / 'sys'}"], lines("rapl_package_", 2), 30))
+        words = ["gpu", "--vendor=nvidia", f"--path.nvml={gpu(folder)}"]
+        _print(Row(f"gpu, {GPUS} GPUs", words, lines("gpu_energy_joules_total{", GPUS), 35))
         for library in ("gufo", "pysnmp"):
             arguments = ["pdu", f"--config={pdu}", f"--snmp-library={library}"]
             _print(

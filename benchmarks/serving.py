@@ -34,11 +34,11 @@ SPACING = 0.6
 class Scraped:
     """One exporter under test."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], patience: float = 5.0) -> None:
         port = free_port()
         listen = f"--web.listen-address=127.0.0.1:{port}"
         self.process = subprocess.Popen([*command, listen], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
         self.seconds: list[float] = []
         end = time.monotonic() + 20
         while not self._answers():

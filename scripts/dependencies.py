@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("fast",)
+EXTRAS = ("fast", "gpu")
 """Extras that an exporter uses; the others are for tests and the demo."""
 
 

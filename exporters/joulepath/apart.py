@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.text import text_of
+from joulepath.files import text_of
 
 
 def read(module: str, path: Path) -> Any:

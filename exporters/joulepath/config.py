@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from joulepath.errors import UsageError
-from joulepath.files import Holds
+from joulepath.files import Holds, text_of
 from joulepath.meant import unknown_key
-from joulepath.text import text_of
 
 
 class Model(BaseModel):

@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from joulepath.errors import UsageError
+
 logger = logging.getLogger(__name__)
 
 MOST_OCTETS = 1 << 24
@@ -34,6 +36,16 @@ def read(path: Path, holds: Holds = "configuration", most: int = MOST_OCTETS) ->
     if holds != "data" and not path.is_relative_to(_PACKAGE):
         _warn(path, status, secret=holds == "secret")
     return octets
+
+
+def text_of(path: Path, holds: Holds = "configuration") -> str:
+    """The text of the file. Raises UsageError."""
+    try:
+        return read(path, holds).decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text: byte {error.start}") from None
 
 
 def _warn(path: Path, status: os.stat_result, *, secret: bool) -> None:

@@ -20,3 +20,20 @@ def setup(level: str) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+
+
+class Once:
+    """Remembers the last `most` log lines, for one line for each fault and not one for each poll."""
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._lines: dict[str, None] = {}
+
+    def is_new(self, line: str) -> bool:
+        """Whether the line was not asked about lately."""
+        known = line in self._lines
+        self._lines.pop(line, None)
+        self._lines[line] = None
+        if len(self._lines) > self._most:
+            del self._lines[next(iter(self._lines))]
+        return not known

@@ -15,6 +15,7 @@ FILES = {
     "profile": "joulepath.pdu.profiles.schema:Profile",
     "tag": "joulepath.tag.config:ConfigModel",
     "web": "joulepath.web.config:WebModel",
+    "workload": "joulepath.workload.config:WorkloadConfig",
 }
 """The model of each file, as MODULE:CLASS; `profile` is a device profile of `joulepath pdu`."""
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from joulepath.reading.bounds import Once
+from joulepath.log import Once
 from joulepath_prometheus.answer import List, Map, decode
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError, one_line
 from joulepath_prometheus.results import Instant, Matrix, Sample, Scalar, Series, Vector, histograms, samples, series

@@ -10,7 +10,7 @@ from joulepath_topology.kepler import Kepler
 from joulepath_topology.promql import quote
 from joulepath_topology.query import Counter, Query
 from joulepath_topology.shares import Share
-from joulepath_topology.source import Source
+from joulepath_topology.source import PowerSource
 
 
 class Market(Entry):
@@ -88,12 +88,12 @@ class Gpu(Choice):
     active: Active | None = None
     """Active work of the GPU: the whole for components with `share: [{gpu: N, query: ...}]`."""
 
-    def source(self, number: str) -> Source:
+    def source(self, number: str) -> PowerSource:
         """Its meter as a source of power; `number` is its key under `gpus`."""
         if self.gpu is not None:
-            return Source.model_validate({"gpu": self.gpu, "numbers": [number]})
+            return PowerSource.model_validate({"gpu": self.gpu, "numbers": [number]})
         watts = self.watts if self.dcgm is None else _dcgm_watts(self.dcgm, number)
-        return Source.model_validate({"joules": self.joules, "watts": watts})
+        return PowerSource.model_validate({"joules": self.joules, "watts": watts})
 
 
 class Host(Entry):
@@ -101,9 +101,9 @@ class Host(Entry):
 
     site: Name
     """Site of the host."""
-    power: Annotated[tuple[Source, ...], Field(min_length=1)]
+    power: Annotated[tuple[PowerSource, ...], Field(min_length=1)]
     """Plugs, which are added; while one is missing there is a gap."""
-    fallback: tuple[Source, ...] = ()
+    fallback: tuple[PowerSource, ...] = ()
     """Readings to use while `power` is not complete. Each entry is one tier; they are tried in order."""
     static_watts: NotNegative | None = None
     """Power when idle, in watts, at most `max_watts`. Without it, power is not divided into static and dynamic."""
@@ -123,7 +123,7 @@ class Host(Entry):
     """Name and zones of the host in Kepler: `{node_name: NAME, zones: [package, dram]}`, by default its own name."""
 
     @property
-    def tiers(self) -> tuple[tuple[Source, ...], ...]:
+    def tiers(self) -> tuple[tuple[PowerSource, ...], ...]:
         """The ways to its power, best first; each is complete or absent."""
         return (self.power, *((source,) for source in self.fallback))
 

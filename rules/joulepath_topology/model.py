@@ -30,7 +30,7 @@ class Topology(Entry):
     window: Seconds = 120.0
     """Time over which power and traffic are averaged; at least four intervals."""
     policy: PolicyName = "packets-bytes"
-    """How dynamic energy is divided by traffic (docs/reference/attribution.md#policies)."""
+    """Amounts that divide each part of power, packets or bytes (docs/reference/attribution.md#policies)."""
     sites: Annotated[dict[Name, Site], Field(min_length=1)]
     """Places, each with its grid; at least one."""
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]

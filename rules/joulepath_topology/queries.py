@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place
-from joulepath_topology.source import Source
+from joulepath_topology.source import PowerSource
 
 
 def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
@@ -27,7 +27,7 @@ def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
                         yield ("components", name, key, "query", amount), query
 
 
-def sources(topology: Topology, host: str) -> Iterator[tuple[Place, Source]]:
+def sources(topology: Topology, host: str) -> Iterator[tuple[Place, PowerSource]]:
     """The readings of a host's power, with their places."""
     for key in ("power", "fallback"):
         for number, source in enumerate(getattr(topology.hosts[host], key)):

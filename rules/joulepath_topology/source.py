@@ -21,7 +21,7 @@ else:
     _Metered = create_model("Metered", __base__=Choice, **keys())
 
 
-class Source(_Metered):
+class PowerSource(_Metered):
     """One reading of a host's power: outlets of a PDU, a BMC's chassis, RAPL, or any PromQL in joules or watts."""
 
     kinds = (*METERS, "joules", "watts")
@@ -40,7 +40,7 @@ class Source(_Metered):
     """Power when idle, in watts, as this fallback reads it."""
 
     @model_validator(mode="after")
-    def _own_part(self) -> "Source":
+    def _own_part(self) -> "PowerSource":
         for kind, meter in METERS.items():
             if (part := meter.part) is None:
                 continue

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,15 +26,17 @@ import pytest
 
 from joulepath_lab.network.chain import two_hosts
 from joulepath_lab.network.namespace import NetworkNamespace
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
 from tests.deploy.confined import allowed
+from tests.exporters.gpu.stub import build
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
-EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "ioam": 2.0, "tag": 2.0, "rules": 1.5}
+EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "workload": 1.5, "gpu": 2.0, "ioam": 2.0, "tag": 2.0, "rules": 1.5}
 """The most that `systemd-analyze security` may say of each; 10 is a unit without limits."""
-WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "rules")
+WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "workload", "gpu", "rules")
 USER = 64003
 HERE = Path(__file__).parent
 ENERGY = "sys/class/powercap/intel-rapl:0"
@@ -154,6 +157,8 @@ SHOWN = {
     "pdu": "joulepath_polls_total.success",
     "bmc": "joulepath_polls_total.success",
     "rapl": "rapl_host_energy_joules_total",
+    "workload": "workload_cpu_seconds_total.other",
+    "gpu": "gpu_energy_joules_total",
     "ioam": "ioam_node_packets_total",
     "tag": "ioam_tag_packets_total",
     "rules": "joulepath_rules_constants",
@@ -166,7 +171,9 @@ DATAGRAM = "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sen
 @pytest.mark.kernel
 @pytest.mark.usefixtures("as_root", "bpf", "analyze")
 @pytest.mark.parametrize("name", UNITS)
-def test_an_exporter_works_within_the_limits_of_its_unit(name: str, folder: Path) -> None:
+def test_an_exporter_works_within_the_limits_of_its_unit(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = shlex.split(settings(UNITS[name])["ExecStart"][0])[2:]
     config = folder / f"{name}.yaml"
     config.write_text(CONFIGS.get(name, ""))
@@ -181,6 +188,10 @@ def test_an_exporter_works_within_the_limits_of_its_unit(name: str, folder: Path
     if name == "rapl":
         words += ["--path.sysfs", str(folder / "sys")]
         give_energy_to_the_group(folder)
+    if name == "gpu":
+        words += ["--vendor", "nvidia", "--path.nvml", str(build("nvml.c", "libnvidia-ml.so.1", folder))]
+        monkeypatch.setenv("STUB_STATE", str(folder / "gpu.state"))
+        write_gpu(folder)
     if name == "tag":
         words += ["--path.runtime", str(folder / "run")]
     energy = folder / ENERGY / "energy_uj"
@@ -196,15 +207,22 @@ def test_an_exporter_works_within_the_limits_of_its_unit(name: str, folder: Path
             namespace.reach("fd01::2")
             namespace.python(DATAGRAM)
             energy.write_text(f"{int(energy.read_text()) + 1000000}\n")
+            write_gpu(folder)
             samples = {".".join(key): value for key, value in running.scrape().items()}
             assert samples["process_resident_memory_bytes"] > 0  # of /proc
             return any(key.startswith(SHOWN[name]) and value > 0 for key, value in samples.items())
 
-        wait_for(works)
+        until(works)
         running.hang_up()
-        wait_for(works)
+        until(works)
         lines = running.stop()
     assert not [line for line in lines if "level=ERROR" in line or "Traceback" in line]
+
+
+def write_gpu(folder: Path) -> None:
+    """A GPU that draws 10 W since the host's start, for the library that answers like NVML."""
+    millijoules = time.monotonic_ns() // 100_000
+    (folder / "gpu.state").write_text(f"gpus 1\ngpu.0.uuid GPU-0\ngpu.0.name H100\ngpu.0.energy {millijoules}\n")
 
 
 def device(stack: ExitStack, namespace: NetworkNamespace, folder: Path, name: str) -> None:

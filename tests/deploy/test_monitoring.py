@@ -39,6 +39,15 @@ def test_promtool_accepts_the_scrape_configuration_inside_kubernetes(promtool: P
     check_config(promtool, path)
 
 
+def test_every_exporter_has_a_scrape_job() -> None:
+    """Units of systemd are for exporters, and `rules` serves the constants under the job `topology`."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    units = {path.stem.removeprefix("joulepath-") for path in (ROOT / "deploy" / "systemd").glob("*.service")}
+    jobs = {job["job_name"] for job in config["scrape_configs"]}
+    assert {"pdu", "rapl"} < units
+    assert units - {"rules"} <= jobs
+
+
 @pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])
 def test_constants_keep_their_labels(name: str) -> None:
     """The label `instance` of a constant is a meter's name; without honor_labels it would become the server's."""

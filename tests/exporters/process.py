@@ -7,27 +7,16 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-PATIENCE_SECONDS = 60.0
-"""Before a test gives up: no machine is so busy, and none waits so long where all is well."""
+from joulepath_lab.run.waiting import until
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Waits for what shall come true within `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 class Exporter:

@@ -13,8 +13,9 @@ from joulepath import files, secret
 from joulepath.config import Model, load
 from joulepath.errors import UsageError
 from joulepath.web.tls import Pem, Tls, TlsError, context
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 
 
 def socket_at(path: Path) -> None:

@@ -25,7 +25,6 @@ from joulepath.bmc.ipmi import dcmi
 from joulepath.bmc.ipmi.client import IpmiClient, IpmiFaultError, PyghmiClient
 from joulepath.bmc.ipmi.source import IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.service.client import ResourceFaultError
 from joulepath.bmc.redfish.service.items import Item, capacities, value
 from joulepath.bmc.redfish.service.transport import decode_json
@@ -53,6 +52,7 @@ from joulepath.rapl.hwmon import HwmonSource
 from joulepath.rapl.source import PowercapSource
 from joulepath.reading.poller import Poller
 from joulepath.reading.poller import Target as Polled
+from joulepath.reading.rejected import NotMeasuredError
 from joulepath.web.http import BadRequestError, parse
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.ipmi_bmc import _record

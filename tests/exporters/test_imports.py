@@ -16,6 +16,8 @@ SNMP = {"pysnmp", "pyasn1"}
 REDFISH = {"redfish.aio", "aiohttp", "requests", "urllib3"}
 IPMI = {"pyghmi", "cryptography"}
 NETLINK = {"pyroute2"}
+NVIDIA = {"pynvml"}
+AMD = {"amdsmi"}
 QUERIES = {"joulepath_topology", "promql_parser"}
 NEVER = {
     "pysnmp.hlapi",
@@ -29,7 +31,7 @@ NEVER = {
     "requests",
 }
 """Needed by the lab, by SNMP v3 or by another part of the same library."""
-LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | QUERIES | NEVER
+LARGE = CONFIGURED | SNMP | {"gufo"} | REDFISH | IPMI | NETLINK | NVIDIA | AMD | QUERIES | NEVER
 
 IOAM = "nodes: [{node_id: 4, interfaces: {eth0: uplink}}]\nnamespaces: {123: {ids: ['0123']}}\n"
 TAG = "interfaces: [eth0]\nflows: {a: {destination: 'fd00::2', ioam_namespace: 123, id: '0123456789abcdef' }}\n"
@@ -51,6 +53,20 @@ def import_large(program: str, folder: Path) -> set[str]:
 def test_rapl_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     write_zone(tmp_path, "intel-rapl:0", "package-0", 5)
     assert not import_large("from joulepath.cli import main; main(['rapl', '--path.sysfs', '.', '--once'])", tmp_path)
+
+
+def test_workload_reads_its_file_in_another_process(tmp_path: Path) -> None:
+    (tmp_path / "workload.yaml").write_text("workloads: [{unit: a.service}, {executable: ffmpeg}]")
+    program = "from joulepath.cli import main; main(['workload', '--config=workload.yaml', '--once'])"
+    assert not import_large(program, tmp_path)
+
+
+@pytest.mark.parametrize(("vendor", "needed"), [("nvidia", NVIDIA), ("intel", set())])
+def test_gpu_takes_the_library_of_its_vendor_alone(tmp_path: Path, vendor: str, needed: set[str]) -> None:
+    """The vendor's library itself need not be there: its binding looks for it."""
+    (tmp_path / "workload.yaml").write_text("workloads: [{unit: '*.service'}]")
+    words = ["gpu", "--vendor", vendor, "--config", "workload.yaml", "--once"]
+    assert import_large(f"from joulepath.cli import main; main({words})", tmp_path) == needed
 
 
 def test_ioam_reads_its_file_in_another_process(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from joulepath_lab.devices.plant import MUTATIONS
 from joulepath_lab.network import isolation
 from joulepath_lab.run import programs
-from tests.exporters.process import until
+from joulepath_lab.run.waiting import until
 
 pytestmark = pytest.mark.lab
 

@@ -181,7 +181,7 @@ def test_targets_and_rules_have_times_in_unix_seconds(api: Prometheus, requests_
     assert (alerting.type, alerting.state, alerting.duration) == ("alerting", "firing", 300)
 
 
-def test_what_the_server_says_of_itself_and_of_metrics(api: Prometheus, requests_mock: Mocker) -> None:
+def test_the_server_describes_itself_and_its_metrics(api: Prometheus, requests_mock: Mocker) -> None:
     requests_mock.get(f"{API}/status/buildinfo", json=success({"version": "2.42.0", "goVersion": "go1.19"}))
     requests_mock.get(f"{API}/status/flags", json=success({"query.max-samples": "50000000"}))
     requests_mock.get(f"{API}/status/runtimeinfo", json=success({"storageRetention": "15d", "CWD": "/", "GOGC": ""}))
@@ -279,6 +279,6 @@ def test_a_servers_words_cannot_write_to_the_terminal(api: Prometheus, requests_
 
 
 @pytest.mark.parametrize(("status", "ready"), [(200, True), (503, False), (404, False)])
-def test_readiness(api: Prometheus, requests_mock: Mocker, status: int, ready: bool) -> None:
+def test_a_server_that_is_not_ready_says_so(api: Prometheus, requests_mock: Mocker, status: int, ready: bool) -> None:
     requests_mock.get(f"{URL}/-/ready", status_code=status)
     assert api.ready() is ready

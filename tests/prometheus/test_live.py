@@ -12,12 +12,12 @@ import bcrypt
 import pytest
 
 from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError, RejectedQueryError
 from joulepath_prometheus.settings import read
 from tests.conftest import Monitoring
 from tests.exporters.pki import Pki
-from tests.exporters.process import until
 
 pytestmark = pytest.mark.lab
 
@@ -156,7 +156,7 @@ def test_the_server_describes_itself(api: Prometheus, monitoring: Monitoring) ->
         ("up + on () up", "many-to-many"),
     ],
 )
-def test_the_servers_own_words_are_told(api: Prometheus, query: str, words: str) -> None:
+def test_errors_carry_the_servers_own_words(api: Prometheus, query: str, words: str) -> None:
     with pytest.raises(RejectedQueryError) as raised:
         api.query(query)
     (line,) = raised.value.messages

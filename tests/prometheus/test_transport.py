@@ -132,7 +132,7 @@ def test_a_redirect_to_another_server_is_not_followed(other: str) -> None:
     assert stranger.asked == []
 
 
-def test_redirects_end() -> None:
+def test_redirects_end_in_one_error() -> None:
     with (
         serving(lambda handler: handler.reply(302, Location="/api/v1/query")) as server,
         pytest.raises(PrometheusError, match="redirects without end"),
@@ -197,7 +197,7 @@ def test_a_closed_port_and_an_unknown_name_are_one_line() -> None:
         Prometheus(f"http://{'a' * 70}.example").query("x")
 
 
-def test_a_proxy_of_the_environment_is_used_and_its_password_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_used_and_its_password_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(fine) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("//", "//ann:hunter2@"))
         assert Prometheus("http://prometheus.invalid/p").query("x") == []

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from joulepath_prometheus.client import Prometheus
 from joulepath_rules.budgets import budgets
 from joulepath_rules.history import CLOCK, COVERAGE, FIRST, JOULES, SECONDS, history
 from joulepath_rules.rule import Rule
-from tests.rules.backfilled import Sample, ask, served
+from tests.rules.backfilled import Sample, served
 from tests.rules.promtool import topology
 from tests.rules.recorded import TOPOLOGY, labels
 
@@ -62,14 +63,19 @@ def totals() -> Iterator[Sample]:
         yield f"{COVERAGE}{{{labels(application='a')}}}", known(closed(at)), at
 
 
+def values(server: Prometheus, query: str, moment: float) -> list[float]:
+    """The values that the query gives at that time."""
+    return [sample.value for sample in server.query(query, moment)]
+
+
 def test_a_recorded_hour_is_a_utc_hour(prometheus: Path, promtool: Path, tmp_path: Path) -> None:
     """Whenever the group is evaluated: the hour that closed 2 minutes ago or more, and all of it."""
     rules = {rule.record: rule.expr for rule in history(OURS, frozenset({"carbon"}))}
-    with served(prometheus, promtool, tmp_path, totals()) as url:
+    with served(prometheus, promtool, tmp_path, totals()) as server:
         for moment in evaluations():
             hour = closed(moment)
-            assert ask(url, rules[COVERAGE], moment) == pytest.approx([known(hour)], rel=1e-6)
-            energy = ask(url, rules["application:energy_joules:1h"], moment)
+            assert values(server, rules[COVERAGE], moment) == pytest.approx([known(hour)], rel=1e-6)
+            energy = values(server, rules["application:energy_joules:1h"], moment)
             assert energy == pytest.approx([WATTS[hour] * 3600], rel=1e-6), moment
 
 
@@ -113,12 +119,12 @@ def test_a_budget_counts_each_row_once(prometheus: Path, promtool: Path, tmp_pat
         for rule in budgets(OURS)
         if isinstance(rule, Rule) and rule.record.startswith("budget_component:")
     }
-    with served(prometheus, promtool, tmp_path, budget_samples(now)) as url:
+    with served(prometheus, promtool, tmp_path, budget_samples(now)) as server:
         for per, length in LENGTHS.items():
             start = (now - 1) // length * length
             inside = {at: watts for at, watts in rows().items() if start < at <= now}
             joules, seconds, first = (
-                ask(url, rules[f"budget_component:{name}", per], now)
+                values(server, rules[f"budget_component:{name}", per], now)
                 for name in ("known_joules", "known_seconds", "first_seconds")
             )
             assert joules == pytest.approx([15 * sum(inside.values())] if inside else [])

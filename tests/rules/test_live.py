@@ -33,7 +33,7 @@ def meters(world: World) -> Target:
 def server(monitoring: Monitoring, world: World, tmp_path: Path) -> Iterator[Server]:
     """Each version of Prometheus with the factory's rules at 1 s and 10 s."""
     server = Server(monitoring.prometheus, tmp_path / "server", world)
-    server.rules(QUICK + factory.TOPOLOGY)
+    server.write_rules(QUICK + factory.TOPOLOGY)
     server.start()
     yield server
     server.stop()

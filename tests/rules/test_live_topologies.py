@@ -61,12 +61,12 @@ def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest
             world.targets["up-2"].up = True
             happened.until(RELOAD)
             for server in happened.servers.values():
-                server.rules(CHANGED, SOUTH)
+                server.write_rules(CHANGED, SOUTH)
                 server.reload()
             happened.until(RESTART)
             for server in happened.servers.values():
                 server.stop()
-                server.rules(MOVED, SOUTH)
+                server.write_rules(MOVED, SOUTH)
                 server.start()
             happened.until(END)
             yield happened

@@ -39,8 +39,6 @@ FOREIGN = {
     "kepler_container_dram_joules_total": "Kepler up to 0.9",
     "kepler_node_package_joules_total": "Kepler up to 0.9",
     "kepler_node_dram_joules_total": "Kepler up to 0.9",
-    "workload_cpu_seconds_total": "an exporter of workloads' processor time",
-    "workload_host_cpu_seconds_total": "the same, of hosts",
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
     "vllm:prompt_tokens_total": "vLLM",

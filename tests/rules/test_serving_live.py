@@ -13,13 +13,14 @@ from subprocess import DEVNULL, Popen
 import pytest
 
 from joulepath_lab.run.ports import free_port
-from joulepath_lab.run.prometheus_api import Prometheus
+from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.serving.awaited import await_constants
 from joulepath_topology import read
 from tests.conftest import ROOT, Monitoring
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.rules import factory
 from tests.rules.world import QUICK, Server, World, served
 
@@ -89,6 +90,7 @@ def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
         finally:
             started.process.terminate()
             started.process.wait()
+            started.api.close()
 
 
 def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> None:

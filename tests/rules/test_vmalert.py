@@ -3,7 +3,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ import promql_parser as promql
 import pytest
 
 from joulepath_lab.run.ports import free_port
-from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_rules.dialects import DIALECTS, Options, vmalert
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Group, Rule
@@ -22,7 +20,7 @@ from joulepath_topology.promql import parse
 from tests.rules import factory
 from tests.rules.promtool import topology
 from tests.rules.test_live import DARK
-from tests.rules.world import World, named, served
+from tests.rules.world import Asked, World, served
 
 INTERVAL = 4
 WINDOW = 32
@@ -121,26 +119,8 @@ def world() -> Iterator[World]:
         yield world
 
 
-class Victoria(Prometheus):
-    """VictoriaMetrics answers the same queries."""
-
-    def ask(self, query: str) -> dict[str, float]:
-        """The rows of a query, by the values of their labels; nothing while the server starts."""
-        try:
-            return {named(row.labels): row.value for row in self.query(query)}
-        except OSError:
-            return {}
-
-    def until(self, query: str, expected: dict[str, float], seconds: float) -> None:
-        """Waits until the query gives these rows, to a thousandth."""
-        end = time.monotonic() + seconds
-        while (rows := self.ask(query)) != pytest.approx(expected, rel=1e-3) and time.monotonic() < end:
-            time.sleep(0.2)
-        assert rows == pytest.approx(expected, rel=1e-3), f"{query} gives {rows}"
-
-
 @pytest.fixture
-def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path) -> Iterator[Victoria]:
+def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path) -> Iterator[Asked]:
     """VictoriaMetrics with the factory's meters, and vmalert with its rules."""
     rules = tmp_path / "plant.rules.yaml"
     rules.write_text(DIALECTS["vmalert"].write(PLANT, generate(PLANT), Options()))
@@ -161,13 +141,15 @@ def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path
         Popen(database, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as storage,
         Popen(evaluator, cwd=tmp_path, stdout=DEVNULL, stderr=DEVNULL) as evaluation,
     ):
-        yield Victoria(address)
+        with Asked(address) as asked:
+            asked.await_ready()
+            yield asked
         evaluation.terminate()
         storage.terminate()
 
 
 @pytest.mark.long
-def test_vmalert_records_the_numbers_of_prometheus_later(server: Victoria, world: World) -> None:
+def test_vmalert_records_the_numbers_of_prometheus_later(server: Asked, world: World) -> None:
     """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
     at no moment half the watts."""
     levels = depth(generate(PLANT)[:1], "application:power_watts")

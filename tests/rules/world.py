@@ -21,7 +21,8 @@ from subprocess import DEVNULL, Popen
 import pytest
 
 from joulepath_lab.run.ports import free_port
-from joulepath_lab.run.prometheus_api import Prometheus
+from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from tests.conftest import Monitoring
@@ -183,10 +184,7 @@ class Asked(Prometheus):
 
     def await_ready(self) -> None:
         """Waits until it answers."""
-        end = time.monotonic() + 30
-        while not self.ready():
-            assert time.monotonic() < end, f"{self.url} does not answer"
-            time.sleep(0.05)
+        until(self.ready, 30)
 
     def ask(self, query: str) -> dict[str, float]:
         """The rows of a query, by the values of their labels in the order of the labels' names."""
@@ -218,7 +216,7 @@ class Server(Asked):
         }
         (folder / "prometheus.yml").write_text(json.dumps(config))
 
-    def rules(self, *topologies: str) -> None:
+    def write_rules(self, *topologies: str) -> None:
         """Writes the rule file of each topology in place of those that were there."""
         for old in self._folder.glob("*.rules.yaml"):
             old.unlink()
@@ -243,6 +241,7 @@ class Server(Asked):
             self._process.terminate()
             self._process.wait(30)
             self._process = None
+            self.close()
 
     def written(self, series: str, begin: float, end: float) -> dict[float, dict[str, float]]:
         """The samples written between two moments: rows by the values of their labels, at their own time."""
@@ -294,7 +293,7 @@ def watched(
         servers = {}
         for name, path in programs.items():
             server = servers[name] = Server(path.prometheus, folders.mktemp(name), world)
-            server.rules(*topologies)
+            server.write_rules(*topologies)
             server.start()
             stack.callback(server.stop)
         yield History(servers)

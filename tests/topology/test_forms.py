@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from joulepath_rules.constants import method
 from joulepath_topology import Topology
-from joulepath_topology.source import Source
+from joulepath_topology.source import PowerSource
 from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
@@ -181,7 +181,7 @@ def test_one_instance_may_stand_by_itself_and_none_means_all() -> None:
 )
 def test_a_source_has_the_method_of_its_queries(source: dict[str, Any], expected: str) -> None:
     """A query that reads no series is declared; one that is corrected, or said to be a guess, is modelled."""
-    assert Source.model_validate(source).method == expected
+    assert PowerSource.model_validate(source).method == expected
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_a_tier_is_as_good_as_its_weakest_source(power: list[Any], expected: str
 
 def test_a_number_is_a_query() -> None:
     """PromQL cannot sum a plain number, so it becomes a vector."""
-    assert Source.model_validate({"watts": 65}).watts == "vector(65)"
-    assert Source.model_validate({"watts": "60 + 5"}).watts == "vector(60 + 5)"
-    assert Source.model_validate({"watts": " vector(65) "}).watts == "vector(65)"
+    assert PowerSource.model_validate({"watts": 65}).watts == "vector(65)"
+    assert PowerSource.model_validate({"watts": "60 + 5"}).watts == "vector(60 + 5)"
+    assert PowerSource.model_validate({"watts": " vector(65) "}).watts == "vector(65)"
 
 
 def test_a_topology_has_a_name_that_is_part_of_its_hash() -> None:
@@ -224,7 +224,7 @@ def test_an_item_behind_a_refused_one_keeps_its_index() -> None:
 def test_the_schema_accepts_the_forms_that_are_read() -> None:
     """Editors accept a number as a query, one instance, and a range as a node."""
     schema = Topology.model_json_schema()["$defs"]
-    assert {"type": "number"} in schema["Source"]["properties"]["watts"]["anyOf"]
+    assert {"type": "number"} in schema["PowerSource"]["properties"]["watts"]["anyOf"]
     node = schema["IoamNode"]["anyOf"]
     assert {"instance", "instances", "node"} == set(node[-1]["properties"])
     assert [one["type"] for one in node] == ["integer", "string", "object"]

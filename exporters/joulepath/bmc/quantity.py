@@ -21,7 +21,3 @@ JOULES_PER_KWH = 3.6e6
 MAX_JOULES = 1e16
 ALL_BITS = {32767, 65535}
 """A register of 16 bits that holds nothing, signed or not."""
-
-
-class NotMeasuredError(Exception):
-    """The value is not a measurement; the message is the reason, a label value."""

@@ -42,7 +42,7 @@ LEARNING = Place(0x6A6E, 1)
 """The tagger's look at Packet Too Big messages that come in."""
 
 
-class Link(Protocol):
+class ProgramLink(Protocol):
     """A program that runs until `close`."""
 
     kind: str
@@ -218,7 +218,7 @@ def clear(ifindex: int, way: Way, place: Place) -> None:
         _detach(_Hook(sz=24, ifindex=ifindex, attach_point=_CLSACT[way]), place, priority)
 
 
-def attach(program: int, ifindex: int, way: Way, place: Place) -> Link:
+def attach(program: int, ifindex: int, way: Way, place: Place) -> ProgramLink:
     """Attaches the program with this descriptor. Raises BpfError, UnavailableError for want of a right.
 
     Interfaces are numbered per network namespace: the calling thread's counts.

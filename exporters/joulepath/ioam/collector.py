@@ -15,14 +15,14 @@ from prometheus_client.samples import Sample
 
 from joulepath.exposition import Labels
 from joulepath.ioam import metrics
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.table.admission import OTHER, Label
-from joulepath.ioam.table.counts import Count, Counts, NodeCounts, Series, TraceCount
+from joulepath.ioam.table.counts import Counts, NodeCounts, Series, TraceCount, TrafficCount
 from joulepath.ioam.table.latency import BOUNDS, Latency
 from joulepath.metrics import Family, Metric, filled
 
 
-def families(reading: Reading, epoch: float | None = None) -> Iterable[AnyFamily]:
+def families(reading: TrafficReading, epoch: float | None = None) -> Iterable[AnyFamily]:
     """The families of one scrape.
 
     With `epoch`, the Unix time at which the table's clock was 0, counters say when they were created.
@@ -75,14 +75,14 @@ def _with_path(label: Label, node_id: str, direction: str, path: str) -> Labels:
     return Labels(**_labels(label, node_id, direction), path=path)
 
 
-def _traces(counts: Counts) -> Iterator[tuple[Labels, Count]]:
+def _traces(counts: Counts) -> Iterator[tuple[Labels, TrafficCount]]:
     for node in counts.nodes:
         name = str(node.node_id)
         for label, count in node.traces.items():
             yield _labels(label, name, node.direction), _whole(counts, label, count)
 
 
-def _paths(counts: Counts) -> Iterable[tuple[Labels, Count]]:
+def _paths(counts: Counts) -> Iterable[tuple[Labels, TrafficCount]]:
     """Recorded paths by labels. Two of this host's nodes that both count paths add up."""
     sums: dict[tuple[Label, str, str], Series] = {}
     for node in counts.nodes:
@@ -145,7 +145,7 @@ def _latencies(latencies: dict[tuple[str, str, str], Latency]) -> HistogramMetri
 
 
 def _pair(
-    packets: Metric, octets: Metric, samples: Iterable[tuple[Labels, Count]], epoch: float | None = None
+    packets: Metric, octets: Metric, samples: Iterable[tuple[Labels, TrafficCount]], epoch: float | None = None
 ) -> Iterable[Family]:
     """A family of packets and one of bytes with the same labels; neither without a sample."""
     families = packets.family(), octets.family()

@@ -18,7 +18,7 @@ from joulepath.bpf.libbpf import claim_memory
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
 from joulepath.ioam.backend.pcap import PcapSource
-from joulepath.ioam.backend.source import Source
+from joulepath.ioam.backend.source import TrafficSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 from joulepath.reading.carry import Carry
@@ -47,7 +47,7 @@ class IoamExporter(OneHost):
         *,
         read: Callable[[], Settings] | None = None,
         file: Path | None = None,
-        source: Callable[[Settings], Source],
+        source: Callable[[Settings], TrafficSource],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
     ) -> None:
@@ -167,7 +167,7 @@ def _keep(backend: str) -> None:
     rights.keep(_NEEDS[backend])
 
 
-def _source(args: argparse.Namespace, settings: Settings) -> Source:
+def _source(args: argparse.Namespace, settings: Settings) -> TrafficSource:
     if args.pcap is None:
         return ChosenSource(settings, args.backend, opened=_keep)
     return PcapSource(settings, args.pcap, args.interface if args.config is not None else None, opened=_keep)

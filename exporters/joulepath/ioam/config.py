@@ -104,7 +104,7 @@ class NodeModel(Model):
     """One IOAM node of this host."""
 
     node_id: NodeId
-    """Label `node` of everything that this host counts, usually its `net.ipv6.ioam6_id`. List each once."""
+    """Label `node_id` of everything that this host counts, usually its `net.ipv6.ioam6_id`. List each once."""
     interfaces: dict[str, InterfaceModel]
     """Interfaces by name. A direction alone, `eth0: uplink`, is short for `{received: uplink}`."""
     path: bool | None = None

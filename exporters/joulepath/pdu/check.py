@@ -17,7 +17,8 @@ from joulepath.pdu.survey.detection import find
 from joulepath.pdu.survey.judge import Judge
 from joulepath.pdu.survey.layout import SYS_OBJECT_ID, Cell, PduLayout, base_of, readings_of, survey
 from joulepath.pdu.survey.rows import Columns
-from joulepath.pdu.survey.value import RejectedError, text
+from joulepath.pdu.survey.value import text
+from joulepath.reading.rejected import NotMeasuredError
 
 UNITS: dict[QuantityName, str] = {
     "power": "W",
@@ -63,7 +64,7 @@ def _explain_cell(cell: Cell, values: Mapping[Oid, Value]) -> Explained:
     raw = values[cell.oid]
     try:
         value = cell.reading(values)
-    except RejectedError as reason:
+    except NotMeasuredError as reason:
         return Explained(cell, raw, None, str(reason), reason.number)
     return Explained(cell, raw, value, "" if value is not None else "absent")
 

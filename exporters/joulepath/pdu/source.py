@@ -16,9 +16,9 @@ from joulepath.pdu.survey.belief import Belief, PublishedRow, Values
 from joulepath.pdu.survey.layout import SYS_UP_TIME, Cell, PduLayout, Unit
 from joulepath.pdu.survey.reading import ReadingKey
 from joulepath.pdu.survey.surveyor import LAYOUT_SECONDS, SURVEY_SECONDS, SURVEYS_AT_ONCE, Surveyor
-from joulepath.pdu.survey.value import RejectedError
 from joulepath.reading.bounds import BEYOND, MAX_ROWS, Quota
 from joulepath.reading.register import Registers
+from joulepath.reading.rejected import NotMeasuredError
 
 __all__ = ["LAYOUT_SECONDS", "SURVEYS_AT_ONCE", "PduReading", "PduSource"]
 
@@ -160,7 +160,7 @@ class PduSource:
             for cell in layout.cells.get(oid, ()):
                 try:
                     number = cell.reading(poll.values)
-                except RejectedError as reason:
+                except NotMeasuredError as reason:
                     rejected[str(reason)] += 1
                     if reason.number is not None and cell.quantity_name == "voltage":
                         implausible.append(reason.number)

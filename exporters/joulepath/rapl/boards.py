@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from joulepath.rapl.hwmon import MOST_BOARD_WATTS, HwmonReading
 from joulepath.rapl.hwmon_layout import Sensor
-from joulepath.rapl.source import Count
-from joulepath.rapl.unwrap import Register
+from joulepath.rapl.source import ZoneCount
+from joulepath.rapl.unwrap import ZoneRegister
 from joulepath.reading.bounds import Rows, Teller
 from joulepath.reading.energy import MAX_HOLE_SECONDS, Energy, Integrator
 
@@ -26,7 +26,7 @@ class BoardSnapshot:
 class Boards:
     """Turns readings into a snapshot."""
 
-    _registers: dict[Sensor, Register] = field(default_factory=dict)
+    _registers: dict[Sensor, ZoneRegister] = field(default_factory=dict)
     _integrators: dict[Sensor, Integrator] = field(default_factory=dict)
     _rows: Rows[Sensor] = field(default_factory=Rows)
     _teller: Teller = field(default_factory=lambda: Teller("hwmon"))
@@ -44,11 +44,11 @@ class Boards:
         for sensor, joules in reading.joules.items():
             if sensor in beyond:
                 continue
-            count = Count(joules, None, reading.origins.get(sensor, ""))
+            count = ZoneCount(joules, None, reading.origins.get(sensor, ""))
             if sensor in self._registers:
                 self._registers[sensor].advance(at, count)
             else:
-                self._registers[sensor] = Register(at, count, MOST_BOARD_WATTS)
+                self._registers[sensor] = ZoneRegister(at, count, MOST_BOARD_WATTS)
             energy[sensor] = self._registers[sensor].energy
         for sensor, watts in reading.watts.items():
             if sensor in beyond:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from joulepath.metrics import Family
 from joulepath.rapl import metrics
 from joulepath.rapl.boards import BoardSnapshot
-from joulepath.rapl.unwrap import Snapshot
+from joulepath.rapl.unwrap import RaplSnapshot
 from joulepath.reading.bounds import BEYOND
 
 
-def collect(snapshot: Snapshot) -> Iterable[Family]:
+def collect(snapshot: RaplSnapshot) -> Iterable[Family]:
     """One sample per zone that was read; the host's only when all of its parts were."""
     for kind, metric in metrics.ZONE_ENERGY.items():
         family = metric.family()

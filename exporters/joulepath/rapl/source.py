@@ -44,7 +44,7 @@ class Zone(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Count:
+class ZoneCount:
     """A zone's raw counter [J], and where it wraps [J]; None where the kernel does not say."""
 
     joules: float
@@ -54,10 +54,10 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RaplReading:
     """Counters of the zones that could be read, and one line for each zone that is there and could not."""
 
-    counts: Mapping[Zone, Count]
+    counts: Mapping[Zone, ZoneCount]
     unreadable: Mapping[Zone, str]
     masked: str = ""
     """The same for zones that are listed and cannot be looked into, not even for their names."""
@@ -81,13 +81,13 @@ class PowercapSource:
         self._counters: dict[Zone, _Counter] = {}
         self._masked = ""
 
-    def read(self) -> Reading:
+    def read(self) -> RaplReading:
         """Reads every zone once. Raises AbsentError if no zone exists, MaskedError if a container hides them all."""
-        counts: dict[Zone, Count] = {}
+        counts: dict[Zone, ZoneCount] = {}
         unreadable: dict[Zone, str] = {}
         for zone, counter in self._current().items():
             try:
-                counts[zone] = Count(_integer(counter.path) / 1e6, counter.wraps_at, counter.path)
+                counts[zone] = ZoneCount(_integer(counter.path) / 1e6, counter.wraps_at, counter.path)
             except PermissionError:
                 unreadable[zone] = f"{counter.path}: only root may read it; run as root or chmod it at boot"
             except OSError as error:
@@ -104,7 +104,7 @@ class PowercapSource:
             raise AbsentError(
                 f"{self._root}: no RAPL zones: virtual machines and ARM have none, others need intel_rapl_msr"
             )
-        return Reading(counts, unreadable, self._masked)
+        return RaplReading(counts, unreadable, self._masked)
 
     def _current(self) -> Mapping[Zone, _Counter]:
         """The zones; looked at anew only where other folders are there, since a scrape pays for each file."""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from joulepath.rapl.source import Count, Reading, Zone
+from joulepath.rapl.source import RaplReading, Zone, ZoneCount
 from joulepath.reading.energy import Energy
 
 PLAUSIBLE_WATTS = 1000.0
@@ -29,11 +29,11 @@ HOLLOW_JOULES = 10.0
 
 
 @dataclass
-class Register:
+class ZoneRegister:
     """One counter and what it has come to; at most `most_watts` are believed."""
 
     at: float
-    count: Count
+    count: ZoneCount
     most_watts: float = math.inf
     energy: Energy = field(default_factory=Energy)
     still_seconds: float = 0.0
@@ -41,7 +41,7 @@ class Register:
     refused: int = 0
     """Steps in a row of more than there can be."""
 
-    def advance(self, at: float, count: Count, frozen_seconds: float = math.inf) -> float | None:
+    def advance(self, at: float, count: ZoneCount, frozen_seconds: float = math.inf) -> float | None:
         """Adds the step since the last read [J], which it returns, unless the step cannot be known.
 
         That is so, too, where it has not moved for `frozen_seconds`.
@@ -67,7 +67,7 @@ class Register:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class RaplSnapshot:
     """Energy since the start of the zones read just now, and of the host when it was read completely."""
 
     zones: Mapping[Zone, Energy]
@@ -83,7 +83,7 @@ class Snapshot:
 class Unwrapper:
     """Turns readings into a snapshot. `add` must be called more often than the counters wrap."""
 
-    _zones: dict[Zone, Register] = field(default_factory=dict)
+    _zones: dict[Zone, ZoneRegister] = field(default_factory=dict)
     _host: Energy = field(default_factory=Energy)
     _host_parts: dict[Zone, Energy] = field(default_factory=dict)
     _known: set[Zone] = field(default_factory=set)
@@ -91,7 +91,7 @@ class Unwrapper:
     """The energy of psys and of the packages in the steps that all of them measured [J]."""
     _read_errors: int = 0
 
-    def add(self, at: float, reading: Reading) -> Snapshot:
+    def add(self, at: float, reading: RaplReading) -> RaplSnapshot:
         """Takes the reading of monotonic instant `at` [s]."""
         steps: dict[Zone, float | None] = {}
         for zone, count in reading.counts.items():
@@ -100,13 +100,13 @@ class Unwrapper:
                 steps[zone] = self._zones[zone].advance(at, count, frozen)
             else:
                 most = PLATFORM_WATTS if zone.kind == "psys" else PLAUSIBLE_WATTS
-                self._zones[zone] = Register(at, count, most)
+                self._zones[zone] = ZoneRegister(at, count, most)
         self._known |= reading.counts.keys() | reading.unreadable.keys()
         self._compare(steps)
         self._read_errors += len(reading.unreadable)
         wrong = {zone for zone in reading.counts if self._frozen(zone) or self._refused(zone)}
         zones = {zone: self._zones[zone].energy for zone in reading.counts if zone not in wrong}
-        return Snapshot(
+        return RaplSnapshot(
             zones,
             self._add_host(zones, reading),
             self._read_errors,
@@ -120,7 +120,7 @@ class Unwrapper:
     def _refused(self, zone: Zone) -> bool:
         return zone in self._zones and self._zones[zone].refused >= REFUSED_STEPS
 
-    def _doubts(self, reading: Reading) -> Iterable[str]:
+    def _doubts(self, reading: RaplReading) -> Iterable[str]:
         packages = self._joules({zone for zone in self._known if zone.kind == "package"})
         psys = {zone for zone in self._known if zone.kind == "psys"}
         for zone, count in reading.counts.items():
@@ -134,7 +134,7 @@ class Unwrapper:
             elif zone.kind == "dram" and packages > STILL_JOULES and not register.energy.joules:
                 yield f"{where} stands still; the host's energy lacks its memory"
 
-    def _add_host(self, zones: Mapping[Zone, Energy], reading: Reading) -> Energy | None:
+    def _add_host(self, zones: Mapping[Zone, Energy], reading: RaplReading) -> Energy | None:
         """The host's energy: psys, else packages and dram; None when a part of it was not read or has gone."""
         parts = self._parts({*reading.counts, *reading.unreadable})
         if reading.masked or not parts or not parts <= zones.keys():

@@ -149,20 +149,3 @@ class Quota:
                 "%s: further lines about its rows are left out for an hour", self._name, extra={"target": self._name}
             )
         return self._lines <= MAX_LINES
-
-
-class Once:
-    """Remembers which lines were told, the last `most` of them: a device may make a new one at every poll."""
-
-    def __init__(self, most: int = 256) -> None:
-        self._most = most
-        self._lines: dict[str, None] = {}
-
-    def is_new(self, line: str) -> bool:
-        """Whether the line was not asked about lately."""
-        known = line in self._lines
-        self._lines.pop(line, None)
-        self._lines[line] = None
-        if len(self._lines) > self._most:
-            del self._lines[next(iter(self._lines))]
-        return not known

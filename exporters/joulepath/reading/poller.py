@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic
 
 from joulepath.errors import JoulepathError
-from joulepath.reading.target import WITHDRAW_AFTER_SECONDS, R, Reading, Snapshot, Source, State, Target
+from joulepath.reading.target import WITHDRAW_AFTER_SECONDS, DeviceSource, R, Reading, Snapshot, State, Target
 
-__all__ = ["WITHDRAW_AFTER_SECONDS", "Poller", "Reading", "Snapshot", "Source", "Target"]
+__all__ = ["WITHDRAW_AFTER_SECONDS", "DeviceSource", "Poller", "Reading", "Snapshot", "Target"]
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +222,7 @@ class Poller(Generic[R]):
         return fault
 
 
-async def _leave(task: asyncio.Task[None], source: Source[R]) -> None:
+async def _leave(task: asyncio.Task[None], source: DeviceSource[R]) -> None:
     """Ends the polling of a source, then its session."""
     await _ended([task])
     await asyncio.gather(source.close(), return_exceptions=True)

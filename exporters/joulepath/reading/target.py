@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Reading)
 R_co = TypeVar("R_co", bound=Reading, covariant=True)
 
 
-class Source(Protocol[R_co]):
+class DeviceSource(Protocol[R_co]):
     """One device. It keeps its session between reads."""
 
     async def read(self) -> R_co:
@@ -80,7 +80,7 @@ class Target(Generic[R]):
     """A device under its configured name, polled every `interval` seconds."""
 
     name: str
-    source: Source[R]
+    source: DeviceSource[R]
     interval: float
     made_of: object = None
     """All that the source was made of. When the configuration is read again, an equal one means: nothing changed."""

@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 from prometheus_client.core import Metric
 
 from joulepath.errors import AbsentError, JoulepathError
+from joulepath.log import Once
 from joulepath.metrics import Family, filled
 from joulepath.reading.at_scrape import ScrapeReader
-from joulepath.reading.bounds import Once
 from joulepath.serving.one_host import OneHost
 from joulepath.serving.telemetry import polls
 

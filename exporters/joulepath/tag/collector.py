@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from joulepath.metrics import Family, filled
 from joulepath.tag import metrics
-from joulepath.tag.tagger import Reading
+from joulepath.tag.tagger import TagReading
 
 
-def families(reading: Reading) -> Iterable[Family]:
+def families(reading: TagReading) -> Iterable[Family]:
     """The families of a scrape; every reason is there from the start."""
     packets, octets, untagged = metrics.PACKETS.family(), metrics.BYTES.family(), metrics.UNTAGGED.family()
     for flow, count in reading.counts.items():

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv6Address
 
-from joulepath.tag.program import REASONS, Count, NarrowPath
+from joulepath.tag.program import REASONS, FlowCount, NarrowPath
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +21,12 @@ class Coverage:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._seen: deque[tuple[float, Mapping[str, Count]]] = deque()
+        self._seen: deque[tuple[float, Mapping[str, FlowCount]]] = deque()
         self._reasons: set[tuple[str, str]] = set()
         self._cuts: int | None = None
         self._paths: set[tuple[IPv6Address, NarrowPath]] = set()
 
-    def add(self, counts: Mapping[str, Count], paths: Mapping[IPv6Address, NarrowPath]) -> None:
+    def add(self, counts: Mapping[str, FlowCount], paths: Mapping[IPv6Address, NarrowPath]) -> None:
         """Takes in the counts of all flows and the paths that are known to be narrow; logs changes."""
         now = self._clock()
         self._seen.append((now, counts))
@@ -53,14 +53,14 @@ class Coverage:
             )
         self._cuts = nodes if cuts else None
 
-    def mostly_tagged(self, name: str, now: Count) -> bool:
+    def mostly_tagged(self, name: str, now: FlowCount) -> bool:
         """Whether at least half of the flow's packets in the last minute got a trace; so, too, where it had none."""
         then = self._seen[0][1].get(name) if self._seen else None
         untagged = _untagged(now) - (_untagged(then) if then else 0)
         return untagged <= now.packets - (then.packets if then else 0)
 
 
-def _met(counts: Mapping[str, Count]) -> Iterator[tuple[str, str]]:
+def _met(counts: Mapping[str, FlowCount]) -> Iterator[tuple[str, str]]:
     """Flows and the reasons why packets of theirs passed. A missing id has its own log line."""
     for name, count in counts.items():
         for reason, number in count.untagged.items():
@@ -68,6 +68,6 @@ def _met(counts: Mapping[str, Count]) -> Iterator[tuple[str, str]]:
                 yield name, reason
 
 
-def _untagged(count: Count) -> int:
+def _untagged(count: FlowCount) -> int:
     """Packets without a trace, except for a missing id: that alone makes the flow not ready."""
     return sum(number for reason, number in count.untagged.items() if reason != "no_id")

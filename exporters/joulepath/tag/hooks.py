@@ -34,7 +34,7 @@ class _Interface:
     learns: int = -1
     """The program's descriptor, -1 where it is not attached."""
     tags: int = -1
-    hooks: list[tc.Link] = field(default_factory=list)
+    hooks: list[tc.ProgramLink] = field(default_factory=list)
     moves: int = 0
     moved: float = 0.0
 
@@ -67,7 +67,7 @@ class Hooks:
         learning = self._program.learning(ethernet=True)
         self._loopback = _attached(_Interface(socket.if_nametoindex(LOOPBACK), learns=learning))
 
-    def sync(self, found: Mapping[str, netlink.Link], wanted: Collection[str]) -> None:
+    def sync(self, found: Mapping[str, netlink.InterfaceLink], wanted: Collection[str]) -> None:
         """Tags at the interfaces `found`, and no others any more. Raises BpfError, JoulepathError."""
         for name, one in list(self._interfaces.items()):
             link = found.get(name)
@@ -153,7 +153,7 @@ def clear(kept: Collection[str]) -> None:
             tc.clear(index, "received", tc.LEARNING)
 
 
-def checked(name: str, link: netlink.Link | None) -> netlink.Link:
+def checked(name: str, link: netlink.InterfaceLink | None) -> netlink.InterfaceLink:
     """Raises JoulepathError where packets of an interface cannot be tagged."""
     if link is None:
         raise JoulepathError(f"{name}: no such interface; `ip link` lists them")

@@ -27,7 +27,7 @@ _SYSCTL = Path("/proc/sys/net/ipv6/conf")
 
 
 @dataclass(frozen=True)
-class Link:
+class InterfaceLink:
     """An interface."""
 
     index: int
@@ -47,7 +47,7 @@ def indices(names: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def links(names: Iterable[str]) -> dict[str, Link]:
+def links(names: Iterable[str]) -> dict[str, InterfaceLink]:
     """Those interfaces that exist."""
     found = {}
     with IPRoute() as kernel:
@@ -55,7 +55,7 @@ def links(names: Iterable[str]) -> dict[str, Link]:
             with suppress(NetlinkError):  # gone in between
                 (message,) = kernel.link("get", index=index)
                 mtu = min(message.get_attr("IFLA_MTU"), _ipv6_mtu(name))
-                found[name] = Link(index, name, message["ifi_type"], mtu)
+                found[name] = InterfaceLink(index, name, message["ifi_type"], mtu)
     return found
 
 

@@ -55,7 +55,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Count:
+class FlowCount:
     """Packets of one flow since the start, and octets of the tagged ones."""
 
     packets: int
@@ -153,7 +153,7 @@ class Program:
                     narrow[IPv6Address(keys[16 * index : 16 * index + 16])] = NarrowPath(mtu, from_router=length > 0)
         return narrow
 
-    def counts(self) -> dict[str, Count]:
+    def counts(self) -> dict[str, FlowCount]:
         """Every flow's counts, all CPUs together."""
         counts = self._object.map("counts")
         by_flow = {}
@@ -161,7 +161,7 @@ class Program:
             values = counts.lookup(_INDEX.pack(place)) or b""
             per_cpu = [_COUNTS.unpack_from(values, cpu * counts.stride) for cpu in range(possible_cpus())]
             packets, octets, *untagged = (sum(column) for column in zip(*per_cpu, strict=True))
-            by_flow[name] = Count(packets, octets, dict(zip(REASONS, untagged, strict=True)))
+            by_flow[name] = FlowCount(packets, octets, dict(zip(REASONS, untagged, strict=True)))
         return by_flow
 
     def close(self) -> None:

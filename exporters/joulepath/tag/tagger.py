@@ -14,7 +14,7 @@ from joulepath.tag import cgroup, hooks, idfile, netlink, routes, sockets
 from joulepath.tag.coverage import Coverage
 from joulepath.tag.hooks import Hooks
 from joulepath.tag.lock import Lock
-from joulepath.tag.program import Count, Program, SocketKey, State
+from joulepath.tag.program import FlowCount, Program, SocketKey, State
 from joulepath.tag.settings import Flow, Settings, header_octets
 
 logger = logging.getLogger(__name__)
@@ -25,10 +25,10 @@ _ROUTES_EVERY = 3
 
 
 @dataclass(frozen=True)
-class Reading:
+class TagReading:
     """The content of a scrape."""
 
-    counts: Mapping[str, Count]
+    counts: Mapping[str, FlowCount]
     ready: Mapping[str, bool]
     interfaces: Mapping[str, str]
     """Those that are tagged at, and the hook."""
@@ -136,7 +136,7 @@ class Tagger:
             self._alone.close()
             self._alone = None
 
-    def reading(self) -> Reading:
+    def reading(self) -> TagReading:
         """The counts so far."""
         with self._lock:
             counts = self._program.counts() if self._program else {}
@@ -153,9 +153,11 @@ class Tagger:
             from_router = [path.from_router for path in self._program.paths().values()] if self._program else []
             narrow = {"packet_too_big": from_router.count(True), "lost_packets": from_router.count(False)}
             refused = len(self._plan.refusals)
-            return Reading(counts, ready, interfaces, mtus, refused, narrow, header_octets(self._nodes), self._adopted)
+            return TagReading(
+                counts, ready, interfaces, mtus, refused, narrow, header_octets(self._nodes), self._adopted
+            )
 
-    def _ready(self, flow: Flow, count: Count | None) -> bool:
+    def _ready(self, flow: Flow, count: FlowCount | None) -> bool:
         state = self._states.get(flow.name)
         if state is None or state.trace_id is None or (flow.sender is not None and state.cgroup is None):
             return False
@@ -188,7 +190,7 @@ class Tagger:
             self._sync_sockets(self._program)
             self._coverage.add(self._program.counts(), self._program.paths())
 
-    def _sync_routes(self, found: Mapping[str, netlink.Link]) -> None:
+    def _sync_routes(self, found: Mapping[str, netlink.InterfaceLink]) -> None:
         self._nodes, plan = _plan(self._settings, found)
         refused = (*plan.refusals, *netlink.reconcile(plan.routes))
         self._plan = routes.Plan(plan.routes, refused)
@@ -255,7 +257,7 @@ class Tagger:
         self._adopted = {name: sum(name in names for names in made.values()) for name in folders}
         program.adopt(made)
 
-    def _sync_links(self, found: Mapping[str, netlink.Link]) -> None:
+    def _sync_links(self, found: Mapping[str, netlink.InterfaceLink]) -> None:
         if self._hooks is not None:
             self._hooks.sync(found, self._settings.interfaces)
 
@@ -282,7 +284,7 @@ def _kept(states: Mapping[str, State], before: Iterable[Flow], after: Iterable[F
             yield flow.name, state
 
 
-def _plan(settings: Settings, found: Mapping[str, netlink.Link]) -> tuple[int, routes.Plan]:
+def _plan(settings: Settings, found: Mapping[str, netlink.InterfaceLink]) -> tuple[int, routes.Plan]:
     """The number of nodes that the trace has room for, and the routes for that."""
     present = netlink.routes()
     destinations = [flow.destination for flow in settings.flows]

@@ -10,12 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_lab.run.results import Component, Host, Results, measure
-from joulepath_lab.run.stack import Lab, LabError
+from joulepath_lab.run.stack import Lab
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED
 from joulepath_lab.scenarios.streams import UPLINKS
 from joulepath_lab.truth.truth import Truth
+from joulepath_prometheus.client import Prometheus
+from joulepath_prometheus.errors import PrometheusError
 
 TOLERANCE = 0.03
 CONSERVATION = 1e-6
@@ -46,7 +47,7 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, a
             window=lab.scenario.window_seconds,
             stamping=lab.stamping,
         )
-    except (LabError, LookupError, RuntimeError) as fault:
+    except (LookupError, RuntimeError, PrometheusError) as fault:
         console.print(f"demo failed: {fault}", style="red", highlight=False)
         return 1
     console.print(_table(results), _rest(results), sep="\n")

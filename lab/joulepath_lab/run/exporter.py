@@ -4,13 +4,13 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from joulepath_lab.network.namespace import PATIENCE_SECONDS, NetworkNamespace
+from joulepath_lab.run.waiting import until
 
 
 class Exporter:
@@ -29,7 +29,7 @@ class Exporter:
         command = [*wrapper, sys.executable, "-m", "joulepath", *name.split(), "--web.listen-address", f"[::1]:{port}"]
         command += arguments
         self._process = subprocess.Popen(namespace.command(*command), stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: "joulepath_build_info" in self._get().stdout)
+        until(lambda: "joulepath_build_info" in self._get().stdout)
 
     def __enter__(self) -> Self:
         return self
@@ -82,12 +82,3 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-
-
-def wait_for(true: Callable[[], object]) -> None:
-    """Returns as soon as `true` is. Raises TimeoutError if it never is."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError("waited in vain")
-        time.sleep(0.05)

@@ -69,7 +69,7 @@ def run(lab: Lab, queries: list[str]) -> dict[str, Any]:
         "answers_in_faults": faulty,
         "alerts": lab.alerts,
         "samples": [[sample.labels, sample.at, sample.value] for sample in samples],
-        "rules": lab.prometheus.get("rules")["groups"],
+        "rules": [group.model_dump() for group in lab.prometheus.rules()],
         "ioam_node_ids": nodes.IOAM_NODE_IDS,
     }
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED, Scenario
 from joulepath_lab.truth.truth import Truth
+from joulepath_prometheus.client import Prometheus
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from joulepath_lab.network import nodes
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.network.path import TransportPath
 from joulepath_lab.run import monitoring, programs, tagging
-from joulepath_lab.run.prometheus_api import Prometheus
 from joulepath_lab.scenarios import native
 from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.scenarios.streams import NAMES, UPLINKS
 from joulepath_lab.truth.ledger import Ledger
+from joulepath_prometheus.client import Prometheus
 
 PDU_SNMP = f"{nodes.MGMT_CALLER}:1161"
 PDUS = ("pdu-1",)  # known to Prometheus by the exporter's own word
@@ -105,6 +105,7 @@ class Lab:
             process.kill()
         for process in self._processes.values():
             process.wait()
+        self.prometheus.close()
         if self._cgroups:
             self._cgroups.remove()
 
@@ -239,15 +240,15 @@ class Lab:
         if not self.prometheus.ready():
             return f"Prometheus: {self._last_words('prometheus')}"
         down = [
-            f"{target['labels'].get('job')} {target['labels'].get('instance')}: {target['lastError']}"
-            for target in self.prometheus.get("targets")["activeTargets"]
-            if target["health"] != "up"
+            f"{target.labels.get('job')} {target.labels.get('instance')}: {target.last_error}"
+            for target in self.prometheus.targets()
+            if target.health != "up"
         ]
         failed = [
-            f"{rule['name']}: {rule['lastError']}"
-            for group in self.prometheus.get("rules")["groups"]
-            for rule in group["rules"]
-            if rule["health"] == "err"
+            f"{rule.name}: {rule.last_error}"
+            for group in self.prometheus.rules()
+            for rule in group.rules
+            if rule.health == "err"
         ]
         return "; ".join(down + failed) or "all targets are up and no rule failed"
 

@@ -8,7 +8,7 @@ from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.queries import sources
-from joulepath_topology.source import Source
+from joulepath_topology.source import PowerSource
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -92,7 +92,7 @@ def _meters(topology: Topology) -> Iterator[Problem]:
                     in_part.setdefault(meter[:2], name)
 
 
-def _named(place: Place, source: Source, position: int) -> tuple[Place, str]:
+def _named(place: Place, source: PowerSource, position: int) -> tuple[Place, str]:
     """The place of one of a source's readings, and the reading in words."""
     instance, *named = source.readings[position].values()
     part = METERS[source.kind].part

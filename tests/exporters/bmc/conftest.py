@@ -12,6 +12,7 @@ from joulepath.bmc.login import Login
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.bmc.redfish.source import RedfishSource
+from joulepath.reading.target import DeviceSource, R
 from joulepath_lab.devices.redfish_server import RedfishServer
 
 USER, PASSWORD = "reader", "s3cret-password"
@@ -46,10 +47,10 @@ def client(server: RedfishServer, login: Login | None = None, **options: Any) ->
     return RedfishClient(f"{scheme}://127.0.0.1:{server.port}", login, **{"timeout": 5.0, **options})
 
 
-def polls(source: RedfishSource, count: int = 1, between: Callable[[int], None] = lambda _: None) -> list[BmcReading]:
+def polls(source: DeviceSource[R], count: int = 1, between: Callable[[int], None] = lambda _: None) -> list[R]:
     """Polls one after the other, then closed; `between(n)` is called before the n-th."""
 
-    async def all_polls() -> list[BmcReading]:
+    async def all_polls() -> list[R]:
         try:
             readings = []
             for number in range(count):

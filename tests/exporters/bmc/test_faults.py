@@ -14,9 +14,9 @@ from joulepath.bmc.reading import BmcReading, Box
 from joulepath.bmc.redfish.source import RedfishSource
 from joulepath.reading.poller import Poller, Target
 from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
+from joulepath_lab.run.waiting import until
 
 from ..pki import Pki
-from ..process import until
 from .conftest import PASSWORD, USER, client, legacy
 
 pytestmark = pytest.mark.unit

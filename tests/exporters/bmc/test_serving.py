@@ -12,9 +12,10 @@ from joulepath.bmc.collector import collect
 from joulepath.bmc.command import BmcExporter, read_targets
 from joulepath.reading.poller import Poller
 from joulepath_lab.devices.redfish_server import SESSIONS, Behaviour, RedfishServer, dict_tree
+from joulepath_lab.run.waiting import until
 
 from ..pki import Pki
-from ..process import Exporter, until
+from ..process import Exporter
 from .conftest import PASSWORD, USER, legacy
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 
 from joulepath.ioam.wire import encode
 from joulepath_lab.network.chain import ThreeHosts
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 
 CAMERA, ARM, STRANGER = bytes(range(16)), bytes(range(16, 32)), bytes(16)
 
@@ -74,7 +75,7 @@ def header(trace_id: bytes, room: int = 2) -> bytes:
 
 def settled(exporter: Exporter, name: str, value: float) -> dict[tuple[str, ...], float]:
     """The scrape in which the sum over `name` has come to `value`, and a moment later still is."""
-    wait_for(lambda: total(exporter.scrape(), name) >= value)
+    until(lambda: total(exporter.scrape(), name) >= value)
     time.sleep(0.2)
     found = exporter.scrape()
     assert total(found, name) == value

@@ -5,7 +5,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 from prometheus_client.samples import Sample
 
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Bounds, Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table
@@ -45,7 +45,7 @@ def see(counters: Table, *traces: Trace, packets: int = 1, octets: int = 100) ->
 
 def samples(counters: Table, epoch: float | None = None) -> list[Sample]:
     """The samples that a scraper of OpenMetrics reads."""
-    reading = Reading(counters.snapshot(), 0, ())
+    reading = TrafficReading(counters.snapshot(), 0, ())
     text = openmetrics(registry(lambda: families(reading, epoch))).decode()  # type: ignore[no-untyped-call]
     return [sample for family in parsed(text) for sample in family.samples]  # type: ignore[no-untyped-call]
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.core import Metric
 
 from joulepath.ioam import metrics
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.settings import Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table
@@ -30,7 +30,9 @@ SETTINGS = Settings(
 
 
 def scrape(table: Table, drops: int = 0, captures: tuple[tuple[str, str], ...] = ()) -> dict[str, Metric]:
-    reading = Reading(table.snapshot(), drops, captures, (("pcap", "segments"),), {name: 0 for name, _ in captures})
+    reading = TrafficReading(
+        table.snapshot(), drops, captures, (("pcap", "segments"),), {name: 0 for name, _ in captures}
+    )
     return {family.name: family for family in registry(lambda: families(reading)).collect()}
 
 
@@ -97,7 +99,7 @@ def test_a_reading_published_twice_is_the_same() -> None:
     table = Table(dataclasses.replace(SETTINGS, points=points, namespaces=namespaces))
     for node in (table.node(4, "uplink"), table.node(5, "uplink")):
         table.count_trace(node, Options((Trace(123, ID, (2, 1), overflow=False),), 44), 1, 100, path=True)
-    reading = Reading(table.snapshot(), 0, ())
+    reading = TrafficReading(table.snapshot(), 0, ())
     first, second = ([family.samples for family in families(reading)] for _ in range(2))
     assert first == second
     paths = next(family for family in families(reading) if family.name == "ioam_path_packets")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.backend.packet import PacketSource
 from joulepath.ioam.backend.pcap import PcapSource
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import PointCounts
 from joulepath.ioam.collector import families
@@ -198,8 +198,8 @@ class Captured(PacketSource):
         for point in self._points:
             self._table.measured.end(point, self._clock())
 
-    def reading(self) -> Reading:
-        return Reading(self._table.snapshot(), 0, ())
+    def reading(self) -> TrafficReading:
+        return TrafficReading(self._table.snapshot(), 0, ())
 
 
 def seconds(exporter: IoamExporter) -> dict[str, float]:

@@ -15,7 +15,8 @@ import pytest
 
 from joulepath_lab.network.chain import two_hosts
 from joulepath_lab.network.namespace import NetworkNamespace
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.bench import TRACE_ID, ipv6, traced
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -106,7 +107,7 @@ def test_a_late_interrupted_capture_gives_true_rates(
         assert rates(whole) == steady()
         assert rates(whole, first) == steady()
         b.run("ip link set vb down" if how == "down" else "ip link delete vb")
-        wait_for(lambda: captured not in running.scrape())
+        until(lambda: captured not in running.scrape())
         gone = running.scrape()
         time.sleep(2)
         still = running.scrape()
@@ -116,7 +117,7 @@ def test_a_late_interrupted_capture_gives_true_rates(
             b.run("ip link set vb up")
         else:
             a.link("va", "fd01::1", b, "vb", "fd01::2")
-        wait_for(lambda: captured in running.scrape())
+        until(lambda: captured in running.scrape())
         time.sleep(4)
         last = running.scrape()
     assert last[SECONDS, "4"] > still[SECONDS, "4"] + 3
@@ -137,7 +138,7 @@ def test_rates_are_true_after_a_restart_and_a_reload(
             assert rates(before) == steady()
             config(tmp_path, "{node_id: 4, interfaces: {vb: uplink}}, {node_id: 5, interfaces: {lo: uplink}}")
             running.hang_up()
-            wait_for(lambda: (SECONDS, "5") in running.scrape())
+            until(lambda: (SECONDS, "5") in running.scrape())
             time.sleep(3)
             after = running.scrape()
             assert after[SECONDS, "4"] > before[SECONDS, "4"] + 3
@@ -169,7 +170,7 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         whole = running.scrape()
         assert rates(whole) == steady(2 * RATE)
         b.run("ip link set vd down")
-        wait_for(lambda: ("ioam_capture_info", backend, "vd") not in running.scrape())
+        until(lambda: ("ioam_capture_info", backend, "vd") not in running.scrape())
         gone = running.scrape()
         time.sleep(1)
         still = running.scrape()
@@ -177,7 +178,7 @@ def test_a_node_with_two_interfaces_is_measured_while_both_are_captured(
         assert still[SECONDS, "5"] > gone[SECONDS, "5"]
         assert still[(*NODE, "4")] > gone[(*NODE, "4")]
         b.run("ip link set vd up")
-        wait_for(lambda: running.scrape()[SECONDS, "4"] > still[SECONDS, "4"])
+        until(lambda: running.scrape()[SECONDS, "4"] > still[SECONDS, "4"])
         back = running.scrape()
         time.sleep(3)
         assert rates(running.scrape(), back) == steady(2 * RATE)

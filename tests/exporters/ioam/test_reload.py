@@ -15,7 +15,7 @@ from prometheus_client.core import Metric
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.packet import PacketSource
-from joulepath.ioam.backend.source import Reading
+from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read
@@ -23,8 +23,8 @@ from joulepath.ioam.settings import Before, Bounds, Namespace, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.run.exporter import Exporter as Running
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.tables import POINT, Clock, see, trace
-from tests.exporters.process import until
 
 FIRST, SECOND = "ab" * 16, "cd" * 16
 NODE = "ioam_node_packets_total"
@@ -206,8 +206,8 @@ class TableSource(PacketSource):
     def stop(self) -> None:
         self.table.end()
 
-    def reading(self) -> Reading:
-        return Reading(self.table.snapshot(), 0, ())
+    def reading(self) -> TrafficReading:
+        return TrafficReading(self.table.snapshot(), 0, ())
 
 
 def values(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
@@ -262,7 +262,7 @@ def test_reloads_change_nothing_of_what_is_counted(steps: list[str | int | tuple
         assert all(counts[key] >= seen[key] for key in counts.keys() & seen.keys() if not key[0].endswith("_created"))
         seen.update(counts)
     clock.now += 30
-    counts, expected = values(exporter.collect()), values(families(Reading(straight.snapshot(), 0, ()), 0.0))
+    counts, expected = values(exporter.collect()), values(families(TrafficReading(straight.snapshot(), 0, ()), 0.0))
     # The latest path of a trace is not carried on: a change from it is not counted.
     same = {key for key in counts.keys() & expected.keys() if key[0] != "ioam_path_changes_total"}
     assert {key: counts[key] for key in same} == {key: expected[key] for key in same}

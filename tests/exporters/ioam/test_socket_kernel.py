@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab.run.exporter import wait_for
+from joulepath_lab.run.waiting import until
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -50,7 +50,7 @@ def test_packets_carry_the_id_and_the_kernel_stamps_behind_it(
     else:
         octets += 8  # the SYN's further options
     name = ("uplink", "123", "3", KEY)
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
+    until(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
     samples = counter.scrape()
     assert samples["ioam_trace_packets_total", *name] == packets
     assert samples["ioam_trace_bytes_total", *name] == octets + packets * (40 + 80 + transport)

@@ -24,8 +24,8 @@ from joulepath.pdu.snmp.credentials import Community
 from joulepath.pdu.source import PduReading, PduSource
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.network.namespace import PATIENCE_SECONDS
 from joulepath_lab.run.ports import free_port
-from tests.exporters.process import PATIENCE_SECONDS
 
 WALKS = Path(snmpsim_data.__file__).parent / "data" / "UPS"
 SECRET = "s3cret-community"  # noqa: S105  # the tests' own
@@ -44,14 +44,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def client(address: tuple[str, int], community: str = "public", limits: Limits = QUICK) -> SnmpClient:
     """A client of an agent on loopback, with the library that is always there."""
     return Clients("pysnmp").make(SnmpEndpoint(*address), Community(community), limits)
-
-
-def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Waits for what shall come true within `seconds`."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.01)
 
 
 def read(source: PduSource) -> PduReading:

@@ -18,8 +18,9 @@ from joulepath.serving.polled import PolledExporter
 from joulepath.web import Address, Server
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.waiting import until
 
-from .conftest import samples, until
+from .conftest import samples
 
 pytestmark = pytest.mark.unit
 

@@ -17,9 +17,10 @@ from joulepath.reading.poller import Poller
 from joulepath.serving.polled import PolledExporter
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.snmp_agent import Agent
+from joulepath_lab.run.waiting import until
 
 from ..process import Exporter
-from .conftest import SECRET, joulepath, samples, until
+from .conftest import SECRET, joulepath, samples
 
 pytestmark = pytest.mark.lab
 

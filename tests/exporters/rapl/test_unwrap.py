@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.rapl.source import Count, Reading, Zone
+from joulepath.rapl.source import RaplReading, Zone, ZoneCount
 from joulepath.rapl.unwrap import FROZEN_SECONDS, PLATFORM_WATTS, PLAUSIBLE_WATTS, Unwrapper
 
 pytestmark = pytest.mark.unit
@@ -14,10 +14,10 @@ PSYS = Zone("psys", "0", "0")
 RANGE = 1000.0
 
 
-def reading(unreadable: tuple[Zone, ...] = (), **joules: float) -> Reading:
+def reading(unreadable: tuple[Zone, ...] = (), **joules: float) -> RaplReading:
     zones = {"package": PACKAGE, "dram": DRAM, "psys": PSYS}
-    return Reading(
-        {zones[name]: Count(value, RANGE) for name, value in joules.items()}, dict.fromkeys(unreadable, "no access")
+    return RaplReading(
+        {zones[name]: ZoneCount(value, RANGE) for name, value in joules.items()}, dict.fromkeys(unreadable, "no access")
     )
 
 
@@ -51,7 +51,7 @@ def test_a_gap_in_which_the_counter_could_have_wrapped_is_unmeasured() -> None:
 def test_without_a_range_a_drop_is_unmeasured_and_counting_goes_on() -> None:
     unwrapper = Unwrapper()
     for at, joules in enumerate([50.0, 70.0, 10.0, 15.0]):
-        snapshot = unwrapper.add(at, Reading({PACKAGE: Count(joules, None)}, {}))
+        snapshot = unwrapper.add(at, RaplReading({PACKAGE: ZoneCount(joules, None)}, {}))
     assert snapshot.zones[PACKAGE].joules == 25
     assert snapshot.zones[PACKAGE].measured_seconds == 2
 
@@ -107,7 +107,7 @@ def test_a_reset_is_not_counted_as_a_wrap() -> None:
 def test_the_interval_in_which_a_zone_changes_its_register_is_unmeasured() -> None:
     unwrapper = Unwrapper()
     for at, (joules, origin) in enumerate([(10, "msr"), (15, "msr"), (300, "mmio"), (304, "mmio")]):
-        energy = unwrapper.add(at / 4, Reading({PACKAGE: Count(joules, RANGE, origin)}, {})).zones[PACKAGE]
+        energy = unwrapper.add(at / 4, RaplReading({PACKAGE: ZoneCount(joules, RANGE, origin)}, {})).zones[PACKAGE]
     assert (energy.joules, energy.measured_seconds) == (9, 0.5)
 
 
@@ -125,8 +125,8 @@ def test_a_gap_that_only_packages_can_bridge_does_not_contradict_psys() -> None:
     unwrapper, wraps_at = Unwrapper(), 262143.0
     hosts = []
     for at in (0.0, 10.0, 20.0, 120.0, 130.0):  # in 100 s psys could have wrapped at 5 kW, a package at 1 kW not
-        counts = {zone: Count(watts * at, wraps_at) for zone, watts in ((PACKAGE, 180.0), (PSYS, 230.0))}
-        snapshot = unwrapper.add(at, Reading(counts, {}))
+        counts = {zone: ZoneCount(watts * at, wraps_at) for zone, watts in ((PACKAGE, 180.0), (PSYS, 230.0))}
+        snapshot = unwrapper.add(at, RaplReading(counts, {}))
         assert not snapshot.doubts
         hosts.append(snapshot.host)
     assert hosts[-1] == (30 * 230, 30)
@@ -140,8 +140,8 @@ def test_psys_of_all_sockets_adds_up_or_packages_and_dram_replace_it() -> None:
         nonlocal at
         at += 0.1
         first = reading((), **{name: value for name, value in joules.items() if name != "psys1"})
-        counts = {**first.counts, **({second: Count(joules["psys1"], RANGE)} if "psys1" in joules else {})}
-        host = unwrapper.add(at, Reading(counts, {})).host
+        counts = {**first.counts, **({second: ZoneCount(joules["psys1"], RANGE)} if "psys1" in joules else {})}
+        host = unwrapper.add(at, RaplReading(counts, {})).host
         return None if host is None else host.joules
 
     assert add(package=0, dram=0, psys=0, psys1=0) == 0
@@ -192,8 +192,8 @@ def test_an_impossibly_high_psys_is_left_out_for_packages_and_memory() -> None:
     for turn in range(8):
         # Believed for three steps; then its unit is wrong.
         psys = 30.0 * turn if turn < 4 else 90 + (turn - 3) * PLATFORM_WATTS
-        counts = {PACKAGE: Count(10.0 * turn, None), DRAM: Count(1.0 * turn, None), PSYS: Count(psys, None)}
-        snapshot = unwrapper.add(turn * 0.5, Reading(counts, {}))
+        counts = {PACKAGE: ZoneCount(10.0 * turn, None), DRAM: ZoneCount(1.0 * turn, None), PSYS: ZoneCount(psys, None)}
+        snapshot = unwrapper.add(turn * 0.5, RaplReading(counts, {}))
         assert (PSYS in snapshot.zones) == (turn < 6)
     assert any("psys 0 counts more than 5000 W" in line for line in snapshot.doubts)
     assert snapshot.host is not None
@@ -203,7 +203,9 @@ def test_an_impossibly_high_psys_is_left_out_for_packages_and_memory() -> None:
 def test_a_host_with_hidden_zones_is_not_complete() -> None:
     unwrapper = Unwrapper()
     for turn in range(3):
-        snapshot = unwrapper.add(turn / 2, Reading({PACKAGE: Count(10.0 * turn, RANGE)}, {}, "intel-rapl:1 is hidden"))
+        snapshot = unwrapper.add(
+            turn / 2, RaplReading({PACKAGE: ZoneCount(10.0 * turn, RANGE)}, {}, "intel-rapl:1 is hidden")
+        )
     assert snapshot.zones[PACKAGE].joules == 20
     assert snapshot.host is None
 
@@ -211,7 +213,7 @@ def test_a_host_with_hidden_zones_is_not_complete() -> None:
 def test_one_reset_is_not_reported() -> None:
     unwrapper = Unwrapper()
     for at, joules in enumerate([500.0, 600.0, 5_000_000.0, 5_000_100.0, 5_000_200.0]):
-        snapshot = unwrapper.add(at, Reading({PACKAGE: Count(joules, None)}, {}))
+        snapshot = unwrapper.add(at, RaplReading({PACKAGE: ZoneCount(joules, None)}, {}))
         assert PACKAGE in snapshot.zones
         assert not snapshot.doubts
     assert snapshot.zones[PACKAGE].joules == 300
@@ -220,8 +222,8 @@ def test_one_reset_is_not_reported() -> None:
 def test_frozen_memory_and_an_unwired_psys_are_reported() -> None:
     unwrapper = Unwrapper()
     for turn in range(12):
-        counts = {PACKAGE: Count(100.0 * turn, None), DRAM: Count(7, None), PSYS: Count(3, None)}
-        doubts = unwrapper.add(turn / 5, Reading(counts, {})).doubts
+        counts = {PACKAGE: ZoneCount(100.0 * turn, None), DRAM: ZoneCount(7, None), PSYS: ZoneCount(3, None)}
+        doubts = unwrapper.add(turn / 5, RaplReading(counts, {})).doubts
     assert sorted(line.partition(";")[0].removeprefix(": ") for line in doubts) == [
         "dram 0 stands still",
         "psys 0 counts less than the packages it should hold",
@@ -231,5 +233,9 @@ def test_frozen_memory_and_an_unwired_psys_are_reported() -> None:
 def test_each_psys_may_be_less_than_the_packages_of_all_sockets() -> None:
     unwrapper, second = Unwrapper(), Zone("psys", "1", "0")
     for turn in range(12):
-        counts = {PACKAGE: Count(100.0 * turn, None), PSYS: Count(60.0 * turn, None), second: Count(70.0 * turn, None)}
-        assert not unwrapper.add(turn / 5, Reading(counts, {})).doubts
+        counts = {
+            PACKAGE: ZoneCount(100.0 * turn, None),
+            PSYS: ZoneCount(60.0 * turn, None),
+            second: ZoneCount(70.0 * turn, None),
+        }
+        assert not unwrapper.add(turn / 5, RaplReading(counts, {})).doubts

@@ -7,7 +7,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.reading.at_scrape import ScrapeReader
-from tests.exporters.process import PATIENCE_SECONDS
+from joulepath_lab.network.namespace import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.unit
 

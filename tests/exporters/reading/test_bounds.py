@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Once, Quota, Rows, Teller, label
+from joulepath.log import Once
+from joulepath.reading.bounds import FORGET_SECONDS, MAX_LABEL, MAX_LINES, Quota, Rows, Teller, label
 from joulepath.reading.target import State, Target
 from tests.exporters.reading.test_poller import Watts
 

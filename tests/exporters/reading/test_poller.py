@@ -12,7 +12,7 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.reading.poller import WITHDRAW_AFTER_SECONDS, Poller, Snapshot, Target
-from tests.exporters.process import until
+from joulepath_lab.run.waiting import until
 
 pytestmark = pytest.mark.unit
 

@@ -81,7 +81,7 @@ def test_a_section_that_fails_leaves_the_others_and_is_logged_once(caplog: pytes
     assert caplog.messages == ["a: cannot be read"]
 
 
-def test_a_section_that_the_host_does_not_have_is_no_fault_beside_another(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_section_absent_from_the_host_is_not_a_fault_beside_another(caplog: pytest.LogCaptureFixture) -> None:
     exporter = host(section("a", raising(AbsentError("no a"))), section("b", lambda: 2.0))
     assert samples(exporter)["b_total"] == 2.0
     assert [family.name for family in exporter.once()] == ["b"]

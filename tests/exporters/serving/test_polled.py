@@ -17,7 +17,8 @@ from joulepath.metrics import Family, gauge
 from joulepath.reading.poller import Poller, Snapshot, Target
 from joulepath.serving.polled import PolledExporter
 from joulepath.web import Address, Server
-from tests.exporters.process import PATIENCE_SECONDS, until
+from joulepath_lab.network.namespace import PATIENCE_SECONDS
+from joulepath_lab.run.waiting import until
 from tests.exporters.web.things import get
 
 pytestmark = pytest.mark.unit

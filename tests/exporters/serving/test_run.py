@@ -12,8 +12,9 @@ import bcrypt
 import pytest
 
 from joulepath import __version__
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.rapl.tree import write_zone
 
 pytestmark = pytest.mark.unit

@@ -15,9 +15,10 @@ import yaml
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.snmp_agent import Agent
 from joulepath_lab.run.ports import free_port
-from joulepath_lab.run.prometheus_api import Prometheus
+from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.serving.test_run import LOGFMT, SUCCESSFUL, basic
 
 pytestmark = pytest.mark.lab
@@ -172,9 +173,12 @@ basic_auth_users: {{prometheus: '{hashed}'}}
             str(prometheus), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={url.removeprefix('http://')}",
         ]  # fmt: skip
-        with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log) as server:
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen(command, stderr=log) as server,
+            Prometheus(url) as asked,
+        ):
             try:
-                asked = Prometheus(url)
                 until(asked.ready, 30)
                 until(lambda: len(asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")) == 2, 30)
                 power = asked.query(f"rate({JOULES}[10s]) / rate({SECONDS}[10s])")

@@ -7,13 +7,13 @@ from ipaddress import IPv6Address
 import pytest
 
 from joulepath.tag.coverage import Coverage
-from joulepath.tag.program import Count, NarrowPath
+from joulepath.tag.program import FlowCount, NarrowPath
 
 pytestmark = pytest.mark.unit
 
 
-def count(packets: int, **untagged: int) -> Count:
-    return Count(packets, 1000 * packets, untagged)
+def count(packets: int, **untagged: int) -> FlowCount:
+    return FlowCount(packets, 1000 * packets, untagged)
 
 
 def test_most_packets_of_the_last_minute_decide() -> None:

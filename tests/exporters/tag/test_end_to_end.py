@@ -15,7 +15,8 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath.tag import cgroup
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.foreign import PASS, Foreign
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
@@ -82,7 +83,7 @@ def test_programs_are_tagged_by_cgroup(path: Path3, tmp_path: Path, group: Path,
             octets += 8  # the SYN's further options
         octets += packets * (40 + HEADER + transport)
         name = ("uplink", "123", "3", ID)
-        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
+        until(lambda: counter.scrape()["ioam_trace_packets_total", *name] >= packets)
         counted, tagged = counter.scrape(), tags.scrape()
     assert counted["ioam_trace_packets_total", *name] == packets
     assert counted["ioam_trace_bytes_total", *name] == octets
@@ -119,7 +120,7 @@ def test_packets_are_tagged_by_addresses_and_ports(path: Path3, tmp_path: Path) 
     assert samples["ioam_tag_untagged_packets_total", "camera", "hidden_ports"] == 0
     assert samples["ioam_tag_packets_total", "rest"] == 51 + 5 + 1
     name = ("ioam_trace_packets_total", "uplink", "123", "3")
-    wait_for(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
+    until(lambda: (counter.scrape()[*name, ID], counter.scrape()[*name, OTHER_ID]) == (101, 57))
 
 
 def test_fragments_of_a_flow_without_ports_are_tagged(path: Path3, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_fragments_of_a_flow_without_ports_are_tagged(path: Path3, tmp_path: Pat
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 20, 6000, 0)
         samples = tags.scrape()
     assert samples["ioam_tag_packets_total", "camera"] == 20 * 5 + 1
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 20 * 5 + 1)
+    until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 20 * 5 + 1)
 
 
 def test_a_changed_id_takes_effect(path: Path3, tmp_path: Path) -> None:
@@ -147,17 +148,17 @@ def test_a_changed_id_takes_effect(path: Path3, tmp_path: Path) -> None:
         send()
         assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
         file.write_text(f"{ID}\n")
-        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
+        until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
         send()
-        wait_for(lambda: packets(ID) == 11)
+        until(lambda: packets(ID) == 11)
         file.write_text(OTHER_ID[:20])  # half-way through being written: the last id holds
         time.sleep(1.5)
         send()
-        wait_for(lambda: packets(ID) == 22)
+        until(lambda: packets(ID) == 22)
         file.write_text(OTHER_ID)
         time.sleep(1.5)
         send()
-        wait_for(lambda: packets(OTHER_ID) == 11)
+        until(lambda: packets(OTHER_ID) == 11)
         assert packets(ID) == 22
         lines = [line.partition("msg=")[2] for line in tags.stop() if "level=WARNING" in line]
     assert lines == [
@@ -182,7 +183,7 @@ def test_a_changed_node_id_takes_effect(path: Path3, tmp_path: Path) -> None:
         path.robot.run("sysctl -qw net.ipv6.ioam6_id=1")
         time.sleep(1.5)  # a look at the host
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
-        wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11)
+        until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11)
         assert counter.scrape()["ioam_path_packets_total", "uplink", "123", "1", ID] == 11
 
 
@@ -209,12 +210,12 @@ def test_a_changed_file_takes_effect(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, both) as tags:
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         file.write_text(both.replace("wlan0", "wlan1"))
-        wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+        until(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 22
         extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
         file.write_text(both.replace("nodes: 5", "nodes: 3").replace("/64", "3/128") + extra)
-        wait_for(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
+        until(lambda: tags.scrape().get(("ioam_tag_flow_ready", "other")) == 1)
         assert "fd02::3 via fd01::2 dev wlan0 proto 106 metric 1024 mtu 1436" in routes(path)
         assert "fd02::/64 via fd01::2 dev wlan0 proto 106" not in routes(path)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
@@ -254,7 +255,7 @@ def test_a_changed_file_that_the_kernel_refuses_is_not_applied(path: Path3, tmp_
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
             (tmp_path / "tag.yaml").write_text(config.replace("[wlan0]", "[wlan0, wlan1]").replace("fd02", "fd03"))
             tags.hang_up()
-            wait_for(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
+            until(lambda: tags.scrape()["joulepath_config_last_reload_successful",] == 0)
             time.sleep(1.5)  # a look at the host
             assert routes(path) == before
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
@@ -274,7 +275,7 @@ def test_a_flow_may_move_to_another_sender(path: Path3, tmp_path: Path, group: P
             extra = f'  other: {{ioam_namespace: 9, id: "{OTHER_ID}", destination: "fd01::2"}}\n'
             file.write_text(config.replace("before", "after") + extra)
             tags.hang_up()
-            wait_for(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
+            until(lambda: ("ioam_tag_flow_ready", "other") in tags.scrape())
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(before))
             assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(after))
@@ -291,7 +292,7 @@ def test_the_id_of_a_flow_may_move_into_a_file(path: Path3, tmp_path: Path) -> N
         assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 1
         (tmp_path / "tag.yaml").write_text(config.replace(f'id: "{ID}"', "id_file: none-yet"))
         tags.hang_up()
-        wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+        until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_untagged_packets_total", "camera", "no_id"] == 11
 
@@ -303,12 +304,12 @@ def test_a_restarted_unit_is_tagged_again(path: Path3, tmp_path: Path, group: Pa
         for _ in range(2):
             assert tags.scrape()["ioam_tag_flow_ready", "camera"] == 0
             unit.mkdir()
-            wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
+            until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 1)
             path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0, wrapper=inside(unit))
             expected += 11
             assert tags.scrape()["ioam_tag_packets_total", "camera"] == expected
             unit.rmdir()
-            wait_for(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
+            until(lambda: tags.scrape()["ioam_tag_flow_ready", "camera"] == 0)
 
 
 # A datagram for each line, by a socket that was made before the process moved into the cgroup.
@@ -355,14 +356,14 @@ def test_a_socket_older_than_its_cgroup_is_tagged(path: Path3, tmp_path: Path, g
         assert early.stdin is not None
         assert early.stdout is not None
         assert early.stdout.readline() == "here\n"
-        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 1)
+        until(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 1)
         early.stdin.write("\n")
         assert early.stdout.readline() == "sent\n"
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 1
         # The socket goes, and what was noted of it.
         early.kill()
         early.wait()
-        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 0)
+        until(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 0)
 
 
 def test_connections_of_a_socket_unit_are_tagged(path: Path3, tmp_path: Path, group: Path) -> None:
@@ -373,7 +374,7 @@ def test_connections_of_a_socket_unit_are_tagged(path: Path3, tmp_path: Path, gr
         stack.callback(server.kill)
         assert server.stdout is not None
         assert server.stdout.readline() == "here\n"
-        wait_for(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 2)  # and its connections
+        until(lambda: tags.scrape()["ioam_tag_adopted_sockets", "camera"] == 2)  # and its connections
         path.server.python(ASK, "fd01::1")
         assert tags.scrape()["ioam_tag_packets_total", "camera"] > 100_000 / 1420
 
@@ -426,7 +427,7 @@ def test_a_packet_with_a_trace_keeps_it(path: Path3, tmp_path: Path) -> None:
         samples = tags.scrape()
     assert samples["ioam_tag_packets_total", "camera"] == 0
     assert samples["ioam_tag_untagged_packets_total", "camera", "hop_by_hop"] == 11
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", OTHER_ID] == 11)
+    until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", OTHER_ID] == 11)
 
 
 def routes(path: Path3) -> str:
@@ -442,9 +443,9 @@ def test_routes_are_lowered_and_put_back(path: Path3, tmp_path: Path) -> None:
         assert tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1420
         # Routes that come later are followed.
         path.robot.run("ip -6 route add fd02::/96 via fd01::2 mtu 1400")
-        wait_for(lambda: "fd02::/96 via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1320" in routes(path))
+        until(lambda: "fd02::/96 via fd01::2 dev wlan0 proto 106 metric 1023 mtu 1320" in routes(path))
         path.robot.run("ip -6 route del fd02::/96 via fd01::2 mtu 1400 metric 1024")
-        wait_for(lambda: "fd02::/96" not in routes(path))
+        until(lambda: "fd02::/96" not in routes(path))
     assert routes(path) == before
     killed = tagger(path, tmp_path, config)
     killed.kill()
@@ -506,10 +507,10 @@ def test_a_preferred_router_stays_so(path: Path3, tmp_path: Path) -> None:
     path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::3")
     path.robot.run("sysctl -qw net.ipv6.conf.wlan0.accept_ra=2 net.ipv6.conf.wlan1.accept_ra=2")
     path.upf.python(ADVERTISE, "fe80::2", "n3", "0")
-    wait_for(lambda: "default via fe80::2 dev wlan0 proto ra" in routes(path))
+    until(lambda: "default via fe80::2 dev wlan0 proto ra" in routes(path))
     path.upf.run("ip -6 address add fe80::9/64 dev n9 nodad")
     path.upf.python(ADVERTISE, "fe80::9", "n9", "1")
-    wait_for(lambda: "default via fe80::9 dev wlan1 proto ra" in routes(path))
+    until(lambda: "default via fe80::9 dev wlan1 proto ra" in routes(path))
     with tagger(path, tmp_path, f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'):
         assert "via fe80::9 dev wlan1" in path.robot.run("ip -6 route get fd09::1")
     config = f'{CONFIG}{CAMERA}destination: "fd09::/64"}}\n'.replace("wlan0", "wlan1")
@@ -537,7 +538,7 @@ def test_a_killed_tagger_tags_no_more(path: Path3, tmp_path: Path) -> None:
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
     tags.kill()
     path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
-    wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 22)
+    until(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 22)
     assert counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 11
 
 
@@ -573,7 +574,7 @@ def test_packets_that_are_too_large_pass_untagged(path: Path3, tmp_path: Path) -
         samples = tags.scrape()
     assert samples["ioam_tag_untagged_packets_total", "camera", "mtu"] == 10 + 100
     assert samples["ioam_tag_packets_total", "camera"] == 2
-    wait_for(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112)
+    until(lambda: counter.scrape()["ioam_node_packets_total", "uplink", "3"] >= 112)
 
 
 def test_lengths_that_ipv6_cannot_express_are_counted_untagged(path: Path3, tmp_path: Path) -> None:
@@ -593,13 +594,13 @@ def test_lengths_that_ipv6_cannot_express_are_counted_untagged(path: Path3, tmp_
 def test_an_interface_that_returns_is_tagged_again(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, f"{CONFIG}{CAMERA}protocol: udp}}\n") as tags:
         path.robot.run("ip link delete wlan0")
-        wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") not in tags.scrape())
+        until(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") not in tags.scrape())
         path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        wait_for(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") in tags.scrape())
+        until(lambda: ("ioam_tag_interface_info", "tcx", "wlan0") in tags.scrape())
         path.upf.run("sysctl -qw net.ipv6.conf.n3.ioam6_enabled=1")
         path.robot.reach("fd02::3")
-        wait_for(lambda: "proto 106" in routes(path))
+        until(lambda: "proto 106" in routes(path))
         path.transfer(UDP_SERVER, UDP_CLIENT, 5000, 10, 500, 0)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == 11
 
@@ -730,7 +731,7 @@ def test_a_program_before_the_tagger_does_not_hide_packets_for_long(path: Path3,
     with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
         assert is_tagged_again(path, tags)
         with Foreign(path.robot, "wlan0", "tcx", "sent", str(PASS), "first"):
-            wait_for(lambda: is_tagged_again(path, tags))
+            until(lambda: is_tagged_again(path, tags))
             with Foreign(path.robot, "wlan0", "tcx", "received", str(PASS), "first"):
                 path.upf.run("ip link set n6 mtu 1400")  # a message of its own must be read, too
                 path.server.run("sysctl -qw net.ipv6.conf.eth0.mtu=1500")
@@ -745,5 +746,5 @@ def test_a_program_before_the_tagger_does_not_hide_packets_for_long(path: Path3,
 def test_tagging_that_someone_detached_is_attached_again(path: Path3, tmp_path: Path) -> None:
     with tagger(path, tmp_path, CONFIG + CAMERA + 'destination: "fd02::/64"}\n') as tags:
         path.robot.python(DETACH)
-        wait_for(lambda: is_tagged_again(path, tags))
+        until(lambda: is_tagged_again(path, tags))
         assert len([line for line in tags.stop() if "wlan0: someone detached the tagging" in line]) == 1

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.tag.path import TCP_CLIENT, TCP_SERVER, UDP_CLIENT, UDP_SERVER, Path3
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -178,7 +179,7 @@ def test_a_transfer_goes_on_when_its_path_becomes_narrow(path: Path3, tmp_path: 
             begin()
             finish()
         path.robot.run("ip -6 route add fd02::3 via fd01::2 mtu 1360")
-        wait_for(lambda: "fd02::3 via fd01::2 dev wlan0 proto 106" in path.robot.run("ip -6 route show"))
+        until(lambda: "fd02::3 via fd01::2 dev wlan0 proto 106" in path.robot.run("ip -6 route show"))
         begin()
         finish()
         assert tags.scrape()["ioam_tag_packets_total", "camera"] > 1_000_000 / 1400
@@ -232,7 +233,7 @@ def test_video_packets_are_tagged_without_fragments(path: Path3, tmp_path: Path)
     assert samples["ioam_tag_bytes_total", "camera"] == octets + 101 * (48 + HEADER)
     assert samples["ioam_tag_header_bytes",] == HEADER
     assert untagged_packets(samples) == {}
-    wait_for(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
+    until(lambda: counter.scrape()["ioam_trace_packets_total", "uplink", "123", "3", ID] == 101)
 
 
 def test_video_without_room_for_its_nodes_is_cut_and_tagged(path: Path3, tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_the_room_for_a_trace_follows_the_link_mtu_of_5g(path: Path3, tmp_path: 
         packets, _ = path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
         assert tags.scrape()["ioam_tag_packets_total", "camera"] == packets
         path.robot.run("ip link set wlan0 mtu 1500")
-        wait_for(lambda: tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1500 - HEADER)
+        until(lambda: tags.scrape()["ioam_tag_route_mtu_bytes", "fd02::/64", "wlan0"] == 1500 - HEADER)
         assert tags.scrape()["ioam_tag_header_bytes",] == HEADER
         path.transfer(TCP_SERVER, TCP_CLIENT, 7000, OCTETS)
         assert untagged_packets(tags.scrape()) == {}

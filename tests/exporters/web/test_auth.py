@@ -8,7 +8,8 @@ import bcrypt
 import pytest
 
 from joulepath.web.auth import MAX_LOGINS, BasicUsers, BusyError, Passwords
-from tests.exporters.process import PATIENCE_SECONDS, until
+from joulepath_lab.network.namespace import PATIENCE_SECONDS
+from joulepath_lab.run.waiting import until
 
 pytestmark = pytest.mark.unit
 

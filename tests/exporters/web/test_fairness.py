@@ -23,8 +23,8 @@ from joulepath.web.routes import _Expositions
 from joulepath.web.rules import read
 from joulepath.web.security import Security
 from joulepath.web.server import LEAST_SECONDS, Server
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import until
 from tests.exporters.web.test_server import REQUEST, answers, connected
 from tests.exporters.web.things import Things, serving
 

@@ -20,8 +20,9 @@ from joulepath.web.auth import MAX_LOGINS, Passwords
 from joulepath.web.events import Events, Reason
 from joulepath.web.rules import read
 from joulepath.web.security import Security
+from joulepath_lab.run.waiting import until
 from tests.exporters.pki import Pki
-from tests.exporters.process import Exporter, until
+from tests.exporters.process import Exporter
 from tests.exporters.rapl.tree import write_zone
 from tests.exporters.web.test_server import REQUEST, answers, connected, connections
 from tests.exporters.web.things import Things, serving

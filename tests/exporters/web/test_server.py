@@ -18,7 +18,7 @@ from joulepath.web import Address, Server
 from joulepath.web.auth import Passwords
 from joulepath.web.config import read
 from joulepath.web.http import BadRequestError, parse
-from tests.exporters.process import until
+from joulepath_lab.run.waiting import until
 from tests.exporters.web.things import Things, get, serving
 
 pytestmark = pytest.mark.unit

@@ -19,8 +19,8 @@ from pyghmi.ipmi.private.session import Session
 from pyghmi.ipmi.sdr import ones_complement, shared_sdrs, twos_complement
 
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.errors import JoulepathError
+from joulepath.reading.rejected import NotMeasuredError
 
 THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipmi")
 

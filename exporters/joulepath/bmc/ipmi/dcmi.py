@@ -5,7 +5,8 @@ import struct
 from dataclasses import dataclass
 
 from joulepath.bmc.choice.contradictions import PowerStatistics
-from joulepath.bmc.quantity import ALL_BITS, NotMeasuredError
+from joulepath.bmc.quantity import ALL_BITS
+from joulepath.reading.rejected import NotMeasuredError
 
 NETFN, COMMAND = 0x2C, 0x02
 GROUP = 0xDC

@@ -15,12 +15,12 @@ from joulepath.bmc.ipmi import dcmi
 from joulepath.bmc.ipmi.client import THREAD, IpmiBusyError, IpmiClient, IpmiFaultError, PyghmiClient, UnsupportedError
 from joulepath.bmc.ipmi.sensors import SOURCES, IpmiSensor, Role, Sums, sensors
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading, Box, ChassisPart, Row
 from joulepath.bmc.source import BmcSource, Common
 from joulepath.errors import JoulepathError
 from joulepath.reading.bounds import MAX_ROWS
 from joulepath.reading.energy import MAX_WATTS
+from joulepath.reading.rejected import NotMeasuredError
 
 SYSTEM = Box("chassis", "system")
 """IPMI knows no chassis by name: a BMC is one system."""

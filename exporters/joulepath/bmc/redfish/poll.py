@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from joulepath.bmc.choice.contradictions import PowerStatistics
-from joulepath.bmc.quantity import BmcQuantity, NotMeasuredError
+from joulepath.bmc.quantity import BmcQuantity
 from joulepath.bmc.reading import ChassisComponent, ChassisPart
 from joulepath.bmc.redfish.service.items import Item, Resource, value
 from joulepath.bmc.redfish.survey.chassis import SUPPLIES
 from joulepath.bmc.redfish.survey.doubts import carries_nothing, statistics
 from joulepath.bmc.redfish.survey.reports import ReportedValues
+from joulepath.reading.rejected import NotMeasuredError
 
 NOT_COUNTED = {"missing", "null", "absent"}
 """Reasons that mean that the BMC offered no reading, so that none was rejected; a server that is off answers null."""

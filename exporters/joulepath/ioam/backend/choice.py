@@ -8,7 +8,7 @@ from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.backend.packet import PacketSource
-from joulepath.ioam.backend.source import Opened, Reading, Source, ignore_backend
+from joulepath.ioam.backend.source import Opened, TrafficReading, TrafficSource, ignore_backend
 from joulepath.ioam.settings import Backend, Settings
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class ChosenSource:
         self._settings = settings
         self._backend = backend
         self._opened = opened
-        self._source: Source = PacketSource(settings, opened=opened)
+        self._source: TrafficSource = PacketSource(settings, opened=opened)
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class ChosenSource:
         """Returns when a reading is worth printing."""
         self._source.finish(seconds)
 
-    def reading(self) -> Reading:
+    def reading(self) -> TrafficReading:
         """The counts so far."""
         return self._source.reading()
 

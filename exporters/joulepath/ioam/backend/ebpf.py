@@ -8,7 +8,7 @@ from functools import partial
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS
-from joulepath.ioam.backend.source import Opened, Reading, ignore_backend
+from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
 from joulepath.ioam.backend.taps import Taps
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import Key
@@ -73,11 +73,11 @@ class EbpfSource:
         """Counts for a moment: packets that have not yet come cannot be read."""
         time.sleep(seconds)
 
-    def reading(self) -> Reading:
+    def reading(self) -> TrafficReading:
         """The counts so far."""
         return self._reader.get()
 
-    def _read(self) -> Reading:
+    def _read(self) -> TrafficReading:
         taps = self._taps
         interfaces = taps.ask() if taps is not None else {}
         counted = self._clock()
@@ -88,7 +88,7 @@ class EbpfSource:
                 counted = self._clock()
                 self._merge(self._kernel, self._kernel.read())
         limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
-        return Reading(
+        return TrafficReading(
             self._table.snapshot(counted),
             0,
             tuple((name, BACKEND) for name in sorted(taps.counting if taps is not None else ())),

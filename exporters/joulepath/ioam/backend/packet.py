@@ -12,7 +12,7 @@ from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.capture import Tap
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS, Gap, Health
 from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
-from joulepath.ioam.backend.source import Opened, Reading, ignore_backend
+from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
 from joulepath.ioam.backend.statistics import Statistics
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.classify import Classifier
@@ -89,7 +89,7 @@ class PacketSource:
         """Counts for a moment: packets that have not yet come cannot be read."""
         time.sleep(seconds)
 
-    def reading(self) -> Reading:
+    def reading(self) -> TrafficReading:
         """The counts so far."""
         with self._table.lock:
             names = {point.interface for point in self._taps}
@@ -107,7 +107,7 @@ class PacketSource:
             captures = {(name, BACKEND) for name in names} if alive else set()
             unseen = dict(self._health.unseen) if self._health is not None else {}
             counts = self._table.snapshot(behind=self._behind())
-            return Reading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
+            return TrafficReading(counts, self._drops, tuple(sorted(captures)), limits, unseen)
 
     def _behind(self) -> dict[int, float]:
         """By node id, for how many seconds its packets have waited to be counted."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.pcapfile import Frame, PcapFile
-from joulepath.ioam.backend.source import Opened, Reading, ignore_backend
+from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
 from joulepath.ioam.settings import Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
@@ -99,7 +99,7 @@ class PcapSource:
         if self._fault is not None:
             raise self._fault
 
-    def reading(self) -> Reading:
+    def reading(self) -> TrafficReading:
         """The counts so far."""
         with self._table.lock:
             captures = tuple(sorted((name, BACKEND) for name in self._seen))
@@ -109,7 +109,7 @@ class PcapSource:
                 if self._first is not None and point.interface in self._seen:
                     self._table.measured.begin(point, self._first)
             last = self._last
-        return Reading(self._table.snapshot(last), drops, captures, limits)
+        return TrafficReading(self._table.snapshot(last), drops, captures, limits)
 
     def _open(self) -> BinaryIO:
         try:

@@ -9,7 +9,7 @@ from joulepath.ioam.table.counts import Counts
 
 
 @dataclass(frozen=True)
-class Reading:
+class TrafficReading:
     """The counts that a scrape shows."""
 
     counts: Counts
@@ -31,7 +31,7 @@ def ignore_backend(_: str) -> None:
     """For callers that keep all rights."""
 
 
-class Source(Protocol):
+class TrafficSource(Protocol):
     """A backend: counts packets into the table."""
 
     @property
@@ -47,5 +47,5 @@ class Source(Protocol):
     def finish(self, seconds: float) -> None:
         """Returns when a reading is worth printing: after `seconds`, or at the end of what there is to count."""
 
-    def reading(self) -> Reading:
+    def reading(self) -> TrafficReading:
         """The counts so far."""

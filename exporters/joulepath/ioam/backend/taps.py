@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 3600.0
 class _Tap:
     """A program that is attached."""
 
-    link: tc.Link
+    link: tc.ProgramLink
     index: int
     link_octets: int
     up: bool

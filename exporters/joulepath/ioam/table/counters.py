@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from joulepath.ioam.settings import Settings
 from joulepath.ioam.table.admission import OTHER, Admission, Label
-from joulepath.ioam.table.counts import Count, Counts, NodeCounts, Series, TraceCount
+from joulepath.ioam.table.counts import Counts, NodeCounts, Series, TraceCount, TrafficCount
 from joulepath.ioam.table.measured import Measured
 from joulepath.ioam.table.paths import Paths
 from joulepath.ioam.table.sequence import Sequences
@@ -58,7 +58,7 @@ class Table:
         key = (node_id, direction)
         if key not in self._nodes:
             traces = {label: TraceCount(since=self.began) for label in self._admission.first_labels}
-            self._nodes[key] = NodeCounts(node_id, direction, Count(), Count(), traces, {})
+            self._nodes[key] = NodeCounts(node_id, direction, TrafficCount(), TrafficCount(), traces, {})
         return self._nodes[key]
 
     def error(self, reason: str) -> None:

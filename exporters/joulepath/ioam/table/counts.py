@@ -11,7 +11,7 @@ from joulepath.ioam.wire.trace import Trace
 
 
 @dataclass(slots=True)
-class Count:
+class TrafficCount:
     """Packets on the wire, and the octets of those IP packets."""
 
     packets: int = 0
@@ -24,7 +24,7 @@ class Count:
 
 
 @dataclass(slots=True)
-class Series(Count):
+class Series(TrafficCount):
     """The count of a series that may appear while the exporter runs."""
 
     since: float = field(default=0.0, compare=False)
@@ -86,8 +86,8 @@ class NodeCounts:
 
     node_id: int
     direction: str
-    user: Count
-    other: Count
+    user: TrafficCount
+    other: TrafficCount
     traces: dict[Label, TraceCount]
     paths: dict[Label, Path]
 

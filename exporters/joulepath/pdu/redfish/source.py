@@ -15,9 +15,9 @@ from joulepath.pdu.source import PduReading, names_within, rows_of
 from joulepath.pdu.survey.belief import Belief
 from joulepath.pdu.survey.layout import Cell
 from joulepath.pdu.survey.reading import ReadingKey
-from joulepath.pdu.survey.value import RejectedError
 from joulepath.reading.bounds import BEYOND, MAX_ROWS
 from joulepath.reading.register import Registers
+from joulepath.reading.rejected import NotMeasuredError
 
 SURVEY_SECONDS = 3600.0
 """The time after which names and members are read again; at once if another unit answers."""
@@ -76,7 +76,7 @@ class RedfishPduSource:
                 continue
             try:
                 number = value(row, resources)
-            except RejectedError as reason:
+            except NotMeasuredError as reason:
                 rejected[str(reason)] += 1
                 continue
             if number is not None:

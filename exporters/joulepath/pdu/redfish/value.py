@@ -9,7 +9,7 @@ from joulepath.bmc.redfish.service.items import Resource, number
 from joulepath.bmc.redfish.service.tree import look_up, source_of
 from joulepath.bmc.redfish.survey.sensors import READINGS, measures_energy, measures_other, scale_of
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, LevelName, QuantityName
-from joulepath.pdu.survey.value import RejectedError
+from joulepath.reading.rejected import NotMeasuredError
 
 EXCERPTS: Mapping[QuantityName, tuple[str, ...]] = {
     "power": ("PowerWatts", "InputPowerWatts"),
@@ -57,14 +57,14 @@ def _keys(quantity: QuantityName) -> tuple[str, ...]:
 
 
 def value(row: EquipmentRow, resources: Mapping[str, Resource]) -> float | None:
-    """The reading in the metric's unit, None where the resource lacks it. Raises RejectedError."""
+    """The reading in the metric's unit, None where the resource lacks it. Raises NotMeasuredError."""
     holder: object = look_up(resources.get(row.uri, {}), *row.excerpt)
     scale = JOULES_PER_KWH if row.quantity == "meter_energy" else 1.0
     if row.sensor:
         sensor = resources.get(row.sensor, {})
         holder = sensor
         if row.quantity in ("power", "meter_energy") and measures_other(sensor):
-            raise RejectedError("implausible")
+            raise NotMeasuredError("implausible")
         if (row.quantity == "meter_energy" and measures_energy(sensor)) or row.quantity == "power":
             scale = scale_of(sensor)
     if not isinstance(holder, dict):
@@ -74,8 +74,8 @@ def value(row: EquipmentRow, resources: Mapping[str, Resource]) -> float | None:
         return None
     reading = number(stated)
     if reading is None:
-        raise RejectedError("not_a_number")
+        raise NotMeasuredError("not_a_number")
     low, high = (limit / scale for limit in PLAUSIBLE[row.quantity])
     if not low <= reading <= high:  # NaN, infinities, and whole numbers that no float holds fail this too
-        raise RejectedError("implausible")
+        raise NotMeasuredError("implausible")
     return reading * scale

@@ -14,8 +14,9 @@ from joulepath.pdu.survey.judge import hollow
 from joulepath.pdu.survey.product import products_of
 from joulepath.pdu.survey.reading import MeterReading, ReadingKey
 from joulepath.pdu.survey.rows import Columns, TableRow, rows_of
-from joulepath.pdu.survey.value import RejectedError, check_bounds, measure, text
+from joulepath.pdu.survey.value import check_bounds, measure, text
 from joulepath.reading.bounds import label as cut
+from joulepath.reading.rejected import NotMeasuredError
 
 SYS_OBJECT_ID = parse_oid("1.3.6.1.2.1.1.2.0")  # SNMPv2-MIB
 SYS_UP_TIME = parse_oid("1.3.6.1.2.1.1.3.0")  # SNMPv2-MIB, in 0.01 s, wraps after 497 days
@@ -64,7 +65,7 @@ class Cell:
         return ReadingKey(self.level, self.label, self.quantity_name)
 
     def reading(self, values: Mapping[Oid, Value]) -> float | None:
-        """The reading in the metric's unit, None where the device lacks the object. Raises RejectedError."""
+        """The reading in the metric's unit, None where the device lacks the object. Raises NotMeasuredError."""
         if self.volts is None or self.amperes is None:
             value = values.get(self.oid, Missing.NO_SUCH_INSTANCE)
             return measure(value, self.quantity_name, self.quantity, self.scale)
@@ -72,7 +73,7 @@ class Cell:
         if volts is None and amperes is None:
             return None
         if volts is None or amperes is None or self.volts.hollow(volts) or self.amperes.hollow(amperes):
-            raise RejectedError("not_available")
+            raise NotMeasuredError("not_available")
         watts = float(Decimal(str(volts)) * Decimal(str(amperes)))  # 46 V x 0.2 A are 9.2 W
         return check_bounds(watts, self.quantity_name, self.quantity)
 
@@ -234,7 +235,7 @@ def _measures(cell: Cell, row: TableRow) -> bool:
         values[row.volts.oid] = row.volts.value
     try:
         number = cell.reading(values)
-    except RejectedError:
+    except NotMeasuredError:
         return False
     return number is not None and (cell.volts is not None or not cell.hollow(number))
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from joulepath.errors import JoulepathError
+from joulepath.log import Once
 from joulepath.pdu.profiles.catalogue import candidates
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import NoAnswerError, SnmpClient
 from joulepath.pdu.snmp.notebook import Notebook, PausedError
 from joulepath.pdu.survey.detection import find
 from joulepath.pdu.survey.layout import SYS_OBJECT_ID, PduLayout, survey
-from joulepath.reading.bounds import Once
 
 logger = logging.getLogger(__name__)
 

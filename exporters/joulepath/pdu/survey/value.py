@@ -7,21 +7,13 @@ from decimal import Decimal
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.snmp.client import Missing, Value, format_oid
 from joulepath.pdu.survey import written
+from joulepath.reading.rejected import NotMeasuredError
 
 REASONS = ("not_available", "not_a_number", "implausible", "contradicted", "unknown_row", "refused")
 
 
-class RejectedError(ValueError):
-    """A value that is not a measurement; its text is the reason, a label of `pdu_readings_rejected_total`."""
-
-    def __init__(self, reason: str, number: float | None = None) -> None:
-        super().__init__(reason)
-        self.number = number
-        """The value in the metric's unit, if it is a number."""
-
-
 def measure(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal | None = None) -> float | None:
-    """The value in the metric's unit, None where the object is missing. Raises RejectedError.
+    """The value in the metric's unit, None where the object is missing. Raises NotMeasuredError.
 
     `scale` is that of the row where it is data; the quantity's own where not stated.
     """
@@ -36,18 +28,18 @@ def measure(value: Value, name: QuantityName, quantity: Quantity, scale: Decimal
     elif isinstance(value, bytes) and quantity.text:
         steps = _parse_text(value, name, quantity, scale)
     else:
-        raise RejectedError("not_a_number")
+        raise NotMeasuredError("not_a_number")
     if steps in quantity.not_available:
-        raise RejectedError("not_available")
+        raise NotMeasuredError("not_available")
     number = float(steps * scale)  # decimal: 3 steps of 0.1 A are 0.3 A
     return check_bounds(abs(number) if quantity.absolute else number, name, quantity)
 
 
 def check_bounds(number: float, name: QuantityName, quantity: Quantity) -> float:
-    """A number in the metric's unit that the quantity can have. Raises RejectedError."""
+    """A number in the metric's unit that the quantity can have. Raises NotMeasuredError."""
     low, high = quantity.bounds or PLAUSIBLE[name]
     if not low <= number <= high:
-        raise RejectedError("implausible", number)
+        raise NotMeasuredError("implausible", number)
     return number
 
 
@@ -57,9 +49,9 @@ def _parse_text(value: bytes, name: QuantityName, quantity: Quantity, scale: Dec
         number = written.read(text(value), name, quantity.decimal)
         steps = number.steps(scale)
     except ValueError:
-        raise RejectedError("not_a_number") from None
+        raise NotMeasuredError("not_a_number") from None
     if number.number in quantity.not_available:
-        raise RejectedError("not_available")
+        raise NotMeasuredError("not_available")
     return steps
 
 

@@ -20,10 +20,10 @@ from joulepath.bmc.ipmi.dcmi import PowerReading
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.ipmi.source import BACK_OFF_SECONDS, RETRY_SECONDS, IpmiSource
 from joulepath.bmc.login import Login
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.vendors import load_shipped
 from joulepath.errors import JoulepathError
+from joulepath.reading.rejected import NotMeasuredError
 from joulepath_lab.devices.ipmi_bmc import dcmi_response
 from joulepath_lab.run.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER

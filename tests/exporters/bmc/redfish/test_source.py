@@ -229,7 +229,7 @@ def test_the_best_source_is_kept_through_a_bad_minute_and_left_after_long() -> N
     with RedfishServer(dict_tree(resources)) as server:
         source = RedfishSource("bmc", client(server), clock=lambda: now[0])
         readings = polls(_Forgiving(source), 30, between)
-    sources = [reading and dict(reading.sources).get(BOX) for reading in readings]  # type: ignore[call-overload]
+    sources = [reading and dict(reading.sources).get(BOX) for reading in readings]
     best, gap, worse = ["environment_metrics"], [None], ["power_control"]
     waited = int(PATIENCE_SECONDS / 60)
     assert sources[:10] == best * 2 + gap * 4 + best * 4

@@ -16,7 +16,8 @@ from scapy.packet import Raw
 
 from joulepath_lab.network.chain import two_hosts
 from joulepath_lab.network.namespace import NetworkNamespace
-from joulepath_lab.run.exporter import Exporter, samples, wait_for
+from joulepath_lab.run.exporter import Exporter, samples
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.bench import TRACE_ID, ipv6, traced
 from tests.exporters.ioam.encoder import export_data, hop_by_hop, option
 from tests.exporters.ioam.table.test_tunnels import gtp
@@ -109,7 +110,7 @@ PLAIN = bytes(Ether(dst=MAC, type=0x86DD)) + PACKET
 def test_vlan_tagged_frames_are_counted(pair: Pair, tmp_path: Path, backend: str) -> None:
     with exporter(pair.b, tmp_path, "{vb: uplink}", backend) as running:
         pair.send(TAGGED, TAGGED, DOUBLE, OLD, PLAIN)
-        wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
+        until(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 5)
         series = running.scrape()
     assert series["ioam_trace_bytes_total", *KEY] == 5 * len(PACKET)
     assert series["ioam_capture_drops_total",] == 0
@@ -126,7 +127,7 @@ def test_packets_of_a_layer_3_device_are_counted(pair: Pair, tmp_path: Path) -> 
         with exporter(pair.b, tmp_path, "{tun0: uplink}") as running:
             device.stdin.write("\n")
             device.stdin.flush()
-            wait_for(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 3)
+            until(lambda: running.scrape().get(("ioam_trace_packets_total", *KEY)) == 3)
             assert running.scrape()["ioam_trace_bytes_total", *KEY] == 3 * len(PACKET)
         device.stdin.close()
 
@@ -136,7 +137,7 @@ def test_each_piece_of_a_segmented_tunnel_counts_for_its_trace(pair: Pair, tmp_p
     pieces = [mine, other, mine, mine, other] * 6
     with exporter(pair.b, tmp_path, "{vb: uplink}") as running:
         pair.a.python(SEND_SEGMENTS, b"".join(pieces).hex(), str(len(mine)))
-        wait_for(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 30)
+        until(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 30)
         series = running.scrape()
     received = json.loads(pair.b.run("ip -j -s link show vb"))[0]["stats64"]["rx"]["packets"]
     assert received < 20, "the kernel passed no large packet: this tests nothing"
@@ -153,7 +154,7 @@ def test_the_packets_of_a_mirror_port_count_by_direction(pair: Pair, tmp_path: P
     with exporter(pair.b, tmp_path, f"{{vb: {{mirror: {mirror}}}}}") as running:
         assert "promiscuity 1" in pair.b.run("ip -d link show vb")
         pair.send(*frames, PLAIN)
-        wait_for(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 2)
+        until(lambda: running.scrape().get(("ioam_node_packets_total", "uplink", "4"), 0) >= 2)
         series = running.scrape()
     assert series["ioam_node_bytes_total", "uplink", "4"] == 2 * 148
     assert series["ioam_node_packets_total", "downlink", "4"] == 1
@@ -183,7 +184,7 @@ def test_an_interface_and_a_capture_of_it_count_the_same(pair: Pair, tmp_path: P
         # Of what came before it was there the recorder knows nothing.
         before = running.scrape()
         pair.send(*frames)
-        wait_for(lambda: running.scrape()["ioam_node_packets_total", "uplink", "4"] >= len(frames))
+        until(lambda: running.scrape()["ioam_node_packets_total", "uplink", "4"] >= len(frames))
         recorder.communicate(timeout=20)
         live = running.scrape()
     command = [sys.executable, "-m", "joulepath", "ioam", "--once", "--config", str(tmp_path / "ioam.yaml")]
@@ -250,7 +251,7 @@ def test_the_network_under_a_vxlan_carries_each_packet_and_its_headers(  # noqa:
             assert server.stdout is not None
             assert server.stdout.readline() == b"here\n"
             pair.a.python(PUSH)
-        wait_for(lambda: running.scrape()["ioam_node_bytes_total", "over", "30"] > 3_000_000)
+        until(lambda: running.scrape()["ioam_node_bytes_total", "over", "30"] > 3_000_000)
         series = running.scrape()
     frames = json.loads(pair.b.run("ip -j -s link show vb"))[0]["stats64"]["rx"]["packets"]
     packets = series["ioam_node_packets_total", "over", "30"]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from joulepath_lab.network.namespace import NetworkNamespace
-from joulepath_lab.run.exporter import Exporter, samples, wait_for
+from joulepath_lab.run.exporter import Exporter, samples
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.sending import (
     ARM,
     AT_UPF,
@@ -135,7 +136,7 @@ def test_tcp_with_segmentation_offload_counts_as_on_the_wire(path: Path3, tmp_pa
             segments, octets = json.loads(path.robot.python(TCP_CLIENT, sent.hex()))
         # TCP's header has 32 octets with timestamps; the SYN's has 8 more, for its options.
         octets += segments * (40 + len(sent) + 32) + 8
-        wait_for(lambda: upf.scrape()["ioam_node_packets_total", "uplink", "2"] >= segments)
+        until(lambda: upf.scrape()["ioam_node_packets_total", "uplink", "2"] >= segments)
         series = upf.scrape()
     assert series["ioam_node_packets_total", "uplink", "2"] == segments
     assert series["ioam_node_bytes_total", "uplink", "2"] == octets
@@ -161,7 +162,7 @@ def test_once_prints_the_counts_of_its_capture(path: Path3) -> None:
         command = [sys.executable, "-m", "joulepath", "ioam", "--interface", "n3", "--node-id", "2", "--once"]
         command += ["--backend", "packet"]
         with subprocess.Popen(path.upf.command(*command), stdout=subprocess.PIPE, text=True) as once:
-            wait_for(lambda: captures(path.upf))
+            until(lambda: captures(path.upf))
             sender.communicate(b"\n")
             text, _ = once.communicate()
     series = samples(text)
@@ -188,7 +189,7 @@ def test_no_scrape_shows_more_of_a_trace_than_of_its_node(path: Path3, tmp_path:
                 assert series["ioam_node_bytes_total", "uplink", "2"] == node * (UDP + ROOM_2 + 100)
                 moving.add(node)
         assert len(moving) > 1, "no scrape fell into the traffic"
-        wait_for(lambda: _all(upf.scrape()) == 40000)
+        until(lambda: _all(upf.scrape()) == 40000)
 
 
 def _all(samples: dict[tuple[str, ...], float]) -> float:
@@ -201,7 +202,7 @@ def test_packets_beyond_the_memory_are_drops_and_counting_goes_on(path: Path3, t
         os.kill(robot.pid, signal.SIGSTOP)
         path.send(header(CAMERA), sent, 1000)
         os.kill(robot.pid, signal.SIGCONT)
-        wait_for(lambda: _sent_packets(robot.scrape()) >= sent)
+        until(lambda: _sent_packets(robot.scrape()) >= sent)
         series = robot.scrape()
         counted, dropped = series["ioam_node_packets_total", "uplink", "1"], series["ioam_capture_drops_total",]
         assert 10_000 < counted < sent
@@ -222,19 +223,19 @@ def test_an_interface_that_returns_is_counted_again(path: Path3, tmp_path: Path)
         path.send(header(CAMERA), 10, 100)
         settled(upf, "ioam_node_packets_total", 10)
         path.robot.run("ip link delete wlan0")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n3") not in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n3") not in upf.scrape())
         series = upf.scrape()
         assert series["ioam_capture_info", "packet", "n6"] == 1
         assert series["ioam_node_packets_total", "uplink", "2"] == 10
         path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
         path.send(header(CAMERA), 5, 100)
         settled(upf, "ioam_node_packets_total", 15)
         path.upf.run("ip link set n6 down")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n6") not in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n6") not in upf.scrape())
         path.upf.run("ip link set n6 up")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n6") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n6") in upf.scrape())
         lines = upf.stop()
     assert [line.partition("msg=")[2] for line in lines if "level=WARNING" in line] == [
         '"n3: Network is down; its counts stand still until it is back"',
@@ -247,7 +248,7 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for(path: Path3, tmp_p
     with running(path.upf, tmp_path, AT_UPF) as upf:
         assert ("ioam_capture_info", "packet", "n3") not in upf.scrape()
         path.upf.run("ip link set n3 up")
-        wait_for(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "packet", "n3") in upf.scrape())
 
 
 @pytest.mark.parametrize(

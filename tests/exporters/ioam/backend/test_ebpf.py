@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.sending import (
     ARM,
     AT_UPF,
@@ -81,11 +82,11 @@ def test_a_killed_process_leaves_no_program_and_a_second_one_counts_on(path: Pat
             path.send(header(CAMERA), 10, 100)
             settled(first, "ioam_node_packets_total", 10)
             first.kill()
-            wait_for(lambda: programs(path, "n3") == 1)
+            until(lambda: programs(path, "n3") == 1)
             path.send(header(CAMERA), 5, 100)
             settled(second, "ioam_node_packets_total", 15)
             second.kill()
-    wait_for(lambda: programs(path, "n3") == programs(path, "n6") == 0)
+    until(lambda: programs(path, "n3") == programs(path, "n6") == 0)
 
 
 def test_an_interface_that_returns_is_counted_again(path: Path3, config: Path) -> None:
@@ -93,13 +94,13 @@ def test_an_interface_that_returns_is_counted_again(path: Path3, config: Path) -
         path.send(header(CAMERA), 10, 100)
         settled(upf, "ioam_node_packets_total", 10)
         path.robot.run("ip link delete wlan0")
-        wait_for(lambda: ("ioam_capture_info", "ebpf", "n3") not in upf.scrape())
+        until(lambda: ("ioam_capture_info", "ebpf", "n3") not in upf.scrape())
         samples = upf.scrape()
         assert samples["ioam_capture_info", "ebpf", "n6"] == 1
         assert samples["ioam_node_packets_total", "uplink", "2"] == 10
         path.robot.link("wlan0", "fd01::1", path.upf, "n3", "fd01::2")
         path.robot.run("ip -6 route add fd02::/64 via fd01::2")
-        wait_for(lambda: ("ioam_capture_info", "ebpf", "n3") in upf.scrape())
+        until(lambda: ("ioam_capture_info", "ebpf", "n3") in upf.scrape())
         path.send(header(CAMERA), 5, 100)
         settled(upf, "ioam_node_packets_total", 15)
         lines = upf.stop()

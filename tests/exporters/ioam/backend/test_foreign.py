@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from joulepath_lab.run.exporter import Exporter, wait_for
+from joulepath_lab.run.exporter import Exporter
+from joulepath_lab.run.waiting import until
 from tests.exporters.ioam.foreign import DROP, NEXT, PASS, XDP_TX, Foreign
 from tests.exporters.ioam.sending import CAMERA, Path3, header, settled
 
@@ -69,8 +70,8 @@ def test_a_foreign_program_attached_first_hides_nothing(path: Path3, config: Pat
         with exporter(path, config) as upf:
             before = upf.scrape()
             path.send(b"", 44, 100)
-            wait_for(lambda: rise(before, upf.scrape(), *UP) >= 44)
-            wait_for(lambda: rise(before, upf.scrape(), *OUT) >= 44)
+            until(lambda: rise(before, upf.scrape(), *UP) >= 44)
+            until(lambda: rise(before, upf.scrape(), *OUT) >= 44)
             samples = upf.scrape()
     assert (rise(before, samples, *UP), rise(before, samples, *OUT)) == (44, 44)
     assert unseen(samples, "n3") == unseen(samples, "n6") == 0
@@ -81,7 +82,7 @@ def test_our_program_passes_packets_on_to_the_programs_behind_it(path: Path3, co
     with exporter(path, config) as upf, Foreign(path.upf, "n3", "tcx", "received", str(DROP)):
         before = upf.scrape()
         path.send(b"", 10, 100)
-        wait_for(lambda: rise(before, upf.scrape(), *UP) >= 10)
+        until(lambda: rise(before, upf.scrape(), *UP) >= 10)
         assert rise(before, upf.scrape(), *OUT) == 0
 
 
@@ -105,9 +106,9 @@ def test_a_program_put_before_ours_is_followed_by_ours(
                 sent += 40
                 return rise(samples, upf.scrape(), *key) >= 40
 
-            wait_for(is_counted)
+            until(is_counted)
             # Once it is quiet, the interface's own counter is the sum, neighbour discovery included.
-            wait_for(
+            until(
                 lambda: (
                     frames(path, interface, way) - began
                     == seen_packets(before, samples := upf.scrape(), key) + unseen(samples, interface)
@@ -117,7 +118,7 @@ def test_a_program_put_before_ours_is_followed_by_ours(
             assert 0 < unseen(samples, interface) < sent
         samples = upf.scrape()
         path.send(b"", 40, 100)
-        wait_for(lambda: rise(samples, upf.scrape(), *key) == 40)
+        until(lambda: rise(samples, upf.scrape(), *key) == 40)
         lines = upf.stop()
     assert len([line for line in lines if f"{interface}: another program ends the list" in line]) == 1
     assert len([line for line in lines if f"{interface}: " in line and "were not counted" in line]) == 1
@@ -132,7 +133,7 @@ def test_without_the_right_to_read_program_names_nothing_is_missed(path: Path3, 
             path.send(b"", 40, 100)
             return rise(samples, upf.scrape(), *OUT) >= 40
 
-        wait_for(is_counted)
+        until(is_counted)
 
 
 def test_a_program_that_passes_packets_on_may_stay_before_ours(path: Path3, config: Path) -> None:
@@ -162,7 +163,7 @@ def test_our_program_is_attached_again_when_it_was_detached(path: Path3, config:
             path.send(b"", 5, 100)
             return rise(samples, upf.scrape(), *UP) >= 5
 
-        wait_for(is_counted)
+        until(is_counted)
         assert len([line for line in upf.stop() if "n3: someone detached" in line]) == 1
 
 
@@ -174,7 +175,7 @@ def test_a_user_plane_in_xdp_shows(path: Path3, config: Path, backend: str) -> N
         assert "xdp" not in limits(before)
         with Foreign(path.upf, "n3", "xdp", "received", str(XDP_TX)):
             path.send(b"", 44, 100)
-            wait_for(lambda: unseen(upf.scrape(), "n3") >= 44)
+            until(lambda: unseen(upf.scrape(), "n3") >= 44)
             samples = upf.scrape()
             assert "xdp" in limits(samples)
             assert rise(before, samples, *UP) == 0
@@ -196,8 +197,8 @@ for kind in sys.argv[1:]:
     with exporter(path, config, backend) as upf:
         before = upf.scrape()
         path.robot.python(script, *(str(kind) for some in kinds.values() for kind in some))
-        wait_for(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "macsec") == 20)
-        wait_for(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "not_ip") >= 60)
+        until(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "macsec") == 20)
+        until(lambda: rise(before, upf.scrape(), "ioam_skipped_frames_total", "not_ip") >= 60)
         samples = upf.scrape()
     skipped = {kind: rise(before, samples, "ioam_skipped_frames_total", kind) for kind in kinds}
     assert skipped == {"not_ip": 60, "mpls": 40, "pppoe": 20, "macsec": 20}
@@ -209,9 +210,9 @@ def test_ordinary_traffic_is_never_unseen(path: Path3, config: Path, backend: st
     with exporter(path, config, backend) as upf:
         path.send(header(CAMERA), 30_000, 100)
         path.send(b"", 200, 60_000, segment=1000)
-        wait_for(lambda: upf.scrape()[OUT] >= 30_000 + 12_000)
+        until(lambda: upf.scrape()[OUT] >= 30_000 + 12_000)
         path.send(b"", 30_000, 100)
-        wait_for(lambda: upf.scrape()[OUT] >= 60_000 + 12_000)
+        until(lambda: upf.scrape()[OUT] >= 60_000 + 12_000)
         samples = upf.scrape()
         assert unseen(samples, "n3") == unseen(samples, "n6") == 0
         assert not [line for line in upf.stop() if "not counted" in line]

@@ -14,7 +14,8 @@ from joulepath.pdu.profiles.catalogue import candidates, read_folder
 from joulepath.pdu.profiles.quantity import PLAUSIBLE, Quantity, QuantityName
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.snmp.client import Missing, parse_oid
-from joulepath.pdu.survey.value import REASONS, RejectedError, measure, text
+from joulepath.pdu.survey.value import REASONS, measure, text
+from joulepath.reading.rejected import NotMeasuredError
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -32,7 +33,7 @@ def test_a_value_is_plausible_or_absent_or_rejected_with_a_reason(
     quantity = Quantity(column="1.3", scale=scale, sentinels=frozenset({-1}))
     try:
         number = measure(value, name, quantity)  # type: ignore[arg-type]
-    except RejectedError as rejected:
+    except NotMeasuredError as rejected:
         reason = str(rejected)
         number = None
     else:
@@ -53,7 +54,7 @@ def test_steps_of_a_tenth_are_exact_to_the_last_digit(raw: int, amperes: float) 
 
 @pytest.mark.parametrize("raw", [-1, 2**32 - 1])
 def test_minus_one_is_a_sentinel_as_a_signed_or_unsigned_number(raw: int) -> None:
-    with pytest.raises(RejectedError, match="not_available"):
+    with pytest.raises(NotMeasuredError, match="not_available"):
         measure(raw, "current", TENTHS)
 
 
@@ -69,14 +70,14 @@ def test_minus_one_is_a_sentinel_as_a_signed_or_unsigned_number(raw: int) -> Non
 )
 def test_nonsense_is_rejected(raw: int | bytes | tuple[int, ...], name: QuantityName, reason: str) -> None:
     scale = Decimal("0.01") if name == "power_factor" else Decimal(1)
-    with pytest.raises(RejectedError, match=reason):
+    with pytest.raises(NotMeasuredError, match=reason):
         measure(raw, name, Quantity(column="1.3", scale=scale))
 
 
 def test_bounds_of_the_profile_override_the_usual_ones() -> None:
     meter = Quantity(column="1.3", bounds=(-500, 500))
     assert measure(-300, "power", meter) == -300
-    with pytest.raises(RejectedError, match="implausible"):
+    with pytest.raises(NotMeasuredError, match="implausible"):
         measure(501, "power", meter)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """PDUs, power shelves and transfer switches over Redfish: the same metrics as over SNMP, from a real HTTP tree."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,24 +8,20 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from joulepath.bmc.redfish.service.client import RedfishClient
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.pdu.command import read_targets
 from joulepath.pdu.redfish.source import SURVEY_SECONDS, RedfishPduSource
 from joulepath.pdu.source import PduReading
 from joulepath.pdu.survey.layout import Unit
 from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
+from tests.exporters.bmc import conftest
+from tests.exporters.bmc.conftest import Tree, ref
 from tests.exporters.pdu.conftest import joulepath, samples
 
 pytestmark = pytest.mark.unit
 
-Tree = dict[str, dict[str, Any]]
 KWH = 3.6e6
 ROOT = "/redfish/v1"
-
-
-def ref(path: str) -> dict[str, str]:
-    return {"@odata.id": f"{ROOT}/{path}"}
 
 
 def excerpt(reading: Any, **more: Any) -> dict[str, Any]:
@@ -95,19 +90,7 @@ def rack_pdu(**more: Any) -> dict[str, Any]:
 def polls(
     server: RedfishServer, count: int = 1, between: Callable[[int], None] = lambda _: None, **options: Any
 ) -> list[PduReading]:
-    source = RedfishPduSource("pdu", RedfishClient(f"http://127.0.0.1:{server.port}", timeout=5.0), **options)
-
-    async def all_polls() -> list[PduReading]:
-        try:
-            readings = []
-            for number in range(count):
-                between(number)
-                readings.append(await source.read())
-            return readings
-        finally:
-            await source.close()
-
-    return asyncio.run(all_polls())
+    return conftest.polls(RedfishPduSource("pdu", conftest.client(server), **options), count, between)
 
 
 def read(resources: Tree) -> PduReading:

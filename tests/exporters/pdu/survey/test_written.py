@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from joulepath.pdu.profiles.quantity import DecimalMark, Quantity, QuantityName
-from joulepath.pdu.survey.value import RejectedError, measure
+from joulepath.pdu.survey.value import measure
 from joulepath.pdu.survey.written import read
+from joulepath.reading.rejected import NotMeasuredError
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +24,7 @@ def value(
     quantity = Quantity(column="1.3", text=True, scale=Decimal(scale), decimal=decimal, sentinels=frozenset({-1}))
     try:
         return measure(text.encode(), name, quantity)
-    except RejectedError as reason:
+    except NotMeasuredError as reason:
         return str(reason)
 
 

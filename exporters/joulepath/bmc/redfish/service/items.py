@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from joulepath.bmc.quantity import ALL_BITS, ENERGIES, MAX_JOULES, BmcQuantity, NotMeasuredError
+from joulepath.bmc.quantity import ALL_BITS, ENERGIES, MAX_JOULES, BmcQuantity
 from joulepath.reading.energy import MAX_WATTS
+from joulepath.reading.rejected import NotMeasuredError
 
 Resource: TypeAlias = Mapping[str, Any]
 """A JSON object as a BMC sent it: every value in it may be of any type."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from joulepath.bmc.quantity import JOULES_PER_KWH, BmcQuantity, NotMeasuredError
+from joulepath.bmc.quantity import JOULES_PER_KWH, BmcQuantity
 from joulepath.bmc.reading import Box, ChassisPart
 from joulepath.bmc.redfish.service.client import ResourceBusyError
 from joulepath.bmc.redfish.service.items import Item, Pointer, Resource, capacities, value, works
@@ -23,6 +23,7 @@ from joulepath.bmc.redfish.survey.reports import Reports
 from joulepath.bmc.vendors import Vendors
 from joulepath.errors import JoulepathError
 from joulepath.reading.bounds import label
+from joulepath.reading.rejected import NotMeasuredError
 
 
 @dataclass(frozen=True)

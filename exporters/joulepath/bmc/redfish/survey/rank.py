@@ -4,10 +4,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.service.items import Item, Resource, resolve, value
 from joulepath.bmc.redfish.survey.doubts import step_of
 from joulepath.bmc.vendors import Vendors
+from joulepath.reading.rejected import NotMeasuredError
 
 Found = tuple[Item, Resource]
 """An item with the resource that it was found in."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.service.items import Item, Pointer, Resource, value
 from joulepath.bmc.redfish.service.tree import Tree, entries, link, look_up
+from joulepath.reading.rejected import NotMeasuredError
 
 STALE_SECONDS = 30.0
 """A value this much older than its report, or this long without a new time, is not a present one."""

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from joulepath.bmc.choice.best import QUALITY
 from joulepath.bmc.ipmi.sensors import sensors
 from joulepath.bmc.names import feed_of, is_inside, names_itself, stem
-from joulepath.bmc.quantity import NotMeasuredError
 from joulepath.bmc.redfish.service.items import Item, value
 from joulepath.bmc.redfish.survey.sensors import Owner, items
 from joulepath.bmc.vendors import load_shipped
 from joulepath.reading.energy import MAX_WATTS
+from joulepath.reading.rejected import NotMeasuredError
 
 pytestmark = pytest.mark.unit
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages and paths that the project names exist. `tests/scripts/test_site.py` follows the links between pages."""
+"""Pages and paths that the project names exist. `tests/pages/test_site.py` follows the links between pages."""
 
 import re
 from collections import Counter

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of `joulepath workload`.
+
+Sources: `/proc/stat`; `cpu.stat`, `memory.current` and `io.stat` of cgroups (Documentation/admin-guide/cgroup-v2.rst)
+and their like in version 1; `/proc/PID/stat`.
+"""
+
+from joulepath.metrics import counter, gauge
+
+CPU = counter(
+    "workload_cpu_seconds_total",
+    "CPU time of a workload since the exporter's start. other: the rest. All but steal add up to the host's busy time.",
+    "workload",
+)
+HOST_CPU = counter(
+    "workload_host_cpu_seconds_total",
+    "CPU time of the host by mode since the exporter's start, from /proc/stat; user and nice include guests.",
+    "mode",
+)
+MEASURED = counter(
+    "workload_measured_seconds_total", "Time that the CPU times cover: an interval that cannot be known is in none."
+)
+MEMORY = gauge(
+    "workload_memory_bytes",
+    "Memory charged to a workload's cgroups, page cache included; absent for others.",
+    "workload",
+)
+IO = counter(
+    "workload_io_bytes_total",
+    "Bytes that a workload's cgroups read from and wrote to disks since the exporter's start.",
+    "workload",
+    "direction",
+)
+
+METRICS = (CPU, HOST_CPU, MEASURED, MEMORY, IO)
