@@ -10,9 +10,11 @@ from typing import Any
 import yaml
 
 from joulepath_rules import meters
+from joulepath_rules.constants import labelled
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 from joulepath_topology.durations import duration
+from joulepath_topology.labels import label_names
 
 
 def slow(topology: Topology) -> float:
@@ -34,13 +36,23 @@ def records(group: str) -> frozenset[str]:
 
 def chain(topology: Topology, group: str, features: frozenset[str]) -> list[Rule]:
     """The rules of a group that the topology can use. Its own series and constants are still read plainly."""
-    rules = (rule for each in shipped() if each["name"] == group for rule in each["rules"])
+    shape = (rule for each in shipped() if each["name"] == group for rule in each["rules"])
+    rules = (copy for rule in shape for copy in _copies(rule, topology))
     rendered = ((rule, _render(rule, features)) for rule in rules)
     return [
         Rule(rule["record"], _filled(expr, topology, features), rule.get("labels", {}))
         for rule, expr in rendered
         if expr is not None
     ]
+
+
+def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str, Any]]:
+    """The rule; one with `each`, for each label that an application, or a component, has."""
+    if "each" not in rule:
+        yield rule
+        return
+    for name in label_names(labelled(topology)[rule["each"]].values()):
+        yield {**rule, **{key: rule[key].replace("$label", name) for key in ("record", "expr")}}
 
 
 def _render(entry: Mapping[str, Any], features: frozenset[str]) -> str | None:

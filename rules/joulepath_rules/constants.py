@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A topology as constant series: the many side of every join in the chain, with a weight as value."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, reserved, total
 from joulepath_topology import Topology
+from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
+from joulepath_topology.labels import Labelled, label_names, label_values
 from joulepath_topology.placements import Placement
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method
@@ -25,7 +27,7 @@ class Constant:
 
 def constants(topology: Topology) -> Iterator[Constant]:
     """All constants of a topology."""
-    for write in (_sites, _hosts, _sources, _components, _traffic, _supports, _applications):
+    for write in (_sites, _hosts, _sources, _components, _traffic, _supports, _applications, _labels):
         for name, value, labels in write(topology):
             yield Constant(PREFIX + name, value, labels)
 
@@ -172,10 +174,35 @@ def _applications(topology: Topology) -> Rows:
                 if not counter_of(topology, component).by_application:
                     for labels in _paths(topology, name, component):
                         yield "path", 1, {**labels, **identity}
+        yield from _tokens(topology, name)
         for component in topology.route(name):
             if counter_of(topology, component).by_application:
                 for labels in _paths(topology, name, component):
                     yield "path", 1, labels
+
+
+def _labels(topology: Topology) -> Rows:
+    """The labels of applications and of components, each with all names that one of them has."""
+    for kind, entries in labelled(topology).items():
+        names = label_names(entries.values())
+        if names:
+            for name, entry in entries.items():
+                yield f"{kind}_labels", 1, {kind: name, **label_values(entry, names)}
+            yield f"{kind}_labels", 1, {kind: UNATTRIBUTED, **dict.fromkeys(names, UNATTRIBUTED)}
+
+
+def labelled(topology: Topology) -> dict[str, Mapping[str, Labelled]]:
+    """The entries that may have labels, by their kind."""
+    return {"application": topology.applications, "component": topology.components}
+
+
+def _tokens(topology: Topology, application: str) -> Rows:
+    """The weights of tokens at the models of an application that have some."""
+    for model in topology.applications[application].models:
+        tokens = topology.components[model].tokens
+        if tokens is not None:
+            for by, weight in (("input", tokens.input), ("output", tokens.output)):
+                yield "tokens", weight, {"application": application, "component": model, "counter": model, "by": by}
 
 
 def _paths(topology: Topology, application: str, component: str) -> Iterator[dict[str, str]]:

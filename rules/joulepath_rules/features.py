@@ -65,5 +65,7 @@ def _of(constant: Constant) -> Iterable[str]:
             yield "market"
         case "trace":
             yield "traces"
+        case "tokens":
+            yield "weights"
         case "supporter":
             yield "support"

@@ -137,8 +137,7 @@ def units(topology: Topology, component: str) -> list[str]:
     """The units in which a component's traffic is really counted: packets and bytes, or requests and tokens."""
     entry = topology.components[topology.counted_at(component)]
     if entry.requests:
-        query = entry.requests.query
-        return [unit for unit in ("requests", "tokens") if query is None or getattr(query, unit) is not None]
+        return [unit for unit in entry.requests.units if unit != "input_tokens"]
     if entry.traffic and entry.traffic.query and not entry.traffic.ioam:
         return [unit for unit in ("packets", "bytes") if getattr(entry.traffic.query, unit) is not None]
     return ["packets", "bytes"]

@@ -75,6 +75,15 @@ PUBLIC = _series(
     ("application:joules_per_inference", "application", "J", "energy of all segments for one request"),
     ("application:joules_per_token", "application", "J", "energy of all segments for one generated token"),
     (
+        "application:token_power_watts", "application by", "W",
+        "power at its models with weights, for tokens of prompts (`input`) and generated ones (`output`)",
+    ),
+    ("application:weighted_tokens:rate", "application by", "1/s", "the tokens of both kinds at these models"),
+    ("application:joules_per_input_token", "application", "J", "energy at these models for one token of a prompt"),
+    ("application:joules_per_output_token", "application", "J", "energy at these models for one generated token"),
+    ("application:co2_grams_per_inference", "application basis", "g", "CO2 of all segments for one request"),
+    ("application:co2_grams_per_token", "application basis", "g", "CO2 of all segments for one generated token"),
+    (
         "application:network_power:ratio", "application", "",
         "the part of its power that is in the segment `network`, 0 to 1",
     ),
@@ -94,6 +103,18 @@ PUBLIC = _series(
     (
         "component:conservation_error_watts", "component host", "W",
         "the component less all of its applications: about 1e-13",
+    ),
+    (
+        "LABEL:application_power_watts", "LABEL segment", "W",
+        "power of the applications with one value of a label, such as `team`; with `unlabelled` and `unattributed`",
+    ),
+    (
+        "LABEL:application_co2_grams_per_second", "LABEL segment basis", "g/s",
+        "CO2 of these applications",
+    ),
+    (
+        "LABEL:component_power_watts", "LABEL segment", "W",
+        "power of the components with one value of a label, whoever uses them; with `unlabelled` and `unattributed`",
     ),
     ("application:energy_joules:1h", "application segment", "J", "energy in a closed UTC hour; one sample an hour"),
     ("application:co2_grams:1h", "application segment basis", "g", "CO2 in a closed UTC hour; one sample an hour"),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from joulepath_topology.common import Entry, Joules, Name, Text, Whole
+from joulepath_topology.labels import Labels
 
 _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})")
 
@@ -49,6 +50,8 @@ class Application(Entry):
     """Models that the application asks."""
     path: tuple[Name, ...] = ()
     """Components that its packets pass, with the anchor of each anchored one; in any order."""
+    labels: Labels = Field(default_factory=dict)
+    """Labels such as `{team: vision}`; the rules record the sum over the applications of each value."""
 
 
 class Budget(Entry):

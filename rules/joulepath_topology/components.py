@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Components: network functions, supporting functions, devices and models, and how their work and traffic are known."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler, create_model, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Choice, Entry, Name, Positive, Text, Whole
+from joulepath_topology.common import Choice, Entry, Name, NotNegative, Positive, Text, Whole
+from joulepath_topology.labels import Labels
+from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Query
 from joulepath_topology.ranges import RANGE
@@ -88,11 +90,11 @@ class Traffic(Entry):
         return self
 
 
-class Vllm(Entry):
-    """vLLM's own counters: which model they are of, and the label that holds the application."""
+class Served(Entry):
+    """A model server's own counters: which model they are of, and the label that holds the application."""
 
     model_name: Text | None = None
-    """Value of vLLM's label `model_name`; without it the component's name."""
+    """Value of the label that holds the model; without it the component's name."""
     instance: Text | None = None
     """Value of the label `instance`; without it every server of the model."""
     application_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] = "application"
@@ -105,7 +107,9 @@ class RequestQuery(Entry):
     requests: Query | None = None
     """Query for requests/s."""
     tokens: Query | None = None
-    """Query for tokens/s."""
+    """Query for generated tokens/s."""
+    input_tokens: Query | None = None
+    """Query for tokens/s of the prompts, which `tokens` of the component weighs."""
 
     @model_validator(mode="after")
     def _any(self) -> "RequestQuery":
@@ -114,27 +118,73 @@ class RequestQuery(Entry):
         return self
 
 
-class Requests(Choice):
+if TYPE_CHECKING:
+    _Counted = Choice
+else:
+    _Counted = create_model(
+        "Counted",
+        __base__=Choice,
+        **{
+            kind: (Served | None, Field(None, description=f"Counters of {server.title}."))
+            for kind, server in SERVERS.items()
+        },
+    )
+
+
+class Requests(_Counted):
     """Where a model's requests are counted."""
 
-    kinds = ("vllm", "query")
+    kinds = (*SERVERS, "query")
 
-    vllm: Vllm | None = None
-    """vLLM's own counters."""
     query: RequestQuery | None = None
     """Queries for the requests."""
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        if isinstance(value, str) and value != "vllm":
-            raise ValueError("must be `vllm`, or a mapping with the key vllm or query")
-        return {"vllm": {}} if value == "vllm" else value
+        if isinstance(value, str) and value not in SERVERS:
+            words = ", ".join(f"`{kind}`" for kind in SERVERS)
+            raise ValueError(f"must be {words}, or a mapping with one of these keys or query")
+        return {value: {}} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _model_without_a_label(self) -> "Requests":
+        if self.served and self.served.model_name is not None and SERVERS[self.kind].model is None:
+            title = SERVERS[self.kind].title
+            raise ValueError(f"{title} names no model in its metrics: leave out model_name, and name the instance")
+        return self
+
+    @property
+    def served(self) -> Served | None:
+        """The server's counters, where they count."""
+        return None if self.kind == "query" else getattr(self, self.kind)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Those of `requests`, `tokens` and `input_tokens` that are counted."""
+        if self.query is None:
+            return SERVERS[self.kind].units
+        return tuple(unit for unit in ("requests", "tokens", "input_tokens") if getattr(self.query, unit) is not None)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Either form: `vllm`, or one of its keys with what it needs."""
-        return {"anyOf": [{"const": "vllm"}, handler(core)]}
+        """Either form: the name of a kind of server, or one of the keys with what it needs."""
+        return {"anyOf": [{"type": "string", "enum": list(SERVERS)}, handler(core)]}
+
+
+class Tokens(Entry):
+    """Weights of prompts' tokens (prefill) and of generated ones (decode), where power follows tokens."""
+
+    input: NotNegative
+    """Weight of a token of the prompt."""
+    output: NotNegative
+    """Weight of a generated token."""
+
+    @model_validator(mode="after")
+    def _any(self) -> "Tokens":
+        if not self.input and not self.output:
+            raise ValueError("one of the weights must be above 0")
+        return self
 
 
 class Component(Entry):
@@ -156,10 +206,14 @@ class Component(Entry):
     """Place where its traffic is counted."""
     requests: Requests | None = None
     """For a model: place where its requests are counted."""
+    tokens: Tokens | None = None
+    """For a model: weights of prompts' and generated tokens, `{input: 0.1, output: 1}`; else generated ones count."""
     policy: PolicyName | None = None
     """Policy of this component, in place of the file's."""
     supports: tuple[Name, ...] = ()
     """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
+    labels: Labels = Field(default_factory=dict)
+    """Labels such as `{team: vision}`; the rules record the sum over the components of each value."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Component":

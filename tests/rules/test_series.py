@@ -16,6 +16,7 @@ from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
 from joulepath_rules.serving.awaited import ASKED
 from joulepath_topology import Topology, read
+from joulepath_topology.labels import RESERVED
 from tests.conftest import ROOT
 from tests.rules import factory
 from tests.rules.labels import Labels, infer
@@ -40,6 +41,7 @@ FOREIGN = {
     "kepler_node_dram_joules_total": "Kepler up to 0.9",
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
+    "vllm:prompt_tokens_total": "vLLM",
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
     "node_cpu_seconds_total": "node_exporter",
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
@@ -48,6 +50,9 @@ FOREIGN = {
     "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
+
+LABEL = "team"
+"""The label by which a topology here has sums."""
 
 TARGET = frozenset({"instance", "job"})
 
@@ -74,7 +79,7 @@ def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labe
             return constant_labels(source)[name]
         if name in EXPORTED:
             return frozenset(EXPORTED[name].labels) | TARGET
-        known = name.replace("vllm[:_]", "vllm:") in FOREIGN or name.startswith("other_")
+        known = name.replace("[:_]", ":") in FOREIGN or name.startswith("other_")
         assert known, f"nothing publishes {name}"
     return None
 
@@ -85,7 +90,16 @@ def recorded_series(plant: Topology, source: Source = "rules") -> Iterator[tuple
         for rule in group.rules:
             labels = infer(promql.parse(rule.expr), lambda selector: labels_of(selector, source))
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
-                yield rule.record, None if labels is None else labels | frozenset(rule.labels)
+                yield _listed(rule.record), None if labels is None else _listed_labels(labels | frozenset(rule.labels))
+
+
+def _listed(name: str) -> str:
+    """The name as in the list, which has LABEL in place of the label of a topology."""
+    return re.sub(f"^{LABEL}:", "LABEL:", name)
+
+
+def _listed_labels(labels: frozenset[str]) -> frozenset[str]:
+    return frozenset("LABEL" if label == LABEL else label for label in labels)
 
 
 @every_plant
@@ -110,7 +124,7 @@ def test_the_list_says_what_rules_record() -> None:
 def test_foreign_metrics_are_not_the_suite_s_and_are_read() -> None:
     """The list of foreign metrics names none that has an exporter, and none that no rule reads."""
     rules = [rule for plant in PLANTS.values() for group in generate(plant) for rule in group.rules]
-    text = "\n".join(rule.expr.replace("vllm[:_]", "vllm:") for rule in rules)
+    text = "\n".join(rule.expr.replace("[:_]", ":") for rule in rules)
     assert not set(FOREIGN) & set(EXPORTED)
     assert [name for name in FOREIGN if name not in text] == []
 
@@ -137,6 +151,14 @@ def test_names_are_listed_once_and_end_in_their_unit() -> None:
         for end, unit in units.items():
             if series.name.endswith(end) and not series.name.endswith("_per_second"):
                 assert series.unit == unit, series.name
+
+
+def test_words_of_the_rules_cannot_be_labels_of_a_topology() -> None:
+    """Labels of series and of constants, and the first words of names, which would be those of sums by label."""
+    used = {label for series in SERIES.values() for label in series.labels} - {"LABEL"}
+    used |= {name.partition(":")[0] for name in SERIES} - {"LABEL"}
+    used |= {label for labels in constant_labels("scraped").values() for label in labels} - {LABEL}
+    assert used <= RESERVED
 
 
 @every_plant

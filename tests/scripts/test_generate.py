@@ -13,6 +13,11 @@ def test_the_metric_reference_is_current() -> None:
     )
 
 
+def test_the_reference_of_model_servers_is_current() -> None:
+    page = (ROOT / "docs" / "reference" / "model-servers.md").read_text(encoding="utf-8")
+    assert page == generate.model_servers_page(), "run `make docs`"
+
+
 def test_the_tables_of_recorded_series_are_current() -> None:
     page = (ROOT / "docs" / "reference" / "attribution.md").read_text(encoding="utf-8")
     assert page == generate.with_series(page), "run `make docs`"

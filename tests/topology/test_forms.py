@@ -94,7 +94,7 @@ def trace(**entry: Any) -> dict[str, Any]:
         (changed(sites={None: {}}), "sites.null: YAML reads this name as null, not as a string"),
         (changed(components={"du-1": {"host": False}}), "components.du-1.host: must be a string, but YAML reads"),
         (changed(applications={"a": {"path": [True]}}), "applications.a.path[0]: must be a string, but YAML reads"),
-        (changed(components={"du-1": {"requests": "vLLM"}}), "components.du-1.requests: must be `vllm`, or a mapping"),
+        (changed(components={"du-1": {"requests": "vLLM"}}), "components.du-1.requests: must be `vllm`, `tgi`, "),
         (changed(sites={"edge": {"market": {"grams_per_kwh": -1}}}), "sites.edge.market.grams_per_kwh: must be "),
         (changed(sites={"edge": {"market": {}}}), "sites.edge.market.grams_per_kwh: is missing"),
         (changed(sites={"edge": {"market": "contract"}}), "sites.edge.market: must be 'location'"),

@@ -14,6 +14,7 @@ from joulepath.errors import UsageError
 from joulepath_topology import read
 from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
+from joulepath_topology.model_servers import SERVERS
 from tests.rules import factory
 from tests.topology.examined import changed, lines, sound
 
@@ -204,7 +205,7 @@ def test_the_schema_is_json_and_has_the_short_forms(capsys: pytest.CaptureFixtur
     schema = json.loads(capsys.readouterr().out)
     assert {"sites", "hosts", "components", "applications", "budgets"} <= set(schema["properties"])
     assert {"type": "integer", "minimum": 0} in schema["$defs"]["IoamNode"]["anyOf"]
-    assert {"const": "vllm"} in schema["$defs"]["Requests"]["anyOf"]
+    assert {"type": "string", "enum": list(SERVERS)} in schema["$defs"]["Requests"]["anyOf"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "1s"), (1.2, "1200ms"), (90, "90s"), (120, "2m"), (3600, "1h")])

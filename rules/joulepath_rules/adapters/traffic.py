@@ -4,9 +4,10 @@
 from collections.abc import Iterator
 
 from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, recent, steady
-from joulepath_rules.rule import Rule, selector
+from joulepath_rules.rule import Rule, number, selector
 from joulepath_topology import Topology, promql
-from joulepath_topology.components import Component, IoamNode, Traffic, Vllm
+from joulepath_topology.components import Component, IoamNode, Served, Tokens, Traffic
+from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.promql import quote
 
 
@@ -22,7 +23,7 @@ def traffic(topology: Topology) -> Iterator[Rule]:
 
 
 def _foreign(name: str, component: Component) -> Iterator[Rule]:
-    """Rows of applications from PromQL or vLLM; all rows together are the total.
+    """Rows of applications from PromQL or a model server; all rows together are the total.
 
     A total is a gap while one of its rows is NaN, infinite or negative: the shares of the others would be too large.
     """
@@ -30,30 +31,63 @@ def _foreign(name: str, component: Component) -> Iterator[Rule]:
     read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
     counters = list(dict.fromkeys(each for expr in queries.values() for each in promql.counters(expr)))
     ranged = any(promql.has_range(expr) for expr in queries.values())
+    guard = recent(*read) + counting(*counters) if ranged else ""
     for unit, expr in queries.items():
-        by = "count" if unit in {"packets", "requests"} else "volume"
-        labels = {"counter": name, "by": by, "unit": unit}
-        rows = f"adapter:traffic:rate{selector(counter=name, by=by)}"
-        yield Rule("adapter:traffic:rate", f"sum by (application) ({expr})", labels)
-        guard = recent(*read) + counting(*counters) if ranged else ""
-        total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{guard}"
-        yield Rule("adapter:whole:rate", total, {"counter": name, "by": by})
+        by = _by(unit, component)
+        yield Rule("adapter:traffic:rate", f"sum by (application) ({expr})", {"counter": name, "by": by, "unit": unit})
+        if by in {"count", "volume"}:
+            yield _total(name, by, guard)
+    if component.tokens:
+        yield from _weighed(name, component.tokens, guard)
     yield Rule("adapter:steady:info", steady(*queries.values()) if ranged else "vector(1)", {"counter": name})
+
+
+def _by(unit: str, component: Component) -> str:
+    """The amount that a unit is: `count` or `volume`; tokens that are weighed are `input` and `output`."""
+    if unit in {"packets", "requests"}:
+        return "count"
+    if component.tokens is None:
+        return "volume"
+    return "input" if unit == "input_tokens" else "output"
+
+
+def _total(name: str, by: str, guard: str, more: str = "") -> Rule:
+    rows = f"adapter:traffic:rate{selector(counter=name, by=by)}"
+    total = f"sum({rows}) {SENSIBLE}\nand on () min({rows}) >= 0{more}{guard}"
+    return Rule("adapter:whole:rate", total, {"counter": name, "by": by})
+
+
+def _weighed(name: str, tokens: Tokens, guard: str) -> Iterator[Rule]:
+    """The volume of a model as the weighted sum of prompts' and generated tokens.
+
+    An application with rows of one kind only is a gap, and so is then the total.
+    """
+    asked, told = (f"adapter:traffic:rate{selector(counter=name, by=by)}" for by in ("input", "output"))
+    volume = (
+        f"{number(tokens.input)} * sum by (application) ({asked})\n"
+        f"+ on (application) {number(tokens.output)} * sum by (application) ({told})"
+    )
+    yield Rule("adapter:traffic:rate", volume, {"counter": name, "by": "volume", "unit": "weighted_tokens"})
+    alone = f"\nunless on () ({asked} unless on (application) {told}\n  or {told} unless on (application) {asked})"
+    yield _total(name, "volume", guard, alone)
 
 
 def _queries(name: str, component: Component) -> dict[str, str]:
     """PromQL of one component by unit."""
+    requests = component.requests
     if component.traffic and component.traffic.query:
         query = component.traffic.query
         found = {"packets": query.packets, "bytes": query.bytes}
-    elif component.requests and component.requests.query:
-        found = {"requests": component.requests.query.requests, "tokens": component.requests.query.tokens}
+    elif requests and requests.served:
+        units = [unit for unit in requests.units if unit != "input_tokens" or component.tokens]
+        found = {unit: _served(name, requests.kind, requests.served, unit) for unit in units}
+    elif requests and requests.query:
+        asked = requests.query
+        found = {"requests": asked.requests, "tokens": asked.tokens}
+        if component.tokens:
+            found["input_tokens"] = asked.input_tokens
     else:
-        vllm = (component.requests and component.requests.vllm) or Vllm()
-        found = {
-            "requests": _vllm(name, vllm, "request_success_total"),
-            "tokens": _vllm(name, vllm, "generation_tokens_total"),
-        }
+        found = {}
     return {unit: expr for unit, expr in found.items() if expr is not None}
 
 
@@ -88,12 +122,20 @@ def _ioam(name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
             yield Rule("adapter:whole:rate", whole, {"counter": name, "by": by})
 
 
-def _vllm(name: str, vllm: Vllm, metric: str) -> str:
-    labels = {"model_name": vllm.model_name or name}
-    if vllm.instance is not None:
-        labels["instance"] = vllm.instance
-    # Newer Python clients turn the colon of the name into an underscore where the scraper asks for OpenMetrics.
-    rate = f'rate({{__name__=~"vllm[:_]{metric}",{selector(**labels)[1:]}[$window])'
-    if vllm.application_label == "application":
+def _served(name: str, kind: str, served: Served, unit: str) -> str:
+    server = SERVERS[kind]
+    labels = {server.model: served.model_name or name} if server.model is not None else {}
+    if served.instance is not None:
+        labels["instance"] = served.instance
+    rate = f"rate({_selected(server.metric(unit) or '', labels)}[$window])"
+    if served.application_label == "application":
         return rate
-    return f'label_replace({rate}, "application", "$1", {quote(vllm.application_label)}, "(.*)")'
+    return f'label_replace({rate}, "application", "$1", {quote(served.application_label)}, "(.*)")'
+
+
+def _selected(metric: str, labels: dict[str, str]) -> str:
+    """A selector. Newer Python clients turn a colon into an underscore where the scraper asks for OpenMetrics."""
+    if ":" not in metric:
+        return metric + (selector(**labels) if labels else "")
+    both = metric.replace(":", "[:_]")
+    return f'{{__name__=~"{both}"{"," if labels else ""}{selector(**labels)[1:]}'

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
+from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.placements import Placement
 from joulepath_topology.policies import amounts_needed
 from joulepath_topology.problem import Declared, Place, Problem, absent
@@ -26,6 +27,7 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
             yield Problem((*place, "traffic"), "a model counts requests, not traffic")
         if component.role != "model" and component.requests is not None:
             yield Problem((*place, "requests"), "only a component of role model counts requests")
+        yield from _tokens(topology, name)
         if component.supports and (component.traffic or component.requests):
             key = "traffic" if component.traffic else "requests"
             yield Problem((*place, key), "a supporting component follows what it supports: it needs none")
@@ -40,22 +42,41 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
         yield from _policy(topology, name)
 
 
+def _tokens(topology: Topology, name: str) -> Iterator[Problem]:
+    """Weights need counters of both kinds of tokens."""
+    component, place = topology.components[name], ("components", name, "tokens")
+    if component.tokens is None:
+        return
+    if component.requests is None:
+        yield Problem(place, "weighs the tokens of `requests`: this component has none")
+        return
+    for unit, words in (("tokens", "generated tokens"), ("input_tokens", "tokens of prompts")):
+        if unit not in component.requests.units:
+            yield Problem(
+                place, f"weighs {words}, which `requests` does not count", (("components", name, "requests"),)
+            )
+
+
 def _policy(topology: Topology, name: str) -> Iterator[Problem]:
     """A policy that needs an uncounted amount would silently attribute nothing."""
     component = topology.components[name]
     anchored = topology.components.get(topology.counted_at(name), component)
     policy = component.policy or topology.policy
     words = {"count": "requests", "volume": "tokens"} if component.requests else {"count": "packets", "volume": "bytes"}
-    counted: object = None
-    if component.requests and component.requests.query:
-        counted, key = component.requests.query, "requests"
+    if component.requests:
+        counted, key = component.requests.units, "requests"
     elif anchored.traffic and anchored.traffic.query:
-        counted, key = anchored.traffic.query, "traffic"
-    if counted is None:
+        query = anchored.traffic.query
+        counted, key = tuple(unit for unit in ("packets", "bytes") if getattr(query, unit) is not None), "traffic"
+    else:
         return
     for amount in sorted(amounts_needed(policy)):
-        if getattr(counted, words[amount]) is None:
-            message = f"policy {policy} needs {words[amount]}: add a query for them, or give this component a policy"
+        if words[amount] not in counted:
+            needs = f"policy {policy} needs {words[amount]}"
+            message = f"{needs}: add a query for them, or give this component a policy"
+            if component.requests and component.requests.served:
+                title = SERVERS[component.requests.kind].title
+                message = f"{needs}, which {title} does not count: give this component a policy"
             chosen = ("policy",) if component.policy is None else ("components", name, "policy")
             yield Problem(("components", name, key), message, (("components", topology.counted_at(name), key), chosen))
 

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from joulepath_topology import promql
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
+from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.problem import Place, Problem
 from joulepath_topology.queries import queries, sources
 from joulepath_topology.shares import Share
@@ -105,11 +106,15 @@ def _work(share: Share) -> tuple[str, str]:
 
 
 def _same_model(topology: Topology) -> Doubts:
-    """One vLLM model that is counted for several components."""
+    """One model of a kind of server that is counted for several components."""
     yield from _twice(
-        ((vllm.model_name or name, vllm.instance), name, ("components", name, "requests"))
+        (
+            (requests.kind, SERVERS[requests.kind].model and (served.model_name or name), served.instance),
+            name,
+            ("components", name, "requests"),
+        )
         for name, component in topology.components.items()
-        if component.requests and (vllm := component.requests.vllm)
+        if (requests := component.requests) and (served := requests.served)
     )
 
 
