@@ -9,7 +9,8 @@ from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
 from joulepath_topology.labels import Labelled, label_names, label_values
-from joulepath_topology.placements import Placement
+from joulepath_topology.meters import METERS
+from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method
 
@@ -60,9 +61,17 @@ def _hosts(topology: Topology) -> Rows:
 def method(topology: Topology, host: str, tier: int) -> Method:
     """How a tier's watts are known: like the weakest of its sources. A fed host is read like the feeder's own."""
     sources = list(topology.boxes[host].tiers[tier - 1])
-    for fed in topology.boxes[host].feeds:
+    for fed in _fed(topology, host, tier):
         sources += topology.boxes[fed].power
     return max((source.method for source in sources), key=METHODS.index)
+
+
+def _fed(topology: Topology, host: str, tier: int) -> list[str]:
+    """The boxes that a tier reads beside the host itself. RAPL, for instance, does not read the GPUs."""
+    sources = topology.boxes[host].tiers[tier - 1]
+    reads_gpus = any(source.kind not in METERS or METERS[source.kind].reads_gpus for source in sources)
+    gpus = {gpu_box(host, number) for number in topology.hosts[host].gpus} if host in topology.hosts else set()
+    return [fed for fed in topology.boxes[host].feeds if reads_gpus or fed not in gpus]
 
 
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
@@ -73,7 +82,7 @@ def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str
     for name, host in topology.boxes.items():
         for tier, own in enumerate(host.tiers, 1):
             sources = [(f"{number}", 1.0, source) for number, source in enumerate(own, 1)]
-            for fed in host.feeds:
+            for fed in _fed(topology, name, tier):
                 members = enumerate(topology.boxes[fed].power, 1)
                 sources += [(f"{fed}/{number}", -1.0, source) for number, source in members]
             common = {"host": name, "site": host.site, "tier": str(tier), "method": method(topology, name, tier)}

@@ -40,6 +40,8 @@ class Meter:
     part: Part | None = None
     whole_server: bool = True
     """Whether it reads all of a server: two such kinds at one host are probably one power, read twice."""
+    reads_gpus: bool = True
+    """Whether its reading of a server holds the watts of the GPUs in the server's plug."""
 
     @property
     def optional(self) -> str | None:
@@ -64,6 +66,7 @@ METERS: Mapping[str, Meter] = {
         "rapl_host_energy_joules_total",
         "rapl_host_measured_seconds_total",
         "Instance of the rapl exporter: processor and memory.",
+        reads_gpus=False,
     ),
     "gpu": Meter(
         "gpu_energy_joules_total",

@@ -171,6 +171,23 @@ def gpu_lost() -> Case:
     )
 
 
+def fallback_without_gpus() -> Case:
+    """The plug is dark. RAPL reads the board alone, so the GPU is not subtracted from it."""
+    text = SERVER.replace('outlets: ["1"]}]', 'outlets: ["1"]}]\n    fallback: [{rapl: srv}]')
+    text, series = server(text)
+    series = {name: values for name, values in series.items() if not name.startswith("pdu_")}
+    return Case(
+        "fallback-without-gpus",
+        topology(text),
+        {**series, **meter("rapl_host", 'instance="srv"', 200)},
+        {
+            (3, "host:power_watts"): {'host="srv",site="s"': 200, 'host="srv/gpu-0",site="s"': GPU},
+            (3, "sum(application_component:power_watts)"): {"": 200 + GPU},
+            (3, ERROR): {},
+        },
+    )
+
+
 SHARED = """
 sites: {s: {}}
 hosts:
@@ -433,7 +450,7 @@ def kepler_0_9() -> Case:
 
 CASES = [
     gpu_server(), gpu_outside(), gpu_lost(), slices(), several_gpus(), moved(), scaled_to_zero(), virtual(),
-    kepler_0_9(),
+    kepler_0_9(), fallback_without_gpus(),
 ]  # fmt: skip
 
 
