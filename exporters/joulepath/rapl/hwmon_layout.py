@@ -116,44 +116,44 @@ class _Chip:
 
     def _of(self, kind: str) -> Iterator[Channel]:
         names = (_CHANNEL.fullmatch(name) for name in self._files)
-        for at in sorted({int(match["number"]) for match in names if match and match["kind"] == kind}):
-            voltage = self._voltage(at) if kind == "curr" else PAIRS.get(self._kind, {}).get(at)
-            sources = list(self._sources(kind, at, voltage))
+        for index in sorted({int(match["number"]) for match in names if match and match["kind"] == kind}):
+            voltage = self._voltage(index) if kind == "curr" else PAIRS.get(self._kind, {}).get(index)
+            sources = list(self._sources(kind, index, voltage))
             if not sources:
                 continue
-            enabled = [f"{kind}{at}_enable", *([f"in{voltage}_enable"] if kind == "curr" else [])]
+            enabled = [f"{kind}{index}_enable", *([f"in{voltage}_enable"] if kind == "curr" else [])]
             yield Channel(
-                Sensor(self.name, f"{kind}{at}", cut(self._label(kind, at, voltage))),
+                Sensor(self.name, f"{kind}{index}", cut(self._label(kind, index, voltage))),
                 sources,
                 [self._path(name) for name in enabled if name in self._files],
                 register=kind == "energy",
                 origin=self._origin(),
             )
 
-    def _sources(self, kind: str, at: int, voltage: int | None) -> Iterator[Sequence[str]]:
+    def _sources(self, kind: str, index: int, voltage: int | None) -> Iterator[Sequence[str]]:
         """The mean over the chip's interval first, where it has one: an instant between polls is luck."""
         for suffix in ("average", "input"):
-            names = [f"{kind}{at}_{suffix}"]
+            names = [f"{kind}{index}_{suffix}"]
             if kind == "curr":
                 names = [] if voltage is None else [*names, f"in{voltage}_{suffix}"]
             if names and all(name in self._files for name in names):
                 yield [self._path(name) for name in names]
 
-    def _label(self, kind: str, at: int, voltage: int | None) -> str:
+    def _label(self, kind: str, index: int, voltage: int | None) -> str:
         """Its own, ACPI's, or that of the voltage that belongs to it: ina3221 names its rails there."""
-        names = [f"{kind}{at}_label", f"{kind}{at}_oem_info"]
+        names = [f"{kind}{index}_label", f"{kind}{index}_oem_info"]
         if voltage is not None and kind != "energy":
             names.append(f"in{voltage}_label")
         return next((label for name in names if name in self._files and (label := _text(self._folder / name))), "")
 
-    def _voltage(self, at: int) -> int | None:
+    def _voltage(self, index: int) -> int | None:
         """The voltage of a current: the one of its label, else as the chip's documentation says."""
-        label = _text(self._folder / f"curr{at}_label")
+        label = _text(self._folder / f"curr{index}_label")
         alike = [name for name in self._files if label and re.fullmatch(r"in\d+_label", name)]
         alike = [name for name in alike if _text(self._folder / name) == label]
         if len(alike) == 1:
             return int(alike[0].removeprefix("in").removesuffix("_label"))
-        return PAIRS.get(self._kind, {}).get(at)
+        return PAIRS.get(self._kind, {}).get(index)
 
     def _origin(self) -> str:
         try:

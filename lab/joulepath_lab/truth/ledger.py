@@ -35,13 +35,16 @@ class Ledger:
 
     def write(self, stream: str, sent: Sent) -> None:
         """Replaces a stream's counts; a reader sees each number whole."""
-        at = self._index[stream] * _RECORD.size
+        offset = self._index[stream] * _RECORD.size
         for number, name in enumerate(FIELDS):
-            struct.pack_into("=Q", self._map, at + 8 * number, getattr(sent, name))
+            struct.pack_into("=Q", self._map, offset + 8 * number, getattr(sent, name))
 
     def read(self) -> dict[str, Sent]:
         """All streams' counts."""
-        return {name: Sent(*_RECORD.unpack_from(self._map, at * _RECORD.size)[:-1]) for name, at in self._index.items()}
+        return {
+            name: Sent(*_RECORD.unpack_from(self._map, place * _RECORD.size)[:-1])
+            for name, place in self._index.items()
+        }
 
     def pause(self, stream: str, paused: bool) -> None:
         """Asks a stream's sender to stop or to go on."""

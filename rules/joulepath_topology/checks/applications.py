@@ -85,17 +85,17 @@ def _members(
 
 def _member(topology: Topology, where: Place, member: str, key: Literal["path", "models"]) -> Iterator[Problem]:
     component = topology.components[member]
-    at = (("components", member),)
+    elsewhere = (("components", member),)
     if component.supports:
-        yield Problem(where, f"{member!r} supports others and follows them: leave it out of the path", at)
+        yield Problem(where, f"{member!r} supports others and follows them: leave it out of the path", elsewhere)
     elif key == "path" and component.role == "model":
-        yield Problem(where, f"{member!r} is a model: it belongs under models", at)
+        yield Problem(where, f"{member!r} is a model: it belongs under models", elsewhere)
     elif key == "models" and component.role != "model":
-        yield Problem(where, f"{member!r} is not a model: it belongs under path", at)
+        yield Problem(where, f"{member!r} is not a model: it belongs under path", elsewhere)
     elif component.role == "model" and component.requests is None:
-        yield Problem(where, f"{member!r} counts no requests: nothing could be attributed", at)
+        yield Problem(where, f"{member!r} counts no requests: nothing could be attributed", elsewhere)
     elif component.role != "model" and component.traffic is None:
-        yield Problem(where, f"{member!r} counts no traffic: nothing could be attributed", at)
+        yield Problem(where, f"{member!r} counts no traffic: nothing could be attributed", elsewhere)
 
 
 def _anchors(topology: Topology, place: Place, members: tuple[str, ...]) -> Iterator[Problem]:
