@@ -18,12 +18,14 @@ hosts:
   ru: {{site: mast, power: [{{pdu: p, outlets: ["1"]}}], static_watts: 60}}
   edge: {{site: hall, power: [{{pdu: p, outlets: ["2"]}}], static_watts: 100}}
   core: {{site: hall, power: [{{pdu: p, outlets: ["3"]}}]}}
+  gpu: {{site: mast, power: [{{pdu: p, outlets: ["4"]}}]}}
   robot: {{site: mast, power: [{{watts: 'shelly_power_watts{{name="dock"}}'}}]}}
 components:
   ru: {{role: ru, traffic: {{ioam: 1}}}}
   upf: {{role: upf, host: edge, traffic: {{ioam: 4}}}}
   amf: {{role: core-control, host: core, supports: [ru, upf]}}
   robot: {{role: device, traffic: {{ioam: 9}}}}
+  qwen: {{role: model, host: gpu, requests: vllm}}
 policy: bytes
 applications:
   camera:
@@ -34,6 +36,7 @@ applications:
       active: sum(sessions{{dnn="camera"}})
       ended: sum(rate(session_ends_total{{dnn="camera"}}[$window]))
   stream: {{labels: {{slice: video}}, traces: [{{ioam_namespace: 123, id: "{B}"}}], path: [ru, upf]}}
+  chat: {{labels: {{slice: video}}, models: [qwen]}}
   sensor: {{labels: {{slice: things}}, traces: [{{ioam_namespace: 123, id: "{C}"}}], path: [ru, upf]}}
 """
 
@@ -47,6 +50,8 @@ def plant() -> dict[str, str]:
         **outlet("p", "1", 120),
         **outlet("p", "2", 400),
         **outlet("p", "3", 52),
+        **outlet("p", "4", 300),
+        **requests("qwen", "chat", 1, 100),
         'shelly_power_watts{name="dock"}': "30x40",
         'sessions{dnn="camera"}': "12x40",
         'session_ends_total{dnn="camera"}': grow(0.1),
@@ -83,15 +88,16 @@ def everything() -> Case:
                     ("camera",): 1.5 * (30 + 72) + 1.2 * (240 + 31.2),
                     ("stream",): 1.5 * 24 + 1.2 * (80 + 10.4),
                     ("sensor",): 1.5 * 24 + 1.2 * (80 + 10.4),
+                    ("chat",): 1.5 * 300,
                 },
                 "application",
             ),
-            (8, "sum(application:facility_power_watts)"): {"": 1.5 * (120 + 30) + 1.2 * (400 + 52)},
+            (8, "sum(application:facility_power_watts)"): {"": 1.5 * (120 + 30 + 300) + 1.2 * (400 + 52)},
             (8, "host:idle_to_load:ratio"): {'host="ru",site="mast"': 60 / 120, 'host="edge",site="hall"': 100 / 400},
             (8, "application:support_power:ratio"): rows(
                 {("camera",): 31.2 / CAMERA, ("stream",): 10.4 / OTHER, ("sensor",): 10.4 / OTHER}, "application"
             ),
-            # Without the robot: it is not a network function.
+            # Without the robot, which is not a network function, and without chat, which only asks a model.
             (8, "slice:application_bits_per_joule"): {
                 'slice="video"': 8 * 800 / (312 + 31.2 + OTHER),
                 'slice="things"': 8 * 200 / OTHER,
