@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, StringConstraints
 
+from joulepath_topology import promql
 from joulepath_topology.common import Name
 
 UNLABELLED = "unlabelled"
@@ -26,7 +27,7 @@ RESERVED = frozenset({
 def _label(name: str) -> str:
     if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) or name.startswith("__"):
         raise ValueError(f"{name!r} is not a label's name: letters, digits and _ only, not starting with a digit or __")
-    if name in RESERVED:
+    if name in RESERVED or name.startswith("joulepath_") or not promql.is_label(name):
         raise ValueError(f"{name!r} is a word of the rules: choose another name")
     return name
 

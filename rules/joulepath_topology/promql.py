@@ -96,6 +96,15 @@ def normal(expr: str) -> str:
     return parse(expr).prettify()
 
 
+def is_label(name: str) -> bool:
+    """Whether PromQL can group by the label: `inf`, `nan` and `without` are words of its own."""
+    try:
+        parser.parse(f"sum by ({name}) (x)")
+    except ValueError:
+        return False
+    return True
+
+
 def value_type(expr: str) -> ValueType:
     """The type of a query's result. Raises QueryError."""
     return _type(parse(expr))

@@ -68,3 +68,9 @@ def sources(topology: Topology, host: str) -> Iterator[tuple[Place, PowerSource]
     for key in ("power", "fallback"):
         for number, source in enumerate(getattr(topology.hosts[host], key)):
             yield ("hosts", host, key, number), source
+
+
+def gpu_meters(topology: Topology, host: str) -> Iterator[tuple[Place, PowerSource]]:
+    """The meters of a host's GPUs, with their places."""
+    for number, gpu in topology.hosts[host].gpus.items():
+        yield ("hosts", host, "gpus", number, gpu.kind), gpu.source(number)

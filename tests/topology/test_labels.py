@@ -26,7 +26,21 @@ def test_labels_are_names_with_values(place: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", ["1st", "cost-centre", "__team", "te am", "größe", *sorted(RESERVED)[::9]])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1st",
+        "cost-centre",
+        "__team",
+        "te am",
+        "größe",
+        "inf",
+        "NaN",
+        "without",
+        "joulepath_topology_team",
+        *sorted(RESERVED)[::9],
+    ],
+)
 def test_a_label_that_prometheus_or_the_rules_cannot_take_is_an_error(place: dict[str, str], name: str) -> None:
     data, where = labelled(place, {name: "vision"})
     (line,) = lines(data)

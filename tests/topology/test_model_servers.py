@@ -45,9 +45,12 @@ def test_a_model_that_no_label_names_cannot_be_named(kind: str) -> None:
 def test_two_models_of_one_server_without_names_count_twice(kind: str) -> None:
     """Nothing tells them apart but the instance."""
     model = {"policy": "bytes", "requests": kind}
+    hint = f"{SERVERS[kind].title} names no model: give each its `instance`"
     assert lines(plant(m=model, n=model)) == [
-        "warning: components.n.requests: already counts for 'm': it would count twice"
+        f"warning: components.n.requests: already counts for 'm': it would count twice ({hint})"
     ]
+    assert len(lines(plant(m=model, n={**model, "requests": {kind: {"instance": "i"}}}))) == 1
+    sound(plant(m={**model, "requests": {kind: {"instance": "h"}}}, n={**model, "requests": {kind: {"instance": "i"}}}))
     apart = {**model, "requests": {kind: {"instance": "i"}}}
     sound(plant(m=model | {"requests": {kind: {"instance": "j"}}}, n=apart))
 

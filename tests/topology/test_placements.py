@@ -107,9 +107,46 @@ def test_a_component_without_shares_has_the_gpus_that_are_left() -> None:
             data(hosts={"h": {"fallback": [{"bmc": "h", "static_watts": 20}]}}),
             "hosts.h.gpus: its GPUs have 30 W when idle, more than the host, 20 W",
         ),
+        (
+            data(hosts={"k": {"power": [{"gpu": "h", "numbers": ["0"]}]}}),
+            "hosts.k.power[0].numbers[0]: gpu 0 of h is already used by host 'h': it would count twice",
+        ),
+        (
+            data(hosts={"k": {"gpus": {"0": {"gpu": "h"}}}}),
+            "hosts.k.gpus.0.gpu: gpu 0 of h is already used by host 'h': it would count twice",
+        ),
+        (
+            data(hosts={"k": {"gpus": {"1": {"dcgm": "h"}}}}),
+            "warning: hosts.k.gpus.1.dcgm: host 'h' reads the same query: its power would count twice",
+        ),
+        (
+            data(components={"a": {"share": [{"workload": "v"}]}}),
+            "warning: vms.v.share[0]: already counts for 'a': it would count twice",
+        ),
+        (
+            data(components={"b": {"reservation": 2}}),
+            "components.b.reservation: is a part of the host, but its share claims GPUs alone: add its work",
+        ),
         (data(vms={"v": {"reservation": 6}}), "hosts.h.capacity: is 8, but a, v reserve 10"),
         (data(components={"c": {"reservation": 5}}), "vms.v.capacity: is 4, but c reserve 5"),
     ],
 )
 def test_a_mistake_is_one_line_at_its_place(content: dict[str, Any], line: str) -> None:
     assert any(each.startswith(line) for each in lines(content)), lines(content)
+
+
+def test_work_that_counts_twice_on_many_hosts_is_one_warning() -> None:
+    """Components of a pool meet on each of its hosts."""
+    assert lines(data(components={"e": {"role": "du", "pool": "edge", "share": [{"kepler_pod": "ran/.*"}]}})) == [
+        "warning: components.e.share[0]: 'ran/du-x' fits the share 'ran/du-.*' of 'd', too: it would count twice"
+    ]
+
+
+def test_a_plug_may_add_the_meters_of_its_own_gpus() -> None:
+    """The GPUs are then subtracted from what they were added to, unless they are outside of it."""
+    power = {"power": [{"rapl": "h"}, {"gpu": "h", "numbers": ["0"]}]}
+    sound(data(hosts={"h": power}))
+    outside = {"gpus": {"0": {"gpu": "h", "in_plug": False}, "1": {"dcgm": "h"}}}
+    assert lines(data(hosts={"h": {**power, **outside}})) == [
+        "hosts.h.gpus.0.gpu: gpu 0 of h is already used by host 'h': it would count twice"
+    ]

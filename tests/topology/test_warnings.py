@@ -91,6 +91,22 @@ DOUBTFUL = [
     (share({"workload": "a"}, {"workload": "a"}), "components.upf-1.share[0]: already counts for 'du-1'"),
     (share({"query": "sum(a)"}, {"query": "sum( a )"}), "components.upf-1.share[0]: already counts for 'du-1'"),
     (models({"vllm": {"model_name": "a"}}, {"vllm": {"model_name": "a"}}), "components.m1.requests: already counts"),
+    (
+        share({"kepler_pod": "core/.*"}, {"kepler_pod": "core/upf-.*"}),
+        "components.upf-1.share[0]: 'core/upf-x' fits the share 'core/.*' of 'du-1', too: it would count twice",
+    ),
+    (
+        share({"kepler_container": "upf"}, {"kepler_container": "(upf|smf).*"}),
+        "components.upf-1.share[0]: 'upf' fits the share 'upf' of 'du-1', too",
+    ),
+    (
+        models({"vllm": {"model_name": "a"}}, {"vllm": {"model_name": "a", "instance": "1"}}),
+        "components.m1.requests: already counts for 'm0'",
+    ),
+    (
+        models({"triton_vllm": {"model_name": "a"}}, {"triton_tensorrt_llm": {"model_name": "a"}}),
+        "components.m1.requests: already counts for 'm0'",
+    ),
     (reserve(0.25, 0.125), "components.du-1.reservation: 0.25 of capacity 16"),
     (nodes(4, 4), "components.upf-1.traffic.ioam: node 4 already counts for 'ru-1'"),
     (
@@ -124,8 +140,12 @@ def test_a_likely_mistake_is_a_warning(data: dict[str, Any], line: str) -> None:
         both({"watts": 65}, {"watts": 65}),
         both({"joules": 'x_total{port="1"}'}, {"joules": 'x_total{port="2"}'}),
         share({"kepler_pod": "a/b"}, {"kepler_pod": "a/c"}),
+        share({"kepler_pod": "a/upf"}, {"kepler_pod": "a/upf-.*"}),
+        share({"kepler_pod": "a/.*"}, {"kepler_pod": "b/.*"}),
+        share({"kepler_container": ".*"}, {"kepler_container": r"\\pL+"}),
         daemon(),
         models("vllm", "vllm"),
+        models({"vllm": {"model_name": "a"}}, {"triton_vllm": {"model_name": "a"}}),
         models({"vllm": {"model_name": "a", "instance": "1"}}, {"vllm": {"model_name": "a", "instance": "2"}}),
         reserve(1, 1),
         reserve(2, 0.1, capacity=64),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
-from joulepath_topology.placements import Placement
+from joulepath_topology.placements import Placement, own_shares
 from joulepath_topology.policies import amounts_needed
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.shares import Share
@@ -28,6 +28,11 @@ def _components(topology: Topology, declared: Declared) -> Iterator[Problem]:
         if component.role != "model" and component.requests is not None:
             yield Problem((*place, "requests"), "only a component of role model counts requests")
         yield from _tokens(topology, name)
+        if component.reservation is not None and component.share and not own_shares(component):
+            message = (
+                "is a part of the host, but its share claims GPUs alone: add its work on the host, or leave this out"
+            )
+            yield Problem((*place, "reservation"), message)
         if component.supports and (component.traffic or component.requests):
             key = "traffic" if component.traffic else "requests"
             yield Problem((*place, key), "a supporting component follows what it supports: it needs none")

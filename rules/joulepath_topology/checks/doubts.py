@@ -8,9 +8,10 @@ from joulepath_topology import promql
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
+from joulepath_topology.patterns import both_fit
 from joulepath_topology.problem import Place, Problem
-from joulepath_topology.queries import queries, sources
-from joulepath_topology.shares import Share
+from joulepath_topology.queries import gpu_meters, queries, sources
+from joulepath_topology.shares import KEPLER_KINDS, Share
 
 # Beyond these a number was probably meant in another unit. Coal, the dirtiest grid, emits about 1000 g/kWh.
 MOST_SCALE = 10
@@ -76,54 +77,80 @@ def _scales(topology: Topology) -> Doubts:
 def _same_query(topology: Topology) -> Doubts:
     """One query at two places. Several hosts may share a meter, each with its part as `scale`."""
     used: dict[str, tuple[str, float]] = {}
-    for name in topology.hosts:
-        for place, source in sources(topology, name):
-            key = "joules" if source.joules is not None else "watts"
+    for name, host in topology.hosts.items():
+        plugs = [((*place, source.kind), source) for place, source in sources(topology, name)]
+        for place, source in (*plugs, *gpu_meters(topology, name)):
             query = source.joules or source.watts
             if query is None or promql.is_constant(query):
                 continue
             other, parts = used.get(normal := promql.normal(query), (name, 0.0))
+            # A GPU in the plug is subtracted from it, whatever the plug adds up.
+            if parts and other == name and "gpus" in place and host.gpus[str(place[3])].in_plug:
+                continue
             used[normal] = other, parts + source.scale
             if parts and parts + source.scale > 1 + 1e-9:
                 where = f"host {other!r}" if other != name else "this host"
-                yield (*place, key), f"{where} reads the same query: its power would count twice"
+                yield place, f"{where} reads the same query: its power would count twice"
 
 
 def _same_work(topology: Topology) -> Doubts:
-    """One part of a host's work that several of its components claim."""
-    yield from _twice(
-        ((host, share.gpu, *_work(share)), name, ("components", name, "share", number))
-        for name, component in topology.components.items()
-        for number, share in enumerate(component.share)
-        for host in topology.hosts_of(name)
-        if share.measured
-    )
+    """One part of a host's work that several of its components and virtual machines claim; said once."""
+    owners: dict[Hashable, list[tuple[str, Share]]] = defaultdict(list)
+    said: set[Place] = set()
+    for place, name, host, share in _claims(topology):
+        there = owners[host, share.gpu, share.kind]
+        doubt = next((found for other, theirs in there if (found := _same(share, other, theirs)) is not None), None)
+        there.append((name, share))
+        if doubt is not None and place not in said:
+            said.add(place)
+            yield place, doubt
 
 
-def _work(share: Share) -> tuple[str, str]:
-    value: str = getattr(share, share.kind)
-    return share.kind, promql.normal(value) if share.kind == "query" else value
+def _same(share: Share, other: str, theirs: Share) -> str | None:
+    """The words for two shares of one kind that are, or hold, the same work."""
+    if _work(share) == _work(theirs):
+        return f"already counts for {other!r}: it would count twice"
+    text = both_fit(share.pattern, theirs.pattern) if share.kind in KEPLER_KINDS else None
+    if text is None:
+        return None
+    return f"{text!r} fits the share {theirs.pattern!r} of {other!r}, too: it would count twice"
+
+
+def _claims(topology: Topology) -> Iterator[tuple[Place, str, str, Share]]:
+    """Each share of a host's work, with its place and with who claims it."""
+    for name, component in topology.components.items():
+        for host in topology.hosts_of(name):
+            for number, share in enumerate(component.share):
+                if share.measured:
+                    yield ("components", name, "share", number), name, host, share
+    for name, vm in topology.vms.items():
+        for number, share in enumerate(vm.share):
+            if share.measured:
+                yield ("vms", name, "share", number), name, vm.host, share
+
+
+def _work(share: Share) -> str:
+    return promql.normal(share.pattern) if share.kind == "query" else share.pattern
 
 
 def _same_model(topology: Topology) -> Doubts:
-    """One model of a kind of server that is counted for several components."""
-    yield from _twice(
-        (
-            (requests.kind, SERVERS[requests.kind].model and (served.model_name or name), served.instance),
-            name,
-            ("components", name, "requests"),
-        )
-        for name, component in topology.components.items()
-        if (requests := component.requests) and (served := requests.served)
-    )
-
-
-def _twice(claims: Iterator[tuple[Hashable, str, Place]]) -> Doubts:
-    owners: dict[Hashable, str] = {}
-    for claim, name, place in claims:
-        if claim in owners:
-            yield place, f"already counts for {owners[claim]!r}: it would count twice"
-        owners.setdefault(claim, name)
+    """One counter of a model server that several components read; without an `instance`, that of all servers."""
+    readers: dict[Hashable, list[tuple[str, str | None]]] = defaultdict(list)
+    for name, component in topology.components.items():
+        requests = component.requests
+        if requests is None or requests.served is None:
+            continue
+        server, instance = SERVERS[requests.kind], requests.served.instance
+        model = server.model and (requests.served.model_name or name)
+        others: list[str] = []
+        for metric in filter(None, (server.requests, server.tokens)):
+            there = readers[metric, server.model, model]
+            others += [other for other, at in there if at == instance or at is None or instance is None]
+            there.append((name, instance))
+        if others:
+            which = "" if server.model else f" ({server.title} names no model: give each its `instance`)"
+            place = ("components", name, "requests")
+            yield place, f"already counts for {others[0]!r}: it would count twice{which}"
 
 
 def _reservations(topology: Topology) -> Doubts:

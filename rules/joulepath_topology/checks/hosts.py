@@ -8,7 +8,7 @@ from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.placements import gpu_box, idle_gpus
 from joulepath_topology.problem import Declared, Place, Problem, absent
-from joulepath_topology.queries import sources
+from joulepath_topology.queries import gpu_meters, sources
 from joulepath_topology.source import PowerSource
 
 
@@ -129,12 +129,14 @@ def _meters(topology: Topology) -> Iterator[Problem]:
     """A reading that stands twice would be counted twice; a part that is not named may be any."""
     used: dict[tuple[str, ...], str] = {}
     in_part: dict[tuple[str, ...], str] = {}
-    for name in topology.hosts:
-        for place, source in sources(topology, name):
+    for name, host in topology.hosts.items():
+        inside = {place for place, _ in gpu_meters(topology, name) if host.gpus[str(place[3])].in_plug}
+        for place, source in (*sources(topology, name), *gpu_meters(topology, name)):
             for position, labels in enumerate(source.readings):
                 meter = (source.kind, *labels.values())
                 other = used.get(meter) or used.get(meter[:2]) or in_part.get(meter)
-                if other:
+                # A GPU in the plug is subtracted from it, whatever the plug adds up.
+                if other and not (other == name and place in inside):
                     where, text = _named(place, source, position)
                     yield Problem(where, f"{text} is already used by host {other!r}: it would count twice")
                 used.setdefault(meter, name)
@@ -147,5 +149,6 @@ def _named(place: Place, source: PowerSource, position: int) -> tuple[Place, str
     instance, *named = source.readings[position].values()
     part = METERS[source.kind].part
     if part is not None and part.many:
-        return (*place, part.key, position), f"{part.label} {named[0]} of {instance}"
+        where = place if "gpus" in place else (*place, part.key, position)
+        return where, f"{part.label} {named[0]} of {instance}"
     return (*place, source.kind), f"{source.kind} {instance}"
