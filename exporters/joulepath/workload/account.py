@@ -8,13 +8,15 @@ later intervals.
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from joulepath.reading.bounds import TELL_AGAIN_SECONDS, Rows
 from joulepath.workload.host import MODES, HostTimes
+from joulepath.workload.perf import Event
 from joulepath.workload.settings import IRQ, OTHER, SOFTIRQ, STEAL, Settings
 from joulepath.workload.source import Reading, Step, Usage
+from joulepath.workload.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,10 @@ class Snapshot:
     """Bytes in use now, by workload."""
     io: Mapping[tuple[str, str], float]
     """Bytes by workload and direction."""
+    hardware: Mapping[Event, Mapping[str, float]] = field(default_factory=dict)
+    """Events of the processor by workload; empty where they are not counted."""
+    hardware_seconds: float = 0.0
+    """The time that they cover."""
 
 
 class Account:
@@ -62,6 +68,9 @@ class Account:
         self._last: tuple[float, HostTimes] | None = None
         self._highest: dict[str, float] = {}
         self._fixed: tuple[str, ...] = ()
+        self._tally: Tally | None = None
+        self._tallied_at = 0.0
+        self._tallied = 0.0
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
@@ -89,8 +98,11 @@ class Account:
                 self._cpu[workload] += modes[mode]
             self._divide(sum(modes[mode] for mode in TASKS), self._claims(reading, most, admitted), cpus)
         self._count_io(reading.groups, admitted)
+        self._count_hardware(at, reading, admitted)
         memory = _memory(reading.groups, admitted)
-        return Snapshot(dict(self._cpu), dict(self._modes), self._measured, memory, dict(self._io))
+        events = {} if self._tally is None else self._tally.counts()
+        counted = dict(self._cpu), dict(self._modes), self._measured, memory, dict(self._io)
+        return Snapshot(*counted, events, self._tallied)
 
     def _admit(self, at: float, reading: Reading) -> frozenset[str]:
         """The workloads that have series. Those that nothing was seen of for an hour lose theirs."""
@@ -98,7 +110,10 @@ class Account:
         for workload in self._fixed:
             seen.pop(workload, None)
         beyond = self._rows.take(seen, at)
-        for workload in self._rows.forgotten.difference(self._fixed):
+        forgotten = self._rows.forgotten.difference(self._fixed)
+        if self._tally is not None:
+            self._tally.forget(forgotten)
+        for workload in forgotten:
             for counts in (self._cpu, self._owed):
                 counts.pop(workload, None)
             for direction in DIRECTIONS:
@@ -182,6 +197,16 @@ class Account:
             if owed > 0:
                 self._io[key] += owed
                 self._io_owed[key] = 0.0
+
+    def _count_hardware(self, at: float, reading: Reading, admitted: Iterable[str]) -> None:
+        if reading.hardware is None:
+            return
+        if self._tally is None:
+            self._tally = Tally(reading.hardware.events)
+        else:
+            self._tally.add(reading.hardware, admitted)
+            self._tallied += at - self._tallied_at
+        self._tallied_at = at
 
 
 def _grown(step: Step) -> float:

@@ -48,6 +48,8 @@ class Tree:
     memory_root: str | None = None
     """Of version 1."""
     io_root: str | None = None
+    perf_root: str | None = None
+    """The cgroups in which the kernel counts events of the processor: version 1 where it is mounted."""
 
     def walk(self) -> Iterator[tuple[str, int]]:
         """Path and inode of every cgroup but the root, outer ones first. A cgroup that is made anew has a new inode."""
@@ -141,12 +143,13 @@ def find(root: Path, hierarchy: Hierarchy = "auto", disks: Disks | None = None) 
     `auto` takes the one with more cgroups where both versions are mounted, and version 2 if both have as many.
     """
     disks = disks or Disks()
-    memory, io = (_folder(root, name) for name in ("memory", "blkio"))
-    places = (place for place in (root, root / "unified") if (place / "cgroup.controllers").is_file())
-    trees = [Tree("v2", str(place), disks, memory, io) for place in places if hierarchy != "v1"]
+    memory, io, perf = (_folder(root, name) for name in ("memory", "blkio", "perf_event"))
+    places = [str(place) for place in (root, root / "unified") if (place / "cgroup.controllers").is_file()]
+    perf = perf or next(iter(places), None)
+    trees = [Tree("v2", place, disks, memory, io, perf) for place in places if hierarchy != "v1"]
     accounting = _folder(root, "cpuacct") or _folder(root, "cpu,cpuacct")
     if hierarchy != "v2" and accounting is not None:
-        trees.append(Tree("v1", accounting, disks, memory, io))
+        trees.append(Tree("v1", accounting, disks, memory, io, perf))
     if len(trees) < 2:
         return trees[0] if trees else None
     return max(trees, key=lambda tree: sum(1 for _ in tree.walk()))
