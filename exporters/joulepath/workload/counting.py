@@ -22,7 +22,7 @@ EVENTS = (INSTRUCTIONS, CACHE_MISSES, CYCLES)
 RESERVED_DESCRIPTORS = 512
 """For connections and files."""
 MOST_PER_NANOSECOND = 100
-"""No CPU counts more events than this in a nanosecond; a step beyond is none."""
+"""No CPU counts more events than this in a nanosecond; a larger step does not count."""
 
 Key = tuple[str, int]
 """Path and inode of a cgroup."""
@@ -39,7 +39,7 @@ class Named(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What was counted in a cgroup; `within` is the workload around it, which counted that, too."""
+    """The counts of one cgroup; `within` is the workload around it, which counted that, too."""
 
     workload: str
     within: str | None
@@ -91,7 +91,7 @@ class _Counter:
 
 @dataclass
 class _Counters:
-    """What is counted in one cgroup, or on the host, by CPU."""
+    """The counters of one cgroup, or of the host, by CPU."""
 
     by_cpu: dict[int, _Counter] = field(default_factory=dict)
 
@@ -185,7 +185,7 @@ class Counting:
         self._cgroups.clear()
 
     def _around(self, named: Named) -> str | None:
-        """The workload whose counters count this cgroup, too."""
+        """The workload around this cgroup, in which it counts, too."""
         while named.within is not None:
             named, counters = self._cgroups[named.within]
             if counters.by_cpu:
@@ -205,7 +205,10 @@ class Counting:
             self._follow(counters, cpus, folder)
         except PerfError as fault:
             counters.close()
-            self._beyond += fault.number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+            if fault.number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                self._beyond += 1
+            elif Path(self._root + key[0]).exists():  # it has not gone meanwhile
+                self._refused = f"not of cgroups below {self._root}: {os.strerror(fault.number)}"
         finally:
             os.close(folder)
 

@@ -26,7 +26,7 @@ class Meter:
     places: Places = field(default_factory=Places)
     clock: Callable[[], float] = time.monotonic
     events: Sequence[Event] = ()
-    """What is counted of the processor."""
+    """Events of the processor that are counted."""
 
     def __post_init__(self) -> None:
         self._disks = cgroup.Disks(self.places.sysfs)

@@ -14,7 +14,7 @@ _HARDWARE, _SOFTWARE = 0, 1  # enum perf_type_id
 
 
 class Event(NamedTuple):
-    """What a counter counts. `name` is for people."""
+    """The event that a counter counts. `name` is for people."""
 
     name: str
     type: int

@@ -223,7 +223,7 @@ def test_workloads_add_up_to_the_hosts_counts(readings: list[tuple[list[tuple[st
     true = dict.fromkeys(("a", "b", "c", "other"), 0.0)
     for cgroups, rest in readings:
         steps = [Step(workload, within, (count,)) for workload, within, count in cgroups]
-        # What stands around others counts these, too.
+        # A cgroup counts those inside it, too.
         steps += [
             Step(around, None, (sum(count for _, within, count in cgroups if within == around),)) for around in "ab"
         ]
