@@ -6,6 +6,7 @@ reservation, and a quarter of 120 W.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,6 @@ def test_instructions_divide_the_watts_of_a_host(promtool: Path, tmp_path: Path,
     series = {key: grow(float(rate)) for key, rate in re.findall(r"^(\S+\{.*\}) (\d+)$", SERIES[name], re.MULTILINE)}
     assert len(series) == len(SERIES[name].split("\n")) - 2
     query = 'sum by (component) (component:power_watts{component="du"})'
-    expect = {(8, query): {'component="du"': 0.2 * 80 + 120 / 4}}
+    expect: dict[tuple[float, str], Mapping[str, float]] = {(8, query): {'component="du"': 0.2 * 80 + 120 / 4}}
     power = meter("bmc_chassis", 'instance="edge-1",chassis="1"', 200)
     run(promtool, tmp_path, [Case(name, topology(plant + REST), {**power, **series}, expect)])
