@@ -154,7 +154,10 @@ def test_a_gpu_that_is_added_is_found_without_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_gpu_that_cannot_be_opened_is_one_line_and_tried_again() -> None:
-    clock, shelf = Clock(), Shelf("nvidia", [card("a", "1")], closed_cards=["nvidia: GPU 1 cannot be opened: GPU is lost"])
+    clock, shelf = (
+        Clock(),
+        Shelf("nvidia", [card("a", "1")], closed_cards=["nvidia: GPU 1 cannot be opened: GPU is lost"]),
+    )
     gpus = Gpus([shelf], NoNames(), clock=clock, bound=frozenset)
     assert gpus.read().faults == ["nvidia: GPU 1 cannot be opened: GPU is lost"]
     shelf.closed_cards, shelf.cards = (), [*shelf.cards, card("b", "2")]
