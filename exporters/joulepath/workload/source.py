@@ -141,19 +141,25 @@ class Source:
     def _read_processes(self, processes: Processes, inside: Mapping[str, _Place]) -> Sequence[Usage]:
         found = []
         for process in processes.read(self._naming):
-            around = self._around(processes, process.pid, inside)
+            around: _Place | None = None
+            if self._tree is not None and inside:
+                membership = processes.membership(process.pid)
+                if membership is None:
+                    continue  # it has ended: its cgroup counts the rest of its time
+                around = _around(self._tree.path_of(membership), inside)
             if around is None or process.match.over(around.match):
                 step = Step(process.before, process.seconds)
                 found.append(Usage(process.match.workload, step, around.number if around else None))
         return found
 
-    def _around(self, processes: Processes, pid: int, inside: Mapping[str, _Place]) -> _Place | None:
-        """The place of the cgroup that a process is in."""
-        if self._tree is None or not inside:
-            return None
-        membership = processes.membership(pid)
-        path = None if membership is None else self._tree.path_of(membership)
-        return None if path is None else inside.get(path)
+
+def _around(path: str | None, inside: Mapping[str, _Place]) -> _Place | None:
+    """The place of the cgroup at `path`, or of the next one outside where it is new, or has gone."""
+    while path:
+        if path in inside:
+            return inside[path]
+        path = path.rpartition("/")[0]
+    return None
 
 
 def _io_steps(before: _Counters, now: _Counters) -> tuple[Step, Step] | None:

@@ -3,6 +3,7 @@
 machines have: they take the same way, except for the processor's registers."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,34 @@ def test_descriptors_are_closed_with_their_cgroups(groups: RealCgroups) -> None:
     assert descriptors() == before + 2 * each
     meter.close()
     assert descriptors() == before
+
+
+def test_counters_survive_cgroups_that_come_and_go(groups: RealCgroups) -> None:
+    names = [str(number) for number in range(4)]
+    meter = metered(groups, *names)
+    ended = threading.Event()
+
+    def churn() -> None:
+        while not ended.is_set():
+            for name in names:
+                groups.make(name)
+            for name in names:
+                groups.remove(name)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        last = nanoseconds(meter)
+        for _ in range(60):
+            now = nanoseconds(meter)
+            assert all(now[workload] >= count for workload, count in last.items())
+            last = now
+    finally:
+        ended.set()
+        thread.join()
+    meter.read()
+    assert not meter.faults
+    meter.close()
 
 
 def descriptors() -> int:
