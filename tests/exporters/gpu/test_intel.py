@@ -56,6 +56,8 @@ def test_a_gpu_that_fails_when_it_is_opened_leaves_the_others(library: IntelLibr
     zes.gpu(1, type=1, name="Intel(R) Arc(TM) A770", bus=0x03, energy=1_000_000)
     zes.gpu(0, **{"error.zesDevicePciGetProperties": DEVICE_LOST})
     assert [device.identity.name for device in library.open()] == ["Intel(R) Arc(TM) A770"]
+    (line,) = library.faults
+    assert line.startswith("intel: a GPU cannot be opened: zesDevicePciGetProperties failed")
 
 
 def test_without_a_driver_it_is_one_line(library: IntelLibrary, zes: Stub) -> None:

@@ -21,11 +21,13 @@ class IntelLibrary:
     vendor = "intel"
 
     def __init__(self, path: str = "libze_loader.so.1") -> None:
+        self.faults: list[str] = []
         self._path = path
         self._known: dict[str, IntelDevice] = {}
 
     def open(self) -> Sequence[Device]:
         """Looks for GPUs anew. Raises MissingError or JoulepathError."""
+        self.faults = []
         try:
             zes = LevelZero(self._path)
         except OSError:
@@ -43,7 +45,7 @@ class IntelLibrary:
         try:
             properties, pci, domain = zes.properties(handle), zes.pci(handle), zes.power_domain(handle)
         except ZesError as error:
-            logger.warning("intel: a GPU cannot be opened: %s", error)
+            self.faults.append(f"intel: a GPU cannot be opened: {error}")
             return None
         uuid = bytes(properties.core.uuid).hex()
         bus = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.{pci.function:x}"
