@@ -140,7 +140,7 @@ class Topology(Entry):
         return not placement.shares and placement.vm is None and len(self.members[placement.host]) == 1
 
     def gpu_reservations(self, box: str) -> dict[str, float]:
-        """What each component reserves of a GPU, as far as its shares say so; 1 is all of the GPU."""
+        """The part of a GPU that each component reserves, as far as its shares say so; 1 is all of the GPU."""
         shares = {
             name: [
                 share.reservation
