@@ -72,7 +72,8 @@ class Gpus:
         self._libraries = [_Opened(library, library.vendor in required) for library in libraries]
         self.naming = naming
         self._clock = clock
-        self._states: dict[str, _State] = {}
+        self._states: dict[tuple[str, str], _State] = {}
+        """By UUID and PCI bus: two GPUs may have one UUID."""
         self._rejected: Counter[str] = Counter()
 
     def read(self) -> Snapshot:
@@ -83,8 +84,9 @@ class Gpus:
         for opened in self._libraries:
             devices += opened.again(now)
         for device in sorted(devices, key=lambda device: device.identity.bus):
-            if device.identity.uuid not in self._states:
-                self._states[device.identity.uuid] = _State(str(len(self._states)), device)
+            key = device.identity.uuid, device.identity.bus
+            if key not in self._states:
+                self._states[key] = _State(str(len(self._states)), device)
         if not self._states:
             raise JoulepathError([str(opened.fault) for opened in self._libraries])
         for state in self._states.values():

@@ -3,6 +3,8 @@
 machines have: they take the same way, except for the processor's registers."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from joulepath.workload.counting import Counting, Named, Step, online
 from joulepath.workload.meter import Meter
 from joulepath.workload.perf import CONTEXT_SWITCHES, CPU_CLOCK, TASK_CLOCK, PerfError, PerfGroup
 from joulepath.workload.settings import Rule, Settings
+from tests.conftest import ROOT
 from tests.exporters.workload.real import MOUNT, RealCgroups, cgroups, cpu_of
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
@@ -127,6 +130,41 @@ def test_counters_survive_cgroups_that_come_and_go(groups: RealCgroups) -> None:
 def descriptors() -> int:
     """How many this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+COUNT = """
+import sys
+from joulepath.errors import JoulepathError
+from joulepath.workload.counting import Counting, Named
+from joulepath.workload.perf import TASK_CLOCK
+try:
+    counting = Counting(sys.argv[1], [TASK_CLOCK])
+    counting.read([Named((sys.argv[2], 1), "a", None)])
+    print(len(counting.read([]).steps), *counting.faults)
+except JoulepathError as fault:
+    print(fault)
+"""
+
+
+@pytest.mark.parametrize(("capabilities", "printed"), [("-all,+perfmon", "1"), ("-all", "CAP_PERFMON")])
+def test_the_right_to_count_is_one_capability(groups: RealCgroups, capabilities: str, printed: str) -> None:
+    if int(Path("/proc/sys/kernel/perf_event_paranoid").read_text()) <= 0:
+        pytest.skip("kernel.perf_event_paranoid lets any user count")
+    groups.make("a")
+    sets = [f"--{name}={capabilities}" for name in ("inh-caps", "ambient-caps", "bounding-set")]
+    user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *sets]
+    tree = find(MOUNT, "v2")
+    assert tree is not None
+    words = [*reaching(), *user, sys.executable, "-c", COUNT, tree.root, f"{groups.name}/a"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert printed in done.stdout
+
+
+def reaching() -> list[str]:
+    """Where any user can read this code, wherever the checkout and the interpreter are."""
+    reach = ROOT / "tests" / "deploy" / "reach.py"
+    return ["unshare", "--mount", sys.executable, str(reach), str(ROOT), sys.prefix, sys.base_prefix, "--"]
 
 
 def test_a_folder_that_is_not_of_such_cgroups_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ class IntelLibrary:
     def __init__(self, path: str = "libze_loader.so.1") -> None:
         self.faults: list[str] = []
         self._path = path
-        self._known: dict[str, IntelDevice] = {}
+        self._known: dict[tuple[str, str], IntelDevice] = {}
+        """By UUID and PCI bus: some drivers give all GPUs of a model one UUID."""
 
     def open(self) -> Sequence[Device]:
         """Looks for GPUs anew. Raises MissingError or JoulepathError."""
@@ -49,11 +50,12 @@ class IntelLibrary:
             return None
         uuid = bytes(properties.core.uuid).hex()
         bus = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.{pci.function:x}"
-        if uuid not in self._known:
+        key = uuid, bus
+        if key not in self._known:
             name = (properties.core.name or properties.model).decode("utf-8", "replace")
-            self._known[uuid] = IntelDevice(Identity(self.vendor, uuid, name, bus))
-        self._known[uuid].attach(zes, domain)
-        return self._known[uuid]
+            self._known[key] = IntelDevice(Identity(self.vendor, uuid, name, bus))
+        self._known[key].attach(zes, domain)
+        return self._known[key]
 
 
 class IntelDevice:
