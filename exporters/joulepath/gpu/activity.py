@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares of processes and of MIG instances, integrated into seconds of activity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,10 @@ ENDED_SECONDS = 10.0
 
 class Naming(Protocol):
     """Names workloads, as `joulepath.workload.pids` does."""
+
+    @property
+    def fixed(self) -> Sequence[str]:
+        """Workloads that have a series from the start, running or not."""
 
     def workload(self, pid: int) -> str:
         """The workload of a process; `other` if it has none, or if it has ended."""
@@ -33,6 +37,8 @@ class Activity:
     def add(self, at: float, shares: Shares, naming: Naming) -> None:
         """Takes the shares of a time that ended before monotonic `at` seconds."""
         self.seconds += shares.seconds
+        for name in naming.fixed:
+            self.of.setdefault(name, 0.0)
         self._named = {pid: named for pid, named in self._named.items() if at - named[1] < ENDED_SECONDS}
         for pid, share in shares.of.items():
             workload = self._workload(at, pid, naming)

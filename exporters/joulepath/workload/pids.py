@@ -21,6 +21,8 @@ class Pids:
         self._naming = Naming(settings, Names(places.rootfs))
         self._processes = Processes(places.procfs)
         self._looks_at_processes = settings.looks_at_processes
+        self.fixed = settings.fixed
+        """Workloads that have a series from the start, running or not."""
 
     @property
     def kept(self) -> int:

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.unit
 class Names(dict[int, str]):
     """Names by process id; `other` for the rest."""
 
+    fixed: tuple[str, ...] = ()
+
     def workload(self, pid: int) -> str:
         return self.get(pid, "other")
 
@@ -24,6 +26,15 @@ def test_processes_of_one_workload_add_up() -> None:
     activity.add(0.0, Shares(2.0, {1: 0.25, 2: 0.25, 3: 0.1, 4: 0.05}), names)
     assert activity.seconds == 2.0
     assert activity.of == pytest.approx({"vllm.service": 1.0, "train.service": 0.2, "other": 0.1})
+
+
+def test_a_workload_with_a_fixed_name_is_0_before_its_first_activity() -> None:
+    activity, names = Activity(), Names({1: "qwen"})
+    names.fixed = ("qwen", "llava")
+    activity.add(0.0, Shares(1.0, {}), names)
+    assert activity.of == {"other": 0.0, "qwen": 0.0, "llava": 0.0}
+    activity.add(1.0, Shares(1.0, {1: 0.5}), names)
+    assert activity.of == {"other": 0.0, "qwen": 0.5, "llava": 0.0}
 
 
 def test_the_last_activity_of_a_process_that_has_ended_is_its_workloads() -> None:

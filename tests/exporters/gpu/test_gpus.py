@@ -55,6 +55,7 @@ class NoNames:
     """Knows no process."""
 
     asked: list[int] = field(default_factory=list)
+    fixed: tuple[str, ...] = ()
 
     def workload(self, pid: int) -> str:
         self.asked.append(pid)

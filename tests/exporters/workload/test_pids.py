@@ -25,4 +25,5 @@ def test_cgroups_that_come_and_go_do_not_fill_the_memory(tmp_path: Path) -> None
         file.write_text(f"0::/jobs/{number}\n")
         assert pids.workload(7) == f"job-{number}"
     assert pids.workload(8) == "keep"
+    assert pids.fixed == ("keep",)
     assert pids.kept <= MOST_PATHS + 2
