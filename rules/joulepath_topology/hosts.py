@@ -121,7 +121,7 @@ class Host(Entry):
     active: Active | None = None
     """Active work of the host: the whole for components with `share: [{query: ...}]`."""
     kepler: Kepler = Kepler()
-    """Name and zones of the host in Kepler: `{node_name: NAME, zones: [package, dram]}`, by default its own name."""
+    """The host in Kepler: `{node_name: NAME, zones: [package, dram], dialect: "0.9"}`, by default its own name."""
 
     @property
     def tiers(self) -> tuple[tuple[PowerSource, ...], ...]:
