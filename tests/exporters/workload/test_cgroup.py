@@ -20,7 +20,9 @@ pytestmark = pytest.mark.unit
         (["cpuacct"], None),
     ],
 )
-def test_events_are_counted_in_version_1_if_it_is_mounted(tmp_path: Path, folders: list[str], where: str | None) -> None:
+def test_events_are_counted_in_version_1_if_it_is_mounted(
+    tmp_path: Path, folders: list[str], where: str | None
+) -> None:
     for folder in folders:
         (tmp_path / folder).mkdir()
         if folder == "unified":
