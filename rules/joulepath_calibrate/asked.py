@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Means of power and load over windows, from a Prometheus that has the topology's rules."""
+
+from collections.abc import Mapping, Sequence
+
+from joulepath_calibrate.errors import RefusedError
+from joulepath_calibrate.windows import Window
+from joulepath_prometheus.client import Prometheus
+from joulepath_topology import Topology
+from joulepath_topology.durations import duration
+from joulepath_topology.promql import quote
+
+MOST_POINTS = 10_000
+"""Of one question: Prometheus gives at most 11,000."""
+COUNTERS = ("workload_host_cpu_seconds_total", "node_cpu_seconds_total")
+"""Processor time by `mode`, of Joulepath's own exporter or of node_exporter; the first that has samples."""
+_WAITING = 'mode=~"idle|iowait|steal"'
+_GUEST = 'mode!~"guest|guest_nice"'
+
+
+def busy(counter: str, host: str, window: float) -> str:
+    """PromQL: the busy part of the processor. Time of guests is in `user` already."""
+    name, over = f"instance={quote(host)}", duration(window)
+    return f"1 - sum(rate({counter}{{{name},{_WAITING}}}[{over}])) / sum(rate({counter}{{{name},{_GUEST}}}[{over}]))"
+
+
+def windows(
+    prometheus: Prometheus, topology: Topology, host: str, since: float, now: float, *, load: str | None = None
+) -> Sequence[Window]:
+    """The windows of the last `since` seconds in which the host's first tier was measured and its load is known.
+
+    `load` is a query for the load instead of the processor's counters. Raises PrometheusError and RefusedError.
+    """
+    own = f"topology={quote(topology.name)},host={quote(host)}"
+    watts = _asked(prometheus, f'sum(host_tier:power_watts{{{own},tier="1",method="measured"}})', topology, since, now)
+    if not watts:
+        raise RefusedError(
+            f"hosts.{host}: has no measured power in {prometheus.url}: load the rules of topology {topology.name!r} "
+            "there, and check that the meter of its `power` is read"
+        )
+    for query in (load,) if load is not None else (busy(counter, host, topology.window) for counter in COUNTERS):
+        if loads := _asked(prometheus, query, topology, since, now):
+            return [Window(at, watts[at], loads[at]) for at in sorted(watts.keys() & loads.keys())]
+    wanted = "--load" if load is not None else f"{' or '.join(COUNTERS)} with instance={quote(host)}"
+    raise RefusedError(f"hosts.{host}: has no load in {prometheus.url}: {wanted} has no sample; state --load QUERY")
+
+
+def _asked(prometheus: Prometheus, query: str, topology: Topology, since: float, now: float) -> Mapping[float, float]:
+    """Values by time, one for each window; those that are not an amount are left out."""
+    step = topology.window
+    end = now // step * step
+    found: dict[float, float] = {}
+    begin = end - since // step * step
+    while begin <= end:
+        last = min(end, begin + (MOST_POINTS - 1) * step)
+        for series in prometheus.query_range(query, begin, last, step):
+            found |= {point.at: point.value for point in series.points if 0 <= point.value < float("inf")}
+        begin = last + step
+    return found
