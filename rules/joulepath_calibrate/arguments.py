@@ -2,6 +2,7 @@
 """Arguments that the actions share: where measurements come from, and how far back."""
 
 import argparse
+import math
 from pathlib import Path
 
 from joulepath_prometheus.client import Prometheus
@@ -34,3 +35,14 @@ def duration(text: str) -> float:
         return seconds(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a duration such as {SINCE}: {text!r}") from None
+
+
+def above_zero(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0: {text!r}")
+    return value

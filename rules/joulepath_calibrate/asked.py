@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Means of power and load over windows, from a Prometheus that has the topology's rules."""
+"""Means over windows, from a Prometheus that has the topology's rules."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,31 +29,45 @@ def windows(
 ) -> Sequence[Window]:
     """The windows of the last `since` seconds in which the host's first tier was measured and its load is known.
 
-    `load` is a query for the load instead of the processor's counters. Raises PrometheusError and RefusedError.
+    `load` is a query for the load instead of the processor's counters; `$window` in it is the topology's window. Raises
+    PrometheusError and RefusedError.
     """
     own = f"topology={quote(topology.name)},host={quote(host)}"
-    watts = _asked(prometheus, f'sum(host_tier:power_watts{{{own},tier="1",method="measured"}})', topology, since, now)
+    query = f'sum(host_tier:power_watts{{{own},tier="1",method="measured"}})'
+    watts = values(prometheus, query, topology.window, since, now)
     if not watts:
         raise RefusedError(
-            f"hosts.{host}: has no measured power in {prometheus.url}: load the rules of topology {topology.name!r} "
-            "there, and check that the meter of its `power` is read"
+            f"has no measured power in {prometheus.url}: load the rules of topology {topology.name!r} there, and check "
+            "that the meter of its `power` is read"
         )
-    for query in (load,) if load is not None else (busy(counter, host, topology.window) for counter in COUNTERS):
-        if loads := _asked(prometheus, query, topology, since, now):
+    if load is None:
+        queries = [busy(counter, host, topology.window) for counter in COUNTERS]
+    else:
+        queries = [load.replace("$window", duration(topology.window))]
+    for query in queries:
+        if loads := values(prometheus, query, topology.window, since, now):
             return [Window(at, watts[at], loads[at]) for at in sorted(watts.keys() & loads.keys())]
     wanted = "--load" if load is not None else f"{' or '.join(COUNTERS)} with instance={quote(host)}"
-    raise RefusedError(f"hosts.{host}: has no load in {prometheus.url}: {wanted} has no sample; state --load QUERY")
+    raise RefusedError(f"has no load in {prometheus.url}: {wanted} has no sample: state --load QUERY")
 
 
-def _asked(prometheus: Prometheus, query: str, topology: Topology, since: float, now: float) -> Mapping[float, float]:
-    """Values by time, one for each window; those that are not an amount are left out."""
-    step = topology.window
-    end = now // step * step
+def values(prometheus: Prometheus, query: str, length: float, since: float, now: float) -> Mapping[float, float]:
+    """Values of a query with one row by time, one for each window of `length` seconds in the last `since` seconds.
+
+    Times at which the query has no row, or several, or a value that is negative or not finite, are left out. Raises
+    PrometheusError.
+    """
+    end = now // length * length
     found: dict[float, float] = {}
-    begin = end - since // step * step
+    several: set[float] = set()
+    begin = end - since // length * length
     while begin <= end:
-        last = min(end, begin + (MOST_POINTS - 1) * step)
-        for series in prometheus.query_range(query, begin, last, step):
-            found |= {point.at: point.value for point in series.points if 0 <= point.value < float("inf")}
-        begin = last + step
-    return found
+        last = min(end, begin + (MOST_POINTS - 1) * length)
+        for series in prometheus.query_range(query, begin, last, length):
+            for point in series.points:
+                if point.at in found:
+                    several.add(point.at)
+                if 0 <= point.value < float("inf"):
+                    found[point.at] = point.value
+        begin = last + length
+    return {at: value for at, value in found.items() if at not in several}

@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The idle power of a host: the mean of quiet windows, or the intercept of a straight line of power over load."""
+"""The idle power of a host: the mean of quiet windows, or the power that a line over load has at no load.
 
-from collections.abc import Callable, Iterator, Sequence
+The interval of a line is that of a parabola through the same windows: a slight bend, which the noise hides, is in it. A
+bend that shows makes the interval wider, by CAUTION times the distance between a line, a parabola and a cubic.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from statistics import fmean, median, quantiles
+from statistics import median, quantiles
 
 import numpy as np
 
-from joulepath_calibrate.blocks import BLOCKS, MOST_CORRELATION, Estimate, correlation, jackknife
+from joulepath_calibrate.curve import Curve, fit
 from joulepath_calibrate.errors import RefusedError
-from joulepath_calibrate.line import Line, fit
+from joulepath_calibrate.estimate import Estimate
+from joulepath_calibrate.noise import Array, Noise
+from joulepath_calibrate.settings import Settings
 from joulepath_calibrate.windows import Window
 
-LEAST_WINDOWS = 3 * BLOCKS
+LEAST_WINDOWS = 60
+LEAST_INDEPENDENT = 20
 LEAST_SPREAD = 0.2
 """Of the load: between its 5th and its 95th percentile."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """When windows are quiet, and how well one window's means are known."""
-
-    quiet_load: float = 0.02
-    """Busy part below which a window is quiet."""
-    quiet_seconds: float = 600.0
-    """The least length of a quiet time."""
-    power_error: float = 0.02
-    """Standard error of a window's watts, as a part of their median."""
-    load_error: float = 0.005
-    """Standard error of a window's load, in parts of the processor."""
+BENT = 0.995
+"""Confidence at which a bend counts as one. A lower one would make intervals of straight lines too wide."""
+CAUTION = 3
+"""Powers of the load from 0.6 to 1.3 are missed by at most 2.3 times this distance, where the load is above 0.1."""
+MOST_ERROR = 0.2
+"""Half the interval, as a part of the idle power."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Idle:
     watts: Estimate
     method: str
     windows: Sequence[Window]
-    watts_per_load: Estimate | None = None
+    busy: Estimate | None = None
     """Watts from idle to fully busy, of a line."""
+    bent: bool = False
+    """Whether power is not a straight line over load."""
 
 
 def estimate(windows: Sequence[Window], length: float, method: str = "auto", settings: Settings | None = None) -> Idle:
@@ -74,55 +76,56 @@ def _quiet(windows: Sequence[Window], length: float, settings: Settings) -> Iter
 
 
 def _mean(windows: Sequence[Window], settings: Settings) -> Idle:
-    _enough(windows, f"quiet windows (load below {settings.quiet_load:g})", "look back further, or use --method line")
-    (watts,) = jackknife(windows, lambda some: [fmean(one.watts for one in some)])
-    _independent([one.watts - watts.value for one in windows])
-    return Idle(watts, "quiet", windows)
+    _enough(
+        windows,
+        f"quiet windows (load below {settings.quiet_load:g} for {settings.quiet_seconds:g} s)",
+        "leave the host idle for longer, look back further, or use --method line",
+    )
+    watts = np.array([one.watts for one in windows])
+    ones, mean = np.ones_like(watts), watts.mean()
+    noise = Noise(ones[:, None], mean * ones, watts - mean)
+    _steady(noise)
+    reach = noise.reach(ones / len(watts), noise.residuals / len(watts))
+    return Idle(Estimate(float(mean), float(mean) - reach, float(mean) + reach), "quiet", windows)
 
 
 def _line(windows: Sequence[Window], settings: Settings) -> Idle:
     _enough(windows, "windows", "look back further")
-    spread = _spread([one.load for one in windows])
+    load, watts = [one.load for one in windows], [one.watts for one in windows]
+    spread = _spread(load)
     if spread < LEAST_SPREAD:
         raise RefusedError(
-            f"the load varied by {spread:.2g} only, a line needs {LEAST_SPREAD:g}: run some work in that time, or use "
-            "--method quiet"
+            f"the load varied by {spread:.2g} only, a line needs {LEAST_SPREAD:g}: run some work in that time, or "
+            "leave the host idle and use --method quiet"
         )
-    watts, slope = jackknife(windows, _fitter(windows, settings))
-    if slope.low <= 0:
+    ratio = settings.power_error * median(watts) / settings.load_error if settings.load_error else math.inf
+    try:
+        curves = {degree: fit(load, watts, degree, ratio) for degree in (1, 2, 3)}
+    except ValueError as error:
+        raise RefusedError(f"{error}: state a smaller --load-error, or use --method quiet") from None
+    _steady(curves[2].noise)
+    bent = any(curves[degree].is_needed(BENT) for degree in (2, 3))
+    idle = _judged(curves, lambda curve: curve.at(0), bent)
+    busy = _judged(curves, lambda curve: curve.at(1) - curve.at(0), bent)
+    if busy.high <= 0:
         raise RefusedError("power does not rise with load: check that the load is that of this host")
-    _straight(windows)
-    _independent([one.watts - watts.value - slope.value * one.load for one in windows])
-    if watts.low <= 0:
-        raise RefusedError(f"{watts.value:.1f} ± {watts.error:.1f} W may be 0 W: look back further")
-    return Idle(watts, "line", windows, slope)
-
-
-def _fitter(windows: Sequence[Window], settings: Settings) -> Callable[[Sequence[Window]], Line]:
-    """Intercept and slope; load and power both have errors."""
-    ratio = settings.power_error * median(one.watts for one in windows) / settings.load_error
-
-    def line(some: Sequence[Window]) -> Line:
-        try:
-            return fit([one.load for one in some], [one.watts for one in some], ratio)
-        except ValueError:
-            raise RefusedError("the load changed in one part of the time only: run work at several times") from None
-
-    return line
-
-
-def _straight(windows: Sequence[Window]) -> None:
-    """Refuses a curve: the coefficient of the squared load is not 0 by its 95 % interval."""
-
-    def bend(some: Sequence[Window]) -> tuple[float]:
-        return (float(np.polyfit([one.load - 0.5 for one in some], [one.watts for one in some], 2)[0]),)
-
-    (bent,) = jackknife(windows, bend)
-    if not bent.is_zero:
+    if idle.high - idle.low > 2 * MOST_ERROR * idle.value:
+        cause = "power is not a straight line over load" if bent else "its error is too large"
         raise RefusedError(
-            f"power is not a straight line over load: its bend is {bent.value:.1f} ± {bent.error:.1f} W per load "
-            "squared, so that the intercept would be wrong: use --method quiet"
+            f"{idle.low:.1f} to {idle.high:.1f} W is too wide: {cause}: leave the host idle and use --method quiet"
         )
+    return Idle(idle, "line", windows, busy, bent)
+
+
+def _judged(curves: Mapping[int, Curve], gradient: Callable[[Curve], Array], bent: bool) -> Estimate:
+    """A number that each curve has, with the interval that is right for a parabola, or wider for a bend that shows."""
+    line, parabola, cubic = (curve.value(gradient(curve)) for curve in (curves[1], curves[2], curves[3]))
+    if bent:
+        reach = curves[3].reach(gradient(curves[3])) + CAUTION * max(abs(line - parabola), abs(cubic - parabola))
+        return Estimate(parabola, parabola - reach, parabola + reach)
+    reach = curves[2].reach(gradient(curves[2]))
+    inside = abs(line - parabola) <= reach
+    return Estimate(line if inside else parabola, parabola - reach, parabola + reach)
 
 
 def _enough(windows: Sequence[Window], what: str, remedy: str) -> None:
@@ -130,13 +133,12 @@ def _enough(windows: Sequence[Window], what: str, remedy: str) -> None:
         raise RefusedError(f"has {len(windows)} {what}, needs {LEAST_WINDOWS}: {remedy}")
 
 
-def _independent(residuals: Sequence[float]) -> None:
-    """Refuses where changes last longer than a block: the error would be too small."""
-    between = correlation(residuals)
-    if between > MOST_CORRELATION:
+def _steady(noise: Noise) -> None:
+    """Refuses where changes last so long that few of them were seen."""
+    if noise.independent < LEAST_INDEPENDENT:
         raise RefusedError(
-            f"power drifts over the whole time (correlation of its {BLOCKS} blocks: {between:.2f}), so that an error "
-            "cannot be stated: look back further"
+            f"power drifts: its {len(noise.residuals)} windows tell as much as {noise.independent:.0f} independent "
+            f"ones, needs {LEAST_INDEPENDENT}: look back further, or wait until the host is warm"
         )
 
 
