@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Means over windows, from a Prometheus that has the topology's rules."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from joulepath_calibrate.errors import RefusedError
 from joulepath_calibrate.windows import TokenWindow, Window
@@ -34,8 +37,9 @@ def windows(
     PrometheusError and RefusedError.
     """
     own = f"topology={quote(topology.name)},host={quote(host)}"
-    query = f'sum(host_tier:power_watts{{{own},tier="1",method="measured"}})'
-    watts = values(prometheus, query, topology.window, since, now)
+    power = f'host_tier:power_watts{{{own},tier="1",method="measured"}}'
+    times = Times.of(prometheus, topology, power, since, now)
+    watts = times.values(prometheus, _fresh(power, topology))
     if not watts:
         raise RefusedError(
             f"has no measured power in {prometheus.url}: load the rules of topology {topology.name!r} there, and check "
@@ -46,7 +50,7 @@ def windows(
     else:
         queries = [_timed(load, topology)]
     for query in queries:
-        if loads := values(prometheus, query, topology.window, since, now):
+        if loads := times.values(prometheus, query):
             return [Window(at, watts[at], loads[at]) for at in sorted(watts.keys() & loads.keys())]
     wanted = "--load" if load is not None else f"{' or '.join(COUNTERS)} with instance={quote(host)}"
     raise RefusedError(f"has no load in {prometheus.url}: {wanted} has no sample: state --load QUERY")
@@ -62,42 +66,68 @@ def token_windows(
     """
     own = f"topology={quote(topology.name)},component={quote(name)}"
     units = counted(name, topology.components[name], prompts=True)
+    recorded = f"component:power_watts{{{own}}}"
     queries = {
-        "power": f"sum(component:power_watts{{{own}}})" if watts is None else watts,
+        "power": f"sum({_fresh(recorded, topology)})" if watts is None else watts,
         "tokens of prompts": f"sum({units['input_tokens']})",
         "generated tokens": f"sum({units['tokens']})",
     }
+    times = Times.of(prometheus, topology, recorded, since, now)
     series = []
     for what, query in queries.items():
-        series.append(values(prometheus, _timed(query, topology), topology.window, since, now))
+        series.append(times.values(prometheus, _timed(query, topology)))
         if not series[-1]:
             raise RefusedError(f"has no {what} in {prometheus.url}: check that {_timed(query, topology)} has samples")
     power, asked, told = series
-    times = sorted(power.keys() & asked.keys() & told.keys())
-    return [TokenWindow(at, power[at], asked[at], told[at]) for at in times]
+    common = sorted(power.keys() & asked.keys() & told.keys())
+    return [TokenWindow(at, power[at], asked[at], told[at]) for at in common]
 
 
-def values(prometheus: Prometheus, query: str, length: float, since: float, now: float) -> Mapping[float, float]:
-    """Values of a query with one row by time, one for each window of `length` seconds in the last `since` seconds.
+@dataclass(frozen=True)
+class Times:
+    """The ends of windows, at which rules were evaluated.
 
-    Times at which the query has no row, or several, or a value that is negative or not finite, are left out. Raises
-    PrometheusError.
+    Recorded power is a mean over the window before its evaluation. A load that is asked for at another time would be
+    that of a window that begins earlier or later, which makes a line less steep.
     """
-    end = now // length * length
-    found: dict[float, float] = {}
-    several: set[float] = set()
-    begin = end - since // length * length
-    while begin <= end:
-        last = min(end, begin + (MOST_POINTS - 1) * length)
-        for series in prometheus.query_range(query, begin, last, length):
-            for point in series.points:
-                if point.at in found:
-                    several.add(point.at)
-                if 0 <= point.value < float("inf"):
-                    found[point.at] = point.value
-        begin = last + length
-    return {at: value for at, value in found.items() if at not in several}
+
+    begin: float
+    end: float
+    step: float
+
+    @classmethod
+    def of(cls, prometheus: Prometheus, topology: Topology, recorded: str, since: float, now: float) -> Self:
+        """The ends in the last `since` seconds. `recorded` is a series of the rules; without it the last is now."""
+        step = math.ceil(topology.window / topology.interval - 1e-9) * topology.interval
+        latest = [row.value for row in prometheus.query(f"max(timestamp({recorded}))", now)]
+        end = latest[0] if latest else now
+        return cls(end - since // step * step, end, step)
+
+    def values(self, prometheus: Prometheus, query: str) -> Mapping[float, float]:
+        """Values of a query with one row by time.
+
+        Times at which it has no row, or several, or a value that is negative or not finite, are left out. Raises
+        PrometheusError.
+        """
+        found: dict[float, float] = {}
+        several: set[float] = set()
+        count = round((self.end - self.begin) / self.step) + 1
+        for first in range(0, count, MOST_POINTS):
+            last = min(first + MOST_POINTS, count) - 1
+            begin, end = (self.begin + place * self.step for place in (first, last))
+            for series in prometheus.query_range(query, begin, end, self.step):
+                for point in series.points:
+                    if point.at in found:
+                        several.add(point.at)
+                    if 0 <= point.value < math.inf:
+                        found[point.at] = point.value
+        return {at: value for at, value in found.items() if at not in several}
 
 
 def _timed(query: str, topology: Topology) -> str:
     return timed(query, duration(topology.window), duration(topology.interval))
+
+
+def _fresh(recorded: str, topology: Topology) -> str:
+    """A recorded series without values that Prometheus shows for 5 minutes after it was stopped."""
+    return f"{recorded} and timestamp({recorded}) > time() - {2 * topology.interval:g}"

@@ -24,14 +24,17 @@ hosts:
   edge-1: {site: s, power: [{pdu: p, outlets: ["1"]}]}
   dark: {site: s, power: [{pdu: p, outlets: ["2"]}]}
   bare: {site: s, power: [{pdu: p, outlets: ["3"]}]}
+  lost: {site: s, power: [{pdu: p, outlets: ["5"]}]}
   gpu-1: {site: s, power: [{pdu: p, outlets: ["4"]}], gpus: {"0": {gpu: gpu-1, static_watts: 30}}}
 components:
   upf: {role: upf, host: edge-1}
   llm: {role: model, host: gpu-1, requests: vllm}
   silent: {role: model, host: bare, requests: vllm}
   dark: {role: upf}
+  lost: {role: upf}
 """
 COUNTED = {"node_cpu_seconds_total": "edge-1", "workload_host_cpu_seconds_total": "gpu-1"}
+LOAD = 'sum(rate(node_cpu_seconds_total{instance="edge-1",mode="user"}[$window])) / 2'
 HOST = hosts.windows(4)
 MODEL = models.windows(4)
 
@@ -64,11 +67,15 @@ def counter(series: str, rates: Sequence[float], end: float) -> Iterator[Sample]
 
 
 def samples(end: float) -> Iterator[Sample]:
-    """The day. One sample of `edge-1` is not measured, which is a window less."""
+    """The day. The power of `lost` was not recorded for ten windows."""
     watts = [one.watts for one in HOST]
     for host in ("edge-1", "bare", "gpu-1"):
         own = f'topology="house",host="{host}",site="s",tier="1"'
         yield from gauge(f'host_tier:power_watts{{{own},method="measured"}}', watts, end)
+    own = 'topology="house",host="lost",site="s",tier="1",method="measured"'
+    for row in gauge(f"host_tier:power_watts{{{own}}}", watts, end):
+        if not -420 < (row[2] - end) / hosts.LENGTH <= -410:
+            yield row
     for component, part in (("llm", 0.75), ("llm", 0.25)):
         own = f'topology="house",component="{component}",host="gpu-1",part="{part}"'
         yield from gauge(f"component:power_watts{{{own}}}", [part * one.watts for one in MODEL], end)
@@ -123,9 +130,14 @@ def test_idle_watts_of_gpus_count_for_their_host(past: Past, capsys: pytest.Capt
 
 
 def test_a_load_of_ones_own_takes_the_place_of_counters(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
-    load = 'sum(rate(node_cpu_seconds_total{instance="edge-1",mode="user"}[$window])) / 2'
-    assert past.calibrate("static", "bare", "--load", load, "--since", "12h") == 0
+    assert past.calibrate("static", "bare", "--load", LOAD, "--since", "12h") == 0
     assert "(line, 361 windows)" in capsys.readouterr().out
+
+
+def test_power_that_was_not_recorded_is_not_taken_from_before(past: Past, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prometheus shows a value for 5 minutes, which would be two windows too many."""
+    assert past.calibrate("static", "lost", "--load", LOAD) == 0
+    assert "(line, 710 windows)" in capsys.readouterr().out
 
 
 def test_the_number_from_prometheus_is_written(past: Past, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,8 +44,8 @@ def rates(drawn: random.Random) -> Rates:
     }
     labels = 'model_name="llm",application="a"'
     tokens: Rates = {f"vllm:prompt_tokens_total{{{labels}}}": asked, f"vllm:generation_tokens_total{{{labels}}}": told}
-    plugs = meter("pdu_outlet", 'pdu="p",outlet="1"', (IDLE + BUSY * load) * noise[0])
-    plugs |= meter("pdu_outlet", 'pdu="p",outlet="2"', (BASE + INPUT * asked + OUTPUT * told) * noise[1])
+    plugs = meter("pdu_outlet", 'instance="p",outlet="1"', (IDLE + BUSY * load) * noise[0])
+    plugs |= meter("pdu_outlet", 'instance="p",outlet="2"', (BASE + INPUT * asked + OUTPUT * told) * noise[1])
     return cpu | tokens | plugs | {f"vllm:request_success_total{{{labels}}}": 1.0}
 
 
