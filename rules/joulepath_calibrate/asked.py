@@ -36,10 +36,8 @@ def windows(
     `load` is a query for the load instead of the processor's counters; `$window` in it is the topology's window. Raises
     PrometheusError and RefusedError.
     """
-    own = f"topology={quote(topology.name)},host={quote(host)}"
-    power = f'host_tier:power_watts{{{own},tier="1",method="measured"}}'
-    times = Times.of(prometheus, topology, power, since, now)
-    watts = times.values(prometheus, _fresh(power, topology))
+    times = host_times(prometheus, topology, host, since, now)
+    watts = times.values(prometheus, _fresh(_power(topology, host), topology))
     if not watts:
         raise RefusedError(
             f"has no measured power in {prometheus.url}: load the rules of topology {topology.name!r} there, and check "
@@ -54,6 +52,11 @@ def windows(
             return [Window(at, watts[at], loads[at]) for at in sorted(watts.keys() & loads.keys())]
     wanted = "--load" if load is not None else f"{' or '.join(COUNTERS)} with instance={quote(host)}"
     raise RefusedError(f"has no load in {prometheus.url}: {wanted} has no sample: state --load QUERY")
+
+
+def host_times(prometheus: Prometheus, topology: Topology, host: str, since: float, now: float) -> "Times":
+    """The times of `windows`, for what else is asked of them. Raises PrometheusError."""
+    return Times.of(prometheus, topology, _power(topology, host), since, now)
 
 
 def token_windows(
@@ -126,6 +129,12 @@ class Times:
 
 def _timed(query: str, topology: Topology) -> str:
     return timed(query, duration(topology.window), duration(topology.interval))
+
+
+def _power(topology: Topology, host: str) -> str:
+    """The recorded power of a host's first tier, while a meter measures it."""
+    own = f"topology={quote(topology.name)},host={quote(host)}"
+    return f'host_tier:power_watts{{{own},tier="1",method="measured"}}'
 
 
 def _fresh(recorded: str, topology: Topology) -> str:

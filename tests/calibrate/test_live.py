@@ -71,7 +71,7 @@ def changing(target: Target) -> Iterator[threading.Event]:
 def test_a_host_and_a_model_are_calibrated_as_they_run(
     monitoring: Monitoring, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The truth is in both intervals; both numbers go into the file, and the rules accept it."""
+    """Both numbers are right within twice their intervals and go into the file, and the rules accept it."""
     topology = tmp_path / "house.yaml"
     topology.write_text(TOPOLOGY)
     with served() as world:
@@ -89,9 +89,10 @@ def test_a_host_and_a_model_are_calibrated_as_they_run(
             server.stop()
     lines = capsys.readouterr().out.splitlines()
     print("\n".join(lines))  # noqa: T201  # the figures
-    idle, ratio = (line.partition("95 % interval ")[2].split() for line in (lines[0], lines[3]))
-    assert float(idle[0]) <= IDLE <= float(idle[2])
-    assert float(ratio[0]) <= INPUT / OUTPUT <= float(ratio[2])
+    for line, truth in ((lines[0], IDLE), (lines[3], INPUT / OUTPUT)):
+        low, _, high, *_ = line.partition("95 % interval ")[2].split()
+        # Twice the interval: chance alone leaves it less than once in 1,000 runs.
+        assert abs(truth - (float(low) + float(high)) / 2) <= float(high) - float(low)
     written = topology.read_text()
     assert 'power: [{pdu: p, outlets: ["1"]}] # the left one' in written
     assert f"    {lines[0].split(': ')[1].partition(',')[0].replace(' ', ': ').removesuffix('.0')}\n" in written
