@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Derived metrics (docs/reference/derived-metrics.md) in promtool, with numbers worked out by hand."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from joulepath_topology.reading import examine
+from tests.conftest import ROOT
 from tests.rules.promtool import Case, grow, node, outlet, run, topology, trace
 from tests.rules.test_placements import activity, cpu, requests, rows
 
 pytestmark = pytest.mark.unit
 
+PAGE = ROOT / "docs" / "reference" / "derived-metrics.md"
 A, B, C = (f"{number:032x}" for number in (10, 11, 12))
 
 PLANT = f"""
@@ -267,6 +272,13 @@ def tensor_parallel() -> Case:
             ),
         },
     )  # fmt: skip
+
+
+def test_the_devices_of_the_page_make_a_sound_topology() -> None:
+    """The page shows the devices alone; the rest is a site."""
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    _, problems = examine({"sites": {"hall": {}}, **yaml.safe_load(text)})
+    assert not problems, [str(problem) for problem in problems]
 
 
 CASES = [everything(), without_one(), machines(), busy_guest(), tensor_parallel()]
