@@ -109,7 +109,7 @@ class Topology(Entry):
             (host, gpu)
             for name, entry in self.components.items()
             for host in self.hosts_of(name)
-            for gpu in placements.gpu_shares(entry)
+            for gpu in placements.gpu_shares(entry, host)
         }
         return {
             name: tuple(
@@ -125,12 +125,12 @@ class Topology(Entry):
         if host in self.vms:
             yield Placement(self.vms[host].host, placements.own_shares(component), vm=host)
             return
-        own, gpus = placements.own_shares(component), placements.gpu_shares(component)
-        if own or not gpus:
+        own, gpus = placements.own_shares(component), placements.gpu_shares(component, host)
+        if own or not component.share:
             yield Placement(host, own)
         for gpu, shares in gpus.items():
             yield Placement(placements.gpu_box(host, gpu), shares, gpu=gpu)
-        if not own and not gpus and host in self.hosts:
+        if not component.share and host in self.hosts:
             for gpu in self.hosts[host].gpus:
                 if (host, gpu) not in claimed:
                     yield Placement(placements.gpu_box(host, gpu), gpu=gpu)

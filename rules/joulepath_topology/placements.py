@@ -79,10 +79,10 @@ def own_shares(component: Component) -> tuple[Share, ...]:
     return tuple(share for share in component.share if share.gpu is None)
 
 
-def gpu_shares(component: Component) -> dict[str, tuple[Share, ...]]:
-    """The shares of GPUs by GPU; a share that names only the GPU claims all of it."""
+def gpu_shares(component: Component, host: str) -> dict[str, tuple[Share, ...]]:
+    """The shares of a host's GPUs by GPU; a share that names only the GPU claims all of it."""
     found: dict[str, tuple[Share, ...]] = {}
     for share in component.share:
-        if share.gpu is not None:
+        if share.gpu is not None and share.on(host):
             found[share.gpu] = (*found.get(share.gpu, ()), *((share,) if share.measured else ()))
     return found

@@ -18,6 +18,8 @@ class Share(Choice):
 
     gpu: Name | None = None
     """GPU of the host. Alone, it claims all of the GPU; with another key, that part of its active work."""
+    host: Name | None = None
+    """Host of that GPU, for a component with several hosts; without it each of them has such a GPU."""
     gpu_instance: Text | None = None
     """Slice (MIG) of that GPU."""
     reservation: Annotated[Number, Field(gt=0, le=1)] | None = None
@@ -39,6 +41,8 @@ class Share(Choice):
     def _of_a_gpu(self) -> "Share":
         if self.gpu is None and (self.gpu_instance is not None or self.reservation is not None):
             raise ValueError("gpu_instance and reservation belong to gpu: which GPU of the host")
+        if self.gpu is None and self.host is not None:
+            raise ValueError("host belongs to gpu: on which host the component uses that GPU")
         return self
 
     @property
@@ -50,6 +54,10 @@ class Share(Choice):
     def optional(self) -> bool:
         """Whether the share may claim all of a GPU."""
         return self.gpu is not None
+
+    def on(self, host: str) -> bool:
+        """Whether it counts on this host of its component."""
+        return self.host is None or self.host == host
 
     @property
     def measured(self) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.promtool import Case, meter, outlet, run, topology
+from tests.rules.promtool import Case, grow, meter, outlet, run, topology
 from tests.rules.test_placements import ERROR, WATTS, activity, cpu, rows
 
 pytestmark = pytest.mark.unit
@@ -157,7 +157,55 @@ def held() -> Case:
     )  # fmt: skip
 
 
+PARALLEL = """
+sites: {s: {}}
+hosts:
+  g1: {site: s, power: [{pdu: p, outlets: ["1"]}], gpus: {"0": {gpu: g1}, "1": {gpu: g1, static_watts: 60}}}
+  g2: {site: s, power: [{pdu: p, outlets: ["2"]}], gpus: {"0": {dcgm: g2, static_watts: 60}}}
+components:
+  small: {role: model, host: g1, share: [{gpu: "0"}], requests: vllm}
+  big:
+    role: model
+    hosts: [g1, g2]
+    share: [{gpu: "1", workload: big, host: g1}, {gpu: "0", host: g2}]
+    requests: vllm
+"""
+
+
+def parallel() -> Case:
+    """A model on GPU 1 of one host and on GPU 0 of another: a share says on which host it counts."""
+    series = {
+        **outlet("p", "1", 500),
+        **outlet("p", "2", 250),
+        **meter("gpu", 'instance="g1",gpu="0"', 150),
+        **meter("gpu", 'instance="g1",gpu="1"', 160),
+        'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{hostname="g2",gpu="0"}': grow(120e3),
+        **activity("g1", "1", big=0.3, other=0.1),
+    }
+    # GPU 1 of g1: 60 W idle are big's, which alone claims it, and three quarters of 100 W.
+    return Case(
+        "parallel",
+        topology(PARALLEL),
+        series,
+        {
+            (3, WATTS): rows(
+                {
+                    ("small", "g1/gpu-0"): 150,
+                    ("big", "g1/gpu-1"): 60 + 75,
+                    ("unattributed", "g1/gpu-1"): 25,
+                    ("unattributed", "g1"): 190,
+                    ("big", "g2/gpu-0"): 120,
+                    ("unattributed", "g2"): 130,
+                },
+                "component", "host",
+            ),
+            (3, ERROR): {},
+        },
+    )  # fmt: skip
+
+
 CASES = [
+    parallel(),
     crowded(),
     tiers("plug", outlet("p", "1", 400), 300, 150),
     tiers("bmc", meter("bmc_chassis", 'instance="srv",chassis="1"', 380), 280, 130),

@@ -136,6 +136,18 @@ def test_a_component_without_shares_has_the_gpus_that_are_left() -> None:
             data(components={"b": {"reservation": 2}}),
             "components.b.reservation: is a part of the host, but its share claims GPUs alone: add its work",
         ),
+        (
+            data(components={"b": {"share": [{"gpu": "0", "workload": "b", "host": "k"}]}}),
+            "components.b.share[0].host: 'k' is not a host of this component",
+        ),
+        (
+            data(components={"d": {"share": [{"gpu": "0", "host": "k"}]}}),
+            "components.d.share: claims nothing of its host 'l': leave that host out",
+        ),
+        (
+            data(components={"a": {"share": [{"workload": "a", "host": "h"}]}}),
+            "components.a.share[0]: host belongs to gpu: on which host the component uses that GPU",
+        ),
         (data(vms={"v": {"reservation": 6}}), "hosts.h.capacity: is 8, but a, v reserve 10"),
         (data(components={"c": {"reservation": 5}}), "vms.v.capacity: is 4, but c reserve 5"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
-from joulepath_topology.placements import Placement, gpu_box, own_shares
+from joulepath_topology.placements import Placement, gpu_box, gpu_shares, own_shares
 from joulepath_topology.policies import amounts_needed
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.shares import Share
@@ -107,11 +107,17 @@ def _hosts(topology: Topology, declared: Declared, name: str) -> Iterator[Proble
 
 
 def _gpus(topology: Topology, name: str) -> Iterator[Problem]:
+    component = topology.components[name]
+    for host in topology.hosts_of(name):
+        if component.share and not own_shares(component) and not gpu_shares(component, host):
+            yield Problem(("components", name, "share"), f"claims nothing of its host {host!r}: leave that host out")
     for number, share in enumerate(topology.components[name].share):
         place = ("components", name, "share", number)
         if share.gpu is None:
             continue
-        for host in topology.hosts_of(name):
+        if share.host is not None and share.host not in topology.hosts_of(name):
+            yield Problem((*place, "host"), f"{share.host!r} is not a host of this component")
+        for host in filter(share.on, topology.hosts_of(name)):
             if host in topology.vms:
                 yield Problem(
                     (*place, "gpu"), f"{host!r} is a virtual machine: name the GPU at a component of its host"

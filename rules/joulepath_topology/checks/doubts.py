@@ -121,7 +121,7 @@ def _claims(topology: Topology) -> Iterator[tuple[Place, str, str, Share]]:
     for name, component in topology.components.items():
         for host in topology.hosts_of(name):
             for number, share in enumerate(component.share):
-                if share.measured:
+                if share.measured and share.on(host):
                     yield ("components", name, "share", number), name, host, share
     for name, vm in topology.vms.items():
         for number, share in enumerate(vm.share):
