@@ -45,6 +45,8 @@ FOREIGN = {
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
     "node_cpu_seconds_total": "node_exporter",
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
+    "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
+    "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
     "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",
