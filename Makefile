@@ -27,7 +27,7 @@ long: $(VENV)/.test programs ## fuzzing, soak, full grids
 lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch] tests/exporters/gpu/stubs/*.[ch]'
+	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch] lab/joulepath_lab/devices/gpu_libraries/*.[ch]'
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m scripts.audit
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).parent / "stubs"
+import joulepath_lab.devices
+
+SOURCES = Path(joulepath_lab.devices.__file__).parent / "gpu_libraries"
 
 
 def build(source: str, soname: str, folder: Path, *more: Path) -> Path:
