@@ -34,6 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="which workloads there are (docs/guides/workload.md); without it each unit, pod, container and machine",
     )
+    add_paths(parser)
+    add_arguments(parser, PORT)
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say where a host's workloads are read; `places` reads them."""
     for name, default, what in (
         ("procfs", "/proc", "proc is mounted"),
         ("cgroup", "/sys/fs/cgroup", "cgroups are mounted"),
@@ -43,13 +49,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--path.{name}", dest=name, type=Path, default=Path(default), help=f"where {what} (default {default})"
         )
-    add_arguments(parser, PORT)
+
+
+def places(args: argparse.Namespace) -> Places:
+    """Where a host's workloads are read."""
+    return Places(args.procfs, args.cgroup, args.sysfs, args.rootfs)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves or prints the CPU time of this host's workloads."""
-    places = Places(args.procfs, args.cgroup, args.sysfs, args.rootfs)
-    exporter = WorkloadExporter(lambda: _settings(args.config), args.config, places)
+    exporter = WorkloadExporter(lambda: _settings(args.config), args.config, places(args))
     return serve(exporter, args, capabilities=needed(exporter.settings))
 
 
