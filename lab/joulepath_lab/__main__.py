@@ -49,6 +49,8 @@ def main() -> int:
             sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program only from root")
         if reason := isolation.refusal(rootless=args.rootless):
             sys.exit(f"demo: {reason}")
+        if args.mutation in server.MUTATIONS and not scenario.load(args.scenario).server:
+            sys.exit(f"demo: {args.scenario} has nothing that could lie so: --mutation {args.mutation} is of factory")
         isolation.enter([sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]], rootless=args.rootless)
     edit: Callable[[str], str] = broken_rule if args.mutation == "rule" else str
     lab = Lab(

@@ -45,9 +45,9 @@ class Node:
         return self.active - sum(self.pods.values()) - sum(self.vms.values())
 
 
-def modern(nodes: Iterable[Node]) -> list[Metric]:
-    """The families of 0.10 and later."""
-    return _families(sample for node in nodes for sample in _modern(node))
+def modern(nodes: Iterable[Node], twice: str | None = None) -> list[Metric]:
+    """The families of 0.10 and later. The pods with this beginning of NAMESPACE/NAME count twice."""
+    return _families(sample for node in nodes for sample in _modern(node, twice))
 
 
 def older(nodes: Iterable[Node]) -> list[Metric]:
@@ -64,7 +64,7 @@ def _families(samples: Iterable[Sample]) -> list[Metric]:
     return list(families.values())
 
 
-def _modern(node: Node) -> Iterator[Sample]:
+def _modern(node: Node, twice: str | None) -> Iterator[Sample]:
     here, running = {"node_name": node.name}, {"state": "running", "node_name": node.name}
     for zone, part in ZONES.items():
         levels = {"active_": node.active, "idle_": node.idle, "": node.active + node.idle}
@@ -74,7 +74,8 @@ def _modern(node: Node) -> Iterator[Sample]:
             space, _, pod = name.partition("/")
             pod_id, container = f"pod-{pod}", f"container-{pod}"
             labels = {"pod_id": pod_id, "pod_name": pod, "pod_namespace": space, "zone": zone, **running}
-            yield "kepler_pod_cpu_joules", labels, joules * part
+            lie = 2.0 if twice and name.startswith(twice) else 1.0
+            yield "kepler_pod_cpu_joules", labels, joules * part * lie
             labels = {"container_id": container, "container_name": "main", "runtime": "containerd", "pod_id": pod_id}
             yield "kepler_container_cpu_joules", {**labels, "zone": zone, **running}, joules * part
             labels = {**_process(number, pod, container), "zone": zone, **running}

@@ -16,8 +16,8 @@ from joulepath_lab.devices.kepler import Gpu, Node
 from joulepath_lab.scenarios.server import Server
 from joulepath_lab.truth.law import Power
 
-MUTATIONS = ("kepler", "workload", "gpu")
-"""Kepler counts a pod twice, the kernel another one; the GPU's meter leaves out its static watts."""
+MUTATIONS = ("workload", "gpu")
+"""The kernel counts the UPF's pod twice; the GPU's meter leaves out its static watts."""
 GPU_STATE = "gpu.state"
 _KEPLER_PART = 0.8
 """Of the machine's watts; fans and supplies take the rest."""
@@ -80,8 +80,7 @@ class Software:
         node.idle += joules - active
         for counted, parts in ((node.pods, pods), (node.vms, {self.server.guest.name: machine})):
             for name, used in parts.items():
-                lie = 2.0 if self.mutation == "kepler" and name == self.server.pods["du-1"] else 1.0
-                counted[name] = counted.get(name, 0.0) + active * used / busy * lie
+                counted[name] = counted.get(name, 0.0) + active * used / busy
 
     def _write_host(self, tasks: float, other: float, seconds: float) -> None:
         server, modes = self.server, self._modes["host"]

@@ -18,7 +18,7 @@ _RESERVED = {"du-1": 16 / 64, "cu-1": 8 / 64, "upf-1": 8 / 64, DETECTOR: 8 / 64,
 # The machine holds 8 of 64 of the server, and its units 4 and 2 of its own 8.
 _RESERVED_INSIDE = {"firewall": 8 / 64 * 4 / 8, "smf": 8 / 64 * 2 / 8}
 
-_SERVER = Server(
+SERVER = Server(
     machine="edge-1",
     cpus=64,
     joules_per_cpu_second=14.0,
@@ -47,7 +47,7 @@ def _derive(written: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for name in ("kepler", "kepler-0.9", "workload"):
         way = deepcopy(written) | {"name": name, "interval": "1s", "window": "10s"}
         if name == "kepler-0.9":
-            way["hosts"][_SERVER.machine]["kepler"] = {"dialect": "0.9"}
+            way["hosts"][SERVER.machine]["kepler"] = {"dialect": "0.9"}
         elif name == "workload":
             _without_kepler(way)
         found[name] = way
@@ -60,7 +60,7 @@ def _without_kepler(way: dict[str, Any]) -> None:
     for name, component in way["components"].items():
         for share in component.get("share", ()):
             if share.pop("kepler_pod", None):
-                share["workload"] = _SERVER.pods[name]
+                share["workload"] = SERVER.pods[name]
 
 
 SCENARIO = Scenario(
@@ -99,6 +99,6 @@ SCENARIO = Scenario(
         DETECTOR: ({"detections": 1}, {"detections": 1}),
     },
     supports={"smf": ("du-1", "cu-1", "upf-1", "firewall")},
-    server=_SERVER,
+    server=SERVER,
     derive=_derive,
 )

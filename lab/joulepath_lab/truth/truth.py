@@ -130,7 +130,7 @@ class Truth:
 
 
 def _amounts(step: Mapping[str, float], weights: Amounts) -> dict[str, float]:
-    """What the senders counted for each application, weighted."""
+    """The weighted counts of the senders for each application."""
     amounts: dict[str, float] = {}
     for stream, application in _APPLICATION.items():
         name = application or UNATTRIBUTED
