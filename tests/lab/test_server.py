@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that the lab simulates: what its software shows follows the watts of the law, by sums worked out by hand.
 
-One step of 10 s. The board draws 220 W when idle. Of 280 W above that the five pods have 50 W each, the virtual machine's
-two units 6 W and 2 W, its kernel 6 W, and 16 W are of neither. The GPU draws 60 W when idle, 180 W for the model and 45 W
-for another pod.
+One step of 10 s. The board draws 220 W when idle. Of 280 W above that the five pods have 50 W each, the virtual
+machine's two units 6 W and 2 W, its kernel 6 W, and 16 W are of neither. The GPU draws 60 W when idle, 180 W for the
+model and 45 W for another pod.
 """
 
 from pathlib import Path

@@ -134,7 +134,7 @@ class _GpuLibrary:
         )
 
     def _sample(self) -> None:
-        """The driver's sample: whole percents of each process. What rounding leaves is in the next one."""
+        """Makes the driver's sample: whole percents of each process. The next one has what rounding leaves."""
         now = self._software.clock()
         seconds = now - self._since
         if seconds < _SAMPLE_SECONDS:
