@@ -22,7 +22,12 @@ BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 # Series of programs that exist, beside Kepler's, vLLM's and those of the exporters here.
-FOREIGN = {"unpoller_device_port_poe_watts", "container_cpu_usage_seconds_total", "node_cpu_seconds_total"}
+FOREIGN = {
+    "container_cpu_usage_seconds_total",
+    "istio_requests_total",
+    "node_cpu_seconds_total",
+    "unpoller_device_port_poe_watts",
+}
 
 
 def test_the_first_block_is_the_minimal_example() -> None:
