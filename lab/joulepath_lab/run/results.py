@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures that the rules recorded over an interval, beside the truth over the same interval."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,9 @@ from joulepath_lab.scenarios.scenario import UNATTRIBUTED, Scenario
 from joulepath_lab.truth.truth import Truth
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.results import Sample
+
+_TOPOLOGY = "$topology"
+"""Stands for the label of one topology, in each selector of the expressions below."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,6 @@ def measure(
     return Results(measured, components, hosts, max(errors), conservation, stamping)
 
 
-_TOPOLOGY = "$topology"
-"""Stands for the label of one topology, in each selector of the expressions below."""
-
-
 class _Reader:
     """Reads expressions at every instant."""
 
@@ -122,24 +121,25 @@ class _Reader:
         self._label = f'topology="{topology}"'
         self._instants = instants
 
-    def _query(self, promql: str, at: float) -> Sequence[Sample]:
-        return self._prometheus.query(promql.replace(_TOPOLOGY, self._label), at)
-
     def mean(self, promql: str) -> float:
         """The mean of a one-series expression. Raises LookupError if it has no value at some instant."""
         values = []
-        for at in self._instants:
-            samples = self._query(promql, at)
+        for at, samples in self._ask(promql):
             if len(samples) != 1:
-                raise LookupError(f"{promql}: {len(samples)} values at {at}, 1 expected")
+                expression = promql.replace(_TOPOLOGY, self._label)
+                raise LookupError(f"{expression}: {len(samples)} values at {at}, 1 expected")
             values.append(samples[0].value)
         return fmean(values)
 
     def worst(self, *expressions: str) -> float:
         """The largest value of any series at any instant."""
-        return max(
-            sample.value for promql in expressions for at in self._instants for sample in self._query(promql, at)
-        )
+        return max(sample.value for promql in expressions for _, samples in self._ask(promql) for sample in samples)
+
+    def _ask(self, promql: str) -> Iterator[tuple[float, Sequence[Sample]]]:
+        """The answer at every instant."""
+        expression = promql.replace(_TOPOLOGY, self._label)
+        for at in self._instants:
+            yield at, self._prometheus.query(expression, at)
 
 
 def _application(
