@@ -140,6 +140,14 @@ def test_a_pod_that_kepler_counts_twice_is_noticed(lying: Run) -> None:
 
 
 @pytest.mark.long
+def test_the_factory_adds_up_on_each_version_of_prometheus(monitoring: Monitoring, tmp_path: Path) -> None:
+    with Demo(tmp_path, monitoring) as demo:
+        run = demo.end()
+    assert run.status == 0, run.words
+    assert all(figures["worst_conservation_error_ratio"] <= CONSERVATION for figures in run.figures.values())
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(("mutation", "wrong"), [("workload", {"workload"}), ("gpu", set(WAYS))])
 def test_a_lie_of_the_kernel_or_the_gpu_is_noticed(
     monitoring: Monitoring, tmp_path: Path, mutation: str, wrong: set[str]
