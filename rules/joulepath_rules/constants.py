@@ -9,7 +9,6 @@ from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
 from joulepath_topology.labels import Labelled, label_names, label_values
-from joulepath_topology.meters import METERS
 from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method
@@ -68,10 +67,9 @@ def method(topology: Topology, host: str, tier: int) -> Method:
 
 def _fed(topology: Topology, host: str, tier: int) -> list[str]:
     """The boxes that a tier reads beside the host itself. RAPL, for instance, does not read the GPUs."""
-    sources = topology.boxes[host].tiers[tier - 1]
-    reads_gpus = any(source.kind not in METERS or METERS[source.kind].reads_gpus for source in sources)
     gpus = {gpu_box(host, number) for number in topology.hosts[host].gpus} if host in topology.hosts else set()
-    return [fed for fed in topology.boxes[host].feeds if reads_gpus or fed not in gpus]
+    box = topology.boxes[host]
+    return [fed for fed in box.feeds if fed not in gpus or box.reads_gpus(tier)]
 
 
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:

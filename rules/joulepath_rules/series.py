@@ -176,6 +176,10 @@ STEPS = _series(
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
     ("component:active_unit:ratio", "component host unit", "", "the part of its host's work, in one unit"),
     ("component:active:ratio", "component host", "", "the part of its host's work, over all units"),
+    (
+        "component:reserved:ratio", "component host site segment", "",
+        "the part of its host's capacity that it holds; one that moves holds it where it works",
+    ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),
     ("component:counted:rate", "component by", "1/s", "all traffic where that of the component is counted"),

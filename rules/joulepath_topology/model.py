@@ -139,6 +139,20 @@ class Topology(Entry):
         """Whether all of a box's power is the component's: it is there alone and does not claim a mere share."""
         return not placement.shares and placement.vm is None and len(self.members[placement.host]) == 1
 
+    def gpu_reservations(self, box: str) -> dict[str, float]:
+        """The part of a GPU that each component reserves, as far as its shares say so; 1 is all of the GPU."""
+        shares = {
+            name: [
+                share.reservation
+                for placement in self.placements(name)
+                if placement.host == box
+                for share in placement.shares
+                if share.reservation is not None
+            ]
+            for name in self.members.get(box, ())
+        }
+        return {name: sum(reserved) for name, reserved in shares.items() if reserved}
+
     def counted_at(self, component: str) -> str:
         """The component at which the traffic of `component` is counted: its anchor, or itself."""
         traffic = self.components[component].traffic

@@ -103,6 +103,19 @@ def test_a_component_without_shares_has_the_gpus_that_are_left() -> None:
         (data(vms={"v": {"reservation": None}}), "vms.v: needs a reservation: host 'h' has static_watts to divide"),
         (data(vms={"v": {"share": [{"query": "x"}]}}), "vms.v.share: is a part of what? Give host 'h' the whole"),
         (data(vms={"v": {"share": [{"gpu": "0"}]}}), "vms.v.share[0].gpu: a virtual machine has no share of a GPU"),
+        (
+            data(
+                components={
+                    "a": {"share": [{"workload": "a"}, {"gpu": "0", "workload": "a", "reservation": 0.7}]},
+                    "b": {"share": [{"gpu": "0", "workload": "b", "reservation": 0.4}]},
+                }
+            ),
+            "hosts.h.gpus.0: a, b reserve 1.1 of this GPU: together at most 1",
+        ),
+        (
+            data(hosts={"h": {"fallback": [{"bmc": "h", "static_watts": 20}]}}),
+            "hosts.h.gpus: its GPUs have 30 W when idle, more than the host, 20 W",
+        ),
         (data(vms={"v": {"reservation": 6}}), "hosts.h.capacity: is 8, but a, v reserve 10"),
         (data(components={"c": {"reservation": 5}}), "vms.v.capacity: is 4, but c reserve 5"),
     ],

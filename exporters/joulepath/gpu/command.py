@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         preload(args.nvml)
     libraries: dict[str, Library] = {
         "nvidia": NvidiaLibrary(),
-        "amd": AmdLibrary(),
+        "amd": AmdLibrary(args.sysfs),
         "intel": IntelLibrary() if args.level_zero is None else IntelLibrary(str(args.level_zero)),
     }
     chosen = [libraries[vendor] for vendor in dict.fromkeys(args.vendors or VENDORS)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
-from joulepath_topology.placements import Placement
+from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import amounts_needed
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.shares import Share
@@ -191,6 +191,19 @@ def _reservations(topology: Topology) -> Iterator[Problem]:
         if holder is not None and holder.capacity is not None and total > holder.capacity:
             message = f"is {holder.capacity:g}, but {', '.join(members)} reserve {total:g}"
             yield Problem((section, name, "capacity"), message)
+    yield from _gpu_reservations(topology)
+
+
+def _gpu_reservations(topology: Topology) -> Iterator[Problem]:
+    """Reservations that come to more than the GPU; of components that stay there."""
+    for host, entry in topology.hosts.items():
+        for number in entry.gpus:
+            box = gpu_box(host, number)
+            given = topology.gpu_reservations(box)
+            reserved = {name: part for name, part in given.items() if not topology.components[name].moves}
+            if (total := sum(reserved.values())) > 1 + 1e-9:
+                message = f"{', '.join(reserved)} reserve {total:g} of this GPU: together at most 1"
+                yield Problem(("hosts", host, "gpus", number), message)
 
 
 def _traffic(topology: Topology, declared: Declared) -> Iterator[Problem]:
