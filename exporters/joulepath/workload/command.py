@@ -41,6 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also count instructions, cache misses and cycles of workloads' cgroups, where the processor offers them",
     )
+    add_paths(parser)
+    add_arguments(parser, PORT)
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say where a host's workloads are read; `places` reads them."""
     for name, default, what in (
         ("procfs", "/proc", "proc is mounted"),
         ("cgroup", "/sys/fs/cgroup", "cgroups are mounted"),
@@ -50,14 +56,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--path.{name}", dest=name, type=Path, default=Path(default), help=f"where {what} (default {default})"
         )
-    add_arguments(parser, PORT)
+
+
+def places(args: argparse.Namespace) -> Places:
+    """Where a host's workloads are read."""
+    return Places(args.procfs, args.cgroup, args.sysfs, args.rootfs)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves or prints the CPU time of this host's workloads."""
-    places = Places(args.procfs, args.cgroup, args.sysfs, args.rootfs)
     events = EVENTS if args.perf else ()
-    exporter = WorkloadExporter(lambda: _settings(args.config), args.config, places, events=events)
+    exporter = WorkloadExporter(lambda: _settings(args.config), args.config, places(args), events=events)
     return serve(exporter, args, capabilities={*needed(exporter.settings), *((rights.CAP_PERFMON,) if events else ())})
 
 
