@@ -4,11 +4,12 @@
 from collections.abc import Mapping, Sequence
 
 from joulepath_calibrate.errors import RefusedError
-from joulepath_calibrate.windows import Window
+from joulepath_calibrate.windows import TokenWindow, Window
 from joulepath_prometheus.client import Prometheus
+from joulepath_rules.adapters.traffic import counted
 from joulepath_topology import Topology
 from joulepath_topology.durations import duration
-from joulepath_topology.promql import quote
+from joulepath_topology.promql import quote, timed
 
 MOST_POINTS = 10_000
 """Of one question: Prometheus gives at most 11,000."""
@@ -43,12 +44,37 @@ def windows(
     if load is None:
         queries = [busy(counter, host, topology.window) for counter in COUNTERS]
     else:
-        queries = [load.replace("$window", duration(topology.window))]
+        queries = [_timed(load, topology)]
     for query in queries:
         if loads := values(prometheus, query, topology.window, since, now):
             return [Window(at, watts[at], loads[at]) for at in sorted(watts.keys() & loads.keys())]
     wanted = "--load" if load is not None else f"{' or '.join(COUNTERS)} with instance={quote(host)}"
     raise RefusedError(f"has no load in {prometheus.url}: {wanted} has no sample: state --load QUERY")
+
+
+def token_windows(
+    prometheus: Prometheus, topology: Topology, name: str, since: float, now: float, *, watts: str | None = None
+) -> Sequence[TokenWindow]:
+    """The windows of the last `since` seconds in which a model's power and tokens of both kinds are known.
+
+    `watts` is a query for its power instead of the recorded series; `$window` in it is the topology's window. Raises
+    PrometheusError and RefusedError.
+    """
+    own = f"topology={quote(topology.name)},component={quote(name)}"
+    units = counted(name, topology.components[name], prompts=True)
+    queries = {
+        "power": f"sum(component:power_watts{{{own}}})" if watts is None else watts,
+        "tokens of prompts": f"sum({units['input_tokens']})",
+        "generated tokens": f"sum({units['tokens']})",
+    }
+    series = []
+    for what, query in queries.items():
+        series.append(values(prometheus, _timed(query, topology), topology.window, since, now))
+        if not series[-1]:
+            raise RefusedError(f"has no {what} in {prometheus.url}: check that {_timed(query, topology)} has samples")
+    power, asked, told = series
+    times = sorted(power.keys() & asked.keys() & told.keys())
+    return [TokenWindow(at, power[at], asked[at], told[at]) for at in times]
 
 
 def values(prometheus: Prometheus, query: str, length: float, since: float, now: float) -> Mapping[float, float]:
@@ -71,3 +97,7 @@ def values(prometheus: Prometheus, query: str, length: float, since: float, now:
                     found[point.at] = point.value
         begin = last + length
     return {at: value for at, value in found.items() if at not in several}
+
+
+def _timed(query: str, topology: Topology) -> str:
+    return timed(query, duration(topology.window), duration(topology.interval))

@@ -27,7 +27,7 @@ class Curve:
     """By power, from 0."""
     noise: Noise
     influence: Array
-    """What each window adds to the error of each coefficient."""
+    """The part of each window in the error of each coefficient."""
     inverse: Array
     """Of the matrix of the adjusted sums of powers."""
 

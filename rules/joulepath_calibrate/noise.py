@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Noise:
-    """What a fit leaves: `residuals` in order of time, beside a row of `design` and a `fitted` value for each."""
+    """The rest that a fit leaves: `residuals` in order of time, a row of `design` and a `fitted` value for each."""
 
     design: Array
     fitted: Array

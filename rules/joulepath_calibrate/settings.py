@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as quiet, and how well one window's means are known."""
+"""When a host is quiet, and how well one window's means are known."""
 
 from dataclasses import dataclass
 

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _windows(args: argparse.Namespace, topology: Topology, now: float) -> Sequence[Window]:
     if args.csv is not None:
-        return windows.from_csv(args.csv, topology.window)
+        return [Window(*row) for row in windows.from_csv(args.csv, topology.window, ("watts", "load"))]
     with arguments.prometheus(args) as prometheus:
         return asked.windows(prometheus, topology, args.host, args.since, now, load=args.load)
 

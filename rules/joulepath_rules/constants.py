@@ -28,7 +28,7 @@ class Constant:
 
 def constants(topology: Topology) -> Iterator[Constant]:
     """All constants of a topology."""
-    for write in (_sites, _hosts, _sources, _components, _traffic, _supports, _applications, _labels):
+    for write in (_sites, _hosts, _sources, _components, _vms, _traffic, _supports, _applications, _labels):
         for name, value, labels in write(topology):
             yield Constant(PREFIX + name, value, labels)
 
@@ -112,6 +112,14 @@ def _components(topology: Topology) -> Rows:
             if share == "work" and held is not None:
                 yield "moving_reservation" if component.moves else "reservation", held, labels
             yield from _policy(topology, name, component, placement)
+
+
+def _vms(topology: Topology) -> Rows:
+    """The part of its host's idle power that each virtual machine with components holds; 0 where it holds none."""
+    for name in topology.guests:
+        vm = topology.vms[name]
+        capacity = topology.hosts[vm.host].capacity
+        yield "vm", vm.reservation / capacity if vm.reservation and capacity else 0, {"vm": name, "host": vm.host}
 
 
 def _policy(topology: Topology, name: str, component: Component, placement: Placement) -> Rows:

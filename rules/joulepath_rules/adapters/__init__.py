@@ -7,7 +7,9 @@ Reads of the chain's own series and of constants are written plainly, as in attr
 from collections.abc import Iterator
 
 from joulepath_rules.adapters.power import power
+from joulepath_rules.adapters.sessions import sessions
 from joulepath_rules.adapters.traffic import traffic
+from joulepath_rules.adapters.vms import vms
 from joulepath_rules.adapters.work import work
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
@@ -17,4 +19,6 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     """All adapters; durations are still `$window`, `$half`, `$quarter`, `$reach` and `$interval`."""
     yield from power(topology)
     yield from work(topology)
+    yield from vms(topology)
     yield from traffic(topology)
+    yield from sessions(topology)
