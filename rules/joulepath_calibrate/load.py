@@ -51,7 +51,7 @@ def from_prometheus(
     more: dict[str, Mapping[float, float]] = {}
     for term in COLUMNS:
         if term in terms:
-            query = QUERIES[term](f"instance={quote(host)}", duration(topology.window))
+            query = QUERIES[term](f"instance={quote(host)}", topology.window)
             more[term] = asked.values(prometheus, query, topology.window, since, now)
             if not more[term]:
                 raise RefusedError(
@@ -65,12 +65,15 @@ def from_prometheus(
     ]
 
 
-def _memory(own: str, over: str) -> str:
+def _memory(own: str, window: float) -> str:
+    """Prometheus 2 counts a sample at the begin of a range, too, which is the last one of the window before."""
+    over = duration(window - 0.001)
     total, free = (f"avg_over_time(node_memory_{name}_bytes{{{own}}}[{over}])" for name in ("MemTotal", "MemAvailable"))
     return f"sum({total} - {free})"
 
 
-def _disk(own: str, over: str) -> str:
+def _disk(own: str, window: float) -> str:
+    over = duration(window)
     disks = f'{own},device!~"{_NOT_DISKS}"'
     read, written = (f"sum(rate(node_disk_{name}_bytes_total{{{disks}}}[{over}]))" for name in ("read", "written"))
     return f"{read} + {written}"

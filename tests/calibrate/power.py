@@ -29,14 +29,14 @@ def windows(
     terms: bool = False,
     rest: int = 0,
 ) -> Sequence[LoadWindow]:
-    """Windows of which each remembers `memory` of the noise before. In the first `rest` the host is idle.
+    """Windows, each with `memory` of the noise before. In `rest` of them, at three times, the host is idle.
 
     With `terms`, 8 to 56 GB of memory are in use and disks do 0 to 2 GB/s.
     """
     drawn = random.Random(seed)
     phase, noise, made = 6 * drawn.random(), drawn.gauss(0, 1), []
     for number in range(count):
-        busy = 0.0 if number < rest else max(0.0, hosts.LOADS[load](drawn, number, phase))
+        busy = 0.0 if number % (count // 3) < rest // 3 else max(0.0, hosts.LOADS[load](drawn, number, phase))
         used = drawn.uniform(8e9, 56e9) if terms else 0.0
         octets = drawn.uniform(0, 2e9) if terms else 0.0
         noise = memory * noise + math.sqrt(1 - memory**2) * drawn.gauss(0, 1)
