@@ -159,13 +159,13 @@ def test_points_without_windows_beside_them_are_refused() -> None:
 def test_every_interval_of_500_models_holds_the_truth(
     memory: float, record_property: Callable[[str, object], None]
 ) -> None:
-    """500 days of a bent law with memory and disks. 93 to 97 % of each interval; one of five may have 1 % more."""
+    """500 days of a bent law with memory and disks. 93 to 97 % of each interval; 1 % more where noise lasts."""
     fits = [full(seed, memory) for seed in range(WHOLE)]
     shares = held(fits)
     words = ", ".join(f"{share:.1%}" for share in shares)
     record_property("coverage", words)
     print(f"memory {memory:g}: coverage {words}; within 3 %: {near(fits, TRUTH)}")  # noqa: T201
-    assert all(0.93 <= share <= 0.98 for share in shares)
+    assert all(0.93 <= share <= (0.98 if memory else 0.97) for share in shares)
 
 
 @pytest.mark.long
@@ -176,7 +176,7 @@ def test_intervals_of_500_straight_laws_hold_the_truth(load: str, memory: float)
     fits = [fit(power.windows(seed, memory=memory, load=load, rest=REST), points=[1.0]) for seed in range(WHOLE)]
     shares, close = held(fits, (hosts.IDLE, hosts.BUSY)), near(fits, (hosts.IDLE, hosts.BUSY))
     print(f"load {load}, memory {memory:g}: coverage {shares}, within 3 % {close}")  # noqa: T201
-    assert all(0.93 <= share <= 0.98 for share in shares)
+    assert all(0.93 <= share <= (0.98 if memory else 0.97) for share in shares)
     assert memory or min(close) == 1
 
 
