@@ -48,11 +48,12 @@ def from_prometheus(
     Raises PrometheusError and RefusedError.
     """
     found = asked.windows(prometheus, topology, host, since, now)
+    times = asked.host_times(prometheus, topology, host, since, now)
     more: dict[str, Mapping[float, float]] = {}
     for term in COLUMNS:
         if term in terms:
             query = QUERIES[term](f"instance={quote(host)}", topology.window)
-            more[term] = asked.values(prometheus, query, topology.window, since, now)
+            more[term] = times.values(prometheus, query)
             if not more[term]:
                 raise RefusedError(
                     f"has no {term} in {prometheus.url}: scrape its node_exporter with instance={quote(host)}, or "

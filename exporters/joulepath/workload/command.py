@@ -131,7 +131,8 @@ class WorkloadExporter(HostExporter):
     ) -> None:
         """`read` reads the settings, now and again when `file` has changed; so it is with `power_models`.
 
-        `events` of the processor are counted. Raises UsageError, also if no power model holds for this machine and `force` is not set.
+        `events` of the processor are counted. Raises UsageError, also if no power model holds for this machine and
+        `force` is not set.
         """
         self.files = (*(() if file is None else (file,)), *power_models)
         self.settings = read()
