@@ -281,7 +281,68 @@ def test_the_devices_of_the_page_make_a_sound_topology() -> None:
     assert not problems, [str(problem) for problem in problems]
 
 
-CASES = [everything(), without_one(), machines(), busy_guest(), tensor_parallel()]
+DEVICES = f"""
+sites: {{hall: {{}}}}
+hosts:
+  robot: {{site: hall, power: [{{watts: 'homeassistant_sensor_power_w{{entity="sensor.dock_power"}}'}}]}}
+  camera: {{site: hall, power: [{{watts: 6}}]}}
+  modem: {{site: hall, power: [{{watts: 'shelly_power_watts{{name="modem"}}'}}]}}
+  edge: {{site: hall, power: [{{pdu: p, outlets: ["1"]}}]}}
+components:
+  robot:
+    role: device
+    policy: packets
+    traffic: {{query: {{packets: 'label_replace(vector(1), "application", "a", "", "")'}}}}
+  camera: {{role: device, traffic: {{ioam: 9}}}}
+  modem: {{role: device, traffic: {{anchor: upf}}}}
+  upf: {{role: upf, host: edge, traffic: {{ioam: 4}}}}
+policy: bytes
+applications:
+  a: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], path: [robot, camera, modem, upf]}}
+  b: {{traces: [{{ioam_namespace: 123, id: "{B}"}}], path: [camera, upf]}}
+"""
+
+
+def devices() -> Case:
+    """A robot on a smart plug is a's alone; a camera on a constant counts packets itself; a modem has an anchor."""
+    series = {
+        'homeassistant_sensor_power_w{entity="sensor.dock_power"}': "30x28 stale",
+        'shelly_power_watts{name="modem"}': "8x40",
+        **outlet("p", "1", 100),
+        **node(4, 10, 1000),
+        **trace(A, 4, 6, 600),
+        **trace(B, 4, 2, 200),
+        **node(9, 10, 500),
+        **trace(A, 9, 3, 300),
+        **trace(B, 9, 2, 200),
+    }
+    # Through the modem go 800 bytes/s: all of the UPF's but those of b, which has another path. a has 600 of them.
+    devices = 30 + 6 * 300 / 500 + 8 * 600 / 800
+    return Case(
+        "devices",
+        topology(DEVICES),
+        series,
+        {
+            (6, 'application:power_watts{application="a"}'): {
+                'application="a",segment="device"': devices,
+                'application="a",segment="network"': 60,
+            },
+            (6, 'application:power_watts{application="b"}'): {
+                'application="b",segment="device"': 6 * 200 / 500,
+                'application="b",segment="network"': 20,
+            },
+            (6, 'application:power_modelled:ratio{application="a"}'): {'application="a"': 3.6 / (devices + 60)},
+            # The packet that the robot's query makes up has no bits.
+            (6, "application:bits:rate"): {'application="a"': 8 * 600, 'application="b"': 8 * 200},
+            # The plug is lost at 7:00: its application is a gap, not one without a robot.
+            (9, "application:power_watts{application!='unattributed',segment='device'}"): {
+                'application="b",segment="device"': 2.4
+            },
+        },
+    )
+
+
+CASES = [everything(), without_one(), machines(), busy_guest(), tensor_parallel(), devices()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -55,7 +55,7 @@ class PerfError(JoulepathError):
     """The kernel refused a counter; `number` is the errno."""
 
     def __init__(self, event: Event, number: int) -> None:
-        super().__init__(f"{event.name}: {os.strerror(number)}: {_MENDS.get(number, 'see perf_event_open(2)')}")
+        super().__init__(f"{event.name}: {_MENDS.get(number) or os.strerror(number)}")
         self.number = number
 
 

@@ -60,10 +60,11 @@ class Occupancy:
     def _occupied(self, nodes: Iterable[_Node]) -> Iterable[tuple[int, float]]:
         """The compute units of each process that the kernel says them of."""
         for entry in _listed(f"{self._root}/proc"):
-            files = (f"{self._root}/proc/{entry}/stats_{node.identity}/cu_occupancy" for node in nodes)
-            counts = [count for file in files if (count := _number(file)) is not None and count >= 0]
+            folder = f"{self._root}/proc/{entry}/stats_"
+            read = ((node, _number(f"{folder}{node.identity}/cu_occupancy")) for node in nodes)
+            counts = [float(count) for node, count in read if count is not None and 0 <= count <= node.units]
             if entry.isdecimal() and counts:
-                yield int(entry), float(sum(counts))
+                yield int(entry), sum(counts)
 
     def _found(self) -> Iterable[_Node]:
         for entry in _listed(f"{self._root}/topology/nodes"):
