@@ -17,7 +17,7 @@ _NOT_DISKS = "(dm-|md|loop|ram|zram|sr|nbd).*"
 
 
 class LoadWindow(NamedTuple):
-    """Means over one window; `at` is its end in Unix seconds. What was not asked for is 0."""
+    """Means over one window; `at` is its end in Unix seconds. A value that was not asked for is 0."""
 
     at: float
     watts: float

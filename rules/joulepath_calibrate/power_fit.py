@@ -3,7 +3,7 @@
 
 Least squares, with each window weighted by the power at it: errors of meters are a part of the reading. The load is
 taken as known: counters of the processor have errors far below those of a meter. Every fourth block of windows is held
-out, and the model is compared with it. Blocks, since a window between two that were used is no test.
+out, and the model is compared with it. Blocks, since a window between two that were used tests little.
 """
 
 from collections.abc import Collection, Mapping, Sequence

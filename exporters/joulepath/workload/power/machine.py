@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which machine this is, and whether a power model holds for it.
+"""The properties of this machine, and whether a power model holds for it.
 
 Files: /proc/cpuinfo and /proc/meminfo (proc(5)), /sys/class/dmi/id (Documentation/ABI/testing/sysfs-class-dmi-id),
 scaling_governor (Documentation/admin-guide/pm/cpufreq.rst).
@@ -66,7 +66,7 @@ def chosen(models: Sequence[tuple[Path, PowerModel]], here: Machine, *, force: b
 
 
 def differences(wanted: Machine, here: Machine) -> Iterator[str]:
-    """What differs, in words."""
+    """The properties that differ, in words."""
     for field in fields(Machine):
         want, have = getattr(wanted, field.name), getattr(here, field.name)
         if want is None or want == have:
