@@ -11,7 +11,7 @@ UNIT = unit and not (kernel or lab or long)
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
-demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SECONDS=60 SCENARIO=gtpu JSON=result.json ROOTLESS=1)
+demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SECONDS=60 SCENARIO=factory JSON=result.json ROOTLESS=1)
 	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless)
 
 test: $(VENV)/.test programs ## all tests but the long ones
@@ -27,7 +27,7 @@ long: $(VENV)/.test programs ## fuzzing, soak, full grids
 lint: $(VENV)/.lint $(VENV)/.test ## format, lint, types, known holes of what is pinned
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch] tests/exporters/gpu/stubs/*.[ch]'
+	sh -c '$(VENV)/bin/clang-format --dry-run --Werror exporters/joulepath/*/bpf/*.[ch] lab/joulepath_lab/devices/gpu_libraries/*.[ch]'
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m scripts.audit
 

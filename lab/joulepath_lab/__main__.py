@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from joulepath_lab.devices import server
 from joulepath_lab.devices.plant import MUTATIONS
 from joulepath_lab.network import isolation
 from joulepath_lab.run import demo, programs
@@ -31,12 +32,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m joulepath_lab", description=demo.__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure (default 60)")
     parser.add_argument("--scenario", choices=scenario.NAMES, default="native",
-                        help="IOAM-native transport, GTP-U, or tagged programs (default native)")  # fmt: skip
+                        help="IOAM-native transport, GTP-U, tagged programs, a server (default native)")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rootless", action="store_true", default=os.geteuid() != 0,
                         help="use a user namespace, as without root: stamping is then simulated")  # fmt: skip
     parser.add_argument("--no-alert", dest="alert", action="store_false", help="do not wait for the budget's alert")
-    parser.add_argument("--mutation", choices=(*MUTATIONS, "rule"), help="make a meter or a rule lie: must exit 1")
+    parser.add_argument(
+        "--mutation",
+        choices=sorted({*MUTATIONS, *server.MUTATIONS, "rule"}),
+        help="make a meter or a rule lie: must exit 1",
+    )
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.inside:
@@ -44,11 +49,13 @@ def main() -> int:
             sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program only from root")
         if reason := isolation.refusal(rootless=args.rootless):
             sys.exit(f"demo: {reason}")
+        if args.mutation in server.MUTATIONS and not scenario.load(args.scenario).server:
+            sys.exit(f"demo: {args.scenario} has nothing that could lie so: --mutation {args.mutation} is of factory")
         isolation.enter([sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]], rootless=args.rootless)
     edit: Callable[[str], str] = broken_rule if args.mutation == "rule" else str
     lab = Lab(
         isolation.private_folder(programs.CACHE / "lab"),
-        mutation=args.mutation if args.mutation in MUTATIONS else None,
+        mutation=None if args.mutation == "rule" else args.mutation,
         edit_rules=edit,
         scenario=scenario.load(args.scenario),
     )

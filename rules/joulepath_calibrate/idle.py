@@ -24,6 +24,8 @@ LEAST_WINDOWS = 60
 LEAST_INDEPENDENT = 20
 LEAST_SPREAD = 0.2
 """Of the load: between its 5th and its 95th percentile."""
+MOST_LOAD = 1.05
+"""Of a window: two clocks may differ by some per cent."""
 BENT = 0.995
 """Confidence at which a bend counts as one. A lower one would make intervals of straight lines too wide."""
 CAUTION = 3
@@ -51,6 +53,9 @@ def estimate(windows: Sequence[Window], length: float, method: str = "auto", set
     Raises RefusedError.
     """
     settings = settings or Settings()
+    highest = max((one.load for one in windows), default=0.0)
+    if highest > MOST_LOAD:
+        raise RefusedError(f"the load was {highest:.3g}, and is the busy part, 0 to 1: divide it by its whole")
     calm = list(_quiet(windows, length, settings))
     if method == "quiet" or (method == "auto" and len(calm) >= LEAST_WINDOWS):
         return _mean(calm, settings)
@@ -92,6 +97,8 @@ def _mean(windows: Sequence[Window], settings: Settings) -> Idle:
 def _line(windows: Sequence[Window], settings: Settings) -> Idle:
     _enough(windows, "windows", "look back further")
     load, watts = [one.load for one in windows], [one.watts for one in windows]
+    if median(watts) == 0:
+        raise RefusedError("power was 0 W in most windows: check the meter")
     spread = _spread(load)
     if spread < LEAST_SPREAD:
         raise RefusedError(

@@ -57,6 +57,8 @@ def estimate(windows: Sequence[TokenWindow]) -> Weights:
     if len(windows) < LEAST_WINDOWS:
         raise RefusedError(f"has {len(windows)} windows, needs {LEAST_WINDOWS}: look back further")
     _, watts, asked, told = np.array(windows).T
+    if np.ptp(watts) == 0:
+        raise RefusedError(f"power was {watts[0]:.3g} W all the time: check that it is that of this model")
     _separate(asked, told)
     design = np.column_stack([np.ones_like(watts), asked, told])
     linear = _fit(design, watts)
@@ -65,20 +67,21 @@ def estimate(windows: Sequence[TokenWindow]) -> Weights:
             f"power drifts: its {len(windows)} windows tell as much as {linear.noise.independent:.0f} independent "
             f"ones, needs {LEAST_INDEPENDENT}: run for longer"
         )
-    curved = _fit(np.column_stack([design, (linear.noise.fitted - watts.mean()) ** 2]), watts)
-    bent = abs(curved.coefficients[3]) > curved.reach(np.array([0, 0, 0, 1.0]), BENT)
+    curved = _curved(linear, design, watts)
+    bent = curved is not None and abs(curved.coefficients[3]) > curved.reach(np.array([0, 0, 0, 1.0]), BENT)
+    other = curved if bent else None
     base, per_input, per_output = _not_negative(design, watts)
-    answer = _interval(linear, curved, np.array([0, 0, 1.0]), per_output, bent=bent)
+    answer = _interval(linear, other, np.array([0, 0, 1.0]), per_output)
     if answer.low <= 0:
         raise RefusedError(
             f"a generated token has {answer.value:.3g} J, {answer.low:.3g} to {answer.high:.3g} J, and may cost "
             "nothing: run more requests with long answers"
         )
-    prompt = _interval(linear, curved, np.array([0, 1.0, 0]), per_input, bent=bent)
+    prompt = _interval(linear, other, np.array([0, 1.0, 0]), per_input)
     if prompt.high <= 0:
         raise RefusedError("power falls when prompts have more tokens: check that the power is that of this model")
     ratio = per_input / per_output
-    relative = _interval(linear, curved, np.array([0, 1, -ratio]) / per_output, ratio, bent=bent, about=ratio)
+    relative = _interval(linear, other, np.array([0, 1, -ratio]) / per_output, ratio, about=ratio)
     return Weights(_bounded(prompt), answer, _bounded(relative), base, windows, bent)
 
 
@@ -93,6 +96,15 @@ def _separate(asked: Array, told: Array) -> None:
             f"prompts and answers changed together (correlation {together:.2f}, at most {MOST_CORRELATION:g}): run "
             "long prompts with short answers for a time, then short ones with long ones"
         )
+
+
+def _curved(linear: _Fit, design: Array, watts: Array) -> _Fit | None:
+    """With the squared power as one more column (Ramsey's test); None where this tells nothing, as of two loads."""
+    wider = np.column_stack([design, (linear.noise.fitted - watts.mean()) ** 2])
+    scale = np.abs(wider).max(axis=0)
+    if not scale.all() or np.linalg.matrix_rank(wider / scale) < wider.shape[1]:
+        return None
+    return _fit(wider, watts)
 
 
 def _fit(design: Array, watts: Array) -> _Fit:
@@ -111,12 +123,12 @@ def _not_negative(design: Array, watts: Array) -> tuple[float, float, float]:
     return float(base), float(asked), float(told)
 
 
-def _interval(linear: _Fit, curved: _Fit, gradient: Array, value: float, *, bent: bool, about: float = 0.0) -> Estimate:
-    """The interval of a sum of the coefficients; for a bend wider, by how much the sum depends on it."""
+def _interval(linear: _Fit, other: _Fit | None, gradient: Array, value: float, about: float = 0.0) -> Estimate:
+    """The interval of a sum of the coefficients; wider by how much the sum depends on a bend, where one shows."""
     centre = about + float(gradient @ linear.coefficients)
     reach = linear.reach(gradient)
-    if bent:
-        reach += abs(float(gradient @ curved.coefficients[:3]) + about - centre)
+    if other is not None:
+        reach += abs(float(gradient @ other.coefficients[:3]) + about - centre)
     return Estimate(value, min(centre - reach, value), max(centre + reach, value))
 
 

@@ -32,7 +32,7 @@ PUBLIC = _series(
     ("host:power_watts", "host site", "W", "power of a host; complete or absent"),
     (
         "host:power_source:info", "host tier method", "",
-        "which tier counts; method `measured`, `modelled` (scaled, or with an offset) or `declared` (a constant)",
+        "which tier counts; method `measured`, `modelled` (a power model, scale, offset) or `declared` (a constant)",
     ),
     ("host:missing:info", "host tier source", "", "1 for each source that was not read"),
     (

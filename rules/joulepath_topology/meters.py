@@ -42,6 +42,8 @@ class Meter:
     """Whether it reads all of a server: two such kinds at one host are probably one power, read twice."""
     reads_gpus: bool = True
     """Whether its reading of a server holds the watts of the GPUs in the server's plug."""
+    modelled: bool = False
+    """Whether its watts are a guess from other readings."""
 
     @property
     def optional(self) -> str | None:
@@ -67,6 +69,13 @@ METERS: Mapping[str, Meter] = {
         "rapl_host_measured_seconds_total",
         "Instance of the rapl exporter: processor and memory.",
         reads_gpus=False,
+    ),
+    "power_model": Meter(
+        "modelled_host_energy_joules_total",
+        "modelled_host_measured_seconds_total",
+        "Instance of the workload exporter with a power model of the host, which has no meter: without its GPUs.",
+        reads_gpus=False,
+        modelled=True,
     ),
     "gpu": Meter(
         "gpu_energy_joules_total",

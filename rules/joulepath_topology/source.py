@@ -72,4 +72,5 @@ class PowerSource(_Metered):
         """How its watts are known: as METHODS says."""
         if self.watts is not None and promql.is_constant(self.watts):
             return "declared"
-        return "modelled" if self.modelled or self.scale != 1 or self.offset_watts != 0 else "measured"
+        guess = self.modelled or (self.kind in METERS and METERS[self.kind].modelled)
+        return "modelled" if guess or self.scale != 1 or self.offset_watts != 0 else "measured"

@@ -45,6 +45,16 @@ components:
         (hosts.windows(1, count=40), "line", "has 40 windows, needs 60"),
         (hosts.windows(1), "quiet", "has 0 quiet windows"),
         (hosts.windows(1, hosts.power_law(0.6)), "line", "power is not a straight line over load: leave the host idle"),
+        (
+            [one._replace(load=100 * one.load) for one in hosts.windows(1)],
+            "auto",
+            "the load was 9.*, and is the busy part",
+        ),
+        (
+            [one._replace(watts=0.0) for one in hosts.windows(1)],
+            "line",
+            "power was 0 W in most windows: check the meter",
+        ),
         ([Window(one.at, 200 - 100 * one.load, one.load) for one in hosts.windows(1)], "line", "rise"),
         ([Window(one.at, one.watts + one.at / 1000, one.load) for one in hosts.quiet(1)], "quiet", "drifts"),
     ],

@@ -77,6 +77,19 @@ def test_power_that_bends_makes_the_intervals_wider() -> None:
 
 
 @pytest.mark.unit
+def test_two_loads_of_each_kind_tell_the_weights() -> None:
+    """Four combinations: the power has two or four values, and a bend cannot be told from none."""
+    rates = [(float(place % 2), float(place // 2 % 2)) for place in range(100)]
+    data = [
+        TokenWindow(120.0 * (place + 1), 50 + 2 * one + 4 * two, one, two) for place, (one, two) in enumerate(rates)
+    ]
+    found = estimate(data)
+    assert (found.ratio.value, found.base) == pytest.approx((0.5, 50))
+    alike = [one._replace(watts=50 + 2 * (one.input + one.output)) for one in data]
+    assert estimate(alike).ratio.value == pytest.approx(1)
+
+
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -84,6 +97,7 @@ def test_power_that_bends_makes_the_intervals_wider() -> None:
         (models.windows(1, together=1), "changed together .correlation 0.9[0-9], at most 0.95.: run long prompts"),
         ([one._replace(input=3.0) for one in models.windows(1)], "rate of tokens of prompts did not change: run"),
         ([one._replace(output=0.0) for one in models.windows(1)], "rate of generated tokens did not change: run"),
+        ([one._replace(watts=0.0) for one in models.windows(1)], "power was 0 W all the time: check"),
         (models.windows(1, answer=0), "a generated token has .* may cost nothing: run more requests"),
         (models.windows(1, prompt=-0.02), "power falls when prompts have more tokens: check"),
         ([one._replace(watts=one.watts + one.at / 200) for one in models.windows(1)], "power drifts: its 360 windows"),

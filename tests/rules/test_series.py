@@ -34,7 +34,10 @@ EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modul
 
 FOREIGN = {
     "kepler_node_cpu_active_joules_total": "Kepler",
+    "kepler_node_gpu_active_joules_total": "Kepler",
     "kepler_pod_cpu_joules_total": "Kepler",
+    "kepler_pod_gpu_joules_total": "Kepler",
+    "kepler_vm_cpu_joules_total": "Kepler",
     "kepler_container_package_joules_total": "Kepler up to 0.9",
     "kepler_container_dram_joules_total": "Kepler up to 0.9",
     "kepler_node_package_joules_total": "Kepler up to 0.9",
@@ -42,9 +45,12 @@ FOREIGN = {
     "vllm:request_success_total": "vLLM",
     "vllm:generation_tokens_total": "vLLM",
     "vllm:prompt_tokens_total": "vLLM",
+    "istio_requests_total": "Istio, in each proxy",
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
     "node_cpu_seconds_total": "node_exporter",
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
+    "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
+    "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
     "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",

@@ -88,7 +88,7 @@ def moving() -> Case:
             (4.75, SUPPORT): expected(0, 20),
             (9, SUPPORT): expected(22, 0),
             # Never a gap on the way, and never a watt too many.
-            (9, 'count_over_time(application:complete:info{application="a"}[6m])'): {'application="a"': 25},
+            (9, 'count_over_time(application:complete:info{application="a"}[350s])'): {'application="a"': 24},
             (9, f"max_over_time(({ERROR})[6m:15s])"): {},
             (9, "sum(application_component:power_watts)"): {"": 360},
         },

@@ -168,6 +168,7 @@ def test_one_instance_may_stand_by_itself_and_none_means_all() -> None:
     [
         ({"rapl": "x"}, "measured"),
         ({"watts": "sum(x)"}, "measured"),
+        ({"power_model": "x"}, "modelled"),
         ({"watts": "sum(x)", "modelled": True}, "modelled"),
         ({"rapl": "x", "modelled": True}, "modelled"),
         ({"rapl": "x", "scale": 1.35}, "modelled"),
@@ -188,6 +189,7 @@ def test_a_source_has_the_method_of_its_queries(source: dict[str, Any], expected
     ("power", "expected"),
     [
         ([{"rapl": "x"}, {"joules": "y"}], "measured"),
+        ([{"power_model": "x"}, {"joules": "y"}], "modelled"),
         ([{"rapl": "x"}, {"joules": "y", "modelled": True}], "modelled"),
         ([{"rapl": "x"}, {"watts": 5}], "declared"),
         ([{"watts": 5}, {"rapl": "x", "scale": 2}], "declared"),

@@ -59,7 +59,7 @@ RAPL = {"site": "factory", "power": [{"rapl": "x"}]}
         (changed(hosts={"ru-1": {"power": []}}), "hosts.ru-1.power: needs at least one entry"),
         (
             changed(hosts={"ru-1": {"power": [{}]}}),
-            "hosts.ru-1.power[0]: needs one of pdu, bmc, rapl, gpu, joules, watts",
+            "hosts.ru-1.power[0]: needs one of pdu, bmc, rapl, power_model, gpu, joules, watts",
         ),
         (
             changed(hosts={"ru-1": {"power": [{"rapl": "x", "chassis": "1"}]}}),

@@ -20,8 +20,9 @@ from joulepath.gpu.vendors.nvidia import NvidiaLibrary
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.host import HostExporter, Section
 from joulepath.serving.run import serve
-from joulepath.workload.command import needed
+from joulepath.workload.command import add_paths, needed, places
 from joulepath.workload.pids import Pids
+from joulepath.workload.places import Places
 from joulepath.workload.settings import Settings
 
 PORT = 10479
@@ -63,6 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the workloads, a file of joulepath workload; without it each unit, pod, container and machine",
     )
+    add_paths(parser)
     add_arguments(parser, PORT)
 
 
@@ -72,11 +74,13 @@ def run(args: argparse.Namespace) -> int:
         preload(args.nvml)
     libraries: dict[str, Library] = {
         "nvidia": NvidiaLibrary(),
-        "amd": AmdLibrary(),
+        "amd": AmdLibrary(args.sysfs),
         "intel": IntelLibrary() if args.level_zero is None else IntelLibrary(str(args.level_zero)),
     }
     chosen = [libraries[vendor] for vendor in dict.fromkeys(args.vendors or VENDORS)]
-    exporter = GpuExporter(chosen, lambda: _settings(args.config), args.config, required=args.vendors or ())
+    exporter = GpuExporter(
+        chosen, lambda: _settings(args.config), args.config, places(args), required=args.vendors or ()
+    )
     return serve(exporter, args, capabilities=needed(exporter.settings))
 
 
@@ -88,6 +92,7 @@ class GpuExporter(HostExporter):
         libraries: Sequence[Library],
         read: Callable[[], Settings],
         file: Path | None = None,
+        places: Places | None = None,
         *,
         required: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -98,7 +103,8 @@ class GpuExporter(HostExporter):
         self.settings = read()
         self._read_settings = read
         self._once_seconds = once_seconds
-        self._gpus = Gpus(libraries, Pids(self.settings), required=required, clock=clock)
+        self._places = places
+        self._gpus = Gpus(libraries, Pids(self.settings, places), required=required, clock=clock)
         section = Section(
             self._gpus.read,
             collect,
@@ -121,7 +127,7 @@ class GpuExporter(HostExporter):
     def reload(self) -> None:
         """Applies the file's rules to what comes; counters go on. Raises UsageError if the file is wrong."""
         self.settings = self._read_settings()
-        self._gpus.naming = Pids(self.settings)
+        self._gpus.naming = Pids(self.settings, self._places)
 
 
 def _settings(file: Path | None) -> Settings:

@@ -2,7 +2,8 @@
 """The metrics of `joulepath workload`.
 
 Sources: `/proc/stat`; `cpu.stat`, `memory.current` and `io.stat` of cgroups (Documentation/admin-guide/cgroup-v2.rst)
-and their like in version 1; `/proc/PID/stat`; perf_event_open(2).
+and their like in version 1; `/proc/PID/stat`; perf_event_open(2). Of a power model: `/proc/stat`, `/proc/meminfo`,
+`/proc/diskstats`.
 """
 
 from joulepath.metrics import counter, gauge
@@ -51,4 +52,16 @@ HARDWARE_MEASURED = counter(
     "Time that instructions, cache misses and cycles cover.",
 )
 
-METRICS = (CPU, HOST_CPU, MEASURED, MEMORY, IO, INSTRUCTIONS, CACHE_MISSES, CYCLES, HARDWARE_MEASURED)
+MODELLED_ENERGY = counter(
+    "modelled_host_energy_joules_total",
+    "Energy of this host since the exporter's start, by a power model: no meter read it.",
+)
+MODELLED_MEASURED = counter(
+    "modelled_host_measured_seconds_total", "Time that the energy covers: in it the load was read and the model held."
+)
+MODELLED_INFO = gauge("modelled_host_info", "The power model in use; always 1.", "power_model")
+
+METRICS = (
+    CPU, HOST_CPU, MEASURED, MEMORY, IO, INSTRUCTIONS, CACHE_MISSES, CYCLES, HARDWARE_MEASURED, MODELLED_ENERGY,
+    MODELLED_MEASURED, MODELLED_INFO,
+)  # fmt: skip

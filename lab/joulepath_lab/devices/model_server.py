@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for the model server: takes frames, answers inferences, exports vLLM's request counters."""
+"""A stand-in for the models' servers: takes frames, answers inferences, exports vLLM's counters and the mesh's."""
 
 import argparse
 import selectors
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, start_http_server
 
-from joulepath_lab.devices.robot import FRAME, tagged_octets, udp_socket
+from joulepath_lab.devices.robot import FRAME, is_due, tagged_octets, udp_socket
 from joulepath_lab.network import nodes
 from joulepath_lab.network.wire import Connection, Datagrams, Wire
 from joulepath_lab.scenarios import scenario
@@ -19,6 +19,37 @@ from joulepath_lab.truth.ledger import Ledger, Sent
 PORT = 9400
 
 
+class Counters:
+    """Of vLLM for the language model, and of Istio for requests to the detector."""
+
+    def __init__(self, scene: Scenario, registry: CollectorRegistry) -> None:
+        labels = ("model_name", "application")
+        self._model, self._detector = scene.model, scene.detector
+        self._requests = Counter("vllm:request_success_total", "Finished requests.", labels, registry=registry)
+        self._tokens = Counter("vllm:generation_tokens_total", "Generated tokens.", labels, registry=registry)
+        self._prompts = Counter("vllm:prompt_tokens_total", "Tokens of prompts.", labels, registry=registry)
+        mesh = ("reporter", "source_workload", "destination_service_name", "response_code")
+        self._mesh = Counter("istio_requests_total", "Requests in the mesh.", mesh, registry=registry)
+
+    def begin(self, stream: Stream) -> None:
+        """A stream's counters are 0 before it asks."""
+        self.inference(stream, 0)
+        self.detection(stream, 0)
+
+    def inference(self, stream: Stream, count: int = 1) -> None:
+        """Counts inferences."""
+        if stream.inference_every:
+            labels = (self._model, stream.application or "none")
+            self._requests.labels(*labels).inc(count)
+            self._tokens.labels(*labels).inc(count * stream.tokens)
+            self._prompts.labels(*labels).inc(count * stream.prompt)
+
+    def detection(self, stream: Stream, count: int = 1) -> None:
+        """Counts pictures that the detector looks at."""
+        if stream.detection_every and self._detector:
+            self._mesh.labels("destination", stream.application or stream.name, self._detector, "200").inc(count)
+
+
 class Endpoint:
     """Serves one stream: counts an inference when its frame's last packet is there, and answers under its trace."""
 
@@ -27,27 +58,28 @@ class Endpoint:
         stream: Stream,
         ledger: Ledger,
         scene: Scenario,
-        counters: tuple[Counter, Counter],
+        counters: Counters,
         *,
         simulated: bool,
     ) -> None:
         self._stream = stream
         self._ledger = ledger
         self.socket, self._wire = _wire(stream, scene, simulated=simulated)
-        labels = {"model_name": scene.model, "application": stream.application or "none"}
-        if stream.inference_every:
-            self._requests, self._tokens = (counter.labels(**labels) for counter in counters)
+        self._counters = counters
+        counters.begin(stream)
 
     def receive(self) -> None:
         """Takes what has arrived."""
-        every = self._stream.inference_every
         for message in self._wire.messages():
             frame, number, packets = FRAME.unpack_from(message)
-            if number == packets - 1 and every and frame % every == 0:
-                self._requests.inc()
-                self._tokens.inc(self._stream.tokens)
+            if number < packets - 1:
+                continue
+            if is_due(frame, self._stream.detection_every):
+                self._counters.detection(self._stream)
+            if is_due(frame, self._stream.inference_every):
+                self._counters.inference(self._stream)
                 self._wire.send(bytes(ANSWER_PAYLOAD))
-        if every:
+        if self._stream.inference_every:
             self._ledger.write(answer_of(self._stream), Sent(*self._wire.sent()))
 
 
@@ -72,13 +104,12 @@ def main() -> None:
     args = parser.parse_args()
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
     registry = CollectorRegistry()
-    labels = ("model_name", "application")
-    requests = Counter("vllm:request_success_total", "Finished requests.", labels, registry=registry)
-    tokens = Counter("vllm:generation_tokens_total", "Generated tokens.", labels, registry=registry)
+    scene = scenario.load(args.scenario)
+    counters = Counters(scene, registry)
     ledger = Ledger(args.ledger, NAMES)
     selector = selectors.DefaultSelector()
     for stream in UPLINKS:
-        endpoint = Endpoint(stream, ledger, scenario.load(args.scenario), (requests, tokens), simulated=args.simulated)
+        endpoint = Endpoint(stream, ledger, scene, counters, simulated=args.simulated)
         selector.register(endpoint.socket, selectors.EVENT_READ, endpoint)
     start_http_server(PORT, nodes.mgmt_address("model"), registry)
     while True:

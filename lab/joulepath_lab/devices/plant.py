@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machines' electricity: applies the law five times a second, moves every meter, and keeps the history of truth.
 
-Meters: watts per outlet in a file that the PDU's agent serves over SNMP, a powercap tree, a Kepler endpoint. A mutation
-makes one of them lie; the truth never does.
+Meters: watts per outlet in a file that the PDU's agent serves over SNMP, a powercap tree, Kepler's endpoints, and the
+software of a server. A mutation makes one of them lie; the truth never does.
 """
 
 import argparse
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from joulepath_lab.devices import kepler, server
+from joulepath_lab.devices.host_files import replace
 from joulepath_lab.network import nodes
 from joulepath_lab.scenarios import scenario
 from joulepath_lab.scenarios.scenario import Scenario
@@ -25,17 +28,12 @@ from joulepath_lab.truth.ledger import FIELDS, Ledger
 
 TICK_SECONDS = 0.2
 KEPLER_PORT = 28282
+OLDER_KEPLER_PORT = 28283
 # RAPL and Kepler see this part of a machine's dynamic watts; fans and supplies take the rest.
 PROCESSOR_SHARE = 0.62
 RAPL_RANGE_UJ = 65_536_000_000
 MUTATIONS = ("outlet", "kepler", "rapl")
-
-
-def replace(path: Path, text: str) -> None:
-    """Publishes a file's new content at once."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+"""A plug shows too much, Kepler 0.10 counts the DU's pod twice, RAPL has lost a zone."""
 
 
 @dataclass(eq=False)
@@ -48,7 +46,12 @@ class Plant:
     mutation: str | None = None
     clock: Callable[[], float] = time.time
     _joules: dict[str, dict[str, float]] = field(default_factory=dict)
+    _software: server.Software | None = None
     _recent: deque[Mapping[str, Power]] = field(default_factory=lambda: deque(maxlen=round(1 / TICK_SECONDS)))
+
+    def __post_init__(self) -> None:
+        if self.scenario.server:
+            self._software = server.Software(self.scenario.server, self.folder, self.mutation, self.clock)
 
     def run(self) -> None:
         """Ticks until it is ended."""
@@ -60,6 +63,9 @@ class Plant:
             watts = power(self.scenario.machines, before, after, now - then)
             self._integrate(watts, now - then)
             self._publish(watts)
+            if self._software:
+                machine = self._software.server
+                self._software.advance(watts[machine.machine], watts[machine.gpu.machine], now - then)
             joules = {f"{host}:{part}": value for host, parts in self._joules.items() for part, value in parts.items()}
             sent = {f"{name}:{field}": getattr(sent, field) for name, sent in after.items() for field in FIELDS}
             history.write(json.dumps({"at": now, **joules, **sent}) + "\n")
@@ -75,12 +81,15 @@ class Plant:
     def _publish(self, watts: Mapping[str, Power]) -> None:
         self._recent.append(watts)
         outlets = {}
-        for outlet, (host, part) in self.scenario.outlets.items():
-            mean = sum(recent[host].total for recent in self._recent) / len(self._recent)
+        for outlet, parts in self.scenario.outlets.items():
+            watts_behind = (recent[host].total * part for recent in self._recent for host, part in parts.items())
             lie = 1.12 if self.mutation == "outlet" and outlet == 3 else 1.0
-            outlets[outlet] = [f"{host}-psu{outlet}", mean * part * lie]
+            outlets[outlet] = [f"{next(iter(parts))}-psu{outlet}", sum(watts_behind) / len(self._recent) * lie]
         replace(self.folder / "outlets.json", json.dumps(outlets))
-        core = sum(self._joules["core-1"].values())
+        if self.scenario.rapl:
+            self._publish_rapl(sum(self._joules[self.scenario.rapl].values()))
+
+    def _publish_rapl(self, core: float) -> None:
         zones = {"intel-rapl:0": ("package-0", 0.8 * core), "intel-rapl:0:0": ("dram", 0.2 * core)}
         if self.mutation == "rapl":
             del zones["intel-rapl:0:0"]
@@ -92,23 +101,30 @@ class Plant:
                 replace(zone / "max_energy_range_uj", f"{RAPL_RANGE_UJ}\n")
             replace(zone / "energy_uj", f"{round(joules * 1e6) % RAPL_RANGE_UJ}\n")
 
+    @property
+    def nodes(self) -> list[kepler.Node]:
+        """Kepler's view of each machine on which it runs."""
+        if self._software:
+            return [self._software.kepler]
+        return [self._node(host, space) for host, space in self.scenario.pods.items()]
+
+    def _node(self, host: str, space: str) -> kepler.Node:
+        joules = {name: PROCESSOR_SHARE * value for name, value in self._joules.get(host, {}).items()}
+        pods = {f"{space}/{name}-0": joules.get(name, 0.0) for name in self.scenario.machines[host].components}
+        active = sum(joules.values()) - joules.get("static", 0.0)
+        return kepler.Node(host, active, joules.get("static", 0.0), pods)
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """The metrics of one version of Kepler."""
+
+    plant: Plant
+    dialect: Callable[[Iterable[kepler.Node]], list[Metric]]
+
     def collect(self) -> list[Metric]:
-        """Kepler's families: one pod per component, and the node's active energy."""
-        labels = ["pod_id", "pod_name", "pod_namespace", "state", "zone", "node_name"]
-        pods = CounterMetricFamily("kepler_pod_cpu_joules", "Energy of a pod.", labels=labels)
-        node = CounterMetricFamily(
-            "kepler_node_cpu_active_joules", "Active energy of a node.", labels=["zone", "path", "node_name"]
-        )
-        for host, space in self.scenario.pods.items():
-            parts = {name: joules for name, joules in self._joules.get(host, {}).items() if name != "static"}
-            for zone, share in {"package": 0.85, "dram": 0.15, "core": 0.6}.items():
-                for name, joules in parts.items():
-                    if name != "housekeeping":
-                        lie = 2.0 if self.mutation == "kepler" and name == "du-1" else 1.0
-                        values = [f"id-{name}", f"{name}-0", space, "running", zone, host]
-                        pods.add_metric(values, joules * PROCESSOR_SHARE * share * lie)
-                node.add_metric([zone, f"/{zone}", host], sum(parts.values()) * PROCESSOR_SHARE * share)
-        return [pods, node]
+        """The families of the scrape."""
+        return self.dialect(self.plant.nodes)
 
 
 def main() -> None:
@@ -117,12 +133,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
-    parser.add_argument("--mutation", choices=MUTATIONS)
+    parser.add_argument("--mutation", choices={*MUTATIONS, *server.MUTATIONS})
     args = parser.parse_args()
     plant = Plant(args.folder, Ledger(args.ledger, NAMES), scenario.load(args.scenario), args.mutation)
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(plant)
-    start_http_server(KEPLER_PORT, nodes.MGMT_CALLER, registry)
+    modern = partial(kepler.modern, twice="ran/du-" if args.mutation == "kepler" else None)
+    for port, dialect in ((KEPLER_PORT, modern), (OLDER_KEPLER_PORT, kepler.older)):
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Endpoint(plant, dialect))
+        start_http_server(port, nodes.MGMT_CALLER, registry)
     plant.run()
 
 

@@ -33,6 +33,11 @@ def tagged_octets(stream: Stream) -> int:
     return 40 + 8 * DEFAULT_TRANSIT_NODES if stream.trace_id else 0
 
 
+def is_due(frame: int, every: int) -> bool:
+    """Whether a frame is one of every so many; of 0 none is."""
+    return bool(every) and frame % every == 0
+
+
 def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool) -> tuple[socket.socket, int]:
     """A UDP socket that adds the stream's trace to its packets, and the length of their hop-by-hop header [octets]."""
     sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -74,9 +79,15 @@ class Camera:
         for number in range(packets):
             size = stream.payload if number < packets - 1 else self._random.randint(FRAME.size, stream.payload)
             self._wire.send(FRAME.pack(self._frame, number, packets).ljust(size, b"\0"))
-        asks = bool(stream.inference_every) and self._frame % stream.inference_every == 0
+        asks, detects = is_due(self._frame, stream.inference_every), is_due(self._frame, stream.detection_every)
         before = self._sent
-        self._sent = Sent(*self._wire.sent(), before.requests + asks, before.tokens + asks * stream.tokens)
+        self._sent = Sent(
+            *self._wire.sent(),
+            requests=before.requests + asks,
+            tokens=before.tokens + asks * stream.tokens,
+            prompts=before.prompts + asks * stream.prompt,
+            detections=before.detections + detects,
+        )
         self._ledger.write(stream.name, self._sent)
         self._frame += 1
         # An answer that is not taken would come back as an ICMPv6 error, which is not booked.

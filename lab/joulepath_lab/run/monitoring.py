@@ -11,13 +11,14 @@ from typing import Any
 import yaml
 
 from joulepath_lab.devices.model_server import PORT as MODEL_PORT
-from joulepath_lab.devices.plant import KEPLER_PORT
+from joulepath_lab.devices.plant import KEPLER_PORT, OLDER_KEPLER_PORT
 from joulepath_lab.network import nodes
 from joulepath_lab.run import programs
 from joulepath_lab.scenarios.scenario import Scenario
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 PDU_PORT, RAPL_PORT, IOAM_PORT, TAG_PORT = 10471, 10473, 10474, 10477
+WORKLOAD_PORT, GUEST_PORT, GPU_PORT = 10475, 10485, 10479
 PROMETHEUS_URL = f"http://{nodes.MGMT_CALLER}:9090"
 _ALERTMANAGER = f"{nodes.MGMT_CALLER}:9093"
 _WEBHOOK_PORT = 9095
@@ -29,18 +30,29 @@ Targets = Mapping[str, list[dict[str, Any]]]
 def targets(scenario: Scenario) -> Targets:
     """The targets that Prometheus scrapes, except the PDUs: their exporter lists these."""
     caller = nodes.MGMT_CALLER
-    ioam = [
-        {"targets": [f"{nodes.mgmt_address(node)}:{IOAM_PORT}"], "labels": {"instance": component}}
-        for component, node in scenario.counted.items()
-    ]
-    return {
-        "exporters": [{"targets": [f"{caller}:{PDU_PORT}"], "labels": {"instance": "pdu-exporter"}}],
-        "rapl": [{"targets": [f"{caller}:{RAPL_PORT}"], "labels": {"instance": "core-1"}}],
+    ioam = [_target(nodes.mgmt_address(node), IOAM_PORT, component) for component, node in scenario.counted.items()]
+    found = {
+        "exporters": [_target(caller, PDU_PORT, "pdu-exporter")],
         "ioam": ioam,
-        "kepler": [{"targets": [f"{caller}:{KEPLER_PORT}"], "labels": {"instance": "edge-1"}}],
-        "model": [{"targets": [f"{nodes.mgmt_address('model')}:{MODEL_PORT}"], "labels": {"instance": "gpu-1"}}],
+        "kepler": [_target(caller, KEPLER_PORT, "edge-1")],
+        "model": [_target(nodes.mgmt_address("model"), MODEL_PORT, "gpu-1")],
         "alertmanager": [{"targets": [_ALERTMANAGER]}],
     }
+    if scenario.rapl:
+        found["rapl"] = [_target(caller, RAPL_PORT, scenario.rapl)]
+    if scenario.server:
+        machine = scenario.server.machine
+        found["kepler"].append(_target(caller, OLDER_KEPLER_PORT, machine, kepler_version="0.9"))
+        found["gpu"] = [_target(caller, GPU_PORT, machine)]
+        found["workload"] = [
+            _target(caller, WORKLOAD_PORT, machine),
+            _target(caller, GUEST_PORT, scenario.server.guest.name),
+        ]
+    return found
+
+
+def _target(address: str, port: int, instance: str, **labels: str) -> dict[str, Any]:
+    return {"targets": [f"{address}:{port}"], "labels": {"instance": instance, **labels}}
 
 
 def prometheus(program: Path, folder: Path, scraped: Targets) -> list[str]:

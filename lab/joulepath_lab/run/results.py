@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures that the rules recorded over an interval, beside the truth over the same interval."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
@@ -9,6 +9,10 @@ from typing import Any
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED, Scenario
 from joulepath_lab.truth.truth import Truth
 from joulepath_prometheus.client import Prometheus
+from joulepath_prometheus.results import Sample
+
+_TOPOLOGY = "$topology"
+"""Stands for the label of one topology, in each selector of the expressions below."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Component:
     """Means over the interval: a component's watts, and those that no application got."""
 
     watts: float
+    truth_watts: float
     attributed_watts: float
     unattributed_watts: float
     truth_unattributed_watts: float
@@ -68,6 +73,7 @@ def measure(
     applications: Iterable[str],
     *,
     scenario: Scenario,
+    topology: str,
     interval: tuple[float, float],
     window: float,
     stamping: str,
@@ -77,26 +83,32 @@ def measure(
     Raises LookupError when a figure is missing: a gap is not averaged away.
     """
     begin, end = interval
-    instants = sorted(
-        {sample.at for sample in prometheus.samples(f"application:power_part_watts[{end - begin:.0f}s]", end)}
-    )
+    parts = f'application:power_part_watts{{topology="{topology}"}}[{end - begin:.0f}s]'
+    instants = sorted({sample.at for sample in prometheus.samples(parts, end)})
     if not instants:
         raise LookupError("no evaluation of the rules falls into the interval")
     windows = [(at - window, at) for at in instants]
-    reader = _Reader(prometheus, instants)
+    reader = _Reader(prometheus, topology, instants)
     measured = {name: _application(reader, truth, scenario, name, windows) for name in applications}
     components = {name: _component(reader, truth, name, windows) for name in scenario.components}
     hosts = {name: _host(reader, truth, name, windows) for name in scenario.machines}
     errors = [
         *(_error(row.total_watts, row.truth_total_watts) for row in measured.values()),
+        *(_error(row.watts, row.truth_watts) for row in components.values()),
         *(_error(row.unattributed_watts, row.truth_unattributed_watts) for row in components.values()),
         *(_error(row.unattributed_watts, row.truth_unattributed_watts, row.truth_watts) for row in hosts.values()),
         *(_error(row.watts, row.truth_watts) for row in hosts.values()),
     ]
-    # Of the plug that a component hangs on, relative: the largest seen at any evaluation.
+    # Relative, the largest seen at any evaluation: of the plug that a component hangs on, and of all plugs. GPUs are
+    # metered inside a plug.
+    plugs = f'sum(source:power_watts{{{_TOPOLOGY},tier="1",gpu=""}})'
     conservation = reader.worst(
-        "abs(host:conservation_error_watts) / on (host) group_left () host:power_watts",
-        "abs(component:conservation_error_watts) / on (host) group_left () host:power_watts",
+        *(
+            f"abs({level}:conservation_error_watts{{{_TOPOLOGY}}})"
+            f" / on (host) group_left () host:power_watts{{{_TOPOLOGY}}}"
+            for level in ("host", "component")
+        ),
+        f"abs(sum(application_component:power_watts{{{_TOPOLOGY}}}) / {plugs} - 1)",
     )
     return Results(measured, components, hosts, max(errors), conservation, stamping)
 
@@ -104,45 +116,48 @@ def measure(
 class _Reader:
     """Reads expressions at every instant."""
 
-    def __init__(self, prometheus: Prometheus, instants: Sequence[float]) -> None:
+    def __init__(self, prometheus: Prometheus, topology: str, instants: Sequence[float]) -> None:
         self._prometheus = prometheus
+        self._label = f'topology="{topology}"'
         self._instants = instants
 
     def mean(self, promql: str) -> float:
         """The mean of a one-series expression. Raises LookupError if it has no value at some instant."""
         values = []
-        for at in self._instants:
-            samples = self._prometheus.query(promql, at)
+        for at, samples in self._ask(promql):
             if len(samples) != 1:
-                raise LookupError(f"{promql}: {len(samples)} values at {at}, 1 expected")
+                expression = promql.replace(_TOPOLOGY, self._label)
+                raise LookupError(f"{expression}: {len(samples)} values at {at}, 1 expected")
             values.append(samples[0].value)
         return fmean(values)
 
     def worst(self, *expressions: str) -> float:
         """The largest value of any series at any instant."""
-        return max(
-            sample.value
-            for promql in expressions
-            for at in self._instants
-            for sample in self._prometheus.query(promql, at)
-        )
+        return max(sample.value for promql in expressions for _, samples in self._ask(promql) for sample in samples)
+
+    def _ask(self, promql: str) -> Iterator[tuple[float, Sequence[Sample]]]:
+        """The answer at every instant."""
+        expression = promql.replace(_TOPOLOGY, self._label)
+        for at in self._instants:
+            yield at, self._prometheus.query(expression, at)
 
 
 def _application(
     reader: _Reader, truth: Truth, scenario: Scenario, name: str, windows: Sequence[tuple[float, float]]
 ) -> Application:
-    selector = f'{{application="{name}"}}'
-    network = f'sum(application:power_watts{{application="{name}",segment="network"}})'
+    application = f'{_TOPOLOGY},application="{name}"'
+    selector = f"{{{application}}}"
+    network = f'sum(application:power_watts{{{application},segment="network"}})'
     # The parts come from the slower group, an evaluation earlier; their ratio splits the power of the same instant.
-    parts = f'application:power_part_watts{{application="{name}",segment="network"'
+    parts = f'application:power_part_watts{{{application},segment="network"'
     static = f'{network} * sum({parts},part="static"}}) / sum({parts}}})'
     return Application(
         network_static_watts=reader.mean(static),
         network_dynamic_watts=reader.mean(f"{network} - {static}"),
-        compute_watts=reader.mean(f'sum(application:power_watts{{application="{name}",segment="model"}})'),
+        compute_watts=reader.mean(f'sum(application:power_watts{{{application},segment="model"}})'),
         total_watts=reader.mean(f"sum(application:power_watts{selector})"),
         co2_grams_per_hour=3600
-        * reader.mean(f'sum(application:co2_grams_per_second{{application="{name}",basis="location"}})'),
+        * reader.mean(f'sum(application:co2_grams_per_second{{{application},basis="location"}})'),
         network_share=reader.mean(f"application:network_power:ratio{selector}"),
         joules_per_megabit=1e6 * reader.mean(f"application:joules_per_bit{selector}"),
         joules_per_inference=reader.mean(f"application:joules_per_inference{selector}"),
@@ -154,20 +169,22 @@ def _application(
 
 
 def _component(reader: _Reader, truth: Truth, name: str, windows: Sequence[tuple[float, float]]) -> Component:
-    pairs = f'application_component:power_watts{{component="{name}",application'
+    pairs = f'application_component:power_watts{{{_TOPOLOGY},component="{name}",application'
+    shares = [truth.component(name, *window) for window in windows]
     return Component(
-        watts=reader.mean(f'sum(component:power_watts{{component="{name}"}})'),
+        watts=reader.mean(f'sum(component:power_watts{{{_TOPOLOGY},component="{name}"}})'),
+        truth_watts=fmean(sum(share.total for share in each.values()) for each in shares),
         attributed_watts=reader.mean(f'sum({pairs}!="{UNATTRIBUTED}"}})'),
         unattributed_watts=reader.mean(f'sum({pairs}="{UNATTRIBUTED}"}})'),
-        truth_unattributed_watts=fmean(truth.component(name, *window)[UNATTRIBUTED].total for window in windows),
+        truth_unattributed_watts=fmean(each[UNATTRIBUTED].total for each in shares),
     )
 
 
 def _host(reader: _Reader, truth: Truth, name: str, windows: Sequence[tuple[float, float]]) -> Host:
     # A host that is one component's alone has no row for the rest.
-    rest = f'sum(component:power_watts{{host="{name}",component="{UNATTRIBUTED}"}}) or vector(0)'
+    rest = f'sum(component:power_watts{{{_TOPOLOGY},host="{name}",component="{UNATTRIBUTED}"}}) or vector(0)'
     return Host(
-        watts=reader.mean(f'host:power_watts{{host="{name}"}}'),
+        watts=reader.mean(f'host:power_watts{{{_TOPOLOGY},host="{name}"}}'),
         truth_watts=fmean(truth.host(name, *window) for window in windows),
         unattributed_watts=reader.mean(rest),
         truth_unattributed_watts=fmean(truth.host_unattributed(name, *window) for window in windows),

@@ -17,7 +17,7 @@ from joulepath.errors import JoulepathError
 from joulepath_lab.network import nodes
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.network.path import TransportPath
-from joulepath_lab.run import monitoring, programs, tagging
+from joulepath_lab.run import monitoring, programs, software, tagging
 from joulepath_lab.scenarios import native
 from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.scenarios.streams import NAMES, UPLINKS
@@ -43,7 +43,7 @@ class Lab:
         mutation: str | None = None,
         edit_rules: Callable[[str], str] = str,
         scenario: Scenario = native.SCENARIO,
-        topology: Path | None = None,
+        topologies: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
         self.folder = folder
         self.prometheus = Prometheus(monitoring.PROMETHEUS_URL)
@@ -53,7 +53,7 @@ class Lab:
         self._mutation = mutation
         self._edit_rules = edit_rules
         self.scenario = scenario
-        self._topology = topology or scenario.topology
+        self.topologies = {**scenario.topologies, **(topologies or {})}
         self._targets = monitoring.targets(scenario)
         self._cgroups: tagging.Cgroups | None = None
         self._nodes: Mapping[str, NetworkNamespace] = {}
@@ -153,10 +153,17 @@ class Lab:
         device = {"address": f"udp://{PDU_SNMP}", "community_file": "community", "interval": 1, "timeout": 1}
         pdu = {"targets": dict.fromkeys(PDUS, device)}
         self._exporter("pdu", monitoring.PDU_PORT, self._config("pdu", pdu))
-        self._python(
-            "rapl", "joulepath", "rapl", "--path.sysfs", str(self.folder / "sys"),
-            "--web.listen-address", f"{nodes.MGMT_CALLER}:{monitoring.RAPL_PORT}",
-        )  # fmt: skip
+        if self.scenario.rapl:
+            self._python(
+                "rapl", "joulepath", "rapl", "--path.sysfs", str(self.folder / "sys"),
+                "--web.listen-address", f"{nodes.MGMT_CALLER}:{monitoring.RAPL_PORT}",
+            )  # fmt: skip
+        if self.scenario.server:
+            try:
+                for each in software.exporters(self.scenario.server, self.folder):
+                    self._python(each.name, "joulepath", *each.arguments, before=each.before)
+            except LookupError as fault:
+                raise LabError(f"{fault}") from None
         ids = [stream.trace_id for stream in UPLINKS if stream.application]
         for component, node in self.scenario.counted.items():
             config = {
@@ -178,10 +185,12 @@ class Lab:
         self._spawn("alertmanager", monitoring.alertmanager(alertmanager, self.folder / "alertmanager"))
 
     def _generate_rules(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "joulepath", "rules", "generate", str(self._topology), "-o", str(folder)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise LabError(f"the rules: {result.stderr}")
+        for name, topology in self.topologies.items():
+            written = self._config(f"topology-{name}", topology)
+            command = [sys.executable, "-m", "joulepath", "rules", "generate", str(written), "-o", str(folder)]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode != 0:
+                raise LabError(f"the rules: {result.stderr}")
         for path in folder.glob("*.yaml"):
             path.write_text(self._edit_rules(path.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -197,16 +206,17 @@ class Lab:
 
     def _settled(self) -> bool:
         applications = {stream.application for stream in UPLINKS if stream.application}
+        expected = {(topology, application) for topology in self.topologies for application in applications}
         window = f"{self.scenario.window_seconds:g}s"
         settled = self.prometheus.query(
-            "group by (application) (application:power_watts) and on (application)"
-            f" group by (application) (application:power_watts offset {window})"
+            "group by (topology, application) (application:power_watts) and on (topology, application)"
+            f" group by (topology, application) (application:power_watts offset {window})"
         )
-        return applications <= {sample.labels["application"] for sample in settled}
+        return expected <= {(sample.labels["topology"], sample.labels["application"]) for sample in settled}
 
     def _config(self, name: str, data: object) -> Path:
         path = self.folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(data), encoding="utf-8")
+        path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
         return path
 
     def _exporter(self, exporter: str, port: int, config: Path, name: str = "", node: str | None = None) -> None:

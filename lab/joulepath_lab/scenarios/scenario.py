@@ -2,7 +2,7 @@
 """A scenario: the path's tunnels, the nodes that stamp and count, the machines and their law, the topology."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,23 +10,31 @@ from typing import Any, Literal
 
 import yaml
 
-NAMES = ("native", "gtpu", "tagged")
+from joulepath_lab.scenarios.server import Server
+
+NAMES = ("native", "gtpu", "tagged", "factory")
 UNATTRIBUTED = "unattributed"
 FOLDER = Path(__file__).parent
+EXAMPLES = FOLDER.parents[2] / "examples"
 
 Carrier = Literal["opaque", "gtpu", "user"]
+
+Amounts = Mapping[str, float]
+"""Something for each one that a sender counts, by the fields of the ledger (`truth/ledger.py`)."""
+PACKETS: Amounts = {"packets": 1}
+OCTETS: Amounts = {"bytes": 1}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A metered box: static watts, and components with (joules per packet, joules per octet, joules per token).
+    """A metered box: static watts, and components with their joules for each packet, octet, request or token.
 
     `reserved` is the part of the static watts that belongs to each component; `housekeeping_watts` is dynamic work of
     no component, `signalling_watts` that of a component that works without users' packets.
     """
 
     static_watts: float
-    components: Mapping[str, tuple[float, float, float]]
+    components: Mapping[str, Amounts]
     reserved: Mapping[str, float]
     housekeeping_watts: float = 0.0
     signalling_watts: Mapping[str, float] = field(default_factory=dict)
@@ -53,7 +61,7 @@ class Tagging:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One laboratory; `scenarios/NAME.py` and `scenarios/NAME.yaml`, the topology, describe it."""
+    """One laboratory; `scenarios/NAME.py` describes it, and its topology file."""
 
     name: str
     robot_address: str
@@ -65,11 +73,20 @@ class Scenario:
     counted: Mapping[str, str]
     """Component -> node of the path that runs the component's exporter."""
     machines: Mapping[str, Machine]
-    outlets: Mapping[int, tuple[str, float]]
-    """Outlet of the PDU: the machine behind it and its part of the machine's watts (two supplies: two parts)."""
-    pods: Mapping[str, str]
-    """Machine with Kepler -> namespace of its pods, one for each component."""
+    outlets: Mapping[int, Mapping[str, float]]
+    """Outlet of the PDU: the machines behind it, and its part of each one's watts (two supplies: two parts)."""
     model: str
+    """The language model; its server counts requests and tokens."""
+    amounts: Mapping[str, tuple[Amounts, Amounts]]
+    """Component -> what its static and its dynamic watts follow; those that are not here follow packets and octets."""
+    detector: str | None = None
+    """The model that looks at pictures; the mesh before it counts requests."""
+    rapl: str | None = None
+    """Machine with RAPL."""
+    pods: Mapping[str, str] = field(default_factory=dict)
+    """Machine with Kepler -> namespace of its pods, one for each component."""
+    server: Server | None = None
+    """A machine of which the software is known, too: pods, a virtual machine, a GPU."""
     supports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Component without user packets -> the components that it supports."""
     relays: Mapping[str, tuple[End, End]] = field(default_factory=dict)
@@ -77,25 +94,35 @@ class Scenario:
     tagging: Tagging | None = None
     """None where the senders write the IOAM header themselves."""
 
+    derive: Callable[[dict[str, Any]], Mapping[str, dict[str, Any]]] | None = None
+    """The topologies that run, by name, from the one in the file; None where that runs as it is."""
+
     @property
     def topology(self) -> Path:
         """The topology file."""
+        if self.server:
+            return EXAMPLES / f"smart-{self.name}.yaml"
         return FOLDER / ("native.yaml" if self.tagging else f"{self.name}.yaml")
 
     @cached_property
+    def topologies(self) -> Mapping[str, dict[str, Any]]:
+        """The topologies that run, by name."""
+        written = yaml.safe_load(self.topology.read_text(encoding="utf-8"))
+        return self.derive(written) if self.derive else {written.get("name", "joulepath"): written}
+
+    @property
     def window_seconds(self) -> float:
         """How far the rules look back."""
-        text = str(yaml.safe_load(self.topology.read_text(encoding="utf-8"))["window"])
-        return float(text.removesuffix("s"))
+        return float(str(next(iter(self.topologies.values()))["window"]).removesuffix("s"))
 
     @property
     def components(self) -> tuple[str, ...]:
         """All components, in the machines' order."""
-        return tuple(component for machine in self.machines.values() for component in machine.components)
+        return tuple(dict.fromkeys(component for machine in self.machines.values() for component in machine.components))
 
-    def host_of(self, component: str) -> str:
-        """The machine that a component is on."""
-        return next(name for name, machine in self.machines.items() if component in machine.components)
+    def hosts_of(self, component: str) -> tuple[str, ...]:
+        """The machines that a component is on."""
+        return tuple(name for name, machine in self.machines.items() if component in machine.components)
 
 
 def load(name: str) -> Scenario:

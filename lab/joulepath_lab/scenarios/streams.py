@@ -9,7 +9,8 @@ class Stream:
     """Frames of UDP packets from the robot to the model server, and the server's answer to each inference.
 
     `trace_id` is hexadecimal, None for traffic without IOAM; every `inference_every`-th frame asks the model, 0 for
-    none; `tokens` is what an inference costs the model.
+    none; `tokens` is what an inference generates, and `prompt` the tokens of its question. Every `detection_every`-th
+    frame goes to the detector, where the scenario has one.
     """
 
     name: str
@@ -21,14 +22,16 @@ class Stream:
     payload: int
     inference_every: int = 0
     tokens: int = 0
+    prompt: int = 0
+    detection_every: int = 0
 
 
 ANSWER_PAYLOAD = 300
 
 UPLINKS = (
-    Stream("assembly-camera", 5001, "assembly-line", "4bf92f3577b34da6a3ce929d0e0e4736", 25, 12, 1200, 5, 60),
-    Stream("inspection-camera", 5002, "inspection", "0af7651916cd43dd8448eb211c80319c", 10, 14, 700, 2, 150),
-    Stream("background", 5003, None, None, 20, 4, 400),
+    Stream("assembly-camera", 5001, "assembly-line", "4bf92f3577b34da6a3ce929d0e0e4736", 25, 12, 1200, 5, 60, 900, 1),
+    Stream("inspection-camera", 5002, "inspection", "0af7651916cd43dd8448eb211c80319c", 10, 14, 700, 2, 150, 300, 2),
+    Stream("background", 5003, None, None, 20, 4, 400, detection_every=2),
     Stream("stranger", 5004, None, "ffffffffffffffffffffffffffffffff", 10, 3, 600),
 )
 

@@ -2,14 +2,14 @@
 """The meters' law: what each machine draws for the traffic that the senders say they sent.
 
 It reads the ledger alone, no exporter and no rule. Every machine has a static part and dynamic parts, one for each
-component on it; a dynamic part is so many joules per packet and per octet, or per token for the model.
+component on it; a dynamic part is so many joules for each packet and octet, or request and token for a model.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from joulepath_lab.scenarios.scenario import Machine
-from joulepath_lab.truth.ledger import Sent
+from joulepath_lab.truth.ledger import FIELDS, Sent
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,17 @@ def power(
     machines: Mapping[str, Machine], before: Mapping[str, Sent], after: Mapping[str, Sent], seconds: float
 ) -> dict[str, Power]:
     """Mean watts of every machine over `seconds`, from what was sent in them. All traffic passes every node."""
-    packets = sum(after[name].packets - before[name].packets for name in after) / seconds
-    octets = sum(after[name].bytes - before[name].bytes for name in after) / seconds
-    tokens = sum(after[name].tokens - before[name].tokens for name in after) / seconds
+    rates = {
+        field: sum(getattr(after[name], field) - getattr(before[name], field) for name in after) / seconds
+        for field in FIELDS
+    }
     return {
         host: Power(
             machine.static_watts,
             {
-                component: per_packet * packets
-                + per_octet * octets
-                + per_token * tokens
+                component: sum(joules * rates[field] for field, joules in costs.items())
                 + machine.signalling_watts.get(component, 0.0)
-                for component, (per_packet, per_octet, per_token) in machine.components.items()
+                for component, costs in machine.components.items()
             },
             machine.housekeeping_watts,
         )

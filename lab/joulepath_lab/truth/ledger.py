@@ -7,19 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FIELDS = ("packets", "bytes", "requests", "tokens")
-_RECORD = struct.Struct("=QQQQQ")  # the fields, and whether to pause
+FIELDS = ("packets", "bytes", "requests", "tokens", "prompts", "detections")
+_RECORD = struct.Struct(f"={len(FIELDS) + 1}Q")  # the fields, and whether to pause
 _PAUSED_AT = 8 * len(FIELDS)
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Counts of one stream since its start: IP packets, octets of these, inferences asked for, tokens these cost."""
+    """Counts of one stream since its start."""
 
     packets: int
+    """IP packets."""
     bytes: int
+    """Octets of these."""
     requests: int = 0
+    """Inferences that the language model was asked for."""
     tokens: int = 0
+    """Tokens that these generate."""
+    prompts: int = 0
+    """Tokens of their prompts."""
+    detections: int = 0
+    """Pictures that the detector was asked to look at."""
 
 
 class Ledger:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The truth over an interval: the law's joules, split by the declared policy applied to what the senders sent.
 
-Hence errors against it are reconstruction errors under the declared policy: static by packets (the model: by
-requests), dynamic by octets (the model: by tokens).
+Hence errors against it are reconstruction errors under the declared policy: static by packets (a model: by requests),
+dynamic by octets (a model: by its tokens or requests).
 """
 
 import bisect
@@ -13,15 +13,12 @@ from functools import cache
 from pathlib import Path
 
 from joulepath_lab.scenarios import native
-from joulepath_lab.scenarios.scenario import UNATTRIBUTED, Scenario
+from joulepath_lab.scenarios.scenario import OCTETS, PACKETS, UNATTRIBUTED, Amounts, Scenario
 from joulepath_lab.scenarios.streams import UPLINKS, answer_of
 
 _APPLICATION = {stream.name: stream.application for stream in UPLINKS} | {
     answer_of(stream): stream.application for stream in UPLINKS
 }
-PACKETS = ("packets", "bytes")
-REQUESTS = ("requests", "tokens")
-"""Count and volume of a network function, and of a model."""
 HOUSEKEEPING = "housekeeping"
 """Dynamic work of a machine that no component does."""
 
@@ -55,7 +52,15 @@ class Truth:
         A real plug shows older power than a packet counter shows packets. With `meter_lag` [s] the machine's watts are
         of an interval so much earlier than the work and the packets by which they are split.
         """
-        host = self._scenario.host_of(component)
+        found: dict[str, Share] = {}
+        for host in self._scenario.hosts_of(component):
+            for name, share in self._on(host, component, begin, end, meter_lag).items():
+                known = found.get(name, Share(0.0, 0.0))
+                found[name] = Share(known.static + share.static, known.dynamic + share.dynamic)
+        return found
+
+    def _on(self, host: str, component: str, begin: float, end: float, meter_lag: float) -> dict[str, Share]:
+        """The part of `component` that is on one machine."""
         step = self._step(begin, end)
         static, dynamic = self._machine(host, begin - meter_lag, end - meter_lag)
         static *= self._scenario.machines[host].reserved[component]
@@ -64,7 +69,9 @@ class Truth:
         if supported is not None:
             counts = volumes = self._supported_watts(supported, begin, end, meter_lag)
         else:
-            counts, volumes = _amounts(step, REQUESTS if component == self._scenario.model else PACKETS)
+            counts, volumes = (
+                _amounts(step, each) for each in self._scenario.amounts.get(component, (PACKETS, OCTETS))
+            )
         shares = {
             name: Share(static * _part(counts, name), dynamic * _part(volumes, name))
             for name in sorted({*counts, *volumes} - {UNATTRIBUTED})
@@ -122,15 +129,14 @@ class Truth:
         return {key: earlier[key] + (value - earlier[key]) * weight for key, value in later.items()}
 
 
-def _amounts(step: Mapping[str, float], kinds: tuple[str, str]) -> tuple[dict[str, float], dict[str, float]]:
-    """Counts and volumes per application."""
-    counts: dict[str, float] = {}
-    volumes: dict[str, float] = {}
+def _amounts(step: Mapping[str, float], weights: Amounts) -> dict[str, float]:
+    """The weighted counts of the senders for each application."""
+    amounts: dict[str, float] = {}
     for stream, application in _APPLICATION.items():
         name = application or UNATTRIBUTED
-        for amounts, kind in zip((counts, volumes), kinds, strict=True):
-            amounts[name] = amounts.get(name, 0.0) + step.get(f"{stream}:{kind}", 0.0)
-    return counts, volumes
+        counted = sum(weight * step.get(f"{stream}:{field}", 0.0) for field, weight in weights.items())
+        amounts[name] = amounts.get(name, 0.0) + counted
+    return amounts
 
 
 def _part(amounts: Mapping[str, float], name: str) -> float:

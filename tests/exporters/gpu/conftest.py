@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from joulepath.gpu.vendors.loading import preload
-from tests.exporters.gpu.stub import SOURCES, Stub, build
+from joulepath_lab.devices.gpu_library import SOURCES
+from tests.exporters.gpu.stub import Stub, build
 
 
 @pytest.fixture(scope="session")

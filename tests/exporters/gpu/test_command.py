@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from joulepath_lab.run.waiting import until
 from tests.exporters.gpu.stub import Stub
 from tests.exporters.process import Exporter
+from tests.exporters.workload.tree import POD, FakeHost
 
 pytestmark = pytest.mark.unit
 
@@ -172,6 +173,26 @@ def test_a_process_is_counted_for_its_workload(served: Exporter, nvml: Stub, sle
     )
     assert other == pytest.approx(model / 3)
     assert model + other <= seconds
+
+
+def test_a_process_is_named_by_the_files_of_another_root(nvml: Stub, tmp_path: Path) -> None:
+    """Process 4001 exists in the given folders alone, in the cgroup of a pod."""
+    host = FakeHost(tmp_path)
+    pod = f"/kubepods/burstable/pod{POD}"
+    host.group(pod, 1)
+    host.process(4001, "vllm serve", 1, path=pod)
+    (tmp_path / "var/log/pods" / f"ai_qwen_{POD}").mkdir(parents=True)
+    places = ("--path.procfs", host.procfs, "--path.cgroup", host.cgroup, "--path.rootfs", tmp_path)
+    with Exporter("gpu", "--vendor", "nvidia", "--path.nvml", nvml.library, *places) as exporter:
+        until(lambda: exporter.value("gpu_up", gpu="0") == 1)
+
+        def is_named() -> bool:
+            nvml.put("gpu.0.sample", f"{int(time.time() * 1e6)} 4001 60")
+            time.sleep(0.25)
+            return exporter.value("gpu_activity_seconds_total", gpu="0", workload="ai/qwen") is not None
+
+        until(is_named)
+        assert exporter.end() == 0
 
 
 def test_rules_that_change_hold_from_then_on(served: Exporter, nvml: Stub, sleeper: int, tmp_path: Path) -> None:
