@@ -38,6 +38,8 @@ class Plant:
     hosts: dict[str, float] = field(default_factory=dict)
     pairs: dict[tuple[str, str], float] = field(default_factory=dict)
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    placed: dict[tuple[str, str], float] = field(default_factory=dict)
+    """The watts of components on hosts and GPUs, where these are known one by one."""
 
     def show(self, exporter: str, series: Mapping[str, str]) -> None:
         """Adds series to an exporter."""
@@ -62,12 +64,17 @@ def plants(draw: st.DrawFn) -> Plant:
     plant = Plant({"policy": policy, "sites": {"s": {}}, "hosts": {}, "components": {}, "applications": {}})
     for number in range(draw(st.integers(1, 3))):
         _host(draw, plant, f"h{number}", draw(st.integers(1, 3)))
-    counted = _counters(draw, plant)
-    traffics = _applications(draw, plant, counted)
-    _traffic(draw, plant, counted, traffics, policy)
+    passed(draw, plant, policy)
     if plant.data["applications"] and draw(st.booleans()):
         _model(draw, plant, policy)
     return plant
+
+
+def passed(draw: st.DrawFn, plant: Plant, policy: str) -> None:
+    """Traffic through the components of a plant, of which the parts are known."""
+    counted = _counters(draw, plant)
+    traffics = _applications(draw, plant, counted)
+    _traffic(draw, plant, counted, traffics, policy)
 
 
 def _host(draw: st.DrawFn, plant: Plant, host: str, size: int, role: str = "upf") -> None:
@@ -248,7 +255,10 @@ class Trouble:
     restart: int | None = None
 
     def values(self, steady: str) -> str:
-        """The samples of a counter that would have grown as `steady`."""
+        """The samples of a counter that would have grown as `steady`; a gauge stays as it is."""
+        if not steady.startswith("0+"):
+            value = steady.removesuffix(f"x{STEPS}")
+            return " ".join("_" if number in self.lost else value for number in range(STEPS + 1))
         step = float(steady.removeprefix("0+").removesuffix(f"x{STEPS}"))
         begin = self.restart or 0
         counted = [
@@ -293,9 +303,9 @@ class Story:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
+def stories(draw: st.DrawFn, all_plants: st.SearchStrategy[Plant] | None = None) -> Story:
     """A plant in which something goes wrong."""
-    plant = draw(plants())
+    plant = draw(all_plants or plants())
     series: dict[str, str] = {}
     ends_well = True
     for name, exporter in plant.exporters.items():
