@@ -21,15 +21,17 @@ def place(topology: Topology, component: str, placement: Placement) -> dict[str,
 def reserved(topology: Topology, component: str, placement: Placement) -> float | None:
     """The part of a box's static power that a component holds, 0 to 1; None where it holds none.
 
-    A GPU's is divided equally, unless the shares say otherwise. In a virtual machine it is a part of the machine's.
+    A GPU's is divided by the reservations of the shares; components without one hold equal parts of what is left. In a
+    virtual machine it is a part of the machine's.
     """
-    entry, box = topology.components[component], topology.boxes[placement.host]
     if topology.whole(placement):
         return 1.0
     if placement.gpu is not None:
-        held = [share.reservation for share in placement.shares if share.reservation is not None]
-        return sum(held) if held else 1 / len(topology.members[placement.host])
-    own, whole = entry.reservation, box.capacity
+        told = topology.reserved_of_gpu(placement.host)
+        own = told[component]
+        others = [held for held in told.values() if held is not None]
+        return max(1 - sum(others), 0) / (len(told) - len(others)) if own is None else own
+    own, whole = topology.components[component].reservation, topology.boxes[placement.host].capacity
     if placement.vm is not None:
         vm = topology.vms[placement.vm]
         if vm.reservation is None or whole is None:

@@ -142,6 +142,10 @@ STEPS = _series(
     ("adapter:active:rate", "component host unit", "", "active work of a component, in the unit of its source"),
     ("adapter:host_active:rate", "host unit", "", "active work of a host"),
     (
+        "adapter:working:ratio", "component host", "",
+        "part of the window in which a component that moves worked on a host",
+    ),
+    (
         "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",
         "traffic by application or trace, from PromQL",
     ),
@@ -152,6 +156,10 @@ STEPS = _series(
     ),
     ("component:active_unit:ratio", "component host unit", "", "the part of its host's work, in one unit"),
     ("component:active:ratio", "component host", "", "the part of its host's work, over all units"),
+    (
+        "component:reserved:ratio", "component host site segment", "",
+        "the part of its host's static power that it holds, where components move",
+    ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),
     ("component:counted:rate", "component by", "1/s", "all traffic where that of the component is counted"),

@@ -139,6 +139,15 @@ class Topology(Entry):
         """Whether all of a box's power is the component's: it is there alone and does not claim a mere share."""
         return not placement.shares and placement.vm is None and len(self.members[placement.host]) == 1
 
+    def reserved_of_gpu(self, box: str) -> dict[str, float | None]:
+        """The parts of a GPU, 0 to 1, that its components say they hold; None for one that does not say."""
+        found: dict[str, float | None] = {}
+        for name in self.members[box]:
+            shares = [share for each in self.placements(name) if each.host == box for share in each.shares]
+            told = [share.reservation for share in shares if share.reservation is not None]
+            found[name] = sum(told) if told else None
+        return found
+
     def counted_at(self, component: str) -> str:
         """The component at which the traffic of `component` is counted: its anchor, or itself."""
         traffic = self.components[component].traffic

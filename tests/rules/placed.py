@@ -134,7 +134,12 @@ class Site:
                 else f'kepler_node_cpu_active_joules_total{{node_name="{host}",zone="{zone}"}}'
             )  # fmt: skip
             self.plant.show(f"kepler of {host}", {series: grow(amount * part)})
-        return {"kepler": {"dialect": "0.9"}} if old else {}
+        return {}
+
+    def kepler(self, host: str) -> dict[str, Any]:
+        """Chooses the dialect of a host's Kepler, or a machine's; gives what its entry needs for it."""
+        self.dialects[host] = self.pick("0.10", "0.9")
+        return {"kepler": {"dialect": "0.9"}} if self.dialects[host] == "0.9" else {}
 
     def hold(self, entry: dict[str, Any], moves: bool, most: int = 8) -> float:
         """Gives an entry a reservation; gives that, as a part of a host's capacity."""
@@ -191,7 +196,6 @@ def placed(draw: st.DrawFn) -> Plant:
 def _host(site: Site, host: str) -> None:
     """A host with a plug, and with GPUs in the plug or beside it; perhaps with a fallback."""
     draw = site.draw
-    site.dialects[host] = site.pick("0.10", "0.9")
     board = float(draw(watts))
     entry: dict[str, Any] = {"site": "s", "pool": "edge", "power": [{"pdu": host, "outlets": ["1"]}]}
     static = draw(st.none() | watts)
@@ -213,7 +217,7 @@ def _host(site: Site, host: str) -> None:
     elif site.pick(True, False):
         entry["fallback"] = [{"rapl": host, "scale": 2}]
         site.plant.show(f"rapl of {host}", meter("rapl_host", f'instance="{host}"', board / 2))
-    entry["capacity"] = CAPACITY
+    entry |= {"capacity": CAPACITY, **site.kepler(host)}
     if gpus:
         entry["gpus"] = gpus
     site.plant.data["hosts"][host] = entry
@@ -296,10 +300,10 @@ def _moving(site: Site, name: str, hosts: Sequence[str]) -> None:
 def _machine(site: Site, machine: str, host: str) -> None:
     """A virtual machine: one component that is alone in it, or several with their parts of its work."""
     box = site.boxes[host]
-    site.dialects[machine] = site.pick("0.10", "0.9")
     kind = site.pick("kepler_vm", "workload", "query")
     amount = float(site.draw(works))
     entry: dict[str, Any] = {"host": host, "share": [site.work(host, kind, machine, amount)], "capacity": CAPACITY}
+    entry |= site.kepler(machine)
     outer = site.hold(entry, moves=False) if box.static is not None else 0.0
     size = site.draw(st.integers(1, 2))
     inner = site.pick("kepler_pod", "workload", "query")

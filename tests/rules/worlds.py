@@ -303,9 +303,9 @@ class Story:
 
 
 @st.composite
-def stories(draw: st.DrawFn, all_plants: st.SearchStrategy[Plant] | None = None) -> Story:
+def stories(draw: st.DrawFn, of: st.SearchStrategy[Plant]) -> Story:
     """A plant in which something goes wrong."""
-    plant = draw(all_plants or plants())
+    plant = draw(of)
     series: dict[str, str] = {}
     ends_well = True
     for name, exporter in plant.exporters.items():

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
-from joulepath_topology.placements import Placement
+from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import amounts_needed
 from joulepath_topology.problem import Declared, Place, Problem, absent
-from joulepath_topology.shares import Share
+from joulepath_topology.shares import HOST, Share
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -142,10 +142,21 @@ def _shares(topology: Topology) -> Iterator[Problem]:
         if len(kinds) > 1:
             kinds = {share.kind for share in component.share if share.gpu is None}
             yield Problem((*place, "share"), f"adds {' and '.join(sorted(kinds))}: one component, one unit of work")
+        yield from _same_everywhere(topology, name)
         for placement in topology.placements(name):
             if placement.host in topology.boxes and not topology.whole(placement):
                 yield from _share(topology, name, placement)
     yield from _reservations(topology)
+
+
+def _same_everywhere(topology: Topology, name: str) -> Iterator[Problem]:
+    """A query that does not name the host would read the same work on each host of the component."""
+    if len(topology.hosts_of(name)) < 2:
+        return
+    for number, share in enumerate(topology.components[name].share):
+        if share.query is not None and HOST not in share.query:
+            message = f'reads the same work on each host: name the host in a label, such as node="{HOST}"'
+            yield Problem(("components", name, "share", number, "query"), message)
 
 
 def _share(topology: Topology, name: str, placement: Placement) -> Iterator[Problem]:
@@ -191,6 +202,20 @@ def _reservations(topology: Topology) -> Iterator[Problem]:
         if holder is not None and holder.capacity is not None and total > holder.capacity:
             message = f"is {holder.capacity:g}, but {', '.join(members)} reserve {total:g}"
             yield Problem((section, name, "capacity"), message)
+    for name, host in topology.hosts.items():
+        for number in host.gpus:
+            yield from _reserved_of_gpu(topology, name, number)
+
+
+def _reserved_of_gpu(topology: Topology, host: str, number: str) -> Iterator[Problem]:
+    """Reservations that come to more than the GPU."""
+    box = gpu_box(host, number)
+    told = topology.reserved_of_gpu(box) if box in topology.members else {}
+    fixed = {name: held for name, held in told.items() if held is not None and not topology.components[name].moves}
+    total = sum(fixed.values())
+    if total > 1 + 1e-9:
+        message = f"{', '.join(fixed)} reserve {total:g} of this GPU: their reservations add up to 1 at most"
+        yield Problem(("hosts", host, "gpus", number), message)
 
 
 def _traffic(topology: Topology, declared: Declared) -> Iterator[Problem]:
