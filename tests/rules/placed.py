@@ -179,10 +179,7 @@ def placed(draw: st.DrawFn) -> Plant:
     for name, box in site.boxes.items():
         plant.hosts[name] = box.watts
         for component, parts in box.divided().items():
-            plant.placed[component, name] = sum(parts.values())
-            mine = plant.parts.setdefault(component, {})
-            for part, amount in parts.items():
-                mine[part] = mine.get(part, 0.0) + amount
+            plant.parts.setdefault(component, {})[name] = parts
     for entry in plant.data["components"].values():
         if draw(st.booleans()):
             entry["labels"] = {"team": draw(st.sampled_from(["red", "blue"]))}

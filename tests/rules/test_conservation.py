@@ -68,27 +68,31 @@ CONSERVED = [
 def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
     """The expected sum of each series by these labels, in each of the topologies."""
     pairs = {
-        f'application="{application}",component="{name}"': watts for (application, name), watts in plant.pairs.items()
+        f'application="{application}",component="{name}",host="{box}"': watts
+        for (application, name, box), watts in plant.pairs.items()
     }
-    placed = {f'component="{name}",host="{box}"': watts for (name, box), watts in plant.placed.items()}
-    found = {
+    placed = {
+        f'component="{name}",host="{box}"': sum(parts.values())
+        for name, boxes in plant.parts.items()
+        for box, parts in boxes.items()
+    }
+    return {
         ("host:power_watts", "host"): {f'host="{name}"': watts for name, watts in plant.hosts.items()},
         ("application:power_watts", "application"): {
             f'application="{name}"': watts for name, watts in plant.totals().items()
         },
-        ("application_component:power_watts", "application, component"): pairs,
+        ("application_component:power_watts", "application, component, host"): pairs,
+        ("component:power_watts", "component, host"): placed,
+        **labelled(plant),
     }
-    if placed:
-        found["component:power_watts", "component, host"] = placed
-    return found | labelled(plant)
 
 
 def labelled(plant: Plant) -> dict[tuple[str, str], Rows]:
     """The sums by the label `team`; those without it are `unlabelled`."""
     found: dict[tuple[str, str], Rows] = {}
-    components: dict[str, float] = {}
-    for (name, _), watts in plant.placed.items():
-        components[name] = components.get(name, 0.0) + watts
+    components = {
+        name: sum(watts for parts in boxes.values() for watts in parts.values()) for name, boxes in plant.parts.items()
+    }
     drawn = sum(plant.hosts.values())
     for kind, watts in (("component", components), ("application", plant.totals())):
         teams = {name: entry.get("labels", {}).get("team") for name, entry in plant.data[f"{kind}s"].items()}
