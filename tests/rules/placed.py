@@ -53,7 +53,7 @@ class Box:
         static = None if self.static is None else min(self.static, self.watts)
         ratios: dict[str, float] = {}
         for name, claims in self.claims.items():
-            whole = max(self.wholes[claims[0].unit], self._claimed(claims[0].unit), 1e-12)
+            whole = max(self.wholes[claims[0].unit], self.claimed(claims[0].unit), 1e-12)
             ratios[name] = sum(claim.work for claim in claims) / whole
         active = max(sum(ratios.values()), 1)
         told = [claims[0].held for claims in self.claims.values()]
@@ -70,12 +70,13 @@ class Box:
         return found
 
     def fill(self, rest: float) -> dict[str, float]:
-        """Sets all work of each unit: that of the components, and a rest."""
-        for unit in {claim.unit for claims in self.claims.values() for claim in claims}:
-            self.wholes[unit] = self._claimed(unit) + rest
+        """Sets all work in each unit: that of the components, in whatever unit, and a rest."""
+        units = {claim.unit for claims in self.claims.values() for claim in claims}
+        for unit in units:
+            self.wholes[unit] = sum(self.claimed(each) for each in units) + rest
         return self.wholes
 
-    def _claimed(self, unit: str) -> float:
+    def claimed(self, unit: str) -> float:
         return sum(claim.work for claims in self.claims.values() for claim in claims if claim.unit == unit)
 
 
@@ -390,7 +391,7 @@ def _wholes(site: Site, hosts: Sequence[str]) -> None:
             box = site.boxes[f"{host}/gpu-{number}"]
             rest = site.draw(works) / 100
             for unit, whole in box.fill(rest).items():
-                _gpu_whole(site, host, number, unit, whole, rest)
+                _gpu_whole(site, host, number, unit, whole, whole - box.claimed(unit))
 
 
 def _gpu_whole(site: Site, host: str, number: str, unit: str, whole: float, rest: float) -> None:
