@@ -86,6 +86,8 @@ class Site:
 
     draw: st.DrawFn
     plant: Plant
+    crowded: bool
+    """Whether reservations that meet may come to more than a host."""
     boxes: dict[str, Box] = field(default_factory=dict)
     dialects: dict[str, str] = field(default_factory=dict)
 
@@ -142,10 +144,9 @@ class Site:
         self.dialects[host] = self.pick("0.10", "0.9")
         return {"kepler": {"dialect": "0.9"}} if self.dialects[host] == "0.9" else {}
 
-    def hold(self, entry: dict[str, Any], moves: bool, most: int = 8) -> float:
+    def hold(self, entry: dict[str, Any], moves: bool) -> float:
         """Gives an entry a reservation; gives that, as a part of a host's capacity."""
-        if moves and self.draw(st.booleans()):
-            most = CAPACITY
+        most = CAPACITY if moves and self.crowded and self.draw(st.booleans()) else 8
         entry["reservation"] = self.draw(st.integers(2, most))
         return float(entry["reservation"] / CAPACITY)
 
@@ -156,12 +157,12 @@ def unit_of(kind: str) -> str:
 
 
 @st.composite
-def placed(draw: st.DrawFn) -> Plant:
+def placed(draw: st.DrawFn, crowded: bool = False) -> Plant:
     """One to three hosts; on them components, virtual machines, GPUs, and components that may be on several."""
     policy = draw(st.sampled_from(["packets-bytes", "bytes", "packets"]))
     data: dict[str, Any] = {"policy": policy, "sites": {"s": {}}, "hosts": {}, "vms": {}, "components": {}}
     plant = Plant({**data, "applications": {}})
-    site = Site(draw, plant)
+    site = Site(draw, plant, crowded)
     names = [f"h{number}" for number in range(draw(st.integers(1, 3)))]
     for name in names:
         _host(site, name)

@@ -186,7 +186,7 @@ def test_every_figure_of_many_stories_is_the_truth_or_a_gap(
 
 @pytest.mark.unit
 @few
-@given(together(placed()))
+@given(together(placed(crowded=True)))
 def test_every_placement_adds_up(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Plant]) -> None:
     """GPUs, virtual machines and components on several hosts: each of their watts is what a plain computation says."""
     run(promtool, tmp_path_factory.mktemp("placed"), [undisturbed(number, plant) for number, plant in enumerate(drawn)])

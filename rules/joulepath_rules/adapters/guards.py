@@ -17,6 +17,8 @@ class Amount:
     plain: str
     reads: tuple[str, ...] = ()
     """The selectors of a query, which may be of another exporter than the whole."""
+    there: str = ""
+    """A selector that has series only while something is there, where the exporter ends the series of what is gone."""
 
 
 def recent(*selectors: str) -> str:
@@ -63,9 +65,9 @@ def guarded(expr: str) -> str:
     return f"(sum({expr}) {SENSIBLE}{guard})"
 
 
-def total(rates: str) -> Amount:
+def total(rates: str, there: str = "") -> Amount:
     """The sum of an exporter's own rates."""
-    return Amount(f"sum({rates})", f"sum({rates})")
+    return Amount(f"sum({rates})", f"sum({rates})", there=there)
 
 
 def queried(expr: str) -> Amount:

@@ -33,8 +33,10 @@ def part(topology: Topology, host: str, share: Share) -> Amount:
     kepler = topology.named_in_kepler(host)
     labels = f"{_selected(kepler, share)},{_node(kepler)}"
     if kepler.dialect == "0.9":
-        return total(_zones(kepler, _level(kepler, share), labels))
-    return total(f"rate(kepler_{_level(kepler, share)}_cpu_joules_total{{{labels},{_zone(kepler)}}}[$window])")
+        first = f"kepler_{_level(kepler, share)}_{kepler.zones[0]}_joules_total{{{labels}}}"
+        return total(_zones(kepler, _level(kepler, share), labels), first)
+    counter = f"kepler_{_level(kepler, share)}_cpu_joules_total{{{labels},{_zone(kepler)}}}"
+    return total(f"rate({counter}[$window])", _running(counter))
 
 
 def whole(topology: Topology, host: str) -> Amount:
@@ -50,7 +52,8 @@ def gpu_part(topology: Topology, host: str, share: Share) -> Amount:
     """Active watts of what a share selects, on all GPUs of the node: Kepler does not say on which."""
     kepler = topology.named_in_kepler(host)
     labels = f"{_selected(kepler, share)},{_node(kepler)}"
-    return total(f"rate(kepler_{_level(kepler, share)}_gpu_joules_total{{{labels}}}[$window])")
+    counter = f"kepler_{_level(kepler, share)}_gpu_joules_total{{{labels}}}"
+    return total(f"rate({counter}[$window])", _running(counter))
 
 
 def gpu_whole(topology: Topology, host: str) -> Amount:
@@ -58,6 +61,11 @@ def gpu_whole(topology: Topology, host: str) -> Amount:
     kepler = topology.named_in_kepler(host)
     active = "active_" if kepler.dialect == "0.10" else ""
     return _counted(f"kepler_node_gpu_{active}joules_total{{{_node(kepler)}}}")
+
+
+def _running(counter: str) -> str:
+    """Kepler shows what has ended for a while, with another state."""
+    return f'{counter.removesuffix("}")},state!="terminated"}}'
 
 
 def _counted(counter: str) -> Amount:

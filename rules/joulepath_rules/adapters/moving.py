@@ -24,6 +24,19 @@ def _zero(amount: Amount, whole: Amount) -> str:
 
 
 def working(amounts: Sequence[Amount], whole: Amount) -> str:
-    """The part of the window's steps, as far as they were measured, in which any of the shares worked."""
-    terms = " + ".join(f"(({amount.plain}) or 0 * ({whole.plain}))" for amount in amounts)
-    return f"avg_over_time(({terms.replace('$window', '$pair')} > bool 0)[$window:$interval])"
+    """The part of the window's steps, as far as they were measured, in which any of the shares was there.
+
+    A counter that stays when its workload goes must have grown before and after the step: a scrape interval in which
+    the workload went grows on both hosts.
+    """
+    if all(amount.there for amount in amounts):
+        there = " or ".join(f"group({amount.there})" for amount in amounts)
+        return _paced(f"avg_over_time(({there}\n  or 0 * {whole.plain})[$window:$interval])")
+    terms = " + ".join(f"(({amount.plain}) or 0 * {whole.plain})" for amount in amounts)
+    return _paced(f"avg_over_time(min_over_time(({terms} > bool 0)[$both:$interval])[$window:$interval])")
+
+
+def _paced(expr: str) -> str:
+    """The rates over two intervals in place of the window, but for the window of the steps themselves."""
+    steps = "[$window:$interval])"
+    return expr.removesuffix(steps).replace("$window", "$pair") + steps
