@@ -30,7 +30,11 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
         found.add("rest")
     if any(component.moves for component in topology.components.values()):
         found.add("moves")
-    found.add("varied" if "moves" in found else "settled")
+    if any(component.requests_of_pods for component in topology.components.values()):
+        found.add("requested")
+    else:
+        found.add("granted")
+    found.add("varied" if found & {"moves", "requested"} else "settled")
     for name, component in topology.components.items():
         if component.traffic or component.requests:
             found.update(units(topology, name))

@@ -21,6 +21,8 @@ def place(topology: Topology, component: str, placement: Placement) -> dict[str,
 def reserved(topology: Topology, component: str, placement: Placement) -> float | None:
     """The part of a box's static power that a component holds, 0 to 1; None where it holds none.
 
+    Of one that holds what its pods request: the part for each unit of it.
+
     A GPU's is divided by the reservations of the shares; components without one hold equal parts of what is left. In a
     virtual machine it is a part of the machine's.
     """
@@ -31,7 +33,8 @@ def reserved(topology: Topology, component: str, placement: Placement) -> float 
         own = told[component]
         others = [held for held in told.values() if held is not None]
         return max(1 - sum(others), 0) / (len(told) - len(others)) if own is None else own
-    own, whole = topology.components[component].reservation, topology.boxes[placement.host].capacity
+    entry, whole = topology.components[component], topology.boxes[placement.host].capacity
+    own = 1.0 if entry.requests_of_pods is not None else entry.held
     if placement.vm is not None:
         vm = topology.vms[placement.vm]
         if vm.reservation is None or whole is None:

@@ -146,6 +146,10 @@ STEPS = _series(
         "part of the window in which a component that moves worked on a host",
     ),
     (
+        "adapter:requested:amount", "component host", "",
+        "what the running pods of a component request on a host, in the unit of the resource",
+    ),
+    (
         "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",
         "traffic by application or trace, from PromQL",
     ),

@@ -16,6 +16,18 @@ def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
                 yield (*place, source.kind), source.query
         if host.active is not None:
             yield ("hosts", name, "active", "query"), host.active.query
+        for number, gpu in host.gpus.items():
+            place = ("hosts", name, "gpus", number)
+            if gpu.joules is not None or gpu.watts is not None:
+                yield (*place, gpu.kind), gpu.source(number).query or ""
+            if gpu.active is not None:
+                yield (*place, "active", "query"), gpu.active.query
+    for name, vm in topology.vms.items():
+        if vm.active is not None:
+            yield ("vms", name, "active", "query"), vm.active.query
+        for each, part in enumerate(vm.share):
+            if share.query is not None:
+                yield ("vms", name, "share", number, "query"), share.query
     for name, component in topology.components.items():
         for number, share in enumerate(component.share):
             if share.query is not None:

@@ -116,6 +116,77 @@ def named() -> Case:
     return Case("named", topology(text), series, expect)
 
 
+PODS = f"""{HOSTS}components:
+  upf: {{role: upf, pool: edge, reservation: {{kube: cpu}}, share: [{{kepler_pod: "core/upf-.*"}}]}}
+"""
+
+
+def state(instance: str, length: str = "x40") -> dict[str, str]:
+    """What kube-state-metrics shows: of four pods on e1 two run, one of them with two containers; one runs on e2.
+
+    upf-d moved to e2 and kept its name.
+    """
+    series = {f'kube_node_info{{instance="{instance}",node="{node}"}}': f"1{length}" for node in ("e1", "e2")}
+    pods = {
+        ("upf-a", "1", "e1", "Running"): {"upf": 1.0, "log": 0.5},
+        ("upf-b", "2", "e1", "Running"): {"upf": 0.5},
+        ("upf-c", "3", "e1", "Pending"): {"upf": 2.0},
+        ("upf-d", "4", "e1", "Failed"): {"upf": 4.0},
+        ("upf-d", "5", "e2", "Running"): {"upf": 4.0},
+        ("cu-a", "6", "e1", "Running"): {"cu": 1.0},
+    }
+    for (pod_name, uid, node, phase), containers in pods.items():
+        labels = f'instance="{instance}",namespace="core",pod="{pod_name}",uid="{uid}"'
+        for each in ("Pending", "Running", "Succeeded", "Failed", "Unknown"):
+            series[f'kube_pod_status_phase{{{labels},phase="{each}"}}'] = f"{int(each == phase)}{length}"
+        for container, cores in containers.items():
+            more = f'container="{container}",node="{node}",resource="cpu",unit="core"'
+            series[f"kube_pod_container_resource_requests{{{labels},{more}}}"] = f"{cores}{length}"
+            more = f'container="{container}",node="{node}",resource="memory",unit="byte"'
+            series[f"kube_pod_container_resource_requests{{{labels},{more}}}"] = f"1e9{length}"
+    return series
+
+
+def working() -> dict[str, str]:
+    """Hosts, with pods that do 10 W on each."""
+    return {**hosts(), pod("upf-a", "e1"): RUNNING, pod("upf-d", "e2"): RUNNING}
+
+
+# Of 8 cores 2 are requested on e1 and 4 on e2: 40 * 2/8 + 15 = 25 W, and 60 * 4/8 + 35 = 65 W.
+REQUESTED = rows({("upf", "e1"): 25, ("upf", "e2"): 65}, "component", "host")
+
+
+def asked() -> Case:
+    """What the running pods request, on each host, however often kube-state-metrics is scraped and restarted."""
+    series = {**working(), **state("a", "x16 stale"), **state("twice", "x16 stale")}
+    series |= {name: f"_x21 {values}" for name, values in state("b", "x19").items()}
+    expect = {(minute, watts("upf")): REQUESTED for minute in (4.0, 4.5, 5.0, 5.5, 9.0)}
+    return Case("asked", topology(PODS), series, expect)
+
+
+def unasked() -> Case:
+    """Without kube-state-metrics for longer than half of the window all of the component is a gap, and not a part."""
+    series = {**working(), **state("a", "x16 stale")}
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (4.75, watts("upf")): REQUESTED,
+        (6.0, watts("upf")): {},
+        (6.0, "component:unmeasured:info"): rows({("upf", "e1"): 1, ("upf", "e2"): 1}, "component", "host"),
+        (6.0, ERROR): {},
+    }
+    return Case("unasked", topology(PODS), series, expect)
+
+
+def otherwise() -> Case:
+    """The number of the file stands in, on each host where pods are."""
+    text = PODS.replace("kube: cpu", 'kube: cpu, pods: "core/upf-.*", fallback: 1')
+    series = {**working(), **state("a", "x16 stale")}
+    expect = {
+        (4.75, watts("upf")): REQUESTED,
+        (6.0, watts("upf")): rows({("upf", "e1"): 5 + 15, ("upf", "e2"): 7.5 + 35}, "component", "host"),
+    }
+    return Case("otherwise", topology(text), series, expect)
+
+
 GPU = """
 sites: {s: {}}
 hosts:
@@ -169,7 +240,7 @@ def scaled() -> Case:
     return Case("scaled", topology(SCALED), series, expect)
 
 
-CASES = [apart(), met(), passing(), named(), held(), scaled()]
+CASES = [apart(), met(), passing(), named(), asked(), unasked(), otherwise(), held(), scaled()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

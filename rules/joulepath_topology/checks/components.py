@@ -191,8 +191,8 @@ def _reservations(topology: Topology) -> Iterator[Problem]:
     for name, component in topology.components.items():
         for placement in topology.placements(name):
             where = ("vms", placement.vm) if placement.vm else ("hosts", placement.host)
-            if component.reservation is not None and not component.moves and placement.gpu is None:
-                reserved[where][name] = component.reservation
+            if component.held is not None and not component.moves and placement.gpu is None:
+                reserved[where][name] = component.held
     for name, vm in topology.vms.items():
         if vm.reservation is not None:
             reserved["hosts", vm.host][name] = vm.reservation

@@ -93,7 +93,7 @@ def _vms(topology: Topology, declared: Declared) -> Iterator[Problem]:
 
 
 def _idle(name: str, host: Host) -> Iterator[Problem]:
-    """Idle watts above the most that the host can draw."""
+    """Idle watts above the most that the host, or a GPU of it, can draw."""
     entries: list[tuple[Place, float | None]] = [(("hosts", name), host.static_watts)]
     entries += [
         (("hosts", name, "fallback", number), source.static_watts) for number, source in enumerate(host.fallback)
@@ -102,6 +102,11 @@ def _idle(name: str, host: Host) -> Iterator[Problem]:
         if watts is not None and host.max_watts is not None and watts > host.max_watts:
             message = f"{watts:g} W when idle are more than max_watts, {host.max_watts:g} W"
             yield Problem((*place, "static_watts"), message, (("hosts", name, "max_watts"),))
+    for number, gpu in host.gpus.items():
+        if gpu.static_watts is not None and gpu.max_watts is not None and gpu.static_watts > gpu.max_watts:
+            place = ("hosts", name, "gpus", number)
+            message = f"{gpu.static_watts:g} W when idle are more than max_watts, {gpu.max_watts:g} W"
+            yield Problem((*place, "static_watts"), message, ((*place, "max_watts"),))
 
 
 def _feeders(topology: Topology) -> Iterator[Problem]:
