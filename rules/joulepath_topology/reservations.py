@@ -25,6 +25,4 @@ def _form(value: Any) -> str:
 
 
 # One of the two is meant, so that a mistake in it gives one line and not one for each.
-Reservation = Annotated[
-    Annotated[Positive, Tag("number")] | Annotated[Requests, Tag("requests")], Discriminator(_form)
-]
+Reservation = Annotated[Annotated[Positive, Tag("number")] | Annotated[Requests, Tag("requests")], Discriminator(_form)]

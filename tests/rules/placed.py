@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random topologies with GPUs, virtual machines and components on several hosts, and their watts by a plain computation.
+"""Random topologies with GPUs, virtual machines and components on several hosts, and a plain computation of their watts.
 
 A box is what has power of its own: a host or a GPU. Units of work are Kepler's joules, CPU seconds of the workload
 exporter, or those of a query.
@@ -21,7 +21,9 @@ watts = st.integers(0, 500)
 
 # Labels by which Kepler names what it measures, at 0.10 and at 0.9, and the kind of share that selects it.
 KEPLER = {
-    "kepler_pod": (('pod_namespace="n",pod_name="{}-x"', "pod"), ('container_namespace="n",pod_name="{}-x"', "container")),
+    "kepler_pod": (
+        ('pod_namespace="n",pod_name="{}-x"', "pod"), ('container_namespace="n",pod_name="{}-x"', "container"),
+    ),
     "kepler_container": (('container_name="{}"', "container"), ('container_name="{}"', "container")),
     "kepler_process": (('comm="{}"', "process"), ('command="{}"', "process")),
     "kepler_vm": (('vm_name="{}"', "vm"), ('vm_id="{}"', "vm")),
@@ -121,10 +123,9 @@ class Site:
     def whole(self, host: str, unit: str, amount: float) -> dict[str, Any]:
         """Shows all work of a host, or of a machine; gives what its entry needs for it."""
         if unit == "workload":
-            modes = {"user": amount, "idle": 100}
-            labels = f'instance="{host}",job="workload",mode="{{}}"'.format
-            series = {f"workload_host_cpu_seconds_total{{{labels(mode)}}}": grow(rate) for mode, rate in modes.items()}
-            self.plant.show(f"workload of {host}", series)
+            for mode, rate in {"user": amount, "idle": 100}.items():
+                labels = f'instance="{host}",job="workload",mode="{mode}"'
+                self.plant.show(f"workload of {host}", {f"workload_host_cpu_seconds_total{{{labels}}}": grow(rate)})
             return {}
         if unit == "query":
             labels = f'instance="whole-{host}",job="whole"'
@@ -182,11 +183,8 @@ def placed(draw: st.DrawFn, crowded: bool = False) -> Plant:
         plant.hosts[name] = box.watts
         for component, parts in box.divided().items():
             plant.parts.setdefault(component, {})[name] = parts
-    for entry in plant.data["components"].values():
-        if draw(st.booleans()):
-            entry["labels"] = {"team": draw(st.sampled_from(["red", "blue"]))}
     passed(draw, plant, policy)
-    for entry in plant.data["applications"].values():
+    for entry in (*plant.data["components"].values(), *plant.data["applications"].values()):
         if draw(st.booleans()):
             entry["labels"] = {"team": draw(st.sampled_from(["red", "blue"]))}
     return plant
@@ -356,7 +354,9 @@ def _gpu_work(site: Site, host: str, number: str, kind: str, name: str) -> tuple
     if kind == "query":
         labels = f'instance="part-{host}",job="part",gpu="{number}",task="{name}"'
         site.plant.show(f"parts of {host}", {f"gpu_task_work_total{{{labels}}}": grow(amount)})
-        return {kind: f'rate(gpu_task_work_total{{instance="part-{host}",gpu="{number}",task="{name}"}}[$window])'}, amount
+        return {
+            kind: f'rate(gpu_task_work_total{{instance="part-{host}",gpu="{number}",task="{name}"}}[$window])'
+        }, amount
     if kind == "kepler_pod":
         old = site.dialects[host] == "0.9"
         template, level = KEPLER[kind][old]
@@ -366,7 +366,7 @@ def _gpu_work(site: Site, host: str, number: str, kind: str, name: str) -> tuple
         return {kind: f"n/{name}-g-.*"}, amount
     size = site.pick(1, 2, 3)
     identity = str(len(site.boxes[f"{host}/gpu-{number}"].claims) + 7)
-    _slice(site, host, number, identity, size, amount)
+    _slice(site, (host, number), identity, size, amount)
     return {kind: identity}, amount * size
 
 
@@ -392,17 +392,19 @@ def _wholes(site: Site, hosts: Sequence[str]) -> None:
             box = site.boxes[f"{host}/gpu-{number}"]
             rest = site.draw(works) / 100
             for unit, whole in box.fill(rest).items():
-                _gpu_whole(site, host, number, unit, whole, whole - box.claimed(unit))
+                _gpu_whole(site, (host, number), unit, whole)
 
 
-def _gpu_whole(site: Site, host: str, number: str, unit: str, whole: float, rest: float) -> None:
+def _gpu_whole(site: Site, where: tuple[str, str], unit: str, whole: float) -> None:
     """Shows what else works on a GPU, or all that does."""
+    host, number = where
+    rest = whole - site.boxes[f"{host}/gpu-{number}"].claimed(unit)
     gpu = site.plant.data["hosts"][host]["gpus"][number]
     labels = f'instance="{host}",gpu="{number}"'
     if unit == "workload":
         site.plant.show(f"gpus of {host}", {f'gpu_activity_seconds_total{{{labels},workload="other"}}': grow(rest)})
     elif unit == "gpu_instance":
-        _slice(site, host, number, "99", 1, rest)
+        _slice(site, where, "99", 1, rest)
     elif unit == "query":
         gpu["active"] = {"query": f"rate(gpu_all_work_total{{{labels}}}[$window])"}
         site.plant.show(f"whole of {host}", {f"gpu_all_work_total{{{labels}}}": grow(whole)})
@@ -415,8 +417,9 @@ def _gpu_whole(site: Site, host: str, number: str, unit: str, whole: float, rest
         )
 
 
-def _slice(site: Site, host: str, number: str, identity: str, size: int, amount: float) -> None:
+def _slice(site: Site, where: tuple[str, str], identity: str, size: int, amount: float) -> None:
     """Shows the activity of a MIG slice of so many parts."""
+    host, number = where
     if "gpu" in site.plant.data["hosts"][host]["gpus"][number]:
         labels = f'instance="{host}",gpu="{number}",gpu_instance="{identity}"'
         series = {

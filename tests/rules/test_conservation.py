@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from joulepath_topology import Topology
 from joulepath_topology.reading import examine
-from tests.rules.promtool import Case, run
 from tests.rules.placed import placed
+from tests.rules.promtool import Case, run
 from tests.rules.worlds import Plant, Story, plants, stories
 
 # Several plants in one promtool: starting it costs more than a plant does.

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.promtool import Case, grow, outlet, run, topology
-from tests.rules.test_placements import ERROR, WATTS, activity, meter, requests, rows
+from tests.rules.promtool import Case, grow, meter, outlet, run, topology
+from tests.rules.test_placements import ERROR, WATTS, activity, requests, rows
 
 pytestmark = pytest.mark.unit
+
+Expect = dict[tuple[float, str], Mapping[str, float]]
 
 HOSTS = """
 sites: {s: {}}
@@ -44,10 +46,12 @@ def watts(name: str) -> str:
 
 def apart() -> Case:
     """A component of two kinds of pods, of which one runs on each host: neither makes 0 of the other."""
-    text = "upf: {role: upf, pool: edge, reservation: 2, share: [{kepler_pod: core/user-.*}, {kepler_pod: core/proxy-.*}]}"
+    text = (
+        "upf: {role: upf, pool: edge, reservation: 2, share: [{kepler_pod: core/user-.*}, {kepler_pod: core/proxy-.*}]}"
+    )
     series = {**hosts(), pod("user-1", "e1"): RUNNING, pod("proxy-1", "e2"): "0+75x40"}
     # On e1 40 * 2/8 + 60 * 10/40 = 25 W, on e2 60 * 2/8 + 140 * 5/40 = 32.5 W.
-    expect = {(4.0, watts("upf")): rows({("upf", "e1"): 25, ("upf", "e2"): 32.5}, "component", "host")}
+    expect: Expect = {(4.0, watts("upf")): rows({("upf", "e1"): 25, ("upf", "e2"): 32.5}, "component", "host")}
     return Case("apart", topology(f"{HOSTS}components:\n  {text}\n"), series, expect)
 
 
@@ -59,7 +63,7 @@ def met() -> Case:
     )
     series = {**hosts(), pod("upf-1", "e1"): RUNNING, pod("cu-1", "e1"): RUNNING}
     # Each holds a half of 40 W in place of three quarters, and does a quarter of the work.
-    expect: dict[tuple[float, str], Mapping[str, float]] = {
+    expect: Expect = {
         (4, WATTS): rows(
             {
                 ("upf", "e1"): 20 + 15, ("cu", "e1"): 20 + 15, ("unattributed", "e1"): 30,
@@ -84,7 +88,7 @@ def passing() -> Case:
     # At 5:00, since 3:00: 60 s on each, at 1 s/s of 4. Static 40 * 4/8 / 2 = 10 W on e1, 60 * 4/8 / 2 = 15 W on e2.
     # Dynamic 60 * 1/4 / 2 = 7.5 W, and 140 * 1/4 / 2 = 17.5 W.
     static = 'sum(component:power_watts{component="upf",part="static"})'
-    expect: dict[tuple[float, str], Mapping[str, float]] = {
+    expect: Expect = {
         (3.5, watts("upf")): rows({("upf", "e1"): 35, ("upf", "e2"): 0}, "component", "host"),
         (5, 'sum by (host) (component:power_watts{component="upf",part="dynamic"})'): rows(
             {("e1",): 7.5, ("e2",): 17.5}, "host"
@@ -108,7 +112,7 @@ def named() -> Case:
         'all_work_total{instance="n",node="e1"}': grow(8), 'all_work_total{instance="n",node="e2"}': grow(8),
         'work_total{instance="c",node="e1",app="upf"}': "0+30x20 stale 630+30x19",
     }  # fmt: skip
-    expect = {
+    expect: Expect = {
         (4.0, watts("upf")): rows({("upf", "e1"): 10 + 15, ("upf", "e2"): 0}, "component", "host"),
         (5.25, watts("upf")): rows({("upf", "e2"): 0}, "component", "host"),
         (9.0, watts("upf")): rows({("upf", "e1"): 25, ("upf", "e2"): 0}, "component", "host"),
@@ -160,14 +164,14 @@ def asked() -> Case:
     """What the running pods request, on each host, however often kube-state-metrics is scraped and restarted."""
     series = {**working(), **state("a", "x16 stale"), **state("twice", "x16 stale")}
     series |= {name: f"_x21 {values}" for name, values in state("b", "x19").items()}
-    expect = {(minute, watts("upf")): REQUESTED for minute in (4.0, 4.5, 5.0, 5.5, 9.0)}
+    expect: Expect = {(minute, watts("upf")): REQUESTED for minute in (4.0, 4.5, 5.0, 5.5, 9.0)}
     return Case("asked", topology(PODS), series, expect)
 
 
 def unasked() -> Case:
     """Without kube-state-metrics for longer than half of the window all of the component is a gap, and not a part."""
     series = {**working(), **state("a", "x16 stale")}
-    expect: dict[tuple[float, str], Mapping[str, float]] = {
+    expect: Expect = {
         (4.75, watts("upf")): REQUESTED,
         (6.0, watts("upf")): {},
         (6.0, "component:unmeasured:info"): rows({("upf", "e1"): 1, ("upf", "e2"): 1}, "component", "host"),
@@ -180,7 +184,7 @@ def otherwise() -> Case:
     """The number of the file stands in, on each host where pods are."""
     text = PODS.replace("kube: cpu", 'kube: cpu, pods: "core/upf-.*", fallback: 1')
     series = {**working(), **state("a", "x16 stale")}
-    expect = {
+    expect: Expect = {
         (4.75, watts("upf")): REQUESTED,
         (6.0, watts("upf")): rows({("upf", "e1"): 5 + 15, ("upf", "e2"): 7.5 + 35}, "component", "host"),
     }
@@ -205,7 +209,7 @@ def held() -> Case:
         **activity("g", "0", one=0.1, two=0.1, three=0.1, other=0.1),
     }  # fmt: skip
     # 60 W idle: 30, 15, 15. 140 W at work: a quarter each.
-    expect = {
+    expect: Expect = {
         (3.0, 'sum by (component) (component:power_watts{host="g/gpu-0"})'): rows(
             {("one",): 65, ("two",): 50, ("three",): 50, ("unattributed",): 35}, "component"
         )
@@ -229,13 +233,16 @@ def scaled() -> Case:
     # 40 * 2/8 + 60 * 10/40 = 25 W while it runs for a whole window.
     figure = 'sum(application:power_watts{application="a"})'
     model = 'sum(component:power_watts{component="qwen"})'
-    expect: dict[tuple[float, str], Mapping[str, float]] = {
+    expect: Expect = {
         (2.25, figure): {"": 0},
         (5, figure): {"": 25 / 4},
         (9, figure): {"": 0},
         # Never another part than a quarter, and never a gap for longer than two steps.
         (9, f"count(max_over_time((abs({figure} / ({model} > 0) - 0.25) > 1e-9)[9m:15s]))"): {},
-        (9, f"count(max_over_time((absent_over_time(application:power_watts{{application='a'}}[45s]))[6m30s:15s]))"): {},
+        (
+            9,
+            "count(max_over_time((absent_over_time(application:power_watts{application='a'}[45s]))[6m30s:15s]))",
+        ): {},
     }
     return Case("scaled", topology(SCALED), series, expect)
 

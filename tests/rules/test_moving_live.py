@@ -27,8 +27,8 @@ BEGIN, UP, DOWN, END = 14.5, 16.0, 30.0, 43.5
 STAY = WINDOW / 4
 """A pod stays on a host for so long: 30 s of a window of 2 minutes."""
 SCRAPE = 0.5
-"""Five scrapes of each stay, as with 6 s of 30 s. What a pod of Kepler's did before its first and after its last scrape is
-lost, but for the half interval that rate() adds."""
+"""Five scrapes of each stay, as with 6 s of 30 s. What a pod of Kepler's did before its first and after its last scrape
+is lost, but for the half interval that rate() adds."""
 LOST = {"upf": 0.12, "cu": 0.08}
 """The part by which the mean may be off."""
 TRACE = "0000000000000000000000000000000a"
@@ -103,20 +103,22 @@ class Moves:
     def watts(self, at: float) -> float:
         """The mean over the window that ends then."""
         ends = [since for since, _ in self.stays[1:]] + [float("inf")]
-        spans = ((max(since, at - WINDOW), min(end, at), host) for (since, host), end in zip(self.stays, ends, strict=True))
+        spans = (
+            (max(since, at - WINDOW), min(end, at), host) for (since, host), end in zip(self.stays, ends, strict=True)
+        )
         return sum(max(end - since, 0) * WATTS[host] for since, end, host in spans) / WINDOW
 
 
 @pytest.fixture(scope="module")
 def moves() -> Iterator[Moves]:
     """The hosts and their exporters; pods on e1, and no replica of a model."""
-    with served(Edge()) as world:
+    with served(Edge) as world:
         plugs: Rates = {}
         for number, host in enumerate(WATTS, 1):
             plugs |= outlet(number, 100 * number)
             node = f'kepler_node_cpu_active_joules_total{{node_name="{host}",zone="package"}}'
             world.target(f"kepler-{host}", {node: 40}, "kepler")
-            busy = {'workload_host_cpu_seconds_total{mode="user"}': 4, workload("cu"): 0, workload("llava"): 0}
+            busy: Rates = {'workload_host_cpu_seconds_total{mode="user"}': 4, workload("cu"): 0, workload("llava"): 0}
             world.target(host, busy, "workload")
             rates: Rates = {}
             for model, application in MODELS.items():
@@ -181,7 +183,7 @@ def test_what_moves_has_the_watts_of_where_it_was(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_scaled_to_none_has_no_watts_and_no_gap(server: Server, history: History, model: str) -> None:
-    """0 W without a replica, the watts of all replicas with three, and at each moment the application's part of them."""
+    """0 W without a replica, the watts of three with three, and at each moment the application's part of them."""
     figures = values(server, history, "component:power_watts", component=model)
     asked = values(server, history, "application:power_watts", application=MODELS[model])
     full = sum(WATTS.values())

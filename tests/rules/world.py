@@ -174,9 +174,9 @@ class _Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served(world: World | None = None) -> Iterator[World]:
+def served(kind: type[World] = World) -> Iterator[World]:
     """A world that answers scrapes."""
-    with world or World() as world:
+    with kind() as world:
         thread = threading.Thread(target=world.serve_forever)
         thread.start()
         try:

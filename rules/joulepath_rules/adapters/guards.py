@@ -81,12 +81,13 @@ def counted(rate: str, counter: str) -> Amount:
 
 
 def lasting(component: str, *selectors: str) -> str:
-    """Accepts the traffic of a component that moves while it was read in half of the time in which the component worked.
+    """Accepts the traffic of a component that moves while it was read for half of the time in which that worked.
 
     What counts the traffic of a model that is scaled to none ends with it, and begins with its first replica.
     """
     working = f"max(adapter:working:ratio{{component={promql.quote(component)}}})"
     return "".join(
-        f"\nand on () (avg_over_time((group({each}) or on () vector(0))[$window:$interval])\n  >= on () 0.5 * {working})"
+        f"\nand on () (avg_over_time((group({each}) or on () vector(0))[$window:$interval])"
+        f"\n  >= on () 0.5 * {working})"
         for each in selectors
     )

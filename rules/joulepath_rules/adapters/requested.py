@@ -30,9 +30,7 @@ def _mean(pods: Sequence[str], resource: str, node: str) -> str:
     known = f"group(kube_node_info{{node={quote(node)}}})"
     rows = "\n  or ".join(_rows(each, resource, node) for each in pods)
     steps = "[$window:$interval]"
-    return (
-        f"avg_over_time((sum({rows})\n  or 0 * {known}){steps})\nand on () count_over_time({known}{steps}) >= $steps"
-    )
+    return f"avg_over_time((sum({rows})\n  or 0 * {known}){steps})\nand on () count_over_time({known}{steps}) >= $steps"
 
 
 def _rows(pods: str, resource: str, node: str) -> str:
