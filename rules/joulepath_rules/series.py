@@ -147,7 +147,7 @@ STEPS = _series(
     ),
     (
         "adapter:requested:amount", "component host", "",
-        "what the running pods of a component request on a host, in the unit of the resource",
+        "requests of a component's running pods on a host, in the unit of the resource",
     ),
     (
         "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",

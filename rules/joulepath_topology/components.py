@@ -13,8 +13,7 @@ from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Query
 from joulepath_topology.ranges import RANGE
-from joulepath_topology.reservations import Requests as KubeRequests
-from joulepath_topology.reservations import Reservation
+from joulepath_topology.reservations import KubeRequests, Reservation
 from joulepath_topology.shares import Share
 
 Role = Literal[

@@ -9,8 +9,8 @@ from joulepath_topology.common import Entry, Positive, Text
 from joulepath_topology.query import Pods
 
 
-class Requests(Entry):
-    """What the running pods of a component request on a host, as kube-state-metrics tells it."""
+class KubeRequests(Entry):
+    """The requests of a component's running pods on a host, from kube-state-metrics."""
 
     kube: Text
     """Resource that is requested: `cpu` in cores, `memory` in bytes; `capacity` of the host is in the same unit."""
@@ -21,8 +21,10 @@ class Requests(Entry):
 
 
 def _form(value: Any) -> str:
-    return "requests" if isinstance(value, dict | Requests) else "number"
+    return "requests" if isinstance(value, dict | KubeRequests) else "number"
 
 
 # One of the two is meant, so that a mistake in it gives one line and not one for each.
-Reservation = Annotated[Annotated[Positive, Tag("number")] | Annotated[Requests, Tag("requests")], Discriminator(_form)]
+Reservation = Annotated[
+    Annotated[Positive, Tag("number")] | Annotated[KubeRequests, Tag("requests")], Discriminator(_form)
+]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random topologies with GPUs, virtual machines and components on several hosts, and a plain computation of their watts.
+"""Random topologies with GPUs, virtual machines and components on several hosts, and their watts by plain arithmetic.
 
 A box is what has power of its own: a host or a GPU. Units of work are Kepler's joules, CPU seconds of the workload
 exporter, or those of a query.

@@ -126,7 +126,7 @@ PODS = f"""{HOSTS}components:
 
 
 def state(instance: str, length: str = "x40") -> dict[str, str]:
-    """What kube-state-metrics shows: of four pods on e1 two run, one of them with two containers; one runs on e2.
+    """The series of kube-state-metrics: of four pods on e1 two run, one of them with two containers; one runs on e2.
 
     upf-d moved to e2 and kept its name.
     """
@@ -161,7 +161,7 @@ REQUESTED = rows({("upf", "e1"): 25, ("upf", "e2"): 65}, "component", "host")
 
 
 def asked() -> Case:
-    """What the running pods request, on each host, however often kube-state-metrics is scraped and restarted."""
+    """The requests of the running pods, on each host, however often kube-state-metrics is scraped and restarted."""
     series = {**working(), **state("a", "x16 stale"), **state("twice", "x16 stale")}
     series |= {name: f"_x21 {values}" for name, values in state("b", "x19").items()}
     expect: Expect = {(minute, watts("upf")): REQUESTED for minute in (4.0, 4.5, 5.0, 5.5, 9.0)}
@@ -251,6 +251,6 @@ CASES = [apart(), met(), passing(), named(), asked(), unasked(), otherwise(), he
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_moves_has_the_watts_worked_out(case: Case, promtool: Path, tmp_path: Path) -> None:
+def test_moving_components_have_the_watts_worked_out(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Each case in promtool."""
     run(promtool, tmp_path, [case])

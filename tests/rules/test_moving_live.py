@@ -2,7 +2,7 @@
 """Pods that move between two hosts four times in a window, and models that are scaled 0 -> 3 -> 0, on both servers.
 
 Each is known twice: by Kepler, where every pod has series of its own that appear and vanish, and by the workload
-exporter, whose counters stay and stand still.
+exporter, where counters stay and stand still.
 
 Three hosts of 100, 200 and 300 W, of which 40, 60 and 80 W are idle. Each component holds 1 of 8, and does a quarter of
 the work of a host that it is on: 40/8 + 60/4 = 20 W, 60/8 + 140/4 = 42.5 W, 80/8 + 220/4 = 65 W.
@@ -27,7 +27,7 @@ BEGIN, UP, DOWN, END = 14.5, 16.0, 30.0, 43.5
 STAY = WINDOW / 4
 """A pod stays on a host for so long: 30 s of a window of 2 minutes."""
 SCRAPE = 0.5
-"""Five scrapes of each stay, as with 6 s of 30 s. What a pod of Kepler's did before its first and after its last scrape
+"""Five scrapes of each stay, as with 6 s of 30 s. The work of a pod of Kepler's before its first and after its last scrape
 is lost, but for the half interval that rate() adds."""
 LOST = {"upf": 0.12, "cu": 0.08}
 """The part by which the mean may be off."""
@@ -134,7 +134,7 @@ def moves() -> Iterator[Moves]:
 def history(
     moves: Moves, monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[History]:
-    """What happens, watched by every server that is here."""
+    """The moves and scales, watched by every server that is here."""
     moves.move("e1")
     with watched(moves.world, monitoring_programs, tmp_path_factory, TOPOLOGY) as happened:
         scales = [(UP, 3), (DOWN, 0)]
@@ -169,7 +169,7 @@ def longest_gap(figures: dict[float, float]) -> float:
 
 
 @pytest.mark.parametrize("component", ["upf", "cu"])
-def test_what_moves_has_the_watts_of_where_it_was(
+def test_a_pod_that_moves_has_the_watts_of_where_it_was(
     server: Server, history: History, moves: Moves, component: str
 ) -> None:
     """Its watts are those of both hosts, each for the time that it was there, to within a scrape at each moment."""

@@ -38,16 +38,16 @@ def test_prometheus_accepts_the_rule_of_the_live_factor(promtool: Path, tmp_path
 
 def test_a_robot_of_the_fleet_has_a_path_of_its_own() -> None:
     """One of its two robots has a path of its own."""
-    fleet = Application.model_validate(yaml.safe_load(BLOCKS[4])["applications"]["fleet"])
+    fleet = Application.model_validate(yaml.safe_load(BLOCKS[5])["applications"]["fleet"])
     assert [trace.path for trace in fleet.traces] == [(), ("ru-2", "upf-1")]
 
 
 def test_the_page_counts_the_hosts_of_its_ranges() -> None:
     """The page counts 408 radio units and 200 cells."""
-    topology = sound(yaml.safe_load(BLOCKS[5]))
+    topology = sound(yaml.safe_load(BLOCKS[6]))
     assert sum(name.startswith("ru-") for name in topology.hosts) == 408
     assert sum(name.startswith("cell-") for name in topology.components) == 200
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
 
 
 def test_the_board_is_the_plug_less_its_gpus() -> None:
@@ -61,6 +61,15 @@ def test_the_component_of_the_virtual_machine_is_on_its_host() -> None:
     """The metered host is that of the machine."""
     topology = sound(yaml.safe_load(BLOCKS[3]))
     assert [placement.host for placement in topology.placements("upf-1")] == ["hv-1"]
+
+
+def test_pods_of_the_share_are_those_of_the_reservation() -> None:
+    """Unless the reservation names others."""
+    components = sound(yaml.safe_load(BLOCKS[4])).components
+    assert {name: entry.requesting for name, entry in components.items()} == {
+        "cu": ("ran/cu-.*",),
+        "upf": ("core/upf-.*",),
+    }
 
 
 @pytest.mark.parametrize("query", re.findall(r"query: '([^'.]+)'", PAGE))

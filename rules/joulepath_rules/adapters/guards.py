@@ -83,7 +83,7 @@ def counted(rate: str, counter: str) -> Amount:
 def lasting(component: str, *selectors: str) -> str:
     """Accepts the traffic of a component that moves while it was read for half of the time in which that worked.
 
-    What counts the traffic of a model that is scaled to none ends with it, and begins with its first replica.
+    The counters of a model that is scaled to none end with it, and begin with its first replica.
     """
     working = f"max(adapter:working:ratio{{component={promql.quote(component)}}})"
     return "".join(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pods of components request on hosts, from kube-state-metrics."""
+"""The requests of the pods of components on hosts, from kube-state-metrics."""
 
 from collections.abc import Iterator, Sequence
 
