@@ -286,11 +286,13 @@ def _moving(site: Site, name: str, hosts: Sequence[str]) -> None:
         for host in mine:
             amount = float(site.draw(st.just(0) | works))
             box = site.boxes[host]
-            if amount or site.draw(st.booleans()):
+            shown = bool(amount) or site.draw(st.booleans())
+            if shown:
                 site.work(host, kind, part, amount)
             box.claims[name].append(Claim(unit_of(kind), amount, 0.0))
-            works_there = any(claim.work for claim in box.claims[name])
-            box.claims[name][0].held = held if works_there else 0.0
+            # A pod of Kepler's is there while it is shown. The counter of a workload that is gone stands still.
+            if amount or (shown and kind in KEPLER):
+                box.claims[name][0].held = held
     site.plant.data["components"][name] = {**entry, "share": shares}
 
 

@@ -27,8 +27,8 @@ BEGIN, UP, DOWN, END = 14.5, 16.0, 30.0, 43.5
 STAY = WINDOW / 4
 """A pod stays on a host for so long: 30 s of a window of 2 minutes."""
 SCRAPE = 0.5
-"""Five scrapes of each stay, as with 6 s of 30 s. The work of a pod of Kepler's before its first and after its last scrape
-is lost, but for the half interval that rate() adds."""
+"""Five scrapes of each stay, as with 6 s of 30 s. The work of a pod before its first and after its last scrape is lost,
+but for the half interval that rate() adds."""
 LOST = {"upf": 0.12, "cu": 0.08}
 """The part by which the mean may be off."""
 TRACE = "0000000000000000000000000000000a"
