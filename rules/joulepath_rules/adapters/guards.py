@@ -77,7 +77,7 @@ def queried(expr: str) -> Amount:
 
 def counted(rate: str, counter: str) -> Amount:
     """A rate of a foreign counter, the whole for shares of it."""
-    return Amount(f"{rate}{recent(counter)}{counting(counter)}", rate)
+    return Amount(f"{rate}{recent(counter)}{counting(counter)}", rate, there=counter)
 
 
 def lasting(component: str, *selectors: str) -> str:

@@ -31,7 +31,7 @@ def working(amounts: Sequence[Amount], whole: Amount) -> str:
     """
     if all(amount.there for amount in amounts):
         there = " or ".join(f"group({amount.there})" for amount in amounts)
-        return _paced(f"avg_over_time(({there}\n  or 0 * {whole.plain})[$window:$interval])")
+        return _paced(f"avg_over_time(({there}\n  or 0 * group({whole.there}))[$window:$interval])")
     terms = " + ".join(f"(({amount.plain}) or 0 * {whole.plain})" for amount in amounts)
     return _paced(f"avg_over_time(min_over_time(({terms} > bool 0)[$both:$interval])[$window:$interval])")
 
