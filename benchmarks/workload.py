@@ -4,7 +4,8 @@
 Both are scraped in turn, as in benchmarks/serving.py: `python -m benchmarks.workload`, as root. The processes sleep;
 they and their cgroups are made for this and removed at the end. process-exporter runs in its cheapest form, without
 smaps and threads. `joulepath workload` runs twice: with a workload for each cgroup, and with a rule by program besides,
-for which it looks at every process.
+for which it looks at every process. The cost of `--perf` is that of reading one group of the kernel's own events for
+each cgroup and CPU, since few virtual machines have the processor's.
 """
 
 import argparse
@@ -20,7 +21,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.serving import Scraped, scraped_in_turn
-from joulepath.workload.cgroup import find
+from joulepath.workload.cgroup import Tree, find
+from joulepath.workload.counting import Counting, Named
+from joulepath.workload.perf import CONTEXT_SWITCHES, CPU_CLOCK, TASK_CLOCK
 from joulepath_lab.run import programs
 
 PROCESS_EXPORTER = "prometheus-process-exporter"
@@ -67,6 +70,31 @@ def _remove(folder: Path) -> None:
         time.sleep(0.02)
 
 
+def counting(tree: Tree, rounds: int) -> str:
+    """The cost of reading the counters of all groups of the crowd."""
+    if tree.perf_root != tree.root:
+        return "counters of events: not in these cgroups"
+    groups = [Named(key, key[0], None) for key in tree.walk() if key[0].startswith(f"/{PARENT}/")]
+    counters = Counting(tree.root, (TASK_CLOCK, CPU_CLOCK, CONTEXT_SWITCHES))
+    try:
+        began = time.process_time()
+        counters.read(groups)
+        opened = time.process_time() - began
+        reads = []
+        for _ in range(rounds):
+            began = time.process_time()
+            counters.read(groups)
+            reads.append(time.process_time() - began)
+            time.sleep(0.5)
+        return (
+            f"counters of {len(groups)} cgroups, {counters.descriptors} descriptors: opened in {opened * 1e3:.1f} ms, "
+            f"read in {statistics.median(reads) * 1e3:.1f} ms of CPU time ({min(reads) * 1e3:.1f}.."
+            f"{max(reads) * 1e3:.1f} ms)"
+        )
+    finally:
+        counters.close()
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,6 +131,7 @@ def main() -> None:
             exporters[name] = Scraped(command, patience=60)
             stack.callback(exporters[name].process.wait)
             stack.callback(exporters[name].process.terminate)
+        print(counting(tree, args.rounds * args.scrapes))
         costs = scraped_in_turn(exporters, args.rounds, args.scrapes)
         print(f"{args.processes} processes in {args.groups} cgroups ({tree.version})")
         print(f"{'':32}{'CPU per scrape':>16}{'min..max':>22}{'RSS':>10}{'peak':>10}")

@@ -10,8 +10,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("fast", "gpu")
-"""Extras that an exporter uses; the others are for tests and the demo."""
+EXTRAS = ("fast", "gpu", "calibrate")
+"""Extras that a command uses; the others are for tests and the demo."""
 
 
 def stated(pyproject: Path = ROOT / "pyproject.toml") -> Sequence[str]:

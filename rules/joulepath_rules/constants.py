@@ -9,7 +9,6 @@ from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
 from joulepath_topology.labels import Labelled, label_names, label_values
-from joulepath_topology.meters import METERS
 from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method
@@ -28,7 +27,7 @@ class Constant:
 
 def constants(topology: Topology) -> Iterator[Constant]:
     """All constants of a topology."""
-    for write in (_sites, _hosts, _sources, _components, _traffic, _supports, _applications, _labels):
+    for write in (_sites, _hosts, _sources, _components, _vms, _traffic, _supports, _applications, _labels):
         for name, value, labels in write(topology):
             yield Constant(PREFIX + name, value, labels)
 
@@ -68,10 +67,9 @@ def method(topology: Topology, host: str, tier: int) -> Method:
 
 def _fed(topology: Topology, host: str, tier: int) -> list[str]:
     """The boxes that a tier reads beside the host itself. RAPL, for instance, does not read the GPUs."""
-    sources = topology.boxes[host].tiers[tier - 1]
-    reads_gpus = any(source.kind not in METERS or METERS[source.kind].reads_gpus for source in sources)
     gpus = {gpu_box(host, number) for number in topology.hosts[host].gpus} if host in topology.hosts else set()
-    return [fed for fed in topology.boxes[host].feeds if reads_gpus or fed not in gpus]
+    box = topology.boxes[host]
+    return [fed for fed in box.feeds if fed not in gpus or box.reads_gpus(tier)]
 
 
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
@@ -118,6 +116,14 @@ def _reservation(component: Component, placement: Placement) -> str:
     if component.requests_of_pods is not None and placement.gpu is None:
         return "requested_reservation"
     return "moving_reservation" if component.moves else "reservation"
+
+
+def _vms(topology: Topology) -> Rows:
+    """The part of its host's idle power that each virtual machine with components holds; 0 where it holds none."""
+    for name in topology.guests:
+        vm = topology.vms[name]
+        capacity = topology.hosts[vm.host].capacity
+        yield "vm", vm.reservation / capacity if vm.reservation and capacity else 0, {"vm": name, "host": vm.host}
 
 
 def _policy(topology: Topology, name: str, component: Component, placement: Placement) -> Rows:

@@ -34,7 +34,12 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
         found.add("requested")
     else:
         found.add("granted")
-    found.add("varied" if found & {"moves", "requested"} else "settled")
+    if topology.guests:
+        found.add("vms")
+    if any(site.overhead != 1 for site in topology.sites.values()):
+        found.add("overhead")
+    sessions = [entry.sessions for entry in topology.applications.values() if entry.sessions is not None]
+    found.update(f"{by}_sessions" for by in ("active", "ended") if any(getattr(each, by) for each in sessions))
     for name, component in topology.components.items():
         if component.traffic or component.requests:
             found.update(units(topology, name))

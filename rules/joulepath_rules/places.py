@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where each component stands and where its traffic is counted: questions that constants and adapters both ask."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,18 +22,14 @@ def place(topology: Topology, component: str, placement: Placement) -> dict[str,
 def reserved(topology: Topology, component: str, placement: Placement) -> float | None:
     """The part of a box's static power that a component holds, 0 to 1; None where it holds none.
 
-    Of one that holds what its pods request: the part for each unit of it.
-
-    A GPU's is divided by the reservations of the shares; components without one hold equal parts of what is left. In a
-    virtual machine it is a part of the machine's.
+    A GPU's is divided equally, as far as the shares do not say otherwise. In a virtual machine it is a part of the
+    machine's. Of a component that holds what its pods request: the part for each unit of it.
     """
     if topology.whole(placement):
         return 1.0
     if placement.gpu is not None:
-        told = topology.reserved_of_gpu(placement.host)
-        own = told[component]
-        others = [held for held in told.values() if held is not None]
-        return max(1 - sum(others), 0) / (len(told) - len(others)) if own is None else own
+        given = topology.gpu_reservations(placement.host)
+        return given[component] if component in given else _left(topology.members[placement.host], given)
     entry, whole = topology.components[component], topology.boxes[placement.host].capacity
     own = 1.0 if entry.requests_of_pods is not None else entry.held
     if placement.vm is not None:
@@ -44,6 +41,11 @@ def reserved(topology: Topology, component: str, placement: Placement) -> float 
         inner = None if own is None or vm.capacity is None else own / vm.capacity
         return None if inner is None else inner * vm.reservation / whole
     return None if own is None or whole is None else own / whole
+
+
+def _left(members: Collection[str], given: Mapping[str, float]) -> float:
+    """The equal part of those without a reservation in what the others leave of a GPU."""
+    return max(1 - sum(given.values()), 0.0) / (len(members) - len(given))
 
 
 def parts(topology: Topology, component: str, placement: Placement) -> list[tuple[str, ...]]:

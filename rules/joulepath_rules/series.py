@@ -44,6 +44,10 @@ PUBLIC = _series(
         "1 while its share is not known; its watts are in the host's `unattributed`",
     ),
     (
+        "vm:power_watts", "vm host site part", "W",
+        "power of a virtual machine: its components, and what is left inside it",
+    ),
+    (
         "application_component:power_watts", "application component host site segment", "W",
         "power of an application at a component; with `unattributed` it adds up to the component and to the host",
     ),
@@ -84,6 +88,19 @@ PUBLIC = _series(
     ("application:co2_grams_per_inference", "application basis", "g", "CO2 of all segments for one request"),
     ("application:co2_grams_per_token", "application basis", "g", "CO2 of all segments for one generated token"),
     (
+        "application:watts_per_session", "application", "W", "power of all segments for one active user session",
+    ),
+    ("application:joules_per_session", "application", "J", "energy of all segments for one session that ends"),
+    (
+        "application:facility_power_watts", "application segment", "W",
+        "power with the overhead of its sites (PUE); with `unattributed`",
+    ),
+    ("host:idle_to_load:ratio", "host site", "", "idle power of a host as a part of its power now, 0 to 1"),
+    (
+        "application:support_power:ratio", "application", "",
+        "the part of its power that is in the segment `support`, 0 to 1",
+    ),
+    (
         "application:network_power:ratio", "application", "",
         "the part of its power that is in the segment `network`, 0 to 1",
     ),
@@ -111,6 +128,10 @@ PUBLIC = _series(
     (
         "LABEL:application_co2_grams_per_second", "LABEL segment basis", "g/s",
         "CO2 of these applications",
+    ),
+    (
+        "LABEL:application_bits_per_joule", "LABEL", "bit/J",
+        "bits of these applications for each joule of their segments `network` and `support`",
     ),
     (
         "LABEL:component_power_watts", "LABEL segment", "W",
@@ -158,11 +179,14 @@ STEPS = _series(
         "adapter:steady:info", "counter", "",
         "1 while every target of a counter from PromQL was read at both ends of the window",
     ),
+    ("adapter:vm_active:rate", "vm host unit", "", "active work of a virtual machine, in the unit of its source"),
+    ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
+    ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
     ("component:active_unit:ratio", "component host unit", "", "the part of its host's work, in one unit"),
     ("component:active:ratio", "component host", "", "the part of its host's work, over all units"),
     (
         "component:reserved:ratio", "component host site segment", "",
-        "the part of its host's static power that it holds, where components move",
+        "the part of its host's capacity that it holds; one that moves holds it while it is there",
     ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),

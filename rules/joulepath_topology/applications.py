@@ -4,10 +4,11 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from joulepath_topology.common import Entry, Joules, Name, Text, Whole
 from joulepath_topology.labels import Labels
+from joulepath_topology.query import Query
 
 _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})")
 
@@ -41,6 +42,21 @@ class Trace(Entry):
     """Components that this trace passes, in place of the application's `path`."""
 
 
+class Sessions(Entry):
+    """User sessions of an application: how many are active, how many end in a second."""
+
+    active: Query | None = None
+    """Query for the number of active sessions."""
+    ended: Query | None = None
+    """Query for the sessions/s that end."""
+
+    @model_validator(mode="after")
+    def _any(self) -> "Sessions":
+        if self.active is None and self.ended is None:
+            raise ValueError("needs active, ended or both")
+        return self
+
+
 class Application(Entry):
     """An application: its traces, the components that they pass and the models it asks."""
 
@@ -50,6 +66,8 @@ class Application(Entry):
     """Models that the application asks."""
     path: tuple[Name, ...] = ()
     """Components that its packets pass, with the anchor of each anchored one; in any order."""
+    sessions: Sessions | None = None
+    """Its user sessions, for watts and joules of one."""
     labels: Labels = Field(default_factory=dict)
     """Labels such as `{team: vision}`; the rules record the sum over the applications of each value."""
 

@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from joulepath_topology.common import Choice, Entry, Name, NotNegative, Number, Positive, Text
 from joulepath_topology.kepler import Kepler
+from joulepath_topology.meters import METERS
 from joulepath_topology.promql import quote
 from joulepath_topology.query import Counter, Query
 from joulepath_topology.shares import Share
@@ -128,6 +129,10 @@ class Host(Entry):
     def tiers(self) -> tuple[tuple[PowerSource, ...], ...]:
         """The ways to its power, best first; each is complete or absent."""
         return (self.power, *((source,) for source in self.fallback))
+
+    def reads_gpus(self, tier: int) -> bool:
+        """Whether the tier (from 1) reads the GPUs in the host's plug, too. RAPL, for instance, does not."""
+        return any(source.kind not in METERS or METERS[source.kind].reads_gpus for source in self.tiers[tier - 1])
 
     def static(self, tier: int) -> float | None:
         """Idle watts as the tier (from 1) reads them, None where unknown."""

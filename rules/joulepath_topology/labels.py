@@ -18,7 +18,7 @@ RESERVED = frozenset({
     "budget_component", "by", "chassis", "component", "component_part", "counter", "coverage", "domain",
     "generation", "gpu", "grid_zone", "history", "host", "host_tier", "instance", "ioam_namespace", "job",
     "kind", "le", "market", "method", "node", "node_id", "outlet", "part", "passing", "per", "quantile", "role",
-    "segment", "severity", "share", "site", "source", "state", "tier", "topology", "total", "trace_id", "unit",
+    "segment", "severity", "share", "site", "source", "state", "tier", "topology", "total", "trace_id", "unit", "vm",
 })  # fmt: skip
 """The labels that the rules use themselves, the first words of their series' names, and Prometheus' own labels."""
 

@@ -139,14 +139,19 @@ class Topology(Entry):
         """Whether all of a box's power is the component's: it is there alone and does not claim a mere share."""
         return not placement.shares and placement.vm is None and len(self.members[placement.host]) == 1
 
-    def reserved_of_gpu(self, box: str) -> dict[str, float | None]:
-        """The parts of a GPU, 0 to 1, that its components say they hold; None for one that does not say."""
-        found: dict[str, float | None] = {}
-        for name in self.members[box]:
-            shares = [share for each in self.placements(name) if each.host == box for share in each.shares]
-            told = [share.reservation for share in shares if share.reservation is not None]
-            found[name] = sum(told) if told else None
-        return found
+    def gpu_reservations(self, box: str) -> dict[str, float]:
+        """The part of a GPU that each component reserves, as far as its shares say so; 1 is all of the GPU."""
+        shares = {
+            name: [
+                share.reservation
+                for placement in self.placements(name)
+                if placement.host == box
+                for share in placement.shares
+                if share.reservation is not None
+            ]
+            for name in self.members.get(box, ())
+        }
+        return {name: sum(reserved) for name, reserved in shares.items() if reserved}
 
     def counted_at(self, component: str) -> str:
         """The component at which the traffic of `component` is counted: its anchor, or itself."""

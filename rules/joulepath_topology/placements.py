@@ -7,6 +7,7 @@ watts are those of the plug, less those of its GPUs. A component in a virtual ma
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from joulepath_topology.components import Component
 from joulepath_topology.hosts import Gpu, Host
@@ -36,14 +37,30 @@ def boxes(hosts: Mapping[str, Host]) -> dict[str, Host]:
     found: dict[str, Host] = {}
     for name, host in hosts.items():
         inside = [number for number, gpu in host.gpus.items() if gpu.in_plug]
-        idle = sum(host.gpus[number].static_watts or 0.0 for number in inside)
-        own = None if host.static_watts is None else max(host.static_watts - idle, 0.0)
-        found[name] = host.model_copy(
-            update={"feeds": (*host.feeds, *(gpu_box(name, number) for number in inside)), "static_watts": own}
-        )
+        feeds = (*host.feeds, *(gpu_box(name, number) for number in inside))
+        found[name] = host.model_copy(update={"feeds": feeds, **_idle(host)})
         for number, gpu in host.gpus.items():
             found[gpu_box(name, number)] = _box(host, number, gpu)
     return found
+
+
+def idle_gpus(host: Host) -> float:
+    """Idle watts of the GPUs in the host's plug, as far as they are known."""
+    return sum(gpu.static_watts or 0.0 for gpu in host.gpus.values() if gpu.in_plug)
+
+
+def _idle(host: Host) -> dict[str, Any]:
+    """Idle watts of the board alone: of each tier that reads the GPUs, too, less theirs."""
+    idle = idle_gpus(host)
+
+    def board(watts: float | None, tier: int) -> float | None:
+        return max(watts - idle, 0.0) if watts is not None and host.reads_gpus(tier) else watts
+
+    fallback = tuple(
+        source.model_copy(update={"static_watts": board(source.static_watts, tier)})
+        for tier, source in enumerate(host.fallback, 2)
+    )
+    return {"static_watts": board(host.static_watts, 1), "fallback": fallback}
 
 
 def _box(host: Host, number: str, gpu: Gpu) -> Host:

@@ -38,6 +38,26 @@ def test_systemd_accepts_each_unit(unit: Path, tmp_path: Path, absent: Callable[
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.unit
+def test_systemd_accepts_the_settings_for_hardware_counters(
+    tmp_path: Path, absent: Callable[[str, str], NoReturn]
+) -> None:
+    """Those of docs/guides/workload.md, in a file beside the unit as `systemctl edit` writes it."""
+    program = shutil.which("systemd-analyze") or absent("systemd", "systemd-analyze is not installed")
+    page = (ROOT / "docs" / "guides" / "workload.md").read_text()
+    (block,) = [block.partition("```")[0] for block in page.split("```text\n")[1:] if block.startswith("[Service]")]
+    installed = tmp_path / "joulepath-workload.service"
+    text = (ROOT / "deploy" / "systemd" / installed.name).read_text()
+    folder = tmp_path / f"{installed.name}.d"
+    folder.mkdir()
+    for file, content in ((installed, text), (folder / "override.conf", block)):
+        file.write_text(content.replace("/opt/joulepath/bin/joulepath", sys.executable))
+    done = subprocess.run([program, "verify", installed], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "perf_event_open" in block
+    assert "AmbientCapabilities=CAP_PERFMON" in block
+
+
 def reaching(*program: str) -> list[str]:
     """The program where an ordinary user can read this code, wherever the checkout and the interpreter are."""
     trees = {str(ROOT), sys.prefix, sys.base_prefix}

@@ -306,9 +306,9 @@ class Story:
 
 
 @st.composite
-def stories(draw: st.DrawFn, of: st.SearchStrategy[Plant]) -> Story:
+def stories(draw: st.DrawFn, of: st.SearchStrategy[Plant] | None = None) -> Story:
     """A plant in which something goes wrong."""
-    plant = draw(of)
+    plant = draw(plants() if of is None else of)
     series: dict[str, str] = {}
     ends_well = True
     for name, exporter in plant.exporters.items():

@@ -18,10 +18,17 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "guides" / "topology.md").read_text()
-BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+BLOCKS: list[str] = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 # Series of programs that exist, beside Kepler's, vLLM's and those of the exporters here.
+
+
+def block(text: str) -> str:
+    """The first block with this text in it."""
+    return next(each for each in BLOCKS if text in each)
+
+
 FOREIGN = {"unpoller_device_port_poe_watts", "container_cpu_usage_seconds_total", "node_cpu_seconds_total"}
 
 
@@ -38,38 +45,45 @@ def test_prometheus_accepts_the_rule_of_the_live_factor(promtool: Path, tmp_path
 
 def test_a_robot_of_the_fleet_has_a_path_of_its_own() -> None:
     """One of its two robots has a path of its own."""
-    fleet = Application.model_validate(yaml.safe_load(BLOCKS[5])["applications"]["fleet"])
+    fleet = Application.model_validate(yaml.safe_load(block("fleet:"))["applications"]["fleet"])
     assert [trace.path for trace in fleet.traces] == [(), ("ru-2", "upf-1")]
 
 
 def test_the_page_counts_the_hosts_of_its_ranges() -> None:
     """The page counts 408 radio units and 200 cells."""
-    topology = sound(yaml.safe_load(BLOCKS[6]))
+    topology = sound(yaml.safe_load(block("cell-[")))
     assert sum(name.startswith("ru-") for name in topology.hosts) == 408
     assert sum(name.startswith("cell-") for name in topology.components) == 200
-    assert len(BLOCKS) == 7
 
 
 def test_the_board_is_the_plug_less_its_gpus() -> None:
     """The page says 90 W of idle power for the board."""
-    topology = sound(yaml.safe_load(BLOCKS[2]))
+    topology = sound(yaml.safe_load(block("gpus:")))
     assert topology.boxes["gpu-1"].static_watts == 90
     assert topology.boxes["gpu-1"].feeds == ("gpu-1/gpu-0", "gpu-1/gpu-1")
 
 
 def test_the_component_of_the_virtual_machine_is_on_its_host() -> None:
     """The metered host is that of the machine."""
-    topology = sound(yaml.safe_load(BLOCKS[3]))
+    topology = sound(yaml.safe_load(block("vms:")))
     assert [placement.host for placement in topology.placements("upf-1")] == ["hv-1"]
 
 
 def test_pods_of_the_share_are_those_of_the_reservation() -> None:
     """Unless the reservation names others."""
-    components = sound(yaml.safe_load(BLOCKS[4])).components
+    components = sound(yaml.safe_load(block("kube:"))).components
     assert {name: entry.requesting for name, entry in components.items()} == {
         "cu": ("ran/cu-.*",),
         "upf": ("core/upf-.*",),
     }
+
+
+def test_the_camera_of_the_page_has_sessions() -> None:
+    """Both queries of the page are read."""
+    sessions = Application.model_validate(yaml.safe_load(block("sessions:"))["applications"]["camera"]).sessions
+    assert sessions is not None
+    assert sessions.active
+    assert sessions.ended
 
 
 @pytest.mark.parametrize("query", re.findall(r"query: '([^'.]+)'", PAGE))

@@ -135,11 +135,24 @@ def test_a_budget_counts_the_ceilings_of_gpus(ceilings: dict[str, float], in_plu
         (data(vms={"v": {"reservation": None}}), "vms.v: needs a reservation: host 'h' has static_watts to divide"),
         (data(vms={"v": {"share": [{"query": "x"}]}}), "vms.v.share: is a part of what? Give host 'h' the whole"),
         (data(vms={"v": {"share": [{"gpu": "0"}]}}), "vms.v.share[0].gpu: a virtual machine has no share of a GPU"),
+        (
+            data(
+                components={
+                    "a": {"share": [{"workload": "a"}, {"gpu": "0", "workload": "a", "reservation": 0.7}]},
+                    "b": {"share": [{"gpu": "0", "workload": "b", "reservation": 0.4}]},
+                }
+            ),
+            "hosts.h.gpus.0: a, b reserve 1.1 of this GPU: together at most 1",
+        ),
+        (
+            data(hosts={"h": {"fallback": [{"bmc": "h", "static_watts": 20}]}}),
+            "hosts.h.gpus: its GPUs have 30 W when idle, more than the host, 20 W",
+        ),
         (data(vms={"v": {"reservation": 6}}), "hosts.h.capacity: is 8, but a, v reserve 10"),
         (data(components={"c": {"reservation": 5}}), "vms.v.capacity: is 4, but c reserve 5"),
         (
             data(components={"a": {"share": GPU_SHARE}, "b": {"share": [{**GPU_SHARE[0], "workload": "b"}]}}),
-            "hosts.h.gpus.0: a, b reserve 1.5 of this GPU: their reservations add up to 1 at most",
+            "hosts.h.gpus.0: a, b reserve 1.5 of this GPU: together at most 1",
         ),
         (
             data(hosts={"h": {"gpus": {"0": {"gpu": "h", "static_watts": 30, "max_watts": 20}}}}),

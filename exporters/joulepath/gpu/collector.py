@@ -28,6 +28,8 @@ def collect(snapshot: Snapshot) -> Iterable[Family]:
 def _energy(gpu: Gpu, families: dict[Metric, Family]) -> None:
     if gpu.watts is not None:
         families[metrics.POWER].add_metric([gpu.label], gpu.watts)
+    if gpu.memory is not None:
+        families[metrics.MEMORY].add_metric([gpu.label], gpu.memory)
     if gpu.source:
         families[metrics.SOURCE_INFO].add_metric([gpu.label, gpu.source], 1)
         families[metrics.ENERGY].add_metric([gpu.label], gpu.energy.joules)

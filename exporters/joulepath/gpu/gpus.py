@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from joulepath.errors import JoulepathError
 from joulepath.gpu.activity import Activity, InstanceActivity, Naming, add_instances
@@ -20,6 +21,8 @@ RETRY_SECONDS = 30.0
 """A library that fails, or one with a lost GPU, is opened anew so often."""
 MISSING_SECONDS = 600.0
 """The same for one that is not installed."""
+DRIVERS = ("nvidia", "amdgpu", "i915", "xe")
+"""The kernel's drivers of GPUs. The libraries are opened anew, too, when these have others."""
 ABOVE_LIMIT = "above_limit"
 """The reason for which a power is rejected."""
 
@@ -32,6 +35,7 @@ class Gpu:
     identity: Identity
     up: bool
     watts: float | None
+    memory: float | None
     energy: Energy
     source: str
     activity: Mapping[str, float]
@@ -59,22 +63,30 @@ class Gpus:
         *,
         required: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        bound: Callable[[], frozenset[str]] | None = None,
     ) -> None:
+        """`bound` gives the PCI devices that the kernel's drivers have."""
+        self._bound = bound or drivers_devices
+        self._looked_at = -math.inf
+        self._seen: frozenset[str] = frozenset()
         self._libraries = [_Opened(library, library.vendor in required) for library in libraries]
         self.naming = naming
         self._clock = clock
-        self._states: dict[str, _State] = {}
+        self._states: dict[tuple[str, str], _State] = {}
+        """By UUID and PCI bus: two GPUs may have one UUID."""
         self._rejected: Counter[str] = Counter()
 
     def read(self) -> Snapshot:
         """Reads every GPU once. Raises JoulepathError, with a line for each vendor, on a host without GPUs."""
         now = self._clock()
+        self._look(now)
         devices: list[Device] = []
         for opened in self._libraries:
             devices += opened.again(now)
         for device in sorted(devices, key=lambda device: device.identity.bus):
-            if device.identity.uuid not in self._states:
-                self._states[device.identity.uuid] = _State(str(len(self._states)), device)
+            key = device.identity.uuid, device.identity.bus
+            if key not in self._states:
+                self._states[key] = _State(str(len(self._states)), device)
         if not self._states:
             raise JoulepathError([str(opened.fault) for opened in self._libraries])
         for state in self._states.values():
@@ -87,9 +99,20 @@ class Gpus:
         gpus = [state.seen() for state in self._states.values()]
         return Snapshot(gpus, dict(self._rejected), list(self._faults()))
 
+    def _look(self, now: float) -> None:
+        """Has the libraries opened anew when GPUs were added or have gone."""
+        if now - self._looked_at < RETRY_SECONDS:
+            return
+        bound = self._bound()
+        if self._looked_at != -math.inf and bound != self._seen:
+            for opened in self._libraries:
+                opened.changed = True
+        self._looked_at, self._seen = now, bound
+
     def _faults(self) -> Iterable[str]:
-        """A line for each library that does not work, and for each value that exists and cannot be read."""
+        """A line for each library that does not work, and for each GPU or value that exists and cannot be read."""
         for opened in self._libraries:
+            yield from opened.library.faults
             if opened.fault is not None and (opened.required or not isinstance(opened.fault, MissingError)):
                 yield str(opened.fault)
         for state in self._states.values():
@@ -105,14 +128,16 @@ class _Opened:
         self.at = -math.inf
         self.fault: JoulepathError | None = None
         self.lost = False
+        self.changed = False
 
     def again(self, now: float) -> Sequence[Device]:
         """Opens the library if that is due; its GPUs then, known ones too."""
         wait = MISSING_SECONDS if isinstance(self.fault, MissingError) else RETRY_SECONDS
-        due = self.at == -math.inf or ((self.fault is not None or self.lost) and now - self.at >= wait)
+        incomplete = self.fault is not None or self.lost or bool(self.library.faults)
+        due = self.at == -math.inf or self.changed or (incomplete and now - self.at >= wait)
         if not due:
             return ()
-        self.at, self.fault = now, None
+        self.at, self.fault, self.changed = now, None, False
         try:
             devices = self.library.open()
         except JoulepathError as fault:
@@ -121,6 +146,12 @@ class _Opened:
         if not devices:
             self.fault = MissingError(f"{self.library.vendor}: the library finds no GPU")
         return devices
+
+
+def drivers_devices(sysfs: Path = Path("/sys")) -> frozenset[str]:
+    """The PCI devices of the kernel's drivers of GPUs."""
+    folders = (sysfs / "bus/pci/drivers" / driver for driver in DRIVERS)
+    return frozenset(link.name for folder in folders if folder.is_dir() for link in folder.glob("*:*"))
 
 
 class _State:
@@ -132,6 +163,7 @@ class _State:
         self.up = True
         self.faults: Sequence[str] = ()
         self._watts: float | None = None
+        self._memory: float | None = None
         self._meter = Meter()
         self._activity: Activity | None = None
         self._instances: dict[str, InstanceActivity] = {}
@@ -151,7 +183,7 @@ class _State:
         self.up = True
         self.faults = reading.faults
         rejected.update(reading.rejected)
-        self._watts = reading.watts
+        self._watts, self._memory = reading.watts, reading.memory
         if reading.watts is not None and not 0 <= reading.watts <= MOST_WATTS:
             rejected[ABOVE_LIMIT] += 1
             self._watts = None
@@ -169,6 +201,7 @@ class _State:
             self.device.identity,
             self.up,
             self._watts,
+            self._memory,
             self._meter.energy,
             self._meter.source,
             dict(activity.of),

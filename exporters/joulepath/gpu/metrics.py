@@ -16,6 +16,7 @@ INFO = gauge(
 )
 UP = gauge("gpu_up", "Whether the GPU answered at the last reading; 0 for one that fell off the bus.", "gpu")
 POWER = gauge("gpu_power_watts", "Power of the GPU and its memory, as the driver says; a mean over 1 s on some.", "gpu")
+MEMORY = gauge("gpu_memory_bytes", "Memory of the GPU in use, as the driver says.", "gpu")
 ENERGY = counter(
     "gpu_energy_joules_total",
     "Energy of the GPU since the exporter's start: the steps of its own counter, or its power integrated.",
@@ -72,6 +73,7 @@ METRICS = (
     INFO,
     UP,
     POWER,
+    MEMORY,
     ENERGY,
     MEASURED,
     SOURCE_INFO,

@@ -63,6 +63,8 @@ class Reading:
     shares: Shares | None = None
     instances: Mapping[str, Instance] = field(default_factory=dict)
     """By the id of the GPU instance."""
+    memory: float | None = None
+    """Bytes of its memory in use."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """How many values were not measurements, by reason."""
     faults: Sequence[str] = ()
@@ -86,6 +88,10 @@ class Library(Protocol):
     @property
     def vendor(self) -> str:
         """nvidia, amd or intel."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """A line for each GPU that was there and could not be opened, the last time."""
 
     def open(self) -> Sequence[Device]:
         """Loads the library and looks for GPUs anew. A GPU that was there before stays the same object.

@@ -8,13 +8,15 @@ later intervals.
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from joulepath.reading.bounds import TELL_AGAIN_SECONDS, Rows
 from joulepath.workload.host import MODES, HostTimes
+from joulepath.workload.perf import Event
 from joulepath.workload.settings import IRQ, OTHER, SOFTIRQ, STEAL, Settings
-from joulepath.workload.source import Reading, Step, Usage
+from joulepath.workload.source import Reading, Usage
+from joulepath.workload.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ SLACK = 1.25
 """No counter of CPU time grows by more than this times the CPUs and the time, ..."""
 SLACK_SECONDS = 1.0
 """... and this for each CPU. So much is also made up for later, at most."""
+MOST_BYTES = 1e12
+"""In a second: more than any host's disks take."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class Snapshot:
     """Bytes in use now, by workload."""
     io: Mapping[tuple[str, str], float]
     """Bytes by workload and direction."""
+    hardware: Mapping[Event, Mapping[str, float]] = field(default_factory=dict)
+    """Events of the processor by workload; empty where they are not counted."""
+    hardware_seconds: float = 0.0
+    """The time that they cover."""
 
 
 class Account:
@@ -62,6 +70,9 @@ class Account:
         self._last: tuple[float, HostTimes] | None = None
         self._highest: dict[str, float] = {}
         self._fixed: tuple[str, ...] = ()
+        self._tally: Tally | None = None
+        self._tallied_at = 0.0
+        self._tallied = 0.0
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
@@ -88,9 +99,12 @@ class Account:
             for workload, mode in _ALONE.items():
                 self._cpu[workload] += modes[mode]
             self._divide(sum(modes[mode] for mode in TASKS), self._claims(reading, most, admitted), cpus)
-        self._count_io(reading.groups, admitted)
+        self._count_io(reading.groups, admitted, MOST_BYTES * (elapsed + 1))
+        self._count_hardware(at, reading, admitted)
         memory = _memory(reading.groups, admitted)
-        return Snapshot(dict(self._cpu), dict(self._modes), self._measured, memory, dict(self._io))
+        events = {} if self._tally is None else self._tally.counts()
+        counted = dict(self._cpu), dict(self._modes), self._measured, memory, dict(self._io)
+        return Snapshot(*counted, events, self._tallied)
 
     def _admit(self, at: float, reading: Reading) -> frozenset[str]:
         """The workloads that have series. Those that nothing was seen of for an hour lose theirs."""
@@ -98,7 +112,10 @@ class Account:
         for workload in self._fixed:
             seen.pop(workload, None)
         beyond = self._rows.take(seen, at)
-        for workload in self._rows.forgotten.difference(self._fixed):
+        forgotten = self._rows.forgotten.difference(self._fixed)
+        if self._tally is not None:
+            self._tally.forget(forgotten)
+        for workload in forgotten:
             for counts in (self._cpu, self._owed):
                 counts.pop(workload, None)
             for direction in DIRECTIONS:
@@ -126,10 +143,8 @@ class Account:
             highest = self._highest.get(mode, seconds)
             steps[mode] = max(0.0, seconds - highest)
             fell = highest - seconds > cpus * SLACK_SECONDS
-            if mode in _IDLE:
-                self._highest[mode] = seconds if fell else max(highest, seconds)
-            elif mode == STEAL and (fell or steps[mode] > most):
-                # A hypervisor says this, and after a migration another one.
+            if mode in (*_IDLE, STEAL) and (fell or steps[mode] > most):
+                # The idle times fall at times; a hypervisor says what was stolen, and after a migration another one.
                 self._highest[mode], steps[mode] = seconds, 0.0
             else:
                 wrong = wrong or fell
@@ -168,11 +183,13 @@ class Account:
             self._owed[workload] = min(bound, max(-bound, seconds - granted))
         self._cpu[OTHER] += max(0.0, pool - given)
 
-    def _count_io(self, groups: Sequence[Usage], admitted: frozenset[str]) -> None:
+    def _count_io(self, groups: Sequence[Usage], admitted: frozenset[str], most: float) -> None:
         for usage in groups:
             around = None if usage.within is None else groups[usage.within]
             for direction, step in zip(DIRECTIONS, usage.io or (), strict=False):
-                grown = _grown(step)
+                grown = step.now - step.before
+                if not 0 <= grown <= most:
+                    grown = 0.0
                 if usage.workload in admitted:
                     self._io.setdefault((usage.workload, direction), 0.0)
                     self._io_owed[usage.workload, direction] += grown
@@ -183,9 +200,15 @@ class Account:
                 self._io[key] += owed
                 self._io_owed[key] = 0.0
 
-
-def _grown(step: Step) -> float:
-    return max(0.0, step.now - step.before)
+    def _count_hardware(self, at: float, reading: Reading, admitted: Iterable[str]) -> None:
+        if reading.hardware is None:
+            return
+        if self._tally is None:
+            self._tally = Tally(reading.hardware.events)
+        else:
+            self._tally.add(reading.hardware, admitted)
+            self._tallied += at - self._tallied_at
+        self._tallied_at = at
 
 
 def _memory(groups: Sequence[Usage], admitted: frozenset[str]) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from joulepath.workload.kernelfile import content
+from joulepath.workload.kernelfile import content, number
 from joulepath.workload.settings import Hierarchy
 
 _LOOP = b"7:"
@@ -26,15 +26,15 @@ class Disks:
     sysfs: Path = Path("/sys")
     _stacked: dict[bytes, bool] = field(default_factory=dict)
 
-    def is_stacked(self, number: bytes) -> bool:
+    def is_stacked(self, device: bytes) -> bool:
         """Whether the device MAJOR:MINOR has others below it, as dm and md have."""
-        found = self._stacked.get(number)
+        found = self._stacked.get(device)
         if found is None:
             try:
-                below = os.listdir(self.sysfs / "dev" / "block" / number.decode() / "slaves")  # noqa: PTH208
+                below = os.listdir(self.sysfs / "dev" / "block" / device.decode() / "slaves")  # noqa: PTH208
             except (OSError, UnicodeDecodeError):
                 below = []
-            found = self._stacked[number] = bool(below) or number.startswith(_LOOP)
+            found = self._stacked[device] = bool(below) or device.startswith(_LOOP)
         return found
 
 
@@ -48,6 +48,8 @@ class Tree:
     memory_root: str | None = None
     """Of version 1."""
     io_root: str | None = None
+    perf_root: str | None = None
+    """The cgroups in which the kernel counts events of the processor: version 1 where it is mounted."""
 
     def walk(self) -> Iterator[tuple[str, int]]:
         """Path and inode of every cgroup but the root, outer ones first. A cgroup that is made anew has a new inode."""
@@ -72,12 +74,12 @@ class Tree:
         """CPU time of a cgroup so far; None if it has gone."""
         if self.version == "v1":
             text = content(f"{self.root}{path}/cpuacct.usage")
-            return None if text is None else _number(text, 1e9)
+            return None if text is None else number(text, 1e9)
         text = content(f"{self.root}{path}/cpu.stat")
         if text is None:
             return None
         name, _, rest = text.partition(b" ")
-        return _number(rest.partition(b"\n")[0], 1e6) if name == b"usage_usec" else None
+        return number(rest.partition(b"\n")[0], 1e6) if name == b"usage_usec" else None
 
     def memory_bytes(self, path: str) -> float | None:
         """Memory that is charged to a cgroup, page cache included; None where it is not counted."""
@@ -86,7 +88,7 @@ class Tree:
             text = content(f"{self.root}{path}/memory.current")
         if text is None and self.memory_root is not None:
             text = content(f"{self.memory_root}{path}/memory.usage_in_bytes")
-        return None if text is None else _number(text, 1)
+        return None if text is None else number(text, 1)
 
     def io_bytes(self, path: str) -> tuple[float, float] | None:
         """Bytes read from and written to disks so far; None where they are not counted."""
@@ -111,12 +113,12 @@ class Tree:
     def _io_v2(self, text: bytes) -> tuple[float, float]:
         read = written = 0.0
         for line in text.splitlines():
-            number, *pairs = line.split() or [b""]
-            if self.disks.is_stacked(number):
+            device, *pairs = line.split() or [b""]
+            if self.disks.is_stacked(device):
                 continue
             values = dict(pair.split(b"=", 1) for pair in pairs if b"=" in pair)
-            read += _number(values.get(b"rbytes", b""), 1) or 0.0
-            written += _number(values.get(b"wbytes", b""), 1) or 0.0
+            read += number(values.get(b"rbytes", b""), 1) or 0.0
+            written += number(values.get(b"wbytes", b""), 1) or 0.0
         return read, written
 
     def _io_v1(self, text: bytes) -> tuple[float, float]:
@@ -124,15 +126,8 @@ class Tree:
         for line in text.splitlines():
             words = line.split()
             if len(words) == 3 and words[1] in counts and not self.disks.is_stacked(words[0]):
-                counts[words[1]] += _number(words[2], 1) or 0.0
+                counts[words[1]] += number(words[2], 1) or 0.0
         return counts[b"Read"], counts[b"Write"]
-
-
-def _number(text: bytes, per_unit: float) -> float | None:
-    try:
-        return int(text) / per_unit
-    except ValueError:
-        return None
 
 
 def find(root: Path, hierarchy: Hierarchy = "auto", disks: Disks | None = None) -> Tree | None:
@@ -141,12 +136,13 @@ def find(root: Path, hierarchy: Hierarchy = "auto", disks: Disks | None = None) 
     `auto` takes the one with more cgroups where both versions are mounted, and version 2 if both have as many.
     """
     disks = disks or Disks()
-    memory, io = (_folder(root, name) for name in ("memory", "blkio"))
-    places = (place for place in (root, root / "unified") if (place / "cgroup.controllers").is_file())
-    trees = [Tree("v2", str(place), disks, memory, io) for place in places if hierarchy != "v1"]
+    memory, io, perf = (_folder(root, name) for name in ("memory", "blkio", "perf_event"))
+    places = [str(place) for place in (root, root / "unified") if (place / "cgroup.controllers").is_file()]
+    perf = perf or next(iter(places), None)
+    trees = [Tree("v2", place, disks, memory, io, perf) for place in places if hierarchy != "v1"]
     accounting = _folder(root, "cpuacct") or _folder(root, "cpu,cpuacct")
     if hierarchy != "v2" and accounting is not None:
-        trees.append(Tree("v1", accounting, disks, memory, io))
+        trees.append(Tree("v1", accounting, disks, memory, io, perf))
     if len(trees) < 2:
         return trees[0] if trees else None
     return max(trees, key=lambda tree: sum(1 for _ in tree.walk()))

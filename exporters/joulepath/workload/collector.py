@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from joulepath.metrics import Family
 from joulepath.workload import metrics
 from joulepath.workload.account import Snapshot
+from joulepath.workload.perf import CACHE_MISSES, CYCLES, INSTRUCTIONS
+
+_EVENTS = {
+    INSTRUCTIONS: metrics.INSTRUCTIONS,
+    CACHE_MISSES: metrics.CACHE_MISSES,
+    CYCLES: metrics.CYCLES,
+}
 
 
 def collect(snapshot: Snapshot) -> Iterable[Family]:
@@ -25,3 +32,17 @@ def collect(snapshot: Snapshot) -> Iterable[Family]:
     for labels, octets in snapshot.io.items():
         io.add_metric([*labels], octets)
     yield from (cpu, host, measured, memory, io)
+    yield from _hardware(snapshot)
+
+
+def _hardware(snapshot: Snapshot) -> Iterable[Family]:
+    for event, counts in snapshot.hardware.items():
+        if event in _EVENTS:
+            family = _EVENTS[event].family()
+            for workload, count in counts.items():
+                family.add_metric([workload], count)
+            yield family
+    if snapshot.hardware:
+        measured = metrics.HARDWARE_MEASURED.family()
+        measured.add_metric([], snapshot.hardware_seconds)
+        yield measured

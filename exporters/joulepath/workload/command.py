@@ -4,7 +4,7 @@
 import argparse
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from prometheus_client.core import Metric
@@ -15,7 +15,9 @@ from joulepath.serving.arguments import add_arguments
 from joulepath.serving.host import HostExporter, Section
 from joulepath.serving.run import serve
 from joulepath.workload.collector import collect
+from joulepath.workload.counting import EVENTS
 from joulepath.workload.meter import Meter
+from joulepath.workload.perf import Event
 from joulepath.workload.places import Places
 from joulepath.workload.settings import Settings
 
@@ -34,6 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="which workloads there are (docs/guides/workload.md); without it each unit, pod, container and machine",
     )
+    parser.add_argument(
+        "--perf",
+        action="store_true",
+        help="also count instructions, cache misses and cycles of workloads' cgroups, where the processor offers them",
+    )
     for name, default, what in (
         ("procfs", "/proc", "proc is mounted"),
         ("cgroup", "/sys/fs/cgroup", "cgroups are mounted"),
@@ -49,8 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serves or prints the CPU time of this host's workloads."""
     places = Places(args.procfs, args.cgroup, args.sysfs, args.rootfs)
-    exporter = WorkloadExporter(lambda: _settings(args.config), args.config, places)
-    return serve(exporter, args, capabilities=needed(exporter.settings))
+    events = EVENTS if args.perf else ()
+    exporter = WorkloadExporter(lambda: _settings(args.config), args.config, places, events=events)
+    return serve(exporter, args, capabilities={*needed(exporter.settings), *((rights.CAP_PERFMON,) if events else ())})
 
 
 def needed(settings: Settings) -> Collection[int]:
@@ -74,13 +82,15 @@ class WorkloadExporter(HostExporter):
         places: Places | None = None,
         clock: Callable[[], float] = time.monotonic,
         once_seconds: float = ONCE_SECONDS,
+        *,
+        events: Sequence[Event] = (),
     ) -> None:
-        """`read` reads the settings, now and again when `file` has changed."""
+        """`read` reads the settings, now and again when `file` has changed; `events` of the processor are counted."""
         self.files = () if file is None else (file,)
         self.settings = read()
         self._read_settings = read
         self._once_seconds = once_seconds
-        self._meter = meter = Meter(self.settings, places or Places(), clock)
+        self._meter = meter = Meter(self.settings, places or Places(), clock, events)
         section = Section(meter.read, collect, faults=lambda _: meter.faults, guard_seconds=GUARD_SECONDS)
         super().__init__("workload", "CPU time of this host's workloads", [section], clock)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from joulepath.errors import JoulepathError
-from joulepath.workload.kernelfile import content
+from joulepath.workload.kernelfile import content, number
 from joulepath.workload.process import TICKS
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -28,10 +28,7 @@ def read(procfs: Path = Path("/proc")) -> HostTimes:
     if text is None:
         raise JoulepathError(f"{path}: cannot be read: is --path.procfs where proc is mounted?")
     name, *words = text.partition(b"\n")[0].split() or [b""]
-    try:
-        values = [int(word) / TICKS for word in words]
-    except ValueError:
-        values = []
-    if name != b"cpu" or len(values) < len(MODES):
+    values = [seconds for word in words if (seconds := number(word, TICKS)) is not None]
+    if name != b"cpu" or len(values) < len(words) or len(values) < len(MODES):
         raise JoulepathError(f"{path}: does not begin with the times of all CPUs")
     return HostTimes(dict(zip(MODES, values, strict=False)), max(1, text.count(b"\ncpu")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads small files of the kernel: with few calls, since a reading pays for each of thousands."""
+"""Reads small files of the kernel, and numbers in them: with few calls, since a reading pays for each of thousands."""
 
 import os
 
@@ -22,3 +22,12 @@ def content(path: str) -> bytes | None:
     finally:
         os.close(descriptor)
     return octets
+
+
+def number(text: bytes, per_unit: float = 1) -> float | None:
+    """A count in units; None for anything else than a decimal number that can be a count."""
+    try:
+        found = int(text) / per_unit
+    except (ValueError, OverflowError):
+        return None
+    return found if found >= 0 else None

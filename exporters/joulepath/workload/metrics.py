@@ -2,7 +2,7 @@
 """The metrics of `joulepath workload`.
 
 Sources: `/proc/stat`; `cpu.stat`, `memory.current` and `io.stat` of cgroups (Documentation/admin-guide/cgroup-v2.rst)
-and their like in version 1; `/proc/PID/stat`.
+and their like in version 1; `/proc/PID/stat`; perf_event_open(2).
 """
 
 from joulepath.metrics import counter, gauge
@@ -31,5 +31,24 @@ IO = counter(
     "workload",
     "direction",
 )
+INSTRUCTIONS = counter(
+    "workload_instructions_total",
+    "Instructions that a workload's cgroups ran since the exporter's start. other: the rest of the host's.",
+    "workload",
+)
+CACHE_MISSES = counter(
+    "workload_cache_misses_total",
+    "Misses of the last cache by a workload's cgroups since the exporter's start. other: the rest of the host's.",
+    "workload",
+)
+CYCLES = counter(
+    "workload_cpu_cycles_total",
+    "CPU cycles of a workload's cgroups since the exporter's start. other: the rest of the host's.",
+    "workload",
+)
+HARDWARE_MEASURED = counter(
+    "workload_hardware_measured_seconds_total",
+    "Time that instructions, cache misses and cycles cover.",
+)
 
-METRICS = (CPU, HOST_CPU, MEASURED, MEMORY, IO)
+METRICS = (CPU, HOST_CPU, MEASURED, MEMORY, IO, INSTRUCTIONS, CACHE_MISSES, CYCLES, HARDWARE_MEASURED)

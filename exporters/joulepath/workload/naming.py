@@ -66,6 +66,16 @@ class Naming:
         if len(self._found) > 2 * len(paths) + 64:
             self._found = {path: match for path, match in self._found.items() if path in paths}
 
+    @property
+    def kept(self) -> int:
+        """How many paths have matches that are kept."""
+        return len(self._found)
+
+    def bound(self, most: int) -> None:
+        """Forgets all paths once there are more than `most`, for questions that do not know which ones still exist."""
+        if len(self._found) > most:
+            self._found.clear()
+
     def _match(self, path: str, named: dict[Thing, str | None]) -> Match | None:
         for place, rule in self._groups:
             if rule.kind in ("cgroup", "cgroup_regex"):

@@ -8,6 +8,9 @@ from joulepath.workload.places import Places
 from joulepath.workload.process import Processes
 from joulepath.workload.settings import OTHER, Settings
 
+MOST_PATHS = 4096
+"""Cgroups with names that are kept from one question to the next."""
+
 
 class Pids:
     """Names the workloads of processes by the same rules as `joulepath workload`."""
@@ -19,11 +22,17 @@ class Pids:
         self._processes = Processes(places.procfs)
         self._looks_at_processes = settings.looks_at_processes
 
+    @property
+    def kept(self) -> int:
+        """How many cgroups have names that are kept."""
+        return self._naming.kept
+
     def workload(self, pid: int) -> str:
         """The workload of a process; `other` if no rule names it, or if it has ended."""
         found: Match | None = None
         membership = self._processes.membership(pid)
         path = self._tree.path_of(membership) if self._tree is not None and membership is not None else None
+        self._naming.bound(MOST_PATHS)
         for outer in _outer_first(path or ""):
             match = self._naming.group(outer)
             if match is not None and match.over(found):

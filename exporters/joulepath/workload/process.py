@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from joulepath.workload.kernelfile import content
+from joulepath.workload.kernelfile import content, number
 from joulepath.workload.naming import Match, Naming
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -83,7 +83,10 @@ class Processes:
         words = (content(f"{folder}/cmdline") or b"").rstrip(b"\0").split(b"\0")
         command = b" ".join(words)[:MOST_OCTETS].decode("utf-8", "replace")
         if not command:  # a thread of the kernel, which ps shows so
-            name = (content(f"{folder}/comm") or b"").strip().decode("utf-8", "replace")
+            comm = content(f"{folder}/comm")
+            if comm is None:
+                return None  # it has ended
+            name = comm.strip().decode("utf-8", "replace")
             return naming.process(f"[{name}]", f"[{name}]")
         try:
             executable = os.readlink(f"{folder}/exe").removesuffix(_DELETED)  # noqa: PTH115  # quicker
@@ -100,7 +103,7 @@ def _seen(text: bytes) -> _Known | None:
     """A line of /proc/PID/stat. The name in it may hold spaces and parentheses."""
     name, _, rest = text.rpartition(b") ")
     fields = rest.split(None, _START + 1)
-    try:
-        return _Known(fields[_START], name, (int(fields[_UTIME]) + int(fields[_STIME])) / TICKS, None)
-    except (IndexError, ValueError):
+    if len(fields) <= _START:
         return None
+    user, system = number(fields[_UTIME], TICKS), number(fields[_STIME], TICKS)
+    return None if user is None or system is None else _Known(fields[_START], name, user + system, None)

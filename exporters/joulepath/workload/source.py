@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from joulepath.workload import host
 from joulepath.workload.cgroup import Tree
+from joulepath.workload.counting import Counting, Hardware, Named
 from joulepath.workload.host import HostTimes
 from joulepath.workload.naming import Match, Naming
 from joulepath.workload.process import Processes
@@ -42,6 +43,7 @@ class Reading:
     host: HostTimes
     groups: Sequence[Usage]
     processes: Sequence[Usage]
+    hardware: Hardware | None = None
 
 
 _Key = tuple[str, int]
@@ -73,6 +75,7 @@ class _Place(NamedTuple):
 
     match: Match
     number: int
+    key: _Key
 
 
 class Source:
@@ -85,6 +88,8 @@ class Source:
         processes: Processes | None,
         read_host: Callable[[], HostTimes] = host.read,
         history: History | None = None,
+        *,
+        counting: Counting | None = None,
     ) -> None:
         """`processes` is left out where rules name cgroups alone; `history` is an earlier source's of this tree."""
         self.history = history or History()
@@ -92,18 +97,21 @@ class Source:
         self._tree = tree
         self._processes = processes
         self._read_host = read_host
+        self._counting = counting
 
     def read(self) -> Reading:
         """Reads everything once. Raises JoulepathError where the host's time cannot be read."""
         groups: list[Usage] = []
         inside: Mapping[str, _Place] = {}
+        named: list[Named] = []
         if self._tree is not None:
-            inside = self._read_groups(self._tree, groups)
+            inside = self._read_groups(self._tree, groups, named)
         processes = [] if self._processes is None else list(self._read_processes(self._processes, inside))
         # Last, so that what the others count has been counted here, too.
-        return Reading(self._read_host(), groups, processes)
+        hardware = None if self._counting is None else self._counting.read(named)
+        return Reading(self._read_host(), groups, processes, hardware)
 
-    def _read_groups(self, tree: Tree, groups: list[Usage]) -> Mapping[str, _Place]:
+    def _read_groups(self, tree: Tree, groups: list[Usage], named: list[Named]) -> Mapping[str, _Place]:
         """Appends the cgroups of workloads. Returns the places of all cgroups that are in one."""
         inside: dict[str, _Place] = {}
         walked: set[_Key] = set()
@@ -117,7 +125,8 @@ class Source:
                 seconds = tree.cpu_seconds(path)
                 if seconds is not None:
                     now = counters[key] = _Counters(seconds, tree.io_bytes(path))
-                    inside[path] = _Place(match, len(groups))
+                    inside[path] = _Place(match, len(groups), key)
+                    named.append(Named(key, match.workload, around.key if around else None))
                     within = around.number if around else None
                     before = self.history.before(key, now)
                     steps = Step(before.seconds, seconds), _io_steps(before, now)
@@ -132,19 +141,25 @@ class Source:
     def _read_processes(self, processes: Processes, inside: Mapping[str, _Place]) -> Sequence[Usage]:
         found = []
         for process in processes.read(self._naming):
-            around = self._around(processes, process.pid, inside)
+            around: _Place | None = None
+            if self._tree is not None and inside:
+                membership = processes.membership(process.pid)
+                if membership is None:
+                    continue  # it has ended: its cgroup counts the rest of its time
+                around = _around(self._tree.path_of(membership), inside)
             if around is None or process.match.over(around.match):
                 step = Step(process.before, process.seconds)
                 found.append(Usage(process.match.workload, step, around.number if around else None))
         return found
 
-    def _around(self, processes: Processes, pid: int, inside: Mapping[str, _Place]) -> _Place | None:
-        """The place of the cgroup that a process is in."""
-        if self._tree is None or not inside:
-            return None
-        membership = processes.membership(pid)
-        path = None if membership is None else self._tree.path_of(membership)
-        return None if path is None else inside.get(path)
+
+def _around(path: str | None, inside: Mapping[str, _Place]) -> _Place | None:
+    """The place of the cgroup at `path`, or of the next one outside where it is new, or has gone."""
+    while path:
+        if path in inside:
+            return inside[path]
+        path = path.rpartition("/")[0]
+    return None
 
 
 def _io_steps(before: _Counters, now: _Counters) -> tuple[Step, Step] | None:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from joulepath_rules.adapters.power import power
 from joulepath_rules.adapters.requested import requested
+from joulepath_rules.adapters.sessions import sessions
 from joulepath_rules.adapters.traffic import traffic
+from joulepath_rules.adapters.vms import vms
 from joulepath_rules.adapters.work import work
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
@@ -19,4 +21,6 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     yield from power(topology)
     yield from work(topology)
     yield from requested(topology)
+    yield from vms(topology)
     yield from traffic(topology)
+    yield from sessions(topology)

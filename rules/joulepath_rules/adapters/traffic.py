@@ -27,7 +27,7 @@ def _foreign(topology: Topology, name: str, component: Component) -> Iterator[Ru
 
     A total is a gap while one of its rows is NaN, infinite or negative: the shares of the others would be too large.
     """
-    queries = _queries(name, component)
+    queries = counted(name, component, prompts=component.tokens is not None)
     read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
     counters = list(dict.fromkeys(each for expr in queries.values() for each in promql.counters(expr)))
     ranged = any(promql.has_range(expr) for expr in queries.values())
@@ -74,19 +74,19 @@ def _weighed(name: str, tokens: Tokens, guard: str) -> Iterator[Rule]:
     yield _total(name, "volume", guard, alone)
 
 
-def _queries(name: str, component: Component) -> dict[str, str]:
-    """PromQL of one component by unit."""
+def counted(name: str, component: Component, *, prompts: bool) -> dict[str, str]:
+    """PromQL of one component by unit; `input_tokens` only with `prompts`."""
     requests = component.requests
     if component.traffic and component.traffic.query:
         query = component.traffic.query
         found = {"packets": query.packets, "bytes": query.bytes}
     elif requests and requests.served:
-        units = [unit for unit in requests.units if unit != "input_tokens" or component.tokens]
+        units = [unit for unit in requests.units if unit != "input_tokens" or prompts]
         found = {unit: _served(name, requests.kind, requests.served, unit) for unit in units}
     elif requests and requests.query:
         asked = requests.query
         found = {"requests": asked.requests, "tokens": asked.tokens}
-        if component.tokens:
+        if prompts:
             found["input_tokens"] = asked.input_tokens
     else:
         found = {}

@@ -202,20 +202,19 @@ def _reservations(topology: Topology) -> Iterator[Problem]:
         if holder is not None and holder.capacity is not None and total > holder.capacity:
             message = f"is {holder.capacity:g}, but {', '.join(members)} reserve {total:g}"
             yield Problem((section, name, "capacity"), message)
-    for name, host in topology.hosts.items():
-        for number in host.gpus:
-            yield from _reserved_of_gpu(topology, name, number)
+    yield from _gpu_reservations(topology)
 
 
-def _reserved_of_gpu(topology: Topology, host: str, number: str) -> Iterator[Problem]:
-    """Reservations that come to more than the GPU."""
-    box = gpu_box(host, number)
-    told = topology.reserved_of_gpu(box) if box in topology.members else {}
-    fixed = {name: held for name, held in told.items() if held is not None and not topology.components[name].moves}
-    total = sum(fixed.values())
-    if total > 1 + 1e-9:
-        message = f"{', '.join(fixed)} reserve {total:g} of this GPU: their reservations add up to 1 at most"
-        yield Problem(("hosts", host, "gpus", number), message)
+def _gpu_reservations(topology: Topology) -> Iterator[Problem]:
+    """Reservations that come to more than the GPU; of components that stay there."""
+    for host, entry in topology.hosts.items():
+        for number in entry.gpus:
+            box = gpu_box(host, number)
+            given = topology.gpu_reservations(box)
+            reserved = {name: part for name, part in given.items() if not topology.components[name].moves}
+            if (total := sum(reserved.values())) > 1 + 1e-9:
+                message = f"{', '.join(reserved)} reserve {total:g} of this GPU: together at most 1"
+                yield Problem(("hosts", host, "gpus", number), message)
 
 
 def _traffic(topology: Topology, declared: Declared) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from joulepath_topology.hosts import Host
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
-from joulepath_topology.placements import gpu_box
+from joulepath_topology.placements import gpu_box, idle_gpus
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.queries import sources
 from joulepath_topology.source import PowerSource
@@ -53,10 +53,11 @@ def _gpus(topology: Topology) -> Iterator[Problem]:
     """Idle watts of a host's GPUs, which are a part of the host's, and their names as metered boxes."""
     for name, host in topology.hosts.items():
         place = ("hosts", name)
-        idle = sum(gpu.static_watts or 0.0 for gpu in host.gpus.values() if gpu.in_plug)
-        if host.static_watts is not None and idle > host.static_watts:
-            message = f"its GPUs have {idle:g} W when idle, more than the host, {host.static_watts:g} W"
-            yield Problem((*place, "gpus"), message, ((*place, "static_watts"),))
+        idle = idle_gpus(host)
+        for tier, (where, watts) in enumerate(_idle_watts(name, host), 1):
+            if watts is not None and idle > watts and host.reads_gpus(tier):
+                message = f"its GPUs have {idle:g} W when idle, more than the host, {watts:g} W"
+                yield Problem((*place, "gpus"), message, ((*where, "static_watts"),))
         for number in host.gpus:
             if (box := gpu_box(name, number)) in topology.hosts:
                 yield Problem((*place, "gpus", number), f"the rules call it {box!r}, as the host of that name")
@@ -94,11 +95,7 @@ def _vms(topology: Topology, declared: Declared) -> Iterator[Problem]:
 
 def _idle(name: str, host: Host) -> Iterator[Problem]:
     """Idle watts above the most that the host, or a GPU of it, can draw."""
-    entries: list[tuple[Place, float | None]] = [(("hosts", name), host.static_watts)]
-    entries += [
-        (("hosts", name, "fallback", number), source.static_watts) for number, source in enumerate(host.fallback)
-    ]
-    for place, watts in entries:
+    for place, watts in _idle_watts(name, host):
         if watts is not None and host.max_watts is not None and watts > host.max_watts:
             message = f"{watts:g} W when idle are more than max_watts, {host.max_watts:g} W"
             yield Problem((*place, "static_watts"), message, (("hosts", name, "max_watts"),))
@@ -107,6 +104,13 @@ def _idle(name: str, host: Host) -> Iterator[Problem]:
             place = ("hosts", name, "gpus", number)
             message = f"{gpu.static_watts:g} W when idle are more than max_watts, {gpu.max_watts:g} W"
             yield Problem((*place, "static_watts"), message, ((*place, "max_watts"),))
+
+
+def _idle_watts(name: str, host: Host) -> Iterator[tuple[Place, float | None]]:
+    """The idle watts that the file gives for each tier, with the place of each."""
+    yield ("hosts", name), host.static_watts
+    for number, source in enumerate(host.fallback):
+        yield ("hosts", name, "fallback", number), source.static_watts
 
 
 def _feeders(topology: Topology) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 """AMD's GPUs through the real amdsmi, with a library that answers like AMD SMI."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,13 +17,13 @@ NO_PERM, DRIVER_NOT_LOADED, BUSY, RETRY = 10, 34, 30, 9
 
 
 @pytest.fixture
-def library(smi: Stub) -> Iterator[AmdLibrary]:
-    library = AmdLibrary()
+def library(smi: Stub, tmp_path: Path) -> Iterator[AmdLibrary]:
+    library = AmdLibrary(tmp_path / "sys")
     yield library
     library.close()
 
 
-def test_energy_and_power_in_their_units(library: AmdLibrary) -> None:
+def test_energy_power_and_memory_in_their_units(library: AmdLibrary, smi: Stub) -> None:
     first, second = library.open()
     assert first.identity.name == "AMD Instinct MI300X"
     assert [device.identity.uuid for device in (first, second)] == ["ab0", "ab1"]
@@ -31,6 +32,9 @@ def test_energy_and_power_in_their_units(library: AmdLibrary) -> None:
     assert reading.joules == 61.0  # 4,000,000 x 15.25 uJ
     assert reading.watts == 140.0
     assert reading.shares is None
+    assert reading.memory is None
+    smi.gpu(0, vram=2048)
+    assert first.read().memory == 2 * 1024**3
 
 
 def test_an_older_gpu_has_its_mean_power(library: AmdLibrary, smi: Stub) -> None:
@@ -69,6 +73,16 @@ def test_a_driver_that_is_not_loaded_is_one_line(library: AmdLibrary, smi: Stub)
     smi.put("error.amdsmi_init", DRIVER_NOT_LOADED)
     with pytest.raises(JoulepathError, match=r"^amd: AMD SMI does not start: [^\n]*DRIVER_NOT_LOADED[^\n]*$"):
         library.open()
+
+
+def test_a_gpu_that_cannot_be_opened_is_a_line(library: AmdLibrary, smi: Stub) -> None:
+    smi.gpu(0, **{"error.amdsmi_get_gpu_device_bdf": BUSY})
+    assert [device.identity.uuid for device in library.open()] == ["ab1"]
+    (line,) = library.faults
+    assert line.startswith("amd: a GPU cannot be opened: ")
+    smi.gpu(0, **{"error.amdsmi_get_gpu_device_bdf": None})
+    assert len(library.open()) == 2
+    assert not library.faults
 
 
 def test_it_is_opened_anew_and_keeps_its_gpus(library: AmdLibrary) -> None:

@@ -3,11 +3,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from joulepath.errors import JoulepathError
-from joulepath.gpu.gpus import ABOVE_LIMIT, MISSING_SECONDS, RETRY_SECONDS, Gpus, Snapshot
+from joulepath.gpu.gpus import ABOVE_LIMIT, MISSING_SECONDS, RETRY_SECONDS, Gpus, Snapshot, drivers_devices
 from joulepath.gpu.source import Device, Identity, LostError, MissingError, Reading, Shares
 
 pytestmark = pytest.mark.unit
@@ -34,9 +35,13 @@ class Shelf:
     cards: Sequence[Device] = ()
     fault: JoulepathError | None = None
     opened: int = 0
+    closed_cards: Sequence[str] = ()
+    """A line for each that cannot be opened."""
+    faults: Sequence[str] = ()
 
     def open(self) -> Sequence[Device]:
         self.opened += 1
+        self.faults = self.closed_cards
         if self.fault is not None:
             raise self.fault
         return self.cards
@@ -129,6 +134,37 @@ def test_a_driver_that_comes_later_is_found(caplog: pytest.LogCaptureFixture) ->
     snapshot = gpus.read()
     assert labels(snapshot) == {"a": "0"}
     assert snapshot.faults == []  # this host need not have AMD's library
+
+
+def test_a_gpu_that_is_added_is_found_without_a_restart(tmp_path: Path) -> None:
+    clock, shelf, present = Clock(), Shelf("nvidia", [card("a", "0000:3b:00.0")]), tmp_path / "bus/pci/drivers/nvidia"
+    (present / "0000:3b:00.0").mkdir(parents=True)
+    (present / "module").mkdir()
+    gpus = Gpus([shelf], NoNames(), clock=clock, bound=lambda: drivers_devices(tmp_path))
+    gpus.read()
+    shelf.cards = [*shelf.cards, card("b", "0000:01:00.0")]
+    (present / "0000:01:00.0").mkdir()
+    clock.now += RETRY_SECONDS - 1
+    assert labels(gpus.read()) == {"a": "0"}
+    clock.now += 1
+    assert labels(gpus.read()) == {"a": "0", "b": "1"}
+    clock.now += RETRY_SECONDS
+    gpus.read()
+    assert shelf.opened == 2
+
+
+def test_a_gpu_that_cannot_be_opened_is_one_line_and_tried_again() -> None:
+    clock, shelf = (
+        Clock(),
+        Shelf("nvidia", [card("a", "1")], closed_cards=["nvidia: GPU 1 cannot be opened: GPU is lost"]),
+    )
+    gpus = Gpus([shelf], NoNames(), clock=clock, bound=frozenset)
+    assert gpus.read().faults == ["nvidia: GPU 1 cannot be opened: GPU is lost"]
+    shelf.closed_cards, shelf.cards = (), [*shelf.cards, card("b", "2")]
+    clock.now += RETRY_SECONDS
+    snapshot = gpus.read()
+    assert labels(snapshot) == {"a": "0", "b": "1"}
+    assert snapshot.faults == []
 
 
 def test_a_required_library_that_is_missing_is_reported() -> None:

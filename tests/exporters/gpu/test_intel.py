@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import JoulepathError
+from joulepath.gpu.gpus import Gpus
 from joulepath.gpu.source import LostError, MissingError
 from joulepath.gpu.vendors.intel import IntelLibrary
 from tests.exporters.gpu.stub import Stub
+from tests.exporters.gpu.test_gpus import NoNames
 
 pytestmark = pytest.mark.unit
 
@@ -56,6 +58,17 @@ def test_a_gpu_that_fails_when_it_is_opened_leaves_the_others(library: IntelLibr
     zes.gpu(1, type=1, name="Intel(R) Arc(TM) A770", bus=0x03, energy=1_000_000)
     zes.gpu(0, **{"error.zesDevicePciGetProperties": DEVICE_LOST})
     assert [device.identity.name for device in library.open()] == ["Intel(R) Arc(TM) A770"]
+    (line,) = library.faults
+    assert line.startswith("intel: a GPU cannot be opened: zesDevicePciGetProperties failed")
+
+
+def test_two_gpus_of_one_uuid_are_separate(library: IntelLibrary, zes: Stub) -> None:
+    zes.gpu(1, type=1, uuid=0xA1, name="Intel(R) Data Center GPU Max 1550", bus=0x3A, energy=7_000_000)
+    first, second = library.open()
+    assert (first.read().joules, second.read().joules) == (3.0, 7.0)
+    assert library.open() == [first, second]
+    snapshot = Gpus([library], NoNames(), bound=frozenset).read()
+    assert [(gpu.label, gpu.identity.bus) for gpu in snapshot.gpus] == [("0", "0000:29:00.0"), ("1", "0000:3a:00.0")]
 
 
 def test_without_a_driver_it_is_one_line(library: IntelLibrary, zes: Stub) -> None:

@@ -37,6 +37,9 @@ def test_two_gpus_of_one_name_are_separate(library: NvidiaLibrary, nvml: Stub) -
     assert (reading.joules, reading.watts) == (7000.123, 650.5)  # mJ and mW
     assert reading.instances == {}
     assert not reading.faults
+    assert reading.memory is None
+    nvml.gpu(1, memory=3 << 30)
+    assert second.read().memory == 3 * 1024**3
 
 
 def test_a_gpu_without_an_energy_counter_has_its_power(library: NvidiaLibrary, nvml: Stub) -> None:

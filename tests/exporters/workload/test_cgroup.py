@@ -11,6 +11,27 @@ from tests.exporters.workload.tree import FakeHost
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.parametrize(
+    ("folders", "where"),
+    [
+        (["unified", "cpuacct", "perf_event"], "perf_event"),
+        (["unified", "cpuacct"], "unified"),
+        (["unified"], "unified"),
+        (["cpuacct"], None),
+    ],
+)
+def test_events_are_counted_in_version_1_if_it_is_mounted(
+    tmp_path: Path, folders: list[str], where: str | None
+) -> None:
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        if folder == "unified":
+            (tmp_path / folder / "cgroup.controllers").touch()
+    tree = find(tmp_path)
+    assert tree is not None
+    assert tree.perf_root == (None if where is None else str(tmp_path / where))
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> FakeHost:
     return FakeHost(tmp_path)

@@ -53,6 +53,16 @@ def test_once_shows_the_workloads(host: FakeHost) -> None:
     assert 'workload_memory_bytes{workload="a.service"} 4096.0' in done.stdout
 
 
+def test_counters_of_the_processor_are_counted_or_one_line_says_why_not(host: FakeHost) -> None:
+    done = joulepath(*arguments(host, "--once", "--perf"))
+    assert done.returncode == 0, done.stderr
+    assert "workload_cpu_seconds_total" in done.stdout
+    if "workload_instructions_total" not in done.stdout:
+        (line,) = done.stderr.splitlines()
+        assert "no hardware counters: instructions: " in line
+        assert "workload_hardware_measured_seconds_total" not in done.stdout
+
+
 def test_once_without_proc_is_one_line_and_exit_1(tmp_path: Path) -> None:
     done = joulepath(*arguments(FakeHost(tmp_path), "--once"))
     assert (done.returncode, done.stdout) == (1, "")

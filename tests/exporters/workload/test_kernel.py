@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel's own counters: programs that burn CPU time in cgroups of both versions."""
 
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +12,7 @@ from typing import NoReturn
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from joulepath.reading.bounds import MAX_LABEL
 from joulepath.workload.account import Snapshot
 from joulepath.workload.meter import Meter
 from joulepath.workload.pids import Pids
@@ -97,6 +100,81 @@ def test_a_cgroup_that_is_made_again_is_counted_in_full(version: Version, groups
     groups.make("a")
     used += cpu_of(groups.burn("a", 0.5))
     assert read()["a"] == pytest.approx(used, abs=0.05)
+
+
+HOSTILE = [
+    b"\xff\xfe.service",
+    b'a "quoted\\".service',
+    "\N{GREEK SMALL LETTER OMEGA}\u2028.service".encode(),
+    b" .service",
+    b"n" * 247 + b".service",
+    b"steal",
+]
+"""Names that this kernel takes: it refuses a line's end."""
+
+
+def test_names_of_cgroups_may_hold_all_that_the_kernel_takes(
+    version: Version, groups: RealCgroups, tmp_path: Path
+) -> None:
+    deep = "d" * 200
+    for name in HOSTILE:
+        groups.make(os.fsdecode(name))
+    path = ""
+    for _ in range(24):  # longer than a path may be
+        path = f"{path}/{deep}"
+        try:
+            groups.make(path)
+        except OSError:
+            break
+    config = tmp_path / "workload.yaml"
+    config.write_text(f"workloads: [{{cgroup: '{groups.name}/*'}}]\nhierarchy: {version}\n")
+    burning = [groups.burn(os.fsdecode(HOSTILE[place]), 60) for place in (0, 2)]
+    words = [sys.executable, "-m", "joulepath", "workload", "--once", "--config", str(config)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        for process in burning:
+            process.kill()
+            process.wait()
+    assert (done.returncode, done.stderr) == (0, "")
+    samples = [
+        sample
+        for family in text_string_to_metric_families(done.stdout)
+        for sample in family.samples
+        if sample.labels.get("workload", "").startswith(groups.name[:20])
+        and sample.name == "workload_cpu_seconds_total"
+    ]
+    assert sum(sample.value > 0 for sample in samples) == 2
+    assert all(len(sample.labels["workload"]) <= MAX_LABEL for sample in samples)
+
+
+def test_cgroups_may_come_and_go_while_they_are_read(version: Version, groups: RealCgroups) -> None:
+    read = metered(version, Rule("cgroup_regex", rf"{groups.name}/(\d)", r"w\1"))
+    ended = threading.Event()
+
+    def churn() -> None:
+        turn = 0
+        while not ended.is_set():
+            for number in range(5):
+                groups.make(f"{number}")
+                if turn % 3 == 0:
+                    groups.make(f"{number}/in")
+                    groups.remove(f"{number}/in")
+            for number in range(5):
+                groups.remove(f"{number}")
+            turn += 1
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        last = read()
+        for _ in range(60):
+            now = read()
+            assert all(now[workload] >= seconds for workload, seconds in last.items())
+            last = now
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_process_that_a_rule_names_is_taken_out_of_its_cgroup(version: Version, groups: RealCgroups) -> None:

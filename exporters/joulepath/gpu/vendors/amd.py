@@ -2,8 +2,8 @@
 """GPUs of AMD by AMD SMI, a library of ROCm, through its Python binding `amdsmi`.
 
 Units as in amdsmi.h: the energy accumulator in steps of `counter_resolution` uJ, power in W. The binding loads the
-library of ROCM_PATH, else of the loader's search path; both have to be of one ROCm release. Activity of processes is
-not measured: the library gives none for compute queues.
+library of ROCM_PATH, else of the loader's search path; both have to be of one ROCm release. The library gives no
+activity of processes for compute queues: that is the kernel's (kfd.py).
 """
 
 import contextlib
@@ -11,14 +11,19 @@ import importlib
 import io
 import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from joulepath.errors import JoulepathError
 from joulepath.gpu.source import Device, Identity, LostError, MissingError, Reading
+from joulepath.gpu.vendors.kfd import Occupancy
 
 logger = logging.getLogger(__name__)
 
+MIB = 1024.0**2
+"""amdsmi_vram_usage_t counts in these."""
 MOST_WATTS = 0xFFFF
 """Values from here on mean that the GPU does not have the value."""
 
@@ -28,13 +33,17 @@ class AmdLibrary:
 
     vendor = "amd"
 
-    def __init__(self) -> None:
+    def __init__(self, sysfs: Path = Path("/sys"), clock: Callable[[], float] = time.monotonic) -> None:
+        self._sysfs = sysfs
+        self._clock = clock
+        self.faults: list[str] = []
         self._smi: Any = None
         self._known: dict[str, AmdDevice] = {}
 
     def open(self) -> Sequence[Device]:
         """Begins to use AMD SMI anew. Raises MissingError or JoulepathError."""
         self.close()
+        self.faults = []
         smi = _binding()
         try:
             smi.amdsmi_init()
@@ -58,7 +67,7 @@ class AmdLibrary:
         smi, self._smi = self._smi, None
         if smi is not None:
             for device in self._known.values():
-                device.handle = None
+                device.detach()
             try:
                 smi.amdsmi_shut_down()
             except smi.AmdSmiException as error:
@@ -71,9 +80,10 @@ class AmdLibrary:
             if uuid not in self._known:
                 bus = smi.amdsmi_get_gpu_device_bdf(handle).lower()
                 name = str(smi.amdsmi_get_gpu_asic_info(handle)["market_name"])
-                self._known[uuid] = AmdDevice(smi, Identity(self.vendor, uuid, name, bus))
+                occupancy = Occupancy(bus, self._sysfs, self._clock)
+                self._known[uuid] = AmdDevice(smi, Identity(self.vendor, uuid, name, bus), occupancy)
         except smi.AmdSmiException as error:
-            logger.warning("amd: a GPU cannot be opened: %s", _text(error))
+            self.faults.append(f"amd: a GPU cannot be opened: {_text(error)}")
             return None
         self._known[uuid].handle = handle
         return self._known[uuid]
@@ -82,20 +92,35 @@ class AmdLibrary:
 class AmdDevice:
     """One GPU; partitions of it have no meter of their own."""
 
-    def __init__(self, smi: Any, identity: Identity) -> None:
+    def __init__(self, smi: Any, identity: Identity, occupancy: Occupancy) -> None:
         self.identity = identity
         self.handle: Any = None
         self._smi = smi
+        self._occupancy = occupancy
+
+    def detach(self) -> None:
+        """AMD SMI is being closed: its handles hold no longer."""
+        self.handle = None
 
     def read(self) -> Reading:
-        """Reads energy and power. Raises LostError."""
+        """Reads energy, power, memory and activity. Raises LostError."""
         if self.handle is None:
             raise LostError(f"amd: GPU {self.identity.uuid} has gone")
         faults: list[str] = []
+        try:
+            return self._read(faults)
+        except LostError:
+            self._occupancy.forget()
+            raise
+
+    def _read(self, faults: list[str]) -> Reading:
         energy = self._value("energy", faults, self._smi.amdsmi_get_energy_count)
         power = self._value("power", faults, self._smi.amdsmi_get_power_info)
         joules = None if energy is None else energy["energy_accumulator"] * energy["counter_resolution"] / 1e6
-        return Reading(joules, None if power is None else _watts(power), faults=faults)
+        memory = self._value("memory", faults, self._smi.amdsmi_get_gpu_vram_usage)
+        watts = None if power is None else _watts(power)
+        used = None if memory is None else float(memory["vram_used"]) * MIB
+        return Reading(joules, watts, self._occupancy.read(), memory=used, faults=faults)
 
     def _value(self, what: str, faults: list[str], read: Callable[[Any], Any]) -> Any:
         wrapper = sys.modules[f"{self._smi.__name__}.amdsmi_wrapper"]

@@ -21,11 +21,14 @@ class IntelLibrary:
     vendor = "intel"
 
     def __init__(self, path: str = "libze_loader.so.1") -> None:
+        self.faults: list[str] = []
         self._path = path
-        self._known: dict[str, IntelDevice] = {}
+        self._known: dict[tuple[str, str], IntelDevice] = {}
+        """By UUID and PCI bus: some drivers give all GPUs of a model one UUID."""
 
     def open(self) -> Sequence[Device]:
         """Looks for GPUs anew. Raises MissingError or JoulepathError."""
+        self.faults = []
         try:
             zes = LevelZero(self._path)
         except OSError:
@@ -43,15 +46,16 @@ class IntelLibrary:
         try:
             properties, pci, domain = zes.properties(handle), zes.pci(handle), zes.power_domain(handle)
         except ZesError as error:
-            logger.warning("intel: a GPU cannot be opened: %s", error)
+            self.faults.append(f"intel: a GPU cannot be opened: {error}")
             return None
         uuid = bytes(properties.core.uuid).hex()
         bus = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.{pci.function:x}"
-        if uuid not in self._known:
+        key = uuid, bus
+        if key not in self._known:
             name = (properties.core.name or properties.model).decode("utf-8", "replace")
-            self._known[uuid] = IntelDevice(Identity(self.vendor, uuid, name, bus))
-        self._known[uuid].attach(zes, domain)
-        return self._known[uuid]
+            self._known[key] = IntelDevice(Identity(self.vendor, uuid, name, bus))
+        self._known[key].attach(zes, domain)
+        return self._known[key]
 
 
 class IntelDevice:

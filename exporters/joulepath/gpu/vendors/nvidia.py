@@ -28,12 +28,14 @@ class NvidiaLibrary:
     vendor = "nvidia"
 
     def __init__(self) -> None:
+        self.faults: list[str] = []
         self._nvml: Any = None
         self._known: dict[str, NvidiaDevice] = {}
 
     def open(self) -> Sequence[Device]:
         """Begins to use NVML anew. Raises MissingError or JoulepathError."""
         self.close()
+        self.faults = []
         try:
             nvml = importlib.import_module("pynvml")
         except ImportError:
@@ -73,7 +75,7 @@ class NvidiaLibrary:
                 bus = _bus(nvml.nvmlDeviceGetPciInfo(handle))
                 self._known[uuid] = NvidiaDevice(nvml, Identity(self.vendor, uuid, nvml.nvmlDeviceGetName(handle), bus))
         except nvml.NVMLError as error:
-            logger.warning("nvidia: GPU %d cannot be opened: %s%s", index, error, _advice(nvml, error.value))
+            self.faults.append(f"nvidia: GPU {index} cannot be opened: {error}{_advice(nvml, error.value)}")
             return None
         self._known[uuid].attach(handle)
         return self._known[uuid]
@@ -116,13 +118,14 @@ class NvidiaDevice:
         self._instances.forget()
 
     def read(self) -> Reading:
-        """Reads energy, power and activity. Raises LostError."""
+        """Reads energy, power, memory and activity. Raises LostError."""
         nvml, faults, rejected = self._nvml, list[str](), Counter[str]()
         if self._handle is None:
             raise LostError(f"nvidia: GPU {self.identity.uuid} has gone")
         try:
             joules = self._value("energy", faults, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) / 1e3)
             watts = self._value("power", faults, lambda: nvml.nvmlDeviceGetPowerUsage(self._handle) / 1e3)
+            memory = self._value("memory", faults, lambda: float(nvml.nvmlDeviceGetMemoryInfo(self._handle).used))
             shares: Shares | None = None
             instances: dict[str, Instance] = {}
             if self._value("MIG mode", faults, lambda: nvml.nvmlDeviceGetMigMode(self._handle)[0]):
@@ -137,7 +140,7 @@ class NvidiaDevice:
             self._instances.forget()
             advice = _advice(nvml, error.value)
             raise LostError(f"nvidia: GPU {self.identity.uuid} does not answer: {error}{advice}") from None
-        return Reading(joules, watts, shares, instances, rejected, faults)
+        return Reading(joules, watts, shares, instances, memory, rejected, faults)
 
     def _value(self, what: str, faults: list[str], read: Callable[[], Any]) -> Any:
         """A value, None where this GPU does not have it or it alone fails. Raises NVMLError where the GPU is lost."""

@@ -115,6 +115,15 @@ int amdsmi_get_energy_count(void *handle, uint64_t *count, float *resolution, ui
 	return value < 0 ? NOT_SUPPORTED : SUCCESS;
 }
 
+int amdsmi_get_gpu_vram_usage(void *handle, uint32_t *usage)
+{
+	long long used = state_number(of_gpu(GPU(handle), "vram"), -1);
+	CHECK(handle);
+	usage[0] = 192 * 1024; /* MiB */
+	usage[1] = (uint32_t)used;
+	return used < 0 ? NOT_SUPPORTED : SUCCESS;
+}
+
 int amdsmi_get_power_info(void *handle, Power *power)
 {
 	CHECK(handle);

@@ -188,6 +188,17 @@ int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *energy
 	return value < 0 ? NOT_SUPPORTED : SUCCESS;
 }
 
+int nvmlDeviceGetMemoryInfo(void *handle, unsigned long long *memory)
+{
+	long long used;
+	CHECK(handle);
+	used = state_number(of_gpu(gpu_of(handle), "memory"), -1);
+	memory[0] = 80ull << 30; /* total, free, used */
+	memory[1] = memory[0] - (unsigned long long)used;
+	memory[2] = (unsigned long long)used;
+	return used < 0 ? NOT_SUPPORTED : SUCCESS;
+}
+
 int nvmlDeviceGetPowerUsage(void *handle, unsigned *power)
 {
 	long long value;
