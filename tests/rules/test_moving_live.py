@@ -23,7 +23,7 @@ from tests.rules.world import QUICK, WINDOW, History, Rates, Server, World, capt
 pytestmark = pytest.mark.lab
 
 WATTS = {"e1": 20.0, "e2": 42.5, "e3": 65.0}
-BEGIN, UP, DOWN, END = 14.5, 16.0, 30.0, 43.5
+BEGIN, UP, DOWN, END = 14.5, 16.0, 30.0, 46.5
 STAY = WINDOW / 4
 """A pod stays on a host for so long: 30 s of a window of 2 minutes."""
 SCRAPE = 0.5
@@ -190,7 +190,7 @@ def test_a_model_scaled_to_none_has_no_watts_and_no_gap(server: Server, history:
     print(model, longest_gap(figures), longest_gap(asked), max(figures.values()) / full)  # noqa: T201  # shown beside a failure
     assert longest_gap(figures) <= WINDOW / 2
     assert longest_gap(asked) <= WINDOW / 2
-    assert {watts for at, watts in figures.items() if at < UP or at > DOWN + WINDOW + 1.5} == {0}
+    assert {watts for at, watts in figures.items() if at < UP or at > DOWN + WINDOW + 4} == {0}
     steady = [watts for at, watts in figures.items() if UP + WINDOW + 2 < at < DOWN]
     assert steady == pytest.approx([full] * len(steady), rel=0.03)
     assert max(figures.values()) <= 1.05 * full
