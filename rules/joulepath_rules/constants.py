@@ -108,8 +108,14 @@ def _components(topology: Topology) -> Rows:
             yield "component", 1, {**labels, "role": component.role, "share": share}
             held = reserved(topology, name, placement)
             if share == "work" and held is not None:
-                yield "moving_reservation" if component.moves else "reservation", held, labels
+                yield _reservation(component, placement), held, labels
             yield from _policy(topology, name, component, placement)
+
+
+def _reservation(component: Component, placement: Placement) -> str:
+    if component.requests_of_pods is not None and placement.gpu is None:
+        return "requested_reservation"
+    return "moving_reservation" if component.moves else "reservation"
 
 
 def _vms(topology: Topology) -> Rows:

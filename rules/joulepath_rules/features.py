@@ -30,6 +30,10 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
         found.add("rest")
     if any(component.moves for component in topology.components.values()):
         found.add("moves")
+    if any(component.requests_of_pods for component in topology.components.values()):
+        found.add("requested")
+    else:
+        found.add("granted")
     if topology.guests:
         found.add("vms")
     if any(site.overhead != 1 for site in topology.sites.values()):

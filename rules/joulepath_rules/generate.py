@@ -81,6 +81,8 @@ def _timed(rules: Iterable[Rule], topology: Topology) -> Iterator[Rule]:
         "window": duration(topology.window),
         "half": duration(topology.window / 2),
         "quarter": duration(topology.window / 4),
+        "pair": duration(topology.interval * 2),
+        "both": duration(topology.interval * 1.5),
         "reach": duration(topology.window * 1.25),
         "interval": duration(topology.interval),
         "start": duration(topology.window - topology.interval),

@@ -23,15 +23,15 @@ def reserved(topology: Topology, component: str, placement: Placement) -> float 
     """The part of a box's static power that a component holds, 0 to 1; None where it holds none.
 
     A GPU's is divided equally, as far as the shares do not say otherwise. In a virtual machine it is a part of the
-    machine's.
+    machine's. Of a component that holds what its pods request: the part for each unit of it.
     """
-    entry, box = topology.components[component], topology.boxes[placement.host]
     if topology.whole(placement):
         return 1.0
     if placement.gpu is not None:
         given = topology.gpu_reservations(placement.host)
         return given[component] if component in given else _left(topology.members[placement.host], given)
-    own, whole = entry.reservation, box.capacity
+    entry, whole = topology.components[component], topology.boxes[placement.host].capacity
+    own = 1.0 if entry.requests_of_pods is not None else entry.held
     if placement.vm is not None:
         vm = topology.vms[placement.vm]
         if vm.reservation is None or whole is None:

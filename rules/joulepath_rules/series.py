@@ -163,6 +163,14 @@ STEPS = _series(
     ("adapter:active:rate", "component host unit", "", "active work of a component, in the unit of its source"),
     ("adapter:host_active:rate", "host unit", "", "active work of a host"),
     (
+        "adapter:working:ratio", "component host", "",
+        "part of the window in which a component that moves worked on a host",
+    ),
+    (
+        "adapter:requested:amount", "component host", "",
+        "requests of a component's running pods on a host, in the unit of the resource",
+    ),
+    (
         "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",
         "traffic by application or trace, from PromQL",
     ),
@@ -178,7 +186,7 @@ STEPS = _series(
     ("component:active:ratio", "component host", "", "the part of its host's work, over all units"),
     (
         "component:reserved:ratio", "component host site segment", "",
-        "the part of its host's capacity that it holds; one that moves holds it where it works",
+        "the part of its host's capacity that it holds; one that moves holds it while it is there",
     ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),

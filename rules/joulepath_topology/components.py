@@ -7,12 +7,13 @@ from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Choice, Entry, Name, NotNegative, Positive, Text, Whole
+from joulepath_topology.common import Choice, Entry, Name, NotNegative, Text, Whole
 from joulepath_topology.labels import Labels
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Query
 from joulepath_topology.ranges import RANGE
+from joulepath_topology.reservations import KubeRequests, Reservation
 from joulepath_topology.shares import Share
 
 Role = Literal[
@@ -198,8 +199,8 @@ class Component(Entry):
     """Hosts that it may run on, in place of `host`. It has 0 W on one where it does not run."""
     pool: Name | None = None
     """Pool of hosts that it may run on, in place of `hosts`."""
-    reservation: Positive | None = None
-    """Part of the host's `capacity`, in the same unit."""
+    reservation: Reservation | None = None
+    """Part of the host's `capacity`, in the same unit; or `{kube: cpu}`, the requests of its pods."""
     share: tuple[Share, ...] = ()
     """Its active work on the host; entries of one kind, which are added."""
     traffic: Traffic | None = None
@@ -221,6 +222,31 @@ class Component(Entry):
         if len(given) > 1:
             raise ValueError(f"has {' and '.join(given)}: one of them says where it runs")
         return self
+
+    @model_validator(mode="after")
+    def _known_pods(self) -> "Component":
+        if isinstance(self.reservation, KubeRequests) and not self.requesting:
+            raise ValueError("reservation needs pods, NAMESPACE/POD: there is no kepler_pod in share")
+        return self
+
+    @property
+    def held(self) -> float | None:
+        """The reservation, where it is a number."""
+        return None if isinstance(self.reservation, KubeRequests) else self.reservation
+
+    @property
+    def requests_of_pods(self) -> KubeRequests | None:
+        """The reservation, where it is what the pods request."""
+        return self.reservation if isinstance(self.reservation, KubeRequests) else None
+
+    @property
+    def requesting(self) -> tuple[str, ...]:
+        """The pods of which the requests are the reservation, `NAMESPACE/POD`."""
+        if self.requests_of_pods is None:
+            return ()
+        if self.requests_of_pods.pods is not None:
+            return (self.requests_of_pods.pods,)
+        return tuple(share.kepler_pod for share in self.share if share.kepler_pod is not None and share.gpu is None)
 
     @property
     def moves(self) -> bool:

@@ -86,6 +86,8 @@ class Gpu(Choice):
     """Whether the host's `power` measures the GPU, too. `false` where the GPU has a supply of its own."""
     static_watts: NotNegative | None = None
     """Power when idle, in watts; a part of the host's `static_watts` where the GPU is in its plug."""
+    max_watts: Positive | None = None
+    """The most that the GPU can draw, in watts, as for the host."""
     active: Active | None = None
     """Active work of the GPU: the whole for components with `share: [{gpu: N, query: ...}]`."""
 

@@ -11,6 +11,10 @@ from joulepath_topology.query import Pattern, Pods, Query
 KEPLER_KINDS = ("kepler_pod", "kepler_container", "kepler_process", "kepler_vm")
 
 
+HOST = "$host"
+"""In a share's query, within a label's value, the name of the host."""
+
+
 class Share(Choice):
     """A part of a host's active work: the pods of Kepler, a workload's CPU time, or any PromQL; or a part of a GPU."""
 
@@ -35,7 +39,7 @@ class Share(Choice):
     workload: Text | None = None
     """CPU seconds of a workload: `workload_cpu_seconds_total` with this label; at a GPU, its seconds there."""
     query: Query | None = None
-    """Query for the component's work, in the unit of the host's `active` query."""
+    """Query for the component's work, in the unit of the host's `active` query; `"$host"` in it is the host's name."""
 
     @model_validator(mode="after")
     def _of_a_gpu(self) -> "Share":
@@ -68,6 +72,10 @@ class Share(Choice):
     def unit(self) -> str:
         """The unit of its work: Kepler's joules are one, whatever they are of."""
         return "kepler" if self.kind.startswith("kepler_") else self.kind
+
+    def query_on(self, host: str) -> str:
+        """Its query on a host, or in a virtual machine."""
+        return (self.query or "").replace(HOST, host)
 
     @property
     def pattern(self) -> str:

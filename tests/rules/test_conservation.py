@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from joulepath_topology import Topology
 from joulepath_topology.reading import examine
+from tests.rules.placed import placed
 from tests.rules.promtool import Case, run
 from tests.rules.worlds import Plant, Story, plants, stories
 
@@ -23,6 +24,8 @@ TOGETHER = 12
 END = 10
 ALL = f"[{END}m:15s]"
 BY = "sum by (topology, {}) ({})".format
+NAMED = 'application!="unattributed",component!="unattributed"'
+UNATTRIBUTED = 'team="unattributed"'
 Rows = Mapping[str, float]
 Drawn = TypeVar("Drawn")
 
@@ -65,22 +68,50 @@ CONSERVED = [
 def truths(plant: Plant) -> dict[tuple[str, str], Rows]:
     """The expected sum of each series by these labels, in each of the topologies."""
     pairs = {
-        f'application="{application}",component="{name}"': watts for (application, name), watts in plant.pairs.items()
+        f'application="{application}",component="{name}",host="{box}"': watts
+        for (application, name, box), watts in plant.pairs.items()
+    }
+    placed = {
+        f'component="{name}",host="{box}"': sum(parts.values())
+        for name, boxes in plant.parts.items()
+        for box, parts in boxes.items()
     }
     return {
         ("host:power_watts", "host"): {f'host="{name}"': watts for name, watts in plant.hosts.items()},
         ("application:power_watts", "application"): {
             f'application="{name}"': watts for name, watts in plant.totals().items()
         },
-        ("application_component:power_watts", "application, component"): pairs,
+        ("application_component:power_watts", "application, component, host"): pairs,
+        ("component:power_watts", "component, host"): placed,
+        **labelled(plant),
     }
+
+
+def labelled(plant: Plant) -> dict[tuple[str, str], Rows]:
+    """The sums by the label `team`; those without it are `unlabelled`."""
+    found: dict[tuple[str, str], Rows] = {}
+    components = {
+        name: sum(watts for parts in boxes.values() for watts in parts.values()) for name, boxes in plant.parts.items()
+    }
+    drawn = sum(plant.hosts.values())
+    for kind, watts in (("component", components), ("application", plant.totals())):
+        teams = {name: entry.get("labels", {}).get("team") for name, entry in plant.data[f"{kind}s"].items()}
+        if not any(teams.values()):
+            continue
+        rows: dict[str, float] = {}
+        for name, team in teams.items():
+            row = f'team="{team or "unlabelled"}"'
+            rows[row] = rows.get(row, 0.0) + watts[name]
+        rows[UNATTRIBUTED] = drawn - sum(rows.values())
+        found[f"team:{kind}_power_watts", "team"] = rows
+    return found
 
 
 def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
     """The expected rows at one moment: the same in both topologies."""
     by_time: dict[tuple[float, str], Rows] = {}
     for (series, labels), rows in truths(plant).items():
-        query = BY(labels, f'{series}{{application!="unattributed"}}')
+        query = BY(labels, f"{series}{{{NAMED}}}")
         for least in ("min", "max"):
             by_time[minute, f"{least} without (topology) ({query})"] = rows
         by_time[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
@@ -103,6 +134,8 @@ def disturbed(number: int, story: Story) -> Case:
     expect: dict[tuple[float, str], Rows] = at(END, story.plant) if story.ends_well else {}
     for (series, labels), rows in truths(story.plant).items():
         for row, watts in rows.items():
+            if row == UNATTRIBUTED:
+                continue  # It takes what is a gap elsewhere.
             expect[END, off(BY(labels, f"{series}{{{row}}}"), watts)] = {}
     return case(number, story.plant, story.series, expect | {(END, query): {} for query in CONSERVED})
 
@@ -147,7 +180,7 @@ def tell(promtool: Path, folders: pytest.TempPathFactory, drawn: list[Story]) ->
 
 @pytest.mark.unit
 @few
-@given(together(stories()))
+@given(together(stories(plants())))
 def test_every_figure_is_the_truth_or_a_gap(
     promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
 ) -> None:
@@ -157,8 +190,36 @@ def test_every_figure_is_the_truth_or_a_gap(
 
 @pytest.mark.long
 @many
-@given(together(stories()))
+@given(together(stories(plants())))
 def test_every_figure_of_many_stories_is_the_truth_or_a_gap(
+    promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
+) -> None:
+    """The same of many more."""
+    tell(promtool, tmp_path_factory, drawn)
+
+
+@pytest.mark.unit
+@few
+@given(together(placed(crowded=True)))
+def test_every_placement_adds_up(promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Plant]) -> None:
+    """GPUs, virtual machines and components on several hosts: each of their watts is what a plain computation says."""
+    run(promtool, tmp_path_factory.mktemp("placed"), [undisturbed(number, plant) for number, plant in enumerate(drawn)])
+
+
+@pytest.mark.unit
+@few
+@given(together(stories(placed())))
+def test_every_placement_is_the_truth_or_a_gap(
+    promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
+) -> None:
+    """At each evaluation, whatever exporters do."""
+    tell(promtool, tmp_path_factory, drawn)
+
+
+@pytest.mark.long
+@many
+@given(together(stories(placed())))
+def test_each_placement_of_many_stories_is_the_truth_or_a_gap(
     promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Story]
 ) -> None:
     """The same of many more."""

@@ -55,9 +55,9 @@ def _supporter(draw: st.DrawFn, plant: Plant) -> dict[str, float]:
     components["amf"] = {"role": "core-control", "host": "core", "supports": supported}
     plant.show("pdu of core", outlet("core", "1", watts))
     plant.hosts["core"] = float(watts)
-    whole = sum(sum(plant.parts[name].values()) for name in supported)
+    whole = sum(part for name in supported for parts in plant.parts[name].values() for part in parts.values())
     used: dict[str, float] = {}
-    for (application, component), own in plant.pairs.items():
+    for (application, component, _), own in plant.pairs.items():
         if component in supported:
             used[application] = used.get(application, 0.0) + own
     return {name: watts * own / whole if whole else 0.0 for name, own in used.items()}
@@ -86,7 +86,7 @@ def _truth(
     hosts, components = plant.data["hosts"], plant.data["components"]
     totals = {name: watts + support.get(name, 0.0) for name, watts in plant.totals().items()}
     facility = {name: SITES["s"] * support.get(name, 0.0) for name in totals}
-    for (name, component), watts in plant.pairs.items():
+    for (name, component, _), watts in plant.pairs.items():
         facility[name] += watts * SITES[hosts[components[component]["host"]]["site"]]
     slices = {name: sum(totals[member] for member in members) for name, members in plant.slices.items()}
     return {

@@ -298,7 +298,7 @@ def moved() -> Case:
         **outlet("p", "3", 10),
         whole("e1"): grow(40),
         whole("e2"): grow(40),
-        pod("x", "e1"): "0+150x20",
+        pod("x", "e1"): "0+150x20 stale",
         pod("y", "e2"): "_x20 0+150x20",
         **trace(A, 4, 500, 250_000),
         **node(4, 1000, 1e6),

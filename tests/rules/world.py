@@ -91,6 +91,13 @@ class Target:
             self._rates |= dict.fromkeys(gauges, 0.0)
             self._values |= gauges
 
+    def forget(self, *names: str) -> None:
+        """From now on these series are not there."""
+        with self._lock:
+            self._advance()
+            for name in names:
+                del self._rates[name], self._values[name]
+
     def restart(self) -> None:
         """Starts anew: counters at 0, and up."""
         with self._lock:
@@ -167,9 +174,9 @@ class _Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[World]:
+def served(kind: type[World] = World) -> Iterator[World]:
     """A world that answers scrapes."""
-    with World() as world:
+    with kind() as world:
         thread = threading.Thread(target=world.serve_forever)
         thread.start()
         try:

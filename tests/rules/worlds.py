@@ -36,8 +36,10 @@ class Plant:
     data: dict[str, Any]
     exporters: dict[str, Exporter] = field(default_factory=dict)
     hosts: dict[str, float] = field(default_factory=dict)
-    pairs: dict[tuple[str, str], float] = field(default_factory=dict)
-    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    pairs: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """The watts of each application at each component, on each of its hosts and GPUs."""
+    parts: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """The watts of each component, on each of these, by part."""
 
     def show(self, exporter: str, series: Mapping[str, str]) -> None:
         """Adds series to an exporter."""
@@ -46,7 +48,7 @@ class Plant:
     def totals(self) -> dict[str, float]:
         """The watts of each application."""
         energy = dict.fromkeys(self.data["applications"], 0.0)
-        for (application, _), watts in self.pairs.items():
+        for (application, _, _), watts in self.pairs.items():
             energy[application] += watts
         return energy
 
@@ -62,12 +64,17 @@ def plants(draw: st.DrawFn) -> Plant:
     plant = Plant({"policy": policy, "sites": {"s": {}}, "hosts": {}, "components": {}, "applications": {}})
     for number in range(draw(st.integers(1, 3))):
         _host(draw, plant, f"h{number}", draw(st.integers(1, 3)))
-    counted = _counters(draw, plant)
-    traffics = _applications(draw, plant, counted)
-    _traffic(draw, plant, counted, traffics, policy)
+    passed(draw, plant, policy)
     if plant.data["applications"] and draw(st.booleans()):
         _model(draw, plant, policy)
     return plant
+
+
+def passed(draw: st.DrawFn, plant: Plant, policy: str) -> None:
+    """Traffic through the components of a plant, of which the parts are known."""
+    counted = _counters(draw, plant)
+    traffics = _applications(draw, plant, counted)
+    _traffic(draw, plant, counted, traffics, policy)
 
 
 def _host(draw: st.DrawFn, plant: Plant, host: str, size: int, role: str = "upf") -> None:
@@ -109,7 +116,9 @@ def _host(draw: st.DrawFn, plant: Plant, host: str, size: int, role: str = "upf"
                 component["reservation"] = draw(st.integers(1, 4))
                 reserved = component["reservation"] / (4 * size)
         plant.data["components"][name] = component
-        plant.parts[name] = {key: value * (reserved if key == "static" else part) for key, value in split.items()}
+        plant.parts[name] = {
+            host: {key: value * (reserved if key == "static" else part) for key, value in split.items()}
+        }
 
 
 def _counters(draw: st.DrawFn, plant: Plant) -> dict[str, str]:
@@ -191,9 +200,10 @@ def _traffic(
             place = counted[name]
             away = [other for other in traffics if place in other.path and name not in other.path]
             passing = [totals[place][by] - sum(other.sent[place][by] for other in away) for by in (0, 1)]
-            key = traffic.application, name
-            share = divide(plant.parts[name], policy, traffic.sent[place], passing)
-            plant.pairs[key] = plant.pairs.get(key, 0.0) + share
+            for box, parts in plant.parts[name].items():
+                key = traffic.application, name, box
+                share = divide(parts, policy, traffic.sent[place], passing)
+                plant.pairs[key] = plant.pairs.get(key, 0.0) + share
 
 
 def of_instance(instance: str, series: Mapping[str, str]) -> dict[str, str]:
@@ -226,7 +236,7 @@ def _model(draw: st.DrawFn, plant: Plant, policy: str) -> None:
         plant.show("vllm", {f"vllm:generation_tokens_total{{{labels}}}": grow(row[1])})
         if application and draw(st.booleans()):
             plant.data["applications"][application]["models"] = ["m-c0"]
-            plant.pairs[application, "m-c0"] = divide(plant.parts["m-c0"], policy, row, totals)
+            plant.pairs[application, "m-c0", "m"] = divide(plant.parts["m-c0"]["m"], policy, row, totals)
 
 
 def divide(parts: Mapping[str, float], policy: str, own: Sequence[float], whole: Sequence[float]) -> float:
@@ -248,13 +258,16 @@ class Trouble:
     restart: int | None = None
 
     def values(self, steady: str) -> str:
-        """The samples of a counter that would have grown as `steady`."""
+        """The samples of a counter that would have grown as `steady`; a gauge stays as it is."""
+        if not steady.startswith("0+"):
+            value = steady.removesuffix(f"x{STEPS}")
+            return " ".join("stale" if number in self.lost else value for number in range(STEPS + 1))
         step = float(steady.removeprefix("0+").removesuffix(f"x{STEPS}"))
         begin = self.restart or 0
         counted = [
             step * (number - begin if self.restart and number >= begin else number) for number in range(STEPS + 1)
         ]
-        return " ".join("_" if number in self.lost else repr(value) for number, value in enumerate(counted))
+        return " ".join("stale" if number in self.lost else repr(value) for number, value in enumerate(counted))
 
     def start(self) -> str:
         """The samples of when the process was started."""
@@ -262,7 +275,7 @@ class Trouble:
             -1000 if self.restart is None or number < self.restart else self.restart * STEP
             for number in range(STEPS + 1)
         ]
-        return " ".join("_" if number in self.lost else str(start) for number, start in enumerate(starts))
+        return " ".join("stale" if number in self.lost else str(start) for number, start in enumerate(starts))
 
 
 # From 2:00 to 6:00; two windows later all that went wrong is forgotten.

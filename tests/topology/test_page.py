@@ -74,6 +74,15 @@ def test_the_component_of_the_virtual_machine_is_on_its_host() -> None:
     assert [placement.host for placement in topology.placements("upf-1")] == ["hv-1"]
 
 
+def test_pods_of_the_share_are_those_of_the_reservation() -> None:
+    """Unless the reservation names others."""
+    components = sound(yaml.safe_load(block("kube:"))).components
+    assert {name: entry.requesting for name, entry in components.items()} == {
+        "cu": ("ran/cu-.*",),
+        "upf": ("core/upf-.*",),
+    }
+
+
 def test_the_camera_of_the_page_has_sessions() -> None:
     """Both queries of the page are read."""
     sessions = Application.model_validate(yaml.safe_load(block("sessions:"))["applications"]["camera"]).sessions

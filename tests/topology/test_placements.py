@@ -31,6 +31,9 @@ components:
 """
 
 
+GPU_SHARE = [{"gpu": "0", "workload": "a", "reservation": 0.75}]
+
+
 def data(**sections: dict[str, Any]) -> dict[str, Any]:
     """The topology with some entries' keys replaced; None takes a key out, and an entry stands for itself."""
     content: dict[str, Any] = yaml.safe_load(TEXT)
@@ -54,6 +57,35 @@ def test_a_component_without_shares_has_the_gpus_that_are_left() -> None:
         data(vms={"v": {"host": "k", "reservation": None}}, components={"a": {"share": None}, "b": {"host": "h"}})
     )
     assert [placement.host for placement in topology.placements("a")] == ["h", "h/gpu-1"]
+
+
+def test_a_query_that_names_the_host_may_be_on_several() -> None:
+    hosts = {"k": {"active": {"query": "x"}}, "l": {"active": {"query": "y"}}}
+    topology = sound(data(hosts=hosts, components={"d": {"share": [{"query": 'work{node="$host"}'}]}}))
+    assert topology.components["d"].share[0].query_on("k") == 'work{node="k"}'
+
+
+@pytest.mark.parametrize(
+    ("ceilings", "in_plug", "watts"),
+    [
+        # a is on the board and on GPU 0: the plug's ceiling holds for both, unless the GPU is beside the plug.
+        ({"h": 400, "0": 150}, True, 400),
+        ({"h": 400}, True, 400),
+        ({"h": 400, "0": 150}, False, 550),
+        ({"h": 400}, False, None),
+        ({"0": 150}, True, None),
+    ],
+)
+def test_a_budget_counts_the_ceilings_of_gpus(ceilings: dict[str, float], in_plug: bool, watts: float | None) -> None:
+    content = data(components={"a": {"role": "upf", "traffic": {"ioam": 1}}})
+    gpus = content["hosts"]["h"]["gpus"]
+    gpus["0"] |= {"in_plug": in_plug, **({"max_watts": ceilings["0"]} if "0" in ceilings else {})}
+    if "h" in ceilings:
+        content["hosts"]["h"]["max_watts"] = ceilings["h"]
+    content["applications"] = {"x": {"traces": [{"ioam_namespace": 1, "id": "0a"}], "path": ["a"]}}
+    content["budgets"] = {"y": {"application": "x", "energy": "1MWh", "per": "hour"}}
+    found = [each for each in lines(content) if each.startswith("budgets.y.energy: cannot be exceeded")]
+    assert [f"at most {watts:g} W" in each for each in found] == ([] if watts is None else [True])
 
 
 @pytest.mark.parametrize(
@@ -150,6 +182,31 @@ def test_a_component_without_shares_has_the_gpus_that_are_left() -> None:
         ),
         (data(vms={"v": {"reservation": 6}}), "hosts.h.capacity: is 8, but a, v reserve 10"),
         (data(components={"c": {"reservation": 5}}), "vms.v.capacity: is 4, but c reserve 5"),
+        (
+            data(components={"a": {"share": GPU_SHARE}, "b": {"share": [{**GPU_SHARE[0], "workload": "b"}]}}),
+            "hosts.h.gpus.0: a, b reserve 1.5 of this GPU: together at most 1",
+        ),
+        (
+            data(hosts={"h": {"gpus": {"0": {"gpu": "h", "static_watts": 30, "max_watts": 20}}}}),
+            "hosts.h.gpus.0.static_watts: 30 W when idle are more than max_watts, 20 W",
+        ),
+        (
+            data(
+                hosts={"k": {"active": {"query": "x"}}, "l": {"active": {"query": "y"}}},
+                components={"d": {"share": [{"query": "work"}]}},
+            ),
+            "components.d.share[0].query: reads the same work on each host: name the host in a label",
+        ),
+        (
+            data(components={"a": {"reservation": {"kube": "cpu"}}}),
+            "components.a: reservation needs pods, NAMESPACE/POD: there is no kepler_pod in share",
+        ),
+        (data(components={"a": {"reservation": {"pods": "a/b"}}}), "components.a.reservation.kube: is missing"),
+        (data(components={"a": {"reservation": -4}}), "components.a.reservation: must be greater than 0"),
+        (
+            data(components={"d": {"reservation": {"kube": "cpu"}}}),
+            "components.d.reservation: host 'k' has no capacity that this could be a part of",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_at_its_place(content: dict[str, Any], line: str) -> None:

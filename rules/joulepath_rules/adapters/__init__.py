@@ -7,6 +7,7 @@ Reads of the chain's own series and of constants are written plainly, as in attr
 from collections.abc import Iterator
 
 from joulepath_rules.adapters.power import power
+from joulepath_rules.adapters.requested import requested
 from joulepath_rules.adapters.sessions import sessions
 from joulepath_rules.adapters.traffic import traffic
 from joulepath_rules.adapters.vms import vms
@@ -19,6 +20,7 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     """All adapters; durations are still `$window`, `$half`, `$quarter`, `$reach` and `$interval`."""
     yield from power(topology)
     yield from work(topology)
+    yield from requested(topology)
     yield from vms(topology)
     yield from traffic(topology)
     yield from sessions(topology)

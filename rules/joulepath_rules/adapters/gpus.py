@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from joulepath_rules.adapters import kepler
-from joulepath_rules.adapters.guards import guarded
+from joulepath_rules.adapters.guards import Amount, queried, total
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology
 from joulepath_topology.hosts import Gpu
@@ -21,39 +21,39 @@ _SLICES = (1, 2, 3, 4, 7)
 class GpuWork:
     """How one kind of share is read, as PromQL: of a share of this GPU, and of the whole GPU."""
 
-    share: Callable[[Topology, Placement, Share], str]
-    whole: Callable[[Topology, Placement], str]
+    share: Callable[[Topology, Placement, Share], Amount]
+    whole: Callable[[Topology, Placement], Amount]
 
 
-def _workload(topology: Topology, placement: Placement, share: Share) -> str:
+def _workload(topology: Topology, placement: Placement, share: Share) -> Amount:
     _, number, gpu = gpu_of(topology.hosts, placement)
     labels = selector(instance=gpu.gpu or "", gpu=number, workload=share.workload or "")
-    return f"sum(rate(gpu_activity_seconds_total{labels}[$window]))"
+    return total(f"rate(gpu_activity_seconds_total{labels}[$window])")
 
 
-def _workloads(topology: Topology, placement: Placement) -> str:
+def _workloads(topology: Topology, placement: Placement) -> Amount:
     _, number, gpu = gpu_of(topology.hosts, placement)
-    return f"sum(rate(gpu_activity_seconds_total{selector(instance=gpu.gpu or '', gpu=number)}[$window]))"
+    return total(f"rate(gpu_activity_seconds_total{selector(instance=gpu.gpu or '', gpu=number)}[$window])")
 
 
-def _slice(topology: Topology, placement: Placement, share: Share) -> str:
+def _slice(topology: Topology, placement: Placement, share: Share) -> Amount:
     _, number, gpu = gpu_of(topology.hosts, placement)
     return _slices(gpu, number, share.gpu_instance)
 
 
-def _all_slices(topology: Topology, placement: Placement) -> str:
+def _all_slices(topology: Topology, placement: Placement) -> Amount:
     _, number, gpu = gpu_of(topology.hosts, placement)
     return _slices(gpu, number, None)
 
 
-def _slices(gpu: Gpu, number: str, instance: str | None) -> str:
+def _slices(gpu: Gpu, number: str, instance: str | None) -> Amount:
     """Activity of one MIG slice, or of all, each times its size: exporters give it as a part of the slice."""
     if gpu.gpu is not None:
         labels = selector(instance=gpu.gpu, gpu=number, **({} if instance is None else {"gpu_instance": instance}))
-        return (
-            f"sum(rate(gpu_instance_activity_seconds_total{labels}[$window])\n"
+        return total(
+            f"rate(gpu_instance_activity_seconds_total{labels}[$window])\n"
             f"  / (rate(gpu_instance_measured_seconds_total{labels}[$window]) > 0.5)\n"
-            f"  * on (gpu, gpu_instance) group_left () max by (gpu, gpu_instance) (gpu_instance_slices{labels}))"
+            f"  * on (gpu, gpu_instance) group_left () max by (gpu, gpu_instance) (gpu_instance_slices{labels})"
         )
     one = "" if instance is None else f",GPU_I_ID={quote(instance)}"
     rows = (
@@ -62,24 +62,25 @@ def _slices(gpu: Gpu, number: str, instance: str | None) -> str:
         for label in ("Hostname", "hostname")
         for size in _SLICES
     )
-    return "sum({})".format("\n  or ".join(rows))
+    return total("\n  or ".join(rows))
 
 
-def _query(_topology: Topology, _placement: Placement, share: Share) -> str:
-    return guarded(share.query or "")
+def _query(topology: Topology, placement: Placement, share: Share) -> Amount:
+    host, _, _ = gpu_of(topology.hosts, placement)
+    return queried(share.query_on(host))
 
 
-def _active(topology: Topology, placement: Placement) -> str:
+def _active(topology: Topology, placement: Placement) -> Amount:
     active = topology.active(placement.host)
-    return guarded(active.query if active is not None else "")
+    return queried(active.query if active is not None else "")
 
 
-def _kepler(topology: Topology, placement: Placement, share: Share) -> str:
+def _kepler(topology: Topology, placement: Placement, share: Share) -> Amount:
     host, _, _ = gpu_of(topology.hosts, placement)
     return kepler.gpu_part(topology, host, share)
 
 
-def _all_kepler(topology: Topology, placement: Placement) -> str:
+def _all_kepler(topology: Topology, placement: Placement) -> Amount:
     host, _, _ = gpu_of(topology.hosts, placement)
     return kepler.gpu_whole(topology, host)
 

@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a query or a foreign counter is believed: PromQL that makes a gap of everything else."""
 
+from dataclasses import dataclass
+
 from joulepath_topology import promql
 
 # The range of a query's result: a value below 0, NaN or Inf (a division by 0) is not an amount, but a gap.
 SENSIBLE = ">= 0 < Inf"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """An amount as PromQL: as it is believed, and without its guards."""
+
+    believed: str
+    plain: str
+    reads: tuple[str, ...] = ()
+    """The selectors of a query, which may be of another exporter than the whole."""
+    there: str = ""
+    """A selector that has series only while something is there, where the exporter ends the series of what is gone."""
 
 
 def recent(*selectors: str) -> str:
@@ -51,6 +65,29 @@ def guarded(expr: str) -> str:
     return f"(sum({expr}) {SENSIBLE}{guard})"
 
 
-def counted(counter: str) -> str:
-    """The rate of a foreign counter, the whole for shares of it."""
-    return f"sum(rate({counter}[$window])){recent(counter)}{counting(counter)}"
+def total(rates: str, there: str = "") -> Amount:
+    """The sum of an exporter's own rates."""
+    return Amount(f"sum({rates})", f"sum({rates})", there=there)
+
+
+def queried(expr: str) -> Amount:
+    """A query beside one of another exporter."""
+    return Amount(guarded(expr), f"sum({expr})", tuple(dict.fromkeys(promql.selectors(expr))))
+
+
+def counted(rate: str, counter: str) -> Amount:
+    """A rate of a foreign counter, the whole for shares of it."""
+    return Amount(f"{rate}{recent(counter)}{counting(counter)}", rate, there=counter)
+
+
+def lasting(component: str, *selectors: str) -> str:
+    """Accepts the traffic of a component that moves while it was read for half of the time in which that worked.
+
+    The counters of a model that is scaled to none end with it, and begin with its first replica.
+    """
+    working = f"max(adapter:working:ratio{{component={promql.quote(component)}}})"
+    return "".join(
+        f"\nand on () (avg_over_time((group({each}) or on () vector(0))[$window:$interval])"
+        f"\n  >= on () 0.5 * {working})"
+        for each in selectors
+    )

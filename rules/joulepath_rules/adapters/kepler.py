@@ -6,7 +6,7 @@
 overlap, so only those of the topology are added, by default package and dram.
 """
 
-from joulepath_rules.adapters.guards import counted, counting, recent
+from joulepath_rules.adapters.guards import Amount, counted, total
 from joulepath_topology import Topology
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.promql import quote
@@ -28,36 +28,48 @@ _LABELS = {
 }
 
 
-def part(topology: Topology, host: str, share: Share) -> str:
+def part(topology: Topology, host: str, share: Share) -> Amount:
     """Active watts of what a share selects."""
     kepler = topology.named_in_kepler(host)
     labels = f"{_selected(kepler, share)},{_node(kepler)}"
     if kepler.dialect == "0.9":
-        return f"sum({_zones(kepler, _level(kepler, share), labels)})"
-    return f"sum(rate(kepler_{_level(kepler, share)}_cpu_joules_total{{{labels},{_zone(kepler)}}}[$window]))"
+        first = f"kepler_{_level(kepler, share)}_{kepler.zones[0]}_joules_total{{{labels}}}"
+        return total(_zones(kepler, _level(kepler, share), labels), first)
+    counter = f"kepler_{_level(kepler, share)}_cpu_joules_total{{{labels},{_zone(kepler)}}}"
+    return total(f"rate({counter}[$window])", _running(counter))
 
 
-def whole(topology: Topology, host: str) -> str:
+def whole(topology: Topology, host: str) -> Amount:
     """Active watts of the node."""
     kepler = topology.named_in_kepler(host)
     if kepler.dialect == "0.10":
-        return counted(f"kepler_node_cpu_active_joules_total{{{_node(kepler)},{_zone(kepler)}}}")
+        return _counted(f"kepler_node_cpu_active_joules_total{{{_node(kepler)},{_zone(kepler)}}}")
     first = f"kepler_node_{kepler.zones[0]}_joules_total{{{_node(kepler)}}}"
-    return f"sum({_zones(kepler, 'node', _node(kepler))}){recent(first)}{counting(first)}"
+    return counted(f"sum({_zones(kepler, 'node', _node(kepler))})", first)
 
 
-def gpu_part(topology: Topology, host: str, share: Share) -> str:
+def gpu_part(topology: Topology, host: str, share: Share) -> Amount:
     """Active watts of what a share selects, on all GPUs of the node: Kepler does not say on which."""
     kepler = topology.named_in_kepler(host)
     labels = f"{_selected(kepler, share)},{_node(kepler)}"
-    return f"sum(rate(kepler_{_level(kepler, share)}_gpu_joules_total{{{labels}}}[$window]))"
+    counter = f"kepler_{_level(kepler, share)}_gpu_joules_total{{{labels}}}"
+    return total(f"rate({counter}[$window])", _running(counter))
 
 
-def gpu_whole(topology: Topology, host: str) -> str:
+def gpu_whole(topology: Topology, host: str) -> Amount:
     """Active watts of all GPUs of the node."""
     kepler = topology.named_in_kepler(host)
     active = "active_" if kepler.dialect == "0.10" else ""
-    return counted(f"kepler_node_gpu_{active}joules_total{{{_node(kepler)}}}")
+    return _counted(f"kepler_node_gpu_{active}joules_total{{{_node(kepler)}}}")
+
+
+def _running(counter: str) -> str:
+    """Kepler shows what has ended for a while, with another state."""
+    return f'{counter.removesuffix("}")},state!="terminated"}}'
+
+
+def _counted(counter: str) -> Amount:
+    return counted(f"sum(rate({counter}[$window]))", counter)
 
 
 def _level(kepler: Kepler, share: Share) -> str:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, recent, steady
+from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, lasting, recent, steady
 from joulepath_rules.rule import Rule, number, selector
 from joulepath_topology import Topology, promql
 from joulepath_topology.components import Component, IoamNode, Served, Tokens, Traffic
@@ -19,10 +19,10 @@ def traffic(topology: Topology) -> Iterator[Rule]:
         if component.traffic and component.traffic.ioam:
             yield from _ioam(name, component.traffic, component.traffic.ioam)
         else:
-            yield from _foreign(name, component)
+            yield from _foreign(topology, name, component)
 
 
-def _foreign(name: str, component: Component) -> Iterator[Rule]:
+def _foreign(topology: Topology, name: str, component: Component) -> Iterator[Rule]:
     """Rows of applications from PromQL or a model server; all rows together are the total.
 
     A total is a gap while one of its rows is NaN, infinite or negative: the shares of the others would be too large.
@@ -31,7 +31,9 @@ def _foreign(name: str, component: Component) -> Iterator[Rule]:
     read = list(dict.fromkeys(each for expr in queries.values() for each in promql.selectors(expr)))
     counters = list(dict.fromkeys(each for expr in queries.values() for each in promql.counters(expr)))
     ranged = any(promql.has_range(expr) for expr in queries.values())
-    guard = recent(*read) + counting(*counters) if ranged else ""
+    scales = component.moves and not any(topology.whole(placement) for placement in topology.placements(name))
+    believed = lasting(name, *read) if scales else recent(*read)
+    guard = believed + counting(*counters) if ranged else ""
     for unit, expr in queries.items():
         by = _by(unit, component)
         yield Rule("adapter:traffic:rate", f"sum by (application) ({expr})", {"counter": name, "by": by, "unit": unit})

@@ -12,5 +12,5 @@ def vms(topology: Topology) -> Iterator[Rule]:
     """A rule for each machine with components, in the unit of its share. Their rules read the whole of the host."""
     for name in topology.guests:
         vm = topology.vms[name]
-        expr = " + ".join(WORK[share.kind].share(topology, vm.host, share) for share in vm.share)
+        expr = " + ".join(WORK[share.kind].share(topology, vm.host, share).believed for share in vm.share)
         yield Rule("adapter:vm_active:rate", expr, {"vm": name, "host": vm.host, "unit": vm.share[0].unit})

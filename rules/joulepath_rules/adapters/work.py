@@ -7,9 +7,9 @@ A new kind is one more entry of WORK, or of GPU_WORK for GPUs. A box is a host o
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from joulepath_rules.adapters import kepler
+from joulepath_rules.adapters import kepler, moving
 from joulepath_rules.adapters.gpus import GPU_WORK
-from joulepath_rules.adapters.guards import counted, guarded
+from joulepath_rules.adapters.guards import Amount, counted, queried, total
 from joulepath_rules.rule import Rule, selector
 from joulepath_topology import Topology
 from joulepath_topology.placements import Placement
@@ -24,8 +24,8 @@ BUSY = 'mode!~"idle|iowait|steal|guest|guest_nice"'
 class Work:
     """How one kind of share is read, as PromQL: of a share on this host, and of the whole host."""
 
-    share: Callable[[Topology, str, Share], str]
-    whole: Callable[[Topology, str], str]
+    share: Callable[[Topology, str, Share], Amount]
+    whole: Callable[[Topology, str], Amount]
 
 
 def work(topology: Topology) -> Iterator[Rule]:
@@ -41,13 +41,16 @@ def work(topology: Topology) -> Iterator[Rule]:
                 continue
             box, unit = placement.host, shares[0].unit
             whole = _whole(topology, placement, shares)
-            part = _part(topology, placement, shares)
             if component.moves:
-                part = f"({part}) or 0 * ({whole})"
+                amounts = _amounts(topology, placement, shares)
+                part = moving.part(amounts, whole)
+                yield Rule("adapter:working:ratio", moving.working(amounts, whole), {"component": name, "host": box})
+            else:
+                part = _part(topology, placement, shares)
             yield Rule("adapter:active:rate", part, {"component": name, "host": box, "unit": unit})
             if (box, unit) not in wholes:
                 wholes.add((box, unit))
-                yield Rule("adapter:host_active:rate", whole, {"host": box, "unit": unit})
+                yield Rule("adapter:host_active:rate", whole.believed, {"host": box, "unit": unit})
 
 
 def _part(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
@@ -55,38 +58,43 @@ def _part(topology: Topology, placement: Placement, shares: Sequence[Share]) -> 
     if placement.vm is None or not placement.shares:
         return _sum(topology, placement, shares)
     inside = Placement(placement.vm, placement.shares)
-    part, whole = _sum(topology, inside, inside.shares), _whole(topology, inside, inside.shares)
+    part, whole = _sum(topology, inside, inside.shares), _whole(topology, inside, inside.shares).believed
     return f"({_sum(topology, placement, shares)})\n* clamp_max(({part}) / clamp_min({whole}, 1e-9), 1)"
 
 
 def _sum(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
+    return " + ".join(amount.believed for amount in _amounts(topology, placement, shares))
+
+
+def _amounts(topology: Topology, placement: Placement, shares: Sequence[Share]) -> list[Amount]:
     if placement.gpu is not None:
-        return " + ".join(GPU_WORK[share.kind].share(topology, placement, share) for share in shares)
-    return " + ".join(WORK[share.kind].share(topology, placement.host, share) for share in shares)
+        return [GPU_WORK[share.kind].share(topology, placement, share) for share in shares]
+    return [WORK[share.kind].share(topology, placement.host, share) for share in shares]
 
 
-def _whole(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
+def _whole(topology: Topology, placement: Placement, shares: Sequence[Share]) -> Amount:
     if placement.gpu is not None:
         return GPU_WORK[shares[0].kind].whole(topology, placement)
     return WORK[shares[0].kind].whole(topology, placement.host)
 
 
-def _workload(_: Topology, host: str, share: Share) -> str:
+def _workload(_: Topology, host: str, share: Share) -> Amount:
     labels = selector(instance=host, workload=share.workload or "")
-    return f"sum(rate(workload_cpu_seconds_total{labels}[$window]))"
+    return total(f"rate(workload_cpu_seconds_total{labels}[$window])")
 
 
-def _processor(_: Topology, host: str) -> str:
-    return counted(f"workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}")
+def _processor(_: Topology, host: str) -> Amount:
+    counter = f"workload_host_cpu_seconds_total{{instance={quote(host)},{BUSY}}}"
+    return counted(f"sum(rate({counter}[$window]))", counter)
 
 
-def _active(topology: Topology, host: str) -> str:
+def _active(topology: Topology, host: str) -> Amount:
     active = topology.active(host)
-    return guarded(active.query if active is not None else "")
+    return queried(active.query if active is not None else "")
 
 
 WORK: Mapping[str, Work] = {
     **dict.fromkeys(KEPLER_KINDS, Work(kepler.part, kepler.whole)),
     "workload": Work(_workload, _processor),
-    "query": Work(lambda _, __, share: guarded(share.query or ""), _active),
+    "query": Work(lambda _, host, share: queried(share.query_on(host)), _active),
 }

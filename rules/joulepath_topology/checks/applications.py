@@ -6,7 +6,9 @@ from typing import Literal
 
 from joulepath_topology.applications import Application
 from joulepath_topology.durations import duration
+from joulepath_topology.hosts import Host
 from joulepath_topology.model import Topology
+from joulepath_topology.placements import gpu_box
 from joulepath_topology.problem import Declared, Place, Problem, absent
 
 PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 31 * 86400}
@@ -130,13 +132,36 @@ def _budgets(topology: Topology, declared: Declared) -> Iterator[Problem]:
         if budget.application not in topology.applications:
             continue
         needed = [member for member in topology.needed(budget.application) if member in topology.components]
-        names = {placement.host for member in needed for placement in topology.placements(member)}
-        hosts = [topology.boxes.get(host) for host in sorted(names)]
-        ceilings = [host.max_watts for host in hosts if host is not None and host.max_watts is not None]
-        most = sum(ceilings) * PERIOD_SECONDS[budget.per]
-        if hosts and len(ceilings) == len(hosts) and most <= budget.energy:
+        boxes = {placement.host for member in needed for placement in topology.placements(member)}
+        ceilings = [_ceiling(host, topology.hosts[host], boxes) for host in topology.hosts]
+        # A host that is refused, or a ceiling that is not known, may draw anything.
+        if not boxes <= topology.boxes.keys() or None in ceilings or not boxes:
+            continue
+        watts = sum(ceiling or 0.0 for ceiling in ceilings)
+        most = watts * PERIOD_SECONDS[budget.per]
+        if most <= budget.energy:
             message = (
-                f"cannot be exceeded: the hosts of {budget.application!r} draw at most {sum(ceilings):g} W, "
+                f"cannot be exceeded: the hosts of {budget.application!r} draw at most {watts:g} W, "
                 f"{most / 3.6e6:g} kWh in each {budget.per}"
             )
             yield Problem(("budgets", name, "energy"), message)
+
+
+def _ceiling(name: str, host: Host, boxes: set[str]) -> float | None:
+    """The most that those of `boxes` draw which are the host or its GPUs; None where it is not known.
+
+    A host's ceiling holds for the GPUs in its plug, too.
+    """
+    used = [gpu for number, gpu in host.gpus.items() if gpu_box(name, number) in boxes]
+    outside = _sum([gpu.max_watts for gpu in used if not gpu.in_plug])
+    inside = _sum([gpu.max_watts for gpu in used if gpu.in_plug])
+    if name in boxes:
+        plug = host.max_watts
+    else:
+        plug = inside if host.max_watts is None or inside is None else min(inside, host.max_watts)
+        plug = host.max_watts if plug is None else plug
+    return None if plug is None or outside is None else plug + outside
+
+
+def _sum(watts: list[float | None]) -> float | None:
+    return None if None in watts else sum(each or 0.0 for each in watts)

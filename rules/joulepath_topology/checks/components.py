@@ -9,7 +9,7 @@ from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.placements import Placement, gpu_box, gpu_shares, own_shares
 from joulepath_topology.policies import amounts_needed
 from joulepath_topology.problem import Declared, Place, Problem, absent
-from joulepath_topology.shares import Share
+from joulepath_topology.shares import HOST, Share
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -153,10 +153,21 @@ def _shares(topology: Topology) -> Iterator[Problem]:
         if len(kinds) > 1:
             kinds = {share.kind for share in component.share if share.gpu is None}
             yield Problem((*place, "share"), f"adds {' and '.join(sorted(kinds))}: one component, one unit of work")
+        yield from _same_everywhere(topology, name)
         for placement in topology.placements(name):
             if placement.host in topology.boxes and not topology.whole(placement):
                 yield from _share(topology, name, placement)
     yield from _reservations(topology)
+
+
+def _same_everywhere(topology: Topology, name: str) -> Iterator[Problem]:
+    """A query that does not name the host would read the same work on each host of the component."""
+    if len(topology.hosts_of(name)) < 2:
+        return
+    for number, share in enumerate(topology.components[name].share):
+        if share.query is not None and HOST not in share.query:
+            message = f'reads the same work on each host: name the host in a label, such as node="{HOST}"'
+            yield Problem(("components", name, "share", number, "query"), message)
 
 
 def _share(topology: Topology, name: str, placement: Placement) -> Iterator[Problem]:
@@ -191,8 +202,8 @@ def _reservations(topology: Topology) -> Iterator[Problem]:
     for name, component in topology.components.items():
         for placement in topology.placements(name):
             where = ("vms", placement.vm) if placement.vm else ("hosts", placement.host)
-            if component.reservation is not None and not component.moves and placement.gpu is None:
-                reserved[where][name] = component.reservation
+            if component.held is not None and not component.moves and placement.gpu is None:
+                reserved[where][name] = component.held
     for name, vm in topology.vms.items():
         if vm.reservation is not None:
             reserved["hosts", vm.host][name] = vm.reservation

@@ -157,8 +157,8 @@ def _reservations(topology: Topology) -> Doubts:
     reserved: dict[str, dict[str, float]] = defaultdict(dict)
     for name, component in topology.components.items():
         for host in topology.hosts_of(name):
-            if component.reservation is not None and host in topology.hosts:
-                reserved[host][name] = component.reservation
+            if component.held is not None and host in topology.hosts:
+                reserved[host][name] = component.held
     for host, parts in reserved.items():
         capacity = topology.hosts[host].capacity
         if capacity is not None and sum(parts.values()) < SMALL_PART * capacity and max(parts.values()) <= 1:

@@ -94,11 +94,16 @@ def _vms(topology: Topology, declared: Declared) -> Iterator[Problem]:
 
 
 def _idle(name: str, host: Host) -> Iterator[Problem]:
-    """Idle watts above the most that the host can draw."""
+    """Idle watts above the most that the host, or a GPU of it, can draw."""
     for place, watts in _idle_watts(name, host):
         if watts is not None and host.max_watts is not None and watts > host.max_watts:
             message = f"{watts:g} W when idle are more than max_watts, {host.max_watts:g} W"
             yield Problem((*place, "static_watts"), message, (("hosts", name, "max_watts"),))
+    for number, gpu in host.gpus.items():
+        if gpu.static_watts is not None and gpu.max_watts is not None and gpu.static_watts > gpu.max_watts:
+            place = ("hosts", name, "gpus", number)
+            message = f"{gpu.static_watts:g} W when idle are more than max_watts, {gpu.max_watts:g} W"
+            yield Problem((*place, "static_watts"), message, ((*place, "max_watts"),))
 
 
 def _idle_watts(name: str, host: Host) -> Iterator[tuple[Place, float | None]]:
