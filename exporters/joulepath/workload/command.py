@@ -5,13 +5,14 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.core import Metric
 
 from joulepath import apart
-from joulepath.errors import UsageError
+from joulepath.errors import JoulepathError, UsageError
 from joulepath.serving import rights
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.host import HostExporter, Section
@@ -24,6 +25,7 @@ from joulepath.workload.places import Places
 from joulepath.workload.power import collector as power_collector
 from joulepath.workload.power import machine
 from joulepath.workload.power.energy import ModelledEnergy
+from joulepath.workload.power.machine import Refusal
 from joulepath.workload.power.model import PowerModel
 from joulepath.workload.settings import Settings
 
@@ -131,8 +133,8 @@ class WorkloadExporter(HostExporter):
     ) -> None:
         """`read` reads the settings, now and again when `file` has changed; so it is with `power_models`.
 
-        `events` of the processor are counted. Raises UsageError, also if no power model holds for this machine and
-        `force` is not set.
+        `events` of the processor are counted. Where no power model holds for this machine and `force` is not set, only
+        the modelled energy is missing. Raises UsageError.
         """
         self.files = (*(() if file is None else (file,)), *power_models)
         self.settings = read()
@@ -161,7 +163,8 @@ class WorkloadExporter(HostExporter):
         """The counts of a moment: the counters begin at its start."""
         self._meter.read()
         if self._power is not None:
-            self._power.read()
+            with suppress(JoulepathError):  # the next reading says it again
+                self._power.read()
         time.sleep(self._once_seconds)
         return super().once()
 
@@ -172,8 +175,8 @@ class WorkloadExporter(HostExporter):
             self._power.apply(self._power_model())
         self._meter.apply(settings)
 
-    def _power_model(self) -> PowerModel:
-        """The model that holds for this machine."""
+    def _power_model(self) -> PowerModel | Refusal:
+        """The model that holds for this machine, or why none does. Raises UsageError."""
         models = [(path, _model(path)) for path in self._power_models]
         return machine.chosen(models, machine.read(self._places), force=self._force)
 

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from joulepath.errors import JoulepathError
 from joulepath.reading.energy import MAX_HOLE_SECONDS, Energy
 from joulepath.workload.account import SLACK, SLACK_SECONDS, TASKS
 from joulepath.workload.host import HostTimes
 from joulepath.workload.places import Places
 from joulepath.workload.power.load import Load, LoadSource
+from joulepath.workload.power.machine import Refusal
 from joulepath.workload.power.model import PowerModel
 from joulepath.workload.settings import IRQ, SOFTIRQ
 
@@ -36,7 +38,7 @@ class ModelledEnergy:
 
     def __init__(
         self,
-        model: PowerModel,
+        model: PowerModel | Refusal,
         places: Places | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
@@ -50,14 +52,19 @@ class ModelledEnergy:
         self._last: tuple[float, Load, PowerModel] | None = None
         self._highest: Mapping[str, float] = {}
 
-    def apply(self, model: PowerModel) -> None:
+    def apply(self, model: PowerModel | Refusal) -> None:
         """Another model holds from the next reading on; counters go on."""
         self._model = model
 
     def read(self) -> Snapshot:
-        """Reads once. Raises JoulepathError; the time up to the next reading is then in no counter."""
+        """Reads once. Raises JoulepathError, also while no model holds for this machine.
+
+        The time from there to the next reading is in no counter.
+        """
         model = self._model
         last, self._last = self._last, None
+        if isinstance(model, Refusal):
+            raise JoulepathError(model.lines)
         load = self._source.read(
             memory=model.watts_per_gigabyte is not None, disks=model.joules_per_gigabyte is not None
         )

@@ -6,7 +6,7 @@ scaling_governor (Documentation/admin-guide/pm/cpufreq.rst).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from joulepath.errors import UsageError
@@ -42,8 +42,15 @@ def memory(procfs: Path) -> Mapping[str, float]:
     return found
 
 
-def chosen(models: Sequence[tuple[Path, PowerModel]], here: Machine, *, force: bool) -> PowerModel:
-    """The model that holds for this machine. Raises UsageError for none, for two, or for two of one name."""
+@dataclass(frozen=True)
+class Refusal:
+    """No model holds for this machine; one line for each model that says what differs."""
+
+    lines: Sequence[str]
+
+
+def chosen(models: Sequence[tuple[Path, PowerModel]], here: Machine, *, force: bool) -> PowerModel | Refusal:
+    """The model that holds for this machine. Raises UsageError for two of them, or for two of one name."""
     names: dict[str, Path] = {}
     for path, model in models:
         if (other := names.setdefault(model.name, path)) != path:
@@ -56,12 +63,12 @@ def chosen(models: Sequence[tuple[Path, PowerModel]], here: Machine, *, force: b
         raise UsageError(f"{second}: holds for this machine, as {first} does: leave one of them out")
     if holding:
         return holding[0][1]
-    raise UsageError(
-        [
+    return Refusal(
+        tuple(
             f"{path}: machine: is another one than this: {', '.join(differences(model.machine, here))}: fit a model on "
             "a machine of this kind (joulepath calibrate model), or state --power-model.force"
             for path, model in models
-        ]
+        )
     )
 
 
