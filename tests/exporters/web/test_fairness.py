@@ -43,9 +43,11 @@ def share_settings(answer: Callable[[Request], Response], security: Security | N
 
 
 @contextmanager
-def pair(settings: Shared) -> Iterator[tuple[Connection, socket.socket]]:
-    """A connection that runs, and its client."""
+def pair(settings: Shared, send_buffer: int | None = None) -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection that runs, and its client. TLS takes the socket over as soon as it runs: set options before."""
     ours, client = socket.socketpair()
+    if send_buffer is not None:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     connection = Connection(ours, settings)
     thread = threading.Thread(target=connection.run)
     thread.start()
@@ -113,8 +115,7 @@ def test_the_body_of_a_client_that_reads_normally_is_not_shared(pki: Pki, secure
 def test_a_client_that_reads_slowly_and_steadily_has_the_whole_answer(pki: Pki, secure: bool) -> None:
     body = BIG[: 2**19]
     settings = share_settings(lambda _: Response(HTTPStatus.OK, body), security_of(pki) if secure else None)
-    with pair(settings) as (connection, raw):
-        connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with pair(settings, send_buffer=4096) as (_, raw):
         raw.settimeout(5)
         context = ssl.create_default_context(cafile=pki.ca)
         client = context.wrap_socket(raw, server_hostname="127.0.0.1") if secure else raw
