@@ -20,7 +20,7 @@ from joulepath_topology import Topology
 STEP = 15
 ORDER = ["attribution", "derived", "history", "budgets", "alerts", "registers", "scraped"]
 # Values are compared as whole millionths: promtool compares floats bit by bit. Sums of halves, quarters and the like
-# end in half a millionth, which two computations round apart, so all are moved by a part that is none of these.
+# end in half a millionth, which two computations round apart, so all values are moved a little.
 SCALE = 1e6
 MOVED = 0.137
 
