@@ -247,7 +247,27 @@ def scaled() -> Case:
     return Case("scaled", topology(SCALED), series, expect)
 
 
-CASES = [apart(), met(), passing(), named(), asked(), unasked(), otherwise(), held(), scaled()]
+def restarted() -> Case:
+    """A component holds its reservation over a restart of the exporter that loses a scrape at 5:00."""
+    text = "upf: {role: upf, pool: edge, reservation: 2, share: [{workload: upf}]}"
+    series = {**outlet("p", "1", 100), **outlet("p", "2", 200)}
+    for host, rate in (("e1", 1), ("e2", 0)):
+        for name, seconds in (
+            (f'workload_cpu_seconds_total{{instance="{host}",workload="upf"}}', rate * 15),
+            (f'workload_host_cpu_seconds_total{{instance="{host}",mode="user"}}', 60),
+        ):
+            series[name] = f"0+{seconds}x19 stale 0+{seconds}x20"
+    # On e1 40 * 2/8 + 60 * 1/4 = 25 W, on e2 0 W; between the restart and its second scrape a gap.
+    wrong = 'abs(sum by (topology) (component:power_watts{component="upf"}) - 25) > 1e-6'
+    expect: Expect = {
+        (4.0, watts("upf")): rows({("upf", "e1"): 25, ("upf", "e2"): 0}, "component", "host"),
+        (9.0, f"count(max_over_time(({wrong})[5m:15s]))"): {},
+        (9.0, watts("upf")): rows({("upf", "e1"): 25, ("upf", "e2"): 0}, "component", "host"),
+    }
+    return Case("restarted", topology(f"{HOSTS}components:\n  {text}\n"), series, expect)
+
+
+CASES = [restarted(), apart(), met(), passing(), named(), asked(), unasked(), otherwise(), held(), scaled()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -27,13 +27,15 @@ def working(amounts: Sequence[Amount], whole: Amount) -> str:
     """The part of the window's steps, as far as they were measured, in which any of the shares was there.
 
     A counter that stays when its workload goes must have grown before and after the step: a scrape interval in which
-    the workload went grows on both hosts.
+    the workload went grows on both hosts. A step over which the whole did not grow says nothing: its exporter
+    restarted.
     """
     if all(amount.there for amount in amounts):
         there = " or ".join(f"group({amount.there})" for amount in amounts)
         return _paced(f"avg_over_time(({there}\n  or 0 * group({whole.there}))[$window:$interval])")
     terms = " + ".join(f"(({amount.plain}) or 0 * {whole.plain})" for amount in amounts)
-    return _paced(f"avg_over_time(min_over_time(({terms} > bool 0)[$both:$interval])[$window:$interval])")
+    grown = f"({terms}) > bool 0 and on () {whole.plain} > 0"
+    return _paced(f"avg_over_time(min_over_time(({grown})[$both:$interval])[$window:$interval])")
 
 
 def _paced(expr: str) -> str:
