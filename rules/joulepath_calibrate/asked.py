@@ -29,14 +29,13 @@ def busy(counter: str, host: str, window: float) -> str:
 
 
 def windows(
-    prometheus: Prometheus, topology: Topology, host: str, since: float, now: float, *, load: str | None = None
+    prometheus: Prometheus, topology: Topology, host: str, times: "Times", *, load: str | None = None
 ) -> Sequence[Window]:
-    """The windows of the last `since` seconds in which the host's first tier was measured and its load is known.
+    """The windows at `times` in which the host's first tier was measured and its load is known.
 
     `load` is a query for the load instead of the processor's counters; `$window` in it is the topology's window. Raises
     PrometheusError and RefusedError.
     """
-    times = host_times(prometheus, topology, host, since, now)
     watts = times.values(prometheus, _fresh(_power(topology, host), topology))
     if not watts:
         raise RefusedError(
@@ -55,7 +54,7 @@ def windows(
 
 
 def host_times(prometheus: Prometheus, topology: Topology, host: str, since: float, now: float) -> "Times":
-    """The times of `windows`, for what else is asked of them. Raises PrometheusError."""
+    """The times in the last `since` seconds at which the host's power was recorded. Raises PrometheusError."""
     return Times.of(prometheus, topology, _power(topology, host), since, now)
 
 

@@ -9,25 +9,21 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from statistics import median, quantiles
+from statistics import median
 
 import numpy as np
 
 from joulepath_calibrate.curve import Curve, fit
+from joulepath_calibrate.enough import BENT, LEAST_WINDOWS, check_count, check_spread, check_steady
 from joulepath_calibrate.errors import RefusedError
 from joulepath_calibrate.estimate import Estimate
 from joulepath_calibrate.noise import Array, Noise
 from joulepath_calibrate.settings import Settings
 from joulepath_calibrate.windows import Window
 
-LEAST_WINDOWS = 60
-LEAST_INDEPENDENT = 20
-LEAST_SPREAD = 0.2
-"""Of the load: between its 5th and its 95th percentile."""
 MOST_LOAD = 1.05
 """Of a window: two clocks may differ by some per cent."""
-BENT = 0.995
-"""Confidence at which a bend counts as one. A lower one would make intervals of straight lines too wide."""
+DRIFTS = "look back further, or wait until the host is warm"
 CAUTION = 3
 """Powers of the load from 0.6 to 1.3 are missed by at most 2.3 times this distance, where the load is above 0.1."""
 MOST_ERROR = 0.2
@@ -81,36 +77,31 @@ def _quiet(windows: Sequence[Window], length: float, settings: Settings) -> Iter
 
 
 def _mean(windows: Sequence[Window], settings: Settings) -> Idle:
-    _enough(
+    check_count(
         windows,
-        f"quiet windows (load below {settings.quiet_load:g} for {settings.quiet_seconds:g} s)",
         "leave the host idle for longer, look back further, or use --method line",
+        f"quiet windows (load below {settings.quiet_load:g} for {settings.quiet_seconds:g} s)",
     )
     watts = np.array([one.watts for one in windows])
     ones, mean = np.ones_like(watts), watts.mean()
     noise = Noise(ones[:, None], mean * ones, watts - mean)
-    _steady(noise)
+    check_steady(noise, DRIFTS)
     reach = noise.reach(ones / len(watts), noise.residuals / len(watts))
     return Idle(Estimate(float(mean), float(mean) - reach, float(mean) + reach), "quiet", windows)
 
 
 def _line(windows: Sequence[Window], settings: Settings) -> Idle:
-    _enough(windows, "windows", "look back further")
+    check_count(windows, "look back further")
     load, watts = [one.load for one in windows], [one.watts for one in windows]
     if median(watts) == 0:
         raise RefusedError("power was 0 W in most windows: check the meter")
-    spread = _spread(load)
-    if spread < LEAST_SPREAD:
-        raise RefusedError(
-            f"the load varied by {spread:.2g} only, a line needs {LEAST_SPREAD:g}: run some work in that time, or "
-            "leave the host idle and use --method quiet"
-        )
+    check_spread(load, "a line", "run some work in that time, or leave the host idle and use --method quiet")
     ratio = settings.power_error * median(watts) / settings.load_error if settings.load_error else math.inf
     try:
         curves = {degree: fit(load, watts, degree, ratio) for degree in (1, 2, 3)}
     except ValueError as error:
         raise RefusedError(f"{error}: state a smaller --load-error, or use --method quiet") from None
-    _steady(curves[2].noise)
+    check_steady(curves[2].noise, DRIFTS)
     bent = any(curves[degree].is_needed(BENT) for degree in (2, 3))
     idle = _judged(curves, lambda curve: curve.at(0), bent)
     busy = _judged(curves, lambda curve: curve.at(1) - curve.at(0), bent)
@@ -133,23 +124,3 @@ def _judged(curves: Mapping[int, Curve], gradient: Callable[[Curve], Array], ben
     reach = curves[2].reach(gradient(curves[2]))
     inside = abs(line - parabola) <= reach
     return Estimate(line if inside else parabola, parabola - reach, parabola + reach)
-
-
-def _enough(windows: Sequence[Window], what: str, remedy: str) -> None:
-    if len(windows) < LEAST_WINDOWS:
-        raise RefusedError(f"has {len(windows)} {what}, needs {LEAST_WINDOWS}: {remedy}")
-
-
-def _steady(noise: Noise) -> None:
-    """Refuses where changes last so long that few of them were seen."""
-    if noise.independent < LEAST_INDEPENDENT:
-        raise RefusedError(
-            f"power drifts: its {len(noise.residuals)} windows tell as much as {noise.independent:.0f} independent "
-            f"ones, needs {LEAST_INDEPENDENT}: look back further, or wait until the host is warm"
-        )
-
-
-def _spread(values: Sequence[float]) -> float:
-    """From the 5th to the 95th percentile."""
-    cuts = quantiles(values, n=20, method="inclusive")
-    return cuts[-1] - cuts[0]

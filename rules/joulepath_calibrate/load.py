@@ -47,8 +47,8 @@ def from_prometheus(
 
     Raises PrometheusError and RefusedError.
     """
-    found = asked.windows(prometheus, topology, host, since, now)
     times = asked.host_times(prometheus, topology, host, since, now)
+    found = asked.windows(prometheus, topology, host, times)
     more: dict[str, Mapping[float, float]] = {}
     for term in COLUMNS:
         if term in terms:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
-from joulepath.meant import did_you_mean
-from joulepath_calibrate import arguments, load, machines
-from joulepath_calibrate.errors import RefusedError
+from joulepath_calibrate import arguments, entry, load, machines
 from joulepath_calibrate.estimate import Estimate
 from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.load import COLUMNS, LoadWindow
@@ -61,11 +59,9 @@ def run(args: argparse.Namespace) -> int:
     _check_host(args, topology, place)
     now = time.time()
     terms = [term for term in COLUMNS if getattr(args, term)]
-    try:
+    with entry.refusals_of(place):
         windows, machine = _measured(args, topology, terms, now)
         found = fit(windows, terms, args.points)
-    except RefusedError as error:
-        raise RefusedError([f"{place}: {message}" for message in error.messages]) from None
     power_file.write(args.output, power_file.text(found, name, machine, topology.window, now))
     print("\n".join(_lines(name, found)))  # noqa: T201  # the command's output
     return 0
@@ -73,16 +69,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_host(args: argparse.Namespace, topology: Topology, place: str) -> None:
     """Raises UsageError for a host that no meter reads, or one with a machine that cannot be known."""
-    host = topology.hosts.get(args.host)
-    if host is None:
-        raise UsageError(f"{place}: is not in the file{did_you_mean(args.host, list(topology.hosts))}")
-    if args.csv is not None:
-        if not args.this_machine:
-            raise UsageError("--csv: says nothing of the machine: run this on the host itself with --this-machine")
-        return
-    for number, source in enumerate(host.power):
-        if source.method != "measured":
-            raise UsageError(f"{place}.power[{number}]: is {source.method}: only a meter can be fitted to")
+    host = entry.named(topology.hosts, args.host, place)
+    if args.csv is None:
+        entry.check_measured(host, place, "fitted to")
+    elif not args.this_machine:
+        raise UsageError("--csv: says nothing of the machine: run this on the host itself with --this-machine")
 
 
 def _measured(

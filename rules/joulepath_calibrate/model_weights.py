@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
-from joulepath.meant import did_you_mean
-from joulepath_calibrate import arguments, asked, windows, writing
-from joulepath_calibrate.errors import RefusedError
+from joulepath_calibrate import arguments, asked, entry, windows, writing
 from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.windows import TokenWindow
 from joulepath_topology import Topology, read
@@ -38,10 +36,8 @@ def run(args: argparse.Namespace) -> int:
     place = f"{args.topology}: components.{args.component}"
     _counts_tokens(topology, args.component, place)
     now = time.time()
-    try:
+    with entry.refusals_of(place):
         weights = estimate(_windows(args, topology, now))
-    except RefusedError as error:
-        raise RefusedError([f"{place}: {message}" for message in error.messages]) from None
     tokens = {"input": float(f"{weights.ratio.value:.3g}"), "output": 1.0}
     print("\n".join(_lines(args.component, weights, tokens)))  # noqa: T201  # the command's output
     if args.write:
@@ -51,9 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _counts_tokens(topology: Topology, name: str, place: str) -> None:
     """Raises UsageError for a component with no tokens to weigh."""
-    component = topology.components.get(name)
-    if component is None:
-        raise UsageError(f"{place}: is not in the file{did_you_mean(name, list(topology.components))}")
+    component = entry.named(topology.components, name, place)
     if component.requests is None:
         raise UsageError(f"{place}: has no `requests`: only a model has tokens")
     for unit, words in (("input_tokens", "tokens of prompts"), ("tokens", "generated tokens")):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from joulepath.workload.power.model import GIGABYTE
+from joulepath_calibrate.enough import check_count, check_spread, check_steady
 from joulepath_calibrate.errors import RefusedError
 from joulepath_calibrate.estimate import Estimate
-from joulepath_calibrate.idle import LEAST_INDEPENDENT, LEAST_SPREAD, LEAST_WINDOWS
 from joulepath_calibrate.load import LoadWindow
 from joulepath_calibrate.noise import Array, Noise
 
@@ -55,14 +55,9 @@ def fit(windows: Sequence[LoadWindow], terms: Collection[str] = (), points: Sequ
 
     Raises RefusedError.
     """
-    if len(windows) < LEAST_WINDOWS:
-        raise RefusedError(f"has {len(windows)} windows, needs {LEAST_WINDOWS}: look back further")
+    check_count(windows, "look back further")
+    check_spread([window.load for window in windows], "a model", "run some work, then rest")
     load = np.array([window.load for window in windows])
-    spread = float(np.subtract(*np.percentile(load, [95, 5])))
-    if spread < LEAST_SPREAD:
-        raise RefusedError(
-            f"the load varied by {spread:.2g} only, a model needs {LEAST_SPREAD:g}: run some work, then rest"
-        )
     if np.median([window.watts for window in windows]) <= 0:
         raise RefusedError("the meter says 0 W: is it that of this host?")
     blocks = np.arange(len(windows)) * BLOCKS // len(windows)
@@ -77,11 +72,7 @@ def fit(windows: Sequence[LoadWindow], terms: Collection[str] = (), points: Sequ
     lines = [_Line(used, curve, names) for curve in curves]
     independent = min(line.noise.independent for line in lines)
     line = min(lines, key=lambda one: one.criterion(independent))
-    if line.noise.independent < LEAST_INDEPENDENT:
-        raise RefusedError(
-            f"power drifts: its {len(used)} windows tell as much as {line.noise.independent:.0f} independent ones, "
-            f"needs {LEAST_INDEPENDENT}: measure for longer"
-        )
+    check_steady(line.noise, "measure for longer")
     idle, *rest = line.estimates()
     cpu = list(zip(line.points, rest, strict=False))
     found = dict(zip(names, rest[len(cpu) :], strict=True))

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from joulepath.errors import JoulepathError, UsageError
-from joulepath.meant import did_you_mean
-from joulepath_calibrate import arguments, asked, windows, writing
-from joulepath_calibrate.errors import RefusedError
+from joulepath.errors import JoulepathError
+from joulepath_calibrate import arguments, asked, entry, windows, writing
 from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.settings import Settings
 from joulepath_calibrate.windows import Window
@@ -49,19 +47,13 @@ def run(args: argparse.Namespace) -> int:
         from joulepath_calibrate.idle import estimate  # noqa: PLC0415  # needs the libraries
     topology = read(args.topology)
     place = f"{args.topology}: hosts.{args.host}"
-    host = topology.hosts.get(args.host)
-    if host is None:
-        raise UsageError(f"{place}: is not in the file{did_you_mean(args.host, list(topology.hosts))}")
+    host = entry.named(topology.hosts, args.host, place)
     now = time.time()
     if args.csv is None:
-        for number, source in enumerate(host.power):
-            if source.method != "measured":
-                raise UsageError(f"{place}.power[{number}]: is {source.method}: only a meter can be calibrated with")
+        entry.check_measured(host, place, "calibrated with")
     settings = Settings(power_error=args.power_error, load_error=args.load_error)
-    try:
+    with entry.refusals_of(place):
         idle = estimate(_windows(args, topology, now), topology.window, args.method, settings)
-    except RefusedError as error:
-        raise RefusedError([f"{place}: {message}" for message in error.messages]) from None
     # The rules subtract GPUs from the power of a host, and their idle watts from its static_watts.
     inside = sum(gpu.static_watts or 0.0 for gpu in host.gpus.values() if gpu.in_plug) if args.csv is None else 0.0
     print("\n".join(_lines(args.host, idle, inside)))  # noqa: T201  # the command's output
@@ -77,7 +69,8 @@ def _windows(args: argparse.Namespace, topology: Topology, now: float) -> Sequen
     if args.csv is not None:
         return [Window(*row) for row in windows.from_csv(args.csv, topology.window, ("watts", "load"))]
     with arguments.prometheus(args) as prometheus:
-        return asked.windows(prometheus, topology, args.host, args.since, now, load=args.load)
+        times = asked.host_times(prometheus, topology, args.host, args.since, now)
+        return asked.windows(prometheus, topology, args.host, times, load=args.load)
 
 
 def _lines(host: str, idle: "Idle", inside: float) -> Sequence[str]:

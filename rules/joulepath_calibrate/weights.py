@@ -10,17 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from joulepath_calibrate.enough import BENT, check_count, check_steady
 from joulepath_calibrate.errors import RefusedError
 from joulepath_calibrate.estimate import Estimate
 from joulepath_calibrate.noise import Array, Noise
 from joulepath_calibrate.windows import TokenWindow
 
-LEAST_WINDOWS = 60
-LEAST_INDEPENDENT = 20
 MOST_CORRELATION = 0.95
 """Of both rates: the variance of each weight is then ten times that for rates that do not vary together."""
-BENT = 0.995
-"""Confidence at which power counts as other than a weighted sum. A lower one would widen intervals by chance."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +51,14 @@ class _Fit:
 
 def estimate(windows: Sequence[TokenWindow]) -> Weights:
     """The joules for each token. Raises RefusedError."""
-    if len(windows) < LEAST_WINDOWS:
-        raise RefusedError(f"has {len(windows)} windows, needs {LEAST_WINDOWS}: look back further")
+    check_count(windows, "look back further")
     _, watts, asked, told = np.array(windows).T
     if np.ptp(watts) == 0:
         raise RefusedError(f"power was {watts[0]:.3g} W all the time: check that it is that of this model")
     _separate(asked, told)
     design = np.column_stack([np.ones_like(watts), asked, told])
     linear = _fit(design, watts)
-    if linear.noise.independent < LEAST_INDEPENDENT:
-        raise RefusedError(
-            f"power drifts: its {len(windows)} windows tell as much as {linear.noise.independent:.0f} independent "
-            f"ones, needs {LEAST_INDEPENDENT}: run for longer"
-        )
+    check_steady(linear.noise, "run for longer")
     curved = _curved(linear, design, watts)
     bent = curved is not None and abs(curved.coefficients[3]) > curved.reach(np.array([0, 0, 0, 1.0]), BENT)
     other = curved if bent else None
