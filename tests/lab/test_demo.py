@@ -48,6 +48,7 @@ def test_the_demo_adds_up(namespaces: None, tmp_path: Path, mode: str, request: 
     for row in applications.values():
         parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"]
         assert parts == pytest.approx(row["total_watts"], rel=1e-9)
+        assert row["other_watts"] == 0
         network = row["network_static_watts"] + row["network_dynamic_watts"]
         assert row["network_share"] == pytest.approx(network / row["total_watts"], rel=0.03)
     for row in components.values():
@@ -75,6 +76,7 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     for row in applications.values():
         parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"]
         assert 0 < row["total_watts"] - parts < sum(row["attributed_watts"] for row in support.values())
+        assert parts + row["other_watts"] == pytest.approx(row["total_watts"], rel=1e-9)
     attributed = sum(row["attributed_watts"] for row in components.values())
     assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
     rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))

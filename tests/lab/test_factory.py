@@ -113,6 +113,8 @@ def test_components_and_applications_are_near_the_truth(honest: Run, way: str) -
     assert set(found["applications"]) == {"assembly-line", "inspection"}
     for name, row in found["applications"].items():
         assert row["total_watts"] == pytest.approx(row["truth_total_watts"], rel=TOLERANCE), name
+        parts = row["network_static_watts"] + row["network_dynamic_watts"] + row["compute_watts"] + row["other_watts"]
+        assert parts == pytest.approx(row["total_watts"], rel=1e-9), name
     for name, row in found["hosts"].items():
         assert row["watts"] == pytest.approx(row["truth_watts"], rel=TOLERANCE), name
     assert found["worst_error_ratio"] <= TOLERANCE

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.run.results import Component, Host, Results, measure
+from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
 from joulepath_lab.run.stack import Lab
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED
 from joulepath_lab.scenarios.streams import UPLINKS
@@ -25,7 +25,10 @@ APPLICATIONS = [stream.application for stream in UPLINKS if stream.application]
 BUDGET_ALERT_SECONDS = 90.0
 """How long the budget's alert may still take after the table: its rules add up whole minutes."""
 
-COLUMNS = ("network static", "network dynamic", "compute", "total", "gCO2/h", "network share", "J/Mbit", "J/inference")
+COLUMNS = (
+    "network static", "network dynamic", "compute", "device, support", "total", "gCO2/h", "network share", "J/Mbit",
+    "J/inference",
+)  # fmt: skip
 
 
 def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, alert: bool = True) -> int:
@@ -82,6 +85,7 @@ def _now(prometheus: Prometheus, topology: str, left: float) -> Table:
             f'sum(application:power_part_watts{{{selector},segment="network",part="static"}})',
             f'sum(application:power_part_watts{{{selector},segment="network",part="dynamic"}})',
             f'sum(application:power_watts{{{selector},segment="model"}})',
+            f'sum(application:power_watts{{{selector},segment=~"{OTHERS}"}}) or vector(0)',
             f"sum(application:power_watts{{{selector}}})",
             f'3600 * sum(application:co2_grams_per_second{{{selector},basis="location"}})',
             f"application:network_power:ratio{{{selector}}}",
@@ -94,7 +98,7 @@ def _now(prometheus: Prometheus, topology: str, left: float) -> Table:
     rest = prometheus.query(f'sum(application_component:power_watts{{{here},application="{UNATTRIBUTED}"}})')
     measured = prometheus.query(f"sum(host:power_watts{{{here}}})")
     for name, found in ((UNATTRIBUTED, rest), ("measured", measured)):
-        table.add_row(name, "", "", "", _number(found[0].value) if found else "gap", *[""] * 5)
+        table.add_row(name, *[""] * 4, _number(found[0].value) if found else "gap", *[""] * 5)
     return table
 
 
@@ -111,9 +115,9 @@ def _table(results: Results) -> Table:
     table = _frame(f"means of the interval (stamping: {results.stamping})")
     for name, row in results.applications.items():
         figures = (
-            row.network_static_watts, row.network_dynamic_watts, row.compute_watts, row.total_watts,
-            row.co2_grams_per_hour, row.network_share, row.joules_per_megabit, row.joules_per_inference,
-            row.truth_total_watts,
+            row.network_static_watts, row.network_dynamic_watts, row.compute_watts, row.other_watts,
+            row.total_watts, row.co2_grams_per_hour, row.network_share, row.joules_per_megabit,
+            row.joules_per_inference, row.truth_total_watts,
         )  # fmt: skip
         table.add_row(name, *map(_number, figures))
     parts: list[Component | Host] = [*results.components.values(), *results.hosts.values()]
@@ -122,7 +126,7 @@ def _table(results: Results) -> Table:
     measured = sum(row.watts for row in results.hosts.values())
     true_measured = sum(row.truth_watts for row in results.hosts.values())
     for name, value, true in ((UNATTRIBUTED, rest, true_rest), ("measured", measured, true_measured)):
-        table.add_row(name, "", "", "", _number(value), *[""] * 4, _number(true))
+        table.add_row(name, *[""] * 4, _number(value), *[""] * 4, _number(true))
     return table
 
 

@@ -11,6 +11,8 @@ from joulepath_lab.truth.truth import Truth
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.results import Sample
 
+OTHERS = "device|support"
+"""Segments of an application beside network and model."""
 _TOPOLOGY = "$topology"
 """Stands for the label of one topology, in each selector of the expressions below."""
 
@@ -22,6 +24,8 @@ class Application:
     network_static_watts: float
     network_dynamic_watts: float
     compute_watts: float
+    other_watts: float
+    """Of devices, and of what supports the path; 0 without any."""
     total_watts: float
     co2_grams_per_hour: float
     network_share: float
@@ -155,6 +159,7 @@ def _application(
         network_static_watts=reader.mean(static),
         network_dynamic_watts=reader.mean(f"{network} - {static}"),
         compute_watts=reader.mean(f'sum(application:power_watts{{{application},segment="model"}})'),
+        other_watts=reader.mean(f'sum(application:power_watts{{{application},segment=~"{OTHERS}"}}) or vector(0)'),
         total_watts=reader.mean(f"sum(application:power_watts{selector})"),
         co2_grams_per_hour=3600
         * reader.mean(f'sum(application:co2_grams_per_second{{{application},basis="location"}})'),
