@@ -12,6 +12,7 @@ from joulepath_rules.adapters.gpus import GPU_WORK
 from joulepath_rules.adapters.guards import Amount, counted, queried, total
 from joulepath_rules.rule import Rule, selector
 from joulepath_topology import Topology
+from joulepath_topology.components import Component
 from joulepath_topology.placements import Placement
 from joulepath_topology.promql import quote
 from joulepath_topology.shares import KEPLER_KINDS, Share
@@ -44,13 +45,20 @@ def work(topology: Topology) -> Iterator[Rule]:
             if component.moves:
                 amounts = _amounts(topology, placement, shares)
                 part = moving.part(amounts, whole)
-                yield Rule("adapter:working:ratio", moving.working(amounts, whole), {"component": name, "host": box})
+                if topology.boxes[box].divided or _counted_elsewhere(component):
+                    steps = moving.working(amounts, whole)
+                    yield Rule("adapter:working:ratio", steps, {"component": name, "host": box})
             else:
                 part = _part(topology, placement, shares)
             yield Rule("adapter:active:rate", part, {"component": name, "host": box, "unit": unit})
             if (box, unit) not in wholes:
                 wholes.add((box, unit))
                 yield Rule("adapter:host_active:rate", whole.believed, {"host": box, "unit": unit})
+
+
+def _counted_elsewhere(component: Component) -> bool:
+    """Whether its counters end with it: they are then believed for the time in which it was there."""
+    return component.requests is not None or (component.traffic is not None and component.traffic.query is not None)
 
 
 def _part(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
