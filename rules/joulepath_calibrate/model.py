@@ -13,7 +13,9 @@ from joulepath_calibrate.estimate import Estimate
 from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.load import COLUMNS, LoadWindow
 from joulepath_calibrate.machines import Stated
+from joulepath_prometheus.arguments import prometheus as server
 from joulepath_topology import Topology, read
+from joulepath_topology.arguments import add_topology
 
 if TYPE_CHECKING:
     from joulepath_calibrate.power_fit import PowerFit
@@ -26,7 +28,7 @@ REST = 0.02
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("topology", type=Path, metavar="TOPOLOGY", help=arguments.TOPOLOGY)
+    add_topology(parser)
     parser.add_argument("host", metavar="HOST", help="name of the host in it, which has a meter")
     arguments.add_source(
         parser, f"samples with the columns time, watts, load, and {' or '.join(COLUMNS.values())} for such a term"
@@ -81,7 +83,7 @@ def _measured(
 ) -> tuple[Sequence[LoadWindow], Stated]:
     if args.csv is not None:
         return load.from_csv(args.csv, topology.window, terms), machines.this()
-    with arguments.prometheus(args) as prometheus:
+    with server(args) as prometheus:
         machine = machines.this() if args.this_machine else machines.of_host(prometheus, args.host)
         windows = load.from_prometheus(prometheus, topology, args.host, terms, since=args.since, now=now)
     return windows, machine

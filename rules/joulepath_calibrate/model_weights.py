@@ -4,14 +4,15 @@
 import argparse
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
 from joulepath_calibrate import arguments, asked, entry, windows, writing
 from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.windows import TokenWindow
+from joulepath_prometheus.arguments import prometheus as server
 from joulepath_topology import Topology, read
+from joulepath_topology.arguments import add_topology
 
 if TYPE_CHECKING:
     from joulepath_calibrate.weights import Weights
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("topology", type=Path, metavar="TOPOLOGY", help=arguments.TOPOLOGY)
+    add_topology(parser)
     parser.add_argument("component", metavar="COMPONENT", help="name of the model in it")
     arguments.add_source(parser, "samples with the columns time, watts, input and output (tokens/s)")
     parser.add_argument(
@@ -59,7 +60,7 @@ def _windows(args: argparse.Namespace, topology: Topology, now: float) -> Sequen
     if args.csv is not None:
         columns = ("watts", "input", "output")
         return [TokenWindow(*row) for row in windows.from_csv(args.csv, topology.window, columns)]
-    with arguments.prometheus(args) as prometheus:
+    with server(args) as prometheus:
         return asked.token_windows(prometheus, topology, args.component, args.since, now, watts=args.watts)
 
 

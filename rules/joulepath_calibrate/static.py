@@ -4,7 +4,6 @@
 import argparse
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joulepath.errors import JoulepathError
@@ -12,7 +11,9 @@ from joulepath_calibrate import arguments, asked, entry, windows, writing
 from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.settings import Settings
 from joulepath_calibrate.windows import Window
+from joulepath_prometheus.arguments import prometheus as server
 from joulepath_topology import Topology, read
+from joulepath_topology.arguments import add_topology
 
 if TYPE_CHECKING:
     from joulepath_calibrate.idle import Idle
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("topology", type=Path, metavar="TOPOLOGY", help=arguments.TOPOLOGY)
+    add_topology(parser)
     parser.add_argument("host", metavar="HOST", help="name of the host in it")
     arguments.add_source(parser, "samples with the columns time, watts and load")
     parser.add_argument(
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def _windows(args: argparse.Namespace, topology: Topology, now: float) -> Sequence[Window]:
     if args.csv is not None:
         return [Window(*row) for row in windows.from_csv(args.csv, topology.window, ("watts", "load"))]
-    with arguments.prometheus(args) as prometheus:
+    with server(args) as prometheus:
         times = asked.host_times(prometheus, topology, args.host, args.since, now)
         return asked.windows(prometheus, topology, args.host, times, load=args.load)
 

@@ -14,25 +14,25 @@ from joulepath_rules.prometheus import FILE_NAME, write
 from joulepath_rules.promtool import refused_queries, refused_rules
 from joulepath_rules.serving import command as serving_command
 from joulepath_topology import Topology, read
+from joulepath_topology.arguments import add_topology, duration
 from joulepath_topology.checks.applications import too_short
 from joulepath_topology.durations import seconds
 
 RETENTION = "15d"  # Prometheus' default
-TOPOLOGY = "YAML file that says what is where (docs/guides/topology.md)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     generating = actions.add_parser("generate", help="write the rule file of a topology")
-    generating.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
+    add_topology(generating)
     generating_action.configure(generating)
     checking = actions.add_parser("check", help="list every mistake of a topology, warn, ask promtool")
-    checking.add_argument("topology", type=Path, metavar="TOPOLOGY", help=TOPOLOGY)
+    add_topology(checking)
     checking.add_argument(
         "--retention",
-        type=_duration,
-        default=_duration(RETENTION),
+        type=duration,
+        default=seconds(RETENTION),
         metavar="DURATION",
         help=f"how long the server keeps samples: a budget needs them for its whole period (default: {RETENTION})",
     )
@@ -76,10 +76,3 @@ def _check(path: Path, retention: float) -> int:
 
 def _warn(line: str) -> None:
     print(f"joulepath rules: {line}", file=sys.stderr)  # noqa: T201  # beside the command's errors
-
-
-def _duration(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a duration such as 15d: {text!r}") from None

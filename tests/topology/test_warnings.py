@@ -243,7 +243,7 @@ def test_retention_is_a_duration(doubtful: Path, capsys: pytest.CaptureFixture[s
     """Another word is one line."""
     with pytest.raises(SystemExit):
         main(["rules", "check", "--retention", "long", str(doubtful)])
-    assert "must be a duration such as 15d: 'long'" in capsys.readouterr().err
+    assert "must be a duration such as 24h: 'long'" in capsys.readouterr().err
 
 
 def test_promtools_refusal_names_the_entry_of_the_query(
