@@ -13,11 +13,11 @@ from typing import Any
 import vl_convert
 from markupsafe import Markup, escape
 
-from joulepath_report.model import UNATTRIBUTED, Report
-from joulepath_report.page import steps as stepping
+from joulepath_report.model import UNATTRIBUTED, Report, Step
 from joulepath_report.page.digits import Scale
 from joulepath_report.page.flow import LEVELS, Diagram, Node
-from joulepath_report.page.looks import PLAIN
+from joulepath_report.page.looks import PLAIN, Looks
+from joulepath_report.page.steps import gaps
 
 HERE = Path(__file__).parent
 _Data = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -25,7 +25,7 @@ _ROW = 40
 """Height of a bar in the flow with the gap below it, in pixels, at least; a label is 12 high."""
 
 
-def flow_svg(diagram: Diagram, looks: Mapping[str, str], scale: Scale, label: str) -> Markup:
+def flow_svg(diagram: Diagram, looks: Looks, scale: Scale, label: str) -> Markup:
     """The flow. `label` is its name for screen readers."""
     most = max(sum(node.level == level for node in diagram.nodes) for level in diagram.levels)
     fills = {(node.level, node.key): _fill(node, looks) for node in diagram.nodes}
@@ -57,35 +57,32 @@ def flow_svg(diagram: Diagram, looks: Mapping[str, str], scale: Scale, label: st
     return _svg("flow", data, signals, label, height=max(240, _ROW * most))
 
 
-def steps_svg(report: Report, looks: Mapping[str, str], label: str) -> Markup:
+def steps_svg(report: Report, bars: Sequence[Step], looks: Looks, label: str) -> Markup:
     """The stacked time series."""
-    shown = list(looks)
-    found = stepping.bars(report.steps, looks)
+    shown = list(looks.patterns)
     data: _Data = {
         "bars": [
             {
                 "begin": step.begin * 1000,
                 "end": (step.begin + step.seconds) * 1000,
-                "name": step.application,
+                "name": looks.label(step.application),
                 "rank": shown.index(step.application),
                 "watts": step.watts,
-                "fill": f"url(#{looks[step.application]})",
+                "fill": f"url(#{looks.patterns[step.application]})",
             }
-            for step in found
+            for step in bars
         ],
-        "gaps": [
-            {"begin": gap.begin * 1000, "end": gap.end * 1000} for gap in stepping.gaps(found, report.begin, report.end)
-        ],
+        "gaps": [{"begin": gap.begin * 1000, "end": gap.end * 1000} for gap in gaps(bars, report.begin, report.end)],
     }
-    begin = min([report.begin, *(step.begin for step in found)])
-    end = max([report.end, *(step.begin + step.seconds for step in found)])
+    begin = min([report.begin, *(step.begin for step in bars)])
+    end = max([report.end, *(step.begin + step.seconds for step in bars)])
     return _svg("steps", data, {"begin": begin * 1000, "end": end * 1000}, label)
 
 
-def _fill(node: Node, looks: Mapping[str, str]) -> str:
+def _fill(node: Node, looks: Looks) -> str:
     if node.key == UNATTRIBUTED:
         return f"url(#look-{UNATTRIBUTED})"
-    return f"url(#{looks[node.key]})" if node.level == "application" and node.key in looks else PLAIN
+    return f"url(#{looks.patterns[node.key]})" if node.level == "application" else PLAIN
 
 
 def _stroke(fill: str) -> str:

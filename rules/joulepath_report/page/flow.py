@@ -94,7 +94,7 @@ def _merged(flows: _Flows, most: int) -> tuple[_Flows, Mapping[_Place, str]]:
         if len(named) > most + 1:
             small = named[most:]
             stands_for |= dict.fromkeys(small, (level, OTHERS))
-            labels[level, OTHERS] = others([name for _, name in small])
+            labels[level, OTHERS] = others(len(small))
     merged: defaultdict[tuple[_Place, _Place], float] = defaultdict(float)
     for (source, target), amount in flows.items():
         merged[stands_for.get(source, source), stands_for.get(target, target)] += amount

@@ -3,7 +3,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,9 +13,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from joulepath_report.model import UNATTRIBUTED, Column, Report, Table, Value
-from joulepath_report.page import charts, digits, flow
-from joulepath_report.page.looks import looks
-from joulepath_report.page.steps import gaps
+from joulepath_report.page import charts, digits, flow, steps
+from joulepath_report.page.looks import Looks, looks
 
 HERE = Path(__file__).parent
 
@@ -42,6 +41,10 @@ _PATTERNS = [
 ]
 
 
+_LONG = 24
+"""A name up to this length stays on one line."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A number of the head of the page."""
@@ -65,7 +68,8 @@ def page(report: Report) -> str:
     diagram = flow.arrange(report.flow)
     whole = sum(node.joules for node in diagram.nodes if node.level == "application")
     scale = digits.Scale.of(whole)
-    missing = gaps(report.steps, report.begin, report.end)
+    bars = steps.bars(report.steps, chosen)
+    is_broken = bool(steps.gaps(bars, report.begin, report.end))
     contents = _contents(report, has_flow=bool(diagram.nodes))
     return environment.get_template("page.html.jinja").render(
         report=report,
@@ -74,9 +78,9 @@ def page(report: Report) -> str:
         flow=charts.flow_svg(diagram, chosen, scale, _flow_label(diagram, scale)) if diagram.nodes else "",
         levels=[flow.LEVELS[level].lower() for level in diagram.levels],
         edges=_edges(report, scale),
-        chart=charts.steps_svg(report, chosen, _steps_label(chosen)) if report.steps else "",
-        legend=_legend(chosen, gap=bool(missing)),
-        gap=bool(missing),
+        chart=charts.steps_svg(report, bars, chosen, _steps_label(chosen)) if bars else "",
+        legend=_legend(chosen, gap=is_broken),
+        gap=is_broken,
         tables=[table for table in report.tables if table.rows],
         table=partial(_table, environment),
         patterns=_PATTERNS,
@@ -129,13 +133,14 @@ def _flow_label(diagram: flow.Diagram, scale: digits.Scale) -> str:
     return f"Flow of energy to applications: {names}. The table below has all of it."
 
 
-def _steps_label(chosen: Mapping[str, str]) -> str:
-    return f"Stacked bars of the mean power of {', '.join(chosen)} over time. The tables below have their energy."
+def _steps_label(chosen: Looks) -> str:
+    names = ", ".join(map(chosen.label, chosen.patterns))
+    return f"Stacked bars of the mean power of {names} over time. The tables below have their energy."
 
 
-def _legend(chosen: Mapping[str, str], *, gap: bool) -> Sequence[tuple[str, str]]:
+def _legend(chosen: Looks, *, gap: bool) -> Sequence[tuple[str, str]]:
     """Names and looks, from the top of the stack."""
-    found = [*chosen.items()][::-1]
+    found = [(chosen.label(key), look) for key, look in chosen.patterns.items()][::-1]
     return [*found, ("not measured", "look-gap")] if gap else found
 
 
@@ -147,8 +152,7 @@ def _edges(report: Report, scale: digits.Scale) -> Table:
 
 def _table(environment: jinja2.Environment, table: Table) -> Markup:
     places = [
-        digits.column_decimals(column, [row[index] for row in table.all_rows()])
-        for index, column in enumerate(table.columns)
+        digits.column_decimals(column, [row[index] for row in table.rows]) for index, column in enumerate(table.columns)
     ]
     text = environment.get_template("table.html.jinja").render(
         table=table, heading=digits.heading, places=places, cells=_cells, unattributed=UNATTRIBUTED
@@ -164,11 +168,9 @@ def _cells(table: Table, row: Sequence[Value], places: Sequence[int]) -> Markup:
         if not text and not column.words:
             text = Markup('<span aria-hidden="true">\N{EN DASH}</span><span class="unseen">not known</span>')
         raw = "" if value is None else escape(value)
-        if index == table.names - 1:
-            cells.append(Markup('<th scope="row" data-value="{}">{}</th>').format(raw, text))
-        else:
-            kind = "" if column.words else Markup(' class="number"')
-            cells.append(Markup('<td{} data-value="{}">{}</td>').format(kind, raw, text))
+        style = "number" if not column.words else "word" if len(text) <= _LONG else "words"
+        tag = Markup('th scope="row"') if index == table.names - 1 else "td"
+        cells.append(Markup('<{} class="{}" data-value="{}">{}</{}>').format(tag, style, raw, text, tag[:2]))
     return Markup("").join(cells)
 
 

@@ -2,11 +2,11 @@
 """Prepares the time series for its chart: a bar for each step, by day where steps are too many, and the gaps."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from joulepath_report.model import Step
-from joulepath_report.page.looks import OTHERS
+from joulepath_report.page.looks import Looks
 
 DAY = 86400.0
 MOST = 24 * 16
@@ -21,14 +21,13 @@ class Gap:
     end: float
 
 
-def bars(steps: Sequence[Step], shown: Collection[str]) -> Sequence[Step]:
-    """The steps by the names of `shown`; all other applications are OTHERS."""
+def bars(steps: Sequence[Step], looks: Looks) -> Sequence[Step]:
+    """The steps by the keys of `looks`."""
     if len({step.begin for step in steps}) > MOST:
         steps = _by_day(steps)
     watts: defaultdict[tuple[float, float, str], float] = defaultdict(float)
     for step in steps:
-        name = step.application if step.application in shown else OTHERS
-        watts[step.begin, step.seconds, name] += step.watts
+        watts[step.begin, step.seconds, looks.key(step.application)] += step.watts
     return [Step(begin, seconds, name, amount) for (begin, seconds, name), amount in sorted(watts.items())]
 
 
