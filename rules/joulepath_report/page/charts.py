@@ -95,7 +95,6 @@ def _svg(name: str, data: _Data, signals: Mapping[str, float], label: str, **siz
     """The chart of a specification with these data and signals, as an image with a name."""
     spec = json.loads((HERE / f"{name}.vega.json").read_text(encoding="utf-8"))
     spec |= size
-    spec["config"] = {"aria": False}
     for each in spec["data"]:
         if each["name"] in data:
             each["values"] = data[each["name"]]

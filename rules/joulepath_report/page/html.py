@@ -4,7 +4,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,13 @@ _LONG = 24
 """A name up to this length stays on one line."""
 
 
+_WIDE = 8
+"""Columns that are read side by side, and fit on paper."""
+
+_MANY = 60
+"""Rows that are shown at once; longer tables are closed until a reader opens them."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A number of the head of the page."""
@@ -82,7 +89,9 @@ def page(report: Report) -> str:
         legend=_legend(chosen, gap=is_broken),
         gap=is_broken,
         tables=[table for table in report.tables if table.rows],
+        short=_short,
         table=partial(_table, environment),
+        many=_MANY,
         patterns=_PATTERNS,
         style=_text("page.css"),
         script=_text("page.js"),
@@ -150,18 +159,26 @@ def _edges(report: Report, scale: digits.Scale) -> Table:
     return Table("flow-edges", "Flow", columns, rows, names=3)
 
 
-def _table(environment: jinja2.Environment, table: Table) -> Markup:
+def _table(environment: jinja2.Environment, table: Table, suffix: str = "") -> Markup:
+    """The table; `suffix` makes its id another one where it is shown a second time."""
     places = [
         digits.column_decimals(column, [row[index] for row in table.rows]) for index, column in enumerate(table.columns)
     ]
     text = environment.get_template("table.html.jinja").render(
-        table=table, heading=digits.heading, places=places, cells=_cells, unattributed=UNATTRIBUTED
+        table=table,
+        id=f"{table.id}{suffix}",
+        label=f"Table: {table.title}{', all columns' if suffix else ''}",
+        heading=digits.heading,
+        places=places,
+        cells=_cells,
+        unattributed=UNATTRIBUTED,
     )
     return Markup(text)  # noqa: S704  # the template escapes
 
 
 def _cells(table: Table, row: Sequence[Value], places: Sequence[int]) -> Markup:
     """The cells of a row; the last name of the row is its heading."""
+    heading = max(index for index in range(table.names) if row[index] or not index)
     cells = []
     for index, (column, value) in enumerate(zip(table.columns, row, strict=True)):
         text = escape(digits.cell(column, value, places[index]))
@@ -169,9 +186,26 @@ def _cells(table: Table, row: Sequence[Value], places: Sequence[int]) -> Markup:
             text = Markup('<span aria-hidden="true">\N{EN DASH}</span><span class="unseen">not known</span>')
         raw = "" if value is None else escape(value)
         style = "number" if not column.words else "word" if len(text) <= _LONG else "words"
-        tag = Markup('th scope="row"') if index == table.names - 1 else "td"
+        tag = Markup('th scope="row"') if index == heading else "td"
         cells.append(Markup('<{} class="{}" data-value="{}">{}</{}>').format(tag, style, raw, text, tag[:2]))
     return Markup("").join(cells)
+
+
+def _short(table: Table) -> Table:
+    """The table with its short columns alone, where all of them are too many to be read side by side."""
+    if len(table.columns) <= _WIDE:
+        return table
+    kept = [index for index, column in enumerate(table.columns) if column.short]
+
+    def cut(row: tuple[Value, ...]) -> tuple[Value, ...]:
+        return tuple(row[index] for index in kept)
+
+    return replace(
+        table,
+        columns=tuple(table.columns[index] for index in kept),
+        rows=tuple(map(cut, table.rows)),
+        total=cut(table.total) if table.total else None,
+    )
 
 
 def _text(name: str) -> Markup:

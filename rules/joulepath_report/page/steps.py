@@ -45,9 +45,9 @@ def _by_day(steps: Iterable[Step]) -> Sequence[Step]:
 def gaps(steps: Iterable[Step], begin: float, end: float) -> Sequence[Gap]:
     """The times of a period that no step covers."""
     found = []
-    for start, seconds in sorted({(step.begin, step.seconds) for step in steps}):
+    for start, seconds in sorted({(step.begin, step.seconds) for step in steps if step.begin < end}):
         if start > begin:
-            found.append(Gap(begin, min(start, end)))
+            found.append(Gap(begin, start))
         begin = max(begin, start + seconds)
     if begin < end:
         found.append(Gap(begin, end))
