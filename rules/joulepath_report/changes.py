@@ -7,14 +7,15 @@ from joulepath_report.columns import ratio, table
 from joulepath_report.energy import ROW, Energy
 from joulepath_report.model import Column, Table, Value
 from joulepath_report.period import moment
+from joulepath_rules.history import LEAST
 
 LEVELS = ("application", "component", "host")
 MOST = 12
 
 
 def changes(now: Energy, earlier: Energy) -> Iterator[Table]:
-    """The table, where the earlier period has any energy."""
-    if not earlier.cells:
+    """The table, where most of the earlier period was known."""
+    if _coverage(earlier) < LEAST:
         return
     rows: list[list[Value]] = []
     for level in LEVELS:
@@ -39,8 +40,8 @@ def changes(now: Energy, earlier: Energy) -> Iterator[Table]:
         "Largest changes",
         columns,
         rows[:MOST],
-        f"Against the period of the same length before, from {begin} UTC on. Energy that was not known then is not 0: "
-        f"{100 * _coverage(earlier):.0f} % of that period was known, and {100 * _coverage(now):.0f} % of this one.",
+        f"Against the period of the same length before, from {begin} UTC on. The hosts were known for "
+        f"{100 * _coverage(earlier):.0f} % of that period and for {100 * _coverage(now):.0f} % of this one.",
         names=2,
         added=False,
     )

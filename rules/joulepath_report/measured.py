@@ -17,6 +17,9 @@ from joulepath_topology import Topology
 Key = TypeVar("Key", bound=Hashable)
 
 PARTS = ("static", "dynamic", "undivided")
+ROUNDING = 1e-12
+"""The part of a sum below which a difference is not one."""
+
 METHODS = ("measured", "modelled", "declared")
 
 
@@ -99,7 +102,8 @@ class Measured:
             taken = sum(parts[part] for name, parts in found.items() if name != UNATTRIBUTED)
             rest[part] = min(max(whole[part] - taken, 0.0), left)
             left -= rest[part]
-        rest["undivided"] = left
+        # What is left of sums that are equal is an error of rounding.
+        rest["undivided"] = left if left > ROUNDING * self.energy.joules else 0.0
         return found
 
 
