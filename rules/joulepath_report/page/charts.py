@@ -14,10 +14,10 @@ import vl_convert
 from markupsafe import Markup, escape
 
 from joulepath_report.model import UNATTRIBUTED, Report, Step
+from joulepath_report.page.bars import gaps
 from joulepath_report.page.digits import Scale
 from joulepath_report.page.flow import LEVELS, Diagram, Node
 from joulepath_report.page.looks import PLAIN, Looks
-from joulepath_report.page.steps import gaps
 
 HERE = Path(__file__).parent
 _Data = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -57,7 +57,7 @@ def flow_svg(diagram: Diagram, looks: Looks, scale: Scale, label: str) -> Markup
     return _svg("flow", data, signals, label, height=max(240, _ROW * most))
 
 
-def steps_svg(report: Report, bars: Sequence[Step], looks: Looks, label: str) -> Markup:
+def steps_svg(report: Report, steps: Sequence[Step], looks: Looks, label: str) -> Markup:
     """The stacked time series."""
     shown = list(looks.patterns)
     data: _Data = {
@@ -70,12 +70,12 @@ def steps_svg(report: Report, bars: Sequence[Step], looks: Looks, label: str) ->
                 "watts": step.watts,
                 "fill": f"url(#{looks.patterns[step.application]})",
             }
-            for step in bars
+            for step in steps
         ],
-        "gaps": [{"begin": gap.begin * 1000, "end": gap.end * 1000} for gap in gaps(bars, report.begin, report.end)],
+        "gaps": [{"begin": gap.begin * 1000, "end": gap.end * 1000} for gap in gaps(steps, report.begin, report.end)],
     }
-    begin = min([report.begin, *(step.begin for step in bars)])
-    end = max([report.end, *(step.begin + step.seconds for step in bars)])
+    begin = min([report.begin, *(step.begin for step in steps)])
+    end = max([report.end, *(step.begin + step.seconds for step in steps)])
     return _svg("steps", data, {"begin": begin * 1000, "end": end * 1000}, label)
 
 

@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from joulepath_report.model import UNATTRIBUTED, Column, Report, Table, Value
-from joulepath_report.page import charts, digits, flow, steps
+from joulepath_report.page import bars, charts, digits, flow
 from joulepath_report.page.looks import Looks, looks
 
 HERE = Path(__file__).parent
@@ -75,8 +75,8 @@ def page(report: Report) -> str:
     diagram = flow.arrange(report.flow)
     whole = sum(node.joules for node in diagram.nodes if node.level == "application")
     scale = digits.Scale.of(whole)
-    bars = steps.bars(report.steps, chosen)
-    is_broken = bool(steps.gaps(bars, report.begin, report.end))
+    drawn = bars.bars(report.steps, chosen)
+    is_broken = bool(bars.gaps(drawn, report.begin, report.end))
     contents = _contents(report, has_flow=bool(diagram.nodes))
     return environment.get_template("page.html.jinja").render(
         report=report,
@@ -85,7 +85,7 @@ def page(report: Report) -> str:
         flow=charts.flow_svg(diagram, chosen, scale, _flow_label(diagram, scale)) if diagram.nodes else "",
         levels=[flow.LEVELS[level].lower() for level in diagram.levels],
         edges=_edges(report, scale),
-        chart=charts.steps_svg(report, bars, chosen, _steps_label(chosen)) if bars else "",
+        chart=charts.steps_svg(report, drawn, chosen, _steps_label(chosen)) if drawn else "",
         legend=_legend(chosen, gap=is_broken),
         gap=is_broken,
         tables=[table for table in report.tables if table.rows],
