@@ -97,6 +97,7 @@ def page(report: Report) -> str:
         script=_text("page.js"),
         digest=_digest,
         instant=_instant,
+        prose=_prose,
         day=lambda seconds: _utc(seconds).strftime("%Y-%m-%d"),
         span=_span,
     )
@@ -172,6 +173,7 @@ def _table(environment: jinja2.Environment, table: Table, suffix: str = "") -> M
         places=places,
         cells=_cells,
         unattributed=UNATTRIBUTED,
+        prose=_prose,
     )
     return Markup(text)  # noqa: S704  # the template escapes
 
@@ -213,6 +215,15 @@ def _text(name: str) -> Markup:
     return Markup((HERE / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
+def _prose(text: str) -> Markup:
+    """A sentence, with the names that stand in backquotes as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    code, plain = Markup("<code>{}</code>"), Markup("{}")
+    return Markup("").join((code if number % 2 else plain).format(part) for number, part in enumerate(parts))
+
+
 def _digest(text: str) -> str:
     """Hash of an element's text, as a policy names it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -229,9 +240,10 @@ def _instant(seconds: float) -> Markup:
 
 
 def _span(seconds: float) -> str:
-    """A length of time in the largest unit that says it without a remainder."""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length and seconds % length == 0:
-            count = round(seconds / length)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{seconds:.0f} seconds" if seconds < 600 else f"{seconds / 3600:.1f} hours"
+    """A length of time in its two largest units."""
+    left, words = round(seconds), []
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, left = divmod(left, length)
+        if count:
+            words.append(f"{count} {unit}{'' if count == 1 else 's'}")
+    return " ".join(words[:2])

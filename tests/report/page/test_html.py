@@ -121,3 +121,18 @@ def test_no_two_looks_have_the_same_pattern() -> None:
     shapes = re.findall(r'<pattern id="look-(?:\d+|others|unattributed)".*?<path d="(.*?)"/>', page(example.REPORT))
     assert len(shapes) == MOST + 3
     assert len(set(shapes)) >= MOST + 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(86400, "1 day"), (15900, "4 hours 25 minutes"), (59.6, "1 minute"), (90061, "1 day 1 hour"), (40, "40 seconds")],
+)
+def test_the_length_of_the_period_is_in_words(seconds: float, words: str) -> None:
+    report = dataclasses.replace(example.REPORT, end=example.BEGIN + seconds)
+    assert f"({words})" in page(report)
+
+
+def test_names_in_backquotes_are_code_and_an_odd_one_is_a_text() -> None:
+    text = page(dataclasses.replace(example.REPORT, notes=("All of `a & b` is known.", "5` wide, <b>")))
+    assert "<li>All of <code>a &amp; b</code> is known.</li>" in text
+    assert "<li>5` wide, &lt;b&gt;</li>" in text
