@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to a person at a terminal. Each has a default, which stands where nobody answers."""
+"""Questions to a person at a terminal. Each has a default, for the case that no answer comes."""
 
 from collections.abc import Callable
 

@@ -51,7 +51,7 @@ class Part:
 
 @dataclass
 class Parts:
-    """All components, and what was found and is none."""
+    """All components, and findings that did not become one."""
 
     parts: list[Part] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
