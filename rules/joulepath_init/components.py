@@ -12,6 +12,7 @@ from joulepath_init.found import Found, Model, Pod
 from joulepath_init.hosts import Box
 from joulepath_init.naming import key, role_of, slug, stem
 from joulepath_topology.components import Role
+from joulepath_topology.model_servers import SERVERS
 
 POOL = "kubernetes"
 SYSTEM = "kube-system"
@@ -20,6 +21,9 @@ NETWORK = ("ru", "du", "cu", "gnb", "upf", "router", "switch", "gateway", "firew
 SUPPORTING = ("core-control", "timing")
 _NOT_CHOSEN = (None, "management", "device")
 """Pods of these roles are left to a person: most are of the cluster itself."""
+
+_POLICIES = {frozenset({"requests"}): "packets", frozenset({"tokens"}): "bytes"}
+"""Policies of model servers that do not count both."""
 
 
 @dataclass
@@ -152,6 +156,9 @@ def _models(made: Parts, found: Found, boxes: Sequence[Box], questions: Question
         if not models[0].name:
             served["instance"] = models[0].instance
         part.more["requests"] = {server: served} if served else server
+        policy = _POLICIES.get(frozenset(SERVERS[server].units) & {"requests", "tokens"})
+        if policy is not None:
+            part.more["policy"] = policy
         part.more["applications"] = labelled
         part.remarks.append(f"model {called}")
 
@@ -167,15 +174,41 @@ def _model_part(made: Parts, boxes: Sequence[Box], models: Sequence[Model], ques
         if len(choice) == 1:
             if choice is free:
                 choice[0].remarks.append(f"{GUESS} the only component that can be this model")
+            _claim_gpus(made, choice[0])
             return choice[0]
     box = _model_box(made, boxes, places, models, questions)
     if box is None:
         return None
-    share = [{"gpu": gpu.number} for gpu in box.gpus] if made.on(box) else []
-    if made.on(box) and not share:
+    return _added(made, box, slug(models[0].name.rpartition("/")[2]) or f"model-{box.name}")
+
+
+def _claim_gpus(made: Parts, part: Part) -> None:
+    """Gives a pod that is the only model on its host the host's GPUs."""
+    box = part.box
+    if box is None or not box.gpus or box.gpus_alone or not part.share:
+        return
+    if [one for one in made.on(box) if one.role == "model"] == [part]:
+        part.share += [{"gpu": gpu.number} for gpu in box.gpus]
+        part.remarks.append(f"{GUESS} all GPUs of its host are its own")
+
+
+def _added(made: Parts, box: Box, name: str) -> Part | None:
+    """A new model on a host: with all of it, with its GPUs beside other components, or with one of them each."""
+    part = Part(name, "model", box)
+    others = [one for one in made.on(box) if one.role != "model"]
+    models = [one for one in made.on(box) if one.role == "model"]
+    if models and (box.gpus_alone or len(models) >= len(box.gpus)):
         return None
-    name = slug(models[0].name.rpartition("/")[2]) or f"model-{box.name}"
-    part = Part(name, "model", box, share)
+    if models:
+        for one, gpu in zip([*models, part], box.gpus, strict=False):
+            one.share = [share for share in one.share if "gpu" not in share] + [{"gpu": gpu.number}]
+            one.remarks = [
+                *dict.fromkeys([*one.remarks, f"{DECIDE} which model has which GPU: they are given out in order"])
+            ]
+    elif others:
+        if box.gpus_alone or not box.gpus:
+            return None
+        part.share = [{"gpu": gpu.number} for gpu in box.gpus]
     made.add(part)
     return part
 

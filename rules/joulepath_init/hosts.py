@@ -9,6 +9,7 @@ from joulepath_init.asking import Questions
 from joulepath_init.document import DECIDE, GUESS, flow
 from joulepath_init.found import Found, Gpu, Node, Reading
 from joulepath_init.naming import host_name, key, outlet_host, slug
+from joulepath_topology import promql
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
 from joulepath_topology.promql import quote
@@ -41,6 +42,11 @@ class Box:
         return [readings for kind in METERS if (readings := self.of(kind))]
 
     @property
+    def gpus_alone(self) -> bool:
+        """Whether only its GPUs are measured: they are then its power, and not parts of it."""
+        return not self.readings and self.node is None
+
+    @property
     def watts(self) -> float | None:
         """Watts of its first tier, as far as they are known."""
         known = [one.watts for one in (self.tiers or [[]])[0] if one.watts is not None]
@@ -70,7 +76,11 @@ def boxes(found: Found, questions: Questions) -> list[Box]:
             part = f"-{reading.part}" if reading.instance in several else ""
             box(slug(f"{host_name(reading.instance)}{part}")).readings.append(reading)
     for gpu in found.gpus:
-        box(slug(host_name(gpu.host))).gpus.append(gpu)
+        place = box(slug(host_name(gpu.host)))
+        if any(one.number == gpu.number for one in place.gpus):
+            place.remarks.append(f"not used: GPU {gpu.number} of {gpu.kind} {gpu.host}, which another meter reads, too")
+        else:
+            place.gpus.append(gpu)
     made = [one for one in by_key.values() if not _idle(one)]
     _claim(made, questions)
     made = [one for one in made if one.readings or one.node or one.gpus]
@@ -139,7 +149,7 @@ def value(box: Box, site: str, pool: str | None, capacity: Mapping[str, float]) 
         entry["pool"] = pool
     if box.node is not None and box.node.name in capacity:
         entry["capacity"] = capacity[box.node.name]
-    entry["power"], alone = _power(box)
+    entry["power"] = _power(box)
     fallback = [readings for readings in box.tiers[1:] if METERS[readings[0].kind].reads_gpus]
     if fallback:
         entry["fallback"] = [one for readings in fallback for one in sources(readings)]
@@ -149,15 +159,15 @@ def value(box: Box, site: str, pool: str | None, capacity: Mapping[str, float]) 
                 f"not used: {shown(readings)} reads less than the plug; as a fallback it needs `scale` and "
                 "`offset_watts`"
             )
-    if box.gpus and not alone:
+    if box.gpus and not box.gpus_alone:
         entry["gpus"] = {gpu.number: {gpu.kind: gpu.host} for gpu in box.gpus}
         box.remarks.append(f"{GUESS} `power` measures the GPUs, too: else add `in_plug: false` to each")
     entry |= _kepler(box)
     return entry
 
 
-def _power(box: Box) -> tuple[list[dict[str, Any]], bool]:
-    """The first tier, and whether it is that of the GPUs alone."""
+def _power(box: Box) -> list[dict[str, Any]]:
+    """The first tier."""
     if box.tiers:
         first = box.tiers[0]
         box.remarks.insert(0, _told(first))
@@ -167,16 +177,16 @@ def _power(box: Box) -> tuple[list[dict[str, Any]], bool]:
             )
         if len(first) > 1 and first[0].kind != "pdu":
             box.remarks.append(f"{DECIDE} the readings are added: delete those that measure the same")
-        return sources(first), False
+        return sources(first)
     if box.node is not None:
         box.remarks.append(f"{DECIDE} Kepler reads processor and memory alone: replace it by the plug or BMC")
-        return [{"joules": counter} for counter in _joules(box.node)], False
+        return [{"joules": counter} for counter in _joules(box.node)]
     box.remarks.append(f"{DECIDE} only its GPUs are measured: replace them by the plug or BMC")
     if box.gpus[0].kind == "gpu":
-        return [{"gpu": box.gpus[0].host, "numbers": [gpu.number for gpu in box.gpus]}], True
-    labels = "|".join(sorted({gpu.host for gpu in box.gpus}))
+        return sources([Reading("gpu", gpu.host, gpu.number) for gpu in box.gpus if gpu.kind == "gpu"])
+    labels = "|".join(sorted({promql.literal(gpu.host) for gpu in box.gpus}))
     either = " or ".join(f"DCGM_FI_DEV_POWER_USAGE{{{label}=~{quote(labels)}}}" for label in ("Hostname", "hostname"))
-    return [{"watts": f"sum({either})"}], True
+    return [{"watts": f"sum({either})"}]
 
 
 def _told(readings: Sequence[Reading]) -> str:
