@@ -20,6 +20,7 @@ from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
 from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.backend.source import TrafficSource
 from joulepath.ioam.collector import families
+from joulepath.ioam.metrics import SHOWN
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 from joulepath.reading.carry import Carry
 from joulepath.serving import rights
@@ -40,6 +41,7 @@ class IoamExporter(OneHost):
 
     name = "ioam"
     reads = "packets and bytes per IOAM trace"
+    shown = SHOWN
 
     def __init__(
         self,
