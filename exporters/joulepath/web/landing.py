@@ -6,7 +6,7 @@ import hashlib
 import html
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -27,9 +27,12 @@ _GAP = "&ndash;"
 _STYLE = """
 :root{color-scheme:light dark;--line:#8886;--bad:light-dark(#a40000,#ff9a8a)}
 body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:80rem}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:1.5rem 0 .25rem}p{margin:.25rem 0}
+h1{font-size:1.5rem;margin:0}
+nav ul{display:flex;flex-wrap:wrap;gap:0 1rem;list-style:none;margin:.5rem 0;padding:0}
+h2{font-size:1.15rem;margin:1.5rem 0 .25rem}p{margin:.25rem 0}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem;margin:.75rem 0}dd{margin:0}
-.wide{overflow-x:auto}table{border-collapse:collapse}caption{text-align:left;padding:.25rem 0}
+.wide{overflow-x:auto}table{border-collapse:collapse;min-width:min(100%,44rem)}
+thead th{white-space:nowrap}li{overflow-wrap:anywhere}ul{margin:.25rem 0}
 th,td{text-align:left;vertical-align:top;padding:.2rem .75rem .2rem 0;border-bottom:1px solid var(--line)}
 tbody th{font-weight:inherit}.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .s{white-space:nowrap}.f{min-width:16rem;overflow-wrap:anywhere}.bad{color:var(--bad);font-weight:600}
@@ -79,17 +82,10 @@ class Landing:
         now = self._wall_clock()
         if target:
             condition, numbers = self._overview.target(target)
-            yield f'<p><a href="/">All targets</a></p>\n<h2>{_text(target)}</h2>\n'
+            yield _links([("/", "all targets"), (_probe(target), "metrics of this target")])
             yield _targets(self._exporter, [(condition, numbers)], now)
             yield _readings(numbers)
-            yield _links([(_probe(target), "metrics of this target")])
             return
-        yield self._about(now)
-        targets = list(self._overview.targets())
-        yield f"<h2>Targets</h2>\n{_summary([condition for condition, _ in targets])}"
-        yield _targets(self._exporter, targets, now)
-        yield _readings(targets[0][1] if targets and not self._exporter.targets else self._overview.numbers())
-        yield _warnings(self._warnings(), now)
         yield _links(
             [
                 ("/metrics", "metrics of the exporter" if self._exporter.targets else "metrics"),
@@ -98,6 +94,11 @@ class Landing:
                 ("/-/ready", "readiness"),
             ]
         )
+        yield self._about(now)
+        targets = list(self._overview.targets())
+        yield _warnings(self._warnings(), now)
+        yield _targets(self._exporter, targets, now)
+        yield _readings(targets[0][1] if targets and not self._exporter.targets else self._overview.numbers())
 
     def _about(self, now: float) -> str:
         own = {sample.name: sample.value for family in self._telemetry() for sample in family.samples}
@@ -127,31 +128,49 @@ def _document(exporter: Served, parts: Iterable[str]) -> bytes:
     ).encode()
 
 
-def _summary(conditions: Sequence[Condition]) -> str:
-    failing = sum(condition.up is False for condition in conditions)
-    unread = sum(condition.up is None for condition in conditions)
-    text = f"{len(conditions) - failing - unread} of {len(conditions)} answer"
-    text += f", {unread} not read yet" if unread else ""
-    return f"<p>{text}.</p>\n" if len(conditions) != 1 else ""
+def _links(links: Iterable[tuple[str, str]]) -> str:
+    items = "".join(f'<li><a href="{html.escape(path)}">{_text(text)}</a></li>\n' for path, text in links)
+    return f"<nav><ul>\n{items}</ul></nav>\n"
+
+
+def _warnings(lines: Sequence[Line], now: float) -> str:
+    items = "".join(f"<li>{_ago(line.timestamp, now)}: {_text(line.text)}</li>\n" for line in reversed(lines))
+    return f"<h2>Latest warnings</h2>\n<ul>\n{items}</ul>\n" if lines else ""
 
 
 def _targets(exporter: Served, targets: Sequence[tuple[Condition, Numbers]], now: float) -> str:
     """Those that do not answer first."""
-    totals = [(condition, numbers, {s: numbers.total(s) for s in exporter.shown}) for condition, numbers in targets]
-    columns = [s for s in exporter.shown if any(found[s] is not None for _, _, found in totals)]
-    head = ["target", "state", *(f"{s.title} [{s.unit}]" for s in columns), "last read", "last fault"]
-    rows = [
-        f"<tr>{_name(exporter, condition)}{_state(condition)}"
-        f"{''.join(_number(found[s], s.unit) for s in columns)}"
-        f'<td class="s">{_ago(condition.read_timestamp, now)}</td>{_fault(condition, now)}</tr>\n'
-        for condition, _, found in sorted(totals, key=lambda row: (row[0].up is not False, row[0].name))
+    totals = [(condition, {each: numbers.total(each) for each in exporter.shown}) for condition, numbers in targets]
+    columns = [each for each in exporter.shown if any(found[each] is not None for _, found in totals)]
+    head = [
+        "target",
+        "state",
+        *(f"{each.title} [{each.unit}]" for each in columns),
+        "last read",
+        "series",
+        "last fault",
     ]
-    caption = f"A number is the sum over all rows of the target; {_GAP} is not measured." if columns else ""
-    return _table(caption, head, {*range(2, 2 + len(columns))}, rows)
+    rows = [
+        f'<tr><th scope="row" class="s">{_name(exporter, condition)}</th>{_state(condition)}'
+        f"{''.join(_number(found[each], each.unit) for each in columns)}"
+        f'<td class="s">{_ago(condition.read_timestamp, now)}</td><td>{_series(exporter, condition)}</td>'
+        f"{_fault(condition, now)}</tr>\n"
+        for condition, found in sorted(totals, key=lambda row: (row[0].up is not False, row[0].name))
+    ]
+    words = [_summary([condition for condition, _ in totals])]
+    words += [f"A number is the sum over all rows of the target; {_GAP} is not measured."] if columns else []
+    return _table("Targets", words, head, range(2, 2 + len(columns)), rows)
+
+
+def _summary(conditions: Sequence[Condition]) -> str:
+    failing = sum(condition.up is False for condition in conditions)
+    unread = sum(condition.up is None for condition in conditions)
+    text = f"{len(conditions) - failing - unread} of {len(conditions)} answer"
+    return f"{text}, {unread} not read yet." if unread else f"{text}."
 
 
 def _readings(numbers: Numbers) -> str:
-    """Each series, by kind."""
+    """Each series, by kind; the largest ones where there are many."""
     rows: list[str] = []
     left_out = 0
     for shown, values in numbers.values.items():
@@ -160,19 +179,15 @@ def _readings(numbers: Numbers) -> str:
             chosen = sorted(chosen, key=lambda row: -row[1])[:MOST_ROWS]
         left_out += len(values) - len(chosen) + numbers.omitted.get(shown, 0)
         for series, value in chosen:
-            labels = ", ".join(
-                f"{label} {text}" for label, text in zip(shown.metric.labels, series, strict=True) if text
-            )
+            pairs = zip(shown.metric.labels, series, strict=True)
+            labels = ", ".join(f"{label} {text}" for label, text in pairs if text)
             rows.append(
                 f'<tr><th scope="row">{_text(shown.title)}</th><td>{_text(labels)}</td>'
                 f"{_number(value, shown.unit)}<td>{_text(shown.unit)}</td></tr>\n"
             )
-    if not rows:
-        return ""
-    rates = any(shown.metric.kind == "counter" for shown in numbers.values)
-    caption = ["" if not rates else _span(numbers.seconds)]
-    caption += [f"{left_out:,} more are on /metrics."] if left_out else []
-    return f"<h2>Readings</h2>\n{_table(' '.join(caption), ['reading', 'of', 'value', 'unit'], {2}, rows)}"
+    words = [_span(numbers.seconds)] if any(shown.metric.kind == "counter" for shown in numbers.values) else []
+    words += [f"{left_out:,} more are on /metrics."] if left_out else []
+    return _table("Readings", words, ["reading", "of", "value", "unit"], [2], rows) if rows or words else ""
 
 
 def _span(seconds: float | None) -> str:
@@ -181,26 +196,14 @@ def _span(seconds: float | None) -> str:
     return f"Rates are means since an earlier look at this page, {_duration(seconds)} ago."
 
 
-def _warnings(lines: Sequence[Line], now: float) -> str:
-    if not lines:
-        return "<h2>Warnings</h2>\n<p>None since the start.</p>\n"
-    items = "".join(f"<li>{_ago(line.timestamp, now)}: {_text(line.text)}</li>\n" for line in reversed(lines))
-    return f"<h2>Warnings</h2>\n<ul>\n{items}</ul>\n"
-
-
-def _links(links: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f'<li><a href="{html.escape(path)}">{_text(text)}</a></li>\n' for path, text in links)
-    return f"<h2>More</h2>\n<ul>\n{items}</ul>\n"
-
-
-def _table(caption: str, head: Sequence[str], numeric: set[int], rows: Iterable[str]) -> str:
+def _table(title: str, words: Sequence[str], head: Sequence[str], numeric: Collection[int], rows: Iterable[str]) -> str:
     cells = "".join(
-        f'<th scope="col"{_numeric(is_number=index in numeric)}>{_text(title)}</th>' for index, title in enumerate(head)
+        f'<th scope="col"{_numeric(is_number=index in numeric)}>{_text(text)}</th>' for index, text in enumerate(head)
     )
-    caption = f"<caption>{caption}</caption>" if caption else ""
     return (
-        f'<div class="wide"><table>{caption}\n<thead><tr>{cells}</tr></thead>\n'
-        f"<tbody>\n{''.join(rows)}</tbody></table></div>\n"
+        f'<h2 id="{title.lower()}">{title}</h2>\n<p>{" ".join(words)}</p>\n'
+        f'<div class="wide" role="region" tabindex="0" aria-labelledby="{title.lower()}">'
+        f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{''.join(rows)}</tbody></table></div>\n"
     )
 
 
@@ -210,10 +213,13 @@ def _numeric(*, is_number: bool) -> str:
 
 def _name(exporter: Served, condition: Condition) -> str:
     name = _text(condition.name)
-    if condition.name in exporter.targets:
-        own = html.escape(f"/?target={quote(condition.name, safe='')}")
-        name = f'<a href="{own}">{name}</a> <a href="{html.escape(_probe(condition.name))}">metrics</a>'
-    return f'<th scope="row">{name}</th>'
+    own = html.escape(f"/?target={quote(condition.name, safe='')}")
+    return f'<a href="{own}">{name}</a>' if condition.name in exporter.targets else name
+
+
+def _series(exporter: Served, condition: Condition) -> str:
+    place = _probe(condition.name) if condition.name in exporter.targets else "/metrics"
+    return f'<a href="{html.escape(place)}">metrics</a>'
 
 
 def _probe(name: str) -> str:

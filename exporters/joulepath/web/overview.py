@@ -82,10 +82,9 @@ class Overview:
         with self._lock:
             now = self._clock()
             before = self._before(name, now)
-            kept = [before] if before is not None else []
             counters = {shown: by_series for shown, by_series in counts.items() if shown.metric.kind == "counter"}
             if counters:
-                self._looks[name] = [*kept, _Look(now, counters)]
+                self._remember(name, before, _Look(now, counters))
         values = {
             shown: {
                 series: value
@@ -101,6 +100,12 @@ class Overview:
         looks = [look for look in self._looks.get(name, []) if now - look.at <= MOST_SECONDS]
         settled = [look for look in looks if now - look.at >= LEAST_SECONDS]
         return settled[-1] if settled else looks[0] if looks else None
+
+    def _remember(self, name: str, before: _Look | None, look: _Look) -> None:
+        """Two looks are enough: one to make rates with, and the one that follows it."""
+        following = [one for one in self._looks.get(name, []) if before is not None and one.at > before.at]
+        kept = [] if before is None else [before]
+        self._looks[name] = [*kept, *(following or [look])]
 
 
 def _value(shown: Shown, series: _Series, count: Count, before: _Look | None, now: float) -> float | None:
