@@ -18,7 +18,7 @@ from joulepath.log import Line
 from joulepath.web.overview import Numbers, Overview
 
 KEPT_SECONDS = 2.0
-"""A page is made at most so often, however many ask for it."""
+"""The page of all targets is made at most so often, however many ask for it."""
 MOST_ROWS = 200
 """Rows of one kind of reading, the largest ones; all of them are on `/metrics`."""
 _MOST_CHARACTERS = 300
@@ -65,27 +65,27 @@ class Landing:
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
-        self._made: tuple[float, str, bytes] | None = None
+        self._made: tuple[float, bytes] | None = None
 
     def page(self, target: str = "") -> bytes:
         """The page of all targets, or of one. Raises KeyError for a name that is not configured."""
         if target and target not in self._exporter.targets:
             raise KeyError(target)
+        if target:
+            return _document(self._exporter, self._one(target, self._wall_clock()))
         with self._lock:
             now = self._clock()
-            if self._made is None or self._made[1] != target or now - self._made[0] >= KEPT_SECONDS:
-                body = _document(self._exporter, list(self._parts(target)))
-                self._made = (now, target, body)
-            return self._made[2]
+            if self._made is None or now - self._made[0] >= KEPT_SECONDS:
+                self._made = (now, _document(self._exporter, self._all(self._wall_clock())))
+            return self._made[1]
 
-    def _parts(self, target: str) -> Iterable[str]:
-        now = self._wall_clock()
-        if target:
-            condition, numbers = self._overview.target(target)
-            yield _links([("/", "all targets"), (_probe(target), "metrics of this target")])
-            yield _targets(self._exporter, [(condition, numbers)], now)
-            yield _readings(numbers)
-            return
+    def _one(self, target: str, now: float) -> Iterable[str]:
+        condition, numbers = self._overview.target(target)
+        yield _links([("/", "all targets"), (_probe(target), "metrics of this target")])
+        yield _targets(self._exporter, [(condition, numbers)], now)
+        yield _readings(numbers)
+
+    def _all(self, now: float) -> Iterable[str]:
         yield _links(
             [
                 ("/metrics", "metrics of the exporter" if self._exporter.targets else "metrics"),

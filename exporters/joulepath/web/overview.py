@@ -63,7 +63,7 @@ class Overview:
         self._lock = threading.Lock()
 
     def targets(self) -> Iterator[tuple[Condition, Numbers]]:
-        """Each target; where there are none to choose from, the one that is on `/metrics`."""
+        """Each target, or the only one, which is on `/metrics`."""
         for name in sorted(self._exporter.targets) or [""]:
             try:
                 yield self.target(name)
@@ -96,7 +96,7 @@ class Overview:
         return Numbers(values, omitted, None if before is None else now - before.at)
 
     def _before(self, name: str, now: float) -> _Look | None:
-        """The latest look that is neither too recent nor too old; while there is none, the oldest recent one."""
+        """The latest look that is neither too recent nor too old, or else the oldest recent one."""
         looks = [look for look in self._looks.get(name, []) if now - look.at <= MOST_SECONDS]
         settled = [look for look in looks if now - look.at >= LEAST_SECONDS]
         return settled[-1] if settled else looks[0] if looks else None
