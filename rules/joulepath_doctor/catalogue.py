@@ -18,6 +18,24 @@ KINDS = _kinds(
     ("rules/twice", "error", "the server has the rules of this topology twice", False),
     ("rules/failing", "error", "a rule fails", True),
     ("rules/slow", "warning", "rules are evaluated too rarely", False),
+    # The server's targets.
+    ("target/down", "error", "an exporter is not scraped", True),
+    ("target/unread", "note", "targets are down, of jobs that this topology does not seem to read", False),
+    ("target/gone", "error", "the server has no targets of a job that the topology reads any more", True),
+    ("target/twice", "warning", "the same exporter is scraped twice", False),
+    ("target/unsteady", "warning", "an exporter is scraped now and then", False),
+    ("target/old-config", "warning", "an exporter or Prometheus refused its last configuration", False),
+    ("scrape/renamed", "error", "Prometheus has renamed a label of an exporter", True),
+    ("scrape/sparse", "warning", "the window holds too few scrapes", False),
+    ("scrape/too-sparse", "error", "the window holds less than two scrapes", True),
+    ("versions/differ", "warning", "exporters and this program are of different versions", False),
+    ("versions/old-server", "warning", "Prometheus is older than the rules need", False),
+    ("clock/differs", "warning", "clocks differ", False),
+    # Periods of budgets, labels.
+    ("retention/short", "error", "samples are kept for less than a budget's period", False),
+    ("budget/absent", "error", "a budget has no figures", False),
+    ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
+    ("label/absent", "note", "some applications or components lack a label that others have", False),
 )
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from joulepath_doctor.catalogue import found
-from joulepath_doctor.checks import rules
+from joulepath_doctor.checks import clocks, periods, rules, scrapes, targets, versions
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding, causes
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
@@ -12,7 +12,12 @@ from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 Check = Callable[[Context], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
+    "targets": targets.check,
+    "scrapes": scrapes.check,
     "rules": rules.check,
+    "versions": versions.check,
+    "clocks": clocks.check,
+    "periods": periods.check,
 }
 """In the order of cause and effect: a finding explains those of later checks."""
 
