@@ -128,9 +128,9 @@ def _series(ours: Topology, at: float, now: float) -> dict[str, float]:
     for (application, component), power in rows.items():
         host = HOSTS[component]
         hosts[host] = hosts.get(host, 0.0) + power
-        place = {"application": application, "component": component, "host": host, "site": SITES[host]}
-        segment = {"segment": SEGMENTS[component]} if SEGMENTS[component] else {}
-        found[_name("application_component:power_watts", **place, **segment)] = power
+        where = {"application": application, "component": component, "host": host, "site": SITES[host]}
+        segmented = {"segment": SEGMENTS[component]} if SEGMENTS[component] else {}
+        found[_name("application_component:power_watts", **where, **segmented)] = power
     for host, power in hosts.items():
         found[_name("host:power_watts", host=host, site=SITES[host])] = power
         found[_name("host:power_source:info", host=host, tier="1", method=method(ours, host, 1))] = 1
@@ -145,8 +145,8 @@ def _series(ours: Topology, at: float, now: float) -> dict[str, float]:
                     found[_name("application:power_part_watts", **labels, part=part)] = of * power
     if len(hosts) == len(SITES):
         for place, segment in SEGMENTS.items():
-            labels = {"segment": segment} if segment else {}
-            found[_name("application:power_watts", application="unattributed", **labels)] = rows["unattributed", place]
+            word = {"segment": segment} if segment else {}
+            found[_name("application:power_watts", application="unattributed", **word)] = rows["unattributed", place]
     if now % slow(ours) == 0:
         for site, entry in ours.sites.items():
             factor = (entry.grams_per_kwh or 0) * entry.overhead / 3.6e6
