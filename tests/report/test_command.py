@@ -86,7 +86,7 @@ def test_a_server_that_does_not_answer_is_one_line(topology: Path, capsys: pytes
 
 @pytest.mark.unit
 def test_a_period_is_cut_at_full_hours() -> None:
-    """What is left before and after them is a slot of its own."""
+    """The time before and after them is a slot of its own."""
     hour = 3600.0
     assert slots(1800, 3 * hour) == [Slot(1800, hour), Slot(hour, 2 * hour), Slot(2 * hour, 3 * hour)]
     assert slots(hour + 60, hour + 660) == [Slot(hour + 60, hour + 660)]
