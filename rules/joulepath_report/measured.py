@@ -102,7 +102,7 @@ class Measured:
             taken = sum(parts[part] for name, parts in found.items() if name != UNATTRIBUTED)
             rest[part] = min(max(whole[part] - taken, 0.0), left)
             left -= rest[part]
-        # What is left of sums that are equal is an error of rounding.
+        # The difference of equal sums is an error of rounding.
         rest["undivided"] = left if left > ROUNDING * self.energy.joules else 0.0
         return found
 

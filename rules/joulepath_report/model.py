@@ -63,7 +63,7 @@ class Table:
         return {self.name(row): row[index] for row in self.rows}
 
     def name(self, row: tuple[Value, ...]) -> str:
-        """What a row is about."""
+        """The names of a row."""
         return " / ".join(str(word) for word in row[: self.names] if word)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reader must know about one period: gaps, guesses and limits."""
+"""Notes on one period that a reader must know: gaps, guesses and limits."""
 
 from collections.abc import Iterator
 

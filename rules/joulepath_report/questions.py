@@ -48,7 +48,7 @@ class Questions:
         )
 
     def hourly(self, series: str, by: Key) -> Rows:
-        """What the rules recorded of each full hour after it closed; nothing for parts of hours."""
+        """The records of the rules for each full hour after it closed; nothing for parts of hours."""
         found: Rows = {}
         expr = recorded(self.topology, reads.selector(self.topology, series, ""), "last", 1, 0)
         for first, last in self._runs():

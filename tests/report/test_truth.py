@@ -29,7 +29,7 @@ JOULES = "application:energy_joules:1h"
 
 
 def recorded(monitoring: Monitoring, folder: Path) -> Iterator[Sample]:
-    """What the rules of `history` record of the plant, each after the other, since one reads the other."""
+    """The records of the rules of `history` for the plant, each after the other, since one reads the other."""
     ours = plant.plant()
     rules = {rule.record: rule.expr for rule in history(ours, frozenset())}
     moments = [plant.START + hour * 3600 + LATE for hour in range(1, HOURS + 1)]
