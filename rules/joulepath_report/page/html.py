@@ -151,7 +151,7 @@ def _steps_label(chosen: Looks) -> str:
 def _legend(chosen: Looks, *, gap: bool) -> Sequence[tuple[str, str]]:
     """Names and looks, from the top of the stack."""
     found = [(chosen.label(key), look) for key, look in chosen.patterns.items()][::-1]
-    return [*found, ("not measured", "look-gap")] if gap else found
+    return [*found, ("not measured, or only in part", "look-gap")] if gap else found
 
 
 def _edges(report: Report, scale: digits.Scale) -> Table:
