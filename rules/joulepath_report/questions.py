@@ -92,8 +92,8 @@ class Questions:
     def _ask(self, found: Rows, by: Key, expr: str, first: float, last: float) -> None:
         numbers = {slot.end: number for number, slot in enumerate(self.slots)}
         for series in self.prometheus.query_range(_max(by, expr), first, last, HOUR):
-            row = found.setdefault(_key(series.labels, by), {})
-            row.update({numbers[point.at]: point.value for point in series.points if math.isfinite(point.value)})
+            if values := {numbers[at]: value for at, value in series.points if math.isfinite(value)}:
+                found.setdefault(_key(series.labels, by), {}).update(values)
 
 
 def _max(by: Key, expr: str) -> str:
