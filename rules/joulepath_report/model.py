@@ -107,7 +107,7 @@ class Report:
     method: tuple[str, ...]
     """How the numbers came about, for this topology: one paragraph each."""
     notes: tuple[str, ...]
-    """What a reader must know about this very period: gaps, guesses, limits. One sentence or two each."""
+    """Gaps, guesses and limits of this very period: one sentence or two each."""
     tables: tuple[Table, ...]
     flow: tuple[Edge, ...]
     steps: tuple[Step, ...]

@@ -178,7 +178,7 @@ def places_of(energies: Mapping[tuple[str, ...], float]) -> dict[str, float]:
     st.floats(0, 1e6),
     st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=5),
 )
-def test_what_is_charged_comes_from_the_rest(rest: float, parts: list[tuple[float, float]]) -> None:
+def test_charged_energy_comes_from_the_rest(rest: float, parts: list[tuple[float, float]]) -> None:
     """The sum stays; no part gets more than it wants; the rest is used up before a wish stays open."""
     have, want = ({number: part[place] for number, part in enumerate(parts)} for place in (0, 1))
     left, given_parts = filled(rest, have, want)
