@@ -96,6 +96,8 @@ def test_the_terminal_has_no_line_that_wraps_for_words() -> None:
         (999.94, "J", "999.9"),
         (0.0123456, "kWh", "0.01235"),
         (0.98765, "ratio", "98.8"),
+        (0.000456, "ratio", "0.046"),
+        (0.0, "ratio", "0.0"),
         (0.0, "J", "0"),
         (None, "J", "-"),
         (2.5, "J/unit", "2.5"),
