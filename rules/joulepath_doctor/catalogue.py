@@ -23,7 +23,7 @@ KINDS = _kinds(
     ("target/unread", "note", "targets are down, of jobs that this topology does not seem to read", False),
     ("target/gone", "error", "the server has no targets of a job that the topology reads any more", True),
     ("target/twice", "warning", "the same exporter is scraped twice", False),
-    ("target/unsteady", "warning", "an exporter is scraped now and then", False),
+    ("target/unsteady", "warning", "many scrapes of an exporter fail", True),
     ("target/old-config", "warning", "an exporter or Prometheus refused its last configuration", False),
     ("scrape/renamed", "error", "Prometheus has renamed a label of an exporter", True),
     ("scrape/sparse", "warning", "the window holds too few scrapes", False),

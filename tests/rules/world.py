@@ -160,9 +160,10 @@ class _Page(BaseHTTPRequestHandler):
     server: World
 
     def do_GET(self) -> None:
-        text = self.server.targets[self.path.removeprefix("/")].page()
+        target = self.server.targets.get(self.path.removeprefix("/"))
+        text = target.page() if target else None
         if text is None:
-            self.send_error(503)
+            self.send_error(503 if target else 404)
             return
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")

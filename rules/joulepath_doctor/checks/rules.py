@@ -88,14 +88,14 @@ def _loaded(context: Context, groups: Sequence[RuleGroup]) -> Iterator[Finding]:
         )  # fmt: skip
     wrong = [
         text
-        for name in expected.keys() | copies.keys()
+        for name in dict.fromkeys([*expected, *copies])
         if (text := _difference(expected.get(name), *copies.get(name, ())))
     ]
     if wrong:
         more = f" (and {len(wrong) - 1} more groups)" if len(wrong) > 1 else ""
         yield found(
             "rules/outdated", RULES,
-            f"{min(wrong)}{more}, compared with this file and this version: run `joulepath rules generate` and reload "
+            f"{wrong[0]}{more}, compared with this file and this version: run `joulepath rules generate` and reload "
             "Prometheus",
         )  # fmt: skip
     yield from _failing(context.topology, groups)
