@@ -44,7 +44,7 @@ class Case:
     rules: int = 1
     """How many rule files the server has of it."""
     job: Mapping[str, Any] = field(default_factory=dict)
-    """What differs in the scrape configuration."""
+    """Changes of the scrape configuration."""
     series: Mapping[str, float] = field(default_factory=dict)
     loss: float = 0.0
 

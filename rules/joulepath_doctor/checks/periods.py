@@ -92,7 +92,7 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
 
 
 def _components(context: Context, application: str) -> Iterator[Place]:
-    """What an application rests on: its components and their hosts."""
+    """The components of an application and their hosts."""
     for component in context.topology.needed(application):
         yield ("components", component)
         for host in context.topology.hosts_of(component):
