@@ -24,6 +24,7 @@ COMMANDS = {
     "tag": ("joulepath.tag.command", "adds IOAM headers to the traffic of unmodified applications"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
     "calibrate": ("joulepath_calibrate.command", "measures numbers of a topology file, such as idle power"),
+    "doctor": ("joulepath_doctor.command", "says why figures of a topology are absent or wrong, from Prometheus"),
     "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
 
