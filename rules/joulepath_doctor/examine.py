@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from joulepath_doctor.catalogue import found
-from joulepath_doctor.checks import rules
+from joulepath_doctor.checks import applications, hosts, meters, models, rules, sources, sums, traffic
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding, causes
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
@@ -13,6 +13,13 @@ Check = Callable[[Context], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
     "rules": rules.check,
+    "meters": meters.check,
+    "sources": sources.check,
+    "traffic": traffic.check,
+    "models": models.check,
+    "hosts": hosts.check,
+    "sums": sums.check,
+    "applications": applications.check,
 }
 """In the order of cause and effect: a finding explains those of later checks."""
 
