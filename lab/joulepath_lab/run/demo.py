@@ -3,7 +3,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from joulepath_lab.run import doors
+from joulepath_lab.run.doors import Door
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
-from joulepath_lab.run.stack import Lab
+from joulepath_lab.run.stack import Lab, LabError
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED
 from joulepath_lab.scenarios.streams import UPLINKS
 from joulepath_lab.truth.truth import Truth
@@ -31,11 +33,25 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, alert: bool = True) -> int:
-    """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code."""
+def run(
+    lab: Lab,
+    seconds: float,
+    json_path: Path | None,
+    console: Console,
+    *,
+    alert: bool = True,
+    opened: Sequence[Door] = (),
+) -> int:
+    """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code.
+
+    With doors that are `opened` to the host it goes on after that, until Ctrl-C.
+    """
     try:
         with console.status("starting") as status:
             lab.start(status.update if console.is_terminal else console.print)
+        if opened:
+            doors.open_all(opened)
+            console.print(_addresses(opened), highlight=False)
         console.print(f"IOAM stamping: [bold]{lab.stamping}[/]; measuring for {seconds:.0f} s")
         begin = time.time()
         _watch(lab, begin, seconds, console)
@@ -64,7 +80,30 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, a
     if json_path is not None:
         others = {name: results.as_json() for name, results in found.items() if results is not first}
         json_path.write_text(json.dumps(first.as_json() | {"others": others}, indent=2) + "\n", encoding="utf-8")
-    return _verdict(lab, found, console, alert=alert)
+    code = _verdict(lab, found, console, alert=alert)
+    if opened:
+        console.print("The servers run until Ctrl-C.", _addresses(opened), sep="\n", highlight=False)
+        return _kept(lab, code, console)
+    return code
+
+
+def _addresses(opened: Sequence[Door]) -> str:
+    """Where a browser on this host finds each server."""
+    width = max(len(door.place.title) for door in opened)
+    return "\n".join(f"{door.place.title:<{width}}  {door.url}" for door in opened)
+
+
+def _kept(lab: Lab, code: int, console: Console) -> int:
+    """Waits for Ctrl-C. Returns `code`, or 1 where a part of the lab has ended by itself."""
+    try:
+        while True:
+            lab.check()
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return code
+    except LabError as fault:
+        console.print(f"demo failed: {fault}", style="red", highlight=False)
+        return 1
 
 
 def _watch(lab: Lab, begin: float, seconds: float, console: Console) -> None:
