@@ -3,8 +3,13 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,7 @@ from joulepath_lab.devices.plant import MUTATIONS
 from joulepath_lab.network import isolation
 from joulepath_lab.run import programs
 from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
 
 pytestmark = pytest.mark.lab
 
@@ -108,6 +114,27 @@ def test_a_meter_or_a_rule_that_lies_fails_the_demo(namespaces: None, tmp_path: 
     result, figures = demo(tmp_path, "--seconds", "6", "--mutation", mutation)
     assert result.returncode == 1, result.stdout + result.stderr
     assert figures["worst_error_ratio"] > 0.03
+
+
+def test_a_kept_demo_is_reached_from_the_host_until_ctrl_c(namespaces: None) -> None:
+    if reason := isolation.refusal(rootless=True):
+        pytest.skip(reason)
+    command = [sys.executable, "-m", "joulepath_lab", "--rootless", "--keep", "--seconds", "8", "--no-alert"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        lines = list(takewhile(lambda line: "until Ctrl-C" not in line, process.stdout))
+        addresses = dict(re.findall(r"^(\S.*?)  +(http://127.0.0.1:\d+/)$", "".join(lines), re.MULTILINE))
+        with Prometheus(addresses["Prometheus"].rstrip("/")) as prometheus:
+            assert len(prometheus.query("sum by (application) (application:power_watts)")) == 3
+        with urllib.request.urlopen(addresses["joulepath pdu"], timeout=10) as page:  # loopback
+            assert "pdu-1" in page.read().decode()
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 0, rest
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(addresses["joulepath pdu"], timeout=10)  # loopback
 
 
 def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def with_templates(command: list[str]) -> list[str]:
 
 
 def pages_of(prometheus: Path) -> Path | None:
-    """The pages of Debian's Prometheus where its package is unpacked and not installed: it misses them below /usr/share.
+    """The pages of Debian's Prometheus where it is unpacked and not installed: it looks for them below /usr/share.
 
     None for one that finds its pages by itself.
     """
