@@ -53,6 +53,10 @@ def main() -> int:
         choices=sorted({*MUTATIONS, *server.MUTATIONS, "rule"}),
         help="make a meter or a rule lie: must exit 1",
     )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", default=programs.CACHE / "demo",
+        help="where the report and its topology go (default %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--keep", action="store_true", help="leave the servers running at the end, until Ctrl-C")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(DOORS, type=int, nargs="*", default=[], help=argparse.SUPPRESS)
@@ -79,7 +83,7 @@ def main() -> int:
     console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
         opened = doors.inherited(lab.scenario, args.doors) if args.keep else []
-        return demo.run(lab, args.seconds, args.json, console, alert=args.alert, opened=opened)
+        return demo.run(lab, args.seconds, args.json, console, alert=args.alert, folder=args.output, opened=opened)
     except KeyboardInterrupt:
         return 130
     finally:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.run import doors
+from joulepath_lab.run import doors, questions
 from joulepath_lab.run.doors import Door
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
 from joulepath_lab.run.stack import Lab, LabError
@@ -40,11 +40,12 @@ def run(
     console: Console,
     *,
     alert: bool = True,
+    folder: Path,
     opened: Sequence[Door] = (),
 ) -> int:
     """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code.
 
-    With doors that are `opened` to the host it goes on after that, until Ctrl-C.
+    Its report goes to `folder`. With doors that are `opened` to the host it goes on after that, until Ctrl-C.
     """
     try:
         with console.status("starting") as status:
@@ -81,10 +82,28 @@ def run(
         others = {name: results.as_json() for name, results in found.items() if results is not first}
         json_path.write_text(json.dumps(first.as_json() | {"others": others}, indent=2) + "\n", encoding="utf-8")
     code = _verdict(lab, found, console, alert=alert)
+    code = _asked(lab, begin, end, folder, console) or code
     if opened:
         console.print("The servers run until Ctrl-C.", _addresses(opened), sep="\n", highlight=False)
         return _kept(lab, code, console)
     return code
+
+
+def _asked(lab: Lab, begin: float, end: float, folder: Path, console: Console) -> int:
+    """Writes the report of the interval and prints where it lies, and what the doctor finds. Returns the exit code."""
+    try:
+        topology = questions.keep(lab.topology_file(next(iter(lab.topologies))), folder)
+    except OSError as error:
+        console.print(f"no report: {error}", style="red", highlight=False, markup=False)
+        return 1
+    with console.status("asking joulepath report and joulepath doctor"):
+        fault, findings = questions.report(topology, begin, end), questions.doctor(topology)
+    console.print(findings, highlight=False, markup=False)
+    if fault:
+        console.print(f"no report: {fault}", style="red", highlight=False, markup=False)
+        return 1
+    console.print(f"report of these {end - begin:.0f} s: {folder / questions.REPORT}", highlight=False, soft_wrap=True)
+    return 0
 
 
 def _addresses(opened: Sequence[Door]) -> str:
