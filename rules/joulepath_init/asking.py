@@ -2,6 +2,7 @@
 """Questions to a person at a terminal. Each has a default, for the case that no answer comes."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 Ask = Callable[[str], str]
 """Shows a question, and returns a line. Raises EOFError where no more lines come."""
@@ -23,6 +24,10 @@ class Questions:
         except EOFError:
             self._ask = None
             return default
+
+    def file(self, question: str, usual: str) -> Path | None:
+        """A path; None where no question is asked."""
+        return Path(answer) if (answer := self.text(question, usual if self._ask else "")) else None
 
     def words(self, question: str) -> list[str]:
         """Words, between spaces or commas."""

@@ -110,12 +110,12 @@ def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
     pdus = args.pdu or ([] if anything else questions.words("Addresses of PDUs, such as udp://pdu-1.example"))
     community = args.community_file
     if community is None and any(devices.snmp(address) for address in pdus):
-        community = Path(questions.text("File with their SNMP community", "community"))
+        community = questions.file("File with their SNMP community", "community")
     bmcs = args.bmc or ([] if anything else questions.words("Addresses of BMCs, such as redfish://bmc-1.example"))
     user, password = args.user, args.password_file
     if user is None and any(map(devices.asks_for_login, [*pdus, *bmcs])):
         user = questions.text("User of the BMCs") or None
-        password = password or (Path(questions.text("File with its password", "password")) if user else None)
+        password = password or (questions.file("File with its password", "password") if user else None)
     url = args.prometheus or (
         "" if anything else questions.text("URL of a Prometheus that has series already (empty: none)")
     )
