@@ -62,13 +62,16 @@ def run(args: argparse.Namespace, ask: Ask = input, clock: Callable[[], float] =
     questions = Questions(None if args.non_interactive else ask)
     given = _asked(args, questions)
     seen = devices.look(given.pdus, given.bmcs, given.login)
-    for one in seen:
-        _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
-    found = Found([reading for one in seen for reading in one.readings])
+    scraped = Found()
     if given.prometheus:
         access = read_access(args.http_config) if args.http_config is not None else None
         with Prometheus(given.prometheus, access) as prometheus:
-            found.add(server.look(prometheus, clock()))
+            scraped = server.look(prometheus, clock())
+        seen = devices.as_scraped(seen, scraped.readings)
+    for one in seen:
+        _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
+    found = Found([reading for one in seen for reading in one.readings])
+    found.add(scraped)
     if not (found.readings or found.nodes or found.gpus):
         raise JoulepathError(_nothing(seen, given.prometheus))
     known = bool(found.pods)
