@@ -2,6 +2,7 @@
 """`joulepath init`."""
 
 import argparse
+import getpass
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -56,10 +57,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def run(args: argparse.Namespace, ask: Ask = input, clock: Callable[[], float] = time.time) -> int:
+def run(
+    args: argparse.Namespace,
+    ask: Ask = input,
+    ask_secret: Ask = getpass.getpass,
+    clock: Callable[[], float] = time.time,
+) -> int:
     """Writes the files; 1 if a device could not be read. Raises JoulepathError."""
     _absent(args)
-    questions = Questions(None if args.non_interactive else ask)
+    questions = Questions(None) if args.non_interactive else Questions(ask, ask_secret)
     given = _asked(args, questions)
     seen = devices.look(given.pdus, given.bmcs, given.login)
     scraped = Found()
@@ -80,6 +86,8 @@ def run(args: argparse.Namespace, ask: Ask = input, clock: Callable[[], float] =
         kubernetes = known and questions.agrees("Are the components pods of Kubernetes?", default=True)
     names = args.application or ([] if found.traces else questions.words("Names of your applications"))
     drafted = draft(found, Wishes(kubernetes, names, args.grams_per_kwh), questions)
+    if not drafted.boxes:
+        raise JoulepathError("all outlets measure 0 W: connect what they shall feed, and run this again")
     texts = _texts(drafted, seen, given.login, args.folder)
     _write(args.folder, texts)
     read(args.folder / FILES[0], _say)
@@ -109,19 +117,17 @@ def _absent(args: argparse.Namespace) -> None:
 
 def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
     """The arguments, and the answers in place of those that are not given."""
-    anything = args.pdu or args.bmc or args.prometheus
-    pdus = args.pdu or ([] if anything else questions.words("Addresses of PDUs, such as udp://pdu-1.example"))
+    pdus = args.pdu or questions.words("Addresses of PDUs, such as udp://pdu-1.example")
     community = args.community_file
-    if community is None and any(devices.snmp(address) for address in pdus):
-        community = questions.file("File with their SNMP community", "community")
-    bmcs = args.bmc or ([] if anything else questions.words("Addresses of BMCs, such as redfish://bmc-1.example"))
+    if community is None and any(map(devices.snmp, pdus)):
+        community = questions.secret_file("the SNMP community of the PDUs", args.folder, "community")
+    bmcs = args.bmc or questions.words("Addresses of BMCs, such as redfish://bmc-1.example or ipmi://bmc-1.example")
     user, password = args.user, args.password_file
-    if user is None and any(map(devices.asks_for_login, [*pdus, *bmcs])):
-        user = questions.text("User of the BMCs") or None
-        password = password or (questions.file("File with its password", "password") if user else None)
-    url = args.prometheus or (
-        "" if anything else questions.text("URL of a Prometheus that has series already (empty: none)")
-    )
+    if any(map(devices.asks_for_login, [*pdus, *bmcs])):
+        user = user or questions.text("User of the BMCs") or None
+        if user and password is None:
+            password = questions.secret_file(f"the password of {user}", args.folder, "password")
+    url = args.prometheus or questions.text("URL of a Prometheus that scrapes some of this already (empty: none)")
     return _Given(pdus, bmcs, Login(community, user, password, args.insecure), url)
 
 

@@ -72,4 +72,4 @@ def init(*words: str | Path, answers: Answers | None = None) -> int:
     parser = argparse.ArgumentParser()
     command.configure(parser)
     args = parser.parse_args([*map(str, words), *(() if answers else ("--non-interactive",))])
-    return command.run(args, answers or Answers())
+    return command.run(args, answers or Answers(), answers or Answers())

@@ -82,12 +82,22 @@ def test_new_applications_have_one_id_in_all_three_files(
 
 
 def test_answers_do_what_flags_do(tmp_path: Path, devices: Devices) -> None:
-    answers = Answers(PDUs=devices.pdu, community=str(devices.community_file), BMCs=devices.bmc)
+    answers = Answers(
+        **{"of PDUs": devices.pdu, "community": str(devices.community_file), "Addresses of BMCs": devices.bmc}
+    )
     assert init(tmp_path / "asked", answers=answers) == 0
     assert init(tmp_path / "given", *devices.flags) == 0
     for name in ("topology.yaml", "pdu.yaml", "bmc.yaml", "prometheus.yml"):
         assert (tmp_path / "asked" / name).read_text() == (tmp_path / "given" / name).read_text()
     assert [question for question in answers.asked if "Prometheus" in question]
+
+
+def test_a_secret_that_is_typed_is_written_for_its_owner_alone(tmp_path: Path, devices: Devices) -> None:
+    out = tmp_path / "out"
+    assert init(out, "--pdu", devices.pdu, answers=Answers(**{"does not exist": SECRET})) == 0
+    assert (out / "community").read_text() == f"{SECRET}\n"
+    assert (out / "community").stat().st_mode & 0o777 == 0o600
+    assert yaml.safe_load((out / "pdu.yaml").read_text())["targets"]["pdu-1"]["community_file"] == "community"
 
 
 def test_an_answer_puts_an_outlet_and_a_role_in_its_place(tmp_path: Path, devices: Devices) -> None:
