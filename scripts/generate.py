@@ -11,6 +11,7 @@ import joulepath
 import joulepath_dashboards
 from joulepath.metrics import Metric
 from joulepath.serving import telemetry
+from joulepath_doctor import catalogue
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
 from joulepath_topology import model_servers
@@ -82,6 +83,11 @@ def with_rooms(page: str) -> str:
     return _with_table(page, "docs/develop/architecture.md", "rooms", "all", rooms.table())
 
 
+def with_findings(page: str) -> str:
+    """docs/reference/doctor.md with its table of findings written anew. Raises ValueError without a place for it."""
+    return _with_table(page, "docs/reference/doctor.md", "findings", "all", catalogue.table())
+
+
 def model_servers_page() -> str:
     """docs/reference/model-servers.md."""
     return SERVERS_INTRODUCTION + model_servers.table()
@@ -102,7 +108,9 @@ def main() -> None:
         page = path.read_text(encoding="utf-8")
         if with_keys(page) != page:
             path.write_text(with_keys(page), encoding="utf-8")
-    for path, filled in {ROOT / "docs" / "reference" / "attribution.md": with_series, rooms.PAGE: with_rooms}.items():
+    reference = ROOT / "docs" / "reference"
+    tables = {reference / "attribution.md": with_series, reference / "doctor.md": with_findings, rooms.PAGE: with_rooms}
+    for path, filled in tables.items():
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (ROOT / "docs" / "reference" / "model-servers.md").write_text(model_servers_page(), encoding="utf-8")

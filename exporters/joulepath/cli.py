@@ -25,6 +25,8 @@ COMMANDS = {
     "init": ("joulepath_init.command", "looks at meters and at a Prometheus, and writes the first files"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
     "calibrate": ("joulepath_calibrate.command", "measures numbers of a topology file, such as idle power"),
+    "doctor": ("joulepath_doctor.command", "says why figures of a topology are absent or wrong, from Prometheus"),
+    "report": ("joulepath_report.command", "energy and CO2 of a day or any other period, as tables and files"),
     "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
 

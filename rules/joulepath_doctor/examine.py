@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes all checks, causes first, and keeps the findings that no other one explains."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from joulepath_doctor.catalogue import found
+from joulepath_doctor.checks import clocks, periods, rules, scrapes, targets, versions
+from joulepath_doctor.context import Context
+from joulepath_doctor.finding import Finding, causes
+from joulepath_prometheus.errors import NoAnswerError, PrometheusError
+
+Check = Callable[[Context], Iterator[Finding]]
+
+CHECKS: dict[str, Check] = {
+    "targets": targets.check,
+    "scrapes": scrapes.check,
+    "rules": rules.check,
+    "versions": versions.check,
+    "clocks": clocks.check,
+    "periods": periods.check,
+}
+"""In the order of cause and effect: a finding explains those of later checks."""
+
+
+def examine(context: Context, checks: dict[str, Check] = CHECKS) -> Sequence[Finding]:
+    """The findings, each with a cause of its own. Raises NoAnswerError for a server that stops to answer."""
+    return list(causes(finding for name, check in checks.items() for finding in _made(name, check, context)))
+
+
+def _made(name: str, check: Check, context: Context) -> Iterator[Finding]:
+    """The findings of a check; a server that refuses one of its questions ends this check alone."""
+    try:
+        yield from check(context)
+    except NoAnswerError:
+        raise
+    except PrometheusError as error:
+        yield found("doctor/not-checked", ("server",), f"not checked: {name}: {error}")
