@@ -17,6 +17,8 @@ class Questions:
     def __init__(self, ask: Ask | None, ask_secret: Ask | None = None) -> None:
         self._ask = ask
         self._ask_secret = ask_secret or ask
+        self._shown: list[str] = []
+        """The choices of the last question."""
 
     def text(self, question: str, default: str = "") -> str:
         """A line, without surrounding space."""
@@ -34,7 +36,9 @@ class Questions:
 
     def choice(self, question: str, choices: list[str]) -> str:
         """One of the choices; empty where none is named."""
-        answer = self.text(f"{question} ({', '.join(choices)}; empty: not known)")
+        shown = "as above" if choices == self._shown else ", ".join(choices)
+        self._shown = choices
+        answer = self.text(f"{question} ({shown}; empty: not known)")
         return answer if answer in choices else ""
 
     def secret_file(self, secret: str, folder: Path, usual: str) -> Path | None:

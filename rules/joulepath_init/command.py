@@ -19,6 +19,7 @@ from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.settings import read as read_access
 from joulepath_topology import read
 
+OWN_PROMETHEUS = "http://127.0.0.1:9090"
 FILES = ("topology.yaml", "pdu.yaml", "bmc.yaml", "ioam.yaml", "tag.yaml", "prometheus.yml")
 
 
@@ -186,9 +187,9 @@ def _next(folder: Path, written: Sequence[str], url: str) -> list[str]:
         f"joulepath {kind} --config {folder / f'{kind}.yaml'}" for kind in files.PORTS if f"{kind}.yaml" in written
     ]
     commands.append(f"joulepath rules generate {topology} -o {folder / 'rules'}")
-    if "prometheus.yml" in written and not url:
+    if not url:
         commands.append(f"prometheus --config.file={folder / 'prometheus.yml'}")
-    return commands
+    return [*commands, f"joulepath doctor {topology} --prometheus {url or OWN_PROMETHEUS}"]
 
 
 def _say(line: str) -> None:

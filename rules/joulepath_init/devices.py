@@ -199,7 +199,7 @@ def _kind(reading: PduReading | BmcReading) -> str:
 
 
 def _count(kind: str, count: int) -> str:
-    return f"{count} {'outlet' if kind == 'pdu' else 'chassis'}{'s' if kind == 'pdu' and count != 1 else ''} with power"
+    return f"{count} chassis" if kind == "bmc" else "1 outlet" if count == 1 else f"{count} outlets"
 
 
 def _outlets(name: str, reading: PduReading) -> list[Reading]:
