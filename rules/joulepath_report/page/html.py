@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the page of a report: one file, whose policy allows no request, and no style or script but its own."""
+"""Writes the page of a report: one file. Its policy allows no request, and no style or script but its own."""
 
 import base64
 import hashlib
