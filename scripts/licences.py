@@ -44,6 +44,7 @@ NAMES: Mapping[str, str] = {
 """SPDX names by the names that packages write instead, in lower case."""
 
 VAGUE: Mapping[str, str] = {
+    "jinja2": "BSD-3-Clause",  # the text is in LICENSE.txt; the metadata say "BSD License"
     "nvidia-ml-py": "BSD-3-Clause",  # the text is at the head of pynvml.py; the metadata say "BSD"
     "scipy": "BSD-3-Clause",  # the metadata hold the text, and those of the libraries in the wheel
 }

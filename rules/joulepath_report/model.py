@@ -89,6 +89,8 @@ class Step:
     seconds: float
     application: str
     watts: float
+    known: float = 1.0
+    """The part of the step in which the hosts were known, over all hosts."""
 
 
 @dataclass(frozen=True)
