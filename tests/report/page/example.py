@@ -24,7 +24,7 @@ def watts(host: int) -> float:
 
 def names(host: int) -> tuple[str, str]:
     """The components of a host."""
-    return f"radio-unit-{host:02}", f"inference-server-{host:02}"
+    return f"radio-unit-{host:02}", f"inference-server-for-speech-{host:02}"
 
 
 def applications(host: int) -> list[tuple[str, float]]:
