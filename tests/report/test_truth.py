@@ -100,7 +100,14 @@ def of_latex(report: Report) -> Mapping[str, float]:
     return _grid(text.latex(report).partition(r"\end{table}")[0], r"^ ([a-z]+) +& +([\d,]+) &")
 
 
-FORMATS = [of_csv, of_json, of_parquet, of_terminal, of_markdown, of_latex]
+def of_html(report: Report) -> Mapping[str, float]:
+    """The same of the page's first table, as a reader sees it."""
+    (table,) = re.findall(r'<table id="table-applications" .*?</table>', files.html_text(report), re.DOTALL)
+    rows = re.findall(r'<th scope="row"[^>]*>(\w+)</th><td class="number"[^>]*>([^<]+)<', table)
+    return {name: float(re.sub(r"[^\d.]", "", number)) for name, number in rows}
+
+
+FORMATS = [of_html, of_csv, of_json, of_parquet, of_terminal, of_markdown, of_latex]
 
 
 @pytest.mark.parametrize("read", FORMATS, ids=lambda read: read.__name__)
