@@ -131,6 +131,36 @@ def test_bars_of_a_column_do_not_cover_each_other(opened: Open) -> None:
     assert [height / heights[-1] for height in heights] == pytest.approx([0.4, 0.6, 1.0], abs=0.01)
 
 
+def test_links_of_the_flow_fill_the_bars_that_they_join(opened: Open) -> None:
+    """Each end of a link is within a bar, and the links at a bar's side are as high as it is, one below the other."""
+    tab = opened("small")
+    links = tab.locator("#flow figure svg .mark-path path").evaluate_all(
+        "links => links.map(link => [link.getPointAtLength(0), link.getPointAtLength(link.getTotalLength()),"
+        " Number(link.getAttribute('stroke-width'))]).map(([a, b, width]) => [[a.x, a.y], [b.x, b.y], width])"
+    )
+    bars = tab.locator("#flow figure svg .mark-rect path").evaluate_all(
+        "bars => bars.map(bar => bar.getBBox()).map(box => [box.x, box.x + box.width, box.y, box.y + box.height])"
+    )
+    assert len(links) == len(example.FLOW)
+    for side, end in ((1, 0), (0, 1)):
+        filled = 0
+        for bar in bars:
+            spans = sorted(
+                (y - link[2] / 2, y + link[2] / 2)
+                for link in links
+                for x, y in [link[end]]
+                if abs(x - bar[side]) < 0.5 and bar[2] - 1 < y < bar[3] + 1
+            )
+            if spans:
+                filled += len(spans)
+                edges = [bar[2], *(edge for span in spans for edge in span), bar[3]]
+                assert all(abs(one - other) < 1 for one, other in zip(edges[::2], edges[1::2], strict=True)), (
+                    bar,
+                    spans,
+                )
+        assert filled == len(links)
+
+
 def test_steps_of_the_chart_leave_a_gap_where_nothing_is_known(opened: Open) -> None:
     tab = opened()
     bars = tab.locator('#time figure > .wide svg path[fill="url(#look-0)"]')
