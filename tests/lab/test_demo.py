@@ -101,6 +101,9 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
     rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))
     assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
+    reported = mean_watts(tmp_path / "report.json")
+    for name, row in applications.items():
+        assert reported[name] == pytest.approx(row["truth_total_watts"], rel=0.05)
 
 
 def test_unmodified_programs_are_traced(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:
