@@ -158,6 +158,7 @@ class World(ThreadingHTTPServer):
 
 class _Page(BaseHTTPRequestHandler):
     server: World
+    protocol_version = "HTTP/1.1"  # a connection serves many scrapes
 
     def do_GET(self) -> None:
         target = self.server.targets.get(self.path.removeprefix("/"))
@@ -165,10 +166,12 @@ class _Page(BaseHTTPRequestHandler):
         if text is None:
             self.send_error(503 if target else 404)
             return
+        page = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(page)))
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(page)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's own name
         """Says nothing."""
