@@ -26,6 +26,7 @@ _GAP = "&ndash;"
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8886;--bad:light-dark(#a40000,#ff9a8a)}
+html{background:Canvas;color:CanvasText}
 body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:80rem}
 h1{font-size:1.5rem;margin:0}
 nav ul{display:flex;flex-wrap:wrap;gap:0 1rem;list-style:none;margin:.5rem 0;padding:0}
