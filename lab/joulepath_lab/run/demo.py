@@ -5,13 +5,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.run import doors, questions
+from joulepath_lab.run import doctor, doors, page
 from joulepath_lab.run.doors import Door
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
 from joulepath_lab.run.stack import Lab, LabError
@@ -59,6 +60,7 @@ def run(
         end = time.time()
         time.sleep(1.5)  # the truth must reach beyond the last evaluation
         lab.check()
+        told = doctor.findings(lab)
         truth = Truth(lab.history, lab.scenario)
         found = {
             topology: measure(
@@ -80,29 +82,29 @@ def run(
     console.print(_table(first), _rest(first), sep="\n")
     if json_path is not None:
         others = {name: results.as_json() for name, results in found.items() if results is not first}
-        json_path.write_text(json.dumps(first.as_json() | {"others": others}, indent=2) + "\n", encoding="utf-8")
-    code = _verdict(lab, found, console, alert=alert)
-    code = _asked(lab, begin, end, folder, console) or code
+        written = first.as_json() | {"others": others, "findings": told}
+        json_path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    code = _verdict(lab, found, told, console, alert=alert)
+    code = _reported(lab, begin, end, folder, console) or code
     if opened:
         console.print("The servers run until Ctrl-C.", _addresses(opened), sep="\n", highlight=False)
         return _kept(lab, code, console)
     return code
 
 
-def _asked(lab: Lab, begin: float, end: float, folder: Path, console: Console) -> int:
-    """Writes the report of the interval and prints where it lies, and what the doctor finds. Returns the exit code."""
+def _reported(lab: Lab, begin: float, end: float, folder: Path, console: Console) -> int:
+    """Writes the report of the interval and prints where it lies. Returns the exit code."""
     try:
-        topology = questions.keep(lab.topology_file(next(iter(lab.topologies))), folder)
+        topology = page.keep(lab.topology_file(next(iter(lab.topologies))), folder)
     except OSError as error:
         console.print(f"no report: {error}", style="red", highlight=False, markup=False)
         return 1
-    with console.status("asking joulepath report and joulepath doctor"):
-        fault, findings = questions.report(topology, begin, end), questions.doctor(topology)
-    console.print(findings, highlight=False, markup=False)
+    with console.status("asking joulepath report"):
+        fault = page.report(topology, begin, end)
     if fault:
         console.print(f"no report: {fault}", style="red", highlight=False, markup=False)
         return 1
-    console.print(f"report of these {end - begin:.0f} s: {folder / questions.REPORT}", highlight=False, soft_wrap=True)
+    console.print(f"report of these {end - begin:.0f} s: {folder / page.REPORT}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -203,7 +205,14 @@ def _rest(results: Results) -> Table:
     return table
 
 
-def _verdict(lab: Lab, found: Mapping[str, Results], console: Console, *, alert: bool) -> int:
+def _verdict(
+    lab: Lab,
+    found: Mapping[str, Results],
+    told: Mapping[str, Sequence[Mapping[str, Any]]],
+    console: Console,
+    *,
+    alert: bool,
+) -> int:
     """Prints what was promised and whether it held. Returns the exit code."""
     checks: dict[str, bool] = {}
     for name, results in found.items():
@@ -215,6 +224,13 @@ def _verdict(lab: Lab, found: Mapping[str, Results], console: Console, *, alert:
                 conservation <= CONSERVATION
             ),
         }
+    faults = [
+        f"{one['id']} {one['place']}: {one['message']}"
+        for each in told.values()
+        for one in each
+        if one["severity"] != "note"
+    ]
+    checks["; ".join(faults) or "the doctor finds nothing"] = not faults
     if alert and all(checks.values()):
         checks["the energy budget's alert reached the webhook through Alertmanager"] = _alerted(lab, console)
     for text, held in checks.items():

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from joulepath_report.model import Step
 from joulepath_report.page.looks import Looks
 
+WHOLE = 0.9
+"""Known part of a step from which on it counts as whole: a few evaluations that are missing do not show."""
+
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which nothing is known."""
+    """A time that was not measured, or only in part."""
 
     begin: float
     end: float
@@ -19,20 +22,23 @@ class Gap:
 
 def bars(steps: Iterable[Step], looks: Looks) -> Sequence[Step]:
     """The steps by the keys of `looks`, in the order of time."""
-    watts: defaultdict[tuple[float, float, str], float] = defaultdict(float)
+    watts: defaultdict[tuple[float, float, str, float], float] = defaultdict(float)
     for step in steps:
-        watts[step.begin, step.seconds, looks.key(step.application)] += step.watts
-    return [Step(begin, seconds, name, amount) for (begin, seconds, name), amount in sorted(watts.items())]
+        watts[step.begin, step.seconds, looks.key(step.application), step.known] += step.watts
+    return [
+        Step(begin, seconds, name, amount, known) for (begin, seconds, name, known), amount in sorted(watts.items())
+    ]
 
 
 def gaps(steps: Iterable[Step], begin: float, end: float) -> Sequence[Gap]:
-    """The times of a period that no step covers, where a whole step would have found room.
+    """The times of a period that no whole step covers, where one would have found room.
 
     Steps begin at full hours, minutes, and so on, and a period does not.
     """
     found = []
-    times = sorted({(step.begin, step.seconds) for step in steps if step.begin < end})
-    for start, seconds in [*times, (end, times[-1][1] if times else 0.0)]:
+    drawn = sorted({(step.begin, step.seconds, step.known) for step in steps if step.begin < end})
+    times = [(start, seconds) for start, seconds, known in drawn if known >= WHOLE]
+    for start, seconds in [*times, (end, drawn[-1][1] if drawn else 0.0)]:
         if start - begin >= seconds and start > begin:
             found.append(Gap(begin, start))
         begin = max(begin, start + seconds)

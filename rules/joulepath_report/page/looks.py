@@ -17,6 +17,30 @@ OTHERS = " others"
 """Key of what stands for all that are too small to be shown alone; a name does not begin with a space."""
 
 PLAIN = "var(--node)"
+"""The colour of what is not an application."""
+
+_SHAPES = (
+    "",
+    "M-2,2l4,-4M0,8l8,-8M6,10l4,-4",
+    "M0,2h8M0,6h8",
+    "M2,1a1,1 0 1,0 .1,0M6,5a1,1 0 1,0 .1,0",
+    "M2,0v8M6,0v8",
+    "M-2,6l4,4M0,0l8,8M6,-2l4,4",
+    "M0,4h8M4,0v8",
+    "M0,2l4,4l4,-4",
+    "M0,0l8,8M8,0l-8,8",
+    "M0,4h8",
+    "M4,0v8",
+)
+"""A pattern for each look, in a square of 8: told apart without colour."""
+
+PATTERNS = [
+    *((f"look-{number}", shape) for number, shape in enumerate(_SHAPES)),
+    ("look-others", "M1,3h2M5,7h2"),
+    ("look-unattributed", "M-2,2l4,-4M0,8l8,-8M6,10l4,-4"),
+    ("look-gap", "M0,0l8,8"),
+]
+"""Shapes by the id of their pattern: of each look, and of times that were not measured."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +75,13 @@ def looks(report: Report) -> Looks:
 
 
 def application_joules(report: Report) -> Mapping[str, float]:
-    """Energy by application in the charts: of the flow, and of the steps where there is no flow."""
+    """Energy by application as the flow has it, or the steps where there is no flow; 0 for one that only they have."""
     joules: defaultdict[str, float] = defaultdict(float)
     for edge in report.flow:
         if edge.kind == "application":
             joules[edge.target] += edge.joules
     for step in report.steps:
-        if not report.flow or step.application not in joules:
-            joules[step.application] += step.watts * step.seconds
+        joules[step.application] += 0.0 if report.flow else step.watts * step.seconds
     return joules
 
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 "use strict";
 // Headings become buttons that sort their table; without this script the tables are as they are.
 for (const heading of document.querySelectorAll("thead th")) {

@@ -30,3 +30,9 @@ def test_applications_without_a_look_are_added_up() -> None:
 def test_a_rest_shorter_than_a_step_is_not_a_gap() -> None:
     """A period from 7 s to 36 s, in steps of 10 s that begin at full tens."""
     assert gaps([Step(10, 10, "a", 1.0), Step(20, 10, "a", 1.0)], 7, 36) == []
+
+
+def test_a_step_in_which_hosts_were_missing_is_marked() -> None:
+    steps = [Step(0, 10, "a", 1.0), Step(10, 10, "a", 0.5, known=0.5), Step(20, 10, "a", 1.0, known=0.96)]
+    assert gaps(bars(steps, LOOKS), 0, 30) == [Gap(10, 20)]
+    assert gaps(bars(steps[1:2], LOOKS), 10, 20) == [Gap(10, 20)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The questions of a user to the demo's servers at its end: `joulepath report` and `joulepath doctor`."""
+"""`joulepath report` on the running lab, as its user would call it."""
 
 import shutil
 import subprocess
@@ -22,16 +22,7 @@ def keep(topology: Path, folder: Path) -> Path:
 def report(topology: Path, begin: float, end: float) -> str:
     """Writes the report of a period [seconds since the epoch] beside the topology. Returns what went wrong, if any."""
     page = topology.with_name(REPORT)
-    done = _joulepath("report", topology, "--from", f"{begin:.0f}", "--to", f"{end:.0f}", "--html", str(page))
+    command = [sys.executable, "-m", "joulepath", "report", str(topology), "--prometheus", monitoring.PROMETHEUS_URL]
+    command += ["--from", f"{begin:.0f}", "--to", f"{end:.0f}", "--html", str(page)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 and page.exists() else (done.stderr or done.stdout).strip()
-
-
-def doctor(topology: Path) -> str:
-    """The findings of the doctor, or that there are none."""
-    done = _joulepath("doctor", topology)
-    return (done.stdout + done.stderr).strip()
-
-
-def _joulepath(command: str, topology: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "joulepath", command, str(topology), "--prometheus", monitoring.PROMETHEUS_URL]
-    return subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)
