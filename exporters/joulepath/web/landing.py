@@ -270,6 +270,7 @@ def _duration(seconds: float) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped; a device's words may hold anything, and may be long."""
+    """Escaped and on one line; a device's words may hold anything, and may be long."""
+    text = " ".join(text.split())
     shortened = text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
     return html.escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shortened))

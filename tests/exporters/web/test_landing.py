@@ -158,6 +158,11 @@ def test_a_device_that_talks_without_end_does_not_fill_the_page() -> None:
     assert len(landing(Racks(("one", "two"), "x" * 10_000)).page()) < 5000
 
 
+def test_a_fault_of_several_lines_is_one_line() -> None:
+    page = cells(landing(Racks(("one", "two"), "one: no answer\n\ttwo: neither")).page())
+    assert page.rows[1][-1] == "2 h ago: one: no answer two: neither"
+
+
 def test_of_many_rows_the_largest_are_shown_and_the_rest_counted() -> None:
     class Wide(Racks):
         def probe(self, target: str) -> Iterable[Metric]:
