@@ -74,12 +74,15 @@ def run(
         access = read_access(args.http_config) if args.http_config is not None else None
         with Prometheus(given.prometheus, access) as prometheus:
             scraped = server.look(prometheus, clock())
-        seen = devices.as_scraped(seen, scraped.readings)
+        seen = devices.as_scraped(seen, scraped)
     for one in seen:
         _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
-    found = Found([reading for one in seen for reading in one.readings])
+    found = Found(
+        [reading for one in seen for reading in one.readings],
+        [one.whole for one in seen if one.whole is not None],
+    )
     found.add(scraped)
-    if not (found.readings or found.nodes or found.gpus):
+    if not found.any_power:
         raise JoulepathError(_nothing(seen, given.prometheus))
     known = bool(found.pods)
     kubernetes = args.kubernetes
@@ -133,7 +136,7 @@ def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
 
 
 def _nothing(seen: Sequence[Device], url: str) -> list[str]:
-    faults = [f"{one.kind} {one.name}: {one.fault or 'measures no outlet and no chassis'}" for one in seen]
+    faults = [f"{one.kind} {one.name}: {one.fault or 'measures nothing that a topology can name'}" for one in seen]
     if url:
         faults.append(f"{url} has no series of a meter that a topology can name")
     return faults or ["nothing to look at: state --pdu, --bmc or --prometheus"]
