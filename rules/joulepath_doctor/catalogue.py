@@ -23,7 +23,7 @@ KINDS = _kinds(
     ("target/unread", "note", "targets are down, of jobs that this topology does not seem to read", False),
     ("target/gone", "error", "the server has no targets of a job that the topology reads any more", True),
     ("target/twice", "warning", "the same exporter is scraped twice", False),
-    ("target/unsteady", "warning", "an exporter is scraped now and then", False),
+    ("target/unsteady", "warning", "many scrapes of an exporter fail", True),
     ("target/old-config", "warning", "an exporter or Prometheus refused its last configuration", False),
     ("scrape/renamed", "error", "Prometheus has renamed a label of an exporter", True),
     ("scrape/sparse", "warning", "the window holds too few scrapes", False),
@@ -36,6 +36,39 @@ KINDS = _kinds(
     ("budget/absent", "error", "a budget has no figures", False),
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
+    # What the topology reads.
+    ("source/absent", "error", "nothing matches what the topology names", True),
+    ("source/stale", "error", "what the topology names was there, and is not there now", True),
+    ("source/sparse", "error", "less than half of the window is measured", True),
+    ("source/ambiguous", "error", "several series match where one is expected", True),
+    ("source/no-amount", "error", "a query gives no row, or not a number", True),
+    ("source/still", "warning", "a meter or a machine counts nothing, although it is measured", False),
+    ("component/away", "note", "a component that may move runs nowhere", False),
+    # Traffic and models.
+    ("traffic/node-absent", "error", "no exporter counts an IOAM node", True),
+    ("traffic/trace-absent", "error", "a node does not count a trace that passes it", True),
+    ("traffic/trace-lost", "warning", "packets of a trace come to one node and not to another", False),
+    ("traffic/trace-silent", "note", "no packet of a trace comes", False),
+    ("traffic/interface-silent", "warning", "an exporter sees no packet, while its interfaces have some", False),
+    ("traffic/unseen", "warning", "more than 1 % of the packets pass uncounted", False),
+    ("model/unlabelled", "error", "rows do not say which application they are of", True),
+    ("model/application-unknown", "warning", "rows name an application that the topology writes in another way", False),
+    # Hosts.
+    ("host/negative", "error", "a host draws less than what it feeds", True),
+    ("host/fallback", "warning", "a fallback counts, since the first reading is not complete", False),
+    ("host/static-above-power", "warning", "a host draws less than its idle power", False),
+    ("host/power-above-max", "warning", "a host draws more than it can", False),
+    # Parts and wholes.
+    ("sum/outlets-inlet", "warning", "the parts of a meter come to more than what it takes in", False),
+    ("sum/rapl-plug", "warning", "the processor draws more than its host", False),
+    ("sum/kepler-plug", "warning", "Kepler's node draws more than its host", False),
+    ("sum/bmc-plug", "warning", "two meters of one host disagree", False),
+    ("sum/register-integral", "warning", "a meter's register disagrees with its power", False),
+    ("sum/conservation", "error", "applications do not add up to a host or a component", False),
+    # What no other finding explains.
+    ("host/missing", "error", "a host has no power, although its sources are there", True),
+    ("component/unmeasured", "error", "the share of a component is not known, although its work is there", True),
+    ("application/missing", "error", "an application is not complete, and nothing above says why", False),
 )
 
 

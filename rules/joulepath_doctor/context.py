@@ -17,7 +17,7 @@ from joulepath_topology import Topology
 
 @dataclass(frozen=True)
 class Context:
-    """What a check reads."""
+    """The subject of a run of checks."""
 
     topology: Topology
     server: Server

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rules of a topology read of other programs: selectors of series that no rule records."""
+"""Selectors in the rules of a topology of series that other programs supply."""
 
 import re
 from collections.abc import Iterable

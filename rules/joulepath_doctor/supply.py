@@ -53,6 +53,10 @@ class Supply:
         """The targets that the topology reads, or probably should."""
         return [one for one in self._targets if self.needs(one)]
 
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Job and instance of these targets."""
+        return frozenset((one.labels.get("job", ""), one.labels.get("instance", "")) for one in self.needed())
+
     def place(self, target: Target) -> Place:
         """The place of a target: all of its job where the series of the job have the names of devices."""
         job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
@@ -68,15 +72,32 @@ class Supply:
 def absent_because(context: Context, selector: str) -> tuple[Place, ...]:
     """The places that may explain why a selector, which never matched within the time of the context, matches nothing.
 
-    They are the targets with the instance that it names; else those that seem to have its metric, where no target
-    supplied it at all.
+    They are jobs of which Prometheus has renamed a label; else the targets with the instance that it names; else those
+    that seem to have its metric, where no target supplied it at all.
     """
     wanted = parsed(selector)
+    if jobs := renamed(context, wanted):
+        return tuple(map(places.target, jobs))
     targets = context.server.targets()
     exact = [one for one in targets if wanted.instance and one.labels.get("instance") == wanted.instance]
     if not exact and not (wanted.name and context.server.label_values("job", named([wanted]))):
         exact = [one for one in targets if wanted.family in families(one)]
     return tuple(places.target(one.labels.get("job", ""), one.labels.get("instance", "")) for one in exact)
+
+
+def renamed(context: Context, one: Input) -> Mapping[str, str]:
+    """The jobs, with a label, of a selector without series that has some if this label is called `exported_...`."""
+    found: dict[str, str] = {}
+    for label in sorted(one.labels):
+        under = f"exported_{label}"
+        if not one.name or not context.server.label_values(under, named([one])):
+            continue
+        if context.server.series(one.selector):
+            break
+        selector = re.sub(rf"([{{,]){label}(?=[=!])", rf"\1{under}", one.selector)
+        for labels in context.server.series(selector):
+            found.setdefault(labels.get("job", ""), label)
+    return found
 
 
 def families(target: Target) -> frozenset[str]:

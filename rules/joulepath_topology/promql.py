@@ -8,6 +8,7 @@ the last word. The queries of a topology may contain `$window` and `$interval`.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import promql_parser as parser
@@ -66,6 +67,27 @@ def _readable(token: re.Match[str]) -> str:
 def selectors(expr: str) -> list[str]:
     """The vector selectors of a query, each as PromQL without its range, offset and `@`. Raises QueryError."""
     return [_text(selector) for selector in _selectors(parse(expr))]
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A condition on one label: `=`, `!=`, `=~` or `!~`."""
+
+    label: str
+    operator: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.label}{self.operator}{quote(self.value)}"
+
+
+def matchers(selector: str) -> list[Matcher]:
+    """The conditions of one vector selector; its name is one of `__name__`, the first. Raises QueryError."""
+    tree = parse(selector)
+    if not isinstance(tree, parser.VectorSelector):
+        raise QueryError("is not a selector")
+    named = [Matcher("__name__", "=", tree.name)] if tree.name else []
+    return [*named, *_matchers(tree)]
 
 
 def counters(expr: str) -> list[str]:
@@ -135,12 +157,16 @@ def _selectors(tree: parser.Expr) -> Iterator[parser.VectorSelector]:
 
 def _text(selector: parser.VectorSelector) -> str:
     """The parser's own text keeps the offset, and its str() does not escape quotes."""
+    written = ",".join(map(str, _matchers(selector)))
+    return f"{selector.name or ''}{{{written}}}" if written else selector.name or ""
+
+
+def _matchers(selector: parser.VectorSelector) -> list[Matcher]:
     operators = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
-    matchers = [
-        f"{matcher.name}{operators[str(matcher.op).rpartition('.')[2]]}{quote(matcher.value)}"
+    return [
+        Matcher(matcher.name, operators[str(matcher.op).rpartition(".")[2]], matcher.value)
         for matcher in selector.matchers.matchers
     ]
-    return f"{selector.name or ''}{{{','.join(matchers)}}}" if matchers else selector.name or ""
 
 
 def _type(node: parser.Expr) -> ValueType:

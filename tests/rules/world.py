@@ -158,16 +158,20 @@ class World(ThreadingHTTPServer):
 
 class _Page(BaseHTTPRequestHandler):
     server: World
+    protocol_version = "HTTP/1.1"  # a connection serves many scrapes
 
     def do_GET(self) -> None:
-        text = self.server.targets[self.path.removeprefix("/")].page()
+        target = self.server.targets.get(self.path.removeprefix("/"))
+        text = target.page() if target else None
         if text is None:
-            self.send_error(503)
+            self.send_error(503 if target else 404)
             return
+        page = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(page)))
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(page)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's own name
         """Says nothing."""

@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _exporters(context: Context) -> Iterator[Finding]:
     """node_exporter tells the time. A process or a reading of the future tells that a clock is ahead."""
-    needed = {(one.labels.get("job"), one.labels.get("instance")) for one in Supply(context).needed()}
+    needed = Supply(context).names()
     told = set[str]()
     for expr in (
         "node_time_seconds - timestamp(node_time_seconds)",

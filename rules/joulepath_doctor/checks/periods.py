@@ -81,7 +81,8 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
     step = max(context.topology.interval, elapsed / 1000)
     ran = _one(context, f"count_over_time(({heartbeat})[{duration(elapsed)}:{duration(step)}])")
     share = min((ran or 0) * step / elapsed, 1)
-    if coverage < LEAST * share:
+    lost = (share - coverage) * elapsed
+    if coverage < LEAST * share and lost > 3 * context.topology.window:
         yield found(
             "budget/uncovered", place,
             f"{coverage:.0%} of the elapsed time of this {budget.per} was measured, and the rules ran for {share:.0%} "
@@ -91,7 +92,7 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
 
 
 def _components(context: Context, application: str) -> Iterator[Place]:
-    """What an application rests on: its components and their hosts."""
+    """The components of an application and their hosts."""
     for component in context.topology.needed(application):
         yield ("components", component)
         for host in context.topology.hosts_of(component):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of the topology on the server: there, of this file and this version, without a fault, and evaluated in time."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -26,6 +27,7 @@ from joulepath_topology.promql import QueryError, normal, quote
 Form = tuple[str, frozenset[tuple[str, str]], str]
 """Name, labels and query of a rule, in one spelling."""
 
+_CONSTANT = re.compile(r"vector\([0-9.]+\)")
 LATE = 3.0
 """Intervals after which a group that was not evaluated stands still."""
 
@@ -86,14 +88,14 @@ def _loaded(context: Context, groups: Sequence[RuleGroup]) -> Iterator[Finding]:
         )  # fmt: skip
     wrong = [
         text
-        for name in expected.keys() | copies.keys()
+        for name in dict.fromkeys([*expected, *copies])
         if (text := _difference(expected.get(name), *copies.get(name, ())))
     ]
     if wrong:
         more = f" (and {len(wrong) - 1} more groups)" if len(wrong) > 1 else ""
         yield found(
             "rules/outdated", RULES,
-            f"{min(wrong)}{more}, compared with this file and this version: run `joulepath rules generate` and reload "
+            f"{wrong[0]}{more}, compared with this file and this version: run `joulepath rules generate` and reload "
             "Prometheus",
         )  # fmt: skip
     yield from _failing(context.topology, groups)
@@ -145,8 +147,8 @@ def _loaded_forms(group: RuleGroup) -> Iterator[Form]:
 
 def _normal(expr: str) -> str:
     """The query in the parser's spelling, or its words where the parser cannot read it."""
-    if expr.startswith("vector("):
-        return expr  # a constant: thousands of them are compared as they are
+    if _CONSTANT.fullmatch(expr):
+        return expr  # thousands of them are compared as they are
     try:
         return normal(expr)
     except QueryError:

@@ -9,8 +9,8 @@ from joulepath_doctor import places
 from joulepath_doctor.catalogue import found, not_checked
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
-from joulepath_doctor.inputs import Input, named
-from joulepath_doctor.supply import Supply
+from joulepath_doctor.inputs import named
+from joulepath_doctor.supply import Supply, renamed
 from joulepath_rules.constants import PREFIX
 from joulepath_topology.durations import duration, seconds
 from joulepath_topology.promql import quote
@@ -29,32 +29,16 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _renamed(context: Context) -> Iterator[Finding]:
     """Labels by which rules find nothing, and would find series if Prometheus had not renamed them."""
-    told = set[tuple[str, str]]()
-    for one in sorted(context.inputs, key=lambda each: each.selector):
-        for label in sorted(one.labels):
-            renamed = re.sub(rf"([{{,]){label}(?=[=!])", rf"\1exported_{label}", one.selector)
-            if not _has(context, one, label) or context.server.series(one.selector):
-                continue
-            for job in sorted({labels.get("job", "") for labels in context.server.series(renamed)}):
-                if (job, label) not in told:
-                    told.add((job, label))
-                    yield _finding(job, label, one.name)
+    found = {
+        (job, label): one.name
+        for one in sorted(context.inputs, key=lambda each: each.selector, reverse=True)
+        for job, label in renamed(context, one).items()
+    }
     constants = f'{{__name__=~"{PREFIX}.+",topology={quote(context.topology.name)},exported_instance!=""}}'
     for row in context.server.query(f"group by (job) ({constants})"):
-        yield _finding(row.labels.get("job", ""), "instance", f"{PREFIX}source")
-
-
-def _has(context: Context, one: Input, label: str) -> bool:
-    """Whether any series of this name has the label under its other name: most servers have none."""
-    return f"exported_{label}" in _exported(context) and bool(
-        context.server.label_values(f"exported_{label}", named([one]))
-    )
-
-
-def _exported(context: Context) -> frozenset[str]:
-    """The labels that Prometheus has renamed in what the topology reads."""
-    labels = {f"exported_{label}" for one in context.inputs for label in one.labels}
-    return frozenset(label for label in labels if context.server.label_values(label, named(context.inputs)))
+        found[row.labels.get("job", ""), "instance"] = f"{PREFIX}source"
+    for (job, label), name in sorted(found.items()):
+        yield _finding(job, label, name)
 
 
 def _finding(job: str, label: str, name: str) -> Finding:

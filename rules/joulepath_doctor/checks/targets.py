@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets of the server that supply the topology: up, once, steadily, with their present configuration."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from joulepath_doctor import places
 from joulepath_doctor.catalogue import found
@@ -27,6 +27,7 @@ CURES = {
     "malformed http": "state `scheme: https` in the job",
     "client sent an http request to an https server": "state `scheme: https` in the job",
     "status 400": "state `scheme: https` in the job where the exporter has TLS",
+    "first record does not look like a tls": "state `scheme: http` in the job",
     "x509": "state the authority as ca_file in tls_config of the job",
     "tls": "correct tls_config of the job",
     "limit exceeded": "raise the limit in the job",
@@ -35,8 +36,8 @@ CURES = {
 }
 """By a part of Prometheus' own words, in small letters; the first that fits holds."""
 LOOK = "ask it with curl from Prometheus' machine"
-UNSTEADY, FLAPS = 0.95, 4
-"""The part of scrapes that must succeed, and the changes between up and down, by which a target is unsteady."""
+MOST, FLAPS, LOST = 0.9, 6, 10
+"""An unsteady target: the part of scrapes that succeeds is less, between others so many times, and so many fail."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -44,8 +45,11 @@ def check(context: Context) -> Iterator[Finding]:
     targets = context.server.targets()
     supply = Supply(context)
     own = supply.needed()
+    unsteady = _success(context)
     for one in own:
-        if one.health == "down":
+        if _key(one) in unsteady:
+            yield _unsteady(context, supply, one, unsteady[_key(one)])
+        elif one.health == "down":
             yield found("target/down", supply.place(one), f"{one.scrape_url} is down: {_reason(one)}")
     others = [one for one in targets if one.health == "down" and one not in own]
     if others:
@@ -57,8 +61,7 @@ def check(context: Context) -> Iterator[Finding]:
     if targets:
         yield from _gone(context, supply, targets)
     yield from _twice(supply, own)
-    yield from _unsteady(context, supply, [one for one in own if one.health == "up"])
-    yield from _old_configuration(context, targets)
+    yield from _old_configuration(context, supply, own)
 
 
 def _reason(target: Target) -> str:
@@ -94,39 +97,41 @@ def _twice(supply: Supply, targets: Iterable[Target]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _unsteady(context: Context, supply: Supply, targets: Iterable[Target]) -> Iterator[Finding]:
-    """Targets that went up and down; one that only began or restarted is not one of them."""
-    over = f"[{duration(context.since)}]"
-    ratios = {
-        (row.labels.get("job"), row.labels.get("instance")): row.value
-        for row in context.server.query(
-            f"avg_over_time(up{over}) < {UNSTEADY} and on (job, instance) changes(up{over}) >= {FLAPS}"
-        )
-    }
-    for one in targets:
-        ratio = ratios.get((one.labels.get("job"), one.labels.get("instance")))
-        if ratio is not None:
-            yield found(
-                "target/unsteady", supply.place(one),
-                f"{ratio:.0%} of the scrapes of {duration(context.since)} succeeded; the last took "
-                f"{one.last_scrape_duration:.2g} s of {one.scrape_timeout or 'its timeout'}: raise scrape_timeout, or "
-                "look at the network",
-            )  # fmt: skip
+def _success(context: Context) -> Mapping[tuple[str, str], float]:
+    """The part of scrapes that succeeded, of unsteady targets. One that only began or restarted is not one of them."""
+    up = f"up[{duration(context.since)}]"
+    rows = context.server.query(
+        f"avg_over_time({up}) < {MOST} and changes({up}) >= {FLAPS}\n"
+        f"and count_over_time({up}) - sum_over_time({up}) >= {LOST}"
+    )
+    return {(row.labels.get("job", ""), row.labels.get("instance", "")): row.value for row in rows}
 
 
-def _old_configuration(context: Context, targets: Iterable[Target]) -> Iterator[Finding]:
-    by_label = {(one.labels.get("job"), one.labels.get("instance")): one for one in targets}
-    own = context.server.url.rpartition(":")[2]
-    for row in context.server.query(
-        "joulepath_config_last_reload_successful == 0 or prometheus_config_last_reload_successful == 0"
-    ):
-        job, instance = row.labels.get("job", ""), row.labels.get("instance", "")
-        target = by_label.get((job, instance))
-        name = row.labels.get("__name__", "")
-        if name.startswith("prometheus_") and (target is None or f":{own}/" not in f"{target.scrape_url}/"):
-            continue  # another server's
-        yield found(
-            "target/old-config", places.target(job, instance),
-            f"{instance} runs with an older configuration, since it refused its files at the last reload: correct what "
-            "its log names",
-        )  # fmt: skip
+def _unsteady(context: Context, supply: Supply, target: Target, part: float) -> Finding:
+    return found(
+        "target/unsteady", supply.place(target),
+        f"{part:.0%} of the scrapes of {duration(context.since)} succeeded; the last took "
+        f"{target.last_scrape_duration:.2g} s of {target.scrape_timeout or 'its timeout'}: raise scrape_timeout, or "
+        "look at the network",
+    )  # fmt: skip
+
+
+def _key(target: Target) -> tuple[str, str]:
+    return target.labels.get("job", ""), target.labels.get("instance", "")
+
+
+def _old_configuration(context: Context, supply: Supply, targets: Iterable[Target]) -> Iterator[Finding]:
+    """Programs that refused their files: exporters of the topology, and the server itself where it scrapes itself."""
+    own = f":{context.server.url.rpartition(':')[2]}/"
+    for metric in ("joulepath_config_last_reload_successful", "prometheus_config_last_reload_successful"):
+        refused = {
+            (row.labels.get("job"), row.labels.get("instance")) for row in context.server.query(f"{metric} == 0")
+        }
+        for one in targets:
+            here = metric.startswith("joulepath_") or own in f"{one.scrape_url}/"
+            if here and _key(one) in refused:
+                yield found(
+                    "target/old-config", supply.place(one),
+                    f"{one.scrape_url} runs with an older configuration, since it refused its files at the last "
+                    "reload: correct what its log names",
+                )  # fmt: skip

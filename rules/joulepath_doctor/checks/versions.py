@@ -10,6 +10,7 @@ from joulepath_doctor.catalogue import found, not_checked
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
 from joulepath_doctor.places import SERVER
+from joulepath_doctor.supply import Supply
 
 OLDEST = (2, 42)
 """The oldest version of Prometheus that the rules are tested with."""
@@ -22,10 +23,11 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _exporters(context: Context) -> Iterator[Finding]:
+    needed = Supply(context).names()
     others: dict[str, list[tuple[str, str, str]]] = {}
     for row in context.server.query("joulepath_build_info"):
         running = row.labels.get("exporter", ""), row.labels.get("job", ""), row.labels.get("instance", "")
-        if row.labels.get("version", __version__) != __version__:
+        if running[1:] in needed and row.labels.get("version", __version__) != __version__:
             others.setdefault(row.labels["version"], []).append(running)
     for version, exporters in sorted(others.items()):
         exporter, job, instance = min(exporters)

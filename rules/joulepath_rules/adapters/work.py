@@ -41,9 +41,9 @@ def work(topology: Topology) -> Iterator[Rule]:
             if topology.whole(placement) or not shares:
                 continue
             box, unit = placement.host, shares[0].unit
-            whole = _whole(topology, placement, shares)
+            whole = whole_work(topology, placement, shares)
             if component.moves:
-                amounts = _amounts(topology, placement, shares)
+                amounts = share_work(topology, placement, shares)
                 part = moving.part(amounts, whole)
                 if topology.boxes[box].divided or _counted_elsewhere(component):
                     steps = moving.working(amounts, whole)
@@ -66,21 +66,23 @@ def _part(topology: Topology, placement: Placement, shares: Sequence[Share]) -> 
     if placement.vm is None or not placement.shares:
         return _sum(topology, placement, shares)
     inside = Placement(placement.vm, placement.shares)
-    part, whole = _sum(topology, inside, inside.shares), _whole(topology, inside, inside.shares).believed
+    part, whole = _sum(topology, inside, inside.shares), whole_work(topology, inside, inside.shares).believed
     return f"({_sum(topology, placement, shares)})\n* clamp_max(({part}) / clamp_min({whole}, 1e-9), 1)"
 
 
 def _sum(topology: Topology, placement: Placement, shares: Sequence[Share]) -> str:
-    return " + ".join(amount.believed for amount in _amounts(topology, placement, shares))
+    return " + ".join(amount.believed for amount in share_work(topology, placement, shares))
 
 
-def _amounts(topology: Topology, placement: Placement, shares: Sequence[Share]) -> list[Amount]:
+def share_work(topology: Topology, placement: Placement, shares: Sequence[Share]) -> list[Amount]:
+    """The work of each share on a box."""
     if placement.gpu is not None:
         return [GPU_WORK[share.kind].share(topology, placement, share) for share in shares]
     return [WORK[share.kind].share(topology, placement.host, share) for share in shares]
 
 
-def _whole(topology: Topology, placement: Placement, shares: Sequence[Share]) -> Amount:
+def whole_work(topology: Topology, placement: Placement, shares: Sequence[Share]) -> Amount:
+    """All work of a box, in the unit of these shares."""
     if placement.gpu is not None:
         return GPU_WORK[shares[0].kind].whole(topology, placement)
     return WORK[shares[0].kind].whole(topology, placement.host)

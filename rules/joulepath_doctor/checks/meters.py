@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The meters that sources of power name: there, fresh, measured for most of the window, and counting."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from joulepath_doctor.catalogue import found
+from joulepath_doctor.context import Context
+from joulepath_doctor.finding import Finding
+from joulepath_doctor.questions import length, since, targets, window
+from joulepath_doctor.selected import last_seen, nearest, select, shown
+from joulepath_prometheus.results import Sample
+from joulepath_rules.rule import selector
+from joulepath_topology import Topology
+from joulepath_topology.meters import METERS, Meter
+from joulepath_topology.problem import Place
+from joulepath_topology.queries import gpu_meters, sources
+from joulepath_topology.source import PowerSource
+
+LEAST = 0.5
+"""The part of a window that must be measured, or a reading is a gap (attribution.yaml, `source:power_watts`)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of a meter that the topology names."""
+
+    place: Place
+    kind: str
+    labels: Mapping[str, str]
+    """`instance`, and the part."""
+
+    @property
+    def meter(self) -> Meter:
+        """Its kind."""
+        return METERS[self.kind]
+
+    @property
+    def joules(self) -> str:
+        """Its counter of energy."""
+        return self.meter.joules + selector(**self.labels)
+
+
+def readings(topology: Topology) -> Iterator[Reading]:
+    """All readings of a topology, each at its first place."""
+    told = set[tuple[str, ...]]()
+    for host in topology.hosts:
+        for place, source in (*sources(topology, host), *gpu_meters(topology, host)):
+            for reading in of_source(place, source):
+                key = (reading.kind, *reading.labels.values())
+                if key not in told:
+                    told.add(key)
+                    yield reading
+
+
+def of_source(place: Place, source: PowerSource) -> Iterator[Reading]:
+    """The readings of one source."""
+    for labels in source.readings:
+        yield Reading(place, source.kind, labels)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Findings about each of them."""
+    rows = Rows(context)
+    for reading in readings(context.topology):
+        yield from _of(context, rows, reading)
+
+
+class Rows:
+    """Rows of a query about all meters of a kind, of which a reading takes its own."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found: dict[tuple[str, ...], dict[tuple[str, ...], list[Sample]]] = {}
+
+    def of(self, reading: Reading, expr: str) -> Sequence[Sample]:
+        """The rows of one reading: of several targets where these show the same meter."""
+        names = tuple(reading.labels)
+        if (expr, *names) not in self._found:
+            indexed: dict[tuple[str, ...], list[Sample]] = {}
+            for row in self._context.server.query(expr):
+                indexed.setdefault(tuple(row.labels.get(name, "") for name in names), []).append(row)
+            self._found[expr, *names] = indexed
+        return self._found[expr, *names].get(tuple(reading.labels.values()), [])
+
+    def largest(self, reading: Reading, expr: str) -> float:
+        """The largest value of a reading; 0 without rows."""
+        return max((row.value for row in self.of(reading, expr)), default=0.0)
+
+
+def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
+    meter = reading.meter
+    now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
+    if not now:
+        yield _missing(context, reading)
+        return
+    label = meter.optional
+    parts = sorted({row.labels.get(label, "") for row in now}) if label is not None else []
+    if len(parts) > 1:
+        yield found(
+            "source/ambiguous", reading.place,
+            f"{reading.labels['instance']} has {len(parts)} of {label}: {shown('', parts)}; they may contain each "
+            f"other: name one as `{label}`",
+        )  # fmt: skip
+        return
+    measured = rows.largest(reading, f"rate({meter.seconds}[{window(context)}])")
+    if measured <= LEAST:
+        yield found(
+            "source/sparse", reading.place,
+            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the log of "
+            "its exporter for polls that fail, or raise `window`",
+            targets(now),
+        )  # fmt: skip
+        return
+    if not rows.largest(reading, f"increase({meter.joules}[{since(context)}])"):
+        yield found(
+            "source/still", reading.place,
+            f"measured 0 W for {length(context.since)}: is anything plugged in there, and is this the right one?",
+        )  # fmt: skip
+
+
+def _missing(context: Context, reading: Reading) -> Finding:
+    seen = select(context, reading.joules)
+    if seen.before:
+        return found(
+            "source/stale", reading.place,
+            f"{reading.joules} was last seen {last_seen(context, reading.joules)}: see the log of its exporter",
+            seen.targets,
+        )  # fmt: skip
+    return found(
+        "source/absent", reading.place,
+        f"{nearest(context, reading.joules)}: name what is there, or add it to the exporter's configuration and to the "
+        "scrape jobs",
+        seen.targets,
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of applications that queries and model servers count: each has its label, with a name of the topology."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from joulepath_doctor.catalogue import found
+from joulepath_doctor.context import Context
+from joulepath_doctor.finding import Finding
+from joulepath_doctor.questions import rows, timed
+from joulepath_doctor.selected import shown
+from joulepath_rules.adapters.traffic import counted
+from joulepath_topology import Topology
+from joulepath_topology.problem import Place
+
+LIKE = 0.7
+"""How alike two names must be, 0 to 1, to be one that is written in two ways."""
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Findings about each counter that has rows."""
+    topology = context.topology
+    for name, component in topology.components.items():
+        if topology.counted_at(name) != name or (component.traffic and component.traffic.ioam):
+            continue
+        used = [application for application in topology.applications if _passes(topology, application, name)]
+        if not used:
+            continue
+        place: Place = ("components", name, "requests" if component.requests else "traffic")
+        for expr in counted(name, component, prompts=component.tokens is not None).values():
+            found_rows = rows(context, f"sum by (application) ({timed(context, expr)})", "application")
+            yield from _rows(place, {application for (application,) in found_rows}, used, topology)
+
+
+def _passes(topology: Topology, application: str, component: str) -> bool:
+    """Whether an application's traffic is counted there."""
+    return any(topology.counted_at(each) == component for each in topology.route(application))
+
+
+def _rows(place: Place, there: set[str], used: list[str], topology: Topology) -> Iterator[Finding]:
+    if not there:
+        return
+    named = there - {""}
+    if not named:
+        yield found(
+            "model/unlabelled", place,
+            "no row has the label application, so nothing can be divided: let the gateway or the server add it, or "
+            "name the label that has it as `application_label`",
+        )  # fmt: skip
+        return
+    strange = named - set(topology.applications)
+    for application in used:
+        if application in named:
+            continue
+        near = get_close_matches(application.lower(), {each.lower() for each in strange}, n=1, cutoff=LIKE)
+        if near or not named & set(topology.applications):
+            yield found(
+                "model/application-unknown", place,
+                f"application {application!r} has no row, so it has 0 W here, and no application of the topology is "
+                f"called {shown(application, sorted(strange))}: give both one name",
+            )  # fmt: skip

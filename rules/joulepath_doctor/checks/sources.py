@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the topology reads by PromQL: there, fresh, and counting."""
+
+import math
+from collections.abc import Iterator
+
+from joulepath_doctor.catalogue import found
+from joulepath_doctor.context import Context
+from joulepath_doctor.finding import Finding
+from joulepath_doctor.questions import length, since, timed, window
+from joulepath_doctor.reads import Read, reads
+from joulepath_doctor.selected import Selected, last_seen, nearest, select
+from joulepath_topology import promql
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Findings about each of them."""
+    for read in reads(context.topology):
+        yield from _of(context, read)
+
+
+def _of(context: Context, read: Read) -> Iterator[Finding]:
+    result = [row.value for row in context.server.query(timed(context, read.expr))]
+    if result and math.isfinite(sum(result)) and min(result) >= 0:
+        if read.grows and not sum(result):
+            yield from _still(context, read)
+        return
+    seen = [select(context, each) for each in dict.fromkeys(promql.selectors(read.expr))]
+    gone = [each for each in seen if not each.now]
+    because = (*read.because, *(target for each in seen for target in each.targets))
+    if result:
+        told = "NaN or infinite" if not math.isfinite(sum(result)) else f"{min(result):g}"
+        yield found(
+            "source/no-amount", read.place, f"the query gives {told} now: an amount is a number from 0", because
+        )
+    elif gone:
+        yield _missing(context, read, gone, because)
+    else:
+        yield found(
+            "source/no-amount", read.place,
+            "each series of the query is there, but the query gives no row: compare the labels on both sides of its "
+            f"operators, and see that each counter has two samples within {window(context)}",
+            because,
+        )  # fmt: skip
+
+
+def _missing(context: Context, read: Read, gone: list[Selected], because: tuple[tuple[str | int, ...], ...]) -> Finding:
+    """Nothing matches now. What was there a while ago says more than what never was."""
+    stale = next((each for each in gone if each.before), None)
+    if read.may_be_away:
+        seen = f"none since {last_seen(context, stale.selector)}" if stale else nearest(context, gone[0].selector)
+        return found("component/away", read.place, f"runs nowhere now, so it has 0 W: {seen}", because)
+    if stale is not None:
+        return found(
+            "source/stale", read.place,
+            f"{stale.selector} was last seen {last_seen(context, stale.selector)}: see whether its exporter still "
+            "shows it, and under which labels",
+            because,
+        )  # fmt: skip
+    return found(
+        "source/absent", read.place,
+        f"{nearest(context, gone[0].selector)}: name what is there, or make its exporter show this one",
+        because,
+    )  # fmt: skip
+
+
+def _still(context: Context, read: Read) -> Iterator[Finding]:
+    """It is 0 now; over all of the time, too?"""
+    over = (
+        timed(context, read.expr, since(context))
+        if "$window" in read.expr
+        else f"max_over_time(({read.expr})[{since(context)}:])"
+    )
+    result = [row.value for row in context.server.query(over)]
+    if result and not sum(result):
+        yield found(
+            "source/still", read.place,
+            f"has not counted for {length(context.since)}, although it is scraped: see what it reads",
+        )  # fmt: skip

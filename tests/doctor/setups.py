@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Set-ups of Joulepath as text: a topology and the exporters that it reads, healthy or with one thing broken.
+
+All set-ups stand side by side in one Prometheus, so names are templates: `@x` is `x` of this set-up, `%A` one of its
+trace ids and `%1` one of its node ids.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.conftest import Monitoring
+from tests.rules.world import History, Rates, served, watched
+
+# Four times the scrape interval, and as long as four evaluations.
+AWAY, ASKED = 10.0, 26.0  # seconds: what goes away is then as old as two windows
+HEAD = "name: '@set-up'\ninterval: 2s\nwindow: 8s\n"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to set Joulepath up: a topology as text, and the counters of each exporter with their growth a second."""
+
+    topology: str
+    exporters: Mapping[str, Rates]
+    gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A set-up. Changes of the topology replace one text by another; both forms are templates.
+
+    `counters` changes the growth of counters, `without` takes series away whose name and labels fit an expression,
+    `away` does so while the set-up runs, `down` are exporters that do not answer.
+    """
+
+    name: str
+    kind: Kind
+    number: int = 0
+    topology: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, Rates] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
+    away: Mapping[str, str] = field(default_factory=dict)
+    down: tuple[str, ...] = ()
+    finds: Mapping[str, str] = field(default_factory=dict)
+    """Ids of what a doctor must find, with the place."""
+    notes: frozenset[str] = frozenset()
+    """Ids of notes that it may give."""
+
+    def text(self) -> str:
+        """The topology file."""
+        text = HEAD + self.kind.topology
+        for old, new in self.topology.items():
+            assert text.count(old) == 1, f"{self.name}: {old!r} is in the topology {text.count(old)} times"
+            text = text.replace(old, new)
+        return self.named(text)
+
+    def exporters(self) -> dict[str, Rates]:
+        """The counters of each exporter at the beginning."""
+        found = {self.named(name): self._named(rates) for name, rates in self.kind.exporters.items()}
+        for name, pattern in self.without.items():
+            rates = found[self.named(name)]
+            gone = self.selected(rates, pattern)
+            found[self.named(name)] = {series: rate for series, rate in rates.items() if series not in gone}
+        for name, rates in self.counters.items():
+            found.setdefault(self.named(name), {}).update(self._named(rates))
+        return found
+
+    def gauges(self) -> dict[str, dict[str, float]]:
+        """The gauges of each exporter."""
+        return {self.named(name): self._named(values) for name, values in self.kind.gauges.items()}
+
+    def places(self) -> dict[str, str]:
+        """The findings with their places, as they are in the file."""
+        return {name: self.named(place) for name, place in self.finds.items()}
+
+    def selected(self, rates: Rates, pattern: str) -> list[str]:
+        """The series of an exporter that fit an expression; at least one."""
+        found = [series for series in rates if re.search(self.named(pattern), series)]
+        assert found, f"{self.name}: no series fits {pattern!r}"
+        return found
+
+    def named(self, text: str) -> str:
+        """The text with the names of this set-up: no other one has them."""
+        text = re.sub(r"%([A-F])", lambda found: f"{self.number:04x}" + 14 * f"{found[1]}{found[1]}".lower(), text)
+        text = re.sub(r"%(\d)", lambda found: str(10 * self.number + int(found[1])), text)
+        return text.replace("@", f"{self.name}-")
+
+    def _named(self, values: Mapping[str, float]) -> dict[str, float]:
+        return {self.named(series): value for series, value in values.items()}
+
+
+def numbered(*setups: Setup) -> list[Setup]:
+    """The set-ups with numbers of their own."""
+    assert len({setup.name for setup in setups}) == len(setups)
+    return [replace(setup, number=number) for number, setup in enumerate(setups, 1)]
+
+
+@contextmanager
+def running(
+    setups: Sequence[Setup], programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory
+) -> Iterator[History]:
+    """All set-ups at once, watched by each version of Prometheus, until doctors can be asked."""
+    with served() as world:
+        for setup in setups:
+            for name, rates in setup.exporters().items():
+                world.target(name, rates, up=name not in map(setup.named, setup.down))
+            for name, gauges in setup.gauges().items():
+                world.targets[name].show(gauges)
+        with watched(world, programs, folders, *(setup.text() for setup in setups)) as history:
+            history.until(AWAY)
+            for setup in setups:
+                for name, pattern in setup.away.items():
+                    target = setup.named(name)
+                    world.targets[target].forget(*setup.selected(setup.exporters()[target], pattern))
+            history.until(ASKED)
+            yield history
