@@ -36,8 +36,10 @@ _SUPPLY = re.compile(
     re.IGNORECASE,
 )
 _BMC = re.compile(
-    r"^(bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)[-_.]|[-_.](bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)$|(?<=\w)(bmc|idrac)$"
+    r"^(bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)[-_.]|[-_.](bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)$|(?<=\w)(bmc|idrac)$",
+    re.IGNORECASE,
 )
+_DOMAIN = re.compile(r"\.[A-Za-z-]{2,}$")
 # Kubernetes: hash and 5 characters of a Deployment's pod, these alone of a DaemonSet's, a StatefulSet's number.
 _ENDING = "[bcdfghjklmnpqrstvwxz2456789]{5}"
 _REPLICA = re.compile(rf"-(?:(?=[a-z]*\d)[0-9a-z]{{4,10}}-[0-9a-z]{{5}}|{_ENDING}|\d+)$")
@@ -56,9 +58,10 @@ def host_name(text: str) -> str:
     bare = (found["address"] or found["name"]) if found else host
     if is_address(bare):
         return bare
-    label = bare.partition(".")[0].lower()
+    # `edge-1.example.org` has a domain; an outlet called `rack 1.2` has none.
+    label = bare.partition(".")[0] if _DOMAIN.search(bare) else bare
     without = _BMC.sub("", label)
-    return without if re.search(r"[a-z]", without) else label
+    return without if re.search(r"[A-Za-z]", without) else label
 
 
 def is_address(text: str) -> bool:

@@ -41,10 +41,22 @@ def test_names_of_one_host_have_one_key(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("edge-1", "edge-11"), ("edge-1-1", "edge-11"), ("10.0.0.4", "10.0.0.5"), ("bmc-1", "ilo-1")]
+    ("one", "other"),
+    [
+        ("edge-1", "edge-11"),
+        ("edge-1-1", "edge-11"),
+        ("rack 1.2", "rack 1.3"),
+        ("10.0.0.4", "10.0.0.5"),
+        ("bmc-1", "ilo-1"),
+    ],
 )
 def test_names_of_two_hosts_have_two_keys(one: str, other: str) -> None:
     assert key(one) != key(other)
+
+
+def test_a_host_keeps_the_case_of_its_name() -> None:
+    assert host_name("GPU_01") == "GPU_01"
+    assert host_name("Edge-1.example.org") == "Edge-1"
 
 
 def test_a_domain_tells_hosts_apart_where_nothing_else_does() -> None:
