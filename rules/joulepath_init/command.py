@@ -29,11 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="receives the files (default: .)"
     )
     parser.add_argument(
-        "--pdu", nargs="+", default=[], action="extend", metavar="ADDRESS", help="PDUs: udp://HOST or redfish://HOST"
+        "--pdu", default=[], action="append", metavar="ADDRESS", help="udp://HOST or redfish://HOST; may be repeated"
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of the PDUs")
     parser.add_argument(
-        "--bmc", nargs="+", default=[], action="extend", metavar="ADDRESS", help="BMCs: redfish://HOST or ipmi://HOST"
+        "--bmc", default=[], action="append", metavar="ADDRESS", help="redfish://HOST or ipmi://HOST; may be repeated"
     )
     parser.add_argument("--user", metavar="NAME", help="user of the BMCs, and of PDUs over Redfish")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
@@ -43,12 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--http-config", type=Path, metavar="FILE", help="login and certificates for --prometheus")
     parser.add_argument(
-        "--application",
-        nargs="+",
-        default=[],
-        action="extend",
-        metavar="NAME",
-        help="applications; each gets a new trace id",
+        "--application", default=[], action="append", metavar="NAME", help="gets a new trace id; may be repeated"
     )
     parser.add_argument("--grams-per-kwh", type=float, metavar="G", help="CO2 of the grid")
     parser.add_argument(
