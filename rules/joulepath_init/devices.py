@@ -18,7 +18,7 @@ from joulepath.pdu.redfish.target import is_redfish
 from joulepath.pdu.source import PduReading
 from joulepath.reading.poller import Target
 from joulepath_init.found import WHOLE_LEVELS, Found, Reading, Whole
-from joulepath_init.naming import host_name, is_address, slug
+from joulepath_init.naming import host_name, is_address, natural, slug
 
 SAME_WATTS = 0.1
 """A device that is read now, and its mean over minutes in Prometheus."""
@@ -223,7 +223,7 @@ def _count(kind: str, count: int) -> str:
 
 def _outlets(name: str, reading: PduReading) -> list[Reading]:
     watts: Mapping[str, float] = reading.values.get("outlet", {}).get("power", {})
-    return [Reading("pdu", name, outlet, reading.names.get(outlet, ""), power) for outlet, power in watts.items()]
+    return [Reading("pdu", name, each, reading.names.get(each, ""), watts[each]) for each in sorted(watts, key=natural)]
 
 
 def _whole(name: str, reading: PduReading) -> Whole | None:
@@ -237,4 +237,5 @@ def _whole(name: str, reading: PduReading) -> Whole | None:
 def _chassis(name: str, reading: BmcReading) -> list[Reading]:
     boxes = {box: power for box, power in reading.power.items() if isinstance(box, Box) and box.level == "chassis"}
     several = len(boxes) > 1
-    return [Reading("bmc", name, box.name if several else "", "", power) for box, power in boxes.items()]
+    chassis = sorted(boxes, key=lambda box: natural(box.name))
+    return [Reading("bmc", name, box.name if several else "", "", boxes[box]) for box in chassis]

@@ -73,7 +73,10 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and yaml.safe_load(value) == value
-        return value if plain else json.dumps(value)
+        if plain:
+            return value
+        # Single quotes where a query has double ones; they hide no escape.
+        return f"'{value}'" if '"' in value and re.fullmatch(r"[ !-&(-~]+", value) else json.dumps(value)
     if isinstance(value, float):
         return f"{value:g}"
     return json.dumps(value)

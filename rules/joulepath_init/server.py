@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from joulepath_init.found import WHOLE_LEVELS, Found, Gpu, Model, Node, Pod, Reading, Whole, counter
+from joulepath_init.naming import natural
 from joulepath_prometheus.client import Prometheus
 from joulepath_topology.meters import METERS, Meter
 from joulepath_topology.model_servers import SERVERS, Server
@@ -151,11 +152,4 @@ def _counter(server: Server, unit: str) -> str:
 def _pairs(series: Iterable[Mapping[str, str]], first: str, second: str) -> list[tuple[str, str]]:
     """Both labels of each series, each pair once; without the second label it is empty."""
     found = {(one.get(first, ""), one.get(second, "")) for one in series}
-    return sorted((pair for pair in found if pair[0]), key=_natural)
-
-
-def _natural(pair: tuple[str, str]) -> list[tuple[int, str]]:
-    """Outlet 10 comes after outlet 9."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for text in pair for part in re.findall(r"\d+|\D+", text)
-    ]
+    return sorted((pair for pair in found if pair[0]), key=lambda pair: [natural(text) for text in pair])

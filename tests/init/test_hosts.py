@@ -95,3 +95,10 @@ def test_a_node_with_another_name_in_kepler_says_so() -> None:
 def test_gpus_belong_to_the_host_of_their_exporter() -> None:
     gpus = [Gpu("gpu", "edge-1:10479", "0"), Gpu("dcgm", "edge-1", "1"), Gpu("dcgm", "edge-1", "0")]
     assert hosts(PLUG, gpus=gpus)["edge-1"]["gpus"] == {"0": {"gpu": "edge-1:10479"}, "1": {"dcgm": "edge-1"}}
+
+
+def test_each_chassis_of_a_bmc_is_a_host() -> None:
+    readings = [Reading("bmc", "bmc-1", f"Node{number}", watts=400.0) for number in (0, 1)]
+    assert hosts(*readings) == {
+        f"bmc-1-Node{number}": {"power": [{"bmc": "bmc-1", "chassis": f"Node{number}"}]} for number in (0, 1)
+    }
