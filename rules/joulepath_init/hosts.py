@@ -8,7 +8,7 @@ from typing import Any
 from joulepath_init.asking import Questions
 from joulepath_init.document import DECIDE, GUESS, flow
 from joulepath_init.found import Found, Gpu, Node, Reading, Whole
-from joulepath_init.naming import host_name, keys, outlet_host, slug
+from joulepath_init.naming import host_name, is_address, keys, outlet_host, slug
 from joulepath_topology import promql
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
@@ -174,6 +174,10 @@ def value(box: Box, site: str, pool: str | None, capacity: Mapping[str, float]) 
     if box.gpus and not box.gpus_alone:
         entry["gpus"] = {gpu.number: {gpu.kind: gpu.host} for gpu in box.gpus}
         box.remarks.append(f"{GUESS} `power` measures the GPUs, too: else add `in_plug: false` to each")
+    if is_address(host_name(box.name)):
+        box.remarks.append(
+            f"{DECIDE} its name; if it is one of the other hosts, move the reading there and delete this"
+        )
     entry |= _kepler(box)
     return entry
 

@@ -102,3 +102,9 @@ def test_each_chassis_of_a_bmc_is_a_host() -> None:
     assert hosts(*readings) == {
         f"bmc-1-Node{number}": {"power": [{"bmc": "bmc-1", "chassis": f"Node{number}"}]} for number in (0, 1)
     }
+
+
+def test_a_host_that_only_has_an_address_may_be_one_of_the_others() -> None:
+    made, topology = drafted(Found(readings=[PLUG, Reading("rapl", "10.0.0.4:10473", watts=90.0)]))
+    assert list(topology.hosts) == ["edge-1", "10.0.0.4"]
+    assert made.text.count("decide: its name") == 1
