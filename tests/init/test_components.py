@@ -98,3 +98,13 @@ def test_nodes_and_traces_that_are_counted_already_keep_their_ids() -> None:
     assert nodes == {"upf-1": 7, "cu-1": 9}
     assert topology.applications["camera"].traces[0].id == "ab" * 16
     assert made.traces is None
+
+
+def test_a_new_application_is_added_to_those_that_are_counted_already() -> None:
+    found = Found(
+        readings=[Reading("pdu", "pdu-1", "1", "upf-1", 50.0)], ioam_nodes=[(7, "upf-1")], traces=[(5, "ab" * 16)]
+    )
+    made, topology = drafted(found, Wishes(applications=["camera"]))
+    assert set(topology.applications) == {"camera", "trace-5-abababab"}
+    assert made.traces is not None
+    assert (made.traces.node, list(made.traces.ids)) == (7, ["camera"])
