@@ -10,6 +10,7 @@ of applications are what the rules recorded.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from joulepath_report import known
@@ -46,7 +47,7 @@ class Energy:
     short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Joules by application that its hours recorded beyond what the meters left for it."""
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Length of the period."""
         return sum(slot.seconds for slot in self.slots)
@@ -59,9 +60,9 @@ class Energy:
             found[tuple(cell.row[place] for place in places)] += cell.joules
         return dict(found)
 
-    @property
+    @cached_property
     def joules(self) -> float:
-        """Of all hosts, as their meters have it."""
+        """Of all hosts, as their meters have it: asked for when all cells are there."""
         return sum(cell.joules for cell in self.cells)
 
 
@@ -70,12 +71,12 @@ def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
 
     Raises PrometheusError.
     """
-    hosts, rows = known.hosts(questions), known.rows(questions)
+    hosts = known.hosts(questions)
     recorded = questions.hourly("application:energy_joules:1h", ("application", "segment"))
     coverage = questions.hourly(COVERAGE, ("application",))
     found = Energy(questions.slots)
-    for number, slot in enumerate(questions.slots):
-        at_host = _by_host(rows[number])
+    for number, (slot, rows) in enumerate(zip(questions.slots, known.rows(questions), strict=True)):
+        at_host = _by_host(rows)
         boxes = {host: _box(hosts[number].get(host), at_host.get(host, {})) for host in {**hosts[number], **at_host}}
         cells: dict[Row, float] = {}
         for host, box in boxes.items():
@@ -83,12 +84,12 @@ def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
             found.known_hosts[host] += box.seconds
         cells = _as_recorded(cells, recorded, number, found)
         found.cells += [Cell(number, row, joules) for row, joules in cells.items()]
-        for row, one in rows[number].items():
+        for row, one in rows.items():
             seconds = min(one.charged(slot.seconds), boxes[row.host].charged(slot.seconds))
             found.charged[row.application, number] = max(found.charged[row.application, number], seconds)
             if row.application == UNATTRIBUTED and row.component != UNATTRIBUTED:
                 found.known_components[row.component, row.host] += one.seconds
-        for application, seconds in _complete(rows[number], applications).items():
+        for application, seconds in _complete(rows, applications).items():
             part = coverage.get((application,), {}).get(number)
             found.known_applications[application] += seconds if part is None else part * slot.seconds
     return found

@@ -2,7 +2,7 @@
 """What was known of hosts, and of their rows, in each slot of a period."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Row(NamedTuple):
     segment: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """Mean and known seconds of a row in a slot, and whether it was there in the hour before the slot."""
 
@@ -57,22 +57,23 @@ def hosts(questions: Questions) -> Sequence[Mapping[str, Known]]:
     return found
 
 
-def rows(questions: Questions) -> Sequence[Mapping[Row, Known]]:
-    """By row, in each slot. One that had two sites or segments there has those of most of its time.
+def rows(questions: Questions) -> Iterator[Mapping[Row, Known]]:
+    """By row, for each slot in turn: a month has too many to be held at once. Raises PrometheusError.
 
-    Raises PrometheusError.
+    A row that had two sites or segments in a slot has those of most of its time.
     """
     means, counts = questions.over("avg", ROWS, ROW), questions.over("count", ROWS, ROW)
     seen = _Before(questions, ROWS, ROW, counts, own=_OWN)
-    slots: list[dict[Key, list[tuple[Row, Known]]]] = [defaultdict(list) for _ in questions.slots]
-    for key, row in counts.items():
-        named = Row(*(word or UNATTRIBUTED for word in key))  # the rest of a host has no segment
-        for number, count in row.items():
-            if number in means.get(key, {}):
-                before = seen(key[:_OWN], number)
-                known = Known(means[key][number], _seconds(questions, number, count), before)
-                slots[number][named[:_OWN]].append((named, known))
-    return [dict(_one(parts) for parts in slot.values()) for slot in slots]
+    # The rest of a host has no segment.
+    named = {key: Row(*(word or UNATTRIBUTED for word in key)) for key in counts}
+    for number in range(len(questions.slots)):
+        found: dict[Key, list[tuple[Row, Known]]] = defaultdict(list)
+        for key, row in counts.items():
+            if number in row and number in means.get(key, {}):
+                own = key[:_OWN]
+                known = Known(means[key][number], _seconds(questions, number, row[number]), seen(own, number))
+                found[own].append((named[key], known))
+        yield dict(_one(parts) for parts in found.values())
 
 
 def _one(parts: Sequence[tuple[Row, Known]]) -> tuple[Row, Known]:
@@ -92,15 +93,15 @@ class _Before:
     """Whether something was there in the hour before a slot, by its first labels."""
 
     def __init__(self, questions: Questions, series: str, by: Key, counts: Rows, own: int) -> None:
-        self._seen: list[set[Key]] = [set() for _ in questions.slots]
+        self._slots, self._counts = questions.slots, defaultdict[Key, list[Mapping[int, float]]](list)
         for key, row in counts.items():
-            for number in row:
-                if number + 1 < len(self._seen):
-                    self._seen[number + 1].add(key[:own])
-        for number, slot in enumerate(questions.slots):
-            # The hour before a slot is the slot before, but for the first one, and for one after a part of an hour.
-            if number == 0 or not questions.slots[number - 1].hour:
-                self._seen[number] |= {key[:own] for key in questions.before(series, by, slot)}
+            self._counts[key[:own]].append(row)
+        # The hour before a slot is the slot before, but for the first one, and for one after a part of an hour.
+        self._asked = {
+            number: {key[:own] for key in questions.before(series, by, slot)}
+            for number, slot in enumerate(self._slots)
+            if number == 0 or not self._slots[number - 1].hour
+        }
 
     def __call__(self, own: Key, number: int) -> bool:
-        return own in self._seen[number]
+        return own in self._asked.get(number, ()) or any(number - 1 in row for row in self._counts.get(own, ()))
