@@ -150,6 +150,16 @@ def test_hosts_and_applications_of_one_coverage_share_a_note() -> None:
     assert found[-1] == "All of app was known for 25.0 % of the period."
 
 
+def test_unattributed_has_no_part_of_an_application_of_which_the_parts_are_not_known() -> None:
+    """40 % of the user plane is static; the application has 60 of its 100 W, and `unattributed` 40 W."""
+    parts: Rows = {("upf", "edge", "static"): {0: 40}, ("upf", "edge", "dynamic"): {0: 60}}
+    asked = told(more={("sum", "component:power_watts"): parts})
+    found = measure(asked).parts_of_applications
+    model = 50.0 * 3600
+    assert found["unattributed"] == pytest.approx({"static": 16 * 3600, "dynamic": 24 * 3600, "undivided": model})
+    assert found["app"] == pytest.approx({"static": 0, "dynamic": 0, "undivided": 160 * 3600})
+
+
 def test_a_budget_shows_its_state_at_the_end() -> None:
     """Half of 1 kWh is used; the other budget is not known."""
     asked = told(
