@@ -13,6 +13,7 @@ from joulepath_report.model import Table, Value
 from joulepath_report.notes import notes
 from joulepath_report.period import slots
 from joulepath_report.questions import Rows
+from joulepath_topology import Topology
 from tests.report.told import Told
 from tests.rules.promtool import topology
 
@@ -139,7 +140,7 @@ def test_an_application_that_was_never_known_has_no_energy() -> None:
     table = next(iter(applications.tables(found)))
     assert table.column("energy_joules")["late"] is None
     assert table.column("coverage")["late"] == 0
-    assert "The energy of late was not known: all that it used is in `unattributed`." in list(notes(found))
+    assert "The energy of late was not known: all that was used there is in `unattributed`." in list(notes(found))
 
 
 def test_hosts_and_applications_of_one_coverage_share_a_note() -> None:
@@ -158,6 +159,32 @@ def test_unattributed_has_no_part_of_an_application_of_which_the_parts_are_not_k
     model = 50.0 * 3600
     assert found["unattributed"] == pytest.approx({"static": 16 * 3600, "dynamic": 24 * 3600, "undivided": model})
     assert found["app"] == pytest.approx({"static": 0, "dynamic": 0, "undivided": 160 * 3600})
+
+
+def test_what_the_file_no_longer_has_is_named() -> None:
+    """A host, a component and an application of before the change."""
+    row = ("gone-app", "gone-upf", "gone-edge", "mast", "network")
+    series: Rows = {row: {0: 240}}
+    asked = told(more={("avg", ROWS): series, ("count", ROWS): series, ("count", "host:power_watts"): {}})
+    found = [note for note in notes(measure(asked)) if note.startswith("The topology has changed")]
+    assert [note.partition(": ")[2] for note in found] == [
+        "gone-edge had energy and is no longer a host of the file.",
+        "gone-upf had energy and is no longer a component of the file.",
+        "gone-app had energy and is no longer an application of the file.",
+    ]
+
+
+def test_a_note_on_many_names_the_first_ones() -> None:
+    """A hundred hosts without a reading are one note."""
+    hosts = {f"h{number:02}": {"site": "s", "power": [{"watts": 1}]} for number in range(100)}
+    components = {"c": {"role": "upf", "host": "h00"}}
+    bare = Topology.model_validate({"name": "t", "sites": {"s": {}}, "hosts": hosts, "components": components})
+    row = ("unattributed", "unattributed", "x", "s", "")
+    answers: dict[tuple[str, str], Rows] = {("avg", ROWS): {row: {0: 1}}, ("count", ROWS): {row: {0: 240}}}
+    first, *_ = notes(measure(Told(bare, slots(HOUR, HOUR + 3600), answers)))
+    assert first == (
+        "Not measured at all: h00, h01, h02, h03, h04, h05, h06 and 93 others. This energy is missing in every total."
+    )
 
 
 def test_a_budget_shows_its_state_at_the_end() -> None:
