@@ -130,3 +130,19 @@ def test_latex_has_no_sign_that_its_engines_do_not_know() -> None:
     written = text.latex(replace(REPORT, tables=(table,), notes=()))
     assert r"131.2 \textmu{}J" in written
     assert written.isascii()
+
+
+def test_latex_leaves_out_a_table_that_fits_no_page() -> None:
+    """A comment says so; the others are there."""
+    long = replace(APPLICATIONS, id="long", title="Long", rows=APPLICATIONS.rows * 30)
+    written = text.latex(replace(REPORT, tables=(long, APPLICATIONS)))
+    assert "% Long: 90 rows, which are more than a page has. CSV has them.\n" in written
+    assert written.count(r"\begin{table}") == 1
+
+
+@pytest.mark.parametrize(("spread", "shown_there"), [(None, False), (0.0, True), (0.25, True)])
+def test_the_terminal_shows_policies_that_were_compared(spread: float | None, *, shown_there: bool) -> None:
+    """Another table of dashes tells nothing."""
+    columns = (Column("application", "application"), Column("spread", "spread", "ratio"))
+    table = Table("policies", "Policies", columns, (("camera", spread),))
+    assert ("Policies" in text.terminal(replace(REPORT, tables=(table,)))) is shown_there
