@@ -28,8 +28,7 @@ def notes(found: Measured) -> Iterator[str]:
     yield from _changed(found)
     yield from _short(found)
     yield from _guesses(found)
-    for site in sorted(found.carbon.filled):
-        yield f"{site} had no carbon factor in some hours: they have the mean of the others."
+    yield from _factors(found)
 
 
 def _gaps(found: Measured) -> Iterator[str]:
@@ -73,6 +72,16 @@ def _joined(words: Sequence[str]) -> str:
     if len(words) > MOST_NAMES:
         words = [*words[: MOST_NAMES - 1], f"{len(words) - MOST_NAMES + 1} others"]
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _factors(found: Measured) -> Iterator[str]:
+    known, filled = (
+        found.sums(lambda cell: cell.row.site),
+        found.sums(lambda cell: cell.row.site if found.carbon.filled(cell) else None),
+    )
+    for site, energy in filled.items():
+        if site is not None and energy > LITTLE * known[site]:
+            yield f"{site} had no carbon factor in some hours: they have the mean of the others."
 
 
 def _short(found: Measured) -> Iterator[str]:

@@ -134,6 +134,24 @@ def test_a_site_without_a_factor_makes_the_co2_unknown() -> None:
     assert table.total[[column.key for column in table.columns].index("co2_location_grams")] is None
 
 
+@pytest.mark.parametrize(("before", "noted"), [(5, False), (1800, True)])
+def test_hours_without_a_carbon_factor_are_noted(before: int, *, noted: bool) -> None:
+    """The factor is not known before the hour; a few seconds of that are not worth a note."""
+    row = ("app", "upf", "edge", "mast", "network")
+    count = {0: before / 15, 1: 240}
+    answers: dict[tuple[str, str], Rows] = {
+        ("avg", ROWS): {row: {0: 60.0, 1: 60.0}},
+        ("count", ROWS): {row: count},
+        ("count", "host:power_watts"): {("edge", "mast"): count},
+        ("avg", "site:co2_grams_per_joule"): {("mast", "location"): {1: 400 / 3.6e6}},
+    }
+    found = measure(Told(TOPOLOGY, slots(HOUR - before, HOUR + 3600), answers))
+    table = next(iter(applications.tables(found)))
+    assert table.column("co2_location_grams")["app"] == pytest.approx(24 * (1 + before / 3600))
+    note = "mast had no carbon factor in some hours: they have the mean of the others."
+    assert (note in list(notes(found))) is noted
+
+
 def test_an_application_that_was_never_known_has_no_energy() -> None:
     """It is in the table, and a note says where its energy is."""
     found = measure(told())
