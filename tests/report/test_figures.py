@@ -240,3 +240,18 @@ def test_labels_sum_over_what_has_them() -> None:
     team, slices = (found[name].column("energy_joules") for name in ("label-team", "component-label-slice"))
     assert team == {"vision": pytest.approx(160 * 3600), "unattributed": pytest.approx(90 * 3600)}
     assert slices == {"red": pytest.approx(100 * 3600), "unlabelled": pytest.approx(150 * 3600)}
+
+
+@pytest.mark.parametrize(("gpus", "said"), [("", False), (", gpus: {'0': {gpu: gpu-1}}", True)])
+def test_the_row_of_a_server_is_said_to_be_without_its_gpus(gpus: str, *, said: bool) -> None:
+    """Only where there are any."""
+    ours = topology(
+        f"""
+sites: {{s: {{}}}}
+hosts: {{gpu-1: {{site: s, power: [{{bmc: b}}]{gpus}}}}}
+components: {{qwen: {{role: model, host: gpu-1, requests: {{vllm: {{}}}}}}}}
+"""
+    )
+    found = measure(Told(ours, slots(HOUR, HOUR + 3600), {}))
+    note = next(table.note for table in places.tables(found) if table.id == "hosts")
+    assert note.endswith("and that of its server is without it.") is said
