@@ -216,9 +216,14 @@ def test_a_budget_shows_its_state_at_the_end() -> None:
     )
     table = only(list(budgets(asked)))
     assert table.rows == (
-        ("day", "app", "day", 1.8e6, 3.6e6, 0.5, 2.0, 0.9),
-        ("month", "late", "month", None, 3.6e6, None, None, None),
+        ("day", "app", "day", 1.8e6, 0.5, 3.6e6, 1.0, 0.5, 2.0, 0.9),
+        ("month", "late", "month", None, None, 3.6e6, 1.0, None, None, None),
     )
+    # Budgets are stated in kWh: people read them so.
+    assert [column.unit for column in table.columns if column.short and column.key.startswith(("used_", "limit_"))] == [
+        "kWh",
+        "kWh",
+    ]
 
 
 def test_the_largest_change_comes_first() -> None:
