@@ -108,3 +108,10 @@ def test_a_new_application_is_added_to_those_that_are_counted_already() -> None:
     assert set(topology.applications) == {"camera", "trace-5-abababab"}
     assert made.traces is not None
     assert (made.traces.node, list(made.traces.ids)) == (7, ["camera"])
+
+
+def test_an_application_that_cannot_be_named_so_has_no_id_and_a_note() -> None:
+    made, topology = drafted(Found(readings=[Reading("pdu", "p", "1", "upf", 9.0)]), Wishes(applications=["a b"]))
+    assert made.traces is None
+    assert not topology.applications
+    assert [note for note in made.notes if "'a b'" in note]
