@@ -73,7 +73,7 @@ def test_models_on_one_server_have_a_gpu_each_and_a_remark() -> None:
     assert [note for note in draft_.notes if "phi" in note]  # a third one cannot be placed
 
 
-def test_a_new_application_is_counted_where_its_packets_have_their_own_header() -> None:
+def test_a_new_application_is_counted_where_its_own_headers_are() -> None:
     names = ["ru-1", "du-1", "upf-1", "amf", "server"]
     readings = [Reading("pdu", "pdu-1", str(number), name, 50.0) for number, name in enumerate(names)]
     made, topology = drafted(Found(readings=readings), Wishes(applications=["camera"]))

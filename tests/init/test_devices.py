@@ -39,7 +39,7 @@ def test_a_device_by_its_inlets_keeps_its_name_too() -> None:
     assert (renamed.name, renamed.whole) == ("rack-a", Whole("rack-a", "inlet", ("1",), 320.0))
 
 
-def test_what_is_read_and_scraped_counts_once() -> None:
+def test_a_meter_that_is_read_and_scraped_counts_once() -> None:
     found = Found(readings=outlets("rack-a", 100, 50))
     found.add(Found(readings=outlets("rack-a", 101, 52), wholes=[Whole("rack-a", "inlet", ("1",))]))
     assert [reading.watts for reading in found.readings] == [100, 50]

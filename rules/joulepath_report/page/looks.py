@@ -57,7 +57,7 @@ class Looks:
         return application if application in self.patterns else OTHERS
 
     def label(self, key: str) -> str:
-        """What readers call it."""
+        """Its name for readers."""
         return others(self.hidden) if key == OTHERS else key
 
 
@@ -87,4 +87,4 @@ def application_joules(report: Report) -> Mapping[str, float]:
 
 def others(count: int) -> str:
     """The label of so many names that are shown as one."""
-    return f"{count} others"
+    return f"{count} other{'' if count == 1 else 's'}"

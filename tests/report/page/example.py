@@ -7,6 +7,7 @@ Every column of its flow adds up to the same energy, and its steps have a gap of
 import dataclasses
 
 from joulepath_report.model import UNATTRIBUTED, Column, Edge, Report, Step, Table
+from joulepath_report.page.looks import MOST
 from tests.report import example
 
 HOUR = example.HOUR
@@ -18,13 +19,13 @@ PARTS = (0.3, 0.2, 0.5)
 
 
 def watts(host: int) -> float:
-    """Mean power of a host: each has a tenth less than the one before."""
-    return 320 * 0.9**host
+    """Mean power of a host: each has a third less than the one before, so that the last ones are hardly visible."""
+    return 900 * (2 / 3) ** host
 
 
 def names(host: int) -> tuple[str, str]:
     """The components of a host."""
-    return f"radio-unit-{host:02}", f"inference-server-{host:02}"
+    return f"radio-unit-{host:02}", f"inference-server-for-speech-{host:02}"
 
 
 def applications(host: int) -> list[tuple[str, float]]:
@@ -123,3 +124,12 @@ def report(hours: int = 24) -> Report:
         flow=edges,
         steps=steps(hours),
     )
+
+
+def tiny() -> Report:
+    """A report with a flow of which nine tenths of the places are too small to be seen."""
+    amounts = {f"a-rather-long-name-{number}": 1.0 if number else 1e9 for number in range(MOST + 1)}
+    edges = [Edge("site", "host", sum(amounts.values()), "host")]
+    for name, joules in amounts.items():
+        edges += [Edge("host", name, joules, "component"), Edge(name, name, joules, "application")]
+    return dataclasses.replace(example.REPORT, flow=tuple(edges))
