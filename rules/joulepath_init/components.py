@@ -120,17 +120,24 @@ def _pods(made: Parts, found: Found, boxes: Sequence[Box]) -> None:
 
 
 def _workloads(made: Parts, found: Found, boxes: Sequence[Box]) -> None:
-    """A component for each workload that has a role."""
-    others = []
+    """A component for each workload that has a role; replicas of a pod are one."""
+    groups = defaultdict[tuple[str, str], list[str]](list)
     for instance, workload in found.workloads:
+        groups[instance, stem(workload)].append(workload)
+    others = []
+    for (instance, name), workloads in groups.items():
         box = next((one for one in boxes if one.name == slug(instance)), None)
-        role = role_of(workload)
+        role = role_of(name)
         if box is None or role in _NOT_CHOSEN or role is None:
-            others.append(f"{workload} on {instance}")
+            others += [f"{workload} on {instance}" for workload in workloads]
             continue
-        name = slug(workload.rpartition("/")[2].partition(".")[0]) or slug(workload)
-        part = Part(name, role, box, [{"workload": workload}])
-        part.remarks.append(f"{GUESS} the role, from the name of workload {workload}")
+        short = slug(name.rpartition("/")[2].partition(".")[0]) or slug(name)
+        part = Part(short, role, box, [{"workload": workload} for workload in workloads])
+        part.remarks.append(f"{GUESS} the role, from the name of workload {_listed(workloads)}")
+        if workloads != [name]:
+            part.remarks.append(
+                f"{DECIDE} such names change at a restart: name the pods in `workload.yaml`, and that name here"
+            )
         made.add(part)
     if others:
         made.notes.append(f"Workloads that no component has: {_listed(others, 40)}. Their watts are `unattributed`.")

@@ -115,3 +115,12 @@ def test_an_application_that_cannot_be_named_so_has_no_id_and_a_note() -> None:
     assert made.traces is None
     assert not topology.applications
     assert [note for note in made.notes if "'a b'" in note]
+
+
+def test_pods_of_the_workload_exporter_are_one_component_with_a_remark() -> None:
+    workloads = [("edge-1", f"core/upf-7d9f8c6b5-{end}") for end in ("x2x4z", "zzzzz")]
+    found = Found(readings=[PLUG], workloads=[*workloads, ("edge-1", "other")])
+    assert components(found) == {
+        "upf": {"role": "upf", "host": "edge-1", "share": [{"workload": workload} for _, workload in workloads]}
+    }
+    assert "decide: such names change at a restart" in drafted(found)[0].text
