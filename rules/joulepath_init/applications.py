@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from joulepath_init.asking import Questions
-from joulepath_init.components import NETWORK, SUPPORTING, Part, Parts, of_roles
 from joulepath_init.document import DECIDE, GUESS, Entry
 from joulepath_init.found import Found
 from joulepath_init.naming import key, slug
+from joulepath_init.parts import NETWORK, SUPPORTING, Part, Parts, of_roles
 
 NAMESPACE = 123
 COUNTERS = ("upf", "gateway", "router", "firewall", "cu", "gnb", "du", "switch", "transport", "ru")
