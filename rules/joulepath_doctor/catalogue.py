@@ -31,10 +31,10 @@ KINDS = _kinds(
     ("traffic/trace-absent", "error", "a node does not count a trace that passes it", True),
     ("traffic/trace-lost", "warning", "packets of a trace come to one node and not to another", False),
     ("traffic/trace-silent", "note", "no packet of a trace comes", False),
-    ("traffic/interface-silent", "warning", "an exporter sees no packet, while its interfaces have some", False),
+    ("traffic/interface-silent", "error", "an exporter sees no packet, while its interfaces have some", True),
     ("traffic/unseen", "warning", "more than 1 % of the packets pass uncounted", False),
     ("model/unlabelled", "error", "rows do not say which application they are of", True),
-    ("model/application-unknown", "warning", "rows name an application that the topology writes in another way", False),
+    ("model/application-absent", "error", "no row is of an application that uses the component", True),
     # Hosts.
     ("host/negative", "error", "a host draws less than what it feeds", True),
     ("host/fallback", "warning", "a fallback counts, since the first reading is not complete", False),

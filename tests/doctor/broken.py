@@ -27,13 +27,17 @@ METERS = [
     Setup(
         "outlet-measured-seldom",
         MACHINES,
-        counters={"@pdu": meter("pdu_outlet", 'outlet="4"', 75) | {'pdu_outlet_measured_seconds_total{outlet="4"}': 0.3}},
+        counters={
+            "@pdu": meter("pdu_outlet", 'outlet="4"', 75) | {'pdu_outlet_measured_seconds_total{outlet="4"}': 0.3}
+        },
         finds={"source/sparse": "hosts.server.power[0]"},
     ),
     Setup(
         "outlet-without-a-plug",
         MACHINES,
-        counters={"@pdu": {'pdu_outlet_energy_joules_total{outlet="4"}': 0, 'pdu_inlet_energy_joules_total{inlet="1"}': 410}},
+        counters={
+            "@pdu": {'pdu_outlet_energy_joules_total{outlet="4"}': 0, 'pdu_inlet_energy_joules_total{inlet="1"}': 410}
+        },
         finds={"source/still": "hosts.server.power[0]"},
     ),
     Setup(
@@ -79,7 +83,9 @@ QUERIED = [
     Setup(
         "query-of-which-the-sides-differ",
         QUERIES,
-        topology={"'bench_power_watts{bench=\"@cell\"}'": "'bench_power_watts{bench=\"@cell\"} * core_sessions{instance=\"@core\"}'"},
+        topology={
+            "'bench_power_watts{bench=\"@cell\"}'": '\'bench_power_watts{bench="@cell"} * core_sessions{instance="@core"}\''
+        },
         finds={"source/no-amount": "hosts.@cell.power[0].watts"},
     ),
     Setup(
@@ -91,7 +97,9 @@ QUERIED = [
     Setup(
         "sessions-that-ended",
         QUERIES,
-        topology={'core_sessions{instance="@core",application="camera"}': 'core_sessions{instance="@core",application="cam"}'},
+        topology={
+            'core_sessions{instance="@core",application="camera"}': 'core_sessions{instance="@core",application="cam"}'
+        },
         finds={"source/absent": "applications.camera.sessions.active"},
     ),
     Setup(
@@ -235,7 +243,11 @@ TRAFFIC = [
         "model-without-applications",
         MACHINES,
         without={"@vllm": "."},
-        counters={"@vllm": {name.replace(',application="camera"', ""): rate for name, rate in vllm("@llm", 3, 450, "camera").items()}},
+        counters={
+            "@vllm": {
+                name.replace(',application="camera"', ""): rate for name, rate in vllm("@llm", 3, 450, "camera").items()
+            }
+        },
         finds={"model/unlabelled": "components.@llm.requests"},
     ),
     Setup(
@@ -243,13 +255,13 @@ TRAFFIC = [
         MACHINES,
         without={"@vllm": "camera"},
         counters={"@vllm": vllm("@llm", 2, 300, "Cameras")},
-        finds={"model/application-unknown": "components.@llm.requests"},
+        finds={"model/application-absent": "components.@llm.requests"},
     ),
     Setup(
         "packets-without-applications",
         QUERIES,
         without={"@core": "core_.*(camera|robot)"},
-        topology={"    sessions: {active: 'core_sessions{instance=\"@core\",application=\"camera\"}'}\n": ""},
+        topology={'    sessions: {active: \'core_sessions{instance="@core",application="camera"}\'}\n': ""},
         finds={"model/unlabelled": "components.upf.traffic"},
     ),
 ]

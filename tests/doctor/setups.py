@@ -6,17 +6,21 @@ trace ids and `%1` one of its node ids.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from joulepath_prometheus.results import Sample
+from joulepath_prometheus.state import RuleGroup, Target
 from tests.conftest import Monitoring
-from tests.rules.world import History, Rates, served, watched
+from tests.rules.world import Asked, Rates, Server, served, watched
 
 # Four times the scrape interval, and as long as four evaluations.
 AWAY, ASKED = 10.0, 26.0  # seconds: what goes away is then as old as two windows
+CALM = 16  # seconds: as far as rules look back
 HEAD = "name: '@set-up'\ninterval: 2s\nwindow: 8s\n"
 
 
@@ -99,15 +103,42 @@ def numbered(*setups: Setup) -> list[Setup]:
     return [replace(setup, number=number) for number, setup in enumerate(setups, 1)]
 
 
+class Frozen(Asked):
+    """A server at one moment: what it tells of now is of then, so that it may rest while doctors ask."""
+
+    def __init__(self, server: Server, began: float) -> None:
+        super().__init__(server.url)
+        self.began, self.moment = began, time.time()
+        self._rules, self._targets = server.rules(), server.targets()
+
+    @property
+    def age(self) -> float:
+        """How long the set-ups ran [s]."""
+        return self.moment - self.began
+
+    def query(self, promql: str, at: float | None = None) -> list[Sample]:
+        """The instant vector at the moment."""
+        return super().query(promql, self.moment if at is None else at)
+
+    def rules(self) -> Sequence[RuleGroup]:
+        """The rules of the moment."""
+        return self._rules
+
+    def targets(self) -> Sequence[Target]:
+        """The targets of the moment."""
+        return self._targets
+
+
 @contextmanager
 def running(
     setups: Sequence[Setup], programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory
-) -> Iterator[History]:
-    """All set-ups at once, watched by each version of Prometheus, until doctors can be asked."""
-    with served() as world:
+) -> Iterator[dict[str, Frozen]]:
+    """All set-ups at once, watched by each version of Prometheus, at a moment when all that works was read in time."""
+    down = {setup.named(name) for setup in setups for name in setup.down}
+    with ExitStack() as stack, served() as world:
         for setup in setups:
             for name, rates in setup.exporters().items():
-                world.target(name, rates, up=name not in map(setup.named, setup.down))
+                world.target(name, rates, up=name not in down)
             for name, gauges in setup.gauges().items():
                 world.targets[name].show(gauges)
         with watched(world, programs, folders, *(setup.text() for setup in setups)) as history:
@@ -117,4 +148,18 @@ def running(
                     target = setup.named(name)
                     world.targets[target].forget(*setup.selected(setup.exporters()[target], pattern))
             history.until(ASKED)
-            yield history
+            frozen = {}
+            for name, server in history.servers.items():
+                _wait_for_calm(server, down)
+                frozen[name] = stack.enter_context(Frozen(server, history.began))
+            for server in history.servers.values():
+                server.rest()
+            yield frozen
+
+
+def _wait_for_calm(server: Server, down: set[str]) -> None:
+    """Waits until no scrape of the time that rules look at was lost: a busy machine loses some."""
+    lost = f"(min_over_time(up[{CALM}s]) == 0 or count_over_time(up[{CALM}s]) < {CALM - 2})"
+    end = time.monotonic() + 60
+    while {row.labels["instance"] for row in server.query(lost)} - down and time.monotonic() < end:
+        time.sleep(1)

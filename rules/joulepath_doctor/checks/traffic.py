@@ -181,6 +181,7 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
             "traffic/trace-lost", place,
             f"{rate:.3g} packets/s at node {_list(moving)}, none at node {_list(silent)}: see where the option is "
             "dropped or hidden in a tunnel, or correct the `path`",
+            tuple(node.place[:-1] for node in passed if node.node in silent),
         )  # fmt: skip
     elif silent:
         yield found(
