@@ -22,8 +22,9 @@ import bcrypt
 from prometheus_client.core import Metric
 
 from benchmarks.serving_slow_clients import resident
+from joulepath.exporter import Condition
 from joulepath.exposition import Labels
-from joulepath.metrics import gauge
+from joulepath.metrics import Shown, gauge
 from joulepath.web import Address, Server
 from joulepath.web.auth import Passwords
 from joulepath.web.rules import read
@@ -41,10 +42,15 @@ class Large:
     reads = "Nothing"
     targets: tuple[str, ...] = ()
     ready = True
+    shown: tuple[Shown, ...] = ()
 
     def __init__(self) -> None:
         self._metric = gauge("large_value", "One of many.", "number")
         self._labels = [Labels(number=f"{number:060}") for number in range(SERIES)]
+
+    def condition(self, target: str = "") -> Condition:
+        """Nothing is read."""
+        return Condition(target)
 
     def collect(self) -> Iterable[Metric]:
         """All series."""

@@ -22,9 +22,11 @@ COMMANDS = {
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
     "workload": ("joulepath.workload.command", "exporter: CPU time of this host's units, pods, containers, machines"),
     "tag": ("joulepath.tag.command", "adds IOAM headers to the traffic of unmodified applications"),
+    "init": ("joulepath_init.command", "looks at meters and at a Prometheus, and writes the first files"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
     "calibrate": ("joulepath_calibrate.command", "measures numbers of a topology file, such as idle power"),
     "doctor": ("joulepath_doctor.command", "says why figures of a topology are absent or wrong, from Prometheus"),
+    "report": ("joulepath_report.command", "energy and CO2 of a day or any other period, as tables and files"),
     "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
 

@@ -4,11 +4,29 @@
 source  --readings-->  poller or reader  --snapshot-->  collector  --families-->  web
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.core import Metric
+
+from joulepath.metrics import Shown
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a target is, for the landing page. Times are seconds since the epoch."""
+
+    name: str
+    up: bool | None = None
+    """Whether it was read the last time; None before the first."""
+    read_timestamp: float | None = None
+    """When it was last read."""
+    fault: str = ""
+    """The last fault, in one line."""
+    fault_timestamp: float | None = None
+    """When that was; None where nothing ever failed."""
 
 
 class Served(Protocol):
@@ -35,6 +53,13 @@ class Served(Protocol):
 
     def probe(self, target: str) -> Iterable[Metric]:
         """Families of one target. Raises KeyError for a name that is not configured."""
+
+    @property
+    def shown(self) -> Sequence[Shown]:
+        """The numbers of the landing page, from the families above."""
+
+    def condition(self, target: str = "") -> Condition:
+        """Of a target; without a name, of the one on `/metrics`. Raises KeyError for a name that is not configured."""
 
 
 class Exporter(Served, Protocol):

@@ -2,12 +2,49 @@
 """Log lines in logfmt on standard error, one per event. Secrets never come near a logger."""
 
 import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from logfmter import Logfmter
 
 
-def setup(level: str) -> None:
-    """Sends `joulepath.*` from `level` on to standard error as `time=... level=... logger=... msg=...`."""
+@dataclass(frozen=True)
+class Line:
+    """A line of the log, without its traceback."""
+
+    timestamp: float
+    """Seconds since the epoch."""
+    text: str
+
+
+class Latest(logging.Handler):
+    """Remembers the last `most` warnings and errors, for the landing page; not those of clients of the web server."""
+
+    def __init__(self, most: int = 10) -> None:
+        super().__init__(logging.WARNING)
+        self._lines: deque[Line] = deque(maxlen=most)
+        self._held = threading.Lock()
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The oldest first."""
+        with self._held:
+            return tuple(self._lines)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remembers it."""
+        if not record.name.startswith("joulepath.web"):
+            with self._held:
+                self._lines.append(Line(record.created, record.getMessage()))
+
+
+def setup(level: str) -> Latest:
+    """Sends `joulepath.*` from `level` on to standard error as `time=... level=... logger=... msg=...`.
+
+    Returns the memory of its latest warnings.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(
         Logfmter(
@@ -17,9 +54,11 @@ def setup(level: str) -> None:
         )
     )
     logger = logging.getLogger("joulepath")
-    logger.handlers = [handler]
+    latest = Latest()
+    logger.handlers = [handler, latest]
     logger.propagate = False
     logger.setLevel(level.upper())
+    return latest
 
 
 class Once:

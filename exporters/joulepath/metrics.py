@@ -33,6 +33,19 @@ class Metric:
         return GaugeMetricFamily(self.name, self.help, labels=self.labels)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A number of the landing page: a gauge, or the rate of a counter. A `metrics.py` lists its own as `SHOWN`."""
+
+    title: str
+    unit: str
+    metric: Metric
+    seconds: Metric | None = None
+    """The counter of measured seconds that divides a rate; without it, the time between two looks does."""
+    adds: bool = True
+    """Whether the sum over all series means something."""
+
+
 def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word
     """A value that goes up and down, or an `_info` that is always 1."""
     return Metric(name, help, labels, "gauge")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from joulepath_doctor.inputs import Input, inputs
 from joulepath_doctor.server import Server
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.errors import PrometheusError
@@ -16,7 +17,7 @@ from joulepath_topology import Topology
 
 @dataclass(frozen=True)
 class Context:
-    """What a check reads."""
+    """The subject of a run of checks."""
 
     topology: Topology
     server: Server
@@ -33,6 +34,11 @@ class Context:
     def groups(self) -> Sequence[Group]:
         """The rules that this program generates from the topology."""
         return generate(self.topology)
+
+    @cached_property
+    def inputs(self) -> frozenset[Input]:
+        """The selectors of exporters' series in these rules."""
+        return inputs(self.groups)
 
 
 def context(

@@ -4,7 +4,21 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from joulepath_doctor.catalogue import found
-from joulepath_doctor.checks import applications, hosts, meters, models, rules, sources, sums, traffic
+from joulepath_doctor.checks import (
+    applications,
+    clocks,
+    hosts,
+    meters,
+    models,
+    periods,
+    rules,
+    scrapes,
+    sources,
+    sums,
+    targets,
+    traffic,
+    versions,
+)
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding, causes
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
@@ -12,6 +26,8 @@ from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 Check = Callable[[Context], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
+    "targets": targets.check,
+    "scrapes": scrapes.check,
     "rules": rules.check,
     "meters": meters.check,
     "sources": sources.check,
@@ -20,6 +36,9 @@ CHECKS: dict[str, Check] = {
     "hosts": hosts.check,
     "sums": sums.check,
     "applications": applications.check,
+    "periods": periods.check,
+    "versions": versions.check,
+    "clocks": clocks.check,
 }
 """In the order of cause and effect: a finding explains those of later checks."""
 

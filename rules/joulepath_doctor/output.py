@@ -10,6 +10,7 @@ from joulepath import __version__
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import SEVERITIES, Finding, alike
 
+HEADERS = ("severity", "finding", "place", "fact and cure")
 NARROWEST = 40
 """Columns for a message, at least."""
 
@@ -18,10 +19,12 @@ def table(findings: Sequence[Finding], width: int) -> str:
     """Aligned columns, the worst first; the message with the page below it takes the rest of the width."""
     shown = alike(sorted(findings, key=lambda finding: SEVERITIES.index(finding.kind.severity)))
     rows = [(one.kind.severity, one.kind.id, one.where, f"{one.message}\n{one.kind.page}") for one in shown]
-    taken = sum(max(len(row[column]) for row in rows) + 2 for column in range(3))
+    # tabulate leaves two columns between texts, and makes a column at least two wider than its header.
+    longest = [max(len(HEADERS[column]) + 2, *(len(row[column]) for row in rows)) for column in range(3)]
+    taken = sum(longest) + 2 * 3
     widths = [None, None, None, max(width - taken, NARROWEST)]
     return tabulate(
-        rows, headers=("severity", "finding", "place", "fact and cure"), tablefmt="simple", maxcolwidths=widths,
+        rows, headers=HEADERS, tablefmt="simple", maxcolwidths=widths,
         disable_numparse=True, break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

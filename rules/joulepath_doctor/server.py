@@ -59,6 +59,10 @@ class Server:
         """The rule groups."""
         return self._once(self._prometheus.rules, "rules")
 
+    def build_info(self) -> Mapping[str, str]:
+        """The server's `version` and what it was built from."""
+        return self._once(self._prometheus.build_info, "build")
+
     def flags(self) -> Mapping[str, str]:
         """The options that the server was started with."""
         return self._once(self._prometheus.flags, "flags")

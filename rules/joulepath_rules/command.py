@@ -36,6 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help=f"how long the server keeps samples: a budget needs them for its whole period (default: {RETENTION})",
     )
+    for name, which in (("ioam", "counts"), ("tag", "tags")):
+        checking.add_argument(
+            f"--{name}", type=Path, nargs="+", default=[], action="extend", metavar="FILE",
+            help=f"{name}.yaml of each host that {which}: its ids must be those of the topology",
+        )  # fmt: skip
     serving = actions.add_parser("serve", help="exporter: the constants of large topologies")
     serving_command.configure(serving)
     actions.add_parser("schema", help="print the JSON schema of topology files, for editors")
@@ -49,15 +54,18 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "serve":
         return serving_command.run(args)
     if args.action == "check":
-        return _check(args.topology, args.retention)
+        return _check(args)
     return generating_action.run(args, read(args.topology, _warn), _warn)
 
 
-def _check(path: Path, retention: float) -> int:
+def _check(args: argparse.Namespace) -> int:
     """Prints warnings and promtool's opinion. Raises UsageError for mistakes, JoulepathError for rules of ours."""
+    path: Path = args.topology
     topology = read(path, print)
-    for problem in too_short(topology, retention):
+    for problem in too_short(topology, args.retention):
         print(f"{path}: {problem}")  # noqa: T201  # the command's output
+    if args.ioam or args.tag:
+        _check_ids(topology, args)
     groups = generate(topology)
     count = sum(len(group.rules) for group in groups)
     promtool = shutil.which("promtool")
@@ -72,6 +80,21 @@ def _check(path: Path, retention: float) -> int:
         raise JoulepathError([f"promtool: {line}" for line in lines])
     print(f"{path}: {count} rules, promtool accepts them")  # noqa: T201
     return 0
+
+
+def _check_ids(topology: Topology, args: argparse.Namespace) -> None:
+    """Prints warnings about ids in other files. Raises UsageError for mistakes."""
+    from joulepath_rules.ids import counting, tagging  # noqa: PLC0415  # `rules serve` needs no exporter's files
+
+    differences = [
+        *(counting.compare(topology, args.topology, args.ioam) if args.ioam else ()),
+        *(tagging.compare(topology, args.topology, args.tag) if args.tag else ()),
+    ]
+    for one in differences:
+        if one.severity == "warning":
+            print(one)  # noqa: T201  # the command's output
+    if errors := [str(one) for one in differences if one.severity == "error"]:
+        raise UsageError(errors)
 
 
 def _warn(line: str) -> None:

@@ -97,6 +97,12 @@ def counters(expr: str) -> list[str]:
     return [_text(each.vector_selector) for each in read if isinstance(each, parser.MatrixSelector)]
 
 
+def ranges(expr: str) -> list[tuple[str, float]]:
+    """The selectors that the query reads over a range, each with that range in seconds. Raises QueryError."""
+    read = (node for node in _nodes(parse(expr)) if isinstance(node, parser.MatrixSelector))
+    return [(_text(each.vector_selector), each.range.total_seconds()) for each in read]
+
+
 def is_constant(expr: str) -> bool:
     """Whether the query reads no series at all, as `vector(65)`. Raises QueryError."""
     return not selectors(expr)

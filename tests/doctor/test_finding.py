@@ -42,7 +42,7 @@ def test_a_gap_that_is_explained_explains_others_in_turn() -> None:
     assert list(causes([target, meter, application])) == [target]
 
 
-def test_the_same_finding_is_told_once() -> None:
+def test_the_same_finding_stands_there_once() -> None:
     assert len(list(causes([finding(DOUBT, METER), finding(DOUBT, METER)]))) == 1
 
 

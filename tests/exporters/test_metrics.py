@@ -3,6 +3,7 @@
 
 import importlib
 import pkgutil
+from types import ModuleType
 
 import pytest
 
@@ -12,13 +13,12 @@ from joulepath_rules.serving import metrics as serving
 
 pytestmark = pytest.mark.unit
 
-METRICS: list[Metric] = [
-    metric
+MODULES = [
+    importlib.import_module(module.name)
     for module in pkgutil.walk_packages(joulepath.__path__, "joulepath.")
     if module.name.endswith(".metrics") and module.name != "joulepath.metrics"
-    for metric in importlib.import_module(module.name).METRICS
-]
-METRICS += serving.METRICS
+] + [serving]
+METRICS: list[Metric] = [metric for module in MODULES for metric in module.METRICS]
 
 UNITS = (
     "joules", "seconds", "watts", "voltamperes", "amperes", "volts", "ratio", "bytes", "packets",
@@ -42,3 +42,14 @@ def test_each_metric_follows_the_naming_conventions(metric: Metric) -> None:
 def test_each_metric_name_is_used_once() -> None:
     names = [metric.name for metric in METRICS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_the_landing_page_shows_metrics_of_the_exporter_itself(module: ModuleType) -> None:
+    assert len({shown.title for shown in module.SHOWN}) == len(module.SHOWN) > 0
+    for shown in module.SHOWN:
+        assert shown.metric in module.METRICS
+        if shown.seconds is not None:
+            assert shown.seconds in module.METRICS
+            assert set(shown.seconds.labels) <= set(shown.metric.labels)
+            assert shown.metric.kind == shown.seconds.kind == "counter"

@@ -161,9 +161,10 @@ class _Page(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # a connection serves many scrapes
 
     def do_GET(self) -> None:
-        text = self.server.targets[self.path.removeprefix("/")].page()
+        target = self.server.targets.get(self.path.removeprefix("/"))
+        text = target.page() if target else None
         if text is None:
-            self.send_error(503)
+            self.send_error(503 if target else 404)
             return
         page = text.encode()
         self.send_response(200)

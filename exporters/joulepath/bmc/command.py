@@ -12,6 +12,7 @@ from prometheus_client.core import Metric
 from joulepath import apart, files, secret
 from joulepath.bmc.collector import collect
 from joulepath.bmc.login import Login
+from joulepath.bmc.metrics import SHOWN
 from joulepath.bmc.reading import BmcReading
 from joulepath.bmc.settings import BmcEndpoint, Privilege, TargetSettings, login, login_mistake, parse_address
 from joulepath.bmc.source import BmcSource
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         "Power of servers and chassis over Redfish and IPMI",
         Poller(targets()),
         partial(collect, ""),
+        shown=SHOWN,
         single=args.target is not None,
         configured=targets,
         file=args.config,

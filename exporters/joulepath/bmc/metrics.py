@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from joulepath.bmc.reading import Level
-from joulepath.metrics import Metric, counter, gauge
+from joulepath.metrics import Metric, Shown, counter, gauge
 
 LEVELS: Mapping[Level, str] = {
     "chassis": "chassis (server, blade, node)",
@@ -141,4 +141,12 @@ METRICS: tuple[Metric, ...] = (
     UP,
     LAST_READ,
     REJECTED,
+)
+
+SHOWN = (
+    *(Shown(level, "W", metric) for level, metric in POWER.items()),
+    Shown("supply input", "W", PSU_INPUT),
+    Shown("supply output", "W", PSU_OUTPUT),
+    Shown("subsystem", "W", SUBSYSTEM),
+    Shown("component", "W", COMPONENT),
 )

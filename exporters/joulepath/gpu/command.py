@@ -12,6 +12,7 @@ from joulepath import apart
 from joulepath.errors import JoulepathError
 from joulepath.gpu.collector import collect
 from joulepath.gpu.gpus import Gpus
+from joulepath.gpu.metrics import SHOWN
 from joulepath.gpu.source import Library
 from joulepath.gpu.vendors.amd import AmdLibrary
 from joulepath.gpu.vendors.intel import IntelLibrary
@@ -86,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
 
 class GpuExporter(HostExporter):
     """The GPUs of this host."""
+
+    shown = SHOWN
 
     def __init__(
         self,

@@ -4,7 +4,7 @@
 Sources: nvml.h, amdsmi.h and zes_api.h, the headers of the vendors' libraries.
 """
 
-from joulepath.metrics import counter, gauge
+from joulepath.metrics import Shown, counter, gauge
 
 INFO = gauge(
     "gpu_info",
@@ -84,4 +84,10 @@ METRICS = (
     INSTANCE_ACTIVITY,
     INSTANCE_MEASURED,
     REJECTED,
+)
+
+SHOWN = (
+    Shown("GPU", "W", POWER),
+    Shown("activity of workloads", "of a GPU", ACTIVITY, ACTIVITY_MEASURED),
+    Shown("activity of instances", "of an instance", INSTANCE_ACTIVITY, INSTANCE_MEASURED, adds=False),
 )

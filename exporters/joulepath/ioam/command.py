@@ -16,10 +16,12 @@ from joulepath import apart
 from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.exporter import Condition
 from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
 from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.backend.source import TrafficSource
 from joulepath.ioam.collector import families
+from joulepath.ioam.metrics import SHOWN
 from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
 from joulepath.reading.carry import Carry
 from joulepath.serving import rights
@@ -40,6 +42,7 @@ class IoamExporter(OneHost):
 
     name = "ioam"
     reads = "packets and bytes per IOAM trace"
+    shown = SHOWN
 
     def __init__(
         self,
@@ -60,11 +63,18 @@ class IoamExporter(OneHost):
         self._once_seconds = once_seconds
         # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
         self._counting = (source(settings), Carry())
+        self._captures: bool | None = None
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
         source, carry = self._counting
-        return carry.onto(families(source.reading(), self._epoch))
+        reading = source.reading()
+        self._captures = bool(reading.captures)
+        return carry.onto(families(reading, self._epoch))
+
+    def condition(self, target: str = "") -> Condition:
+        """Up while an interface is captured, as of the last `collect`. Raises KeyError as `probe` does."""
+        return dataclasses.replace(super().condition(target), up=self._captures)
 
     def once(self) -> Iterable[Metric]:
         """Counts for a moment, or a capture to its end: packets that have not yet come cannot be read."""

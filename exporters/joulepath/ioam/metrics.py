@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of `joulepath ioam`. Packets are those on the wire, bytes those of the IP packet (header included)."""
 
-from joulepath.metrics import counter, gauge, histogram
+from joulepath.metrics import Shown, counter, gauge, histogram
 
 _TRACE = ("ioam_namespace", "trace_id", "node_id", "direction")
 _NODE = ("node_id", "direction")
@@ -145,4 +145,10 @@ METRICS = (
     TRACES_FOLDED,
     CAPTURE_INFO,
     CAPTURE_LIMIT_INFO,
+)
+
+SHOWN = (
+    Shown("node", "packets/s", NODE_PACKETS, NODE_MEASURED),
+    Shown("unseen", "packets/s", UNSEEN_PACKETS),
+    Shown("trace", "packets/s", TRACE_PACKETS, NODE_MEASURED, adds=False),
 )

@@ -22,6 +22,7 @@ from joulepath.pdu.config import (
     parse_address,
     secret_files,
 )
+from joulepath.pdu.metrics import SHOWN
 from joulepath.pdu.profiles.catalogue import load_shipped, read_folder
 from joulepath.pdu.profiles.schema import Profile
 from joulepath.pdu.redfish import target as redfish_target
@@ -142,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
         "Power of PDUs over SNMP and Redfish",
         Poller(targets()),
         collect,
+        shown=SHOWN,
         single=args.target is not None,
         configured=targets,
         file=args.config,

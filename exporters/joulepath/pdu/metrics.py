@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 
-from joulepath.metrics import Metric, counter, gauge
+from joulepath.metrics import Metric, Shown, counter, gauge
 from joulepath.pdu.profiles.quantity import LevelName, QuantityName
 
 LEVELS: Mapping[LevelName, str] = {
@@ -90,3 +90,5 @@ METRICS: tuple[Metric, ...] = (
     LAST_READ,
     REJECTED,
 )
+
+SHOWN = tuple(Shown(level, "W", GAUGES[level, "power"]) for level in LEVELS)

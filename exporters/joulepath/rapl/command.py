@@ -11,6 +11,7 @@ from joulepath.errors import AbsentError
 from joulepath.rapl.boards import Boards, BoardSnapshot
 from joulepath.rapl.collector import collect, collect_boards
 from joulepath.rapl.hwmon import HwmonSource
+from joulepath.rapl.metrics import SHOWN
 from joulepath.rapl.source import PowercapSource
 from joulepath.rapl.unwrap import Unwrapper
 from joulepath.serving import rights
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
 
 class RaplExporter(HostExporter):
     """The one host's RAPL counters and board sensors."""
+
+    shown = SHOWN
 
     def __init__(
         self, powercap: PowercapSource, hwmon: HwmonSource, clock: Callable[[], float] = time.monotonic

@@ -5,7 +5,7 @@ Source of rapl_*: `energy_uj` of the kernel's powercap zones (Documentation/powe
 `power*`, `energy*`, `in*` and `curr*` of hwmon (Documentation/hwmon/sysfs-interface.rst).
 """
 
-from joulepath.metrics import counter, gauge
+from joulepath.metrics import Shown, counter, gauge
 
 _SOURCE = "unwrapped from powercap energy_uj, counted from the exporter's start"
 
@@ -66,4 +66,10 @@ METRICS = (
     BOARD_ENERGY,
     BOARD_MEASURED,
     BOARD_REJECTED,
+)
+
+SHOWN = (
+    Shown("host", "W", HOST_ENERGY, HOST_MEASURED),
+    *(Shown(kind, "W", metric) for kind, metric in ZONE_ENERGY.items()),
+    Shown("board sensors", "W", BOARD_POWER, adds=False),
 )

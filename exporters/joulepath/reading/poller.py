@@ -216,7 +216,7 @@ class Poller(Generic[R]):
         if state.target is not target:
             return None  # this is of the former device
         if reading is None:
-            state.failed(began, self._clock())
+            state.failed(str(fault), began, self._clock(), self._wall_clock())
         else:
             state.succeeded(reading, began, self._clock(), self._wall_clock())
         return fault

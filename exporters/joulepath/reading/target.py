@@ -59,6 +59,10 @@ class Snapshot(Generic[R]):
     """When it was read, monotonic seconds."""
     read_timestamp: float | None = None
     """When it was read, seconds since the epoch."""
+    fault: str = ""
+    """Why the last poll that failed did so."""
+    fault_timestamp: float | None = None
+    """When that was, seconds since the epoch; None where none ever failed."""
     energy: Mapping[Hashable, Energy] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     polls: Mapping[str, int] = field(default_factory=dict)
@@ -99,6 +103,7 @@ class State(Generic[R]):
         self._rejected: Counter[str] = Counter()
         self._polls: Counter[str] = Counter()
         self._seconds = 0.0
+        self._fault: tuple[str, float | None] = ("", None)
         self._lately: deque[float] = deque(maxlen=3)
 
     @property
@@ -117,6 +122,7 @@ class State(Generic[R]):
         """Another source under the same name: the counters go on, and nothing is known of it yet."""
         self.target = target
         self._lately.clear()
+        self._fault = ("", None)
         for integrator in self._integrators.values():
             integrator.interrupt(self._max_hole)
         self.snapshot = self._made(up=None, reading=None, read_at=None, read_timestamp=None)
@@ -139,8 +145,9 @@ class State(Generic[R]):
         self._seconds += ended - began
         self.snapshot = self._made(up=True, reading=reading, read_at=at, read_timestamp=timestamp)
 
-    def failed(self, began: float, ended: float) -> None:
+    def failed(self, fault: str, began: float, ended: float, timestamp: float) -> None:
         self._polls["failure"] += 1
+        self._fault = (fault, timestamp)
         self._seconds += ended - began
         last = self.snapshot
         self.snapshot = self._made(
@@ -158,6 +165,8 @@ class State(Generic[R]):
             reading=reading,
             read_at=read_at,
             read_timestamp=read_timestamp,
+            fault=self._fault[0],
+            fault_timestamp=self._fault[1],
             energy={key: integrator.energy for key, integrator in self._integrators.items()},
             rejected=dict(self._rejected),
             polls=dict(self._polls),

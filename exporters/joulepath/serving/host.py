@@ -11,10 +11,11 @@ from typing import Any, Generic, TypeVar
 from prometheus_client.core import Metric
 
 from joulepath.errors import AbsentError, JoulepathError
+from joulepath.exporter import Condition
 from joulepath.log import Once
 from joulepath.metrics import Family, filled
 from joulepath.reading.at_scrape import ScrapeReader
-from joulepath.serving.one_host import OneHost
+from joulepath.serving.one_host import THIS_HOST, OneHost
 from joulepath.serving.telemetry import polls
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class HostExporter(OneHost):
     An exporter is a subclass that binds its parts, as `RaplExporter` does:
 
         class WorkloadExporter(HostExporter):
+            shown = SHOWN
+
             def __init__(self, source: CgroupSource) -> None:
                 super().__init__("workload", "CPU time of this host's workloads", [Section(source.read, collect)])
 
@@ -69,9 +72,13 @@ class HostExporter(OneHost):
         reads: str,
         sections: Sequence[Section[Any]],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.reads = reads
+        self._wall_clock = wall_clock
+        self._condition = Condition(THIS_HOST)
         self._readers = [(section, self._reader(section, clock)) for section in sections]
         self._lock = threading.Lock()  # guards and scrapes log from threads of their own
         self._logged = Once()
@@ -79,9 +86,16 @@ class HostExporter(OneHost):
     def collect(self) -> Iterable[Metric]:
         """The families of every section that could be read, and the polls."""
         readings, faults = self._read()
+        self._condition = self._now(readings, faults)
         self._log(_reported(faults) if readings else [_joined(faults)])
         _, first = self._readers[0]
         return [*polls(*first.totals), *_families(readings)]
+
+    def condition(self, target: str = "") -> Condition:
+        """As of the last `collect`. Raises KeyError as `probe` does."""
+        if target:
+            raise KeyError(target)
+        return self._condition
 
     def once(self) -> Iterable[Metric]:
         """One reading; counters start at 0 here. Raises JoulepathError if nothing could be read."""
@@ -123,6 +137,18 @@ class HostExporter(OneHost):
             except JoulepathError as fault:
                 faults.append(fault)
         return readings, faults
+
+    def _now(self, readings: Sequence[tuple[Section[Any], Any]], faults: Sequence[JoulepathError]) -> Condition:
+        last, now = self._condition, self._wall_clock()
+        lines = [line for section, reading in readings for line in section.faults(reading)]
+        lines += _reported(faults) if readings else [_joined(faults)]
+        return Condition(
+            THIS_HOST,
+            up=bool(readings),
+            read_timestamp=now if readings else last.read_timestamp,
+            fault="; ".join(lines) or last.fault,
+            fault_timestamp=now if lines else last.fault_timestamp,
+        )
 
     def _log(self, faults: Iterable[str]) -> None:
         """One line per fault, not one per scrape."""

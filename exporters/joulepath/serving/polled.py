@@ -2,14 +2,15 @@
 """An exporter of polled devices, PDUs or BMCs: one device on `/metrics`, or many on `/probe?target=NAME`."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from prometheus_client.core import Metric as AnyFamily
 
 from joulepath.errors import JoulepathError
-from joulepath.metrics import Family, Metric, filled
+from joulepath.exporter import Condition
+from joulepath.metrics import Family, Metric, Shown, filled
 from joulepath.reading.poller import Poller, Reading, Snapshot, Target
 from joulepath.serving.telemetry import polls
 
@@ -32,11 +33,13 @@ class PolledExporter(Generic[R]):
         collect: Callable[[Snapshot[R], R | None], Iterable[Family]],
         *,
         single: bool,
+        shown: Sequence[Shown] = (),
         configured: Callable[[], Iterable[Target[R]]] | None = None,
         file: Path | None = None,
     ) -> None:
         self.name = name
         self.reads = reads
+        self.shown = shown
         self._poller = poller
         self._collect = collect
         self._single = single
@@ -71,6 +74,12 @@ class PolledExporter(Generic[R]):
     def probe(self, target: str) -> Iterable[AnyFamily]:
         """One device's families."""
         return filled(self._collect(*self._poller.view(target)))
+
+    def condition(self, target: str = "") -> Condition:
+        """As of its last poll. Raises KeyError."""
+        name = target or self._poller.names[0]
+        last = self._poller.snapshot(name)
+        return Condition(name, last.up, last.read_timestamp, last.fault, last.fault_timestamp)
 
     def once(self) -> Iterable[AnyFamily]:
         """Polls all devices once; several are told apart by `instance`, as their scrape would."""

@@ -47,7 +47,7 @@ def serve(
     returned, the process gives up all of its capabilities but `capabilities`; no thread runs before that.
     """
     user = None if args.run_as is None else rights.User.of(args.run_as)
-    log.setup(args.log_level)
+    latest = log.setup(args.log_level)
     if args.once:
         claim()
         _give_up(capabilities, user, ())
@@ -63,7 +63,12 @@ def serve(
     events = Events()
     telemetry = Telemetry(exporter.name, lambda: reloader.successful, events.collect)
     server = web.Server(
-        exporter, listeners(args), security=protection.security, telemetry=telemetry.collect, events=events
+        exporter,
+        listeners(args),
+        security=protection.security,
+        telemetry=telemetry.collect,
+        warnings=lambda: latest.lines,
+        events=events,
     )
     protection.server = server
     # A signal may be taken in any thread, one that begins to answer a scrape for instance, and then interrupts nothing

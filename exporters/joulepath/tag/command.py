@@ -17,6 +17,7 @@ from joulepath.serving import rights
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.one_host import OneHost
 from joulepath.serving.run import serve
+from joulepath.tag.metrics import SHOWN
 
 if TYPE_CHECKING:
     from joulepath.tag.settings import Settings
@@ -31,6 +32,7 @@ class TagExporter(OneHost):
 
     name = "tag"
     reads = "packets that got an IOAM trace (tc egress)"
+    shown = SHOWN
 
     def __init__(
         self, tagger: "Tagger", read: "Callable[[], Settings]", file: Path, once_seconds: float = _ONCE_SECONDS

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of `joulepath tag`. Packets are those on the wire, bytes those of the IP packet with its new header."""
 
-from joulepath.metrics import counter, gauge
+from joulepath.metrics import Shown, counter, gauge
 
 PACKETS = counter("ioam_tag_packets_total", "Packets of a flow that got an IOAM trace.", "flow")
 BYTES = counter("ioam_tag_bytes_total", "Bytes of IP packets of a flow that got an IOAM trace, trace included.", "flow")
@@ -54,4 +54,10 @@ METRICS = (
     HEADER_BYTES,
     NARROW_PATHS,
     ADOPTED_SOCKETS,
+)
+
+SHOWN = (
+    Shown("with a trace", "packets/s", PACKETS),
+    Shown("without a trace", "packets/s", UNTAGGED),
+    Shown("ready", "(1 or 0)", READY, adds=False),
 )

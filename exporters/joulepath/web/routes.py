@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The answer of each path. Nothing here waits for a device, and only configured names reach the exporter."""
 
-import html
 import json
 import threading
 import time
 import weakref
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from prometheus_client.core import Metric
 
 from joulepath import exposition
 from joulepath.exporter import Served
+from joulepath.log import Line
+from joulepath.web import landing
 from joulepath.web.http import HTML, JSON, Request, Response
 from joulepath.web.negotiation import Format, accepts_gzip, exposition_format
 
@@ -29,14 +30,23 @@ _PAGE_COMPRESSION_LEVEL = 6
 
 
 class Routes:
-    """Answers requests for one exporter; `telemetry` are the families of `/metrics` that all exporters have."""
+    """Answers requests for one exporter.
 
-    def __init__(self, exporter: Served, telemetry: Callable[[], Iterable[Metric]]) -> None:
+    `telemetry` are the families of `/metrics` that all exporters have, `warnings` the latest lines of its log.
+    """
+
+    def __init__(
+        self,
+        exporter: Served,
+        telemetry: Callable[[], Iterable[Metric]],
+        warnings: Callable[[], Sequence[Line]] = tuple,
+    ) -> None:
         self._exporter = exporter
         self._telemetry = telemetry
+        self._landing = landing.Landing(exporter, telemetry, warnings)
         self._expositions = _Expositions()
         self._routes: dict[str, Callable[[Request], Response]] = {
-            "/": self._landing,
+            "/": self._page,
             "/metrics": self._metrics,
             "/probe": self._probe,
             "/targets": self._targets,
@@ -87,22 +97,18 @@ class Routes:
             return Response.text(HTTPStatus.OK, f"joulepath {self._exporter.name} is ready.")
         return Response.text(HTTPStatus.SERVICE_UNAVAILABLE, f"joulepath {self._exporter.name} is not ready.")
 
-    def _landing(self, _: Request) -> Response:
-        names = sorted(self._exporter.targets)
-        own = [
-            ("/metrics", "metrics of the exporter" if names else "metrics"),
-            ("/targets", "targets, for Prometheus' http_sd_configs"),
-            ("/-/healthy", "health"),
-            ("/-/ready", "readiness"),
-        ]
-        links = [*((f"/probe?target={quote(name, safe='')}", name) for name in names), *own]
-        items = "".join(f'<li><a href="{html.escape(path)}">{html.escape(text)}</a></li>\n' for path, text in links)
-        title, reads = html.escape(f"joulepath {self._exporter.name}"), html.escape(self._exporter.reads)
-        page = (
-            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
-            f"<h1>{title}</h1>\n<p>{reads}</p>\n<ul>\n{items}</ul>\n</html>\n"
-        )
-        return Response(HTTPStatus.OK, page.encode(), HTML)
+    def _page(self, request: Request) -> Response:
+        """The landing page, of all targets or of one."""
+        names = parse_qs(request.query).get("target", [""])
+        try:
+            body = self._landing.page(names[0])
+        except KeyError:
+            return Response.text(HTTPStatus.NOT_FOUND, "No target of that name is configured.")
+        headers = dict(landing.HEADERS)
+        if accepts_gzip(request.header("accept-encoding")) and len(body) >= _WORTH_COMPRESSING:
+            body = zlib.compress(body, _COMPRESSION_LEVEL, wbits=31)
+            headers["Content-Encoding"] = "gzip"
+        return Response(HTTPStatus.OK, body, HTML, headers)
 
 
 class _Body:

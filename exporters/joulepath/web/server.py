@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from prometheus_client.core import Metric
 
 from joulepath.exporter import Served
+from joulepath.log import Line
 from joulepath.web.connection import HEAD_SECONDS, Connection, Shared, State
 from joulepath.web.events import Events
 from joulepath.web.listen import Address, bind, describe
@@ -61,11 +62,12 @@ class Server:
         *,
         security: Security | None = None,
         telemetry: Callable[[], Iterable[Metric]] = _nothing,
+        warnings: Callable[[], Sequence[Line]] = tuple,
         events: Events | None = None,
         max_connections: int = MAX_CONNECTIONS,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
-        self.routes = Routes(exporter, telemetry)
+        self.routes = Routes(exporter, telemetry, warnings)
         self._security = security or Security()
         self._max_connections = max_connections
         self._events = events or Events()

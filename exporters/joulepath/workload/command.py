@@ -20,6 +20,7 @@ from joulepath.serving.run import serve
 from joulepath.workload.collector import collect
 from joulepath.workload.counting import EVENTS
 from joulepath.workload.meter import Meter
+from joulepath.workload.metrics import SHOWN
 from joulepath.workload.perf import Event
 from joulepath.workload.places import Places
 from joulepath.workload.power import collector as power_collector
@@ -118,6 +119,8 @@ def needed(settings: Settings) -> Collection[int]:
 
 class WorkloadExporter(HostExporter):
     """The CPU time of one host's workloads."""
+
+    shown = SHOWN
 
     def __init__(
         self,

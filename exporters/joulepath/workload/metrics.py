@@ -6,7 +6,7 @@ and their like in version 1; `/proc/PID/stat`; perf_event_open(2). Of a power mo
 `/proc/diskstats`.
 """
 
-from joulepath.metrics import counter, gauge
+from joulepath.metrics import Shown, counter, gauge
 
 CPU = counter(
     "workload_cpu_seconds_total",
@@ -65,3 +65,8 @@ METRICS = (
     CPU, HOST_CPU, MEASURED, MEMORY, IO, INSTRUCTIONS, CACHE_MISSES, CYCLES, HARDWARE_MEASURED, MODELLED_ENERGY,
     MODELLED_MEASURED, MODELLED_INFO,
 )  # fmt: skip
+
+SHOWN = (
+    Shown("host, modelled", "W", MODELLED_ENERGY, MODELLED_MEASURED),
+    Shown("CPU", "CPUs", CPU, MEASURED),
+)

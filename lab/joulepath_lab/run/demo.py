@@ -3,14 +3,16 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from joulepath_lab.run import doctor
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
 from joulepath_lab.run.stack import Lab
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED
@@ -42,6 +44,7 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, a
         end = time.time()
         time.sleep(1.5)  # the truth must reach beyond the last evaluation
         lab.check()
+        told = doctor.findings(lab)
         truth = Truth(lab.history, lab.scenario)
         found = {
             topology: measure(
@@ -63,8 +66,9 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, a
     console.print(_table(first), _rest(first), sep="\n")
     if json_path is not None:
         others = {name: results.as_json() for name, results in found.items() if results is not first}
-        json_path.write_text(json.dumps(first.as_json() | {"others": others}, indent=2) + "\n", encoding="utf-8")
-    return _verdict(lab, found, console, alert=alert)
+        written = first.as_json() | {"others": others, "findings": told}
+        json_path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    return _verdict(lab, found, told, console, alert=alert)
 
 
 def _watch(lab: Lab, begin: float, seconds: float, console: Console) -> None:
@@ -145,7 +149,14 @@ def _rest(results: Results) -> Table:
     return table
 
 
-def _verdict(lab: Lab, found: Mapping[str, Results], console: Console, *, alert: bool) -> int:
+def _verdict(
+    lab: Lab,
+    found: Mapping[str, Results],
+    told: Mapping[str, Sequence[Mapping[str, Any]]],
+    console: Console,
+    *,
+    alert: bool,
+) -> int:
     """Prints what was promised and whether it held. Returns the exit code."""
     checks: dict[str, bool] = {}
     for name, results in found.items():
@@ -157,6 +168,13 @@ def _verdict(lab: Lab, found: Mapping[str, Results], console: Console, *, alert:
                 conservation <= CONSERVATION
             ),
         }
+    faults = [
+        f"{one['id']} {one['place']}: {one['message']}"
+        for each in told.values()
+        for one in each
+        if one["severity"] != "note"
+    ]
+    checks["; ".join(faults) or "the doctor finds nothing"] = not faults
     if alert and all(checks.values()):
         checks["the energy budget's alert reached the webhook through Alertmanager"] = _alerted(lab, console)
     for text, held in checks.items():

@@ -65,6 +65,10 @@ class Lab:
         """The plant's record of the truth."""
         return self.folder / "history.jsonl"
 
+    def topology_file(self, name: str) -> Path:
+        """The file of one of the topologies, once the lab has started."""
+        return self.folder / f"topology-{name}.yaml"
+
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Starts all parts; returns when every one answers and every application is settled."""
         (self.folder / "log").mkdir()

@@ -9,11 +9,12 @@ from prometheus_client.core import Metric
 
 from joulepath import apart
 from joulepath.errors import UsageError
+from joulepath.exporter import Condition
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.run import serve
 from joulepath_rules.serving.generation import Generation
 from joulepath_rules.serving.history import History
-from joulepath_rules.serving.metrics import CONSTANTS
+from joulepath_rules.serving.metrics import CONSTANTS, SHOWN
 
 PORT = 10478
 
@@ -29,6 +30,7 @@ class ConstantsExporter:
     name = "rules"
     reads = "Constants of topology files, for rules generated with --constants scraped"
     ready = True
+    shown = SHOWN
 
     def __init__(
         self,
@@ -57,6 +59,10 @@ class ConstantsExporter:
     def probe(self, target: str) -> Iterable[Metric]:
         """The constants of one topology. Raises KeyError."""
         return self._histories[target].page()
+
+    def condition(self, target: str = "") -> Condition:
+        """It was read: a file that is wrong ends nothing, and changes nothing. Raises KeyError."""
+        return Condition(self._histories[target].current.topology, up=True)
 
     def once(self) -> Iterable[Metric]:
         """All constants of all topologies."""

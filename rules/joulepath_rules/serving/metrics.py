@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Series of the server of constants about itself; the constants are named in `joulepath_rules.constants`."""
 
-from joulepath.metrics import gauge
+from joulepath.metrics import Shown, gauge
 
 CONSTANTS = gauge(
     "joulepath_rules_constants",
@@ -12,3 +12,5 @@ CONSTANTS = gauge(
 )
 
 METRICS = (CONSTANTS,)
+
+SHOWN = (Shown("topology", "constants", CONSTANTS, adds=False),)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from joulepath.errors import AbsentError, JoulepathError
+from joulepath.exporter import Condition
 from joulepath.metrics import Family, counter
 from joulepath.serving.host import HostExporter, Section
 
@@ -149,3 +150,40 @@ def test_guards_read_and_log_while_nothing_scrapes(caplog: pytest.LogCaptureFixt
     finally:
         exporter.stop()
     assert caplog.messages == ["fault 1", "fault 2"]
+
+
+def test_the_condition_says_what_was_wrong_last_and_when() -> None:
+    broken = JoulepathError("no counters")
+    faults: list[JoulepathError] = []
+    times = iter([100.0, 200.0, 300.0])
+
+    def read() -> float:
+        if faults:
+            raise faults[0]
+        return 1.0
+
+    seconds = iter(range(100))
+    exporter = HostExporter(
+        "house", "rooms", [section("a", read)], lambda: float(next(seconds)), wall_clock=lambda: next(times)
+    )
+    assert exporter.condition() == Condition("this host")
+    exporter.collect()
+    assert exporter.condition() == Condition("this host", up=True, read_timestamp=100.0)
+    faults.append(broken)
+    exporter.collect()
+    down = Condition("this host", up=False, read_timestamp=100.0, fault="no counters", fault_timestamp=200.0)
+    assert exporter.condition() == down
+    faults.clear()
+    exporter.collect()
+    assert exporter.condition() == Condition(
+        "this host", up=True, read_timestamp=300.0, fault="no counters", fault_timestamp=200.0
+    )
+    with pytest.raises(KeyError):
+        exporter.condition("house")
+
+
+def test_a_part_that_cannot_be_read_is_a_fault_of_a_host_that_is_up() -> None:
+    exporter = host(section("a", lambda: 1.0, faults=["zone 1: cannot be read"]))
+    exporter.collect()
+    condition = exporter.condition()
+    assert (condition.up, condition.fault) == (True, "zone 1: cannot be read")

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from joulepath.errors import JoulepathError
+from joulepath.exporter import Condition
 from joulepath.metrics import Family, gauge
 from joulepath.reading.poller import Poller, Snapshot, Target
 from joulepath.serving.polled import PolledExporter
@@ -145,3 +146,28 @@ def test_ready_when_each_device_was_asked_once_and_for_good() -> None:
     with serving(Target("dead", Dead(), 0.05), Target("works", Meter(), 0.05)) as server:
         until(lambda: get(server, "/-/ready")[0] == 200)
         assert values(get(server, "/probe?target=dead")[2], "thing_up") == [0]
+
+
+def test_the_condition_of_a_device_tells_of_its_last_fault() -> None:
+    class Fails(Meter):
+        fault: JoulepathError | None = JoulepathError("one: no answer")
+
+        async def before(self) -> None:
+            if self.fault is not None:
+                raise self.fault
+
+    meter, times = Fails(), iter([100.0, 200.0])
+    poller = Poller([Target("one", meter, 1)], wall_clock=lambda: next(times))
+    exporter = PolledExporter("thing", "Things", poller, collect, single=True)
+    assert exporter.condition() == Condition("one")
+    poller.once()
+    assert exporter.condition("one") == Condition("one", up=False, fault="one: no answer", fault_timestamp=100.0)
+    meter.fault = None
+    poller.once()
+    assert exporter.condition() == Condition(
+        "one", up=True, read_timestamp=200.0, fault="one: no answer", fault_timestamp=100.0
+    )
+    poller.update([Target("one", Meter(), 1)])  # another device under its name
+    assert exporter.condition() == Condition("one")
+    with pytest.raises(KeyError):
+        exporter.condition("two")

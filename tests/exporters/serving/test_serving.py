@@ -129,6 +129,9 @@ basic_auth_users: {{prometheus: '{hashed}'}}
         (pdus.path.parent / "community-1").write_bytes(SECRETS[0].encode() + b"\xff")
         pdus.write(first=1)
         exporter.reload()
+        exporter.get("/?target=wrong")
+        # The landing page repeats what was wrong.
+        until(lambda: "its files are wrong now" in (page := exporter.get("/")[1]) and "web-config.yml" in page)
         processes = Path(f"/proc/{exporter.process.pid}/cmdline").read_text()
         assert exporter.end() == 0
     written = "\n".join([*exporter.log, *exporter.seen, processes])

@@ -188,7 +188,7 @@ def test_every_page_asks_for_a_known_user_and_password(tmp_path: Path) -> None:
     with serving(Things(), security=security(tmp_path, f"basic_auth_users: {{prometheus: '{HASHED}'}}")) as server:
         status, headers, _ = get(server, "/metrics")
         assert (status, headers["www-authenticate"]) == (401, "Basic")
-        for path in ("/metrics", "/-/healthy", "/targets", "/"):
+        for path in ("/metrics", "/-/healthy", "/targets", "/", "/?target=one"):
             assert get(server, path)[0] == 401
             assert get(server, path, **authorization("prometheus", PASSWORD))[0] == 200
             assert get(server, path, **authorization("prometheus", PASSWORD + "x"))[0] == 401

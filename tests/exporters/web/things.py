@@ -2,16 +2,18 @@
 """An exporter of nothing in particular, and a server for it."""
 
 import http.client
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from prometheus_client.core import Metric
 
-from joulepath.metrics import gauge
+from joulepath.exporter import Condition
+from joulepath.metrics import Shown, gauge
 from joulepath.web import Address, Server
 
 UP = gauge("thing_up", "Whether it answers.")
+READ_TIMESTAMP = 1_700_000_000.0
 
 
 class Things:
@@ -21,6 +23,7 @@ class Things:
     reads = "Things <of> all kinds"
     targets: tuple[str, ...] = ("one", "t/w o")
     ready = True
+    shown: Sequence[Shown] = ()
 
     def __init__(self, answer: Callable[[], float | None] = lambda: 1.0) -> None:
         self.probed: list[str] = []
@@ -32,6 +35,9 @@ class Things:
     def probe(self, target: str) -> Iterable[Metric]:
         self.probed.append(target)
         return self._families()
+
+    def condition(self, target: str = "") -> Condition:
+        return Condition(target or "this thing", up=True, read_timestamp=READ_TIMESTAMP)
 
     def _families(self) -> Iterable[Metric]:
         family = UP.family()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which targets of the server supply the series that the rules of a topology read."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from joulepath_doctor import places
+from joulepath_doctor.context import Context
+from joulepath_doctor.inputs import Input, named, parsed
+from joulepath_prometheus.state import Target
+from joulepath_rules.constants import constants
+from joulepath_topology.meters import METERS
+from joulepath_topology.problem import Place
+from joulepath_topology.promql import quote
+
+PORTS: Mapping[int, str] = {
+    10471: "pdu", 10472: "bmc", 10473: "rapl", 10474: "ioam", 10475: "workload", 10479: "gpu",
+    28282: "kepler", 9102: "kepler", 9400: "dcgm", 8000: "vllm", 9100: "node",
+}  # fmt: skip
+"""Ports on which exporters listen by default, and the first word of their metrics."""
+
+MANY = 200
+"""Selectors in one question."""
+
+Labels = Mapping[str, str]
+
+
+class Supply:
+    """The series that the topology reads, and the targets that they come from."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._targets = context.server.targets()
+        self._instances = _instances(context)
+        self._series = list(_series(context, self._instances))
+        self.jobs = frozenset(labels.get("job", "") for labels in self._series)
+        """The jobs that supplied something within the time of the context."""
+        self._pairs = {(labels.get("job", ""), labels.get("instance", "")) for labels in self._series}
+        self._families = {_family(labels.get("__name__", "")) for labels in self._series}
+
+    def needs(self, target: Target) -> bool:
+        """Whether the topology reads a target, or probably should.
+
+        It names the target, or had series of it, or lacks all series of a kind that this target seems to have.
+        """
+        job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
+        if instance in self._instances or (job, instance) in self._pairs or self._devices(job):
+            return True
+        wanted = {one.family for one in self._context.inputs} - self._families
+        return bool(wanted & families(target))
+
+    def needed(self) -> Sequence[Target]:
+        """The targets that the topology reads, or probably should."""
+        return [one for one in self._targets if self.needs(one)]
+
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Job and instance of these targets."""
+        return frozenset((one.labels.get("job", ""), one.labels.get("instance", "")) for one in self.needed())
+
+    def place(self, target: Target) -> Place:
+        """The place of a target: all of its job where the series of the job have the names of devices."""
+        job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
+        return places.target(job) if self._devices(job) else places.target(job, instance)
+
+    def _devices(self, job: str) -> bool:
+        """Whether the one target of a job gives its series instances of their own (honor_labels)."""
+        own = {one.labels.get("instance", "") for one in self._targets if one.labels.get("job") == job}
+        instances = {instance for of, instance in self._pairs if of == job}
+        return len(own) == 1 and bool(instances) and not own & instances
+
+
+def absent_because(context: Context, selector: str) -> tuple[Place, ...]:
+    """The places that may explain why a selector, which never matched within the time of the context, matches nothing.
+
+    They are jobs of which Prometheus has renamed a label; else the targets with the instance that it names; else those
+    that seem to have its metric, where no target supplied it at all.
+    """
+    wanted = parsed(selector)
+    if jobs := renamed(context, wanted):
+        return tuple(map(places.target, jobs))
+    targets = context.server.targets()
+    exact = [one for one in targets if wanted.instance and one.labels.get("instance") == wanted.instance]
+    if not exact and not (wanted.name and context.server.label_values("job", named([wanted]))):
+        exact = [one for one in targets if wanted.family in families(one)]
+    return tuple(places.target(one.labels.get("job", ""), one.labels.get("instance", "")) for one in exact)
+
+
+def renamed(context: Context, one: Input) -> Mapping[str, str]:
+    """The jobs, with a label, of a selector without series that has some if this label is called `exported_...`."""
+    found: dict[str, str] = {}
+    for label in sorted(one.labels):
+        under = f"exported_{label}"
+        if not one.name or not context.server.label_values(under, named([one])):
+            continue
+        if context.server.series(one.selector):
+            break
+        selector = re.sub(rf"([{{,]){label}(?=[=!])", rf"\1{under}", one.selector)
+        for labels in context.server.series(selector):
+            found.setdefault(labels.get("job", ""), label)
+    return found
+
+
+def families(target: Target) -> frozenset[str]:
+    """The first words of metrics that a target probably has, by the words in the names of its job and by its port."""
+    words = set(re.split("[^a-z]+", f"{target.scrape_pool} {target.labels.get('job', '')}".lower()))
+    port = re.search(r":(\d+)(?:/|$)", target.scrape_url.partition("://")[2])
+    if port and int(port[1]) in PORTS:
+        words.add(PORTS[int(port[1])])
+    return frozenset(words - {""})
+
+
+def _family(name: str) -> str:
+    return parsed(name).family if name else ""
+
+
+def _instances(context: Context) -> frozenset[str]:
+    """The instances that the topology names."""
+    known = {constant.labels["instance"] for constant in constants(context.topology) if "instance" in constant.labels}
+    return frozenset(known | {one.instance for one in context.inputs if one.instance})
+
+
+def _series(context: Context, instances: frozenset[str]) -> Iterator[Labels]:
+    """The series that the rules read within the time of the context: of meters and nodes those that it names."""
+    nodes = {constant.labels["node_id"] for constant in constants(context.topology) if "node_id" in constant.labels}
+    meters = {name for meter in METERS.values() for name in (meter.joules, meter.seconds)}
+    selectors = set[str]()
+    for one in context.inputs:
+        if one.name in meters and "instance" not in one.labels:
+            selectors.add(_narrowed(one, "instance", instances))
+        elif one.name.startswith("ioam_") and "node_id" not in one.labels:
+            selectors.add(_narrowed(one, "node_id", nodes))
+        else:
+            selectors.add(one.selector)
+    ordered = sorted(selectors)
+    for begin in range(0, len(ordered), MANY):
+        yield from context.server.series(*ordered[begin : begin + MANY])
+
+
+def _narrowed(one: Input, label: str, values: Iterable[str]) -> str:
+    matcher = f"{label}=~{quote('|'.join(map(re.escape, sorted(values))))}"
+    head, brace, rest = one.selector.partition("{")
+    return f"{head}{{{matcher}{',' if brace else ''}{rest or '}'}"

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath init`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from joulepath.errors import JoulepathError, UsageError
+from joulepath_init import devices, files, server
+from joulepath_init.asking import Ask, Questions
+from joulepath_init.devices import Device, Login
+from joulepath_init.draft import Draft, Wishes, draft
+from joulepath_init.found import Found
+from joulepath_prometheus.client import Prometheus
+from joulepath_prometheus.settings import read as read_access
+from joulepath_topology import read
+
+FILES = ("topology.yaml", "pdu.yaml", "bmc.yaml", "ioam.yaml", "tag.yaml", "prometheus.yml")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="receives the files (default: .)"
+    )
+    parser.add_argument(
+        "--pdu", nargs="+", default=[], action="extend", metavar="ADDRESS", help="PDUs: udp://HOST or redfish://HOST"
+    )
+    parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of the PDUs")
+    parser.add_argument(
+        "--bmc", nargs="+", default=[], action="extend", metavar="ADDRESS", help="BMCs: redfish://HOST or ipmi://HOST"
+    )
+    parser.add_argument("--user", metavar="NAME", help="user of the BMCs, and of PDUs over Redfish")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
+    parser.add_argument("--insecure", action="store_true", help="do not check certificates of BMCs")
+    parser.add_argument(
+        "--prometheus", metavar="URL", help="a server, for the meters, pods, models and traces that it has"
+    )
+    parser.add_argument("--http-config", type=Path, metavar="FILE", help="login and certificates for --prometheus")
+    parser.add_argument(
+        "--application",
+        nargs="+",
+        default=[],
+        action="extend",
+        metavar="NAME",
+        help="applications; each gets a new trace id",
+    )
+    parser.add_argument("--grams-per-kwh", type=float, metavar="G", help="CO2 of the grid")
+    parser.add_argument(
+        "--kubernetes", action=argparse.BooleanOptionalAction, help="components are pods (default: if Kepler has some)"
+    )
+    parser.add_argument("--non-interactive", action="store_true", help="ask nothing")
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def run(args: argparse.Namespace, ask: Ask = input, clock: Callable[[], float] = time.time) -> int:
+    """Writes the files; 1 if a device could not be read. Raises JoulepathError."""
+    _absent(args)
+    questions = Questions(None if args.non_interactive else ask)
+    given = _asked(args, questions)
+    seen = devices.look(given.pdus, given.bmcs, given.login)
+    for one in seen:
+        _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
+    found = Found([reading for one in seen for reading in one.readings])
+    if given.prometheus:
+        access = read_access(args.http_config) if args.http_config is not None else None
+        with Prometheus(given.prometheus, access) as prometheus:
+            found.add(server.look(prometheus, clock()))
+    if not (found.readings or found.nodes or found.gpus):
+        raise JoulepathError(_nothing(seen, given.prometheus))
+    known = bool(found.pods)
+    kubernetes = args.kubernetes
+    if kubernetes is None:
+        kubernetes = known and questions.agrees("Are the components pods of Kubernetes?", default=True)
+    names = args.application or ([] if found.traces else questions.words("Names of your applications"))
+    drafted = draft(found, Wishes(kubernetes, names, args.grams_per_kwh), questions)
+    texts = _texts(drafted, seen, given.login, args.folder)
+    _write(args.folder, texts)
+    read(args.folder / FILES[0], _say)
+    _report(args.folder, drafted, list(texts), given.prometheus)
+    faults = [f"{one.kind} {one.name}: {one.fault}" for one in seen if one.fault]
+    if faults:
+        raise JoulepathError(faults)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Where to look."""
+
+    pdus: Sequence[str]
+    bmcs: Sequence[str]
+    login: Login
+    prometheus: str
+
+
+def _absent(args: argparse.Namespace) -> None:
+    """Raises UsageError for a file that is there, before anything is asked or read."""
+    there = [args.folder / name for name in FILES if (args.folder / name).exists()]
+    if there and not args.force:
+        raise UsageError([f"{path}: is there already: name another folder, or replace it by --force" for path in there])
+
+
+def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
+    """The arguments, and the answers in place of those that are not given."""
+    anything = args.pdu or args.bmc or args.prometheus
+    pdus = args.pdu or ([] if anything else questions.words("Addresses of PDUs, such as udp://pdu-1.example"))
+    community = args.community_file
+    if community is None and any(devices.snmp(address) for address in pdus):
+        community = Path(questions.text("File with their SNMP community", "community"))
+    bmcs = args.bmc or ([] if anything else questions.words("Addresses of BMCs, such as redfish://bmc-1.example"))
+    user, password = args.user, args.password_file
+    if user is None and any(map(devices.asks_for_login, [*pdus, *bmcs])):
+        user = questions.text("User of the BMCs") or None
+        password = password or (Path(questions.text("File with its password", "password")) if user else None)
+    url = args.prometheus or (
+        "" if anything else questions.text("URL of a Prometheus that has series already (empty: none)")
+    )
+    return _Given(pdus, bmcs, Login(community, user, password, args.insecure), url)
+
+
+def _nothing(seen: Sequence[Device], url: str) -> list[str]:
+    faults = [f"{one.kind} {one.name}: {one.fault or 'measures no outlet and no chassis'}" for one in seen]
+    if url:
+        faults.append(f"{url} has no series of a meter that a topology can name")
+    return faults or ["nothing to look at: state --pdu, --bmc or --prometheus"]
+
+
+def _texts(drafted: Draft, seen: Sequence[Device], login: Login, folder: Path) -> dict[str, str]:
+    """The text of each file that is needed."""
+    texts = {FILES[0]: drafted.text}
+    exporters = []
+    for kind in ("pdu", "bmc"):
+        own = [one for one in seen if one.kind == kind]
+        if own:
+            texts[f"{kind}.yaml"] = files.devices(kind, own, login, folder)
+            exporters.append(kind)
+    if drafted.traces is not None:
+        texts["ioam.yaml"], texts["tag.yaml"] = files.ioam(drafted.traces), files.tag(drafted.traces)
+        exporters += ["ioam", "tag"]
+    if exporters:
+        texts["prometheus.yml"] = files.prometheus(exporters)
+    return texts
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise JoulepathError(f"{folder / name}: cannot be written: {error.strerror}") from None
+
+
+def _report(folder: Path, drafted: Draft, written: Sequence[str], url: str) -> None:
+    """The hosts with their watts, what a person must look at, and the next commands."""
+    width = max(len(box.name) for box in drafted.boxes)
+    _say("")
+    for box in drafted.boxes:
+        watts = "     ?  " if box.watts is None else f"{box.watts:6.0f} W"
+        _say(f"{box.name:{width}} {watts}")
+    for note in drafted.notes:
+        _say(f"note: {note}")
+    _say(f"\nwrote {', '.join(str(folder / name) for name in written)}")
+    _say("Look at the lines with `guess:` and `decide:`. Then:\n")
+    for command in _next(folder, written, url):
+        _say(f"  {command}")
+
+
+def _next(folder: Path, written: Sequence[str], url: str) -> list[str]:
+    topology = folder / FILES[0]
+    commands = [f"joulepath rules check {topology}"]
+    commands += [
+        f"joulepath {kind} --config {folder / f'{kind}.yaml'}" for kind in files.PORTS if f"{kind}.yaml" in written
+    ]
+    commands.append(f"joulepath rules generate {topology} -o {folder / 'rules'}")
+    if "prometheus.yml" in written and not url:
+        commands.append(f"prometheus --config.file={folder / 'prometheus.yml'}")
+    return commands
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stdout)  # noqa: T201  # the command's output

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads PDUs and BMCs once, as their exporters do, and says what each measures."""
+
+import argparse
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joulepath.bmc import settings as bmc_settings
+from joulepath.bmc.reading import BmcReading, Box
+from joulepath.errors import JoulepathError, UsageError
+from joulepath.pdu.redfish.target import is_redfish
+from joulepath.pdu.source import PduReading
+from joulepath.reading.poller import Target
+from joulepath_init.found import Reading
+from joulepath_init.naming import host_name, is_address, slug
+
+
+@dataclass(frozen=True)
+class Login:
+    """How devices are asked: the secrets stay in their files."""
+
+    community_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
+class Device:
+    """A PDU or BMC, and what it measures."""
+
+    kind: str
+    """pdu or bmc."""
+    name: str
+    """Its name in the configuration, which is the label `instance`."""
+    address: str
+    readings: Sequence[Reading] = ()
+    about: str = ""
+    """Its make and its readings, in words."""
+    fault: str = ""
+    """The reason why it could not be read."""
+
+
+def look(pdus: Iterable[str], bmcs: Iterable[str], login: Login) -> list[Device]:
+    """Reads all devices at once. One that does not answer has a fault. Raises UsageError for a wrong address."""
+    targets = [("pdu", each, _pdu(each, login)) for each in pdus]
+    targets += [("bmc", each, _bmc(each, login)) for each in bmcs]
+    names = _names([(kind, address) for kind, address, _ in targets])
+    readings = asyncio.run(_read([target for _, _, target in targets]))
+    return [
+        _device(kind, name, address, reading)
+        for (kind, address, _), name, reading in zip(targets, names, readings, strict=True)
+    ]
+
+
+def snmp(address: str) -> bool:
+    """Whether the PDU at this address is asked over SNMP."""
+    return not is_redfish(address)
+
+
+def asks_for_login(address: str) -> bool:
+    """Whether a BMC, or a PDU with Redfish, has a user and a password."""
+    return address.startswith(("redfish://", "ipmi://"))
+
+
+def _pdu(address: str, login: Login) -> Target[Any]:
+    from joulepath.pdu.command import ONCE_SECONDS, single  # noqa: PLC0415  # the libraries of one protocol are large
+    from joulepath.pdu.config import parse_address  # noqa: PLC0415
+    from joulepath.pdu.redfish.target import single as over_redfish  # noqa: PLC0415
+
+    if is_redfish(address):
+        _check("--pdu", address, login)
+        who = login if asks_for_login(address) else Login()
+        return over_redfish(
+            address, {}, user=who.user, password_file=who.password_file, ca_file=None, verify=not login.insecure
+        )
+    try:
+        parse_address(address)
+    except ValueError as error:
+        raise UsageError(f"--pdu: {error}") from None
+    if login.community_file is None:
+        raise UsageError(f"--pdu {address}: state --community-file FILE with its SNMP community")
+    return single(address, login.community_file, survey_seconds=ONCE_SECONDS)
+
+
+def _bmc(address: str, login: Login) -> Target[Any]:
+    from joulepath.bmc.command import TIMEOUT, single  # noqa: PLC0415  # the libraries of one protocol are large
+
+    _check("--bmc", address, login)
+    who = login if asks_for_login(address) else Login()
+    secure = address.startswith("redfish://")
+    return single(
+        argparse.Namespace(
+            target=address,
+            user=who.user,
+            password_file=who.password_file,
+            ca_file=None,
+            insecure=login.insecure and secure,
+            timeout=TIMEOUT,
+        )
+    )
+
+
+def _check(option: str, address: str, login: Login) -> None:
+    try:
+        where = bmc_settings.parse_address(address)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    if asks_for_login(address) and (login.user is None or login.password_file is None):
+        raise UsageError(f"{option} {address}: state --user NAME and --password-file FILE")
+    mistake = bmc_settings.login_mistake(where, login.user if asks_for_login(address) else None)
+    if mistake:
+        raise UsageError(f"{option} {address}: {mistake}")
+
+
+async def _read(targets: Sequence[Target[Any]]) -> list[Any]:
+    """One poll of each: a reading, or the fault."""
+
+    async def one(target: Target[Any]) -> Any:
+        try:
+            return await target.source.read()
+        except JoulepathError as error:
+            return error
+        finally:
+            await target.source.close()
+
+    return list(await asyncio.gather(*map(one, targets)))
+
+
+def _names(targets: Sequence[tuple[str, str]]) -> list[str]:
+    """A name for each device: its host's, where it has one, else a number; each once."""
+    names: list[str] = []
+    for kind, address in targets:
+        host = host_name(address) if kind == "bmc" else _first_label(address)
+        number = 1
+        name = base = slug(host)
+        while not name or is_address(name) or name in names:
+            name = f"{kind if not base or is_address(base) else base}-{number}"
+            number += 1
+        names.append(name)
+    return names
+
+
+def _first_label(address: str) -> str:
+    bare = host_name(address)
+    return bare if is_address(bare) else (address.partition("://")[2] or address).partition(".")[0].partition(":")[0]
+
+
+def _device(kind: str, name: str, address: str, reading: Any) -> Device:
+    if isinstance(reading, JoulepathError):
+        return Device(kind, name, address, fault=str(reading))
+    found = _outlets(name, reading) if kind == "pdu" else _chassis(name, reading)
+    total = sum(one.watts or 0.0 for one in found)
+    return Device(kind, name, address, found, f"{_kind(reading)}, {_count(kind, len(found))}, {total:.0f} W in all")
+
+
+def _kind(reading: PduReading | BmcReading) -> str:
+    if isinstance(reading, BmcReading):
+        return reading.collector
+    return f"{reading.vendor}, profile {reading.profile}"
+
+
+def _count(kind: str, count: int) -> str:
+    return f"{count} {'outlet' if kind == 'pdu' else 'chassis'}{'s' if kind == 'pdu' and count != 1 else ''} with power"
+
+
+def _outlets(name: str, reading: PduReading) -> list[Reading]:
+    watts: Mapping[str, float] = reading.values.get("outlet", {}).get("power", {})
+    return [Reading("pdu", name, outlet, reading.names.get(outlet, ""), power) for outlet, power in watts.items()]
+
+
+def _chassis(name: str, reading: BmcReading) -> list[Reading]:
+    boxes = {box: power for box, power in reading.power.items() if isinstance(box, Box) and box.level == "chassis"}
+    several = len(boxes) > 1
+    return [Reading("bmc", name, box.name if several else "", "", power) for box, power in boxes.items()]

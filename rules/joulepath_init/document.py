@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A YAML file with comments: sections of entries, each on one line below its remarks."""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+GUESS, DECIDE = "guess:", "decide:"
+"""The beginnings of remarks: what was concluded from names or watts, and what only a person knows."""
+WIDTH = 120
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+
+
+@dataclass
+class Entry:
+    """One entry of a section."""
+
+    name: str | int
+    value: Any
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Section:
+    """Entries under a key; with `listed` they are items of a list and have no names."""
+
+    key: str
+    entries: Sequence[Entry] = ()
+    remarks: Sequence[str] = ()
+    listed: bool = False
+
+
+def written(head: Iterable[str], sections: Iterable[Section]) -> str:
+    """The text of the file."""
+    lines = [*_comments(head, 0)]
+    for section in sections:
+        lines += _comments(section.remarks, 0)
+        if section.entries:
+            lines.append(f"{section.key}:")
+        for entry in section.entries:
+            lines += _comments(entry.remarks, 2)
+            lines.append(f"  - {flow(entry.value)}" if section.listed else f"  {flow(entry.name)}: {flow(entry.value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _comments(remarks: Iterable[str], indent: int) -> Iterator[str]:
+    for remark in remarks:
+        # A name in a remark is a device's own: it may hold a line break.
+        text = " ".join(remark.split())
+        yield from textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=f"{' ' * indent}# ",
+            subsequent_indent=f"{' ' * indent}#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{flow(name)}: {flow(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str):
+        plain = _PLAIN.fullmatch(value) and yaml.safe_load(value) == value
+        return value if plain else json.dumps(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return json.dumps(value)

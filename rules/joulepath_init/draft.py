@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A first topology from what was found."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from joulepath_init import hosts
+from joulepath_init.applications import Traces, applications, new_id
+from joulepath_init.asking import Questions
+from joulepath_init.components import POOL, components
+from joulepath_init.document import DECIDE, Entry, Section, written
+from joulepath_init.found import Found
+from joulepath_init.hosts import Box
+
+SITE = "site-1"
+HEAD = (
+    "The topology: what is where (docs/guides/topology.md). `joulepath init` wrote it.",
+    "Below `guess:` stands what it concluded from names or watts, below `decide:` what only you know.",
+)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The text of the topology, and what belongs to it."""
+
+    text: str
+    boxes: Sequence[Box]
+    traces: Traces | None
+    """Ids that are new."""
+    notes: Sequence[str]
+    """Findings that are not in it."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Facts and choices of the person who runs it."""
+
+    kubernetes: bool = False
+    applications: Sequence[str] = ()
+    grams_per_kwh: float | None = None
+
+
+def draft(found: Found, wishes: Wishes, questions: Questions, make_id: Callable[[], str] = new_id) -> Draft:
+    """The topology of what was found, which has at least one reading."""
+    boxes = hosts.boxes(found, questions)
+    parts = components(found, boxes, questions, kubernetes=wishes.kubernetes)
+    entries, traces = applications(parts, found, wishes.applications, questions, make_id)
+    grid = [] if wishes.grams_per_kwh is not None else [
+        f"{DECIDE} the grid's grams of CO2 for each kWh, as {{grams_per_kwh: 380}}; without them CO2 is left out"
+    ]  # fmt: skip
+    factor = {} if wishes.grams_per_kwh is None else {"grams_per_kwh": wishes.grams_per_kwh}
+    pool = POOL if parts.pooled else None
+    capacity = found.capacity if wishes.kubernetes else {}
+    values = {box.name: hosts.value(box, SITE, pool if box.node else None, capacity) for box in boxes}
+    sections = [
+        Section("sites", [Entry(SITE, factor, grid)]),
+        Section("hosts", [Entry(box.name, values[box.name], box.remarks) for box in boxes]),
+        Section("components", [Entry(part.name, part.value, part.remarks) for part in parts.parts]),
+        Section("applications", entries, () if entries else (_NO_APPLICATION,)),
+        Section("notes", (), parts.notes),
+    ]
+    return Draft(written(HEAD, sections), boxes, traces, parts.notes)
+
+
+_NO_APPLICATION = (
+    f"{DECIDE} the applications, each with its traces and path, its models, or both: "
+    "{camera: {traces: [{ioam_namespace: 123, id: ...}], path: [...], models: [...]}}"
+)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grams of CO2: the energy of each slot times the mean factor of its site in this slot."""
+
+from joulepath_report.energy import Cell
+from joulepath_report.questions import Rows
+
+BASES = ("location", "market")
+
+
+class Carbon:
+    """Factors in g/J by site and basis, with the overhead of the site; from `site:co2_grams_per_joule`."""
+
+    def __init__(self, factors: Rows) -> None:
+        self._factors = factors
+        self._means = {key: sum(row.values()) / len(row) for key, row in factors.items()}
+        self.filled: set[str] = set()
+        """Sites that had no factor in some slots: these have the mean of the others."""
+
+    @property
+    def bases(self) -> list[str]:
+        """By `location`, `market`, both or none."""
+        return [basis for basis in BASES if any(key[1] == basis for key in self._factors)]
+
+    def grams(self, cell: Cell, basis: str) -> float | None:
+        """Of a cell; None where its site has no factor at all."""
+        if cell.joules == 0:
+            return 0.0
+        key = (cell.row.site, basis)
+        if key not in self._means:
+            return None
+        if cell.slot not in self._factors[key]:
+            self.filled.add(cell.row.site)
+        return cell.joules * self._factors[key].get(cell.slot, self._means[key])

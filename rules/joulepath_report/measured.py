@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that a report asks of the server about one period."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from joulepath_report.carbon import Carbon
+from joulepath_report.energy import Cell, Energy, energy
+from joulepath_report.model import UNATTRIBUTED
+from joulepath_report.questions import Questions
+from joulepath_report.shares import Shares
+from joulepath_topology import Topology
+
+Key = TypeVar("Key", bound=Hashable)
+
+PARTS = ("static", "dynamic", "undivided")
+ROUNDING = 1e-12
+"""The part of a sum below which a difference is not one."""
+
+METHODS = ("measured", "modelled", "declared")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Energy of a period with its parts, methods and CO2."""
+
+    topology: Topology
+    energy: Energy
+    host_methods: Shares
+    """By host."""
+    host_tiers: Shares
+    """By host."""
+    component_parts: Shares
+    """By component and host."""
+    application_parts: Shares
+    """By application and segment."""
+    carbon: Carbon
+
+    def sums(self, name: Callable[[Cell], Key]) -> dict[Key, float]:
+        """Joules by what `name` makes of a cell."""
+        found: dict[Key, float] = defaultdict(float)
+        for cell in self.energy.cells:
+            found[name(cell)] += cell.joules
+        return found
+
+    def methods(self, name: Callable[[Cell], Key]) -> Mapping[Key, Mapping[str, float]]:
+        """Joules by method: as the power of each cell's host was known."""
+        found: dict[Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for cell in self.energy.cells:
+            for method, part in self.host_methods.of(cell.slot, cell.row.host, otherwise=METHODS[0]).items():
+                found[name(cell)][method] += cell.joules * part
+        return found
+
+    def grams(self, name: Callable[[Cell], Key], basis: str) -> dict[Key, float | None]:
+        """CO2 by what `name` makes of a cell; None where one of its sites has no factor."""
+        found: dict[Key, float | None] = {}
+        for cell in self.energy.cells:
+            key, grams = name(cell), self.carbon.grams(cell, basis)
+            known = found.setdefault(key, 0.0)
+            found[key] = None if known is None or grams is None else known + grams
+        return found
+
+    def parts_of_places(self, name: Callable[[Cell], Key]) -> Mapping[Key, Mapping[str, float]]:
+        """Joules by part, static and dynamic as of the components: for hosts, components and sites."""
+        found: dict[Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for cell in self.energy.cells:
+            of = self.component_parts.of(cell.slot, cell.row.component, cell.row.host, otherwise="undivided")
+            for part, share in of.items():
+                found[name(cell)][part] += cell.joules * share
+        return found
+
+    def component_energy(self, component: str) -> Mapping[tuple[int, str], float]:
+        """Joules of a component, on all of its hosts, by slot and part."""
+        found: dict[tuple[int, str], float] = defaultdict(float)
+        for cell in self.energy.cells:
+            if cell.row.component == component:
+                of = self.component_parts.of(cell.slot, component, cell.row.host, otherwise="undivided")
+                for part, share in of.items():
+                    found[cell.slot, part] += cell.joules * share
+        return found
+
+    @cached_property
+    def parts_of_applications(self) -> Mapping[str, Mapping[str, float]]:
+        """Joules by part of each application; `unattributed` has what is left of those of all hosts."""
+        found: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(PARTS, 0.0))
+        for cell in self.energy.cells:
+            row = cell.row
+            if row.application != UNATTRIBUTED:
+                of = self.application_parts.of(cell.slot, row.application, row.segment, otherwise="undivided")
+                for part, share in of.items():
+                    found[row.application][part] += cell.joules * share
+        whole: dict[str, float] = defaultdict(float)
+        for parts in self.parts_of_places(lambda cell: cell.row.host).values():
+            for part, joules in parts.items():
+                whole[part] += joules
+        left = sum(cell.joules for cell in self.energy.cells if cell.row.application == UNATTRIBUTED)
+        rest = found[UNATTRIBUTED]
+        for part in ("static", "dynamic"):
+            taken = sum(parts[part] for name, parts in found.items() if name != UNATTRIBUTED)
+            rest[part] = min(max(whole[part] - taken, 0.0), left)
+            left -= rest[part]
+        # What is left of sums that are equal is an error of rounding.
+        rest["undivided"] = left if left > ROUNDING * self.energy.joules else 0.0
+        return found
+
+
+def places_of(topology: Topology) -> Mapping[str, int]:
+    """At how many places each application must be known."""
+    return {
+        name: sum(len(topology.placements(component)) for component in topology.needed(name))
+        for name in topology.applications
+    }
+
+
+def measure(questions: Questions) -> Measured:
+    """Asks for everything. Raises PrometheusError."""
+    topology = questions.topology
+    info = "host:power_source:info"
+    return Measured(
+        topology,
+        energy(questions, places_of(topology)),
+        Shares(questions.over("count", info, ("host", "method"))),
+        Shares(questions.over("count", info, ("host", "tier"))),
+        Shares(questions.over("sum", "component:power_watts", ("component", "host", "part"))),
+        Shares(questions.over("sum", "application:power_part_watts", ("application", "segment", "part"))),
+        Carbon(questions.over("avg", "site:co2_grams_per_joule", ("site", "basis"))),
+    )

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the numbers of a report came about, for one topology."""
+
+from collections.abc import Iterator, Sized
+
+from joulepath_topology import Topology
+from joulepath_topology.policies import POLICIES
+
+AMOUNT = {"count": "packets (of a model: requests)", "volume": "bytes (of a model: tokens)"}
+
+
+def method(topology: Topology) -> Iterator[str]:
+    """One paragraph each."""
+    sites, hosts = topology.sites, topology.hosts
+    yield (
+        f"The topology {topology.name!r} has {_count(sites, 'site')}, {_count(hosts, 'host')}, "
+        f"{_count(topology.components, 'component')} and {_count(topology.applications, 'application')}. "
+        "Power is measured at the plugs of the hosts and divided: from a host to its components, and from a component "
+        "to the applications that use it. At each step the sum stays the same. Energy that nothing takes is "
+        "`unattributed`."
+    )
+    kinds = sorted({source.kind for box in topology.boxes.values() for source in box.power})
+    yield (
+        f"The first readings of the hosts' power are of these kinds: {', '.join(kinds)}. "
+        f"{_fallbacks(topology)} Each number is labelled `measured` (by a meter), `modelled` (a guess from a "
+        "reading) or `declared` (a stated number)."
+    )
+    yield f"{_static(topology)} {_shares(topology)}"
+    yield _policy(topology)
+    if supporters := [name for name, entry in topology.components.items() if entry.supports]:
+        yield (
+            f"Supporting components ({', '.join(supporters)}) have no traffic of their own: an application takes of "
+            "them what it takes of the components that they support."
+        )
+    yield (
+        f"The rules evaluate every {topology.interval:g} s and average over {topology.window:g} s. The energy of a UTC "
+        "hour is the mean of its known power, times the hour; where less than half of it was known, or nothing of the "
+        "hour before, it is times the known time. A gap is never 0 W. Closed hours of applications are those that the "
+        "rules recorded."
+    )
+    yield (
+        "A gap of the meter is filled by the mean of its host in the same hour. A gap of an application or a component "
+        "is filled by its own mean, and the energy comes from `unattributed`, where the rules had it: the sum stays "
+        "that of the meters. The coverage says how much was known."
+    )
+    if any(site.grams_per_kwh is not None or site.grid_zone for site in sites.values()):
+        yield _carbon(topology)
+
+
+def _count(entries: Sized, word: str) -> str:
+    return f"{len(entries)} {word}{'' if len(entries) == 1 else 's'}"
+
+
+def _fallbacks(topology: Topology) -> str:
+    named = [name for name, box in topology.boxes.items() if box.fallback]
+    if not named:
+        return "While one of them is missing, the power of its host is a gap."
+    return (
+        f"{', '.join(named)} has other readings to fall back on."
+        if len(named) == 1
+        else (f"{', '.join(named)} have other readings to fall back on.")
+    )
+
+
+def _static(topology: Topology) -> str:
+    divided = [name for name, box in topology.boxes.items() if box.divided]
+    if not divided:
+        return "No host has a stated idle power, so energy is not divided into static and dynamic."
+    return (
+        f"Idle power is stated for {', '.join(divided)}: it is the static part. The dynamic part is what is drawn "
+        "beyond it. The power of other hosts, if any, is undivided."
+    )
+
+
+def _shares(topology: Topology) -> str:
+    shared = [name for name, members in topology.members.items() if len(members) > 1]
+    if not shared:
+        return "Each component has all of its hosts, or what it does there is measured."
+    return (
+        f"Several components are on {', '.join(shared)}: the dynamic part follows their measured work, the static part "
+        "what they reserve."
+    )
+
+
+def _policy(topology: Topology) -> str:
+    words = []
+    for part, weights in POLICIES[topology.policy].items():
+        follows = " and ".join(f"{AMOUNT[by]}" for by, weight in weights.items() if weight)
+        words.append(f"{part} energy follows {follows}")
+    own = sorted({entry.policy for entry in topology.components.values() if entry.policy})
+    others = f" Single components have another policy: {', '.join(own)}." if own else ""
+    return f"The policy is {topology.policy}: {'; '.join(words)}.{others}"
+
+
+def _carbon(topology: Topology) -> str:
+    factors = []
+    for name, site in topology.sites.items():
+        if site.grams_per_kwh is not None:
+            factors.append(f"{name}: {site.grams_per_kwh:g} g/kWh")
+        elif site.grid_zone:
+            factors.append(f"{name}: zone {site.grid_zone} of {site.source}, {site.boundary}")
+    overheads = [f"{name}: {site.overhead:g}" for name, site in topology.sites.items() if site.overhead != 1]
+    text = (
+        "CO2 is the energy of each hour, times the overhead of its site, times the mean factor of the grid in that "
+        f"hour ({'; '.join(factors)})."
+    )
+    text += f" The overheads are {'; '.join(overheads)}." if overheads else " No site has an overhead."
+    if any(site.market is not None for site in topology.sites.values()):
+        text += " `market` counts by contract; the two are never added."
+    return text

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of each application in a component's traffic, by amount, as far as it is recorded."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from joulepath_report.questions import Key, Questions, Rows
+from joulepath_rules.constants import PREFIX, constants
+from joulepath_rules.history import any_of
+from joulepath_topology import Topology
+from joulepath_topology.durations import duration
+
+BY = {"count": "packets", "volume": "bytes"}
+
+TRACE = ("ioam_namespace", "trace_id", "node_id")
+COUNTER = ("application", "counter", "ioam_namespace", "trace_id", "by")
+
+
+class Traffic:
+    """Parts from 0 to 1: `part(application, component, by, slot)`. Raises PrometheusError when it is made."""
+
+    def __init__(self, questions: Questions) -> None:
+        topology = questions.topology
+        self._wholes = [
+            questions.over("avg", "component:whole:rate", ("component", "by")),
+            questions.over("avg", "component:counted:rate", ("component", "by")),
+        ]
+        counters = questions.over("avg", "adapter:traffic:rate", COUNTER)
+        traces = {by: _traces(questions, unit) for by, unit in BY.items()}
+        self._own: dict[tuple[str, str, str], dict[int, float]] = {}
+        self._means: dict[tuple[str, str, str], float | None] = {}
+        for application, component, labels in _paths(topology):
+            for by in BY:
+                if "node_id" in labels:
+                    values = traces[by].get(tuple(labels[name] for name in TRACE), {})
+                else:
+                    key = (
+                        application if "trace_id" not in labels else "",
+                        *(labels.get(name, "") for name in COUNTER[1:4]),
+                    )
+                    values = counters.get((*key, by), {})
+                row = self._own.setdefault((application, component, by), defaultdict(float))
+                for slot, rate in values.items():
+                    row[slot] += rate
+
+    def part(self, application: str, component: str, by: str, slot: int) -> float | None:
+        """In one slot; where that is not known the mean of the others, and None where none is."""
+        own = self._known(application, component, by)
+        if slot in own:
+            return own[slot]
+        return sum(own.values()) / len(own) if own else None
+
+    def _known(self, application: str, component: str, by: str) -> Mapping[int, float]:
+        whole: Mapping[int, float] = {}
+        for rows in reversed(self._wholes):
+            whole = {**whole, **rows.get((component, by), {})}
+        own = self._own.get((application, component, by), {})
+        return {slot: min(own.get(slot, 0.0) / rate, 1.0) for slot, rate in whole.items() if rate > 0 and own}
+
+
+def _traces(questions: Questions, unit: str) -> Rows:
+    topology = questions.topology
+    nodes = [
+        constant.labels["node_id"]
+        for constant in constants(topology)
+        if constant.name == f"{PREFIX}path" and "node_id" in constant.labels
+    ]
+    if not nodes:
+        return {}
+    counter = f"ioam_trace_{unit}_total{{node_id=~{any_of(nodes)}}}"
+    return questions.rate(f"sum by ({', '.join(TRACE)}) (rate({counter}[{duration(topology.window)}]))", TRACE)
+
+
+def _paths(topology: Topology) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Application and component of each path, once for all of the component's hosts, and where it is counted."""
+    seen: set[Key] = set()
+    for constant in constants(topology):
+        if constant.name == f"{PREFIX}path":
+            labels = {name: value for name, value in constant.labels.items() if name not in {"host", "site", "passing"}}
+            if (key := tuple(sorted(labels.values()))) not in seen:
+                seen.add(key)
+                yield labels["application"], labels["component"], labels

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that need a day, another clock or a strange server: answers by table, over the real client."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from joulepath import __version__
+from joulepath_doctor.checks import clocks, periods, rules, versions
+from joulepath_doctor.context import Context, context
+from joulepath_doctor.examine import Check, examine
+from joulepath_doctor.finding import Finding
+from joulepath_prometheus.errors import NoAnswerError, PrometheusError
+from joulepath_rules.dialects import vmalert
+from joulepath_rules.generate import generate
+from joulepath_rules.rule import Group, Rule
+from joulepath_topology import Topology
+from joulepath_topology.durations import seconds
+from tests.doctor.answers import NOW, Rows, answering, clock
+from tests.rules import factory
+from tests.rules.promtool import topology
+
+pytestmark = pytest.mark.unit
+
+BUDGET = "budgets: {d: {application: a, energy: 1 kWh, per: day}}\n"
+PLANT = topology(f"name: plant\ninterval: 15s\n{factory.TOPOLOGY}{BUDGET}")
+HEARTBEAT = "^attribution:heartbeat"
+
+
+def found(
+    check: Check,
+    queries: Mapping[str, Rows] | None = None,
+    paths: Mapping[str, Any] | None = None,
+    *,
+    about: Topology = PLANT,
+    ahead: float = 0.0,
+    times: tuple[float, float] = (NOW, NOW),
+) -> list[Finding]:
+    """The findings of one check."""
+    with answering(queries, paths, ahead=ahead) as server:
+        return list(check(context(about, server, 3600, clock(*times))))
+
+
+def ids(findings: list[Finding]) -> list[str]:
+    return [one.kind.id for one in findings]
+
+
+# ---- budgets -------------------------------------------------------------------------------------------------------
+
+KEPT = {"status/runtimeinfo": {"storageRetention": "15d"}}
+
+
+def budget(energy: Rows, coverage: float, ran: float, heartbeat: Rows = (({}, 1),)) -> dict[str, Rows]:
+    """Rows of a day of which 10 hours have elapsed. The rules ran at `ran` of its 1000 steps of 36 s."""
+    return {
+        "^budget:energy_joules": energy,
+        "^budget:elapsed_seconds": [({}, 36_000)],
+        "^budget:coverage:ratio": [({}, coverage)],
+        "^count_over_time": [({}, ran)],
+        HEARTBEAT: heartbeat,
+    }
+
+
+def test_a_budget_without_figures_is_found_once_the_rules_ran() -> None:
+    """A window of 120 s and three evaluations of the slow groups, each 60 s: 300 s."""
+    (one,) = found(periods.check, budget([], 1, 1000), KEPT)
+    assert (one.kind.id, one.where) == ("budget/absent", "budgets.d")
+    assert "ran for 300 s" in one.message
+    assert ("components", "upf-1") in one.because
+    assert ("hosts", "edge-1") in one.because
+
+
+def test_a_budget_of_rules_that_just_began_is_not_judged() -> None:
+    (one,) = found(periods.check, budget([], 1, 1000, heartbeat=()), KEPT)
+    assert one.message == "not checked: budget/absent: the rules began less than 300 s ago"
+
+
+@pytest.mark.parametrize(
+    ("coverage", "ran", "expected"),
+    [
+        (0.95, 1000, []),  # most of it was measured
+        (0.7, 1000, ["budget/uncovered"]),  # 3 hours are missing
+        (0.3, 320, []),  # the rules are young: they ran for 32 %
+        (0.2, 320, ["budget/uncovered"]),  # 12 % of ten hours are missing
+    ],
+)
+def test_a_budget_is_judged_by_the_time_that_the_rules_ran(coverage: float, ran: float, expected: list[str]) -> None:
+    assert ids(found(periods.check, budget([({}, 5e5)], coverage, ran), KEPT)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ("15d", []),
+        ("1d", []),
+        ("23h59m", ["retention/short"]),
+        ("12h or 10GiB", ["retention/short"]),
+        ("30d or 10GiB", []),
+        ("10GiB", ["doctor/not-checked"]),
+    ],
+)
+def test_retention_is_compared_with_the_longest_period(kept: str, expected: list[str]) -> None:
+    rows = budget([({}, 5e5)], 1, 1000)
+    assert ids(found(periods.check, rows, {"status/runtimeinfo": {"storageRetention": kept}})) == expected
+
+
+def test_a_server_that_hides_its_retention_is_a_note() -> None:
+    assert ids(found(periods.check, budget([({}, 5e5)], 1, 1000), {"status/runtimeinfo": 404})) == [
+        "doctor/not-checked"
+    ]
+
+
+# ---- labels --------------------------------------------------------------------------------------------------------
+
+
+def test_a_label_that_some_applications_lack_is_a_note() -> None:
+    text = factory.TOPOLOGY.replace("a: {traces", "a: {labels: {team: vision}, traces")
+    (one,) = found(periods.check, about=topology(text))
+    assert (one.kind.id, one.kind.severity, one.where) == ("label/absent", "note", "applications")
+    assert one.message.startswith("1 of 2 applications have no label team (b)")
+
+
+# ---- clocks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ahead", "times", "expected"),
+    [
+        (0, (NOW, NOW), []),
+        (1.9, (NOW, NOW), []),
+        (-30, (NOW, NOW), ["clock/differs"]),
+        (30, (NOW, NOW), ["clock/differs"]),
+        (5, (NOW, NOW + 10), []),  # a slow answer: the clock may have been read at any time of it
+        (9, (NOW - 1, NOW + 1), ["clock/differs"]),
+    ],
+)
+def test_the_clock_of_the_server_is_compared_with_ours(
+    ahead: float, times: tuple[float, float], expected: list[str]
+) -> None:
+    assert ids(found(clocks.check, ahead=ahead, times=times)) == expected
+
+
+# ---- versions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("built", "expected"),
+    [
+        ({"version": "2.41.0", "goVersion": "go1.19"}, ["versions/old-server"]),
+        ({"version": "2.42.0+ds", "goVersion": "go1.19"}, []),
+        ({"version": "3.5.3", "goVersion": "go1.24"}, []),
+        ({"version": "0.35.1", "goVersion": "go1.21"}, []),  # Thanos
+        ({"version": "2.24.0"}, ["doctor/not-checked"]),  # VictoriaMetrics, whatever its own version
+    ],
+)
+def test_only_a_prometheus_can_be_too_old(built: Mapping[str, str], expected: list[str]) -> None:
+    assert ids(found(versions.check, paths={"status/buildinfo": built})) == expected
+
+
+@pytest.mark.parametrize(("instance", "expected"), [("pdu-1", ["versions/differ"]), ("elsewhere", [])])
+def test_versions_of_other_exporters_are_theirs(instance: str, expected: list[str]) -> None:
+    """`pdu-1` is an instance that the topology names."""
+    target = {
+        "scrapePool": "pdu", "scrapeUrl": "http://10.0.0.1:10471/x", "health": "up",
+        "labels": {"job": "pdu", "instance": instance},
+    }  # fmt: skip
+    series = [{"__name__": f"{name}_energy_joules_total"} for name in ("pdu_outlet",)]
+    build = {"job": "pdu", "instance": instance, "exporter": "pdu"}
+    rows = {"^joulepath_build_info$": [({**build, "version": "0.0.1"}, 1), ({**build, "version": __version__}, 1)]}
+    paths = {"targets": {"activeTargets": [target]}, "series": series}
+    assert ids(found(versions.check, rows, paths)) == expected
+
+
+# ---- rules ---------------------------------------------------------------------------------------------------------
+
+
+def loaded(groups: list[Group], **changes: Any) -> dict[str, Any]:
+    """The answer of a server that has loaded these groups."""
+    return {
+        "groups": [
+            {
+                "name": group.name,
+                "file": "plant.rules.yaml",
+                "interval": seconds(group.interval),
+                "lastEvaluation": "2027-01-15T08:00:00Z",  # NOW
+                "evaluationTime": 0.1,
+                "rules": [
+                    {
+                        "name": rule.record if isinstance(rule, Rule) else rule.alert,
+                        "query": rule.expr,
+                        "labels": dict(rule.labels),
+                        "type": "recording" if isinstance(rule, Rule) else "alerting",
+                        "health": "ok",
+                    }
+                    for rule in group.rules
+                ],
+                **changes,
+            }
+            for group in groups
+        ]
+    }
+
+
+def scraped(plant: Topology) -> list[Group]:
+    return generate(plant, "scraped")
+
+
+def lagging(plant: Topology) -> list[Group]:
+    return list(vmalert.lagging(generate(plant)))
+
+
+@pytest.mark.parametrize("form", [generate, scraped, lagging])
+def test_rules_of_each_form_are_those_of_the_file(form: Callable[[Topology], list[Group]]) -> None:
+    assert found(rules.check, paths={"rules": loaded(form(PLANT))}) == []
+
+
+@pytest.mark.parametrize("form", [generate, scraped, lagging])
+def test_older_rules_of_each_form_are_found(form: Callable[[Topology], list[Group]]) -> None:
+    older = topology(
+        f"name: plant\ninterval: 15s\n{factory.TOPOLOGY.replace('static_watts: 70', 'static_watts: 71')}{BUDGET}"
+    )
+    found_here = found(rules.check, paths={"rules": loaded(form(older))})
+    assert ids(found_here) == ["rules/outdated"]
+
+
+def test_a_missing_group_has_its_name_in_the_message() -> None:
+    (one,) = found(rules.check, paths={"rules": loaded([g for g in generate(PLANT) if g.name != "budgets"])})
+    assert one.message.startswith("group budgets is missing")
+
+
+def test_a_group_that_takes_longer_than_its_interval_is_slow() -> None:
+    slow = found(rules.check, paths={"rules": loaded(generate(PLANT), evaluationTime=1000.5)})
+    assert set(ids(slow)) == {"rules/slow"}
+    assert "one evaluation of group attribution takes 1e+03 s, its interval is 15 s" in slow[0].message
+
+
+def test_a_group_that_stands_still_is_slow() -> None:
+    still = found(rules.check, paths={"rules": loaded(generate(PLANT), lastEvaluation="2027-01-15T07:00:00Z")})
+    assert set(ids(still)) == {"rules/slow"}
+    assert "group attribution was evaluated 3600 s ago" in still[0].message
+
+
+def test_rules_that_were_just_loaded_are_a_note() -> None:
+    young = found(rules.check, paths={"rules": loaded(generate(PLANT), lastEvaluation="0001-01-01T00:00:00Z")})
+    assert ids(young) == ["doctor/not-checked"]
+
+
+@pytest.mark.parametrize(("answer", "heartbeat", "expected"), [
+    (404, [], ["rules/absent"]),
+    (404, [({}, 1)], ["doctor/not-checked"]),
+    ({"groups": []}, [({}, 1)], ["doctor/not-checked"]),
+    ({"groups": []}, [], ["rules/absent"]),
+])  # fmt: skip
+def test_rules_that_another_program_evaluates_are_not_absent(answer: Any, heartbeat: Rows, expected: list[str]) -> None:
+    assert ids(found(rules.check, {HEARTBEAT: heartbeat}, {"rules": answer})) == expected
+
+
+# ---- all of them ---------------------------------------------------------------------------------------------------
+
+
+def raising(error: Exception) -> Check:
+    def check(_: Context) -> Any:
+        raise error
+        yield  # a generator, as checks are
+
+    return check
+
+
+def test_a_question_that_is_refused_ends_its_own_check_alone() -> None:
+    with answering() as server:
+        made = context(PLANT, server, 3600)
+        told = examine(made, {"first": raising(PrometheusError("no")), "clocks": clocks.check})
+    assert told[0].message == "not checked: first: no"
+
+
+def test_a_server_that_stops_to_answer_ends_the_run() -> None:
+    with answering() as server:
+        made = context(PLANT, server, 3600)
+        with pytest.raises(NoAnswerError):
+            examine(made, {"first": raising(NoAnswerError("gone"))})
+
+
+def test_each_question_is_asked_once() -> None:
+    with answering({HEARTBEAT: [({}, 1)]}) as server:
+        made = context(PLANT, server, 3600)
+        first = made.server.query("attribution:heartbeat")
+        assert made.server.query("attribution:heartbeat") is first

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever was found, the topology that is written is valid, names every reading once, and labels its guesses."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from joulepath_init.asking import Questions
+from joulepath_init.draft import Draft, Wishes, draft
+from joulepath_init.found import Found, Gpu, Model, Node, Pod, Reading
+from joulepath_topology import Topology, read
+from joulepath_topology.meters import METERS
+from joulepath_topology.model_servers import SERVERS
+
+pytestmark = pytest.mark.unit
+
+HOSTS = st.sampled_from(["edge-1", "edge-2.example.org", "EDGE_01", "10.0.0.4", "10.0.0.4:9100", "gpu-1", "upf", "on"])
+NAMES = st.sampled_from([
+    "upf", "cu-1", "robot", "edge-1 PSU A", "edge-1 PSU B", "Outlet 7", "", "1", "null", "yes", "unattributed",
+    "Kühlung", "a\nb: {", "#5", '"quoted"', "{{x}}", "サーバ", "gpu-1", "x" * 250,
+])  # fmt: skip
+OUTLETS = st.builds(
+    Reading, st.just("pdu"), st.sampled_from(["pdu-1", "pdu-2"]), st.sampled_from(["1", "2", "10", "load", "a/b"]),
+    NAMES, st.sampled_from([None, 0.0, 40.0, 250.0]),
+)  # fmt: skip
+OTHERS = st.builds(
+    Reading, st.sampled_from([kind for kind, meter in METERS.items() if meter.whole_server and kind != "pdu"]), HOSTS,
+    watts=st.sampled_from([None, 0.0, 41.0, 247.0]),
+)  # fmt: skip
+NODES = st.builds(Node, HOSTS, st.sampled_from(["0.10", "0.9"]), st.frozensets(
+    st.sampled_from(["package", "dram", "core", "psys"]), min_size=1
+))  # fmt: skip
+PODS = st.builds(
+    Pod, st.sampled_from(["core", "ran", "kube-system"]),
+    st.sampled_from([
+        "upf-7d9f8c6b5-x2x4z", "upf-7d9f8c6b5-zzzzz", "upf-b-7d9f8c6b5-x2x4z", "du-0", "du-1", "amf", "vllm-qwen-0",
+        "coredns-abcde", "robot-0", "upf",
+    ]), HOSTS,
+)  # fmt: skip
+GPUS = st.builds(Gpu, st.sampled_from(["gpu", "dcgm"]), HOSTS, st.sampled_from(["0", "1"]))
+MODELS = st.builds(
+    lambda server, name, instance, applications: Model(
+        server, name if SERVERS[server].model else "", instance, applications
+    ),
+    st.sampled_from(list(SERVERS)),
+    st.sampled_from(["Qwen/Qwen2.5-VL-7B", "llava"]),
+    HOSTS,
+    st.frozensets(st.sampled_from(["camera", "robot", "bad name"])),
+)
+
+
+def _once(readings: list[Reading]) -> list[Reading]:
+    return list({(one.kind, one.instance, one.part): one for one in readings}.values())
+
+
+FOUND = st.builds(
+    Found,
+    readings=st.lists(st.one_of(OUTLETS, OTHERS), max_size=6).map(_once),
+    nodes=st.lists(NODES, max_size=3, unique_by=lambda node: node.name),
+    pods=st.lists(PODS, max_size=6, unique=True),
+    requesting=st.sampled_from([frozenset(), frozenset({("core", "upf"), ("ran", "du-0")})]),
+    capacity=st.dictionaries(HOSTS, st.sampled_from([4.0, 16.0]), max_size=3),
+    workloads=st.lists(
+        st.tuples(HOSTS, st.sampled_from(["upf.service", "other", "ssh.service", "ran/du-0"])), max_size=4, unique=True
+    ),
+    gpus=st.lists(GPUS, max_size=3, unique_by=lambda gpu: (gpu.host, gpu.number)),
+    models=st.lists(MODELS, max_size=3, unique_by=lambda model: (model.server, model.name, model.instance)),
+    ioam_nodes=st.lists(st.tuples(st.integers(0, 9), HOSTS), max_size=3, unique=True),
+    traces=st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["4bf92f3577b34da6", "00" * 16, "all"])), max_size=3, unique=True
+    ),
+)  # fmt: skip
+
+
+def drafted(found: Found, wishes: Wishes = Wishes(), answers: Questions | None = None) -> tuple[Draft, Topology]:  # noqa: B008
+    """The draft, and its text as read. Fails on a mistake in it."""
+    made = draft(found, wishes, answers or Questions(None), iter(f"{number:032x}" for number in range(1, 99)).__next__)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "topology.yaml"
+        path.write_text(made.text, encoding="utf-8")
+        return made, read(path)
+
+
+@settings(max_examples=300)
+@given(FOUND, st.booleans(), st.lists(st.sampled_from(["camera", "robot", "a b"]), unique=True))
+@example(Found(readings=[Reading("pdu", "pdu-1", "1", "unattributed", 5.0)]), False, [])
+def test_any_findings_become_a_valid_topology(found: Found, kubernetes: bool, names: list[str]) -> None:
+    if not (found.readings or found.nodes or found.gpus):
+        return
+    made = draft(found, Wishes(kubernetes, names), Questions(None))
+    if not made.boxes:
+        return
+    made, topology = drafted(found, Wishes(kubernetes, names))
+    assert set(topology.hosts) == {box.name for box in made.boxes}
+    used = Counter(
+        (source.kind, *labels.values())
+        for host in topology.hosts.values()
+        for source in (*host.power, *host.fallback)
+        for labels in source.readings
+    )
+    assert not [reading for reading, count in used.items() if count > 1]
