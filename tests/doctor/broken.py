@@ -5,6 +5,8 @@ from tests.doctor.kinds import GPUS, KUBERNETES, MACHINES, MACHINES_IN_MACHINES,
 from tests.doctor.setups import Setup
 from tests.rules.world import meter, vllm
 
+WATTS = 'bench_power_watts{bench="@cell"}'
+
 METERS = [
     Setup(
         "outlet-that-the-pdu-lacks",
@@ -77,15 +79,13 @@ QUERIED = [
     Setup(
         "query-that-divides-by-zero",
         QUERIES,
-        topology={"'bench_power_watts{bench=\"@cell\"}'": "'bench_power_watts{bench=\"@cell\"} / 0'"},
+        topology={WATTS: f"{WATTS} / 0"},
         finds={"source/no-amount": "hosts.@cell.power[0].watts"},
     ),
     Setup(
         "query-of-which-the-sides-differ",
         QUERIES,
-        topology={
-            "'bench_power_watts{bench=\"@cell\"}'": '\'bench_power_watts{bench="@cell"} * core_sessions{instance="@core"}\''
-        },
+        topology={WATTS: f'{WATTS} * core_sessions{{instance="@core"}}'},
         finds={"source/no-amount": "hosts.@cell.power[0].watts"},
     ),
     Setup(

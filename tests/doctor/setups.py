@@ -16,12 +16,14 @@ import pytest
 from joulepath_prometheus.results import Sample
 from joulepath_prometheus.state import RuleGroup, Target
 from tests.conftest import Monitoring
-from tests.rules.world import Asked, Rates, Server, served, watched
+from tests.rules.world import Asked, Rates, Server, World, served, watched
 
 # Four times the scrape interval, and as long as four evaluations.
-AWAY, ASKED = 10.0, 26.0  # seconds: what goes away is then as old as two windows
-CALM = 16  # seconds: as far as rules look back
-HEAD = "name: '@set-up'\ninterval: 2s\nwindow: 8s\n"
+SCRAPES, INTERVAL, WINDOW = 2, 4, 16  # seconds
+HEAD = f"name: '@set-up'\ninterval: {INTERVAL}s\nwindow: {WINDOW}s\n"
+AWAY, ASKED = 14.0, 46.0  # seconds: what goes away is then as old as two windows
+CALM = 24  # seconds: as far as rules look back
+TOGETHER = 9  # set-ups in one server
 
 
 @dataclass(frozen=True)
@@ -129,37 +131,64 @@ class Frozen(Asked):
         return self._targets
 
 
+Seen = Mapping[tuple[str, str], Frozen]
+"""The server that saw a set-up, by the version of Prometheus and the set-up's name."""
+
+
 @contextmanager
 def running(
     setups: Sequence[Setup], programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory
-) -> Iterator[dict[str, Frozen]]:
-    """All set-ups at once, watched by each version of Prometheus, at a moment when all that works was read in time."""
-    down = {setup.named(name) for setup in setups for name in setup.down}
-    with ExitStack() as stack, served() as world:
+) -> Iterator[Seen]:
+    """All set-ups at once, watched by each version of Prometheus, at a moment when all that works was read in time.
+
+    A server has a few of them: each rule looks at the meters and nodes of all.
+    """
+    parts = [setups[first : first + TOGETHER] for first in range(0, len(setups), TOGETHER)]
+    with ExitStack() as stack:
+        worlds = [stack.enter_context(_world(part)) for part in parts]
+        histories = [
+            stack.enter_context(watched(world, programs, folders, *(setup.text() for setup in part)))
+            for world, part in zip(worlds, parts, strict=True)
+        ]
+        histories[-1].until(AWAY)
+        for world, part in zip(worlds, parts, strict=True):
+            for setup in part:
+                for name, pattern in setup.away.items():
+                    target = setup.named(name)
+                    world.targets[target].forget(*setup.selected(setup.exporters()[target], pattern))
+        histories[-1].until(ASKED)
+        seen = {}
+        for history, part in zip(histories, parts, strict=True):
+            for version, server in history.servers.items():
+                _wait_for_calm(server, part)
+                frozen = stack.enter_context(Frozen(server, history.began))
+                server.rest()
+                seen.update({(version, setup.name): frozen for setup in part})
+        yield seen
+
+
+@contextmanager
+def _world(setups: Sequence[Setup]) -> Iterator[World]:
+    """The exporters of some set-ups."""
+    with served() as world:
+        world.pace = f"{SCRAPES}s"
         for setup in setups:
+            down = {setup.named(name) for name in setup.down}
             for name, rates in setup.exporters().items():
                 world.target(name, rates, up=name not in down)
             for name, gauges in setup.gauges().items():
                 world.targets[name].show(gauges)
-        with watched(world, programs, folders, *(setup.text() for setup in setups)) as history:
-            history.until(AWAY)
-            for setup in setups:
-                for name, pattern in setup.away.items():
-                    target = setup.named(name)
-                    world.targets[target].forget(*setup.selected(setup.exporters()[target], pattern))
-            history.until(ASKED)
-            frozen = {}
-            for name, server in history.servers.items():
-                _wait_for_calm(server, down)
-                frozen[name] = stack.enter_context(Frozen(server, history.began))
-            for server in history.servers.values():
-                server.rest()
-            yield frozen
+        yield world
 
 
-def _wait_for_calm(server: Server, down: set[str]) -> None:
-    """Waits until no scrape of the time that rules look at was lost: a busy machine loses some."""
-    lost = f"(min_over_time(up[{CALM}s]) == 0 or count_over_time(up[{CALM}s]) < {CALM - 2})"
+def _wait_for_calm(server: Server, setups: Sequence[Setup]) -> None:
+    """Waits until no scrape and no evaluation that rules look back at was lost: a busy machine loses some."""
+    down = {setup.named(name) for setup in setups for name in setup.down}
+    lost = f"(min_over_time(up[{CALM}s]) == 0 or count_over_time(up[{CALM}s]) < {CALM / SCRAPES - 1})"
+    slow = f"count(count_over_time(attribution:heartbeat[{WINDOW}s]) >= {WINDOW / INTERVAL})"
     end = time.monotonic() + 60
-    while {row.labels["instance"] for row in server.query(lost)} - down and time.monotonic() < end:
+    while time.monotonic() < end:
+        missed = {row.labels["instance"] for row in server.query(lost)} - down
+        if not missed and [row.value for row in server.query(slow)] == [len(setups)]:
+            return
         time.sleep(1)

@@ -10,7 +10,7 @@ from joulepath_doctor.examine import examine
 from tests.conftest import Monitoring
 from tests.doctor import kinds
 from tests.doctor.broken import BROKEN
-from tests.doctor.setups import Frozen, Kind, Setup, numbered, running
+from tests.doctor.setups import Kind, Seen, Setup, numbered, running
 from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.lab
@@ -20,17 +20,15 @@ ALL = numbered(*HEALTHY, *BROKEN)
 
 
 @pytest.fixture(scope="module")
-def servers(
-    monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Frozen]]:
+def seen(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """All set-ups, as each version of Prometheus saw them."""
-    with running(ALL, monitoring_programs, tmp_path_factory) as servers:
-        yield servers
+    with running(ALL, monitoring_programs, tmp_path_factory) as seen:
+        yield seen
 
 
 @pytest.mark.parametrize("setup", ALL[: len(HEALTHY)], ids=lambda setup: setup.name)
-def test_a_healthy_set_up_has_all_figures(setup: Setup, monitoring: Monitoring, servers: dict[str, Frozen]) -> None:
-    ask = servers[monitoring.name].ask
+def test_a_healthy_set_up_has_all_figures(setup: Setup, monitoring: Monitoring, seen: Seen) -> None:
+    ask = seen[monitoring.name, setup.name].ask
     matcher = f'{{topology="{setup.named("@set-up")}"}}'
     power = ask(f"count by (application) (application:power_watts{matcher} > 0)")
     assert power.keys() == {"camera", "robot", "unattributed"}
@@ -40,7 +38,14 @@ def test_a_healthy_set_up_has_all_figures(setup: Setup, monitoring: Monitoring, 
 
 
 @pytest.mark.parametrize("setup", ALL, ids=lambda setup: setup.name)
-def test_the_doctor_names_the_cause_alone(setup: Setup, monitoring: Monitoring, servers: dict[str, Frozen]) -> None:
-    server = servers[monitoring.name]
+def test_the_doctor_names_the_cause_alone(setup: Setup, monitoring: Monitoring, seen: Seen) -> None:
+    server = seen[monitoring.name, setup.name]
     findings = examine(context(topology(setup.text()), server, server.age, clock=lambda: server.moment))
     assert {(each.kind.id, each.where) for each in findings} == set(setup.places().items()), findings
+
+
+def test_no_rule_of_any_set_up_fails(monitoring: Monitoring, seen: Seen) -> None:
+    servers = {server for (version, _), server in seen.items() if version == monitoring.name}
+    rules = [rule for server in servers for group in server.rules() for rule in group.rules]
+    assert rules
+    assert [rule.last_error for rule in rules if rule.health == "err"] == []

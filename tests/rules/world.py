@@ -126,6 +126,8 @@ class World(ThreadingHTTPServer):
     """All targets on one port of loopback, each at a path of its own."""
 
     daemon_threads = True
+    pace = "1s"
+    """Time between two scrapes."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Page)
@@ -220,6 +222,7 @@ class Server(Asked):
         self._words = [str(program), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
         self._words += ["--storage.tsdb.path=data", "--web.enable-lifecycle"]
         self._process: Popen[bytes] | None = None
+        self._pace = world.pace
         self._configure(world.jobs())
 
     def write_rules(self, *topologies: str) -> None:
@@ -249,7 +252,7 @@ class Server(Asked):
 
     def _configure(self, jobs: list[dict[str, object]]) -> None:
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), self._pace),
             "rule_files": ["*.rules.yaml"],
             "scrape_configs": jobs,
         }
