@@ -11,8 +11,8 @@ UNIT = unit and not (kernel or lab or long)
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
-demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SECONDS=60 SCENARIO=factory JSON=result.json ROOTLESS=1)
-	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless)
+demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SECONDS=60 SCENARIO=factory JSON=result.json ROOTLESS=1 KEEP=1)
+	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless) $(if $(KEEP),--keep)
 
 test: $(VENV)/.test programs ## all tests but the long ones
 	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)

@@ -3,8 +3,9 @@
 
 import argparse
 import os
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +13,12 @@ from rich.console import Console
 from joulepath_lab.devices import server
 from joulepath_lab.devices.plant import MUTATIONS
 from joulepath_lab.network import isolation
-from joulepath_lab.run import demo, programs
+from joulepath_lab.run import demo, doors, programs
+from joulepath_lab.run.packages import PackageError
 from joulepath_lab.run.stack import Lab
 from joulepath_lab.scenarios import scenario
 
-INSIDE = "--inside"
+INSIDE, DOORS = "--inside", "--doors"
 
 
 def broken_rule(rules: str) -> str:
@@ -25,6 +27,15 @@ def broken_rule(rules: str) -> str:
     if broken == rules:
         raise SystemExit("the rule to be broken is not there")
     return broken
+
+
+def _doors(name: str) -> Sequence[socket.socket]:
+    """Sockets of the host that lead into the lab, and the pages of Prometheus, which a lab without them lacks."""
+    try:
+        programs.fetch_pages()
+    except PackageError as fault:
+        print(f"{fault}; Prometheus answers its API alone", file=sys.stderr)  # noqa: T201
+    return doors.listen(scenario.load(name))
 
 
 def main() -> int:
@@ -42,7 +53,13 @@ def main() -> int:
         choices=sorted({*MUTATIONS, *server.MUTATIONS, "rule"}),
         help="make a meter or a rule lie: must exit 1",
     )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", default=programs.CACHE / "demo",
+        help="where the report and its topology go (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--keep", action="store_true", help="leave the servers running at the end, until Ctrl-C")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(DOORS, type=int, nargs="*", default=[], help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.inside:
         if args.rootless and scenario.load(args.scenario).tagging:
@@ -51,7 +68,10 @@ def main() -> int:
             sys.exit(f"demo: {reason}")
         if args.mutation in server.MUTATIONS and not scenario.load(args.scenario).server:
             sys.exit(f"demo: {args.scenario} has nothing that could lie so: --mutation {args.mutation} is of factory")
-        isolation.enter([sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]], rootless=args.rootless)
+        words = [sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]]
+        listeners = _doors(args.scenario) if args.keep else []
+        words += [DOORS, *(str(listener.fileno()) for listener in listeners)]
+        isolation.enter(words, rootless=args.rootless)
     edit: Callable[[str], str] = broken_rule if args.mutation == "rule" else str
     lab = Lab(
         isolation.private_folder(programs.CACHE / "lab"),
@@ -62,7 +82,8 @@ def main() -> int:
     # A log file has no width of its own; the table needs this much.
     console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
-        return demo.run(lab, args.seconds, args.json, console, alert=args.alert)
+        opened = doors.inherited(lab.scenario, args.doors) if args.keep else []
+        return demo.run(lab, args.seconds, args.json, console, alert=args.alert, folder=args.output, opened=opened)
     except KeyboardInterrupt:
         return 130
     finally:

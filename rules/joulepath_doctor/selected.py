@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from joulepath.meant import did_you_mean
 from joulepath_doctor.context import Context
 from joulepath_doctor.questions import length, since, targets, value, window
+from joulepath_doctor.supply import absent_because
 from joulepath_prometheus.errors import one_line
 from joulepath_topology.problem import Place
 from joulepath_topology.promql import Matcher, matchers, quote
@@ -46,7 +47,10 @@ def select(context: Context, selector: str) -> Selected:
         selector,
         now=False,
         before=False,
-        targets=targets(context.server.query(f"up{{{','.join(named)}}}")) if named else (),
+        targets=(
+            *(targets(context.server.query(f"up{{{','.join(named)}}}")) if named else ()),
+            *absent_because(context, selector),
+        ),
     )
 
 

@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions to a person at a terminal. Each has a default, for the case that no answer comes."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
+
+from joulepath.errors import JoulepathError
 
 Ask = Callable[[str], str]
 """Shows a question, and returns a line. Raises EOFError where no more lines come."""
 
 
 class Questions:
-    """Asks by `ask`; without it, and after its end, every answer is the default."""
+    """Asks by `ask`, for secrets by `ask_secret`; without them, and after their end, every answer is the default."""
 
-    def __init__(self, ask: Ask | None) -> None:
+    def __init__(self, ask: Ask | None, ask_secret: Ask | None = None) -> None:
         self._ask = ask
+        self._ask_secret = ask_secret or ask
+        self._shown: list[str] = []
+        """The choices of the last question."""
 
     def text(self, question: str, default: str = "") -> str:
         """A line, without surrounding space."""
-        if self._ask is None:
-            return default
         shown = f" [{default}]" if default else ""
-        try:
-            return self._ask(f"{question}{shown}: ").strip() or default
-        except EOFError:
-            self._ask = None
-            return default
+        return self._answer(self._ask, f"{question}{shown}: ") or default
 
     def words(self, question: str) -> list[str]:
         """Words, between spaces or commas."""
@@ -35,5 +36,40 @@ class Questions:
 
     def choice(self, question: str, choices: list[str]) -> str:
         """One of the choices; empty where none is named."""
-        answer = self.text(f"{question} ({', '.join(choices)}; empty: not known)")
+        shown = "as above" if choices == self._shown else ", ".join(choices)
+        self._shown = choices
+        answer = self.text(f"{question} ({shown}; empty: not known)")
         return answer if answer in choices else ""
+
+    def secret_file(self, secret: str, folder: Path, usual: str) -> Path | None:
+        """A file with this secret, which is asked for and written there if the file does not exist.
+
+        None where no question is asked. Raises JoulepathError.
+        """
+        if self._ask is None:
+            return None
+        path = folder / self.text(f"File with {secret}", usual)
+        if self._ask is None or path.exists():
+            return path
+        value = self._answer(self._ask_secret, f"{path} does not exist. It will hold {secret}, for you alone: ")
+        if value:
+            _write_secret(path, value)
+        return path
+
+    def _answer(self, ask: Ask | None, question: str) -> str:
+        if self._ask is None or ask is None:
+            return ""
+        try:
+            return ask(question).strip()
+        except EOFError:
+            self._ask = None
+            return ""
+
+
+def _write_secret(path: Path, value: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(f"{value}\n")
+    except OSError as error:
+        raise JoulepathError(f"{path}: cannot be written: {error.strerror}") from None

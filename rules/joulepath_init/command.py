@@ -2,6 +2,7 @@
 """`joulepath init`."""
 
 import argparse
+import getpass
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.settings import read as read_access
 from joulepath_topology import read
 
+OWN_PROMETHEUS = "http://127.0.0.1:9090"
 FILES = ("topology.yaml", "pdu.yaml", "bmc.yaml", "ioam.yaml", "tag.yaml", "prometheus.yml")
 
 
@@ -56,19 +58,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def run(args: argparse.Namespace, ask: Ask = input, clock: Callable[[], float] = time.time) -> int:
+def run(
+    args: argparse.Namespace,
+    ask: Ask = input,
+    ask_secret: Ask = getpass.getpass,
+    clock: Callable[[], float] = time.time,
+) -> int:
     """Writes the files; 1 if a device could not be read. Raises JoulepathError."""
     _absent(args)
-    questions = Questions(None if args.non_interactive else ask)
+    questions = Questions(None) if args.non_interactive else Questions(ask, ask_secret)
     given = _asked(args, questions)
     seen = devices.look(given.pdus, given.bmcs, given.login)
-    for one in seen:
-        _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
-    found = Found([reading for one in seen for reading in one.readings])
+    scraped = Found()
     if given.prometheus:
         access = read_access(args.http_config) if args.http_config is not None else None
         with Prometheus(given.prometheus, access) as prometheus:
-            found.add(server.look(prometheus, clock()))
+            scraped = server.look(prometheus, clock())
+        seen = devices.as_scraped(seen, scraped.readings)
+    for one in seen:
+        _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
+    found = Found([reading for one in seen for reading in one.readings])
+    found.add(scraped)
     if not (found.readings or found.nodes or found.gpus):
         raise JoulepathError(_nothing(seen, given.prometheus))
     known = bool(found.pods)
@@ -77,6 +87,8 @@ def run(args: argparse.Namespace, ask: Ask = input, clock: Callable[[], float] =
         kubernetes = known and questions.agrees("Are the components pods of Kubernetes?", default=True)
     names = args.application or ([] if found.traces else questions.words("Names of your applications"))
     drafted = draft(found, Wishes(kubernetes, names, args.grams_per_kwh), questions)
+    if not drafted.boxes:
+        raise JoulepathError("all outlets measure 0 W: connect what they shall feed, and run this again")
     texts = _texts(drafted, seen, given.login, args.folder)
     _write(args.folder, texts)
     read(args.folder / FILES[0], _say)
@@ -106,19 +118,17 @@ def _absent(args: argparse.Namespace) -> None:
 
 def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
     """The arguments, and the answers in place of those that are not given."""
-    anything = args.pdu or args.bmc or args.prometheus
-    pdus = args.pdu or ([] if anything else questions.words("Addresses of PDUs, such as udp://pdu-1.example"))
+    pdus = args.pdu or questions.words("Addresses of PDUs, such as udp://pdu-1.example")
     community = args.community_file
-    if community is None and any(devices.snmp(address) for address in pdus):
-        community = Path(questions.text("File with their SNMP community", "community"))
-    bmcs = args.bmc or ([] if anything else questions.words("Addresses of BMCs, such as redfish://bmc-1.example"))
+    if community is None and any(map(devices.snmp, pdus)):
+        community = questions.secret_file("the SNMP community of the PDUs", args.folder, "community")
+    bmcs = args.bmc or questions.words("Addresses of BMCs, such as redfish://bmc-1.example or ipmi://bmc-1.example")
     user, password = args.user, args.password_file
-    if user is None and any(map(devices.asks_for_login, [*pdus, *bmcs])):
-        user = questions.text("User of the BMCs") or None
-        password = password or (Path(questions.text("File with its password", "password")) if user else None)
-    url = args.prometheus or (
-        "" if anything else questions.text("URL of a Prometheus that has series already (empty: none)")
-    )
+    if any(map(devices.asks_for_login, [*pdus, *bmcs])):
+        user = user or questions.text("User of the BMCs") or None
+        if user and password is None:
+            password = questions.secret_file(f"the password of {user}", args.folder, "password")
+    url = args.prometheus or questions.text("URL of a Prometheus that scrapes some of this already (empty: none)")
     return _Given(pdus, bmcs, Login(community, user, password, args.insecure), url)
 
 
@@ -177,9 +187,9 @@ def _next(folder: Path, written: Sequence[str], url: str) -> list[str]:
         f"joulepath {kind} --config {folder / f'{kind}.yaml'}" for kind in files.PORTS if f"{kind}.yaml" in written
     ]
     commands.append(f"joulepath rules generate {topology} -o {folder / 'rules'}")
-    if "prometheus.yml" in written and not url:
+    if not url:
         commands.append(f"prometheus --config.file={folder / 'prometheus.yml'}")
-    return commands
+    return [*commands, f"joulepath doctor {topology} --prometheus {url or OWN_PROMETHEUS}"]
 
 
 def _say(line: str) -> None:

@@ -3,8 +3,10 @@
 
 import argparse
 import asyncio
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from joulepath.pdu.source import PduReading
 from joulepath.reading.poller import Target
 from joulepath_init.found import Reading
 from joulepath_init.naming import host_name, is_address, slug
+
+SAME_WATTS = 0.1
+"""A device that is read now, and its mean over minutes in Prometheus."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,36 @@ def look(pdus: Iterable[str], bmcs: Iterable[str], login: Login) -> list[Device]
         _device(kind, name, address, reading)
         for (kind, address, _), name, reading in zip(targets, names, readings, strict=True)
     ]
+
+
+def as_scraped(seen: Iterable[Device], scraped: Sequence[Reading]) -> list[Device]:
+    """The devices, each under the name that it has in Prometheus if it is scraped there already.
+
+    It is the same one where the parts have the same labels and together the same watts.
+    """
+    known: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+    for reading in scraped:
+        known[reading.kind, reading.instance].append(reading)
+    return [_as_scraped(one, known) for one in seen]
+
+
+def _as_scraped(device: Device, known: Mapping[tuple[str, str], Sequence[Reading]]) -> Device:
+    same = [
+        instance
+        for (kind, instance), readings in known.items()
+        if kind == device.kind
+        and {one.part for one in readings} == {one.part for one in device.readings}
+        and all(one.watts is not None for one in readings)
+        and math.isclose(_watts(readings), _watts(device.readings), rel_tol=SAME_WATTS)
+    ]
+    if (device.kind, device.name) in known or len(same) != 1:
+        return device
+    readings = [replace(one, instance=same[0]) for one in device.readings]
+    return replace(device, name=same[0], readings=readings)
+
+
+def _watts(readings: Iterable[Reading]) -> float:
+    return sum(one.watts or 0.0 for one in readings)
 
 
 def snmp(address: str) -> bool:
@@ -153,8 +188,8 @@ def _device(kind: str, name: str, address: str, reading: Any) -> Device:
     if isinstance(reading, JoulepathError):
         return Device(kind, name, address, fault=str(reading))
     found = _outlets(name, reading) if kind == "pdu" else _chassis(name, reading)
-    total = sum(one.watts or 0.0 for one in found)
-    return Device(kind, name, address, found, f"{_kind(reading)}, {_count(kind, len(found))}, {total:.0f} W in all")
+    about = f"{_kind(reading)}, {_count(kind, len(found))}, {_watts(found):.0f} W in all"
+    return Device(kind, name, address, found, about)
 
 
 def _kind(reading: PduReading | BmcReading) -> str:
@@ -164,7 +199,7 @@ def _kind(reading: PduReading | BmcReading) -> str:
 
 
 def _count(kind: str, count: int) -> str:
-    return f"{count} {'outlet' if kind == 'pdu' else 'chassis'}{'s' if kind == 'pdu' and count != 1 else ''} with power"
+    return f"{count} chassis" if kind == "bmc" else "1 outlet" if count == 1 else f"{count} outlets"
 
 
 def _outlets(name: str, reading: PduReading) -> list[Reading]:

@@ -40,6 +40,8 @@ def written(head: Iterable[str], sections: Iterable[Section]) -> str:
     """The text of the file."""
     lines = [*_comments(head, 0)]
     for section in sections:
+        if lines and (section.remarks or section.entries):
+            lines.append("")
         lines += _comments(section.remarks, 0)
         if section.entries:
             lines.append(f"{section.key}:")

@@ -103,4 +103,6 @@ def prometheus(kinds: Sequence[str]) -> str:
             Section("scrape_configs", [Entry("", job) for job in jobs], listed=True),
         ],
     )
-    return f"{text}global: {flow({'scrape_interval': '15s', 'scrape_timeout': '10s', 'evaluation_interval': '15s'})}\n"
+    return (
+        f"{text}\nglobal: {flow({'scrape_interval': '15s', 'scrape_timeout': '10s', 'evaluation_interval': '15s'})}\n"
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from joulepath_init.asking import Questions
 from joulepath_init.document import DECIDE, GUESS, flow
 from joulepath_init.found import Found, Gpu, Node, Reading
-from joulepath_init.naming import host_name, key, outlet_host, slug
+from joulepath_init.naming import host_name, keys, outlet_host, slug
 from joulepath_topology import promql
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
@@ -56,10 +56,16 @@ class Box:
 def boxes(found: Found, questions: Questions) -> list[Box]:
     """The hosts, each with all that reads it."""
     by_key: dict[str, Box] = {}
+    readings = [one.instance for one in found.readings if one.kind != "pdu"]
+    key = keys([*readings, *(node.name for node in found.nodes), *(gpu.host for gpu in found.gpus)])
 
     def box(name: str, *, named: bool = True) -> Box:
-        made = Box(slug(name) or f"host-{len(by_key) + 1}", named=named)
-        return by_key.setdefault(key(name) if named else name, made)
+        own = key(name) if named else name
+        if own not in by_key:
+            taken = {one.name for one in by_key.values()}
+            choices = [slug(host_name(name) if named else name), slug(name), f"host-{len(by_key) + 1}"]
+            by_key[own] = Box(next(one for one in choices if one and one not in taken), named=named)
+        return by_key[own]
 
     # The rules read workloads and pods by the host's name, so those that know it come first.
     for instance, _ in found.workloads:
@@ -74,9 +80,9 @@ def boxes(found: Found, questions: Questions) -> list[Box]:
             box(name, named=bool(host)).readings.append(reading)
         else:
             part = f"-{reading.part}" if reading.instance in several else ""
-            box(slug(f"{host_name(reading.instance)}{part}")).readings.append(reading)
+            box(f"{reading.instance}{part}").readings.append(reading)
     for gpu in found.gpus:
-        place = box(slug(host_name(gpu.host)))
+        place = box(gpu.host)
         if any(one.number == gpu.number for one in place.gpus):
             place.remarks.append(f"not used: GPU {gpu.number} of {gpu.kind} {gpu.host}, which another meter reads, too")
         else:

@@ -2,7 +2,8 @@
 """Conclusions from names: which names are of one host, what a component does, which pods are replicas."""
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
 from joulepath_topology.common import UNATTRIBUTED
@@ -51,8 +52,8 @@ def slug(text: str) -> str:
 def host_name(text: str) -> str:
     """A host's name without its domain, port and the words for its BMC. An address stays as it is."""
     host = text.partition("://")[2] or text
-    bare = host.rpartition(":")[0] if re.search(r"^[^:]+:\d+$", host) else host
-    bare = bare.strip("[]")
+    found = re.fullmatch(r"\[(?P<address>.+)\](:\d+)?|(?P<name>[^:]+):\d+", host)
+    bare = (found["address"] or found["name"]) if found else host
     if is_address(bare):
         return bare
     label = bare.partition(".")[0].lower()
@@ -71,8 +72,24 @@ def is_address(text: str) -> bool:
 
 def key(name: str) -> str:
     """The same for names that are probably of one host: `GPU_01` and `gpu-1.example`."""
-    plain = re.sub(r"[^a-z0-9]", " ", host_name(name).lower())
-    return "".join(str(int(part)) if part.isdecimal() else part for part in re.findall(r"[a-z]+|\d+", plain))
+    return _parts(host_name(name))
+
+
+def keys(names: Iterable[str]) -> Callable[[str], str]:
+    """`key` for these names, with the domain in it where two of them differ in nothing else."""
+    domains: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        label, _, domain = name.partition(".")
+        if domain and not is_address(name):
+            domains[key(label)].add(domain)
+    several = {label for label, own in domains.items() if len(own) > 1}
+    return lambda name: _parts(name) if key(name) in several else key(name)
+
+
+def _parts(name: str) -> str:
+    """Words and numbers, in lower case, without separators and leading zeros."""
+    parts = re.findall(r"[a-z]+|\d+", name.lower())
+    return "-".join(str(int(part)) if part.isdecimal() else part for part in parts) or name
 
 
 def outlet_host(name: str) -> str:

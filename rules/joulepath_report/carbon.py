@@ -11,8 +11,8 @@ class Carbon:
     """Factors in g/J by site and basis, with the overhead of the site; from `site:co2_grams_per_joule`."""
 
     def __init__(self, factors: Rows) -> None:
-        self._factors = factors
-        self._means = {key: sum(row.values()) / len(row) for key, row in factors.items()}
+        self._factors = {key: row for key, row in factors.items() if row}
+        self._means = {key: sum(row.values()) / len(row) for key, row in self._factors.items()}
         self.filled: set[str] = set()
         """Sites that had no factor in some slots: these have the mean of the others."""
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Columns that several tables have, and the sums below them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from joulepath_report.model import TOTAL, Column, Table, Unit, Value
 
@@ -31,25 +31,28 @@ def table(
     *,
     names: int = 1,
     added: bool = True,
-    partial: Iterable[str] = (),
+    partial: Collection[str] = (),
 ) -> Table:
     """A table with the sums of its energies and grams.
 
-    A sum has nothing for a row without energy, which the meters have elsewhere. A column of another kind in which some
-    value is not known has no sum. Columns in `partial` are never added.
+    A row without energy takes no part: the meters have its energy in another row. Grams of which some are not known
+    have no sum. Columns in `partial` are never added.
     """
     kept = tuple(tuple(row) for row in rows)
     total = None
     if added:
-        sums = (_sum(column, [row[place] for row in kept], partial) for place, column in enumerate(columns))
-        total = (TOTAL, *list(sums)[1:])
+        place = next(number for number, column in enumerate(columns) if column.key == ENERGY[0].key)
+        known = [row for row in kept if row[place] is not None]
+        sums = [
+            None if column.key in partial else _sum(column, [row[number] for row in known])
+            for number, column in enumerate(columns)
+        ]
+        total = (TOTAL, *sums[1:])
     return Table(name, title, tuple(columns), kept, note, total, names)
 
 
-def _sum(column: Column, values: Sequence[Value], partial: Iterable[str]) -> Value:
+def _sum(column: Column, values: Sequence[Value]) -> Value:
     numbers = [value for value in values if isinstance(value, (int, float))]
-    if column.unit not in _ADDED or column.key in set(partial):
-        return sum(numbers) if column.key == SHARE.key else None
-    if column.unit == "g" and len(numbers) < len(values):
+    if column.unit not in _ADDED and column.key != SHARE.key:
         return None
-    return sum(numbers)
+    return None if column.unit == "g" and len(numbers) < len(values) else sum(numbers)

@@ -20,6 +20,7 @@ from joulepath_topology.durations import seconds
 SINCE = "24h"
 
 WRITERS: dict[str, tuple[str, Callable[[Report], str | bytes]]] = {
+    "html": ("one page with charts and all tables, which needs no network", files.html_text),
     "csv": ("all numbers, one in each line", files.csv_text),
     "json": ("the whole report", files.json_text),
     "parquet": ("the same numbers as in CSV", files.parquet_bytes),

@@ -141,6 +141,7 @@ def _known(
                 key in first if number == 0 else number - 1 in row,
             )
             for number, count in row.items()
+            if means is None or number in means.get(key, {})
         }
     return found
 

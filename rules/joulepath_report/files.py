@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as data for other programs: CSV, JSON and Parquet. They have all numbers in full."""
+"""A report as data for other programs (CSV, JSON and Parquet, with all numbers in full) and as a page for readers."""
 
 import csv
 import io
@@ -65,3 +65,10 @@ def parquet_bytes(report: Report) -> bytes:
     sink = io.BytesIO()
     parquet.write_table(pa.table(words, schema=pa.schema(types)), sink)
     return sink.getvalue()
+
+
+def html_text(report: Report) -> str:
+    """The page. Raises UsageError without the libraries of its charts and template."""
+    with needed():
+        from joulepath_report.page.html import page  # noqa: PLC0415  # of the extra
+    return page(report)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charges what was not known from what nobody took, so that the sum stays that of the meters."""
+"""Charges time that was not known with energy that no application took, so that the sum stays that of the meters."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -8,7 +8,7 @@ Name = TypeVar("Name")
 
 
 def filled(rest: float, have: Mapping[Name, float], want: Mapping[Name, float]) -> tuple[float, dict[Name, float]]:
-    """What is left of `rest`, and the parts when each has got what it wants beyond what it has.
+    """The rest that is left, and the parts when each has got what it wants beyond what it has.
 
     Where the rest does not suffice, each gets the same part of its wish. A part that wants less gives the difference
     to the rest. The sum of all is what it was.

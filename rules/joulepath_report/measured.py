@@ -54,6 +54,14 @@ class Measured:
                 found[name(cell)][method] += cell.joules * part
         return found
 
+    def tiers(self) -> Mapping[str, Mapping[str, float]]:
+        """Joules of each host by the tier that counted: 1 is its `power`, the others are its `fallback`."""
+        found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for cell in self.energy.cells:
+            for tier, part in self.host_tiers.of(cell.slot, cell.row.host, otherwise="1").items():
+                found[cell.row.host][tier] += cell.joules * part
+        return found
+
     def grams(self, name: Callable[[Cell], Key], basis: str) -> dict[Key, float | None]:
         """CO2 by what `name` makes of a cell; None where one of its sites has no factor."""
         found: dict[Key, float | None] = {}
@@ -102,7 +110,7 @@ class Measured:
             taken = sum(parts[part] for name, parts in found.items() if name != UNATTRIBUTED)
             rest[part] = min(max(whole[part] - taken, 0.0), left)
             left -= rest[part]
-        # What is left of sums that are equal is an error of rounding.
+        # The difference of equal sums is an error of rounding.
         rest["undivided"] = left if left > ROUNDING * self.energy.joules else 0.0
         return found
 

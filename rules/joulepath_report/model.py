@@ -63,7 +63,7 @@ class Table:
         return {self.name(row): row[index] for row in self.rows}
 
     def name(self, row: tuple[Value, ...]) -> str:
-        """What a row is about."""
+        """The names of a row."""
         return " / ".join(str(word) for word in row[: self.names] if word)
 
 
@@ -89,6 +89,8 @@ class Step:
     seconds: float
     application: str
     watts: float
+    known: float = 1.0
+    """The part of the step in which the hosts were known, over all hosts."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Report:
     method: tuple[str, ...]
     """How the numbers came about, for this topology: one paragraph each."""
     notes: tuple[str, ...]
-    """What a reader must know about this very period: gaps, guesses, limits. One sentence or two each."""
+    """Gaps, guesses and limits of this very period: one sentence or two each."""
     tables: tuple[Table, ...]
     flow: tuple[Edge, ...]
     steps: tuple[Step, ...]

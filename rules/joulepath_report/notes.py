@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reader must know about one period: gaps, guesses and limits."""
+"""Notes on one period that a reader must know: gaps, guesses and limits."""
 
 from collections.abc import Iterator
 
@@ -57,3 +57,7 @@ def _guesses(found: Measured) -> Iterator[str]:
         for method, part in of.items():
             if method != "measured" and part > 0:
                 yield f"{100 * part / whole:.1f} % of the energy of {host} is {method}."
+    for host, of in found.tiers().items():
+        if fallback := sum(of.values()) - of.get("1", 0.0):
+            part = fallback / sum(of.values())
+            yield f"{100 * part:.1f} % of the energy of {host} was read by a fallback: its `power` was not complete."

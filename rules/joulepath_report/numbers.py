@@ -4,7 +4,7 @@
 from joulepath_report.model import Column, Value
 
 UNKNOWN = "-"
-"""What stands for a value that is not known."""
+"""Stands for a value that is not known."""
 
 UNITS = {"J": "J", "kWh": "kWh", "W": "W", "g": "g", "ratio": "%", "J/unit": "J", "count": "", "s": "s"}
 """Each unit as it stands in a heading."""

@@ -4,6 +4,7 @@
 A row of the rules is the mean of a window, so it stands for the time half a window before it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -48,7 +49,7 @@ class Questions:
         )
 
     def hourly(self, series: str, by: Key) -> Rows:
-        """What the rules recorded of each full hour after it closed; nothing for parts of hours."""
+        """The records of the rules for each full hour after it closed; nothing for parts of hours."""
         found: Rows = {}
         expr = recorded(self.topology, reads.selector(self.topology, series, ""), "last", 1, 0)
         for first, last in self._runs():
@@ -75,7 +76,8 @@ class Questions:
         for number, slot in enumerate(self.slots):
             if not slot.hour:
                 for sample in self.prometheus.query(_max(by, expr(slot.seconds)), slot.end):
-                    found.setdefault(_key(sample.labels, by), {})[number] = sample.value
+                    if math.isfinite(sample.value):
+                        found.setdefault(_key(sample.labels, by), {})[number] = sample.value
         for first, last in self._runs():
             self._ask(found, by, expr(HOUR), first, last)
         return found
@@ -90,8 +92,8 @@ class Questions:
     def _ask(self, found: Rows, by: Key, expr: str, first: float, last: float) -> None:
         numbers = {slot.end: number for number, slot in enumerate(self.slots)}
         for series in self.prometheus.query_range(_max(by, expr), first, last, HOUR):
-            row = found.setdefault(_key(series.labels, by), {})
-            row.update({numbers[point.at]: point.value for point in series.points})
+            if values := {numbers[at]: value for at, value in series.points if math.isfinite(value)}:
+                found.setdefault(_key(series.labels, by), {}).update(values)
 
 
 def _max(by: Key, expr: str) -> str:

@@ -24,7 +24,3 @@ class Shares:
     def of(self, slot: int, *whole: str, otherwise: str) -> Mapping[str, float]:
         """The parts of a whole; where they are not known, all of it is `otherwise`."""
         return self._parts.get((whole, slot), {otherwise: 1.0})
-
-    def names(self) -> list[str]:
-        """All names, in the order of the alphabet."""
-        return sorted({name for parts in self._parts.values() for name in parts})

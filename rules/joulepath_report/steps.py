@@ -2,6 +2,7 @@
 """The stacked time series: known power of each application, in about as many steps as a chart can show."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 
 from joulepath_prometheus.client import Prometheus
@@ -27,12 +28,28 @@ def steps(prometheus: Prometheus, topology: Topology, begin: float, end: float) 
     first, last = math.ceil(begin / step) * step + step, math.floor(end / step) * step
     if first > last:
         return
-    rows = reads.selector(topology, "application_component:power_watts", "")
-    mean = f"avg_over_time({rows}[{duration(step - EDGE)}] offset -{duration(topology.window / 2)})"
+    mean = f"avg_over_time({_range(topology, 'application_component:power_watts', step)})"
     one = f"max by (application, component, host, segment) ({mean})"
+    known = _known(prometheus, topology, first, last, step)
     found = [
-        Step(point.at - step, step, series.labels.get("application", ""), point.value)
+        Step(point.at - step, step, series.labels.get("application", ""), point.value, known.get(point.at, 0.0))
         for series in prometheus.query_range(f"sum by (application) ({one})", first, last, step)
         for point in series.points
     ]
     yield from sorted(found, key=lambda each: (each.begin, each.application))
+
+
+def _known(prometheus: Prometheus, topology: Topology, first: float, last: float, step: float) -> dict[float, float]:
+    """The known part of each step, by its end: the mean over all hosts that were known at some time."""
+    count = f"max by (host) (count_over_time({_range(topology, 'host:power_watts', step)}))"
+    hosts = prometheus.query_range(count, first, last, step)
+    known: defaultdict[float, float] = defaultdict(float)
+    for host in hosts:
+        for point in host.points:
+            known[point.at] += min(point.value * topology.interval / step, 1.0) / len(hosts)
+    return known
+
+
+def _range(topology: Topology, series: str, step: float) -> str:
+    """What the rules wrote about a step: a row is the mean of a window, half of which is after its middle."""
+    return f"{reads.selector(topology, series, '')}[{duration(step - EDGE)}] offset -{duration(topology.window / 2)}"

@@ -3,8 +3,13 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +19,15 @@ from joulepath_lab.devices.plant import MUTATIONS
 from joulepath_lab.network import isolation
 from joulepath_lab.run import programs
 from joulepath_lab.run.waiting import until
+from joulepath_prometheus.client import Prometheus
+from joulepath_topology import read
 
 pytestmark = pytest.mark.lab
 
 
 def demo(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     path = tmp_path / "result.json"
-    command = [sys.executable, "-m", "joulepath_lab", "--json", str(path), *arguments]
+    command = [sys.executable, "-m", "joulepath_lab", "--json", str(path), "--output", str(tmp_path), *arguments]
     result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     return result, json.loads(path.read_text()) if path.exists() else {}
 
@@ -110,10 +117,37 @@ def test_a_meter_or_a_rule_that_lies_fails_the_demo(namespaces: None, tmp_path: 
     assert figures["worst_error_ratio"] > 0.03
 
 
+def test_a_kept_demo_is_reached_from_the_host_until_ctrl_c(namespaces: None, tmp_path: Path) -> None:
+    if reason := isolation.refusal(rootless=True):
+        pytest.skip(reason)
+    command = [sys.executable, "-m", "joulepath_lab", "--rootless", "--keep", "--seconds", "8", "--no-alert"]
+    command += ["--output", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        lines = list(takewhile(lambda line: "until Ctrl-C" not in line, process.stdout))
+        addresses = dict(re.findall(r"^(\S.*?)  +(http://127.0.0.1:\d+/)$", "".join(lines), re.MULTILINE))
+        with Prometheus(addresses["Prometheus"].rstrip("/")) as prometheus:
+            assert len(prometheus.query("sum by (application) (application:power_watts)")) == 3
+        with urllib.request.urlopen(addresses["joulepath pdu"], timeout=10) as landing:  # loopback
+            assert "pdu-1" in landing.read().decode()
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 0, rest
+    assert f"report of these 8 s: {tmp_path / 'report.html'}" in "".join(lines)
+    page = (tmp_path / "report.html").read_text()
+    assert "assembly-line" in page
+    assert "unattributed" in page
+    assert read(tmp_path / "topology.yaml").name == "joulepath"
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(addresses["joulepath pdu"], timeout=10)  # loopback
+
+
 def test_killing_the_demo_leaves_nothing_behind(namespaces: None, tmp_path: Path) -> None:
     before = _mounts()
     marker = str(tmp_path / "killed.json")
-    command = [sys.executable, "-m", "joulepath_lab", "--json", marker]
+    command = [sys.executable, "-m", "joulepath_lab", "--json", marker, "--output", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         while line := process.stdout.readline():

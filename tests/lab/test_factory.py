@@ -44,7 +44,7 @@ class Demo:
         self._json = folder / "result.json"
         environment = os.environ | {"JOULEPATH_PROMETHEUS_DIR": str(server.prometheus.parent)}
         self._process = subprocess.Popen(
-            [*COMMAND, "--json", str(self._json), *arguments],
+            [*COMMAND, "--json", str(self._json), "--output", str(folder), *arguments],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 

@@ -132,12 +132,14 @@ def world(folder: Path, block: Block) -> Iterator[World]:
     pdus = dict_tree(service(RackPDUs={"1": rack_pdu()}))
     server = dict_tree(legacy({"PowerControl": [{"PowerConsumedWatts": 344}]}))
     with ExitStack() as running:
-        agent = running.enter_context(Agent(rpdu2_objects(lambda: {1: ("robot", 40.0)}), SECRET))
+        outlets = {1: ("robot", 40.0), 2: ("upf-1", 120.0)}
+        agent = running.enter_context(Agent(rpdu2_objects(lambda: outlets), SECRET))
         pdu = running.enter_context(RedfishServer(pdus, behaviour, context))
         bmc = running.enter_context(RedfishServer(server, behaviour, context))
         addresses = {
             r"udp://(10\.0\.0\.5|pdu-1\.example)": f"udp://127.0.0.1:{agent.address[1]}",
             r"(?<=pdu --target )redfish://10\.0\.0\.6": f"redfish://127.0.0.1:{pdu.port}",
+            r"(?<=--bmc )redfish://bmc-1\.example": f"redfish://127.0.0.1:{bmc.port}",
             r"(?<=bmc --target )redfish://(10\.0\.0\.7|bmc-1\.example)": f"redfish://127.0.0.1:{bmc.port}",
         }
         if "ipmi://" in block.text:

@@ -74,7 +74,7 @@ METER = (START + HOUR + 600, START + HOUR + 1320)
 RESTART = (START + 2 * HOUR + 3300, START + 3 * HOUR + 300)
 """The server is away for 10 minutes, over the end of an hour."""
 TRAFFIC = (START + 3 * HOUR + 1200, START + 3 * HOUR + 1800)
-"""Nothing counts the requests of the robot for 10 minutes: its watts at the model are nobody's."""
+"""Nothing counts the requests of the robot for 10 minutes: its watts at the model are `unattributed`."""
 
 
 def watts(application: str, component: str, at: float) -> float:

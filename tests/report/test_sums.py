@@ -71,7 +71,7 @@ def _plan(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def answers(draw: st.DrawFn) -> Drawn:
-    """What is known of each row in each slot is a part of what is known of the row above it."""
+    """Each row is known for a part of the time in which the row above it is known."""
     topology = Topology.model_validate(_plan(draw))
     begin = START + draw(st.sampled_from([0, 600, 3000]))
     drawn = Drawn(topology, begin, begin + draw(st.sampled_from([600, 3600, 9000])))
@@ -178,8 +178,8 @@ def places_of(energies: Mapping[tuple[str, ...], float]) -> dict[str, float]:
     st.floats(0, 1e6),
     st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=5),
 )
-def test_what_is_charged_comes_from_the_rest(rest: float, parts: list[tuple[float, float]]) -> None:
-    """The sum stays; nobody gets more than it wants; the rest is used up before a wish stays open."""
+def test_charged_energy_comes_from_the_rest(rest: float, parts: list[tuple[float, float]]) -> None:
+    """The sum stays; no part gets more than it wants; the rest is used up before a wish stays open."""
     have, want = ({number: part[place] for number, part in enumerate(parts)} for place in (0, 1))
     left, given_parts = filled(rest, have, want)
     assert left + sum(given_parts.values()) == pytest.approx(rest + sum(have.values()), abs=1e-6)

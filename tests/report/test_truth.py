@@ -29,7 +29,7 @@ JOULES = "application:energy_joules:1h"
 
 
 def recorded(monitoring: Monitoring, folder: Path) -> Iterator[Sample]:
-    """What the rules of `history` record of the plant, each after the other, since one reads the other."""
+    """The records of the rules of `history` for the plant, each after the other, since one reads the other."""
     ours = plant.plant()
     rules = {rule.record: rule.expr for rule in history(ours, frozenset())}
     moments = [plant.START + hour * 3600 + LATE for hour in range(1, HOURS + 1)]
@@ -145,6 +145,15 @@ def test_the_coverage_says_what_was_not_known(report: Report) -> None:
     robot = 1 - (720 + 600 + 600) / whole
     expected = {"camera": edge, "robot": robot, "unattributed": edge}
     assert column(report, "applications", "coverage") == pytest.approx(expected, abs=0.003)
+
+
+def test_steps_of_the_chart_say_how_much_was_known(report: Report) -> None:
+    """Steps of 300 s. One of two hosts is away from second 4200 to 4920, and both from 10500 to 11100."""
+    known = {step.begin - plant.START: step.known for step in report.steps}
+    assert [known[at] for at in (3900, 4200, 4500, 4800, 5100)] == pytest.approx([1, 0.5, 0.5, 0.8, 1], abs=0.03)
+    # A row at the end of a step is one of its twenty: that of second 10500 is gone, and that of 11100 is there.
+    assert [at for at in range(0, 15900, 300) if known.get(at, 0.0) < 0.06] == [10500, 10800]
+    assert min(part for at, part in known.items() if not 4200 <= at < 5100 and at != 10800) > 0.94
 
 
 def test_closed_hours_are_those_that_the_rules_recorded(monitoring: Monitoring, tmp_path: Path) -> None:

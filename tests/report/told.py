@@ -11,7 +11,10 @@ from joulepath_topology import Topology
 
 
 class Told(Questions):
-    """Rows by function and series; all others have none. Matchers are a part of the name: `series{matchers}`."""
+    """Rows by function and series; all others have none.
+
+    Matchers are a part of the name, and labels can be: `series{matchers} by host,tier`.
+    """
 
     def __init__(
         self,
@@ -25,7 +28,8 @@ class Told(Questions):
 
     def over(self, function: Function, series: str, by: Key, matchers: str = "") -> Rows:
         """The rows of a function and a series."""
-        return self._rows.get((function, f"{series}{{{matchers}}}" if matchers else series), {})
+        name = f"{series}{{{matchers}}}" if matchers else series
+        return self._rows.get((function, f"{name} by {','.join(by)}"), self._rows.get((function, name), {}))
 
     def rate(self, expr: str, by: Key) -> Rows:
         """The rows of an expression that has the series' name in it."""

@@ -98,7 +98,7 @@ class Landing:
         targets = list(self._overview.targets())
         yield _warnings(self._warnings(), now)
         yield _targets(self._exporter, targets, now)
-        yield _readings(targets[0][1] if targets and not self._exporter.targets else self._overview.numbers())
+        yield (_readings(targets[0][1]) if len(targets) == 1 else "") or _readings(self._overview.numbers())
 
     def _about(self, now: float) -> str:
         own = {sample.name: sample.value for family in self._telemetry() for sample in family.samples}
@@ -163,6 +163,8 @@ def _targets(exporter: Served, targets: Sequence[tuple[Condition, Numbers]], now
 
 
 def _summary(conditions: Sequence[Condition]) -> str:
+    if len(conditions) == 1:
+        return ""
     failing = sum(condition.up is False for condition in conditions)
     unread = sum(condition.up is None for condition in conditions)
     text = f"{len(conditions) - failing - unread} of {len(conditions)} answer"

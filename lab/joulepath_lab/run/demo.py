@@ -12,9 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.run import doctor
+from joulepath_lab.run import doctor, doors, page
+from joulepath_lab.run.doors import Door
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
-from joulepath_lab.run.stack import Lab
+from joulepath_lab.run.stack import Lab, LabError
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED
 from joulepath_lab.scenarios.streams import UPLINKS
 from joulepath_lab.truth.truth import Truth
@@ -33,11 +34,26 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, alert: bool = True) -> int:
-    """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code."""
+def run(
+    lab: Lab,
+    seconds: float,
+    json_path: Path | None,
+    console: Console,
+    *,
+    alert: bool = True,
+    folder: Path,
+    opened: Sequence[Door] = (),
+) -> int:
+    """Runs the demo inside its namespaces; with `alert` the budget's must arrive. Returns the exit code.
+
+    Its report goes to `folder`. With doors that are `opened` to the host it goes on after that, until Ctrl-C.
+    """
     try:
         with console.status("starting") as status:
             lab.start(status.update if console.is_terminal else console.print)
+        if opened:
+            doors.open_all(opened)
+            console.print(_addresses(opened), highlight=False)
         console.print(f"IOAM stamping: [bold]{lab.stamping}[/]; measuring for {seconds:.0f} s")
         begin = time.time()
         _watch(lab, begin, seconds, console)
@@ -68,7 +84,47 @@ def run(lab: Lab, seconds: float, json_path: Path | None, console: Console, *, a
         others = {name: results.as_json() for name, results in found.items() if results is not first}
         written = first.as_json() | {"others": others, "findings": told}
         json_path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    return _verdict(lab, found, told, console, alert=alert)
+    code = _verdict(lab, found, told, console, alert=alert)
+    code = _reported(lab, begin, end, folder, console) or code
+    if opened:
+        console.print("The servers run until Ctrl-C.", _addresses(opened), sep="\n", highlight=False)
+        return _kept(lab, code, console)
+    return code
+
+
+def _reported(lab: Lab, begin: float, end: float, folder: Path, console: Console) -> int:
+    """Writes the report of the interval and prints where it lies. Returns the exit code."""
+    try:
+        topology = page.keep(lab.topology_file(next(iter(lab.topologies))), folder)
+    except OSError as error:
+        console.print(f"no report: {error}", style="red", highlight=False, markup=False)
+        return 1
+    with console.status("asking joulepath report"):
+        fault = page.report(topology, begin, end)
+    if fault:
+        console.print(f"no report: {fault}", style="red", highlight=False, markup=False)
+        return 1
+    console.print(f"report of these {end - begin:.0f} s: {folder / page.REPORT}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _addresses(opened: Sequence[Door]) -> str:
+    """Where a browser on this host finds each server."""
+    width = max(len(door.place.title) for door in opened)
+    return "\n".join(f"{door.place.title:<{width}}  {door.url}" for door in opened)
+
+
+def _kept(lab: Lab, code: int, console: Console) -> int:
+    """Waits for Ctrl-C. Returns `code`, or 1 where a part of the lab has ended by itself."""
+    try:
+        while True:
+            lab.check()
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return code
+    except LabError as fault:
+        console.print(f"demo failed: {fault}", style="red", highlight=False)
+        return 1
 
 
 def _watch(lab: Lab, begin: float, seconds: float, console: Console) -> None:

@@ -69,6 +69,7 @@ def prometheus(program: Path, folder: Path, scraped: Targets) -> list[str]:
     return [
         str(program), f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={nodes.MGMT_CALLER}:9090", "--storage.tsdb.wal-compression",
+        *([f"--web.local-assets={pages}"] if (pages := programs.pages_of(program)) else []),
     ]  # fmt: skip
 
 

@@ -19,6 +19,12 @@ PACKAGES = {
 OPTIONAL = {"victoria-metrics": ("victoria-metrics", "vmalert")}
 """Not every release of the distribution has them: tests that need them are skipped there."""
 
+PAGES = (
+    "libjs-jquery", "libjs-popper.js", "libjs-bootstrap4", "libjs-d3", "libjs-rickshaw", "libjs-moment",
+    "libjs-eonasdan-bootstrap-datetimepicker", "libjs-mustache", "fonts-glyphicons-halflings",
+)  # fmt: skip
+"""The scripts that Debian's Prometheus refers to; libjs-moment-timezone is left out: 200 MB, and no page calls it."""
+
 NEXT = CACHE / "prometheus-next" / "usr" / "bin"
 """Prometheus and promtool of the next major version, beside those of the distribution."""
 NEXT_RELEASE = "forky"  # whichever version of Prometheus 3 it has today
@@ -92,6 +98,26 @@ def with_templates(command: list[str]) -> list[str]:
         return command
     script = f'mount --bind "{unpacked}" /usr/share && exec "$@"'
     return ["unshare", "--mount", "sh", "-c", script, "alertmanager", *command]
+
+
+def pages_of(prometheus: Path) -> Path | None:
+    """The pages of Debian's Prometheus where it is unpacked and not installed: it looks for them below /usr/share.
+
+    None for one that finds its pages by itself.
+    """
+    unpacked = prometheus.parent.parent / "share" / "prometheus" / "web"
+    base = Path("templates", "_base.html")
+    installed = Path("/usr/share/prometheus/web") / base
+    return unpacked if (unpacked / base).exists() and not installed.exists() else None
+
+
+def fetch_pages() -> None:
+    """Unpacks what the pages of Prometheus refer to, where it is unpacked itself. Raises PackageError."""
+    prometheus = find("prometheus")
+    pages = pages_of(prometheus) if prometheus else None
+    if pages is not None and not (pages / "static" / "jquery" / "jquery.min.js").exists():
+        print(f"unpacking scripts of Prometheus' pages into {CACHE / 'programs'}", flush=True)  # noqa: T201  # progress
+        unpack(pages.parents[3], PAGES)
 
 
 def fetch() -> None:

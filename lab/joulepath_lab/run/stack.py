@@ -66,7 +66,7 @@ class Lab:
         return self.folder / "history.jsonl"
 
     def topology_file(self, name: str) -> Path:
-        """The file of one of the topologies, once the lab has started."""
+        """Where a running lab has the topology of that name; it ends with the lab."""
         return self.folder / f"topology-{name}.yaml"
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from joulepath_doctor.catalogue import found, not_checked
 from joulepath_doctor.checks.hosts import place
+from joulepath_doctor.checks.meters import of_source
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
-from joulepath_doctor.questions import own, rows, value, window
+from joulepath_doctor.questions import own, rows, since, targets, value, window
 from joulepath_topology import Topology
 from joulepath_topology.problem import Place
 
@@ -43,7 +44,12 @@ def _hosts(context: Context) -> Iterator[Finding]:
                 "host/missing", at,
                 f"no power is recorded, though its sources are there (missing, as tier/source: {which or 'nothing'}): "
                 "compare `source:power_watts` with the topology",
-                (RULES, *_box(topology, box), *(each for fed in host.feeds for each in _box(topology, fed))),
+                (
+                    RULES,
+                    *_box(topology, box),
+                    *(each for fed in host.feeds for each in _box(topology, fed)),
+                    *_meters(context, box),
+                ),
             )  # fmt: skip
 
 
@@ -96,6 +102,13 @@ def _box(topology: Topology, box: str) -> Iterator[Place]:
         yield from ((*at, key) for key in ("power", "gpus", "feeds", "active", "kepler"))
     else:
         yield at
+
+
+def _meters(context: Context, box: str) -> Iterator[Place]:
+    """The targets of the meters of a box, which may be read now and then."""
+    for number, source in enumerate(context.topology.boxes[box].power):
+        for reading in of_source((*place(context.topology, box), "power", number), source):
+            yield from targets(context.server.query(f"present_over_time({reading.joules}[{since(context)}])"))
 
 
 def _conserved(context: Context) -> Iterator[Finding]:

@@ -110,7 +110,7 @@ def test_a_later_look_gives_the_mean_since_the_earlier_one(things: Metered, over
     assert numbers.seconds == 20
 
 
-def test_nothing_is_shown_of_a_counter_that_fell_or_of_time_that_was_not_measured(
+def test_a_counter_that_fell_and_unmeasured_time_give_no_rate(
     things: Metered, overview: Overview, clock: Clock
 ) -> None:
     things.energy, things.measured, things.packets = {("1", "L1"): 600.0}, {("1",): 60.0}, {("a",): 7.0}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers for the page: as many digits as say something, and as many decimals in all rows of a column."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from joulepath_report.model import Column, Value
+
+_DIGITS = 4
+"""Digits of the largest number of a column."""
+
+_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+
+_HEADINGS = {"ratio": "%", "g": "g CO\N{SUBSCRIPT TWO}", "count": "", "J/unit": "J"}
+"""Units as they stand in headings, where that is not the unit itself."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit of energy that suits the largest of several amounts."""
+
+    unit: str
+    joules: float
+    decimals: int
+
+    @classmethod
+    def of(cls, largest: float) -> "Scale":
+        """The scale for amounts up to `largest`, in joules."""
+        for unit, joules in (("MWh", 3.6e9), ("kWh", 3.6e6), ("Wh", 3.6e3)):
+            if largest >= joules:
+                return cls(unit, joules, decimals(largest / joules, 3))
+        return cls("J", 1.0, decimals(largest, 3))
+
+    def text(self, joules: float) -> str:
+        """An amount with its unit."""
+        return f"{number(joules / self.joules, self.decimals)}{_SPACE}{self.unit}"
+
+
+def heading(column: Column) -> str:
+    """The unit of a column for its heading; empty for words and for counts."""
+    return _HEADINGS.get(column.unit or "count", column.unit or "")
+
+
+def column_decimals(column: Column, values: Iterable[Value]) -> int:
+    """Decimals of all numbers of a column."""
+    numbers = [abs(value) for value in values if isinstance(value, float | int)]
+    if column.unit == "ratio":
+        return 1
+    if column.unit == "count" and all(value == round(value) for value in numbers):
+        return 0
+    return decimals(max(numbers, default=0.0), _DIGITS)
+
+
+def decimals(largest: float, digits: int) -> int:
+    """Decimals with which the largest number has so many digits, or all those before its point."""
+    return 0 if largest <= 0 else min(max(digits - 1 - math.floor(math.log10(largest)), 0), 9)
+
+
+def cell(column: Column, value: Value, places: int) -> str:
+    """A value as text; empty where it is not known."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return number(value * 100 if column.unit == "ratio" else value, places)
+
+
+def number(value: float, places: int) -> str:
+    """A number with so many decimals. One that is too small for them is less than the last digit, and never 0."""
+    text = f"{abs(value):_.{places}f}".replace("_", _SPACE)
+    if value and not text.strip("0."):
+        return f"{f'>{_MINUS}' if value < 0 else '<'}{10.0**-places:.{places}f}"
+    return (_MINUS if value < 0 else "") + text

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath init` against simulated devices: watts in the first run, and files that every command takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from joulepath.bmc.command import read_targets as read_bmcs
+from joulepath.cli import main
+from joulepath.errors import JoulepathError, UsageError
+from joulepath.ioam.config import read as read_ioam
+from joulepath.pdu.command import read_targets as read_pdus
+from joulepath.tag.config import read as read_tag
+from joulepath_topology import read
+
+from .conftest import SECRET, Answers, Devices, init
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_first_run_shows_watts_and_writes_every_file(
+    tmp_path: Path, devices: Devices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert init(out, *devices.flags) == 0
+    said = capsys.readouterr().out
+    # 120 W and 131 W of one server are added; a spare outlet without load is not a host.
+    shown = dict(re.findall(r"^(\S+) +(\d+) W$", said, re.MULTILINE))
+    assert shown == {"robot": "40", "upf-1": "251", "pdu-1-outlet-4": "33", "bmc-1": "410"}
+    assert sorted(path.name for path in out.iterdir()) == ["bmc.yaml", "pdu.yaml", "prometheus.yml", "topology.yaml"]
+    topology = read(out / "topology.yaml")
+    assert [source.readings for source in topology.hosts["upf-1"].power] == [
+        [{"instance": "pdu-1", "outlet": "2"}, {"instance": "pdu-1", "outlet": "3"}]
+    ]
+    assert topology.hosts["bmc-1"].power[0].readings == [{"instance": "bmc-1"}]
+    assert topology.components["upf-1"].role == "upf"
+    assert [target.name for target in read_pdus(out / "pdu.yaml")] == ["pdu-1"]
+    assert [target.name for target in read_bmcs(out / "bmc.yaml")] == ["bmc-1"]
+    assert main(["rules", "check", str(out / "topology.yaml")]) == 0
+
+
+def test_the_exporters_give_the_watts_that_were_shown(
+    tmp_path: Path, devices: Devices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The names in the files are those that the topology reads."""
+    init(tmp_path / "out", *devices.flags)
+    capsys.readouterr()
+    assert main(["pdu", "--config", str(tmp_path / "out" / "pdu.yaml"), "--once"]) == 0
+    assert main(["bmc", "--config", str(tmp_path / "out" / "bmc.yaml"), "--once"]) == 0
+    shown = capsys.readouterr().out
+    assert 'pdu_outlet_power_watts{instance="pdu-1",outlet="2"} 120.0' in shown
+    assert re.search(r'bmc_chassis_power_watts\{chassis="1",instance="bmc-1"\} 410.0', shown)
+
+
+def test_secrets_stay_in_their_files(tmp_path: Path, devices: Devices, capsys: pytest.CaptureFixture[str]) -> None:
+    init(tmp_path / "out", *devices.flags)
+    texts = [path.read_text() for path in (tmp_path / "out").iterdir()]
+    captured = capsys.readouterr()
+    assert not [text for text in (*texts, captured.out, captured.err) if SECRET in text]
+
+
+def test_new_applications_have_one_id_in_all_three_files(
+    tmp_path: Path, devices: Devices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert init(out, *devices.flags, "--application", "camera", "robot") == 0
+    topology = read(out / "topology.yaml")
+    ids = {name: entry.traces[0].id for name, entry in topology.applications.items()}
+    assert set(ids) == {"camera", "robot"}
+    assert len(set(ids.values())) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", id_) for id_ in ids.values())
+    assert topology.applications["camera"].path == ("upf-1",)
+    tagged = {flow.name: flow.trace_id for flow in read_tag(out / "tag.yaml").flows}
+    assert tagged == {name: bytes.fromhex(id_) for name, id_ in ids.items()}
+    assert read_ioam(out / "ioam.yaml").namespaces[123].ids == frozenset(tagged.values())
+    capsys.readouterr()
+    check = ["rules", "check", str(out / "topology.yaml")]
+    assert main([*check, "--ioam", str(out / "ioam.yaml"), "--tag", str(out / "tag.yaml")]) == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_answers_do_what_flags_do(tmp_path: Path, devices: Devices) -> None:
+    answers = Answers(
+        **{"of PDUs": devices.pdu, "community": str(devices.community_file), "Addresses of BMCs": devices.bmc}
+    )
+    assert init(tmp_path / "asked", answers=answers) == 0
+    assert init(tmp_path / "given", *devices.flags) == 0
+    for name in ("topology.yaml", "pdu.yaml", "bmc.yaml", "prometheus.yml"):
+        assert (tmp_path / "asked" / name).read_text() == (tmp_path / "given" / name).read_text()
+    assert [question for question in answers.asked if "Prometheus" in question]
+
+
+def test_a_secret_that_is_typed_is_written_for_its_owner_alone(tmp_path: Path, devices: Devices) -> None:
+    out = tmp_path / "out"
+    assert init(out, "--pdu", devices.pdu, answers=Answers(**{"does not exist": SECRET})) == 0
+    assert (out / "community").read_text() == f"{SECRET}\n"
+    assert (out / "community").stat().st_mode & 0o777 == 0o600
+    assert yaml.safe_load((out / "pdu.yaml").read_text())["targets"]["pdu-1"]["community_file"] == "community"
+
+
+def test_an_answer_puts_an_outlet_and_a_role_in_its_place(tmp_path: Path, devices: Devices) -> None:
+    answers = Answers(**{"Outlets that feed bmc-1": "pdu-1:4", "Role of bmc-1": "gnb"})
+    assert init(tmp_path / "out", *devices.flags, answers=answers) == 0
+    topology = read(tmp_path / "out" / "topology.yaml")
+    host = topology.hosts["bmc-1"]
+    assert (host.power[0].readings, host.fallback[0].readings) == (
+        [{"instance": "pdu-1", "outlet": "4"}],
+        [{"instance": "bmc-1"}],
+    )
+    assert "pdu-1-outlet-4" not in topology.hosts
+    assert topology.components["bmc-1"].role == "gnb"
+
+
+def test_questions_without_an_answer_have_their_defaults(tmp_path: Path, devices: Devices) -> None:
+    class Ended(Answers):
+        def __call__(self, question: str) -> str:
+            super().__call__(question)
+            raise EOFError
+
+    answers = Ended()
+    assert init(tmp_path / "out", *devices.flags, answers=answers) == 0
+    assert len(answers.asked) == 1
+
+
+def test_files_that_are_there_stay_unless_they_are_to_be_replaced(tmp_path: Path, devices: Devices) -> None:
+    mine = tmp_path / "bmc.yaml"
+    mine.write_text("mine")
+    with pytest.raises(UsageError) as refused:
+        init(tmp_path, *devices.flags)
+    assert refused.value.messages == (f"{mine}: is there already: name another folder, or replace it by --force",)
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "topology.yaml").exists()
+    assert init(tmp_path, *devices.flags, "--force") == 0
+    assert "bmc-1" in mine.read_text()
+    # A path inside the folder is written from there: the folder can be moved as a whole.
+    assert yaml.safe_load((tmp_path / "pdu.yaml").read_text())["targets"]["pdu-1"]["community_file"] == "community"
+
+
+def test_a_device_that_does_not_answer_is_reported_and_written(tmp_path: Path, devices: Devices) -> None:
+    with pytest.raises(JoulepathError) as failed:
+        init(tmp_path / "out", *devices.flags, "--bmc", "redfish+http://127.0.0.1:9")
+    assert failed.value.exit_code == 1
+    assert [message.partition(":")[0] for message in failed.value.messages] == ["bmc bmc-2"]
+    written = (tmp_path / "out" / "bmc.yaml").read_text()
+    assert [target.name for target in read_bmcs(tmp_path / "out" / "bmc.yaml")] == ["bmc-1", "bmc-2"]
+    assert "# did not answer: " in written
+    assert "bmc-2" not in (tmp_path / "out" / "topology.yaml").read_text()
+
+
+def test_nothing_is_written_where_nothing_measures(tmp_path: Path) -> None:
+    with pytest.raises(JoulepathError) as failed:
+        init(tmp_path / "out", "--bmc", "redfish+http://127.0.0.1:9")
+    assert failed.value.exit_code == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pdu", "http://pdu-1"], "--pdu: 'http://pdu-1' is not udp://HOST"),
+        (["--pdu", "pdu-1.example"], "--pdu pdu-1.example: state --community-file FILE with its SNMP community"),
+        (["--bmc", "bmc-1.example"], "--bmc: 'bmc-1.example' is not redfish://HOST"),
+        (["--bmc", "redfish://bmc-1"], "--bmc redfish://bmc-1: state --user NAME and --password-file FILE"),
+        (["--bmc", "ipmi://bmc-1", "--user", "ann"], "--bmc ipmi://bmc-1: state --user NAME and --password-file FILE"),
+        (["--bmc", "redfish://ann:secret@bmc-1"], "--bmc: the address holds a user or a password: "),
+        ([], "nothing to look at: state --pdu, --bmc or --prometheus"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_that_names_it(tmp_path: Path, words: list[str], message: str) -> None:
+    with pytest.raises(JoulepathError) as refused:
+        init(tmp_path / "out", *words)
+    assert len(refused.value.messages) == 1
+    assert refused.value.messages[0].startswith(message)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page in Chromium: three widths, light and dark, by keyboard, without script, printed, and for screen readers."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from joulepath_report.page.html import page
+from tests.report import example
+from tests.report.page import example as large
+
+pytestmark = pytest.mark.unit
+
+WIDTHS = (360, 800, 1440)
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small page and a large one."""
+    folder = tmp_path_factory.mktemp("pages")
+    found = {}
+    for name, report in (("small", example.REPORT), ("large", large.report())):
+        found[name] = folder / f"{name}.html"
+        found[name].write_text(page(report), encoding="utf-8")
+    return found
+
+
+@pytest.fixture
+def opened(browser: Browser, files: dict[str, Path]) -> Iterator[Open]:
+    """Opens a page. At the end it has asked for nothing but itself, and written nothing to the console."""
+    contexts, requests, messages = [], [], []
+
+    def open_page(name: str = "large", width: int = 1440, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.on("console", lambda message: messages.append(message.text))
+        tab.on("pageerror", lambda error: messages.append(str(error)))
+        tab.goto(files[name].as_uri())
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert requests == [files[Path(url).stem].as_uri() for url in requests]
+    assert messages == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_only_tables_and_charts_scroll_sideways(opened: Open, width: int) -> None:
+    tab = opened(width=width)
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    for box in tab.locator(".wide:visible").all():
+        assert box.evaluate("box => box.scrollWidth == box.clientWidth || box.tabIndex == 0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_the_page_breaks_no_rule_of_accessibility(opened: Open, name: str, scheme: str) -> None:
+    # Chromium runs no script in a page whose policy forbids it, not even axe's: its check is of the page without it.
+    tab = opened(name, color_scheme=scheme, bypass_csp=True)
+    for summary in tab.locator("summary").all():
+        summary.click()
+    found = Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_dark_mode_changes_colours_of_text_and_charts(opened: Open) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        tab = opened(color_scheme=scheme)
+        colours.append(
+            [
+                tab.locator(place).first.evaluate(f"place => getComputedStyle(place).{style}")
+                for place, style in (
+                    ("body", "backgroundColor"),
+                    ("h1", "color"),
+                    ("#flow svg text[fill]", "fill"),
+                    ("rect.look-0", "fill"),
+                )
+            ]
+        )
+    assert all(light != dark for light, dark in zip(*colours, strict=True)), colours
+
+
+def test_labels_of_the_flow_do_not_cover_each_other(opened: Open) -> None:
+    tab = opened()
+    boxes = tab.locator("#flow figure svg text").evaluate_all(
+        "texts => texts.filter(text => text.getAttribute('fill')).map(text => text.getBoundingClientRect().toJSON())"
+    )
+    chart = tab.locator("#flow figure svg").bounding_box()
+    assert chart is not None
+    assert len(boxes) > 30
+    assert all(box["left"] >= chart["x"] and box["right"] <= chart["x"] + chart["width"] for box in boxes)
+    overlaps = [
+        (one, other)
+        for index, one in enumerate(boxes)
+        for other in boxes[:index]
+        if min(one["right"], other["right"]) - max(one["left"], other["left"]) > 1
+        and min(one["bottom"], other["bottom"]) - max(one["top"], other["top"]) > 3
+    ]
+    assert overlaps == []
+
+
+def test_bars_of_a_column_do_not_cover_each_other(opened: Open) -> None:
+    """The bars of the flow: each below the one before it, and as high as its energy."""
+    tab = opened("small")
+    boxes = tab.locator("#flow figure svg .mark-rect path").evaluate_all(
+        "bars => bars.map(bar => bar.getBBox()).map(box => [box.x, box.y, box.height])"
+    )
+    columns: dict[float, list[tuple[float, float]]] = {}
+    for x, y, height in boxes:
+        columns.setdefault(round(x), []).append((y, height))
+    assert [len(column) for _, column in sorted(columns.items())] == [2, 2, 3, 3]
+    for column in columns.values():
+        ends = [(y, y + height) for y, height in sorted(column)]
+        assert all(before[1] < after[0] for before, after in pairwise(ends))
+    heights = sorted(height for _, height in columns[max(columns)])
+    # 720 000 J, 1 080 000 J and 1 800 000 J
+    assert [height / heights[-1] for height in heights] == pytest.approx([0.4, 0.6, 1.0], abs=0.01)
+
+
+def test_steps_of_the_chart_leave_a_gap_where_nothing_is_known(opened: Open) -> None:
+    tab = opened()
+    bars = tab.locator('#time figure > .wide svg path[fill="url(#look-0)"]')
+    assert bars.count() == 20
+    gap = tab.locator('#time figure > .wide svg path[fill="url(#look-gap)"]').evaluate_all(
+        "gaps => gaps.map(gap => gap.getBBox().width)"
+    )
+    width = bars.first.evaluate("bar => bar.getBBox().width")
+    assert gap == [pytest.approx(4 * width, rel=0.01)]
+
+
+def test_the_keyboard_reaches_the_content_and_sorts_a_table(opened: Open) -> None:
+    tab = opened("small")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "content"
+    energy = tab.locator("#table-applications thead th").nth(1)
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        if energy.evaluate("cell => cell.contains(document.activeElement)"):
+            break
+    names = tab.locator("#table-applications tbody th")
+    for key, order, wanted in (
+        ("Enter", "descending", ["camera", "unattributed", "robot_2 & 3"]),
+        ("Space", "ascending", ["robot_2 & 3", "unattributed", "camera"]),
+    ):
+        tab.keyboard.press(key)
+        assert names.all_inner_texts() == wanted
+        assert energy.get_attribute("aria-sort") == order
+    assert tab.locator("#table-applications tfoot th").inner_text() == "total"
+
+
+def test_a_value_that_is_not_known_is_sorted_last(opened: Open) -> None:
+    tab = opened("small")
+    tab.locator("#table-budgets thead button", has_text="Used J").click()
+    rows = tab.locator("#table-budgets tbody tr")
+    assert [row.split("\t")[0] for row in rows.all_inner_texts()] == ["camera-day", "robot-day"]
+    tab.locator("#table-budgets thead button", has_text="Used J").click()
+    assert [row.split("\t")[0] for row in rows.all_inner_texts()] == ["camera-day", "robot-day"]
+
+
+def test_the_flow_opens_as_a_table_at_a_click(opened: Open) -> None:
+    tab = opened("small")
+    table = tab.locator("#table-flow-edges")
+    assert not table.is_visible()
+    tab.get_by_text("The flow as a table").click()
+    assert table.is_visible()
+    assert table.locator("tbody tr").count() == len(example.FLOW)
+
+
+def test_without_script_everything_is_shown(opened: Open) -> None:
+    tab = opened("small", java_script_enabled=False)
+    for place in ("#flow figure svg", "#time figure svg", "#table-applications", "#method"):
+        assert tab.locator(place).first.is_visible()
+    assert tab.locator("button").count() == 0
+
+
+def test_a_foreign_script_in_the_page_does_not_run(files: dict[str, Path], browser: Browser, tmp_path: Path) -> None:
+    other = tmp_path / "other.html"
+    text = files["small"].read_text(encoding="utf-8")
+    other.write_text(text.replace("</body>", "<script>document.title = 'changed'</script></body>"), encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto(other.as_uri())
+    assert "changed" not in tab.title()
+    tab.close()
+
+
+def test_print_is_on_a4_with_nothing_beyond_the_margins(opened: Open) -> None:
+    tab = opened(width=688)  # 182 mm, the width between the margins
+    paper = tab.pdf(prefer_css_page_size=True)
+    sizes = set(re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", paper))
+    assert [(round(float(x)), round(float(y))) for x, y in sizes] == [(595, 842)]
+    assert 2 <= len(re.findall(rb"/Type /Page\b", paper)) <= 6
+    tab.emulate_media(media="print")
+    for box in tab.locator("table:visible, figure svg:visible").all():
+        assert box.evaluate("box => box.getBoundingClientRect().right") <= 689
+    assert not tab.locator("nav").is_visible()
+    assert tab.locator("summary:visible").count() == 0
+    breaks = tab.locator("tr:visible").evaluate_all("rows => rows.map(row => getComputedStyle(row).breakInside)")
+    assert set(breaks) == {"avoid"}

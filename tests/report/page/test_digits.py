@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers of the page: aligned, with as many digits as say something, and never a 0 for what is not 0."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from joulepath_report.model import Column
+from joulepath_report.page.digits import Scale, cell, column_decimals, number
+
+pytestmark = pytest.mark.unit
+
+SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        (1234567.0, 0, f"1{SPACE}234{SPACE}567"),
+        (0.0, 2, "0.00"),
+        (0.004, 2, "<0.01"),
+        (-0.004, 2, ">\N{MINUS SIGN}0.01"),
+        (-12.5, 1, "\N{MINUS SIGN}12.5"),
+        (0.4, 0, "<1"),
+    ],
+)
+def test_a_number_is_written_for_readers(value: float, places: int, text: str) -> None:
+    assert number(value, places) == text
+
+
+@pytest.mark.parametrize(
+    ("largest", "text"),
+    [(5.0, "5.00 J"), (3599.0, "3 599 J"), (7200.0, "2.00 Wh"), (1.8e7, "5.00 kWh"), (7.2e9, "2.00 MWh"), (0.0, "0 J")],
+)
+def test_the_largest_amount_chooses_the_unit(largest: float, text: str) -> None:
+    assert Scale.of(largest).text(largest) == text.replace(" ", SPACE)
+
+
+def test_all_numbers_of_a_column_have_the_same_decimals() -> None:
+    energy = Column("e", "energy", "kWh")
+    values = (12.3456, 0.5, None)
+    assert [cell(energy, value, column_decimals(energy, values)) for value in values] == ["12.35", "0.50", ""]
+
+
+def test_a_ratio_is_in_percent_and_a_count_without_a_point() -> None:
+    ratio, count = Column("r", "coverage", "ratio"), Column("c", "requests", "count")
+    assert cell(ratio, 0.975, column_decimals(ratio, [0.975])) == "97.5"
+    assert cell(count, 12.0, column_decimals(count, [12.0, 7.0])) == "12"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15), st.integers(0, 9))
+def test_only_0_looks_like_0(value: float, places: int) -> None:
+    assert (number(value, places).strip("0.") == "") == (value == 0)

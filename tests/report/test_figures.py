@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures beside the energy, by hand: energy for one, CO2 by both bases, budgets, changes, labels."""
+
+import pytest
+
+from joulepath_report import applications, places
+from joulepath_report.amounts import per_unit
+from joulepath_report.budgets import budgets
+from joulepath_report.changes import changes
+from joulepath_report.energy import energy
+from joulepath_report.measured import measure
+from joulepath_report.model import Table, Value
+from joulepath_report.notes import notes
+from joulepath_report.period import slots
+from joulepath_report.questions import Rows
+from tests.report.told import Told
+from tests.rules.promtool import topology
+
+pytestmark = pytest.mark.unit
+
+HOUR = 1_767_225_600.0
+ROWS = "application_component:power_watts"
+TOPOLOGY = topology(
+    """
+interval: 15s
+window: 2m
+sites:
+  mast: {grams_per_kwh: 400, market: {grams_per_kwh: 50}}
+  room: {grams_per_kwh: 100, market: location}
+hosts:
+  edge: {site: mast, power: [{pdu: p, outlets: ["1"]}]}
+  gpu: {site: room, power: [{pdu: p, outlets: ["2"]}]}
+components:
+  upf: {role: upf, host: edge, traffic: {ioam: 1}, labels: {slice: red}}
+  qwen: {role: model, host: gpu, requests: {vllm: {}}}
+applications:
+  app: {traces: [{ioam_namespace: 1, id: "0a"}], path: [upf], models: [qwen], labels: {team: vision}}
+  late: {traces: [{ioam_namespace: 1, id: "0b"}], path: [upf]}
+budgets:
+  day: {application: app, energy: 1kWh, per: day}
+  month: {application: late, energy: 1kWh, per: month}
+"""
+)
+
+
+def told(watts: float = 60, more: dict[tuple[str, str], Rows] | None = None, *, count: int = 240) -> Told:
+    """One hour: the application has so many watts at the user plane and 100 W at the model; the rest is 40 and 50 W."""
+    rows = {
+        ("app", "upf", "edge", "mast", "network"): watts,
+        ("unattributed", "upf", "edge", "mast", "network"): 40.0,
+        ("app", "qwen", "gpu", "room", "compute"): 100.0,
+        ("unattributed", "qwen", "gpu", "room", "compute"): 50.0,
+    }
+    answers: dict[tuple[str, str], Rows] = {
+        ("count", "host:power_watts"): {("edge",): {0: count}, ("gpu",): {0: count}},
+        ("avg", ROWS): {row: {0: value} for row, value in rows.items()},
+        ("count", ROWS): {row: {0: count} for row in rows},
+        **(more or {}),
+    }
+    return Told(TOPOLOGY, slots(HOUR, HOUR + 3600), answers, {"host:power_watts": {("edge",), ("gpu",)}, ROWS: {*rows}})
+
+
+def only(found: list[Table]) -> Table:
+    """The one table."""
+    (table,) = found
+    return table
+
+
+def test_energy_for_one_is_that_of_the_segments_that_do_it() -> None:
+    """60 W and 30 kbit/s in the network: 2 mJ for a bit. 160 W and 8 tokens/s: 20 J for a token."""
+    asked = told(
+        more={
+            ("avg", "application:bits:rate"): {("app",): {0: 30_000}},
+            ("avg", "application:tokens:rate"): {("app",): {0: 8}},
+            ("avg", "application:inferences:rate"): {("app",): {0: 0}},
+            ("avg", 'application:weighted_tokens:rate{by="input"}'): {("app",): {0: 100}},
+            ("avg", 'application:token_power_watts{by="input"}'): {("app",): {0: 25}},
+        }
+    )
+    table = only(list(per_unit(asked, measure(asked))))
+    found = table.column("joules_per_unit")
+    assert found == {
+        "app / bit in the network": pytest.approx(0.002),
+        "app / generated token": pytest.approx(20),
+        "app / token of a prompt, at the models": pytest.approx(0.25),
+        "app / request": None,
+    }
+    assert table.column("amount")["app / generated token"] == pytest.approx(8 * 3600)
+
+
+def test_nothing_is_said_of_amounts_that_are_not_recorded() -> None:
+    """The table is absent."""
+    assert list(per_unit(told(), measure(told()))) == []
+
+
+def factors(at_mast: Rows | None = None) -> dict[tuple[str, str], Rows]:
+    """Grams per joule by site and basis: 400 and 50 g/kWh at the mast, 100 in the room."""
+    rows: Rows = {
+        ("mast", "location"): {0: 400 / 3.6e6},
+        ("mast", "market"): {0: 50 / 3.6e6},
+        ("room", "location"): {0: 100 / 3.6e6},
+        ("room", "market"): {0: 100 / 3.6e6},
+    }
+    return {("avg", "site:co2_grams_per_joule"): {**rows, **(at_mast or {})}}
+
+
+def test_co2_is_counted_by_place_and_by_contract() -> None:
+    """60 Wh at the mast are 24 g, or 3 g by contract; 100 Wh in the room are 10 g."""
+    found = measure(told(more=factors()))
+    table = next(iter(applications.tables(found)))
+    assert table.column("co2_location_grams")["app"] == pytest.approx(34)
+    assert table.column("co2_market_grams")["app"] == pytest.approx(13)
+    assert table.total is not None
+    totals: dict[str, Value] = dict(zip((column.key for column in table.columns), table.total, strict=True))
+    assert totals["co2_location_grams"] == pytest.approx(100 * 0.4 + 150 * 0.1)
+
+
+def test_a_site_without_a_factor_makes_the_co2_unknown() -> None:
+    """Of all that has energy there, and of the total."""
+    found = measure(told(more=factors({("mast", "location"): {}})))
+    table = next(iter(applications.tables(found)))
+    assert table.column("co2_location_grams")["app"] is None
+    assert table.column("co2_market_grams")["app"] == pytest.approx(13)
+    assert table.total is not None
+    assert table.total[[column.key for column in table.columns].index("co2_location_grams")] is None
+
+
+def test_an_application_that_was_never_known_has_no_energy() -> None:
+    """It is in the table, and a note says where its energy is."""
+    found = measure(told())
+    table = next(iter(applications.tables(found)))
+    assert table.column("energy_joules")["late"] is None
+    assert table.column("coverage")["late"] == 0
+    assert "The energy of late was not known: all that it used is in `unattributed`." in list(notes(found))
+
+
+def test_a_budget_shows_its_state_at_the_end() -> None:
+    """Half of 1 kWh is used; the other budget is not known."""
+    asked = told(
+        more={
+            ("end", "budget:energy_joules"): {("day",): {0: 1.8e6}},
+            ("end", "budget:projected_joules"): {("day",): {0: 7.2e6}},
+            ("end", "budget:coverage:ratio"): {("day",): {0: 0.9}},
+        }
+    )
+    table = only(list(budgets(asked)))
+    assert table.rows == (
+        ("day", "app", "day", 1.8e6, 3.6e6, 0.5, 2.0, 0.9),
+        ("month", "late", "month", None, 3.6e6, None, None, None),
+    )
+
+
+def test_the_largest_change_comes_first() -> None:
+    """The application draws 20 W more at the user plane: 72 kJ of 576 kJ."""
+    table = only(list(changes(energy(told(80), {}), energy(told(60), {}))))
+    assert [row[:2] for row in table.rows[:3]] == [("application", "app"), ("component", "upf"), ("host", "edge")]
+    assert list(table.rows[0][2:]) == pytest.approx([576_000, 648_000, 72_000, 0.125])
+    assert table.column("change_joules")["host / gpu"] == 0
+
+
+def test_nothing_is_compared_with_a_period_that_was_hardly_known() -> None:
+    """A quarter of it was."""
+    assert list(changes(energy(told(80), {}), energy(told(60, count=60), {}))) == []
+
+
+def test_labels_sum_over_what_has_them() -> None:
+    """A label has a table for applications, and one for components."""
+    found = {table.id: table for table in places.tables(measure(told()))}
+    team, slices = (found[name].column("energy_joules") for name in ("label-team", "component-label-slice"))
+    assert team == {"vision": pytest.approx(160 * 3600), "unattributed": pytest.approx(90 * 3600)}
+    assert slices == {"red": pytest.approx(100 * 3600), "unlabelled": pytest.approx(150 * 3600)}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Formats of a report, from one that was made by hand. tests/report/test_truth.py reads the energies out of each."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+from pyarrow import parquet
+
+from joulepath_report import files, text
+from joulepath_report.model import Column
+from joulepath_report.numbers import heading, shown
+from tests.report.example import APPLICATIONS, REPORT
+
+pytestmark = pytest.mark.unit
+
+
+def test_csv_has_each_known_number_once_with_its_unit() -> None:
+    """A number that is not known has no line."""
+    lines = list(csv.DictReader(io.StringIO(files.csv_text(REPORT))))
+    assert len({(line["table"], line["row"], line["column"]) for line in lines}) == len(lines)
+    numbers = [
+        value
+        for table in REPORT.tables
+        for row in table.all_rows()
+        for value, column in zip(row, table.columns, strict=True)
+        if not column.words and value is not None
+    ]
+    assert sorted(float(line["value"]) for line in lines) == sorted(numbers)
+    found = {(line["table"], line["row"], line["column"]): line for line in lines}
+    line = found["components", "qwen / gpu", "energy_joules"]
+    assert (line["value"], line["unit"]) == ("2000000.0", "J")
+    assert (line["begin"], line["end"]) == ("2026-11-28T00:00:00Z", "2026-11-29T00:00:00Z")
+    assert ("applications", "robot_2 & 3", "joules_per_token") not in found
+    assert found["days", "total", "energy_joules"]["value"] == "3600000.0"
+
+
+def test_parquet_has_the_lines_of_csv() -> None:
+    """With a number in the column of values."""
+    rows = parquet.read_table(io.BytesIO(files.parquet_bytes(REPORT))).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [tuple(line) for line in files.lines(REPORT)]
+
+
+def test_json_has_all_of_the_report() -> None:
+    """Tables, flow, steps, notes and method; what is not known is null."""
+    read = json.loads(files.json_text(REPORT))
+    assert read["form"] == files.FORM
+    assert (read["topology"], read["begin"]) == ("factory", REPORT.begin)
+    assert read["tables"][0]["rows"][1][-1] is None
+    assert read["flow"][0] == {"source": "factory", "target": "gpu", "joules": 2_600_000, "kind": "host"}
+    assert len(read["steps"]) == len(REPORT.steps)
+
+
+def test_latex_escapes_names_and_draws_no_vertical_line() -> None:
+    """Each table stands alone, with a caption, a label, and a rule above the total."""
+    written = text.latex(REPORT)
+    assert written.count(r"\begin{table}") == written.count(r"\end{table}") == len(REPORT.tables)
+    assert r"robot\_2 \& 3" in written
+    assert "robot_2 &" not in "\n".join(line for line in written.splitlines() if not line.startswith("%"))
+    assert r"coverage [\%]" in written
+    first = written.partition(r"\end{table}")[0]
+    assert r"\label{tab:factory-applications}" in first
+    assert re.search(r"\\midrule\n total +& +3,600,000 &", first)
+    (form,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", first)
+    assert form == "lrrrr"  # the short columns: the name, J, kWh, g, coverage
+    assert all(line.count("&") - line.count(r"\&") == 4 for line in first.splitlines() if line.endswith(r"\\"))
+
+
+def test_markdown_tables_are_read_back_as_they_were() -> None:
+    """By a reader of CommonMark: names with signs of Markdown, too."""
+    renamed = replace(APPLICATIONS, rows=(("a|b *c* <d> _e_ [f]", *APPLICATIONS.rows[0][1:]),))
+    read = MarkdownIt("commonmark").enable("table").parse(text.markdown(replace(REPORT, tables=(renamed,))))
+    cells = [token.children or [] for token in read if token.type == "inline"]
+    words = ["".join(child.content for child in children) for children in cells]
+    assert "a|b *c* <d> _e_ [f]" in words
+    assert "1,800,000" in words
+
+
+def test_the_terminal_has_no_line_that_wraps_for_words() -> None:
+    """Every table of it is at most as wide as a usual window, and a value that is not known is a dash."""
+    written = text.terminal(REPORT)
+    assert max(map(len, written.splitlines())) <= 120
+    assert "robot-day" in written
+    assert re.search(r"robot-day .* - .* -$", written, re.MULTILINE)
+    assert written.splitlines()[-1].startswith("note: robot_2 & 3")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (1234567.89, "J", "1,234,568"),
+        (999.94, "J", "999.9"),
+        (0.0123456, "kWh", "0.01235"),
+        (0.98765, "ratio", "98.8"),
+        (0.0, "J", "0"),
+        (None, "J", "-"),
+        (2.5, "J/unit", "2.5"),
+    ],
+)
+def test_numbers_have_four_digits_or_all_before_the_point(value: float | None, unit: str, expected: str) -> None:
+    """Percent for ratios, a dash for what is not known."""
+    assert shown(value, Column("x", "x", unit)) == expected  # type: ignore[arg-type]
+
+
+def test_a_heading_names_the_unit() -> None:
+    """Where there is one."""
+    assert heading(Column("a", "energy", "kWh")) == "energy [kWh]"
+    assert heading(Column("a", "amount", "count")) == "amount"
+    assert heading(Column("a", "application")) == "application"
