@@ -51,6 +51,7 @@ KINDS = _kinds(
     ("traffic/trace-silent", "note", "no packet of a trace comes", False),
     ("traffic/interface-silent", "error", "an exporter sees no packet, while its interfaces have some", True),
     ("traffic/unseen", "warning", "more than 1 % of the packets pass uncounted", False),
+    ("traffic/cpu-does-not-follow", "note", "traffic varies, and the work of a component does not", False),
     ("model/unlabelled", "error", "rows do not say which application they are of", True),
     ("model/application-absent", "error", "no row is of an application that uses the component", True),
     # Hosts.

@@ -234,6 +234,12 @@ TRAFFIC = [
         finds={"traffic/interface-silent": "components.upf.traffic"},
     ),
     Setup(
+        "user-plane-that-polls",
+        MACHINES,
+        later={"@upf": {name: 5 * rate for name, rate in MACHINES.exporters["@upf"].items() if "seconds" not in name}},
+        finds={"traffic/cpu-does-not-follow": "components.upf.share"},
+    ),
+    Setup(
         "model-of-another-name",
         MACHINES,
         topology={"requests: vllm": "requests: {vllm: {model_name: qwen}}"},
@@ -267,6 +273,24 @@ TRAFFIC = [
 ]
 
 HOSTS = [
+    Setup(
+        "pdu-exporter-that-is-down",
+        MACHINES,
+        down=("@pdu",),
+        finds={"target/down": "targets.exporters.@pdu"},
+    ),
+    Setup(
+        "ioam-exporter-that-is-down",
+        KUBERNETES,
+        down=("@upf",),
+        finds={"target/down": "targets.exporters.@upf"},
+    ),
+    Setup(
+        "kepler-that-is-down",
+        KUBERNETES,
+        down=("@kepler-1",),
+        finds={"target/down": "targets.exporters.@kepler-1"},
+    ),
     Setup(
         "idle-power-above-all-power",
         MACHINES,

@@ -40,7 +40,7 @@ class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
     `counters` changes the growth of counters, `without` takes series away whose name and labels fit an expression,
-    `away` does so while the set-up runs, `down` are exporters that do not answer.
+    `away` does so while the set-up runs, `later` changes growth then, `down` are exporters that do not answer.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Setup:
     counters: Mapping[str, Rates] = field(default_factory=dict)
     without: Mapping[str, str] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, Rates] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     finds: Mapping[str, str] = field(default_factory=dict)
     """Ids of what a doctor must find, with the place."""
@@ -74,6 +75,14 @@ class Setup:
         for name, rates in self.counters.items():
             found.setdefault(self.named(name), {}).update(self._named(rates))
         return found
+
+    def change(self, world: World) -> None:
+        """Makes the changes that take place while the set-up runs."""
+        for name, pattern in self.away.items():
+            target = self.named(name)
+            world.targets[target].forget(*self.selected(self.exporters()[target], pattern))
+        for name, rates in self.later.items():
+            world.targets[self.named(name)].count(self._named(rates))
 
     def gauges(self) -> dict[str, dict[str, float]]:
         """The gauges of each exporter."""
@@ -153,9 +162,7 @@ def running(
         histories[-1].until(AWAY)
         for world, part in zip(worlds, parts, strict=True):
             for setup in part:
-                for name, pattern in setup.away.items():
-                    target = setup.named(name)
-                    world.targets[target].forget(*setup.selected(setup.exporters()[target], pattern))
+                setup.change(world)
         histories[-1].until(ASKED)
         seen = {}
         for history, part in zip(histories, parts, strict=True):
