@@ -36,7 +36,7 @@ KINDS = _kinds(
     ("budget/absent", "error", "a budget has no figures", False),
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
-    # What the topology reads.
+    # Everything that the topology reads.
     ("source/absent", "error", "nothing matches what the topology names", True),
     ("source/stale", "error", "what the topology names was there, and is not there now", True),
     ("source/sparse", "error", "less than half of the window is measured", True),
@@ -66,7 +66,7 @@ KINDS = _kinds(
     ("sum/bmc-plug", "warning", "two meters of one host disagree", False),
     ("sum/register-integral", "warning", "a meter's register disagrees with its power", False),
     ("sum/conservation", "error", "applications do not add up to a host or a component", False),
-    # What no other finding explains.
+    # Gaps that no other finding explains.
     ("host/missing", "error", "a host has no power, although its sources are there", True),
     ("component/unmeasured", "error", "the share of a component is not known, although its work is there", True),
     ("application/missing", "error", "an application is not complete, and nothing above says why", False),

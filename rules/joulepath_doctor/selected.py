@@ -23,7 +23,7 @@ STEPS = 100
 
 @dataclass(frozen=True)
 class Selected:
-    """What a selector matches."""
+    """The series that a selector matches."""
 
     selector: str
     now: bool

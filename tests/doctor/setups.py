@@ -39,7 +39,7 @@ class Kind:
 class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
-    `counters` changes the growth of counters, `without` takes series away whose name and labels fit an expression,
+    `counters` changes the growth of counters, `without` takes away the series that fit an expression,
     `away` does so while the set-up runs, `later` changes growth then, `down` are exporters that do not answer.
     """
 

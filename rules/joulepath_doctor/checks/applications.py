@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What no earlier finding explains: hosts without power, components without a share, incomplete applications."""
+"""Gaps that no earlier finding explains: hosts without power, components without a share, incomplete applications."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts against their whole, and two readings of one power against each other.
 
-All of it over the time that the doctor looks back. Means are joules by measured seconds. A comparison is made where both were measured for the same part of the time.
+All of it over the time that the doctor looks back. Means are joules by measured seconds.
+A comparison is made where both were measured for the same part of the time.
 """
 
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def _wholes(context: Context) -> Iterator[Finding]:
 
 
 def _parts_of_plugs(context: Context) -> Iterator[Finding]:
-    """What Kepler and RAPL measure inside a host against the host's power."""
+    """The watts of Kepler and RAPL inside a host against the host's power."""
     topology = context.topology
     power = rows(context, f"avg_over_time({own(context, 'host:power_watts')}[{since(context)}])", "host")
     tiers = rows(context, own(context, "host:power_source:info"), "host", "tier")
