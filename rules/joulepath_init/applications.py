@@ -45,9 +45,10 @@ def applications(
         counter = next(of_roles(path, COUNTERS))
         counter.more["traffic"] = {"ioam": 1}
         counter.remarks.append(f"{GUESS} node id 1 counts here; ioam.yaml has it, too")
-        traces = Traces(1, counter.name)
     counters = [part for part in of_roles(path, COUNTERS) if "traffic" in part.more]
     if counters:
+        if named:
+            traces = Traces(counters[0].more["traffic"]["ioam"], counters[0].name)
         for part in path:
             if part is not counters[0] and "traffic" not in part.more:
                 part.more["traffic"] = {"anchor": counters[0].name}
@@ -55,7 +56,7 @@ def applications(
     _supports(made, path)
     names = [part.name for part in path] if counters else []
     entries = _entries(made, named, names, traces, make_id)
-    if names and traces is None:
+    if names:
         _traced(entries, found, names, questions)
     for part in made.parts:
         part.more.pop("applications", None)

@@ -29,11 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="receives the files (default: .)"
     )
     parser.add_argument(
-        "--pdu", nargs="+", default=[], action="extend", metavar="ADDRESS", help="PDUs: udp://HOST or redfish://HOST"
+        "--pdu", default=[], action="append", metavar="ADDRESS", help="udp://HOST or redfish://HOST; may be repeated"
     )
     parser.add_argument("--community-file", type=Path, metavar="FILE", help="file with the SNMP community of the PDUs")
     parser.add_argument(
-        "--bmc", nargs="+", default=[], action="extend", metavar="ADDRESS", help="BMCs: redfish://HOST or ipmi://HOST"
+        "--bmc", default=[], action="append", metavar="ADDRESS", help="redfish://HOST or ipmi://HOST; may be repeated"
     )
     parser.add_argument("--user", metavar="NAME", help="user of the BMCs, and of PDUs over Redfish")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
@@ -43,12 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--http-config", type=Path, metavar="FILE", help="login and certificates for --prometheus")
     parser.add_argument(
-        "--application",
-        nargs="+",
-        default=[],
-        action="extend",
-        metavar="NAME",
-        help="applications; each gets a new trace id",
+        "--application", default=[], action="append", metavar="NAME", help="gets a new trace id; may be repeated"
     )
     parser.add_argument("--grams-per-kwh", type=float, metavar="G", help="CO2 of the grid")
     parser.add_argument(
@@ -74,12 +69,15 @@ def run(
         access = read_access(args.http_config) if args.http_config is not None else None
         with Prometheus(given.prometheus, access) as prometheus:
             scraped = server.look(prometheus, clock())
-        seen = devices.as_scraped(seen, scraped.readings)
+        seen = devices.as_scraped(seen, scraped)
     for one in seen:
         _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
-    found = Found([reading for one in seen for reading in one.readings])
+    found = Found(
+        [reading for one in seen for reading in one.readings],
+        [one.whole for one in seen if one.whole is not None],
+    )
     found.add(scraped)
-    if not (found.readings or found.nodes or found.gpus):
+    if not found.any_power:
         raise JoulepathError(_nothing(seen, given.prometheus))
     known = bool(found.pods)
     kubernetes = args.kubernetes
@@ -133,7 +131,7 @@ def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
 
 
 def _nothing(seen: Sequence[Device], url: str) -> list[str]:
-    faults = [f"{one.kind} {one.name}: {one.fault or 'measures no outlet and no chassis'}" for one in seen]
+    faults = [f"{one.kind} {one.name}: {one.fault or 'measures nothing that a topology can name'}" for one in seen]
     if url:
         faults.append(f"{url} has no series of a meter that a topology can name")
     return faults or ["nothing to look at: state --pdu, --bmc or --prometheus"]

@@ -8,16 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from joulepath.bmc import settings as bmc_settings
 from joulepath.bmc.reading import BmcReading, Box
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.pdu.profiles.quantity import LevelName
 from joulepath.pdu.redfish.target import is_redfish
 from joulepath.pdu.source import PduReading
 from joulepath.reading.poller import Target
-from joulepath_init.found import Reading
-from joulepath_init.naming import host_name, is_address, slug
+from joulepath_init.found import WHOLE_LEVELS, Found, Reading, Whole
+from joulepath_init.naming import host_name, is_address, natural, slug
 
 SAME_WATTS = 0.1
 """A device that is read now, and its mean over minutes in Prometheus."""
@@ -43,6 +44,7 @@ class Device:
     """Its name in the configuration, which is the label `instance`."""
     address: str
     readings: Sequence[Reading] = ()
+    whole: Whole | None = None
     about: str = ""
     """Its make and its readings, in words."""
     fault: str = ""
@@ -61,30 +63,43 @@ def look(pdus: Iterable[str], bmcs: Iterable[str], login: Login) -> list[Device]
     ]
 
 
-def as_scraped(seen: Iterable[Device], scraped: Sequence[Reading]) -> list[Device]:
+def as_scraped(seen: Iterable[Device], scraped: Found) -> list[Device]:
     """The devices, each under the name that it has in Prometheus if it is scraped there already.
 
     It is the same one where the parts have the same labels and together the same watts.
     """
     known: dict[tuple[str, str], list[Reading]] = defaultdict(list)
-    for reading in scraped:
+    for reading in scraped.readings:
         known[reading.kind, reading.instance].append(reading)
-    return [_as_scraped(one, known) for one in seen]
+    shapes = [(*at, _shape(readings)) for at, readings in known.items()]
+    shapes += [("pdu", whole.instance, _shape([], whole)) for whole in scraped.wholes]
+    return [_as_scraped(one, shapes) for one in seen]
 
 
-def _as_scraped(device: Device, known: Mapping[tuple[str, str], Sequence[Reading]]) -> Device:
+Shape = tuple[str, frozenset[str], float]
+"""Level, labels and watts."""
+
+
+def _shape(readings: Sequence[Reading], whole: Whole | None = None) -> Shape:
+    if whole is not None:
+        return whole.level, frozenset(whole.parts), whole.watts or 0.0
+    return "", frozenset(one.part for one in readings), _watts(readings)
+
+
+def _as_scraped(device: Device, shapes: Sequence[tuple[str, str, Shape]]) -> Device:
+    level, parts, watts = _shape(device.readings, device.whole)
     same = [
         instance
-        for (kind, instance), readings in known.items()
-        if kind == device.kind
-        and {one.part for one in readings} == {one.part for one in device.readings}
-        and all(one.watts is not None for one in readings)
-        and math.isclose(_watts(readings), _watts(device.readings), rel_tol=SAME_WATTS)
+        for kind, instance, (their_level, their_parts, their_watts) in shapes
+        if (kind, their_level, their_parts) == (device.kind, level, parts)
+        and math.isclose(their_watts, watts, rel_tol=SAME_WATTS)
     ]
-    if (device.kind, device.name) in known or len(same) != 1:
+    named = any((kind, instance) == (device.kind, device.name) for kind, instance, _ in shapes)
+    if named or len(same) != 1 or not watts:
         return device
     readings = [replace(one, instance=same[0]) for one in device.readings]
-    return replace(device, name=same[0], readings=readings)
+    whole = None if device.whole is None else replace(device.whole, instance=same[0])
+    return replace(device, name=same[0], readings=readings, whole=whole)
 
 
 def _watts(readings: Iterable[Reading]) -> float:
@@ -188,8 +203,12 @@ def _device(kind: str, name: str, address: str, reading: Any) -> Device:
     if isinstance(reading, JoulepathError):
         return Device(kind, name, address, fault=str(reading))
     found = _outlets(name, reading) if kind == "pdu" else _chassis(name, reading)
-    about = f"{_kind(reading)}, {_count(kind, len(found))}, {_watts(found):.0f} W in all"
-    return Device(kind, name, address, found, about)
+    whole = _whole(name, reading) if kind == "pdu" and not found else None
+    if whole is not None:
+        about = f"{_kind(reading)}, no outlet is measured, {whole.watts:.0f} W by its {whole.level}"
+    else:
+        about = f"{_kind(reading)}, {_count(kind, len(found))}, {_watts(found):.0f} W in all"
+    return Device(kind, name, address, found, whole, about)
 
 
 def _kind(reading: PduReading | BmcReading) -> str:
@@ -204,10 +223,19 @@ def _count(kind: str, count: int) -> str:
 
 def _outlets(name: str, reading: PduReading) -> list[Reading]:
     watts: Mapping[str, float] = reading.values.get("outlet", {}).get("power", {})
-    return [Reading("pdu", name, outlet, reading.names.get(outlet, ""), power) for outlet, power in watts.items()]
+    return [Reading("pdu", name, each, reading.names.get(each, ""), watts[each]) for each in sorted(watts, key=natural)]
+
+
+def _whole(name: str, reading: PduReading) -> Whole | None:
+    for level in WHOLE_LEVELS:
+        watts: Mapping[str, float] = reading.values.get(cast("LevelName", level), {}).get("power", {})
+        if watts:
+            return Whole(name, level, tuple(watts), sum(watts.values()))
+    return None
 
 
 def _chassis(name: str, reading: BmcReading) -> list[Reading]:
     boxes = {box: power for box, power in reading.power.items() if isinstance(box, Box) and box.level == "chassis"}
     several = len(boxes) > 1
-    return [Reading("bmc", name, box.name if several else "", "", power) for box, power in boxes.items()]
+    chassis = sorted(boxes, key=lambda box: natural(box.name))
+    return [Reading("bmc", name, box.name if several else "", "", boxes[box]) for box in chassis]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A YAML file with comments: sections of entries, each on one line below its remarks."""
+"""A YAML file with comments: sections of entries, each below its remarks."""
 
 import json
+import math
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,14 +48,29 @@ def written(head: Iterable[str], sections: Iterable[Section]) -> str:
             lines.append(f"{section.key}:")
         for entry in section.entries:
             lines += _comments(entry.remarks, 2)
-            lines.append(f"  - {flow(entry.value)}" if section.listed else f"  {flow(entry.name)}: {flow(entry.value)}")
+            lines += _entry("-" if section.listed else f"{flow(entry.name)}:", entry.value)
     return "\n".join(lines) + "\n"
+
+
+def _entry(name: str, value: Any) -> Iterator[str]:
+    """An entry on one line, or with a line for each key where that would be too long."""
+    line = f"  {name} {flow(value)}"
+    if len(line) <= WIDTH or not isinstance(value, Mapping):
+        yield line
+        return
+    pairs = [f"{flow(key)}: {flow(item)}" for key, item in value.items()]
+    if name == "-":
+        pairs[0] = f"  - {pairs[0]}"
+    else:
+        yield f"  {name}"
+        pairs[0] = f"    {pairs[0]}"
+    yield from (pairs[0], *(f"    {pair}" for pair in pairs[1:]))
 
 
 def _comments(remarks: Iterable[str], indent: int) -> Iterator[str]:
     for remark in remarks:
-        # A name in a remark is a device's own: it may hold a line break.
-        text = " ".join(remark.split())
+        # A name in a remark is a device's own: it may hold line breaks and characters that YAML forbids.
+        text = " ".join("".join(each if each.isprintable() else " " for each in remark).split())
         yield from textwrap.wrap(
             text,
             WIDTH,
@@ -73,7 +89,15 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and yaml.safe_load(value) == value
-        return value if plain else json.dumps(value)
+        if plain:
+            return value
+        # Single quotes where a query has double ones; they hide no escape.
+        return f"'{value}'" if '"' in value and re.fullmatch(r"[ !-&(-~]+", value) else _quoted(value)
     if isinstance(value, float):
         return f"{value:g}"
     return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, on one line, with what is not ASCII as an escape."""
+    return yaml.safe_dump(text, default_style='"', width=math.inf).strip()

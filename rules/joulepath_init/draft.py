@@ -9,7 +9,7 @@ from joulepath_init.applications import Traces, applications, new_id
 from joulepath_init.asking import Questions
 from joulepath_init.components import POOL, components
 from joulepath_init.document import DECIDE, Entry, Section, written
-from joulepath_init.found import Found
+from joulepath_init.found import Found, Whole
 from joulepath_init.hosts import Box
 
 SITE = "site-1"
@@ -52,14 +52,23 @@ def draft(found: Found, wishes: Wishes, questions: Questions, make_id: Callable[
     pool = POOL if parts.pooled else None
     capacity = found.capacity if wishes.kubernetes else {}
     values = {box.name: hosts.value(box, SITE, pool if box.node else None, capacity) for box in boxes}
+    used = {box.whole for box in boxes}
+    notes = [*parts.notes, *(_unused(whole) for whole in found.wholes if whole not in used)]
     sections = [
         Section("sites", [Entry(SITE, factor, grid)]),
         Section("hosts", [Entry(box.name, values[box.name], box.remarks) for box in boxes]),
         Section("components", [Entry(part.name, part.value, part.remarks) for part in parts.parts]),
         Section("applications", entries, () if entries else (_NO_APPLICATION,)),
-        Section("notes", (), parts.notes),
+        Section("notes", (), notes),
     ]
-    return Draft(written(HEAD, sections), boxes, traces, parts.notes)
+    return Draft(written(HEAD, sections), boxes, traces, notes)
+
+
+def _unused(whole: Whole) -> str:
+    return (
+        f"PDU {whole.instance} is not used: it measures no outlet, but its {whole.level}, and these hosts may be among "
+        "those that it feeds."
+    )
 
 
 _NO_APPLICATION = (

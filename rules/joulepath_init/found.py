@@ -6,6 +6,7 @@ from typing import Any
 
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
+from joulepath_topology.promql import quote
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,35 @@ class Reading:
         where = f" {part.label} {self.part}" if part is not None and self.part else ""
         called = f" {self.name!r}" if self.name else ""
         return f"{self.kind} {self.instance}{where}{called}"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A PDU that measures no outlet: its inlets, or else its phases or branches, are all that is known."""
+
+    instance: str
+    level: str
+    """One of WHOLE_LEVELS."""
+    parts: tuple[str, ...]
+    """Label values of that level."""
+    watts: float | None = None
+
+    @property
+    def sources(self) -> list[dict[str, str]]:
+        """Entries of `power`: one for each part, so that a silent one is a gap."""
+        return [
+            {"joules": f"{counter(self.level)}{{instance={quote(self.instance)},{self.level}={quote(part)}}}"}
+            for part in self.parts
+        ]
+
+
+WHOLE_LEVELS = ("inlet", "phase", "branch")
+"""The best first; each adds up to the whole PDU."""
+
+
+def counter(level: str) -> str:
+    """The energy counter of a level of PDUs."""
+    return f"pdu_{level}_energy_joules_total"
 
 
 @dataclass(frozen=True)
@@ -80,6 +110,7 @@ class Found:
     """All of it."""
 
     readings: list[Reading] = field(default_factory=list)
+    wholes: list[Whole] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     pods: list[Pod] = field(default_factory=list)
     requesting: frozenset[tuple[str, str]] = frozenset()
@@ -95,10 +126,17 @@ class Found:
     traces: list[tuple[int, str]] = field(default_factory=list)
     """Namespace and trace id."""
 
+    @property
+    def any_power(self) -> bool:
+        """Whether anything measures."""
+        return bool(self.readings or self.wholes or self.nodes or self.gpus)
+
     def add(self, other: "Found") -> None:
         """Adds what another place showed. A reading that both have counts once."""
         known = {(one.kind, one.instance, one.part) for one in self.readings}
         self.readings += [one for one in other.readings if (one.kind, one.instance, one.part) not in known]
+        wholes = {one.instance for one in self.wholes} | {one.instance for one in self.readings}
+        self.wholes += [one for one in other.wholes if one.instance not in wholes]
         for name in ("nodes", "pods", "workloads", "gpus", "models", "ioam_nodes", "traces"):
             own: list[Any] = getattr(self, name)
             own += [one for one in getattr(other, name) if one not in own]

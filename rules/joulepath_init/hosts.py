@@ -7,8 +7,8 @@ from typing import Any
 
 from joulepath_init.asking import Questions
 from joulepath_init.document import DECIDE, GUESS, flow
-from joulepath_init.found import Found, Gpu, Node, Reading
-from joulepath_init.naming import host_name, keys, outlet_host, slug
+from joulepath_init.found import Found, Gpu, Node, Reading, Whole
+from joulepath_init.naming import host_name, is_address, keys, outlet_host, slug
 from joulepath_topology import promql
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
@@ -26,6 +26,7 @@ class Box:
 
     name: str
     readings: list[Reading] = field(default_factory=list)
+    whole: Whole | None = None
     node: Node | None = None
     gpus: list[Gpu] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -44,11 +45,13 @@ class Box:
     @property
     def gpus_alone(self) -> bool:
         """Whether only its GPUs are measured: they are then its power, and not parts of it."""
-        return not self.readings and self.node is None
+        return not self.readings and self.node is None and self.whole is None
 
     @property
     def watts(self) -> float | None:
         """Watts of its first tier, as far as they are known."""
+        if not self.readings:
+            return None if self.whole is None else self.whole.watts
         known = [one.watts for one in (self.tiers or [[]])[0] if one.watts is not None]
         return sum(known) if known else None
 
@@ -87,9 +90,12 @@ def boxes(found: Found, questions: Questions) -> list[Box]:
             place.remarks.append(f"not used: GPU {gpu.number} of {gpu.kind} {gpu.host}, which another meter reads, too")
         else:
             place.gpus.append(gpu)
+    if all(box.of("pdu") for box in by_key.values()):
+        for whole in found.wholes:
+            box(whole.instance).whole = whole
     made = [one for one in by_key.values() if not _idle(one)]
     _claim(made, questions)
-    made = [one for one in made if one.readings or one.node or one.gpus]
+    made = [one for one in made if one.readings or one.whole or one.node or one.gpus]
     _compare(made)
     return made
 
@@ -168,6 +174,10 @@ def value(box: Box, site: str, pool: str | None, capacity: Mapping[str, float]) 
     if box.gpus and not box.gpus_alone:
         entry["gpus"] = {gpu.number: {gpu.kind: gpu.host} for gpu in box.gpus}
         box.remarks.append(f"{GUESS} `power` measures the GPUs, too: else add `in_plug: false` to each")
+    if is_address(host_name(box.name)):
+        box.remarks.append(
+            f"{DECIDE} its name; if it is one of the other hosts, move the reading there and delete this"
+        )
     entry |= _kepler(box)
     return entry
 
@@ -184,6 +194,10 @@ def _power(box: Box) -> list[dict[str, Any]]:
         if len(first) > 1 and first[0].kind != "pdu":
             box.remarks.append(f"{DECIDE} the readings are added: delete those that measure the same")
         return sources(first)
+    if box.whole is not None:
+        told = f"{box.whole.instance} measures no outlet, but its {box.whole.level}"
+        box.remarks.append(f"{DECIDE} {told}: all that it feeds is one host, until each has a meter of its own")
+        return [dict(one) for one in box.whole.sources]
     if box.node is not None:
         box.remarks.append(f"{DECIDE} Kepler reads processor and memory alone: replace it by the plug or BMC")
         return [{"joules": counter} for counter in _joules(box.node)]

@@ -36,8 +36,10 @@ _SUPPLY = re.compile(
     re.IGNORECASE,
 )
 _BMC = re.compile(
-    r"^(bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)[-_.]|[-_.](bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)$|(?<=\w)(bmc|idrac)$"
+    r"^(bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)[-_.](?=[a-z])|[-_.](bmc|ilo|idrac|ipmi|xcc|irmc|mgmt|oob)$|(?<=\w)(bmc|idrac)$",
+    re.IGNORECASE,
 )
+_DOMAIN = re.compile(r"\.[A-Za-z-]{2,}$")
 # Kubernetes: hash and 5 characters of a Deployment's pod, these alone of a DaemonSet's, a StatefulSet's number.
 _ENDING = "[bcdfghjklmnpqrstvwxz2456789]{5}"
 _REPLICA = re.compile(rf"-(?:(?=[a-z]*\d)[0-9a-z]{{4,10}}-[0-9a-z]{{5}}|{_ENDING}|\d+)$")
@@ -45,7 +47,7 @@ _REPLICA = re.compile(rf"-(?:(?=[a-z]*\d)[0-9a-z]{{4,10}}-[0-9a-z]{{5}}|{_ENDING
 
 def slug(text: str) -> str:
     """The text as a name that a topology can have; empty if nothing is left of it."""
-    name = re.sub(r"[^A-Za-z0-9._/:-]+", "-", text).strip("-._/: ")[:190]
+    name = re.sub(r"(-*[^A-Za-z0-9._/:-]+-*)+", "-", text).strip("-._/: ")[:190]
     return f"{name}-1" if name == UNATTRIBUTED else name
 
 
@@ -56,9 +58,10 @@ def host_name(text: str) -> str:
     bare = (found["address"] or found["name"]) if found else host
     if is_address(bare):
         return bare
-    label = bare.partition(".")[0].lower()
+    # `edge-1.example.org` has a domain; an outlet called `rack 1.2` has none.
+    label = bare.partition(".")[0] if _DOMAIN.search(bare) else bare
     without = _BMC.sub("", label)
-    return without if re.search(r"[a-z]", without) else label
+    return without if re.search(r"[A-Za-z]", without) else label
 
 
 def is_address(text: str) -> bool:
@@ -92,6 +95,11 @@ def _parts(name: str) -> str:
     return "-".join(str(int(part)) if part.isdecimal() else part for part in parts) or name
 
 
+def natural(text: str) -> list[tuple[int, str]]:
+    """For sorting: outlet 10 comes after outlet 9."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", text)]
+
+
 def outlet_host(name: str) -> str:
     """The host that an outlet's name stands for, without the words for its supplies; empty for `Outlet 5`."""
     name = name.strip()
@@ -102,9 +110,13 @@ def outlet_host(name: str) -> str:
 
 
 def role_of(name: str) -> str | None:
-    """The role that a word of the name says; the first one that does."""
+    """The role that a word of the name says; the first one that does.
+
+    `ru` behind other words is a unit of the rack: `leaf switch 7 RU30`.
+    """
     words = re.findall(r"[a-z]+", name.lower())
-    return next((_BY_WORD[word] for word in words if word in _BY_WORD), None)
+    known = [word for place, word in enumerate(words) if word in _BY_WORD and (word != "ru" or place < 2)]
+    return _BY_WORD[known[0]] if known else None
 
 
 def stem(pod: str) -> str:

@@ -3,9 +3,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from joulepath_init.found import Found, Gpu, Model, Node, Pod, Reading
+from joulepath_init.found import WHOLE_LEVELS, Found, Gpu, Model, Node, Pod, Reading, Whole, counter
+from joulepath_init.naming import natural
 from joulepath_prometheus.client import Prometheus
 from joulepath_topology.meters import METERS, Meter
 from joulepath_topology.model_servers import SERVERS, Server
@@ -27,11 +28,11 @@ class _Look:
         self._now = now
 
     def found(self) -> Found:
+        readings = [one for kind, meter in METERS.items() if kind != "gpu" for one in self._meter(kind, meter)]
         requests = self._series('kube_pod_container_resource_requests{resource="cpu"}')
         return Found(
-            readings=[
-                reading for kind, meter in METERS.items() if kind != "gpu" for reading in self._meter(kind, meter)
-            ],
+            readings=readings,
+            wholes=list(self._wholes({one.instance for one in readings if one.kind == "pdu"})),
             nodes=list(self._nodes()),
             pods=list(self._pods()),
             requesting=frozenset((one.get("namespace", ""), one.get("pod", "")) for one in requests),
@@ -69,6 +70,23 @@ class _Look:
             # A meter with one part need not name it.
             named = part if meter.optional is None or instance in several else ""
             yield Reading(kind, instance, named, names.get((instance, part), ""), watts.get((instance, part)))
+
+    def _wholes(self, with_outlets: Collection[str]) -> Iterator[Whole]:
+        """PDUs that measure no outlet."""
+        known = set(with_outlets)
+        for level in WHOLE_LEVELS:
+            parts: dict[str, list[str]] = defaultdict(list)
+            for instance, part in _pairs(self._series(counter(level)), "instance", level):
+                if instance not in known and part:
+                    parts[instance].append(part)
+            known |= parts.keys()
+            query = f"sum by (instance) (pdu_{level}_power_watts)"
+            watts = {
+                one.labels.get("instance", ""): one.value
+                for one in (self._prometheus.query(query, self._now) if parts else ())
+            }
+            for instance, own in parts.items():
+                yield Whole(instance, level, tuple(own), watts.get(instance))
 
     def _outlet_names(self) -> dict[tuple[str, str], str]:
         return {
@@ -134,11 +152,4 @@ def _counter(server: Server, unit: str) -> str:
 def _pairs(series: Iterable[Mapping[str, str]], first: str, second: str) -> list[tuple[str, str]]:
     """Both labels of each series, each pair once; without the second label it is empty."""
     found = {(one.get(first, ""), one.get(second, "")) for one in series}
-    return sorted((pair for pair in found if pair[0]), key=_natural)
-
-
-def _natural(pair: tuple[str, str]) -> list[tuple[int, str]]:
-    """Outlet 10 comes after outlet 9."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for text in pair for part in re.findall(r"\d+|\D+", text)
-    ]
+    return sorted((pair for pair in found if pair[0]), key=lambda pair: [natural(text) for text in pair])

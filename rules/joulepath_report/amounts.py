@@ -35,7 +35,7 @@ AMOUNTS = (
 
 
 def per_unit(questions: Questions, found: Measured) -> Iterator[Table]:
-    """The table, where any amount was recorded. An amount is the mean of its known rate, times the length of a slot."""
+    """The table, where any amount was recorded. An amount is the mean of its known rate, times the charged time."""
     rows: list[list[Value]] = []
     joules: Mapping[tuple[str, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for cell in found.energy.cells:
@@ -50,7 +50,7 @@ def per_unit(questions: Questions, found: Measured) -> Iterator[Table]:
         for (application,), values in sorted(rates.items()):
             energy = units = 0.0
             for slot, rate in values.items():
-                seconds = found.energy.slots[slot].seconds
+                seconds = found.energy.charged[application, slot]
                 units += rate * seconds
                 of = joules[application, slot]
                 if amount.watts:

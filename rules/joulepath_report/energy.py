@@ -51,8 +51,8 @@ class Energy:
     """Known seconds of each component on a host."""
     known_applications: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Known seconds of each application: of all of its components at once."""
-    recorded_hours: int = 0
-    """Hours of which the rules recorded some application."""
+    charged: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds of each slot that each application is charged for."""
     short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Joules by application that its hours recorded beyond what the meters left for it."""
 
@@ -113,12 +113,13 @@ def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
         cells = _as_recorded(cells, recorded, number, found)
         found.cells += [Cell(number, row, joules) for row, joules in cells.items()]
         for row, known in now.items():
+            seconds = min(known.charged(slot.seconds), boxes[row.host].charged(slot.seconds))
+            found.charged[row.application, number] = max(found.charged[row.application, number], seconds)
             if row.application == UNATTRIBUTED and row.component != UNATTRIBUTED:
                 found.known_components[row.component, row.host] += known.seconds
         for application, seconds in _complete(now, applications).items():
             part = coverage.get((application,), {}).get(number)
             found.known_applications[application] += seconds if part is None else part * slot.seconds
-    found.recorded_hours = len({number for values in recorded.values() for number in values})
     return found
 
 

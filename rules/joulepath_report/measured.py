@@ -80,14 +80,14 @@ class Measured:
                 found[name(cell)][part] += cell.joules * share
         return found
 
-    def component_energy(self, component: str) -> Mapping[tuple[int, str], float]:
-        """Joules of a component, on all of its hosts, by slot and part."""
-        found: dict[tuple[int, str], float] = defaultdict(float)
+    @cached_property
+    def of_components(self) -> Mapping[str, Mapping[tuple[int, str], float]]:
+        """Joules of each component, on all of its hosts, by slot and part."""
+        found: dict[str, dict[tuple[int, str], float]] = defaultdict(lambda: defaultdict(float))
         for cell in self.energy.cells:
-            if cell.row.component == component:
-                of = self.component_parts.of(cell.slot, component, cell.row.host, otherwise="undivided")
-                for part, share in of.items():
-                    found[cell.slot, part] += cell.joules * share
+            of = self.component_parts.of(cell.slot, cell.row.component, cell.row.host, otherwise="undivided")
+            for part, share in of.items():
+                found[cell.row.component][cell.slot, part] += cell.joules * share
         return found
 
     @cached_property

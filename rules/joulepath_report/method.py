@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the numbers of a report came about, for one topology."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 
 from joulepath_topology import Topology
 from joulepath_topology.policies import POLICIES
+
+MOST_NAMES = 8
+"""More than these are counted and not named."""
 
 AMOUNT = {"count": "packets (of a model: requests)", "volume": "bytes (of a model: tokens)"}
 
@@ -21,7 +24,7 @@ def method(topology: Topology) -> Iterator[str]:
     )
     kinds = sorted({source.kind for box in topology.boxes.values() for source in box.power})
     yield (
-        f"The first readings of the hosts' power are of these kinds: {', '.join(kinds)}. "
+        f"The power of the hosts is read by {listed(kinds)}. "
         f"{_fallbacks(topology)} Each number is labelled `measured` (by a meter), `modelled` (a guess from a "
         "reading) or `declared` (a stated number)."
     )
@@ -29,7 +32,7 @@ def method(topology: Topology) -> Iterator[str]:
     yield _policy(topology)
     if supporters := [name for name, entry in topology.components.items() if entry.supports]:
         yield (
-            f"Supporting components ({', '.join(supporters)}) have no traffic of their own: an application takes of "
+            f"Supporting components ({listed(supporters)}) have no traffic of their own: an application takes of "
             "them what it takes of the components that they support."
         )
     yield (
@@ -51,34 +54,38 @@ def _count(entries: Sized, word: str) -> str:
     return f"{len(entries)} {word}{'' if len(entries) == 1 else 's'}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """The names as a sentence has them; of many, how many they are."""
+    if len(names) > MOST_NAMES:
+        return f"{len(names)} of them"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _fallbacks(topology: Topology) -> str:
     named = [name for name, box in topology.boxes.items() if box.fallback]
     if not named:
         return "While one of them is missing, the power of its host is a gap."
-    return (
-        f"{', '.join(named)} has other readings to fall back on."
-        if len(named) == 1
-        else (f"{', '.join(named)} have other readings to fall back on.")
-    )
+    return f"{listed(named)} {'has' if len(named) == 1 else 'have'} other readings to fall back on."
 
 
 def _static(topology: Topology) -> str:
     divided = [name for name, box in topology.boxes.items() if box.divided]
     if not divided:
         return "No host has a stated idle power, so energy is not divided into static and dynamic."
-    return (
-        f"Idle power is stated for {', '.join(divided)}: it is the static part. The dynamic part is what is drawn "
-        "beyond it. The power of other hosts, if any, is undivided."
+    text = (
+        f"The idle power of hosts is stated for {listed(divided)}: it is the static part. The dynamic part is what is "
+        "drawn beyond it."
     )
+    return text if len(divided) == len(topology.boxes) else f"{text} The power of the others is undivided."
 
 
 def _shares(topology: Topology) -> str:
     shared = [name for name, members in topology.members.items() if len(members) > 1]
     if not shared:
-        return "Each component has all of its hosts, or what it does there is measured."
+        return "No two components share a host."
     return (
-        f"Several components are on {', '.join(shared)}: the dynamic part follows their measured work, the static part "
-        "what they reserve."
+        f"Several components share a host ({listed(shared)}): the dynamic part follows their measured work, the static "
+        "part what they reserve."
     )
 
 
@@ -92,6 +99,10 @@ def _policy(topology: Topology) -> str:
     return f"The policy is {topology.policy}: {'; '.join(words)}.{others}"
 
 
+def _stated(words: Sequence[str]) -> str:
+    return f" ({'; '.join(words)})" if len(words) <= MOST_NAMES else f" of {len(words)} sites"
+
+
 def _carbon(topology: Topology) -> str:
     factors = []
     for name, site in topology.sites.items():
@@ -102,9 +113,9 @@ def _carbon(topology: Topology) -> str:
     overheads = [f"{name}: {site.overhead:g}" for name, site in topology.sites.items() if site.overhead != 1]
     text = (
         "CO2 is the energy of each hour, times the overhead of its site, times the mean factor of the grid in that "
-        f"hour ({'; '.join(factors)})."
+        f"hour{_stated(factors)}."
     )
-    text += f" The overheads are {'; '.join(overheads)}." if overheads else " No site has an overhead."
+    text += f" Overheads are stated{_stated(overheads)}." if overheads else " No site has an overhead."
     if any(site.market is not None for site in topology.sites.values()):
         text += " `market` counts by contract; the two are never added."
     return text

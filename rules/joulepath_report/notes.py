@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Notes on one period that a reader must know: gaps, guesses and limits."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from joulepath_report.applications import coverage, joules, names
 from joulepath_report.measured import Measured
 from joulepath_report.model import UNATTRIBUTED
+from joulepath_report.numbers import percent
 
 NEARLY = 0.995
 """Coverage from which a period counts as whole."""
@@ -27,18 +29,26 @@ def notes(found: Measured) -> Iterator[str]:
 
 
 def _gaps(found: Measured) -> Iterator[str]:
+    known, hosts, parts = joules(found), defaultdict(list), defaultdict(list)
     for host in found.topology.boxes:
         part = found.energy.known_hosts.get(host, 0.0) / found.energy.seconds
         if part == 0:
             yield f"The host {host} was not measured: its energy is missing in every total."
         elif part < NEARLY:
-            yield f"The power of {host} was known for {100 * part:.1f} % of the period."
-    known = joules(found)
+            hosts[percent(part)].append(host)
+    for share, members in hosts.items():
+        yield f"The power of {_joined(members)} was known for {share} % of the period."
     for name in names(found):
         if known[name] is None:
             yield f"The energy of {name} was not known: all that it used is in `unattributed`."
         elif name != UNATTRIBUTED and (part := coverage(found, name)) < NEARLY:
-            yield f"All of {name} was known for {100 * part:.1f} % of the period."
+            parts[percent(part)].append(name)
+    for share, members in parts.items():
+        yield f"All of {_joined(members)} was known for {share} % of the period."
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _short(found: Measured) -> Iterator[str]:
@@ -56,8 +66,8 @@ def _guesses(found: Measured) -> Iterator[str]:
         whole = sum(of.values())
         for method, part in of.items():
             if method != "measured" and part > 0:
-                yield f"{100 * part / whole:.1f} % of the energy of {host} is {method}."
+                yield f"{percent(part / whole)} % of the energy of {host} is {method}."
     for host, of in found.tiers().items():
         if fallback := sum(of.values()) - of.get("1", 0.0):
             part = fallback / sum(of.values())
-            yield f"{100 * part:.1f} % of the energy of {host} was read by a fallback: its `power` was not complete."
+            yield f"{percent(part)} % of the energy of {host} was read by a fallback: its `power` was not complete."

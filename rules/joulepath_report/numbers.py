@@ -17,7 +17,7 @@ def shown(value: Value, column: Column) -> str:
     if isinstance(value, str):
         return value
     if column.unit == "ratio":
-        return f"{100 * value:.1f}"
+        return percent(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -25,3 +25,8 @@ def heading(column: Column) -> str:
     """The title of a column with its unit."""
     unit = UNITS[column.unit] if column.unit else ""
     return f"{column.title} [{unit}]" if unit else column.title
+
+
+def percent(ratio: float) -> str:
+    """A ratio in percent, without the sign: one digit after the point, or two digits of what is below one percent."""
+    return f"{100 * ratio:.2g}" if 0 < abs(ratio) < 0.01 else f"{100 * ratio:.1f}"

@@ -88,7 +88,7 @@ def _change(found: Measured, traffic: Traffic, policy: str, application: str, co
     """Joules that an application takes more of a component."""
     now, then = _weights(found.topology, component), POLICIES[policy]
     result = 0.0
-    for (slot, part), whole in found.component_energy(component).items():
+    for (slot, part), whole in found.of_components.get(component, {}).items():
         for by in ("count", "volume"):
             if difference := then[part].get(by, 0.0) - now[part].get(by, 0.0):
                 share = traffic.part(application, component, by, slot)
@@ -104,7 +104,7 @@ def _supported(
     """The same of a supporting component: its energy follows that of what it supports."""
     supports = found.topology.components[supporter].supports
     changes = [change.get((application, name), 0.0) for name in supports]
-    sums = found.sums(lambda cell: cell.row.component)
+    sums = {name: sum(of.values()) for name, of in found.of_components.items()}
     whole = sum(sums.get(name, 0.0) for name in supports)
     more = _sum(changes)
     return None if more is None else sums.get(supporter, 0.0) / whole * more if whole else 0.0

@@ -51,5 +51,5 @@ def _known(prometheus: Prometheus, topology: Topology, first: float, last: float
 
 
 def _range(topology: Topology, series: str, step: float) -> str:
-    """What the rules wrote about a step: a row is the mean of a window, half of which is after its middle."""
+    """The rows of a step: a row is the mean of a window, so it is written half a window after its middle."""
     return f"{reads.selector(topology, series, '')}[{duration(step - EDGE)}] offset -{duration(topology.window / 2)}"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables as text: for a terminal, in Markdown and in LaTeX. They have the short columns alone."""
 
+import re
 from collections.abc import Callable
 
 from tabulate import SEPARATING_LINE, tabulate
@@ -9,9 +10,9 @@ from joulepath_report.model import Report, Table
 from joulepath_report.numbers import heading, shown
 from joulepath_report.period import moment
 
-IN_TERMINAL = (
-    "applications", "application-segments", "per-unit", "components", "hosts", "budgets", "policies", "changes",
-)  # fmt: skip
+IN_TERMINAL = re.compile(
+    "applications|application-(parts|segments)|label-.*|per-unit|components|hosts|sites|budgets|policies|changes"
+)
 """The tables that a terminal shows; files have all."""
 
 _LATEX = str.maketrans({
@@ -26,7 +27,7 @@ _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\|*_<>
 def terminal(report: Report) -> str:
     """The report for a terminal."""
     parts = [_head(report)]
-    parts += [f"{table.title}\n{_grid(table, 'simple')}" for table in report.tables if table.id in IN_TERMINAL]
+    parts += [f"{table.title}\n{_grid(table, 'simple')}" for table in report.tables if IN_TERMINAL.fullmatch(table.id)]
     notes = "\n".join(f"note: {note}" for note in report.notes)
     return "\n\n".join([*parts, *([notes] if notes else [])])
 

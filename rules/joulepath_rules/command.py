@@ -38,8 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     for name, which in (("ioam", "counts"), ("tag", "tags")):
         checking.add_argument(
-            f"--{name}", type=Path, nargs="+", default=[], action="extend", metavar="FILE",
-            help=f"{name}.yaml of each host that {which}: its ids must be those of the topology",
+            f"--{name}", type=Path, default=[], action="append", metavar="FILE",
+            help=f"{name}.yaml of a host that {which}: its ids must be those of the topology; may be repeated",
         )  # fmt: skip
     serving = actions.add_parser("serve", help="exporter: the constants of large topologies")
     serving_command.configure(serving)

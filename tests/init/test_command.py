@@ -65,7 +65,7 @@ def test_new_applications_have_one_id_in_all_three_files(
     tmp_path: Path, devices: Devices, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert init(out, *devices.flags, "--application", "camera", "robot") == 0
+    assert init(out, *devices.flags, "--application", "camera", "--application", "robot") == 0
     topology = read(out / "topology.yaml")
     ids = {name: entry.traces[0].id for name, entry in topology.applications.items()}
     assert set(ids) == {"camera", "robot"}

@@ -41,10 +41,22 @@ def test_names_of_one_host_have_one_key(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("edge-1", "edge-11"), ("edge-1-1", "edge-11"), ("10.0.0.4", "10.0.0.5"), ("bmc-1", "ilo-1")]
+    ("one", "other"),
+    [
+        ("edge-1", "edge-11"),
+        ("edge-1-1", "edge-11"),
+        ("rack 1.2", "rack 1.3"),
+        ("10.0.0.4", "10.0.0.5"),
+        ("bmc-1", "ilo-1"),
+    ],
 )
 def test_names_of_two_hosts_have_two_keys(one: str, other: str) -> None:
     assert key(one) != key(other)
+
+
+def test_a_host_keeps_the_case_of_its_name() -> None:
+    assert host_name("GPU_01") == "GPU_01"
+    assert host_name("Edge-1.example.org") == "Edge-1"
 
 
 def test_a_domain_tells_hosts_apart_where_nothing_else_does() -> None:
@@ -60,6 +72,7 @@ def test_a_domain_tells_hosts_apart_where_nothing_else_does() -> None:
         ("upf-1 PSU B", "upf-1"),
         ("upf-1-psu2", "upf-1"),
         ("Server 3 (left)", "Server-3"),
+        ("SP Lab host - RU10-11", "SP-Lab-host-RU10-11"),
         ("gNB feed 1", "gNB"),
         ("du-1", "du-1"),
         ("robot", "robot"),
@@ -87,6 +100,10 @@ def test_an_outlet_is_named_after_its_host_or_its_number(outlet: str, host: str)
         ("vllm-qwen", "model"),
         ("robot-arm", "device"),
         ("core-switch", "switch"),
+        ("ru-1", "ru"),
+        ("oran-ru-2", "ru"),
+        ("SP Lab leaf 7 - RU30", "switch"),
+        ("SP Lab host - RU30", None),
         ("dust", None),
         ("cupboard", None),
         ("server-1", None),

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from joulepath.cli import main
+from joulepath.errors import JoulepathError
 from joulepath_init import server as looking
 from joulepath_init.found import Gpu, Model, Node
+from joulepath_lab.run.ports import free_port
 from joulepath_topology import read
 from tests.conftest import Monitoring
 from tests.rules.world import QUICK, Rates, Server, capture, meter, served
@@ -156,3 +158,60 @@ def test_the_topology_that_is_written_has_watts_on_that_server(prometheus: Serve
     assert sum(applications.values()) == pytest.approx(840, rel=0.05)
     assert applications["camera"] == pytest.approx(300, rel=0.05)  # 3 of 4 requests
     assert prometheus.failures() == []
+
+
+def odd_plant() -> Rates:
+    """Kepler 0.9, a PDU without outlets, workloads, a GPU that dcgm-exporter reads, servers of other kinds."""
+    rates: Rates = {}
+    for zone in ("package", "dram", "core"):
+        rates[f'kepler_node_{zone}_joules_total{{instance="node-3",mode="dynamic",package="0"}}'] = 30.0
+        labels = 'instance="node-3",pod_name="upf-0",container_namespace="core",container_name="upf",mode="dynamic"'
+        rates[f"kepler_container_{zone}_joules_total{{{labels}}}"] = 10.0
+    for phase in ("L1", "L2"):
+        rates[f'pdu_phase_energy_joules_total{{instance="pdu-9",phase="{phase}"}}'] = 160.0
+    rates['workload_cpu_seconds_total{instance="edge-1",workload="upf.service"}'] = 0.5
+    for at in ('GPU_I_ID="1"', 'GPU_I_ID="2"'):  # each slice repeats the energy of the whole GPU
+        rates[f'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{{Hostname="gpu-2",gpu="0",{at}}}'] = 1e5
+    rates['nv_inference_request_success{instance="gpu-2:8002",model="llava"}'] = 1.0
+    rates['vllm:generation_tokens_total{instance="gpu-2:8002",model="llava"}'] = 50.0
+    rates['vllm:prompt_tokens_total{instance="gpu-2:8002",model="llava"}'] = 90.0
+    rates['tgi_request_success{instance="gpu-2:8080"}'] = 1.0
+    rates['tgi_request_generated_tokens_sum{instance="gpu-2:8080"}'] = 50.0
+    rates['tgi_request_input_length_sum{instance="gpu-2:8080"}'] = 50.0
+    return rates
+
+
+@pytest.fixture
+def odd(monitoring: Monitoring, tmp_path: Path) -> Iterator[Server]:
+    """Each version of Prometheus over the odd plant."""
+    with served() as world:
+        world.target("odd", odd_plant()).show(
+            {f'pdu_phase_power_watts{{instance="pdu-9",phase="{n}"}}': 160 for n in ("L1", "L2")}
+        )
+        server = Server(monitoring.prometheus, tmp_path / "server", world)
+        server.start()
+        server.until("count(tgi_request_success)", {"": 1}, 20)
+        yield server
+        server.stop()
+
+
+def test_older_and_other_series_are_found_as_well(odd: Server, tmp_path: Path) -> None:
+    found = looking.look(odd, time.time())
+    assert found.nodes == [Node("node-3", "0.9", frozenset({"package", "dram", "core"}))]
+    assert [(pod.namespace, pod.name, pod.node) for pod in found.pods] == [("core", "upf-0", "node-3")]
+    assert [(whole.instance, whole.level, whole.parts, whole.watts) for whole in found.wholes] == [
+        ("pdu-9", "phase", ("L1", "L2"), 320.0)
+    ]
+    assert found.workloads == [("edge-1", "upf.service")]
+    assert found.gpus == [Gpu("dcgm", "gpu-2", "0")]
+    # A server that counts tokens, too, is not the plainer one with the same counter of requests.
+    assert {(model.server, model.name) for model in found.models} == {("triton_vllm", "llava"), ("tgi", "")}
+    assert init(tmp_path / "out", "--prometheus", odd.url) == 0
+    assert main(["rules", "check", str(tmp_path / "out" / "topology.yaml")]) == 0
+
+
+def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(JoulepathError) as failed:
+        init(tmp_path / "out", "--prometheus", f"http://127.0.0.1:{free_port()}")
+    assert len(failed.value.messages) == 1
+    assert not (tmp_path / "out").exists()

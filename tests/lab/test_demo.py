@@ -64,6 +64,19 @@ def test_the_demo_adds_up(namespaces: None, tmp_path: Path, mode: str, request: 
     assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
     rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))
     assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
+    reported = mean_watts(tmp_path / "report.json")
+    # The report is of a few seconds less, since the last watts are not known yet when it is written.
+    for name, row in applications.items():
+        assert reported[name] == pytest.approx(row["truth_total_watts"], rel=0.05)
+    assert reported["unattributed"] == pytest.approx(rest, rel=0.1)
+
+
+def mean_watts(path: Path) -> dict[str, float]:
+    """Mean power by application in a report's file."""
+    report = json.loads(path.read_text())
+    (table,) = (table for table in report["tables"] if table["id"] == "applications")
+    place = [column["key"] for column in table["columns"]].index("energy_joules")
+    return {row[0]: row[place] / (report["end"] - report["begin"]) for row in table["rows"]}
 
 
 @pytest.mark.parametrize("mode", ["kernel", "simulated"])
@@ -88,6 +101,9 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     assert sum(row["total_watts"] for row in applications.values()) == pytest.approx(attributed, rel=1e-9)
     rest = sum(row["unattributed_watts"] for row in (*components.values(), *hosts.values()))
     assert attributed + rest == pytest.approx(sum(row["watts"] for row in hosts.values()), rel=1e-9)
+    reported = mean_watts(tmp_path / "report.json")
+    for name, row in applications.items():
+        assert reported[name] == pytest.approx(row["truth_total_watts"], rel=0.05)
 
 
 def test_unmodified_programs_are_traced(as_root: None, bpf: None, namespaces: None, tmp_path: Path) -> None:

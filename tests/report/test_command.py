@@ -31,7 +31,7 @@ def test_the_command_prints_tables_and_writes_each_file(
     prometheus: Path, promtool: Path, topology: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All formats in one run; a time in words is the same period."""
-    paths = {form: tmp_path / f"report.{form}" for form in ("csv", "json", "parquet", "md", "tex")}
+    paths = {form: tmp_path / f"report.{form}" for form in ("csv", "json", "parquet", "md", "tex", "html")}
     options = [word for form, path in paths.items() for word in (f"--{form}", str(path))]
     with served(prometheus, promtool, tmp_path, plant.samples()) as server:
         words = ["report", str(topology), "--prometheus", server.url]

@@ -88,6 +88,14 @@ def test_energy_for_one_is_that_of_the_segments_that_do_it() -> None:
     assert table.column("amount")["app / generated token"] == pytest.approx(8 * 3600)
 
 
+def test_an_amount_is_that_of_the_time_that_is_charged() -> None:
+    """A quarter of the hour was known: 160 W and 8 tokens/s are still 20 J for a token."""
+    asked = told(more={("avg", "application:tokens:rate"): {("app",): {0: 8}}}, count=60)
+    table = only(list(per_unit(asked, measure(asked))))
+    assert table.column("joules_per_unit") == {"app / generated token": pytest.approx(20)}
+    assert table.column("amount") == {"app / generated token": pytest.approx(8 * 900)}
+
+
 def test_nothing_is_said_of_amounts_that_are_not_recorded() -> None:
     """The table is absent."""
     assert list(per_unit(told(), measure(told()))) == []
@@ -132,6 +140,14 @@ def test_an_application_that_was_never_known_has_no_energy() -> None:
     assert table.column("energy_joules")["late"] is None
     assert table.column("coverage")["late"] == 0
     assert "The energy of late was not known: all that it used is in `unattributed`." in list(notes(found))
+
+
+def test_hosts_and_applications_of_one_coverage_share_a_note() -> None:
+    """A quarter of the hour was known of both hosts, and of the application."""
+    asked = told(count=60)
+    found = list(notes(measure(asked)))
+    assert found[0] == "The power of edge and gpu was known for 25.0 % of the period."
+    assert found[-1] == "All of app was known for 25.0 % of the period."
 
 
 def test_a_budget_shows_its_state_at_the_end() -> None:

@@ -100,7 +100,14 @@ def of_latex(report: Report) -> Mapping[str, float]:
     return _grid(text.latex(report).partition(r"\end{table}")[0], r"^ ([a-z]+) +& +([\d,]+) &")
 
 
-FORMATS = [of_csv, of_json, of_parquet, of_terminal, of_markdown, of_latex]
+def of_html(report: Report) -> Mapping[str, float]:
+    """The same of the page, as a reader sees the numbers of the table of applications."""
+    table = files.html_text(report).partition('<table id="table-applications"')[2].partition("</table>")[0]
+    rows = re.findall(r'<th scope="row"[^>]*>([a-z]+)</th><td[^>]*>([^<]+)</td>', table)
+    return {name: float(number.replace("\N{NARROW NO-BREAK SPACE}", "")) for name, number in rows}
+
+
+FORMATS = [of_csv, of_json, of_parquet, of_terminal, of_markdown, of_latex, of_html]
 
 
 @pytest.mark.parametrize("read", FORMATS, ids=lambda read: read.__name__)

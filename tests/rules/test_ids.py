@@ -236,7 +236,7 @@ def test_the_files_of_all_hosts_are_looked_at_together(files: Files) -> None:
     assert (code, lines) == (2, ["topology.yaml: components.ru.traffic.ioam: no file counts node 7: ioam.yaml has 4"])
     words = [str(files.folder / f"{name}.yaml") for name in ("topology", "ioam", "mast")]
     assert main(["rules", "check", words[0], "--ioam", words[1], "--ioam", words[2]]) == 0
-    assert main(["rules", "check", words[0], "--ioam", *words[1:]]) == 0
+    assert main(["rules", "check", "--ioam", words[1], "--ioam", words[2], words[0]]) == 0
 
 
 def test_a_mistake_in_the_exporters_own_file_is_named(files: Files) -> None:

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from joulepath import exposition
 from joulepath.errors import UsageError
+from joulepath.exporter import Condition
 from joulepath_rules.constants import constants
 from joulepath_rules.serving.command import ConstantsExporter
 from joulepath_rules.serving.generation import Generation, read
@@ -59,7 +60,7 @@ class Files:
 
     def exporter(self) -> ConstantsExporter:
         return ConstantsExporter(
-            [Path(name) for name in self.contents], self.read, lambda first: History(first, self.clock)
+            [Path(name) for name in self.contents], self.read, lambda first: History(first, self.clock), self.clock
         )
 
 
@@ -215,3 +216,19 @@ def test_sighup_loads_a_changed_file_and_a_wrong_one_is_one_line(tmp_path: Path)
         samples = server.samples(f"/probe?target={target}")
         assert len(samples) == 2 * before
         assert server.end() == 0
+
+
+def test_the_condition_says_when_the_files_were_read_last() -> None:
+    files = Files(a=generation("g1", "a"))
+    exporter = files.exporter()
+    assert exporter.condition("a") == Condition("a", up=True, read_timestamp=1000.0)
+    files.clock.now += 60
+    files.contents["a"] = UsageError("a: is wrong")
+    with pytest.raises(UsageError):
+        exporter.reload()
+    assert exporter.condition("a").read_timestamp == 1000.0
+    files.contents["a"] = generation("g2", "a")
+    exporter.reload()
+    assert exporter.condition("a").read_timestamp == 1060.0
+    with pytest.raises(KeyError):
+        exporter.condition("b")

@@ -7,7 +7,6 @@ import html
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from prometheus_client.core import Metric
@@ -16,16 +15,16 @@ from joulepath import __version__
 from joulepath.exporter import Condition, Served
 from joulepath.log import Line
 from joulepath.web.overview import Numbers, Overview
+from joulepath.web.words import GAP, ago, duration, instant, safe
 
 KEPT_SECONDS = 2.0
 """The page of all targets is made at most so often, however many ask for it."""
 MOST_ROWS = 200
 """Rows of one kind of reading, the largest ones; all of them are on `/metrics`."""
-_MOST_CHARACTERS = 300
-_GAP = "&ndash;"
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8886;--bad:light-dark(#a40000,#ff9a8a)}
+html{background:Canvas;color:CanvasText}
 body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:80rem}
 h1{font-size:1.5rem;margin:0}
 nav ul{display:flex;flex-wrap:wrap;gap:0 1rem;list-style:none;margin:.5rem 0;padding:0}
@@ -102,9 +101,9 @@ class Landing:
 
     def _about(self, now: float) -> str:
         own = {sample.name: sample.value for family in self._telemetry() for sample in family.samples}
-        facts = {"version": _text(__version__), "as of": _instant(now)}
+        facts = {"version": safe(__version__), "as of": instant(now)}
         if (start := own.get("process_start_time_seconds")) is not None:
-            facts["running since"] = f"{_instant(start)}, {_duration(now - start)}"
+            facts["running since"] = f"{instant(start)}, {duration(now - start)}"
         if "joulepath_config_last_reload_successful" in own:
             taken = own["joulepath_config_last_reload_successful"] == 1
             facts["configuration"] = (
@@ -119,7 +118,7 @@ class Landing:
 
 
 def _document(exporter: Served, parts: Iterable[str]) -> bytes:
-    title, reads = _text(f"joulepath {exporter.name}"), _text(exporter.reads)
+    title, reads = safe(f"joulepath {exporter.name}"), safe(exporter.reads)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">\n'
@@ -129,12 +128,12 @@ def _document(exporter: Served, parts: Iterable[str]) -> bytes:
 
 
 def _links(links: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f'<li><a href="{html.escape(path)}">{_text(text)}</a></li>\n' for path, text in links)
+    items = "".join(f'<li><a href="{html.escape(path)}">{safe(text)}</a></li>\n' for path, text in links)
     return f"<nav><ul>\n{items}</ul></nav>\n"
 
 
 def _warnings(lines: Sequence[Line], now: float) -> str:
-    items = "".join(f"<li>{_ago(line.timestamp, now)}: {_text(line.text)}</li>\n" for line in reversed(lines))
+    items = "".join(f"<li>{ago(line.timestamp, now)}: {safe(line.text)}</li>\n" for line in reversed(lines))
     return f"<h2>Latest warnings</h2>\n<ul>\n{items}</ul>\n" if lines else ""
 
 
@@ -153,12 +152,12 @@ def _targets(exporter: Served, targets: Sequence[tuple[Condition, Numbers]], now
     rows = [
         f'<tr><th scope="row" class="s">{_name(exporter, condition)}</th>{_state(condition)}'
         f"{''.join(_number(found[each], each.unit) for each in columns)}"
-        f'<td class="s">{_ago(condition.read_timestamp, now)}</td><td>{_series(exporter, condition)}</td>'
+        f'<td class="s">{ago(condition.read_timestamp, now)}</td><td>{_series(exporter, condition)}</td>'
         f"{_fault(condition, now)}</tr>\n"
         for condition, found in sorted(totals, key=lambda row: (row[0].up is not False, row[0].name))
     ]
     words = [_summary([condition for condition, _ in totals])]
-    words += [f"A number is the sum over all rows of the target; {_GAP} is not measured."] if columns else []
+    words += [f"A number is the sum over all rows of the target; {GAP} is not measured."] if columns else []
     return _table("Targets", words, head, range(2, 2 + len(columns)), rows)
 
 
@@ -184,8 +183,8 @@ def _readings(numbers: Numbers) -> str:
             pairs = zip(shown.metric.labels, series, strict=True)
             labels = ", ".join(f"{label} {text}" for label, text in pairs if text)
             rows.append(
-                f'<tr><th scope="row">{_text(shown.title)}</th><td>{_text(labels)}</td>'
-                f"{_number(value, shown.unit)}<td>{_text(shown.unit)}</td></tr>\n"
+                f'<tr><th scope="row">{safe(shown.title)}</th><td>{safe(labels)}</td>'
+                f"{_number(value, shown.unit)}<td>{safe(shown.unit)}</td></tr>\n"
             )
     words = [_span(numbers.seconds)] if any(shown.metric.kind == "counter" for shown in numbers.values) else []
     words += [f"{left_out:,} more are on /metrics."] if left_out else []
@@ -195,12 +194,12 @@ def _readings(numbers: Numbers) -> str:
 def _span(seconds: float | None) -> str:
     if seconds is None:
         return "Rates are means since the exporter's start; load the page again for those of now."
-    return f"Rates are means since an earlier look at this page, {_duration(seconds)} ago."
+    return f"Rates are means since an earlier look at this page, {duration(seconds)} ago."
 
 
 def _table(title: str, words: Sequence[str], head: Sequence[str], numeric: Collection[int], rows: Iterable[str]) -> str:
     cells = "".join(
-        f'<th scope="col"{_numeric(is_number=index in numeric)}>{_text(text)}</th>' for index, text in enumerate(head)
+        f'<th scope="col"{_numeric(is_number=index in numeric)}>{safe(text)}</th>' for index, text in enumerate(head)
     )
     return (
         f'<h2 id="{title.lower()}">{title}</h2>\n<p>{" ".join(words)}</p>\n'
@@ -214,7 +213,7 @@ def _numeric(*, is_number: bool) -> str:
 
 
 def _name(exporter: Served, condition: Condition) -> str:
-    name = _text(condition.name)
+    name = safe(condition.name)
     own = html.escape(f"/?target={quote(condition.name, safe='')}")
     return f'<a href="{own}">{name}</a>' if condition.name in exporter.targets else name
 
@@ -237,38 +236,11 @@ def _state(condition: Condition) -> str:
 def _fault(condition: Condition, now: float) -> str:
     if condition.fault_timestamp is None:
         return "<td></td>"
-    return f'<td class="f">{_ago(condition.fault_timestamp, now)}: {_text(condition.fault)}</td>'
+    return f'<td class="f">{ago(condition.fault_timestamp, now)}: {safe(condition.fault)}</td>'
 
 
 def _number(value: float | None, unit: str) -> str:
     if value is None:
-        return f'<td class="n">{_GAP}</td>'
+        return f'<td class="n">{GAP}</td>'
     places = 1 if unit in ("W", "packets/s") else 0 if value == int(value) else 3
     return f'<td class="n">{value:,.{places}f}</td>'
-
-
-def _ago(timestamp: float | None, now: float) -> str:
-    if timestamp is None:
-        return _GAP
-    when = datetime.fromtimestamp(timestamp, UTC)
-    return f'<time datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{_duration(now - timestamp)} ago</time>'
-
-
-def _instant(timestamp: float) -> str:
-    when = datetime.fromtimestamp(timestamp, UTC)
-    return f'<time datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%Y-%m-%d %H:%M:%S} UTC</time>'
-
-
-def _duration(seconds: float) -> str:
-    """With two digits or so; a clock that was set back gives 0 s."""
-    seconds = max(seconds, 0.0)
-    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def _text(text: str) -> str:
-    """Escaped; a device's words may hold anything, and may be long."""
-    shortened = text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
-    return html.escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shortened))

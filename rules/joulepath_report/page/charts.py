@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from joulepath_report.model import UNATTRIBUTED, Report, Step
 from joulepath_report.page.bars import gaps
-from joulepath_report.page.digits import Scale
+from joulepath_report.page.digits import energy
 from joulepath_report.page.flow import LEVELS, Diagram, Node
 from joulepath_report.page.looks import PLAIN, Looks
 
@@ -25,7 +25,7 @@ _ROW = 40
 """Height of a bar in the flow with the gap below it, in pixels, at least; a label is 12 high."""
 
 
-def flow_svg(diagram: Diagram, looks: Looks, scale: Scale, label: str) -> Markup:
+def flow_svg(diagram: Diagram, looks: Looks, label: str) -> Markup:
     """The flow. `label` is its name for screen readers."""
     most = max(sum(node.level == level for node in diagram.nodes) for level in diagram.levels)
     fills = {(node.level, node.key): _fill(node, looks) for node in diagram.nodes}
@@ -35,7 +35,7 @@ def flow_svg(diagram: Diagram, looks: Looks, scale: Scale, label: str) -> Markup
             {
                 "id": f"{node.level} {node.key}",
                 "name": node.name,
-                "amount": scale.text(node.joules),
+                "amount": energy(node.joules),
                 "column": diagram.levels.index(node.level),
                 "rank": node.rank,
                 "joules": node.joules,

@@ -2,8 +2,7 @@
 """Numbers for the page: as many digits as say something, and as many decimals in all rows of a column."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from joulepath_report.model import Column, Value
 
@@ -17,25 +16,23 @@ _HEADINGS = {"ratio": "%", "g": "g CO\N{SUBSCRIPT TWO}", "count": "", "J/unit": 
 """Units as they stand in headings, where that is not the unit itself."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """A unit of energy that suits the largest of several amounts."""
+_ENERGY = (("MWh", 3.6e9), ("kWh", 3.6e6), ("Wh", 3.6e3), ("J", 1.0))
+_MASS = (("t", 1e6), ("kg", 1e3), ("g", 1.0))
 
-    unit: str
-    joules: float
-    decimals: int
 
-    @classmethod
-    def of(cls, largest: float) -> "Scale":
-        """The scale for amounts up to `largest`, in joules."""
-        for unit, joules in (("MWh", 3.6e9), ("kWh", 3.6e6), ("Wh", 3.6e3)):
-            if largest >= joules:
-                return cls(unit, joules, decimals(largest / joules, 3))
-        return cls("J", 1.0, decimals(largest, 3))
+def energy(joules: float) -> str:
+    """An amount of energy with three digits at least, in the unit that suits it."""
+    return _scaled(joules, _ENERGY)
 
-    def text(self, joules: float) -> str:
-        """An amount with its unit."""
-        return f"{number(joules / self.joules, self.decimals)}{_SPACE}{self.unit}"
+
+def mass(grams: float) -> str:
+    """The same for a mass."""
+    return _scaled(grams, _MASS)
+
+
+def _scaled(amount: float, units: Sequence[tuple[str, float]]) -> str:
+    unit, size = next((each for each in units if abs(amount) >= each[1]), units[-1])
+    return f"{number(amount / size, decimals(abs(amount) / size, 3))}{_SPACE}{unit}"
 
 
 def heading(column: Column) -> str:

@@ -18,20 +18,20 @@ class Figure:
     note: str = ""
 
 
-def figures(report: Report, scale: digits.Scale) -> Iterator[Figure]:
+def figures(report: Report) -> Iterator[Figure]:
     """Energy of all plugs, the part of it that applications have, and CO2."""
     joules = dict(application_joules(report))
     whole = sum(joules.values())
     if not report.flow or not whole:
         return
     rest = joules.pop(UNATTRIBUTED, 0.0)
-    yield Figure("Energy", scale.text(whole), f"{digits.number(whole, 0)} J at the plugs")
-    yield Figure("Attributed to applications", _percent(1 - rest / whole), scale.text(whole - rest))
-    yield Figure("Unattributed", _percent(rest / whole), scale.text(rest))
+    yield Figure("Energy", digits.energy(whole), f"{digits.number(whole, 0)} J at the plugs")
+    yield Figure("Attributed to applications", _percent(1 - rest / whole), digits.energy(whole - rest))
+    yield Figure("Unattributed", _percent(rest / whole), digits.energy(rest))
     if joules:
         largest = max(joules, key=lambda name: joules[name])
         yield Figure(
-            "Largest application", largest, f"{scale.text(joules[largest])}, {_percent(joules[largest] / whole)}"
+            "Largest application", largest, f"{digits.energy(joules[largest])}, {_percent(joules[largest] / whole)}"
         )
     yield from _carbon(report)
 
@@ -43,8 +43,7 @@ def _carbon(report: Report) -> Iterator[Figure]:
         return
     for column, grams in zip(table.columns, table.total, strict=True):
         if column.unit == "g" and isinstance(grams, int | float):
-            places = digits.decimals(grams / 1000, 3)
-            yield Figure(column.title, f"{digits.number(grams / 1000, places)} kg", "of all of this energy")
+            yield Figure(column.title, digits.mass(grams), "of all of this energy")
             return
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the page of a report: one file, whose policy allows no request, and no style or script but its own."""
+"""Writes the page of a report: one file. Its policy allows no request, and no style or script but its own."""
 
 import base64
 import hashlib
@@ -30,16 +30,14 @@ def page(report: Report) -> str:
     )
     chosen = looks(report)
     diagram = flow.arrange(report.flow)
-    whole = sum(node.joules for node in diagram.nodes if node.level == "application")
-    scale = digits.Scale.of(whole)
     drawn = bars.bars(report.steps, chosen)
     is_broken = bool(bars.gaps(drawn, report.begin, report.end))
     contents = _contents(report, has_flow=bool(diagram.nodes))
     return environment.get_template("page.html.jinja").render(
         report=report,
         contents=contents,
-        figures=list(figures(report, scale)),
-        flow=charts.flow_svg(diagram, chosen, scale, _flow_label(diagram, scale)) if diagram.nodes else "",
+        figures=list(figures(report)),
+        flow=charts.flow_svg(diagram, chosen, _flow_label(diagram)) if diagram.nodes else "",
         levels=[flow.LEVELS[level].lower() for level in diagram.levels],
         edges=tables.edges(report.flow),
         chart=charts.steps_svg(report, drawn, chosen, _steps_label(chosen)) if drawn else "",
@@ -69,9 +67,9 @@ def _contents(report: Report, *, has_flow: bool) -> Sequence[tuple[str, str]]:
     return [*found, ("method", "Method")] if report.method else found
 
 
-def _flow_label(diagram: flow.Diagram, scale: digits.Scale) -> str:
+def _flow_label(diagram: flow.Diagram) -> str:
     names = ", ".join(
-        f"{node.name} {scale.text(node.joules)}" for node in diagram.nodes if node.level == diagram.levels[-1]
+        f"{node.name} {digits.energy(node.joules)}" for node in diagram.nodes if node.level == diagram.levels[-1]
     )
     return f"Flow of energy to applications: {names}. The table below has all of it."
 

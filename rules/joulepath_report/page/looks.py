@@ -57,7 +57,7 @@ class Looks:
         return application if application in self.patterns else OTHERS
 
     def label(self, key: str) -> str:
-        """What readers call it."""
+        """Its name for readers."""
         return others(self.hidden) if key == OTHERS else key
 
 

@@ -2,6 +2,7 @@
 """`joulepath rules serve`: one target for each topology file, in the frame that all exporters share."""
 
 import argparse
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -37,10 +38,13 @@ class ConstantsExporter:
         files: Sequence[Path],
         read: Callable[[Path], Generation] = _read,
         history: Callable[[Generation], History] = History,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.files: Collection[Path] = files
         self._read = read
         self._history = history
+        self._wall_clock = wall_clock
+        self._read_timestamp = wall_clock()
         self._histories = {name: history(generation) for name, generation in self._generations().items()}
 
     @property
@@ -62,7 +66,7 @@ class ConstantsExporter:
 
     def condition(self, target: str = "") -> Condition:
         """It was read: a file that is wrong ends nothing, and changes nothing. Raises KeyError."""
-        return Condition(self._histories[target].current.topology, up=True)
+        return Condition(self._histories[target].current.topology, up=True, read_timestamp=self._read_timestamp)
 
     def once(self) -> Iterable[Metric]:
         """All constants of all topologies."""
@@ -82,7 +86,7 @@ class ConstantsExporter:
             else:
                 history.replace(generation)
                 histories[name] = history
-        self._histories = histories
+        self._histories, self._read_timestamp = histories, self._wall_clock()
 
     def stop(self) -> None:
         """There is nothing to end."""

@@ -98,6 +98,18 @@ def test_targets_come_and_go_and_no_counter_is_lost(pdus: Pdus, tmp_path: Path) 
         assert exporter.end() == 0
 
 
+def test_the_landing_page_shows_watts_of_pdus_and_a_silent_one_first(pdus: Pdus, tmp_path: Path) -> None:
+    (tmp_path / "community-2").write_text("wrong")
+    pdus.write(a=1, b=2)
+    with Exporter("pdu", "--config", pdus.path) as exporter:
+        rows = re.compile(r"<tr><th scope=.row.*")
+        until(lambda: "no answer" in exporter.get("/")[1] and '<td class="n">40.0</td>' in exporter.get("/")[1])
+        down, up = rows.findall(exporter.get("/")[1])
+        assert re.search(r">b<.*>down<.*b: no answer", down)
+        assert re.search(r">a<.*>up<.*>40\.0<.* s ago<", up)
+        assert exporter.end() == 0
+
+
 def test_no_output_contains_a_secret(pdus: Pdus, pki: Pki) -> None:
     """Everything an exporter writes at its most talkative, for each secret that it was given."""
     pdus.write(first=1, second=2, wrong=2)

@@ -12,23 +12,17 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.core import Metric as AnyFamily
+from prometheus_client.core import Metric
 
 from joulepath import __version__
 from joulepath.exporter import Condition
 from joulepath.log import Line
-from joulepath.metrics import Shown, counter, gauge
+from joulepath.metrics import Shown
 from joulepath.serving.telemetry import Telemetry
 from joulepath.web.landing import KEPT_SECONDS, MOST_ROWS, Landing
-from tests.exporters.web.things import Things, get, serving
+from tests.exporters.web.things import ENERGY, MEASURED, NOW, POWER, Racks, Things, get, serving
 
 pytestmark = pytest.mark.unit
-
-POWER = gauge("thing_power_watts", "Power of an outlet.", "outlet")
-ENERGY = counter("thing_energy_joules_total", "Energy of an outlet.", "outlet")
-MEASURED = counter("thing_measured_seconds_total", "The time that it covers.", "outlet")
-NOW = 1_700_000_000.0
-"""2023-11-14 22:13:20 UTC."""
 
 _VOID = {"meta", "link", "!doctype"}
 
@@ -62,31 +56,6 @@ class Cells(HTMLParser):
         self.text += data
         if self._open and {"td", "th"} & set(self._open):
             self.rows[-1][-1] += data
-
-
-class Racks(Things):
-    """Targets with outlets, of which one fails."""
-
-    shown: Sequence[Shown] = (Shown("outlets", "W", POWER), Shown("phases", "W", ENERGY))
-
-    def __init__(self, targets: tuple[str, ...], fault: str = "no answer") -> None:
-        super().__init__()
-        self.targets = targets
-        self.watts = 40.0
-        self.fault = fault
-
-    def probe(self, target: str) -> Iterable[AnyFamily]:
-        self.probed.append(target)
-        family = POWER.family()
-        if target != self.targets[-1]:
-            family.add_metric(["1"], self.watts)
-            family.add_metric(["2"], 1200.04)
-        return [family]
-
-    def condition(self, target: str = "") -> Condition:
-        if target == self.targets[-1]:
-            return Condition(target, up=False, fault=self.fault, fault_timestamp=NOW - 7200)
-        return Condition(target, up=True, read_timestamp=NOW - 0.44)
 
 
 def landing(
@@ -136,7 +105,7 @@ def test_an_only_target_has_its_readings_on_the_first_page() -> None:
         targets = ()
         shown = (Shown("sensor", "W", ENERGY, MEASURED),)
 
-        def _families(self) -> Iterable[AnyFamily]:
+        def _families(self) -> Iterable[Metric]:
             energy, measured = ENERGY.family(), MEASURED.family()
             for outlet, joules in (("1", 90.0), ("2", 30.0)):
                 energy.add_metric([outlet], joules)
@@ -189,9 +158,14 @@ def test_a_device_that_talks_without_end_does_not_fill_the_page() -> None:
     assert len(landing(Racks(("one", "two"), "x" * 10_000)).page()) < 5000
 
 
+def test_a_fault_of_several_lines_is_one_line() -> None:
+    page = cells(landing(Racks(("one", "two"), "one: no answer\n\ttwo: neither")).page())
+    assert page.rows[1][-1] == "2 h ago: one: no answer two: neither"
+
+
 def test_of_many_rows_the_largest_are_shown_and_the_rest_counted() -> None:
     class Wide(Racks):
-        def probe(self, target: str) -> Iterable[AnyFamily]:
+        def probe(self, target: str) -> Iterable[Metric]:
             self.probed.append(target)
             family = POWER.family()
             for number in range(MOST_ROWS + 5):

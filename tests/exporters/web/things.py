@@ -9,11 +9,15 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from joulepath.exporter import Condition
-from joulepath.metrics import Shown, gauge
+from joulepath.metrics import Shown, counter, gauge
 from joulepath.web import Address, Server
 
 UP = gauge("thing_up", "Whether it answers.")
-READ_TIMESTAMP = 1_700_000_000.0
+NOW = 1_700_000_000.0
+"""2023-11-14 22:13:20 UTC."""
+POWER = gauge("thing_power_watts", "Power of an outlet.", "outlet")
+ENERGY = counter("thing_energy_joules_total", "Energy of an outlet.", "outlet")
+MEASURED = counter("thing_measured_seconds_total", "The time that it covers.", "outlet")
 
 
 class Things:
@@ -37,7 +41,7 @@ class Things:
         return self._families()
 
     def condition(self, target: str = "") -> Condition:
-        return Condition(target or "this thing", up=True, read_timestamp=READ_TIMESTAMP)
+        return Condition(target or "this thing", up=True, read_timestamp=NOW)
 
     def _families(self) -> Iterable[Metric]:
         family = UP.family()
@@ -45,6 +49,31 @@ class Things:
         if value is not None:
             family.add_metric([], value)
         return [family]
+
+
+class Racks(Things):
+    """Targets with outlets, of which one fails."""
+
+    shown: Sequence[Shown] = (Shown("outlets", "W", POWER), Shown("phases", "W", ENERGY))
+
+    def __init__(self, targets: tuple[str, ...], fault: str = "no answer") -> None:
+        super().__init__()
+        self.targets = targets
+        self.watts = 40.0
+        self.fault = fault
+
+    def probe(self, target: str) -> Iterable[Metric]:
+        self.probed.append(target)
+        family = POWER.family()
+        if target != self.targets[-1]:
+            family.add_metric(["1"], self.watts)
+            family.add_metric(["2"], 1200.04)
+        return [family]
+
+    def condition(self, target: str = "") -> Condition:
+        if target == self.targets[-1]:
+            return Condition(target, up=False, fault=self.fault, fault_timestamp=NOW - 7200)
+        return Condition(target, up=True, read_timestamp=NOW - 0.44)
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(absent: Callable[[str, str], NoReturn]) -> Iterator[Browser]:
-    """A browser without a window."""
+    """A browser without a window. It ends with the module: until then no other test can run an event loop."""
     path = os.environ.get("JOULEPATH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         absent("chromium", "chromium is not installed (JOULEPATH_CHROMIUM names a program)")

@@ -65,7 +65,7 @@ def test_only_tables_and_charts_scroll_sideways(opened: Open, width: int) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["small", "large"])
 def test_the_page_breaks_no_rule_of_accessibility(opened: Open, name: str, scheme: str) -> None:
-    # Chromium runs no script in a page whose policy forbids it, not even axe's: its check is of the page without it.
+    # The policy of the page keeps axe from running, as any other script: the check is of the page without a policy.
     tab = opened(name, color_scheme=scheme, bypass_csp=True)
     for summary in tab.locator("summary").all():
         summary.click()
@@ -91,7 +91,7 @@ def test_dark_mode_changes_colours_of_text_and_charts(opened: Open) -> None:
     assert all(light != dark for light, dark in zip(*colours, strict=True)), colours
 
 
-def test_labels_of_the_flow_do_not_cover_each_other(opened: Open) -> None:
+def test_labels_of_the_flow_cover_neither_each_other_nor_bars(opened: Open) -> None:
     tab = opened()
     boxes = tab.locator("#flow figure svg text").evaluate_all(
         "texts => texts.filter(text => text.getAttribute('fill')).map(text => text.getBoundingClientRect().toJSON())"
@@ -100,10 +100,13 @@ def test_labels_of_the_flow_do_not_cover_each_other(opened: Open) -> None:
     assert chart is not None
     assert len(boxes) > 30
     assert all(box["left"] >= chart["x"] and box["right"] <= chart["x"] + chart["width"] for box in boxes)
+    bars = tab.locator("#flow figure svg .mark-rect path").evaluate_all(
+        "bars => bars.map(bar => bar.getBoundingClientRect().toJSON())"
+    )
     overlaps = [
         (one, other)
         for index, one in enumerate(boxes)
-        for other in boxes[:index]
+        for other in [*boxes[:index], *bars]
         if min(one["right"], other["right"]) - max(one["left"], other["left"]) > 1
         and min(one["bottom"], other["bottom"]) - max(one["top"], other["top"]) > 3
     ]
@@ -126,6 +129,36 @@ def test_bars_of_a_column_do_not_cover_each_other(opened: Open) -> None:
     heights = sorted(height for _, height in columns[max(columns)])
     # 720 000 J, 1 080 000 J and 1 800 000 J
     assert [height / heights[-1] for height in heights] == pytest.approx([0.4, 0.6, 1.0], abs=0.01)
+
+
+def test_links_of_the_flow_fill_the_bars_that_they_join(opened: Open) -> None:
+    """Each end of a link is within a bar, and the links at a bar's side are as high as it is, one below the other."""
+    tab = opened("small")
+    links = tab.locator("#flow figure svg .mark-path path").evaluate_all(
+        "links => links.map(link => [link.getPointAtLength(0), link.getPointAtLength(link.getTotalLength()),"
+        " Number(link.getAttribute('stroke-width'))]).map(([a, b, width]) => [[a.x, a.y], [b.x, b.y], width])"
+    )
+    bars = tab.locator("#flow figure svg .mark-rect path").evaluate_all(
+        "bars => bars.map(bar => bar.getBBox()).map(box => [box.x, box.x + box.width, box.y, box.y + box.height])"
+    )
+    assert len(links) == len(example.FLOW)
+    for side, end in ((1, 0), (0, 1)):
+        filled = 0
+        for bar in bars:
+            spans = sorted(
+                (y - link[2] / 2, y + link[2] / 2)
+                for link in links
+                for x, y in [link[end]]
+                if abs(x - bar[side]) < 0.5 and bar[2] - 1 < y < bar[3] + 1
+            )
+            if spans:
+                filled += len(spans)
+                edges = [bar[2], *(edge for span in spans for edge in span), bar[3]]
+                assert all(abs(one - other) < 1 for one, other in zip(edges[::2], edges[1::2], strict=True)), (
+                    bar,
+                    spans,
+                )
+        assert filled == len(links)
 
 
 def test_steps_of_the_chart_leave_a_gap_where_nothing_is_known(opened: Open) -> None:

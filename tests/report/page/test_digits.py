@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath_report.model import Column
-from joulepath_report.page.digits import Scale, cell, column_decimals, number
+from joulepath_report.page.digits import cell, column_decimals, energy, mass, number
 
 pytestmark = pytest.mark.unit
 
@@ -29,11 +29,19 @@ def test_a_number_is_written_for_readers(value: float, places: int, text: str) -
 
 
 @pytest.mark.parametrize(
-    ("largest", "text"),
-    [(5.0, "5.00 J"), (3599.0, "3 599 J"), (7200.0, "2.00 Wh"), (1.8e7, "5.00 kWh"), (7.2e9, "2.00 MWh"), (0.0, "0 J")],
+    ("joules", "text"),
+    [
+        (5.0, "5.00 J"),
+        (3599.0, "3 599 J"),
+        (7200.0, "2.00 Wh"),
+        (1.8e7, "5.00 kWh"),
+        (7.2e9, "2.00 MWh"),
+        (0.0, "0 J"),
+        (0.001, "0.00100 J"),
+    ],
 )
-def test_the_largest_amount_chooses_the_unit(largest: float, text: str) -> None:
-    assert Scale.of(largest).text(largest) == text.replace(" ", SPACE)
+def test_energy_is_in_a_unit_that_suits_it(joules: float, text: str) -> None:
+    assert energy(joules) == text.replace(" ", SPACE)
 
 
 def test_all_numbers_of_a_column_have_the_same_decimals() -> None:
@@ -51,3 +59,8 @@ def test_a_ratio_is_in_percent_and_a_count_without_a_point() -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15), st.integers(0, 9))
 def test_only_0_looks_like_0(value: float, places: int) -> None:
     assert (number(value, places).strip("0.") == "") == (value == 0)
+
+
+def test_a_mass_is_in_a_unit_that_suits_it() -> None:
+    masses = [mass(grams).split(SPACE) for grams in (380.0, 22_500.0, 3.5e6)]
+    assert masses == [["380", "g"], ["22.5", "kg"], ["3.50", "t"]]

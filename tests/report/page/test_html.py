@@ -114,7 +114,7 @@ def test_applications_beyond_the_largest_share_a_look() -> None:
     chosen = looks(large.report())
     assert [chosen.label(key) for key in chosen.patterns][MOST:] == ["3 others", "unattributed"]
     assert len(set(chosen.patterns.values())) == MOST + 2
-    assert chosen.key("chat-7") == OTHERS
+    assert chosen.key("chat-11") == OTHERS
 
 
 def test_no_two_looks_have_the_same_pattern() -> None:

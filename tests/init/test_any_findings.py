@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever was found, the topology that is written is valid, names every reading once, and labels its guesses."""
+"""Whatever was found, the topology that is written is valid, and names every reading once."""
 
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from joulepath_init.asking import Questions
-from joulepath_init.draft import Draft, Wishes, draft
-from joulepath_init.found import Found, Gpu, Model, Node, Pod, Reading
-from joulepath_topology import Topology, read
+from joulepath_init.draft import Wishes, draft
+from joulepath_init.found import WHOLE_LEVELS, Found, Gpu, Model, Node, Pod, Reading, Whole
 from joulepath_topology.meters import METERS
 from joulepath_topology.model_servers import SERVERS
 
+from .findings import drafted
+
 pytestmark = pytest.mark.unit
+
 
 HOSTS = st.sampled_from(["edge-1", "edge-2.example.org", "EDGE_01", "10.0.0.4", "10.0.0.4:9100", "gpu-1", "upf", "on"])
 NAMES = st.sampled_from([
@@ -31,10 +31,14 @@ OTHERS = st.builds(
     Reading, st.sampled_from([kind for kind, meter in METERS.items() if meter.whole_server and kind != "pdu"]), HOSTS,
     watts=st.sampled_from([None, 0.0, 41.0, 247.0]),
 )  # fmt: skip
+WHOLES = st.builds(
+    Whole, st.sampled_from(["pdu-1", "pdu-3", "gpu-1"]), st.sampled_from(WHOLE_LEVELS),
+    st.sampled_from([("1",), ("1", "L2")]), st.sampled_from([None, 0.0, 320.0]),
+)  # fmt: skip
 NODES = st.builds(Node, HOSTS, st.sampled_from(["0.10", "0.9"]), st.frozensets(
     st.sampled_from(["package", "dram", "core", "psys"]), min_size=1
 ))  # fmt: skip
-PODS = st.builds(
+ANY_PODS = st.builds(
     Pod, st.sampled_from(["core", "ran", "kube-system"]),
     st.sampled_from([
         "upf-7d9f8c6b5-x2x4z", "upf-7d9f8c6b5-zzzzz", "upf-b-7d9f8c6b5-x2x4z", "du-0", "du-1", "amf", "vllm-qwen-0",
@@ -60,8 +64,9 @@ def _once(readings: list[Reading]) -> list[Reading]:
 FOUND = st.builds(
     Found,
     readings=st.lists(st.one_of(OUTLETS, OTHERS), max_size=6).map(_once),
+    wholes=st.lists(WHOLES, max_size=2, unique_by=lambda whole: whole.instance),
     nodes=st.lists(NODES, max_size=3, unique_by=lambda node: node.name),
-    pods=st.lists(PODS, max_size=6, unique=True),
+    pods=st.lists(ANY_PODS, max_size=6, unique=True),
     requesting=st.sampled_from([frozenset(), frozenset({("core", "upf"), ("ran", "du-0")})]),
     capacity=st.dictionaries(HOSTS, st.sampled_from([4.0, 16.0]), max_size=3),
     workloads=st.lists(
@@ -76,20 +81,11 @@ FOUND = st.builds(
 )  # fmt: skip
 
 
-def drafted(found: Found, wishes: Wishes = Wishes(), answers: Questions | None = None) -> tuple[Draft, Topology]:  # noqa: B008
-    """The draft, and its text as read. Fails on a mistake in it."""
-    made = draft(found, wishes, answers or Questions(None), iter(f"{number:032x}" for number in range(1, 99)).__next__)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "topology.yaml"
-        path.write_text(made.text, encoding="utf-8")
-        return made, read(path)
-
-
 @settings(max_examples=300)
 @given(FOUND, st.booleans(), st.lists(st.sampled_from(["camera", "robot", "a b"]), unique=True))
 @example(Found(readings=[Reading("pdu", "pdu-1", "1", "unattributed", 5.0)]), False, [])
 def test_any_findings_become_a_valid_topology(found: Found, kubernetes: bool, names: list[str]) -> None:
-    if not (found.readings or found.nodes or found.gpus):
+    if not found.any_power:
         return
     made = draft(found, Wishes(kubernetes, names), Questions(None))
     if not made.boxes:
