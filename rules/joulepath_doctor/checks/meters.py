@@ -107,8 +107,8 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     if measured <= LEAST:
         yield found(
             "source/sparse", reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the log of "
-            "its exporter for polls that fail, or raise `window`",
+            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the "
+            "log of its exporter for polls that fail, or raise `window`",
             targets(now),
         )  # fmt: skip
         return

@@ -167,10 +167,9 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
     states = {node: [select(context, each) for each in of] for node, of in counters.items()}
     absent = [node for node, seen in states.items() if not any(each.now for each in seen)]
     if absent:
-        yield found(
-            "traffic/trace-absent", place, _absent(context, identity, absent, list(states)),
-            tuple(node.place for node in passed) + tuple(each for seen in states.values() for one in seen for each in one.targets),
-        )  # fmt: skip
+        read = [target for seen in states.values() for each in seen for target in each.targets]
+        message = _absent(context, identity, absent, list(states))
+        yield found("traffic/trace-absent", place, message, (*(node.place for node in passed), *read))
         return
     packets = {node: _packets(context, of) for node, of in counters.items()}
     silent = [node for node, count in packets.items() if count == 0]
@@ -181,6 +180,7 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
             "traffic/trace-lost", place,
             f"{rate:.3g} packets/s at node {_list(moving)}, none at node {_list(silent)}: see where the option is "
             "dropped or hidden in a tunnel, or correct the `path`",
+            tuple(node.place[:-1] for node in passed if node.node in silent),
         )  # fmt: skip
     elif silent:
         yield found(
