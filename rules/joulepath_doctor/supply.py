@@ -37,6 +37,7 @@ class Supply:
         """The jobs that supplied something within the time of the context."""
         self._pairs = {(labels.get("job", ""), labels.get("instance", "")) for labels in self._series}
         self._families = {_family(labels.get("__name__", "")) for labels in self._series}
+        self._device_jobs = self._jobs_of_devices()
 
     def needs(self, target: Target) -> bool:
         """Whether the topology reads a target, or probably should.
@@ -44,7 +45,7 @@ class Supply:
         It names the target, or had series of it, or lacks all series of a kind that this target seems to have.
         """
         job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
-        if instance in self._instances or (job, instance) in self._pairs or self._devices(job):
+        if instance in self._instances or (job, instance) in self._pairs or job in self._device_jobs:
             return True
         wanted = {one.family for one in self._context.inputs} - self._families
         return bool(wanted & families(target))
@@ -60,13 +61,19 @@ class Supply:
     def place(self, target: Target) -> Place:
         """The place of a target: all of its job where the series of the job have the names of devices."""
         job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
-        return places.target(job) if self._devices(job) else places.target(job, instance)
+        return places.target(job) if job in self._device_jobs else places.target(job, instance)
 
-    def _devices(self, job: str) -> bool:
-        """Whether the one target of a job gives its series instances of their own (honor_labels)."""
-        own = {one.labels.get("instance", "") for one in self._targets if one.labels.get("job") == job}
-        instances = {instance for of, instance in self._pairs if of == job}
-        return len(own) == 1 and bool(instances) and not own & instances
+    def _jobs_of_devices(self) -> frozenset[str]:
+        """The jobs with one target, which gives its series instances of their own (honor_labels)."""
+        own: dict[str, set[str]] = {}
+        for one in self._targets:
+            own.setdefault(one.labels.get("job", ""), set()).add(one.labels.get("instance", ""))
+        supplied: dict[str, set[str]] = {}
+        for job, instance in self._pairs:
+            supplied.setdefault(job, set()).add(instance)
+        return frozenset(
+            job for job, names in own.items() if len(names) == 1 and job in supplied and not names & supplied[job]
+        )
 
 
 def absent_because(context: Context, selector: str) -> tuple[Place, ...]:
