@@ -182,7 +182,8 @@ def _world(setups: Sequence[Setup]) -> Iterator[World]:
         for setup in setups:
             down = {setup.named(name) for name in setup.down}
             for name, rates in setup.exporters().items():
-                world.target(name, rates, up=name not in down)
+                # Jobs have the names of exporters: the first word of their metrics.
+                world.target(name, rates, re.split("[_:]", next(iter(rates)))[0], up=name not in down)
             for name, gauges in setup.gauges().items():
                 world.targets[name].show(gauges)
         yield world
