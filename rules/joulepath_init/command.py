@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabulate import tabulate
+
 from joulepath.errors import JoulepathError, UsageError
 from joulepath_init import devices, files, server
 from joulepath_init.asking import Ask, Questions
@@ -165,14 +167,12 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
 
 def _report(folder: Path, drafted: Draft, written: Sequence[str], url: str) -> None:
     """The hosts with their watts, what a person must look at, and the next commands."""
-    width = max(len(box.name) for box in drafted.boxes)
-    _say("")
-    for box in drafted.boxes:
-        watts = "     ?  " if box.watts is None else f"{box.watts:6.0f} W"
-        _say(f"{box.name:{width}} {watts}")
+    rows = [(box.name, "?" if box.watts is None else f"{box.watts:.0f} W", box.read_by) for box in drafted.boxes]
+    table = tabulate(rows, tablefmt="plain", colalign=("left", "right", "left"), disable_numparse=True)
+    _say(f"\n{table}\n")
     for note in drafted.notes:
         _say(f"note: {note}")
-    _say(f"\nwrote {', '.join(str(folder / name) for name in written)}")
+    _say(f"wrote {', '.join(str(folder / name) for name in written)}")
     _say("Look at the lines with `guess:` and `decide:`. Then:\n")
     for command in _next(folder, written, url):
         _say(f"  {command}")
@@ -180,7 +180,8 @@ def _report(folder: Path, drafted: Draft, written: Sequence[str], url: str) -> N
 
 def _next(folder: Path, written: Sequence[str], url: str) -> list[str]:
     topology = folder / FILES[0]
-    commands = [f"joulepath rules check {topology}"]
+    ids = "".join(f" --{kind} {folder / f'{kind}.yaml'}" for kind in ("ioam", "tag") if f"{kind}.yaml" in written)
+    commands = [f"joulepath rules check {topology}{ids}"]
     commands += [
         f"joulepath {kind} --config {folder / f'{kind}.yaml'}" for kind in files.PORTS if f"{kind}.yaml" in written
     ]

@@ -55,6 +55,15 @@ class Box:
         known = [one.watts for one in (self.tiers or [[]])[0] if one.watts is not None]
         return sum(known) if known else None
 
+    @property
+    def read_by(self) -> str:
+        """The meters of its first tier."""
+        if self.readings:
+            return ", ".join(map(str, self.tiers[0]))
+        if self.whole is not None:
+            return f"pdu {self.whole.instance} {self.whole.level}"
+        return "Kepler" if self.node is not None else f"{self.gpus[0].kind} {self.gpus[0].host}"
+
 
 def boxes(found: Found, questions: Questions) -> list[Box]:
     """The hosts, each with all that reads it."""

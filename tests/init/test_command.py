@@ -27,7 +27,7 @@ def test_the_first_run_shows_watts_and_writes_every_file(
     assert init(out, *devices.flags) == 0
     said = capsys.readouterr().out
     # 120 W and 131 W of one server are added; a spare outlet without load is not a host.
-    shown = dict(re.findall(r"^(\S+) +(\d+) W$", said, re.MULTILINE))
+    shown = dict(re.findall(r"^(\S+) +(\d+) W  (?:pdu|bmc) ", said, re.MULTILINE))
     assert shown == {"robot": "40", "upf-1": "251", "pdu-1-outlet-4": "33", "bmc-1": "410"}
     assert sorted(path.name for path in out.iterdir()) == ["bmc.yaml", "pdu.yaml", "prometheus.yml", "topology.yaml"]
     topology = read(out / "topology.yaml")

@@ -2,7 +2,7 @@
 """Orders the flow for its diagram: the columns, the names that are shown alone, and their place in a column."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from joulepath_report.model import UNATTRIBUTED, Edge
@@ -46,8 +46,10 @@ class Diagram:
     links: tuple[Link, ...]
 
 
-def arrange(edges: Iterable[Edge], most: int = MOST) -> Diagram:
+def arrange(edges: Iterable[Edge], most: int = MOST, applications: Collection[str] | None = None) -> Diagram:
     """The diagram of a flow. A column shows at most `most` names (one more, if that spares a lonely "other").
+
+    `applications` are those that are shown instead, so that all charts show the same.
 
     One site alone has no column.
     """
@@ -56,7 +58,7 @@ def arrange(edges: Iterable[Edge], most: int = MOST) -> Diagram:
         if edge.joules > 0:
             before = _ORDER[_ORDER.index(edge.kind) - 1]
             joules[(before, edge.source), (edge.kind, edge.target)] += edge.joules
-    merged, labels = _merged(joules, most)
+    merged, labels = _merged(joules, most, applications)
     sums = _sums(merged)
     levels = tuple(level for level in _ORDER if any(place[0] == level for place in sums))
     if levels[:1] == ("site",) and sum(place[0] == "site" for place in sums) == 1:
@@ -83,7 +85,7 @@ def _sums(flows: _Flows) -> Mapping[_Place, float]:
     return {place: max(came.get(place, 0.0), went.get(place, 0.0)) for place in (*went, *came)}
 
 
-def _merged(flows: _Flows, most: int) -> tuple[_Flows, Mapping[_Place, str]]:
+def _merged(flows: _Flows, most: int, applications: Collection[str] | None) -> tuple[_Flows, Mapping[_Place, str]]:
     """The flows with the small places of each level in one, and the labels of these."""
     sums = _sums(flows)
     stands_for: dict[_Place, _Place] = {}
@@ -91,8 +93,10 @@ def _merged(flows: _Flows, most: int) -> tuple[_Flows, Mapping[_Place, str]]:
     for level in LEVELS:
         named = [place for place in sums if place[0] == level and place[1] != UNATTRIBUTED]
         named.sort(key=lambda place: (-sums[place], place))
-        if len(named) > most + 1:
-            small = named[most:]
+        small = named[most:] if len(named) > most + 1 else []
+        if level == "application" and applications is not None:
+            small = [place for place in named if place[1] not in applications]
+        if small:
             stands_for |= dict.fromkeys(small, (level, OTHERS))
             labels[level, OTHERS] = others(len(small))
     merged: defaultdict[tuple[_Place, _Place], float] = defaultdict(float)

@@ -29,7 +29,7 @@ def page(report: Report) -> str:
         keep_trailing_newline=True,
     )
     chosen = looks(report)
-    diagram = flow.arrange(report.flow)
+    diagram = flow.arrange(report.flow, applications=chosen.patterns)
     drawn = bars.bars(report.steps, chosen)
     is_broken = bool(bars.gaps(drawn, report.begin, report.end))
     contents = _contents(report, has_flow=bool(diagram.nodes))

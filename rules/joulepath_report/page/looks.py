@@ -87,4 +87,4 @@ def application_joules(report: Report) -> Mapping[str, float]:
 
 def others(count: int) -> str:
     """The label of so many names that are shown as one."""
-    return f"{count} others"
+    return f"{count} other{'' if count == 1 else 's'}"

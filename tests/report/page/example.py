@@ -7,6 +7,7 @@ Every column of its flow adds up to the same energy, and its steps have a gap of
 import dataclasses
 
 from joulepath_report.model import UNATTRIBUTED, Column, Edge, Report, Step, Table
+from joulepath_report.page.looks import MOST
 from tests.report import example
 
 HOUR = example.HOUR
@@ -123,3 +124,12 @@ def report(hours: int = 24) -> Report:
         flow=edges,
         steps=steps(hours),
     )
+
+
+def tiny() -> Report:
+    """A report with a flow of which nine tenths of the places are too small to be seen."""
+    amounts = {f"a-rather-long-name-{number}": 1.0 if number else 1e9 for number in range(MOST + 1)}
+    edges = [Edge("site", "host", sum(amounts.values()), "host")]
+    for name, joules in amounts.items():
+        edges += [Edge("host", name, joules, "component"), Edge(name, name, joules, "application")]
+    return dataclasses.replace(example.REPORT, flow=tuple(edges))

@@ -26,7 +26,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A small page and a large one."""
     folder = tmp_path_factory.mktemp("pages")
     found = {}
-    for name, report in (("small", example.REPORT), ("large", large.report())):
+    for name, report in (("small", example.REPORT), ("large", large.report()), ("tiny", large.tiny())):
         found[name] = folder / f"{name}.html"
         found[name].write_text(page(report), encoding="utf-8")
     return found
@@ -91,14 +91,15 @@ def test_dark_mode_changes_colours_of_text_and_charts(opened: Open) -> None:
     assert all(light != dark for light, dark in zip(*colours, strict=True)), colours
 
 
-def test_labels_of_the_flow_cover_neither_each_other_nor_bars(opened: Open) -> None:
-    tab = opened()
+@pytest.mark.parametrize(("name", "least"), [("large", 30), ("tiny", 20)])
+def test_labels_of_the_flow_cover_neither_each_other_nor_bars(opened: Open, name: str, least: int) -> None:
+    tab = opened(name)
     boxes = tab.locator("#flow figure svg text").evaluate_all(
         "texts => texts.filter(text => text.getAttribute('fill')).map(text => text.getBoundingClientRect().toJSON())"
     )
     chart = tab.locator("#flow figure svg").bounding_box()
     assert chart is not None
-    assert len(boxes) > 30
+    assert len(boxes) > least
     assert all(box["left"] >= chart["x"] and box["right"] <= chart["x"] + chart["width"] for box in boxes)
     bars = tab.locator("#flow figure svg .mark-rect path").evaluate_all(
         "bars => bars.map(bar => bar.getBoundingClientRect().toJSON())"
@@ -170,6 +171,31 @@ def test_steps_of_the_chart_leave_a_gap_where_nothing_is_known(opened: Open) -> 
     )
     width = bars.first.evaluate("bar => bar.getBBox().width")
     assert gap == [pytest.approx(4 * width, rel=0.01)]
+
+
+def test_bars_of_the_chart_are_as_high_as_the_axis_says(opened: Open) -> None:
+    """The first hour of the small report: 21 W of camera from 0 W on, 8.5 W of robot and 12.5 W unattributed above."""
+    tab = opened("small")
+    ticks = (
+        tab.locator("#time figure > .wide svg .role-axis")
+        .first.locator("text")
+        .evaluate_all(
+            "texts => texts.map(text => [Number(text.textContent), text.getBoundingClientRect()])"
+            ".map(([watts, box]) => [watts, (box.top + box.bottom) / 2])"
+        )
+    )
+    at = dict(ticks)
+    scale = (at[0] - at[50]) / 50
+    low = at[0]
+    for look, watts in (("look-0", 21.0), ("look-1", 8.5), ("look-unattributed", 12.5)):
+        # A bounding box on the screen would have the stroke and its miter in it.
+        top, bottom = tab.locator(f'#time figure > .wide svg path[fill="url(#{look})"]').first.evaluate(
+            "bar => [bar.getBBox(), bar.getScreenCTM()]"
+            ".reduce((box, screen) => [box.y, box.y + box.height].map(y => y * screen.d + screen.f))"
+        )
+        assert bottom == pytest.approx(low, abs=1)
+        assert bottom - top == pytest.approx(watts * scale, abs=1)
+        low = top
 
 
 def test_the_keyboard_reaches_the_content_and_sorts_a_table(opened: Open) -> None:

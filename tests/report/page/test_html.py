@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from joulepath_report.model import Column, Edge, Report, Step, Table
+from joulepath_report.page.flow import arrange
 from joulepath_report.page.html import page
 from joulepath_report.page.looks import MOST, OTHERS, looks
 from tests.report import example
@@ -136,3 +137,13 @@ def test_names_in_backquotes_are_code_and_an_odd_one_is_a_text() -> None:
     text = page(dataclasses.replace(example.REPORT, notes=("All of `a & b` is known.", "5` wide, <b>")))
     assert "<li>All of <code>a &amp; b</code> is known.</li>" in text
     assert "<li>5` wide, &lt;b&gt;</li>" in text
+
+
+def test_both_charts_show_the_same_applications() -> None:
+    """The flow has eleven applications, and the steps two others: together they are more than one chart shows."""
+    chosen = looks(large.tiny())
+    nodes = arrange(large.tiny().flow, applications=chosen.patterns).nodes
+    shown = {node.key for node in nodes if node.level == "application"}
+    assert shown <= set(chosen.patterns)
+    assert len(shown) == MOST + 1
+    assert "1 other " in page(large.tiny())
