@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("fast", "gpu", "calibrate", "report")
+EXTRAS = ("fast", "gpu", "calibrate", "report", "parquet")
 """Extras that a command uses; the others are for tests and the demo."""
 
 

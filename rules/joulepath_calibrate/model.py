@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
+from joulepath.extras import needed
 from joulepath_calibrate import arguments, entry, load, machines
 from joulepath_calibrate.estimate import Estimate
-from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.load import COLUMNS, LoadWindow
 from joulepath_calibrate.machines import Stated
 from joulepath_prometheus.arguments import prometheus as server
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the model and prints its numbers. Raises JoulepathError."""
-    with needed():
+    with needed("calibrate"):
         from joulepath_calibrate import power_file  # noqa: PLC0415  # needs the libraries
         from joulepath_calibrate.power_fit import fit  # noqa: PLC0415
     topology = read(args.topology)

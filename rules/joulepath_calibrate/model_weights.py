@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from joulepath.errors import UsageError
+from joulepath.extras import needed
 from joulepath_calibrate import arguments, asked, entry, windows, writing
-from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.windows import TokenWindow
 from joulepath_prometheus.arguments import prometheus as server
 from joulepath_topology import Topology, read
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the weights, and writes them with --write. Raises JoulepathError."""
-    with needed():
+    with needed("calibrate"):
         from joulepath_calibrate.weights import estimate  # noqa: PLC0415  # needs the libraries
     topology = read(args.topology)
     place = f"{args.topology}: components.{args.component}"

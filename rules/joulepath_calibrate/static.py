@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from joulepath.errors import JoulepathError
+from joulepath.extras import needed
 from joulepath_calibrate import arguments, asked, entry, windows, writing
-from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.settings import Settings
 from joulepath_calibrate.windows import Window
 from joulepath_prometheus.arguments import prometheus as server
@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the idle power, and writes it with --write. Raises JoulepathError."""
-    with needed():
+    with needed("calibrate"):
         from joulepath_calibrate.idle import estimate  # noqa: PLC0415  # needs the libraries
     topology = read(args.topology)
     place = f"{args.topology}: hosts.{args.host}"

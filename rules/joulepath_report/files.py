@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from joulepath_report.libraries import needed
+from joulepath.extras import needed
 from joulepath_report.model import TOTAL, Report
 from joulepath_report.period import moment
 
@@ -56,7 +56,7 @@ def json_text(report: Report) -> str:
 
 def parquet_bytes(report: Report) -> bytes:
     """The same lines as in CSV, in columns. Raises UsageError without pyarrow."""
-    with needed():
+    with needed("parquet"):
         import pyarrow as pa  # noqa: PLC0415  # of the extra
         from pyarrow import parquet  # noqa: PLC0415
     rows: Sequence[Line] = list(lines(report))
@@ -69,6 +69,6 @@ def parquet_bytes(report: Report) -> bytes:
 
 def html_text(report: Report) -> str:
     """The page. Raises UsageError without the libraries of its charts and template."""
-    with needed():
+    with needed("report"):
         from joulepath_report.page.html import page  # noqa: PLC0415  # of the extra
     return page(report)

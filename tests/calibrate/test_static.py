@@ -9,9 +9,9 @@ import pytest
 
 from joulepath.cli import main
 from joulepath.errors import UsageError
+from joulepath.extras import needed
 from joulepath_calibrate.errors import RefusedError
 from joulepath_calibrate.idle import estimate
-from joulepath_calibrate.libraries import needed
 from joulepath_calibrate.windows import Window
 from tests.calibrate import hosts
 
@@ -174,6 +174,6 @@ def test_a_host_without_a_meter_is_refused(topology: Path, capsys: pytest.Captur
 def test_the_command_says_which_package_it_lacks() -> None:
     with (
         pytest.raises(UsageError, match=r"scipy: pip install 'joulepath\[calibrate\]'"),
-        needed(),
+        needed("calibrate"),
     ):
         raise ModuleNotFoundError(name="scipy")

@@ -11,9 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 from pyarrow import parquet
 
-from joulepath.errors import UsageError
 from joulepath_report import files, text
-from joulepath_report.libraries import needed
 from joulepath_report.model import Column
 from joulepath_report.numbers import heading, shown
 from tests.report.example import APPLICATIONS, REPORT
@@ -115,14 +113,3 @@ def test_a_heading_names_the_unit() -> None:
     assert heading(Column("a", "energy", "kWh")) == "energy [kWh]"
     assert heading(Column("a", "amount", "count")) == "amount"
     assert heading(Column("a", "application")) == "application"
-
-
-@pytest.mark.parametrize("package", ["jinja2", "pyarrow", "vl_convert"])
-def test_a_file_says_which_package_it_lacks(package: str) -> None:
-    with pytest.raises(UsageError, match=rf"{package}: pip install 'joulepath\[report\]'"), needed():
-        raise ModuleNotFoundError(name=package)
-
-
-def test_a_mistake_of_ours_is_not_taken_for_an_absent_package() -> None:
-    with pytest.raises(ModuleNotFoundError), needed():
-        raise ModuleNotFoundError(name="joulepath_report.absent")

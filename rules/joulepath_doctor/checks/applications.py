@@ -111,6 +111,10 @@ def _meters(context: Context, box: str) -> Iterator[Place]:
 
 
 def _conserved(context: Context) -> Iterator[Finding]:
+    if not context.server.build_info().get("goVersion"):
+        reason = "the server is not a Prometheus, and rules of vmalert read the evaluation before"
+        yield not_checked("sum/conservation", ("hosts",), reason)
+        return
     for level, labels in (("host", ("host",)), ("component", ("component", "host"))):
         for names, watts in rows(context, own(context, f"{level}:conservation_error_watts"), *labels).items():
             if abs(watts) > LOST:
