@@ -81,7 +81,9 @@ def _work(topology: Topology) -> Iterator[Read]:
         for place, found in spread.items():
             expr = "\nor ".join(f"({each})" for each, _ in found)
             parts.append(Read(place, expr, may_be_away=True, because=tuple(whole for _, whole in found)))
-    yield from (Read(place, amount.plain, grows=True) for place, amount in wholes.items())
+    for place, amount in wholes.items():
+        # A GPU's work is read at its meter.
+        yield Read(place, amount.plain, grows=True, because=(place[:4],) if "gpus" in place else ())
     yield from parts
 
 

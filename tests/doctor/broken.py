@@ -236,7 +236,7 @@ TRAFFIC = [
     Setup(
         "user-plane-that-polls",
         MACHINES,
-        later={"@upf": {name: 5 * rate for name, rate in MACHINES.exporters["@upf"].items() if "seconds" not in name}},
+        later={"@upf": {name: rate / 20 for name, rate in MACHINES.exporters["@upf"].items() if "seconds" not in name}},
         finds={"traffic/cpu-does-not-follow": "components.upf.share"},
     ),
     Setup(
@@ -277,19 +277,19 @@ HOSTS = [
         "pdu-exporter-that-is-down",
         MACHINES,
         down=("@pdu",),
-        finds={"target/down": "targets.exporters.@pdu"},
+        finds={"target/down": "targets.pdu.@pdu"},
     ),
     Setup(
         "ioam-exporter-that-is-down",
         KUBERNETES,
         down=("@upf",),
-        finds={"target/down": "targets.exporters.@upf"},
+        finds={"target/down": "targets.ioam.@upf"},
     ),
     Setup(
         "kepler-that-is-down",
         KUBERNETES,
         down=("@kepler-1",),
-        finds={"target/down": "targets.exporters.@kepler-1"},
+        finds={"target/down": "targets.kepler.@kepler-1"},
     ),
     Setup(
         "idle-power-above-all-power",

@@ -21,7 +21,7 @@ from tests.rules.world import Asked, Rates, Server, World, served, watched
 # Four times the scrape interval, and as long as four evaluations.
 SCRAPES, INTERVAL, WINDOW = 2, 4, 16  # seconds
 HEAD = f"name: '@set-up'\ninterval: {INTERVAL}s\nwindow: {WINDOW}s\n"
-AWAY, ASKED = 14.0, 46.0  # seconds: what goes away is then as old as two windows
+AWAY, LATER, ASKED = 18.0, 30.0, 54.0  # seconds: what goes away is then as old as two windows
 CALM = 24  # seconds: as far as rules look back
 TOGETHER = 9  # set-ups in one server
 
@@ -40,7 +40,7 @@ class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
     `counters` changes the growth of counters, `without` takes away the series that fit an expression,
-    `away` does so while the set-up runs, `later` changes growth then, `down` are exporters that do not answer.
+    `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do not answer.
     """
 
     name: str
@@ -76,11 +76,14 @@ class Setup:
             found.setdefault(self.named(name), {}).update(self._named(rates))
         return found
 
-    def change(self, world: World) -> None:
-        """Makes the changes that take place while the set-up runs."""
+    def lose(self, world: World) -> None:
+        """Takes the series of `away` away."""
         for name, pattern in self.away.items():
             target = self.named(name)
             world.targets[target].forget(*self.selected(self.exporters()[target], pattern))
+
+    def change(self, world: World) -> None:
+        """Makes the changes of `later`."""
         for name, rates in self.later.items():
             world.targets[self.named(name)].count(self._named(rates))
 
@@ -159,10 +162,13 @@ def running(
             stack.enter_context(watched(world, programs, folders, *(setup.text() for setup in part)))
             for world, part in zip(worlds, parts, strict=True)
         ]
+        placed = [(setup, world) for world, part in zip(worlds, parts, strict=True) for setup in part]
         histories[-1].until(AWAY)
-        for world, part in zip(worlds, parts, strict=True):
-            for setup in part:
-                setup.change(world)
+        for setup, world in placed:
+            setup.lose(world)
+        histories[-1].until(LATER)
+        for setup, world in placed:
+            setup.change(world)
         histories[-1].until(ASKED)
         seen = {}
         for history, part in zip(histories, parts, strict=True):
@@ -182,7 +188,8 @@ def _world(setups: Sequence[Setup]) -> Iterator[World]:
         for setup in setups:
             down = {setup.named(name) for name in setup.down}
             for name, rates in setup.exporters().items():
-                world.target(name, rates, up=name not in down)
+                # Jobs have the names of exporters: the first word of their metrics.
+                world.target(name, rates, re.split("[_:]", next(iter(rates)))[0], up=name not in down)
             for name, gauges in setup.gauges().items():
                 world.targets[name].show(gauges)
         yield world

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from joulepath_doctor import places
 from joulepath_doctor.catalogue import found, not_checked
-from joulepath_doctor.checks.meters import of_source
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import of_source
 from joulepath_doctor.questions import own, rows, since, targets, value, window
 from joulepath_topology import Topology
 from joulepath_topology.problem import Place

@@ -9,7 +9,7 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import length, own
 
 STEPS = 60
-FEWEST = 8
+FEWEST = 6
 """Steps at which both must be known."""
 VARIES = 2.0
 """By which factor traffic must vary between its lowest and its highest quarter."""
@@ -45,8 +45,10 @@ def _points(context: Context, component: str) -> list[tuple[float, float]]:
     work = _series(context, own(context, "adapter:active:rate", component=component), step)
     for by in ("count", "volume"):
         traffic = _series(context, own(context, "component:counted:rate", component=component, by=by), step)
-        if traffic:
-            return sorted((traffic[at], work[at]) for at in traffic if at in work)
+        if traffic and work:
+            # A rate has seen all of its window only so long after its counter began.
+            whole = min(work) + context.topology.window
+            return sorted((traffic[at], work[at]) for at in traffic if at in work and at >= whole)
     return []
 
 

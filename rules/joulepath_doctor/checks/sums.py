@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from joulepath_doctor.catalogue import found, not_checked
-from joulepath_doctor.checks.meters import Reading, Rows, of_source, readings
+from joulepath_doctor.checks.meters import Rows
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import Reading, of_source, readings
 from joulepath_doctor.questions import length, own, rows, since
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology

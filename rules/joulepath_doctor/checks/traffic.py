@@ -2,52 +2,22 @@
 """IOAM nodes and traces: counted where the topology says, by one process, without packets that pass unseen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import SECONDS, Node, nodes
 from joulepath_doctor.questions import length, rows, since, value, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
 from joulepath_rules.rule import selector
-from joulepath_topology import Topology
 from joulepath_topology.problem import Place
 
-SECONDS = "ioam_node_measured_seconds_total"
 LEAST = 0.5
 """The part of a window in which a node must be counted (attribution.yaml, `node:measured:ratio`)."""
 UNSEEN = 0.01
 """The part of the packets that may pass uncounted (alerts.yaml, `EnergyCaptureDrops`)."""
 HOST_PACKETS = ("node_network_receive_packets_total", "node_network_transmit_packets_total")
 """Packets of an interface as node_exporter counts them."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """An IOAM node at which a component's traffic is counted, by all exporters or by one that the topology names."""
-
-    component: str
-    node: int
-    instance: str | None = None
-
-    @property
-    def place(self) -> Place:
-        """Its key in the topology."""
-        return ("components", self.component, "traffic", "ioam")
-
-    def select(self, metric: str, **more: str) -> str:
-        """A selector of one of its counters."""
-        named = {} if self.instance is None else {"instance": self.instance}
-        return metric + selector(node_id=str(self.node), **named, **more)
-
-
-def nodes(topology: Topology) -> Iterator[Node]:
-    """All nodes, one for each named exporter."""
-    for name, component in topology.components.items():
-        ioam = component.traffic.ioam if component.traffic else None
-        if ioam is not None:
-            for instance in ioam.instances or (None,):
-                yield Node(name, ioam.node, instance)
 
 
 def check(context: Context) -> Iterator[Finding]:
