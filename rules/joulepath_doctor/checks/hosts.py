@@ -10,8 +10,8 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import length, own, rows, since
 from joulepath_topology import Topology
 
-GRANTED = 0.02
-"""The error of a meter that is granted, as a part of its watts."""
+GRANTED = 0.05
+"""The part of the watts that is granted: the error of a meter, a cooler room."""
 GRANTED_WATTS = 1.0
 
 Watts = Mapping[tuple[str, ...], float]

@@ -16,6 +16,8 @@ LEAST = 0.5
 """The part of a window in which a node must be counted (attribution.yaml, `node:measured:ratio`)."""
 UNSEEN = 0.01
 """The part of the packets that may pass uncounted (alerts.yaml, `EnergyCaptureDrops`)."""
+BACKGROUND = 1.0
+"""Packets/s on an interface that carries nothing: neighbour discovery, LLDP."""
 HOST_PACKETS = ("node_network_receive_packets_total", "node_network_transmit_packets_total")
 """Packets of an interface as node_exporter counts them."""
 
@@ -74,12 +76,12 @@ def _missed(context: Context, counted: list[Node]) -> Iterator[Finding]:
     """Packets that an exporter of these nodes did not see, and interfaces on which it sees nothing."""
     told = set[tuple[str, str]]()
     for node in counted:
-        packets = rows(
-            context,
-            f"sum by (job, instance) (increase({node.select('ioam_node_packets_total')}[{since(context)}]))",
-            "job",
-            "instance",
+        # Signalling and management are seen, too: an interface with them is not blind.
+        every = (node.select(f"ioam_node_{packets}_total") for packets in ("packets", "other_packets"))
+        counts = " or ".join(
+            f'label_replace(increase({each}[{since(context)}]), "of", "{at}", "", "")' for at, each in enumerate(every)
         )
+        packets = rows(context, f"sum by (job, instance) ({counts})", "job", "instance")
         for (job, instance), seen in packets.items():
             if (job, instance) in told:
                 continue
@@ -91,13 +93,13 @@ def _missed(context: Context, counted: list[Node]) -> Iterator[Finding]:
             )
             passed = unseen or _passed(context, job, instance)
             place = node.place[:-1]
-            if not seen and passed:
+            if not seen and passed > BACKGROUND * context.since:
                 yield found(
                     "traffic/interface-silent", place,
                     f"{instance} saw no packet of node {node.node}, while its interfaces had {passed:.0f}: name the "
                     "interface that the user packets pass, see the blind spots of the backend",
                 )  # fmt: skip
-            elif dropped + unseen > UNSEEN * seen:
+            elif seen and dropped + unseen > UNSEEN * max(seen, context.since):
                 yield found(
                     "traffic/unseen", place,
                     f"{instance} counted {seen:.0f} packets, lost {dropped:.0f} and missed {unseen:.0f} that its "
