@@ -39,8 +39,9 @@ class Kind:
 class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
-    `counters` changes the growth of counters, `without` takes away the series that fit an expression,
-    `away` does so while the set-up runs, `later` changes growth after that, `gauges` adds values, `down` are exporters that do not answer.
+    `counters` changes the growth of counters, `gauges` adds values, `without` takes away the series that fit an
+    expression, `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do
+    not answer.
     """
 
     name: str
