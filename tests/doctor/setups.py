@@ -39,8 +39,9 @@ class Kind:
 class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
-    `counters` changes the growth of counters, `without` takes away the series that fit an expression,
-    `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do not answer.
+    `counters` changes the growth of counters, `gauges` adds values, `without` takes away the series that fit an
+    expression, `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do
+    not answer.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Setup:
     without: Mapping[str, str] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
     later: Mapping[str, Rates] = field(default_factory=dict)
+    gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     finds: Mapping[str, str] = field(default_factory=dict)
     """Ids of what a doctor must find, with the place."""
@@ -87,9 +89,10 @@ class Setup:
         for name, rates in self.later.items():
             world.targets[self.named(name)].count(self._named(rates))
 
-    def gauges(self) -> dict[str, dict[str, float]]:
+    def shown(self) -> dict[str, dict[str, float]]:
         """The gauges of each exporter."""
-        return {self.named(name): self._named(values) for name, values in self.kind.gauges.items()}
+        both = [*self.kind.gauges.items(), *self.gauges.items()]
+        return {self.named(name): self._named(values) for name, values in both}
 
     def places(self) -> dict[str, str]:
         """The findings with their places, as they are in the file."""
@@ -197,7 +200,7 @@ def _world(setups: Sequence[Setup]) -> Iterator[World]:
             for name, rates in setup.exporters().items():
                 # Jobs have the names of exporters: the first word of their metrics.
                 world.target(name, rates, re.split("[_:]", next(iter(rates)))[0], up=name not in down)
-            for name, gauges in setup.gauges().items():
+            for name, gauges in setup.shown().items():
                 world.targets[name].show(gauges)
         yield world
 
