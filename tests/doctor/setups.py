@@ -7,7 +7,7 @@ trace ids and `%1` one of its node ids.
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -152,18 +152,25 @@ Seen = Mapping[tuple[str, str], Frozen]
 
 @contextmanager
 def running(
-    setups: Sequence[Setup], programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory
+    setups: Sequence[Setup],
+    programs: Mapping[str, Monitoring],
+    folders: pytest.TempPathFactory,
+    few: Collection[str] = (),
 ) -> Iterator[Seen]:
     """All set-ups at once, watched by each version of Prometheus, at a moment when all that works was read in time.
 
-    A server has a few of them: each rule looks at the meters and nodes of all.
+    A server has the TOGETHER first of them, another the next so many: each rule looks at the meters and nodes of all.
+    Versions in `few` see those first ones alone.
     """
     parts = [setups[first : first + TOGETHER] for first in range(0, len(setups), TOGETHER)]
+    rest = {name: program for name, program in programs.items() if name not in few}
     with ExitStack() as stack:
         worlds = [stack.enter_context(_world(part)) for part in parts]
         histories = [
-            stack.enter_context(watched(world, programs, folders, *(setup.text() for setup in part)))
-            for world, part in zip(worlds, parts, strict=True)
+            stack.enter_context(
+                watched(world, rest if number else programs, folders, *(setup.text() for setup in part))
+            )
+            for number, (world, part) in enumerate(zip(worlds, parts, strict=True))
         ]
         placed = [(setup, world) for world, part in zip(worlds, parts, strict=True) for setup in part]
         histories[-1].until(AWAY)
