@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The needs of tests from the machine, in one place: a test skips where one is absent, with the reason.
 
-`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next,chromium` turns the skips for these reasons into failures.
+`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next,chromium,helm` turns the skips for these reasons into failures.
 """
 
 import os
@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
 from joulepath_lab.run import programs
+from scripts import helm as helm_program
 
 # A machine that has other work to do takes its time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -135,6 +136,12 @@ def vmalert_program() -> Path:
 
 def _victoria(name: str) -> Path:
     return programs.find(name) or _absent("victoria-metrics", f"{name} is not installed (`make programs` unpacks it)")
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The path of Helm."""
+    return helm_program.find() or _absent("helm", "Helm is not installed (`make helm` unpacks it into .cache)")
 
 
 @pytest.fixture(scope="session")

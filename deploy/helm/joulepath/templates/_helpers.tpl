@@ -45,8 +45,8 @@ labels:
 {{- range $node, $config := .settings.nodes -}}
 {{- $_ := set $files (printf "%s.yaml" $node) (toYaml $config) -}}
 {{- end -}}
-{{- with .settings.powerModel -}}
-{{- $_ := set $files "power-model.yaml" . -}}
+{{- range $model, $text := .settings.powerModels -}}
+{{- $_ := set $files (printf "power-model.%s.yaml" $model) $text -}}
 {{- end -}}
 {{- with .settings.topology -}}
 {{- $_ := set $files "topology.yaml" . -}}
@@ -61,6 +61,8 @@ labels:
     {{- fail (printf "%s: give either %s.config, for all nodes, or %s.nodes, for each node its own" .name .name .name) -}}
   {{- else if not (or .settings.config .settings.nodes) -}}
     {{- fail (printf "%s.config: is missing; write the configuration there, or that of each node in %s.nodes" .name .name) -}}
+  {{- else if and .settings.nodes .settings.affinity -}}
+    {{- fail (printf "%s.affinity: leave it out; %s.nodes names the nodes" .name .name) -}}
   {{- end -}}
 {{- else if and .facts.talks (not .settings.config) -}}
   {{- fail (printf "%s.config: is missing; it names the devices" .name) -}}
@@ -125,8 +127,8 @@ spec:
         {{- else if .settings.nodes }}
         - --config=/etc/joulepath/$(NODE_NAME).yaml
         {{- end }}
-        {{- if .settings.powerModel }}
-        - --power-model=/etc/joulepath/power-model.yaml
+        {{- range $model, $_ := .settings.powerModels }}
+        - --power-model=/etc/joulepath/power-model.{{ $model }}.yaml
         {{- end }}
         {{- range .facts.args }}
         - {{ . }}
