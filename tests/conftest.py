@@ -14,11 +14,11 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from scripts import helm as helm_program
 
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
 from joulepath_lab.run import programs
-from scripts import helm as helm_program
 
 # A machine that has other work to do takes its time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -116,6 +116,11 @@ def test_each_component_runs_once_for_what_it_reads(release: Render) -> None:
     assert all(each["spec"]["replicas"] == 1 for each in found.of("Deployment"))
 
 
+def test_every_unit_has_a_component_in_the_chart(release: Render) -> None:
+    units = {path.stem.removeprefix("joulepath-") for path in (ROOT / "deploy" / "systemd").glob("*.service")}
+    assert release("everything").pods.keys() == units
+
+
 def parsed(words: list[str]) -> argparse.Namespace:
     """The arguments as the exporter reads them. argparse exits where it refuses one."""
     parser = argparse.ArgumentParser()
@@ -206,6 +211,14 @@ def test_settings_that_cannot_work_are_refused(values: Mapping[str, Any], messag
     result = helm_template(helm, values)
     assert result.returncode != 0
     assert message in result.stderr
+
+
+def test_the_values_of_the_page_install_what_it_says(helm: Path) -> None:
+    page = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+    _, _, text = page.partition("<!-- values: deploy/helm/joulepath -->\n```yaml\n")
+    values = yaml.safe_load(text.partition("```")[0])
+    objects = [each for each in yaml.safe_load_all(helm_template(helm, values).stdout) if each]
+    assert Release(tuple(objects)).pods.keys() == {"rapl", "workload", "pdu", "ioam"}
 
 
 def test_another_release_has_names_of_its_own(helm: Path, release: Render) -> None:

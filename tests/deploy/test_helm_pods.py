@@ -6,7 +6,6 @@ namespace of its own, and the configuration as the kubelet projects it. Not made
 memory, and the network policy.
 """
 
-import json
 import os
 import re
 import shlex
