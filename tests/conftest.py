@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The needs of tests from the machine, in one place: a test skips where one is absent, with the reason.
 
-`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next,chromium,helm` makes failures of the skips for these reasons.
+`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next,chromium,helm` makes these skips failures.
 """
 
 import os
