@@ -97,7 +97,7 @@ def test_an_exporter_works_with_what_its_pod_gives_it(
     config = CONFIGS[name].replace("id_file: id", f"id: {TRACE}") if name in CONFIGS else None
     names = [Path(word.partition("=")[2] or word).name for word in args if word.endswith(".yaml")]
     files = release("everything").files(name) if config is None else dict.fromkeys(names, config)
-    project({**files, "secret": "lab"}, folder / "pod/etc/joulepath", 65532)
+    project({**files, "secret": "lab"}, folder / "pod/etc/joulepath", 10471)
     if name == "gpu":
         args += ["--path.nvml", str(build("nvml.c", "libnvidia-ml.so.1", folder))]
         monkeypatch.setenv("STUB_STATE", str(folder / "gpu.state"))

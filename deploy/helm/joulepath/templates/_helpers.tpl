@@ -106,9 +106,9 @@ spec:
   terminationGracePeriodSeconds: 15
   securityContext:
     runAsNonRoot: {{ not $root }}
-    runAsUser: {{ ternary 0 65532 $root }}
-    runAsGroup: 65532
-    fsGroup: 65532
+    runAsUser: {{ ternary 0 10471 $root }}
+    runAsGroup: 10471
+    fsGroup: 10471
     seccompProfile: {type: RuntimeDefault}
   containers:
     - name: {{ .name }}
