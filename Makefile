@@ -6,7 +6,7 @@ PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
 
-.PHONY: help demo test unit long lint bench docs site constraints programs clean
+.PHONY: help demo test unit long lint bench docs site constraints programs helm clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -47,6 +47,9 @@ constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reprodu
 
 programs: $(VENV)/.lab ## Prometheus and Alertmanager, where they are not installed
 	@$(VENV)/bin/python -m joulepath_lab.run.programs
+
+helm: $(VENV)/.test ## Helm for the tests of the chart, where it is not installed (x86_64)
+	@$(VENV)/bin/python -m scripts.helm
 
 clean: ## removes .venv and .cache
 	rm -rf $(VENV) .cache
