@@ -13,15 +13,10 @@ RUN awk -v without="^($WITHOUT)==" '/^[a-z]/ { left_out = $0 ~ without } !left_o
     && python3 -m venv /opt/joulepath \
     && /opt/joulepath/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement pins.txt \
     && /opt/joulepath/bin/pip install --no-cache-dir --no-deps . \
-    && /opt/joulepath/bin/pip check
+    && /opt/joulepath/bin/pip check \
+    && /opt/joulepath/bin/pip uninstall --yes setuptools pip
 
 FROM debian:12-slim
-ARG VERSION=unreleased
-LABEL org.opencontainers.image.title="joulepath" \
-      org.opencontainers.image.description="Exporters and recording rules: the energy of applications, from the plug to the model" \
-      org.opencontainers.image.licenses="Apache-2.0 AND (GPL-2.0-only OR BSD-2-Clause)" \
-      org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.base.name="docker.io/library/debian:12-slim"
 # libbpf1 is for ioam and tag. /var/lib/joulepath is for what commands write, such as rule files.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libbpf1 python3 \
@@ -37,5 +32,11 @@ ENV PATH=/opt/joulepath/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 USER 10471:10471
 EXPOSE 10471 10472 10473 10474 10475 10477 10478 10479
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python3", "/usr/local/lib/joulepath/healthy.py"]
+ARG VERSION=unreleased
+LABEL org.opencontainers.image.title="joulepath" \
+      org.opencontainers.image.description="Exporters and recording rules: the energy of applications, from the plug to the model" \
+      org.opencontainers.image.licenses="Apache-2.0 AND (GPL-2.0-only OR BSD-2-Clause)" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.base.name="docker.io/library/debian:12-slim"
 ENTRYPOINT ["joulepath"]
 CMD ["--help"]
