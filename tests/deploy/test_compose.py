@@ -4,8 +4,10 @@
 import argparse
 import importlib
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +23,10 @@ from joulepath.ioam import config as ioam
 from joulepath.pdu.command import read_targets
 from joulepath.tag import config as tag
 from joulepath_lab.network.chain import two_hosts
+from joulepath_lab.run.ports import free_port
+from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
+from tests.exporters.process import Exporter
 
 FOLDER = ROOT / "deploy" / "compose"
 FILE = FOLDER / "compose.yaml"
@@ -45,6 +50,7 @@ def load(text: str) -> dict[str, Any]:
 COMPOSE = load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "joulepath"}
+LAB = OURS.pop("lab-pdu")
 EXPORTERS = set(PORTS) - {"rules"}
 
 
@@ -110,7 +116,7 @@ def test_every_exporter_is_a_profile_of_its_name() -> None:
     for name in EXPORTERS:
         assert OURS[name]["profiles"] == [name]
         assert OURS[name]["command"][0] == name
-    assert all("profiles" not in service for name, service in SERVICES.items() if name not in EXPORTERS)
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == EXPORTERS | {"lab-pdu"}
     assert set(VARIABLES["COMPOSE_PROFILES"].split(",")) <= EXPORTERS
 
 
@@ -126,7 +132,7 @@ def test_no_container_has_a_right_that_it_does_not_need() -> None:
         assert ("user" in service) == (name in {"rapl", "ioam", "tag"}), name
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:"), f"{name}: {port}"
-        if name in OURS:
+        if service["image"] == "joulepath":
             assert service["read_only"], name
             assert "ports" not in service, name
     for name in ("ioam", "tag"):
@@ -223,6 +229,39 @@ def test_every_target_is_a_service_at_its_port() -> None:
             host, port = re.fullmatch(r"http://([\w-]+):(\d+)/targets", discovery["url"]).groups()  # type: ignore[union-attr]
             assert names[host] == job["job_name"]
             assert ports[names[host]] == int(port)
+
+
+@pytest.mark.unit
+def test_the_simulated_pdu_feeds_the_hosts_of_the_example(tmp_path: Path) -> None:
+    """Its command, at a port of loopback: an exporter with the example's files reads the watts."""
+    shutil.copytree(FOLDER / "joulepath", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "community").write_text("lab\n")
+    (alias,) = LAB["networks"]["default"]["aliases"]
+    port = free_port(socket.SOCK_DGRAM)
+    config = (tmp_path / "pdu.yaml").read_text(encoding="utf-8")
+    assert f"udp://{alias}" in config
+    (tmp_path / "pdu.yaml").write_text(config.replace(alias, f"127.0.0.1:{port}"))
+    places = {target: str(FOLDER / source) for source, target, _ in mounts(LAB)}
+    words = [places.get(word, word) for word in [*LAB["entrypoint"], *LAB["command"]]]
+    words = [word.replace("0.0.0.0:161", f"127.0.0.1:{port}") for word in words]
+    environment = {**os.environ, "PYTHONPATH": places[LAB["environment"]["PYTHONPATH"]]}
+    with (
+        subprocess.Popen([sys.executable, *words[1:]], env=environment) as process,
+        Exporter("pdu", "--config", tmp_path / "pdu.yaml") as exporter,
+    ):
+        try:
+            until(lambda: "\npdu_outlet_power_watts{" in exporter.get("/probe?target=pdu-1")[1])
+        finally:
+            process.kill()
+        samples = exporter.samples("/probe?target=pdu-1")
+    watts = {
+        dict(labels)["outlet"]: value for (name, labels), value in samples.items() if name == "pdu_outlet_power_watts"
+    }
+    outlets = json.loads((FOLDER / "lab" / "outlets.json").read_text(encoding="utf-8"))
+    assert watts == {number: power for number, (_, power) in outlets.items()}
+    topology = yaml.safe_load((tmp_path / "topology.yaml").read_text(encoding="utf-8"))
+    named = {outlet for host in topology["hosts"].values() for meter in host["power"] for outlet in meter["outlets"]}
+    assert named == set(watts)
 
 
 @pytest.mark.unit
