@@ -36,7 +36,7 @@ KINDS = _kinds(
     ("budget/absent", "error", "a budget has no figures", False),
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
-    # What the topology reads.
+    # Everything that the topology reads.
     ("source/absent", "error", "nothing matches what the topology names", True),
     ("source/stale", "error", "what the topology names was there, and is not there now", True),
     ("source/sparse", "error", "less than half of the window is measured", True),
@@ -49,10 +49,11 @@ KINDS = _kinds(
     ("traffic/trace-absent", "error", "a node does not count a trace that passes it", True),
     ("traffic/trace-lost", "warning", "packets of a trace come to one node and not to another", False),
     ("traffic/trace-silent", "note", "no packet of a trace comes", False),
-    ("traffic/interface-silent", "warning", "an exporter sees no packet, while its interfaces have some", False),
+    ("traffic/interface-silent", "error", "an exporter sees no packet, while its interfaces have some", True),
     ("traffic/unseen", "warning", "more than 1 % of the packets pass uncounted", False),
+    ("traffic/cpu-does-not-follow", "note", "traffic varies, and the work of a component does not", False),
     ("model/unlabelled", "error", "rows do not say which application they are of", True),
-    ("model/application-unknown", "warning", "rows name an application that the topology writes in another way", False),
+    ("model/application-absent", "error", "no row is of an application that uses the component", True),
     # Hosts.
     ("host/negative", "error", "a host draws less than what it feeds", True),
     ("host/fallback", "warning", "a fallback counts, since the first reading is not complete", False),
@@ -65,7 +66,7 @@ KINDS = _kinds(
     ("sum/bmc-plug", "warning", "two meters of one host disagree", False),
     ("sum/register-integral", "warning", "a meter's register disagrees with its power", False),
     ("sum/conservation", "error", "applications do not add up to a host or a component", False),
-    # What no other finding explains.
+    # Gaps that no other finding explains.
     ("host/missing", "error", "a host has no power, although its sources are there", True),
     ("component/unmeasured", "error", "the share of a component is not known, although its work is there", True),
     ("application/missing", "error", "an application is not complete, and nothing above says why", False),

@@ -7,6 +7,7 @@ from joulepath_doctor.catalogue import found
 from joulepath_doctor.checks import (
     applications,
     clocks,
+    following,
     hosts,
     meters,
     models,
@@ -33,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "sources": sources.check,
     "traffic": traffic.check,
     "models": models.check,
+    "following": following.check,
     "hosts": hosts.check,
     "sums": sums.check,
     "applications": applications.check,

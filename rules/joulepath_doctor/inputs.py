@@ -75,5 +75,6 @@ def parsed(selector: str, seconds: float = 0.0, record: str = "") -> Input:
 
 
 def named(inputs: Iterable[Input]) -> str:
-    """A selector of all metrics that are read."""
-    return f"{{__name__=~{promql.quote('|'.join(sorted({one.name for one in inputs if one.name})))}}}"
+    """A selector of all metrics that are read; of nothing where nothing is."""
+    names = sorted({one.name for one in inputs if one.name})
+    return f"{{__name__=~{promql.quote('|'.join(names) or '-')}}}"

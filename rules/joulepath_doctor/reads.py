@@ -65,7 +65,7 @@ def _work(topology: Topology) -> Iterator[Read]:
     wholes: dict[Place, Amount] = {}
     parts: list[Read] = []
     for name, component in topology.components.items():
-        spread: dict[Place, list[str]] = {}
+        spread: dict[Place, list[tuple[str, Place]]] = {}
         for placement in topology.placements(name):
             if topology.whole(placement):
                 continue
@@ -75,14 +75,15 @@ def _work(topology: Topology) -> Iterator[Read]:
                 for share, amount in zip(shares, share_work(topology, box, shares), strict=True):
                     place = (*at, "share", of.index(share), share.kind)
                     if component.moves:
-                        spread.setdefault(place, []).append(amount.plain)
+                        spread.setdefault(place, []).append((amount.plain, whole))
                     else:
                         parts.append(Read(place, amount.plain, because=(whole,)))
-        parts += [
-            Read(place, "\nor ".join(f"({each})" for each in exprs), may_be_away=True)
-            for place, exprs in spread.items()
-        ]
-    yield from (Read(place, amount.plain, grows=True) for place, amount in wholes.items())
+        for place, found in spread.items():
+            expr = "\nor ".join(f"({each})" for each, _ in found)
+            parts.append(Read(place, expr, may_be_away=True, because=tuple(whole for _, whole in found)))
+    for place, amount in wholes.items():
+        # A GPU's work is read at its meter.
+        yield Read(place, amount.plain, grows=True, because=(place[:4],) if "gpus" in place else ())
     yield from parts
 
 

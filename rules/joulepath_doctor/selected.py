@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One selector on the server: does it match now, when did it last, and which label values are near those that it names."""
+"""One selector on the server: does it match, when did it last, and which label values are near those that it names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ STEPS = 100
 
 @dataclass(frozen=True)
 class Selected:
-    """What a selector matches."""
+    """The series that a selector matches."""
 
     selector: str
     now: bool

@@ -3,12 +3,17 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from joulepath_doctor import places
 from joulepath_doctor.context import Context
 from joulepath_doctor.inputs import Input, named, parsed
+from joulepath_doctor.named import SECONDS, nodes, readings
+from joulepath_doctor.questions import since
+from joulepath_doctor.reads import reads
 from joulepath_prometheus.state import Target
 from joulepath_rules.constants import constants
+from joulepath_topology import promql
 from joulepath_topology.meters import METERS
 from joulepath_topology.problem import Place
 from joulepath_topology.promql import quote
@@ -37,17 +42,35 @@ class Supply:
         """The jobs that supplied something within the time of the context."""
         self._pairs = {(labels.get("job", ""), labels.get("instance", "")) for labels in self._series}
         self._families = {_family(labels.get("__name__", "")) for labels in self._series}
+        self._device_jobs = self._jobs_of_devices()
 
     def needs(self, target: Target) -> bool:
         """Whether the topology reads a target, or probably should.
 
-        It names the target, or had series of it, or lacks all series of a kind that this target seems to have.
+        It names the target, or had series of it, or lacks all series of a kind that this target seems to have. A target
+        that is down may be the one that shows a single series of that kind.
         """
         job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
-        if instance in self._instances or (job, instance) in self._pairs or self._devices(job):
+        if instance in self._instances or (job, instance) in self._pairs or job in self._device_jobs:
             return True
         wanted = {one.family for one in self._context.inputs} - self._families
-        return bool(wanted & families(target))
+        return bool(families(target) & (wanted if target.health != "down" else wanted | self._lacking))
+
+    @cached_property
+    def _lacking(self) -> frozenset[str]:
+        """The families of selectors that matched nothing within the time, although others of their kind did."""
+        topology = self._context.topology
+        selectors = {
+            *(reading.joules for reading in readings(topology)),
+            *(node.select(SECONDS) for node in nodes(topology)),
+            *(each for read in reads(topology) if not read.may_be_away for each in promql.selectors(read.expr)),
+        }
+        reach = since(self._context)
+        return frozenset(
+            parsed(each).family
+            for each in sorted(selectors)
+            if not self._context.server.query(f"present_over_time({each}[{reach}])")
+        )
 
     def needed(self) -> Sequence[Target]:
         """The targets that the topology reads, or probably should."""
@@ -60,28 +83,35 @@ class Supply:
     def place(self, target: Target) -> Place:
         """The place of a target: all of its job where the series of the job have the names of devices."""
         job, instance = target.labels.get("job", ""), target.labels.get("instance", "")
-        return places.target(job) if self._devices(job) else places.target(job, instance)
+        return places.target(job) if job in self._device_jobs else places.target(job, instance)
 
-    def _devices(self, job: str) -> bool:
-        """Whether the one target of a job gives its series instances of their own (honor_labels)."""
-        own = {one.labels.get("instance", "") for one in self._targets if one.labels.get("job") == job}
-        instances = {instance for of, instance in self._pairs if of == job}
-        return len(own) == 1 and bool(instances) and not own & instances
+    def _jobs_of_devices(self) -> frozenset[str]:
+        """The jobs with one target, which gives its series instances of their own (honor_labels)."""
+        own: dict[str, set[str]] = {}
+        for one in self._targets:
+            own.setdefault(one.labels.get("job", ""), set()).add(one.labels.get("instance", ""))
+        supplied: dict[str, set[str]] = {}
+        for job, instance in self._pairs:
+            supplied.setdefault(job, set()).add(instance)
+        return frozenset(
+            job for job, names in own.items() if len(names) == 1 and job in supplied and not names & supplied[job]
+        )
 
 
 def absent_because(context: Context, selector: str) -> tuple[Place, ...]:
     """The places that may explain why a selector, which never matched within the time of the context, matches nothing.
 
     They are jobs of which Prometheus has renamed a label; else the targets with the instance that it names; else those
-    that seem to have its metric, where no target supplied it at all.
+    that seem to have its metric, where no target supplied it at all, or where they are down.
     """
     wanted = parsed(selector)
     if jobs := renamed(context, wanted):
         return tuple(map(places.target, jobs))
     targets = context.server.targets()
     exact = [one for one in targets if wanted.instance and one.labels.get("instance") == wanted.instance]
-    if not exact and not (wanted.name and context.server.label_values("job", named([wanted]))):
-        exact = [one for one in targets if wanted.family in families(one)]
+    if not exact:
+        supplied = wanted.name and context.server.label_values("job", named([wanted]))
+        exact = [one for one in targets if wanted.family in families(one) and (not supplied or one.health == "down")]
     return tuple(places.target(one.labels.get("job", ""), one.labels.get("instance", "")) for one in exact)
 
 

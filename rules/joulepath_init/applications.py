@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from joulepath_init.asking import Questions
-from joulepath_init.components import NETWORK, SUPPORTING, Part, Parts, of_roles
 from joulepath_init.document import DECIDE, GUESS, Entry
 from joulepath_init.found import Found
 from joulepath_init.naming import key, slug
+from joulepath_init.parts import NETWORK, SUPPORTING, Part, Parts, of_roles
 
 NAMESPACE = 123
 COUNTERS = ("upf", "gateway", "router", "firewall", "cu", "gnb", "du", "switch", "transport", "ru")
 """Roles that see user packets with their own header, the likeliest first."""
+
+LONGEST_NAME = 128
+"""Of a flow of `tag`."""
 
 
 @dataclass
@@ -60,7 +63,7 @@ def applications(
         _traced(entries, found, names, questions)
     for part in made.parts:
         part.more.pop("applications", None)
-    return list(entries.values()), traces
+    return list(entries.values()), traces if traces is not None and traces.ids else None
 
 
 def _counted(made: Parts, found: Found, path: Sequence[Part]) -> None:
@@ -105,21 +108,22 @@ def _entries(
     entries: dict[str, Entry] = {}
     for name in dict.fromkeys([*named, *labelled]):
         value: dict[str, Any] = {}
-        if traces is not None and name in named:
+        if traces is not None and name in named and _fits(name):
             traces.ids[name] = make_id()
             value["traces"] = [{"ioam_namespace": NAMESPACE, "id": traces.ids[name]}]
             value["path"] = list(path)
         asked = [model for model, applications in models.items() if name in applications]
         if asked:
             value["models"] = asked
-        if value and slug(name) == name:
+        if value and _fits(name):
             entries[name] = Entry(name, value)
         else:
             made.notes.append(
                 f"Application {name!r} is not here: nothing that was found is on the way of its packets, and no model "
                 "counts it. Give a component a role such as upf, and its traffic, and write the application by hand."
-                if slug(name) == name
-                else f"Application {name!r} is not here: a name has letters, digits and . _ - / : only."
+                if _fits(name)
+                else f"Application {name!r} is not here: a name has letters, digits and . _ - / : only, and at most "
+                f"{LONGEST_NAME} of them."
             )
     if named or entries:
         unlabelled = [part.name for part in made.parts if "requests" in part.more and not models[part.name]]
@@ -129,6 +133,10 @@ def _entries(
                 "(docs/guides/models.md)."
             )
     return entries
+
+
+def _fits(name: str) -> bool:
+    return slug(name) == name and len(name) <= LONGEST_NAME
 
 
 def _traced(entries: dict[str, Entry], found: Found, path: Sequence[str], questions: Questions) -> None:

@@ -3,6 +3,7 @@
 
 import argparse
 import getpass
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,12 +48,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--application", default=[], action="append", metavar="NAME", help="gets a new trace id; may be repeated"
     )
-    parser.add_argument("--grams-per-kwh", type=float, metavar="G", help="CO2 of the grid")
+    parser.add_argument("--grams-per-kwh", type=_grams, metavar="G", help="CO2 of the grid")
     parser.add_argument(
         "--kubernetes", action=argparse.BooleanOptionalAction, help="components are pods (default: if Kepler has some)"
     )
     parser.add_argument("--non-interactive", action="store_true", help="ask nothing")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def _grams(text: str) -> float:
+    try:
+        grams = float(text)
+    except ValueError:
+        grams = math.nan
+    if not 0 <= grams < math.inf:
+        raise argparse.ArgumentTypeError(f"must be grams of CO2 for each kWh, such as 380: {text!r}")
+    return grams
 
 
 def run(

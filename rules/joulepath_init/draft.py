@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from joulepath_init import hosts
 from joulepath_init.applications import Traces, applications, new_id
 from joulepath_init.asking import Questions
-from joulepath_init.components import POOL, components
+from joulepath_init.components import components
 from joulepath_init.document import DECIDE, Entry, Section, written
 from joulepath_init.found import Found, Whole
 from joulepath_init.hosts import Box
+from joulepath_init.parts import POOL
 
 SITE = "site-1"
 HEAD = (

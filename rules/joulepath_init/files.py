@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from joulepath.tag.settings import MAX_FLOWS
 from joulepath_init.applications import NAMESPACE, Traces
 from joulepath_init.devices import Device, Login, asks_for_login, snmp
 from joulepath_init.document import DECIDE, Entry, Section, flow, written
@@ -59,6 +60,7 @@ def ioam(traces: Traces) -> str:
 
 def tag(traces: Traces) -> str:
     """`tag.yaml` of the host where the packets of the new ids begin."""
+    more = len(traces.ids) > MAX_FLOWS
     flows = [
         Entry(
             name,
@@ -71,10 +73,13 @@ def tag(traces: Traces) -> str:
             },
             [f"{DECIDE} which packets: protocol, destination and port, or the unit, pod or container that sends them"],
         )
-        for port, (name, id_) in enumerate(traces.ids.items(), 5001)
+        for port, (name, id_) in zip(range(5001, 5001 + MAX_FLOWS), traces.ids.items(), strict=False)
     ]
     return written(
-        ["For `joulepath tag --config tag.yaml` on the host where these packets begin (docs/guides/tagging.md)."],
+        [
+            "For `joulepath tag --config tag.yaml` on the host where these packets begin (docs/guides/tagging.md).",
+            *([f"It has the first {MAX_FLOWS} applications: write the others for other hosts."] if more else []),
+        ],
         [
             Section("interfaces", [Entry("", _INTERFACE, [f"{DECIDE} through which the packets leave"])], listed=True),
             Section("flows", flows),

@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 
 from joulepath_report.columns import ratio, table
-from joulepath_report.energy import ROW, Energy
+from joulepath_report.energy import Energy
+from joulepath_report.known import ROW
 from joulepath_report.model import Column, Table, Value
 from joulepath_report.period import moment
 from joulepath_rules.history import LEAST

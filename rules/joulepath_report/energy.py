@@ -8,27 +8,18 @@ of applications are what the rules recorded.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
+from joulepath_report import known
 from joulepath_report.filled import filled
+from joulepath_report.known import ROW, Known, Row
 from joulepath_report.model import UNATTRIBUTED
 from joulepath_report.period import Slot
 from joulepath_report.questions import Questions, Rows
-from joulepath_rules.history import COVERAGE, LEAST
-
-ROW = ("application", "component", "host", "site", "segment")
-
-
-class Row(NamedTuple):
-    """The labels of a cell; `unattributed` is an application, and a component, and the segment of the latter."""
-
-    application: str
-    component: str
-    host: str
-    site: str
-    segment: str
+from joulepath_rules.history import COVERAGE
 
 
 class Cell(NamedTuple):
@@ -56,7 +47,7 @@ class Energy:
     short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Joules by application that its hours recorded beyond what the meters left for it."""
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Length of the period."""
         return sum(slot.seconds for slot in self.slots)
@@ -69,23 +60,10 @@ class Energy:
             found[tuple(cell.row[place] for place in places)] += cell.joules
         return dict(found)
 
-    @property
+    @cached_property
     def joules(self) -> float:
-        """Of all hosts, as their meters have it."""
+        """Of all hosts, as their meters have it: asked for when all cells are there."""
         return sum(cell.joules for cell in self.cells)
-
-
-@dataclass(frozen=True)
-class Known:
-    """Mean and known seconds of a row in a slot, and whether it was there before the slot."""
-
-    mean: float
-    seconds: float
-    before: bool
-
-    def charged(self, length: float) -> float:
-        """The seconds that are charged: all, where half was known and it was there before; else the known ones."""
-        return length if self.before and self.seconds >= LEAST * length else self.seconds
 
 
 def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
@@ -93,67 +71,47 @@ def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
 
     Raises PrometheusError.
     """
-    series, interval = "application_component:power_watts", questions.topology.interval
-    means, counts = questions.over("avg", series, ROW), questions.over("count", series, ROW)
-    hosts = _known(
-        questions, questions.over("count", "host:power_watts", ("host",)), None, interval, "host:power_watts"
-    )
-    rows = _known(questions, counts, means, interval, series)
+    hosts = known.hosts(questions)
     recorded = questions.hourly("application:energy_joules:1h", ("application", "segment"))
     coverage = questions.hourly(COVERAGE, ("application",))
     found = Energy(questions.slots)
-    for number, slot in enumerate(questions.slots):
-        now = {Row(*_named(key)): known[number] for key, known in rows.items() if number in known}
-        boxes = {key[0]: known[number] for key, known in hosts.items() if number in known}
+    for number, (slot, rows) in enumerate(zip(questions.slots, known.rows(questions), strict=True)):
+        at_host = _by_host(rows)
+        boxes = {host: _box(hosts[number].get(host), at_host.get(host, {})) for host in {**hosts[number], **at_host}}
         cells: dict[Row, float] = {}
         for host, box in boxes.items():
-            at_host = {row: known for row, known in now.items() if row.host == host}
-            cells.update(_host(at_host, box, slot.seconds))
+            cells.update(_host(at_host.get(host, {}), box, slot.seconds))
             found.known_hosts[host] += box.seconds
         cells = _as_recorded(cells, recorded, number, found)
         found.cells += [Cell(number, row, joules) for row, joules in cells.items()]
-        for row, known in now.items():
-            seconds = min(known.charged(slot.seconds), boxes[row.host].charged(slot.seconds))
+        for row, one in rows.items():
+            seconds = min(one.charged(slot.seconds), boxes[row.host].charged(slot.seconds))
             found.charged[row.application, number] = max(found.charged[row.application, number], seconds)
             if row.application == UNATTRIBUTED and row.component != UNATTRIBUTED:
-                found.known_components[row.component, row.host] += known.seconds
-        for application, seconds in _complete(now, applications).items():
+                found.known_components[row.component, row.host] += one.seconds
+        for application, seconds in _complete(rows, applications).items():
             part = coverage.get((application,), {}).get(number)
             found.known_applications[application] += seconds if part is None else part * slot.seconds
     return found
 
 
-def _named(key: Iterable[str]) -> list[str]:
-    """The rest of a host has no segment."""
-    return [word or UNATTRIBUTED for word in key]
-
-
-def _known(
-    questions: Questions, counts: Rows, means: Rows | None, interval: float, series: str
-) -> dict[tuple[str, ...], dict[int, Known]]:
-    by = ROW if means is not None else ("host",)
-    first = questions.before(series, by)
-    found: dict[tuple[str, ...], dict[int, Known]] = {}
-    for key, row in counts.items():
-        found[key] = {
-            number: Known(
-                means[key][number] if means is not None else 0.0,
-                min(count * interval, questions.slots[number].seconds),
-                key in first if number == 0 else number - 1 in row,
-            )
-            for number, count in row.items()
-            if means is None or number in means.get(key, {})
-        }
+def _by_host(rows: Mapping[Row, Known]) -> Mapping[str, Mapping[Row, Known]]:
+    found: dict[str, dict[Row, Known]] = defaultdict(dict)
+    for row, one in rows.items():
+        found[row.host][row] = one
     return found
+
+
+def _box(box: Known | None, rows: Mapping[Row, Known]) -> Known:
+    """A host is as long known as any of its rows."""
+    every = [*rows.values(), *([box] if box else [])]
+    return Known(0.0, max(one.seconds for one in every), before=(box or every[0]).before)
 
 
 def _host(rows: Mapping[Row, Known], box: Known, length: float) -> dict[Row, float]:
     """Energy of the rows of one host in a slot: their sum is the mean of its known power, times the charged time."""
-    # The host is as long known as any of its rows.
-    known = max([box.seconds, *(row.seconds for row in rows.values())])
-    box = Known(box.mean, known, box.before)
     charged = box.charged(length)
-    have = {row: each.mean * each.seconds / known * charged for row, each in rows.items()}
+    have = {row: each.mean * each.seconds / box.seconds * charged for row, each in rows.items()}
     want = {row: each.mean * min(each.charged(length), charged) for row, each in rows.items()}
     components: dict[Row, list[Row]] = defaultdict(list)
     for row in rows:
@@ -216,9 +174,9 @@ def _as_recorded(cells: dict[Row, float], recorded: Rows, slot: int, found: Ener
 def _complete(rows: Mapping[Row, Known], applications: Mapping[str, int]) -> dict[str, float]:
     """Seconds in which all rows of an application were there: at most as long as its shortest one."""
     places: dict[str, list[float]] = defaultdict(list)
-    for row, known in rows.items():
+    for row, one in rows.items():
         if row.application != UNATTRIBUTED:
-            places[row.application].append(known.seconds)
+            places[row.application].append(one.seconds)
     return {
         name: min(seconds) if len(seconds) >= applications.get(name, 0) else 0.0 for name, seconds in places.items()
     }

@@ -118,7 +118,7 @@ class Measured:
 def places_of(topology: Topology) -> Mapping[str, int]:
     """At how many places each application must be known."""
     return {
-        name: sum(len(topology.placements(component)) for component in topology.needed(name))
+        name: sum(len({place.host for place in topology.placements(part)}) for part in topology.needed(name))
         for name in topology.applications
     }
 

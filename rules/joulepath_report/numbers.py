@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers as people read them; files have them in full."""
 
+import math
+
 from joulepath_report.model import Column, Value
 
 UNKNOWN = "-"
 """Stands for a value that is not known."""
 
-UNITS = {"J": "J", "kWh": "kWh", "W": "W", "g": "g", "ratio": "%", "J/unit": "J", "count": "", "s": "s"}
-"""Each unit as it stands in a heading."""
+UNITS = {"J": "J", "kWh": "kWh", "W": "W", "g": "g", "ratio": "%", "J/unit": "", "count": "", "s": "s"}
+"""Each unit as it stands in a heading. Joules for one of something have theirs with each number."""
+
+MICRO = "\N{MICRO SIGN}"
+_PREFIXES = {-12: "p", -9: "n", -6: MICRO, -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
 def shown(value: Value, column: Column) -> str:
@@ -18,7 +23,19 @@ def shown(value: Value, column: Column) -> str:
         return value
     if column.unit == "ratio":
         return percent(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return for_one(value) if column.unit == "J/unit" else four_digits(value)
+
+
+def four_digits(value: float) -> str:
+    """A number with four digits, or with all before its point."""
+    return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"
+
+
+def for_one(joules: float) -> str:
+    """Joules for one of something, in the unit that suits them: a bit takes microjoules, a request kilojoules."""
+    power = math.floor(math.log10(abs(float(f"{joules:.3e}")))) if joules else 0
+    third = min(max(power // 3 * 3, min(_PREFIXES)), max(_PREFIXES))
+    return f"{joules / 10.0**third:.4g} {_PREFIXES[third]}J"
 
 
 def heading(column: Column) -> str:

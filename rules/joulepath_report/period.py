@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from joulepath.errors import UsageError
 
@@ -28,7 +29,7 @@ class Slot:
         """Whether it is a full UTC hour, of which the rules record the energy."""
         return self.seconds == HOUR
 
-    @property
+    @cached_property
     def day(self) -> str:
         """Its day (UTC), such as 2026-11-28."""
         return moment(self.begin)[:10]

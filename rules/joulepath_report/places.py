@@ -83,10 +83,11 @@ def _hosts(found: Measured) -> Table:
     columns, parts = _parted(found, lambda cell: cell.row.host)
     methods = found.methods(lambda cell: cell.row.host)
     known = found.sums(lambda cell: cell.row.host)
+    places = dict(sorted((cell.row.host, cell.row.site) for cell in found.energy.cells))
     rows: list[list[Value]] = []
     for name in [*found.topology.boxes, *sorted(known.keys() - found.topology.boxes.keys())]:
         joules = known.get(name)
-        site = found.topology.boxes[name].site if name in found.topology.boxes else None
+        site = found.topology.boxes[name].site if name in found.topology.boxes else places[name]
         of = methods.get(name, {})
         rows.append(
             [
@@ -120,9 +121,10 @@ def _sites(found: Measured) -> Table:
     grams = {basis: found.grams(lambda cell: cell.row.site, basis) for basis in found.carbon.bases}
     known = found.sums(lambda cell: cell.row.site)
     rows: list[list[Value]] = []
-    for name, site in found.topology.sites.items():
+    sites = found.topology.sites
+    for name in [*sites, *sorted(known.keys() - sites.keys())]:
         joules = known.get(name)
-        facility = None if joules is None else joules * site.overhead
+        facility = None if joules is None or name not in sites else joules * sites[name].overhead
         rows.append(
             [
                 name,
@@ -144,6 +146,7 @@ def _sites(found: Measured) -> Table:
         ],
         rows,
         "Energy `with overhead` is what the supply of the site delivers (PUE). CO2 includes it.",
+        partial=() if known.keys() <= sites.keys() else ("facility_joules",),
     )
 
 

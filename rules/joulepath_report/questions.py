@@ -56,11 +56,11 @@ class Questions:
             self._ask(found, by, expr, first, last)
         return found
 
-    def before(self, series: str, by: Key) -> set[Key]:
-        """The rows that were there in the hour before the period."""
+    def before(self, series: str, by: Key, slot: Slot) -> set[Key]:
+        """The rows that were there in the hour before a slot."""
         reach = f"[{duration(HOUR - EDGE)}] offset -{duration(self.topology.window / 2)}"
         expr = f"present_over_time({reads.selector(self.topology, series, '')}{reach})"
-        answer = self.prometheus.query(_max(by, expr), self.slots[0].begin)
+        answer = self.prometheus.query(_max(by, expr), slot.begin)
         return {_key(sample.labels, by) for sample in answer}
 
     def at_end(self, series: str, by: Key) -> dict[Key, float]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tabulate import SEPARATING_LINE, tabulate
 
 from joulepath_report.model import Report, Table
-from joulepath_report.numbers import heading, shown
+from joulepath_report.numbers import MICRO, heading, shown
 from joulepath_report.period import moment
 
 IN_TERMINAL = re.compile(
@@ -20,6 +20,8 @@ _LATEX = str.maketrans({
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "`": None,
 })  # fmt: skip
 """Of captions; words in backquotes lose these. tabulate escapes the cells itself."""
+
+_MICRO_IN_LATEX = r"\textmu{}"
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\|*_<>[]"})
 
@@ -51,7 +53,7 @@ def latex(report: Report) -> str:
         caption = f"{table.title}. {table.note}".strip().translate(_LATEX)
         parts.append(
             f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{report.topology}-{table.id}}}\n"
-            f"{_grid(table, 'latex_booktabs')}\n\\end{{table}}"
+            f"{_grid(table, 'latex_booktabs').replace(MICRO, _MICRO_IN_LATEX)}\n\\end{{table}}"
         )
     return "\n\n".join(parts) + "\n"
 

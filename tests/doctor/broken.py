@@ -5,6 +5,8 @@ from tests.doctor.kinds import GPUS, KUBERNETES, MACHINES, MACHINES_IN_MACHINES,
 from tests.doctor.setups import Setup
 from tests.rules.world import meter, vllm
 
+WATTS = 'bench_power_watts{bench="@cell"}'
+
 METERS = [
     Setup(
         "outlet-that-the-pdu-lacks",
@@ -77,15 +79,13 @@ QUERIED = [
     Setup(
         "query-that-divides-by-zero",
         QUERIES,
-        topology={"'bench_power_watts{bench=\"@cell\"}'": "'bench_power_watts{bench=\"@cell\"} / 0'"},
+        topology={WATTS: f"{WATTS} / 0"},
         finds={"source/no-amount": "hosts.@cell.power[0].watts"},
     ),
     Setup(
         "query-of-which-the-sides-differ",
         QUERIES,
-        topology={
-            "'bench_power_watts{bench=\"@cell\"}'": '\'bench_power_watts{bench="@cell"} * core_sessions{instance="@core"}\''
-        },
+        topology={WATTS: f'{WATTS} * core_sessions{{instance="@core"}}'},
         finds={"source/no-amount": "hosts.@cell.power[0].watts"},
     ),
     Setup(
@@ -234,6 +234,12 @@ TRAFFIC = [
         finds={"traffic/interface-silent": "components.upf.traffic"},
     ),
     Setup(
+        "user-plane-that-polls",
+        MACHINES,
+        later={"@upf": {name: rate / 20 for name, rate in MACHINES.exporters["@upf"].items() if "seconds" not in name}},
+        finds={"traffic/cpu-does-not-follow": "components.upf.share"},
+    ),
+    Setup(
         "model-of-another-name",
         MACHINES,
         topology={"requests: vllm": "requests: {vllm: {model_name: qwen}}"},
@@ -255,7 +261,7 @@ TRAFFIC = [
         MACHINES,
         without={"@vllm": "camera"},
         counters={"@vllm": vllm("@llm", 2, 300, "Cameras")},
-        finds={"model/application-unknown": "components.@llm.requests"},
+        finds={"model/application-absent": "components.@llm.requests"},
     ),
     Setup(
         "packets-without-applications",
@@ -267,6 +273,24 @@ TRAFFIC = [
 ]
 
 HOSTS = [
+    Setup(
+        "pdu-exporter-that-is-down",
+        MACHINES,
+        down=("@pdu",),
+        finds={"target/down": "targets.pdu.@pdu"},
+    ),
+    Setup(
+        "ioam-exporter-that-is-down",
+        KUBERNETES,
+        down=("@upf",),
+        finds={"target/down": "targets.ioam.@upf"},
+    ),
+    Setup(
+        "kepler-that-is-down",
+        KUBERNETES,
+        down=("@kepler-1",),
+        finds={"target/down": "targets.kepler.@kepler-1"},
+    ),
     Setup(
         "idle-power-above-all-power",
         MACHINES,

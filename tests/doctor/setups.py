@@ -6,18 +6,24 @@ trace ids and `%1` one of its node ids.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from joulepath_prometheus.results import Sample
+from joulepath_prometheus.state import RuleGroup, Target
 from tests.conftest import Monitoring
-from tests.rules.world import History, Rates, served, watched
+from tests.rules.world import Asked, Rates, Server, World, served, watched
 
 # Four times the scrape interval, and as long as four evaluations.
-AWAY, ASKED = 10.0, 26.0  # seconds: what goes away is then as old as two windows
-HEAD = "name: '@set-up'\ninterval: 2s\nwindow: 8s\n"
+SCRAPES, INTERVAL, WINDOW = 2, 4, 16  # seconds
+HEAD = f"name: '@set-up'\ninterval: {INTERVAL}s\nwindow: {WINDOW}s\n"
+AWAY, LATER, ASKED = 18.0, 30.0, 54.0  # seconds: what goes away is then as old as two windows
+CALM = 24  # seconds: as far as rules look back
+TOGETHER = 9  # set-ups in one server
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,8 @@ class Kind:
 class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
-    `counters` changes the growth of counters, `without` takes series away whose name and labels fit an expression,
-    `away` does so while the set-up runs, `down` are exporters that do not answer.
+    `counters` changes the growth of counters, `without` takes away the series that fit an expression,
+    `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do not answer.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Setup:
     counters: Mapping[str, Rates] = field(default_factory=dict)
     without: Mapping[str, str] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, Rates] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     finds: Mapping[str, str] = field(default_factory=dict)
     """Ids of what a doctor must find, with the place."""
@@ -68,6 +75,17 @@ class Setup:
         for name, rates in self.counters.items():
             found.setdefault(self.named(name), {}).update(self._named(rates))
         return found
+
+    def lose(self, world: World) -> None:
+        """Takes the series of `away` away."""
+        for name, pattern in self.away.items():
+            target = self.named(name)
+            world.targets[target].forget(*self.selected(self.exporters()[target], pattern))
+
+    def change(self, world: World) -> None:
+        """Makes the changes of `later`."""
+        for name, rates in self.later.items():
+            world.targets[self.named(name)].count(self._named(rates))
 
     def gauges(self) -> dict[str, dict[str, float]]:
         """The gauges of each exporter."""
@@ -99,22 +117,92 @@ def numbered(*setups: Setup) -> list[Setup]:
     return [replace(setup, number=number) for number, setup in enumerate(setups, 1)]
 
 
+class Frozen(Asked):
+    """A server at one moment: what it tells of now is of then, so that it may rest while doctors ask."""
+
+    def __init__(self, server: Server, began: float) -> None:
+        super().__init__(server.url)
+        self.began, self.moment = began, time.time()
+        self._rules, self._targets = server.rules(), server.targets()
+
+    @property
+    def age(self) -> float:
+        """How long the set-ups ran [s]."""
+        return self.moment - self.began
+
+    def query(self, promql: str, at: float | None = None) -> list[Sample]:
+        """The instant vector at the moment."""
+        return super().query(promql, self.moment if at is None else at)
+
+    def rules(self) -> Sequence[RuleGroup]:
+        """The rules of the moment."""
+        return self._rules
+
+    def targets(self) -> Sequence[Target]:
+        """The targets of the moment."""
+        return self._targets
+
+
+Seen = Mapping[tuple[str, str], Frozen]
+"""The server that saw a set-up, by the version of Prometheus and the set-up's name."""
+
+
 @contextmanager
 def running(
     setups: Sequence[Setup], programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory
-) -> Iterator[History]:
-    """All set-ups at once, watched by each version of Prometheus, until doctors can be asked."""
+) -> Iterator[Seen]:
+    """All set-ups at once, watched by each version of Prometheus, at a moment when all that works was read in time.
+
+    A server has a few of them: each rule looks at the meters and nodes of all.
+    """
+    parts = [setups[first : first + TOGETHER] for first in range(0, len(setups), TOGETHER)]
+    with ExitStack() as stack:
+        worlds = [stack.enter_context(_world(part)) for part in parts]
+        histories = [
+            stack.enter_context(watched(world, programs, folders, *(setup.text() for setup in part)))
+            for world, part in zip(worlds, parts, strict=True)
+        ]
+        placed = [(setup, world) for world, part in zip(worlds, parts, strict=True) for setup in part]
+        histories[-1].until(AWAY)
+        for setup, world in placed:
+            setup.lose(world)
+        histories[-1].until(LATER)
+        for setup, world in placed:
+            setup.change(world)
+        histories[-1].until(ASKED)
+        seen = {}
+        for history, part in zip(histories, parts, strict=True):
+            for version, server in history.servers.items():
+                _wait_for_calm(server, part)
+                frozen = stack.enter_context(Frozen(server, history.began))
+                server.rest()
+                seen.update({(version, setup.name): frozen for setup in part})
+        yield seen
+
+
+@contextmanager
+def _world(setups: Sequence[Setup]) -> Iterator[World]:
+    """The exporters of some set-ups."""
     with served() as world:
+        world.pace = f"{SCRAPES}s"
         for setup in setups:
+            down = {setup.named(name) for name in setup.down}
             for name, rates in setup.exporters().items():
-                world.target(name, rates, up=name not in map(setup.named, setup.down))
+                # Jobs have the names of exporters: the first word of their metrics.
+                world.target(name, rates, re.split("[_:]", next(iter(rates)))[0], up=name not in down)
             for name, gauges in setup.gauges().items():
                 world.targets[name].show(gauges)
-        with watched(world, programs, folders, *(setup.text() for setup in setups)) as history:
-            history.until(AWAY)
-            for setup in setups:
-                for name, pattern in setup.away.items():
-                    target = setup.named(name)
-                    world.targets[target].forget(*setup.selected(setup.exporters()[target], pattern))
-            history.until(ASKED)
-            yield history
+        yield world
+
+
+def _wait_for_calm(server: Server, setups: Sequence[Setup]) -> None:
+    """Waits until no scrape and no evaluation that rules look back at was lost: a busy machine loses some."""
+    down = {setup.named(name) for setup in setups for name in setup.down}
+    lost = f"(min_over_time(up[{CALM}s]) == 0 or count_over_time(up[{CALM}s]) < {CALM / SCRAPES - 1})"
+    slow = f"count(count_over_time(attribution:heartbeat[{WINDOW}s]) >= {WINDOW / INTERVAL})"
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        missed = {row.labels["instance"] for row in server.query(lost)} - down
+        if not missed and [row.value for row in server.query(slow)] == [len(setups)]:
+            return
+        time.sleep(1)

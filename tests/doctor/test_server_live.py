@@ -68,6 +68,11 @@ def target(name: str) -> str:
 
 CASES = [
     Case("healthy", {}, ""),
+    Case(
+        "own-range", {}, "",
+        power="{watts: 'sum(rate(pdu_outlet_energy_joules_total{instance=\"own-range-pdu\"}[20s]))'}",
+    ),
+    Case("declared", {}, "", power="{watts: 65}"),
     Case("absent", {"rules/absent": "rules"}, "but rules of ", rules=0),
     Case(
         "outdated", {"rules/outdated": "rules"}, "rules of group attribution differ (",

@@ -16,7 +16,7 @@ from joulepath_topology import Topology, read
 
 def drafted(found: Found, wishes: Wishes = Wishes(), answers: Questions | None = None) -> tuple[Draft, Topology]:  # noqa: B008
     """The draft, and its text as read. Fails on a mistake in it."""
-    made = draft(found, wishes, answers or Questions(None), iter(f"{number:032x}" for number in range(1, 99)).__next__)
+    made = draft(found, wishes, answers or Questions(None), iter(f"{number:032x}" for number in range(1, 999)).__next__)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "topology.yaml"
         path.write_text(made.text, encoding="utf-8")

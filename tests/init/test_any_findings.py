@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever was found, the topology that is written is valid, and names every reading once."""
 
+import tempfile
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from joulepath.ioam.config import read as read_ioam
+from joulepath.tag.config import read as read_tag
+from joulepath.tag.settings import MAX_FLOWS
+from joulepath_init import files
 from joulepath_init.asking import Questions
 from joulepath_init.draft import Wishes, draft
 from joulepath_init.found import WHOLE_LEVELS, Found, Gpu, Model, Node, Pod, Reading, Whole
 from joulepath_topology.meters import METERS
 from joulepath_topology.model_servers import SERVERS
 
-from .findings import drafted
+from .findings import PLUG, drafted
 
 pytestmark = pytest.mark.unit
 
@@ -99,3 +106,21 @@ def test_any_findings_become_a_valid_topology(found: Found, kubernetes: bool, na
         for labels in source.readings
     )
     assert not [reading for reading, count in used.items() if count > 1]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from([f"camera-{number}" for number in range(99)]), min_size=1, max_size=99, unique=True))
+@example([f"camera-{number}" for number in range(99)])
+@example(["x" * 128, "a b", "x" * 129])
+def test_any_applications_become_files_that_their_exporters_read(names: list[str]) -> None:
+    made, topology = drafted(Found(readings=[replace(PLUG, name="upf-1")]), Wishes(applications=names))
+    assert made.traces is not None
+    with tempfile.TemporaryDirectory() as folder:
+        ioam, tag = Path(folder) / "ioam.yaml", Path(folder) / "tag.yaml"
+        ioam.write_text(files.ioam(made.traces), encoding="utf-8")
+        tag.write_text(files.tag(made.traces), encoding="utf-8")
+        ids = {bytes.fromhex(entry.traces[0].id) for entry in topology.applications.values()}
+        assert read_ioam(ioam).namespaces[123].ids == ids
+        tagged = {flow.trace_id for flow in read_tag(tag).flows}
+        assert tagged <= ids
+        assert len(tagged) == min(len(ids), MAX_FLOWS)

@@ -174,3 +174,11 @@ def test_a_wrong_argument_is_one_line_that_names_it(tmp_path: Path, words: list[
     assert len(refused.value.messages) == 1
     assert refused.value.messages[0].startswith(message)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("grams", ["-1", "nan", "inf", "380g"])
+def test_grams_that_no_grid_can_have_are_refused(grams: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        init("--grams-per-kwh", grams)
+    assert refused.value.code == 2
+    assert "must be grams of CO2 for each kWh" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def test_models_on_one_server_have_a_gpu_each_and_a_remark() -> None:
     assert [note for note in draft_.notes if "phi" in note]  # a third one cannot be placed
 
 
-def test_a_new_application_is_counted_where_its_packets_have_their_own_header() -> None:
+def test_a_new_application_is_counted_where_its_own_headers_are() -> None:
     names = ["ru-1", "du-1", "upf-1", "amf", "server"]
     readings = [Reading("pdu", "pdu-1", str(number), name, 50.0) for number, name in enumerate(names)]
     made, topology = drafted(Found(readings=readings), Wishes(applications=["camera"]))
@@ -108,3 +108,19 @@ def test_a_new_application_is_added_to_those_that_are_counted_already() -> None:
     assert set(topology.applications) == {"camera", "trace-5-abababab"}
     assert made.traces is not None
     assert (made.traces.node, list(made.traces.ids)) == (7, ["camera"])
+
+
+def test_an_application_that_cannot_be_named_so_has_no_id_and_a_note() -> None:
+    made, topology = drafted(Found(readings=[Reading("pdu", "p", "1", "upf", 9.0)]), Wishes(applications=["a b"]))
+    assert made.traces is None
+    assert not topology.applications
+    assert [note for note in made.notes if "'a b'" in note]
+
+
+def test_pods_of_the_workload_exporter_are_one_component_with_a_remark() -> None:
+    workloads = [("edge-1", f"core/upf-7d9f8c6b5-{end}") for end in ("x2x4z", "zzzzz")]
+    found = Found(readings=[PLUG], workloads=[*workloads, ("edge-1", "other")])
+    assert components(found) == {
+        "upf": {"role": "upf", "host": "edge-1", "share": [{"workload": workload} for _, workload in workloads]}
+    }
+    assert "decide: such names change at a restart" in drafted(found)[0].text

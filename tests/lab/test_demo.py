@@ -32,6 +32,16 @@ def demo(tmp_path: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[s
     return result, json.loads(path.read_text()) if path.exists() else {}
 
 
+def faults(figures: dict[str, Any]) -> list[str]:
+    """The findings of the doctor in a run, without its notes."""
+    return [
+        f"{one['id']} {one['place']}"
+        for told in figures["findings"].values()
+        for one in told
+        if one["severity"] != "note"
+    ]
+
+
 @pytest.fixture
 def namespaces(prometheus: Path, alertmanager: Path, request: pytest.FixtureRequest) -> None:
     """Asks for what the lab needs: its servers and a kernel that makes namespaces."""
@@ -48,6 +58,7 @@ def test_the_demo_adds_up(namespaces: None, tmp_path: Path, mode: str, request: 
     result, figures = demo(tmp_path, "--seconds", "10", *rootless)
     assert result.returncode == 0, result.stdout + result.stderr
     assert figures["stamping"] == mode
+    assert faults(figures) == []
     assert figures["worst_error_ratio"] <= 0.03
     assert figures["worst_conservation_error_ratio"] <= 1e-6
     applications, components, hosts = figures["applications"], figures["components"], figures["hosts"]
@@ -89,6 +100,7 @@ def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, reques
     result, figures = demo(tmp_path, "--seconds", "10", "--scenario", "gtpu", "--no-alert", *rootless)
     assert result.returncode == 0, result.stdout + result.stderr
     assert figures["stamping"] == mode
+    assert faults(figures) == []
     assert figures["worst_error_ratio"] <= 0.03
     applications, components, hosts = figures["applications"], figures["components"], figures["hosts"]
     # The power of AMF and SMF for an application is neither network nor compute, but a part of its total.
@@ -110,6 +122,7 @@ def test_unmodified_programs_are_traced(as_root: None, bpf: None, namespaces: No
     """One sends UDP, one TCP; they are known by their cgroups, and the answers to them by ports."""
     result, figures = demo(tmp_path, "--seconds", "10", "--scenario", "tagged", "--no-alert")
     assert result.returncode == 0, result.stdout + result.stderr
+    assert faults(figures) == []
     assert figures["worst_error_ratio"] <= 0.03
     applications = figures["applications"]
     assert set(applications) == {"assembly-line", "inspection"}

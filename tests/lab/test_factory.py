@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -35,6 +35,8 @@ class Run:
     status: int
     words: str
     figures: Mapping[str, Any]
+    findings: Mapping[str, Sequence[Mapping[str, Any]]]
+    """Of the doctor, by the way."""
 
 
 class Demo:
@@ -60,8 +62,8 @@ class Demo:
         words, _ = self._process.communicate(timeout=240)
         assert self._json.exists(), words
         figures = json.loads(self._json.read_text())
-        others = figures.pop("others")
-        return Run(self._process.returncode, words, {WAYS[0]: figures, **others})
+        others, findings = figures.pop("others"), figures.pop("findings")
+        return Run(self._process.returncode, words, {WAYS[0]: figures, **others}, findings)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,11 @@ def test_components_and_applications_are_near_the_truth(honest: Run, way: str) -
     for name, row in found["hosts"].items():
         assert row["watts"] == pytest.approx(row["truth_watts"], rel=TOLERANCE), name
     assert found["worst_error_ratio"] <= TOLERANCE
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_doctor_finds_no_fault_in_an_honest_run(honest: Run, way: str) -> None:
+    assert [one for one in honest.findings[way] if one["severity"] != "note"] == []
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -11,6 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from joulepath_doctor.catalogue import KINDS
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -82,7 +83,8 @@ def paths(page: Path) -> Iterator[str]:
     """Files and folders of the project that stand alone in a code span."""
     for token in tokens(page):
         for part in token.children or ():
-            if part.type == "code_inline" and PATH.fullmatch(part.content) and part.content not in WRITTEN:
+            named = part.type == "code_inline" and PATH.fullmatch(part.content)
+            if named and part.content not in WRITTEN | KINDS.keys():  # the latter are ids of the doctor
                 yield part.content
 
 

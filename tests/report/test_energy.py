@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from joulepath_report import places
 from joulepath_report.energy import Energy, energy
 from joulepath_report.measured import measure
 from joulepath_report.notes import notes
@@ -129,3 +130,50 @@ def test_guesses_and_fallbacks_are_noted() -> None:
     found = list(notes(measure(told({APP: (60, 240), REST: (40, 240)}, more=more))))
     assert "25.0 % of the energy of h is declared." in found
     assert "25.0 % of the energy of h was read by a fallback: its `power` was not complete." in found
+
+
+def moved(first: int, second: int) -> Told:
+    """The site of the host was called s for so many evaluations of the hour, and t for the others."""
+    rows: Rest = {
+        (*row[:3], site, row[4]): (watts, count)
+        for site, count in (("s", first), ("t", second))
+        for row, watts in ((APP, 60.0), (REST, 40.0))
+    }
+    hosts: Rows = {("h", "s"): {0: first}, ("h", "t"): {0: second}}
+    return told(rows, more={("count", "host:power_watts"): hosts})
+
+
+@pytest.mark.parametrize(("first", "site"), [(120, "s"), (180, "s"), (60, "t")])
+def test_a_site_that_changes_within_an_hour_counts_once(first: int, site: str) -> None:
+    """100 W for an hour, of which the application has 60 W; the hour is that of the site of most of it."""
+    found = energy(moved(first, 240 - first), {"app": 1})
+    assert joules(found) == pytest.approx({"app": 216_000, "unattributed": 144_000})
+    assert found.known_hosts["h"] == pytest.approx(3600)
+    assert {cell.row.site for cell in found.cells} == {site}
+
+
+def test_a_site_that_the_file_no_longer_has_is_in_the_table() -> None:
+    """Its overhead is not known, so energy with overhead has no sum."""
+    table = next(table for table in places.tables(measure(moved(60, 180))) if table.id == "sites")
+    assert table.column("energy_joules") == {"s": None, "t": pytest.approx(360_000)}
+    assert table.column("facility_joules")["t"] is None
+    assert table.total == ("total", *(pytest.approx(value) for value in (360_000, 0.1, 1)), None)
+
+
+def test_a_part_of_an_hour_before_does_not_hide_what_was_known_earlier() -> None:
+    """The period begins 10 seconds before the hour, without an evaluation: the host was known before all the same."""
+    rows: Rows = {APP: {1: 60.0}, REST: {1: 40.0}}
+    counts: Rows = {row: {1: 150} for row in rows}
+    hosts: Rows = {("h", "s"): {1: 150}}
+    answers = {("count", "host:power_watts"): hosts, ("avg", ROWS): rows, ("count", ROWS): counts}
+    period = slots(HOUR - 10, HOUR + 3600)
+    earlier: dict[str, set[Key]] = {"host:power_watts": {("h", "s")}, ROWS: set(rows)}
+    assert joules(energy(Told(ours(), period, answers, earlier, early=period[1:]), {})) == pytest.approx(
+        {"app": 216_000, "unattributed": 144_000}
+    )
+
+
+def test_rows_without_their_host_are_known_as_long_as_the_longest() -> None:
+    """A server that keeps other series for another time."""
+    found = energy(told({APP: (60, 120), REST: (40, 240)}, more={("count", "host:power_watts"): {}}), {})
+    assert sum(joules(found).values()) == pytest.approx(60 * 1800 + 40 * 3600)

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from pyarrow import parquet
 
 from joulepath_report import files, text
-from joulepath_report.model import Column
+from joulepath_report.model import Column, Table
 from joulepath_report.numbers import heading, shown
 from tests.report.example import APPLICATIONS, REPORT
 
@@ -100,7 +100,14 @@ def test_the_terminal_has_no_line_that_wraps_for_words() -> None:
         (0.0, "ratio", "0.0"),
         (0.0, "J", "0"),
         (None, "J", "-"),
-        (2.5, "J/unit", "2.5"),
+        (999.96, "J", "1,000"),
+        (2.5, "J/unit", "2.5 J"),
+        (0.00013124, "J/unit", "131.2 \N{MICRO SIGN}J"),
+        (4.2e-9, "J/unit", "4.2 nJ"),
+        (0.9999999, "J/unit", "1 J"),
+        (-2500.0, "J/unit", "-2.5 kJ"),
+        (0.0, "J/unit", "0 J"),
+        (1e-15, "J/unit", "0.001 pJ"),
     ],
 )
 def test_numbers_have_four_digits_or_all_before_the_point(value: float | None, unit: str, expected: str) -> None:
@@ -113,3 +120,12 @@ def test_a_heading_names_the_unit() -> None:
     assert heading(Column("a", "energy", "kWh")) == "energy [kWh]"
     assert heading(Column("a", "amount", "count")) == "amount"
     assert heading(Column("a", "application")) == "application"
+
+
+def test_latex_has_no_sign_that_its_engines_do_not_know() -> None:
+    """The unit of a bit is a microjoule: a sign of ASCII alone is set by every engine."""
+    rows = (("bit", 0.00013124),)
+    table = Table("per-unit", "Energy for one", (Column("unit", "for one"), Column("j", "energy", "J/unit")), rows)
+    written = text.latex(replace(REPORT, tables=(table,), notes=()))
+    assert r"131.2 \textmu{}J" in written
+    assert written.isascii()

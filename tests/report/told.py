@@ -22,8 +22,10 @@ class Told(Questions):
         slots: Sequence[Slot],
         rows: Mapping[tuple[str, str], Rows],
         before: Mapping[str, set[Key]] | None = None,
+        early: Sequence[Slot] = (),
     ) -> None:
         super().__init__(Prometheus("http://127.0.0.1:9"), topology, slots)
+        self._early = (*slots[:1], *early)
         self._rows, self._before = rows, before or {}
 
     def over(self, function: Function, series: str, by: Key, matchers: str = "") -> Rows:
@@ -39,9 +41,9 @@ class Told(Questions):
         """The rows of a series of closed hours."""
         return self._rows.get(("hourly", series), {})
 
-    def before(self, series: str, by: Key) -> set[Key]:
-        """The rows before the period."""
-        return self._before.get(series, set())
+    def before(self, series: str, by: Key, slot: Slot) -> set[Key]:
+        """The rows before the first slot, and before those that are `early`."""
+        return self._before.get(series, set()) if slot in self._early else set()
 
     def at_end(self, series: str, by: Key) -> dict[Key, float]:
         """The rows at the end."""

@@ -126,6 +126,8 @@ class World(ThreadingHTTPServer):
     """All targets on one port of loopback, each at a path of its own."""
 
     daemon_threads = True
+    pace = "1s"
+    """Time between two scrapes."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Page)
@@ -220,12 +222,8 @@ class Server(Asked):
         self._words = [str(program), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
         self._words += ["--storage.tsdb.path=data", "--web.enable-lifecycle"]
         self._process: Popen[bytes] | None = None
-        config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-            "rule_files": ["*.rules.yaml"],
-            "scrape_configs": world.jobs(),
-        }
-        (folder / "prometheus.yml").write_text(json.dumps(config))
+        self._pace = world.pace
+        self._configure(world.jobs())
 
     def write_rules(self, *topologies: str) -> None:
         """Writes the rule file of each topology in place of those that were there."""
@@ -245,6 +243,20 @@ class Server(Asked):
         request = urllib.request.Request(f"{self.url}/-/reload", method="POST")
         with urllib.request.urlopen(request, timeout=10):
             pass
+
+    def rest(self) -> None:
+        """Scrapes and evaluates nothing from now on, and answers still."""
+        self.write_rules()
+        self._configure([])
+        self.reload()
+
+    def _configure(self, jobs: list[dict[str, object]]) -> None:
+        config = {
+            "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), self._pace),
+            "rule_files": ["*.rules.yaml"],
+            "scrape_configs": jobs,
+        }
+        (self._folder / "prometheus.yml").write_text(json.dumps(config))
 
     def stop(self) -> None:
         """Ends the server in good order."""

@@ -159,3 +159,13 @@ def test_spelling_does_not_make_another_query() -> None:
 def test_a_duration_becomes_seconds(text: str, seconds: float) -> None:
     """Durations as Prometheus' own options take them."""
     assert durations.seconds(text) == seconds
+
+
+def test_matchers_of_a_selector_begin_with_its_name() -> None:
+    found = promql.matchers('up{job="a",host!~"b.*"}')
+    assert [str(each) for each in found] == ['__name__="up"', 'job="a"', 'host!~"b.*"']
+
+
+def test_matchers_are_of_one_selector_alone() -> None:
+    with pytest.raises(promql.QueryError):
+        promql.matchers("rate(up[5m])")

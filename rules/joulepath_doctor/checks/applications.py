@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What no earlier finding explains: hosts without power, components without a share, incomplete applications."""
+"""Gaps that no earlier finding explains: hosts without power, components without a share, incomplete applications."""
 
 from collections.abc import Iterator
 
+from joulepath_doctor import places
 from joulepath_doctor.catalogue import found, not_checked
-from joulepath_doctor.checks.hosts import place
-from joulepath_doctor.checks.meters import of_source
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import of_source
 from joulepath_doctor.questions import own, rows, since, targets, value, window
 from joulepath_topology import Topology
 from joulepath_topology.problem import Place
 
-RULES: Place = ("rules",)
 LOST = 1e-6
 """Watts by which a sum may differ (alerts.yaml, `EnergyNotConserved`)."""
 
@@ -37,7 +36,7 @@ def _hosts(context: Context) -> Iterator[Finding]:
     powered = rows(context, own(context, "host:power_watts"), "host")
     for box, host in topology.boxes.items():
         if (box,) not in powered:
-            at = place(topology, box)
+            at = places.box(topology, box)
             missing = rows(context, own(context, "host:missing:info", host=box), "tier", "source")
             which = ", ".join(f"{tier}/{source}" for tier, source in sorted(missing))
             yield found(
@@ -45,7 +44,7 @@ def _hosts(context: Context) -> Iterator[Finding]:
                 f"no power is recorded, though its sources are there (missing, as tier/source: {which or 'nothing'}): "
                 "compare `source:power_watts` with the topology",
                 (
-                    RULES,
+                    places.RULES,
                     *_box(topology, box),
                     *(each for fed in host.feeds for each in _box(topology, fed)),
                     *_meters(context, box),
@@ -59,7 +58,7 @@ def _components(context: Context) -> Iterator[Finding]:
             yield found(
                 "component/unmeasured", ("components", component),
                 f"its share of {box} is not known, though its work is there: its watts are in the host's rest",
-                (RULES, *_rests_on(context.topology, component, traffic=False)),
+                (places.RULES, *_rests_on(context.topology, component, traffic=False)),
             )  # fmt: skip
 
 
@@ -78,7 +77,7 @@ def _applications(context: Context) -> Iterator[Finding]:
             "application/missing", ("applications", application),
             f"its watts at {component} on {', '.join(boxes)} are not known, so its total is absent: see "
             "`application:missing:info` and the traffic of this component",
-            (RULES, ("applications", application, "traces"), *because),
+            (places.RULES, ("applications", application, "traces"), *because),
         )  # fmt: skip
 
 
@@ -97,7 +96,7 @@ def _rests_on(topology: Topology, component: str, *, traffic: bool) -> Iterator[
 
 def _box(topology: Topology, box: str) -> Iterator[Place]:
     """The keys of a host or GPU without which it has no watts or no shares; a fallback is not one of them."""
-    at = place(topology, box)
+    at = places.box(topology, box)
     if box in topology.hosts:
         yield from ((*at, key) for key in ("power", "gpus", "feeds", "active", "kepler"))
     else:
@@ -107,11 +106,15 @@ def _box(topology: Topology, box: str) -> Iterator[Place]:
 def _meters(context: Context, box: str) -> Iterator[Place]:
     """The targets of the meters of a box, which may be read now and then."""
     for number, source in enumerate(context.topology.boxes[box].power):
-        for reading in of_source((*place(context.topology, box), "power", number), source):
+        for reading in of_source((*places.box(context.topology, box), "power", number), source):
             yield from targets(context.server.query(f"present_over_time({reading.joules}[{since(context)}])"))
 
 
 def _conserved(context: Context) -> Iterator[Finding]:
+    if not context.server.build_info().get("goVersion"):
+        reason = "the server is not a Prometheus, and rules of vmalert read the evaluation before"
+        yield not_checked("sum/conservation", ("hosts",), reason)
+        return
     for level, labels in (("host", ("host",)), ("component", ("component", "host"))):
         for names, watts in rows(context, own(context, f"{level}:conservation_error_watts"), *labels).items():
             if abs(watts) > LOST:

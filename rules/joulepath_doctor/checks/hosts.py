@@ -3,15 +3,15 @@
 
 from collections.abc import Iterator, Mapping
 
+from joulepath_doctor import places
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import length, own, rows, since
 from joulepath_topology import Topology
-from joulepath_topology.problem import Place
 
-GRANTED = 0.02
-"""The error of a meter that is granted, as a part of its watts."""
+GRANTED = 0.05
+"""The part of the watts that is granted: the error of a meter, a cooler room."""
 GRANTED_WATTS = 1.0
 
 Watts = Mapping[tuple[str, ...], float]
@@ -36,26 +36,13 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _largest(topology, name, most[name,])
 
 
-def place(topology: Topology, box: str) -> Place:
-    """The entry of a host or a GPU."""
-    if box in topology.hosts:
-        return ("hosts", box)
-    host, number = next(
-        (host, number)
-        for host in topology.hosts
-        for number in topology.hosts[host].gpus
-        if f"{host}/gpu-{number}" == box
-    )
-    return ("hosts", host, "gpus", number)
-
-
 def _negative(topology: Topology, box: str, sums: Watts) -> Iterator[Finding]:
     for (host, tier), watts in sums.items():
         fed = topology.boxes[box].feeds
         if host == box and watts < 0:
             key = "feeds" if topology.hosts[box].feeds else "gpus"
             yield found(
-                "host/negative", (*place(topology, box), key),
+                "host/negative", (*places.box(topology, box), key),
                 f"tier {tier} comes to {watts:.4g} W once {', '.join(fed)} {'is' if len(fed) == 1 else 'are'} taken "
                 "off: what it feeds draws power elsewhere, or a plug is missing under `power`",
             )  # fmt: skip
@@ -63,7 +50,7 @@ def _negative(topology: Topology, box: str, sums: Watts) -> Iterator[Finding]:
 
 def _fallback(topology: Topology, box: str, tier: int) -> Iterator[Finding]:
     if tier > 1:
-        at = place(topology, box)
+        at = places.box(topology, box)
         yield found(
             "host/fallback", (*at, "fallback", tier - 2),
             f"the watts come from this fallback, since `power` is not complete: see hosts.{box}.power",
@@ -75,9 +62,9 @@ def _idle(context: Context, box: str, tier: int, mean: float) -> Iterator[Findin
     static = context.topology.boxes[box].static(tier)
     if static is not None and mean < static * (1 - GRANTED) - GRANTED_WATTS:
         yield found(
-            "host/static-above-power", (*place(context.topology, box), "static_watts"),
-            f"{static:g} W when idle, but {mean:.4g} W were measured on average for {length(context.since)}, so nothing "
-            "is dynamic: measure it with `joulepath calibrate static`",
+            "host/static-above-power", (*places.box(context.topology, box), "static_watts"),
+            f"{static:g} W when idle, but {mean:.4g} W were measured on average for {length(context.since)}, so "
+            "nothing is dynamic: measure it with `joulepath calibrate static`",
         )  # fmt: skip
 
 
@@ -85,7 +72,7 @@ def _largest(topology: Topology, box: str, most: float) -> Iterator[Finding]:
     largest = topology.boxes[box].max_watts
     if largest is not None and most > largest * (1 + GRANTED) + GRANTED_WATTS:
         yield found(
-            "host/power-above-max", (*place(topology, box), "max_watts"),
-            f"at most {largest:g} W are declared, {most:.4g} W were measured: raise it, or see whether the plug is that "
-            "of another machine",
+            "host/power-above-max", (*places.box(topology, box), "max_watts"),
+            f"at most {largest:g} W are declared, {most:.4g} W were measured: raise it, or see whether the plug is "
+            "another machine's",
         )  # fmt: skip

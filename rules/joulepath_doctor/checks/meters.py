@@ -1,62 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The meters that sources of power name: there, fresh, measured for most of the window, and counting."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import Reading, readings
 from joulepath_doctor.questions import length, since, targets, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
 from joulepath_prometheus.results import Sample
-from joulepath_rules.rule import selector
-from joulepath_topology import Topology
-from joulepath_topology.meters import METERS, Meter
-from joulepath_topology.problem import Place
-from joulepath_topology.queries import gpu_meters, sources
-from joulepath_topology.source import PowerSource
 
 LEAST = 0.5
 """The part of a window that must be measured, or a reading is a gap (attribution.yaml, `source:power_watts`)."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One reading of a meter that the topology names."""
-
-    place: Place
-    kind: str
-    labels: Mapping[str, str]
-    """`instance`, and the part."""
-
-    @property
-    def meter(self) -> Meter:
-        """Its kind."""
-        return METERS[self.kind]
-
-    @property
-    def joules(self) -> str:
-        """Its counter of energy."""
-        return self.meter.joules + selector(**self.labels)
-
-
-def readings(topology: Topology) -> Iterator[Reading]:
-    """All readings of a topology, each at its first place."""
-    told = set[tuple[str, ...]]()
-    for host in topology.hosts:
-        for place, source in (*sources(topology, host), *gpu_meters(topology, host)):
-            for reading in of_source(place, source):
-                key = (reading.kind, *reading.labels.values())
-                if key not in told:
-                    told.add(key)
-                    yield reading
-
-
-def of_source(place: Place, source: PowerSource) -> Iterator[Reading]:
-    """The readings of one source."""
-    for labels in source.readings:
-        yield Reading(place, source.kind, labels)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -107,8 +63,8 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     if measured <= LEAST:
         yield found(
             "source/sparse", reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the log of "
-            "its exporter for polls that fail, or raise `window`",
+            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the "
+            "log of its exporter for polls that fail, or raise `window`",
             targets(now),
         )  # fmt: skip
         return

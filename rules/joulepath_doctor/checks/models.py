@@ -29,7 +29,8 @@ def check(context: Context) -> Iterator[Finding]:
         place: Place = ("components", name, "requests" if component.requests else "traffic")
         for expr in counted(name, component, prompts=component.tokens is not None).values():
             found_rows = rows(context, f"sum by (application) ({timed(context, expr)})", "application")
-            yield from _rows(place, {application for (application,) in found_rows}, used, topology)
+            there = {application for (application,) in found_rows}
+            yield from _rows(topology, place, there, used, filled=component.requests is None)
 
 
 def _passes(topology: Topology, application: str, component: str) -> bool:
@@ -37,25 +38,27 @@ def _passes(topology: Topology, application: str, component: str) -> bool:
     return any(topology.counted_at(each) == component for each in topology.route(application))
 
 
-def _rows(place: Place, there: set[str], used: list[str], topology: Topology) -> Iterator[Finding]:
-    if not there:
-        return
+def _rows(topology: Topology, place: Place, there: set[str], used: list[str], *, filled: bool) -> Iterator[Finding]:
+    """Of rows that are there at all. With `filled`, an application without a row has sent nothing: that is allowed,
+    unless a row has nearly its name, or no row is of the topology."""
     named = there - {""}
-    if not named:
+    if there and not named:
         yield found(
             "model/unlabelled", place,
             "no row has the label application, so nothing can be divided: let the gateway or the server add it, or "
             "name the label that has it as `application_label`",
         )  # fmt: skip
+    if not named:
         return
-    strange = named - set(topology.applications)
+    strange = sorted(named - set(topology.applications))
     for application in used:
-        if application in named:
+        near = get_close_matches(application.lower(), [each.lower() for each in strange], n=1, cutoff=LIKE)
+        if application in named or (filled and not near and named & set(topology.applications)):
             continue
-        near = get_close_matches(application.lower(), {each.lower() for each in strange}, n=1, cutoff=LIKE)
-        if near or not named & set(topology.applications):
-            yield found(
-                "model/application-unknown", place,
-                f"application {application!r} has no row, so it has 0 W here, and no application of the topology is "
-                f"called {shown(application, sorted(strange))}: give both one name",
-            )  # fmt: skip
+        others = (
+            f"rows that are not in the topology are {shown(application, strange)}" if strange else "others have rows"
+        )
+        yield found(
+            "model/application-absent", place,
+            f"application {application!r} has no row, {others}: give both one name, or send a first request",
+        )  # fmt: skip

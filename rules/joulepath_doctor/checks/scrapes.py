@@ -2,7 +2,7 @@
 """How the server scrapes what the topology reads: often enough for the window, and with the labels of the exporter."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from joulepath_doctor import places
@@ -52,28 +52,31 @@ def _finding(job: str, label: str, name: str) -> Finding:
 def _sparse(context: Context) -> Iterator[Finding]:
     """The scrape intervals of jobs, against the ranges over which the rules read their metrics."""
     rows = context.server.query(f"group by (job, __name__) ({named(one for one in context.inputs if one.seconds)})")
+    ranges = _ranges(context)
     strictest: dict[str, Range] = {}
     for row in rows:
         job, name = row.labels.get("job", ""), row.labels.get("__name__", "")
-        own = [each for each in _ranges(context) if re.fullmatch(each.name, name)]
-        strictest[job] = min([*own, *([strictest[job]] if job in strictest else [])], key=lambda each: each.longest)
+        for each in ranges:
+            if re.fullmatch(each.name, name) and (job not in strictest or each.longest < strictest[job].longest):
+                strictest[job] = each
     supply = Supply(context)
     for target in context.server.targets():
-        each = strictest.get(target.labels.get("job", ""))
-        if each is None or not supply.needs(target):
+        strict = strictest.get(target.labels.get("job", ""))
+        if strict is None or not supply.needs(target):
             continue
         if not target.scrape_interval:
             yield not_checked("scrape/sparse", supply.place(target), "the server does not say how often it scrapes")
             continue
         interval = seconds(target.scrape_interval)
-        if interval > each.longest:
-            kind = "scrape/too-sparse" if 2 * interval > each.length else "scrape/sparse"
-            cure = f"{each.key}: {duration(interval * each.needed / each.factor)}"
+        if interval > strict.longest:
+            kind = "scrape/too-sparse" if 2 * interval > strict.length else "scrape/sparse"
+            cure = f"{strict.key}: {duration(interval * strict.needed / strict.factor)}"
             yield found(
                 kind, supply.place(target),
-                f"{target.scrape_url} is scraped every {duration(interval)}: that is {each.length / interval:.3g} "
-                f"times in the {duration(each.length)} over which {each.name} is read, and must be {each.needed}: "
-                f"state `scrape_interval: {duration(each.longest)}` in the job, or `{cure}` in the topology",
+                f"{target.scrape_url} is scraped every {duration(interval)}: that is {strict.length / interval:.3g} "
+                f"times in the {duration(strict.length)} over which {strict.name} is read, and must be "
+                f"{strict.needed}: state `scrape_interval: {duration(strict.longest)}` in the job, or `{cure}` in the "
+                "topology",
             )  # fmt: skip
 
 
@@ -98,18 +101,18 @@ class Range:
         return self.length / self.needed
 
 
-def _ranges(context: Context) -> list[Range]:
+def _ranges(context: Context) -> Collection[Range]:
     """The ranges of the rules' own reads. Those of a query without `$window` are its author's."""
     window, interval = context.topology.window, context.topology.interval
     moving = {one.name for one in context.inputs if one.record == PRESENCE}
-    found = [
+    found = {
         Range(one.name, window, OF_MOVERS if one.name in moving else SCRAPES, "window", 1)
         for one in context.inputs
         if one.seconds == window
-    ]
-    found += [
+    }
+    found |= {
         Range(one.name, 2 * interval, 2, "interval", 2)
         for one in context.inputs
         if one.seconds == 2 * interval and one.record == PRESENCE
-    ]
+    }
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the topology reads by PromQL: there, fresh, and counting."""
+"""All reads of the topology by PromQL: there, fresh, and counting."""
 
 import math
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def _of(context: Context, read: Read) -> Iterator[Finding]:
 
 
 def _missing(context: Context, read: Read, gone: list[Selected], because: tuple[tuple[str | int, ...], ...]) -> Finding:
-    """Nothing matches now. What was there a while ago says more than what never was."""
+    """Nothing matches now. A series that was there a while ago says more than one that never was."""
     stale = next((each for each in gone if each.before), None)
     if read.may_be_away:
         seen = f"none since {last_seen(context, stale.selector)}" if stale else nearest(context, gone[0].selector)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts against their whole, and two readings of one power against each other, over the time that the doctor looks back.
+"""Parts against their whole, and two readings of one power against each other.
 
-Means are joules by measured seconds. A comparison is made where both were measured for the same part of the time.
+All of it over the time that the doctor looks back. Means are joules by measured seconds.
+A comparison is made where both were measured for the same part of the time.
 """
 
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from joulepath_doctor.catalogue import found, not_checked
-from joulepath_doctor.checks.meters import Reading, Rows, of_source, readings
+from joulepath_doctor.checks.meters import Rows
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import Reading, of_source, readings
 from joulepath_doctor.questions import length, own, rows, since
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology
@@ -109,7 +111,7 @@ def _wholes(context: Context) -> Iterator[Finding]:
 
 
 def _parts_of_plugs(context: Context) -> Iterator[Finding]:
-    """What Kepler and RAPL measure inside a host against the host's power."""
+    """The watts of Kepler and RAPL inside a host against the host's power."""
     topology = context.topology
     power = rows(context, f"avg_over_time({own(context, 'host:power_watts')}[{since(context)}])", "host")
     tiers = rows(context, own(context, "host:power_source:info"), "host", "tier")
@@ -206,7 +208,8 @@ def _tiers(context: Context) -> Iterator[Finding]:
                 yield found(
                     "sum/bmc-plug", place,
                     f"{other:.4g} W over {length(context.since)}, where another meter of this host says {one:.4g} W "
-                    f"({BETWEEN:.0%} and {WATTS:g} W are granted): one of them is of another machine, or measures a part",
+                    f"({BETWEEN:.0%} and {WATTS:g} W are granted): one of them is of another machine, or "
+                    "measures a part",
                 )  # fmt: skip
 
 
@@ -236,6 +239,6 @@ def _registers(context: Context) -> Iterator[Finding]:
     for kind, number in few.items():
         yield not_checked(
             "sum/register-integral", ("hosts",),
-            f"{number} registers ({kind}) made fewer than {STEPS} steps in {length(context.since)}, or began anew: look back further "
-            "with --since",
+            f"{number} registers ({kind}) made fewer than {STEPS} steps in {length(context.since)}, or began "
+            "anew: look back further with --since",
         )  # fmt: skip

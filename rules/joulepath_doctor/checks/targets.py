@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets of the server that supply the topology: up, once, steadily, with their present configuration."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from joulepath_doctor import places
@@ -65,7 +66,9 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _reason(target: Target) -> str:
-    own = one_line(target.last_error, 160) or "Prometheus says no reason"
+    # Go's words begin with the request, `Get "http://...": `, which stands before them already.
+    words = re.sub(r'^Get "[^"]*": ', "", target.last_error)
+    own = one_line(words, 160) or "Prometheus gives no reason"
     cure = next((cure for words, cure in CURES.items() if words in own.lower()), LOOK)
     return f"{own}: {cure}"
 

@@ -2,52 +2,24 @@
 """IOAM nodes and traces: counted where the topology says, by one process, without packets that pass unseen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
+from joulepath_doctor.named import SECONDS, Node, nodes
 from joulepath_doctor.questions import length, rows, since, value, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
 from joulepath_rules.rule import selector
-from joulepath_topology import Topology
 from joulepath_topology.problem import Place
 
-SECONDS = "ioam_node_measured_seconds_total"
 LEAST = 0.5
 """The part of a window in which a node must be counted (attribution.yaml, `node:measured:ratio`)."""
 UNSEEN = 0.01
 """The part of the packets that may pass uncounted (alerts.yaml, `EnergyCaptureDrops`)."""
+BACKGROUND = 1.0
+"""Packets/s on an interface that carries nothing: neighbour discovery, LLDP."""
 HOST_PACKETS = ("node_network_receive_packets_total", "node_network_transmit_packets_total")
 """Packets of an interface as node_exporter counts them."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """An IOAM node at which a component's traffic is counted, by all exporters or by one that the topology names."""
-
-    component: str
-    node: int
-    instance: str | None = None
-
-    @property
-    def place(self) -> Place:
-        """Its key in the topology."""
-        return ("components", self.component, "traffic", "ioam")
-
-    def select(self, metric: str, **more: str) -> str:
-        """A selector of one of its counters."""
-        named = {} if self.instance is None else {"instance": self.instance}
-        return metric + selector(node_id=str(self.node), **named, **more)
-
-
-def nodes(topology: Topology) -> Iterator[Node]:
-    """All nodes, one for each named exporter."""
-    for name, component in topology.components.items():
-        ioam = component.traffic.ioam if component.traffic else None
-        if ioam is not None:
-            for instance in ioam.instances or (None,):
-                yield Node(name, ioam.node, instance)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -104,12 +76,12 @@ def _missed(context: Context, counted: list[Node]) -> Iterator[Finding]:
     """Packets that an exporter of these nodes did not see, and interfaces on which it sees nothing."""
     told = set[tuple[str, str]]()
     for node in counted:
-        packets = rows(
-            context,
-            f"sum by (job, instance) (increase({node.select('ioam_node_packets_total')}[{since(context)}]))",
-            "job",
-            "instance",
+        # Signalling and management are seen, too: an interface with them is not blind.
+        every = (node.select(f"ioam_node_{packets}_total") for packets in ("packets", "other_packets"))
+        counts = " or ".join(
+            f'label_replace(increase({each}[{since(context)}]), "of", "{at}", "", "")' for at, each in enumerate(every)
         )
+        packets = rows(context, f"sum by (job, instance) ({counts})", "job", "instance")
         for (job, instance), seen in packets.items():
             if (job, instance) in told:
                 continue
@@ -121,13 +93,13 @@ def _missed(context: Context, counted: list[Node]) -> Iterator[Finding]:
             )
             passed = unseen or _passed(context, job, instance)
             place = node.place[:-1]
-            if not seen and passed:
+            if not seen and passed > BACKGROUND * context.since:
                 yield found(
                     "traffic/interface-silent", place,
                     f"{instance} saw no packet of node {node.node}, while its interfaces had {passed:.0f}: name the "
                     "interface that the user packets pass, see the blind spots of the backend",
                 )  # fmt: skip
-            elif dropped + unseen > UNSEEN * seen:
+            elif seen and dropped + unseen > UNSEEN * max(seen, context.since):
                 yield found(
                     "traffic/unseen", place,
                     f"{instance} counted {seen:.0f} packets, lost {dropped:.0f} and missed {unseen:.0f} that its "
@@ -167,10 +139,9 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
     states = {node: [select(context, each) for each in of] for node, of in counters.items()}
     absent = [node for node, seen in states.items() if not any(each.now for each in seen)]
     if absent:
-        yield found(
-            "traffic/trace-absent", place, _absent(context, identity, absent, list(states)),
-            tuple(node.place for node in passed) + tuple(each for seen in states.values() for one in seen for each in one.targets),
-        )  # fmt: skip
+        read = [target for seen in states.values() for each in seen for target in each.targets]
+        message = _absent(context, identity, absent, list(states))
+        yield found("traffic/trace-absent", place, message, (*(node.place for node in passed), *read))
         return
     packets = {node: _packets(context, of) for node, of in counters.items()}
     silent = [node for node, count in packets.items() if count == 0]
@@ -181,6 +152,7 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
             "traffic/trace-lost", place,
             f"{rate:.3g} packets/s at node {_list(moving)}, none at node {_list(silent)}: see where the option is "
             "dropped or hidden in a tunnel, or correct the `path`",
+            tuple(node.place[:-1] for node in passed if node.node in silent),
         )  # fmt: skip
     elif silent:
         yield found(

@@ -4,6 +4,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from joulepath_report import numbers
 from joulepath_report.model import Column, Value
 
 _DIGITS = 4
@@ -12,7 +13,7 @@ _DIGITS = 4
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 
-_HEADINGS = {"ratio": "%", "g": "g CO\N{SUBSCRIPT TWO}", "count": "", "J/unit": "J"}
+_HEADINGS = {"ratio": "%", "g": "g CO\N{SUBSCRIPT TWO}", "count": "", "J/unit": ""}
 """Units as they stand in headings, where that is not the unit itself."""
 
 
@@ -42,12 +43,10 @@ def heading(column: Column) -> str:
 
 def column_decimals(column: Column, values: Iterable[Value]) -> int:
     """Decimals of all numbers of a column."""
-    numbers = [abs(value) for value in values if isinstance(value, float | int)]
+    found = [abs(value) for value in values if isinstance(value, float | int)]
     if column.unit == "ratio":
         return 1
-    if column.unit == "count" and all(value == round(value) for value in numbers):
-        return 0
-    return decimals(max(numbers, default=0.0), _DIGITS)
+    return decimals(max(found, default=0.0), _DIGITS)
 
 
 def decimals(largest: float, digits: int) -> int:
@@ -56,9 +55,14 @@ def decimals(largest: float, digits: int) -> int:
 
 
 def cell(column: Column, value: Value, places: int) -> str:
-    """A value as text; empty where it is not known."""
+    """A value as text; empty where it is not known. Amounts of different things, and joules for one, have no decimals
+    in common."""
     if value is None or isinstance(value, str):
         return value or ""
+    if column.unit == "J/unit":
+        return numbers.for_one(value).replace(" ", _SPACE).replace("-", _MINUS)
+    if column.unit == "count":
+        return number(value, 0 if value == round(value) else decimals(abs(value), _DIGITS))
     return number(value * 100 if column.unit == "ratio" else value, places)
 
 

@@ -25,7 +25,7 @@ def figures(report: Report) -> Iterator[Figure]:
     if not report.flow or not whole:
         return
     rest = joules.pop(UNATTRIBUTED, 0.0)
-    yield Figure("Energy", digits.energy(whole), f"{digits.number(whole, 0)} J at the plugs")
+    yield Figure("Energy", digits.energy(whole), f"{digits.number(whole, digits.decimals(whole, 4))} J at the plugs")
     yield Figure("Attributed to applications", _percent(1 - rest / whole), digits.energy(whole - rest))
     yield Figure("Unattributed", _percent(rest / whole), digits.energy(rest))
     if joules:

@@ -54,7 +54,7 @@ def test_only_a_table_scrolls_sideways(opened: Open, width: int) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["", "?target=rack-003-of-hall-b"])
 def test_the_landing_page_breaks_no_rule_of_accessibility(opened: Open, path: str, scheme: str) -> None:
-    # Chromium runs no script in a page whose policy forbids it, not even axe's.
+    # The policy of the page forbids scripts, and so that of axe.
     found = Axe().run(opened(path, width=800, color_scheme=scheme, bypass_csp=True))
     assert found.violations_count == 0, found.generate_report()
 

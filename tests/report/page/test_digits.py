@@ -56,6 +56,19 @@ def test_a_ratio_is_in_percent_and_a_count_without_a_point() -> None:
     assert cell(count, 12.0, column_decimals(count, [12.0, 7.0])) == "12"
 
 
+def test_amounts_and_joules_for_one_have_digits_of_their_own() -> None:
+    """A column has bits and sessions, and their joules: none of them is shown as less than the smallest digit."""
+    count, for_one = Column("c", "amount", "count"), Column("j", "energy for one", "J/unit")
+    amounts, joules = (3.2e9, 0.4), (1.5e-8, 300.0, -0.02)
+    shown = [cell(count, value, column_decimals(count, amounts)) for value in amounts]
+    assert shown == [f"3{SPACE}200{SPACE}000{SPACE}000", "0.4000"]
+    assert [cell(for_one, value, column_decimals(for_one, joules)).split(SPACE) for value in joules] == [
+        ["15", "nJ"],
+        ["300", "J"],
+        ["\N{MINUS SIGN}20", "mJ"],
+    ]
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15), st.integers(0, 9))
 def test_only_0_looks_like_0(value: float, places: int) -> None:
     assert (number(value, places).strip("0.") == "") == (value == 0)
