@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only the chosen command's module is imported, and --help of the whole needs none.
     chosen = next((word for word in words if not word.startswith("-")), "")
     parser, modules = build_parser([chosen])
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
     args = parser.parse_args(words)
     if chosen not in modules:
         parser.error(f"unknown command {chosen!r}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One selector on the server: does it match, when did it last, and which label values are near those that it names."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,8 @@ SHOWN = 4
 """Label values in a message."""
 LONGEST = 60
 """Characters of each of them."""
+OWN = re.compile("(pdu|bmc|rapl|modelled|gpu|ioam|workload)_")
+"""Metrics that topologies name by a key of their own."""
 STEPS = 100
 """Into which the time is divided to find a series' last sample."""
 
@@ -106,7 +109,8 @@ def _metric(name: Matcher) -> str:
 
 
 def _other_names(context: Context, name: Matcher) -> str:
-    return did_you_mean(_metric(name), list(context.server.label_values("__name__")))
+    """Names like this one. That of Joulepath's own exporters is not mistyped, so it is not that of another one."""
+    return "" if OWN.match(name.value) else did_you_mean(_metric(name), list(context.server.label_values("__name__")))
 
 
 def _natural(text: str) -> tuple[int, str]:

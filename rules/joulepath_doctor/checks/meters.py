@@ -2,6 +2,7 @@
 """The meters that sources of power name: there, fresh, measured for most of the window, and counting."""
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
@@ -9,10 +10,14 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.named import Reading, readings
 from joulepath_doctor.questions import length, since, targets, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
+from joulepath_doctor.youth import pending, recent
 from joulepath_prometheus.results import Sample
+from joulepath_prometheus.state import Target
 
 LEAST = 0.5
 """The part of a window that must be measured, or a reading is a gap (attribution.yaml, `source:power_watts`)."""
+STEADY = 0.9
+"""The part of the polls of a device that succeeds while it can be read."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -39,6 +44,16 @@ class Rows:
             self._found[expr, *names] = indexed
         return self._found[expr, *names].get(tuple(reading.labels.values()), [])
 
+    def of_instance(self, reading: Reading, expr: str) -> Sequence[Sample]:
+        """The rows of a reading's device: of its part, where rows tell of parts."""
+        if (expr,) not in self._found:
+            indexed: dict[tuple[str, ...], list[Sample]] = {}
+            for row in self._context.server.query(expr):
+                indexed.setdefault((row.labels.get("instance", ""),), []).append(row)
+            self._found[expr,] = indexed
+        rows = self._found[expr,].get((reading.labels["instance"],), [])
+        return [row for row in rows if all(row.labels.get(key, each) == each for key, each in reading.labels.items())]
+
     def largest(self, reading: Reading, expr: str) -> float:
         """The largest value of a reading; 0 without rows."""
         return max((row.value for row in self.of(reading, expr)), default=0.0)
@@ -48,6 +63,7 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     meter = reading.meter
     now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
     if not now:
+        yield from _unread(context, rows, reading)
         yield _missing(context, reading)
         return
     label = meter.optional
@@ -61,10 +77,13 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
         return
     measured = rows.largest(reading, f"rate({meter.seconds}[{window(context)}])")
     if measured <= LEAST:
+        yield from _unread(context, rows, reading)
+        kind, cure = "source/sparse", "see the log of its exporter for polls that fail, or raise `window`"
+        if recent(context, reading.joules):
+            kind, cure = "source/young", "it began a moment ago: ask again after that time"
         yield found(
-            "source/sparse", reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the "
-            "log of its exporter for polls that fail, or raise `window`",
+            kind, reading.place,
+            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: {cure}",
             targets(now),
         )  # fmt: skip
         return
@@ -75,6 +94,30 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _unread(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
+    """The device of the reading, where polls of it fail."""
+    if not reading.meter.up:
+        return
+    polls = rows.of_instance(reading, f"avg_over_time({reading.meter.up}[{window(context)}])")
+    best = max(polls, key=lambda row: row.value, default=None)
+    if best is not None and best.value < STEADY:
+        (place,) = targets([best])
+        yield found(
+            "meter/unread", place,
+            f"{best.value:.0%} of the polls of {reading.labels['instance']} in the last {window(context)} succeeded "
+            f"({reading.meter.up}): {_page(context.server.targets(), best)} says why",
+        )  # fmt: skip
+
+
+def _page(scraped: Sequence[Target], row: Sample) -> str:
+    """The landing page about the device that a row is of."""
+    for one in scraped:
+        if all(one.labels.get(name) == row.labels.get(name) for name in ("job", "instance")):
+            parts = urlsplit(one.scrape_url)
+            return f"the page {urlunsplit((parts.scheme, parts.netloc, '/', parts.query, ''))}"
+    return "the log of its exporter"
+
+
 def _missing(context: Context, reading: Reading) -> Finding:
     seen = select(context, reading.joules)
     if seen.before:
@@ -83,6 +126,8 @@ def _missing(context: Context, reading: Reading) -> Finding:
             f"{reading.joules} was last seen {last_seen(context, reading.joules)}: see the log of its exporter",
             seen.targets,
         )  # fmt: skip
+    if reason := pending(context, reading.joules):
+        return found("source/young", reading.place, f"{reason}: ask again in a minute", seen.targets)
     return found(
         "source/absent", reading.place,
         f"{nearest(context, reading.joules)}: name what is there, or add it to the exporter's configuration and to the "
