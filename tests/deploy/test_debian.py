@@ -138,6 +138,7 @@ def test_each_command_of_the_package_finds_its_libraries(tree: Tree) -> None:
     for command in COMMANDS:
         assert f"joulepath {command}" in tree.run("joulepath", command, "--help", user="joulepath")
         assert tree.run("test", "-s", f"/usr/share/man/man1/joulepath-{command}.1.gz") == ""
+    tree.run("/usr/lib/joulepath/bin/python3", "-c", "from joulepath.bpf.libbpf import library; library()")
     libraries = tree.run("sh", "-c", "find /usr/lib/joulepath -name '*.so*' -exec ldd {} + 2>&1")
     assert "libc.so.6" in libraries
     assert "not found" not in libraries
