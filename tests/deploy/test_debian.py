@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian package: what goes into it, and in a bare Debian what comes out of it."""
+"""The Debian package: its contents, and its work in a bare Debian."""
 
 import os
 import platform
@@ -86,7 +86,7 @@ class Tree:
         return ["unshare", "--mount", "bash", "-c", script, str(self.folder), user, *words]
 
     def run(self, *words: str, user: str = "root") -> str:
-        """What it prints."""
+        """Runs `words` in it and returns their output. Fails where they fail."""
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}
         command = self.command(*words, user=user)
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
@@ -96,7 +96,7 @@ class Tree:
 
 @pytest.fixture(scope="module")
 def tree(wheel: Path, absent: Absent, as_root: None) -> Iterator[Tree]:
-    """Has what Debian calls essential, what the package depends on, and nothing else."""
+    """Has the essential packages of Debian, those that the package depends on, and no others."""
     for program, package in (("dh", "debhelper"), ("mmdebstrap", "mmdebstrap")):
         if shutil.which(program) is None:
             absent(package, f"{package} is not installed")
