@@ -64,7 +64,7 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
     if not now:
         yield from _unread(context, rows, reading)
-        yield _missing(context, reading)
+        yield from _missing(context, reading)
         return
     label = meter.optional
     parts = sorted({row.labels.get(label, "") for row in now}) if label is not None else []
@@ -77,13 +77,15 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
         return
     measured = rows.largest(reading, f"rate({meter.seconds}[{window(context)}])")
     if measured <= LEAST:
-        yield from _unread(context, rows, reading)
-        kind, cure = "source/sparse", "see the log of its exporter for polls that fail, or raise `window`"
-        if recent(context, reading.joules):
-            kind, cure = "source/young", "it began a moment ago: ask again after that time"
+        unread = list(_unread(context, rows, reading))
+        young = [] if unread else list(recent(context, reading.joules, reading.place, targets(now)))
+        yield from (*unread, *young)
+        if young:
+            return
         yield found(
-            kind, reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: {cure}",
+            "source/sparse", reading.place,
+            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the "
+            "log of its exporter for polls that fail, or raise `window`",
             targets(now),
         )  # fmt: skip
         return
@@ -118,17 +120,19 @@ def _page(scraped: Sequence[Target], row: Sample) -> str:
     return "the log of its exporter"
 
 
-def _missing(context: Context, reading: Reading) -> Finding:
+def _missing(context: Context, reading: Reading) -> Iterator[Finding]:
     seen = select(context, reading.joules)
     if seen.before:
-        return found(
+        yield found(
             "source/stale", reading.place,
             f"{reading.joules} was last seen {last_seen(context, reading.joules)}: see the log of its exporter",
             seen.targets,
         )  # fmt: skip
-    if reason := pending(context, reading.joules):
-        return found("source/young", reading.place, f"{reason}: ask again in a minute", seen.targets)
-    return found(
+        return
+    if young := list(pending(context, reading.joules, reading.place)):
+        yield from young
+        return
+    yield found(
         "source/absent", reading.place,
         f"{nearest(context, reading.joules)}: name what is there, or add it to the exporter's configuration and to the "
         "scrape jobs",
