@@ -48,10 +48,11 @@ def container(
     subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", folder / "base.tar"], check=True)
     base = builder("from", "scratch")
     builder("add", base, str(folder / "base.tar"), "/")
+    if authorities := os.environ.get("PIP_CERT"):
+        builder("add", base, authorities, CERTIFICATES)
+        builder("config", "--env", f"PIP_CERT={CERTIFICATES}", base)
     builder("commit", "--quiet", "--rm", base, BASE)
     words = ["--isolation", "chroot", "--network", "host", "--pull-never", "--format", "docker"]
-    if authorities := os.environ.get("PIP_CERT"):
-        words += ["--volume", f"{authorities}:{CERTIFICATES}:ro", "--env", f"PIP_CERT={CERTIFICATES}"]
     builder("bud", *words, "--tag", "joulepath", ".")
     name = builder("from", "--pull-never", "localhost/joulepath")
     yield lambda *line: builder("run", "--isolation", "chroot", "--user", "10471:10471", name, "--", *line)
