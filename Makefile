@@ -6,7 +6,7 @@ PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
 
-.PHONY: help demo test unit long lint bench docs site constraints programs clean
+.PHONY: help demo test unit long lint bench docs site constraints dist programs helm clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,11 +45,19 @@ site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
 
+dist: $(VENV)/.dist ## wheel, sources and Debian packages for this machine in dist; the latter need debhelper
+	rm -rf dist
+	$(VENV)/bin/python -m hatchling build -d dist
+	$(VENV)/bin/python -m scripts.deb dist/*.whl dist
+
 programs: $(VENV)/.lab ## Prometheus and Alertmanager, where they are not installed
 	@$(VENV)/bin/python -m joulepath_lab.run.programs
+
+helm: $(VENV)/.test ## Helm for the tests of the chart, where it is not installed (x86_64)
+	@$(VENV)/bin/python -m scripts.helm
 
 clean: ## removes .venv and .cache
 	rm -rf $(VENV) .cache
 
-$(VENV)/.lab $(VENV)/.docs $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
+$(VENV)/.lab $(VENV)/.docs $(VENV)/.dist $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml
 	@scripts/venv $(VENV) $*

@@ -14,10 +14,10 @@ EXTRAS = ("fast", "gpu", "calibrate", "report", "parquet")
 """Extras that a command uses; the others are for tests and the demo."""
 
 
-def stated(pyproject: Path = ROOT / "pyproject.toml") -> Sequence[str]:
-    """The requirements of an installation with EXTRAS, as pyproject.toml has them."""
+def stated(extras: Sequence[str] = EXTRAS, pyproject: Path = ROOT / "pyproject.toml") -> Sequence[str]:
+    """The requirements of an installation with `extras`, as pyproject.toml has them."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    return [*project["dependencies"], *(one for extra in EXTRAS for one in project["optional-dependencies"][extra])]
+    return [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
 
 
 def installed(requirements: Sequence[str]) -> Sequence[Distribution]:

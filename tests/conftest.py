@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The needs of tests from the machine, in one place: a test skips where one is absent, with the reason.
 
-`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next,chromium` turns the skips for these reasons into failures.
+`JOULEPATH_REQUIRE=root,bpf,netns,prometheus,prometheus-next,chromium,helm` makes these skips failures.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from scripts import helm as helm_program
 
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
@@ -135,6 +136,12 @@ def vmalert_program() -> Path:
 
 def _victoria(name: str) -> Path:
     return programs.find(name) or _absent("victoria-metrics", f"{name} is not installed (`make programs` unpacks it)")
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The path of Helm."""
+    return helm_program.find() or _absent("helm", "Helm is not installed (`make helm` unpacks it into .cache)")
 
 
 @pytest.fixture(scope="session")

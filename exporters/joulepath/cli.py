@@ -8,7 +8,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, cast
 
 from joulepath import __version__
@@ -41,32 +41,38 @@ class Command(Protocol):
         """Runs the command and returns its exit code. Raises JoulepathError for what the user can mend."""
 
 
+def build_parser(chosen: Collection[str] = COMMANDS) -> tuple[argparse.ArgumentParser, Mapping[str, Command]]:
+    """The parser and the modules of `chosen` commands, which are imported; the others have no arguments in it."""
+    parser = argparse.ArgumentParser(prog="joulepath", description="Energy and CO2 per application, inside Prometheus.")
+    parser.add_argument("--version", action="version", version=f"joulepath {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    modules: dict[str, Command] = {}
+    for name, (path, summary) in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary)
+        if name in chosen:
+            modules[name] = cast("Command", importlib.import_module(path))
+            modules[name].configure(subparser)
+    return parser, modules
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Exit codes: 0 done, 1 nothing could be read or a part failed, 2 bad arguments or files."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Only the chosen command's module is imported, and --help of the whole needs none.
-    chosen = next((word for word in words if not word.startswith("-")), None)
-    parser = argparse.ArgumentParser(prog="joulepath", description="Energy and CO2 per application, inside Prometheus.")
-    parser.add_argument("--version", action="version", version=f"joulepath {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    module: Command | None = None
-    for name, (path, summary) in COMMANDS.items():
-        subparser = commands.add_parser(name, help=summary, description=summary)
-        if name == chosen:
-            module = cast("Command", importlib.import_module(path))
-            module.configure(subparser)
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    parser, modules = build_parser([chosen])
     if not words:
         parser.print_help(sys.stderr)
         return 2
     args = parser.parse_args(words)
-    if module is None:
+    if chosen not in modules:
         parser.error(f"unknown command {chosen!r}")
     if "log_level" in args and not args.once:
         from joulepath import log  # noqa: PLC0415  # for the exporters alone
 
         log.setup(args.log_level)
     try:
-        return module.run(args)
+        return modules[chosen].run(args)
     except JoulepathError as error:
         for message in error.messages:
             print(f"joulepath {chosen}: {message}", file=sys.stderr)  # noqa: T201  # the command's own error output

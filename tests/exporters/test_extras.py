@@ -18,6 +18,15 @@ def test_an_absent_package_is_named_with_its_extra(extra: str, package: str) -> 
         raise ModuleNotFoundError(name=package)
 
 
+def test_the_debian_package_names_its_second_package() -> None:
+    absent = ModuleNotFoundError(name="scipy")
+    with (
+        pytest.raises(UsageError, match="scipy: apt-get install joulepath-analysis"),
+        needed("calibrate", lambda: "dpkg"),
+    ):
+        raise absent
+
+
 def test_a_mistake_of_ours_is_not_taken_for_an_absent_package() -> None:
     with pytest.raises(ModuleNotFoundError), needed("report"):
         raise ModuleNotFoundError(name="joulepath_report.absent")

@@ -7,8 +7,9 @@ cgroup-v1/{cpuacct,memory,blkio-controller}.rst (`cpuacct.usage` in ns, `memory.
 """
 
 import os
+import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,8 @@ class Tree:
     io_root: str | None = None
     perf_root: str | None = None
     """The cgroups in which the kernel counts events of the processor: version 1 where it is mounted."""
+    namespace: str = ""
+    """The cgroup that /proc/PID/cgroup calls `/`: in a pod, the pod's own (cgroup_namespaces(7))."""
 
     def walk(self) -> Iterator[tuple[str, int]]:
         """Path and inode of every cgroup but the root, outer ones first. A cgroup that is made anew has a new inode."""
@@ -107,8 +110,23 @@ class Tree:
             _, _, rest = line.partition(b":")
             controllers, _, path = rest.partition(b":")
             if not controllers if self.version == "v2" else b"cpuacct" in controllers.split(b","):
-                return os.fsdecode(path).rstrip("/")
+                # Outside of its namespace the kernel writes `..` for each step up.
+                return posixpath.normpath(self.namespace + os.fsdecode(path)).rstrip("/")
         return None
+
+    def in_namespace(self, procfs: Path = Path("/proc")) -> "Tree":
+        """The same tree, for the cgroup namespace of this process. Where it cannot be found, the tree as it is."""
+        shown = self.path_of(content(f"{procfs}/self/cgroup") or b"")
+        if shown is None or self._has_this_process(shown):
+            return self
+        for path, _ in self.walk():
+            if path.endswith(shown) and self._has_this_process(path):
+                return replace(self, namespace=path.removesuffix(shown))
+        return self
+
+    def _has_this_process(self, path: str) -> bool:
+        """The kernel writes process ids as this process sees them, and 0 for those that it does not see."""
+        return str(os.getpid()).encode() in (content(f"{self.root}{path}/cgroup.procs") or b"").split()
 
     def _io_v2(self, text: bytes) -> tuple[float, float]:
         read = written = 0.0
@@ -143,9 +161,10 @@ def find(root: Path, hierarchy: Hierarchy = "auto", disks: Disks | None = None) 
     accounting = _folder(root, "cpuacct") or _folder(root, "cpu,cpuacct")
     if hierarchy != "v2" and accounting is not None:
         trees.append(Tree("v1", accounting, disks, memory, io, perf))
-    if len(trees) < 2:
-        return trees[0] if trees else None
-    return max(trees, key=lambda tree: sum(1 for _ in tree.walk()))
+    if not trees:
+        return None
+    chosen = trees[0] if len(trees) == 1 else max(trees, key=lambda tree: sum(1 for _ in tree.walk()))
+    return chosen.in_namespace()
 
 
 def _folder(root: Path, name: str) -> str | None:

@@ -46,11 +46,11 @@ class RealCgroups:
             else:
                 return
 
-    def start(self, path: str, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, path: str, *command: str, output: int | None = None) -> subprocess.Popen[bytes]:
         """Starts a program in a cgroup, which it is in before it begins."""
         procs = self._root / self.name.lstrip("/") / path.lstrip("/") / "cgroup.procs"
         words = ["sh", "-c", f'echo $$ >"{procs}" && exec "$@"', "sh", *command]
-        return subprocess.Popen(words, stdin=subprocess.PIPE)
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output)
 
     def burn(self, path: str, seconds: float) -> subprocess.Popen[bytes]:
         """Starts a program that uses so much CPU time and ends."""

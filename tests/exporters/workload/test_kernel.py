@@ -56,6 +56,39 @@ def metered(version: Version, *rules: Rule) -> Callable[[], dict[str, float]]:
     return read
 
 
+IN_A_POD = """
+import sys
+from pathlib import Path
+from joulepath.workload.cgroup import find
+tree = find(Path("/sys/fs/cgroup"), sys.argv[1])
+for pid in sys.argv[2:]:
+    print(tree.path_of(Path(f"/proc/{pid}/cgroup").read_bytes()))
+"""
+
+
+def test_cgroups_have_their_path_in_a_pod_too(version: Version, groups: RealCgroups) -> None:
+    """A pod has a cgroup namespace of its own: paths of others begin with /.. there, and say nothing of where it is."""
+    for path in ("/pod", "/pod/container", "/pod/another", "/unit"):
+        groups.make(path)
+    places = ("/pod/container", "/pod/another", "/unit")
+    running = [groups.start(path, "sleep", "60") for path in places]
+    pids = [str(process.pid) for process in running]
+    try:
+        until(lambda: all(Path(f"/proc/{pid}/comm").read_text() == "sleep\n" for pid in pids))
+        program = [sys.executable, "-c", IN_A_POD, version, *pids, "1"]
+        inside = groups.start("/pod/container", "unshare", "--cgroup", *program, output=subprocess.PIPE)
+        shown, _ = inside.communicate(timeout=60)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    outside = subprocess.run([sys.executable, "-c", IN_A_POD, version, "1"], capture_output=True, check=True)
+    assert shown.decode().splitlines() == [
+        *(groups.name + path for path in places),
+        outside.stdout.decode().rstrip("\n"),
+    ]
+
+
 def test_two_workloads_have_the_time_of_their_programs(version: Version, groups: RealCgroups) -> None:
     for name in ("a", "b"):
         groups.make(name)
