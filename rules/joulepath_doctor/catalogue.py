@@ -38,6 +38,7 @@ KINDS = _kinds(
     ("label/absent", "note", "some applications or components lack a label that others have", False),
     # Everything that the topology reads.
     ("source/absent", "error", "nothing matches what the topology names", True),
+    ("source/unread", "error", "an exporter cannot read a device", True),
     ("source/stale", "error", "what the topology names was there, and is not there now", True),
     ("source/sparse", "error", "less than half of the window is measured", True),
     ("source/ambiguous", "error", "several series match where one is expected", True),
@@ -73,9 +74,9 @@ KINDS = _kinds(
 )
 
 
-def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = ()) -> Finding:
+def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = (), cause: str = "") -> Finding:
     """A finding of the kind with this id. Raises KeyError for an id that the catalogue lacks."""
-    return Finding(KINDS[kind], place, message, because)
+    return Finding(KINDS[kind], place, message, because, cause)
 
 
 def not_checked(kind: str, place: Place, reason: str) -> Finding:

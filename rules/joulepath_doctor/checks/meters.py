@@ -10,6 +10,8 @@ from joulepath_doctor.named import Reading, readings
 from joulepath_doctor.questions import length, since, targets, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
 from joulepath_prometheus.results import Sample
+from joulepath_rules.rule import selector
+from joulepath_topology.promql import quote
 
 LEAST = 0.5
 """The part of a window that must be measured, or a reading is a gap (attribution.yaml, `source:power_watts`)."""
@@ -39,6 +41,19 @@ class Rows:
             self._found[expr, *names] = indexed
         return self._found[expr, *names].get(tuple(reading.labels.values()), [])
 
+    def of_device(self, reading: Reading, expr: str) -> Sequence[Sample]:
+        """The rows of all parts of the device that a reading is of."""
+        whole = Reading(reading.place, reading.kind, {"instance": reading.labels["instance"]})
+        return self.of(whole, expr) if "instance" in reading.labels else ()
+
+    def refused(self, reading: Reading) -> bool:
+        """Whether its exporter says that it cannot read the device, or this part of it."""
+        part = reading.meter.part
+        label = part.label if part is not None else ""
+        own = reading.labels.get(label, "")
+        up = [row.value for row in self.of_device(reading, f"{reading.kind}_up") if row.labels.get(label, own) == own]
+        return bool(up) and not any(up)
+
     def largest(self, reading: Reading, expr: str) -> float:
         """The largest value of a reading; 0 without rows."""
         return max((row.value for row in self.of(reading, expr)), default=0.0)
@@ -46,9 +61,18 @@ class Rows:
 
 def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     meter = reading.meter
+    if rows.refused(reading):
+        up = f"{reading.kind}_up"
+        yield found(
+            "source/unread", reading.place,
+            f"the exporter cannot read {reading.device} ({up} is 0): see its log and landing page for the reason, such "
+            "as an address, a login or a firewall",
+            targets(rows.of_device(reading, up)), reading.device,
+        )  # fmt: skip
+        return
     now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
     if not now:
-        yield _missing(context, reading)
+        yield _missing(context, rows, reading)
         return
     label = meter.optional
     parts = sorted({row.labels.get(label, "") for row in now}) if label is not None else []
@@ -59,33 +83,60 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
             f"other: name one as `{label}`",
         )  # fmt: skip
         return
-    measured = rows.largest(reading, f"rate({meter.seconds}[{window(context)}])")
+    if not rows.of(reading, f"present_over_time({meter.seconds}[{window(context)}])"):
+        fact = nearest(context, meter.seconds + selector(**reading.labels))
+        yield found(
+            "source/absent", reading.place,
+            f"{fact}, while {meter.joules} is there: remove the metric_relabel_configs or the filter that drops it",
+            targets(now), fact,
+        )  # fmt: skip
+        return
+    rate = f"rate({meter.seconds}[{window(context)}])"
+    measured = rows.largest(reading, rate)
     if measured <= LEAST:
+        device = max((row.value for row in rows.of_device(reading, rate)), default=0.0)
+        fact = reading.device if device <= LEAST else reading.words
         yield found(
             "source/sparse", reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the "
-            "log of its exporter for polls that fail, or raise `window`",
-            targets(now),
+            f"only {measured:.0%} of the last {window(context)} was measured at {fact}, and {LEAST:.0%} is needed: see "
+            "the log of its exporter for polls that fail, or raise `window`",
+            targets(now), fact,
         )  # fmt: skip
         return
     if not rows.largest(reading, f"increase({meter.joules}[{since(context)}])"):
         yield found(
             "source/still", reading.place,
-            f"measured 0 W for {length(context.since)}: is anything plugged in there, and is this the right one?",
+            f"{reading.words} measured 0 W for {length(context.since)}: is anything plugged in there, and is this the "
+            "right one?",
         )  # fmt: skip
 
 
-def _missing(context: Context, reading: Reading) -> Finding:
+def _missing(context: Context, rows: Rows, reading: Reading) -> Finding:
     seen = select(context, reading.joules)
     if seen.before:
+        gone = rows.of_device(reading, f"present_over_time({reading.meter.joules}[{window(context)}])")
+        fact = reading.words if gone else reading.device
         return found(
             "source/stale", reading.place,
-            f"{reading.joules} was last seen {last_seen(context, reading.joules)}: see the log of its exporter",
-            seen.targets,
+            f"{fact} was last seen {last_seen(context, reading.joules)}{_instead(context, reading)}: see the log and "
+            "the configuration of its exporter",
+            seen.targets, fact,
         )  # fmt: skip
+    fact = nearest(context, reading.joules)
     return found(
         "source/absent", reading.place,
-        f"{nearest(context, reading.joules)}: name what is there, or add it to the exporter's configuration and to the "
-        "scrape jobs",
-        seen.targets,
+        f"{fact}: name what is there, or add it to the exporter's configuration and to the scrape jobs",
+        seen.targets, fact,
     )  # fmt: skip
+
+
+def _instead(context: Context, reading: Reading) -> str:
+    """The readings that are there now, beside a reading that is gone, and that are most like it."""
+    matched = reading.meter.joules
+    for name, value in reading.labels.items():
+        exact = f"{name}={quote(value)}"
+        now = {row.labels.get(name, "") for row in context.server.query(f"group by ({name}) ({matched})")}
+        if value not in now:
+            return f", now there is {shown(value, sorted(now))}" if now else ""
+        matched = f"{reading.meter.joules}{{{exact}}}"
+    return ""

@@ -10,7 +10,7 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import rows, timed
 from joulepath_doctor.selected import shown
 from joulepath_rules.adapters.traffic import counted
-from joulepath_topology import Topology
+from joulepath_topology import Topology, promql
 from joulepath_topology.problem import Place
 
 LIKE = 0.7
@@ -31,6 +31,23 @@ def check(context: Context) -> Iterator[Finding]:
             found_rows = rows(context, f"sum by (application) ({timed(context, expr)})", "application")
             there = {application for (application,) in found_rows}
             yield from _rows(topology, place, there, used, filled=component.requests is None)
+            if there - {""} and component.requests is not None and component.requests.served is not None:
+                yield from _servers(context, place, expr, component.requests.served.application_label)
+
+
+def _servers(context: Context, place: Place, expr: str, label: str) -> Iterator[Finding]:
+    """Servers of a model of which no row says its application, beside others that do."""
+    for counter in promql.selectors(expr):
+        counting = rows(context, f"group by (job, instance, {label}) ({counter})", "job", "instance", label)
+        named = {each[:2] for each in counting if each[2]}
+        silent = sorted({each[1] for each in counting} - {instance for _, instance in named})
+        if named and silent:
+            yield found(
+                "model/unlabelled", place,
+                f"no row of {shown('', silent)} has the label {label}, those of other servers of this model have: let "
+                "the gateway or the server add it there, too",
+                cause=f"{place} {silent}",
+            )  # fmt: skip
 
 
 def _passes(topology: Topology, application: str, component: str) -> bool:

@@ -38,11 +38,12 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
     seconds = node.select(SECONDS)
     seen = select(context, seconds)
     if not seen.before:
+        fact = nearest(context, seconds)
         yield found(
             "traffic/node-absent", node.place,
-            f"{nearest(context, seconds)}: give `node_id` of `joulepath ioam` and of the topology one value, and "
+            f"{fact}: give `node_id` of `joulepath ioam` and of the topology one value, and "
             "scrape the exporter",
-            seen.targets,
+            seen.targets, fact,
         )  # fmt: skip
     elif not seen.now:
         yield found(
@@ -140,8 +141,10 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
     absent = [node for node, seen in states.items() if not any(each.now for each in seen)]
     if absent:
         read = [target for seen in states.values() for each in seen for target in each.targets]
-        message = _absent(context, identity, absent, list(states))
-        yield found("traffic/trace-absent", place, message, (*(node.place for node in passed), *read))
+        fact = _absent(context, identity, absent, list(states))
+        cure = "give `traces` of `joulepath ioam`, `joulepath tag` and the topology one id, or correct the `path`"
+        because = (*(node.place for node in passed), *read)
+        yield found("traffic/trace-absent", place, f"{fact}: {cure}", because, fact)
         return
     packets = {node: _packets(context, of) for node, of in counters.items()}
     silent = [node for node, count in packets.items() if count == 0]
@@ -163,7 +166,7 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
 
 
 def _absent(context: Context, identity: dict[str, str], absent: list[int], all_nodes: list[int]) -> str:
-    """The message for a trace that some or all nodes of its path do not know now."""
+    """The fact about a trace that some or all nodes of its path do not know now."""
     anywhere = "ioam_trace_packets_total" + selector(**identity)
     if len(absent) < len(all_nodes):
         others = [node for node in all_nodes if node not in absent]
@@ -175,7 +178,7 @@ def _absent(context: Context, identity: dict[str, str], absent: list[int], all_n
         fact = f"the trace was last counted {last_seen(context, anywhere)}"
     else:
         fact = nearest(context, anywhere)
-    return f"{fact}: give `traces` of `joulepath ioam`, `joulepath tag` and the topology one id, or correct the `path`"
+    return fact
 
 
 def _packets(context: Context, counters: list[str]) -> float | None:
