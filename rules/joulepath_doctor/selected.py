@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One selector on the server: does it match, when did it last, and which label values are near those that it names."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,8 @@ SHOWN = 4
 """Label values in a message."""
 LONGEST = 60
 """Characters of each of them."""
+NAMING = frozenset({"instance", "node_name", "Hostname", "model_name", "node_id", "node"})
+"""Labels that name a device, a machine or a model."""
 STEPS = 100
 """Into which the time is divided to find a series' last sample."""
 
@@ -70,6 +73,8 @@ def nearest(context: Context, selector: str) -> str:
         return f"no series is called {_metric(name)}{_other_names(context, name)}"
     for each in others:
         if not context.server.label_values("__name__", _written([*held, each])):
+            if each.operator == "=" and (other := _others_of(context, name, each)):
+                return f"{each} has {other}, but not {_metric(name)}, which is dropped or not shown"
             there = context.server.label_values(each.label, _written(held))
             known = f" where {', '.join(map(str, held[1:]))}" if held[1:] else ""
             return f"{_metric(name)} has no {each}{known}: {_values(each, there)}"
@@ -92,8 +97,18 @@ def _values(matcher: Matcher, there: Sequence[str]) -> str:
 
 
 def _ordered(found: list[Matcher]) -> list[Matcher]:
-    """The matchers with that of the name first."""
-    return sorted(found, key=lambda each: each.label != "__name__")
+    """The matchers with that of the name first, and exact ones before patterns: what they name is shared by more."""
+    return sorted(found, key=lambda each: (each.label != "__name__", each.operator != "="))
+
+
+def _others_of(context: Context, name: Matcher, label: Matcher) -> str:
+    """A metric of the same subject that has this label: the one that is most like the name."""
+    subject = re.match(r"[^_:]+(?::|_(?:[^_:]+_)?)", _metric(name))
+    if label.label not in NAMING or subject is None:
+        return ""
+    there = context.server.label_values("__name__", f'{{__name__=~"{subject[0]}.+",{label}}}')
+    near = get_close_matches(_metric(name), [each for each in there if each.startswith(subject[0])], n=1, cutoff=0.0)
+    return near[0] if near else ""
 
 
 def _written(found: Sequence[Matcher]) -> str:

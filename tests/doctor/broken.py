@@ -264,6 +264,31 @@ TRAFFIC = [
         finds={"model/application-absent": "components.@llm.requests"},
     ),
     Setup(
+        "traces-of-another-namespace",
+        MACHINES,
+        without={"@upf": "ioam_trace"},
+        counters={
+            "@upf": {
+                name.replace('"123"', '"0"'): rate
+                for name, rate in MACHINES.exporters["@upf"].items()
+                if "trace" in name
+            }
+        },
+        finds={"traffic/trace-absent": "applications.camera.traces[0]"},
+    ),
+    Setup(
+        "bytes-that-are-dropped",
+        MACHINES,
+        without={"@upf": "ioam_node_bytes"},
+        finds={"traffic/node-absent": "components.upf.traffic.ioam"},
+    ),
+    Setup(
+        "joules-that-are-dropped",
+        MACHINES,
+        without={"@pdu": "pdu_outlet_energy"},
+        finds={"source/absent": "hosts.ru.power[0]"},
+    ),
+    Setup(
         "packets-without-applications",
         QUERIES,
         without={"@core": "core_.*(camera|robot)"},

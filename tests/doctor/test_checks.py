@@ -100,7 +100,9 @@ def test_a_part_that_is_read_too_seldom_is_named_itself() -> None:
 def test_a_counter_of_time_that_was_dropped_is_named() -> None:
     one = one_of_meters(present_over_time__pdu_outlet_measured=[])
     assert (one.kind.id, one.where) == ("source/absent", "hosts.a.power[0]")
-    assert one.message.startswith("no series is called pdu_outlet_measured_seconds_total")
+    assert one.message.startswith(
+        "pdu rack has pdu_outlet_energy_joules_total, but not pdu_outlet_measured_seconds_total"
+    )
 
 
 def test_a_device_that_is_gone_is_named_with_what_is_there() -> None:

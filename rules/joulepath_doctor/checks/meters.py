@@ -10,7 +10,6 @@ from joulepath_doctor.named import Reading, readings
 from joulepath_doctor.questions import length, since, targets, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
 from joulepath_prometheus.results import Sample
-from joulepath_rules.rule import selector
 from joulepath_topology.promql import quote
 
 LEAST = 0.5
@@ -84,10 +83,10 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
         )  # fmt: skip
         return
     if not rows.of(reading, f"present_over_time({meter.seconds}[{window(context)}])"):
-        fact = nearest(context, meter.seconds + selector(**reading.labels))
+        fact = f"{reading.device} has {meter.joules}, but not {meter.seconds}"
         yield found(
             "source/absent", reading.place,
-            f"{fact}, while {meter.joules} is there: remove the metric_relabel_configs or the filter that drops it",
+            f"{fact}, so nothing says how long it was measured: remove the metric_relabel_configs that drop it",
             targets(now), fact,
         )  # fmt: skip
         return

@@ -14,7 +14,7 @@ from joulepath_doctor.checks.meters import Rows
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
 from joulepath_doctor.named import Reading, of_source, readings
-from joulepath_doctor.questions import length, own, rows, since
+from joulepath_doctor.questions import length, own, rows, since, window
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology
 from joulepath_topology.kepler import Kepler
@@ -150,7 +150,12 @@ def _tier(place: Place) -> int:
 def _watts(context: Context, meters: Rows, reading: Reading) -> float | None:
     joules = meters.largest(reading, _increase(context, reading.meter.joules))
     seconds = meters.largest(reading, _increase(context, reading.meter.seconds))
-    return joules / seconds if seconds else None
+    return joules / seconds if seconds and meters.of(reading, _now(context, reading)) else None
+
+
+def _now(context: Context, reading: Reading) -> str:
+    """Asks whether its energy is counted: without it, a reading is a gap and not 0 W."""
+    return f"present_over_time({reading.meter.joules}[{window(context)}])"
 
 
 def _kepler(context: Context, topology: Topology, host: str) -> float:
@@ -220,6 +225,8 @@ def _registers(context: Context) -> Iterator[Finding]:
     for reading in readings(context.topology):
         register = reading.meter.joules.replace("_energy_", "_meter_energy_")
         if register == reading.meter.joules or not meters.of(reading, register):
+            continue
+        if not meters.of(reading, _now(context, reading)):
             continue
         steps = meters.largest(reading, f"changes({register}[{since(context)}])")
         if steps < STEPS or meters.largest(reading, f"resets({register}[{since(context)}])"):

@@ -18,6 +18,9 @@ UNSEEN = 0.01
 """The part of the packets that may pass uncounted (alerts.yaml, `EnergyCaptureDrops`)."""
 BACKGROUND = 1.0
 """Packets/s on an interface that carries nothing: neighbour discovery, LLDP."""
+COUNTERS = ("ioam_node_packets_total", "ioam_node_bytes_total")
+"""Counters of a node that the rules read."""
+OF_TRACES = ("ioam_trace_packets_total", "ioam_trace_bytes_total")
 HOST_PACKETS = ("node_network_receive_packets_total", "node_network_transmit_packets_total")
 """Packets of an interface as node_exporter counts them."""
 
@@ -56,6 +59,13 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
             "source/sparse", node.place,
             f"node {node.node} was counted in {measured:.0%} of the last {window(context)}, and {LEAST:.0%} is needed: "
             "see the exporter's log for interfaces that are gone",
+            seen.targets,
+        )  # fmt: skip
+    elif lacking := [each for each in COUNTERS if not select(context, node.select(each)).now]:
+        yield found(
+            "traffic/node-absent", node.place,
+            f"node {node.node} shows {SECONDS} and not {', '.join(lacking)}: see whether metric_relabel_configs or a "
+            "filter drops it",
             seen.targets,
         )  # fmt: skip
     elif node.instance is None and len(processes := _processes(context, seconds)) > 1:
@@ -139,9 +149,16 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
         counters.setdefault(node.node, []).append(node.select("ioam_trace_packets_total", **identity))
     states = {node: [select(context, each) for each in of] for node, of in counters.items()}
     absent = [node for node, seen in states.items() if not any(each.now for each in seen)]
+    if not absent and (fact := _dropped(context, passed)):
+        yield found(
+            "traffic/trace-absent", place, f"{fact}: see whether metric_relabel_configs drops it",
+            tuple(node.place for node in passed), fact,
+        )  # fmt: skip
+        return
     if absent:
+        without = [node for node in passed if node.node in absent]
         read = [target for seen in states.values() for each in seen for target in each.targets]
-        fact = _absent(context, identity, absent, list(states))
+        fact = _dropped(context, without) or _absent(context, identity, absent, list(states))
         cure = "give `traces` of `joulepath ioam`, `joulepath tag` and the topology one id, or correct the `path`"
         because = (*(node.place for node in passed), *read)
         yield found("traffic/trace-absent", place, f"{fact}: {cure}", because, fact)
@@ -168,9 +185,14 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
 def _absent(context: Context, identity: dict[str, str], absent: list[int], all_nodes: list[int]) -> str:
     """The fact about a trace that some or all nodes of its path do not know now."""
     anywhere = "ioam_trace_packets_total" + selector(**identity)
-    if len(absent) < len(all_nodes):
-        others = [node for node in all_nodes if node not in absent]
-        fact = f"node {_list(others)} counts the trace, node {_list(absent)} of its path does not"
+    at = {"node_id": str(absent[0]), "trace_id": identity["trace_id"]}
+    others = context.server.label_values("ioam_namespace", "ioam_trace_packets_total" + selector(**at))
+    if others:
+        own = identity["ioam_namespace"]
+        fact = f"the trace is in ioam_namespace {shown('', others)} at node {_list(absent)}, and not in {own}"
+    elif len(absent) < len(all_nodes):
+        counting = [node for node in all_nodes if node not in absent]
+        fact = f"node {_list(counting)} counts the trace, node {_list(absent)} of its path does not"
     elif select(context, anywhere).now:
         there = context.server.label_values("node_id", anywhere)
         fact = f"node {_list(absent)} of its path does not count the trace; it is at {shown('', there)}"
@@ -179,6 +201,15 @@ def _absent(context: Context, identity: dict[str, str], absent: list[int], all_n
     else:
         fact = nearest(context, anywhere)
     return fact
+
+
+def _dropped(context: Context, passed: list[Node]) -> str:
+    """The counter of traces that a node lacks altogether, as a fact; empty where none does."""
+    for node in passed:
+        for counter in OF_TRACES:
+            if not select(context, node.select(counter)).now:
+                return f"node {node.node} shows no {counter} of any trace, since none passes, or since it is dropped"
+    return ""
 
 
 def _packets(context: Context, counters: list[str]) -> float | None:
