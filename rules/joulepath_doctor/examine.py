@@ -20,6 +20,7 @@ from joulepath_doctor.checks import (
     targets,
     traffic,
     versions,
+    work,
 )
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding, causes, joined
@@ -39,6 +40,7 @@ CHECKS: dict[str, Check] = {
     "following": following.check,
     "hosts": hosts.check,
     "sums": sums.check,
+    "work": work.check,
     "applications": applications.check,
     "periods": periods.check,
     "versions": versions.check,

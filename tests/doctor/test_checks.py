@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from joulepath import __version__
-from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, versions
+from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, versions, work
 from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding
@@ -181,6 +181,21 @@ def test_requests_that_are_absent_are_found(lacking: str, says: str | None) -> N
 def test_pods_that_run_nowhere_are_no_finding_of_requests() -> None:
     rows = {name: [] if "pod" in name or "active" in name else rows for name, rows in KNOWN.items()}
     assert found(reservations.check, rows, about=PODS) == []
+
+
+# ---- work ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("done", "finds"), [(2.4, []), (2.6, ["sum/work-host"])])
+def test_components_that_do_more_than_their_host_are_found(done: float, finds: list[str]) -> None:
+    labels = {"host": "edge-1", "unit": "query"}
+    rows: Mapping[str, Rows] = {
+        r"^avg_over_time\(\(sum.*adapter:active:rate": [(labels, done)],
+        r"^avg_over_time\(\(sum.*adapter:host_active:rate": [(labels, 2.0)],
+    }
+    findings = found(work.check, rows)
+    assert ids(findings) == finds
+    assert [one.where for one in findings] == ["hosts.edge-1"] * len(finds)
 
 
 # ---- budgets -------------------------------------------------------------------------------------------------------
