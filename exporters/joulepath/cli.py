@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == chosen:
             module = cast("Command", importlib.import_module(path))
             module.configure(subparser)
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
     args = parser.parse_args(words)
     if module is None:
         parser.error(f"unknown command {chosen!r}")

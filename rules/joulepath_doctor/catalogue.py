@@ -14,7 +14,7 @@ KINDS = _kinds(
     ("doctor/not-checked", "note", "a check could not be made", False),
     # The rules on the server.
     ("rules/absent", "error", "the server has no rules of this topology", True),
-    ("rules/outdated", "error", "the server's rules are not those of this file and this version", False),
+    ("rules/outdated", "error", "the server's rules are not those of this file and this version", True),
     ("rules/twice", "error", "the server has the rules of this topology twice", False),
     ("rules/failing", "error", "a rule fails", True),
     ("rules/slow", "warning", "rules are evaluated too rarely", False),
@@ -37,8 +37,9 @@ KINDS = _kinds(
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
     # Everything that the topology reads.
+    ("meter/unread", "error", "an exporter cannot read its device", True),
+    ("source/young", "note", "what the topology names has been read for less than half a window yet", True),
     ("source/absent", "error", "nothing matches what the topology names", True),
-    ("source/unread", "error", "an exporter cannot read a device", True),
     ("source/stale", "error", "what the topology names was there, and is not there now", True),
     ("source/sparse", "error", "less than half of the window is measured", True),
     ("source/ambiguous", "error", "several series match where one is expected", True),

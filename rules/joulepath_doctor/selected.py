@@ -20,6 +20,8 @@ LONGEST = 60
 """Characters of each of them."""
 NAMING = frozenset({"instance", "node_name", "Hostname", "model_name", "node_id", "node"})
 """Labels that name a device, a machine or a model."""
+OWN = re.compile("(pdu|bmc|rapl|modelled|gpu|ioam|workload)_")
+"""Metrics that topologies name by a key of their own."""
 STEPS = 100
 """Into which the time is divided to find a series' last sample."""
 
@@ -121,7 +123,8 @@ def _metric(name: Matcher) -> str:
 
 
 def _other_names(context: Context, name: Matcher) -> str:
-    return did_you_mean(_metric(name), list(context.server.label_values("__name__")))
+    """Names like this one. That of Joulepath's own exporters is not mistyped, so it is not that of another one."""
+    return "" if OWN.match(name.value) else did_you_mean(_metric(name), list(context.server.label_values("__name__")))
 
 
 def _natural(text: str) -> tuple[int, str]:

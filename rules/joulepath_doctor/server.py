@@ -71,6 +71,10 @@ class Server:
         """How long samples are kept: `15d`, or `15d or 10GiB`."""
         return self._once(self._prometheus.retention, "retention")
 
+    def started(self) -> float | None:
+        """When the server started [Unix s]; None where it does not say so."""
+        return self._once(self._prometheus.started, "started")
+
     def _once(self, ask: Callable[[], T], *key: object) -> T:
         if key not in self._answers:
             self._answers[key] = ask()

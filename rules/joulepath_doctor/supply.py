@@ -2,7 +2,7 @@
 """Which targets of the server supply the series that the rules of a topology read."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from joulepath_doctor import places
@@ -66,11 +66,18 @@ class Supply:
             *(each for read in reads(topology) if not read.may_be_away for each in promql.selectors(read.expr)),
         }
         reach = since(self._context)
+        # An exporter that is up and lacks a series explains it better than one that is down.
+        up = {one.labels.get("instance") for one in self._targets if one.health == "up"}
         return frozenset(
             parsed(each).family
             for each in sorted(selectors)
-            if not self._context.server.query(f"present_over_time({each}[{reach}])")
+            if parsed(each).instance not in up and not self._context.server.query(f"present_over_time({each}[{reach}])")
         )
+
+    def supplied(self, jobs: Collection[str]) -> frozenset[tuple[str, str]]:
+        """Name and instance of the series that these jobs supplied within the time of the context."""
+        own = (labels for labels in self._series if labels.get("job", "") in jobs)
+        return frozenset((labels.get("__name__", ""), labels.get("instance", "")) for labels in own)
 
     def needed(self) -> Sequence[Target]:
         """The targets that the topology reads, or probably should."""

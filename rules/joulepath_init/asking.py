@@ -10,6 +10,9 @@ from joulepath.errors import JoulepathError
 Ask = Callable[[str], str]
 """Shows a question, and returns a line. Raises EOFError where no more lines come."""
 
+Fault = Callable[[str], str]
+"""The fault of an answer, in words; empty where it has none."""
+
 
 class Questions:
     """Asks by `ask`, for secrets by `ask_secret`; without them, and after their end, every answer is the default."""
@@ -25,9 +28,15 @@ class Questions:
         shown = f" [{default}]" if default else ""
         return self._answer(self._ask, f"{question}{shown}: ") or default
 
-    def words(self, question: str) -> list[str]:
-        """Words, between spaces or commas."""
-        return self.text(f"{question} (empty: none)").replace(",", " ").split()
+    def words(self, question: str, fault: Fault | None = None) -> list[str]:
+        """Words, between spaces or commas; asked again while one of them has a fault."""
+        before = ""
+        while True:
+            words = self.text(f"{before}{question} (empty: none)").replace(",", " ").split()
+            faults = [found for word in words if fault is not None and (found := fault(word))]
+            if not faults:
+                return words
+            before = f"{faults[0]}\n"
 
     def agrees(self, question: str, *, default: bool) -> bool:
         """Yes or no; anything else is the default."""

@@ -84,7 +84,8 @@ def run(
             scraped = server.look(prometheus, clock())
         seen = devices.as_scraped(seen, scraped)
     for one in seen:
-        _say(f"{one.kind} {one.name} at {one.address}: {one.fault or one.about}")
+        told = one.fault.removeprefix(f"{one.address}: ") or one.about
+        _say(f"{one.kind} {one.name} at {one.address}: {told}")
     found = Found(
         [reading for one in seen for reading in one.readings],
         [one.whole for one in seen if one.whole is not None],
@@ -129,18 +130,36 @@ def _absent(args: argparse.Namespace) -> None:
 
 def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
     """The arguments, and the answers in place of those that are not given."""
-    pdus = args.pdu or questions.words("Addresses of PDUs, such as udp://pdu-1.example")
+    pdus = args.pdu or questions.words("Addresses of PDUs, such as udp://pdu-1.example", devices.fault_of_pdu)
     community = args.community_file
     if community is None and any(map(devices.snmp, pdus)):
         community = questions.secret_file("the SNMP community of the PDUs", args.folder, "community")
-    bmcs = args.bmc or questions.words("Addresses of BMCs, such as redfish://bmc-1.example or ipmi://bmc-1.example")
+    bmcs = args.bmc or questions.words(
+        "Addresses of BMCs, such as redfish://bmc-1.example or ipmi://bmc-1.example", devices.fault_of_bmc
+    )
     user, password = args.user, args.password_file
     if any(map(devices.asks_for_login, [*pdus, *bmcs])):
         user = user or questions.text("User of the BMCs") or None
         if user and password is None:
             password = questions.secret_file(f"the password of {user}", args.folder, "password")
-    url = args.prometheus or questions.text("URL of a Prometheus that scrapes some of this already (empty: none)")
-    return _Given(pdus, bmcs, Login(community, user, password, args.insecure), url)
+    insecure = args.insecure or (
+        any(each.startswith("redfish://") for each in [*pdus, *bmcs])
+        and not questions.agrees("Check their certificates? Most BMCs have signed their own: then no", default=True)
+    )
+    urls = (
+        [args.prometheus]
+        if args.prometheus
+        else questions.words("URL of a Prometheus that scrapes some of this already", _fault_of_url)
+    )
+    return _Given(pdus, bmcs, Login(community, user, password, insecure), urls[0] if urls else "")
+
+
+def _fault_of_url(url: str) -> str:
+    try:
+        Prometheus(url).close()
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def _nothing(seen: Sequence[Device], url: str) -> list[str]:
@@ -184,7 +203,7 @@ def _report(folder: Path, drafted: Draft, written: Sequence[str], url: str) -> N
     for note in drafted.notes:
         _say(f"note: {note}")
     _say(f"wrote {', '.join(str(folder / name) for name in written)}")
-    _say("Look at the lines with `guess:` and `decide:`. Then:\n")
+    _say("Look at the lines with `guess:` and `decide:`. Then, with each exporter in a terminal of its own:\n")
     for command in _next(folder, written, url):
         _say(f"  {command}")
 
@@ -199,6 +218,10 @@ def _next(folder: Path, written: Sequence[str], url: str) -> list[str]:
     commands.append(f"joulepath rules generate {topology} -o {folder / 'rules'}")
     if not url:
         commands.append(f"prometheus --config.file={folder / 'prometheus.yml'}")
+    elif "prometheus.yml" in written:
+        commands.append(f"# copy scrape_configs and rule_files of {folder / 'prometheus.yml'} to {url}, and reload it")
+    else:
+        commands.append(f"# add {folder / 'rules'} to rule_files of {url}, and reload it")
     return [*commands, f"joulepath doctor {topology} --prometheus {url or OWN_PROMETHEUS}"]
 
 

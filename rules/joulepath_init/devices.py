@@ -5,7 +5,7 @@ import argparse
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -53,8 +53,10 @@ class Device:
 
 def look(pdus: Iterable[str], bmcs: Iterable[str], login: Login) -> list[Device]:
     """Reads all devices at once. One that does not answer has a fault. Raises UsageError for a wrong address."""
-    targets = [("pdu", each, _pdu(each, login)) for each in pdus]
-    targets += [("bmc", each, _bmc(each, login)) for each in bmcs]
+    asked = [("pdu", each) for each in pdus] + [("bmc", each) for each in bmcs]
+    if login.user and asked and not any(asks_for_login(each) for _, each in asked):
+        raise UsageError("--user: no address takes a login, which goes over redfish:// (https) and ipmi:// alone")
+    targets = [(kind, each, (_pdu if kind == "pdu" else _bmc)(each, login)) for kind, each in asked]
     names = _names([(kind, address) for kind, address, _ in targets])
     readings = asyncio.run(_read([target for _, _, target in targets]))
     return [
@@ -104,6 +106,26 @@ def _as_scraped(device: Device, shapes: Sequence[tuple[str, str, Shape]]) -> Dev
 
 def _watts(readings: Iterable[Reading]) -> float:
     return sum(one.watts or 0.0 for one in readings)
+
+
+def fault_of_pdu(address: str) -> str:
+    """The fault of the address of a PDU, in words; empty where it has none."""
+    from joulepath.pdu.config import parse_address  # noqa: PLC0415  # the libraries of one protocol are large
+
+    return fault_of_bmc(address) if is_redfish(address) else _fault(parse_address, address)
+
+
+def fault_of_bmc(address: str) -> str:
+    """The fault of the address of a BMC, in words; empty where it has none."""
+    return _fault(bmc_settings.parse_address, address)
+
+
+def _fault(parse: Callable[[str], object], address: str) -> str:
+    try:
+        parse(address)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def snmp(address: str) -> bool:

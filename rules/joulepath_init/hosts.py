@@ -103,6 +103,7 @@ def boxes(found: Found, questions: Questions) -> list[Box]:
         for whole in found.wholes:
             box(whole.instance).whole = whole
     made = [one for one in by_key.values() if not _idle(one)]
+    _place(made, questions)
     _claim(made, questions)
     made = [one for one in made if one.readings or one.whole or one.node or one.gpus]
     _compare(made)
@@ -114,13 +115,32 @@ def _idle(box: Box) -> bool:
     return bool(box.readings) and box.node is None and not box.gpus and all(one.watts == 0 for one in box.readings)
 
 
+def _place(made: Sequence[Box], questions: Questions) -> None:
+    """Asks which host a BMC measures that has the name of none: one that Kepler or a GPU exporter alone knows."""
+    known = [one for one in made if (one.node is not None or one.gpus) and not one.readings]
+    for one in made:
+        choices = [other.name for other in known if not other.readings]
+        if not choices or not one.of("bmc") or one.of("pdu") or one.node is not None or one.gpus:
+            continue
+        answer = questions.choice(f"Host that {one.name} measures", choices)
+        if answer:
+            place = next(other for other in known if other.name == answer)
+            place.readings += one.readings
+            one.readings.clear()
+        else:
+            one.remarks.append(
+                f"{DECIDE} if it is {' or '.join(choices)}, write `power: {shown(one.of('bmc'))}` there, and delete "
+                "this host: else its watts count twice"
+            )
+
+
 def _claim(made: Sequence[Box], questions: Questions) -> None:
     """Asks which outlets without a name feed the hosts that no plug is known of."""
     free = {f"{one.readings[0].instance}:{one.readings[0].part}": one for one in made if not one.named}
     for one in made:
         if not one.named or one.of("pdu") or not free:
             continue
-        answers = questions.words(f"Outlets that feed {one.name}, of {' '.join(free)}")
+        answers = questions.words(f"Outlets that feed {one.name}, out of {' '.join(free)}")
         for answer in answers:
             if (taken := free.pop(answer, None)) is not None:
                 one.readings += taken.readings

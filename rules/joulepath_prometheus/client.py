@@ -126,8 +126,15 @@ class Prometheus:
 
     def retention(self) -> str:
         """How long samples are kept, in the server's words: `15d`, or `15d or 10GiB`."""
+        return self._runtime().storage_retention
+
+    def started(self) -> float | None:
+        """When the server started [Unix s]; None where it does not say so."""
+        return self._runtime().start_time
+
+    def _runtime(self) -> RuntimeInfo:
         answer: RuntimeInfo = self._ask("status/runtimeinfo", [], RuntimeInfo)
-        return answer.storage_retention
+        return answer
 
     def _evaluate(self, path: str, parameters: list[tuple[str, str]], data: Any) -> Any:
         """The data of a query."""

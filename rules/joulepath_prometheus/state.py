@@ -104,3 +104,4 @@ class RuntimeInfo(Answered):
     """The answer about the running server."""
 
     storage_retention: str
+    start_time: Time = None

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from joulepath_report.columns import COVERAGE, ratio, table
+from joulepath_report.columns import COVERAGE, energy, ratio, table
 from joulepath_report.model import Column, Table
 from joulepath_report.questions import Questions
 
@@ -24,8 +24,10 @@ def budgets(questions: Questions) -> Iterator[Table]:
             Column("budget", "budget"),
             Column("application", "application"),
             Column("per", "per"),
-            Column("used_joules", "used", "J"),
-            Column("limit_joules", "limit", "J"),
+            Column("used_joules", "used", "J", short=False),
+            Column("used_kwh", "used", "kWh"),
+            Column("limit_joules", "limit", "J", short=False),
+            Column("limit_kwh", "limit", "kWh"),
             Column("used", "used", "ratio"),
             Column("projected", "projected", "ratio"),
             COVERAGE,
@@ -35,8 +37,8 @@ def budgets(questions: Questions) -> Iterator[Table]:
                 name,
                 budget.application,
                 budget.per,
-                used.get((name,)),
-                budget.energy,
+                *energy(used.get((name,))),
+                *energy(budget.energy),
                 ratio(used.get((name,)), budget.energy),
                 ratio(projected.get((name,)), budget.energy),
                 coverage.get((name,)),

@@ -13,8 +13,6 @@ class Carbon:
     def __init__(self, factors: Rows) -> None:
         self._factors = {key: row for key, row in factors.items() if row}
         self._means = {key: sum(row.values()) / len(row) for key, row in self._factors.items()}
-        self.filled: set[str] = set()
-        """Sites that had no factor in some slots: these have the mean of the others."""
 
     @property
     def bases(self) -> list[str]:
@@ -28,6 +26,9 @@ class Carbon:
         key = (cell.row.site, basis)
         if key not in self._means:
             return None
-        if cell.slot not in self._factors[key]:
-            self.filled.add(cell.row.site)
         return cell.joules * self._factors[key].get(cell.slot, self._means[key])
+
+    def filled(self, cell: Cell) -> bool:
+        """Whether its site had no factor in this slot, and has the mean of the others."""
+        rows = [row for (site, _), row in self._factors.items() if site == cell.row.site]
+        return any(cell.slot not in row for row in rows)

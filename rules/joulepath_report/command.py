@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from joulepath.errors import UsageError
 from joulepath_prometheus.arguments import add_server
 from joulepath_prometheus.arguments import prometheus as server
-from joulepath_report import files, text
+from joulepath_report import files, output, text
 from joulepath_report.build import build
 from joulepath_report.model import Report
 from joulepath_report.period import chosen, unix
@@ -43,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--to", dest="end", metavar="TIME", help="end (now)")
     for name, (contents, _) in WRITERS.items():
-        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {contents}")
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {contents}; - is the standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,19 +54,12 @@ def run(args: argparse.Namespace) -> int:
     # The last rows look half a window ahead, and come with the evaluation after it.
     latest = time.time() - topology.window / 2 - topology.interval
     begin, end = chosen(begin, end, args.since, latest)
+    wanted: dict[str, Path] = {name: path for name in WRITERS if (path := getattr(args, name)) is not None}
+    output.check(wanted)
     with server(args) as prometheus:
         report = build(prometheus, topology, begin, end)
-    for name, (_, contents) in WRITERS.items():
-        path: Path | None = getattr(args, name)
-        if path is not None:
-            _write(path, contents(report))
-    print(text.terminal(report))  # noqa: T201  # the command's output
+    if output.STDOUT not in wanted.values():
+        output.show(text.terminal(report))
+    for name, path in wanted.items():
+        output.write(path, WRITERS[name][1](report))
     return 0 if report.flow else 1
-
-
-def _write(path: Path, contents: str | bytes) -> None:
-    """Raises UsageError for a file that cannot be written."""
-    try:
-        path.write_bytes(contents.encode() if isinstance(contents, str) else contents)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

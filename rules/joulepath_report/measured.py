@@ -94,12 +94,18 @@ class Measured:
     def parts_of_applications(self) -> Mapping[str, Mapping[str, float]]:
         """Joules by part of each application; `unattributed` has what is left of those of all hosts."""
         found: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(PARTS, 0.0))
+        hidden: dict[str, float] = defaultdict(float)
         for cell in self.energy.cells:
             row = cell.row
             if row.application != UNATTRIBUTED:
                 of = self.application_parts.of(cell.slot, row.application, row.segment, otherwise="undivided")
                 for part, share in of.items():
                     found[row.application][part] += cell.joules * share
+                # Its static part is somebody's, although it is not known: it is not that of `unattributed`.
+                if "undivided" in of:
+                    of = self.component_parts.of(cell.slot, row.component, row.host, otherwise="undivided")
+                    for part, share in of.items():
+                        hidden[part] += cell.joules * share
         whole: dict[str, float] = defaultdict(float)
         for parts in self.parts_of_places(lambda cell: cell.row.host).values():
             for part, joules in parts.items():
@@ -108,7 +114,7 @@ class Measured:
         rest = found[UNATTRIBUTED]
         for part in ("static", "dynamic"):
             taken = sum(parts[part] for name, parts in found.items() if name != UNATTRIBUTED)
-            rest[part] = min(max(whole[part] - taken, 0.0), left)
+            rest[part] = min(max(whole[part] - taken - hidden[part], 0.0), left)
             left -= rest[part]
         # The difference of equal sums is an error of rounding.
         rest["undivided"] = left if left > ROUNDING * self.energy.joules else 0.0

@@ -2,12 +2,15 @@
 """Notes on one period that a reader must know: gaps, guesses and limits."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from joulepath_report.applications import coverage, joules, names
+from joulepath_report.applications import coverage, joules
 from joulepath_report.measured import Measured
 from joulepath_report.model import UNATTRIBUTED
 from joulepath_report.numbers import percent
+
+MOST_NAMES = 8
+"""More than these are counted in a note, and not named."""
 
 NEARLY = 0.995
 """Coverage from which a period counts as whole."""
@@ -22,33 +25,63 @@ def notes(found: Measured) -> Iterator[str]:
         yield "Nothing was known of this period: check that the rules of this topology are loaded in the server."
         return
     yield from _gaps(found)
+    yield from _changed(found)
     yield from _short(found)
     yield from _guesses(found)
-    for site in sorted(found.carbon.filled):
-        yield f"{site} had no carbon factor in some hours: they have the mean of the others."
+    yield from _factors(found)
 
 
 def _gaps(found: Measured) -> Iterator[str]:
-    known, hosts, parts = joules(found), defaultdict(list), defaultdict(list)
-    for host in found.topology.boxes:
-        part = found.energy.known_hosts.get(host, 0.0) / found.energy.seconds
-        if part == 0:
-            yield f"The host {host} was not measured: its energy is missing in every total."
-        elif part < NEARLY:
-            hosts[percent(part)].append(host)
-    for share, members in hosts.items():
+    known, whole = joules(found), found.energy.seconds
+    hosts = {host: found.energy.known_hosts.get(host, 0.0) / whole for host in found.topology.boxes}
+    if absent := [host for host, part in hosts.items() if not part]:
+        yield f"Not measured at all: {_joined(absent)}. This energy is missing in every total."
+    for share, members in _grouped({host: part for host, part in hosts.items() if part}):
         yield f"The power of {_joined(members)} was known for {share} % of the period."
-    for name in names(found):
-        if known[name] is None:
-            yield f"The energy of {name} was not known: all that it used is in `unattributed`."
-        elif name != UNATTRIBUTED and (part := coverage(found, name)) < NEARLY:
-            parts[percent(part)].append(name)
-    for share, members in parts.items():
+    if unknown := [name for name, own in known.items() if own is None]:
+        yield f"The energy of {_joined(unknown)} was not known: all that was used there is in `unattributed`."
+    parts = {name: coverage(found, name) for name, own in known.items() if own is not None and name != UNATTRIBUTED}
+    for share, members in _grouped(parts):
         yield f"All of {_joined(members)} was known for {share} % of the period."
 
 
+def _grouped(parts: Mapping[str, float]) -> Iterable[tuple[str, Sequence[str]]]:
+    """Percent, and the names that were known for so long, but for those that were known nearly always."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, part in parts.items():
+        if part < NEARLY:
+            found[percent(part)].append(name)
+    return found.items()
+
+
+def _changed(found: Measured) -> Iterator[str]:
+    """What has energy and is not in the file."""
+    topology = found.topology
+    rows = {cell.row for cell in found.energy.cells}
+    for kind, seen, own in (
+        ("a host", {row.host for row in rows}, topology.boxes.keys()),
+        ("a component", {row.component for row in rows}, topology.components.keys()),
+        ("an application", {row.application for row in rows}, topology.applications.keys()),
+    ):
+        if gone := sorted(seen - own - {UNATTRIBUTED}):
+            yield f"The topology has changed: {_joined(gone)} had energy and is no longer {kind} of the file."
+
+
 def _joined(words: Sequence[str]) -> str:
+    """The words as a sentence has them; of many, the first ones."""
+    if len(words) > MOST_NAMES:
+        words = [*words[: MOST_NAMES - 1], f"{len(words) - MOST_NAMES + 1} others"]
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _factors(found: Measured) -> Iterator[str]:
+    known, filled = (
+        found.sums(lambda cell: cell.row.site),
+        found.sums(lambda cell: cell.row.site if found.carbon.filled(cell) else None),
+    )
+    for site, energy in filled.items():
+        if site is not None and energy > LITTLE * known[site]:
+            yield f"{site} had no carbon factor in some hours: they have the mean of the others."
 
 
 def _short(found: Measured) -> Iterator[str]:
@@ -62,12 +95,15 @@ def _short(found: Measured) -> Iterator[str]:
 
 
 def _guesses(found: Measured) -> Iterator[str]:
+    guesses, fallbacks = defaultdict(list), defaultdict(list)
     for host, of in found.methods(lambda cell: cell.row.host).items():
-        whole = sum(of.values())
         for method, part in of.items():
             if method != "measured" and part > 0:
-                yield f"{percent(part / whole)} % of the energy of {host} is {method}."
+                guesses[percent(part / sum(of.values())), method].append(host)
+    for (share, method), hosts in guesses.items():
+        yield f"{share} % of the energy of {_joined(hosts)} is {method}."
     for host, of in found.tiers().items():
         if fallback := sum(of.values()) - of.get("1", 0.0):
-            part = fallback / sum(of.values())
-            yield f"{percent(part)} % of the energy of {host} was read by a fallback: its `power` was not complete."
+            fallbacks[percent(fallback / sum(of.values()))].append(host)
+    for share, hosts in fallbacks.items():
+        yield f"{share} % of the energy of {_joined(hosts)} was read by a fallback: `power` was not complete."

@@ -28,7 +28,7 @@ def shown(value: Value, column: Column) -> str:
 
 def four_digits(value: float) -> str:
     """A number with four digits, or with all before its point."""
-    return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 999.95 or value == 0 else f"{value:#.4g}"
 
 
 def for_one(joules: float) -> str:

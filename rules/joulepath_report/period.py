@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,6 +11,11 @@ from functools import cached_property
 from joulepath.errors import UsageError
 
 HOUR = 3600.0
+
+LONGEST = 400 * 86400.0
+"""Of a period: a year is some hundred questions to the server."""
+
+_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,14 @@ def moment(at: float) -> str:
 
 def unix(text: str, option: str) -> float:
     """Unix seconds of a date or a time (UTC unless it says another zone), or a number of them. Raises UsageError."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
+    # A date without dashes is a number, too.
+    with suppress(ValueError, OverflowError):
         read = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option}: must be a time such as 2026-11-28 or 2026-11-28T10:00:00Z: {text!r}") from None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    with suppress(ValueError):
+        if 0 <= float(text) <= _LAST:
+            return float(text)
+    raise UsageError(f"{option}: must be a time such as 2026-11-28 or 2026-11-28T10:00:00Z: {text!r}")
 
 
 def chosen(begin: float | None, end: float | None, since: float, latest: float) -> tuple[float, float]:
@@ -76,4 +81,10 @@ def chosen(begin: float | None, end: float | None, since: float, latest: float) 
         raise UsageError(f"--to: must be later than --from, which is {moment(begin)}")
     if first >= last:
         raise UsageError(f"--from: must be earlier than {moment(last)}, the last time that can be known yet")
+    if last - first > LONGEST:
+        option = "--since" if begin is None else "--from"
+        raise UsageError(
+            f"{option}: {moment(first)} is more than {LONGEST / 86400:.0f} days before {moment(last)}: "
+            "report each year by itself"
+        )
     return float(first), float(last)

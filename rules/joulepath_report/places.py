@@ -83,6 +83,7 @@ def _hosts(found: Measured) -> Table:
     columns, parts = _parted(found, lambda cell: cell.row.host)
     methods = found.methods(lambda cell: cell.row.host)
     known = found.sums(lambda cell: cell.row.host)
+    gpus = any(host.gpus for host in found.topology.hosts.values())
     places = dict(sorted((cell.row.host, cell.row.site) for cell in found.energy.cells))
     rows: list[list[Value]] = []
     for name in [*found.topology.boxes, *sorted(known.keys() - found.topology.boxes.keys())]:
@@ -113,7 +114,8 @@ def _hosts(found: Measured) -> Table:
             COVERAGE,
         ],
         rows,
-        "Energy as the meters have it. A host that was not known has no energy here: it is not 0.",
+        "Energy as the meters have it. A host that was not known has no energy here: it is not 0."
+        + (" A GPU has a row of its own, and that of its server is without it." if gpus else ""),
     )
 
 

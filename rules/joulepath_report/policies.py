@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from joulepath_report.applications import joules
 from joulepath_report.columns import energy, ratio, table
 from joulepath_report.measured import Measured
+from joulepath_report.method import listed
 from joulepath_report.model import UNATTRIBUTED, Column, Table, Value
 from joulepath_report.questions import Questions
 from joulepath_report.traffic import Traffic
@@ -44,7 +45,7 @@ def policies(questions: Questions, found: Measured) -> Iterator[Table]:
         "this report."
     )
     if unknown:
-        amounts = " and ".join(f"`{name}`" for name in unknown)
+        amounts = listed([f"`{name}`" for name in unknown])
         note += f" Energy under {amounts} is not known: an amount that it needs is not recorded under this policy."
     yield table(
         "policies",

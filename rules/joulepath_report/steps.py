@@ -35,6 +35,7 @@ def steps(prometheus: Prometheus, topology: Topology, begin: float, end: float) 
         Step(point.at - step, step, series.labels.get("application", ""), point.value, known.get(point.at, 0.0))
         for series in prometheus.query_range(f"sum by (application) ({one})", first, last, step)
         for point in series.points
+        if math.isfinite(point.value)
     ]
     yield from sorted(found, key=lambda each: (each.begin, each.application))
 

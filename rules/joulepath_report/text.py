@@ -15,6 +15,9 @@ IN_TERMINAL = re.compile(
 )
 """The tables that a terminal shows; files have all."""
 
+MOST_IN_LATEX = 60
+"""Rows of a table that LaTeX can set: it does not break one over pages."""
+
 _LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "`": None,
@@ -29,9 +32,15 @@ _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\|*_<>
 def terminal(report: Report) -> str:
     """The report for a terminal."""
     parts = [_head(report)]
-    parts += [f"{table.title}\n{_grid(table, 'simple')}" for table in report.tables if IN_TERMINAL.fullmatch(table.id)]
+    parts += [f"{table.title}\n{_grid(table, 'simple')}" for table in report.tables if _in_terminal(table)]
     notes = "\n".join(f"note: {note}" for note in report.notes)
     return "\n\n".join([*parts, *([notes] if notes else [])])
+
+
+def _in_terminal(table: Table) -> bool:
+    """Policies only where they were compared."""
+    compared = table.id != "policies" or any(spread is not None for spread in table.column("spread").values())
+    return compared and IN_TERMINAL.fullmatch(table.id) is not None
 
 
 def markdown(report: Report) -> str:
@@ -50,6 +59,9 @@ def latex(report: Report) -> str:
     parts = [f"% {_head(report)}\n% Needs the package booktabs."]
     parts += [f"% {note}" for note in report.notes]
     for table in report.tables:
+        if len(table.rows) > MOST_IN_LATEX:
+            parts.append(f"% {table.title}: {len(table.rows)} rows, which are more than a page has. CSV has them.")
+            continue
         caption = f"{table.title}. {table.note}".strip().translate(_LATEX)
         parts.append(
             f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{report.topology}-{table.id}}}\n"

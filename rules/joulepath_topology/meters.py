@@ -44,6 +44,8 @@ class Meter:
     """Whether its reading of a server holds the watts of the GPUs in the server's plug."""
     modelled: bool = False
     """Whether its watts are a guess from other readings."""
+    up: str = ""
+    """Gauge: whether the last poll of the device succeeded; empty where there is no device to poll."""
 
     @property
     def optional(self) -> str | None:
@@ -57,12 +59,14 @@ METERS: Mapping[str, Meter] = {
         "pdu_outlet_measured_seconds_total",
         "Instance of the pdu exporter; needs `outlets`.",
         Part("outlet", "outlets", "Outlets of that PDU, which are added.", many=True),
+        up="pdu_up",
     ),
     "bmc": Meter(
         "bmc_chassis_energy_joules_total",
         "bmc_chassis_measured_seconds_total",
         "Instance of the bmc exporter.",
         Part("chassis", "chassis", "Chassis of that BMC, where it has several.", many=False),
+        up="bmc_up",
     ),
     "rapl": Meter(
         "rapl_host_energy_joules_total",
@@ -83,6 +87,7 @@ METERS: Mapping[str, Meter] = {
         "Instance of the gpu exporter; needs `numbers`. For a GPU that components use, see `gpus` of the host.",
         Part("gpu", "numbers", "GPUs of that exporter (its label `gpu`), which are added.", many=True),
         whole_server=False,
+        up="gpu_up",
     ),
 }
 

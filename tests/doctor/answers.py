@@ -31,7 +31,7 @@ def answering(
 
     def answer(request: Any, reply: Any) -> str:
         path = request.path.removeprefix("/api/v1/")
-        data = [] if path.startswith("label/") else known.get(path, {"version": "2.42.0", "goVersion": "go1.19"})
+        data = known.get(path, [] if path.startswith("label/") else {"version": "2.42.0", "goVersion": "go1.19"})
         if path == "query":
             asked = parse_qs(unquote(request.query) if request.method == "GET" else request.text)["query"][0]
             found = next((each for fit, each in rows.items() if re.search(fit, asked)), [])

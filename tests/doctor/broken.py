@@ -35,6 +35,19 @@ METERS = [
         finds={"source/sparse": "hosts.server.power[0]"},
     ),
     Setup(
+        "device-that-is-not-reached",
+        MACHINES,
+        counters={
+            "@pdu": {
+                f'pdu_outlet_{name}_total{{outlet="{outlet}"}}': 0
+                for name in ("energy_joules", "measured_seconds")
+                for outlet in "1234"
+            }
+        },
+        gauges={"@pdu": {"pdu_up{}": 0}},
+        finds={"meter/unread": "targets.pdu.@pdu"},
+    ),
+    Setup(
         "outlet-without-a-plug",
         MACHINES,
         counters={

@@ -7,7 +7,7 @@ trace ids and `%1` one of its node ids.
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -39,8 +39,9 @@ class Kind:
 class Setup:
     """A set-up. Changes of the topology replace one text by another; both forms are templates.
 
-    `counters` changes the growth of counters, `without` takes away the series that fit an expression,
-    `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do not answer.
+    `counters` changes the growth of counters, `gauges` adds values, `without` takes away the series that fit an
+    expression, `away` does so while the set-up runs, `later` changes growth after that, `down` are exporters that do
+    not answer.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Setup:
     without: Mapping[str, str] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
     later: Mapping[str, Rates] = field(default_factory=dict)
+    gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     finds: Mapping[str, str] = field(default_factory=dict)
     """Ids of what a doctor must find, with the place."""
@@ -87,9 +89,10 @@ class Setup:
         for name, rates in self.later.items():
             world.targets[self.named(name)].count(self._named(rates))
 
-    def gauges(self) -> dict[str, dict[str, float]]:
+    def shown(self) -> dict[str, dict[str, float]]:
         """The gauges of each exporter."""
-        return {self.named(name): self._named(values) for name, values in self.kind.gauges.items()}
+        both = [*self.kind.gauges.items(), *self.gauges.items()]
+        return {self.named(name): self._named(values) for name, values in both}
 
     def places(self) -> dict[str, str]:
         """The findings with their places, as they are in the file."""
@@ -149,18 +152,25 @@ Seen = Mapping[tuple[str, str], Frozen]
 
 @contextmanager
 def running(
-    setups: Sequence[Setup], programs: Mapping[str, Monitoring], folders: pytest.TempPathFactory
+    setups: Sequence[Setup],
+    programs: Mapping[str, Monitoring],
+    folders: pytest.TempPathFactory,
+    few: Collection[str] = (),
 ) -> Iterator[Seen]:
     """All set-ups at once, watched by each version of Prometheus, at a moment when all that works was read in time.
 
-    A server has a few of them: each rule looks at the meters and nodes of all.
+    A server has the TOGETHER first of them, another the next so many: each rule looks at the meters and nodes of all.
+    Versions in `few` see those first ones alone.
     """
     parts = [setups[first : first + TOGETHER] for first in range(0, len(setups), TOGETHER)]
+    rest = {name: program for name, program in programs.items() if name not in few}
     with ExitStack() as stack:
         worlds = [stack.enter_context(_world(part)) for part in parts]
         histories = [
-            stack.enter_context(watched(world, programs, folders, *(setup.text() for setup in part)))
-            for world, part in zip(worlds, parts, strict=True)
+            stack.enter_context(
+                watched(world, rest if number else programs, folders, *(setup.text() for setup in part))
+            )
+            for number, (world, part) in enumerate(zip(worlds, parts, strict=True))
         ]
         placed = [(setup, world) for world, part in zip(worlds, parts, strict=True) for setup in part]
         histories[-1].until(AWAY)
@@ -190,7 +200,7 @@ def _world(setups: Sequence[Setup]) -> Iterator[World]:
             for name, rates in setup.exporters().items():
                 # Jobs have the names of exporters: the first word of their metrics.
                 world.target(name, rates, re.split("[_:]", next(iter(rates)))[0], up=name not in down)
-            for name, gauges in setup.gauges().items():
+            for name, gauges in setup.shown().items():
                 world.targets[name].show(gauges)
         yield world
 

@@ -67,6 +67,7 @@ THERE: Mapping[str, Rows] = {
     r"^present_over_time\(pdu_outlet": outlets(1, "1", "2", "3"),
     r"^present_over_time\(bmc_chassis": [({"instance": "b", "chassis": "1"}, 1)],
     r"^(rate|increase)\(bmc_chassis": [({"instance": "b", "chassis": "1"}, 1)],
+    r"^present_over_time\(.*offset": outlets(1, "1"),
     r"^increase\(pdu_outlet": outlets(1, "1", "2", "3"),
 }
 
@@ -76,13 +77,6 @@ def one_of_meters(**queries: Rows) -> Finding:
     with answering({**{name.replace("__", "\\("): rows for name, rows in queries.items()}, **THERE}) as server:
         (one,) = examine(context(RACK, server, 3600, clock(NOW, NOW)), {"meters": meters.check})
     return one
-
-
-def test_a_device_that_its_exporter_cannot_read_is_one_finding() -> None:
-    one = one_of_meters(pdu_up=[({"instance": "rack", "job": "pdu"}, 0), ({"instance": "other"}, 1)])
-    assert (one.kind.id, one.where) == ("source/unread", "hosts.a.power[0]")
-    assert one.message.startswith("the exporter cannot read pdu rack (pdu_up is 0)")
-    assert one.message.endswith("(the same holds for hosts.b.power[0])")
 
 
 def test_a_device_that_is_read_too_seldom_is_one_finding() -> None:

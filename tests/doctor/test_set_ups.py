@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor over set-ups beside each other in one real Prometheus: it names what is broken, and nothing else."""
+"""The doctor over set-ups beside each other in one real Prometheus: it names what is broken, and nothing else.
+
+The next version of Prometheus sees the first few of them, and all in the tier `long`.
+"""
 
 from collections.abc import Iterator
 
@@ -12,19 +15,29 @@ from tests.conftest import Monitoring
 from tests.doctor import kinds
 from tests.doctor.broken import BROKEN
 from tests.doctor.misnamed import misnamed
-from tests.doctor.setups import Kind, Seen, Setup, numbered, running
+from tests.doctor.setups import TOGETHER, Frozen, Kind, Seen, Setup, numbered, running
 from tests.rules.promtool import topology
 
 pytestmark = pytest.mark.lab
 
 HEALTHY = [Setup(name.lower(), kind) for name, kind in vars(kinds).items() if isinstance(kind, Kind)]
 ALL = numbered(*HEALTHY, *BROKEN)
+WATCHED = [("installed", setup) for setup in ALL] + [("next", setup) for setup in ALL[:TOGETHER]]
 
 
 @pytest.fixture(scope="module")
 def seen(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    """All set-ups, as each version of Prometheus saw them."""
-    with running(ALL, monitoring_programs, tmp_path_factory) as seen:
+    """All set-ups, as the installed version of Prometheus saw them; the first, as the next version did."""
+    with running(ALL, monitoring_programs, tmp_path_factory, few=["next"]) as seen:
+        yield seen
+
+
+@pytest.fixture(scope="module")
+def seen_by_next(
+    monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Seen]:
+    """All set-ups, as the next version saw them."""
+    with running(ALL, {"next": monitoring_programs["next"]}, tmp_path_factory) as seen:
         yield seen
 
 
@@ -39,9 +52,22 @@ def test_a_healthy_set_up_has_all_figures(setup: Setup, monitoring: Monitoring, 
     assert ask(f"component:unmeasured:info{matcher}") == {}
 
 
-@pytest.mark.parametrize("setup", ALL, ids=lambda setup: setup.name)
+@pytest.mark.parametrize(
+    ("monitoring", "setup"), WATCHED, indirect=["monitoring"], ids=[f"{setup.name}-{name}" for name, setup in WATCHED]
+)
 def test_the_doctor_names_the_cause_alone(setup: Setup, monitoring: Monitoring, seen: Seen) -> None:
-    server = seen[monitoring.name, setup.name]
+    names_the_cause_alone(setup, seen[monitoring.name, setup.name])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("monitoring", ["next"], indirect=True)
+@pytest.mark.parametrize("setup", ALL[TOGETHER:], ids=lambda setup: setup.name)
+@pytest.mark.usefixtures("monitoring")
+def test_the_doctor_names_the_cause_from_the_next_version(setup: Setup, seen_by_next: Seen) -> None:
+    names_the_cause_alone(setup, seen_by_next["next", setup.name])
+
+
+def names_the_cause_alone(setup: Setup, server: Frozen) -> None:
     findings = examine(context(topology(setup.text()), server, server.age, clock=lambda: server.moment))
     # The other set-ups in this server have targets that are down, which is a note here.
     own = [each for each in findings if each.kind.id != "target/unread"]

@@ -30,3 +30,10 @@ def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
     assert result.stdout == "{\n"
     assert result.stderr == ""
+
+
+def test_without_a_command_all_of_them_are_listed() -> None:
+    result = joulepath()
+    assert result.returncode == 2
+    assert "init " in result.stderr
+    assert "looks at meters" in result.stderr

@@ -182,3 +182,67 @@ def test_grams_that_no_grid_can_have_are_refused(grams: str, capsys: pytest.Capt
         init("--grams-per-kwh", grams)
     assert refused.value.code == 2
     assert "must be grams of CO2 for each kWh" in capsys.readouterr().err
+
+
+class Lines(Answers):
+    """Answers one after the other to the questions with a word; to others an empty line."""
+
+    def __init__(self, word: str, *lines: str, **answers: str) -> None:
+        super().__init__(**answers)
+        self._word, self._lines = word, list(lines)
+
+    def __call__(self, question: str) -> str:
+        answer = super().__call__(question)
+        return self._lines.pop(0) if self._word in question and self._lines else answer
+
+
+def test_an_answer_with_a_mistake_is_asked_for_again(tmp_path: Path, devices: Devices) -> None:
+    community = str(devices.community_file)
+    answers = Lines(
+        "of BMCs", "reader", f"{devices.bmc} y", devices.bmc, **{"of PDUs": devices.pdu, "commun": community}
+    )
+    assert init(tmp_path / "out", answers=answers) == 0
+    asked = [question for question in answers.asked if "of BMCs" in question]
+    assert len(asked) == 3
+    assert asked[1].startswith("'reader' is not redfish://")
+    assert asked[2].startswith("'y' is not ")
+
+
+def test_an_answer_that_is_not_an_url_is_asked_for_again(tmp_path: Path, devices: Devices) -> None:
+    answers = Lines("Prometheus", "yes", "")
+    assert init(tmp_path / "out", *devices.flags, answers=answers) == 0
+    assert [question.startswith("yes: is not the URL") for question in answers.asked if "Prometheus" in question] == [
+        False,
+        True,
+    ]
+
+
+def test_a_login_that_no_address_takes_is_refused(tmp_path: Path, devices: Devices) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("s")
+    with pytest.raises(UsageError, match="--user: no address takes a login"):
+        init(tmp_path / "out", *devices.flags, "--user", "u", "--password-file", secret)
+
+
+def test_a_certificate_of_its_own_is_asked_about(tmp_path: Path) -> None:
+    answers = Answers(**{"Check their certificates": "no", "User": "u"})
+    with pytest.raises(JoulepathError):
+        init(tmp_path / "out", "--bmc", "redfish://127.0.0.1:1", "--password-file", "/dev/null", answers=answers)
+    assert [question for question in answers.asked if "certificates" in question]
+
+
+def test_a_fault_names_its_device_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    community = tmp_path / "community"
+    community.write_text("c")
+    with pytest.raises(JoulepathError):
+        init(
+            tmp_path / "out",
+            "--pdu",
+            "udp://nowhere.invalid",
+            "--community-file",
+            community,
+            "--bmc",
+            "redfish+http://127.0.0.1:1",
+        )
+    for line in capsys.readouterr().out.splitlines():
+        assert line.count("redfish+http://127.0.0.1:1") <= 1

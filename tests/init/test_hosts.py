@@ -3,9 +3,11 @@
 
 import pytest
 
+from joulepath_init.asking import Questions
 from joulepath_init.found import Found, Gpu, Node, Reading, Whole
 from joulepath_topology.meters import METERS
 
+from .conftest import Answers
 from .findings import PLUG, drafted, hosts
 
 pytestmark = pytest.mark.unit
@@ -108,3 +110,23 @@ def test_a_host_that_only_has_an_address_may_be_one_of_the_others() -> None:
     made, topology = drafted(Found(readings=[PLUG, Reading("rapl", "10.0.0.4:10473", watts=90.0)]))
     assert list(topology.hosts) == ["edge-1", "10.0.0.4"]
     assert made.text.count("decide: its name") == 1
+
+
+BMC_OF_A_NODE = Found(
+    readings=[Reading("bmc", "bmc-1", watts=182.0), Reading("bmc", "bmc-2", watts=240.0)],
+    nodes=[Node("edge-1", "0.10", frozenset({"package", "dram"}))],
+)
+
+
+def test_an_answer_says_which_host_a_bmc_without_its_name_measures() -> None:
+    answers = Answers(**{"Host that bmc-1 measures (edge-1;": "edge-1"})
+    made, topology = drafted(BMC_OF_A_NODE, answers=Questions(answers))
+    assert topology.hosts["edge-1"].power[0].readings == [{"instance": "bmc-1"}]
+    assert [box.name for box in made.boxes] == ["edge-1", "bmc-2"]
+    # The host has its meter: the other BMC is not asked about.
+    assert not [question for question in answers.asked if "bmc-2 measures" in question]
+
+
+def test_a_bmc_that_may_be_a_host_of_kepler_is_pointed_at() -> None:
+    text = " ".join(drafted(BMC_OF_A_NODE)[0].text.replace("#", "").split())
+    assert "decide: if it is edge-1, write `power: [{bmc: bmc-1}]` there, and delete this host" in text

@@ -8,6 +8,7 @@ import pytest
 
 from joulepath.cli import main
 from joulepath.errors import UsageError
+from joulepath_report import output
 from joulepath_report.period import Slot, chosen, slots, unix
 from tests.report import plant
 from tests.rules.backfilled import served
@@ -46,14 +47,44 @@ def test_the_command_prints_tables_and_writes_each_file(
 
 
 @pytest.mark.lab
-def test_a_file_that_cannot_be_written_is_one_line(
+def test_a_format_can_take_the_place_of_the_tables(
     prometheus: Path, promtool: Path, topology: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It names the file."""
+    """A dash is the standard output, for other programs."""
     with served(prometheus, promtool, tmp_path, plant.samples()) as server:
         words = ["report", str(topology), "--prometheus", server.url, *period()]
-        assert main([*words, "--csv", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"joulepath report: {tmp_path}: cannot be written: Is a directory\n"
+        assert main([*words, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["topology"] == "plant"
+
+
+@pytest.mark.unit
+def test_a_file_that_cannot_be_written_is_told_before_the_server_is_asked(
+    topology: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the file. No server is there, and another line would say so."""
+    words = ["report", str(topology), "--prometheus", "http://127.0.0.1:9"]
+    for option, path, fault in (
+        ("--csv", tmp_path, f"{tmp_path}: cannot be written: Is a directory"),
+        ("--html", tmp_path / "a" / "b", f"{tmp_path}/a/b: cannot be written: there is no folder {tmp_path}/a"),
+    ):
+        assert main([*words, option, str(path)]) == 2
+        assert capsys.readouterr().err == f"joulepath report: {fault}\n"
+    assert main([*words, "--csv", "x", "--md", "x"]) == 2
+    assert capsys.readouterr().err == "joulepath report: --csv: x is named for another format, too\n"
+
+
+@pytest.mark.unit
+def test_a_file_that_fails_later_is_one_line(tmp_path: Path) -> None:
+    """A disk is full, for example; here the folder is gone."""
+    with pytest.raises(UsageError, match="gone/x: cannot be written: No such file or directory"):
+        output.write(tmp_path / "gone" / "x", "text")
+
+
+@pytest.mark.unit
+def test_a_terminal_without_greek_shows_the_report_all_the_same() -> None:
+    """The sign of microjoules."""
+    assert output.within("131.2 \N{MICRO SIGN}J", "ascii") == "131.2 ?J"
+    assert output.within("131.2 \N{MICRO SIGN}J", "latin-1") == "131.2 \N{MICRO SIGN}J"
 
 
 @pytest.mark.unit
@@ -66,6 +97,11 @@ def test_a_file_that_cannot_be_written_is_one_line(
             "--to: must be later than --from, which is 2026-01-02 00:00:00",
         ),
         (["--from", "9999-01-01"], "--from: must be earlier than "),
+        (["--from", "nan"], "--from: must be a time such as "),
+        (["--to", "inf"], "--to: must be a time such as "),
+        (["--to", "1e30"], "--to: must be a time such as "),
+        (["--from", "0"], "--from: 1970-01-01 00:00:00 is more than 400 days before "),
+        (["--since", "100y"], "--since: "),
     ],
 )
 def test_a_wrong_time_is_one_line(
@@ -111,3 +147,5 @@ def test_a_time_is_utc_unless_it_says_otherwise() -> None:
     assert unix("1970-01-01T01:00:00", "--from") == 3600
     assert unix("1970-01-01T01:00:00+01:00", "--from") == 0
     assert unix("12.5", "--from") == 12.5
+    assert unix("1795824000", "--from") == 1_795_824_000
+    assert unix("19700102", "--from") == 86400

@@ -129,7 +129,7 @@ def test_guesses_and_fallbacks_are_noted() -> None:
     more: dict[tuple[str, str], Rows] = {("count", f"{info},method"): counted, ("count", f"{info},tier"): tiers}
     found = list(notes(measure(told({APP: (60, 240), REST: (40, 240)}, more=more))))
     assert "25.0 % of the energy of h is declared." in found
-    assert "25.0 % of the energy of h was read by a fallback: its `power` was not complete." in found
+    assert "25.0 % of the energy of h was read by a fallback: `power` was not complete." in found
 
 
 def moved(first: int, second: int) -> Told:

@@ -13,6 +13,7 @@ from joulepath_report.model import Table, Value
 from joulepath_report.notes import notes
 from joulepath_report.period import slots
 from joulepath_report.questions import Rows
+from joulepath_topology import Topology
 from tests.report.told import Told
 from tests.rules.promtool import topology
 
@@ -133,13 +134,31 @@ def test_a_site_without_a_factor_makes_the_co2_unknown() -> None:
     assert table.total[[column.key for column in table.columns].index("co2_location_grams")] is None
 
 
+@pytest.mark.parametrize(("before", "noted"), [(5, False), (1800, True)])
+def test_hours_without_a_carbon_factor_are_noted(before: int, *, noted: bool) -> None:
+    """The factor is not known before the hour; a few seconds of that are not worth a note."""
+    row = ("app", "upf", "edge", "mast", "network")
+    count = {0: before / 15, 1: 240}
+    answers: dict[tuple[str, str], Rows] = {
+        ("avg", ROWS): {row: {0: 60.0, 1: 60.0}},
+        ("count", ROWS): {row: count},
+        ("count", "host:power_watts"): {("edge", "mast"): count},
+        ("avg", "site:co2_grams_per_joule"): {("mast", "location"): {1: 400 / 3.6e6}},
+    }
+    found = measure(Told(TOPOLOGY, slots(HOUR - before, HOUR + 3600), answers))
+    table = next(iter(applications.tables(found)))
+    assert table.column("co2_location_grams")["app"] == pytest.approx(24 * (1 + before / 3600))
+    note = "mast had no carbon factor in some hours: they have the mean of the others."
+    assert (note in list(notes(found))) is noted
+
+
 def test_an_application_that_was_never_known_has_no_energy() -> None:
     """It is in the table, and a note says where its energy is."""
     found = measure(told())
     table = next(iter(applications.tables(found)))
     assert table.column("energy_joules")["late"] is None
     assert table.column("coverage")["late"] == 0
-    assert "The energy of late was not known: all that it used is in `unattributed`." in list(notes(found))
+    assert "The energy of late was not known: all that was used there is in `unattributed`." in list(notes(found))
 
 
 def test_hosts_and_applications_of_one_coverage_share_a_note() -> None:
@@ -148,6 +167,42 @@ def test_hosts_and_applications_of_one_coverage_share_a_note() -> None:
     found = list(notes(measure(asked)))
     assert found[0] == "The power of edge and gpu was known for 25.0 % of the period."
     assert found[-1] == "All of app was known for 25.0 % of the period."
+
+
+def test_unattributed_has_no_part_of_an_application_of_which_the_parts_are_not_known() -> None:
+    """40 % of the user plane is static; the application has 60 of its 100 W, and `unattributed` 40 W."""
+    parts: Rows = {("upf", "edge", "static"): {0: 40}, ("upf", "edge", "dynamic"): {0: 60}}
+    asked = told(more={("sum", "component:power_watts"): parts})
+    found = measure(asked).parts_of_applications
+    model = 50.0 * 3600
+    assert found["unattributed"] == pytest.approx({"static": 16 * 3600, "dynamic": 24 * 3600, "undivided": model})
+    assert found["app"] == pytest.approx({"static": 0, "dynamic": 0, "undivided": 160 * 3600})
+
+
+def test_what_the_file_no_longer_has_is_named() -> None:
+    """A host, a component and an application of before the change."""
+    row = ("gone-app", "gone-upf", "gone-edge", "mast", "network")
+    series: Rows = {row: {0: 240}}
+    asked = told(more={("avg", ROWS): series, ("count", ROWS): series, ("count", "host:power_watts"): {}})
+    found = [note for note in notes(measure(asked)) if note.startswith("The topology has changed")]
+    assert [note.partition(": ")[2] for note in found] == [
+        "gone-edge had energy and is no longer a host of the file.",
+        "gone-upf had energy and is no longer a component of the file.",
+        "gone-app had energy and is no longer an application of the file.",
+    ]
+
+
+def test_a_note_on_many_names_the_first_ones() -> None:
+    """A hundred hosts without a reading are one note."""
+    hosts = {f"h{number:02}": {"site": "s", "power": [{"watts": 1}]} for number in range(100)}
+    components = {"c": {"role": "upf", "host": "h00"}}
+    bare = Topology.model_validate({"name": "t", "sites": {"s": {}}, "hosts": hosts, "components": components})
+    row = ("unattributed", "unattributed", "x", "s", "")
+    answers: dict[tuple[str, str], Rows] = {("avg", ROWS): {row: {0: 1}}, ("count", ROWS): {row: {0: 240}}}
+    first, *_ = notes(measure(Told(bare, slots(HOUR, HOUR + 3600), answers)))
+    assert first == (
+        "Not measured at all: h00, h01, h02, h03, h04, h05, h06 and 93 others. This energy is missing in every total."
+    )
 
 
 def test_a_budget_shows_its_state_at_the_end() -> None:
@@ -161,9 +216,14 @@ def test_a_budget_shows_its_state_at_the_end() -> None:
     )
     table = only(list(budgets(asked)))
     assert table.rows == (
-        ("day", "app", "day", 1.8e6, 3.6e6, 0.5, 2.0, 0.9),
-        ("month", "late", "month", None, 3.6e6, None, None, None),
+        ("day", "app", "day", 1.8e6, 0.5, 3.6e6, 1.0, 0.5, 2.0, 0.9),
+        ("month", "late", "month", None, None, 3.6e6, 1.0, None, None, None),
     )
+    # Budgets are stated in kWh: people read them so.
+    assert [column.unit for column in table.columns if column.short and column.key.startswith(("used_", "limit_"))] == [
+        "kWh",
+        "kWh",
+    ]
 
 
 def test_the_largest_change_comes_first() -> None:
@@ -185,3 +245,18 @@ def test_labels_sum_over_what_has_them() -> None:
     team, slices = (found[name].column("energy_joules") for name in ("label-team", "component-label-slice"))
     assert team == {"vision": pytest.approx(160 * 3600), "unattributed": pytest.approx(90 * 3600)}
     assert slices == {"red": pytest.approx(100 * 3600), "unlabelled": pytest.approx(150 * 3600)}
+
+
+@pytest.mark.parametrize(("gpus", "said"), [("", False), (", gpus: {'0': {gpu: gpu-1}}", True)])
+def test_the_row_of_a_server_is_said_to_be_without_its_gpus(gpus: str, *, said: bool) -> None:
+    """Only where there are any."""
+    ours = topology(
+        f"""
+sites: {{s: {{}}}}
+hosts: {{gpu-1: {{site: s, power: [{{bmc: b}}]{gpus}}}}}
+components: {{qwen: {{role: model, host: gpu-1, requests: {{vllm: {{}}}}}}}}
+"""
+    )
+    found = measure(Told(ours, slots(HOUR, HOUR + 3600), {}))
+    note = next(table.note for table in places.tables(found) if table.id == "hosts")
+    assert note.endswith("and that of its server is without it.") is said

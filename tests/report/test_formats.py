@@ -95,6 +95,7 @@ def test_the_terminal_has_no_line_that_wraps_for_words() -> None:
         (1234567.89, "J", "1,234,568"),
         (999.94, "J", "999.9"),
         (0.0123456, "kWh", "0.01235"),
+        (1.26, "kWh", "1.260"),
         (0.98765, "ratio", "98.8"),
         (0.000456, "ratio", "0.046"),
         (0.0, "ratio", "0.0"),
@@ -129,3 +130,19 @@ def test_latex_has_no_sign_that_its_engines_do_not_know() -> None:
     written = text.latex(replace(REPORT, tables=(table,), notes=()))
     assert r"131.2 \textmu{}J" in written
     assert written.isascii()
+
+
+def test_latex_leaves_out_a_table_that_fits_no_page() -> None:
+    """A comment says so; the others are there."""
+    long = replace(APPLICATIONS, id="long", title="Long", rows=APPLICATIONS.rows * 30)
+    written = text.latex(replace(REPORT, tables=(long, APPLICATIONS)))
+    assert "% Long: 90 rows, which are more than a page has. CSV has them.\n" in written
+    assert written.count(r"\begin{table}") == 1
+
+
+@pytest.mark.parametrize(("spread", "shown_there"), [(None, False), (0.0, True), (0.25, True)])
+def test_the_terminal_shows_policies_that_were_compared(spread: float | None, *, shown_there: bool) -> None:
+    """Another table of dashes tells nothing."""
+    columns = (Column("application", "application"), Column("spread", "spread", "ratio"))
+    table = Table("policies", "Policies", columns, (("camera", spread),))
+    assert ("Policies" in text.terminal(replace(REPORT, tables=(table,)))) is shown_there

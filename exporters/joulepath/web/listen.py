@@ -2,6 +2,7 @@
 """Listening sockets: by address, or handed over by systemd (sd_listen_fds(3))."""
 
 import argparse
+import errno
 import os
 import socket
 from collections.abc import Mapping
@@ -60,6 +61,8 @@ def bind(address: Address) -> socket.socket:
         except OSError as error:
             listener.close()
             fault = error.strerror or str(error)
+            if error.errno == errno.EADDRINUSE:
+                fault += ": end the program there, or choose another port by --web.listen-address"
         else:
             return listener
     raise JoulepathError(f"cannot listen on {address}: {fault}")

@@ -74,7 +74,7 @@ def panels() -> Iterator[timeseries.Panel]:
     yield by_hour(
         "Energy by hour",
         "Watt hours of each application in each of the last 24 closed UTC hours, stacked; a gap means that less than "
-        "half of the hour is known.",
+        "half of the hour is known. While an application is not known, `unattributed` has its watts, too.",
         units.WattHour,
     ).with_target(
         over_time(

@@ -2,6 +2,7 @@
 """The meters that sources of power name: there, fresh, measured for most of the window, and counting."""
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
@@ -9,11 +10,15 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.named import Reading, readings
 from joulepath_doctor.questions import length, since, targets, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
+from joulepath_doctor.youth import pending, recent
 from joulepath_prometheus.results import Sample
+from joulepath_prometheus.state import Target
 from joulepath_topology.promql import quote
 
 LEAST = 0.5
 """The part of a window that must be measured, or a reading is a gap (attribution.yaml, `source:power_watts`)."""
+STEADY = 0.9
+"""The part of the polls of a device that succeeds while it can be read."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -45,13 +50,15 @@ class Rows:
         whole = Reading(reading.place, reading.kind, {"instance": reading.labels["instance"]})
         return self.of(whole, expr) if "instance" in reading.labels else ()
 
-    def refused(self, reading: Reading) -> bool:
-        """Whether its exporter says that it cannot read the device, or this part of it."""
-        part = reading.meter.part
-        label = part.label if part is not None else ""
-        own = reading.labels.get(label, "")
-        up = [row.value for row in self.of_device(reading, f"{reading.kind}_up") if row.labels.get(label, own) == own]
-        return bool(up) and not any(up)
+    def of_instance(self, reading: Reading, expr: str) -> Sequence[Sample]:
+        """The rows of a reading's device: of its part, where rows tell of parts."""
+        if (expr,) not in self._found:
+            indexed: dict[tuple[str, ...], list[Sample]] = {}
+            for row in self._context.server.query(expr):
+                indexed.setdefault((row.labels.get("instance", ""),), []).append(row)
+            self._found[expr,] = indexed
+        rows = self._found[expr,].get((reading.labels["instance"],), [])
+        return [row for row in rows if all(row.labels.get(key, each) == each for key, each in reading.labels.items())]
 
     def largest(self, reading: Reading, expr: str) -> float:
         """The largest value of a reading; 0 without rows."""
@@ -60,17 +67,9 @@ class Rows:
 
 def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     meter = reading.meter
-    if rows.refused(reading):
-        up = f"{reading.kind}_up"
-        yield found(
-            "source/unread", reading.place,
-            f"the exporter cannot read {reading.device} ({up} is 0): see its log and landing page for the reason, such "
-            "as an address, a login or a firewall",
-            targets(rows.of_device(reading, up)), reading.device,
-        )  # fmt: skip
-        return
     now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
     if not now:
+        yield from _unread(context, rows, reading)
         yield _missing(context, rows, reading)
         return
     label = meter.optional
@@ -82,7 +81,8 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
             f"other: name one as `{label}`",
         )  # fmt: skip
         return
-    if not rows.of(reading, f"present_over_time({meter.seconds}[{window(context)}])"):
+    rate = f"rate({meter.seconds}[{window(context)}])"
+    if not rows.of(reading, rate) and not rows.of(reading, f"present_over_time({meter.seconds}[{window(context)}])"):
         fact = f"{reading.device} has {meter.joules}, but not {meter.seconds}"
         yield found(
             "source/absent", reading.place,
@@ -90,15 +90,18 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
             targets(now), fact,
         )  # fmt: skip
         return
-    rate = f"rate({meter.seconds}[{window(context)}])"
     measured = rows.largest(reading, rate)
     if measured <= LEAST:
+        yield from _unread(context, rows, reading)
         device = max((row.value for row in rows.of_device(reading, rate)), default=0.0)
         fact = reading.device if device <= LEAST else reading.words
+        kind, cure = "source/sparse", "see the log of its exporter for polls that fail, or raise `window`"
+        if recent(context, reading.joules):
+            kind, cure = "source/young", "it began a moment ago: ask again after that time"
         yield found(
-            "source/sparse", reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured at {fact}, and {LEAST:.0%} is needed: see "
-            "the log of its exporter for polls that fail, or raise `window`",
+            kind, reading.place,
+            f"only {measured:.0%} of the last {window(context)} was measured at {fact}, and {LEAST:.0%} is needed: "
+            f"{cure}",
             targets(now), fact,
         )  # fmt: skip
         return
@@ -108,6 +111,30 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
             f"{reading.words} measured 0 W for {length(context.since)}: is anything plugged in there, and is this the "
             "right one?",
         )  # fmt: skip
+
+
+def _unread(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
+    """The device of the reading, where polls of it fail."""
+    if not reading.meter.up:
+        return
+    polls = rows.of_instance(reading, f"avg_over_time({reading.meter.up}[{window(context)}])")
+    best = max(polls, key=lambda row: row.value, default=None)
+    if best is not None and best.value < STEADY:
+        (place,) = targets([best])
+        yield found(
+            "meter/unread", place,
+            f"{best.value:.0%} of the polls of {reading.labels['instance']} in the last {window(context)} succeeded "
+            f"({reading.meter.up}): {_page(context.server.targets(), best)} says why",
+        )  # fmt: skip
+
+
+def _page(scraped: Sequence[Target], row: Sample) -> str:
+    """The landing page about the device that a row is of."""
+    for one in scraped:
+        if all(one.labels.get(name) == row.labels.get(name) for name in ("job", "instance")):
+            parts = urlsplit(one.scrape_url)
+            return f"the page {urlunsplit((parts.scheme, parts.netloc, '/', parts.query, ''))}"
+    return "the log of its exporter"
 
 
 def _missing(context: Context, rows: Rows, reading: Reading) -> Finding:
@@ -121,6 +148,8 @@ def _missing(context: Context, rows: Rows, reading: Reading) -> Finding:
             "the configuration of its exporter",
             seen.targets, fact,
         )  # fmt: skip
+    if reason := pending(context, reading.joules):
+        return found("source/young", reading.place, f"{reason}: ask again in a minute", seen.targets)
     fact = nearest(context, reading.joules)
     return found(
         "source/absent", reading.place,

@@ -128,10 +128,10 @@ def _compared(expected: Group, loaded: RuleGroup) -> str:
     lacking, surplus = ours - theirs, theirs - ours
     if not lacking and not surplus:
         return ""
-    names = sorted({name for name, _, _ in (lacking or surplus)})
+    differing, whole = (lacking, ours) if lacking else (surplus, theirs)
+    names = sorted({name for name, _, _ in differing})
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    number = max(lacking.total(), surplus.total())
-    return f"{number} of the {len(loaded.rules)} rules of group {loaded.name} differ ({shown})"
+    return f"{differing.total()} of the {whole.total()} rules of group {loaded.name} differ ({shown})"
 
 
 def _expected_forms(group: Group) -> Iterator[Form]:

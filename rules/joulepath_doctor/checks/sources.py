@@ -10,6 +10,7 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import length, since, timed, window
 from joulepath_doctor.reads import Read, reads
 from joulepath_doctor.selected import Selected, last_seen, nearest, select
+from joulepath_doctor.youth import pending
 from joulepath_topology import promql
 from joulepath_topology.durations import duration
 
@@ -58,6 +59,8 @@ def _missing(context: Context, read: Read, gone: list[Selected], because: tuple[
             "shows it, and under which labels",
             because,
         )  # fmt: skip
+    if reason := pending(context, gone[0].selector):
+        return found("source/young", read.place, f"{reason}: ask again in a minute", because)
     fact = nearest(context, gone[0].selector)
     return found(
         "source/absent", read.place, f"{fact}: name what is there, or make its exporter show this one", because, fact

@@ -75,11 +75,14 @@ def _reason(target: Target) -> str:
 
 
 def _gone(context: Context, supply: Supply, targets: Iterable[Target]) -> Iterator[Finding]:
-    """Jobs that supplied the rules until a while ago, and have neither targets nor samples now."""
+    """Jobs that supplied the rules until a while ago, and have neither targets nor samples nor a successor now."""
     missing = supply.jobs - {one.labels.get("job", "") for one in targets} - {""}
     every = f"group by (job) ({named(context.inputs)})"
-    written = {row.labels.get("job", "") for row in context.server.query(every)} if missing else set()
-    for job in sorted(missing - written):
+    gone = missing - {row.labels.get("job", "") for row in context.server.query(every)} if missing else frozenset()
+    kept = supply.supplied(supply.jobs - gone)
+    for job in sorted(gone):
+        if supply.supplied({job}) <= kept:
+            continue
         yield found(
             "target/gone", places.target(job),
             f"job {job} had series within {duration(context.since)} and has no target now: put it back into "

@@ -9,6 +9,7 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.named import SECONDS, Node, nodes
 from joulepath_doctor.questions import length, rows, since, value, window
 from joulepath_doctor.selected import last_seen, nearest, select, shown
+from joulepath_doctor.youth import pending, recent
 from joulepath_rules.rule import selector
 from joulepath_topology.problem import Place
 
@@ -40,7 +41,9 @@ def check(context: Context) -> Iterator[Finding]:
 def _node(context: Context, node: Node) -> Iterator[Finding]:
     seconds = node.select(SECONDS)
     seen = select(context, seconds)
-    if not seen.before:
+    if not seen.before and (reason := pending(context, seconds)):
+        yield found("source/young", node.place, f"{reason}: ask again in a minute", seen.targets)
+    elif not seen.before:
         fact = nearest(context, seconds)
         yield found(
             "traffic/node-absent", node.place,
@@ -55,10 +58,13 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
             seen.targets,
         )  # fmt: skip
     elif (measured := value(context, f"max(rate({seconds}[{window(context)}]))") or 0.0) <= LEAST:
+        kind, cure = "source/sparse", "see the exporter's log for interfaces that are gone"
+        if recent(context, seconds):
+            kind, cure = "source/young", "it began a moment ago: ask again after that time"
         yield found(
-            "source/sparse", node.place,
+            kind, node.place,
             f"node {node.node} was counted in {measured:.0%} of the last {window(context)}, and {LEAST:.0%} is needed: "
-            "see the exporter's log for interfaces that are gone",
+            f"{cure}",
             seen.targets,
         )  # fmt: skip
     elif lacking := [each for each in COUNTERS if not select(context, node.select(each)).now]:

@@ -58,7 +58,9 @@ def test_a_server_listens_on_several_addresses() -> None:
 def test_an_address_in_use_is_one_line() -> None:
     server = Server(Things(), [Address("127.0.0.1", 0)])
     try:
-        with pytest.raises(JoulepathError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use"):
+        with pytest.raises(
+            JoulepathError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use: .*--web\.listen-address"
+        ):
             Server(Things(), [Address("127.0.0.1", server.ports[0])])
     finally:
         server.close()

@@ -133,3 +133,16 @@ def tiny() -> Report:
     for name, joules in amounts.items():
         edges += [Edge("host", name, joules, "component"), Edge(name, name, joules, "application")]
     return dataclasses.replace(example.REPORT, flow=tuple(edges))
+
+
+def long() -> Report:
+    """A report of names in which no line breaks."""
+    name = "video.analytics.of.the.north.hall.with.a.name.without.any.dash.at.all.and.more"
+    edges = [
+        Edge("site", "host", 1e6, "host"),
+        Edge("host", name, 1e6, "component"),
+        Edge(name, name, 1e6, "application"),
+    ]
+    named = [dataclasses.replace(step, application=name) for step in example.STEPS if step.application == "camera"]
+    notes = (f"All of {name} was known for 75 % of the period.",)
+    return dataclasses.replace(example.REPORT, topology=name, notes=notes, flow=tuple(edges), steps=tuple(named))

@@ -26,7 +26,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A small page and a large one."""
     folder = tmp_path_factory.mktemp("pages")
     found = {}
-    for name, report in (("small", example.REPORT), ("large", large.report()), ("tiny", large.tiny())):
+    for name, report in (
+        ("small", example.REPORT),
+        ("large", large.report()),
+        ("tiny", large.tiny()),
+        ("long", large.long()),
+    ):
         found[name] = folder / f"{name}.html"
         found[name].write_text(page(report), encoding="utf-8")
     return found
@@ -54,9 +59,10 @@ def opened(browser: Browser, files: dict[str, Path]) -> Iterator[Open]:
     assert messages == []
 
 
+@pytest.mark.parametrize("name", ["large", "long"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_only_tables_and_charts_scroll_sideways(opened: Open, width: int) -> None:
-    tab = opened(width=width)
+def test_only_tables_and_charts_scroll_sideways(opened: Open, width: int, name: str) -> None:
+    tab = opened(name, width=width)
     assert tab.evaluate("document.documentElement.scrollWidth") == width
     for box in tab.locator(".wide:visible").all():
         assert box.evaluate("box => box.scrollWidth == box.clientWidth || box.tabIndex == 0")

@@ -223,7 +223,7 @@ class RedfishClient:
             return f"no answer within {self._timeout:g} s: check the address and the network"
         if isinstance(cause, aiohttp.ClientConnectorCertificateError):
             problem = getattr(cause.certificate_error, "verify_message", "") or "is for another name"
-            return f"its certificate cannot be trusted ({problem}): state ca_file, or verify: false"
+            return f"its certificate cannot be trusted ({problem}): state ca_file, or verify: false (--insecure)"
         for kind, message in _FAULTS:
             if isinstance(cause, kind):
                 return message
