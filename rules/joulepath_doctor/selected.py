@@ -95,7 +95,9 @@ def shown(word: str, values: Sequence[str]) -> str:
 def _values(matcher: Matcher, there: Sequence[str]) -> str:
     if not there:
         return f"its series have no label {matcher.label}"
-    return f"there {'is' if len(there) == 1 else 'are'} {shown(matcher.value, there)}"
+    whole = matcher.operator == "=~" and any(re.search(matcher.value, each) for each in there)
+    hint = " (a pattern must fit the whole value)" if whole else ""
+    return f"there {'is' if len(there) == 1 else 'are'} {shown(matcher.value, there)}{hint}"
 
 
 def _ordered(found: list[Matcher]) -> list[Matcher]:
@@ -104,13 +106,12 @@ def _ordered(found: list[Matcher]) -> list[Matcher]:
 
 
 def _others_of(context: Context, name: Matcher, label: Matcher) -> str:
-    """A metric of the same subject that has this label: the one that is most like the name."""
-    subject = re.match(r"[^_:]+(?::|_(?:[^_:]+_)?)", _metric(name))
-    if label.label not in NAMING or subject is None:
+    """A counter of the same exporter that has this label: the one that is most like the name."""
+    family = re.match("[a-zA-Z]+[_:]", _metric(name))
+    if label.label not in NAMING or family is None:
         return ""
-    there = context.server.label_values("__name__", f'{{__name__=~"{subject[0]}.+",{label}}}')
-    near = get_close_matches(_metric(name), [each for each in there if each.startswith(subject[0])], n=1, cutoff=0.0)
-    return near[0] if near else ""
+    there = context.server.label_values("__name__", f'{{__name__=~"{family[0]}.+_total",{label}}}')
+    return next(iter(get_close_matches(_metric(name), there, n=1, cutoff=0.0)), "")
 
 
 def _written(found: Sequence[Matcher]) -> str:

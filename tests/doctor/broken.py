@@ -360,6 +360,22 @@ HOSTS = [
         finds={"sum/outlets-inlet": "hosts.ru.power[0]"},
     ),
     Setup(
+        "outlets-in-milliwatts",
+        MACHINES,
+        counters={
+            "@pdu": {
+                name: 1000 * rate for name, rate in MACHINES.exporters["@pdu"].items() if "pdu_outlet_energy" in name
+            }
+        },
+        finds={"sum/outlets-inlet": "hosts.ru.power[0]"},
+    ),
+    Setup(
+        "components-that-work-more-than-their-host",
+        QUERIES,
+        counters={"@cell": {'namedprocess_cpu_seconds_total{groupname="cu"}': 50}},
+        finds={"sum/work-host": "hosts.@cell"},
+    ),
+    Setup(
         "processor-above-the-plug",
         MACHINES,
         counters={"@edge": meter("rapl_host", "", 900)},

@@ -84,5 +84,6 @@ def _still(context: Context, read: Read) -> Iterator[Finding]:
     if result and not sum(result):
         yield found(
             "source/still", read.place,
-            f"has not counted for {length(context.since)}, although it is scraped: see what it reads",
+            f"has not counted for {length(context.since)}, although it is scraped: see whether it is a counter, and of "
+            "this machine",
         )  # fmt: skip

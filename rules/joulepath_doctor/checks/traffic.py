@@ -67,7 +67,7 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
             f"{cure}",
             seen.targets,
         )  # fmt: skip
-    elif lacking := [each for each in COUNTERS if not select(context, node.select(each)).now]:
+    elif lacking := [each for each in COUNTERS if not _shown(context, node, each)]:
         yield found(
             "traffic/node-absent", node.place,
             f"node {node.node} shows {SECONDS} and not {', '.join(lacking)}: see whether metric_relabel_configs or a "
@@ -80,6 +80,15 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
             f"{len(processes)} processes count node {node.node}, so packets may count twice: {shown('', processes)}; "
             "give each node an id of its own, or name them as `ioam: {node: N, instances: [...]}`",
         )  # fmt: skip
+
+
+def _shown(context: Context, node: Node, counter: str) -> bool:
+    """Whether a node has a counter. One question is about the counter at all nodes."""
+    every = f"group by (node_id, instance) (present_over_time({counter}[{window(context)}]))"
+    return any(
+        at == str(node.node) and node.instance in {None, instance}
+        for at, instance in rows(context, every, "node_id", "instance")
+    )
 
 
 def _processes(context: Context, seconds: str) -> list[str]:
@@ -213,7 +222,7 @@ def _dropped(context: Context, passed: list[Node]) -> str:
     """The counter of traces that a node lacks altogether, as a fact; empty where none does."""
     for node in passed:
         for counter in OF_TRACES:
-            if not select(context, node.select(counter)).now:
+            if not _shown(context, node, counter):
                 return f"node {node.node} shows no {counter} of any trace, since none passes, or since it is dropped"
     return ""
 
