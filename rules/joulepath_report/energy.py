@@ -30,6 +30,10 @@ class Cell(NamedTuple):
     joules: float
 
 
+ROUNDING = 1e-12
+"""The part of a host's energy that sums and differences of floating-point numbers leave."""
+
+
 @dataclass
 class Energy:
     """All cells of a period, and how long everything was known."""
@@ -83,7 +87,7 @@ def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
             cells.update(_host(at_host.get(host, {}), box, slot.seconds))
             found.known_hosts[host] += box.seconds
         cells = _as_recorded(cells, recorded, number, found)
-        found.cells += [Cell(number, row, joules) for row, joules in cells.items()]
+        found.cells += [Cell(number, row, joules) for row, joules in _exact(cells).items()]
         for row, one in rows.items():
             seconds = min(one.charged(slot.seconds), boxes[row.host].charged(slot.seconds))
             found.charged[row.application, number] = max(found.charged[row.application, number], seconds)
@@ -93,6 +97,14 @@ def energy(questions: Questions, applications: Mapping[str, int]) -> Energy:
             part = coverage.get((application,), {}).get(number)
             found.known_applications[application] += seconds if part is None else part * slot.seconds
     return found
+
+
+def _exact(cells: Mapping[Row, float]) -> Mapping[Row, float]:
+    """The cells, with 0 where rounding alone left something of a host: a rest of 5e-12 J would be told and drawn."""
+    whole: dict[str, float] = defaultdict(float)
+    for row, joules in cells.items():
+        whole[row.host] += joules
+    return {row: 0.0 if abs(joules) < ROUNDING * whole[row.host] else joules for row, joules in cells.items()}
 
 
 def _by_host(rows: Mapping[Row, Known]) -> Mapping[str, Mapping[Row, Known]]:

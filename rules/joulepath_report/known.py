@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was known of hosts, and of their rows, in each slot of a period."""
+"""The known means and times of hosts, and of their rows, in each slot of a period."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -55,7 +55,7 @@ def _grouped(parts: Mapping[str, float]) -> Iterable[tuple[str, Sequence[str]]]:
 
 
 def _changed(found: Measured) -> Iterator[str]:
-    """What has energy and is not in the file."""
+    """Names with energy that are not in the file."""
     topology = found.topology
     rows = {cell.row for cell in found.energy.cells}
     for kind, seen, own in (

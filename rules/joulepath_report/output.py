@@ -13,7 +13,7 @@ from joulepath.extras import EXTRAS, needed
 STDOUT = Path("-")
 
 _EXTRAS = {"html": "report", "parquet": "parquet"}
-"""What a format needs."""
+"""The extra that brings the packages of a format."""
 
 
 def check(wanted: Mapping[str, Path]) -> None:

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that need a day, another clock or a strange server: answers by table, over the real client."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from joulepath import __version__
+from joulepath_doctor.catalogue import KINDS
 from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, versions, work
 from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
-from joulepath_doctor.finding import Finding
+from joulepath_doctor.finding import Finding, causes
+from joulepath_doctor.places import RULES
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 from joulepath_rules.dialects import vmalert
 from joulepath_rules.generate import generate
@@ -368,6 +371,22 @@ def test_older_rules_of_each_form_are_found(form: Callable[[Topology], list[Grou
     )
     found_here = found(rules.check, paths={"rules": loaded(form(older))})
     assert ids(found_here) == ["rules/outdated"]
+
+
+def test_rules_of_another_plant_differ_by_no_more_than_there_are() -> None:
+    other = topology("name: plant\nsites: {s: {}}\nhosts: {h: {site: s, power: [{watts: 1}]}}\n"
+                     "components: {h: {role: device}}\n")  # fmt: skip
+    for loaded_of, about in ((other, PLANT), (PLANT, other)):
+        one = found(rules.check, paths={"rules": loaded(generate(loaded_of), interval=15.0)}, about=about)[0]
+        differing, whole = map(int, re.findall(r"^(\d+) of the (\d+) rules", one.message)[0])
+        assert 0 < differing <= whole
+
+
+def test_outdated_rules_explain_what_they_lack() -> None:
+    """A host of a newer file is not missing for a reason of its own."""
+    one = found(rules.check, paths={"rules": loaded(lagging(PLANT), interval=30.0)})[0]
+    host = Finding(KINDS["host/missing"], ("hosts", "edge-1"), "no power", (RULES,))
+    assert list(causes([one, host])) == [one]
 
 
 def test_a_missing_group_has_its_name_in_the_message() -> None:

@@ -93,15 +93,16 @@ def test_a_device_that_answers_is_not_blamed_for_slow_polls() -> None:
 def test_a_meter_that_just_began_is_a_note() -> None:
     rows = {PRESENT: OUTLETS, MEASURED: [(labels, 0.45) for labels, _ in OUTLETS], UP: [(JOB, 1.0)]}
     findings = found(meters.check, rows)
-    assert told(findings) == {("source/young", "hosts.robot.power[0]")}
-    assert findings[0].message.endswith("(the same holds for hosts.upf.power[0])")
+    assert told(findings) == {("source/young", "targets.pdu.pdu-1")}
     assert {one.kind.severity for one in findings} == {"note"}
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(7, "source/young"), (119, "source/young"), (121, "source/absent")])
 def test_nothing_is_absent_before_a_server_ran_for_a_window(ago: float, expected: str) -> None:
     for check in (meters.check, sources.check):
-        assert {one.kind.id for one in found(check, paths=started(ago))} == {expected}
+        findings = found(check, paths=started(ago))
+        assert {one.kind.id for one in findings} == {expected}
+        assert expected != "source/young" or told(findings) == {(expected, "server")}
 
 
 def test_a_target_that_waits_for_its_first_scrape_is_a_note() -> None:
@@ -123,7 +124,7 @@ def test_a_node_that_just_began_is_a_note() -> None:
         "^present_over_time\\(ioam_": [(node, 1.0)],
         "^max\\(rate\\(ioam_": [({}, 0.2)],
     }
-    assert told(found(traffic.check, rows)) == {("source/young", "components.upf.traffic.ioam")}
+    assert told(found(traffic.check, rows)) == {("source/young", "targets.ioam.upf")}
     assert told(found(traffic.check, {**rows, EARLIER: [(node, 1.0)]})) == {
         ("source/sparse", "components.upf.traffic.ioam")
     }

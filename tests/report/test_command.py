@@ -58,7 +58,7 @@ def test_a_format_can_take_the_place_of_the_tables(
 
 
 @pytest.mark.unit
-def test_a_file_that_cannot_be_written_is_told_before_the_server_is_asked(
+def test_an_unwritable_file_is_an_error_before_the_server_is_asked(
     topology: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It names the file. No server is there, and another line would say so."""

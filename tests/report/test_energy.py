@@ -90,6 +90,13 @@ def test_a_gap_is_filled_with_the_mean_of_what_is_not_known(rows: Rest, host: in
     assert joules(energy(told(rows, host), {"app": 1})) == pytest.approx(expected)
 
 
+def test_the_rounding_of_a_difference_is_not_an_amount() -> None:
+    found = energy(told({APP: (100, 240), REST: (1e-13, 240)}), {"app": 1})
+    assert joules(found) == {"app": pytest.approx(100 * 3600), "unattributed": 0.0}
+    small = energy(told({APP: (100, 240), REST: (1e-6, 240)}), {"app": 1})
+    assert joules(small)["unattributed"] == pytest.approx(3.6e-3)
+
+
 def test_nothing_is_charged_before_the_first_measurement() -> None:
     """The host, and with it the application, came half an hour after the hour began."""
     found = energy(told({APP: (60, 120), REST: (40, 120)}, 120, before=False), {"app": 1})

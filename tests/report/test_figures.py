@@ -169,7 +169,7 @@ def test_hosts_and_applications_of_one_coverage_share_a_note() -> None:
     assert found[-1] == "All of app was known for 25.0 % of the period."
 
 
-def test_unattributed_has_no_part_of_an_application_of_which_the_parts_are_not_known() -> None:
+def test_unattributed_takes_no_static_energy_of_unknown_parts() -> None:
     """40 % of the user plane is static; the application has 60 of its 100 W, and `unattributed` 40 W."""
     parts: Rows = {("upf", "edge", "static"): {0: 40}, ("upf", "edge", "dynamic"): {0: 60}}
     asked = told(more={("sum", "component:power_watts"): parts})
@@ -179,7 +179,7 @@ def test_unattributed_has_no_part_of_an_application_of_which_the_parts_are_not_k
     assert found["app"] == pytest.approx({"static": 0, "dynamic": 0, "undivided": 160 * 3600})
 
 
-def test_what_the_file_no_longer_has_is_named() -> None:
+def test_entries_that_the_file_has_lost_are_named() -> None:
     """A host, a component and an application of before the change."""
     row = ("gone-app", "gone-upf", "gone-edge", "mast", "network")
     series: Rows = {row: {0: 240}}

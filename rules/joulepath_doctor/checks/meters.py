@@ -70,7 +70,7 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
     if not now:
         yield from _unread(context, rows, reading)
-        yield _missing(context, rows, reading)
+        yield from _missing(context, rows, reading)
         return
     label = meter.optional
     parts = sorted({row.labels.get(label, "") for row in now}) if label is not None else []
@@ -92,16 +92,17 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
         return
     measured = rows.largest(reading, rate)
     if measured <= LEAST:
-        yield from _unread(context, rows, reading)
+        unread = list(_unread(context, rows, reading))
+        young = [] if unread else list(recent(context, reading.joules, reading.place, targets(now)))
+        yield from (*unread, *young)
+        if young:
+            return
         device = max((row.value for row in rows.of_device(reading, rate)), default=0.0)
         fact = reading.device if device <= LEAST else reading.words
-        kind, cure = "source/sparse", "see the log of its exporter for polls that fail, or raise `window`"
-        if recent(context, reading.joules):
-            kind, cure = "source/young", "it began a moment ago: ask again after that time"
         yield found(
-            kind, reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured at {fact}, and {LEAST:.0%} is needed: "
-            f"{cure}",
+            "source/sparse", reading.place,
+            f"only {measured:.0%} of the last {window(context)} was measured at {fact}, and {LEAST:.0%} is needed: see "
+            "the log of its exporter for polls that fail, or raise `window`",
             targets(now), fact,
         )  # fmt: skip
         return
@@ -137,21 +138,23 @@ def _page(scraped: Sequence[Target], row: Sample) -> str:
     return "the log of its exporter"
 
 
-def _missing(context: Context, rows: Rows, reading: Reading) -> Finding:
+def _missing(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     seen = select(context, reading.joules)
     if seen.before:
         gone = rows.of_device(reading, f"present_over_time({reading.meter.joules}[{window(context)}])")
         fact = reading.words if gone else reading.device
-        return found(
+        yield found(
             "source/stale", reading.place,
             f"{fact} was last seen {last_seen(context, reading.joules)}{_instead(context, reading)}: see the log and "
             "the configuration of its exporter",
             seen.targets, fact,
         )  # fmt: skip
-    if reason := pending(context, reading.joules):
-        return found("source/young", reading.place, f"{reason}: ask again in a minute", seen.targets)
+        return
+    if young := list(pending(context, reading.joules, reading.place)):
+        yield from young
+        return
     fact = nearest(context, reading.joules)
-    return found(
+    yield found(
         "source/absent", reading.place,
         f"{fact}: name what is there, or add it to the exporter's configuration and to the scrape jobs",
         seen.targets, fact,

@@ -36,7 +36,9 @@ def _of(context: Context, read: Read) -> Iterator[Finding]:
             "source/no-amount", read.place, f"the query gives {told} now: an amount is a number from 0", because
         )
     elif gone:
-        yield _missing(context, read, gone, because)
+        known = read.may_be_away or any(each.before for each in gone)
+        young = [] if known else list(pending(context, gone[0].selector, read.place))
+        yield from young or [_missing(context, read, gone, because)]
     else:
         yield found(
             "source/no-amount", read.place,
@@ -59,8 +61,6 @@ def _missing(context: Context, read: Read, gone: list[Selected], because: tuple[
             "shows it, and under which labels",
             because,
         )  # fmt: skip
-    if reason := pending(context, gone[0].selector):
-        return found("source/young", read.place, f"{reason}: ask again in a minute", because)
     fact = nearest(context, gone[0].selector)
     return found(
         "source/absent", read.place, f"{fact}: name what is there, or make its exporter show this one", because, fact

@@ -41,9 +41,10 @@ def check(context: Context) -> Iterator[Finding]:
 def _node(context: Context, node: Node) -> Iterator[Finding]:
     seconds = node.select(SECONDS)
     seen = select(context, seconds)
-    if not seen.before and (reason := pending(context, seconds)):
-        yield found("source/young", node.place, f"{reason}: ask again in a minute", seen.targets)
-    elif not seen.before:
+    if not seen.before:
+        if young := list(pending(context, seconds, node.place)):
+            yield from young
+            return
         fact = nearest(context, seconds)
         yield found(
             "traffic/node-absent", node.place,
@@ -58,13 +59,13 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
             seen.targets,
         )  # fmt: skip
     elif (measured := value(context, f"max(rate({seconds}[{window(context)}]))") or 0.0) <= LEAST:
-        kind, cure = "source/sparse", "see the exporter's log for interfaces that are gone"
-        if recent(context, seconds):
-            kind, cure = "source/young", "it began a moment ago: ask again after that time"
+        if young := list(recent(context, seconds, node.place, seen.targets)):
+            yield from young
+            return
         yield found(
-            kind, node.place,
+            "source/sparse", node.place,
             f"node {node.node} was counted in {measured:.0%} of the last {window(context)}, and {LEAST:.0%} is needed: "
-            f"{cure}",
+            "see the exporter's log for interfaces that are gone",
             seen.targets,
         )  # fmt: skip
     elif lacking := [each for each in COUNTERS if not _shown(context, node, each)]:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from joulepath_report.model import UNATTRIBUTED, Report, Step
 from joulepath_report.page.bars import gaps
-from joulepath_report.page.digits import energy
+from joulepath_report.page.digits import energies
 from joulepath_report.page.flow import LEVELS, Diagram, Node
 from joulepath_report.page.looks import PLAIN, Looks
 
@@ -35,13 +35,13 @@ def flow_svg(diagram: Diagram, looks: Looks, label: str) -> Markup:
             {
                 "id": f"{node.level} {node.key}",
                 "name": node.name,
-                "amount": energy(node.joules),
+                "amount": amount,
                 "column": diagram.levels.index(node.level),
                 "rank": node.rank,
                 "joules": node.joules,
                 "fill": fills[node.level, node.key],
             }
-            for node in diagram.nodes
+            for node, amount in zip(diagram.nodes, energies(node.joules for node in diagram.nodes), strict=True)
         ],
         "links": [
             {

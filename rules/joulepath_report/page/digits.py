@@ -26,14 +26,27 @@ def energy(joules: float) -> str:
     return _scaled(joules, _ENERGY)
 
 
+def energies(joules: Iterable[float]) -> Sequence[str]:
+    """Amounts that stand beside each other: all in the unit of the largest one, with one decimal more at most."""
+    amounts = list(joules)
+    largest = max(map(abs, amounts), default=0.0)
+    unit, size = _suits(largest, _ENERGY)
+    most = decimals(largest / size, 3) + 1
+    return [f"{number(each / size, min(decimals(abs(each) / size, 3), most))}{_SPACE}{unit}" for each in amounts]
+
+
 def mass(grams: float) -> str:
     """The same for a mass."""
     return _scaled(grams, _MASS)
 
 
 def _scaled(amount: float, units: Sequence[tuple[str, float]]) -> str:
-    unit, size = next((each for each in units if abs(amount) >= each[1]), units[-1])
+    unit, size = _suits(amount, units)
     return f"{number(amount / size, decimals(abs(amount) / size, 3))}{_SPACE}{unit}"
+
+
+def _suits(amount: float, units: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    return next((each for each in units if abs(amount) >= each[1]), units[-1])
 
 
 def heading(column: Column) -> str:

@@ -107,6 +107,7 @@ def test_labels_of_the_flow_cover_neither_each_other_nor_bars(opened: Open, name
     assert chart is not None
     assert len(boxes) > least
     assert all(box["left"] >= chart["x"] and box["right"] <= chart["x"] + chart["width"] for box in boxes)
+    assert all(box["top"] >= chart["y"] and box["bottom"] <= chart["y"] + chart["height"] + 3 for box in boxes)
     bars = tab.locator("#flow figure svg .mark-rect path").evaluate_all(
         "bars => bars.map(bar => bar.getBoundingClientRect().toJSON())"
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath_report.model import Column
-from joulepath_report.page.digits import cell, column_decimals, energy, mass, number
+from joulepath_report.page.digits import cell, column_decimals, energies, energy, mass, number
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +42,13 @@ def test_a_number_is_written_for_readers(value: float, places: int, text: str) -
 )
 def test_energy_is_in_a_unit_that_suits_it(joules: float, text: str) -> None:
     assert energy(joules) == text.replace(" ", SPACE)
+
+
+def test_energies_beside_each_other_have_one_unit() -> None:
+    """1320 J beside 2.42 Wh looks larger, and is smaller."""
+    amounts = ["2.42 Wh", "0.367 Wh", "0.028 Wh", "<0.001 Wh", "0 Wh"]
+    assert energies([8700.0, 1320.0, 100.0, 0.001, 0.0]) == [each.replace(" ", SPACE) for each in amounts]
+    assert energies([]) == []
 
 
 def test_all_numbers_of_a_column_have_the_same_decimals() -> None:
