@@ -175,7 +175,7 @@ def test_requests_that_are_absent_are_found(lacking: str, says: str | None) -> N
     assert all(one.message.startswith(says or "") for one in findings)
 
 
-def test_pods_that_run_nowhere_are_no_finding_of_requests() -> None:
+def test_pods_that_run_nowhere_need_no_requests() -> None:
     rows = {name: [] if "pod" in name or "active" in name else rows for name, rows in KNOWN.items()}
     assert found(reservations.check, rows, about=PODS) == []
 
