@@ -67,6 +67,7 @@ KINDS = _kinds(
     ("sum/kepler-plug", "warning", "Kepler's node draws more than its host", False),
     ("sum/bmc-plug", "warning", "two meters of one host disagree", False),
     ("sum/register-integral", "warning", "a meter's register disagrees with its power", False),
+    ("sum/work-host", "warning", "components do more work than their host", False),
     ("sum/conservation", "error", "applications do not add up to a host or a component", False),
     # Gaps that no other finding explains.
     ("host/missing", "error", "a host has no power, although its sources are there", True),
@@ -75,9 +76,9 @@ KINDS = _kinds(
 )
 
 
-def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = ()) -> Finding:
+def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = (), cause: str = "") -> Finding:
     """A finding of the kind with this id. Raises KeyError for an id that the catalogue lacks."""
-    return Finding(KINDS[kind], place, message, because)
+    return Finding(KINDS[kind], place, message, because, cause)
 
 
 def not_checked(kind: str, place: Place, reason: str) -> Finding:

@@ -44,7 +44,11 @@ class Context:
 def context(
     topology: Topology, prometheus: Prometheus, since: float, clock: Callable[[], float] = time.time
 ) -> Context:
-    """The context of a run that begins now. Raises PrometheusError for a server that does not answer."""
+    """The context of a run that begins now, and looks back over a window at least.
+
+    Raises PrometheusError for a server that does not answer.
+    """
+    since = max(since, topology.window)
     asked = clock()
     answer = prometheus.query("time()")
     answered = clock()

@@ -12,6 +12,7 @@ from joulepath_doctor.checks import (
     meters,
     models,
     periods,
+    reservations,
     rules,
     scrapes,
     sources,
@@ -19,9 +20,10 @@ from joulepath_doctor.checks import (
     targets,
     traffic,
     versions,
+    work,
 )
 from joulepath_doctor.context import Context
-from joulepath_doctor.finding import Finding, causes
+from joulepath_doctor.finding import Finding, causes, joined
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 
 Check = Callable[[Context], Iterator[Finding]]
@@ -32,11 +34,13 @@ CHECKS: dict[str, Check] = {
     "rules": rules.check,
     "meters": meters.check,
     "sources": sources.check,
+    "reservations": reservations.check,
     "traffic": traffic.check,
     "models": models.check,
     "following": following.check,
     "hosts": hosts.check,
     "sums": sums.check,
+    "work": work.check,
     "applications": applications.check,
     "periods": periods.check,
     "versions": versions.check,
@@ -47,7 +51,7 @@ CHECKS: dict[str, Check] = {
 
 def examine(context: Context, checks: dict[str, Check] = CHECKS) -> Sequence[Finding]:
     """The findings, each with a cause of its own. Raises NoAnswerError for a server that stops to answer."""
-    return list(causes(finding for name, check in checks.items() for finding in _made(name, check, context)))
+    return joined(causes(finding for name, check in checks.items() for finding in _made(name, check, context)))
 
 
 def _made(name: str, check: Check, context: Context) -> Iterator[Finding]:

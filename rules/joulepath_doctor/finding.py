@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A finding: one cause, with its place, the fact in numbers and the cure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +12,8 @@ Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 """The worst first."""
 PAGE = "docs/reference/doctor.md"
+SHOWN = 4
+"""Other places in a message."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Finding:
     """One line: the fact with its numbers, a colon, the cure."""
     because: tuple[Place, ...] = ()
     """Other places that this one rests on: a finding of a gap at one of them explains it."""
+    cause: str = ""
+    """The fact, where several places may share it: an exporter that is not named right, for all of its meters."""
 
     @property
     def where(self) -> str:
@@ -70,6 +74,23 @@ def causes(findings: Iterable[Finding]) -> Iterator[Finding]:
         if not explained and key not in told:
             told.add(key)
             yield finding
+
+
+def joined(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, but only the first of those that share a cause, with the places of the others."""
+    shared: dict[object, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        shared.setdefault((finding.kind.id, finding.cause) if finding.cause else number, []).append(finding)
+    return [
+        replace(first, message=f"{first.message} ({_also(first, others)})") if others else first
+        for first, *others in shared.values()
+    ]
+
+
+def _also(first: Finding, others: Sequence[Finding]) -> str:
+    places = [each for each in dict.fromkeys(other.where for other in others) if each != first.where]
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return f"the same holds for {', '.join(places[:SHOWN])}{more}" if places else f"{len(others) + 1} times"
 
 
 def alike(findings: Iterable[Finding]) -> list[Finding]:

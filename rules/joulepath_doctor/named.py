@@ -29,6 +29,17 @@ class Reading:
         return METERS[self.kind]
 
     @property
+    def device(self) -> str:
+        """Its device in words: `pdu rack-1`."""
+        return " ".join((self.kind, *(value for name, value in self.labels.items() if name == "instance")))
+
+    @property
+    def words(self) -> str:
+        """Itself in words: `pdu rack-1 outlet 2`."""
+        parts = (f"{name} {value}" for name, value in self.labels.items() if name != "instance")
+        return " ".join((self.device, *parts))
+
+    @property
     def joules(self) -> str:
         """Its counter of energy."""
         return self.meter.joules + selector(**self.labels)

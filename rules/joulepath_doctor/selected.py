@@ -18,6 +18,8 @@ SHOWN = 4
 """Label values in a message."""
 LONGEST = 60
 """Characters of each of them."""
+NAMING = frozenset({"instance", "node_name", "Hostname", "model_name", "node_id", "node"})
+"""Labels that name a device, a machine or a model."""
 OWN = re.compile("(pdu|bmc|rapl|modelled|gpu|ioam|workload)_")
 """Metrics that topologies name by a key of their own."""
 STEPS = 100
@@ -73,6 +75,8 @@ def nearest(context: Context, selector: str) -> str:
         return f"no series is called {_metric(name)}{_other_names(context, name)}"
     for each in others:
         if not context.server.label_values("__name__", _written([*held, each])):
+            if each.operator == "=" and (other := _others_of(context, name, each)):
+                return f"{each} has {other}, but not {_metric(name)}, which is dropped or not shown"
             there = context.server.label_values(each.label, _written(held))
             known = f" where {', '.join(map(str, held[1:]))}" if held[1:] else ""
             return f"{_metric(name)} has no {each}{known}: {_values(each, there)}"
@@ -91,12 +95,23 @@ def shown(word: str, values: Sequence[str]) -> str:
 def _values(matcher: Matcher, there: Sequence[str]) -> str:
     if not there:
         return f"its series have no label {matcher.label}"
-    return f"there {'is' if len(there) == 1 else 'are'} {shown(matcher.value, there)}"
+    whole = matcher.operator == "=~" and any(re.search(matcher.value, each) for each in there)
+    hint = " (a pattern must fit the whole value)" if whole else ""
+    return f"there {'is' if len(there) == 1 else 'are'} {shown(matcher.value, there)}{hint}"
 
 
 def _ordered(found: list[Matcher]) -> list[Matcher]:
-    """The matchers with that of the name first."""
-    return sorted(found, key=lambda each: each.label != "__name__")
+    """The matchers with that of the name first, and exact ones before patterns: what they name is shared by more."""
+    return sorted(found, key=lambda each: (each.label != "__name__", each.operator != "="))
+
+
+def _others_of(context: Context, name: Matcher, label: Matcher) -> str:
+    """A counter of the same exporter that has this label: the one that is most like the name."""
+    family = re.match("[a-zA-Z]+[_:]", _metric(name))
+    if label.label not in NAMING or family is None:
+        return ""
+    there = context.server.label_values("__name__", f'{{__name__=~"{family[0]}.+_total",{label}}}')
+    return next(iter(get_close_matches(_metric(name), there, n=1, cutoff=0.0)), "")
 
 
 def _written(found: Sequence[Matcher]) -> str:

@@ -66,10 +66,12 @@ class Supply:
             *(each for read in reads(topology) if not read.may_be_away for each in promql.selectors(read.expr)),
         }
         reach = since(self._context)
+        # An exporter that is up and lacks a series explains it better than one that is down.
+        up = {one.labels.get("instance") for one in self._targets if one.health == "up"}
         return frozenset(
             parsed(each).family
             for each in sorted(selectors)
-            if not self._context.server.query(f"present_over_time({each}[{reach}])")
+            if parsed(each).instance not in up and not self._context.server.query(f"present_over_time({each}[{reach}])")
         )
 
     def supplied(self, jobs: Collection[str]) -> frozenset[tuple[str, str]]:

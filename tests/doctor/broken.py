@@ -277,6 +277,31 @@ TRAFFIC = [
         finds={"model/application-absent": "components.@llm.requests"},
     ),
     Setup(
+        "traces-of-another-namespace",
+        MACHINES,
+        without={"@upf": "ioam_trace"},
+        counters={
+            "@upf": {
+                name.replace('"123"', '"0"'): rate
+                for name, rate in MACHINES.exporters["@upf"].items()
+                if "trace" in name
+            }
+        },
+        finds={"traffic/trace-absent": "applications.camera.traces[0]"},
+    ),
+    Setup(
+        "bytes-that-are-dropped",
+        MACHINES,
+        without={"@upf": "ioam_node_bytes"},
+        finds={"traffic/node-absent": "components.upf.traffic.ioam"},
+    ),
+    Setup(
+        "joules-that-are-dropped",
+        MACHINES,
+        without={"@pdu": "pdu_outlet_energy"},
+        finds={"source/absent": "hosts.ru.power[0]"},
+    ),
+    Setup(
         "packets-without-applications",
         QUERIES,
         without={"@core": "core_.*(camera|robot)"},
@@ -333,6 +358,22 @@ HOSTS = [
         MACHINES,
         counters={"@pdu": meter("pdu_inlet", 'inlet="1"', 400)},
         finds={"sum/outlets-inlet": "hosts.ru.power[0]"},
+    ),
+    Setup(
+        "outlets-in-milliwatts",
+        MACHINES,
+        counters={
+            "@pdu": {
+                name: 1000 * rate for name, rate in MACHINES.exporters["@pdu"].items() if "pdu_outlet_energy" in name
+            }
+        },
+        finds={"sum/outlets-inlet": "hosts.ru.power[0]"},
+    ),
+    Setup(
+        "components-that-work-more-than-their-host",
+        QUERIES,
+        counters={"@cell": {'namedprocess_cpu_seconds_total{groupname="cu"}': 50}},
+        finds={"sum/work-host": "hosts.@cell"},
     ),
     Setup(
         "processor-above-the-plug",

@@ -9,7 +9,7 @@ import pytest
 
 from joulepath import __version__
 from joulepath_doctor.catalogue import KINDS
-from joulepath_doctor.checks import clocks, periods, rules, versions
+from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, versions, work
 from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding, causes
@@ -47,6 +47,152 @@ def found(
 
 def ids(findings: list[Finding]) -> list[str]:
     return [one.kind.id for one in findings]
+
+
+# ---- one cause at several places -----------------------------------------------------------------------------------
+
+RACK = topology("""
+name: rack
+interval: 15s
+sites: {s: {grams_per_kwh: 100}}
+hosts:
+  a: {site: s, power: [{pdu: rack, outlets: ["1", "2"]}]}
+  b: {site: s, power: [{pdu: rack, outlets: ["3"]}], fallback: [{bmc: b}]}
+components: {c: {role: device, host: a}}
+""")
+
+
+def outlets(value: float, *names: str) -> Rows:
+    return [({"instance": "rack", "outlet": each, "job": "pdu"}, value) for each in names]
+
+
+THERE: Mapping[str, Rows] = {
+    r"^present_over_time\(pdu_outlet": outlets(1, "1", "2", "3"),
+    r"^present_over_time\(bmc_chassis": [({"instance": "b", "chassis": "1"}, 1)],
+    r"^(rate|increase)\(bmc_chassis": [({"instance": "b", "chassis": "1"}, 1)],
+    r"^present_over_time\(.*offset": outlets(1, "1"),
+    r"^increase\(pdu_outlet": outlets(1, "1", "2", "3"),
+}
+
+
+def one_of_meters(**queries: Rows) -> Finding:
+    """The one finding about RACK, of which the rest is well."""
+    with answering({**{name.replace("__", "\\("): rows for name, rows in queries.items()}, **THERE}) as server:
+        (one,) = examine(context(RACK, server, 3600, clock(NOW, NOW)), {"meters": meters.check})
+    return one
+
+
+def test_a_device_that_is_read_too_seldom_is_one_finding() -> None:
+    one = one_of_meters(rate__pdu=outlets(0.2, "1", "2", "3"))
+    assert (one.kind.id, one.where) == ("source/sparse", "hosts.a.power[0]")
+    assert "measured at pdu rack," in one.message
+
+
+def test_a_part_that_is_read_too_seldom_is_named_itself() -> None:
+    one = one_of_meters(rate__pdu=[*outlets(1, "1", "2"), *outlets(0.2, "3")])
+    assert (one.kind.id, one.where) == ("source/sparse", "hosts.b.power[0]")
+    assert "measured at pdu rack outlet 3," in one.message
+
+
+def test_a_counter_of_time_that_was_dropped_is_named() -> None:
+    one = one_of_meters(present_over_time__pdu_outlet_measured=[])
+    assert (one.kind.id, one.where) == ("source/absent", "hosts.a.power[0]")
+    assert one.message.startswith(
+        "pdu rack has pdu_outlet_energy_joules_total, but not pdu_outlet_measured_seconds_total"
+    )
+
+
+def test_a_device_that_is_gone_is_named_with_what_is_there() -> None:
+    """Its exporter calls it otherwise now."""
+    one = one_of_meters(
+        **{
+            r"present_over_time__pdu_outlet_energy_joules_total\[": [],
+            r"present_over_time__.*\[1h": outlets(1, "1"),
+            r"group by \(instance\)": [({"instance": "rack-1"}, 1)],
+        }
+    )
+    assert (one.kind.id, one.where) == ("source/stale", "hosts.a.power[0]")
+    assert one.message.startswith('pdu rack was last seen before, now there is "rack-1": ')
+
+
+def test_the_doctor_looks_back_over_a_window_at_least() -> None:
+    with answering() as server:
+        assert context(RACK, server, 0.005, clock(NOW, NOW)).since == RACK.window
+
+
+# ---- servers of a model --------------------------------------------------------------------------------------------
+
+
+def test_a_server_of_a_model_without_labels_is_named() -> None:
+    model = topology("""
+name: models
+interval: 15s
+sites: {s: {grams_per_kwh: 100}}
+hosts: {h: {site: s, power: [{watts: 60}]}}
+components: {llm: {role: model, host: h, requests: vllm}}
+applications: {a: {models: [llm]}}
+""")
+    of_servers: Rows = [({"instance": "x", "application": "a"}, 1), ({"instance": "x"}, 1), ({"instance": "y"}, 1)]
+    rows = {r"^sum by \(application\)": [({"application": "a"}, 1), ({}, 1)], r"^group by \(job, instance": of_servers}
+    (one,) = {each.message: each for each in found(models.check, rows, about=model)}.values()
+    assert (one.kind.id, one.where) == ("model/unlabelled", "components.llm.requests")
+    assert one.message.startswith('no row of "y" has the label application')
+
+
+# ---- requests of pods ----------------------------------------------------------------------------------------------
+
+PODS = topology("""
+name: pods
+interval: 15s
+sites: {s: {grams_per_kwh: 100}}
+hosts: {h: {site: s, capacity: 8, static_watts: 50, power: [{watts: 60}]}}
+components: {cu: {role: cu, host: h, reservation: {kube: cpu}, share: [{kepler_pod: "ran/cu-.*"}], traffic: {ioam: 1}}}
+applications: {a: {traces: [{ioam_namespace: 1, id: "4bf92f3577b34da6a3ce929d0e0e4736"}], path: [cu]}}
+""")
+ONE: Rows = [({}, 1)]
+KNOWN: Mapping[str, Rows] = {
+    "^present_over_time.kube_node_info": ONE,
+    "^present_over_time.kube_pod_status_phase": ONE,
+    "^present_over_time.kube_pod_container_resource_requests": ONE,
+    "^max_over_time.component:active:ratio": ONE,
+}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "says"),
+    [
+        ("kube_pod_container_resource_requests", "pods ran/cu-.* request no cpu"),
+        ("kube_pod_status_phase", "no series is called kube_pod_status_phase"),
+        ("kube_node_info", None),
+        ("nothing", None),
+    ],
+)
+def test_requests_that_are_absent_are_found(lacking: str, says: str | None) -> None:
+    """Without any node, the sources say so."""
+    rows = {name: [] if lacking in name else rows for name, rows in KNOWN.items()}
+    findings = found(reservations.check, rows, about=PODS)
+    assert [one.where for one in findings] == (["components.cu.reservation"] if says else [])
+    assert all(one.message.startswith(says or "") for one in findings)
+
+
+def test_pods_that_run_nowhere_need_no_requests() -> None:
+    rows = {name: [] if "pod" in name or "active" in name else rows for name, rows in KNOWN.items()}
+    assert found(reservations.check, rows, about=PODS) == []
+
+
+# ---- work ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("done", "finds"), [(2.4, []), (2.6, ["sum/work-host"])])
+def test_components_that_do_more_than_their_host_are_found(done: float, finds: list[str]) -> None:
+    labels = {"host": "edge-1", "unit": "query"}
+    rows: Mapping[str, Rows] = {
+        r"^avg_over_time\(\(sum.*adapter:active:rate": [(labels, done)],
+        r"^avg_over_time\(\(sum.*adapter:host_active:rate": [(labels, 2.0)],
+    }
+    findings = found(work.check, rows)
+    assert ids(findings) == finds
+    assert [one.where for one in findings] == ["hosts.edge-1"] * len(finds)
 
 
 # ---- budgets -------------------------------------------------------------------------------------------------------

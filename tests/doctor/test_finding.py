@@ -3,7 +3,7 @@
 
 import pytest
 
-from joulepath_doctor.finding import Finding, Kind, alike, causes
+from joulepath_doctor.finding import Finding, Kind, alike, causes, joined
 from joulepath_topology.problem import Place
 
 pytestmark = pytest.mark.unit
@@ -50,3 +50,14 @@ def test_findings_that_differ_in_numbers_alone_are_one_line() -> None:
     many = [finding(GAP, ("hosts", f"h-{number}"), message=f"{number} W: look") for number in range(5)]
     other = finding(GAP, ("hosts", "h-9"), message="no sample: look")
     assert [one.message for one in alike([*many, other])] == ["0 W: look (and 4 more like this)", "no sample: look"]
+
+
+def test_places_that_share_a_cause_are_one_finding() -> None:
+    """So many places that a message does not have them all."""
+    many = [Finding(GAP, ("hosts", f"h-{number}"), f"{number}: look", cause="pdu rack") for number in range(7)]
+    alone = [finding(GAP, ("hosts", "a"), message="m"), finding(GAP, ("hosts", "b"), message="m")]
+    assert [(one.where, one.message) for one in joined([*many, *alone])] == [
+        ("hosts.h-0", "0: look (the same holds for hosts.h-1, hosts.h-2, hosts.h-3, hosts.h-4 and 2 more)"),
+        ("hosts.a", "m"),
+        ("hosts.b", "m"),
+    ]

@@ -78,6 +78,7 @@ def _applications(context: Context) -> Iterator[Finding]:
             f"its watts at {component} on {', '.join(boxes)} are not known, so its total is absent: see "
             "`application:missing:info` and the traffic of this component",
             (places.RULES, ("applications", application, "traces"), *because),
+            topology.counted_at(component),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from joulepath_doctor.selected import last_seen, nearest, select, shown
 from joulepath_doctor.youth import pending, recent
 from joulepath_prometheus.results import Sample
 from joulepath_prometheus.state import Target
+from joulepath_topology.promql import quote
 
 LEAST = 0.5
 """The part of a window that must be measured, or a reading is a gap (attribution.yaml, `source:power_watts`)."""
@@ -44,6 +45,11 @@ class Rows:
             self._found[expr, *names] = indexed
         return self._found[expr, *names].get(tuple(reading.labels.values()), [])
 
+    def of_device(self, reading: Reading, expr: str) -> Sequence[Sample]:
+        """The rows of all parts of the device that a reading is of."""
+        whole = Reading(reading.place, reading.kind, {"instance": reading.labels["instance"]})
+        return self.of(whole, expr) if "instance" in reading.labels else ()
+
     def of_instance(self, reading: Reading, expr: str) -> Sequence[Sample]:
         """The rows of a reading's device: of its part, where rows tell of parts."""
         if (expr,) not in self._found:
@@ -64,7 +70,7 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     now = rows.of(reading, f"present_over_time({meter.joules}[{window(context)}])")
     if not now:
         yield from _unread(context, rows, reading)
-        yield from _missing(context, reading)
+        yield from _missing(context, rows, reading)
         return
     label = meter.optional
     parts = sorted({row.labels.get(label, "") for row in now}) if label is not None else []
@@ -75,24 +81,36 @@ def _of(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
             f"other: name one as `{label}`",
         )  # fmt: skip
         return
-    measured = rows.largest(reading, f"rate({meter.seconds}[{window(context)}])")
+    rate = f"rate({meter.seconds}[{window(context)}])"
+    if not rows.of(reading, rate) and not rows.of(reading, f"present_over_time({meter.seconds}[{window(context)}])"):
+        fact = f"{reading.device} has {meter.joules}, but not {meter.seconds}"
+        yield found(
+            "source/absent", reading.place,
+            f"{fact}, so nothing says how long it was measured: remove the metric_relabel_configs that drop it",
+            targets(now), fact,
+        )  # fmt: skip
+        return
+    measured = rows.largest(reading, rate)
     if measured <= LEAST:
         unread = list(_unread(context, rows, reading))
         young = [] if unread else list(recent(context, reading.joules, reading.place, targets(now)))
         yield from (*unread, *young)
         if young:
             return
+        device = max((row.value for row in rows.of_device(reading, rate)), default=0.0)
+        fact = reading.device if device <= LEAST else reading.words
         yield found(
             "source/sparse", reading.place,
-            f"only {measured:.0%} of the last {window(context)} was measured, and {LEAST:.0%} is needed: see the "
-            "log of its exporter for polls that fail, or raise `window`",
-            targets(now),
+            f"only {measured:.0%} of the last {window(context)} was measured at {fact}, and {LEAST:.0%} is needed: see "
+            "the log of its exporter for polls that fail, or raise `window`",
+            targets(now), fact,
         )  # fmt: skip
         return
     if not rows.largest(reading, f"increase({meter.joules}[{since(context)}])"):
         yield found(
             "source/still", reading.place,
-            f"measured 0 W for {length(context.since)}: is anything plugged in there, and is this the right one?",
+            f"{reading.words} measured 0 W for {length(context.since)}: is anything plugged in there, and is this the "
+            "right one?",
         )  # fmt: skip
 
 
@@ -120,21 +138,36 @@ def _page(scraped: Sequence[Target], row: Sample) -> str:
     return "the log of its exporter"
 
 
-def _missing(context: Context, reading: Reading) -> Iterator[Finding]:
+def _missing(context: Context, rows: Rows, reading: Reading) -> Iterator[Finding]:
     seen = select(context, reading.joules)
     if seen.before:
+        gone = rows.of_device(reading, f"present_over_time({reading.meter.joules}[{window(context)}])")
+        fact = reading.words if gone else reading.device
         yield found(
             "source/stale", reading.place,
-            f"{reading.joules} was last seen {last_seen(context, reading.joules)}: see the log of its exporter",
-            seen.targets,
+            f"{fact} was last seen {last_seen(context, reading.joules)}{_instead(context, reading)}: see the log and "
+            "the configuration of its exporter",
+            seen.targets, fact,
         )  # fmt: skip
         return
     if young := list(pending(context, reading.joules, reading.place)):
         yield from young
         return
+    fact = nearest(context, reading.joules)
     yield found(
         "source/absent", reading.place,
-        f"{nearest(context, reading.joules)}: name what is there, or add it to the exporter's configuration and to the "
-        "scrape jobs",
-        seen.targets,
+        f"{fact}: name what is there, or add it to the exporter's configuration and to the scrape jobs",
+        seen.targets, fact,
     )  # fmt: skip
+
+
+def _instead(context: Context, reading: Reading) -> str:
+    """The readings that are there now, beside a reading that is gone, and that are most like it."""
+    matched = reading.meter.joules
+    for name, value in reading.labels.items():
+        exact = f"{name}={quote(value)}"
+        now = {row.labels.get(name, "") for row in context.server.query(f"group by ({name}) ({matched})")}
+        if value not in now:
+            return f", now there is {shown(value, sorted(now))}" if now else ""
+        matched = f"{reading.meter.joules}{{{exact}}}"
+    return ""

@@ -10,7 +10,7 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import rows, timed
 from joulepath_doctor.selected import shown
 from joulepath_rules.adapters.traffic import counted
-from joulepath_topology import Topology
+from joulepath_topology import Topology, promql
 from joulepath_topology.problem import Place
 
 LIKE = 0.7
@@ -30,7 +30,26 @@ def check(context: Context) -> Iterator[Finding]:
         for expr in counted(name, component, prompts=component.tokens is not None).values():
             found_rows = rows(context, f"sum by (application) ({timed(context, expr)})", "application")
             there = {application for (application,) in found_rows}
-            yield from _rows(topology, place, there, used, filled=component.requests is None)
+            served = component.requests.served if component.requests is not None else None
+            label = served.application_label if served is not None else "application"
+            yield from _rows(topology, place, there, used, label, filled=component.requests is None)
+            if there - {""} and served is not None:
+                yield from _servers(context, place, expr, label)
+
+
+def _servers(context: Context, place: Place, expr: str, label: str) -> Iterator[Finding]:
+    """Servers of a model of which no row says its application, beside others that do."""
+    for counter in promql.selectors(expr):
+        counting = rows(context, f"group by (job, instance, {label}) ({counter})", "job", "instance", label)
+        named = {each[:2] for each in counting if each[2]}
+        silent = sorted({each[1] for each in counting} - {instance for _, instance in named})
+        if named and silent:
+            yield found(
+                "model/unlabelled", place,
+                f"no row of {shown('', silent)} has the label {label}, those of other servers of this model have: let "
+                "the gateway or the server add it there, too",
+                cause=f"{place} {silent}",
+            )  # fmt: skip
 
 
 def _passes(topology: Topology, application: str, component: str) -> bool:
@@ -38,14 +57,16 @@ def _passes(topology: Topology, application: str, component: str) -> bool:
     return any(topology.counted_at(each) == component for each in topology.route(application))
 
 
-def _rows(topology: Topology, place: Place, there: set[str], used: list[str], *, filled: bool) -> Iterator[Finding]:
+def _rows(
+    topology: Topology, place: Place, there: set[str], used: list[str], label: str, *, filled: bool
+) -> Iterator[Finding]:
     """Of rows that are there at all. With `filled`, an application without a row has sent nothing: that is allowed,
     unless a row has nearly its name, or no row is of the topology."""
     named = there - {""}
     if there and not named:
         yield found(
             "model/unlabelled", place,
-            "no row has the label application, so nothing can be divided: let the gateway or the server add it, or "
+            f"no row has the label {label}, so nothing can be divided: let the gateway or the server add it, or "
             "name the label that has it as `application_label`",
         )  # fmt: skip
     if not named:

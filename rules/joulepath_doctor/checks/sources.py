@@ -12,6 +12,7 @@ from joulepath_doctor.reads import Read, reads
 from joulepath_doctor.selected import Selected, last_seen, nearest, select
 from joulepath_doctor.youth import pending
 from joulepath_topology import promql
+from joulepath_topology.durations import duration
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -42,7 +43,7 @@ def _of(context: Context, read: Read) -> Iterator[Finding]:
         yield found(
             "source/no-amount", read.place,
             "each series of the query is there, but the query gives no row: compare the labels on both sides of its "
-            f"operators, and see that each counter has two samples within {window(context)}",
+            f"operators, and see that each counter has two samples within {_ranges(context, read)}",
             because,
         )  # fmt: skip
 
@@ -60,11 +61,16 @@ def _missing(context: Context, read: Read, gone: list[Selected], because: tuple[
             "shows it, and under which labels",
             because,
         )  # fmt: skip
+    fact = nearest(context, gone[0].selector)
     return found(
-        "source/absent", read.place,
-        f"{nearest(context, gone[0].selector)}: name what is there, or make its exporter show this one",
-        because,
-    )  # fmt: skip
+        "source/absent", read.place, f"{fact}: name what is there, or make its exporter show this one", because, fact
+    )
+
+
+def _ranges(context: Context, read: Read) -> str:
+    """The shortest range of the query: `[1s]` of its author, or the window."""
+    lengths = [seconds for _, seconds in promql.ranges(timed(context, read.expr))]
+    return duration(min(lengths)) if lengths else window(context)
 
 
 def _still(context: Context, read: Read) -> Iterator[Finding]:
@@ -78,5 +84,6 @@ def _still(context: Context, read: Read) -> Iterator[Finding]:
     if result and not sum(result):
         yield found(
             "source/still", read.place,
-            f"has not counted for {length(context.since)}, although it is scraped: see what it reads",
+            f"has not counted for {length(context.since)}, although it is scraped: see whether it is a counter, and of "
+            "this machine",
         )  # fmt: skip

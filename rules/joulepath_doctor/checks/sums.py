@@ -5,7 +5,7 @@ All of it over the time that the doctor looks back. Means are joules by measured
 A comparison is made where both were measured for the same part of the time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,7 +14,7 @@ from joulepath_doctor.checks.meters import Rows
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
 from joulepath_doctor.named import Reading, of_source, readings
-from joulepath_doctor.questions import length, own, rows, since
+from joulepath_doctor.questions import length, own, rows, since, window
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology
 from joulepath_topology.kepler import Kepler
@@ -58,10 +58,13 @@ class Mean:
 
 def check(context: Context) -> Iterator[Finding]:
     """Findings about sums."""
-    yield from _wholes(context)
+    wrong = set[str]()
+    for device, finding in (*_wholes(context), *_registers(context)):
+        if device not in wrong:
+            yield finding
+        wrong.add(device)
     yield from _parts_of_plugs(context)
-    yield from _tiers(context)
-    yield from _registers(context)
+    yield from _tiers(context, wrong)
 
 
 def _increase(context: Context, metric: str) -> str:
@@ -84,7 +87,7 @@ def _comparable(*means: Mean) -> bool:
     return min(times) >= (1 - SAME_TIME) * max(times)
 
 
-def _wholes(context: Context) -> Iterator[Finding]:
+def _wholes(context: Context) -> Iterator[tuple[str, Finding]]:
     """The parts of a device that the topology names, with their siblings, against what the device takes in."""
     first: dict[tuple[str, str], Place] = {}
     for reading in readings(context.topology):
@@ -102,7 +105,7 @@ def _wholes(context: Context) -> Iterator[Finding]:
                 continue
             watts, most = sum(mean.watts for mean in own_parts), sum(mean.watts for mean in own_wholes)
             if watts > most * (1 + GRANTED) + WATTS:
-                yield found(
+                yield f"{kind} {instance}", found(
                     "sum/outlets-inlet", place,
                     f"{len(own_parts)} {meter.part.key} of {instance} come to {watts:.4g} W, its {whole.label} to "
                     f"{most:.4g} W ({GRANTED:.0%} and {WATTS:g} W are granted): check the scale of the profile, and "
@@ -150,7 +153,12 @@ def _tier(place: Place) -> int:
 def _watts(context: Context, meters: Rows, reading: Reading) -> float | None:
     joules = meters.largest(reading, _increase(context, reading.meter.joules))
     seconds = meters.largest(reading, _increase(context, reading.meter.seconds))
-    return joules / seconds if seconds else None
+    return joules / seconds if seconds and meters.of(reading, _now(context, reading)) else None
+
+
+def _now(context: Context, reading: Reading) -> str:
+    """Asks whether its energy is counted: without it, a reading is a gap and not 0 W."""
+    return f"present_over_time({reading.meter.joules}[{window(context)}])"
 
 
 def _kepler(context: Context, topology: Topology, host: str) -> float:
@@ -179,8 +187,8 @@ def _node_counters(kepler: Kepler) -> list[str]:
     return [f"kepler_node_{zone}_joules_total{selector(instance=kepler.node_name or '')}" for zone in kepler.zones]
 
 
-def _tiers(context: Context) -> Iterator[Finding]:
-    """Two meters of all of one host: its plugs and its BMC, for instance."""
+def _tiers(context: Context, wrong: Collection[str]) -> Iterator[Finding]:
+    """Two meters of all of one host: its plugs and its BMC, for instance, without devices that are wrong already."""
     meters = Rows(context)
     for host, entry in context.topology.hosts.items():
         means: list[tuple[Place, float]] = []
@@ -193,11 +201,10 @@ def _tiers(context: Context) -> Iterator[Finding]:
                 for each in tier
             ):
                 continue
-            watts = [
-                (_watts(context, meters, reading), source.scale)
-                for source in tier
-                for reading in of_source(place, source)
-            ]
+            read = [(reading, source.scale) for source in tier for reading in of_source(place, source)]
+            if any(reading.device in wrong for reading, _ in read):
+                continue
+            watts = [(_watts(context, meters, reading), scale) for reading, scale in read]
             if all(each is not None for each, _ in watts):
                 total = sum((each or 0.0) * scale for each, scale in watts) + sum(
                     source.offset_watts for source in tier
@@ -213,13 +220,15 @@ def _tiers(context: Context) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _registers(context: Context) -> Iterator[Finding]:
+def _registers(context: Context) -> Iterator[tuple[str, Finding]]:
     """The device's own register against the integral of its power, where the register made enough steps."""
     meters = Rows(context)
     few: dict[str, int] = {}
     for reading in readings(context.topology):
         register = reading.meter.joules.replace("_energy_", "_meter_energy_")
         if register == reading.meter.joules or not meters.of(reading, register):
+            continue
+        if not meters.of(reading, _now(context, reading)):
             continue
         steps = meters.largest(reading, f"changes({register}[{since(context)}])")
         if steps < STEPS or meters.largest(reading, f"resets({register}[{since(context)}])"):
@@ -231,13 +240,13 @@ def _registers(context: Context) -> Iterator[Finding]:
         )
         watts = joules / measured if measured >= 1 - SAME_TIME else counted
         if abs(counted - watts) > (BETWEEN + 2 / steps) * max(counted, watts):
-            yield found(
+            yield reading.device, found(
                 "sum/register-integral", reading.place,
                 f"its register counts {counted:.4g} W, its power is {watts:.4g} W ({BETWEEN:.0%} and two steps are "
                 "granted): check the unit of the register in the profile",
             )  # fmt: skip
     for kind, number in few.items():
-        yield not_checked(
+        yield kind, not_checked(
             "sum/register-integral", ("hosts",),
             f"{number} registers ({kind}) made fewer than {STEPS} steps in {length(context.since)}, or began "
             "anew: look back further with --since",

@@ -31,6 +31,7 @@ CURES = {
     "first record does not look like a tls": "state `scheme: http` in the job",
     "x509": "state the authority as ca_file in tls_config of the job",
     "tls": "correct tls_config of the job",
+    "status 5": "see the log of the exporter, or of the proxy before it",
     "limit exceeded": "raise the limit in the job",
     "expected": "look at its page: it is not in the form of Prometheus",
     "parse": "look at its page: it is not in the form of Prometheus",

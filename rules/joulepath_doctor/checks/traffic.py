@@ -19,6 +19,9 @@ UNSEEN = 0.01
 """The part of the packets that may pass uncounted (alerts.yaml, `EnergyCaptureDrops`)."""
 BACKGROUND = 1.0
 """Packets/s on an interface that carries nothing: neighbour discovery, LLDP."""
+COUNTERS = ("ioam_node_packets_total", "ioam_node_bytes_total")
+"""Counters of a node that the rules read."""
+OF_TRACES = ("ioam_trace_packets_total", "ioam_trace_bytes_total")
 HOST_PACKETS = ("node_network_receive_packets_total", "node_network_transmit_packets_total")
 """Packets of an interface as node_exporter counts them."""
 
@@ -42,11 +45,12 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
         if young := list(pending(context, seconds, node.place)):
             yield from young
             return
+        fact = nearest(context, seconds)
         yield found(
             "traffic/node-absent", node.place,
-            f"{nearest(context, seconds)}: give `node_id` of `joulepath ioam` and of the topology one value, and "
+            f"{fact}: give `node_id` of `joulepath ioam` and of the topology one value, and "
             "scrape the exporter",
-            seen.targets,
+            seen.targets, fact,
         )  # fmt: skip
     elif not seen.now:
         yield found(
@@ -64,12 +68,28 @@ def _node(context: Context, node: Node) -> Iterator[Finding]:
             "see the exporter's log for interfaces that are gone",
             seen.targets,
         )  # fmt: skip
+    elif lacking := [each for each in COUNTERS if not _shown(context, node, each)]:
+        yield found(
+            "traffic/node-absent", node.place,
+            f"node {node.node} shows {SECONDS} and not {', '.join(lacking)}: see whether metric_relabel_configs or a "
+            "filter drops it",
+            seen.targets,
+        )  # fmt: skip
     elif node.instance is None and len(processes := _processes(context, seconds)) > 1:
         yield found(
             "source/ambiguous", node.place,
             f"{len(processes)} processes count node {node.node}, so packets may count twice: {shown('', processes)}; "
             "give each node an id of its own, or name them as `ioam: {node: N, instances: [...]}`",
         )  # fmt: skip
+
+
+def _shown(context: Context, node: Node, counter: str) -> bool:
+    """Whether a node has a counter. One question is about the counter at all nodes."""
+    every = f"group by (node_id, instance) (present_over_time({counter}[{window(context)}]))"
+    return any(
+        at == str(node.node) and node.instance in {None, instance}
+        for at, instance in rows(context, every, "node_id", "instance")
+    )
 
 
 def _processes(context: Context, seconds: str) -> list[str]:
@@ -145,10 +165,19 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
         counters.setdefault(node.node, []).append(node.select("ioam_trace_packets_total", **identity))
     states = {node: [select(context, each) for each in of] for node, of in counters.items()}
     absent = [node for node, seen in states.items() if not any(each.now for each in seen)]
+    if not absent and (fact := _dropped(context, passed)):
+        yield found(
+            "traffic/trace-absent", place, f"{fact}: see whether metric_relabel_configs drops it",
+            tuple(node.place for node in passed), fact,
+        )  # fmt: skip
+        return
     if absent:
+        without = [node for node in passed if node.node in absent]
         read = [target for seen in states.values() for each in seen for target in each.targets]
-        message = _absent(context, identity, absent, list(states))
-        yield found("traffic/trace-absent", place, message, (*(node.place for node in passed), *read))
+        fact = _dropped(context, without) or _absent(context, identity, absent, list(states))
+        cure = "give `traces` of `joulepath ioam`, `joulepath tag` and the topology one id, or correct the `path`"
+        because = (*(node.place for node in passed), *read)
+        yield found("traffic/trace-absent", place, f"{fact}: {cure}", because, fact)
         return
     packets = {node: _packets(context, of) for node, of in counters.items()}
     silent = [node for node, count in packets.items() if count == 0]
@@ -170,11 +199,16 @@ def _trace(context: Context, place: Place, identity: dict[str, str], passed: lis
 
 
 def _absent(context: Context, identity: dict[str, str], absent: list[int], all_nodes: list[int]) -> str:
-    """The message for a trace that some or all nodes of its path do not know now."""
+    """The fact about a trace that some or all nodes of its path do not know now."""
     anywhere = "ioam_trace_packets_total" + selector(**identity)
-    if len(absent) < len(all_nodes):
-        others = [node for node in all_nodes if node not in absent]
-        fact = f"node {_list(others)} counts the trace, node {_list(absent)} of its path does not"
+    at = {"node_id": str(absent[0]), "trace_id": identity["trace_id"]}
+    others = context.server.label_values("ioam_namespace", "ioam_trace_packets_total" + selector(**at))
+    if others:
+        own = identity["ioam_namespace"]
+        fact = f"the trace is in ioam_namespace {shown('', others)} at node {_list(absent)}, and not in {own}"
+    elif len(absent) < len(all_nodes):
+        counting = [node for node in all_nodes if node not in absent]
+        fact = f"node {_list(counting)} counts the trace, node {_list(absent)} of its path does not"
     elif select(context, anywhere).now:
         there = context.server.label_values("node_id", anywhere)
         fact = f"node {_list(absent)} of its path does not count the trace; it is at {shown('', there)}"
@@ -182,7 +216,16 @@ def _absent(context: Context, identity: dict[str, str], absent: list[int], all_n
         fact = f"the trace was last counted {last_seen(context, anywhere)}"
     else:
         fact = nearest(context, anywhere)
-    return f"{fact}: give `traces` of `joulepath ioam`, `joulepath tag` and the topology one id, or correct the `path`"
+    return fact
+
+
+def _dropped(context: Context, passed: list[Node]) -> str:
+    """The counter of traces that a node lacks altogether, as a fact; empty where none does."""
+    for node in passed:
+        for counter in OF_TRACES:
+            if not _shown(context, node, counter):
+                return f"node {node.node} shows no {counter} of any trace, since none passes, or since it is dropped"
+    return ""
 
 
 def _packets(context: Context, counters: list[str]) -> float | None:
