@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # As Grafana fills them in at a time range of an hour.
-VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__range": "1h"}
+VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__interval_ms": "30000", "$__range": "1h"}
 
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
 
