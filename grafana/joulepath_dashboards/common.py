@@ -94,7 +94,7 @@ def _query(expr: str, ref_id: str) -> prometheus.Dataquery:
 
 
 def empty(description: str) -> str:
-    """The sentence in a panel without data: what its description says about gaps. Raises ValueError if that is nothing."""
+    """The sentence in a panel without data: what its description says of gaps. Raises ValueError if that is nothing."""
     said = r"[Aa] gap means (?:that )?(?P<reason>[^.;]+)|(?P<none>[Nn]othing [^.;]+ where there is no bar)"
     if not (found := re.search(said, description)):
         raise ValueError(f"{description!r} does not say what a gap means")

@@ -136,6 +136,8 @@ def test_a_panel_says_what_a_gap_means_and_shows_it(panel: dict[str, Any]) -> No
     if panel["type"] in {"timeseries", "state-timeline"}:
         where = panel["fieldConfig"]["defaults"]["custom"] | panel["options"]  # it depends on the kind of panel
         assert where["spanNulls"] is False
+    elif panel["type"] == "xychart":
+        assert panel["fieldConfig"]["defaults"]["custom"]["show"] == "points"
     else:
         assert all(target["instant"] and not target["range"] for target in panel["targets"])
         assert panel["options"].get("reduceOptions", {"calcs": ["last"]})["calcs"] == ["last"]

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import units
 from joulepath_dashboards.common import TOPOLOGY, figure, limits, now
 from joulepath_dashboards.declared import never_measured
 
-DEVICES = "pdu_up or bmc_up or gpu_up"
+DEVICES = "min by (job, instance) (pdu_up or bmc_up or gpu_up)"
 
 
 def row() -> Row:
@@ -73,12 +73,12 @@ def panels() -> Iterator[stat.Panel]:
     yield (
         figure(
             "Devices that do not answer",
-            "How many PDUs, BMCs and GPUs failed at the last poll of their exporter; a gap means that no exporter of "
-            "devices is scraped.",
+            "How many PDUs, BMCs and hosts with GPUs failed at the last poll, in part or whole; a gap means that no "
+            "exporter of devices is scraped.",
             units.Short,
         )
         .thresholds(limits(warning=1))
-        .with_target(now(f"count(({DEVICES}) == 0) or 0 * count({DEVICES})", "devices"))
+        .with_target(now(f"count({DEVICES} == 0) or 0 * count({DEVICES})", "devices"))
     )
 
     yield (
