@@ -22,7 +22,8 @@ def body(panel: Mapping[str, Any], found: Sequence[Line]) -> Markup:
         row[f"Value #{line.ref}" if several else "Value"] = line.points[-1].value
     order, hidden = organize.get("indexByName", {}), organize.get("excludeByName", {})
     columns = sorted(
-        {name for row in rows.values() for name in row if not hidden.get(name)}, key=lambda n: order.get(n, 99)
+        {name for row in rows.values() for name in row if not hidden.get(name)},
+        key=lambda name: (order.get(name, len(order)), name.startswith("Value"), name),
     )
     titles = {name: organize.get("renameByName", {}).get(name, name) for name in columns}
     defaults = panel["fieldConfig"]["defaults"]
