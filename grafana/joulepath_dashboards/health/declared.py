@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the topology declares, each with the part of the time range in which it was measured: 0 % was never measured."""
+"""Declared hosts and components, each with the part of the time range in which it was measured: 0 % never was."""
 
 from collections.abc import Iterator
 
