@@ -185,13 +185,14 @@ def test_the_columns_of_a_table_are_named_and_have_units(panel: dict[str, Any]) 
     if panel["type"] != "table":
         return
     organize = next(step["options"] for step in panel["transformations"] if step["id"] == "organize")
-    columns = {f"Value #{target['refId']}" for target in panel["targets"]}
+    alone = len(panel["targets"]) == 1  # Grafana then leaves out the letter of the query
+    columns = {"Value" if alone else f"Value #{target['refId']}": target for target in panel["targets"]}
     overrides = {item["matcher"]["options"]: item["properties"] for item in panel["fieldConfig"]["overrides"]}
-    for target in panel["targets"]:
-        column = organize["renameByName"][f"Value #{target['refId']}"]
+    for value, target in columns.items():
+        column = organize["renameByName"][value]
         assert [setting["id"] for setting in overrides[column]] == ["unit"]
         assert overrides[column][0]["value"] in UNITS
-        assert labels(promql.parse(filled(target["expr"]))) == set(organize["indexByName"]) - columns
+        assert labels(promql.parse(filled(target["expr"]))) == set(organize["indexByName"]) - set(columns)
 
 
 @every_target

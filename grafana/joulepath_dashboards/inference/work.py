@@ -23,7 +23,8 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
     yield merged(
         "Applications with models",
         "Requests and tokens of each application now, and the cost of one request and of one generated token over the "
-        "whole path, network and model together. An empty cell is a gap: a component is not measured, or nothing was asked.",
+        "whole path, network and model together. An empty cell is a gap: a component is not measured, or nothing was "
+        "asked.",
         {"application": "Application"},
         [
             Column("Requests", units.RequestsPerSecond, _sum(f"application:inferences:rate{{{TOPOLOGY}}}")),
