@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from joulepath_dashboards import dashboards, write
-from joulepath_dashboards.common import GRAMS_PER_HOUR, empty
+from joulepath_dashboards.common import GRAMS_PER_HOUR, RANGE_STEP, RANGE_STEPS, empty
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
@@ -178,6 +178,13 @@ def test_thresholds_are_in_the_unit_of_the_panel(panel: dict[str, Any]) -> None:
     assert steps == sorted(steps)
     if defaults["unit"] == "percentunit":
         assert all(0 < step <= 1 for step in steps)
+
+
+@every_panel
+def test_a_figure_over_the_range_has_short_steps(panel: dict[str, Any]) -> None:
+    """Grafana's own step of a figure would be a hundredth of the range."""
+    if any("$__interval]" in target["expr"] for target in panel["targets"]):
+        assert (panel["interval"], panel["maxDataPoints"]) == (RANGE_STEP, RANGE_STEPS)
 
 
 @every_panel
