@@ -26,7 +26,7 @@ def merged(
     panel = rows(title, description, columns[0].unit)
     names = {}
     for ref_id, each in zip(ascii_uppercase, columns, strict=False):
-        names[f"Value #{ref_id}"] = each.title
+        names[f"Value #{ref_id}" if len(columns) > 1 else "Value"] = each.title  # as Grafana names them
         unit = [DynamicConfigValue("unit", each.unit)]
         panel = panel.with_target(column(each.expr, ref_id)).override_by_name(each.title, unit)
     if page is not None:

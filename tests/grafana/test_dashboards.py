@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from joulepath_dashboards import dashboards, write
-from joulepath_dashboards.common import GRAMS_PER_HOUR, empty
+from joulepath_dashboards.common import GRAMS_PER_HOUR, RANGE_STEP, RANGE_STEPS, empty
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
@@ -181,17 +181,25 @@ def test_thresholds_are_in_the_unit_of_the_panel(panel: dict[str, Any]) -> None:
 
 
 @every_panel
+def test_a_figure_over_the_range_has_short_steps(panel: dict[str, Any]) -> None:
+    """Grafana's own step of a figure would be a hundredth of the range."""
+    if any("$__interval]" in target["expr"] for target in panel["targets"]):
+        assert (panel["interval"], panel["maxDataPoints"]) == (RANGE_STEP, RANGE_STEPS)
+
+
+@every_panel
 def test_the_columns_of_a_table_are_named_and_have_units(panel: dict[str, Any]) -> None:
     if panel["type"] != "table":
         return
     organize = next(step["options"] for step in panel["transformations"] if step["id"] == "organize")
-    columns = {f"Value #{target['refId']}" for target in panel["targets"]}
+    alone = len(panel["targets"]) == 1  # Grafana then leaves out the letter of the query
+    columns = {"Value" if alone else f"Value #{target['refId']}": target for target in panel["targets"]}
     overrides = {item["matcher"]["options"]: item["properties"] for item in panel["fieldConfig"]["overrides"]}
-    for target in panel["targets"]:
-        column = organize["renameByName"][f"Value #{target['refId']}"]
+    for value, target in columns.items():
+        column = organize["renameByName"][value]
         assert [setting["id"] for setting in overrides[column]] == ["unit"]
         assert overrides[column][0]["value"] in UNITS
-        assert labels(promql.parse(filled(target["expr"]))) == set(organize["indexByName"]) - columns
+        assert labels(promql.parse(filled(target["expr"]))) == set(organize["indexByName"]) - set(columns)
 
 
 @every_target

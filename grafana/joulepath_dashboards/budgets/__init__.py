@@ -7,8 +7,8 @@ from joulepath_dashboards.budgets import alerts, budgets
 from joulepath_dashboards.page import page, topology
 
 QUESTION = (
-    "Will each energy budget last, and which alerts about energy and about its data fire. Alerts are those of the "
-    "Prometheus that evaluates the rules, of all its topologies."
+    "Whether each energy budget will last, and which alerts about energy and about its data fire. Alerts are those of "
+    "the Prometheus that evaluates the rules, of all its topologies."
 )
 
 

@@ -23,8 +23,8 @@ def panels() -> Iterator[table.Panel | bargauge.Panel | timeseries.Panel]:
     yield merged(
         "Budgets",
         "Each energy budget in its running hour, day or month (UTC): its limit, the energy used so far and at the "
-        "end of the period at the present power, the used part, and how much of the elapsed time was measured. An empty "
-        "cell means that the energy is not known.",
+        "end of the period at the present power, the used part, and how much of the elapsed time was measured. An "
+        "empty cell means that the energy is not known.",
         {"budget": "Budget", "application": "Application", "per": "Per"},
         [
             Column("Limit", units.WattHour, f"{_budget('limit_joules')} / 3600"),

@@ -7,8 +7,8 @@ from joulepath_dashboards.health import captures, declared, exporters, state
 from joulepath_dashboards.page import page, topology
 
 QUESTION = (
-    "Can the other dashboards be trusted: do rules, exporters and captures run, what do they lose, and which declared "
-    "hosts and components were never measured."
+    "Whether the other dashboards can be trusted: whether rules, exporters and captures run, how much they lose, and "
+    "which declared hosts and components were never measured."
 )
 
 

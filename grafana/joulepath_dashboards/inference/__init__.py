@@ -7,8 +7,8 @@ from joulepath_dashboards.inference import load, models, work
 from joulepath_dashboards.page import application, page, topology
 
 QUESTION = (
-    "What does an inference cost: joules and CO2 for a request and for a generated token, of the whole path, by "
-    "application and against load, and what each model draws."
+    "The cost of an inference: joules and CO2 for a request and for a generated token, of the whole path, by "
+    "application and against load, and the power of each model."
 )
 
 

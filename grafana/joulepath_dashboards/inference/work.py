@@ -22,8 +22,9 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
     """The row's panels, from left to right."""
     yield merged(
         "Applications with models",
-        "What each application asks of its models now, and what a request and a generated token cost over the whole "
-        "path, network and model together. An empty cell is a gap: a component is not measured, or nothing was asked.",
+        "Requests and tokens of each application now, and the cost of one request and of one generated token over the "
+        "whole path, network and model together. An empty cell is a gap: a component is not measured, or nothing was "
+        "asked.",
         {"application": "Application"},
         [
             Column("Requests", units.RequestsPerSecond, _sum(f"application:inferences:rate{{{TOPOLOGY}}}")),

@@ -7,8 +7,8 @@ from joulepath_dashboards.meters import pdus, servers
 from joulepath_dashboards.page import devices, page
 
 QUESTION = (
-    "What do the meters say: PDUs, outlets, servers and their supplies, and does the energy register of each meter "
-    "agree with its power. It reads the series of the exporters, whether a topology names the meters or not."
+    "Readings of meters: PDUs, outlets, servers and their supplies, and whether the energy register of each meter "
+    "agrees with its power. The page reads the series of the exporters, whether a topology names the meters or not."
 )
 
 

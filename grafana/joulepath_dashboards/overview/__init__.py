@@ -7,7 +7,7 @@ from joulepath_dashboards.overview import applications, now, sites
 from joulepath_dashboards.page import page, topology
 
 QUESTION = (
-    "What does everything cost: watts and CO2 now, energy and CO2 over the chosen time range, by site and by "
+    "The cost of everything: watts and CO2 now, energy and CO2 over the chosen time range, by site and by "
     "application. A gap means that something was not measured; it is never drawn as 0."
 )
 

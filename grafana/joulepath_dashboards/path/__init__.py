@@ -7,8 +7,8 @@ from joulepath_dashboards.page import application, page, topology
 from joulepath_dashboards.path import components, parts, sums
 
 QUESTION = (
-    "Where does one application's energy go: what it draws at each component of its path, which part of that "
-    "component it is, and where its share is not known."
+    "One application along its path: its watts at each component, its part of that component, and where its share is "
+    "not known."
 )
 
 
