@@ -71,7 +71,7 @@ def panel(kind: str, unit: str = "watt", **defaults: Any) -> dict[str, Any]:
 
 
 def inner(content: dict[str, Any], *values: float) -> str:
-    """What is drawn for series with these single values."""
+    """The contents for series with these single values."""
     lines = [Line(f"s{number}", {}, "A", [Point(PERIOD.end, value)]) for number, value in enumerate(values)]
     return str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
 

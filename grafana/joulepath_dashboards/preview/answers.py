@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Prometheus answers to a dashboard: values of its variables, and the results of each panel's queries."""
+"""Answers of a Prometheus to a dashboard: values of its variables, and the results of each panel's queries."""
 
 import math
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is inside a panel, by its kind."""
+"""The contents of a panel, by its kind."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -10,7 +10,7 @@ from joulepath.errors import UsageError
 
 
 def chromium() -> str:
-    """The program. Raises UsageError where there is none."""
+    """The program. Raises UsageError where it is not installed."""
     found = os.environ.get("JOULEPATH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not found:
         raise UsageError("chromium is not installed: apt-get install chromium, or --html for pages without pictures")
