@@ -81,9 +81,9 @@ def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = ()
     return Finding(KINDS[kind], place, message, because, cause)
 
 
-def not_checked(kind: str, place: Place, reason: str) -> Finding:
+def not_checked(kind: str, place: Place, reason: str, cause: str = "") -> Finding:
     """The note that findings of the kind with this id were not looked for, and the reason."""
-    return found("doctor/not-checked", place, f"not checked: {KINDS[kind].id}: {reason}")
+    return found("doctor/not-checked", place, f"not checked: {KINDS[kind].id}: {reason}", cause=cause)
 
 
 def table() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from joulepath import __version__
 from joulepath_doctor.catalogue import KINDS
-from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, versions, work
+from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, sums, versions, work
 from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding, causes
@@ -120,6 +120,14 @@ def test_the_doctor_looks_back_over_a_window_at_least() -> None:
         assert context(RACK, server, 0.005, clock(NOW, NOW)).since == RACK.window
 
 
+@pytest.mark.parametrize(("since", "told"), [(3600, []), (86400, ["hosts"])])
+def test_coarse_registers_are_told_of_over_a_day_alone(since: float, told: list[str]) -> None:
+    queries = {r"^changes\(pdu_outlet_meter": outlets(1, "1", "2", "3"), "^pdu_outlet_meter": outlets(7, "1", "2", "3")}
+    with answering({**queries, **THERE}) as server:
+        findings = examine(context(RACK, server, since, clock(NOW, NOW)), {"sums": sums.check})
+    assert [one.where for one in findings if "register-integral" in one.message] == told
+
+
 # ---- servers of a model --------------------------------------------------------------------------------------------
 
 
@@ -223,6 +231,14 @@ def test_a_budget_without_figures_is_found_once_the_rules_ran() -> None:
 def test_a_budget_of_rules_that_just_began_is_not_judged() -> None:
     (one,) = found(periods.check, budget([], 1, 1000, heartbeat=()), KEPT)
     assert one.message == "not checked: budget/absent: the rules began less than 300 s ago"
+
+
+def test_budgets_of_rules_that_just_began_are_one_note() -> None:
+    more = BUDGET.replace("}}", "}, h: {application: a, energy: 7 kWh, per: hour}}")
+    about = topology(f"name: plant\ninterval: 15s\n{factory.TOPOLOGY}{more}")
+    with answering({"^budget:energy_joules": [], HEARTBEAT: []}, KEPT) as server:
+        (one,) = examine(context(about, server, 3600, clock(NOW, NOW)), {"periods": periods.check})
+    assert one.message.endswith("ago (the same holds for budgets.h)")
 
 
 @pytest.mark.parametrize(
