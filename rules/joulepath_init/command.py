@@ -16,8 +16,9 @@ from joulepath.errors import JoulepathError, UsageError
 from joulepath_init import devices, files, server
 from joulepath_init.asking import Ask, Questions
 from joulepath_init.devices import Device, Login
-from joulepath_init.draft import Draft, Wishes, draft
+from joulepath_init.draft import NAME, Draft, Wishes, draft
 from joulepath_init.found import Found
+from joulepath_init.naming import fault_of_topology, slug
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.settings import read as read_access
 from joulepath_topology import read
@@ -98,7 +99,10 @@ def run(
     if kubernetes is None:
         kubernetes = known and questions.agrees("Are the components pods of Kubernetes?", default=True)
     names = args.application or ([] if found.traces else questions.words("Names of your applications"))
-    drafted = draft(found, Wishes(kubernetes, names, args.grams_per_kwh), questions)
+    grams = args.grams_per_kwh
+    if grams is None:
+        grams = _grid(questions)
+    drafted = draft(found, Wishes(kubernetes, names, grams, _name(args.folder, questions)), questions)
     if not drafted.boxes:
         raise JoulepathError("all outlets measure 0 W: connect what they shall feed, and run this again")
     texts = _texts(drafted, seen, given.login, args.folder)
@@ -152,6 +156,28 @@ def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
         else questions.words("URL of a Prometheus that scrapes some of this already", _fault_of_url)
     )
     return _Given(pdus, bmcs, Login(community, user, password, insecure), urls[0] if urls else "")
+
+
+def _grid(questions: Questions) -> float | None:
+    text = questions.checked("Grams of CO2 for each kWh of the grid, such as 380 (empty: not known)", _fault_of_grams)
+    return _grams(text) if text else None
+
+
+def _fault_of_grams(text: str) -> str:
+    try:
+        _grams(text)
+    except argparse.ArgumentTypeError as error:
+        return str(error)
+    return ""
+
+
+def _name(folder: Path, questions: Questions) -> str:
+    """The name of the topology: that of the folder, or an answer where a topology cannot have it."""
+    name = folder.resolve().name
+    if not fault_of_topology(name):
+        return name
+    near = slug(name)
+    return questions.checked("Name of the topology", fault_of_topology, NAME if fault_of_topology(near) else near)
 
 
 def _fault_of_url(url: str) -> str:
