@@ -389,6 +389,24 @@ def test_older_rules_of_each_form_are_found(form: Callable[[Topology], list[Grou
     assert ids(found_here) == ["rules/outdated"]
 
 
+@pytest.mark.parametrize(
+    ("form", "file", "words"),
+    [
+        (generate, "/etc/p 1/plant.rules.yaml", "'my plant.yaml' -o '/etc/p 1'"),
+        (scraped, "/etc/prometheus/rules/monitoring-plant-0ab1.yaml", "'my plant.yaml' -o DIR --constants scraped"),
+        (lagging, "/rules/plant.rules.yaml", "'my plant.yaml' -o /rules --dialect vmalert"),
+    ],
+)
+def test_the_cure_of_outdated_rules_is_a_whole_command(
+    form: Callable[[Topology], list[Group]], file: str, words: str
+) -> None:
+    paths = {"rules": loaded(form(PLANT)[:-1], file=file)}
+    with answering(paths=paths) as server:
+        made = context(PLANT, server, 3600, clock(NOW, NOW), file="my plant.yaml")
+        (outdated,) = [one for one in rules.check(made) if one.kind.id == "rules/outdated"]
+    assert f"run `joulepath rules generate {words}` and reload" in outdated.message
+
+
 def test_rules_of_another_plant_differ_by_no_more_than_there_are() -> None:
     other = topology("name: plant\nsites: {s: {}}\nhosts: {h: {site: s, power: [{watts: 1}]}}\n"
                      "components: {h: {role: device}}\n")  # fmt: skip
