@@ -18,6 +18,7 @@ from joulepath_report.period import slots
 from joulepath_report.policies import policies
 from joulepath_report.questions import Questions
 from joulepath_report.steps import steps
+from joulepath_report.twice import twice
 from joulepath_topology import Topology
 
 
@@ -41,7 +42,7 @@ def build(prometheus: Prometheus, topology: Topology, begin: float, end: float, 
         begin=begin,
         end=end,
         method=tuple(method(topology)),
-        notes=(*notes(found), *remarks),
+        notes=(*notes(found), *twice(prometheus, topology), *remarks),
         tables=tuple(tables),
         flow=tuple(places.flow(found)),
         steps=tuple(steps(prometheus, topology, begin, end)),
