@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of finding, as data. docs/reference/doctor.md has a section for each; a test compares both."""
 
-from joulepath_doctor.finding import Finding, Kind, Severity
+from joulepath_doctor.finding import Finding, Kind, Severity, bounded
 from joulepath_topology.problem import Place
 
 
@@ -78,7 +78,7 @@ KINDS = _kinds(
 
 def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = (), cause: str = "") -> Finding:
     """A finding of the kind with this id. Raises KeyError for an id that the catalogue lacks."""
-    return Finding(KINDS[kind], place, message, because, cause)
+    return Finding(KINDS[kind], place, bounded(message), because, cause)
 
 
 def not_checked(kind: str, place: Place, reason: str, cause: str = "") -> Finding:

@@ -42,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(text: str) -> None:
-    print(text)  # noqa: T201  # the command's output
+    encoding = sys.stdout.encoding or "utf-8"
+    # A question mark stands for a sign that the terminal does not have.
+    print(text.encode(encoding, "replace").decode(encoding))  # noqa: T201  # the command's output
 
 
 def _warn(line: str) -> None:
