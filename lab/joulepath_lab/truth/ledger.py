@@ -14,7 +14,7 @@ _PAUSED_AT = 8 * len(FIELDS)
 
 @dataclass(frozen=True)
 class Sent:
-    """Counts of one stream since its start."""
+    """Counts of one stream."""
 
     packets: int
     """IP packets."""
@@ -40,12 +40,13 @@ class Ledger:
             path.write_bytes(bytes(size))
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), size)
+        self._before = self.read()
 
     def write(self, stream: str, sent: Sent) -> None:
-        """Replaces a stream's counts; a reader sees each number whole."""
-        offset = self._index[stream] * _RECORD.size
+        """Books what a writer has sent since it started, beside what earlier ones sent; a reader sees numbers whole."""
+        offset, before = self._index[stream] * _RECORD.size, self._before[stream]
         for number, name in enumerate(FIELDS):
-            struct.pack_into("=Q", self._map, offset + 8 * number, getattr(sent, name))
+            struct.pack_into("=Q", self._map, offset + 8 * number, getattr(before, name) + getattr(sent, name))
 
     def read(self) -> dict[str, Sent]:
         """All streams' counts."""
