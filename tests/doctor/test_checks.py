@@ -9,7 +9,7 @@ import pytest
 
 from joulepath import __version__
 from joulepath_doctor.catalogue import KINDS
-from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, sums, versions, work
+from joulepath_doctor.checks import clocks, hosts, meters, models, periods, reservations, rules, sums, versions, work
 from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding, causes
@@ -121,11 +121,27 @@ def test_the_doctor_looks_back_over_a_window_at_least() -> None:
 
 
 @pytest.mark.parametrize(("since", "told"), [(3600, []), (86400, ["hosts"])])
-def test_coarse_registers_are_told_of_over_a_day_alone(since: float, told: list[str]) -> None:
+def test_coarse_registers_are_named_over_a_day_or_more(since: float, told: list[str]) -> None:
     queries = {r"^changes\(pdu_outlet_meter": outlets(1, "1", "2", "3"), "^pdu_outlet_meter": outlets(7, "1", "2", "3")}
     with answering({**queries, **THERE}) as server:
         findings = examine(context(RACK, server, since, clock(NOW, NOW)), {"sums": sums.check})
     assert [one.where for one in findings if "register-integral" in one.message] == told
+
+
+@pytest.mark.parametrize(
+    ("watts", "finds"), [(0.25, "host/static-above-power"), (250.0, None), (250_000.0, "host/power-above-max")]
+)
+def test_a_scale_that_is_wrong_shows_beside_declared_watts(watts: float, finds: str | None) -> None:
+    about = topology(
+        "sites: {s: {}}\nhosts: {h: {site: s, power: [{pdu: p, outlets: ['1'], scale: 1000}], static_watts: 90, "
+        "max_watts: 400}}\ncomponents: {h: {role: device}}\n"
+    )
+    rows: Rows = [({"host": "h"}, watts)]
+    tier: Rows = [({"host": "h", "tier": "1"}, 1.0)]
+    queries = {r"^host:power_source:info": tier, r"^(avg|max)_over_time\(host:power_watts": rows}
+    findings = found(hosts.check, queries, about=about)
+    assert ids(findings) == ([finds] if finds else [])
+    assert all("correct the plug or its `scale`" in one.message for one in findings)
 
 
 # ---- servers of a model --------------------------------------------------------------------------------------------
