@@ -47,7 +47,9 @@ class Plant:
     clock: Callable[[], float] = time.time
     _joules: dict[str, dict[str, float]] = field(default_factory=dict)
     _software: server.Software | None = None
-    _recent: deque[Mapping[str, Power]] = field(default_factory=lambda: deque(maxlen=round(1 / TICK_SECONDS)))
+    _recent: deque[tuple[Mapping[str, Power], float]] = field(
+        default_factory=lambda: deque(maxlen=round(1 / TICK_SECONDS))
+    )
 
     def __post_init__(self) -> None:
         if self.scenario.server:
@@ -62,7 +64,7 @@ class Plant:
             now, after = self.clock(), self.ledger.read()
             watts = power(self.scenario.machines, before, after, now - then)
             self._integrate(watts, now - then)
-            self._publish(watts)
+            self._publish(watts, now - then)
             if self._software:
                 machine = self._software.server
                 self._software.advance(watts[machine.machine], watts[machine.gpu.machine], now - then)
@@ -78,13 +80,17 @@ class Plant:
             for part, value in parts.items():
                 total[part] += value * seconds
 
-    def _publish(self, watts: Mapping[str, Power]) -> None:
-        self._recent.append(watts)
+    def _publish(self, watts: Mapping[str, Power], seconds: float) -> None:
+        """An outlet shows the mean of its last ticks, each by its length: on a busy machine they differ."""
+        self._recent.append((watts, seconds))
+        lasted = sum(length for _, length in self._recent)
         outlets = {}
         for outlet, parts in self.scenario.outlets.items():
-            watts_behind = (recent[host].total * part for recent in self._recent for host, part in parts.items())
+            joules = (
+                recent[host].total * part * length for recent, length in self._recent for host, part in parts.items()
+            )
             lie = 1.12 if self.mutation == "outlet" and outlet == 3 else 1.0
-            outlets[outlet] = [f"{next(iter(parts))}-psu{outlet}", sum(watts_behind) / len(self._recent) * lie]
+            outlets[outlet] = [f"{next(iter(parts))}-psu{outlet}", sum(joules) / lasted * lie]
         replace(self.folder / "outlets.json", json.dumps(outlets))
         if self.scenario.rapl:
             self._publish_rapl(sum(self._joules[self.scenario.rapl].values()))
