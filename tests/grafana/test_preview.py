@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from html import unescape
 from pathlib import Path
@@ -211,3 +213,23 @@ def test_chromium_takes_a_picture_of_the_whole_page(tmp_path: Path, absent: Call
     content = picture.read_bytes()
     assert content.startswith(b"\x89PNG")
     assert struct.unpack(">II", content[16:24]) == size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nothing"], "nothing: not a dashboard; "),
+        (["path"], "127.0.0.1:9"),
+        (["path", "--range", "1x"], "'1x' is not a duration"),
+        (["path", "--set", "application"], "--set application: write VARIABLE=VALUE"),
+    ],
+)
+def test_a_mistake_is_one_line_and_ends_with_one(arguments: list[str], reason: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "joulepath_dashboards.preview", "--html", "-o", str(tmp_path)]
+    result = subprocess.run(
+        [*command, "--prometheus", "http://127.0.0.1:9", *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("dashboards-preview: ")
+    assert reason in line

@@ -31,6 +31,8 @@ def main() -> int:
 def _draw(args: argparse.Namespace) -> list[Path]:
     program = None if args.html else chromium()
     args.output.mkdir(parents=True, exist_ok=True)
+    if wrong := [each for each in args.set if "=" not in each]:
+        raise UsageError(f"--set {wrong[0]}: write VARIABLE=VALUE")
     chosen = dict(each.split("=", 1) for each in args.set)
     end = time.time() if args.end is None else args.end
     period = Period(end - seconds(args.range), end, seconds(args.interval))
