@@ -6,10 +6,10 @@ PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
 
-.PHONY: help demo test unit long lint bench docs site constraints dist programs helm clean
+.PHONY: help demo test unit long lint bench docs site dashboards-preview constraints dist programs helm clean
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SECONDS=60 SCENARIO=factory JSON=result.json ROOTLESS=1 KEEP=1)
 	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless) $(if $(KEEP),--keep)
@@ -41,6 +41,9 @@ docs: $(VENV)/.test ## the generated pages, dashboards and schema
 
 site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor is an error
 	$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . .cache/site
+
+dashboards-preview: $(VENV)/.test ## draws the dashboards without Grafana, as HTML and PNG in .cache/preview (PROMETHEUS=URL PAGES="path health" RANGE=1h INTERVAL=15s ARGS=)
+	@$(VENV)/bin/python -m joulepath_dashboards.preview -o .cache/preview --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) $(if $(RANGE),--range $(RANGE)) $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS) $(PAGES)
 
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints

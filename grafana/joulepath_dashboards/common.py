@@ -189,6 +189,7 @@ def bars(title: str, description: str, unit: str) -> bargauge.Panel:
         .unit(unit)
         .no_value(empty(description))
         .display_mode(BarGaugeDisplayMode.BASIC)
+        .thresholds(limits())  # without any, Grafana has red from 80 on, whatever the unit
         .reduce_options(_last())
         .orientation(VizOrientation.HORIZONTAL)
         .min(0)

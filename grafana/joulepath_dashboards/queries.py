@@ -2,7 +2,7 @@
 """The queries of a dashboard, with Grafana's variables filled in: for tests, and for asking a server by hand."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # As Grafana fills them in at a time range of an hour.
@@ -27,9 +27,13 @@ def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str =
 def filled(expr: str, applications: str = ".+", topology: str = "joulepath") -> str:
     """An expression with values in place of Grafana's variables."""
     chosen = {"$topology": topology, "$application": applications, "$device": ".+"}
-    values = {**VALUES, **{name: value.replace("\\", "\\\\") for name, value in chosen.items()}}  # PromQL's escapes
+    return substitute(expr, {**VALUES, **chosen})
+
+
+def substitute(expr: str, values: Mapping[str, str]) -> str:
+    """An expression with these values in place of the variables, as strings of PromQL write them."""
     for name in sorted(values, key=len, reverse=True):
-        expr = expr.replace(name, values[name])
+        expr = expr.replace(name, values[name].replace("\\", "\\\\"))
     return expr
 
 
