@@ -194,7 +194,7 @@ def stored(asked: Asked) -> float:
 
 
 @pytest.mark.long
-def test_a_killed_leaf_is_a_gap_and_one_of_a_pair_is_none(running: Fleet, world: World) -> None:
+def test_a_killed_leaf_is_a_gap_unless_it_has_a_second(running: Fleet, world: World) -> None:
     """At 10,000 samples a second. Never are watts counted twice."""
     for site in WATTS:
         padding = {f'load{{number="{number}"}}': 1.0 for number in range(SAMPLES_PER_SECOND * INTERVAL // 2)}
