@@ -2,6 +2,7 @@
 """The command `joulepath`. A subcommand's module is imported only when it is called: `joulepath rapl` needs no SNMP.
 
 Each module named here has `configure(parser)`, which adds its arguments, and `run(args)`, which returns the exit code.
+Where it has actions, `action` is the one that was named.
 """
 
 import argparse
@@ -52,6 +53,7 @@ def build_parser(chosen: Collection[str] = COMMANDS) -> tuple[argparse.ArgumentP
         if name in chosen:
             modules[name] = cast("Command", importlib.import_module(path))
             modules[name].configure(subparser)
+            subparser.set_defaults(parser=subparser)
     return parser, modules
 
 
@@ -67,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     if chosen not in modules:
         parser.error(f"unknown command {chosen!r}")
+    if "action" in args and args.action is None:  # `joulepath rules` alone
+        args.parser.print_help(sys.stderr)
+        return 2
     if "log_level" in args and not args.once:
         from joulepath import log  # noqa: PLC0415  # for the exporters alone
 

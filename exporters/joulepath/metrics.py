@@ -44,6 +44,8 @@ class Shown:
     """The counter of measured seconds that divides a rate; without it, the time between two looks does."""
     adds: bool = True
     """Whether the sum over all series means something."""
+    names: Metric | None = None
+    """The `_info` with the labels of `metric`, and in `name` the device's own name of the series."""
 
 
 def gauge(name: str, help: str, *labels: str) -> Metric:  # noqa: A002  # the exposition format's own word

@@ -5,6 +5,7 @@ A gap in a series is information here, hence: lines are never drawn across one, 
 for the present one only, so that it says "gap" instead of showing the last value there was.
 """
 
+import re
 from collections.abc import Mapping
 
 from grafana_foundation_sdk.builders import (
@@ -47,11 +48,30 @@ GRAMS_PER_HOUR = "suffix: g/h"  # Grafana has no unit for it
 GAP = "gap"
 DASHED = [DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})]  # one line must not hide another
 
-# Every selector has one of these, so that a page shows one topology: applications of two may have the same name.
+RANGE_STEPS = 11000
+"""Steps of a query over the whole range: 15 s each up to 45 hours, longer ones beyond."""
+RANGE_STEP = "15s"
+
+# Every selector of a recorded series has one of these, so that a page shows one topology: applications of two may have
+# the same name.
 # `$application` may name several and is quoted for a regular expression, so =~ is the one matcher it may stand in.
 TOPOLOGY = 'topology="$topology"'
 SELECTED = f'{TOPOLOGY},application=~"$application"'
 UNATTRIBUTED = f'{TOPOLOGY},application="unattributed"'
+
+
+def in_range(series: str, by: str) -> str:
+    """The integral over the dashboard's time range of a series that is a rate: W to J, g/s to g. Gaps add nothing.
+
+    `max_data_points` and `interval` of the panel bound the steps: see `RANGE_STEPS`.
+    """
+    return f"sum by ({by}) (sum_over_time({series}[$__range:$__interval])) * $__interval_ms / 1000"
+
+
+def known_part(series: str, by: str) -> str:
+    """The part of the time range, as far as rules ran in it, in which a series was there."""
+    ran = f"max(count_over_time(attribution:heartbeat{{{TOPOLOGY}}}[$__range:$__interval]))"
+    return f"max by ({by}) (count_over_time({series}[$__range:$__interval])) / on () group_left () {ran}"
 
 
 def over_time(expr: str, legend: str, ref_id: str = "A") -> prometheus.Dataquery:
@@ -73,6 +93,14 @@ def _query(expr: str, ref_id: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().datasource(DATASOURCE).expr(expr).ref_id(ref_id)
 
 
+def empty(description: str) -> str:
+    """The sentence in a panel without data: what its description says of gaps. Raises ValueError if that is nothing."""
+    said = r"[Aa] gap means (?:that )?(?P<reason>[^.;]+)|(?P<none>[Nn]othing [^.;]+ where there is no bar)"
+    if not (found := re.search(said, description)):
+        raise ValueError(f"{description!r} does not say what a gap means")
+    return f"No data: {found['reason'] or found['none']}."
+
+
 def lines(title: str, description: str, unit: str) -> timeseries.Panel:
     """Lines over time."""
     return (
@@ -81,6 +109,7 @@ def lines(title: str, description: str, unit: str) -> timeseries.Panel:
         .description(description)
         .datasource(DATASOURCE)
         .unit(unit)
+        .no_value(empty(description))
         .span_nulls(False)
         .show_points(VisibilityMode.AUTO)
         .fill_opacity(0)
@@ -158,7 +187,7 @@ def bars(title: str, description: str, unit: str) -> bargauge.Panel:
         .description(description)
         .datasource(DATASOURCE)
         .unit(unit)
-        .no_value(GAP)
+        .no_value(empty(description))
         .display_mode(BarGaugeDisplayMode.BASIC)
         .reduce_options(_last())
         .orientation(VizOrientation.HORIZONTAL)
@@ -196,6 +225,7 @@ def states(title: str, description: str, names: Mapping[int, tuple[str, str]]) -
         .description(description)
         .datasource(DATASOURCE)
         .unit(units.NoUnit)
+        .no_value(empty(description))
         .mappings([mapping])
         .span_nulls(False)
         .show_value(VisibilityMode.AUTO)

@@ -7,12 +7,15 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from joulepath_dashboards import end_to_end
+from joulepath_dashboards import budgets, end_to_end, health, inference, meters, overview, path
+
+PAGES = (budgets, end_to_end, health, inference, meters, overview, path)
 
 
 def dashboards() -> dict[str, Dashboard]:
     """All dashboards by file name."""
-    return {"end-to-end.json": _number_panels(end_to_end.dashboard())}
+    pages = [_number_panels(module.dashboard()) for module in PAGES]
+    return {f"{str(page.uid).removeprefix('joulepath-')}.json": page for page in pages}
 
 
 def write(folder: Path) -> list[Path]:

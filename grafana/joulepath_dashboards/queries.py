@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # As Grafana fills them in at a time range of an hour.
-VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__range": "1h"}
+VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__interval_ms": "30000", "$__range": "1h"}
 
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
 
@@ -17,7 +17,8 @@ def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str =
     `dashboard` is the content of a dashboard file; `applications` a regular expression of those selected, such as
     "inspection|assembly-line", where ".+" takes the rows of `unattributed` with them. Where there are budgets,
     inferences and tokens, each query has an answer: those of `:missing:info` while something is missing, those of
-    closed hours (`:1h`) after the first of them, all others while all is healthy.
+    closed hours (`:1h`) after the first of them, those of servers (`bmc_`) where one is read, all others while all is
+    healthy.
     """
     expressions = (*_variables(dashboard), *_targets(dashboard))
     return list(dict.fromkeys(filled(expr, applications, topology) for expr in expressions))
@@ -25,7 +26,7 @@ def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str =
 
 def filled(expr: str, applications: str = ".+", topology: str = "joulepath") -> str:
     """An expression with values in place of Grafana's variables."""
-    chosen = {"$topology": topology, "$application": applications}
+    chosen = {"$topology": topology, "$application": applications, "$device": ".+"}
     values = {**VALUES, **{name: value.replace("\\", "\\\\") for name, value in chosen.items()}}  # PromQL's escapes
     for name in sorted(values, key=len, reverse=True):
         expr = expr.replace(name, values[name])

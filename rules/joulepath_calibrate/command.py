@@ -14,7 +14,7 @@ ACTIONS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the actions."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
     for name, (module, summary) in ACTIONS.items():
         module.configure(actions.add_parser(name, help=summary, description=summary))
 

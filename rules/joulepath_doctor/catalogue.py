@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of finding, as data. docs/reference/doctor.md has a section for each; a test compares both."""
 
-from joulepath_doctor.finding import Finding, Kind, Severity
+from joulepath_doctor.finding import Finding, Kind, Severity, bounded
 from joulepath_topology.problem import Place
 
 
@@ -78,12 +78,12 @@ KINDS = _kinds(
 
 def found(kind: str, place: Place, message: str, because: tuple[Place, ...] = (), cause: str = "") -> Finding:
     """A finding of the kind with this id. Raises KeyError for an id that the catalogue lacks."""
-    return Finding(KINDS[kind], place, message, because, cause)
+    return Finding(KINDS[kind], place, bounded(message), because, cause)
 
 
-def not_checked(kind: str, place: Place, reason: str) -> Finding:
+def not_checked(kind: str, place: Place, reason: str, cause: str = "") -> Finding:
     """The note that findings of the kind with this id were not looked for, and the reason."""
-    return found("doctor/not-checked", place, f"not checked: {KINDS[kind].id}: {reason}")
+    return found("doctor/not-checked", place, f"not checked: {KINDS[kind].id}: {reason}", cause=cause)
 
 
 def table() -> str:

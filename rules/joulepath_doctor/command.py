@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints the findings. Returns 1 where one is an error or a warning, else 0. Raises JoulepathError."""
     topology = read(args.topology, _warn)
     with prometheus(args) as server:
-        made = context(topology, server, args.since)
+        made = context(topology, server, args.since, file=str(args.topology))
         findings = examine(made)
     if args.json:
         _print(as_json(made, findings))
@@ -42,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(text: str) -> None:
-    print(text)  # noqa: T201  # the command's output
+    encoding = sys.stdout.encoding or "utf-8"
+    # A question mark stands for a sign that the terminal does not have.
+    print(text.encode(encoding, "replace").decode(encoding))  # noqa: T201  # the command's output
 
 
 def _warn(line: str) -> None:

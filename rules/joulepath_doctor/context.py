@@ -29,6 +29,8 @@ class Context:
     """The server's clock less this machine's [s]."""
     unsure: float = 0.0
     """The error of `ahead` [s]: half of the time that the server took to answer."""
+    file: str = "TOPOLOGY"
+    """The path of the topology, for commands in messages."""
 
     @cached_property
     def groups(self) -> Sequence[Group]:
@@ -42,7 +44,11 @@ class Context:
 
 
 def context(
-    topology: Topology, prometheus: Prometheus, since: float, clock: Callable[[], float] = time.time
+    topology: Topology,
+    prometheus: Prometheus,
+    since: float,
+    clock: Callable[[], float] = time.time,
+    file: str = "TOPOLOGY",
 ) -> Context:
     """The context of a run that begins now, and looks back over a window at least.
 
@@ -62,4 +68,5 @@ def context(
         since=since,
         ahead=now - (asked + answered) / 2,
         unsure=(answered - asked) / 2,
+        file=file,
     )

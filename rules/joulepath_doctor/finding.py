@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A finding: one cause, with its place, the fact in numbers and the cure."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,6 +15,10 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 PAGE = "docs/reference/doctor.md"
 SHOWN = 4
 """Other places in a message."""
+MOST = 1000
+"""Characters of a message; of a place a fifth."""
+WORD = 200
+"""Characters of one word in it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,22 @@ class Finding:
     @property
     def where(self) -> str:
         """The place as text: `hosts.h.power[0]`."""
-        return path(self.place)
+        return bounded(path(self.place), MOST // 5)
+
+
+def bounded(text: str, most: int = MOST) -> str:
+    """Text with names that others chose, on one line: printable, and without the middle of what is too long.
+
+    The end of a message stays, since the cure stands there.
+    """
+    flat = "".join(letter if letter.isprintable() else " " for letter in text)
+    return _ends(re.sub(rf"\S{{{WORD + 1},}}", lambda word: _ends(word[0], WORD), flat), most)
+
+
+def _ends(text: str, most: int) -> str:
+    """Two thirds of what may stay are from the beginning."""
+    kept = most - len(" ... ")
+    return text if len(text) <= most else f"{text[: kept - kept // 3]} ... {text[-(kept // 3) :]}"
 
 
 def causes(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -30,13 +30,21 @@ class Questions:
 
     def words(self, question: str, fault: Fault | None = None) -> list[str]:
         """Words, between spaces or commas; asked again while one of them has a fault."""
+        words = self.checked(
+            f"{question} (empty: none)",
+            lambda text: next((found for word in _split(text) if fault is not None and (found := fault(word))), ""),
+        )
+        return _split(words)
+
+    def checked(self, question: str, fault: Fault, default: str = "") -> str:
+        """A line; asked again while it has a fault. The default has none."""
         before = ""
         while True:
-            words = self.text(f"{before}{question} (empty: none)").replace(",", " ").split()
-            faults = [found for word in words if fault is not None and (found := fault(word))]
-            if not faults:
-                return words
-            before = f"{faults[0]}\n"
+            text = self.text(f"{before}{question}", default)
+            found = "" if text == default else fault(text)
+            if not found:
+                return text
+            before = f"{found}\n"
 
     def agrees(self, question: str, *, default: bool) -> bool:
         """Yes or no; anything else is the default."""
@@ -73,6 +81,10 @@ class Questions:
         except EOFError:
             self._ask = None
             return ""
+
+
+def _split(words: str) -> list[str]:
+    return words.replace(",", " ").split()
 
 
 def _write_secret(path: Path, value: str) -> None:

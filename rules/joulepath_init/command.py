@@ -3,7 +3,6 @@
 
 import argparse
 import getpass
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,12 @@ from tabulate import tabulate
 
 from joulepath.errors import JoulepathError, UsageError
 from joulepath_init import devices, files, server
+from joulepath_init.answers import fault_of_grams, fault_of_url, grams
 from joulepath_init.asking import Ask, Questions
 from joulepath_init.devices import Device, Login
-from joulepath_init.draft import Draft, Wishes, draft
+from joulepath_init.draft import NAME, Draft, Wishes, draft
 from joulepath_init.found import Found
+from joulepath_init.naming import fault_of_topology, slug
 from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.settings import read as read_access
 from joulepath_topology import read
@@ -48,22 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--application", default=[], action="append", metavar="NAME", help="gets a new trace id; may be repeated"
     )
-    parser.add_argument("--grams-per-kwh", type=_grams, metavar="G", help="CO2 of the grid")
+    parser.add_argument("--grams-per-kwh", type=grams, metavar="G", help="CO2 of the grid")
     parser.add_argument(
         "--kubernetes", action=argparse.BooleanOptionalAction, help="components are pods (default: if Kepler has some)"
     )
     parser.add_argument("--non-interactive", action="store_true", help="ask nothing")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
-
-
-def _grams(text: str) -> float:
-    try:
-        grams = float(text)
-    except ValueError:
-        grams = math.nan
-    if not 0 <= grams < math.inf:
-        raise argparse.ArgumentTypeError(f"must be grams of CO2 for each kWh, such as 380: {text!r}")
-    return grams
 
 
 def run(
@@ -98,7 +89,10 @@ def run(
     if kubernetes is None:
         kubernetes = known and questions.agrees("Are the components pods of Kubernetes?", default=True)
     names = args.application or ([] if found.traces else questions.words("Names of your applications"))
-    drafted = draft(found, Wishes(kubernetes, names, args.grams_per_kwh), questions)
+    factor = args.grams_per_kwh
+    if factor is None:
+        factor = _grid(questions)
+    drafted = draft(found, Wishes(kubernetes, names, factor, _name(args.folder, questions)), questions)
     if not drafted.boxes:
         raise JoulepathError("all outlets measure 0 W: connect what they shall feed, and run this again")
     texts = _texts(drafted, seen, given.login, args.folder)
@@ -149,17 +143,23 @@ def _asked(args: argparse.Namespace, questions: Questions) -> _Given:
     urls = (
         [args.prometheus]
         if args.prometheus
-        else questions.words("URL of a Prometheus that scrapes some of this already", _fault_of_url)
+        else questions.words("URL of a Prometheus that scrapes some of this already", fault_of_url)
     )
     return _Given(pdus, bmcs, Login(community, user, password, insecure), urls[0] if urls else "")
 
 
-def _fault_of_url(url: str) -> str:
-    try:
-        Prometheus(url).close()
-    except UsageError as error:
-        return str(error)
-    return ""
+def _grid(questions: Questions) -> float | None:
+    text = questions.checked("Grams of CO2 for each kWh of the grid, such as 380 (empty: not known)", fault_of_grams)
+    return grams(text) if text else None
+
+
+def _name(folder: Path, questions: Questions) -> str:
+    """The name of the topology: that of the folder, or an answer where a topology cannot have it."""
+    name = folder.resolve().name
+    if not fault_of_topology(name):
+        return name
+    near = slug(name)
+    return questions.checked("Name of the topology", fault_of_topology, NAME if fault_of_topology(near) else near)
 
 
 def _nothing(seen: Sequence[Device], url: str) -> list[str]:

@@ -37,9 +37,9 @@ class Section:
     listed: bool = False
 
 
-def written(head: Iterable[str], sections: Iterable[Section]) -> str:
-    """The text of the file."""
-    lines = [*_comments(head, 0)]
+def written(head: Iterable[str], sections: Iterable[Section], facts: Mapping[str, Any] | None = None) -> str:
+    """The text of the file: the remarks of its head, `facts` as keys with values, then the sections."""
+    lines = [*_comments(head, 0), *(f"{key}: {flow(value)}" for key, value in (facts or {}).items())]
     for section in sections:
         if lines and (section.remarks or section.entries):
             lines.append("")

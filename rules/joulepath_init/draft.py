@@ -14,6 +14,8 @@ from joulepath_init.hosts import Box
 from joulepath_init.parts import POOL
 
 SITE = "site-1"
+NAME = "joulepath"
+"""The name of a topology that states none."""
 HEAD = (
     "The topology: what is where (docs/guides/topology.md). `joulepath init` wrote it.",
     "Below `guess:` stands what it concluded from names or watts, below `decide:` what only you know.",
@@ -39,6 +41,7 @@ class Wishes:
     kubernetes: bool = False
     applications: Sequence[str] = ()
     grams_per_kwh: float | None = None
+    name: str = NAME
 
 
 def draft(found: Found, wishes: Wishes, questions: Questions, make_id: Callable[[], str] = new_id) -> Draft:
@@ -62,7 +65,7 @@ def draft(found: Found, wishes: Wishes, questions: Questions, make_id: Callable[
         Section("applications", entries, () if entries else (_NO_APPLICATION,)),
         Section("notes", (), notes),
     ]
-    return Draft(written(HEAD, sections), boxes, traces, notes)
+    return Draft(written(HEAD, sections, {"name": wishes.name}), boxes, traces, notes)
 
 
 def _unused(whole: Whole) -> str:

@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
-from joulepath_topology.common import UNATTRIBUTED
+from pydantic import TypeAdapter, ValidationError
+
+from joulepath_topology.common import UNATTRIBUTED, FileName
 
 _ROLES: Mapping[str, str] = {
     "ru": "ru|rru|rrh|radio",
@@ -49,6 +51,15 @@ def slug(text: str) -> str:
     """The text as a name that a topology can have; empty if nothing is left of it."""
     name = re.sub(r"(-*[^A-Za-z0-9._/:-]+-*)+", "-", text).strip("-._/: ")[:190]
     return f"{name}-1" if name == UNATTRIBUTED else name
+
+
+def fault_of_topology(name: str) -> str:
+    """Why a topology cannot have this name; empty where it can."""
+    try:
+        TypeAdapter(FileName).validate_python(name)
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    return ""
 
 
 def host_name(text: str) -> str:

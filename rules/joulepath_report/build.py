@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the report of a period from a server's answers."""
 
+from collections.abc import Sequence
+
 from joulepath import __version__
 from joulepath_prometheus.client import Prometheus
 from joulepath_report import applications, places
@@ -16,11 +18,12 @@ from joulepath_report.period import slots
 from joulepath_report.policies import policies
 from joulepath_report.questions import Questions
 from joulepath_report.steps import steps
+from joulepath_report.twice import twice
 from joulepath_topology import Topology
 
 
-def build(prometheus: Prometheus, topology: Topology, begin: float, end: float) -> Report:
-    """The report from `begin` to `end`, Unix seconds. Raises PrometheusError."""
+def build(prometheus: Prometheus, topology: Topology, begin: float, end: float, remarks: Sequence[str] = ()) -> Report:
+    """The report from `begin` to `end`, Unix seconds, with `remarks` after its own notes. Raises PrometheusError."""
     questions = Questions(prometheus, topology, slots(begin, end))
     found = measure(questions)
     earlier = energy(Questions(prometheus, topology, slots(2 * begin - end, begin)), places_of(topology))
@@ -39,7 +42,7 @@ def build(prometheus: Prometheus, topology: Topology, begin: float, end: float) 
         begin=begin,
         end=end,
         method=tuple(method(topology)),
-        notes=tuple(notes(found)),
+        notes=(*notes(found), *twice(prometheus, topology), *remarks),
         tables=tuple(tables),
         flow=tuple(places.flow(found)),
         steps=tuple(steps(prometheus, topology, begin, end)),

@@ -11,6 +11,7 @@ from joulepath_prometheus.arguments import prometheus as server
 from joulepath_report import files, output, text
 from joulepath_report.build import build
 from joulepath_report.model import Report
+from joulepath_report.notes import ends_earlier
 from joulepath_report.period import chosen, unix
 from joulepath_topology import read
 from joulepath_topology.arguments import add_topology, duration
@@ -53,11 +54,12 @@ def run(args: argparse.Namespace) -> int:
     )
     # The last rows look half a window ahead, and come with the evaluation after it.
     latest = time.time() - topology.window / 2 - topology.interval
+    remarks = [ends_earlier(topology)] if end is None or end > latest else []
     begin, end = chosen(begin, end, args.since, latest)
     wanted: dict[str, Path] = {name: path for name in WRITERS if (path := getattr(args, name)) is not None}
     output.check(wanted)
     with server(args) as prometheus:
-        report = build(prometheus, topology, begin, end)
+        report = build(prometheus, topology, begin, end, remarks)
     if output.STDOUT not in wanted.values():
         output.show(text.terminal(report))
     for name, path in wanted.items():

@@ -8,6 +8,7 @@ from joulepath_report.applications import coverage, joules
 from joulepath_report.measured import Measured
 from joulepath_report.model import UNATTRIBUTED
 from joulepath_report.numbers import percent
+from joulepath_topology import Topology
 
 MOST_NAMES = 8
 """More than these are counted in a note, and not named."""
@@ -29,6 +30,14 @@ def notes(found: Measured) -> Iterator[str]:
     yield from _short(found)
     yield from _guesses(found)
     yield from _factors(found)
+
+
+def ends_earlier(topology: Topology) -> str:
+    """Why a report up to now ends before now."""
+    return (
+        f"The report ends {topology.window / 2 + topology.interval:g} s before it was made: each figure is the mean of "
+        f"the {topology.window:g} s around its time, and the rules record it up to {topology.interval:g} s later."
+    )
 
 
 def _gaps(found: Measured) -> Iterator[str]:

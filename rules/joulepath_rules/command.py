@@ -23,7 +23,7 @@ RETENTION = "15d"  # Prometheus' default
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the actions."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
     generating = actions.add_parser("generate", help="write the rule file of a topology")
     add_topology(generating)
     generating_action.configure(generating)

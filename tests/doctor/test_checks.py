@@ -9,7 +9,7 @@ import pytest
 
 from joulepath import __version__
 from joulepath_doctor.catalogue import KINDS
-from joulepath_doctor.checks import clocks, meters, models, periods, reservations, rules, versions, work
+from joulepath_doctor.checks import clocks, hosts, meters, models, periods, reservations, rules, sums, versions, work
 from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding, causes
@@ -120,6 +120,30 @@ def test_the_doctor_looks_back_over_a_window_at_least() -> None:
         assert context(RACK, server, 0.005, clock(NOW, NOW)).since == RACK.window
 
 
+@pytest.mark.parametrize(("since", "told"), [(3600, []), (86400, ["hosts"])])
+def test_coarse_registers_are_named_over_a_day_or_more(since: float, told: list[str]) -> None:
+    queries = {r"^changes\(pdu_outlet_meter": outlets(1, "1", "2", "3"), "^pdu_outlet_meter": outlets(7, "1", "2", "3")}
+    with answering({**queries, **THERE}) as server:
+        findings = examine(context(RACK, server, since, clock(NOW, NOW)), {"sums": sums.check})
+    assert [one.where for one in findings if "register-integral" in one.message] == told
+
+
+@pytest.mark.parametrize(
+    ("watts", "finds"), [(0.25, "host/static-above-power"), (250.0, None), (250_000.0, "host/power-above-max")]
+)
+def test_a_scale_that_is_wrong_shows_beside_declared_watts(watts: float, finds: str | None) -> None:
+    about = topology(
+        "sites: {s: {}}\nhosts: {h: {site: s, power: [{pdu: p, outlets: ['1'], scale: 1000}], static_watts: 90, "
+        "max_watts: 400}}\ncomponents: {h: {role: device}}\n"
+    )
+    rows: Rows = [({"host": "h"}, watts)]
+    tier: Rows = [({"host": "h", "tier": "1"}, 1.0)]
+    queries = {r"^host:power_source:info": tier, r"^(avg|max)_over_time\(host:power_watts": rows}
+    findings = found(hosts.check, queries, about=about)
+    assert ids(findings) == ([finds] if finds else [])
+    assert all("correct the plug or its `scale`" in one.message for one in findings)
+
+
 # ---- servers of a model --------------------------------------------------------------------------------------------
 
 
@@ -223,6 +247,14 @@ def test_a_budget_without_figures_is_found_once_the_rules_ran() -> None:
 def test_a_budget_of_rules_that_just_began_is_not_judged() -> None:
     (one,) = found(periods.check, budget([], 1, 1000, heartbeat=()), KEPT)
     assert one.message == "not checked: budget/absent: the rules began less than 300 s ago"
+
+
+def test_budgets_of_rules_that_just_began_are_one_note() -> None:
+    more = BUDGET.replace("}}", "}, h: {application: a, energy: 7 kWh, per: hour}}")
+    about = topology(f"name: plant\ninterval: 15s\n{factory.TOPOLOGY}{more}")
+    with answering({"^budget:energy_joules": [], HEARTBEAT: []}, KEPT) as server:
+        (one,) = examine(context(about, server, 3600, clock(NOW, NOW)), {"periods": periods.check})
+    assert one.message.endswith("ago (the same holds for budgets.h)")
 
 
 @pytest.mark.parametrize(
@@ -371,6 +403,24 @@ def test_older_rules_of_each_form_are_found(form: Callable[[Topology], list[Grou
     )
     found_here = found(rules.check, paths={"rules": loaded(form(older))})
     assert ids(found_here) == ["rules/outdated"]
+
+
+@pytest.mark.parametrize(
+    ("form", "file", "words"),
+    [
+        (generate, "/etc/p 1/plant.rules.yaml", "'my plant.yaml' -o '/etc/p 1'"),
+        (scraped, "/etc/prometheus/rules/monitoring-plant-0ab1.yaml", "'my plant.yaml' -o DIR --constants scraped"),
+        (lagging, "/rules/plant.rules.yaml", "'my plant.yaml' -o /rules --dialect vmalert"),
+    ],
+)
+def test_the_cure_of_outdated_rules_is_a_whole_command(
+    form: Callable[[Topology], list[Group]], file: str, words: str
+) -> None:
+    paths = {"rules": loaded(form(PLANT)[:-1], file=file)}
+    with answering(paths=paths) as server:
+        made = context(PLANT, server, 3600, clock(NOW, NOW), file="my plant.yaml")
+        (outdated,) = [one for one in rules.check(made) if one.kind.id == "rules/outdated"]
+    assert f"run `joulepath rules generate {words}` and reload" in outdated.message
 
 
 def test_rules_of_another_plant_differ_by_no_more_than_there_are() -> None:

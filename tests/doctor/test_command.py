@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command: table, JSON, exit codes, faults in one line."""
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
@@ -14,6 +16,8 @@ from tests.doctor.answers import URL, answering
 from tests.rules import factory
 
 pytestmark = pytest.mark.unit
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "doctor.md"
 
 
 @pytest.fixture
@@ -41,6 +45,56 @@ def test_json_has_every_finding_with_its_place_and_page(plant: Path, capsys: pyt
     assert absent["severity"] == "error"
     assert absent["place"] == "rules"
     assert absent["page"] == "docs/reference/doctor.md#rulesabsent"
+
+
+def test_each_key_of_the_json_stands_in_the_guide(plant: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering():
+        cli.main(["doctor", str(plant), "--prometheus", URL, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    rows = re.findall(r"^\| (`.*?`) \| (text|number|list) \|", GUIDE.read_text(), re.MULTILINE)
+    stated = {key: kind for keys, kind in rows for key in re.findall("`(.*?)`", keys)}
+    kinds = {str: "text", float: "number", list: "list"}
+    found_here = {key: kinds[type(value)] for key, value in told.items()}
+    found_here |= {f"findings[].{key}": kinds[type(value)] for key, value in told["findings"][0].items()}
+    assert found_here == stated
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["\x1b[2J\x07", "a\n| b |\r\n# c", "x" * 10_000, "y " * 5_000, "\u202egnp\u2028", "[a](b) `c` |"],
+)
+def test_names_of_others_stay_on_one_line(plant: Path, capsys: pytest.CaptureFixture[str], hostile: str) -> None:
+    labels = {"job": hostile, "instance": f"pdu-1{hostile}"}
+    targets = [
+        {
+            "scrapePool": "pdu",
+            "scrapeUrl": f"http://pdu/{hostile}",
+            "labels": labels,
+            "health": "down",
+            "lastError": hostile,
+        }
+    ]
+    asked = ["doctor", str(plant), "--prometheus", URL]
+    with answering(paths={"targets": {"activeTargets": targets}}):
+        assert cli.main([*asked, "--json"]) == 1
+        (one,) = [each for each in json.loads(capsys.readouterr().out)["findings"] if each["id"] == "target/down"]
+        assert cli.main(asked) == 1
+    shown = capsys.readouterr().out
+    assert (one["message"] + one["place"]).isprintable()
+    assert (len(one["message"]) <= 1000, len(one["place"]) <= 200) == (True, True)
+    assert re.search(r": [a-z ]*(curl|look|start)", one["message"])  # the cure is still there
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert max(map(len, shown.split("\n"))) < 600
+
+
+def test_a_terminal_without_a_sign_shows_the_rest(plant: Path) -> None:
+    labels = {"job": "pdu", "instance": "Wärmepumpe"}
+    target = {"scrapePool": "pdu", "scrapeUrl": "http://pdu:10471/", "labels": labels, "health": "down"}
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with answering(paths={"targets": {"activeTargets": [target]}}), contextlib.redirect_stdout(shown):
+        assert cli.main(["doctor", str(plant), "--prometheus", URL]) == 1
+    shown.seek(0)
+    assert "targets.pdu.W?rmepumpe" in shown.read()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 import subprocess
 import sys
 
@@ -30,6 +31,14 @@ def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
     assert result.stdout == "{\n"
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("command", "action"), [("rules", "generate"), ("calibrate", "model-weights")])
+def test_a_command_without_an_action_lists_its_actions(command: str, action: str) -> None:
+    result = joulepath(command)
+    assert result.returncode == 2
+    assert re.search(rf"^    {action}\s+\w+", result.stderr, re.MULTILINE)
+    assert result.stdout == ""
 
 
 def test_without_a_command_all_of_them_are_listed() -> None:

@@ -1,33 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorded series that dashboards may read, with their labels, and which labels an expression over them keeps."""
+"""The series that dashboards may read, with their labels, and which labels an expression over them keeps."""
+
+from collections.abc import Iterator
 
 import promql_parser as promql
+from scripts.generate import modules
 
+from joulepath.metrics import Metric
 from joulepath_rules import series
+from joulepath_rules.constants import PREFIX, constants
+from joulepath_topology import read
+from tests.conftest import ROOT
 
 PUBLIC: dict[str, set[str]] = {each.name: {*each.labels, "topology"} for each in series.PUBLIC}
+CONSTANTS: dict[str, set[str]] = {}
+for constant in constants(read(ROOT / "tests" / "rules" / "topologies" / "everything.yaml")):
+    CONSTANTS.setdefault(constant.name, {*constant.labels, "topology"}).intersection_update(
+        {*constant.labels, "topology"}
+    )
+
+# Prometheus writes these of each target, and of each alert.
+TARGET = {"job", "instance"}
+PROMETHEUS = {
+    "up": TARGET,
+    "scrape_samples_scraped": TARGET,
+    "ALERTS": {"alertname", "alertstate", "severity"},
+}
+
+
+def _exported(metric: Metric) -> Iterator[str]:
+    suffixes = {"summary": ("_sum", "_count"), "histogram": ("_sum", "_count", "_bucket")}
+    for suffix in suffixes.get(metric.kind, ("",)):
+        yield metric.name + suffix
+
+
+EXPORTED = {
+    name: {*metric.labels, *TARGET} for _, metrics in modules() for metric in metrics for name in _exported(metric)
+}
+KNOWN = {**PUBLIC, **CONSTANTS, **PROMETHEUS, **EXPORTED}
+
+
+def has_topology(name: str) -> bool:
+    """Whether a series belongs to a topology: a recorded one or a constant."""
+    return ":" in name or name.startswith(PREFIX)
 
 
 def labels(expr: promql.Expr) -> set[str]:
     """The labels that the result of `expr` is sure to have, without the name.
 
-    Raises AssertionError for a series that is not public and for a matcher, grouping or join by a label it lacks.
+    Raises AssertionError for a series that dashboards may not read and for a matcher, grouping or join by a label it
+    lacks.
     """
     match expr:
         case promql.VectorSelector():
-            assert expr.name in PUBLIC, f"{expr.name} is not a public series"
-            return _within({matcher.name for matcher in expr.matchers.matchers}, PUBLIC[expr.name], whole=True)
+            assert expr.name in KNOWN, f"{expr.name} is not a public series"
+            return _within({matcher.name for matcher in expr.matchers.matchers}, KNOWN[expr.name], whole=True)
         case promql.AggregateExpr():
             kept = set() if expr.modifier is None else set(expr.modifier.labels)
             return _within(kept, labels(expr.expr))
         case promql.BinaryExpr():
             return _binary(expr)
-        case promql.ParenExpr():
-            return labels(expr.expr)
+        case (
+            promql.MatrixSelector(vector_selector=inner)
+            | promql.ParenExpr(expr=inner)
+            | promql.SubqueryExpr(expr=inner)
+        ):
+            return labels(inner)
         case promql.Call():
-            ranges = promql.MatrixSelector
-            vectors = [each.vector_selector if isinstance(each, ranges) else each for each in expr.args]
-            return set().union(*map(labels, vectors))
+            return set().union(*map(labels, expr.args))
         case promql.NumberLiteral():
             return set()
         case _:
@@ -52,6 +92,7 @@ def _binary(expr: promql.BinaryExpr) -> set[str]:
     operator = str(expr.op)
     if operator == "or":
         return left & right
-    if operator in {"and", "unless"} or on is None:
+    many = expr.modifier is not None and "ManyToOne" in str(expr.modifier.card)
+    if operator in {"and", "unless"} or on is None or many:
         return left
     return on

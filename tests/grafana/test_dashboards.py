@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The committed dashboards are what the code makes; every panel explains itself and asks for what is recorded."""
+"""The committed dashboards are what the code makes; every panel explains itself and asks for what there is.
+
+The rules of grafana/dashboard-linter are among these tests, but for those that ask for variables `job` and `instance`:
+recorded series belong to a topology.
+"""
 
 import json
 import re
@@ -11,15 +15,17 @@ import pytest
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from joulepath_dashboards import dashboards, write
+from joulepath_dashboards.common import GRAMS_PER_HOUR, RANGE_STEP, RANGE_STEPS, empty
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
 from joulepath_topology import read
 from joulepath_topology.promql import selectors
-from tests.grafana.public_series import PUBLIC, labels
+from tests.grafana.public_series import EXPORTED, PUBLIC, has_topology, labels
 
 pytestmark = pytest.mark.unit
 
@@ -34,6 +40,9 @@ PANELS: dict[str, dict[str, Any]] = {
     if panel["type"] != "row"
 }
 TARGETS = {f"{title} {target['refId']}": target for title, panel in PANELS.items() for target in panel["targets"]}
+UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")} | {
+    GRAMS_PER_HOUR
+}
 every_dashboard = pytest.mark.parametrize("content", DASHBOARDS.values(), ids=DASHBOARDS)
 every_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
 every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
@@ -69,24 +78,51 @@ def test_ids_are_unique_and_panels_do_not_overlap(content: dict[str, Any]) -> No
 
 
 @every_dashboard
-def test_the_variables_select_one_topology(content: dict[str, Any]) -> None:
+def test_the_variables_of_a_page_are_those_it_uses(content: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in content["templating"]["list"]}
-    assert list(variables) == ["datasource", "topology", "application"]
-    assert variables["datasource"]["query"] == "prometheus"
-    # Sums over two topologies would mix applications of one name.
-    assert not variables["topology"]["multi"]
-    assert not variables["topology"]["includeAll"]
-    assert variables["application"]["multi"]
-    assert variables["application"]["includeAll"]
+    assert next(iter(variables)) == "datasource"
+    assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
+    assert variables["datasource"]["label"] == "Data source"
+    if "topology" in variables:  # sums over two topologies would mix applications of one name
+        assert not variables["topology"]["multi"]
+        assert not variables["topology"]["includeAll"]
+    for variable in variables.values():
+        assert variable["label"]
+        assert variable["type"] == "datasource" or variable["refresh"] == 2  # when the time range changes
+        assert variable.get("includeAll", False) == variable.get("multi", False)
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(content)))
-    assert used - {"__all"} == set(variables)
+    assert {name for name in used if not name.startswith("__")} == set(variables)
+
+
+@every_dashboard
+def test_a_page_says_its_question_and_leads_to_the_others(content: dict[str, Any]) -> None:
+    assert content["uid"] == f"joulepath-{content['title'].removeprefix('Joulepath: ').lower().replace(' ', '-')}"
+    assert content["description"].endswith(".")
+    assert content["editable"] is False
+    (link,) = content["links"]
+    assert link["type"] == "dashboards"
+    assert set(link["tags"]) <= set(content["tags"])
+    assert link["includeVars"]
+    assert link["keepTime"]
+    addresses = {each["uid"]: each for each in DASHBOARDS.values()}
+    for target, query in re.findall(r'"url": "/d/([\w-]+)\?([^"]*)"', json.dumps(content)):
+        variables = {variable["name"] for variable in addresses[target]["templating"]["list"]}
+        kept = re.findall(r"var-(\w+)=|\$\{(\w+):queryparam\}", query)
+        assert {name for pair in kept for name in pair if name} == variables
+
+
+@every_dashboard
+def test_no_panel_is_repeated_for_each_application(content: dict[str, Any]) -> None:
+    """Ten applications must not make thirty panels."""
+    assert not [panel["title"] for panel in content["panels"] if panel.get("repeat")]
+    assert len([panel for panel in content["panels"] if panel["type"] != "row"]) <= 30
 
 
 @every_panel
 def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
     assert panel["title"]
     assert panel["description"].endswith(".")
-    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
     reference_ids = [target["refId"] for target in panel["targets"]]
     assert reference_ids
@@ -100,35 +136,94 @@ def test_a_panel_says_what_a_gap_means_and_shows_it(panel: dict[str, Any]) -> No
     if panel["type"] in {"timeseries", "state-timeline"}:
         where = panel["fieldConfig"]["defaults"]["custom"] | panel["options"]  # it depends on the kind of panel
         assert where["spanNulls"] is False
+    elif panel["type"] == "xychart":
+        assert panel["fieldConfig"]["defaults"]["custom"]["show"] == "points"
     else:
-        assert panel["fieldConfig"]["defaults"]["noValue"] == "gap"
         assert all(target["instant"] and not target["range"] for target in panel["targets"])
         assert panel["options"].get("reduceOptions", {"calcs": ["last"]})["calcs"] == ["last"]
 
 
 @every_panel
+def test_a_panel_without_data_says_why(panel: dict[str, Any]) -> None:
+    """In a sentence; in a word where each cell of a table or one large figure would repeat it."""
+    text = panel["fieldConfig"]["defaults"]["noValue"]
+    if panel["type"] in {"table", "stat"}:
+        assert text == "gap"
+    else:
+        assert re.fullmatch(r"No data: [a-zA-Z`].+\w`?\.", text)
+
+
+@pytest.mark.parametrize(
+    ("description", "sentence"),
+    [
+        ("Watts; a gap means that a host is dark, or off; more.", "No data: a host is dark, or off."),
+        ("Watts. A gap means less than half of it.", "No data: less than half of it."),
+        ("States; nothing is missing where there is no bar.", "No data: nothing is missing where there is no bar."),
+    ],
+)
+def test_the_sentence_is_what_a_gap_means(description: str, sentence: str) -> None:
+    assert empty(description) == sentence
+
+
+def test_a_description_that_is_silent_about_gaps_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not say what a gap means"):
+        empty("Watts of a host.")
+
+
+@every_panel
+def test_thresholds_are_in_the_unit_of_the_panel(panel: dict[str, Any]) -> None:
+    """A share is 0 to 1: a threshold of 80 would never be reached."""
+    defaults = panel["fieldConfig"]["defaults"]
+    steps = [step["value"] for step in defaults.get("thresholds", {"steps": []})["steps"] if step["value"] is not None]
+    assert steps == sorted(steps)
+    if defaults["unit"] == "percentunit":
+        assert all(0 < step <= 1 for step in steps)
+
+
+@every_panel
+def test_a_figure_over_the_range_has_short_steps(panel: dict[str, Any]) -> None:
+    """Grafana's own step of a figure would be a hundredth of the range."""
+    if any("$__interval]" in target["expr"] for target in panel["targets"]):
+        assert (panel["interval"], panel["maxDataPoints"]) == (RANGE_STEP, RANGE_STEPS)
+
+
+@every_panel
 def test_the_columns_of_a_table_are_named_and_have_units(panel: dict[str, Any]) -> None:
     if panel["type"] != "table":
-        assert not panel.get("transformations")
         return
     organize = next(step["options"] for step in panel["transformations"] if step["id"] == "organize")
+    alone = len(panel["targets"]) == 1  # Grafana then leaves out the letter of the query
+    columns = {"Value" if alone else f"Value #{target['refId']}": target for target in panel["targets"]}
     overrides = {item["matcher"]["options"]: item["properties"] for item in panel["fieldConfig"]["overrides"]}
-    for target in panel["targets"]:
-        column = organize["renameByName"][f"Value #{target['refId']}"]
+    for value, target in columns.items():
+        column = organize["renameByName"][value]
         assert [setting["id"] for setting in overrides[column]] == ["unit"]
-        assert labels(promql.parse(filled(target["expr"]))) == {"application"}
+        assert overrides[column][0]["value"] in UNITS
+        assert labels(promql.parse(filled(target["expr"]))) == set(organize["indexByName"]) - set(columns)
 
 
 @every_target
-def test_a_query_reads_public_series_alone_and_its_legend_labels_exist(target: dict[str, Any]) -> None:
+def test_a_query_reads_known_series_and_its_legend_labels_exist(target: dict[str, Any]) -> None:
     kept = labels(promql.parse(filled(target["expr"])))
     assert set(re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))) <= kept
 
 
 @every_target
 def test_a_query_reads_the_selected_topology_alone(target: dict[str, Any]) -> None:
+    """As far as series have a topology: those of exporters have none."""
     for selector in selectors(filled(target["expr"])):
-        assert 'topology="joulepath"' in selector
+        assert ('topology="joulepath"' in selector) == has_topology(selector)
+
+
+@every_target
+def test_a_counter_is_read_as_a_rate_over_grafanas_range(target: dict[str, Any]) -> None:
+    """A rate over $__rate_interval, or the increase over the chosen time range: nothing else has enough samples."""
+    for name in re.findall(r"\w+", target["expr"]):
+        if name in EXPORTED and name.endswith(("_total", "_sum", "_count")):
+            ranged = (
+                rf"(?:rate\({name}(?:{{[^}}]*}})?\[\$__rate_interval\]|increase\({name}(?:{{[^}}]*}})?\[\$__range\])"
+            )
+            assert re.search(ranged, target["expr"])
 
 
 @every_target
@@ -136,14 +231,19 @@ def test_the_application_variable_stands_in_a_regular_expression(target: dict[st
     assert target["expr"].count("$application") == target["expr"].count('application=~"$application"')
 
 
-@every_dashboard
-def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> None:
-    expressions = queries(content)
+def test_the_queries_of_a_page_begin_with_its_variables() -> None:
+    expressions = queries(DASHBOARDS["end-to-end.json"])
     assert len(expressions) > 25
     assert expressions[:2] == [
         "group by (topology) (attribution:heartbeat)",
         'group by (application) (application:power_covered_watts{topology="joulepath",application!="unattributed"})',
     ]
+
+
+@every_dashboard
+def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> None:
+    expressions = queries(content)
+    assert len(expressions) > 10
     for query in expressions:
         assert "$" not in query
         labels(promql.parse(query))
@@ -151,6 +251,7 @@ def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> 
 
 def test_grafanas_own_variables_are_filled_in_whole() -> None:
     assert filled("rate(x[$__rate_interval]) / y[$__range:$__interval]") == "rate(x[1m]) / y[1h:30s]"
+    assert filled("sum_over_time(x[$__range:$__interval]) * $__interval_ms") == "sum_over_time(x[1h:30s]) * 30000"
 
 
 def test_a_selection_is_filled_in_as_promql_quotes_it() -> None:
@@ -167,7 +268,9 @@ def test_a_variable_without_a_query_is_named() -> None:
 @pytest.mark.parametrize(
     ("expr", "reason"),
     [
-        ("pdu_outlet_power_watts", "not a public series"),
+        ("node:user:rate", "not a public series"),
+        ("other_program_watts", "not a public series"),
+        ("sum by (application) (pdu_outlet_power_watts)", "application"),
         ("host:power_watts{component='x'}", "component"),
         ("sum by (application) (host:power_watts)", "application"),
         ("host:power_watts / on (application) application:bits:rate", "application"),

@@ -85,10 +85,11 @@ def test_answers_do_what_flags_do(tmp_path: Path, devices: Devices) -> None:
     answers = Answers(
         **{"of PDUs": devices.pdu, "community": str(devices.community_file), "Addresses of BMCs": devices.bmc}
     )
-    assert init(tmp_path / "asked", answers=answers) == 0
-    assert init(tmp_path / "given", *devices.flags) == 0
+    asked, given = tmp_path / "asked" / "plant", tmp_path / "given" / "plant"
+    assert init(asked, answers=answers) == 0
+    assert init(given, *devices.flags) == 0
     for name in ("topology.yaml", "pdu.yaml", "bmc.yaml", "prometheus.yml"):
-        assert (tmp_path / "asked" / name).read_text() == (tmp_path / "given" / name).read_text()
+        assert (asked / name).read_text() == (given / name).read_text()
     assert [question for question in answers.asked if "Prometheus" in question]
 
 
@@ -206,6 +207,38 @@ def test_an_answer_with_a_mistake_is_asked_for_again(tmp_path: Path, devices: De
     assert len(asked) == 3
     assert asked[1].startswith("'reader' is not redfish://")
     assert asked[2].startswith("'y' is not ")
+
+
+def test_the_grid_is_asked_for_unless_an_argument_states_it(tmp_path: Path, devices: Devices) -> None:
+    answers = Lines("CO2", "much", "365")
+    assert init(tmp_path / "asked", *devices.flags, answers=answers) == 0
+    (site,) = read(tmp_path / "asked" / "topology.yaml").sites.values()
+    assert site.grams_per_kwh == 365
+    assert [question.startswith("must be grams") for question in answers.asked if "CO2" in question] == [False, True]
+    stated = Answers()
+    assert init(tmp_path / "stated", *devices.flags, "--grams-per-kwh", "380", answers=stated) == 0
+    assert not [question for question in stated.asked if "CO2" in question]
+
+
+@pytest.mark.parametrize(
+    ("folder", "answers", "name"),
+    [
+        ("hall-7", [], "hall-7"),
+        ("2026", [], "2026"),
+        ("My hall", [], "My-hall"),
+        ("My hall", ["hall/7", "hall-7"], "hall-7"),
+        ("unattributed", [], "unattributed-1"),
+        ("\N{SNOWMAN}", [], "joulepath"),
+    ],
+)
+def test_a_topology_is_called_as_its_folder_where_it_can_be(
+    tmp_path: Path, devices: Devices, folder: str, answers: list[str], name: str
+) -> None:
+    asking = Lines("Name of the topology", *answers)
+    assert init(tmp_path / folder, *devices.flags, answers=asking) == 0
+    assert read(tmp_path / folder / "topology.yaml").name == name
+    asked = [question for question in asking.asked if "Name of the topology" in question]
+    assert len(asked) == (0 if folder == name else max(len(answers), 1))
 
 
 def test_an_answer_that_is_not_an_url_is_asked_for_again(tmp_path: Path, devices: Devices) -> None:

@@ -10,6 +10,7 @@ from joulepath.cli import main
 from joulepath.errors import UsageError
 from joulepath_report import output
 from joulepath_report.period import Slot, chosen, slots, unix
+from tests.doctor.answers import URL, answering
 from tests.report import plant
 from tests.rules.backfilled import served
 
@@ -118,6 +119,20 @@ def test_a_server_that_does_not_answer_is_one_line(topology: Path, capsys: pytes
     assert main(["report", str(topology), "--prometheus", "http://127.0.0.1:9"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("joulepath report: http://127.0.0.1:9: ")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("words", "told"), [((), True), (("--to", "2100-01-01"), True), (("--to", "2026-01-02"), False)]
+)
+def test_a_report_up_to_now_says_why_it_ends_earlier(
+    topology: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: bool
+) -> None:
+    with answering(paths={"query_range": {"resultType": "matrix", "result": []}}):
+        assert main(["report", str(topology), "--prometheus", URL, *words]) == 1
+    of_plant = plant.plant()
+    line = f"note: The report ends {of_plant.window / 2 + of_plant.interval:g} s before it was made: each figure is "
+    assert (line in capsys.readouterr().out) is told
 
 
 @pytest.mark.unit

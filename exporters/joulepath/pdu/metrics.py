@@ -91,4 +91,6 @@ METRICS: tuple[Metric, ...] = (
     REJECTED,
 )
 
-SHOWN = tuple(Shown(level, "W", GAUGES[level, "power"]) for level in LEVELS)
+SHOWN = tuple(
+    Shown(level, "W", GAUGES[level, "power"], names=OUTLET_INFO if level == "outlet" else None) for level in LEVELS
+)

@@ -107,9 +107,9 @@ class Landing:
         if "joulepath_config_last_reload_successful" in own:
             taken = own["joulepath_config_last_reload_successful"] == 1
             facts["configuration"] = (
-                "as its files say"
+                "its present files are in use"
                 if taken
-                else '<span class="bad">an older one: its files are wrong now</span>, see the warnings'
+                else '<span class="bad">an older one is in use</span>: its files have a mistake, see the warnings'
             )
         if not self._exporter.ready:
             facts["state"] = "not ready: some targets have not been read for the first time"
@@ -157,7 +157,9 @@ def _targets(exporter: Served, targets: Sequence[tuple[Condition, Numbers]], now
         for condition, found in sorted(totals, key=lambda row: (row[0].up is not False, row[0].name))
     ]
     words = [_summary([condition for condition, _ in totals])]
-    words += [f"A number is the sum over all rows of the target; {GAP} is not measured."] if columns else []
+    words += (
+        [f"Each number is the sum of all such readings of the target. {GAP} means: not measured."] if columns else []
+    )
     return _table("Targets", words, head, range(2, 2 + len(columns)), rows)
 
 
@@ -182,6 +184,8 @@ def _readings(numbers: Numbers) -> str:
         for series, value in chosen:
             pairs = zip(shown.metric.labels, series, strict=True)
             labels = ", ".join(f"{label} {text}" for label, text in pairs if text)
+            name = numbers.names.get(shown, {}).get(series, "")
+            labels += f" ({name})" if name and name not in series else ""
             rows.append(
                 f'<tr><th scope="row">{safe(shown.title)}</th><td>{safe(labels)}</td>'
                 f"{_number(value, shown.unit)}<td>{safe(shown.unit)}</td></tr>\n"

@@ -4,7 +4,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client.core import Metric as AnyFamily
 
@@ -40,6 +40,8 @@ class Numbers:
     """Series beyond MOST_SERIES."""
     seconds: float | None
     """The time since the look that rates are made with; None where they are means since the exporter's start."""
+    names: Mapping[Shown, Mapping[_Series, str]] = field(default_factory=dict)
+    """Names that the device has for series, where it has any."""
 
     def total(self, shown: Shown) -> float | None:
         """The sum over all series; None where none is known, or one is left out."""
@@ -78,6 +80,7 @@ class Overview:
     def numbers(self, name: str = "") -> Numbers:
         """The numbers of a target, or of `/metrics`. Raises KeyError."""
         families = self._exporter.probe(name) if name else self._exporter.collect()
+        families = list(families)
         counts, omitted = _counts(families, self._exporter.shown)
         with self._lock:
             now = self._clock()
@@ -93,7 +96,8 @@ class Overview:
             }
             for shown, by_series in counts.items()
         }
-        return Numbers(values, omitted, None if before is None else now - before.at)
+        names = {shown: _names(families, shown) for shown in values if shown.names is not None}
+        return Numbers(values, omitted, None if before is None else now - before.at, names)
 
     def _before(self, name: str, now: float) -> _Look | None:
         """The latest look that is neither too recent nor too old, or else the oldest recent one."""
@@ -149,6 +153,15 @@ def _counts(
         },
         {each: omitted[each.metric] for each in shown if each.metric in omitted},
     )
+
+
+def _names(families: Iterable[AnyFamily], shown: Shown) -> Mapping[_Series, str]:
+    return {
+        tuple(sample.labels.get(label, "") for label in shown.metric.labels): sample.labels.get("name", "")
+        for family in families
+        for sample in family.samples
+        if shown.names is not None and sample.name == shown.names.name
+    }
 
 
 def _seconds(shown: Shown, series: _Series, samples: Mapping[Metric, Mapping[_Series, float]]) -> float | None:

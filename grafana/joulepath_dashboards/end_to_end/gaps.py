@@ -33,7 +33,8 @@ def panels() -> Iterator[timeseries.Panel | statetimeline.Panel]:
         lines(
             "Covered against complete",
             "Watts of each application as far as they are measured (covered) and only while all of its path is "
-            "(complete); a line for covered alone is a gap: the application draws that much or more.",
+            "(complete). Where covered stands alone, the application draws that much or more. A gap means that nothing "
+            "of it is measured.",
             units.Watt,
         )
         .with_target(

@@ -6,39 +6,32 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
-from grafana_foundation_sdk.models.dashboard import (
-    DataTransformerConfig,
-    DynamicConfigValue,
-    ValueMap,
-    ValueMappingResult,
-)
+from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from joulepath_dashboards.common import (
     GRAMS_PER_HOUR,
     SELECTED,
     TOPOLOGY,
     UNATTRIBUTED,
-    column,
     figure,
     limits,
     now,
-    rows,
 )
+from joulepath_dashboards.tables import Column, merged
 
-# Title, unit and query of the table's columns. Each query keeps the label `application` alone, else rows do not merge.
 COLUMNS = (
-    ("Power", units.Watt, f"sum by (application) (application:power_watts{{{SELECTED}}})"),
-    (
+    Column("Power", units.Watt, f"sum by (application) (application:power_watts{{{SELECTED}}})"),
+    Column(
         "CO2",
         GRAMS_PER_HOUR,
         f'3600 * sum by (application) (application:co2_grams_per_second{{{SELECTED},basis="location"}})',
     ),
-    ("Network share", units.PercentUnit, f"sum by (application) (application:network_power:ratio{{{SELECTED}}})"),
-    ("Modelled", units.PercentUnit, f"sum by (application) (application:power_modelled:ratio{{{SELECTED}}})"),
-    ("Traffic", units.BitsPerSecondSI, f"sum by (application) (application:bits:rate{{{SELECTED}}})"),
-    ("Per megabit", units.Joule, f"1e6 * sum by (application) (application:joules_per_bit{{{SELECTED}}})"),
-    ("Per inference", units.Joule, f"sum by (application) (application:joules_per_inference{{{SELECTED}}})"),
-    ("Per token", units.Joule, f"sum by (application) (application:joules_per_token{{{SELECTED}}})"),
+    Column("Network share", units.PercentUnit, f"sum by (application) (application:network_power:ratio{{{SELECTED}}})"),
+    Column("Modelled", units.PercentUnit, f"sum by (application) (application:power_modelled:ratio{{{SELECTED}}})"),
+    Column("Traffic", units.BitsPerSecondSI, f"sum by (application) (application:bits:rate{{{SELECTED}}})"),
+    Column("Per megabit", units.Joule, f"1e6 * sum by (application) (application:joules_per_bit{{{SELECTED}}})"),
+    Column("Per inference", units.Joule, f"sum by (application) (application:joules_per_inference{{{SELECTED}}})"),
+    Column("Per token", units.Joule, f"sum by (application) (application:joules_per_token{{{SELECTED}}})"),
 )
 
 
@@ -143,23 +136,11 @@ def _budget() -> stat.Panel:
 
 
 def _applications() -> table.Panel:
-    panel = rows(
+    return merged(
         "Applications now",
         "Each application's power and CO2 over its whole path, and what a bit (network only), an inference and a token "
         "(whole path) cost; an empty cell means that a component on the path is not measured, or that nothing flowed.",
-        units.Joule,
-    )
-    names = {}
-    for ref_id, (title, unit, expr) in zip("ABCDEFGH", COLUMNS, strict=True):
-        names[f"Value #{ref_id}"] = title
-        panel = panel.with_target(column(expr, ref_id)).override_by_name(title, [DynamicConfigValue("unit", unit)])
-    return panel.with_transformation(DataTransformerConfig("merge", options={})).with_transformation(
-        DataTransformerConfig(
-            "organize",
-            options={
-                "excludeByName": {"Time": True},
-                "indexByName": {"application": 0, **{name: place for place, name in enumerate(names, start=1)}},
-                "renameByName": {"application": "Application", **names},
-            },
-        )
+        {"application": "Application"},
+        COLUMNS,
+        page="joulepath-path",
     )

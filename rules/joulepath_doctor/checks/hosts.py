@@ -64,7 +64,7 @@ def _idle(context: Context, box: str, tier: int, mean: float) -> Iterator[Findin
         yield found(
             "host/static-above-power", (*places.box(context.topology, box), "static_watts"),
             f"{static:g} W when idle, but {mean:.4g} W were measured on average for {length(context.since)}, so "
-            "nothing is dynamic: measure it with `joulepath calibrate static`",
+            "nothing is dynamic: measure it with `joulepath calibrate static`, or correct the plug or its `scale`",
         )  # fmt: skip
 
 
@@ -73,6 +73,6 @@ def _largest(topology: Topology, box: str, most: float) -> Iterator[Finding]:
     if largest is not None and most > largest * (1 + GRANTED) + GRANTED_WATTS:
         yield found(
             "host/power-above-max", (*places.box(topology, box), "max_watts"),
-            f"at most {largest:g} W are declared, {most:.4g} W were measured: raise it, or see whether the plug is "
-            "another machine's",
+            f"at most {largest:g} W are declared, {most:.4g} W were measured: raise it, or correct the plug "
+            "or its `scale`",
         )  # fmt: skip

@@ -70,7 +70,7 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
                 because,
             )  # fmt: skip
         else:
-            yield not_checked("budget/absent", place, f"the rules began less than {settled} s ago")
+            yield not_checked("budget/absent", place, f"the rules began less than {settled} s ago", cause="began")
         return
     elapsed = _one(
         context, f"budget:elapsed_seconds{{topology={quote(context.topology.name)},per={quote(budget.per)}}}"

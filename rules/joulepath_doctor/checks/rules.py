@@ -2,8 +2,10 @@
 """Rules of the topology on the server: there, of this file and this version, without a fault, and evaluated in time."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from joulepath.meant import did_you_mean
 from joulepath_doctor import places
@@ -15,7 +17,7 @@ from joulepath_prometheus.errors import NoAnswerError, PrometheusError, one_line
 from joulepath_prometheus.state import Rule as LoadedRule
 from joulepath_prometheus.state import RuleGroup
 from joulepath_rules.constants import PREFIX
-from joulepath_rules.dialects import vmalert
+from joulepath_rules.dialects import DIALECTS, vmalert
 from joulepath_rules.generate import generate
 from joulepath_rules.reads import NOW
 from joulepath_rules.rule import Group, Rule
@@ -67,8 +69,8 @@ def _absent(context: Context, groups: Iterable[RuleGroup]) -> Finding:
     there = f", but rules of {', '.join(others)}{did_you_mean(name, others)}" if others else ""
     return found(
         "rules/absent", RULES,
-        f"the server has no rules of topology {name!r}{there}: write them with `joulepath rules generate`, name the "
-        "file under rule_files and reload Prometheus",
+        f"the server has no rules of topology {name!r}{there}: write them with `{_command(context)}`, "
+        "name the file under rule_files and reload Prometheus",
     )  # fmt: skip
 
 
@@ -95,19 +97,40 @@ def _loaded(context: Context, groups: Sequence[RuleGroup]) -> Iterator[Finding]:
         more = f" (and {len(wrong) - 1} more groups)" if len(wrong) > 1 else ""
         yield found(
             "rules/outdated", RULES,
-            f"{wrong[0]}{more}, compared with this file and this version: run `joulepath rules generate` and reload "
-            "Prometheus",
+            f"{wrong[0]}{more}, compared with this file and this version: run `{_command(context, groups)}` and reload "
+            "the server",
         )  # fmt: skip
     yield from _failing(context.topology, groups)
     for group in groups:
         yield from _slow(context, group)
 
 
-def _expected(topology: Topology, groups: Iterable[RuleGroup]) -> Iterable[Group]:
+def _command(context: Context, groups: Sequence[RuleGroup] = ()) -> str:
+    """The command that writes the rules in the form that the server has, and over its file where the name is ours."""
+    dialect = "vmalert" if groups and _lags(groups) else "prometheus"
+    name = f"{context.topology.name}{DIALECTS[dialect].ending}"
+    folders = {path.parent for group in groups if (path := PurePath(group.file)).name == name}
+    words = ["joulepath", "rules", "generate", context.file, "-o", f"{folders.pop()}" if len(folders) == 1 else "DIR"]
+    if groups and not _own_constants(groups):
+        words += ["--constants", "scraped"]
+    if dialect != "prometheus":
+        words += ["--dialect", dialect]
+    return shlex.join(words)
+
+
+def _own_constants(groups: Iterable[RuleGroup]) -> bool:
+    return any(rule.name.startswith(PREFIX) for group in groups for rule in group.rules)
+
+
+def _lags(groups: Iterable[RuleGroup]) -> bool:
+    """Whether rules read what others wrote at the evaluation before, as those for vmalert do."""
+    return not any(f"[{NOW}]" in rule.query for group in groups for rule in group.rules)
+
+
+def _expected(topology: Topology, groups: Sequence[RuleGroup]) -> Iterable[Group]:
     """The rules that this program would write, in the form of those that the server has."""
-    rules = [rule for group in groups for rule in group.rules]
-    made = generate(topology, "rules" if any(rule.name.startswith(PREFIX) for rule in rules) else "scraped")
-    return made if any(f"[{NOW}]" in rule.query for rule in rules) else vmalert.lagging(made)
+    made = generate(topology, "rules" if _own_constants(groups) else "scraped")
+    return vmalert.lagging(made) if _lags(groups) else made
 
 
 def _difference(expected: Group | None, *copies: RuleGroup) -> str:

@@ -17,7 +17,8 @@ from prometheus_client.core import Metric
 from joulepath import __version__
 from joulepath.exporter import Condition
 from joulepath.log import Line
-from joulepath.metrics import Shown
+from joulepath.metrics import Shown, gauge
+from joulepath.pdu.metrics import SHOWN as PDU
 from joulepath.serving.telemetry import Telemetry
 from joulepath.web.landing import KEPT_SECONDS, MOST_ROWS, Landing
 from tests.exporters.web.things import ENERGY, MEASURED, NOW, POWER, Racks, Things, get, serving
@@ -92,6 +93,29 @@ def test_a_target_has_a_page_with_each_of_its_readings() -> None:
         assert b'href="/"' in body
 
 
+def test_a_reading_has_the_name_that_the_device_gives_it() -> None:
+    info = gauge("thing_outlet_info", "The name of an outlet.", "outlet", "name")
+
+    class Named(Racks):
+        shown = (Shown("outlets", "W", POWER, names=info),)
+
+        def probe(self, target: str) -> Iterable[Metric]:
+            family = info.family()
+            family.add_metric(["1", "1"], 1.0)
+            family.add_metric(["2", "<b>robot"], 1.0)
+            return [*super().probe(target), family]
+
+    page = cells(landing(Named(("one", "two"))).page("one"))
+    assert [row[1] for row in page.rows if row[0] == "outlets"] == ["outlet 1", "outlet 2 (<b>robot)"]
+
+
+def test_the_page_of_a_pdu_has_the_names_of_its_outlets() -> None:
+    (outlet,) = [shown for shown in PDU if shown.names is not None]
+    assert outlet.names is not None
+    assert (outlet.title, outlet.names.name) == ("outlet", "pdu_outlet_info")
+    assert set(outlet.metric.labels) | {"name"} == set(outlet.names.labels)
+
+
 @pytest.mark.parametrize("path", ["/?target=three", "/?target=one%20"])
 def test_the_page_of_an_unconfigured_target_is_not_found(path: str) -> None:
     things = Racks(("one", "two"))
@@ -123,10 +147,10 @@ def test_the_page_says_what_runs_since_when_and_whether_its_files_hold() -> None
     assert __version__ in text
     assert "2023-11-14 22:13:20 UTC" in text
     assert "running since" in text
-    assert "as its files say" in text
+    assert "its present files are in use" in text
     lines = [Line(NOW - 90, "pdu.yaml: targets: is missing"), Line(NOW - 3, "rack: no answer")]
     text = cells(landing(Things(), lines, reloaded=False).page()).text
-    assert "an older one: its files are wrong now" in text
+    assert "an older one is in use: its files have a mistake" in text
     assert text.index("3.0 s ago: rack: no answer") < text.index("90 s ago: pdu.yaml: targets: is missing")
 
 

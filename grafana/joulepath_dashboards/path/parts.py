@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where one application's watts go: a row for each one selected, since a sum over several would hide the gap of one."""
+"""The application's power in other divisions, and what a unit of its work costs."""
 
 from collections.abc import Iterator
 
@@ -7,20 +7,20 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import SELECTED, over_time, stacked
+from joulepath_dashboards.common import SELECTED, lines, over_time, stacked
 
 
 def row() -> Row:
-    """The row's heading; Grafana repeats the row for each selected application."""
-    return Row("$application").repeat("application")
+    """The row's heading."""
+    return Row("Divided otherwise, and by work")
 
 
 def panels() -> Iterator[timeseries.Panel]:
     """The row's panels, from left to right."""
     yield (
         stacked(
-            "$application: network against compute",
-            "Watts by segment: network functions, models (compute), the device itself, and what supports them; a gap "
+            "Network against compute",
+            "Watts by segment: network functions, models (compute), the device itself, and supporting functions; a gap "
             "means that a component on the path is not measured.",
             units.Watt,
         )
@@ -30,7 +30,7 @@ def panels() -> Iterator[timeseries.Panel]:
 
     yield (
         stacked(
-            "$application: static against dynamic",
+            "Static against dynamic",
             "Watts that are drawn at idle as well (static) and those that follow the work (dynamic), undivided where "
             "the topology does not say what a host draws at idle; a gap means that a component is not measured.",
             units.Watt,
@@ -40,17 +40,14 @@ def panels() -> Iterator[timeseries.Panel]:
     )
 
     yield (
-        stacked(
-            "$application: by component",
-            "Watts at each component of the path as far as they are measured; a component that is missing here is the "
-            "gap in the other panels.",
-            units.Watt,
+        lines(
+            "Energy per megabit",
+            "Joules that the network segment spends for a megabit of the application; a gap means a gap in its power, "
+            "or that no bit flowed.",
+            units.Joule,
         )
         .span(8)
         .with_target(
-            over_time(
-                f"sum by (component, host) (application_component:power_watts{{{SELECTED}}})",
-                "{{component}} on {{host}}",
-            )
+            over_time(f"1e6 * sum by (application) (application:joules_per_bit{{{SELECTED}}})", "{{application}}")
         )
     )

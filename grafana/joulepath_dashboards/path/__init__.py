@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dashboard "path": one application, component by component."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from joulepath_dashboards.page import application, page, topology
+from joulepath_dashboards.path import components, parts, sums
+
+QUESTION = (
+    "One application along its path: its watts at each component, its part of that component, and where its share is "
+    "not known."
+)
+
+
+def dashboard() -> Dashboard:
+    """The whole page."""
+    return page("path", QUESTION, [topology(), application()], (sums, components, parts), tags=["co2"])
