@@ -43,6 +43,8 @@ TARGETS = {f"{title} {target['refId']}": target for title, panel in PANELS.items
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")} | {
     GRAMS_PER_HOUR
 }
+EVERYTHING = ROOT / "tests" / "rules" / "topologies" / "everything.yaml"
+SEGMENTS = {component.segment for component in read(EVERYTHING).components.values()}
 every_dashboard = pytest.mark.parametrize("content", DASHBOARDS.values(), ids=DASHBOARDS)
 every_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
 every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
@@ -216,6 +218,11 @@ def test_a_query_reads_the_selected_topology_alone(target: dict[str, Any]) -> No
 
 
 @every_target
+def test_a_segment_that_is_asked_for_exists(target: dict[str, Any]) -> None:
+    assert set(re.findall(r'segment="(\w+)"', target["expr"])) <= SEGMENTS
+
+
+@every_target
 def test_a_counter_is_read_as_a_rate_over_grafanas_range(target: dict[str, Any]) -> None:
     """A rate over $__rate_interval, or the increase over the chosen time range: nothing else has enough samples."""
     for name in re.findall(r"\w+", target["expr"]):
@@ -283,7 +290,7 @@ def test_the_check_of_queries_can_fail(expr: str, reason: str) -> None:
 
 def test_public_series_are_recorded() -> None:
     """By the laboratory's topology those that panels read, by the topology that uses every key all of them."""
-    everything = recorded(ROOT / "tests" / "rules" / "topologies" / "everything.yaml")
+    everything = recorded(EVERYTHING)
     assert {name.replace("LABEL:", "team:") for name in PUBLIC} <= everything
     read_by_panels = {name for name in PUBLIC if any(name in target["expr"] for target in TARGETS.values())}
     assert read_by_panels <= recorded(ROOT / "lab" / "joulepath_lab" / "scenarios" / "native.yaml")

@@ -20,7 +20,7 @@ SOURCE = f'{OURS},site="s",tier="1",source="1",kind="pdu"'
 SERIES = {
     f"attribution:heartbeat{{{OURS}}}": "1x120",
     f'application:power_watts{{{OURS},application="a",segment="network"}}': "70x120",
-    f'application:power_watts{{{OURS},application="a",segment="compute"}}': "30x120",
+    f'application:power_watts{{{OURS},application="a",segment="model"}}': "30x120",
     # From half an hour on it is a gap.
     f'application:power_watts{{{OURS},application="b",segment="network"}}': "40x59 stale",
     f'host:power_watts{{{OURS},host="h-1",site="s"}}': "100x120",

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import TOPOLOGY, over_time, stacked
 
-MODELS = f'{TOPOLOGY},segment="compute"'
+MODELS = f'{TOPOLOGY},segment="model"'
 
 
 def row() -> Row:

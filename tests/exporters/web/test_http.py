@@ -148,4 +148,5 @@ def test_every_head_is_one_request_without_a_body_or_refused(fields: list[tuple[
     assert head.lower().count(b"\nhost:") == 1
     assert b"transfer-encoding" not in head.lower()
     lengths = [value for name, value, _ in fields if name == b"Content-Length" and b"\nContent-Length:" + value in head]
-    assert all(int(value) == 0 for value in lengths[:1])
+    # `0, 0` is the same length twice, as a proxy may join fields (RFC 9110, section 8.6).
+    assert all(int(value) == 0 for joined in lengths[:1] for value in joined.split(b","))
