@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -212,8 +213,10 @@ def test_a_killed_leaf_is_a_gap_unless_it_has_a_second(running: Fleet, world: Wo
     rate = (stored(asked) - before) / (time.time() - at)
     assert rate > 0.95 * SAMPLES_PER_SECOND
     asked.until(total, APPLICATIONS, INTERVAL, rel=1e-2)
-    steady = asked.ask(f'count_over_time(host:power_watts{{host="ru-1"}}[{int(time.time() - killed)}s])')
-    assert min(steady.values()) >= (time.time() - killed) / INTERVAL - 1
+    span = f"[{int(time.time() - killed)}s]"
+    recorded = sorted(each.at for each in asked.samples(f'host:power_watts{{host="ru-1"}}{span}', time.time()))
+    assert max(b - a for a, b in pairwise(recorded)) < 2.5 * INTERVAL  # a busy machine may miss an evaluation
+    assert recorded[-1] > time.time() - 3 * INTERVAL
 
     running.kill("edge", "a")
     asked.until(hosts, {"ru-1": 100}, WINDOW + late, rel=1e-2)
