@@ -39,7 +39,9 @@ def test_messages_and_help_texts_are_in_plain_english() -> None:
 
 
 def test_examples_and_configuration_files_are_in_plain_english() -> None:
-    paths = [path for root in ("examples", "deploy/prometheus") for path in (ROOT / root).rglob("*.y*ml")]
+    paths = [
+        path for root in ("examples", "deploy/prometheus", "deploy/leaves") for path in (ROOT / root).rglob("*.y*ml")
+    ]
     assert paths
     assert [str(finding) for finding in broken_rules(paths, comments)] == []
 

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leaves that send to a global server: two sites, one with a pair, VictoriaMetrics and vmalert of the distribution.
+
+The configuration is that of deploy/leaves, flags and topology are those of docs/guides/leaves.md.
+
+Sites (both have a PDU `pdu-1`, an ioam exporter `counter` and an IOAM node 4)
+    plant   ru-1 draws 100 W; of 1,000,000 bytes/s robot sends 1/2 and camera 1/4
+    edge    upf-1 draws 300 W; of 1,000,000 bytes/s robot sends 1/4 and camera 1/2
+Applications
+    robot   50 + 75 = 125 W     camera  25 + 150 = 175 W     rest  25 + 75 = 100 W
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import Any
+
+import pytest
+import yaml
+
+from joulepath_lab.run.ports import free_port
+from joulepath_rules.dialects import DIALECTS, Options
+from joulepath_rules.generate import generate
+from joulepath_topology import Topology
+from tests.conftest import ROOT
+from tests.rules.promtool import topology
+from tests.rules.test_vmalert import depth
+from tests.rules.world import Asked, World, capture, outlet, served
+
+PAGE = (ROOT / "docs" / "guides" / "leaves.md").read_text()
+INTERVAL = 4
+WINDOW = 16
+TRACES = ("0000000000000000000000000000000a", "0000000000000000000000000000000b")
+WATTS = {"plant": 100, "edge": 300}
+PARTS = {"plant": (0.5, 0.25), "edge": (0.25, 0.5)}
+APPLICATIONS = {"robot": 125.0, "camera": 175.0, "unattributed": 100.0}
+
+
+def fleet() -> Topology:
+    """The page's topology, at the pace of the test."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    return topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s\n{text}")
+
+
+def flags(program: str, changes: Mapping[str, str]) -> list[str]:
+    """The page's flags of a program, some with other values."""
+    (line,) = re.findall(rf"^{program} (.*?[^\\])$", PAGE, re.DOTALL | re.MULTILINE)
+    given = dict(word.split("=", 1) for word in shlex.split(line.replace("\\\n", " ")))
+    return [f"{name}={value}" for name, value in {**given, **changes}.items()]
+
+
+def leaf(site: str, replica: str, url: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The shipped configuration of one leaf, at the pace of the test."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "leaves" / "leaf.yml").read_text())
+    config["global"]["external_labels"] = {"leaf": site, "replica": replica}
+    config["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{INTERVAL}s")
+    config["remote_write"][0]["url"] = f"{url}/api/v1/write"
+    config["rule_files"] = ["local.yaml"]
+    return {**config, "scrape_configs": jobs}
+
+
+LOCAL = {"groups": [{"name": "local", "rules": [
+    {"record": "source:power_watts", "expr": "vector(7)", "labels": {"host": "ru-1", "topology": "fleet"}},
+]}]}  # fmt: skip
+"""A rule of a leaf's own."""
+
+
+class Fleet:
+    """Leaves, and the global server that they send to."""
+
+    def __init__(self, folder: Path, programs: Mapping[str, Path], world: World, stack: ExitStack) -> None:
+        self._folder, self._programs, self._world, self._stack = folder, programs, world, stack
+        self.leaves: dict[tuple[str, str], Popen[bytes]] = {}
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._run("victoria-metrics", folder, flags("victoria-metrics", {
+            "-httpListenAddr": f"127.0.0.1:{port}", "-storageDataPath": "data",
+            "-dedup.minScrapeInterval": f"{INTERVAL}s",
+        }))  # fmt: skip
+        self.asked = stack.enter_context(Asked(self.url))
+        self.asked.await_ready()
+        plant = fleet()
+        (folder / "fleet.rules.yaml").write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
+        self._run("vmalert", folder, flags("vmalert", {
+            "-httpListenAddr": f"127.0.0.1:{free_port()}", "-rule": "*.rules.yaml", "-datasource.url": self.url,
+            "-remoteWrite.url": self.url, "-remoteWrite.flushInterval": "200ms", "-notifier.url": "http://127.0.0.1:9",
+        }))  # fmt: skip
+
+    def start(self, site: str, replica: str) -> None:
+        """Starts a leaf, or starts it again."""
+        address = f"127.0.0.1:{self._world.server_address[1]}"
+        jobs = [
+            {
+                "job_name": name,
+                "metrics_path": f"/{name}",
+                "static_configs": [{"targets": [address], "labels": {"instance": target.instance.split("-", 1)[1]}}],
+            }
+            for name, target in self._world.targets.items()
+            if name.startswith(f"{site}-")
+        ]
+        folder = self._folder / f"{site}-{replica}"
+        folder.mkdir(exist_ok=True)
+        (folder / "prometheus.yml").write_text(json.dumps(leaf(site, replica, self.url, jobs)))
+        (folder / "local.yaml").write_text(json.dumps(LOCAL))
+        words = ["--config.file=prometheus.yml", "--storage.tsdb.path=data"]
+        words.append(f"--web.listen-address=127.0.0.1:{free_port()}")
+        self.leaves[site, replica] = self._run("prometheus", folder, words)
+
+    def kill(self, site: str, replica: str) -> None:
+        """Kills a leaf, without a chance to say goodbye."""
+        process = self.leaves.pop((site, replica))
+        process.kill()
+        process.wait()
+
+    def _run(self, program: str, folder: Path, words: list[str]) -> Popen[bytes]:
+        process = Popen([str(self._programs[program]), *words], cwd=folder, stdout=DEVNULL, stderr=DEVNULL)
+        self._stack.callback(_end, process)
+        return process
+
+
+def _end(process: Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The exporters of both sites."""
+    with served() as world:
+        for site, parts in PARTS.items():
+            amounts = {name: (1.0, part * 1e6) for name, part in zip(TRACES, parts, strict=True)}
+            world.target(f"{site}-pdu-1", outlet(3, WATTS[site]))
+            world.target(f"{site}-counter", capture(4, 10, 1e6, amounts))
+        yield world
+
+
+@pytest.fixture
+def running(
+    tmp_path: Path, prometheus: Path, victoria_metrics: Path, vmalert_program: Path, world: World
+) -> Iterator[Fleet]:
+    """A pair at the plant, one leaf at the edge."""
+    programs = {"prometheus": prometheus, "victoria-metrics": victoria_metrics, "vmalert": vmalert_program}
+    with ExitStack() as stack:
+        fleet = Fleet(tmp_path, programs, world, stack)
+        for site, replica in (("plant", "a"), ("plant", "b"), ("edge", "a")):
+            fleet.start(site, replica)
+        yield fleet
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("base", ["prometheus.yml", "kubernetes.yml"])
+def test_promtool_accepts_a_leaf_beside_each_configuration(promtool: Path, tmp_path: Path, base: str) -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / base).read_text())
+    for job in config["scrape_configs"]:  # Debian's Prometheus lacks Kubernetes
+        job.pop("kubernetes_sd_configs", None)
+    keys = yaml.safe_load((ROOT / "deploy" / "leaves" / "leaf.yml").read_text())
+    path = tmp_path / "prometheus.yml"
+    path.write_text(yaml.safe_dump({**config, **keys, "global": config["global"] | keys["global"]}))
+    done = subprocess.run([promtool, "check", "config", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.lab
+def test_two_sites_with_the_same_names_stay_apart(running: Fleet) -> None:
+    """Hosts have the watts of their own PDU; a pair is one series; what a leaf records stays there."""
+    asked = running.asked
+    asked.until("sum by (host) (source:power_watts)", {"ru-1": 100, "upf-1": 300}, 60)
+    raw = 'count by (instance, leaf) ({__name__="pdu_outlet_energy_joules_total"})'
+    assert asked.ask(raw) == {"plant/pdu-1 plant": 1, "edge/pdu-1 edge": 1}
+    assert asked.ask('count({replica!=""})') == {}
+    kept = asked.ask('max(count_over_time(pdu_outlet_energy_joules_total{leaf="plant"}[20s]))')
+    assert kept[""] <= 20 / INTERVAL + 1
+    assert asked.ask("max(max_over_time(source:power_watts[5m]))")[""] == pytest.approx(300, rel=1e-2)
+    assert asked.ask("min(min_over_time(source:power_watts[5m]))")[""] == pytest.approx(100, rel=1e-2)
+
+
+SAMPLES_PER_SECOND = 10_000
+"""Of both sites together, before the second of the pair."""
+
+
+def stored(asked: Asked) -> float:
+    """The samples that the global server has taken by remote write."""
+    with urllib.request.urlopen(f"{asked.url}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    (line,) = (line for line in lines if line.startswith('vm_rows_inserted_total{type="promremotewrite"}'))
+    return float(line.rsplit(" ", 1)[1])
+
+
+@pytest.mark.long
+def test_a_killed_leaf_is_a_gap_unless_it_has_a_second(running: Fleet, world: World) -> None:
+    """At 10,000 samples a second. Never are watts counted twice."""
+    for site in WATTS:
+        padding = {f'load{{number="{number}"}}': 1.0 for number in range(SAMPLES_PER_SECOND * INTERVAL // 2)}
+        world.targets[f"{site}-counter"].show(padding)
+    asked, began = running.asked, time.time()
+    late = depth(generate(fleet())[:1], "application:power_watts") * INTERVAL
+    total = "sum by (application) (application:power_watts)"
+    hosts = "sum by (host) (host:power_watts)"
+    asked.until(total, APPLICATIONS, 2 * WINDOW + 2 * late, rel=1e-2)
+
+    before, at = stored(asked), time.time()
+    running.kill("plant", "b")
+    killed = time.time()
+    time.sleep(3 * WINDOW)
+    rate = (stored(asked) - before) / (time.time() - at)
+    assert rate > 0.95 * SAMPLES_PER_SECOND
+    asked.until(total, APPLICATIONS, INTERVAL, rel=1e-2)
+    span = f"[{int(time.time() - killed)}s]"
+    recorded = sorted(each.at for each in asked.samples(f'host:power_watts{{host="ru-1"}}{span}', time.time()))
+    assert max(b - a for a, b in pairwise(recorded)) < 2.5 * INTERVAL  # a busy machine may miss an evaluation
+    assert recorded[-1] > time.time() - 3 * INTERVAL
+
+    running.kill("edge", "a")
+    asked.until(hosts, {"ru-1": 100}, WINDOW + late, rel=1e-2)
+    asked.until(total, {}, WINDOW + late)
+    covered = "sum by (application) (application:power_covered_watts)"
+    asked.until(covered, {"robot": 50, "camera": 25, "unattributed": 25}, WINDOW + late, rel=1e-2)
+    dark = time.time()
+    time.sleep(2 * INTERVAL)
+    running.start("edge", "a")
+    asked.until(total, APPLICATIONS, 2 * WINDOW + 2 * late, rel=1e-2)
+
+    assert list(asked.samples(f'up{{leaf="edge"}}[{INTERVAL}s]', dark + INTERVAL)) == []
+    span = f"[{int(time.time() - began)}s]"
+    for name, truth in (("ru-1", 100), ("upf-1", 300)):
+        for function in ("min", "max"):
+            extreme = asked.ask(f'{function}_over_time(host:power_watts{{host="{name}"}}{span})')
+            assert list(extreme.values()) == [pytest.approx(truth, rel=1e-2)]
+    named = asked.ask(f'max_over_time(application:power_watts{{application!="unattributed"}}{span})')
+    assert sorted(named.values()) == pytest.approx([125, 175], rel=1e-2)
+    whole = asked.ask(f"max_over_time(sum(application:power_watts){span[:-1]}:{INTERVAL}s])")
+    assert whole[""] <= sum(WATTS.values()) * 1.01
+    print(f"{rate:.0f} samples a second with one leaf at each site")  # noqa: T201  # for the page
