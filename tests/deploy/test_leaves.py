@@ -14,11 +14,8 @@ import json
 import re
 import shlex
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -32,7 +29,6 @@ from joulepath_rules.generate import generate
 from joulepath_topology import Topology
 from tests.conftest import ROOT
 from tests.rules.promtool import topology
-from tests.rules.test_vmalert import depth
 from tests.rules.world import Asked, World, capture, outlet, served
 
 PAGE = (ROOT / "docs" / "guides" / "leaves.md").read_text()
@@ -180,62 +176,3 @@ def test_two_sites_with_the_same_names_stay_apart(running: Fleet) -> None:
     assert kept[""] <= 20 / INTERVAL + 1
     assert asked.ask("max(max_over_time(source:power_watts[5m]))")[""] == pytest.approx(300, rel=1e-2)
     assert asked.ask("min(min_over_time(source:power_watts[5m]))")[""] == pytest.approx(100, rel=1e-2)
-
-
-SAMPLES_PER_SECOND = 10_000
-"""Of both sites together, before the second of the pair."""
-
-
-def stored(asked: Asked) -> float:
-    """The samples that the global server has taken by remote write."""
-    with urllib.request.urlopen(f"{asked.url}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    (line,) = (line for line in lines if line.startswith('vm_rows_inserted_total{type="promremotewrite"}'))
-    return float(line.rsplit(" ", 1)[1])
-
-
-@pytest.mark.long
-def test_a_killed_leaf_is_a_gap_unless_it_has_a_second(running: Fleet, world: World) -> None:
-    """At 10,000 samples a second. Never are watts counted twice."""
-    for site in WATTS:
-        padding = {f'load{{number="{number}"}}': 1.0 for number in range(SAMPLES_PER_SECOND * INTERVAL // 2)}
-        world.targets[f"{site}-counter"].show(padding)
-    asked, began = running.asked, time.time()
-    late = depth(generate(fleet())[:1], "application:power_watts") * INTERVAL
-    total = "sum by (application) (application:power_watts)"
-    hosts = "sum by (host) (host:power_watts)"
-    asked.until(total, APPLICATIONS, 2 * WINDOW + 2 * late, rel=1e-2)
-
-    before, at = stored(asked), time.time()
-    running.kill("plant", "b")
-    killed = time.time()
-    time.sleep(3 * WINDOW)
-    rate = (stored(asked) - before) / (time.time() - at)
-    assert rate > 0.95 * SAMPLES_PER_SECOND
-    asked.until(total, APPLICATIONS, INTERVAL, rel=1e-2)
-    span = f"[{int(time.time() - killed)}s]"
-    recorded = sorted(each.at for each in asked.samples(f'host:power_watts{{host="ru-1"}}{span}', time.time()))
-    assert max(b - a for a, b in pairwise(recorded)) < 2.5 * INTERVAL  # a busy machine may miss an evaluation
-    assert recorded[-1] > time.time() - 3 * INTERVAL
-
-    running.kill("edge", "a")
-    asked.until(hosts, {"ru-1": 100}, WINDOW + late, rel=1e-2)
-    asked.until(total, {}, WINDOW + late)
-    covered = "sum by (application) (application:power_covered_watts)"
-    asked.until(covered, {"robot": 50, "camera": 25, "unattributed": 25}, WINDOW + late, rel=1e-2)
-    dark = time.time()
-    time.sleep(2 * INTERVAL)
-    running.start("edge", "a")
-    asked.until(total, APPLICATIONS, 2 * WINDOW + 2 * late, rel=1e-2)
-
-    assert list(asked.samples(f'up{{leaf="edge"}}[{INTERVAL}s]', dark + INTERVAL)) == []
-    span = f"[{int(time.time() - began)}s]"
-    for name, truth in (("ru-1", 100), ("upf-1", 300)):
-        for function in ("min", "max"):
-            extreme = asked.ask(f'{function}_over_time(host:power_watts{{host="{name}"}}{span})')
-            assert list(extreme.values()) == [pytest.approx(truth, rel=1e-2)]
-    named = asked.ask(f'max_over_time(application:power_watts{{application!="unattributed"}}{span})')
-    assert sorted(named.values()) == pytest.approx([125, 175], rel=1e-2)
-    whole = asked.ask(f"max_over_time(sum(application:power_watts){span[:-1]}:{INTERVAL}s])")
-    assert whole[""] <= sum(WATTS.values()) * 1.01
-    print(f"{rate:.0f} samples a second with one leaf at each site")  # noqa: T201  # for the page

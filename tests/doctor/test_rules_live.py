@@ -92,7 +92,7 @@ def world() -> Iterator[World]:
         yield world
 
 
-@pytest.mark.parametrize("proxied", [False, True], ids=["alone", "with-rules"])
+@pytest.mark.parametrize("proxied", [pytest.param(False, marks=pytest.mark.long), True], ids=["alone", "with-rules"])
 def test_a_healthy_victoria_metrics_has_notes_alone(
     victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path, proxied: bool
 ) -> None:
