@@ -48,7 +48,8 @@ def server(
     for one in ALL:
         (folder / f"{one.name}.rules.yaml").write_text(write(generate(one, request.param), one.hash))
     (folder / "prometheus.yml").write_text(json.dumps({"rule_files": ["*.rules.yaml"]}))
-    words = [str(monitoring.prometheus), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
+    words = [str(monitoring.prometheus), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
+    words.append(f"--web.listen-address=127.0.0.1:{port}")
     with (
         Popen(words, cwd=folder, stdout=DEVNULL, stderr=DEVNULL) as process,
         Asked(f"http://127.0.0.1:{port}") as asked,
