@@ -117,6 +117,13 @@ def monitoring(request: pytest.FixtureRequest, monitoring_programs: dict[str, Mo
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium."""
+    path = os.environ.get("JOULEPATH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return path or _absent("chromium", "chromium is not installed (JOULEPATH_CHROMIUM names a program)")
+
+
+@pytest.fixture(scope="session")
 def alertmanager() -> Path:
     """The path of the Alertmanager server (Debian calls it prometheus-alertmanager)."""
     return _program("prometheus-alertmanager")

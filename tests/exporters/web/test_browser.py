@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from joulepath.log import Line
 from joulepath.serving.telemetry import Telemetry
+from tests.browser import Tabs
 from tests.exporters.web.things import NOW, Racks, serving
 
 pytestmark = pytest.mark.unit
@@ -21,27 +22,19 @@ FAULT = "no answer within 4 s from udp://a-long-name-of-a-device-in-a-far-away-r
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Open]:
     """Opens a page of an exporter. At the end it has asked for nothing else, and written nothing to the console."""
-    contexts, requests, messages = [], [], []
+    tabs = Tabs(browser)
     things = Racks(tuple(f"rack-{number:03}-of-hall-b" for number in range(60)), FAULT)
     telemetry = Telemetry("thing", lambda: False, lambda: ())
     with serving(things, telemetry=telemetry.collect, warnings=lambda: [Line(NOW, FAULT)]) as server:
         url = f"http://127.0.0.1:{server.ports[0]}/"
 
         def open_page(path: str = "", width: int = 1440, **options: Any) -> Page:
-            context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-            contexts.append(context)
-            tab = context.new_page()
-            tab.on("request", lambda request: requests.append(request.url))
-            tab.on("console", lambda message: messages.append(message.text))
-            tab.on("pageerror", lambda error: messages.append(str(error)))
-            tab.goto(url + path)
-            return tab
+            return tabs.open(url + path, width, **options)
 
         yield open_page
-        for context in contexts:
-            context.close()
-    assert {request.partition("?")[0] for request in requests} == {url}
-    assert messages == []
+        tabs.close()
+    assert {request.partition("?")[0] for request in tabs.requests} == {url}
+    assert tabs.messages == []
 
 
 @pytest.mark.parametrize("width", [360, 800, 1440])

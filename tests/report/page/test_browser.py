@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from joulepath_report.page.html import page
+from tests.browser import Tabs
 from tests.report import example
 from tests.report.page import example as large
 
@@ -40,23 +41,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def opened(browser: Browser, files: dict[str, Path]) -> Iterator[Open]:
     """Opens a page. At the end it has asked for nothing but itself, and written nothing to the console."""
-    contexts, requests, messages = [], [], []
+    tabs = Tabs(browser)
 
     def open_page(name: str = "large", width: int = 1440, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.on("console", lambda message: messages.append(message.text))
-        tab.on("pageerror", lambda error: messages.append(str(error)))
-        tab.goto(files[name].as_uri())
-        return tab
+        return tabs.open(files[name].as_uri(), width, **options)
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert requests == [files[Path(url).stem].as_uri() for url in requests]
-    assert messages == []
+    tabs.close()
+    assert tabs.requests == [files[Path(url).stem].as_uri() for url in tabs.requests]
+    assert tabs.messages == []
 
 
 @pytest.mark.parametrize("name", ["large", "long"])
