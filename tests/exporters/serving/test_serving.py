@@ -143,7 +143,7 @@ basic_auth_users: {{prometheus: '{hashed}'}}
         exporter.reload()
         exporter.get("/?target=wrong")
         # The landing page repeats what was wrong.
-        until(lambda: "its files are wrong now" in (page := exporter.get("/")[1]) and "web-config.yml" in page)
+        until(lambda: "its files have a mistake" in (page := exporter.get("/")[1]) and "web-config.yml" in page)
         processes = Path(f"/proc/{exporter.process.pid}/cmdline").read_text()
         assert exporter.end() == 0
     written = "\n".join([*exporter.log, *exporter.seen, processes])
