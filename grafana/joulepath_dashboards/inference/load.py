@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
 
-from joulepath_dashboards.common import DATASOURCE, CHOSEN, empty, over_time
+from joulepath_dashboards.common import CHOSEN, DATASOURCE, empty, over_time
 
 
 def row() -> Row:

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import GRAMS_PER_HOUR, CHOSEN, figure, now
+from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, figure, now
 
 
 def row() -> Row:
