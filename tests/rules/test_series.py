@@ -69,7 +69,7 @@ every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 
 def constant_labels() -> dict[str, frozenset[str]]:
-    """The labels that constants of each name can have: a generation where they are served, maybe beside recorded ones."""
+    """The labels that constants of each name can have: a generation where they are served."""
     own = frozenset({"topology", "generation"})
     labels: dict[str, frozenset[str]] = {}
     for plant in PLANTS.values():
