@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from joulepath_rules.generate import generate
+from joulepath_rules.generate import Source, generate
 from joulepath_rules.prometheus import write
 from joulepath_topology import read
 from tests.conftest import ROOT
@@ -117,10 +117,10 @@ def component_of(thing: Mapping[str, Any]) -> str | None:
 
 
 @cache
-def rules(name: str = "joulepath") -> str:
+def rules(name: str = "joulepath", source: Source = "rules") -> str:
     """The rule file of a topology of this name."""
     topology = read(TOPOLOGY).model_copy(update={"name": name})
-    return write(generate(topology), topology.hash)
+    return write(generate(topology, source), topology.hash)
 
 
 def helm_template(
