@@ -116,6 +116,10 @@ PUBLIC = _series(
         "node:measured:ratio", "node_id", "",
         "the measured part of the window, 0.5 to 1; twice that where one exporter is scraped twice; absent below",
     ),
+    (
+        "flow:power_watts", "source target level", "W",
+        "the chain as edges: from `plug/NAME` to `host/NAME`, `component/NAME`, `application/NAME`; level of the source",
+    ),
     ("host:conservation_error_watts", "host", "W", "the host less all applications on it: about 1e-13"),
     (
         "component:conservation_error_watts", "component host", "W",
@@ -155,7 +159,7 @@ PUBLIC = _series(
 
 STEPS = _series(
     (
-        "source:power_watts", f"host site tier method source kind instance {' '.join(PARTS)}", "W",
+        "source:power_watts", f"host site tier method source kind instance {' '.join(PARTS)} plug feeds", "W",
         "power of one plug, times its scale",
     ),
     ("host_tier:power_watts", "host site tier method", "W", "power of each complete tier"),
