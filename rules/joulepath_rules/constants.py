@@ -75,8 +75,8 @@ def _fed(topology: Topology, host: str, tier: int) -> list[str]:
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
     """The readings of every tier: weight, labels and, for a PromQL source, its expression in watts.
 
-    A reading of a fed host is a reading of the feeder too, with its weight negated. It has the label `feeds` in place of
-    `plug`: the watts go from the feeder to that host.
+    A reading of a fed host is a reading of the feeder too, with its weight negated. It has the label `feeds` in place
+    of `plug`: the watts go from the feeder to that host.
     """
     for name, host in topology.boxes.items():
         for tier, own in enumerate(host.tiers, 1):

@@ -12,8 +12,7 @@ from joulepath_topology import Topology
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
     """All features, found in the constants where these say it: a rule with missing constants gives nothing."""
     found = {name for constant in constants for name in _of(constant)}
-    if "fed" not in found:
-        found.add("not_fed")
+    found.add("fed" if "fed" in found else "not_fed")
     found.add("fallback" if any(host.fallback for host in topology.boxes.values()) else "one_tier")
     tiers = [
         host.static(tier) is not None for host in topology.boxes.values() for tier in range(1, len(host.tiers) + 1)

@@ -117,8 +117,8 @@ PUBLIC = _series(
         "the measured part of the window, 0.5 to 1; twice that where one exporter is scraped twice; absent below",
     ),
     (
-        "flow:power_watts", "source target level", "W",
-        "the chain as edges: from `plug/NAME` to `host/NAME`, `component/NAME`, `application/NAME`; level of the source",
+        "flow:power_watts", "source target kind", "W",
+        "edges of a graph: `plug/NAME` to `host/NAME` to `component/NAME` to `application/NAME`; `feed`: host to host",
     ),
     ("host:conservation_error_watts", "host", "W", "the host less all applications on it: about 1e-13"),
     (

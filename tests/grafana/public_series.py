@@ -67,11 +67,21 @@ def labels(expr: promql.Expr) -> set[str]:
         ):
             return labels(inner)
         case promql.Call():
-            return set().union(*map(labels, expr.args))
+            return _call(expr)
         case promql.NumberLiteral():
             return set()
         case _:
             raise AssertionError(f"{type(expr).__name__} is not known here")
+
+
+def _call(expr: promql.Call) -> set[str]:
+    """label_join(value, new, between, sources...) and label_replace(value, new, text, source, pattern) add a label."""
+    if expr.func.name not in {"label_join", "label_replace"}:
+        return set().union(*map(labels, expr.args))
+    value, new, _, *read = expr.args
+    if expr.func.name == "label_replace":
+        del read[1:]
+    return _within({each.val for each in read}, labels(value), whole=True) | {new.val}
 
 
 def _within(named: set[str], there: set[str], *, whole: bool = False) -> set[str]:

@@ -55,8 +55,8 @@ def differ(one: str, other: str, labels: str) -> str:
     return ever(f"abs({left} - {on} {right}) > 1e-6 or {left} unless {on} {right} or {right} unless {on} {left}")
 
 
-FLOWS_IN = 'label_replace(flow:power_watts{level!="component"}, "node", "$1", "target", "(.+)")'
-FLOWS_OUT = 'label_replace(flow:power_watts{level!="plug"}, "node", "$1", "source", "(.+)")'
+FLOWS_IN = 'label_replace(flow:power_watts{kind!="component"}, "node", "$1", "target", "(.+)")'
+FLOWS_OUT = 'label_replace(flow:power_watts{kind!="plug"}, "node", "$1", "source", "(.+)")'
 
 CONSERVED = [
     differ("host:power_watts", "component:power_watts", "host"),
@@ -127,8 +127,8 @@ def flows(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
     drawn, totals = sum(plant.hosts.values()), plant.totals()
     ends = {**totals, "unattributed": drawn - sum(totals.values())}
     return {
-        (minute, 'max(sum by (topology) (flow:power_watts{level="plug"}))'): {"": drawn},
-        (minute, 'max without (topology) (sum by (topology, target) (flow:power_watts{level="component"}))'): {
+        (minute, 'max(sum by (topology) (flow:power_watts{kind="plug"}))'): {"": drawn},
+        (minute, 'max without (topology) (sum by (topology, target) (flow:power_watts{kind="component"}))'): {
             f'target="application/{name}"': watts for name, watts in ends.items()
         },
     }
