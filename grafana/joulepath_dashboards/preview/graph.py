@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Node graphs as SVG: places as circles in columns, each right of all that leads to it, and edges with figures."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -48,7 +48,12 @@ def body(panel: Mapping[str, Any], found: Sequence[Line], size: tuple[int, int])
         if missing := {edge.source, edge.target} - nodes.keys():
             raise ValueError(f"panel {panel['title']!r}: no node {', '.join(sorted(missing))}")
     places = _placed(nodes, edges, size)
-    drawn = [_edge(places, edge, unit) for edge in edges] + [_node(place, unit) for place in places.values()]
+    from_one: Counter[str] = Counter()
+    drawn = []
+    for edge in edges:
+        drawn.append(_edge(places, edge, unit, from_one[edge.source]))
+        from_one[edge.source] += 1
+    drawn += [_node(place, unit) for place in places.values()]
     return Markup('<svg width="{}" height="{}" font-size="11" text-anchor="middle">{}</svg>').format(
         *size, Markup().join(drawn)
     )
@@ -86,10 +91,11 @@ def _placed(nodes: Mapping[str, Line], edges: Sequence[_Edge], size: tuple[int, 
     return places
 
 
-def _edge(places: Mapping[str, _Place], edge: _Edge, unit: str) -> Markup:
+def _edge(places: Mapping[str, _Place], edge: _Edge, unit: str, rank: int) -> Markup:
     source, target = places[edge.source], places[edge.target]
-    # Nearer to the source, where edges have not met yet.
-    x, y = (one + 0.4 * (other - one) for one, other in ((source.x, target.x), (source.y, target.y)))
+    # Nearer to the source, where edges have not met yet, and the figures of one source beside each other.
+    along = 0.2 + 0.12 * (rank % 3)
+    x, y = (one + along * (other - one) for one, other in ((source.x, target.x), (source.y, target.y)))
     return Markup(
         '<path d="M{:.0f} {:.0f} L{:.0f} {:.0f}" stroke="#6e7079"/><text x="{:.0f}" y="{:.0f}" fill="#9fa7b3">{}</text>'
     ).format(source.x + RADIUS, source.y, target.x - RADIUS, target.y, x, y - 3, written(unit, edge.value))
