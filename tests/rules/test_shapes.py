@@ -15,11 +15,21 @@ pytestmark = pytest.mark.unit
 
 GUIDES = {"gpu-server": 980 + 92, "kubernetes-edge": 160 + 130 + 500, "private-5g": 620, "radio-site": 636 + 204}
 """Watts of all meters by the name of the guide and of its example."""
+ERROR = "max(abs(host:conservation_error_watts) or abs(component:conservation_error_watts))"
 FIRST, SECOND = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 
 
+def outlets(instance: str, *watts: float) -> dict[str, str]:
+    """The outlets of a PDU, from the first one."""
+    return {
+        name: values
+        for number, each in enumerate(watts, 1)
+        for name, values in outlet(instance, str(number), each).items()
+    }
+
+
 def traffic(number: int, instance: str) -> dict[str, str]:
-    """1000 packets/s at a node: half of them and a quarter of the bytes are of the first trace, a tenth and a half of the second."""
+    """1000 packets/s at a node. Of packets and bytes the first trace has 1/2 and 1/4, the second one 1/10 and 1/2."""
     series = {**trace(FIRST, number, 500, 250_000), **trace(SECOND, number, 100, 500_000), **node(number, 1000, 1e6)}
     return {name.replace("{", f'{{instance="{instance}",', 1): values for name, values in series.items()}
 
@@ -55,8 +65,9 @@ def kepler(host: str, active: float, pods: Mapping[str, float]) -> dict[str, str
 def pod(space: str, name: str, host: str, cores: int) -> dict[str, str]:
     """What kube-state-metrics tells of a pod that runs."""
     labels = f'namespace="{space}",pod="{name}"'
+    requests = f'{labels},container="main",node="{host}",resource="cpu"'
     return {
-        f'kube_pod_container_resource_requests{{{labels},container="main",node="{host}",resource="cpu"}}': f"{cores}x40",
+        f"kube_pod_container_resource_requests{{{requests}}}": f"{cores}x40",
         f'kube_pod_status_phase{{{labels},phase="Running"}}': "1x40",
         f'kube_node_info{{node="{host}"}}': "1x40",
     }
@@ -85,7 +96,7 @@ SERIES: Mapping[str, Mapping[str, str]] = {
         **traffic(1, "ru-1"),
     },
     "kubernetes-edge": {
-        **{name: text for number, watts in enumerate((160, 130, 260, 240), 1) for name, text in outlet("pdu-1", str(number), watts).items()},
+        **outlets("pdu-1", 160, 130, 260, 240),
         'kepler_node_gpu_joules_total{node_name="gpu-1",gpu="0"}': grow(270),
         **kepler("node-1", 40, {"core/upf-0": 20, "core/smf-0": 4}),
         **kepler("node-2", 10, {"kube-system/dns": 2}),
@@ -96,11 +107,11 @@ SERIES: Mapping[str, Mapping[str, str]] = {
         **pod("ai", "vllm-0", "gpu-1", 16),
         **answers("qwen", "inspection", 300),
         **traffic(4, "node-1"),
-        **{name: "0x40" for name in traffic(4, "node-2")},
+        **dict.fromkeys(traffic(4, "node-2"), "0x40"),
         'ioam_node_measured_seconds_total{instance="node-2",node_id="4"}': grow(1),
     },
     "private-5g": {
-        **{name: text for number, watts in enumerate((100, 90, 50, 200, 100, 80), 1) for name, text in outlet("pdu-1", str(number), watts).items()},
+        **outlets("pdu-1", 100, 90, 50, 200, 100, 80),
         **workloads("core-1", 2.5, softirq=0.5),
         **{
             f'workload_cpu_seconds_total{{instance="core-1",workload="open5gs-{name}.service"}}': grow(seconds)
@@ -115,7 +126,7 @@ SERIES: Mapping[str, Mapping[str, str]] = {
     },
     "radio-site": {
         **outlet("plant-1", "load", 600),
-        **{name: text for number, watts in enumerate((270, 230, 60), 1) for name, text in outlet("panel-1", str(number), watts).items()},
+        **outlets("panel-1", 270, 230, 60),
         **meter("bmc_chassis", 'instance="upf-1",chassis="1"', 204),
         **traffic(4, "upf-1"),
     },
@@ -125,8 +136,8 @@ COMPONENTS: Mapping[str, Mapping[str, float]] = {
     # Board 980 - 650 = 330 W, idle 260 - 120 = 140. qwen: 140 / 2 + 190 / 2, GPU 0 with 300, and of GPU 1, idle 60, its
     # half and a quarter of 290: 102.5. llava: 140 / 4 + 190 / 4, and 30 + 217.5.
     "gpu-server": {"qwen": 70 + 95 + 300 + 102.5, "llava": 35 + 47.5 + 247.5, "ru-1": 92, "unattributed": 82.5},
-    # node-1, idle 110: upf 8 / 32 and 20 / 40 of 50 W, smf 2 / 32 and 4 / 40. Board 500 - 270 = 230 W, idle 210 - 60 = 150:
-    # qwen 16 / 64 and 30 / 40 of 80 W.
+    # node-1, idle 110: upf 8 / 32 and 20 / 40 of 50 W, smf 2 / 32 and 4 / 40. Board 500 - 270 = 230 W, idle 210 - 60 =
+    # 150: qwen 16 / 64 and 30 / 40 of 80 W.
     "kubernetes-edge": {
         "upf": 27.5 + 25,
         "smf": 6.875 + 5,
@@ -151,7 +162,7 @@ def labelled(label: str, rows: Mapping[str, float]) -> dict[str, float]:
 
 def shape(name: str) -> Case:
     """The example of this name, and what must come out."""
-    more = {}
+    more: dict[tuple[float, str], Mapping[str, float]] = {}
     if name == "private-5g":
         more[6, 'sum by (application) (application_component:power_watts{component="sw-1"})'] = labelled(
             "application", SWITCH
