@@ -63,7 +63,7 @@ def kepler(host: str, active: float, pods: Mapping[str, float]) -> dict[str, str
 
 
 def pod(space: str, name: str, host: str, cores: int) -> dict[str, str]:
-    """What kube-state-metrics tells of a pod that runs."""
+    """A pod that runs, as kube-state-metrics shows it."""
     labels = f'namespace="{space}",pod="{name}"'
     requests = f'{labels},container="main",node="{host}",resource="cpu"'
     return {
