@@ -45,7 +45,7 @@ class Site(World):
 
     def jobs(self) -> list[dict[str, object]]:
         """The scrape configurations."""
-        found = [
+        found: list[dict[str, object]] = [
             {"job_name": name, "http_sd_configs": [{"url": f"http://{address}/targets", "refresh_interval": "1s"}]}
             for name, address in self.exporters
         ]
