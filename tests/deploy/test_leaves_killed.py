@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from joulepath_rules.dialects.vmalert import lagging
 from joulepath_rules.generate import generate
 from tests.deploy.leaves import APPLICATIONS, INTERVAL, WATTS, WINDOW, Fleet, fleet, sites, started
 from tests.deploy.load import NAME, load
@@ -31,7 +32,7 @@ SAMPLES_PER_SECOND = 10_000
 """That the global server takes at least from two leaves, one at each site."""
 SERIES = 22_000
 """Of each site: 11,000 samples a second from both, since a scrape more or less falls into each measurement."""
-STEPS = depth(generate(fleet())[:1], "application:power_watts")
+STEPS = depth(lagging(generate(fleet())[:1]), "application:power_watts")
 """Evaluations from a plug to a total."""
 LATE = WINDOW + (STEPS + 1) * INTERVAL
 EDGE = ("source:power_watts", "host:power_watts", "component:power_watts", "application_component:power_watts")
