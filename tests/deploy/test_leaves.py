@@ -13,9 +13,7 @@ from tests.deploy.leaves import INTERVAL, Fleet, sites, started
 
 
 @pytest.fixture
-def running(
-    tmp_path: Path, prometheus: Path, victoria_metrics: Path, vmalert_program: Path
-) -> Iterator[Fleet]:
+def running(tmp_path: Path, prometheus: Path, victoria_metrics: Path, vmalert_program: Path) -> Iterator[Fleet]:
     """A pair at the plant, one leaf at the edge."""
     programs = {"prometheus": prometheus, "victoria-metrics": victoria_metrics, "vmalert": vmalert_program}
     with sites() as world, started(tmp_path, programs, world) as fleet:

@@ -4,9 +4,9 @@
 vmalert sends results to VictoriaMetrics and goes on without waiting, so a read of "this very evaluation" finds nothing.
 Each such read becomes one of the evaluation before: always that one, never now this and now the other.
 
-A rest is what the rows of its own series leave of a whole, and so it is one evaluation older than these rows. A row that
-appears would be in the rest still, and be counted twice. Rows that a rest reads therefore have another name first, with
-`early:` before it, and get their own name in the evaluation of the rest.
+A rest is what the rows of its own series leave of a whole, and so it is one evaluation older than these rows. A row
+that appears would be in the rest still, and be counted twice. Rows that a rest reads therefore have another name first,
+with `early:` before it, and get their own name in the evaluation of the rest.
 """
 
 import re
