@@ -23,7 +23,9 @@ import yaml
 
 from joulepath_lab.run.ports import free_port
 from joulepath_rules.dialects import DIALECTS, Options
+from joulepath_rules.division import Global, Leaf
 from joulepath_rules.generate import generate
+from joulepath_rules.prometheus import write
 from joulepath_topology import Topology
 from tests.conftest import ROOT
 from tests.rules.promtool import topology
@@ -51,9 +53,12 @@ def flags(program: str, changes: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in {**given, **changes}.items()]
 
 
-def leaf(site: str, replica: str, url: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The shipped configuration of one leaf, at the pace of the test."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "leaves" / "leaf.yml").read_text())
+LEAVES = ROOT / "deploy" / "leaves"
+
+
+def leaf(site: str, replica: str, url: str, jobs: list[dict[str, Any]], name: str = "leaf.yml") -> dict[str, Any]:
+    """A shipped configuration of one leaf, at the pace of the test."""
+    config: dict[str, Any] = yaml.safe_load((LEAVES / name).read_text())
     config["global"]["external_labels"] = {"leaf": site, "replica": replica}
     config["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{INTERVAL}s")
     config["remote_write"][0]["url"] = f"{url}/api/v1/write"
@@ -67,11 +72,22 @@ LOCAL = {"groups": [{"name": "local", "rules": [
 """A rule of a leaf's own."""
 
 
-class Fleet:
-    """Leaves, and the global server that they send to."""
+def qualified(job: dict[str, Any], site: str) -> dict[str, Any]:
+    """A job that gives names their site at the scrape, as the shipped example does."""
+    ((example),) = yaml.safe_load((LEAVES / "leaf-thanos-sidecar.yml").read_text())["scrape_configs"]
+    keys = {key: example[key] for key in ("relabel_configs", "metric_relabel_configs")}
+    own: dict[str, Any] = json.loads(json.dumps(keys).replace("plant/", f"{site}/"))
+    return {**job, **own}
 
-    def __init__(self, folder: Path, programs: Mapping[str, Path], world: World, stack: ExitStack) -> None:
+
+class Fleet:
+    """Leaves, and the global server that they send to. `divided`: leaves record hosts and components."""
+
+    def __init__(
+        self, folder: Path, programs: Mapping[str, Path], world: World, stack: ExitStack, divided: bool = False
+    ) -> None:
         self._folder, self._programs, self._world, self._stack = folder, programs, world, stack
+        self._divided = divided
         self.leaves: dict[tuple[str, str], Popen[bytes]] = {}
         self.loads: dict[str, str] = {}
         """The address of one more exporter for each site, from the next start of a leaf on."""
@@ -84,7 +100,8 @@ class Fleet:
         self.asked = stack.enter_context(Asked(self.url))
         self.asked.await_ready()
         plant = fleet()
-        (folder / "fleet.rules.yaml").write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
+        groups = generate(plant, "rules", Global() if divided else None)
+        (folder / "fleet.rules.yaml").write_text(DIALECTS["vmalert"].write(plant, groups, Options()))
         self._run("vmalert", folder, flags("vmalert", {
             "-httpListenAddr": f"127.0.0.1:{free_port()}", "-rule": "*.rules.yaml", "-datasource.url": self.url,
             "-remoteWrite.url": self.url, "-remoteWrite.flushInterval": "200ms", "-notifier.url": "http://127.0.0.1:9",
@@ -106,8 +123,13 @@ class Fleet:
             jobs.append({"job_name": "load", "static_configs": [{"targets": [self.loads[site]]}]})
         folder = self._folder / f"{site}-{replica}"
         folder.mkdir(exist_ok=True)
-        (folder / "prometheus.yml").write_text(json.dumps(leaf(site, replica, self.url, jobs)))
-        (folder / "local.yaml").write_text(json.dumps(LOCAL))
+        if self._divided:
+            config = leaf(site, replica, self.url, [qualified(job, site) for job in jobs], "leaf-recorded.yml")
+            rules = write(generate(fleet(), "rules", Leaf(site)), "")
+        else:
+            config, rules = leaf(site, replica, self.url, jobs), json.dumps(LOCAL)
+        (folder / "prometheus.yml").write_text(json.dumps(config))
+        (folder / "local.yaml").write_text(rules)
         words = ["--config.file=prometheus.yml", "--storage.tsdb.path=data"]
         words.append(f"--web.listen-address=127.0.0.1:{free_port()}")
         self.leaves[site, replica] = self._run("prometheus", folder, words)
@@ -142,11 +164,15 @@ def sites() -> Iterator[World]:
 
 @contextmanager
 def started(
-    folder: Path, programs: Mapping[str, Path], world: World, loads: Mapping[str, str] | None = None
+    folder: Path,
+    programs: Mapping[str, Path],
+    world: World,
+    loads: Mapping[str, str] | None = None,
+    divided: bool = False,
 ) -> Iterator[Fleet]:
     """A pair at the plant, one leaf at the edge; `loads` are addresses of one more exporter for each site."""
     with ExitStack() as stack:
-        fleet = Fleet(folder, programs, world, stack)
+        fleet = Fleet(folder, programs, world, stack, divided)
         fleet.loads.update(loads or {})
         for site, replica in (("plant", "a"), ("plant", "b"), ("edge", "a")):
             fleet.start(site, replica)

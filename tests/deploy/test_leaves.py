@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two sites, one with a pair, that send to one global server: their names stay apart, and nothing is counted twice."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.conftest import ROOT
 from tests.deploy.leaves import INTERVAL, Fleet, sites, started
 
 
@@ -18,19 +15,6 @@ def running(tmp_path: Path, prometheus: Path, victoria_metrics: Path, vmalert_pr
     programs = {"prometheus": prometheus, "victoria-metrics": victoria_metrics, "vmalert": vmalert_program}
     with sites() as world, started(tmp_path, programs, world) as fleet:
         yield fleet
-
-
-@pytest.mark.unit
-@pytest.mark.parametrize("base", ["prometheus.yml", "kubernetes.yml"])
-def test_promtool_accepts_a_leaf_beside_each_configuration(promtool: Path, tmp_path: Path, base: str) -> None:
-    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / base).read_text())
-    for job in config["scrape_configs"]:  # Debian's Prometheus lacks Kubernetes
-        job.pop("kubernetes_sd_configs", None)
-    keys = yaml.safe_load((ROOT / "deploy" / "leaves" / "leaf.yml").read_text())
-    path = tmp_path / "prometheus.yml"
-    path.write_text(yaml.safe_dump({**config, **keys, "global": config["global"] | keys["global"]}))
-    done = subprocess.run([promtool, "check", "config", path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.lab
