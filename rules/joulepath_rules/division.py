@@ -31,7 +31,7 @@ SENT = (
     "source:power_watts",
     "vm:power_watts",
 )
-"""What a leaf sends, for the rules of the global server and for its users."""
+"""The series that a leaf sends, for the rules of the global server and for its users."""
 
 _KEPT = (
     "adapter:active:rate",
@@ -45,7 +45,7 @@ _KEPT = (
     "vm:active:ratio",
 )
 RECORDED = frozenset({*SENT, *_KEPT})
-"""What a leaf records, beside the heartbeat."""
+"""The series that a leaf records, beside the heartbeat."""
 
 HEARTBEAT = "attribution:heartbeat"
 
@@ -96,7 +96,7 @@ def read_by(rules: Iterable[Rule | Alert], constants: Iterable[Constant]) -> lis
 
 
 def _received(recorded: Iterable[str]) -> Iterator[Rule]:
-    """What leaves sent, as series of the global server's own."""
+    """The series that leaves sent, as the global server's own."""
     rows = f"{WIRE}component:power_watts"
     yield Rule(SENDER, f"topk by (leaf) (1, count by (leaf, sender) ({rows}))")
     for name in SENT:

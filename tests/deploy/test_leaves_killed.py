@@ -36,13 +36,13 @@ STEPS = depth(lagging(generate(fleet())[:1]), "application:power_watts")
 """Evaluations from a plug to a total."""
 LATE = WINDOW + (STEPS + 1) * INTERVAL
 EDGE = ("source:power_watts", "host:power_watts", "component:power_watts", "application_component:power_watts")
-"""What is known of a host, level by level."""
+"""The series of a host, level by level."""
 TOTAL = "sum by (application) (application:power_watts)"
 
 
 @dataclass
 class Story:
-    """What happened when [Unix s], and the server that recorded it."""
+    """The moments [Unix s], and the server that recorded them."""
 
     asked: Asked
     steady: float
@@ -90,7 +90,7 @@ def story(
 
 
 def played(fleet: Fleet) -> Story:
-    """What the module's head says, in this order."""
+    """Runs the story of the module's head."""
     asked = fleet.asked
     asked.until(TOTAL, APPLICATIONS, 300, rel=1e-2)
     steady = time.time()
@@ -173,7 +173,7 @@ def test_a_restarted_leaf_does_not_fill_its_gap(story: Story, name: str) -> None
 
 @pytest.mark.long
 def test_applications_across_both_sites_are_a_gap(story: Story) -> None:
-    """What is known of them, the watts at the plant, goes on under another name."""
+    """Their watts at the plant go on as covered watts."""
     assert story.samples("application:power_watts", story.dark, story.returned) == {}
     covered = story.samples("application:power_covered_watts", story.dark, story.returned)
     assert covered != {}

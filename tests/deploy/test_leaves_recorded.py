@@ -14,11 +14,11 @@ from tests.rules.test_vmalert import depth
 from tests.rules.world import outlet
 
 OUTLETS, PODS = 24, 100
-"""What the edge has beside what the rules read: meters of other hosts, and pods of others in Kepler's two zones."""
+"""Series of the edge that no rule reads: outlets of other hosts, and pods of others in Kepler's two zones."""
 ABOUT_SCRAPES = 5
 """Series of Prometheus' own for each target."""
 RAW = 273
-"""What the edge would send with leaf.yml."""
+"""The number of series that the edge would send with leaf.yml."""
 LATE = depth(lagging(generate(fleet(), "rules", Global())[:1]), "application:power_watts") * INTERVAL
 TOTAL = "sum by (application) (application:power_watts)"
 
