@@ -25,7 +25,8 @@ def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str =
 
 
 def filled(expr: str, applications: str = ".+", topology: str = "joulepath") -> str:
-    """An expression with values in place of Grafana's variables."""
+    """An expression with values in place of Grafana's variables: `applications` also where a page has one at a time."""
+    expr = expr.replace('application="$application"', 'application=~"$application"')
     chosen = {"$topology": topology, "$application": applications, "$device": ".+"}
     return substitute(expr, {**VALUES, **chosen})
 

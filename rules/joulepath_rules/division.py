@@ -69,11 +69,9 @@ def divided(part: Part, rules: Sequence[Rule], topology: Topology) -> list[Rule]
     """The rules of the chain's group `attribution` that a part evaluates; constants are not among them."""
     below = [rule for rule in rules if rule.record in RECORDED]
     if isinstance(part, Leaf):
-        hosts = hosts_at(topology, part.site)
-        return [
-            *(rule for rule in rules if rule.record == HEARTBEAT),
-            *(rule for rule in below if rule.labels.get("host", hosts[0]) in hosts),
-        ]
+        here = {None, *hosts_at(topology, part.site)}  # a rule without a host reads those that are there
+        beat = [rule for rule in rules if rule.record == HEARTBEAT]
+        return [*beat, *(rule for rule in below if rule.labels.get("host") in here)]
     above = (rule for rule in rules if rule.record not in RECORDED)
     return [*_received({rule.record for rule in below}), *above]
 

@@ -49,7 +49,7 @@ def generate(topology: Topology, source: Source = "rules", part: division.Part |
         ]
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
-    generation = topology.hash if source == "scraped" else None
+    generation = topology.hash if source == "scraped" else ""
     for name, interval in _alerting(topology, source, part).items():
         groups.append((name, interval, list(alerts(topology, name, names, generation))))
     if source == "rules":
@@ -81,7 +81,7 @@ def reader(topology: Topology, group: str, source: Source = "rules") -> Callable
     own = reads.fresh(topology)
     chains = own if group == "attribution" else reads.before(topology, topology.interval)
     derived = own if group == "derived" else reads.before(topology, slow(topology))
-    given = reads.scraped(topology) if source == "scraped" else chains
+    given = reads.scraped(topology) if source == "scraped" else reads.recorded(chains)
 
     def find(name: str) -> reads.Read | None:
         if name.startswith(PREFIX):

@@ -69,9 +69,9 @@ TARGET = frozenset({"instance", "job"})
 every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 
-def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
-    """The labels that constants of each name can have."""
-    own = frozenset({"topology", *(["generation"] if source == "scraped" else [])})
+def constant_labels() -> dict[str, frozenset[str]]:
+    """The labels that constants of each name can have: a generation where they are served."""
+    own = frozenset({"topology", "generation"})
     labels: dict[str, frozenset[str]] = {}
     for plant in PLANTS.values():
         for constant in constants(plant):
@@ -79,7 +79,7 @@ def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
     return labels
 
 
-def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
+def labels_of(selector: promql.VectorSelector) -> Labels:
     """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
     names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
     for name in [selector.name] if selector.name else names:
@@ -88,7 +88,7 @@ def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labe
         if name in SERIES:
             return frozenset(SERIES[name].labels) | {"topology"}
         if name.startswith(PREFIX):
-            return constant_labels(source)[name]
+            return constant_labels()[name]
         if name in EXPORTED:
             return frozenset(EXPORTED[name].labels) | TARGET
         known = name.replace("[:_]", ":") in FOREIGN or name.startswith("other_")
@@ -102,7 +102,7 @@ def recorded_series(
     """Name and labels of each recording rule, constants apart; alerts are looked at on the way."""
     for group in generate(plant, source, part):
         for rule in group.rules:
-            labels = infer(promql.parse(rule.expr), lambda selector: labels_of(selector, source))
+            labels = infer(promql.parse(rule.expr), labels_of)
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
                 yield _listed(rule.record), None if labels is None else _listed_labels(labels | frozenset(rule.labels))
 
@@ -172,7 +172,7 @@ def test_words_of_the_rules_cannot_be_labels_of_a_topology() -> None:
     """Labels of series and of constants, and the first words of names, which would be those of sums by label."""
     used = {label for series in SERIES.values() for label in series.labels} - {"LABEL"}
     used |= {name.partition(":")[0] for name in SERIES} - {"LABEL"}
-    used |= {label for labels in constant_labels("scraped").values() for label in labels} - {LABEL}
+    used |= {label for labels in constant_labels().values() for label in labels} - {LABEL}
     assert used <= RESERVED
 
 

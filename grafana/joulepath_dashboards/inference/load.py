@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
 
-from joulepath_dashboards.common import DATASOURCE, SELECTED, empty, over_time
+from joulepath_dashboards.common import CHOSEN, DATASOURCE, empty, over_time
 
 
 def row() -> Row:
@@ -23,15 +23,15 @@ def panels() -> Iterator[xychart.Panel]:
         "Energy per token against tokens",
         "Joules of the whole path for a generated token, over generated tokens per second: a point for each step of "
         "the time range. It falls with load while power is drawn at idle, too. A gap means that nothing was generated.",
-        (f"sum(application:tokens:rate{{{SELECTED}}})", "tokens/s", units.CountsPerSecond),
-        (f"sum(application:joules_per_token{{{SELECTED}}})", "J per token"),
+        (f"sum(application:tokens:rate{{{CHOSEN}}})", "tokens/s", units.CountsPerSecond),
+        (f"sum(application:joules_per_token{{{CHOSEN}}})", "J per token"),
     )
     yield _curve(
         "Energy per request against requests",
         "Joules of the whole path for a request, over requests per second: a point for each step of the time range. It "
         "falls with load while power is drawn at idle, too. A gap means that nothing was asked.",
-        (f"sum(application:inferences:rate{{{SELECTED}}})", "requests/s", units.RequestsPerSecond),
-        (f"sum(application:joules_per_inference{{{SELECTED}}})", "J per request"),
+        (f"sum(application:inferences:rate{{{CHOSEN}}})", "requests/s", units.RequestsPerSecond),
+        (f"sum(application:joules_per_inference{{{CHOSEN}}})", "J per request"),
     )
 
 
