@@ -19,7 +19,7 @@ WIRE = "leaf:"
 """How the names of series begin while they are sent."""
 
 SENDER = f"{WIRE}sender:info"
-"""Which of a leaf's senders counts: the one that knows most components. The other one of a pair may just begin."""
+"""Which of a leaf's senders counts: the one that knows most plugs and components. The other one may just begin."""
 
 SENT = (
     "adapter:working:ratio",
@@ -95,9 +95,15 @@ def read_by(rules: Iterable[Rule | Alert], constants: Iterable[Constant]) -> lis
 
 def _received(recorded: Iterable[str]) -> Iterator[Rule]:
     """The series that leaves sent, as the global server's own."""
-    rows = f"{WIRE}component:power_watts"
-    yield Rule(SENDER, f"topk by (leaf) (1, count by (leaf, sender) ({rows}))")
+    rows = f"({WIRE}component:power_watts or {WIRE}source:power_watts)"
+    yield Rule(SENDER, f"topk by (leaf) (1, count by (leaf, sender) {rows})")
     for name in SENT:
         if name in recorded:
-            labels = ", ".join(SERIES[name].labels)
-            yield Rule(name, f"sum by ({labels}) ({WIRE}{name} and on (leaf, sender) {SENDER})")
+            labels, sent = ", ".join(SERIES[name].labels), f"{WIRE}{name}"
+            # vmalert still reads the sender of the evaluation before: where that one has ended, the other one counts.
+            yield Rule(
+                name,
+                f"sum by ({labels}) (\n"
+                f"  {sent} and on (leaf, sender) {SENDER}\n"
+                f"  or {sent} and on (leaf) {SENDER} unless on (leaf) ({rows} and on (leaf, sender) {SENDER}))",
+            )

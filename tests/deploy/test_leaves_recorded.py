@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leaves that record their hosts and components, and send few series; a global server that goes on from there."""
 
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,9 +53,19 @@ def test_leaves_that_record_send_few_series_for_the_same_watts(running: Fleet) -
     assert asked.ask("sum by (host) (host:power_watts)") == pytest.approx({"ru-1": 100, "upf-1": 300}, rel=1e-9)
 
     (chosen,) = asked.ask('group by (sender) (leaf:sender:info{leaf="plant"})')
+    killed = time.time()
     running.kill("plant", chosen)
     asked.until('group by (sender) (leaf:sender:info{leaf="plant"})', {"ab".replace(chosen, ""): 1}, 60)
     asked.until(TOTAL, APPLICATIONS, WINDOW + LATE, rel=1e-2)
+    span = f"[{round(time.time() - killed)}s]"
+    beats, rows = (
+        sorted(each.at for each in asked.samples(f"{series}{span}", time.time()))
+        for series in ("attribution:heartbeat", 'host:power_watts{host="ru-1"}')
+    )
+    missed = [b for a, b in pairwise(beats) if b - a > 1.5 * INTERVAL]
+    assert len(beats) > 10
+    gaps = [at for at in beats[4:] if at not in rows and not any(at - 4 * INTERVAL <= late <= at for late in missed)]
+    assert gaps == []
     running.kill("edge", "a")
     asked.until("sum by (host) (host:power_watts)", {"ru-1": 100}, 60)
     asked.until(TOTAL, {}, WINDOW + LATE)
