@@ -36,6 +36,7 @@ EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modul
 FOREIGN = {
     "kepler_node_cpu_active_joules_total": "Kepler",
     "kepler_node_gpu_active_joules_total": "Kepler",
+    "kepler_node_gpu_joules_total": "Kepler",
     "kepler_pod_cpu_joules_total": "Kepler",
     "kepler_pod_gpu_joules_total": "Kepler",
     "kepler_vm_cpu_joules_total": "Kepler",
@@ -53,6 +54,8 @@ FOREIGN = {
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
     "node_cpu_seconds_total": "node_exporter",
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
+    "ifHCInUcastPkts": "snmp_exporter, of ports (IF-MIB)",
+    "ifHCOutUcastPkts": "snmp_exporter, of ports (IF-MIB)",
     "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
     "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
