@@ -40,7 +40,7 @@ def generate(topology: Topology, source: Source = "rules") -> list[Group]:
     ]
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
-    generation = topology.hash if source == "scraped" else None
+    generation = topology.hash if source == "scraped" else ""
     paces = {"alerts": slow(topology), "registers": REGISTERS}
     if source == "scraped":
         paces["scraped"] = slow(topology)
@@ -59,7 +59,7 @@ def reader(topology: Topology, group: str, source: Source = "rules") -> Callable
     own = reads.fresh(topology)
     chains = own if group == "attribution" else reads.before(topology, topology.interval)
     derived = own if group == "derived" else reads.before(topology, slow(topology))
-    given = reads.scraped(topology) if source == "scraped" else chains
+    given = reads.scraped(topology) if source == "scraped" else reads.recorded(chains)
 
     def find(name: str) -> reads.Read | None:
         if name.startswith(PREFIX):

@@ -29,6 +29,7 @@ OTHERS = {
     **meter("bmc_component", 'instance="edge-1",chassis="1",subsystem="1",component="GPU_1"', 100),
     **meter("gpu", 'instance="gpu-1",gpu="0"', 300),
     'gpu_info{instance="gpu-1",gpu="0",uuid="GPU-1",name="A100",vendor="nvidia"}': "1x40",
+    'pdu_outlet_power_watts{instance="pdu-1",outlet="3"}': "100x40",
     'pdu_readings_rejected_total{instance="pdu-1",reason="beyond_limit"}': grow(0.01),
     'joulepath_rules_constants{topology="joulepath",generation="1",state="previous"}': "1x40",
 }

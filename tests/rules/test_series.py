@@ -35,6 +35,7 @@ EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modul
 FOREIGN = {
     "kepler_node_cpu_active_joules_total": "Kepler",
     "kepler_node_gpu_active_joules_total": "Kepler",
+    "kepler_node_gpu_joules_total": "Kepler",
     "kepler_pod_cpu_joules_total": "Kepler",
     "kepler_pod_gpu_joules_total": "Kepler",
     "kepler_vm_cpu_joules_total": "Kepler",
@@ -52,6 +53,8 @@ FOREIGN = {
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
     "node_cpu_seconds_total": "node_exporter",
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
+    "ifHCInUcastPkts": "snmp_exporter, of ports (IF-MIB)",
+    "ifHCOutUcastPkts": "snmp_exporter, of ports (IF-MIB)",
     "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
     "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
@@ -68,9 +71,9 @@ TARGET = frozenset({"instance", "job"})
 every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 
-def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
-    """The labels that constants of each name can have."""
-    own = frozenset({"topology", *(["generation"] if source == "scraped" else [])})
+def constant_labels() -> dict[str, frozenset[str]]:
+    """The labels that constants of each name can have: a generation where they are served."""
+    own = frozenset({"topology", "generation"})
     labels: dict[str, frozenset[str]] = {}
     for plant in PLANTS.values():
         for constant in constants(plant):
@@ -78,14 +81,14 @@ def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
     return labels
 
 
-def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
+def labels_of(selector: promql.VectorSelector) -> Labels:
     """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
     names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
     for name in [selector.name] if selector.name else names:
         if name in SERIES:
             return frozenset(SERIES[name].labels) | {"topology"}
         if name.startswith(PREFIX):
-            return constant_labels(source)[name]
+            return constant_labels()[name]
         if name in EXPORTED:
             return frozenset(EXPORTED[name].labels) | TARGET
         known = name.replace("[:_]", ":") in FOREIGN or name.startswith("other_")
@@ -97,7 +100,7 @@ def recorded_series(plant: Topology, source: Source = "rules") -> Iterator[tuple
     """Name and labels of each recording rule, constants apart; alerts are looked at on the way."""
     for group in generate(plant, source):
         for rule in group.rules:
-            labels = infer(promql.parse(rule.expr), lambda selector: labels_of(selector, source))
+            labels = infer(promql.parse(rule.expr), labels_of)
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
                 yield _listed(rule.record), None if labels is None else _listed_labels(labels | frozenset(rule.labels))
 
@@ -166,7 +169,7 @@ def test_words_of_the_rules_cannot_be_labels_of_a_topology() -> None:
     """Labels of series and of constants, and the first words of names, which would be those of sums by label."""
     used = {label for series in SERIES.values() for label in series.labels} - {"LABEL"}
     used |= {name.partition(":")[0] for name in SERIES} - {"LABEL"}
-    used |= {label for labels in constant_labels("scraped").values() for label in labels} - {LABEL}
+    used |= {label for labels in constant_labels().values() for label in labels} - {LABEL}
     assert used <= RESERVED
 
 
