@@ -27,7 +27,8 @@ def queries(
 
 
 def filled(expr: str, applications: str = ".+", topology: str = "joulepath", model: str = "qwen2.5-vl-7b") -> str:
-    """An expression with values in place of Grafana's variables."""
+    """An expression with values in place of Grafana's variables: `applications` also where a page has one at a time."""
+    expr = expr.replace('application="$application"', 'application=~"$application"')
     chosen = {"$topology": topology, "$application": applications, "$device": ".+", "$label": "team", "$model": model}
     return substitute(expr, {**VALUES, **chosen})
 

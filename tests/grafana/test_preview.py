@@ -127,6 +127,15 @@ def test_several_values_become_an_alternative_in_promql() -> None:
     assert any(r'application=~"(application\\ a\\.1|application\\ b)"' in query for query in server.queries)
 
 
+@pytest.mark.parametrize(("name", "matcher"), [("end-to-end", r'=~"cam\\.1"'), ("path", '="cam.1"')])
+def test_a_dot_in_a_name_is_a_dot(name: str, matcher: str) -> None:
+    server = Server()
+    draw(name, server, application="cam.1")
+    asked = [query for query in server.queries if "cam" in query]
+    assert asked
+    assert all("application" + matcher in query for query in asked)
+
+
 @pytest.mark.parametrize(
     ("unit", "value", "text"),
     [

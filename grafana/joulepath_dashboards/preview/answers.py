@@ -94,11 +94,16 @@ def lines(
 
 
 def _matchers(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Several values as an alternative, as Grafana quotes them; one stands as it is."""
-    return {
-        f"${name}": each[0] if len(each) == 1 else "(" + "|".join(map(re.escape, each)) + ")" if each else ""
-        for name, each in values.items()
-    }
+    """As Grafana fills them in: quoted for a regular expression where a variable may have several values.
+
+    Those are the variables that stand behind `=~`.
+    """
+    found = {}
+    for name, each in values.items():
+        quoted = "|".join(map(re.escape, each))
+        found[f'=~"${name}"'] = f'=~"{quoted}"' if len(each) < 2 else f'=~"({quoted})"'
+        found[f"${name}"] = "|".join(each)
+    return found
 
 
 def _legend(target: Mapping[str, Any], labels: Mapping[str, str]) -> str:
