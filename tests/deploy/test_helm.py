@@ -221,12 +221,15 @@ def test_settings_that_cannot_work_are_refused(values: Mapping[str, Any], messag
     assert message in result.stderr
 
 
-def test_the_values_of_the_page_install_what_it_says(helm: Path) -> None:
-    page = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+@pytest.mark.parametrize(
+    ("guide", "components"), [("kubernetes", {"rapl", "workload", "pdu", "ioam"}), ("kubernetes-edge", {"pdu", "ioam"})]
+)
+def test_the_values_of_a_page_install_what_it_says(guide: str, components: set[str], helm: Path) -> None:
+    page = (ROOT / "docs" / "guides" / f"{guide}.md").read_text()
     _, _, text = page.partition("<!-- values: deploy/helm/joulepath -->\n```yaml\n")
     values = yaml.safe_load(text.partition("```")[0])
     objects = [each for each in yaml.safe_load_all(helm_template(helm, values).stdout) if each]
-    assert Release(tuple(objects)).pods.keys() == {"rapl", "workload", "pdu", "ioam"}
+    assert Release(tuple(objects)).pods.keys() == components
 
 
 def test_another_release_has_names_of_its_own(helm: Path, release: Render) -> None:

@@ -92,7 +92,7 @@ def test_the_variables_of_a_page_are_those_it_uses(content: dict[str, Any]) -> N
         assert variable["label"]
         assert variable["type"] == "datasource" or variable["refresh"] == 2  # when the time range changes
         assert variable.get("includeAll", False) == variable.get("multi", False)
-    used = set(re.findall(r"\$\{?(\w+)", json.dumps(content)))
+    used = set(re.findall(r"\$\{?([a-zA-Z_]\w*)", json.dumps(content)))  # $1 is a group of label_replace
     assert {name for name in used if not name.startswith("__")} == set(variables)
 
 
@@ -237,6 +237,8 @@ def test_a_counter_is_read_as_a_rate_over_grafanas_range(target: dict[str, Any])
 def test_a_variable_of_one_value_is_not_a_regular_expression(content: dict[str, Any]) -> None:
     """Grafana quotes the values of those variables alone that may have several: `cam.1` would be `cam-1`, too."""
     for variable in content["templating"]["list"]:
+        if variable["name"] == "label":  # a part of names of series, which has no characters to quote
+            continue
         operator = "=~" if variable.get("multi") else "="
         for expr in (target["expr"] for panel in content["panels"] for target in panel.get("targets", ())):
             found = re.findall(rf'(\W+)"\${variable["name"]}"', expr)
@@ -245,10 +247,13 @@ def test_a_variable_of_one_value_is_not_a_regular_expression(content: dict[str, 
 
 
 def test_a_component_on_two_hosts_is_shown_on_each() -> None:
-    """Measured on one host, it may have no share on the other."""
+    """Measured on one host, it may have no share on the other. Without its hosts it is shown while all are measured."""
     for title, target in TARGETS.items():
+        if "_watts" not in target["expr"]:
+            continue
         kept = labels(promql.parse(filled(target["expr"])))
-        assert "component" not in kept or kept & {"host", "part", "application"}, title
+        whole = "unless on (component) (joulepath_topology_component" in target["expr"]
+        assert "component" not in kept or kept & {"host", "part", "application"} or whole, title
 
 
 def test_the_queries_of_a_page_begin_with_its_variables() -> None:
@@ -265,7 +270,7 @@ def test_queries_are_plain_promql_without_variables(content: dict[str, Any]) -> 
     expressions = queries(content)
     assert len(expressions) > 10
     for query in expressions:
-        assert "$" not in query
+        assert not re.search(r"\$[^1]", query)  # $1 is a group of label_replace
         labels(promql.parse(query))
 
 

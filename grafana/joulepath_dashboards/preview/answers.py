@@ -62,6 +62,9 @@ def variables(
             raise ValueError(f"variable {name}: {variable['query']} is not label_values(series, label)")
         series = substitute(found["series"], _matchers(values))
         offered = sorted(server.label_values(found["label"], series, begin=period.begin, end=period.end))
+        if "regex" in variable:  # as Grafana does: what its first group matches, each once
+            pattern = re.compile(variable["regex"].strip("/"))
+            offered = sorted({match[1] for each in offered if (match := pattern.search(each))})
         if name in chosen:
             offered = [chosen[name]]
         values[name] = offered if variable.get("current", {}).get("value") == ["$__all"] else offered[:1]
@@ -98,7 +101,7 @@ def _matchers(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
     found = {}
     for name, each in values.items():
         quoted = "|".join(map(re.escape, each))
-        found[f'=~"${name}"'] = f'=~"{quoted}"' if len(each) == 1 else f'=~"({quoted})"'
+        found[f'=~"${name}"'] = f'=~"{quoted}"' if len(each) < 2 else f'=~"({quoted})"'
         found[f"${name}"] = "|".join(each)
     return found
 
