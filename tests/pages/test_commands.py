@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from scripts.blocks import COMMANDS, Block, blocks
 
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
-from tests.pages.blocks import COMMANDS, Block, blocks
 from tests.pages.monitoring import prometheus_with_constants
 from tests.pages.world import World, world
 
