@@ -42,7 +42,8 @@ def main() -> int:
                 say(f"FAIL {fault}")
                 return 1
         inside = [sys.executable, "-P", "-m", "scripts.first_hour.inside", str(began), str(followed.count)]
-        command = isolation.command(inside, rootless=rootless)
+        # The namespaces end with this process, whatever ends it.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *isolation.command(inside, rootless=rootless)]
         return subprocess.run(command, cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)}, check=False).returncode
 
 

@@ -69,16 +69,15 @@ def measured(prometheus: Prometheus) -> Iterator[Figure]:
 
 
 def reported(text: str, page: str, seconds: float) -> Iterator[Figure]:
-    """The joules of a report: the table that was printed, and the same number in the page."""
-    for name, watts in (
-        (APPLICATION, BMC_WATTS),
-        (UNATTRIBUTED, OUTLETS[1][1] + EDGE_WATTS),
-        ("total", BMC_WATTS + OUTLETS[1][1] + EDGE_WATTS),
-    ):
-        row = re.search(rf"^{name} +([\d,]+) ", text, re.MULTILINE)
-        yield Figure(f"joules of {name} in the report", _number(row[1]) if row else None, watts * seconds)
-        shown = row is not None and row[1] in page
-        yield Figure(f"joules of {name} in report.html", _number(row[1]) if row and shown else None, watts * seconds)
+    """The joules of a report of so many seconds: in the table that was printed, and in that of the page."""
+    _, _, after = page.partition('id="table-applications"')
+    table, _, _ = after.partition("</table>")
+    unattributed = OUTLETS[1][1] + EDGE_WATTS
+    for name, watts in ((APPLICATION, BMC_WATTS), (UNATTRIBUTED, unattributed), ("total", BMC_WATTS + unattributed)):
+        printed = re.search(rf"^{name} +([\d,]+) ", text, re.MULTILINE)
+        shown = re.search(rf'data-value="{name}">{name}</th><td class="number" data-value="([\d.]+)">', table)
+        yield Figure(f"joules of {name}, printed", _number(printed), watts * seconds)
+        yield Figure(f"joules of {name}, in report.html", _number(shown), watts * seconds)
 
 
 def alerted(alerts: Sequence[Mapping[str, Any]]) -> bool:
@@ -91,5 +90,5 @@ def alerted(alerts: Sequence[Mapping[str, Any]]) -> bool:
     )
 
 
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
+def _number(found: re.Match[str] | None) -> float | None:
+    return float(found[1].replace(",", "")) if found else None

@@ -49,7 +49,10 @@ def main(began: float, before: int) -> int:
         say(str(figure))
     say(f"{'ok  ' if alerted else 'FAIL'} the budget's alert is at the webhook")
     minutes = (time.time() - began) / 60
-    say(f"{before + followed.count} steps, {minutes:.1f} minutes; the report: {home}/plant/report.html")
+    kept = programs.CACHE / "first-hour" / "report.html"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(page, encoding="utf-8")
+    say(f"{before + followed.count} steps, {minutes:.1f} minutes; the report: {kept}")
     return 0 if alerted and all(figure.holds for figure in found) else 1
 
 
