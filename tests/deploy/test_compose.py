@@ -222,7 +222,7 @@ def test_every_target_is_a_service_at_its_port() -> None:
                 assert (SERVICES[name].get("network_mode") == "host") == (host == "joulepath-host")
                 assert ports[name] == int(port), target
                 found.add(name)
-    assert found == EXPORTERS | {"alertmanager"}
+    assert found == EXPORTERS | {"alertmanager", "prometheus"}
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     for job in config["scrape_configs"]:
         for discovery in job.get("http_sd_configs", ()):
