@@ -191,6 +191,7 @@ STEPS = _series(
     ("adapter:vm_active:rate", "vm host unit", "", "active work of a virtual machine, in the unit of its source"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
+    ("leaf:sender:info", "leaf sender", "", "which Prometheus of a leaf counts, where leaves record components"),
     ("component:active_unit:ratio", "component host unit", "", "the part of its host's work, in one unit"),
     ("component:active:ratio", "component host", "", "the part of its host's work, over all units"),
     (

@@ -11,6 +11,7 @@ from scripts import generate as pages
 
 from joulepath.metrics import Metric
 from joulepath_rules.constants import PREFIX, constants
+from joulepath_rules.division import WIRE, Global, Part
 from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
@@ -85,6 +86,8 @@ def labels_of(selector: promql.VectorSelector) -> Labels:
     """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
     names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
     for name in [selector.name] if selector.name else names:
+        if name.startswith(WIRE) and name not in SERIES:
+            return frozenset(SERIES[name.removeprefix(WIRE)].labels) | {"topology", "leaf", "sender"}
         if name in SERIES:
             return frozenset(SERIES[name].labels) | {"topology"}
         if name.startswith(PREFIX):
@@ -96,9 +99,11 @@ def labels_of(selector: promql.VectorSelector) -> Labels:
     return None
 
 
-def recorded_series(plant: Topology, source: Source = "rules") -> Iterator[tuple[str, Labels]]:
+def recorded_series(
+    plant: Topology, source: Source = "rules", part: Part | None = None
+) -> Iterator[tuple[str, Labels]]:
     """Name and labels of each recording rule, constants apart; alerts are looked at on the way."""
-    for group in generate(plant, source):
+    for group in generate(plant, source, part):
         for rule in group.rules:
             labels = infer(promql.parse(rule.expr), labels_of)
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
@@ -116,9 +121,10 @@ def _listed_labels(labels: frozenset[str]) -> frozenset[str]:
 
 @every_plant
 @pytest.mark.parametrize("source", ["rules", "scraped"])
-def test_rules_record_what_the_list_says(plant: Topology, source: Source) -> None:
+@pytest.mark.parametrize("part", [None, Global()], ids=["whole", "global"])
+def test_rules_record_what_the_list_says(plant: Topology, source: Source, part: Part | None) -> None:
     """No label of a foreign series passes into a recorded one, nor the generation of scraped constants."""
-    for name, labels in recorded_series(plant, source):
+    for name, labels in recorded_series(plant, source, part):
         assert labels is not None, f"{name} takes over the labels of a series that is not the topology's"
         assert labels <= {*SERIES[name].labels, "topology"}, name
         assert "topology" in labels, name
@@ -128,7 +134,7 @@ def test_the_list_says_what_rules_record() -> None:
     """Each name is recorded by some topology, and each of its labels."""
     labels_by_name: dict[str, set[str]] = {}
     for plant in PLANTS.values():
-        for name, labels in recorded_series(plant):
+        for name, labels in (*recorded_series(plant), *recorded_series(plant, part=Global())):
             labels_by_name.setdefault(name, set()).update(labels or ())
     assert labels_by_name == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
 

@@ -8,6 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import RANGE_STEP, RANGE_STEPS, TOPOLOGY, in_range, lines, over_time
+from joulepath_dashboards.declared import COMPONENTS
 from joulepath_dashboards.inference.curve import Axis, curve
 from joulepath_dashboards.tables import Column, merged
 
@@ -26,21 +27,23 @@ def row() -> Row:
 
 def panels() -> Iterator[table.Panel | timeseries.Panel | xychart.Panel]:
     """The row's panels, from left to right."""
-    power = f"component:power_watts{{{MODELS}}}"
+    watts = f"component:power_watts{{{MODELS}}}"
+    # A model that is measured on some of its hosts alone is a gap: a part of its watts is not its watts.
+    power = f"sum by (component) ({watts}) unless on (component) ({COMPONENTS} unless on (component, host) {watts})"
     yield (
         merged(
             "Models",
             "Watts, requests and tokens of each model, whoever asks it, the cost of one request and of one generated "
             "token at the model alone, without the network, and its energy over the chosen time range. An empty cell "
-            "is a gap: the model or its counters are not measured, or nothing was asked.",
+            "is a gap: the model is not measured on each of its hosts, its counters are not, or nothing was asked.",
             {"component": "Model"},
             [
-                Column("Power", units.Watt, f"sum by (component) ({power})"),
+                Column("Power", units.Watt, power),
                 Column("Requests", units.RequestsPerSecond, _each("component:inferences:rate")),
                 Column("Tokens per second", units.CountsPerSecond, _each("component:tokens:rate")),
                 Column("Per request", units.Joule, _each("component:joules_per_inference")),
                 Column("Per token", units.Joule, _each("component:joules_per_token")),
-                Column("Energy in the range", units.WattHour, f"{in_range(power, 'component')} / 3600"),
+                Column("Energy in the range", units.WattHour, f"{in_range(f'({power})', 'component')} / 3600"),
             ],
         )
         .interval(RANGE_STEP)
