@@ -13,7 +13,7 @@ LIVE = $(if $(findstring tests/,$(ARGS)),,$(shell grep -rlE 'mark\.(kernel|lab)\
 # Each of some hundred processes would compile the sources for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test unit long lint bench docs site dashboards-preview constraints dist programs helm clean
+.PHONY: help demo test unit long lint bench docs site first-hour dashboards-preview constraints dist programs helm clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -51,6 +51,9 @@ site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor
 
 dashboards-preview: $(VENV)/.test ## draws the dashboards without Grafana, as HTML and PNG in .cache/preview (PROMETHEUS=URL PAGES="path health" RANGE=1h INTERVAL=15s ARGS=)
 	@$(VENV)/bin/python -m joulepath_dashboards.preview -o .cache/preview --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) $(if $(RANGE),--range $(RANGE)) $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS) $(PAGES)
+
+first-hour: $(VENV)/.test programs ## follows README and docs/guides/bare-metal.md to the letter in a fresh clone, with stand-ins for the devices
+	@$(VENV)/bin/python -m scripts.first_hour
 
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints
