@@ -143,6 +143,9 @@ def world(folder: Path, block: Block) -> Iterator[World]:
             r"(?<=--bmc )redfish://bmc-1\.example": f"redfish://127.0.0.1:{bmc.port}",
             r"(?<=bmc --target )redfish://(10\.0\.0\.7|bmc-1\.example)": f"redfish://127.0.0.1:{bmc.port}",
         }
+        if "plant-1.example" in block.text:
+            plant = running.enter_context(Agent(devices()["alpha-cordex"].agent_objects(), SECRET))
+            addresses[r"udp://plant-1\.example"] = f"udp://127.0.0.1:{plant.address[1]}"
         if "ipmi://" in block.text:
             addresses[r"ipmi://10\.0\.0\.7"] = f"ipmi://127.0.0.1:{running.enter_context(ipmi(folder))}"
         yield World(folder, addresses)

@@ -66,7 +66,7 @@ def test_a_terminal_keeps_folder_variables_and_jobs(tmp_path: Path) -> None:
             terminal.run("sleep 60", 0.2)
 
 
-def test_a_command_that_ends_the_terminal_is_told(tmp_path: Path) -> None:
+def test_a_command_that_ends_the_terminal_is_an_error(tmp_path: Path) -> None:
     with (
         Terminal(tmp_path, {"PATH": os.environ["PATH"]}) as terminal,
         pytest.raises(RuntimeError, match="exit 3: ended"),
