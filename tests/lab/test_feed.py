@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the lab writes for a Prometheus elsewhere."""
+"""The files that the lab writes for a Prometheus elsewhere."""
 
 import json
 import socket

@@ -29,7 +29,7 @@ LAB_PACE = ("interval", "window")
 
 
 def places(scene: Scenario) -> Iterator[Place]:
-    """What Prometheus scrapes, each under its address in the lab."""
+    """The servers that Prometheus scrapes, each under its address in the lab."""
     for entries in _scraped(scene).values():
         for entry in entries:
             for address in entry["targets"]:
