@@ -69,8 +69,10 @@ def lay(wheel: Path, stage: Path) -> None:
     manual.write(stage)
     for name in ("examples", "docs"):
         shutil.copytree(ROOT / name, stage / name, ignore=shutil.ignore_patterns("conf.py", "redirect", "develop"))
-    for name in ("prometheus", "alertmanager"):
+    for name in ("prometheus", "alertmanager", "leaves"):
         shutil.copytree(deploy / name, stage / name)
+    for name in ("dashboards", "provisioning"):
+        shutil.copytree(ROOT / "grafana" / name, stage / "grafana" / name)
     for unit in sorted((deploy / "systemd").glob("*.service")):
         text = unit.read_text(encoding="utf-8")
         for old, new in FROM_CHECKOUT.items():

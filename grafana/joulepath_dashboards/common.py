@@ -54,9 +54,11 @@ RANGE_STEP = "15s"
 
 # Every selector of a recorded series has one of these, so that a page shows one topology: applications of two may have
 # the same name.
-# `$application` may name several and is quoted for a regular expression, so =~ is the one matcher it may stand in.
+# Grafana quotes a variable for a regular expression only where it may have several values. SELECTED is for pages with
+# `applications()`, CHOSEN for those with `application()`: as a regular expression, cam.1 would be cam-1 as well.
 TOPOLOGY = 'topology="$topology"'
 SELECTED = f'{TOPOLOGY},application=~"$application"'
+CHOSEN = f'{TOPOLOGY},application="$application"'
 UNATTRIBUTED = f'{TOPOLOGY},application="unattributed"'
 
 

@@ -87,6 +87,18 @@ def application() -> QueryVariable:
     return _labels("application", "Application", f"label_values({covered}, application)")
 
 
+def model() -> QueryVariable:
+    """One at a time: a curve is of one model."""
+    return _labels("model", "Model", f"label_values(component:tokens:rate{{{TOPOLOGY}}}, component)")
+
+
+def label() -> QueryVariable:
+    """One label of applications and components: the first word of series, such as `team:application_power_watts`."""
+    series = f'{{__name__=~".+:(application|component)_power_watts",{TOPOLOGY}}}'
+    named = _labels("label", "Label", f"label_values({series}, __name__)")
+    return named.regex("/(.+):(?:application|component)_power_watts/")
+
+
 def devices() -> QueryVariable:
     """PDUs: several or all."""
     variable = _labels("device", "PDU", "label_values(pdu_up, instance)").multi(True).include_all(True)

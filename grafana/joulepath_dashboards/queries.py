@@ -11,7 +11,9 @@ VALUES = {"$__rate_interval": "1m", "$__interval": "30s", "$__interval_ms": "300
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
 
 
-def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str = "joulepath") -> list[str]:
+def queries(
+    dashboard: dict[str, Any], applications: str = ".+", topology: str = "joulepath", model: str = "qwen2.5-vl-7b"
+) -> list[str]:
     """Every query of a dashboard's panels and variables as plain PromQL, each once, in the order of the page.
 
     `dashboard` is the content of a dashboard file; `applications` a regular expression of those selected, such as
@@ -21,12 +23,13 @@ def queries(dashboard: dict[str, Any], applications: str = ".+", topology: str =
     healthy.
     """
     expressions = (*_variables(dashboard), *_targets(dashboard))
-    return list(dict.fromkeys(filled(expr, applications, topology) for expr in expressions))
+    return list(dict.fromkeys(filled(expr, applications, topology, model) for expr in expressions))
 
 
-def filled(expr: str, applications: str = ".+", topology: str = "joulepath") -> str:
-    """An expression with values in place of Grafana's variables."""
-    chosen = {"$topology": topology, "$application": applications, "$device": ".+"}
+def filled(expr: str, applications: str = ".+", topology: str = "joulepath", model: str = "qwen2.5-vl-7b") -> str:
+    """An expression with values in place of Grafana's variables: `applications` also where a page has one at a time."""
+    expr = expr.replace('application="$application"', 'application=~"$application"')
+    chosen = {"$topology": topology, "$application": applications, "$device": ".+", "$label": "team", "$model": model}
     return substitute(expr, {**VALUES, **chosen})
 
 

@@ -20,9 +20,18 @@ class Column(NamedTuple):
 
 
 def merged(
-    title: str, description: str, keys: Mapping[str, str], columns: Sequence[Column], page: str | None = None
+    title: str,
+    description: str,
+    keys: Mapping[str, str],
+    columns: Sequence[Column],
+    *,
+    page: str | None = None,
+    kept: Sequence[str] = (),
 ) -> table.Panel:
-    """The table. `keys` are the labels of the rows, with their titles; the first links to `page`, if there is one."""
+    """The table. `keys` are the labels of the rows, with their titles; the first links to `page`, if there is one.
+
+    `kept` are variables that both pages have, beside data source and topology.
+    """
     panel = rows(title, description, columns[0].unit)
     names = {}
     for ref_id, each in zip(ascii_uppercase, columns, strict=False):
@@ -31,7 +40,7 @@ def merged(
         panel = panel.with_target(column(each.expr, ref_id)).override_by_name(each.title, unit)
     if page is not None:
         label, heading = next(iter(keys.items()))
-        panel = panel.override_by_name(heading, [DynamicConfigValue("links", [_link(page, label)])])
+        panel = panel.override_by_name(heading, [DynamicConfigValue("links", [_link(page, label, kept)])])
     return panel.with_transformation(DataTransformerConfig("merge", options={})).with_transformation(
         DataTransformerConfig(
             "organize",
@@ -44,7 +53,10 @@ def merged(
     )
 
 
-def _link(page: str, label: str) -> dict[str, str]:
+def _link(page: str, label: str, kept: Sequence[str]) -> dict[str, str]:
     """To another page, with the row's value in its variable."""
-    kept = "${datasource:queryparam}&${topology:queryparam}&${__url_time_range}"
-    return {"title": "Look into ${__value.text}", "url": f"/d/{page}?{kept}&var-{label}=${{__value.text}}"}
+    variables = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "topology", *kept))
+    return {
+        "title": "Look into ${__value.text}",
+        "url": f"/d/{page}?{variables}&${{__url_time_range}}&var-{label}=${{__value.text}}",
+    }

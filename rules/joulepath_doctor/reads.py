@@ -120,6 +120,8 @@ def _requested(topology: Topology) -> Iterator[Read]:
         if requests is None or requests.fallback is not None:
             continue
         for placement in topology.placements(name):
+            if placement.gpu is not None:
+                continue
             node = topology.named_in_kepler(placement.vm or placement.host).node_name or ""
             yield Read(("components", name, "reservation"), f"kube_node_info{selector(node=node)}")
 

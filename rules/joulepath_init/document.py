@@ -55,7 +55,7 @@ def written(head: Iterable[str], sections: Iterable[Section], facts: Mapping[str
 def _entry(name: str, value: Any) -> Iterator[str]:
     """An entry on one line, or with a line for each key where that would be too long."""
     line = f"  {name} {flow(value)}"
-    if len(line) <= WIDTH or not isinstance(value, Mapping):
+    if len(line) <= WIDTH or not isinstance(value, Mapping) or not value:
         yield line
         return
     pairs = [f"{flow(key)}: {flow(item)}" for key, item in value.items()]

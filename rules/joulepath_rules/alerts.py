@@ -19,13 +19,13 @@ PAGE = "docs/reference/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
 
 
-def alerts(topology: Topology, group: str, recorded: Collection[str], generation: str | None = None) -> Iterator[Alert]:
+def alerts(topology: Topology, group: str, recorded: Collection[str], generation: str = "") -> Iterator[Alert]:
     """The alerts of a group that a topology can raise; `recorded` names what is written for it, constants included.
 
-    With `generation` constants are scraped, and those of other generations are not read.
+    Constants of other generations are not read; those that rules write have none.
     """
     name = f"topology={quote(topology.name)}"
-    constant = name if generation is None else f"{name},generation={quote(generation)}"
+    constant = f"{name},generation={quote(generation)}"
     nodes = "|".join(str(node) for node in _nodes(topology))
     replacements = {
         'topology="example"': name,

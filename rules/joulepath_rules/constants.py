@@ -11,7 +11,7 @@ from joulepath_topology.components import Component
 from joulepath_topology.labels import Labelled, label_names, label_values
 from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
-from joulepath_topology.source import METHODS, Method
+from joulepath_topology.source import METHODS, Method, PowerSource
 
 PREFIX = "joulepath_topology_"
 
@@ -75,24 +75,34 @@ def _fed(topology: Topology, host: str, tier: int) -> list[str]:
 def source_rows(topology: Topology) -> Iterator[tuple[float, dict[str, str], str | None]]:
     """The readings of every tier: weight, labels and, for a PromQL source, its expression in watts.
 
-    A reading of a fed host is a reading of the feeder too, with its weight negated.
+    A reading of a fed host is a reading of the feeder too, with its weight negated. It has the label `feeds` in place
+    of `plug`: the watts go from the feeder to that host.
     """
     for name, host in topology.boxes.items():
         for tier, own in enumerate(host.tiers, 1):
-            sources = [(f"{number}", 1.0, source) for number, source in enumerate(own, 1)]
+            sources = [(f"{number}", "", source) for number, source in enumerate(own, 1)]
             for fed in _fed(topology, name, tier):
                 members = enumerate(topology.boxes[fed].power, 1)
-                sources += [(f"{fed}/{number}", -1.0, source) for number, source in members]
+                sources += [(f"{fed}/{number}", fed, source) for number, source in members]
             common = {"host": name, "site": host.site, "tier": str(tier), "method": method(topology, name, tier)}
-            for label, sign, source in sources:
+            for label, fed, source in sources:
+                sign = -1.0 if fed else 1.0
                 weight = sign * source.scale
                 row = {**common, "source": label, "kind": source.kind}
-                for reading in source.readings:
-                    yield weight, {**row, **reading}, None
+                plugs = [plug(source, reading) for reading in source.readings] or [f"{name} source {label}"]
+                ends = [{"feeds": fed} if fed else {"plug": each} for each in plugs]
+                for reading, end in zip(source.readings, ends, strict=False):
+                    yield weight, {**row, **reading, **end}, None
                 if source.query is not None:
-                    yield weight, row, source.query
+                    yield weight, {**row, **ends[0]}, source.query
                 if source.offset_watts:
-                    yield sign * source.offset_watts, {**row, "kind": "offset"}, None
+                    yield sign * source.offset_watts, {**row, "kind": "offset", **ends[0]}, None
+
+
+def plug(source: PowerSource, reading: Mapping[str, str]) -> str:
+    """The name of a plug by its reading: `pdu pdu-1 outlet 2`."""
+    parts = (f"{label} {value}" for label, value in reading.items() if label != "instance")
+    return " ".join((source.kind, reading["instance"], *parts))
 
 
 def _sources(topology: Topology) -> Rows:

@@ -12,6 +12,7 @@ from joulepath_topology import Topology
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
     """All features, found in the constants where these say it: a rule with missing constants gives nothing."""
     found = {name for constant in constants for name in _of(constant)}
+    found.add("fed" if "fed" in found else "not_fed")
     found.add("fallback" if any(host.fallback for host in topology.boxes.values()) else "one_tier")
     tiers = [
         host.static(tier) is not None for host in topology.boxes.values() for tier in range(1, len(host.tiers) + 1)
@@ -57,6 +58,8 @@ def _of(constant: Constant) -> Iterable[str]:
     match name:
         case "source":
             yield read_by(labels)
+            if "feeds" in labels:
+                yield "fed"
         case "component":
             yield labels["share"]
         case "traffic":

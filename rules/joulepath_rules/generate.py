@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
-from joulepath_rules import reads
+from joulepath_rules import division, reads
 from joulepath_rules.adapters import adapters
 from joulepath_rules.alerts import alerts
 from joulepath_rules.budgets import budgets
@@ -25,32 +25,54 @@ REGISTERS = 600.0
 """The interval, in seconds, of the alerts that compare a day."""
 
 
-def generate(topology: Topology, source: Source = "rules") -> list[Group]:
-    """The groups of one rule file, in the order in which they build on each other. Same topology, same rules."""
+def generate(topology: Topology, source: Source = "rules", part: division.Part | None = None) -> list[Group]:
+    """The groups of one rule file, in the order in which they build on each other. Same topology, same rules.
+
+    With `part`, those of a leaf or of the server above the leaves; a leaf has its constants as rules.
+    """
     known = list(constants(topology))
     used = features(topology, known)
     quick = [*_timed(adapters(topology), topology), *chain(topology, "attribution", used)]
-    figures = chain(topology, "derived", used)
-    written = [] if source == "scraped" else [_constant(constant) for constant in known]
+    if part is not None:
+        quick = division.divided(part, quick, topology)
     groups: list[tuple[str, float, Sequence[Rule | Alert]]] = [
-        ("attribution", topology.interval, [*written, *_read(quick, reader(topology, "attribution", source))]),
-        ("derived", slow(topology), _read(figures, reader(topology, "derived", source))),
-        ("history", pace(topology), list(history(topology, used))),
-        ("budgets", slow(topology), list(budgets(topology)) if topology.budgets else []),
+        ("attribution", topology.interval, _read(quick, reader(topology, "attribution", source)))
     ]
+    if isinstance(part, division.Leaf):
+        known = division.local(topology, part.site, known)
+    else:
+        figures = chain(topology, "derived", used)
+        groups += [
+            ("derived", slow(topology), _read(figures, reader(topology, "derived", source))),
+            ("history", pace(topology), list(history(topology, used))),
+            ("budgets", slow(topology), list(budgets(topology)) if topology.budgets else []),
+        ]
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}
     names.update(constant.name for constant in known)
-    generation = topology.hash if source == "scraped" else None
-    paces = {"alerts": slow(topology), "registers": REGISTERS}
-    if source == "scraped":
-        paces["scraped"] = slow(topology)
-    for name, interval in paces.items():
+    generation = topology.hash if source == "scraped" else ""
+    for name, interval in _alerting(topology, source, part).items():
         groups.append((name, interval, list(alerts(topology, name, names, generation))))
+    if source == "rules":
+        if part is not None:
+            known = division.read_by((rule for _, _, rules in groups for rule in rules), known)
+        name, interval, first = groups[0]
+        groups[0] = (name, interval, [*map(_constant, known), *first])
     return [
         Group(name, duration(interval), tuple(_labelled(rule, topology) for rule in rules))
         for name, interval, rules in groups
         if rules
     ]
+
+
+def _alerting(topology: Topology, source: Source, part: division.Part | None) -> dict[str, float]:
+    """The groups of alerts with their intervals in seconds: at a leaf those that read meters, which it keeps."""
+    registers = {"registers": REGISTERS}
+    if isinstance(part, division.Leaf):
+        return registers
+    everywhere = {"alerts": slow(topology)}
+    if part is None:
+        everywhere |= registers
+    return {**everywhere, **({"scraped": slow(topology)} if source == "scraped" else {})}
 
 
 def reader(topology: Topology, group: str, source: Source = "rules") -> Callable[[str], reads.Read | None]:
@@ -59,13 +81,15 @@ def reader(topology: Topology, group: str, source: Source = "rules") -> Callable
     own = reads.fresh(topology)
     chains = own if group == "attribution" else reads.before(topology, topology.interval)
     derived = own if group == "derived" else reads.before(topology, slow(topology))
-    given = reads.scraped(topology) if source == "scraped" else chains
+    given = reads.scraped(topology) if source == "scraped" else reads.recorded(chains)
 
     def find(name: str) -> reads.Read | None:
         if name.startswith(PREFIX):
             return given
-        if name in quick or name.startswith("adapter:"):
+        if name in quick or name.startswith("adapter:") or name == division.SENDER:
             return chains
+        if name.startswith(division.WIRE):
+            return reads.before(topology, topology.interval)
         return derived if name in figures else None
 
     return find

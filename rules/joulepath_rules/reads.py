@@ -46,6 +46,11 @@ def scraped(topology: Topology) -> Read:
     return lambda name, matchers: f"last_over_time({selector(topology, name, matchers, generation=topology.hash)}[5m])"
 
 
+def recorded(read: Read) -> Read:
+    """A constant that a rule wrote, and not the same one that `joulepath rules serve` publishes beside it."""
+    return lambda name, matchers: read(name, f'generation=""{"," if matchers else ""}{matchers}')
+
+
 def rewrite(expr: str, reader: Callable[[str], Read | None]) -> str:
     """The expression with each plain read in its place; `reader` gives None for a series that is not the topology's."""
 

@@ -69,6 +69,7 @@ PUBLIC = _series(
         "application:co2_grams_per_second", "application segment basis", "g/s",
         "by `location` (the grid) or `market` (the contract); absent while one of its sites has no factor",
     ),
+    ("site:co2_grams_per_second", "site basis", "g/s", "of all hosts of a site; absent while one is not measured"),
     (
         "application:bits:rate", "application", "bit/s",
         "the sum over its traces, each at the node that sees most of it; both directions",
@@ -78,6 +79,10 @@ PUBLIC = _series(
     ("application:joules_per_bit", "application", "J", "energy of the segment `network` for one bit"),
     ("application:joules_per_inference", "application", "J", "energy of all segments for one request"),
     ("application:joules_per_token", "application", "J", "energy of all segments for one generated token"),
+    ("component:inferences:rate", "component", "1/s", "requests to a model, whoever asks"),
+    ("component:tokens:rate", "component", "1/s", "generated tokens of a model"),
+    ("component:joules_per_inference", "component", "J", "energy of the model alone for one request"),
+    ("component:joules_per_token", "component", "J", "energy of the model alone for one generated token"),
     (
         "application:token_power_watts", "application by", "W",
         "power at its models with weights, for tokens of prompts (`input`) and generated ones (`output`)",
@@ -115,6 +120,10 @@ PUBLIC = _series(
     (
         "node:measured:ratio", "node_id", "",
         "the measured part of the window, 0.5 to 1; twice that where one exporter is scraped twice; absent below",
+    ),
+    (
+        "flow:power_watts", "source target kind", "W",
+        "edges of a graph: `plug/NAME` to `host/NAME` to `component/NAME` to `application/NAME`; `feed`: host to host",
     ),
     ("host:conservation_error_watts", "host", "W", "the host less all applications on it: about 1e-13"),
     (
@@ -155,7 +164,7 @@ PUBLIC = _series(
 
 STEPS = _series(
     (
-        "source:power_watts", f"host site tier method source kind instance {' '.join(PARTS)}", "W",
+        "source:power_watts", f"host site tier method source kind instance {' '.join(PARTS)} plug feeds", "W",
         "power of one plug, times its scale",
     ),
     ("host_tier:power_watts", "host site tier method", "W", "power of each complete tier"),
@@ -182,6 +191,7 @@ STEPS = _series(
     ("adapter:vm_active:rate", "vm host unit", "", "active work of a virtual machine, in the unit of its source"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
+    ("leaf:sender:info", "leaf sender", "", "which Prometheus of a leaf counts, where leaves record components"),
     ("component:active_unit:ratio", "component host unit", "", "the part of its host's work, in one unit"),
     ("component:active:ratio", "component host", "", "the part of its host's work, over all units"),
     (

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from joulepath_rules.generate import generate
+from joulepath_rules.generate import Source, generate
 from joulepath_rules.prometheus import write
 from joulepath_topology import read
 from tests.conftest import ROOT
@@ -117,20 +117,20 @@ def component_of(thing: Mapping[str, Any]) -> str | None:
 
 
 @cache
-def rules() -> str:
-    """The rule file of a topology."""
-    topology = read(TOPOLOGY)
-    return write(generate(topology), topology.hash)
+def rules(name: str = "joulepath", source: Source = "rules") -> str:
+    """The rule file of a topology of this name."""
+    topology = read(TOPOLOGY).model_copy(update={"name": name})
+    return write(generate(topology, source), topology.hash)
 
 
 def helm_template(
-    helm: Path, values: Mapping[str, Any], *arguments: str, name: str = "joulepath"
+    helm: Path, values: Mapping[str, Any], *arguments: str, name: str = "joulepath", namespace: str = "energy"
 ) -> "subprocess.CompletedProcess[str]":
-    """`helm template` with these values, in the namespace `energy`."""
+    """`helm template` with these values."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(values, file)
         file.flush()
-        command = [str(helm), "template", name, str(CHART), "--namespace", "energy", "--values", file.name, *arguments]
+        command = [str(helm), "template", name, str(CHART), "--namespace", namespace, "--values", file.name, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 

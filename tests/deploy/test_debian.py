@@ -55,6 +55,16 @@ def test_a_packaged_unit_differs_from_ours_in_its_paths_alone(stage: Path) -> No
 
 
 @pytest.mark.unit
+def test_the_files_that_the_pages_copy_are_examples(stage: Path) -> None:
+    words = (stage / "debian" / "joulepath.examples").read_text("utf-8").split()
+    found = [path for word in words for path in stage.glob(word)]
+    assert len(found) >= len(words)
+    shipped = {file.name for path in found for file in [path, *path.rglob("*")]}
+    wanted = [*(ROOT / "grafana" / "dashboards").iterdir(), *(ROOT / "deploy" / "leaves").iterdir()]
+    assert {path.name for path in wanted} | {"prometheus.yml", "joulepath.yml", "alertmanager.yml"} <= shipped
+
+
+@pytest.mark.unit
 def test_each_library_is_in_one_package_with_its_hash(stage: Path) -> None:
     lists = [(stage / name).read_text("utf-8").splitlines() for name in ("main.txt", "analysis.txt")]
     names = [[line.partition("==")[0] for line in lines] for lines in lists]

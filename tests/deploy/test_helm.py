@@ -4,6 +4,7 @@
 import argparse
 import importlib
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from cloudcoil.models.prometheus_operator import v1, v1alpha1
 
 from joulepath import __version__, schema
 from joulepath.cli import COMMANDS
+from joulepath_rules.generate import Source
 from joulepath_topology import read
 from tests.conftest import ROOT
 from tests.deploy.chart import (
@@ -201,6 +203,12 @@ def test_rules_reach_prometheus_unchanged(release: Render) -> None:
         ({"pdu": {"enabled": True}}, "pdu.config: is missing"),
         ({"rules": {"enabled": True}}, "rules.topology: is missing"),
         ({"rules": {"generated": "hosts: {}\n"}}, "rules.generated: is not a rule file"),
+        ({"rules": {"generated": "groups: []\n"}}, "rules.generated: is not a rule file"),
+        (
+            {"rules": {"generated": "groups: [{name: a, rules: [{record: b}]}]\n"}},
+            "its first rule has no label topology",
+        ),
+        ({"workload": {"powerModels": {"two words": "name: x\n"}}}, "'two words'"),
         ({"ioam": {"enable": True}}, "additional properties 'enable' not allowed"),
         ({"pdu": {"nodes": {}}}, "additional properties 'nodes' not allowed"),
         ({"prometheus": {"interval": "15 seconds"}}, "'15 seconds' does not match pattern"),
@@ -213,12 +221,15 @@ def test_settings_that_cannot_work_are_refused(values: Mapping[str, Any], messag
     assert message in result.stderr
 
 
-def test_the_values_of_the_page_install_what_it_says(helm: Path) -> None:
-    page = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+@pytest.mark.parametrize(
+    ("guide", "components"), [("kubernetes", {"rapl", "workload", "pdu", "ioam"}), ("kubernetes-edge", {"pdu", "ioam"})]
+)
+def test_the_values_of_a_page_install_what_it_says(guide: str, components: set[str], helm: Path) -> None:
+    page = (ROOT / "docs" / "guides" / f"{guide}.md").read_text()
     _, _, text = page.partition("<!-- values: deploy/helm/joulepath -->\n```yaml\n")
     values = yaml.safe_load(text.partition("```")[0])
     objects = [each for each in yaml.safe_load_all(helm_template(helm, values).stdout) if each]
-    assert Release(tuple(objects)).pods.keys() == {"rapl", "workload", "pdu", "ioam"}
+    assert Release(tuple(objects)).pods.keys() == components
 
 
 def test_another_release_has_names_of_its_own(helm: Path, release: Render) -> None:
@@ -227,6 +238,72 @@ def test_another_release_has_names_of_its_own(helm: Path, release: Render) -> No
     assert names
     assert all(name.startswith("north-joulepath") for name in names)
     assert all(each["metadata"]["name"].startswith("joulepath") for each in release("defaults").objects)
+
+
+ODD = {
+    "pdu": {**EVERYTHING["pdu"], "secret": "123"},
+    "rapl": {"priorityClassName": "123"},
+    "gpu": {"enabled": True, "runtimeClassName": "5"},
+    "prometheus": {"namespace": "5"},
+    "rules": {"enabled": True, "topology": "sites: {}"},
+}
+
+
+@pytest.mark.parametrize(("name", "operator"), [("5g", False), ("1e3", True), ("edge.one", False), ("a" * 53, True)])
+def test_odd_names_are_names_of_kubernetes(name: str, operator: bool, helm: Path, tmp_path: Path) -> None:
+    """A Service begins with a letter and has no dot. A number stays a text."""
+    (tmp_path / "rules.yaml").write_text(rules("Plant_1:a."))
+    values = {**ODD, "prometheus": {"namespace": "5", "operator": operator}}
+    options = ["--set-file", f"rules.generated={tmp_path}/rules.yaml"]
+    result = helm_template(helm, values, *options, name=name, namespace="7")
+    assert result.returncode == 0, result.stderr
+    objects = [each for each in yaml.safe_load_all(result.stdout) if each]
+    for each in objects:
+        if OPERATOR not in each["apiVersion"]:
+            kubernetes_validate.validate(each, "1.37", strict=True)
+        assert re.fullmatch(r"[a-z]([-a-z0-9]{0,251}[a-z0-9])?", each["metadata"]["name"])
+        assert len(each["metadata"]["name"]) <= 63 or each["kind"] != "Service"
+        assert each["metadata"]["namespace"] == "7"
+        assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == name
+        if each["kind"] == "ConfigMap":
+            assert all(re.fullmatch(r"[-._a-zA-Z0-9]+", key) for key in each["data"])
+    scraped = [each for each in objects if each["metadata"]["name"].endswith("-scraping")]
+    assert all(yaml.safe_load(each["data"]["joulepath.yml"])["scrape_configs"] for each in scraped)
+
+
+@pytest.mark.parametrize("operator", [False, True])
+def test_rules_that_are_too_large_for_an_object_are_refused(operator: bool, helm: Path) -> None:
+    rule = {"record": "joulepath_topology_site", "labels": {"topology": "plant"}, "expr": "vector(1)" + " " * 1000}
+    large = json.dumps({"groups": [{"name": "attribution", "rules": [rule] * 1000}]})
+    values = {"rules": {"generated": large}, "prometheus": {"operator": operator}}
+    assert re.search(
+        r"rules\.generated: the \w+ .*at most \d+ fit: .*--constants scraped", helm_template(helm, values).stderr
+    )
+
+
+@pytest.mark.parametrize(("source", "told"), [("rules", False), ("scraped", True)])
+def test_the_notes_say_that_constants_must_be_served(source: Source, told: bool, helm: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(rules(source=source))
+    command = [
+        str(helm),
+        "install",
+        "joulepath",
+        str(CHART),
+        "--dry-run=client",
+        "--kubeconfig",
+        str(tmp_path / "none"),
+    ]
+    command += ["--set-file", f"rules.generated={tmp_path}/rules.yaml"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert ("nothing here serves these" in result.stdout.partition("NOTES:")[2]) == told
+
+
+def test_an_image_may_be_named_by_its_digest(helm: Path) -> None:
+    for tag, image in (("2", "here/joulepath:2"), ("sha256:0a", "here/joulepath@sha256:0a")):
+        result = helm_template(helm, {"image": {"repository": "here/joulepath", "tag": tag}})
+        objects = (each for each in yaml.safe_load_all(result.stdout) if each)
+        assert {pod["spec"]["containers"][0]["image"] for pod in Release(tuple(objects)).pods.values()} == {image}
 
 
 def test_the_version_is_that_of_the_exporters() -> None:

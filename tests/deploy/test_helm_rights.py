@@ -107,7 +107,7 @@ def test_networks_let_prometheus_in_and_devices_be_asked(release: Render) -> Non
             assert spec["egress"] == []
             continue
         names, devices = spec["egress"]
-        assert {each["port"] for each in names["ports"]} == {53}
+        assert {each["port"] for each in names["ports"]} == {53, 5353}, "OpenShift's name servers listen on 5353"
         assert devices == {"to": [{"ipBlock": {"cidr": cidr}} for cidr in ("10.20.0.0/16", "fd00:20::/64")]}
 
 

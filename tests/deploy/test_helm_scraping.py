@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, Monitoring
-from tests.deploy.chart import OF_DEVICES, ON_NODES, Release, component_of
+from tests.deploy.chart import EVERYTHING, OF_DEVICES, ON_NODES, Release, component_of, helm_template
 
 pytestmark = pytest.mark.unit
 
@@ -87,9 +87,13 @@ def discovered(promtool: Path, folder: Path, jobs: list[Any], job: str, targets:
 
 
 def jobs_of(found: Release) -> list[Any]:
-    (file,) = (each for each in found.of("ConfigMap") if each["metadata"]["name"] == "joulepath-scraping")
+    (file,) = (each for each in found.of("ConfigMap") if each["metadata"]["name"].endswith("-scraping"))
     jobs: list[Any] = yaml.safe_load(file["data"]["joulepath.yml"])["scrape_configs"]
     return jobs
+
+
+OURS = "energy/joulepath/"
+"""In front of the names of the release's jobs: those of another one stand in the same file."""
 
 
 def shown(labels: Labels) -> tuple[str, str]:
@@ -100,7 +104,7 @@ def shown(labels: Labels) -> tuple[str, str]:
 def test_prometheus_names_an_exporter_by_its_node(release: Render, monitoring: Monitoring, tmp_path: Path) -> None:
     found = release("everything")
     targets = [*pods(found, "edge-1"), STRANGER]
-    kept = discovered(monitoring.promtool, tmp_path, jobs_of(found), "nodes", targets)
+    kept = discovered(monitoring.promtool, tmp_path, jobs_of(found), f"{OURS}nodes", targets)
     assert sorted(map(shown, kept)) == [(component, "edge-1") for component in sorted(ON_NODES)]
 
 
@@ -116,7 +120,7 @@ def test_the_general_configuration_finds_the_chart(release: Render, promtool: Pa
 
 def test_each_exporter_of_devices_has_series_of_its_own(release: Render, promtool: Path, tmp_path: Path) -> None:
     found = release("everything")
-    kept = discovered(promtool, tmp_path, jobs_of(found), "exporters", services(found))
+    kept = discovered(promtool, tmp_path, jobs_of(found), f"{OURS}exporters", services(found))
     assert sorted(map(shown, kept)) == [("exporters", f"joulepath-{name}") for name in (*OF_DEVICES, "rules")]
 
 
@@ -133,15 +137,33 @@ def _urls(found: Release) -> Labels:
 
 def test_devices_and_constants_are_asked_of_their_service(release: Render) -> None:
     found = release("everything")
-    jobs = {job["job_name"]: job for job in jobs_of(found)}
+    jobs = {job["job_name"].removeprefix(OURS): job for job in jobs_of(found)}
     assert {name: job["http_sd_configs"][0]["url"] for name, job in jobs.items() if "http_sd_configs" in job} == _urls(
         found
     )
     assert [name for name, job in jobs.items() if job.get("honor_labels")] == ["topology"]
     for_operator = release("everything, for the operator")
     specs = {each["spec"]["jobName"]: each["spec"] for each in for_operator.of("ScrapeConfig")}
+    for name, each in {**jobs, **specs}.items():
+        rules = each.get("relabel_configs") or each["relabelings"]
+        named = [rule for rule in rules if rule.get("target_label", rule.get("targetLabel")) == "job"]
+        assert named[0].get("replacement", name) == name  # `nodes` takes the component of each pod
     assert {name: spec["httpSDConfigs"][0]["url"] for name, spec in specs.items()} == _urls(for_operator)
     assert [name for name, spec in specs.items() if spec.get("honorLabels")] == ["topology"]
+
+
+def test_two_releases_stand_in_one_prometheus(helm: Path, promtool: Path, tmp_path: Path) -> None:
+    """Also in one namespace, and where the name of one is, as a pattern, that of the other."""
+    releases = {}
+    for name in ("edge.1", "edgex1"):
+        values = {**EVERYTHING, "rules": {}}
+        rendered = helm_template(helm, values, name=name)
+        assert rendered.returncode == 0, rendered.stderr
+        releases[name] = Release(tuple(each for each in yaml.safe_load_all(rendered.stdout) if each))
+    jobs = [job for each in releases.values() for job in jobs_of(each)]
+    targets = [target for each in releases.values() for target in pods(each, "edge-1")]
+    kept = discovered(promtool, tmp_path, jobs, jobs[0]["job_name"], targets)
+    assert sorted(map(shown, kept)) == [(component, "edge-1") for component in sorted(ON_NODES)]
 
 
 def snake(key: str) -> str:

@@ -1,167 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leaves that send to a global server: two sites, one with a pair, VictoriaMetrics and vmalert of the distribution.
+"""Two sites, one with a pair, that send to one global server: their names stay apart, and nothing is counted twice."""
 
-The configuration is that of deploy/leaves, flags and topology are those of docs/guides/leaves.md.
-
-Sites (both have a PDU `pdu-1`, an ioam exporter `counter` and an IOAM node 4)
-    plant   ru-1 draws 100 W; of 1,000,000 bytes/s robot sends 1/2 and camera 1/4
-    edge    upf-1 draws 300 W; of 1,000,000 bytes/s robot sends 1/4 and camera 1/2
-Applications
-    robot   50 + 75 = 125 W     camera  25 + 150 = 175 W     rest  25 + 75 = 100 W
-"""
-
-import json
-import re
-import shlex
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import DEVNULL, Popen
-from typing import Any
 
 import pytest
-import yaml
 
-from joulepath_lab.run.ports import free_port
-from joulepath_rules.dialects import DIALECTS, Options
-from joulepath_rules.generate import generate
-from joulepath_topology import Topology
-from tests.conftest import ROOT
-from tests.rules.promtool import topology
-from tests.rules.world import Asked, World, capture, outlet, served
-
-PAGE = (ROOT / "docs" / "guides" / "leaves.md").read_text()
-INTERVAL = 4
-WINDOW = 16
-TRACES = ("0000000000000000000000000000000a", "0000000000000000000000000000000b")
-WATTS = {"plant": 100, "edge": 300}
-PARTS = {"plant": (0.5, 0.25), "edge": (0.25, 0.5)}
-APPLICATIONS = {"robot": 125.0, "camera": 175.0, "unattributed": 100.0}
-
-
-def fleet() -> Topology:
-    """The page's topology, at the pace of the test."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    return topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s\n{text}")
-
-
-def flags(program: str, changes: Mapping[str, str]) -> list[str]:
-    """The page's flags of a program, some with other values."""
-    (line,) = re.findall(rf"^{program} (.*?[^\\])$", PAGE, re.DOTALL | re.MULTILINE)
-    given = dict(word.split("=", 1) for word in shlex.split(line.replace("\\\n", " ")))
-    return [f"{name}={value}" for name, value in {**given, **changes}.items()]
-
-
-def leaf(site: str, replica: str, url: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The shipped configuration of one leaf, at the pace of the test."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "leaves" / "leaf.yml").read_text())
-    config["global"]["external_labels"] = {"leaf": site, "replica": replica}
-    config["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{INTERVAL}s")
-    config["remote_write"][0]["url"] = f"{url}/api/v1/write"
-    config["rule_files"] = ["local.yaml"]
-    return {**config, "scrape_configs": jobs}
-
-
-LOCAL = {"groups": [{"name": "local", "rules": [
-    {"record": "source:power_watts", "expr": "vector(7)", "labels": {"host": "ru-1", "topology": "fleet"}},
-]}]}  # fmt: skip
-"""A rule of a leaf's own."""
-
-
-class Fleet:
-    """Leaves, and the global server that they send to."""
-
-    def __init__(self, folder: Path, programs: Mapping[str, Path], world: World, stack: ExitStack) -> None:
-        self._folder, self._programs, self._world, self._stack = folder, programs, world, stack
-        self.leaves: dict[tuple[str, str], Popen[bytes]] = {}
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self._run("victoria-metrics", folder, flags("victoria-metrics", {
-            "-httpListenAddr": f"127.0.0.1:{port}", "-storageDataPath": "data",
-            "-dedup.minScrapeInterval": f"{INTERVAL}s",
-        }))  # fmt: skip
-        self.asked = stack.enter_context(Asked(self.url))
-        self.asked.await_ready()
-        plant = fleet()
-        (folder / "fleet.rules.yaml").write_text(DIALECTS["vmalert"].write(plant, generate(plant), Options()))
-        self._run("vmalert", folder, flags("vmalert", {
-            "-httpListenAddr": f"127.0.0.1:{free_port()}", "-rule": "*.rules.yaml", "-datasource.url": self.url,
-            "-remoteWrite.url": self.url, "-remoteWrite.flushInterval": "200ms", "-notifier.url": "http://127.0.0.1:9",
-        }))  # fmt: skip
-
-    def start(self, site: str, replica: str) -> None:
-        """Starts a leaf, or starts it again."""
-        address = f"127.0.0.1:{self._world.server_address[1]}"
-        jobs = [
-            {
-                "job_name": name,
-                "metrics_path": f"/{name}",
-                "static_configs": [{"targets": [address], "labels": {"instance": target.instance.split("-", 1)[1]}}],
-            }
-            for name, target in self._world.targets.items()
-            if name.startswith(f"{site}-")
-        ]
-        folder = self._folder / f"{site}-{replica}"
-        folder.mkdir(exist_ok=True)
-        (folder / "prometheus.yml").write_text(json.dumps(leaf(site, replica, self.url, jobs)))
-        (folder / "local.yaml").write_text(json.dumps(LOCAL))
-        words = ["--config.file=prometheus.yml", "--storage.tsdb.path=data"]
-        words.append(f"--web.listen-address=127.0.0.1:{free_port()}")
-        self.leaves[site, replica] = self._run("prometheus", folder, words)
-
-    def kill(self, site: str, replica: str) -> None:
-        """Kills a leaf, without a chance to say goodbye."""
-        process = self.leaves.pop((site, replica))
-        process.kill()
-        process.wait()
-
-    def _run(self, program: str, folder: Path, words: list[str]) -> Popen[bytes]:
-        process = Popen([str(self._programs[program]), *words], cwd=folder, stdout=DEVNULL, stderr=DEVNULL)
-        self._stack.callback(_end, process)
-        return process
-
-
-def _end(process: Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
+from tests.deploy.leaves import INTERVAL, Fleet, sites, started
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    """The exporters of both sites."""
-    with served() as world:
-        for site, parts in PARTS.items():
-            amounts = {name: (1.0, part * 1e6) for name, part in zip(TRACES, parts, strict=True)}
-            world.target(f"{site}-pdu-1", outlet(3, WATTS[site]))
-            world.target(f"{site}-counter", capture(4, 10, 1e6, amounts))
-        yield world
-
-
-@pytest.fixture
-def running(
-    tmp_path: Path, prometheus: Path, victoria_metrics: Path, vmalert_program: Path, world: World
-) -> Iterator[Fleet]:
+def running(tmp_path: Path, prometheus: Path, victoria_metrics: Path, vmalert_program: Path) -> Iterator[Fleet]:
     """A pair at the plant, one leaf at the edge."""
     programs = {"prometheus": prometheus, "victoria-metrics": victoria_metrics, "vmalert": vmalert_program}
-    with ExitStack() as stack:
-        fleet = Fleet(tmp_path, programs, world, stack)
-        for site, replica in (("plant", "a"), ("plant", "b"), ("edge", "a")):
-            fleet.start(site, replica)
+    with sites() as world, started(tmp_path, programs, world) as fleet:
         yield fleet
-
-
-@pytest.mark.unit
-@pytest.mark.parametrize("base", ["prometheus.yml", "kubernetes.yml"])
-def test_promtool_accepts_a_leaf_beside_each_configuration(promtool: Path, tmp_path: Path, base: str) -> None:
-    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / base).read_text())
-    for job in config["scrape_configs"]:  # Debian's Prometheus lacks Kubernetes
-        job.pop("kubernetes_sd_configs", None)
-    keys = yaml.safe_load((ROOT / "deploy" / "leaves" / "leaf.yml").read_text())
-    path = tmp_path / "prometheus.yml"
-    path.write_text(yaml.safe_dump({**config, **keys, "global": config["global"] | keys["global"]}))
-    done = subprocess.run([promtool, "check", "config", path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.lab

@@ -14,6 +14,7 @@ from joulepath_doctor.context import Context, context
 from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding, causes
 from joulepath_doctor.places import RULES
+from joulepath_doctor.reads import reads
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 from joulepath_rules.dialects import vmalert
 from joulepath_rules.generate import generate
@@ -197,6 +198,17 @@ def test_requests_that_are_absent_are_found(lacking: str, says: str | None) -> N
     findings = found(reservations.check, rows, about=PODS)
     assert [one.where for one in findings] == (["components.cu.reservation"] if says else [])
     assert all(one.message.startswith(says or "") for one in findings)
+
+
+def test_requests_are_those_of_the_node_and_not_of_its_gpu() -> None:
+    model = topology("""
+sites: {s: {grams_per_kwh: 100}}
+hosts: {h: {site: s, capacity: 8, static_watts: 50, power: [{watts: 60}], gpus: {"0": {watts: 20}}}}
+components:
+  llm: {role: model, host: h, reservation: {kube: cpu}, share: [{kepler_pod: "ai/llm-.*"}, {gpu: "0"}], requests: vllm}
+""")
+    nodes = [one.expr for one in reads(model) if "kube_node_info" in one.expr]
+    assert nodes == ['kube_node_info{node="h"}']
 
 
 def test_pods_that_run_nowhere_need_no_requests() -> None:

@@ -19,11 +19,15 @@ for constant in constants(read(ROOT / "tests" / "rules" / "topologies" / "everyt
         {*constant.labels, "topology"}
     )
 
-# Prometheus writes these of each target, and of each alert.
+# Prometheus writes these of each target, of each alert, and of itself.
 TARGET = {"job", "instance"}
 PROMETHEUS = {
     "up": TARGET,
     "scrape_samples_scraped": TARGET,
+    "prometheus_rule_group_last_duration_seconds": TARGET | {"rule_group"},
+    "prometheus_rule_group_interval_seconds": TARGET | {"rule_group"},
+    "prometheus_rule_group_iterations_missed_total": TARGET | {"rule_group"},
+    "prometheus_rule_evaluation_failures_total": TARGET | {"rule_group"},
     "ALERTS": {"alertname", "alertstate", "severity"},
 }
 
@@ -53,8 +57,7 @@ def labels(expr: promql.Expr) -> set[str]:
     """
     match expr:
         case promql.VectorSelector():
-            assert expr.name in KNOWN, f"{expr.name} is not a public series"
-            return _within({matcher.name for matcher in expr.matchers.matchers}, KNOWN[expr.name], whole=True)
+            return _selected(expr)
         case promql.AggregateExpr():
             kept = set() if expr.modifier is None else set(expr.modifier.labels)
             return _within(kept, labels(expr.expr))
@@ -67,11 +70,32 @@ def labels(expr: promql.Expr) -> set[str]:
         ):
             return labels(inner)
         case promql.Call():
-            return set().union(*map(labels, expr.args))
+            return _call(expr)
         case promql.NumberLiteral():
             return set()
         case _:
             raise AssertionError(f"{type(expr).__name__} is not known here")
+
+
+def _selected(expr: promql.VectorSelector) -> set[str]:
+    matched = {matcher.name for matcher in expr.matchers.matchers}
+    if expr.name is None:  # by a pattern: what all recorded series have
+        return _within(matched, {"__name__", "topology"}, whole=True)
+    label, _, rest = expr.name.partition(":")
+    general = f"LABEL:{rest}"
+    known = {each.replace("LABEL", label) for each in KNOWN[general]} if general in KNOWN else KNOWN.get(expr.name)
+    assert known, f"{expr.name} is not a public series"
+    return _within(matched, known, whole=True)
+
+
+def _call(expr: promql.Call) -> set[str]:
+    """label_join(value, new, between, sources...) and label_replace(value, new, text, source, pattern) add a label."""
+    if expr.func.name not in {"label_join", "label_replace"}:
+        return set().union(*map(labels, expr.args))
+    value, new, _, *read = expr.args
+    if expr.func.name == "label_replace":
+        del read[1:]
+    return _within({each.val for each in read}, labels(value), whole=True) | {new.val}
 
 
 def _within(named: set[str], there: set[str], *, whole: bool = False) -> set[str]:

@@ -23,6 +23,9 @@ SERIES = {
     f'application:power_watts{{{OURS},application="a",segment="model"}}': "30x120",
     # From half an hour on it is a gap.
     f'application:power_watts{{{OURS},application="b",segment="network"}}': "40x59 stale",
+    f'site:co2_grams_per_second{{{OURS},site="s",basis="location"}}': "0.01x120",
+    f'team:application_power_watts{{{OURS},team="red",segment="network"}}': "60x59 stale",
+    f'team:application_power_watts{{{OURS},team="blue",segment="model"}}': "20x120",
     f'host:power_watts{{{OURS},host="h-1",site="s"}}': "100x120",
     f'joulepath_topology_source{{{SOURCE},host="h-1"}}': "1x120",
     f'joulepath_topology_source{{{SOURCE},host="h-2"}}': "1x120",
@@ -51,7 +54,11 @@ def test_a_gap_adds_no_energy_and_a_dark_host_is_listed(promtool: Path, tmp_path
         query("overview", "Energy in the range"): {"": 100},  # Wh of h-1
         query("overview", "Applications", "C"): {'application="a"': 100, 'application="b"': 40 * 59 / 120},
         query("overview", "Applications", "E"): {'application="a"': 1, 'application="b"': 59 / 120},
-        query("overview", "Sites", "B"): {'site="s"': 100},
+        query("overview", "Sites", "C"): {'site="s"': 100},
+        query("overview", "Sites", "D"): {'site="s"': 0.01 * 3600},
+        query("overview", "Applications by $label", "A"): {'value="blue"': 20},
+        query("overview", "Applications by $label", "C"): {'value="red"': 60 * 59 / 120, 'value="blue"': 20},
+        query("overview", "Applications by $label", "E"): {'value="red"': 59 / 120, 'value="blue"': 1},
         query("overview", "Power by site"): {},  # one of its two hosts is dark
         query("overview", "Never measured"): {"": 2},  # h-2, and c on h-2
         query("health", "Hosts not measured now"): {"": 1},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from joulepath.config import parsed_yaml
@@ -51,6 +51,7 @@ def test_a_value_is_read_as_it_was_written(value: object) -> None:
     st.lists(st.text(), max_size=3),
     st.booleans(),
 )
+@example(entries={"x" * WIDTH: {}}, remarks=[], listed=False)
 def test_remarks_change_no_data(entries: dict[str, object], remarks: list[str], listed: bool) -> None:
     """A remark may hold anything that a device calls itself, line breaks included."""
     made = [Entry(name, value, remarks) for name, value in entries.items()]

@@ -52,6 +52,15 @@ def test_every_link_of_the_pages_leads_somewhere(tmp_path: Path) -> None:
     assert [str(page) for page in sorted(pages) if not (tmp_path / page).is_file()] == []
 
 
+def test_the_first_page_lists_every_guide_and_reference() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [
+        f"{folder}/{path.name}" for folder in ("guides", "reference") for path in (ROOT / "docs" / folder).glob("*.md")
+    ]
+    assert len(pages) > 20
+    assert [page for page in sorted(pages) if f"]({page}" not in index] == []
+
+
 def test_a_site_without_a_dead_link_is_built(checkout: Path) -> None:
     run = build(checkout, checkout / "site")
     assert (run.returncode, run.stderr) == (0, "")

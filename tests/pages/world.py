@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from scripts.blocks import Block, blocks
+
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from joulepath_lab.devices.snmp_agent import Agent
@@ -26,7 +28,6 @@ from tests.exporters.ioam.captures import classic
 from tests.exporters.pdu.device_files import devices
 from tests.exporters.pdu.redfish.test_source import rack_pdu, service
 from tests.exporters.pki import Pki
-from tests.pages.blocks import Block, blocks
 
 SECRET, PASSWORD = "s3cret-community", "s3cret-password"  # the tests' own
 USERS = ("reader", "U")
@@ -142,6 +143,9 @@ def world(folder: Path, block: Block) -> Iterator[World]:
             r"(?<=--bmc )redfish://bmc-1\.example": f"redfish://127.0.0.1:{bmc.port}",
             r"(?<=bmc --target )redfish://(10\.0\.0\.7|bmc-1\.example)": f"redfish://127.0.0.1:{bmc.port}",
         }
+        if "plant-1.example" in block.text:
+            plant = running.enter_context(Agent(devices()["alpha-cordex"].agent_objects(), SECRET))
+            addresses[r"udp://plant-1\.example"] = f"udp://127.0.0.1:{plant.address[1]}"
         if "ipmi://" in block.text:
             addresses[r"ipmi://10\.0\.0\.7"] = f"ipmi://127.0.0.1:{running.enter_context(ipmi(folder))}"
         yield World(folder, addresses)

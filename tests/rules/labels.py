@@ -9,6 +9,8 @@ Labels = frozenset[str] | None
 """None stands for a series of others, with whatever labels it has."""
 
 _CHOOSE = {"bottomk", "limitk", "topk"}
+EMPTY = ("MatchOp.Equal", "")
+"""A matcher of series that lack the label."""
 
 
 class Scalar(frozenset[str]):
@@ -34,7 +36,8 @@ def infer(expr: promql.Expr, selected: Selected) -> Labels:  # noqa: PLR0911  # 
         case promql.VectorSelector():
             columns = selected(expr)
             _check_known({matcher.name for matcher in expr.matchers.matchers} - {"__name__"}, columns, expr)
-            return columns
+            absent = {matcher.name for matcher in expr.matchers.matchers if (str(matcher.op), matcher.value) == EMPTY}
+            return None if columns is None else columns - absent
         case promql.MatrixSelector():
             return of(expr.vector_selector)
         case promql.ParenExpr() | promql.SubqueryExpr() | promql.UnaryExpr():

@@ -53,7 +53,7 @@ class Case:
     """Seconds between two samples, and between two evaluations of the chain."""
 
 
-def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str | None = None) -> list[Alert]:
+def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str = "") -> list[Alert]:
     """The alerts of the factory, under the name `plant`, with their label."""
     ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY)
     ours_alerts = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]

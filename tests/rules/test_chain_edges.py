@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain on unusual topologies and on series that go wrong, in promtool: the truth or a gap."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
+from joulepath_rules.constants import constants
 from tests.rules.promtool import STEP, Case, grow, meter, node, outlet, run, topology, trace
 
 pytestmark = pytest.mark.unit
@@ -717,6 +719,35 @@ components: {sw: {role: switch}, r: {role: ru}}
     )
 
 
+def constants_from_both() -> Case:
+    """`joulepath rules serve` publishes the constants that the rules write: each counts once.
+
+    100 W * 360 g/kWh / 3.6e6 J/kWh = 0.01 g/s.
+    """
+    text = """
+sites: {s: {grams_per_kwh: 360}}
+hosts: {h: {site: s, power: [{pdu: p, outlets: ["1"]}]}}
+components: {h: {role: upf, traffic: {ioam: 1}}}
+applications: {}
+"""
+    plant = topology(text)
+    published = {}
+    for each in constants(plant):
+        labels = {**each.labels, "topology": plant.name, "generation": plant.hash}
+        text = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+        published[f"{each.name}{{{text}}}"] = f"{each.value:g}x40"
+    return Case(
+        "constants-from-both",
+        plant,
+        {**outlet("p", "1", 100), **published},
+        {
+            (9, "host:power_watts"): {'host="h",site="s"': 100},
+            (9, TOTAL): {row("unattributed"): 100},
+            (9, 'sum(application:co2_grams_per_second{basis="location"})'): {"": 0.01},
+        },
+    )
+
+
 def disjoint_hops() -> Case:
     """Two traces of one application, each through its own UPF: their bits add up. A hop seen twice does not."""
     text = f"""
@@ -832,6 +863,7 @@ CASES = [
     queried_bits(),
     a_step_beside_a_gauge(),
     disjoint_hops(),
+    constants_from_both(),
 ]
 
 

@@ -55,11 +55,15 @@ def differ(one: str, other: str, labels: str) -> str:
     return ever(f"abs({left} - {on} {right}) > 1e-6 or {left} unless {on} {right} or {right} unless {on} {left}")
 
 
+FLOWS_IN = 'label_replace(flow:power_watts{kind!="component"}, "node", "$1", "target", "(.+)")'
+FLOWS_OUT = 'label_replace(flow:power_watts{kind!="plug"}, "node", "$1", "source", "(.+)")'
+
 CONSERVED = [
     differ("host:power_watts", "component:power_watts", "host"),
     differ("host:power_watts", "application_component:power_watts", "host"),
     differ("component:power_watts", "application_component:power_watts", "component, host"),
     differ("application:power_covered_watts", "application_component:power_watts", "application"),
+    differ(FLOWS_IN, FLOWS_OUT, "node"),
     ever("application_component:power_watts < 0 or component:power_watts < 0 or host:power_part_watts < 0"),
     ever("node:measured:ratio < 0.5"),
 ]
@@ -115,7 +119,19 @@ def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
         for least in ("min", "max"):
             by_time[minute, f"{least} without (topology) ({query})"] = rows
         by_time[minute, f"count({query})"] = {"": 2 * len(rows)} if rows else {}
-    return by_time
+    return by_time | flows(minute, plant)
+
+
+def flows(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
+    """The watts that flow out of all plugs, and into each application and `unattributed`."""
+    drawn, totals = sum(plant.hosts.values()), plant.totals()
+    ends = {**totals, "unattributed": drawn - sum(totals.values())}
+    return {
+        (minute, 'max(sum by (topology) (flow:power_watts{kind="plug"}))'): {"": drawn},
+        (minute, 'max without (topology) (sum by (topology, target) (flow:power_watts{kind="component"}))'): {
+            f'target="application/{name}"': watts for name, watts in ends.items()
+        },
+    }
 
 
 def case(number: int, plant: Plant, series: Mapping[str, str], expect: dict[tuple[float, str], Rows]) -> Case:

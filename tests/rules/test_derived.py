@@ -342,7 +342,55 @@ def devices() -> Case:
     )
 
 
-CASES = [everything(), without_one(), machines(), busy_guest(), tensor_parallel(), devices()]
+MODELS = """
+sites: {north: {grams_per_kwh: 360, overhead: 1.5}, south: {grams_per_kwh: 36}}
+hosts:
+  a: {site: north, power: [{pdu: p, outlets: ["1"]}]}
+  b: {site: north, power: [{pdu: p, outlets: ["2"]}]}
+  c: {site: south, power: [{pdu: p, outlets: ["3"]}]}
+components:
+  qwen: {role: model, hosts: [a, b], requests: vllm}
+  llava: {role: model, host: c, requests: vllm}
+applications:
+  x: {models: [qwen]}
+"""
+
+
+def models(dark: bool) -> Case:
+    """One model on two hosts, which a stranger asks, too, beside one that x does not ask; `dark`: without a's meter."""
+    watts = {"1": 250, "2": 350, "3": 90}
+    series = {
+        name: values for plug, each in watts.items() if not (dark and plug == "1")
+        for name, values in outlet("p", plug, each).items()
+    }  # fmt: skip
+    series |= requests("qwen", "x", 2, 150) | requests("qwen", "stranger", 1, 50) | requests("llava", "stranger", 3, 30)
+    qwen = {} if dark else {'component="qwen"': 600 / 3}
+    tokens = {} if dark else {'component="qwen"': 600 / 200}
+    north = {} if dark else {'basis="location",site="north"': 600 * 1.5 * 360 / 3.6e6}
+    return Case(
+        f"models-{dark}",
+        topology(MODELS),
+        series,
+        {
+            (8, "component:inferences:rate"): {'component="qwen"': 3, 'component="llava"': 3},
+            (8, "component:tokens:rate"): {'component="qwen"': 200, 'component="llava"': 30},
+            (8, "component:joules_per_inference"): {**qwen, 'component="llava"': 90 / 3},
+            (8, "component:joules_per_token"): {**tokens, 'component="llava"': 90 / 30},
+            (8, "site:co2_grams_per_second"): {**north, 'basis="location",site="south"': 90 * 36 / 3.6e6},
+        },
+    )
+
+
+CASES = [
+    models(dark=False),
+    models(dark=True),
+    everything(),
+    without_one(),
+    machines(),
+    busy_guest(),
+    tensor_parallel(),
+    devices(),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -29,7 +29,10 @@ OTHERS = {
     **meter("bmc_component", 'instance="edge-1",chassis="1",subsystem="1",component="GPU_1"', 100),
     **meter("gpu", 'instance="gpu-1",gpu="0"', 300),
     'gpu_info{instance="gpu-1",gpu="0",uuid="GPU-1",name="A100",vendor="nvidia"}': "1x40",
+    'pdu_outlet_power_watts{instance="pdu-1",outlet="3"}': "100x40",
     'pdu_readings_rejected_total{instance="pdu-1",reason="beyond_limit"}': grow(0.01),
+    'kepler_node_cpu_joules_total{node_name="edge-1",zone="package"}': grow(80),
+    'process_cpu_seconds_total{job="pdu",instance="pdu-1"}': grow(0.01),
     'joulepath_rules_constants{topology="joulepath",generation="1",state="previous"}': "1x40",
 }
 """The series that pages read besides those of the factory."""

@@ -11,6 +11,7 @@ from scripts import generate as pages
 
 from joulepath.metrics import Metric
 from joulepath_rules.constants import PREFIX, constants
+from joulepath_rules.division import WIRE, Global, Part
 from joulepath_rules.generate import Source, generate
 from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
@@ -35,6 +36,7 @@ EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modul
 FOREIGN = {
     "kepler_node_cpu_active_joules_total": "Kepler",
     "kepler_node_gpu_active_joules_total": "Kepler",
+    "kepler_node_gpu_joules_total": "Kepler",
     "kepler_pod_cpu_joules_total": "Kepler",
     "kepler_pod_gpu_joules_total": "Kepler",
     "kepler_vm_cpu_joules_total": "Kepler",
@@ -52,6 +54,8 @@ FOREIGN = {
     "container_cpu_usage_seconds_total": "cAdvisor, in the kubelet",
     "node_cpu_seconds_total": "node_exporter",
     "unpoller_device_port_poe_watts": "UnPoller, of switches' ports",
+    "ifHCInUcastPkts": "snmp_exporter, of ports (IF-MIB)",
+    "ifHCOutUcastPkts": "snmp_exporter, of ports (IF-MIB)",
     "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
     "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
@@ -68,9 +72,9 @@ TARGET = frozenset({"instance", "job"})
 every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 
-def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
-    """The labels that constants of each name can have."""
-    own = frozenset({"topology", *(["generation"] if source == "scraped" else [])})
+def constant_labels() -> dict[str, frozenset[str]]:
+    """The labels that constants of each name can have: a generation where they are served."""
+    own = frozenset({"topology", "generation"})
     labels: dict[str, frozenset[str]] = {}
     for plant in PLANTS.values():
         for constant in constants(plant):
@@ -78,14 +82,16 @@ def constant_labels(source: Source = "rules") -> dict[str, frozenset[str]]:
     return labels
 
 
-def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labels:
+def labels_of(selector: promql.VectorSelector) -> Labels:
     """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
     names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
     for name in [selector.name] if selector.name else names:
+        if name.startswith(WIRE) and name not in SERIES:
+            return frozenset(SERIES[name.removeprefix(WIRE)].labels) | {"topology", "leaf", "sender"}
         if name in SERIES:
             return frozenset(SERIES[name].labels) | {"topology"}
         if name.startswith(PREFIX):
-            return constant_labels(source)[name]
+            return constant_labels()[name]
         if name in EXPORTED:
             return frozenset(EXPORTED[name].labels) | TARGET
         known = name.replace("[:_]", ":") in FOREIGN or name.startswith("other_")
@@ -93,11 +99,13 @@ def labels_of(selector: promql.VectorSelector, source: Source = "rules") -> Labe
     return None
 
 
-def recorded_series(plant: Topology, source: Source = "rules") -> Iterator[tuple[str, Labels]]:
+def recorded_series(
+    plant: Topology, source: Source = "rules", part: Part | None = None
+) -> Iterator[tuple[str, Labels]]:
     """Name and labels of each recording rule, constants apart; alerts are looked at on the way."""
-    for group in generate(plant, source):
+    for group in generate(plant, source, part):
         for rule in group.rules:
-            labels = infer(promql.parse(rule.expr), lambda selector: labels_of(selector, source))
+            labels = infer(promql.parse(rule.expr), labels_of)
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
                 yield _listed(rule.record), None if labels is None else _listed_labels(labels | frozenset(rule.labels))
 
@@ -113,9 +121,10 @@ def _listed_labels(labels: frozenset[str]) -> frozenset[str]:
 
 @every_plant
 @pytest.mark.parametrize("source", ["rules", "scraped"])
-def test_rules_record_what_the_list_says(plant: Topology, source: Source) -> None:
+@pytest.mark.parametrize("part", [None, Global()], ids=["whole", "global"])
+def test_rules_record_what_the_list_says(plant: Topology, source: Source, part: Part | None) -> None:
     """No label of a foreign series passes into a recorded one, nor the generation of scraped constants."""
-    for name, labels in recorded_series(plant, source):
+    for name, labels in recorded_series(plant, source, part):
         assert labels is not None, f"{name} takes over the labels of a series that is not the topology's"
         assert labels <= {*SERIES[name].labels, "topology"}, name
         assert "topology" in labels, name
@@ -125,7 +134,7 @@ def test_the_list_says_what_rules_record() -> None:
     """Each name is recorded by some topology, and each of its labels."""
     labels_by_name: dict[str, set[str]] = {}
     for plant in PLANTS.values():
-        for name, labels in recorded_series(plant):
+        for name, labels in (*recorded_series(plant), *recorded_series(plant, part=Global())):
             labels_by_name.setdefault(name, set()).update(labels or ())
     assert labels_by_name == {name: {*series.labels, "topology"} for name, series in SERIES.items()}
 
@@ -166,7 +175,7 @@ def test_words_of_the_rules_cannot_be_labels_of_a_topology() -> None:
     """Labels of series and of constants, and the first words of names, which would be those of sums by label."""
     used = {label for series in SERIES.values() for label in series.labels} - {"LABEL"}
     used |= {name.partition(":")[0] for name in SERIES} - {"LABEL"}
-    used |= {label for labels in constant_labels("scraped").values() for label in labels} - {LABEL}
+    used |= {label for labels in constant_labels().values() for label in labels} - {LABEL}
     assert used <= RESERVED
 
 

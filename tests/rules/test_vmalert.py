@@ -90,6 +90,33 @@ def test_no_rule_reads_its_own_rows() -> None:
     assert reads > 4
 
 
+@pytest.mark.unit
+def test_rows_and_their_rest_are_recorded_in_the_same_evaluation() -> None:
+    """A rest is older than the rows that it reads, so these wait for it under another name."""
+    plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
+    (group,) = vmalert.lagging(generate(plant)[:1])
+    rules = [rule for rule in group.rules if isinstance(rule, Rule)]
+    for name, rests in (("component:power_watts", 1), ("application_component:power_watts", 2)):
+        of_name = [rule for rule in rules if rule.record == name]
+        assert ["unattributed" in rule.labels.values() for rule in of_name] == [False, True] * rests
+        for rows, rest in zip(of_name[::2], of_name[1::2], strict=True):
+            early = rows.expr.removeprefix("last_over_time(").partition("{")[0]
+            assert early.startswith("early")
+            assert selectors_of(promql.parse(rest.expr), early)
+            assert not selectors_of(promql.parse(rest.expr), name)
+            assert rules.index(rest) == rules.index(rows) + 1
+
+
+@pytest.mark.unit
+def test_rules_for_vmalert_record_all_series_of_prometheus() -> None:
+    plant = read(Path(__file__).parent / "topologies" / "everything.yaml")
+    names = [
+        {rule.record for group in groups for rule in group.rules if isinstance(rule, Rule)}
+        for groups in (generate(plant), vmalert.lagging(generate(plant)))
+    ]
+    assert {name for name in names[1] if not name.startswith("early")} == names[0]
+
+
 def selectors_of(tree: promql.Expr, name: str, over: timedelta | None = None) -> list[promql.VectorSelector]:
     """The reads of one series in an expression, or of those the ones over a range."""
     nodes: list[promql.Expr] = []
@@ -152,7 +179,7 @@ def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path
 def test_vmalert_records_the_numbers_of_prometheus_later(server: Asked, world: World) -> None:
     """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
     at no moment half the watts."""
-    levels = depth(generate(PLANT)[:1], "application:power_watts")
+    levels = depth(vmalert.lagging(generate(PLANT)[:1]), "application:power_watts")
     late = levels * INTERVAL
     total = "sum by (application) (application:power_watts)"
     truth = {"a": 123.0, "b": 88.5, "unattributed": 188.5}

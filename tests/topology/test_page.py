@@ -26,7 +26,10 @@ FOREIGN = {
     "container_cpu_usage_seconds_total",
     "fivegs_smffunction_sm_sessionnbr",
     "homeassistant_sensor_power_w",
+    "ifHCInUcastPkts",
+    "ifHCOutUcastPkts",
     "istio_requests_total",
+    "kepler_node_gpu_joules_total",
     "node_cpu_seconds_total",
     "unpoller_device_port_poe_watts",
 }

@@ -3,7 +3,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from joulepath_dashboards.end_to_end import applications, budgets, conservation, gaps, overview
+from joulepath_dashboards.end_to_end import applications, budgets, conservation, flow, gaps, overview
 from joulepath_dashboards.page import applications as selected
 from joulepath_dashboards.page import page, topology
 
@@ -15,5 +15,5 @@ QUESTION = (
 
 def dashboard() -> Dashboard:
     """The whole page."""
-    rows = (overview, applications, gaps, conservation, budgets)
+    rows = (overview, flow, applications, gaps, conservation, budgets)
     return page("end to end", QUESTION, [topology(), selected()], rows, tags=["co2"])

@@ -70,9 +70,9 @@ def panels() -> Iterator[timeseries.Panel | statetimeline.Panel]:
         {1: ("measured", "green"), 0: ("no share", "orange")},
     ).with_target(
         over_time(
-            f'group by (component) (component:power_watts{{{TOPOLOGY},component!="unattributed"}})'
-            f" or 0 * group by (component) (component:unmeasured:info{{{TOPOLOGY}}})",
-            "{{component}}",
+            f'group by (component, host) (component:power_watts{{{TOPOLOGY},component!="unattributed"}})'
+            f" or 0 * group by (component, host) (component:unmeasured:info{{{TOPOLOGY}}})",
+            "{{component}} on {{host}}",
         )
     )
 

@@ -3,7 +3,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from joulepath_dashboards.health import captures, declared, exporters, state
+from joulepath_dashboards.health import captures, declared, exporters, rules, state
 from joulepath_dashboards.page import page, topology
 
 QUESTION = (
@@ -14,4 +14,4 @@ QUESTION = (
 
 def dashboard() -> Dashboard:
     """The whole page."""
-    return page("health", QUESTION, [topology()], (state, declared, exporters, captures))
+    return page("health", QUESTION, [topology()], (state, declared, exporters, captures, rules))

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.builders import xychart
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
-from grafana_foundation_sdk.models.xychart import SeriesMapping, XYShowMode
 
-from joulepath_dashboards.common import DATASOURCE, SELECTED, empty, over_time
+from joulepath_dashboards.common import CHOSEN
+from joulepath_dashboards.inference.curve import Axis, curve
 
 
 def row() -> Row:
@@ -19,41 +18,17 @@ def row() -> Row:
 
 def panels() -> Iterator[xychart.Panel]:
     """The row's panels, from left to right."""
-    yield _curve(
+    yield curve(
         "Energy per token against tokens",
         "Joules of the whole path for a generated token, over generated tokens per second: a point for each step of "
         "the time range. It falls with load while power is drawn at idle, too. A gap means that nothing was generated.",
-        (f"sum(application:tokens:rate{{{SELECTED}}})", "tokens/s", units.CountsPerSecond),
-        (f"sum(application:joules_per_token{{{SELECTED}}})", "J per token"),
+        Axis(f"sum(application:tokens:rate{{{CHOSEN}}})", "tokens/s", units.CountsPerSecond),
+        Axis(f"sum(application:joules_per_token{{{CHOSEN}}})", "J per token"),
     )
-    yield _curve(
+    yield curve(
         "Energy per request against requests",
         "Joules of the whole path for a request, over requests per second: a point for each step of the time range. It "
         "falls with load while power is drawn at idle, too. A gap means that nothing was asked.",
-        (f"sum(application:inferences:rate{{{SELECTED}}})", "requests/s", units.RequestsPerSecond),
-        (f"sum(application:joules_per_inference{{{SELECTED}}})", "J per request"),
-    )
-
-
-def _curve(title: str, description: str, load: tuple[str, str, str], cost: tuple[str, str]) -> xychart.Panel:
-    """Points of two queries at the same times: load along the axis, cost up."""
-    (load_expr, load_name, load_unit), (cost_expr, cost_name) = load, cost
-    return (
-        xychart.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .unit(units.Joule)
-        .no_value(empty(description))
-        .mapping(SeriesMapping.AUTO)
-        .show(XYShowMode.POINTS)
-        .axis_soft_min(0)
-        .with_target(over_time(load_expr, load_name, "A"))
-        .with_target(over_time(cost_expr, cost_name, "B"))
-        .with_transformation(DataTransformerConfig("joinByField", options={"byField": "Time", "mode": "inner"}))
-        .with_transformation(DataTransformerConfig("organize", options={"excludeByName": {"Time": True}}))
-        .override_by_name(load_name, [DynamicConfigValue("unit", load_unit)])
-        .override_by_name(cost_name, [DynamicConfigValue("unit", units.Joule)])
-        .height(8)
-        .span(12)
+        Axis(f"sum(application:inferences:rate{{{CHOSEN}}})", "requests/s", units.RequestsPerSecond),
+        Axis(f"sum(application:joules_per_inference{{{CHOSEN}}})", "J per request"),
     )

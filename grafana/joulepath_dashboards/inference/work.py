@@ -35,6 +35,7 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
             Column("CO2 per token", units.Gram, _sum(f"application:co2_grams_per_token{GRAMS}")),
         ],
         page="joulepath-inference",
+        kept=["model"],
     )
 
     yield lines(

@@ -7,11 +7,20 @@ from grafana_foundation_sdk.builders import table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import RANGE_STEP, RANGE_STEPS, TOPOLOGY, in_range, over_time, stacked
+from joulepath_dashboards.common import (
+    GRAMS_PER_HOUR,
+    RANGE_STEP,
+    RANGE_STEPS,
+    TOPOLOGY,
+    in_range,
+    over_time,
+    stacked,
+)
 from joulepath_dashboards.declared import SOURCES
 from joulepath_dashboards.tables import Column, merged
 
 HOSTS = f"host:power_watts{{{TOPOLOGY}}}"
+CO2 = f'site:co2_grams_per_second{{{TOPOLOGY},basis="location"}}'
 # The sum over a site's hosts, only while each declared one is there.
 COMPLETE = (
     f"sum by (site) ({HOSTS}) and on (site) "
@@ -19,7 +28,9 @@ COMPLETE = (
 )
 COLUMNS = (
     Column("Power", units.Watt, COMPLETE),
+    Column("CO2", GRAMS_PER_HOUR, f"3600 * sum by (site) ({CO2})"),
     Column("Energy in the range", units.WattHour, f"{in_range(HOSTS, 'site')} / 3600"),
+    Column("CO2 in the range", units.Gram, in_range(CO2, "site")),
     Column("Measured hosts", units.Short, f"count by (site) ({HOSTS})"),
     Column("Declared hosts", units.Short, f"count by (site) (group by (host, site) ({SOURCES}))"),
 )
@@ -35,8 +46,9 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
     yield (
         merged(
             "Sites",
-            "Power of each site, energy over the chosen time range as far as its hosts were measured, and how many of "
-            "its hosts are; an empty cell means that a host of the site is not measured.",
+            "Power and CO2 of each site, energy and CO2 over the chosen time range as far as they were known, and how "
+            "many of its hosts are measured; an empty cell means that a host of the site is not measured, or that the "
+            "site has no grid intensity.",
             {"site": "Site"},
             COLUMNS,
         )
@@ -45,8 +57,23 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
         .span(12)
     )
 
-    yield stacked(
-        "Power by site",
-        "Watts of each site, stacked; a gap means that a host of the site is not measured.",
-        units.Watt,
-    ).with_target(over_time(COMPLETE, "{{site}}"))
+    yield (
+        stacked(
+            "Power by site",
+            "Watts of each site, stacked; a gap means that a host of the site is not measured.",
+            units.Watt,
+        )
+        .span(6)
+        .with_target(over_time(COMPLETE, "{{site}}"))
+    )
+
+    yield (
+        stacked(
+            "CO2 by site",
+            "Grams of CO2 per hour of each site (location-based), stacked; a gap means that a host of the site is not "
+            "measured, or that the site has no grid intensity.",
+            GRAMS_PER_HOUR,
+        )
+        .span(6)
+        .with_target(over_time(f"3600 * sum by (site) ({CO2})", "{{site}}"))
+    )

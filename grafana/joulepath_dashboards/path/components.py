@@ -7,9 +7,9 @@ from grafana_foundation_sdk.builders import bargauge, statetimeline, timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import SELECTED, TOPOLOGY, bars, lines, now, over_time, stacked, states
+from joulepath_dashboards.common import CHOSEN, TOPOLOGY, bars, lines, now, over_time, stacked, states
 
-WATTS = f"sum by (component, host) (application_component:power_watts{{{SELECTED}}})"
+WATTS = f"sum by (component, host) (application_component:power_watts{{{CHOSEN}}})"
 PLACE = "{{component}} on {{host}}"
 
 
@@ -67,5 +67,5 @@ def panels() -> Iterator[bargauge.Panel | timeseries.Panel | statetimeline.Panel
         )
         .span(24)
         .height(6)
-        .with_target(over_time(f"group by (component, host) (application:missing:info{{{SELECTED}}})", PLACE))
+        .with_target(over_time(f"group by (component, host) (application:missing:info{{{CHOSEN}}})", PLACE))
     )

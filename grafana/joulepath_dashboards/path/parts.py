@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import SELECTED, lines, over_time, stacked
+from joulepath_dashboards.common import CHOSEN, lines, over_time, stacked
 
 
 def row() -> Row:
@@ -25,7 +25,7 @@ def panels() -> Iterator[timeseries.Panel]:
             units.Watt,
         )
         .span(8)
-        .with_target(over_time(f"sum by (segment) (application:power_watts{{{SELECTED}}})", "{{segment}}"))
+        .with_target(over_time(f"sum by (segment) (application:power_watts{{{CHOSEN}}})", "{{segment}}"))
     )
 
     yield (
@@ -36,7 +36,7 @@ def panels() -> Iterator[timeseries.Panel]:
             units.Watt,
         )
         .span(8)
-        .with_target(over_time(f"sum by (part) (application:power_part_watts{{{SELECTED}}})", "{{part}}"))
+        .with_target(over_time(f"sum by (part) (application:power_part_watts{{{CHOSEN}}})", "{{part}}"))
     )
 
     yield (
@@ -48,6 +48,6 @@ def panels() -> Iterator[timeseries.Panel]:
         )
         .span(8)
         .with_target(
-            over_time(f"1e6 * sum by (application) (application:joules_per_bit{{{SELECTED}}})", "{{application}}")
+            over_time(f"1e6 * sum by (application) (application:joules_per_bit{{{CHOSEN}}})", "{{application}}")
         )
     )

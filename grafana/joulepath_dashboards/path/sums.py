@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import GRAMS_PER_HOUR, SELECTED, figure, now
+from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, figure, now
 
 
 def row() -> Row:
@@ -21,37 +21,37 @@ def panels() -> Iterator[stat.Panel]:
         "Power",
         "Watts of the application over its whole path; a gap means that a component on the path is not measured.",
         units.Watt,
-    ).with_target(now(f"sum(application:power_watts{{{SELECTED}}})", "power"))
+    ).with_target(now(f"sum(application:power_watts{{{CHOSEN}}})", "power"))
 
     yield figure(
         "Known power",
         "Watts of the application at those components where its share is known: as much as Power while all are. A gap "
         "means that none is.",
         units.Watt,
-    ).with_target(now(f"sum(application:power_covered_watts{{{SELECTED}}})", "known power"))
+    ).with_target(now(f"sum(application:power_covered_watts{{{CHOSEN}}})", "known power"))
 
     yield figure(
         "CO2",
         "Grams of CO2 per hour (location-based); a gap means a gap in its power or a site without a grid intensity.",
         GRAMS_PER_HOUR,
-    ).with_target(now(f'3600 * sum(application:co2_grams_per_second{{{SELECTED},basis="location"}})', "CO2"))
+    ).with_target(now(f'3600 * sum(application:co2_grams_per_second{{{CHOSEN},basis="location"}})', "CO2"))
 
     yield figure(
         "Network share",
         "The network's part of its power; a gap means a gap in its power, or that it draws nothing.",
         units.PercentUnit,
-    ).with_target(now(f"sum(application:network_power:ratio{{{SELECTED}}})", "network"))
+    ).with_target(now(f"sum(application:network_power:ratio{{{CHOSEN}}})", "network"))
 
     yield figure(
         "Modelled share",
         "The part of its power at hosts that no meter reads: modelled or declared ones. A gap means a gap in its "
         "power, or that it draws nothing.",
         units.PercentUnit,
-    ).with_target(now(f"sum(application:power_modelled:ratio{{{SELECTED}}})", "modelled"))
+    ).with_target(now(f"sum(application:power_modelled:ratio{{{CHOSEN}}})", "modelled"))
 
     yield figure(
         "Traffic",
         "Bits per second in both directions, at the node that sees most of each trace; a gap means that its traffic is "
         "not counted.",
         units.BitsPerSecondSI,
-    ).with_target(now(f"sum(application:bits:rate{{{SELECTED}}})", "traffic"))
+    ).with_target(now(f"sum(application:bits:rate{{{CHOSEN}}})", "traffic"))

@@ -62,6 +62,9 @@ def variables(
             raise ValueError(f"variable {name}: {variable['query']} is not label_values(series, label)")
         series = substitute(found["series"], _matchers(values))
         offered = sorted(server.label_values(found["label"], series, begin=period.begin, end=period.end))
+        if "regex" in variable:  # as Grafana does: what its first group matches, each once
+            pattern = re.compile(variable["regex"].strip("/"))
+            offered = sorted({match[1] for each in offered if (match := pattern.search(each))})
         if name in chosen:
             offered = [chosen[name]]
         values[name] = offered if variable.get("current", {}).get("value") == ["$__all"] else offered[:1]
@@ -91,11 +94,16 @@ def lines(
 
 
 def _matchers(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Several values as an alternative, as Grafana quotes them; one stands as it is."""
-    return {
-        f"${name}": each[0] if len(each) == 1 else "(" + "|".join(map(re.escape, each)) + ")"
-        for name, each in values.items()
-    }
+    """As Grafana fills them in: quoted for a regular expression where a variable may have several values.
+
+    Those are the variables that stand behind `=~`.
+    """
+    found = {}
+    for name, each in values.items():
+        quoted = "|".join(map(re.escape, each))
+        found[f'=~"${name}"'] = f'=~"{quoted}"' if len(each) < 2 else f'=~"({quoted})"'
+        found[f"${name}"] = "|".join(each)
+    return found
 
 
 def _legend(target: Mapping[str, Any], labels: Mapping[str, str]) -> str:

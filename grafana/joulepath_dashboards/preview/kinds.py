@@ -6,12 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from joulepath_dashboards.preview import charts
+from joulepath_dashboards.preview import charts, graph
 from joulepath_dashboards.preview.answers import Line, Period
 from joulepath_dashboards.preview.numbers import written
 from joulepath_dashboards.preview.tables import body
 
-KINDS = frozenset({"bargauge", "row", "stat", "state-timeline", "table", "timeseries", "xychart"})
+KINDS = frozenset({"bargauge", "nodeGraph", "row", "stat", "state-timeline", "table", "timeseries", "xychart"})
 """Types of panels that can be drawn."""
 NAMED = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2"}
 PALETTE = (
@@ -33,6 +33,8 @@ def drawn(
         return _figure(defaults, found)
     if not found or (kind == "xychart" and len({line.ref for line in found}) < 2):
         return sentence(defaults.get("noValue", "No data"))
+    if kind == "nodeGraph":
+        return graph.body(panel, found, size)
     if kind in {"table", "bargauge"}:
         return body(panel, found) if kind == "table" else _bars(defaults, found)
     return _chart(panel, found, names, period, size)

@@ -84,6 +84,7 @@ class Agent:
         """Ends answering and closes the socket."""
         self._stopping.set()
         if self._thread.is_alive():
+            self._socket.sendto(b"", self.address)  # wakes the thread at once
             self._thread.join(2)
         self._socket.close()
 

@@ -62,6 +62,9 @@ def prometheus(program: Path, folder: Path, scraped: Targets) -> list[str]:
     (pdu,) = (job for job in config["scrape_configs"] if job["job_name"] == "pdu")
     (discovery,) = pdu["http_sd_configs"]
     discovery |= {"url": f"http://{nodes.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
+    itself = {"job_name": "prometheus", "static_configs": [{"targets": [PROMETHEUS_URL.removeprefix("http://")]}]}
+    others = [job for job in config["scrape_configs"] if job["job_name"] != itself["job_name"]]
+    config["scrape_configs"] = [*others, itself]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (folder / "targets").mkdir()
     for job, entries in scraped.items():

@@ -22,11 +22,11 @@ SCENARIO = Scenario(
             housekeeping_watts=18.0,
         ),
         "core-1": Machine(85.0, {"upf-1": {"packets": 0.06, "bytes": 5e-5}}, {"upf-1": 1.0}),
-        "gpu-1": Machine(180.0, {MODEL: {"tokens": 0.13}}, {MODEL: 1.0}),
+        "gpu-1": Machine(180.0, {MODEL: {"tokens": 0.13, "prompts": 0.013}}, {MODEL: 1.0}),
     },
     outlets={1: {"ru-1": 1.0}, 2: {"edge-1": 0.55}, 3: {"edge-1": 0.45}, 4: {"gpu-1": 1.0}},
     rapl="core-1",
     pods={"edge-1": "ran"},
     model=MODEL,
-    amounts={MODEL: ({"requests": 1}, {"tokens": 1})},
+    amounts={MODEL: ({"requests": 1}, {"tokens": 1, "prompts": 0.1})},
 )

@@ -1,14 +1,17 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* The beginning of all names: the release, and `joulepath` where the release's name does not have it. */}}
+{{/* The beginning of all names: the release, and `joulepath` where the release's name does not have it. A Service's name
+has no dot and begins with a letter. */}}
 {{- define "joulepath.name" -}}
-{{- ternary .Release.Name (printf "%s-joulepath" .Release.Name) (contains "joulepath" .Release.Name) | trunc 50 | trimSuffix "-" -}}
+{{- $release := .Release.Name | replace "." "-" -}}
+{{- $name := ternary $release (printf "%s-joulepath" $release) (contains "joulepath" $release) -}}
+{{- ternary $name (printf "joulepath-%s" .Release.Name | replace "." "-") (regexMatch "^[a-z]" $name) | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* Labels by which selectors know the pods of a component: {root, name}. */}}
 {{- define "joulepath.selector" -}}
 app.kubernetes.io/name: joulepath
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .name }}
 {{- end -}}
 
@@ -23,14 +26,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* Labels of objects that are of no single component. */}}
 {{- define "joulepath.labels" -}}
 app.kubernetes.io/name: joulepath
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{ include "joulepath.version" . }}
 {{- end -}}
 
 {{/* Name, namespace and labels of a component's object: {root, name}. */}}
 {{- define "joulepath.metadata" -}}
 name: {{ include "joulepath.name" .root }}-{{ .name }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "joulepath.selector" . | nindent 2 }}
   {{- include "joulepath.version" .root | nindent 2 }}
@@ -71,6 +74,12 @@ labels:
 {{- end -}}
 {{- end -}}
 
+{{/* The image; a tag such as sha256:0123... is a digest. */}}
+{{- define "joulepath.image" -}}
+{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
+{{- printf "%s%s%s" .Values.image.repository (ternary "@" ":" (hasPrefix "sha256:" $tag)) $tag -}}
+{{- end -}}
+
 {{/* The pod of a component: {root, name, facts, settings}. */}}
 {{- define "joulepath.pod" -}}
 {{- include "joulepath.check" . -}}
@@ -91,10 +100,10 @@ spec:
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .settings.runtimeClassName }}
-  runtimeClassName: {{ . }}
+  runtimeClassName: {{ . | quote }}
   {{- end }}
   {{- with .settings.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- if .facts.hostNetwork }}
   hostNetwork: true
@@ -112,7 +121,7 @@ spec:
     seccompProfile: {type: RuntimeDefault}
   containers:
     - name: {{ .name }}
-      image: {{ printf "%s:%s" .root.Values.image.repository (.root.Values.image.tag | default .root.Chart.AppVersion) }}
+      image: {{ include "joulepath.image" .root | quote }}
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
       command: [joulepath]
       args:
@@ -190,7 +199,7 @@ spec:
         sources:
           - configMap: {name: {{ include "joulepath.name" .root }}-{{ .name }}}
           {{- with .settings.secret }}
-          - secret: {name: {{ . }}}
+          - secret: {name: {{ . | quote }}}
           {{- end }}
     {{- end }}
     {{- range .facts.node }}

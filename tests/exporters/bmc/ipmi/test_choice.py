@@ -29,6 +29,8 @@ from joulepath_lab.run.ports import free_port
 from tests.exporters.bmc.conftest import PASSWORD, USER
 from tests.exporters.bmc.ipmi.test_source import SYSTEM, Fake, powers, source_names
 
+pytestmark = pytest.mark.unit
+
 BUSY = 0xC0
 
 
