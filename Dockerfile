@@ -12,9 +12,9 @@ ARG WITHOUT="numpy|scipy|pyarrow|vl-convert-python"
 RUN awk -v without="^($WITHOUT)==" '/^[a-z]/ { left_out = $0 ~ without } !left_out' constraints.txt > pins.txt \
     && python3 -m venv /opt/joulepath \
     && /opt/joulepath/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement pins.txt \
-    && /opt/joulepath/bin/pip install --no-cache-dir --no-deps . \
+    && /opt/joulepath/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
     && /opt/joulepath/bin/pip check \
-    && /opt/joulepath/bin/pip uninstall --yes setuptools pip
+    && /opt/joulepath/bin/pip uninstall --yes hatchling packaging pathspec pluggy tomlkit trove-classifiers setuptools pip
 
 FROM debian:12-slim
 # libbpf1 is for ioam and tag. /var/lib/joulepath is for what commands write, such as rule files.

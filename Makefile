@@ -5,8 +5,15 @@ SECONDS ?= 60
 PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
+# A test waits for about half of its time.
+WORKERS = $(shell expr 2 '*' $$(nproc))
+# The files that have tests of the other tiers: each worker would import all others in vain.
+LIVE = $(if $(findstring tests/,$(ARGS)),,$(shell grep -rlE 'mark\.(kernel|lab)\b' tests --include='test_*.py' | sort))
 
-.PHONY: help demo test unit long lint bench docs site dashboards-preview constraints dist programs helm clean
+# Each of some hundred processes would compile the sources for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test unit long lint bench docs site first-hour dashboards-preview constraints dist programs helm clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -15,11 +22,11 @@ demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SEC
 	@$(VENV)/bin/python -m joulepath_lab --seconds $(SECONDS) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(ROOTLESS),--rootless) $(if $(KEEP),--keep)
 
 test: $(VENV)/.test programs ## all tests but the long ones
-	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)
-	$(PYTEST) -n 4 --dist loadfile -m "not long and not ($(UNIT))" $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m "$(UNIT)" $(ARGS)
+	$(PYTEST) -n 5 --dist loadfile -m "not long and (kernel or lab)" $(ARGS) $(LIVE)
 
 unit: $(VENV)/.test ## the tests that need no privileges and no servers
-	$(PYTEST) -n auto -m "$(UNIT)" $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m "$(UNIT)" $(ARGS)
 
 long: $(VENV)/.test programs ## fuzzing, soak, full grids
 	$(PYTEST) -m long $(ARGS)
@@ -44,6 +51,9 @@ site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor
 
 dashboards-preview: $(VENV)/.test ## draws the dashboards without Grafana, as HTML and PNG in .cache/preview (PROMETHEUS=URL PAGES="path health" RANGE=1h INTERVAL=15s ARGS=)
 	@$(VENV)/bin/python -m joulepath_dashboards.preview -o .cache/preview --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) $(if $(RANGE),--range $(RANGE)) $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS) $(PAGES)
+
+first-hour: $(VENV)/.test programs ## follows README and docs/guides/bare-metal.md to the letter in a fresh clone, with stand-ins for the devices
+	@$(VENV)/bin/python -m scripts.first_hour
 
 constraints: $(VENV)/.test ## constraints.txt: versions and hashes for a reproducible installation
 	$(VENV)/bin/python -m scripts.constraints

@@ -20,6 +20,12 @@ def stated(extras: Sequence[str] = EXTRAS, pyproject: Path = ROOT / "pyproject.t
     return [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
 
 
+def building(pyproject: Path = ROOT / "pyproject.toml") -> Sequence[str]:
+    """The requirements of a build of the wheel."""
+    requirements: Sequence[str] = tomllib.loads(pyproject.read_text(encoding="utf-8"))["build-system"]["requires"]
+    return requirements
+
+
 def installed(requirements: Sequence[str]) -> Sequence[Distribution]:
     """The installed packages that requirements come to on this machine, by name.
 

@@ -19,6 +19,9 @@ from scripts import helm as helm_program
 from joulepath.bpf import libbpf
 from joulepath.tag.program import Program
 from joulepath_lab.run import programs
+from tests.balance import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks of pytest and xdist
 
 # A machine that has other work to do takes its time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -114,6 +117,12 @@ def monitoring(request: pytest.FixtureRequest, monitoring_programs: dict[str, Mo
     chosen = monitoring_programs[name]
     print(f"Prometheus {chosen.version}")  # noqa: T201  # shown beside a failure
     return chosen
+
+
+NEXT_TAKES_LONG = pytest.mark.parametrize(
+    "monitoring", ["installed", pytest.param("next", marks=pytest.mark.long)], indirect=True
+)
+"""For a test that takes a while: in CI the installed version alone. Others ask the next one the same questions."""
 
 
 @pytest.fixture(scope="session")

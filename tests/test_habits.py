@@ -15,6 +15,7 @@ import yaml
 
 from joulepath import __version__
 from joulepath.cli import main
+from tests import balance
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -147,3 +148,13 @@ def is_claim(name: str) -> bool:
 )
 def test_a_claim_is_recognised_by_its_words(name: str, holds: bool) -> None:
     assert is_claim(name) is holds
+
+
+def test_every_file_of_tests_names_its_tier() -> None:
+    """`make test` runs tests by their tiers: one without a tier would never run."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        assert re.search(r"\bmark\.(unit|kernel|lab|long)\b", path.read_text(encoding="utf-8")), path
+
+
+def test_files_that_last_longest_are_there() -> None:
+    assert [name for name in {*balance.LONGEST, *balance.APART} if not (ROOT / name).is_file()] == []

@@ -48,6 +48,12 @@ def text_of(path: Path, holds: Holds = "configuration") -> str:
         raise UsageError(f"{path}: is not UTF-8 text: byte {error.start}") from None
 
 
+def check_folder(path: Path) -> None:
+    """Raises UsageError for a folder that is to be made and has the name of a YAML file."""
+    if path.suffix in {".yaml", ".yml"} and not path.is_dir():
+        raise UsageError(f"{path}: is the name of a file: name a folder, and the files in it get their own names")
+
+
 def _warn(path: Path, status: os.stat_result, *, secret: bool) -> None:
     if _others(status, stat.S_IWGRP, stat.S_IWOTH):
         _tell(path, "other users can write to it: chmod go-w")

@@ -35,7 +35,7 @@ def _doors(name: str) -> Sequence[socket.socket]:
         programs.fetch_pages()
     except PackageError as fault:
         print(f"{fault}; Prometheus answers its API alone", file=sys.stderr)  # noqa: T201
-    return doors.listen(scenario.load(name))
+    return doors.listen(doors.places(scenario.load(name)))
 
 
 def main() -> int:
@@ -82,7 +82,7 @@ def main() -> int:
     # A log file has no width of its own; the table needs this much.
     console = Console() if sys.stdout.isatty() else Console(width=140)
     try:
-        opened = doors.inherited(lab.scenario, args.doors) if args.keep else []
+        opened = doors.inherited(doors.places(lab.scenario), args.doors) if args.keep else []
         return demo.run(lab, args.seconds, args.json, console, alert=args.alert, folder=args.output, opened=opened)
     except KeyboardInterrupt:
         return 130

@@ -12,6 +12,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.files import check_folder
 from joulepath_init import devices, files, server
 from joulepath_init.answers import fault_of_grams, fault_of_url, grams
 from joulepath_init.asking import Ask, Questions
@@ -64,6 +65,7 @@ def run(
     clock: Callable[[], float] = time.time,
 ) -> int:
     """Writes the files; 1 if a device could not be read. Raises JoulepathError."""
+    check_folder(args.folder)
     _absent(args)
     questions = Questions(None) if args.non_interactive else Questions(ask, ask_secret)
     given = _asked(args, questions)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from joulepath.errors import JoulepathError, UsageError
+from joulepath.files import check_folder
 from joulepath_rules.constants import PREFIX
 from joulepath_rules.dialects import DIALECTS, Options, operator
 from joulepath_rules.division import Global, Leaf, Part, hosts_at
@@ -55,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, topology: Topology, warn: Callable[[str], None]) -> int:
     """Writes the file. Raises JoulepathError."""
+    check_folder(args.output)
     if args.dialect != "operator" and (args.namespace is not None or args.labels):
         raise UsageError("--namespace and --label belong to --dialect operator: a rule file has neither")
     if args.awaited is not None and args.constants != "scraped":

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,34 +25,35 @@ from joulepath.ioam import config as ioam
 from joulepath.pdu.command import read_targets
 from joulepath.tag import config as tag
 from joulepath_lab.network.chain import two_hosts
-from joulepath_lab.run.ports import free_port
+from joulepath_lab.run import feed
 from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
-from tests.exporters.process import Exporter
 
 FOLDER = ROOT / "deploy" / "compose"
 FILE = FOLDER / "compose.yaml"
 TEXT = FILE.read_text(encoding="utf-8")
-VARIABLES = dict(
-    line.split("=", 1)
-    for line in (FOLDER / ".env").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("#")
-)
+
+
+def read_variables(name: str) -> dict[str, str]:
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+VARIABLES = read_variables(".env")
 NEEDED = {"BPF", "NET_ADMIN", "PERFMON"}
 
 
-def load(text: str) -> dict[str, Any]:
+def load(text: str, variables: Mapping[str, str] = VARIABLES) -> dict[str, Any]:
     """The file as compose reads it: merge keys are YAML's own, variables have their defaults."""
-    for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", text):
-        assert VARIABLES[name] == default
-    loaded: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
+    filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda match: variables.get(match[1], match[2]), text)
+    loaded: dict[str, Any] = yaml.safe_load(filled)
     return loaded
 
 
 COMPOSE = load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "joulepath"}
-LAB = OURS.pop("lab-pdu")
+LAB = OURS.pop("lab")
 EXPORTERS = set(PORTS) - {"rules"}
 
 
@@ -67,6 +70,13 @@ def test_the_file_is_one_of_the_compose_specification(tmp_path: Path) -> None:
     wrong = tmp_path / "compose.yaml"
     wrong.write_text(TEXT.replace("cap_drop: [ALL]", "cap_drop: ALL"))
     assert subprocess.run([*command, wrong], capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.unit
+def test_every_variable_has_its_value_as_default() -> None:
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT))
+    assert defaults == {name: value for name, value in VARIABLES.items() if name != "COMPOSE_PROFILES"}
+    assert len(re.findall(r"\$\{", TEXT)) == len(re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT))
 
 
 @pytest.mark.unit
@@ -116,7 +126,7 @@ def test_every_exporter_is_a_profile_of_its_name() -> None:
     for name in EXPORTERS:
         assert OURS[name]["profiles"] == [name]
         assert OURS[name]["command"][0] == name
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == EXPORTERS | {"lab-pdu"}
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == EXPORTERS | {"lab"}
     assert set(VARIABLES["COMPOSE_PROFILES"].split(",")) <= EXPORTERS
 
 
@@ -125,11 +135,13 @@ def test_no_container_has_a_right_that_it_does_not_need() -> None:
     for name, service in SERVICES.items():
         assert "privileged" not in service
         assert service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert set(service.get("cap_add", ())) == (NEEDED if name in {"ioam", "tag"} else set()), name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert len(service["security_opt"]) == (2 if name == "lab" else 1), name
+        rights = {"ioam": NEEDED, "tag": NEEDED, "lab": {"NET_ADMIN", "NET_RAW", "SYS_ADMIN"}}
+        assert set(service.get("cap_add", ())) == rights.get(name, set()), name
         assert service.get("network_mode", "") == ("host" if name in {"ioam", "tag"} else ""), name
         assert service.get("pid", "") == ("host" if name in {"workload", "gpu"} else ""), name
-        assert ("user" in service) == (name in {"rapl", "ioam", "tag"}), name
+        assert ("user" in service) == (name in {"rapl", "ioam", "tag", "lab"}), name
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:"), f"{name}: {port}"
         if service["image"] == "joulepath":
@@ -211,18 +223,20 @@ def test_every_target_is_a_service_at_its_port() -> None:
     names = {name: name for name in SERVICES}
     for name, service in SERVICES.items():
         for alias in service.get("networks", {}).get("default", {}).get("aliases", ()):
-            names[alias] = name
+            names.setdefault(alias, name)
+    assert LAB["networks"] == SERVICES["pdu"]["networks"], "it stands in for that service"
     ports = {**PORTS, "alertmanager": 9093, "prometheus": 9090}
+    hosts = {entry.partition(":")[0] for entry in SERVICES["prometheus"]["extra_hosts"]}
     found = set()
     for file in FOLDER.rglob("targets/**/*.json"):
         for entry in json.loads(file.read_text(encoding="utf-8")):
             for target in entry["targets"]:
                 host, _, port = target.partition(":")
-                name = file.stem if host in SERVICES["prometheus"]["extra_hosts"] else names[host]
+                name = file.stem if host in hosts else names[host]
                 assert (SERVICES[name].get("network_mode") == "host") == (host == "joulepath-host")
                 assert ports[name] == int(port), target
                 found.add(name)
-    assert found == EXPORTERS | {"alertmanager"}
+    assert found == EXPORTERS | {"alertmanager", "prometheus"}
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     for job in config["scrape_configs"]:
         for discovery in job.get("http_sd_configs", ()):
@@ -232,36 +246,59 @@ def test_every_target_is_a_service_at_its_port() -> None:
 
 
 @pytest.mark.unit
-def test_the_simulated_pdu_feeds_the_hosts_of_the_example(tmp_path: Path) -> None:
-    """Its command, at a port of loopback: an exporter with the example's files reads the watts."""
-    shutil.copytree(FOLDER / "joulepath", tmp_path, dirs_exist_ok=True)
-    (tmp_path / "community").write_text("lab\n")
-    (alias,) = LAB["networks"]["default"]["aliases"]
-    port = free_port(socket.SOCK_DGRAM)
-    config = (tmp_path / "pdu.yaml").read_text(encoding="utf-8")
-    assert f"udp://{alias}" in config
-    (tmp_path / "pdu.yaml").write_text(config.replace(alias, f"127.0.0.1:{port}"))
+def test_the_lab_s_variables_put_its_files_in_place_of_ours() -> None:
+    """Its topology goes to the rules and its targets to Prometheus, apart from the data of real devices."""
+    variables = read_variables("lab.env")
+    services = load(TEXT, variables)["services"]
+    (volume,) = (source for source, target, _ in mounts(LAB) if target == LAB["command"][0])
+    assert (volume, "/etc/joulepath", True) in mounts(services["rules"])
+    assert (volume, "/etc/prometheus/targets", True) in mounts(services["prometheus"])
+    assert variables["COMPOSE_PROFILES"].split(",") == LAB["profiles"] == ["lab"]
+    assert variables["COMPOSE_PROJECT_NAME"] != COMPOSE["name"]
+    assert services["rules"]["depends_on"] == {"lab": {"condition": "service_healthy", "required": False}}
+    assert LAB["healthcheck"]["test"][-1] == f"{LAB['command'][0]}/{feed.TOPOLOGY}"
+    assert LAB["init"], "an engine enters the namespaces of a container's first process"
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("as_root", "bpf")
+def test_the_lab_feeds_prometheus_with_the_rights_of_its_container(open_folder: Path) -> None:
+    """Its command, at loopback: each target that it writes answers, and `rules` takes its topology."""
     places = {target: str(FOLDER / source) for source, target, _ in mounts(LAB)}
-    words = [places.get(word, word) for word in [*LAB["entrypoint"], *LAB["command"]]]
-    words = [word.replace("0.0.0.0:161", f"127.0.0.1:{port}") for word in words]
-    environment = {**os.environ, "PYTHONPATH": places[LAB["environment"]["PYTHONPATH"]]}
-    with (
-        subprocess.Popen([sys.executable, *words[1:]], env=environment) as process,
-        Exporter("pdu", "--config", tmp_path / "pdu.yaml") as exporter,
-    ):
+    rights = "".join(f",+{right.lower()}" for right in LAB["cap_add"])
+    sets = [f"--{each}=-all{rights}" for each in ("inh-caps", "ambient-caps", "bounding-set")]
+    words = ["setpriv", *sets, "--no-new-privs", sys.executable, *LAB["entrypoint"][1:], str(open_folder)]
+    words += ["--listen", "127.0.0.1", "--name", "127.0.0.1"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": places[LAB["environment"]["PYTHONPATH"]],
+        "JOULEPATH_CACHE": str(open_folder / "cache"),
+    }
+    with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            until(lambda: "\npdu_outlet_power_watts{" in exporter.get("/probe?target=pdu-1")[1])
+            until((open_folder / feed.TOPOLOGY).exists)
+            written = {path.stem: json.loads(path.read_text("utf-8")) for path in open_folder.glob("*.json")}
+            assert written.pop("alertmanager") == [{"targets": ["alertmanager:9093"]}]
+            assert set(written) == {"exporters", "ioam", "kepler", "model", "rapl"}
+            addresses = [entry["targets"][0] for entries in written.values() for entry in entries]
+            assert len(set(addresses)) == len(addresses) == 7
+            for address in addresses:
+                until(partial(answers, f"http://{address}/metrics"))
         finally:
             process.kill()
-        samples = exporter.samples("/probe?target=pdu-1")
-    watts = {
-        dict(labels)["outlet"]: value for (name, labels), value in samples.items() if name == "pdu_outlet_power_watts"
-    }
-    outlets = json.loads((FOLDER / "lab" / "outlets.json").read_text(encoding="utf-8"))
-    assert watts == {number: power for number, (_, power) in outlets.items()}
-    topology = yaml.safe_load((tmp_path / "topology.yaml").read_text(encoding="utf-8"))
-    named = {outlet for host in topology["hosts"].values() for meter in host["power"] for outlet in meter["outlets"]}
-    assert named == set(watts)
+    command = ["rules", "check", str(open_folder / feed.TOPOLOGY), "--retention", retention()]
+    done = subprocess.run([sys.executable, "-m", "joulepath", *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load((open_folder / feed.TOPOLOGY).read_text("utf-8")).keys().isdisjoint({"interval", "window"})
+
+
+def answers(url: str) -> bool:
+    """Whether a server has metrics there."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return b"# TYPE " in response.read()
+    except OSError:
+        return False
 
 
 @pytest.mark.unit

@@ -2,6 +2,7 @@
 """The configuration that operators copy is accepted by the programs that read it."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from joulepath.bmc import command as bmc
+from joulepath.gpu import command as gpu
+from joulepath.ioam import command as ioam
+from joulepath.pdu import command as pdu
+from joulepath.rapl import command as rapl
+from joulepath.tag import command as tag
+from joulepath.workload import command as workload
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -46,6 +54,25 @@ def test_every_exporter_has_a_scrape_job() -> None:
     jobs = {job["job_name"] for job in config["scrape_configs"]}
     assert {"pdu", "rapl"} < units
     assert units - {"rules"} <= jobs
+
+
+def test_each_file_of_targets_has_an_example_for_its_job(promtool: Path, tmp_path: Path) -> None:
+    """Prometheus reads each example; `instance` is there wherever the topology file names it."""
+    shutil.copytree(ROOT / "deploy" / "prometheus", tmp_path, dirs_exist_ok=True)
+    examples = [*(tmp_path / "targets").glob("*.json"), *(tmp_path / "targets" / "more").glob("*.json")]
+    config = yaml.safe_load((tmp_path / "prometheus.yml").read_text())
+    discoveries = [*config["scrape_configs"], *config["alerting"]["alertmanagers"]]
+    files = [name for each in discoveries for found in each.get("file_sd_configs", []) for name in found["files"]]
+    assert sorted(f"targets/{path.name}" for path in examples) == sorted(files)
+    shutil.copytree(tmp_path / "targets" / "more", tmp_path / "targets", dirs_exist_ok=True)
+    check_config(promtool, tmp_path / "prometheus.yml")
+    entries = {path.stem: entry for path in examples for entry in json.loads(path.read_text())}
+    ports = {name: {target.rpartition(":")[2] for target in entry["targets"]} for name, entry in entries.items()}
+    own = {"rapl": rapl, "workload": workload, "gpu": gpu, "ioam": ioam, "tag": tag}
+    assert {name: {str(command.PORT)} for name, command in own.items()}.items() <= ports.items()
+    assert ports["exporters"] == {str(pdu.PORT), str(bmc.PORT)}
+    without = {name for name, entry in entries.items() if "instance" not in entry.get("labels", {})}
+    assert without == {"alertmanager", "exporters", "topology"}
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])

@@ -95,6 +95,6 @@ def test_an_edge_to_nowhere_is_refused() -> None:
 
 
 def test_hosts_that_feed_each_other_in_a_circle_are_drawn() -> None:
-    """Nobody cables so, but a page must end."""
+    """No plant is cabled so, but a page must end."""
     found: list[Any] = [*chain(), line("edges", 1, source="component/a", target="host/h")]
     assert "component" in str(graph.body(PANEL, found, (800, 400)))

@@ -89,8 +89,8 @@ def test_each_server_of_a_scenario_has_a_door_of_its_own(name: str) -> None:
 
 
 def test_doors_take_the_server_s_port_where_it_is_free() -> None:
-    scene = scenario.load("native")
-    first, second = doors.listen(scene), doors.listen(scene)
+    places = list(doors.places(scenario.load("native")))
+    first, second = doors.listen(places), doors.listen(places)
     try:
         ports = [listener.getsockname()[1] for listener in (*first, *second)]
         assert len(set(ports)) == len(ports)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from subprocess import DEVNULL
 
+from scripts.blocks import Block
+
 from joulepath_lab.run import programs
 from joulepath_lab.run.ports import free_port
 from tests.exporters.process import Exporter
-from tests.pages.blocks import Block
 from tests.pages.world import World
 
 

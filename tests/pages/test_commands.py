@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from scripts.blocks import COMMANDS, Block, blocks
 
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.run.waiting import until
 from tests.conftest import ROOT
-from tests.pages.blocks import COMMANDS, Block, blocks
 from tests.pages.monitoring import prometheus_with_constants
 from tests.pages.world import World, world
 
@@ -97,11 +97,12 @@ def test_blocks_are_read_with_their_reasons(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "```sh\none --a   # comment\n# comment\ntwo '#b' \\\n  --c\n```\n\n"
-        "<!-- not run: needs\na device -->\n```sh\nthree\n```\n\n* item\n\n  ```text\n  four\n  ```\n"
+        "<!-- not run: needs\na device -->\n```sh\nthree <<'END'\n# not a comment\nEND\n```\n\n"
+        "* item\n\n  ```text\n  four\n  ```\n"
     )
     first, second, third = blocks(page)
     assert (first.commands, first.reason, first.line) == (["one --a", "two '#b'    --c"], "", 1)
-    assert (second.commands, second.reason) == (["three"], "needs a device")
+    assert (second.commands, second.reason) == (["three <<'END'\n# not a comment\nEND"], "needs a device")
     assert (third.language, third.text, third.reason) == ("text", "four\n", "")
 
 

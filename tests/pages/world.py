@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from scripts.blocks import Block, blocks
+
 from joulepath_lab.devices.apc import rpdu2_objects
 from joulepath_lab.devices.redfish_server import Behaviour, RedfishServer, dict_tree
 from joulepath_lab.devices.snmp_agent import Agent
@@ -26,7 +28,6 @@ from tests.exporters.ioam.captures import classic
 from tests.exporters.pdu.device_files import devices
 from tests.exporters.pdu.redfish.test_source import rack_pdu, service
 from tests.exporters.pki import Pki
-from tests.pages.blocks import Block, blocks
 
 SECRET, PASSWORD = "s3cret-community", "s3cret-password"  # the tests' own
 USERS = ("reader", "U")

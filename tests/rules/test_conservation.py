@@ -123,7 +123,7 @@ def at(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
 
 
 def flows(minute: float, plant: Plant) -> dict[tuple[float, str], Rows]:
-    """What flows out of all plugs, and into each application and `unattributed`."""
+    """The watts that flow out of all plugs, and into each application and `unattributed`."""
     drawn, totals = sum(plant.hosts.values()), plant.totals()
     ends = {**totals, "unattributed": drawn - sum(totals.values())}
     return {

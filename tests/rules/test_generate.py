@@ -131,3 +131,20 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "file").write_text("")
     assert main(["rules", "generate", str(ROOT / "examples" / "minimal.yaml"), "-o", str(tmp_path / "file")]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["rules", "generate", str(ROOT / "examples" / "minimal.yaml"), "-o"], ["init"]])
+@pytest.mark.parametrize("name", ["joulepath.yaml", "rules.yml"])
+def test_a_folder_with_the_name_of_a_file_is_refused(
+    command: list[str], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, str(tmp_path / name)]) == 2
+    assert f"{name}: is the name of a file: name a folder" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+
+
+def test_a_folder_that_exists_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "rules.yaml"
+    folder.mkdir()
+    assert main(["rules", "generate", str(ROOT / "examples" / "minimal.yaml"), "-o", str(folder)]) == 0
+    assert [path.name for path in folder.iterdir()] == ["joulepath.rules.yaml"]

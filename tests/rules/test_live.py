@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Monitoring
+from tests.conftest import NEXT_TAKES_LONG, Monitoring
 from tests.rules import factory
 from tests.rules.world import QUICK, Server, Target, World, served
 
@@ -39,6 +39,7 @@ def server(monitoring: Monitoring, world: World, tmp_path: Path) -> Iterator[Ser
     server.stop()
 
 
+@NEXT_TAKES_LONG
 def test_a_dark_outlet_is_a_gap_and_never_half_the_watts(server: Server, meters: Target) -> None:
     """Numbers as in promtool; a dark outlet is a gap within the window and at no moment half the watts."""
     total = "sum by (application) (application:power_watts)"

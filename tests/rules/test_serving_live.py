@@ -19,7 +19,7 @@ from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
 from joulepath_rules.serving.awaited import await_constants
 from joulepath_topology import read
-from tests.conftest import ROOT, Monitoring
+from tests.conftest import NEXT_TAKES_LONG, ROOT, Monitoring
 from tests.exporters.process import Exporter
 from tests.rules import factory
 from tests.rules.world import QUICK, Server, World, served
@@ -93,6 +93,7 @@ def plant(monitoring: Monitoring, tmp_path: Path) -> Iterator[Plant]:
             started.api.close()
 
 
+@NEXT_TAKES_LONG
 def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> None:
     """Prometheus is reloaded 5 s after the server: it finds the former generation until then, and the new one then."""
     began = time.time()
@@ -106,6 +107,7 @@ def test_the_chain_has_no_hole_when_the_server_changes_first(plant: Plant) -> No
     assert len(plant.api.query("count by (generation) (joulepath_topology_site)")) == 2
 
 
+@NEXT_TAKES_LONG
 def test_the_chain_has_no_hole_when_the_rules_change_first(plant: Plant) -> None:
     """`generate --await` starts before the server knows of the change, and writes once Prometheus has it."""
     began = time.time()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from joulepath.workload.cgroup import Tree, find
-from tests.conftest import Monitoring
+from tests.conftest import NEXT_TAKES_LONG, Monitoring
 from tests.exporters.process import Exporter
 from tests.exporters.workload.real import MOUNT, RealCgroups, cgroups
 from tests.rules.world import QUICK, WINDOW, Server, World, meter
@@ -102,6 +102,7 @@ def groups() -> Iterator[RealCgroups]:
                 process.wait()
 
 
+@NEXT_TAKES_LONG
 def test_watts_follow_the_workloads(tmp_path: Path, monitoring: Monitoring, groups: RealCgroups) -> None:
     tree = find(MOUNT)
     assert tree is not None

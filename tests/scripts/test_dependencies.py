@@ -3,6 +3,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -31,15 +32,26 @@ def test_every_pin_has_a_hash_and_no_place_is_named() -> None:
 
 def test_every_requirement_is_pinned_to_a_version_that_it_admits() -> None:
     pins = read_pins()
-    for stated in dependencies.stated():
+    for stated in (*dependencies.stated(), *dependencies.building()):
         requirement = Requirement(stated)
         version = pins[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{stated}: run `make constraints`"
 
 
 def test_each_installed_package_is_pinned() -> None:
-    names = {canonicalize_name(one.metadata["Name"]) for one in dependencies.installed(dependencies.stated())}
+    names = names_of([*dependencies.stated(), *dependencies.building()])
     assert names <= read_pins().keys(), "run `make constraints`"
+
+
+def names_of(requirements: Sequence[str]) -> set[str]:
+    return {canonicalize_name(one.metadata["Name"]) for one in dependencies.installed(requirements)}
+
+
+def test_an_image_keeps_nothing_that_builds_the_wheel() -> None:
+    dockerfile = (dependencies.ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (removed,) = re.findall(r"pip uninstall --yes (.*)", dockerfile)
+    tools = names_of(dependencies.building()) - names_of(dependencies.stated())
+    assert set(removed.split()) == tools | {"pip", "setuptools"}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +93,8 @@ def test_every_licence_is_allowed_and_the_page_is_current() -> None:
     for name, text in packages:
         assert f"| {name} | {text} |\n" in page, "run `make docs`"
     listed = {line.split(" | ")[0].removeprefix("| ") for line in page.removeprefix(licences.HEAD).splitlines()}
-    assert listed == read_pins().keys()
+    tools = names_of(dependencies.building()) - names_of(dependencies.stated())
+    assert listed == read_pins().keys() - tools, "what builds the wheel does not come with it"
 
 
 @pytest.mark.parametrize(

@@ -46,31 +46,31 @@ class Door:
 
 def places(scenario: Scenario) -> Iterator[Place]:
     """Prometheus, Alertmanager and the exporters."""
-    yield Place("Prometheus", *_split(monitoring.PROMETHEUS_URL.removeprefix("http://")))
+    yield Place("Prometheus", *split(monitoring.PROMETHEUS_URL.removeprefix("http://")))
     titles = {"exporters": "joulepath pdu", "alertmanager": "Alertmanager"}
     own = {"rapl", "ioam", "gpu", "workload"}
     for job, entries in monitoring.targets(scenario).items():
         for entry in entries if job in own or job in titles else ():
             instance = f" of {entry['labels']['instance']}" if job in own else ""
-            yield Place(titles.get(job, f"joulepath {job}{instance}"), *_split(entry["targets"][0]))
+            yield Place(titles.get(job, f"joulepath {job}{instance}"), *split(entry["targets"][0]))
     for node in ("robot", "model") if scenario.tagging else ():
         yield Place(f"joulepath tag of {node}", nodes.mgmt_address(node), monitoring.TAG_PORT)
 
 
-def listen(scenario: Scenario) -> Sequence[socket.socket]:
+def listen(places: Iterable[Place], host: str = HOST) -> Sequence[socket.socket]:
     """A socket of this host for each place, at the same port where that is free; programs that follow inherit it."""
-    listeners = [_listener(place.port) for place in places(scenario)]
+    listeners = [_listener(host, place.port) for place in places]
     for listener in listeners:
         listener.set_inheritable(True)
     return listeners
 
 
-def inherited(scenario: Scenario, descriptors: Iterable[int]) -> Sequence[Door]:
+def inherited(places: Iterable[Place], descriptors: Iterable[int]) -> Sequence[Door]:
     """The doors of these sockets, which `listen` made before the namespaces."""
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     for listener in sockets:
         listener.set_inheritable(False)
-    return [Door(place, listener) for place, listener in zip(places(scenario), sockets, strict=True)]
+    return [Door(place, listener) for place, listener in zip(places, sockets, strict=True)]
 
 
 def open_all(doors: Sequence[Door]) -> None:
@@ -104,13 +104,14 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         writer.write_eof()
 
 
-def _listener(port: int) -> socket.socket:
+def _listener(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((HOST, port))
+        return socket.create_server((host, port))
     except OSError:
-        return socket.create_server((HOST, 0))
+        return socket.create_server((host, 0))
 
 
-def _split(address: str) -> tuple[str, int]:
+def split(address: str) -> tuple[str, int]:
+    """HOST and PORT of HOST:PORT."""
     host, _, port = address.rpartition(":")
     return host, int(port)

@@ -71,6 +71,17 @@ class Lab:
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Starts all parts; returns when every one answers and every application is settled."""
+        self.start_exporters(progress)
+        progress("starting Prometheus with the generated rules, and Alertmanager")
+        self._start_monitoring()
+        self._wait("Prometheus", self.prometheus.ready)
+        progress("waiting until Prometheus has scraped every target")
+        self._wait("every target", self._all_up)
+        progress("waiting until every application is complete, and settled for a whole window")
+        self._wait("the attribution", self._settled)
+
+    def start_exporters(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Starts the path, the machines on it and their exporters, for a Prometheus that is not of this lab."""
         (self.folder / "log").mkdir()
         progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
         path = TransportPath(self.scenario.robot_address, self.scenario.relays)
@@ -80,13 +91,6 @@ class Lab:
         self._start_machines()
         progress(f"starting the exporters (IOAM stamping: {self.stamping})")
         self._start_exporters()
-        progress("starting Prometheus with the generated rules, and Alertmanager")
-        self._start_monitoring()
-        self._wait("Prometheus", self.prometheus.ready)
-        progress("waiting until Prometheus has scraped every target")
-        self._wait("every target", self._all_up)
-        progress("waiting until every application is complete, and settled for a whole window")
-        self._wait("the attribution", self._settled)
 
     def stop_process(self, name: str) -> None:
         """Ends one part by name."""

@@ -13,6 +13,7 @@ COMMANDS = "sh"
 """Language of a block of commands."""
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
+_DOCUMENT = re.compile(r"<<'(\w+)'$")
 _REASON = re.compile(r"<!-- not run: (.+?) -->", re.DOTALL)
 
 
@@ -30,9 +31,21 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Its commands, without comments; a line that ends with a backslash goes on in the next one."""
-        lines = (re.sub(r"(^|\s)#.*", "", line).rstrip() for line in self.text.replace("\\\n", " ").splitlines())
-        return [line for line in lines if line]
+        """Its commands, without comments.
+
+        A line that ends with a backslash goes on in the next one, and a here-document belongs to its command.
+        """
+        found: list[str] = []
+        end = ""
+        for line in self.text.replace("\\\n", " ").splitlines():
+            if end:
+                found[-1] += f"\n{line}"
+                end = "" if line == end else end
+            elif command := re.sub(r"(^|\s)#.*", "", line).rstrip():
+                found.append(command)
+                document = _DOCUMENT.search(command)
+                end = document[1] if document else ""
+        return found
 
 
 def blocks(page: Path) -> Iterator[Block]:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the lab writes for a Prometheus elsewhere."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+from joulepath_lab.run import feed, monitoring
+from joulepath_lab.run.doors import HOST, Door
+from joulepath_lab.scenarios import scenario
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("name", scenario.NAMES)
+def test_each_target_leads_to_its_own_door_of_the_lab(name: str, tmp_path: Path) -> None:
+    scene = scenario.load(name)
+    places = list(feed.places(scene))
+    opened = [Door(place, socket.create_server((HOST, 0))) for place in places]
+    feed.write(tmp_path, scene, opened, "lab", "alerts:9093")
+    behind = {f"lab:{door.listener.getsockname()[1]}": f"{door.place.host}:{door.place.port}" for door in opened}
+    assert len(behind) == len(places)
+    for door in opened:
+        door.listener.close()
+    for job, entries in monitoring.targets(scene).items():
+        written = json.loads((tmp_path / f"{job}.json").read_text(encoding="utf-8"))
+        if job == "alertmanager":
+            assert written == [{"targets": ["alerts:9093"]}]
+        else:
+            assert [entry | {"targets": [behind[one] for one in entry["targets"]]} for entry in written] == entries
+    topology = yaml.safe_load((tmp_path / feed.TOPOLOGY).read_text(encoding="utf-8"))
+    (first, *_) = scene.topologies.values()
+    assert topology == {key: value for key, value in first.items() if key not in {"interval", "window"}}
+
+
+def test_the_door_of_the_pdu_s_exporter_keeps_its_port() -> None:
+    """prometheus.yml asks it for its targets there."""
+    ports = [place.port for place in feed.places(scenario.load("native"))]
+    assert ports[0] == monitoring.PDU_PORT
+    assert ports.count(monitoring.PDU_PORT) == 1
