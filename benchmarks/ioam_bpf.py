@@ -3,7 +3,8 @@
 
 `ratio` is that of the same frame again and again, as a flow's are unless nodes write the time into their headers; `new`
 is that of headers which the program has not seen before, `telling` that of one which knows signalling by addresses and
-ports. `flows` is the time of one with 100 flows divided by that without, at most 1.5 where there is no trace. Beside it the time that scapy needs to dissect the same frame, and tshark where it is installed. Needs root.
+ports. `flows` is the time of one with 100 flows divided by that without, at most 1.5 where there is no trace. Beside it
+the time that scapy needs to dissect the same frame, and tshark where it is installed. Needs root.
 """
 
 import gc
@@ -43,7 +44,6 @@ SETTINGS = Settings(
 )
 SIGNALLING = Other((ip_network("fd00:ff::/32"), ip_network("192.168.100.0/24")), frozenset({22, 10474}))
 
-MOST_FOR_FLOWS = 1.5
 # None fits the frames, and of all fields but a cgroup some flow asks.
 FLOWS = tuple(
     Flow(
@@ -164,12 +164,13 @@ def table(row: Callable[[str], None] = print) -> dict[str, float]:
         row(str(missing))
         tshark = None
     row(
-        f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'new':>7}{'telling':>9}{'flows':>7}{'scapy ns':>11}{'tshark ns':>11}"
+        f"{'frame':34}{'ns':>6}{'ratio':>7}{'at most':>9}{'new':>7}{'telling':>9}{'flows':>7}"
+        f"{'scapy ns':>11}{'tshark ns':>11}"
     )
     for name, frame in FRAMES.items():
         target = f"{TARGETS[name]:.1f}" if name in TARGETS else ""
-        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{new[name]:7.2f}{relative[name]:9.2f}{flows[name]:7.2f}"
-        line += f"{scapy_nanoseconds(frame):11.0f}"
+        line = f"{name:34}{medians[name]:6.0f}{ratios[name]:7.2f}{target:>9}{new[name]:7.2f}{relative[name]:9.2f}"
+        line += f"{flows[name]:7.2f}{scapy_nanoseconds(frame):11.0f}"
         row(line + (f"{tshark_nanoseconds(tshark, frame):11.0f}" if tshark else f"{'absent':>11}"))
     return ratios
 
