@@ -201,7 +201,7 @@ def _applications(topology: Topology) -> Rows:
         for trace in application.traces:
             identity = {"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id}
             yield "trace", 1, {"application": name, **identity}
-            for component in topology.trace_route(name, trace):
+            for component in topology.mark_route(name, trace):
                 if not counter_of(topology, component).by_application:
                     for labels in _paths(topology, name, component):
                         yield "path", 1, {**labels, **identity}
