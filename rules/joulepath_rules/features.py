@@ -8,7 +8,6 @@ from joulepath_rules.meters import read_by
 from joulepath_rules.places import units
 from joulepath_topology import Topology
 
-
 SHOWN_BY = {
     "counted": "counted",
     "grams_per_kwh": "carbon",
