@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from joulepath_topology.meters import PARTS
+from joulepath_topology.ways import WAYS
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ PUBLIC = _series(
     ("application:power_covered_watts", "application segment", "W", "the part of that power that is known"),
     ("application:complete:info", "application", "", "1 while each of its components is known"),
     (
+        "application:counted:info", "application counter way", "",
+        "how it is counted: `counter` is the component at which, `way` one of " + ", ".join(f"`{way}`" for way in WAYS),
+    ),
+    (
         "application:missing:info", "application component host", "",
         "1 for each component at which its share is not known",
     ),
@@ -72,7 +77,7 @@ PUBLIC = _series(
     ("site:co2_grams_per_second", "site basis", "g/s", "of all hosts of a site; absent while one is not measured"),
     (
         "application:bits:rate", "application", "bit/s",
-        "the sum over its traces, each at the node that sees most of it; both directions",
+        "the sum over its traces and flows, each at the node that sees most of it; both directions",
     ),
     ("application:inferences:rate", "application", "1/s", "requests to all of its models"),
     ("application:tokens:rate", "application", "1/s", "generated tokens of all of its models"),
@@ -180,8 +185,8 @@ STEPS = _series(
         "requests of a component's running pods on a host, in the unit of the resource",
     ),
     (
-        "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",
-        "traffic by application or trace, from PromQL",
+        "adapter:traffic:rate", "counter application ioam_namespace trace_id flow by unit", "1/s",
+        "traffic by application, trace or flow, from PromQL",
     ),
     ("adapter:whole:rate", "counter by", "1/s", "all traffic, from PromQL"),
     (
