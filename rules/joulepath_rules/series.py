@@ -190,8 +190,8 @@ STEPS = _series(
     ),
     ("adapter:whole:rate", "counter by", "1/s", "all traffic, from PromQL"),
     (
-        "adapter:seen:rate", "counter ioam_namespace trace_id flow of by", "1/s",
-        "traffic at a node with named instances, by trace or flow; of all with `of`",
+        "adapter:seen:rate", "counter ioam_namespace trace_id flow total by", "1/s",
+        "traffic at a node with named instances, by trace or flow; of all with `total`",
     ),
     (
         "adapter:steady:info", "counter", "",
@@ -208,8 +208,8 @@ STEPS = _series(
         "the part of its host's capacity that it holds; one that moves holds it while it is there",
     ),
     (
-        "node:seen:rate", "node_id ioam_namespace trace_id flow of by", "1/s",
-        "packets or bytes of a node, by declared trace or flow; of all with `of`: `user`, `marked` or `traced`",
+        "node:seen:rate", "node_id ioam_namespace trace_id flow total by", "1/s",
+        "packets or bytes of a node, by declared trace or flow; of all with `total`: `user`, `marked`, `traced`",
     ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),

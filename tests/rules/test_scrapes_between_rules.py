@@ -120,7 +120,7 @@ def cases() -> list[Case]:
     expect = {
         (NOW / 60, 'sum by (component) (application_component:power_watts{application="a"})'): paths,
         (NOW / 60, 'sum by (component) (component:power_watts{component=~"guest|job|pod|work"})'): works,
-        (NOW / 60, 'sum by (vm) (vm:power_watts)'): {'vm="vm"': 50.0},
+        (NOW / 60, "sum by (vm) (vm:power_watts)"): {'vm="vm"': 50.0},
     }
     only = frozenset({"attribution"})
     return [Between(f"after-{cut}", model, series, expect, step=STEP, only=only, stored_after=cut) for cut in cuts]

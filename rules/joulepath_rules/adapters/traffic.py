@@ -112,10 +112,10 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> It
                 f"    sum by (instance, {labels}) (rate({known.counter(unit, node)}[$window]))\n"
                 f"    / on (instance) group_left () {seconds})\n"
                 f"  or label_replace(sum(sum by (instance) (rate(ioam_{kind}_{unit}_total{{{node}}}[$window]))\n"
-                f'    / on (instance) {seconds}), "of", "user", "", ""))\n{all_measured}'
+                f'    / on (instance) {seconds}), "total", "user", "", ""))\n{all_measured}'
             )
             yield Rule("adapter:seen:rate", seen, {"counter": name, "by": by})
-            marked = f"adapter:seen:rate{selector(counter=name, by=by, of='')}"
+            marked = f"adapter:seen:rate{selector(counter=name, by=by, total='')}"
             rows = f"sum by (application, {labels}) (\n  {known.constants} * on ({labels}) group_left () {marked})"
             yield Rule("adapter:traffic:rate", rows, {"counter": name, "by": by, "unit": unit})
         if traffic.query is not None:
@@ -123,7 +123,7 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> It
             if expr is not None:
                 yield Rule("adapter:whole:rate", guarded(expr), {"counter": name, "by": by})
         elif ioam.instances:
-            whole = f"sum(adapter:seen:rate{selector(counter=name, by=by, of='user')})"
+            whole = f"sum(adapter:seen:rate{selector(counter=name, by=by, total='user')})"
             yield Rule("adapter:whole:rate", whole, {"counter": name, "by": by})
 
 
