@@ -3,8 +3,8 @@
 
 A scrape has the time of its start and is stored at its end, while rules are evaluated one after the other. Here the
 rules up to one of them read counters without their newest sample, and the others read all; each rule is once the last
-of the former. Without it the newest sample is more than an interval old, so rate() extrapolates less: 90 % are left. And
-all work and traffic is twice as much in the newest interval as before, as much for the parts as for the wholes.
+of the former. Without it the newest sample is more than an interval old, so rate() extrapolates less: 90 % are left.
+In the newest interval, all work and traffic is twice as much as before, that of parts and that of wholes.
 """
 
 import re
@@ -106,7 +106,7 @@ class Between(Case):
 
 
 def cases() -> list[Case]:
-    """One for each rule that reads counters, as the last one before the scrapes are stored; and one for no such rule."""
+    """One for each rule that reads counters, as the last one before the scrapes are stored, and one for none."""
     model = topology(TOPOLOGY)
     rules = [rule for rule in generate(model)[0].rules if isinstance(rule, Rule)]
     names = re.compile("|".join({name.partition("{")[0] for name in rates()}))
