@@ -48,11 +48,12 @@ components:
   work: {{role: du, host: query, share: [{{query: "rate(job_work_total[$window])"}}]}}
 applications:
   a: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], path: [own, anchored, traced, named, asked]}}
+  camera: {{flows: [camera], path: [own]}}
 """
 
 
 def rates() -> dict[str, float]:
-    """Counters with what they grow by in a second: each host draws 100 W, and a quarter of everything is of `a`."""
+    """Counters with what they grow by in a second: each host draws 100 W, a quarter of everything is of `a`."""
     found: dict[str, float] = {}
     for outlet in range(1, 9):
         found[f'pdu_outlet_energy_joules_total{{instance="p",outlet="{outlet}"}}'] = 100
@@ -66,6 +67,8 @@ def rates() -> dict[str, float]:
                 for identifier, rate in ((A, 100), (OTHER, 300)):
                     labels = f'ioam_namespace="123",trace_id="{identifier}",{at}'
                     found[f"ioam_trace_{unit}_total{{{labels}}}"] = rate
+    for unit in ("packets", "bytes"):
+        found[f'ioam_flow_{unit}_total{{instance="",node_id="1",flow="camera"}}'] = 50
     found['sent_bytes_total{application="a"}'], found['sent_bytes_total{application="b"}'] = 100, 300
     found['kepler_node_cpu_active_joules_total{node_name="kepler",zone="package"}'] = 40
     found['kepler_pod_cpu_joules_total{node_name="kepler",pod_namespace="ran",pod_name="du",zone="package"}'] = 10
@@ -119,6 +122,7 @@ def cases() -> list[Case]:
     works = {'component="guest"': 25.0, 'component="job"': 25.0, 'component="pod"': 25.0, 'component="work"': 25.0}
     expect = {
         (NOW / 60, 'sum by (component) (application_component:power_watts{application="a"})'): paths,
+        (NOW / 60, 'sum(application_component:power_watts{application="camera"})'): {"": 12.5},
         (NOW / 60, 'sum by (component) (component:power_watts{component=~"guest|job|pod|work"})'): works,
         (NOW / 60, "sum by (vm) (vm:power_watts)"): {'vm="vm"': 50.0},
     }
@@ -127,7 +131,7 @@ def cases() -> list[Case]:
 
 
 def test_a_scrape_that_is_stored_between_two_rules_changes_no_share(promtool: Path, tmp_path: Path) -> None:
-    """Watts of the application at each component, of components and of the virtual machine: always a quarter."""
+    """Watts of applications by trace and by flow, of components and of the virtual machine: always the same."""
     found = cases()
     assert len(found) > 8
     run(promtool, tmp_path, found)
