@@ -8,6 +8,7 @@ In the newest interval, all work and traffic is twice as much as before, that of
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def cases() -> list[Case]:
         series[f"{before}_before{brace}{labels}"] = scraped(name, rate, NOW - SCRAPES)
     paths = {f'component="{name}"': 25.0 for name in ("anchored", "asked", "named", "own", "traced")}
     works = {'component="guest"': 25.0, 'component="job"': 25.0, 'component="pod"': 25.0, 'component="work"': 25.0}
-    expect = {
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
         (NOW / 60, 'sum by (component) (application_component:power_watts{application="a"})'): paths,
         (NOW / 60, 'sum(application_component:power_watts{application="camera"})'): {"": 12.5},
         (NOW / 60, 'sum by (component) (component:power_watts{component=~"guest|job|pod|work"})'): works,

@@ -81,24 +81,28 @@ class Slow(World):
 
 
 @pytest.fixture
-def world() -> Iterator[Slow]:
+def plant() -> Held:
     """The one exporter."""
+    return Held("plant", "exporters", rates())
+
+
+@pytest.fixture
+def world(plant: Held) -> Iterator[World]:
+    """All that is scraped."""
     with served(Slow) as world:
-        world.targets["plant"] = Held("plant", "exporters", rates())
+        world.targets["plant"] = plant
         yield world
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_shares_are_right_when_scrapes_are_stored_amid_rules(
-    place: str, monitoring: Monitoring, world: Slow, tmp_path: Path
+    place: str, monitoring: Monitoring, world: World, plant: Held, tmp_path: Path
 ) -> None:
     """Every share is a quarter in every evaluation, among them those in which a scrape was stored."""
     server = Server(monitoring.prometheus, tmp_path / "server", world)
     (tmp_path / "server" / "0.rules.yaml").write_text(write(paused(place), "0"))
     server.start()
     try:
-        plant = world.targets["plant"]
-        assert isinstance(plant, Held)
         plant.server = server
         shares = (
             '(component:power_watts{component=~"first|second"} or application_component:power_watts{application="a"})'
