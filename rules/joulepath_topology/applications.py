@@ -2,9 +2,9 @@
 """Applications and their budgets."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from joulepath_topology.common import Entry, Joules, Name, Text, Whole
 from joulepath_topology.labels import Labels
@@ -42,6 +42,48 @@ class Trace(Entry):
     """Components that this trace passes, in place of the application's `path`."""
 
 
+def _list(value: Any) -> Any:
+    """One value is short for a list of one; numbers may stand without quotes."""
+    items = value if isinstance(value, list | tuple) else [value]
+    return [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in items]
+
+
+Values = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_list)]
+"""A value of a label, or several, of which any fits."""
+
+
+class InCore(Entry):
+    """The traffic of an application as a core knows it. All keys must fit; a core that lacks one of them counts none of it."""
+
+    qfi: Values = ()
+    """QoS flow identifiers."""
+    ue: Values = ()
+    """UEs, as the core names them: by address, IMSI, RNTI or number."""
+    dnn: Values = ()
+    """Data network names."""
+    slice: Values = ()
+    """S-NSSAIs."""
+    group: Values = ()
+    """Groups of UEs, as `joulepath pfcp` names them."""
+    session: Values = ()
+    """Sessions, as the core names them."""
+
+    @model_validator(mode="after")
+    def _any(self) -> "InCore":
+        if not self.given:
+            raise ValueError(f"needs one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """The keys that stand in it, with their values."""
+        return {key: values for key, values in self if values}
+
+
+def _cores(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
 class Sessions(Entry):
     """User sessions of an application: how many are active, how many end in a second."""
 
@@ -66,6 +108,8 @@ class Application(Entry):
     """Models that the application asks."""
     path: tuple[Name, ...] = ()
     """Components that its packets pass, with the anchor of each anchored one; in any order."""
+    core: Annotated[tuple[InCore, ...], BeforeValidator(_cores)] = ()
+    """Its key in the core that counts it, such as `{qfi: 5}`, or a list of them, of which any fits."""
     sessions: Sessions | None = None
     """Its user sessions, for watts and joules of one."""
     labels: Labels = Field(default_factory=dict)
