@@ -41,7 +41,7 @@ def _traces(topology: Topology, read: Read) -> Iterator[Difference]:
     for path, model in read.items():
         here = {name for node in model.nodes for name in components.get(node.node_id, ())}
         for one in traces(topology):
-            route = topology.trace_route(one.application, one.trace)
+            route = topology.mark_route(one.application, one.trace)
             passed = sorted({topology.counted_at(member) for member in route} & here)
             message = _uncounted(model, one) if passed else None
             if message is not None:
