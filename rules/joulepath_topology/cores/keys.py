@@ -3,7 +3,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from joulepath_topology.common import Entry, Text
 
@@ -18,12 +18,12 @@ def _texts(value: Any) -> Any:
     return [str(each) if isinstance(each, int) and not isinstance(each, bool) else each for each in listed(value)]
 
 
-Values = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_texts)]
+Values = Annotated[tuple[Text, ...], BeforeValidator(_texts)]
 """A value of a label, or several, of which any fits."""
 
 
 class InCore(Entry):
-    """The traffic of an application as a core knows it. All keys must fit; a core that lacks one of them counts none of it."""
+    """An application's traffic as a core knows it. All keys must fit; a core that lacks one of them counts none of it."""
 
     qfi: Values = ()
     """QoS flow identifiers."""

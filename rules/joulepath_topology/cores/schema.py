@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A core as data: which series hold its traffic, what they count, and which of their labels name an application.
 
-A new core is one more YAML file in this folder. The key `core` of a topology, its checks, the queries of the rules and the
-pages of docs/guides/cores follow from it. The facts come from the file that `source` names.
+A new core is one more YAML file in this folder. The key `core` of a topology, its checks, the queries of the rules and
+the pages of docs/guides/cores follow from it. The facts come from the file that `source` names.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,8 @@ class Series(Model):
     """Name of the metric."""
     labels: Mapping[Metric, Text] = {}
     """Labels that its series must have."""
+    having: tuple[Metric, ...] = ()
+    """Labels that must not be empty, where the same metric has series of something else."""
 
 
 class Amount(Model):
@@ -77,7 +79,7 @@ class Amount(Model):
 
 
 class Core(Model):
-    """A core, or another part of the network with counters of its own. The name of its file is the key of the topology."""
+    """A core, or another function with counters of its own. The name of its file is the key of the topology."""
 
     title: str
     """Its name, for messages and pages."""
