@@ -16,6 +16,8 @@ from joulepath.pfcp.wire.message import Message
 from joulepath.pfcp.wire.reasons import ELEMENT_LENGTH, MISSING_ELEMENT, Malformed
 
 _HEAD = struct.Struct(">HH")
+MOST_PARTS = 64
+"""Of one kind in one rule, such as its URRs; what is beyond is not kept."""
 Reader: TypeAlias = Callable[[Any, bytes, int, int], None]
 """Reads the value between two offsets into an object."""
 _Table: TypeAlias = Mapping[int, Reader]
@@ -73,7 +75,7 @@ def _listed(name: str, width: int, mask: int = -1) -> Reader:
         number = values.number(octets, start, end, width) & mask
         if (known := getattr(into, name)) is None:
             setattr(into, name, [number])
-        else:
+        elif len(known) < MOST_PARTS:
             known.append(number)
 
     return read
@@ -102,12 +104,14 @@ def _removal(name: str, element: int, width: int) -> Reader:
 
 
 def _teid(pdr: Pdr, octets: bytes, start: int, end: int) -> None:
-    if (teid := values.teid(octets, start, end)) is not None:
+    if (teid := values.teid(octets, start, end)) is not None and len(pdr.teids) < MOST_PARTS:
         pdr.teids.append(teid)
 
 
 def _users(pdr: Pdr, octets: bytes, start: int, end: int) -> None:
-    pdr.users.extend(values.users(octets, start, end))
+    users = values.users(octets, start, end)
+    if len(pdr.users) < MOST_PARTS:
+        pdr.users.extend(users)
 
 
 def _pdi(pdr: Pdr, octets: bytes, start: int, end: int) -> None:
