@@ -41,7 +41,7 @@ class Group:
 class Bounds:
     """What hostile or endless signalling may take."""
 
-    sessions: int = 100_000
+    sessions: int = 20_000
     series: int = 1000
     """Combinations of group, DNN, slice and UPF."""
     transactions: int = 20_000
@@ -62,7 +62,9 @@ class FlowsFile:
 class Settings:
     """All of it."""
 
-    interfaces: tuple[str, ...]
+    interfaces: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    """Interfaces that get a copy of N4 from a switch."""
     groups: tuple[Group, ...] = ()
     upfs: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     """Names of UPFs by their addresses on N4; the others have their address for a name."""

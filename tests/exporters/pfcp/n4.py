@@ -9,7 +9,7 @@ from joulepath.pfcp.settings import Settings
 from joulepath_lab.devices import pfcp as lab
 
 SMF, UPF = "192.0.2.9", "192.0.2.1"
-SETTINGS = Settings(("n4",))
+SETTINGS = Settings()
 WHOLE = (lab.Rule(1, lab.ACCESS, (1,), "10.45.0.2"), lab.Rule(2, lab.CORE, (1,), "10.45.0.2"))
 """A session with one URR for both directions."""
 

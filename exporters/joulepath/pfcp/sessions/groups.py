@@ -50,11 +50,16 @@ class Groups:
         return name
 
     def parts(self, session: Session) -> Iterable[tuple[str, frozenset[int]]]:
-        """The groups that a session has packets in, and the QFIs of those; no QFI means all. The first decides."""
+        """The groups that a session may have packets in, and the QFIs of those; no QFI means all."""
         for group in self._groups:
             for match in group.matches:
                 if _fits(match, session):
-                    yield group.name, match.qfi
+                    yield self._each(group, session), match.qfi
+
+    def order(self, name: str) -> int:
+        """The place of a group in the configuration."""
+        first = name.partition("/")[0]
+        return next((place for place, group in enumerate(self._groups) if group.name == first), len(self._groups))
 
     def _each(self, group: Group | None, session: Session) -> str:
         if group is None:

@@ -45,7 +45,7 @@ class Tracker:
         self._register = Register(max(100, settings.bounds.sessions // 10))
         self._transactions = Transactions(settings.bounds.transactions)
         self._usage = Usages(self.counts, self._register, Groups(settings))
-        self._begun = 0
+        self._begun = self._folded = 0
         self._requests: dict[int, Callable[[Datagram, Message, Content, float], None]] = {
             m.HEARTBEAT_REQUEST: self._note_recovery,
             m.ASSOCIATION_SETUP_REQUEST: self._note_recovery,
@@ -72,6 +72,7 @@ class Tracker:
         with self.lock:
             self._bounds = settings.bounds
             self._transactions.most = settings.bounds.transactions
+            self._folded = self.folded
             self._usage.groups = Groups(settings)
             self.changes += 1
             for session in self._register.sessions.values():
@@ -82,6 +83,11 @@ class Tracker:
     def groups(self) -> Groups:
         """The groups as configured."""
         return self._usage.groups
+
+    @property
+    def folded(self) -> int:
+        """Labels that were asked for beyond the bound."""
+        return self._folded + self.groups.folded
 
     @property
     def sessions(self) -> Sequence[Session]:

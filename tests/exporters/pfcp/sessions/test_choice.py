@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joulepath.pfcp.sessions.choice import choose
-from joulepath.pfcp.settings import Group, Match
+from joulepath.pfcp.settings import Group, Match, Settings
 from joulepath_lab.devices import pfcp as lab
-from tests.exporters.pfcp.n4 import N4, SETTINGS
+from tests.exporters.pfcp.n4 import N4
 
 pytestmark = pytest.mark.unit
 
@@ -56,7 +56,7 @@ def test_usage_of_a_session_and_of_its_qos_flows_counts_once() -> None:
         lab.Rule(4, lab.CORE, (1, 3), qfi=9),
     )
     groups = (Group("video", (Match(qfi=frozenset({5})),)), Group("rest", (Match(),)))
-    n4 = N4(SETTINGS.__class__(("n4",), groups))
+    n4 = N4(Settings(groups=groups))
     n4.establish(1, rules)
     n4.report(1, lab.Usage(1, 0, 30, 60), lab.Usage(2, 0, 10, 20), lab.Usage(3, 0, 20, 40))
     assert n4.usage == {
