@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
 HEADER = 48  # room for one node
 LINK = 1500
-# What each tunnel puts before the IPv4 packet. VXLAN: Ethernet 14, VXLAN 8, UDP 8, IPv6 40.
+# Octets before the IPv4 packet: IPv6 has 40; of VXLAN these and UDP 8, VXLAN 8, Ethernet 14.
 OVERHEADS = {"vxlan": 70, "ip6tnl": 40}
 COMMANDS = {
     "vxlan": "ip link add t4 type vxlan id 9 local {} remote {} dstport 4789 dev {}",

@@ -173,7 +173,7 @@ static __always_inline int has_ports(__u8 protocol)
 	return protocol == IPPROTO_UDP || protocol == IPPROTO_TCP;
 }
 
-// What is tagged: these, and IPv4 in IPv6 (RFC 2473).
+// These are tagged, and IPv4 in IPv6 (RFC 2473).
 static __always_inline int is_known(__u8 protocol)
 {
 	return has_ports(protocol) || protocol == IPPROTO_IPIP;
@@ -342,8 +342,8 @@ static __always_inline __u32 end_of_transport(struct __sk_buff *skb, __u32 offse
 	return offset + (words >> 4) * 4;
 }
 
-// The end of the headers of the IP packet here. 0 where there is none that ends with the large packet: then this is a
-// datagram's payload, which the kernel does not look into.
+// The end of the headers of the IP packet here. 0 where it does not end with the large packet: then this is the
+// payload of a datagram, which the kernel does not look into.
 APART int end_of_inner(struct __sk_buff *skb, __u32 offset)
 {
 	struct ipv6hdr ip;
