@@ -338,6 +338,15 @@ def test_a_flow_may_drop_packets_without_room(fresh: Program) -> None:
     assert fresh.counts()["udp"].untagged["path_mtu"] == 2
 
 
+def test_multicast_is_tagged_as_other_packets_are(fresh: Program) -> None:
+    fresh.apply([Flow("group", 1, ID, destination=IPv6Network("ff00::/8"))], {"group": State(ID, None)}, NODE, ROOM)
+    packet = udp_packet(100)
+    packet = packet[:24] + IPv6Address("ff3e::1").packed + packet[40:]
+    frame = tag_packet(fresh, packet)
+    assert frame[-108:] == packet[40:]
+    assert decode.options(frame[40 : 40 + HEADER]).traces[0].trace_id == ID
+
+
 @pytest.mark.parametrize(
     ("packet", "counted"),
     [
