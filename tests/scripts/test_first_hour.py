@@ -33,6 +33,15 @@ def test_each_block_of_the_readme_is_followed() -> None:
     assert [block.line for block in found if not pages.followed(block)] == []
 
 
+def test_git_ignores_what_the_readme_writes_to_the_checkout() -> None:
+    """A secret among it, which must not be committed."""
+    (init,) = (step.command for step in pages.steps(ROOT / pages.README) if step.command.startswith("joulepath init "))
+    words = init.split()
+    written = [f"{words[2]}/topology.yaml", words[words.index("--community-file") + 1]]
+    found = subprocess.run(["git", "check-ignore", *written], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stdout.split() == written
+
+
 def test_no_other_page_says_that_the_first_hour_runs_it() -> None:
     followed = {ROOT / pages.README, ROOT / pages.GUIDE}
     others = [page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page not in followed]
