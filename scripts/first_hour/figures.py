@@ -27,7 +27,7 @@ UNATTRIBUTED = "unattributed"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure and its truth; None where there is none."""
+    """A figure and its truth; None stands for an absent figure."""
 
     name: str
     found: float | None
@@ -62,7 +62,7 @@ def truths() -> Mapping[str, float]:
 
 
 def measured(prometheus: Prometheus) -> Iterator[Figure]:
-    """What Prometheus has now."""
+    """The figures that Prometheus has now."""
     for query, truth in truths().items():
         answer = prometheus.query(query)
         yield Figure(query, answer[0].value if len(answer) == 1 else None, truth)

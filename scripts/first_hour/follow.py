@@ -15,7 +15,7 @@ class StepError(Exception):
 
 @dataclass
 class Followed:
-    """What was done."""
+    """The commands that were run, and their time."""
 
     count: int = 0
     seconds: float = 0.0

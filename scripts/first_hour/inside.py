@@ -19,8 +19,8 @@ from scripts.first_hour.pages import GUIDE, README, steps
 from scripts.first_hour.stand_ins import NAMES, stand_ins
 from scripts.first_hour.terminal import Terminal
 
-REPORT_SECONDS = 180.0
-"""As the page has it: `--since 3m`."""
+REPORT_SECONDS = 120.0
+"""As the page has it: `--since 2m`."""
 ALERT_SECONDS = 90.0
 """Alertmanager's `group_wait`, and some patience."""
 

@@ -97,7 +97,7 @@ def prometheus(monitoring: Monitoring, tmp_path: Path) -> Iterator[Server]:
         } | {f'kube_node_info{{node="{node}"}}': 1 for node in NODES})  # fmt: skip
         server = Server(monitoring.prometheus, tmp_path / "server", world)
         server.start()
-        server.until("count(pdu_outlet_energy_joules_total)", {"": 3}, 20)
+        server.until("count(rate(pdu_outlet_energy_joules_total[30s]))", {"": 3}, 20)
         server.until("count(rate(vllm:generation_tokens_total[30s]))", {"": 2}, 20)
         server.until("count(rate(bmc_chassis_energy_joules_total[30s]))", {"": 1}, 20)
         yield server

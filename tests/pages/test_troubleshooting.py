@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from scripts.blocks import Block, blocks
 from scripts.generate import modules
 
 from joulepath.cli import COMMANDS
@@ -18,7 +19,6 @@ from joulepath_doctor.catalogue import KINDS
 from joulepath_rules.series import PUBLIC, STEPS
 from tests.conftest import ROOT
 from tests.grafana.public_series import PROMETHEUS
-from tests.pages.blocks import Block, blocks
 from tests.rules.test_series import FOREIGN
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from scripts.blocks import COMMANDS, blocks
-from scripts.first_hour import figures, pages, stand_ins
+from scripts.first_hour import figures, inside, pages, stand_ins
 from scripts.first_hour.figures import Figure
 from scripts.first_hour.terminal import Terminal
 
@@ -48,6 +48,7 @@ def test_the_names_and_secrets_of_the_guide_are_the_stand_ins() -> None:
     for word in (stand_ins.COMMUNITY, stand_ins.PASSWORD):
         assert f"printf '{word}\\n'" in text
     assert f"energy: {stand_ins.BUDGET_JOULES:g}J" in text
+    assert f"--since {inside.REPORT_SECONDS / 60:g}m --html" in text
 
 
 def test_a_terminal_keeps_folder_variables_and_jobs(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_terminal_keeps_folder_variables_and_jobs(tmp_path: Path) -> None:
             terminal.run("sleep 60", 0.2)
 
 
-def test_a_command_that_ends_the_terminal_is_told(tmp_path: Path) -> None:
+def test_a_command_that_ends_the_terminal_is_an_error(tmp_path: Path) -> None:
     with (
         Terminal(tmp_path, {"PATH": os.environ["PATH"]}) as terminal,
         pytest.raises(RuntimeError, match="exit 3: ended"),

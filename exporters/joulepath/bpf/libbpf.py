@@ -112,7 +112,8 @@ def check(result: int, what: str) -> int:
         return int(result)
     if -result == errno.EPERM:
         raise UnavailableError(
-            f"{what}: needs the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root, or AmbientCapabilities)"
+            f"{what}: needs the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root, or AmbientCapabilities),"
+            " in a container also a seccomp profile that allows bpf(2)"
         )
     raise BpfError(what, -result)
 

@@ -24,26 +24,31 @@ from joulepath_lab.scenarios.scenario import Scenario
 TOPOLOGY = "topology.yaml"
 DOORS = "--doors"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # in a container
+SERVERS: monitoring.Targets = {
+    "alertmanager": [{"targets": ["alertmanager:9093"]}],
+    "prometheus": [{"targets": ["prometheus:9090"], "labels": {"instance": "prometheus"}}],
+}
+"""Servers that are not of this lab, as in deploy/compose/targets."""
 LAB_PACE = ("interval", "window")
 """Keys of the lab's topologies that suit its own Prometheus, which asks once a second."""
 
 
 def places(scene: Scenario) -> Iterator[Place]:
-    """What Prometheus scrapes, each under its address in the lab."""
+    """The servers that Prometheus scrapes, each under its address in the lab."""
     for entries in _scraped(scene).values():
         for entry in entries:
             for address in entry["targets"]:
                 yield Place(address, *doors.split(address))
 
 
-def write(folder: Path, scene: Scenario, opened: Sequence[Door], name: str, alertmanager: str) -> None:
+def write(folder: Path, scene: Scenario, opened: Sequence[Door], name: str) -> None:
     """Writes the files; `name` is this machine's for Prometheus. The topology comes last."""
     outside = {door.place.title: f"{name}:{door.listener.getsockname()[1]}" for door in opened}
     targets = {
         job: [entry | {"targets": [outside[address] for address in entry["targets"]]} for entry in entries]
         for job, entries in _scraped(scene).items()
     }
-    for job, entries in (targets | {"alertmanager": [{"targets": [alertmanager]}]}).items():
+    for job, entries in {**targets, **SERVERS}.items():
         (folder / f"{job}.json").write_text(json.dumps(entries), encoding="utf-8")
     topology = next(iter(scene.topologies.values()))
     written = {key: value for key, value in topology.items() if key not in LAB_PACE}
@@ -51,7 +56,7 @@ def write(folder: Path, scene: Scenario, opened: Sequence[Door], name: str, aler
 
 
 def _scraped(scene: Scenario) -> monitoring.Targets:
-    return {job: entries for job, entries in monitoring.targets(scene).items() if job != "alertmanager"}
+    return {job: entries for job, entries in monitoring.targets(scene).items() if job not in SERVERS}
 
 
 def main() -> None:
@@ -62,7 +67,6 @@ def main() -> None:
     parser.add_argument("--listen", default=EVERYWHERE, metavar="HOST", help="default %(default)s")
     parser.add_argument("--name", default=socket.gethostname(),
                         help="of this machine, for Prometheus (default %(default)s)")  # fmt: skip
-    parser.add_argument("--alertmanager", default="alertmanager:9093", metavar="HOST:PORT", help="default %(default)s")
     parser.add_argument(DOORS, type=int, nargs="*", help=argparse.SUPPRESS)
     args = parser.parse_args()
     scene = scenario.load(args.scenario)
@@ -78,7 +82,7 @@ def main() -> None:
     try:
         lab.start_exporters(lambda line: print(line, flush=True))  # noqa: T201  # progress
         doors.open_all(opened)
-        write(args.folder, scene, opened, args.name, args.alertmanager)
+        write(args.folder, scene, opened, args.name)
         print(f"running; targets are in {args.folder}", flush=True)  # noqa: T201
         while True:
             lab.check()
