@@ -25,6 +25,7 @@ WAYS = {
     for way in (
         Way("trace", "packets that carry their IOAM traces"),
         Way("flow", "packets of their flows, by addresses, ports or tunnels"),
+        Way("core", "counters of a 5G core or base station, by keys such as the QFI"),
         Way("query", "rows of queries"),
         Way("requests", "requests at model servers"),
     )
@@ -36,7 +37,9 @@ def own_way(component: Component) -> str | None:
     """The way of a component that counts by application; None where an IOAM node counts its traces and flows."""
     if component.requests is not None:
         return "requests"
-    return None if component.traffic is not None and component.traffic.ioam is not None else "query"
+    if component.traffic is not None and component.traffic.ioam is not None:
+        return None
+    return "core" if component.traffic is not None and component.traffic.core is not None else "query"
 
 
 @dataclass(frozen=True)
