@@ -89,7 +89,7 @@ def _labelled(row: str, application: str) -> str:
 
 
 def _guard(traffic: Traffic, amount: Amount) -> str:
-    """Believes a total whose series were read in the older and in the newest part of the window, of each instance."""
+    """Believes a total that was read in the older and in the newest part of the window, at each instance."""
     every = totals(traffic, amount)
     guard = recent(*every) + (counting(*every) if amount.kind == "counter" else "")
     if len(traffic.instances) > 1:
