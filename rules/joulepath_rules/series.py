@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from joulepath_topology.meters import PARTS
+from joulepath_topology.ways import WAYS
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ PUBLIC = _series(
     ("application:power_covered_watts", "application segment", "W", "the part of that power that is known"),
     ("application:complete:info", "application", "", "1 while each of its components is known"),
     (
+        "application:counted:info", "application counter way", "",
+        "how it is counted: `counter` is the component at which, `way` one of " + ", ".join(f"`{way}`" for way in WAYS),
+    ),
+    (
         "application:missing:info", "application component host", "",
         "1 for each component at which its share is not known",
     ),
@@ -72,7 +77,7 @@ PUBLIC = _series(
     ("site:co2_grams_per_second", "site basis", "g/s", "of all hosts of a site; absent while one is not measured"),
     (
         "application:bits:rate", "application", "bit/s",
-        "the sum over its traces, each at the node that sees most of it; both directions",
+        "the sum over its traces and flows, each at the node that sees most of it; both directions",
     ),
     ("application:inferences:rate", "application", "1/s", "requests to all of its models"),
     ("application:tokens:rate", "application", "1/s", "generated tokens of all of its models"),
@@ -169,8 +174,8 @@ STEPS = _series(
     ),
     ("host_tier:power_watts", "host site tier method", "W", "power of each complete tier"),
     ("host:power_part_watts", "host site part", "W", "power of a host by part"),
-    ("adapter:active:rate", "component host unit", "", "active work of a component, in the unit of its source"),
-    ("adapter:host_active:rate", "host unit", "", "active work of a host"),
+    ("adapter:active:ratio", "component host unit", "", "a component's active work / its host's, in one unit"),
+    ("adapter:host_active:rate", "host unit", "", "active work of a host, in the unit of its source"),
     (
         "adapter:working:ratio", "component host", "",
         "part of the window in which a component that moves worked on a host",
@@ -180,15 +185,19 @@ STEPS = _series(
         "requests of a component's running pods on a host, in the unit of the resource",
     ),
     (
-        "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",
-        "traffic by application or trace, from PromQL",
+        "adapter:traffic:rate", "counter application ioam_namespace trace_id flow by unit", "1/s",
+        "traffic by application, trace or flow, from PromQL",
     ),
     ("adapter:whole:rate", "counter by", "1/s", "all traffic, from PromQL"),
+    (
+        "adapter:seen:rate", "counter ioam_namespace trace_id flow total by", "1/s",
+        "traffic at a node with named instances, by trace or flow; of all with `total`",
+    ),
     (
         "adapter:steady:info", "counter", "",
         "1 while every target of a counter from PromQL was read at both ends of the window",
     ),
-    ("adapter:vm_active:rate", "vm host unit", "", "active work of a virtual machine, in the unit of its source"),
+    ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
     ("leaf:sender:info", "leaf sender", "", "which Prometheus of a leaf counts, where leaves record components"),
@@ -197,6 +206,10 @@ STEPS = _series(
     (
         "component:reserved:ratio", "component host site segment", "",
         "the part of its host's capacity that it holds; one that moves holds it while it is there",
+    ),
+    (
+        "node:seen:rate", "node_id ioam_namespace trace_id flow total by", "1/s",
+        "packets or bytes of a node, by declared trace or flow; of all with `total`: `user`, `marked`, `traced`",
     ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),

@@ -11,9 +11,10 @@ from typing import Annotated
 from pydantic import Field
 
 from joulepath_topology import placements
-from joulepath_topology.applications import Application, Budget, Trace
+from joulepath_topology.applications import Application, Budget, Mark
 from joulepath_topology.common import Entry, FileName, Name, Seconds
 from joulepath_topology.components import Component
+from joulepath_topology.cores.keys import InCore
 from joulepath_topology.hosts import Active, Host, Site, Vm
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.placements import Placement
@@ -171,15 +172,22 @@ class Topology(Entry):
         nodes = Counter(each.ioam.node for each in traffics if each and each.ioam and not each.ioam.instances)
         return frozenset(node for node, users in nodes.items() if users > 1)
 
-    def trace_route(self, application: str, trace: Trace) -> tuple[str, ...]:
-        """The components that one trace of an application passes: its own path, or the application's."""
-        return trace.path or self.applications[application].path
+    def mark_route(self, application: str, mark: Mark) -> tuple[str, ...]:
+        """The components that one mark of an application passes: its own path, or the application's."""
+        return mark.path or self.applications[application].path
 
     def route(self, application: str) -> tuple[str, ...]:
-        """The components that any trace of an application passes, with its models, without what supports them."""
+        """The components that any mark of an application passes, with its models, without what supports them."""
         entry = self.applications[application]
-        paths = [self.trace_route(application, trace) for trace in entry.traces] or [entry.path]
+        paths = [self.mark_route(application, mark) for mark in entry.marks] or [entry.path]
         return tuple(dict.fromkeys([*(member for path in paths for member in path), *entry.models]))
+
+    def keys_in_core(self, application: str, component: str) -> tuple[InCore, ...]:
+        """Those of an application's keys in cores that the core of this component knows in full."""
+        traffic = self.components[component].traffic
+        core = traffic.of_core if traffic is not None else None
+        known = core.keys.keys() if core is not None else ()
+        return tuple(one for one in self.applications[application].core if one.given.keys() <= set(known))
 
     def needed(self, application: str) -> list[str]:
         """Every component that must be there for the application's power to be complete."""

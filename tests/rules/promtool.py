@@ -15,6 +15,7 @@ import yaml
 
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
+from joulepath_rules.rule import Group
 from joulepath_topology import Topology
 
 STEP = 15
@@ -50,11 +51,20 @@ def outlet(instance: str, number: str, watts: float, steps: int = 40) -> dict[st
 
 def trace(identifier: str, node: int, packets: float, volume: float) -> dict[str, str]:
     """The packets/s and bytes/s of one trace at one node: three quarters of them uplink."""
+    return _marked("trace", f'ioam_namespace="123",trace_id="{identifier}"', node, packets, volume)
+
+
+def flow(name: str, node: int, packets: float, volume: float) -> dict[str, str]:
+    """The same of one flow."""
+    return _marked("flow", f'flow="{name}"', node, packets, volume)
+
+
+def _marked(way: str, identity: str, node: int, packets: float, volume: float) -> dict[str, str]:
     series = {}
     for direction, part in (("uplink", 0.75), ("downlink", 0.25)):
-        labels = f'ioam_namespace="123",trace_id="{identifier}",node_id="{node}",direction="{direction}"'
-        series[f"ioam_trace_packets_total{{{labels}}}"] = grow(packets * part)
-        series[f"ioam_trace_bytes_total{{{labels}}}"] = grow(volume * part)
+        labels = f'{identity},node_id="{node}",direction="{direction}"'
+        series[f"ioam_{way}_packets_total{{{labels}}}"] = grow(packets * part)
+        series[f"ioam_{way}_bytes_total{{{labels}}}"] = grow(volume * part)
     return series
 
 
@@ -90,10 +100,14 @@ class Case:
     beside: Topology | None = None
     """Another topology in the same server."""
 
+    def groups(self) -> list[Group]:
+        """The rules that are tested."""
+        return [group for group in generate(self.topology) if not self.only or group.name in self.only]
+
     def write(self, folder: Path) -> Path:
         """The rule file and the test file; gives the test file."""
         rules = folder / f"{self.name}.rules.yaml"
-        groups = [group for group in generate(self.topology) if not self.only or group.name in self.only]
+        groups = self.groups()
         rules.write_text(write(groups, self.topology.hash))
         files = [rules.name]
         if self.beside is not None:

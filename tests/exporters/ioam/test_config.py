@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration file: what the documentation shows is read, and mistakes are named."""
 
+import argparse
+import json
+import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.ioam import config
+from joulepath.files import text_of
+from joulepath.ioam import config, flow_config
 from joulepath.ioam.backend.choice import ChosenSource
-from joulepath.ioam.settings import Bounds, Namespace, Point, Rule
+from joulepath.ioam.command import Reader
+from joulepath.ioam.settings import Bounds, Flow, Match, Namespace, Point, Rule
 from joulepath.ioam.wire.decode import REASONS
 from tests.conftest import ROOT
 
@@ -176,3 +183,118 @@ def test_the_keys_of_a_namespace_are_read(tmp_path: Path) -> None:
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     text = "{nodes: [{node_id: -1, interfaces: {a: up}}], namespaces: {70000: {ids: [a]}}, admit: some, more: 1}"
     assert len(mistakes(tmp_path, text)) >= 4
+
+
+FLOWS = """
+nodes: [{node_id: 1, interfaces: {eth0: up}}]
+flows:
+  camera: {ue: [10.1.0.0/16, "fd00:1::/32"], remote: 192.0.2.1, protocol: [udp, 6], ports: [5000, 6000-6010]}
+  slice: [{teid: [0x1000-0x1fff, 7], qfi: 5}, {vlan: 0x64, dscp: [46, 8-10], ue_ports: "0"}]
+  unit: {cgroup: /system.slice/a.service}
+flows_file: more/flows.yaml
+"""
+
+
+def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
+    settings = config.read(write(tmp_path, FLOWS))
+    camera, sliced, unit = settings.flows
+    assert settings.flows_file == tmp_path / "more" / "flows.yaml"
+    assert camera == Flow(
+        "camera",
+        (
+            Match(
+                ue=(ip_network("10.1.0.0/16"), ip_network("fd00:1::/32")),
+                remote=(ip_network("192.0.2.1/32"),),
+                protocol=(range(17, 18), range(6, 7)),
+                ports=(range(5000, 5001), range(6000, 6011)),
+            ),
+        ),
+    )
+    assert sliced.matches == (
+        Match(teid=(range(0x1000, 0x2000), range(7, 8)), qfi=(range(5, 6),)),
+        Match(vlan=(range(100, 101),), dscp=(range(46, 47), range(8, 11)), ue_ports=(range(1),)),
+    )
+    assert unit.matches == (Match(cgroup="/system.slice/a.service"),)
+
+
+@pytest.mark.parametrize(
+    ("match", "line"),
+    [
+        ("{}", "flows.a: give at least one key, such as `ue` or `ports`"),
+        ("{ue: []}", "flows.a: give at least one key, such as `ue` or `ports`"),
+        ("[]", "flows.a: needs at least one entry"),
+        ("{qfi: 64}", "flows.a: qfi: '64' is not a number or range within 0-63"),
+        ("{ports: 9-7}", "flows.a: ports: '9-7' is not a number or range within 0-65535"),
+        ("{vlan: 0}", "flows.a: vlan: '0' is not a number or range within 1-4094"),
+        ("{protocol: upd}", "flows.a: protocol: 'upd' is not a name such as udp, a number or range within 0-255"),
+        ("[{dscp: 1}, {dscp: 64}]", "flows.a.1: dscp: '64' is not a number or range within 0-63"),
+        (
+            "{ue: 10.0.0.1/8}",
+            "flows.a.ue.0: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
+        ),
+        ("{port: 1}", "flows.a.port: unknown key 'port' (did you mean ports?)"),
+    ],
+)
+def test_mistakes_in_a_flow_are_named(tmp_path: Path, match: str, line: str) -> None:
+    text = f"nodes: [{{node_id: 1, interfaces: {{eth0: up}}}}]\nflows: {{a: {match}}}"
+    assert mistakes(tmp_path, text) == [line]
+
+
+def _many(count: int) -> bytes:
+    return json.dumps({"flows": {f"f{number}": {"ports": number} for number in range(count)}}).encode()
+
+
+HOSTILE = {
+    "has 2097153 octets; at most 2097152": b"#" * (2 << 20 | 1),
+    "flows: 2000 flows with 2000 matches; at most 512 matches: join prefixes in one": _many(2000),
+    "is not UTF-8 text: byte 8": b"flows: {\xff: {}}",
+    "must be a mapping of keys, is empty": b"",
+    "lists stand in lists too deep": b"[" * 100_000,
+    "flows.a: ports: '70000' is not a number or range within 0-65535": b"flows: {a: {ports: 70000}}",
+    "flows.a.port: unknown key 'port' (did you mean ports?)": b"flows: {a: {port: 1}}",
+    "flows.a b: a name of a flow has 1 to 64 letters, digits and _ . : @ / -": b"flows: {a b: {ports: 1}}",
+    "flows.a.ports.0: must be a number, or a range such as 5000-5999": b"flows: {a: {ports: [[1]]}}",
+    "flow: unknown key 'flow' (did you mean flows?)": b"{flow: {}, flows: {}}",
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+@pytest.mark.parametrize("link", [False, True])
+def test_a_hostile_file_of_flows_is_one_line(tmp_path: Path, line: str, link: bool) -> None:
+    file = tmp_path / "flows.yaml"
+    (tmp_path / "target" if link else file).write_bytes(HOSTILE[line])
+    if link:
+        file.symlink_to("target")
+    with pytest.raises(UsageError) as fault:
+        flow_config.read(file, text_of(file))
+    assert fault.value.messages == (f"{file}: {line}",)
+
+
+def test_many_mistakes_in_a_file_of_flows_are_a_few_lines(tmp_path: Path) -> None:
+    file = tmp_path / "flows.yaml"
+    text = json.dumps({"flows": {f"f{number}": {"port": 1} for number in range(100)}})
+    with pytest.raises(UsageError) as fault:
+        flow_config.read(file, text)
+    assert len(fault.value.messages) == 4
+    assert fault.value.messages[-1] == f"{file}: has 97 more mistakes"
+
+
+@pytest.mark.parametrize(
+    ("make", "end"),
+    [
+        (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+        (os.mkfifo, "it is not a regular file"),
+        (Path.mkdir, "it is not a regular file"),
+        (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
+    ],
+    ids=["loop", "pipe", "folder", "dangling"],
+)
+def test_a_file_of_flows_that_is_not_a_file_is_named(tmp_path: Path, make: Callable[[Path], None], end: str) -> None:
+    make(tmp_path / "flows.yaml")
+    arguments = argparse.Namespace(config=write(tmp_path, FLOWS.replace("more/", "")), node_id=None, interface=None)
+    arguments.pcap, arguments.once, arguments.check_config = None, False, False
+    reader = Reader(arguments)
+    assert [flow.name for flow in reader.first().flows] == ["camera", "slice", "unit"]
+    assert reader.complaints == (f"{tmp_path}/flows.yaml: cannot be read: {end}",)
+    with pytest.raises(UsageError, match=end):
+        reader()

@@ -2,8 +2,9 @@
 """The source: programs on every point, their maps read at the scrape."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from joulepath.errors import JoulepathError
@@ -12,7 +13,7 @@ from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
 from joulepath.ioam.backend.taps import Taps
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import Key
-from joulepath.ioam.settings import Point, Settings
+from joulepath.ioam.settings import Flow, Point, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.wire.decode import Options, Trace
 from joulepath.reading.at_scrape import ScrapeReader
@@ -44,6 +45,9 @@ class EbpfSource:
         self._kernel: kernel.Kernel | None = None
         self._reserved = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
         self._taps: Taps | None = None
+        self._flows: Sequence[Flow] = settings.flows
+        self._reading = threading.Lock()
+        """Held while counts are taken from the kernel, or its flows change."""
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
 
     def start(self) -> None:
@@ -73,6 +77,15 @@ class EbpfSource:
         """Counts for a moment: packets that have not yet come cannot be read."""
         time.sleep(seconds)
 
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on, without a gap. Raises JoulepathError and changes nothing."""
+        with self._reading:
+            if self._kernel is not None:
+                self._merge(self._kernel, self._kernel.read())
+                self._kernel.follow(flows)
+            self._table.follow(flows)
+            self._flows = flows
+
     def reading(self) -> TrafficReading:
         """The counts so far."""
         return self._reader.get()
@@ -82,11 +95,11 @@ class EbpfSource:
         interfaces = taps.ask() if taps is not None else {}
         counted = self._clock()
         if self._kernel is not None:
-            self._merge(self._kernel, self._kernel.read())
+            self._take(self._kernel)
             if taps is not None and taps.suspects(interfaces):
                 time.sleep(ARRIVAL_SECONDS)
                 counted = self._clock()
-                self._merge(self._kernel, self._kernel.read())
+                self._take(self._kernel)
         limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
         return TrafficReading(
             self._table.snapshot(counted),
@@ -95,6 +108,12 @@ class EbpfSource:
             tuple((BACKEND, limit) for limit in limits),
             taps.unseen if taps is not None else {},
         )
+
+    def _take(self, programs: kernel.Kernel) -> None:
+        with self._reading:
+            self._merge(programs, programs.read())
+            if self._flows and programs.cgroups_moved:
+                programs.follow(self._flows)
 
     def _changed(self, point: Point) -> None:
         """Packets are counted at the point from now on, or are not."""
@@ -124,6 +143,10 @@ class EbpfSource:
                 admitted = table.count_trace(node, Options((trace,), 0), packets, octets, path=point.path)
                 if admitted and self._settings.bounds is not None:
                     self._reserve(programs, key)
+
+            for (_, node), flows in zip(self._points, news.flows, strict=True):
+                for name, (packets, octets) in flows.items():
+                    table.count_flow(node, name, packets, octets)
 
     def _is_unlisted(self, news: kernel.TracePackets) -> bool:
         return (news.key.namespace, news.key.trace_id or b"") not in self._reserved
