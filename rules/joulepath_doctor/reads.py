@@ -148,7 +148,7 @@ def _traffic(topology: Topology) -> Iterator[Read]:
 
 
 def _core(topology: Topology, name: str, traffic: Traffic, core: Core) -> Iterator[Read]:
-    """Totals of a core. What it counts for an application may be absent, since it has not sent yet."""
+    """Totals of a core. A part of an application may be absent, since it has not sent yet."""
     place: Place = ("components", name, "traffic", "core")
     for amount in core.amounts.values():
         if traffic.ioam is not None or amount.parts or not core.divides:

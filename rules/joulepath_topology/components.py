@@ -102,7 +102,7 @@ class Traffic(Entry):
 
     @property
     def of_core(self) -> Core | None:
-        """What the core counts."""
+        """The table of the core, if one counts."""
         return None if self.core is None else CORES[self.core]
 
     @property

@@ -27,7 +27,7 @@ def build(checkout: Path, site: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Pages with links that lead somewhere, and the configuration of the site."""
-    for chapter in ("guides", "reference", "develop", "decisions"):
+    for chapter in ("guides", "guides/cores", "reference", "develop", "decisions"):
         (tmp_path / "docs" / chapter).mkdir(parents=True)
         (tmp_path / "docs" / chapter / "page.md").write_text("# Page\n")
     shutil.copy(ROOT / "docs" / "conf.py", tmp_path / "docs")
