@@ -17,12 +17,12 @@ from joulepath.errors import JoulepathError, UsageError
 from joulepath.files import text_of
 
 
-def read(module: str, path: Path) -> Any:
+def read(module: str, path: Path, text: str | None = None) -> Any:
     """Returns `MODULE.read(path, text)`, which can be pickled. Raises UsageError as that does.
 
-    The file is opened here: this process may have a right that it does not pass on.
+    Without the text the file is opened here: this process may have a right that it does not pass on.
     """
-    question = pickle.dumps((path, text_of(path)))
+    question = pickle.dumps((path, text_of(path) if text is None else text))
     command = [sys.executable, "-P", "-m", "joulepath.apart", module]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:

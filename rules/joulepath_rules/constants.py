@@ -12,6 +12,7 @@ from joulepath_topology.labels import Labelled, label_names, label_values
 from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method, PowerSource
+from joulepath_topology.ways import ways
 
 PREFIX = "joulepath_topology_"
 
@@ -198,18 +199,19 @@ def _applications(topology: Topology) -> Rows:
     for name, application in topology.applications.items():
         needed = sum(len(topology.placements(component)) for component in topology.needed(name))
         yield "application", needed, {"application": name}
-        for trace in application.traces:
-            identity = {"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id}
-            yield "trace", 1, {"application": name, **identity}
-            for component in topology.trace_route(name, trace):
+        for mark in application.marks:
+            yield mark.way, 1, {"application": name, **mark.identity}
+            for component in topology.mark_route(name, mark):
                 if not counter_of(topology, component).by_application:
                     for labels in _paths(topology, name, component):
-                        yield "path", 1, {**labels, **identity}
+                        yield "path", 1, {**labels, **mark.identity}
         yield from _tokens(topology, name)
         for component in topology.route(name):
             if counter_of(topology, component).by_application:
                 for labels in _paths(topology, name, component):
                     yield "path", 1, labels
+        for counted in ways(topology, name):
+            yield "counted", 1, {"application": name, "counter": counted.at, "way": counted.way.name}
 
 
 def _labels(topology: Topology) -> Rows:

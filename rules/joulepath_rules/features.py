@@ -8,6 +8,15 @@ from joulepath_rules.meters import read_by
 from joulepath_rules.places import units
 from joulepath_topology import Topology
 
+SHOWN_BY = {
+    "counted": "counted",
+    "grams_per_kwh": "carbon",
+    "grid_zone": "carbon",
+    "supporter": "support",
+    "tokens": "weights",
+}
+"""Features that any constant of a name shows."""
+
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
     """All features, found in the constants where these say it: a rule with missing constants gives nothing."""
@@ -46,7 +55,7 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
             found.update(units(topology, name))
             if component.traffic and component.traffic.query and not component.traffic.ioam:
                 found.update({f"counter_{unit}" for unit in units(topology, name)})
-    if "bytes" in found and ("traces" in found or "counter_bytes" in found):
+    if "bytes" in found and ("marks" in found or "counter_bytes" in found):
         found.add("bits")
     return frozenset(found)
 
@@ -70,15 +79,11 @@ def _of(constant: Constant) -> Iterable[str]:
         case "path":
             yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
             yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
-            if "counter" in labels and "trace_id" in labels:
-                yield "traced_counter"
-        case "grams_per_kwh" | "grid_zone":
-            yield "carbon"
+            if "counter" in labels:
+                yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)
         case "site" if "market" in labels:
             yield "market"
-        case "trace":
-            yield "traces"
-        case "tokens":
-            yield "weights"
-        case "supporter":
-            yield "support"
+        case "trace" | "flow":
+            yield "marks"
+        case _ if name in SHOWN_BY:
+            yield SHOWN_BY[name]

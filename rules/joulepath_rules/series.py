@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from joulepath_topology.meters import PARTS
+from joulepath_topology.ways import WAYS
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ PUBLIC = _series(
     ),
     ("application:power_covered_watts", "application segment", "W", "the part of that power that is known"),
     ("application:complete:info", "application", "", "1 while each of its components is known"),
+    (
+        "application:counted:info", "application counter way", "",
+        "how it is counted: `counter` is the component at which, `way` one of " + ", ".join(f"`{way}`" for way in WAYS),
+    ),
     (
         "application:missing:info", "application component host", "",
         "1 for each component at which its share is not known",
@@ -180,8 +185,8 @@ STEPS = _series(
         "requests of a component's running pods on a host, in the unit of the resource",
     ),
     (
-        "adapter:traffic:rate", "counter application ioam_namespace trace_id by unit", "1/s",
-        "traffic by application or trace, from PromQL",
+        "adapter:traffic:rate", "counter application ioam_namespace trace_id flow by unit", "1/s",
+        "traffic by application, trace or flow, from PromQL",
     ),
     ("adapter:whole:rate", "counter by", "1/s", "all traffic, from PromQL"),
     (

@@ -2,9 +2,12 @@
 """Applications and their budgets."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from joulepath_topology.common import Entry, Joules, Name, Text, Whole
 from joulepath_topology.labels import Labels
@@ -41,6 +44,56 @@ class Trace(Entry):
     path: tuple[Name, ...] = ()
     """Components that this trace passes, in place of the application's `path`."""
 
+    way: ClassVar = "trace"
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The labels by which the ioam exporters tell it from others."""
+        return {"ioam_namespace": str(self.ioam_namespace), "trace_id": self.id}
+
+    def __str__(self) -> str:
+        return f"trace {self.id} of namespace {self.ioam_namespace}"
+
+
+def _flow_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:@/-]{1,64}", name):
+        raise ValueError("must be a name under `flows` of joulepath ioam: 1 to 64 letters, digits and _ . : @ / - only")
+    return name
+
+
+class Flow(Entry):
+    """One flow of the ioam exporters, by its name there, and its own path if it has one."""
+
+    flow: Annotated[Text, AfterValidator(_flow_name)]
+    """Name under `flows` in the configuration of `joulepath ioam`."""
+    path: tuple[Name, ...] = ()
+    """Components that this flow passes, in place of the application's `path`."""
+
+    way: ClassVar = "flow"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"flow": value} if isinstance(value, str) else value
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The label by which the ioam exporters tell it from others."""
+        return {"flow": self.flow}
+
+    def __str__(self) -> str:
+        return f"flow {self.flow}"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form: `camera-v4`, or `{flow: camera-v4, path: [...]}`."""
+        schema = handler(core)
+        return {"anyOf": [{"type": "string"}, schema]}
+
+
+Mark = Trace | Flow
+"""What tells an application's packets from others at an IOAM node."""
+
 
 class Sessions(Entry):
     """User sessions of an application: how many are active, how many end in a second."""
@@ -58,10 +111,12 @@ class Sessions(Entry):
 
 
 class Application(Entry):
-    """An application: its traces, the components that they pass and the models it asks."""
+    """An application: its traces and flows, the components that they pass and the models it asks."""
 
     traces: tuple[Trace, ...] = ()
     """IOAM traces of the application; each trace belongs to one application."""
+    flows: tuple[Flow, ...] = ()
+    """Flows of the application, by their names at the ioam exporters; each flow belongs to one application."""
     models: tuple[Name, ...] = ()
     """Models that the application asks."""
     path: tuple[Name, ...] = ()
@@ -70,6 +125,17 @@ class Application(Entry):
     """Its user sessions, for watts and joules of one."""
     labels: Labels = Field(default_factory=dict)
     """Labels such as `{team: vision}`; the rules record the sum over the applications of each value."""
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Its traces and flows."""
+        return (*self.traces, *self.flows)
+
+    @property
+    def placed_marks(self) -> tuple[tuple[tuple[str, int], Mark], ...]:
+        """The same, each with its key and number."""
+        lists: tuple[tuple[str, tuple[Mark, ...]], ...] = (("traces", self.traces), ("flows", self.flows))
+        return tuple(((key, number), mark) for key, marks in lists for number, mark in enumerate(marks))
 
 
 class Budget(Entry):

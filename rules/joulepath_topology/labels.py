@@ -20,7 +20,7 @@ RESERVED = frozenset({
     "flow", "generation", "gpu", "grid_zone", "history", "host", "host_tier", "instance", "ioam_namespace", "job",
     "kind", "le", "leaf", "market", "method", "node", "node_id", "outlet", "part", "passing", "per", "plug",
     "quantile", "role", "segment", "sender", "severity", "share", "site", "source", "state", "target", "tier",
-    "topology", "total", "trace_id", "unit", "vm",
+    "topology", "total", "trace_id", "unit", "vm", "way",
 })  # fmt: skip
 """The labels that the rules use themselves, the first words of their series' names, and Prometheus' own labels."""
 

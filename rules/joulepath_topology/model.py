@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from joulepath_topology import placements
-from joulepath_topology.applications import Application, Budget, Trace
+from joulepath_topology.applications import Application, Budget, Mark
 from joulepath_topology.common import Entry, FileName, Name, Seconds
 from joulepath_topology.components import Component
 from joulepath_topology.hosts import Active, Host, Site, Vm
@@ -171,14 +171,14 @@ class Topology(Entry):
         nodes = Counter(each.ioam.node for each in traffics if each and each.ioam and not each.ioam.instances)
         return frozenset(node for node, users in nodes.items() if users > 1)
 
-    def trace_route(self, application: str, trace: Trace) -> tuple[str, ...]:
-        """The components that one trace of an application passes: its own path, or the application's."""
-        return trace.path or self.applications[application].path
+    def mark_route(self, application: str, mark: Mark) -> tuple[str, ...]:
+        """The components that one mark of an application passes: its own path, or the application's."""
+        return mark.path or self.applications[application].path
 
     def route(self, application: str) -> tuple[str, ...]:
-        """The components that any trace of an application passes, with its models, without what supports them."""
+        """The components that any mark of an application passes, with its models, without what supports them."""
         entry = self.applications[application]
-        paths = [self.trace_route(application, trace) for trace in entry.traces] or [entry.path]
+        paths = [self.mark_route(application, mark) for mark in entry.marks] or [entry.path]
         return tuple(dict.fromkeys([*(member for path in paths for member in path), *entry.models]))
 
     def needed(self, application: str) -> list[str]:

@@ -3,7 +3,7 @@
 
 * An entry's name with ranges makes one entry for each number, or each combination of numbers.
 * A range in its values is filled with the number of the name's range of the same text, else of the same length.
-* Elsewhere a range in a list makes several items; a trace with a range in its `id` makes several traces.
+* Elsewhere a range in a list makes several items; a trace or flow with a range in its `id` or `flow` makes several.
 * In queries and in patterns of pods, brackets have a meaning of their own: only the text of the name's range is filled.
 """
 
@@ -115,7 +115,7 @@ def _list(found: Expanded, items: list[Any], place: Place, origin: Place, fillin
     filled: list[Any] = []
     for number, item in enumerate(items):
         here = (*origin, number)
-        governing = item.get("id") if isinstance(item, dict) else item
+        governing = item.get("id", item.get("flow")) if isinstance(item, dict) else item
         fillings = [filling]
         if not filling and isinstance(governing, str):
             try:

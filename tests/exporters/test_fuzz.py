@@ -451,7 +451,7 @@ def _frames(data: bytes) -> None:
 
 
 def _gtpu(data: bytes) -> None:
-    start, teid = gtpu.payload(bytearray(data), 0, len(data))
+    start, teid, _ = gtpu.payload(bytearray(data), 0, len(data))
     assert start in {gtpu.SIGNALLING, gtpu.FOREIGN} or 8 <= start <= len(data)
     assert 0 <= teid < 2**32
 

@@ -244,3 +244,49 @@ def test_a_mistake_in_the_exporters_own_file_is_named(files: Files) -> None:
     code, lines = files.check("ioam")
     assert code == 2
     assert lines == ["ioam.yaml: nodes.0.node_id: must be a valid integer"]
+
+
+@pytest.fixture
+def flows(files: Files) -> Files:
+    """The camera is known by a flow and has no trace."""
+    files.change("topology", f'traces: [{{ioam_namespace: 123, id: "{CAMERA}"}}]', "flows: [camera-v4]")
+    files.change("ioam", f'"{CAMERA.upper()}", ', "")
+    files.change("ioam", "namespaces:", "flows: {camera-v4: {ue: 10.45.0.0/24, ports: 554}}\nnamespaces:")
+    return files
+
+
+LACKS = "lacks flow camera-v4 of application 'camera'"
+
+
+def test_flows_of_both_files_are_accepted_in_silence(flows: Files) -> None:
+    assert flows.check("ioam") == (0, [])
+
+
+def test_a_flow_that_no_node_counts_is_an_error_with_its_name(flows: Files) -> None:
+    flows.change("ioam", "camera-v4: {", "camera-ipv4: {")
+    line = f"ioam.yaml: flows: {LACKS} (did you mean camera-ipv4?); it passes 'upf'"
+    assert flows.check("ioam") == (2, [line])
+
+
+def test_a_flow_without_an_application_is_a_warning_alone(flows: Files) -> None:
+    flows.change(
+        "ioam", "{ue: 10.45.0.0/24, ports: 554}}", "{ue: 10.45.0.0/24, ports: 554}, robot-v4: {ue: 10.46.0.0/24}}"
+    )
+    line = "warning: ioam.yaml: flows.robot-v4: no application in topology.yaml has flow robot-v4"
+    assert flows.check("ioam") == (0, [line])
+
+
+def test_a_flow_may_come_from_the_file_of_a_session_manager(flows: Files) -> None:
+    """While that file is not here or lacks it, a warning says that it may come; a mistake in it is told."""
+    flows.change("ioam", "flows: {camera-v4: {ue: 10.45.0.0/24, ports: 554}}", "flows_file: sessions.yaml")
+    line = f"warning: ioam.yaml: flows_file: {LACKS}: right if sessions.yaml gets it; it passes 'upf'"
+    assert flows.check("ioam") == (0, [line])
+    sessions = flows.folder / "sessions.yaml"
+    sessions.write_text("flows: {camera: {ue: 10.45.0.7}}")
+    assert flows.check("ioam") == (0, [line.replace("'camera':", "'camera' (did you mean camera?):")])
+    sessions.write_text("flows: {camera-v4: {ue: 10.45.0.7}}")
+    assert flows.check("ioam") == (0, [])
+    sessions.write_text("flows: {camera-v4: {ue: somewhere}}")
+    code, lines = flows.check("ioam")
+    assert code == 2
+    assert all(each.startswith("sessions.yaml: flows.camera-v4") for each in lines)

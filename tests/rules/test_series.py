@@ -83,19 +83,23 @@ def constant_labels() -> dict[str, frozenset[str]]:
 
 
 def labels_of(selector: promql.VectorSelector) -> Labels:
-    """The labels of what a rule reads. Raises AssertionError for a name that nothing publishes."""
+    """The labels of what a rule reads, of all names together. Raises AssertionError for one that nothing publishes."""
     names = [matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__"]
-    for name in [selector.name] if selector.name else names:
-        if name.startswith(WIRE) and name not in SERIES:
-            return frozenset(SERIES[name.removeprefix(WIRE)].labels) | {"topology", "leaf", "sender"}
-        if name in SERIES:
-            return frozenset(SERIES[name].labels) | {"topology"}
-        if name.startswith(PREFIX):
-            return constant_labels()[name]
-        if name in EXPORTED:
-            return frozenset(EXPORTED[name].labels) | TARGET
-        known = name.replace("[:_]", ":") in FOREIGN or name.startswith("other_")
-        assert known, f"nothing publishes {name}"
+    found = [_labels_of(name) for each in names for name in each.split("|")] or [_labels_of(selector.name or "")]
+    return None if None in found else frozenset().union(*(labels for labels in found if labels is not None))
+
+
+def _labels_of(name: str) -> Labels:
+    if name.startswith(WIRE) and name not in SERIES:
+        return frozenset(SERIES[name.removeprefix(WIRE)].labels) | {"topology", "leaf", "sender"}
+    if name in SERIES:
+        return frozenset(SERIES[name].labels) | {"topology"}
+    if name.startswith(PREFIX):
+        return constant_labels()[name]
+    if name in EXPORTED:
+        return frozenset(EXPORTED[name].labels) | TARGET
+    known = name.replace("[:_]", ":") in FOREIGN or name.startswith("other_")
+    assert known, f"nothing publishes {name}"
     return None
 
 

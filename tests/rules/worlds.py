@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from joulepath_topology.policies import POLICIES
-from tests.rules.promtool import STEP, grow, meter, node, outlet, trace
+from tests.rules.promtool import STEP, flow, grow, meter, node, outlet, trace
 
 STEPS = 40
 
@@ -22,11 +22,18 @@ class Exporter:
 
 @dataclass(frozen=True)
 class Traffic:
-    """The traffic of one trace, or of one application without traces, each second at each counter (packets, bytes)."""
+    """The traffic of one trace or flow, each second at each counter (packets, bytes)."""
 
     application: str
     path: tuple[str, ...]
     sent: Mapping[str, tuple[int, int]]
+    name: str
+    """A trace id, or a flow that begins with `flow-`."""
+
+    def shown(self, counter: str, node: int, part: float = 1.0) -> dict[str, str]:
+        """The series of a part of it at a counter with this node id."""
+        packets, volume = self.sent[counter]
+        return (flow if self.name.startswith("flow-") else trace)(self.name, node, packets * part, volume * part)
 
 
 @dataclass
@@ -143,7 +150,7 @@ def _counters(draw: st.DrawFn, plant: Plant) -> dict[str, str]:
 
 
 def _applications(draw: st.DrawFn, plant: Plant, counted: Mapping[str, str]) -> list[Traffic]:
-    """Up to three applications of one or two traces; each trace has a path of its own, or all have one."""
+    """Up to three applications of one to three traces and flows, each with a path of its own."""
     components = plant.data["components"]
     traced = [name for name in components if "query" not in components[name]["traffic"]]
     traffics: list[Traffic] = []
@@ -151,7 +158,7 @@ def _applications(draw: st.DrawFn, plant: Plant, counted: Mapping[str, str]) -> 
     for number in range(draw(st.integers(0, 3))):
         application = f"a{number}"
         paths = []
-        for _ in range(draw(st.integers(1, 2))):
+        for _ in range(draw(st.integers(1, 3))):
             path = draw(st.lists(st.sampled_from(list(components)), min_size=1, unique=True))
             for name in path[:]:
                 if counted[name] not in path:
@@ -160,13 +167,18 @@ def _applications(draw: st.DrawFn, plant: Plant, counted: Mapping[str, str]) -> 
         # One row of a query is an application's, so its component is on all of the paths or on none.
         queried = {name for path in paths for name in path if name not in traced}
         paths = [path + [name for name in sorted(queried) if name not in path] for path in paths]
-        traces = []
+        entry: dict[str, list[Any]] = {}
         for path in paths:
             identity += 1
             sent = {name: draw(amounts) for name in set(counted.values())}
-            traces.append({"ioam_namespace": 123, "id": f"{identity:02x}", "path": path})
-            traffics.append(Traffic(application, tuple(path), sent))
-        plant.data["applications"][application] = {"traces": traces}
+            name = f"{identity:02x}"
+            if draw(st.booleans()):
+                entry.setdefault("traces", []).append({"ioam_namespace": 123, "id": name, "path": path})
+            else:
+                name = f"flow-{name}"
+                entry.setdefault("flows", []).append({"flow": name, "path": path})
+            traffics.append(Traffic(application, tuple(path), sent, name))
+        plant.data["applications"][application] = entry
     return traffics
 
 
@@ -185,14 +197,14 @@ def _traffic(
         if "query" in kind:
             _add_query(plant, name, traffics, rest)
         elif isinstance(kind["ioam"], int):
-            for index, own in enumerate(sent, 1):
-                plant.show(f"ioam {name}", of_instance(name, trace(f"{index:02x}", number, *own)))
+            for traffic in traffics:
+                plant.show(f"ioam {name}", of_instance(name, traffic.shown(name, number)))
             plant.show(f"ioam {name}", of_instance(name, node(number, *totals[name])))
         else:
             for instance, quarter in ((f"{name}-x", 0.25), (f"{name}-y", 0.75)):
                 series: dict[str, str] = {}
-                for index, (packets, volume) in enumerate(sent, 1):
-                    series |= trace(f"{index:02x}", number, packets * quarter, volume * quarter)
+                for traffic in traffics:
+                    series |= traffic.shown(name, number, quarter)
                 series |= node(number, totals[name][0] * quarter, totals[name][1] * quarter)
                 plant.show(f"ioam {instance}", of_instance(instance, series))
     for traffic in traffics:

@@ -27,7 +27,7 @@ def robots(*paths: list[str] | None, path: list[str] | None = None, **applicatio
 
 def fleet(topology: Topology) -> list[tuple[str, ...]]:
     """Each robot's path."""
-    return [topology.trace_route("fleet", trace) for trace in topology.applications["fleet"].traces]
+    return [topology.mark_route("fleet", trace) for trace in topology.applications["fleet"].traces]
 
 
 def test_each_trace_may_have_its_path() -> None:

@@ -35,6 +35,7 @@ def families(reading: TrafficReading, epoch: float | None = None) -> Iterable[An
     )
     yield _table(metrics.NODE_MEASURED, (([str(node_id)], seconds) for node_id, seconds in counts.measured.items()))
     yield from _pair(metrics.TRACE_PACKETS, metrics.TRACE_BYTES, _traces(counts), epoch)
+    yield from _pair(metrics.FLOW_PACKETS, metrics.FLOW_BYTES, _flows(nodes), epoch)
     yield from _pair(metrics.PATH_PACKETS, metrics.PATH_BYTES, _paths(counts), epoch)
     yield from filled([*_order(nodes), *_sequences(nodes)])
     if counts.latencies:
@@ -61,6 +62,13 @@ def families(reading: TrafficReading, epoch: float | None = None) -> Iterable[An
 
 def _node(node: NodeCounts) -> Labels:
     return Labels(node_id=str(node.node_id), direction=node.direction)
+
+
+def _flows(nodes: Iterable[NodeCounts]) -> Iterator[tuple[Labels, TrafficCount]]:
+    for node in nodes:
+        labels = _node(node)
+        for name, count in node.flows.items():
+            yield Labels(flow=name, **labels), count
 
 
 # The labels of a series are the same at each scrape. They are as bounded as the series are.

@@ -3,12 +3,14 @@
 
 import argparse
 import dataclasses
+import logging
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.core import Metric
 
@@ -17,17 +19,22 @@ from joulepath.bpf import tc
 from joulepath.bpf.libbpf import claim_memory
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.exporter import Condition
+from joulepath.files import text_of
 from joulepath.ioam.backend.choice import BACKENDS, ChosenSource
 from joulepath.ioam.backend.pcap import PcapSource
 from joulepath.ioam.backend.source import TrafficSource
 from joulepath.ioam.collector import families
 from joulepath.ioam.metrics import SHOWN
-from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Point, Settings
+from joulepath.ioam.settings import MAX_NODE_ID, Before, Bounds, Flow, Point, Settings
+from joulepath.ioam.table.flows import joined
+from joulepath.ioam.table.overlap import remarks
 from joulepath.reading.carry import Carry
 from joulepath.serving import rights
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.one_host import OneHost
 from joulepath.serving.run import serve
+
+logger = logging.getLogger(__name__)
 
 PORT = 10474
 _ONCE_SECONDS = 1.0
@@ -53,9 +60,14 @@ class IoamExporter(OneHost):
         source: Callable[[Settings], TrafficSource],
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
+        complaints: Sequence[str] = (),
     ) -> None:
-        """With `epoch`, counters say when they were created: see collector.families."""
-        self.files = () if file is None else (file,)
+        """With `epoch`, counters say when they were created: see collector.families.
+
+        `complaints` are told at the start.
+        """
+        self._file = file
+        self._complaints = complaints
         self._settings = settings
         self._read = read
         self._make = source
@@ -64,6 +76,13 @@ class IoamExporter(OneHost):
         # One tuple, so that no scrape sees the counts of an ended source twice, or not at all.
         self._counting = (source(settings), Carry())
         self._captures: bool | None = None
+
+    @property
+    def files(self) -> Collection[Path]:  # type: ignore[override]  # they follow the settings
+        """The files that are read again when they change."""
+        if self._file is None:
+            return ()
+        return (self._file,) if self._settings.flows_file is None else (self._file, self._settings.flows_file)
 
     def collect(self) -> Iterable[Metric]:
         """The counts so far."""
@@ -102,16 +121,27 @@ class IoamExporter(OneHost):
 
     def start(self) -> None:
         """Begins to count."""
+        for line in [*self._complaints, *remarks(self._settings.flows)]:
+            logger.warning("%s", line)
         self._counting[0].start()
 
     def reload(self) -> None:
-        """Counts by the settings as they are now and keeps earlier counts. No node counts the packets in between."""
+        """Counts by the settings as they are now and keeps earlier counts.
+
+        Flows change without a gap. At any other change no node counts the packets in between.
+        """
         if self._read is None:
             return
         settings = self._read()
         if settings == self._settings:
             return
         source, carry = self._counting
+        if self._settings.counts_flows and self._settings == dataclasses.replace(
+            settings, flows=self._settings.flows, flows_file=self._settings.flows_file
+        ):
+            source.follow(settings.flows)
+            self._adopt(settings)
+            return
         source.stop()
         last = source.reading()
         carry = carry.ended(families(last, self._epoch))
@@ -122,7 +152,13 @@ class IoamExporter(OneHost):
         except JoulepathError:
             self._count(self._settings, carry, before)
             raise
-        self._settings = settings
+        self._adopt(settings)
+
+    def _adopt(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings
+        if settings.flows != before.flows:
+            for line in remarks(settings.flows):
+                logger.warning("%s", line)
 
     def _count(self, settings: Settings, carry: Carry, before: Before) -> None:
         source = self._make(dataclasses.replace(settings, before=before))
@@ -156,17 +192,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say when counters of traces and paths were created (OpenMetrics _created, for Prometheus 3)",
     )
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="read --config and its flows_file, say which flows never count, and end",
+    )
     add_arguments(parser, PORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Counts and serves until a signal."""
-    read = partial(_settings, args)
+    read = Reader(args)
     epoch = time.time() - time.monotonic() if args.created_timestamps else None
     again = read if args.pcap is None else None  # a capture is counted once
     source = partial(_source, args)
-    settings = read()
-    ioam = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch)
+    settings = read.first()
+    if args.check_config:
+        for line in remarks(settings.flows):
+            print(line)  # noqa: T201  # the command's output
+        return 0
+    ioam = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch, complaints=read.complaints)
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
@@ -183,17 +228,60 @@ def _source(args: argparse.Namespace, settings: Settings) -> TrafficSource:
     return PcapSource(settings, args.pcap, args.interface if args.config is not None else None, opened=_keep)
 
 
-def _settings(args: argparse.Namespace) -> Settings:
-    settings = _from_file(args) if args.config is not None else _from_arguments(args)
-    # With --once, a scrape cannot come before the series is printed.
-    return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
+class Reader:
+    """Reads the settings: of the two files, only one that has changed is parsed again."""
 
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._parsed: dict[str, tuple[Path, str, Any]] = {}
+        self.complaints: tuple[str, ...] = ()
+        """The mistakes in a `flows_file` that was wrong or absent at the start."""
 
-def _from_file(args: argparse.Namespace) -> Settings:
-    if args.node_id is not None or (args.interface is not None and args.pcap is None):
-        raise UsageError("--config says where to count: leave out --interface and --node-id")
-    read: Settings = apart.read("joulepath.ioam.config", args.config)
-    return read
+    def __call__(self) -> Settings:
+        """The settings as they are now. Raises UsageError."""
+        return self._settings(self._more)
+
+    def first(self) -> Settings:
+        """The settings to begin with: a `flows_file` that is wrong or absent leaves the other flows alone."""
+        return self._settings(self._more if self._args.once or self._args.check_config else self._more_or_none)
+
+    def _settings(self, more: Callable[[Path], tuple[Flow, ...]]) -> Settings:
+        args = self._args
+        settings = self._from_file() if args.config is not None else _from_arguments(args)
+        if settings.flows_file is not None:
+            try:
+                flows = joined(settings.flows, more(settings.flows_file))
+            except ValueError as mistake:
+                raise UsageError(f"{settings.flows_file}: {mistake}") from None
+            settings = dataclasses.replace(settings, flows=flows)
+        # With --once, a scrape cannot come before the series is printed.
+        return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
+
+    def _from_file(self) -> Settings:
+        args = self._args
+        if args.node_id is not None or (args.interface is not None and args.pcap is None):
+            raise UsageError("--config says where to count: leave out --interface and --node-id")
+        settings: Settings = self._parse("joulepath.ioam.config", args.config)
+        return settings
+
+    def _more(self, path: Path) -> tuple[Flow, ...]:
+        flows: tuple[Flow, ...] = self._parse("joulepath.ioam.flow_config", path)
+        return flows
+
+    def _more_or_none(self, path: Path) -> tuple[Flow, ...]:
+        try:
+            return self._more(path)
+        except UsageError as mistake:
+            self.complaints = mistake.messages
+            return ()
+
+    def _parse(self, module: str, path: Path) -> Any:
+        """The file as its module reads it, from before if it has the same text."""
+        text = text_of(path)
+        known = self._parsed.get(module)
+        if known is None or known[:2] != (path, text):
+            known = self._parsed[module] = (path, text, apart.read(module, path, text))
+        return known[2]
 
 
 def _from_arguments(args: argparse.Namespace) -> Settings:

@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from joulepath.config import Model, load
+from joulepath.ioam.flow_config import Flows, flows
 from joulepath.ioam.settings import (
     MAX_NODE_ID,
     TRACE_ID_OCTETS,
@@ -24,6 +26,7 @@ from joulepath.ioam.settings import (
     TimeFormat,
     Way,
 )
+from joulepath.ioam.table.flows import too_many
 
 Direction = Annotated[str, Field(min_length=1, max_length=32)]
 NodeId = Annotated[int, Field(ge=0, le=MAX_NODE_ID, strict=True)]
@@ -213,6 +216,12 @@ class ConfigModel(Model):
     other: OtherModel = OtherModel()
     """Signalling and management, which do not count as users' traffic. Neighbour discovery, MLD, IGMP and signalling
     of GTP-U never do."""
+    flows: Flows = Field(default_factory=dict)
+    """Flows by name, a match or a list of matches each, for traffic without a trace. The first that fits a packet
+    counts it."""
+    flows_file: Path | None = None
+    """File with more flows (`flows: {NAME: ...}`), which follow these; read again when it changes. A relative path
+    starts at the configuration's folder."""
     path_nodes: frozenset[NodeId] | None = None
     """Node ids that recorded paths may name; without it the first 256 that admitted traces record."""
     hold_seconds: Annotated[float, Field(ge=0, le=3600)] = Settings.hold_seconds
@@ -239,6 +248,7 @@ class ConfigModel(Model):
             yield f"nodes: packets {way} on {name} belong to two nodes; a packet counts for one"
 
     def _find_contradictions(self) -> Iterable[str]:
+        yield from too_many(flows(self.flows))
         if self.admit == "any":
             return
         if self.bounds is not None:
@@ -264,9 +274,13 @@ class ConfigModel(Model):
             path_nodes=self.path_nodes,
             hold_seconds=self.hold_seconds,
             backend=self.backend,
+            flows=flows(self.flows),
+            flows_file=self.flows_file,
         )
 
 
 def read(path: Path, text: str | None = None) -> Settings:
     """The settings in a file, or in its text as read. Raises UsageError with one line per mistake."""
-    return load(path, ConfigModel, text).settings()
+    settings = load(path, ConfigModel, text).settings()
+    file = settings.flows_file
+    return settings if file is None else replace(settings, flows_file=path.parent / file)

@@ -24,6 +24,18 @@ NODE_OTHER_PACKETS = counter(
 NODE_OTHER_BYTES = counter(
     "ioam_node_other_bytes_total", "Bytes of IP packets of signalling and management that this node saw.", *_NODE
 )
+FLOW_PACKETS = counter(
+    "ioam_flow_packets_total",
+    "User packets of a flow that this node saw: the first flow that fits a packet without a configured trace.",
+    "flow",
+    *_NODE,
+)
+FLOW_BYTES = counter(
+    "ioam_flow_bytes_total",
+    "Bytes of user IP packets of a flow that this node saw.",
+    "flow",
+    *_NODE,
+)
 NODE_MEASURED = counter(
     "ioam_node_measured_seconds_total",
     "Seconds in which all interfaces of this node were captured; rate(packets) / rate(seconds) is the packet rate.",
@@ -121,6 +133,8 @@ METRICS = (
     TRACE_BYTES,
     NODE_PACKETS,
     NODE_BYTES,
+    FLOW_PACKETS,
+    FLOW_BYTES,
     NODE_OTHER_PACKETS,
     NODE_OTHER_BYTES,
     NODE_MEASURED,
@@ -150,5 +164,6 @@ METRICS = (
 SHOWN = (
     Shown("node", "packets/s", NODE_PACKETS, NODE_MEASURED),
     Shown("unseen", "packets/s", UNSEEN_PACKETS),
+    Shown("flow", "packets/s", FLOW_PACKETS, NODE_MEASURED, adds=False),
     Shown("trace", "packets/s", TRACE_PACKETS, NODE_MEASURED, adds=False),
 )

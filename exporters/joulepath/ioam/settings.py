@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Literal
 
 TRACE_ID_OCTETS = 16
@@ -78,6 +79,37 @@ class Other:
     protocols: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class Match:
+    """The packets that fit all that is given, in either direction. Empty: any."""
+
+    ue: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Prefixes of the user's address: the source of a packet that it sends, the destination of one that it gets."""
+    remote: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Prefixes of the other end's address."""
+    protocol: tuple[range, ...] = ()
+    ports: tuple[range, ...] = ()
+    """Of the other end: UDP, TCP, SCTP."""
+    ue_ports: tuple[range, ...] = ()
+    dscp: tuple[range, ...] = ()
+    vlan: tuple[range, ...] = ()
+    """The VLAN tag that is nearest to the packet, but for VLAN 0."""
+    teid: tuple[range, ...] = ()
+    """The tunnel of the innermost GTP-U message that carries the packet."""
+    qfi: tuple[range, ...] = ()
+    """The QoS flow in that message's PDU session container."""
+    cgroup: str = ""
+    """The cgroup v2 folder of the local sender, or one above it; only the kernel knows it."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The packets that fit any of the matches."""
+
+    name: str
+    matches: tuple[Match, ...]
+
+
 SeriesKey = tuple[int, str, tuple[str, str], str]
 """Node id, direction, labels of a trace, and a node of its path; "" for the trace itself."""
 
@@ -92,6 +124,8 @@ class Before:
     series: frozenset[SeriesKey] = frozenset()
     interfaces: frozenset[str] = frozenset()
     """Those that were there once: one that is away now is waited for."""
+    flows: tuple[str, ...] = ()
+    """Names of flows that have series, those taken out of the configuration included."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +149,16 @@ class Settings:
     """How long the series of a trace that was not configured stays at 0, so that a scrape sees it there."""
     backend: Backend = "auto"
     """The backend for interfaces, where the command line names none; `auto`: ebpf if it is allowed, else packet."""
+    flows: tuple[Flow, ...] = ()
+    """The first that fits a packet without a configured trace counts it."""
+    flows_file: Path | None = None
+    """More flows, which follow the others; they are in `flows`, too, once they are read."""
     before: Before = Before()
+
+    @property
+    def counts_flows(self) -> bool:
+        """Whether there are flows, or may be."""
+        return bool(self.flows or self.flows_file)
 
     @property
     def clt(self) -> frozenset[int]:

@@ -152,7 +152,7 @@ def _passed(context: Context, job: str, instance: str) -> float:
 def _traces(context: Context, counted: list[Node]) -> Iterator[Finding]:
     for name, application in context.topology.applications.items():
         for number, trace in enumerate(application.traces):
-            route = {context.topology.counted_at(each) for each in context.topology.trace_route(name, trace)}
+            route = {context.topology.counted_at(each) for each in context.topology.mark_route(name, trace)}
             passed = [node for node in counted if node.component in route]
             identity = {"ioam_namespace": str(trace.ioam_namespace), "trace_id": trace.id}
             yield from _trace(context, ("applications", name, "traces", number), identity, passed)

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+from joulepath_rules import marks
 from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, lasting, recent, steady
 from joulepath_rules.rule import Rule, number, selector
 from joulepath_topology import Topology, promql
@@ -17,7 +18,7 @@ def traffic(topology: Topology) -> Iterator[Rule]:
         if topology.counted_at(name) != name or not (component.traffic or component.requests):
             continue
         if component.traffic and component.traffic.ioam:
-            yield from _ioam(name, component.traffic, component.traffic.ioam)
+            yield from _ioam(topology, name, component.traffic, component.traffic.ioam)
         else:
             yield from _foreign(topology, name, component)
 
@@ -93,21 +94,22 @@ def counted(name: str, component: Component, *, prompts: bool) -> dict[str, str]
     return {unit: expr for unit, expr in found.items() if expr is not None}
 
 
-def _ioam(name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
+def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> Iterator[Rule]:
     """The parts of an IOAM node that the chain's own join does not cover: named instances, a total from a query."""
     node = f"node_id={quote(str(ioam.node))}"
     if ioam.instances:
         node += f",instance=~{quote('|'.join(promql.literal(each) for each in ioam.instances))}"
     seconds = f"sum by (instance) (rate(ioam_node_measured_seconds_total{{{node}}}[$window]))"
     all_measured = f"and on () count({seconds} > 0.5) == {len(ioam.instances)}"
+    known = marks.of(topology)
+    labels = ", ".join(known.labels)
     for by, unit in (("count", "packets"), ("volume", "bytes")):
         if ioam.instances:
-            traces = f"rate(ioam_trace_{unit}_total{{{node}}}[$window])"
             rows = (
-                "sum by (application, ioam_namespace, trace_id) (\n"
-                "  joulepath_topology_trace * on (ioam_namespace, trace_id) group_left ()\n"
-                "    sum by (ioam_namespace, trace_id) (\n"
-                f"      sum by (instance, ioam_namespace, trace_id) ({traces})\n"
+                f"sum by (application, {labels}) (\n"
+                f"  {known.constants} * on ({labels}) group_left ()\n"
+                f"    sum by ({labels}) (\n"
+                f"      sum by (instance, {labels}) (rate({known.counter(unit, node)}[$window]))\n"
                 f"      / on (instance) group_left () {seconds}))\n{all_measured}"
             )
             yield Rule("adapter:traffic:rate", rows, {"counter": name, "by": by, "unit": unit})

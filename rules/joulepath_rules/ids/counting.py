@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes and traces of `ioam.yaml` against the topology: each node counts the traces that pass its component."""
+"""The nodes, traces and flows of `ioam.yaml` against the topology: each node counts those that pass its component."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from joulepath.config import load
+from joulepath.files import text_of
 from joulepath.ioam.config import ConfigModel, NamespaceModel
+from joulepath.ioam.flow_config import read as more_flows
 from joulepath.meant import did_you_mean
 from joulepath_rules.ids.difference import Difference, Traced, traces
 from joulepath_topology import Topology
@@ -19,8 +21,10 @@ def compare(topology: Topology, file: Path, paths: Sequence[Path]) -> Iterator[D
     Raises UsageError.
     """
     read = {path: load(path, ConfigModel) for path in paths}
-    lacking = [*_nodes(topology, file, read), *_traces(topology, read)]
-    yield from lacking or _unused(topology, file, read)
+    lacking = [*_nodes(topology, file, read), *_traces(topology, read), *_flows(topology, read)]
+    yield from lacking
+    if not any(each.severity == "error" for each in lacking):
+        yield from _unused(topology, file, read)
 
 
 Read = Mapping[Path, ConfigModel]
@@ -41,16 +45,41 @@ def _traces(topology: Topology, read: Read) -> Iterator[Difference]:
     for path, model in read.items():
         here = {name for node in model.nodes for name in components.get(node.node_id, ())}
         for one in traces(topology):
-            route = topology.trace_route(one.application, one.trace)
+            route = topology.mark_route(one.application, one.trace)
             passed = sorted({topology.counted_at(member) for member in route} & here)
             message = _uncounted(model, one) if passed else None
             if message is not None:
                 yield Difference(path, f"namespaces.{one.trace.ioam_namespace}", f"{message}; it passes {passed[0]!r}")
 
 
+def _flows(topology: Topology, read: Read) -> Iterator[Difference]:
+    """Flows that pass a node of a file and are not counted there. With a `flows_file` they may come later."""
+    components = _components(topology)
+    for path, model in read.items():
+        here = {name for node in model.nodes for name in components.get(node.node_id, ())}
+        known = {*model.flows, *_more(path, model)}
+        for name, application in topology.applications.items():
+            for flow in application.flows:
+                passed = sorted({topology.counted_at(each) for each in topology.mark_route(name, flow)} & here)
+                if passed and flow.flow not in known:
+                    lacks = f"lacks {flow} of application {name!r}{did_you_mean(flow.flow, sorted(known))}"
+                    if model.flows_file is None:
+                        yield Difference(path, "flows", f"{lacks}; it passes {passed[0]!r}")
+                    else:
+                        message = f"{lacks}: right if {model.flows_file} gets it; it passes {passed[0]!r}"
+                        yield Difference(path, "flows_file", message, "warning")
+
+
+def _more(path: Path, model: ConfigModel) -> Collection[str]:
+    """The names in the `flows_file`, where it is here; a session manager may write it elsewhere. Raises UsageError."""
+    file = None if model.flows_file is None else path.parent / model.flows_file
+    return [] if file is None or not file.is_file() else [flow.name for flow in more_flows(file, text_of(file))]
+
+
 def _unused(topology: Topology, file: Path, read: Read) -> Iterator[Difference]:
-    """Nodes and labels of the files that the topology does not have."""
+    """Nodes, labels and flows of the files that the topology does not have."""
     components, known = _components(topology), list(traces(topology))
+    flows = sorted(flow.flow for application in topology.applications.values() for flow in application.flows)
     for path, model in read.items():
         for number, node in enumerate(model.nodes):
             if node.node_id not in components:
@@ -63,6 +92,10 @@ def _unused(topology: Topology, file: Path, read: Read) -> Iterator[Difference]:
                 if trace_id.lower() not in own:
                     message = f"no application in {file} has trace {trace_id}{did_you_mean(trace_id, sorted(own))}"
                     yield Difference(path, f"namespaces.{namespace}.ids", message, "warning")
+        for flow in model.flows:
+            if flow not in flows:
+                message = f"no application in {file} has flow {flow}{did_you_mean(flow, flows)}"
+                yield Difference(path, f"flows.{flow}", message, "warning")
 
 
 def _components(topology: Topology) -> Mapping[int, Sequence[str]]:

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from joulepath_topology.applications import Application
+from joulepath_topology.applications import Application, Mark
 from joulepath_topology.durations import duration
 from joulepath_topology.hosts import Host
 from joulepath_topology.model import Topology
@@ -29,9 +29,9 @@ def _span(seconds: float) -> str:
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
-    """References, paths that could never be complete, traces that stand twice, budgets that could never be exceeded."""
+    """References, paths that could never be complete, marks that stand twice, budgets that could never be exceeded."""
     yield from _applications(topology, declared)
-    yield from _traces(topology)
+    yield from _marks(topology)
     yield from _budgets(topology, declared)
 
 
@@ -46,27 +46,32 @@ def _applications(topology: Topology, declared: Declared) -> Iterator[Problem]:
             yield from _members(topology, declared, where, members, "path")
         yield from _members(topology, declared, (*place, "models"), application.models, "models")
         ioam = [member for member in application.path if member in topology.components and _by_ioam(topology, member)]
-        if ioam and not application.traces:
-            yield Problem(place, f"needs traces: {ioam[0]!r} knows applications by their IOAM trace")
+        if ioam and not application.marks:
+            yield Problem(place, f"needs traces or flows: {ioam[0]!r} knows applications by their IOAM trace or flow")
 
 
 def _paths(name: str, application: Application) -> list[tuple[Place, tuple[str, ...]]]:
-    """The application's path and those of its traces, with their places."""
+    """The application's path and those of its traces and flows, with their places."""
     place = ("applications", name)
-    own = [((*place, "traces", number, "path"), trace.path) for number, trace in enumerate(application.traces)]
+    own = [((*place, *key, "path"), mark.path) for key, mark in application.placed_marks]
     return [((*place, "path"), application.path), *own]
 
 
 def _own_paths(name: str, application: Application) -> Iterator[Problem]:
-    """A path for each trace: its own, or the application's."""
-    lacking = [number for number, trace in enumerate(application.traces) if not trace.path]
-    if application.path and application.traces and not lacking:
-        message = "no trace uses this path: each has its own"
+    """A path for each trace and flow: its own, or the application's."""
+    lacking = [key for key, mark in application.placed_marks if not mark.path]
+    if application.path and application.marks and not lacking:
+        message = f"no {_marked(application)} uses this path: each has its own"
         yield Problem(("applications", name, "path"), message, severity="warning")
-    if not application.path and len(lacking) < len(application.traces):
-        for number in lacking:
-            message = "needs a path: other traces have their own, and the application has none"
-            yield Problem(("applications", name, "traces", number), message)
+    if not application.path and len(lacking) < len(application.marks):
+        for key in lacking:
+            message = f"needs a path: other {_marked(application, 's')} have their own, and the application has none"
+            yield Problem(("applications", name, *key), message)
+
+
+def _marked(application: Application, plural: str = "") -> str:
+    """The kinds of marks that it has, in words."""
+    return " or ".join(f"{way}{plural}" for way in dict.fromkeys(mark.way for mark in application.marks))
 
 
 def _members(
@@ -113,15 +118,28 @@ def _by_ioam(topology: Topology, member: str) -> bool:
     return counted is not None and counted.traffic is not None and counted.traffic.ioam is not None
 
 
-def _traces(topology: Topology) -> Iterator[Problem]:
-    owners: dict[tuple[int, str], str] = {}
+def _marks(topology: Topology) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
     for name, application in topology.applications.items():
-        for number, trace in enumerate(application.traces):
-            key = (trace.ioam_namespace, trace.id)
-            if key in owners:
-                message = f"trace {trace.id} of namespace {trace.ioam_namespace} already stands for {owners[key]!r}"
-                yield Problem(("applications", name, "traces", number), message)
-            owners.setdefault(key, name)
+        for key, mark in application.placed_marks:
+            place = ("applications", name, *key)
+            if str(mark) in owners:
+                yield Problem(place, f"{mark} already stands for {owners[str(mark)]!r}")
+            owners.setdefault(str(mark), name)
+            if mark.way == "flow":
+                yield from _without_a_trace(topology, name, place, mark)
+
+
+def _without_a_trace(topology: Topology, application: str, place: Place, flow: Mark) -> Iterator[Problem]:
+    """A flow through a node where the sum of the traces is the total: it would be more than all."""
+    counters = {
+        topology.counted_at(each) for each in topology.mark_route(application, flow) if each in topology.components
+    }
+    for name in sorted(counters & topology.components.keys()):
+        traffic = topology.components[name].traffic
+        if traffic is not None and traffic.traced:
+            message = f"{name!r} has `traced: true`, and packets of a flow carry no trace: leave that out there"
+            yield Problem(place, message, (("components", name, "traffic"),))
 
 
 def _budgets(topology: Topology, declared: Declared) -> Iterator[Problem]:

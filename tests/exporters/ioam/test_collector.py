@@ -9,7 +9,7 @@ from prometheus_client.core import Metric
 from joulepath.ioam import metrics
 from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
-from joulepath.ioam.settings import Namespace, Point, Settings
+from joulepath.ioam.settings import Flow, Match, Namespace, Point, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.wire.decode import REASONS, Options, Trace
 from joulepath.metrics import TARGET_LABELS, registry
@@ -54,7 +54,8 @@ def test_configured_traces_are_zero_from_the_start() -> None:
 
 
 def test_exactly_the_documented_metrics_are_published() -> None:
-    table = Table(dataclasses.replace(SETTINGS, namespaces={123: Namespace(ids=frozenset({ID}), marked=(1, 2))}))
+    namespaces = {123: Namespace(ids=frozenset({ID}), marked=(1, 2))}
+    table = Table(dataclasses.replace(SETTINGS, namespaces=namespaces, flows=(Flow("camera", (Match(),)),)))
     node = table.node(4, "uplink")
     table.count_trace(
         node, Options((Trace(123, ID, (2, 1), overflow=False, times=(2 << 32, 1 << 32)),), 44), 1, 100, path=True

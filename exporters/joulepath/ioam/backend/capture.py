@@ -17,7 +17,8 @@ from joulepath.ioam.settings import Point
 from joulepath.ioam.table.counts import NodeCounts
 from joulepath.ioam.table.directions import Directions
 from joulepath.ioam.table.packets import PacketCounter
-from joulepath.ioam.wire.link import DEVICES, ETHER_TYPES, ip_offset
+from joulepath.ioam.table.vectors import NONE
+from joulepath.ioam.wire.link import DEVICES, ETHER_TYPES, ip_offset, vlan_id
 from joulepath.ioam.wire.segments import Segments
 
 # include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
@@ -103,14 +104,14 @@ class Tap:
 
     def _block(self) -> None:
         frames = packets = 0
-        for start, end, length in self._ring.packets():
-            packets += self._count(start, end, length)
+        for start, end, length, tag in self._ring.packets():
+            packets += self._count(start, end, length, tag)
             frames += 1
         self._taken += frames
         self._surplus += packets - frames
 
-    def _count(self, start: int, end: int, length: int) -> int:
-        """The number of packets on the wire that the frame stands for."""
+    def _count(self, start: int, end: int, length: int, tag: int) -> int:
+        """The number of packets on the wire that the frame stands for; `tag` is the VLAN that is not in it."""
         memory = self._ring.memory
         packet = ip_offset(memory, start, end, self._link)
         if packet < 0:
@@ -121,8 +122,18 @@ class Tap:
             flags, kind, _, size, checksum_start, _ = _VNET_HEADER.unpack_from(memory, start - _VNET_HEADER.size)
             position = start + checksum_start if flags & _NEEDS_CSUM else -1
             segments = Segments(size, (kind & 0x7F) in (_GSO_TCPV4, _GSO_TCPV6), position) if size else None
+        vlan = vlan_id(memory, start, packet, self._link)
         length -= packet - start
-        return self._counter.count(self._node, memory, packet, end, length, path=self.point.path, segments=segments)
+        return self._counter.count(
+            self._node,
+            memory,
+            packet,
+            end,
+            length,
+            path=self.point.path,
+            segments=segments,
+            vlan=vlan if vlan >= 0 else tag or NONE,
+        )
 
 
 def _open(point: Point) -> tuple[socket.socket, Ring]:

@@ -2,14 +2,15 @@
 """The backend that counts on interfaces: in the kernel where that is allowed, else AF_PACKET."""
 
 import logging
+from collections.abc import Sequence
 from typing import get_args
 
 from joulepath.bpf.libbpf import BpfError, UnavailableError
 from joulepath.errors import UsageError
 from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.backend.packet import PacketSource
-from joulepath.ioam.backend.source import Opened, TrafficReading, TrafficSource, ignore_backend
-from joulepath.ioam.settings import Backend, Settings
+from joulepath.ioam.backend.source import Opened, TrafficReading, TrafficSource, ignore_backend, refuse_cgroups
+from joulepath.ioam.settings import Backend, Flow, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ class ChosenSource:
         self._settings = settings
         self._backend = backend
         self._opened = opened
+        if backend == PACKET:
+            refuse_cgroups(settings.flows)
         self._source: TrafficSource = PacketSource(settings, opened=opened)
 
     @property
@@ -43,6 +46,10 @@ class ChosenSource:
             except (BpfError, UnavailableError) as fault:
                 if self._backend == EBPF:
                     raise
+                try:
+                    refuse_cgroups(self._settings.flows)
+                except UsageError as mistake:
+                    raise UsageError([*mistake.messages, *fault.messages]) from None
                 logger.warning("counting with AF_PACKET, since: %s", fault)
             else:
                 return
@@ -51,6 +58,10 @@ class ChosenSource:
     def stop(self) -> None:
         """Counts what has arrived and ends."""
         self._source.stop()
+
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on. Raises JoulepathError."""
+        self._source.follow(flows)
 
     def finish(self, seconds: float) -> None:
         """Returns when a reading is worth printing."""

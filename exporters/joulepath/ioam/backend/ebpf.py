@@ -3,7 +3,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from joulepath.errors import JoulepathError
@@ -12,7 +12,7 @@ from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
 from joulepath.ioam.backend.taps import Taps
 from joulepath.ioam.bpf import kernel
 from joulepath.ioam.bpf.layout import Key
-from joulepath.ioam.settings import Point, Settings
+from joulepath.ioam.settings import Flow, Point, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.wire.decode import Options, Trace
 from joulepath.reading.at_scrape import ScrapeReader
@@ -72,6 +72,10 @@ class EbpfSource:
     def finish(self, seconds: float) -> None:
         """Counts for a moment: packets that have not yet come cannot be read."""
         time.sleep(seconds)
+
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on."""
+        raise NotImplementedError(flows)
 
     def reading(self) -> TrafficReading:
         """The counts so far."""

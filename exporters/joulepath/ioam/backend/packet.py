@@ -6,15 +6,15 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.capture import Tap
 from joulepath.ioam.backend.health import ARRIVAL_SECONDS, Gap, Health
 from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
-from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
+from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend, refuse_cgroups
 from joulepath.ioam.backend.statistics import Statistics
-from joulepath.ioam.settings import Point, Settings
+from joulepath.ioam.settings import Flow, Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.directions import place
@@ -88,6 +88,11 @@ class PacketSource:
     def finish(self, seconds: float) -> None:
         """Counts for a moment: packets that have not yet come cannot be read."""
         time.sleep(seconds)
+
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on. Raises UsageError where only the kernel could."""
+        refuse_cgroups(flows)
+        self._table.follow(flows)
 
     def reading(self) -> TrafficReading:
         """The counts so far."""

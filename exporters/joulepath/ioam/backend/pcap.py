@@ -5,20 +5,21 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.ioam.backend.pcapfile import Frame, PcapFile
-from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend
-from joulepath.ioam.settings import Point, Settings
+from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend, refuse_cgroups
+from joulepath.ioam.settings import Flow, Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.counts import NodeCounts
 from joulepath.ioam.table.directions import Directions, place
 from joulepath.ioam.table.packets import PacketCounter
-from joulepath.ioam.wire.link import FILES, ip_offset
+from joulepath.ioam.table.vectors import NONE
+from joulepath.ioam.wire.link import FILES, ip_offset, vlan_id
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,10 @@ class PcapSource:
 
         Raises UsageError where several could be meant.
         """
+        refuse_cgroups(settings.flows)
         self._table = Table(settings, clock)
         self._counter = PacketCounter(self._table, Classifier(settings.other), settings.clt)
+        self._vlans = bool(settings.flows)
         self._points = {(point.interface, point.way): point for point in settings.points}
         names = {name for name, _ in self._points}
         if interface is not None and interface not in names:
@@ -98,6 +101,11 @@ class PcapSource:
             self._thread.join()
         if self._fault is not None:
             raise self._fault
+
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on. Raises UsageError where only the kernel could."""
+        refuse_cgroups(flows)
+        self._table.follow(flows)
 
     def reading(self) -> TrafficReading:
         """The counts so far."""
@@ -160,7 +168,8 @@ class PcapSource:
             self._counter.skip(start)
             return
         length = max(frame.length, len(octets)) - start
-        self._counter.count(self._places[point], octets, start, len(octets), length, path=point.path)
+        vlan = vlan_id(octets, 0, start, link) if self._vlans else NONE
+        self._counter.count(self._places[point], octets, start, len(octets), length, path=point.path, vlan=vlan)
 
     def _point(self, name: str | None, *, sent: bool | None) -> Point | None:
         interface = name if name is not None and {(name, "received"), (name, "sent")} & self._points.keys() else None

@@ -16,7 +16,10 @@ _TPACKET_V3 = 2
 _REQUEST = struct.Struct("=7I")  # tpacket_req3
 _BLOCK = struct.Struct("=8x3I")  # tpacket_block_desc: status, packets, offset of the first
 _STATUS_OFFSET = 8
-_PACKET = struct.Struct("=I8x2I4xH")  # tpacket3_hdr: next, octets captured and there were, offset of the link header
+_PACKET = struct.Struct("=I8x3IH6xI")
+"""tpacket3_hdr: next, octets captured and there were, status, offset of the link header, VLAN tag."""
+_VLAN_VALID = 1 << 4
+"""Of the status: the kernel has taken the outermost VLAN tag out of the frame."""
 _TIME = struct.Struct("=4x2I")  # tpacket3_hdr: when it came, seconds and nanoseconds
 _KERNELS, _READY = struct.pack("=I", 0), 1
 
@@ -55,8 +58,10 @@ class Ring:
         seconds, nanoseconds = _TIME.unpack_from(self.memory, self._block + first)
         return float(seconds + nanoseconds / 1e9)
 
-    def packets(self) -> Iterator[tuple[int, int, int]]:
-        """Of the next block, which is ready: offsets of the link header and of the end, and octets there were.
+    def packets(self) -> Iterator[tuple[int, int, int, int]]:
+        """Of the next block, which is ready: offsets of the link header and of the end, octets there were, VLAN ID.
+
+        The VLAN is that of the tag which the kernel has taken out of the frame, 0 without one.
 
         The block is the kernel's again when the iteration ends.
         """
@@ -65,9 +70,9 @@ class Ring:
         position = block + first
         try:
             for _ in range(count):
-                following, captured, length, link = _PACKET.unpack_from(memory, position)
+                following, captured, length, status, link, tag = _PACKET.unpack_from(memory, position)
                 start = position + link
-                yield start, start + captured, length
+                yield start, start + captured, length, tag & 0xFFF if status & _VLAN_VALID else 0
                 position += following
         finally:
             memory[block + _STATUS_OFFSET : block + _STATUS_OFFSET + len(_KERNELS)] = _KERNELS

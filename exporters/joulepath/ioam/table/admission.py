@@ -42,6 +42,7 @@ class Admission:
             (number, key): _label(number, key) for number, namespace in namespaces.items() for key in namespace.ids
         }
         self._configured = len(self._labels)
+        self._listed = frozenset(self._labels)
         self._other = {number: Label(str(number), OTHER) for number in namespaces}
         self.admitted = self._still(before or {})
         """When traces that are not configured were admitted, by namespace and key, the earliest first."""
@@ -62,6 +63,13 @@ class Admission:
     def is_configured(self, namespace: int) -> bool:
         """Whether the configuration names this namespace."""
         return namespace in self._octets
+
+    def is_listed(self, namespace: int, trace_id: bytes | None) -> bool:
+        """Whether the configuration has a label for this trace."""
+        octets = self._octets.get(namespace)
+        if octets is None or (octets and (trace_id is None or (octets < TRACE_ID_OCTETS and len(trace_id) < octets))):
+            return False
+        return (namespace, trace_id[:octets] if trace_id and octets else b"") in self._listed
 
     def label(self, namespace: int, trace_id: bytes | None, packets: int = 1) -> Label:
         """The labels of a packet's trace; `other` where the trace is not admitted."""

@@ -4,16 +4,20 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from joulepath.ioam.settings import Settings
+from joulepath.ioam.settings import Flow, Settings
 from joulepath.ioam.table.admission import OTHER, Admission, Label
 from joulepath.ioam.table.counts import Counts, NodeCounts, Series, TraceCount, TrafficCount
+from joulepath.ioam.table.flows import FlowFinder
 from joulepath.ioam.table.measured import Measured
 from joulepath.ioam.table.paths import Paths
 from joulepath.ioam.table.sequence import Sequences
-from joulepath.ioam.wire.decode import REASONS, Options
+from joulepath.ioam.wire.decode import REASONS, Options, Trace
 from joulepath.ioam.wire.reasons import SKIPPED
+
+MAX_LEFT_FLOWS = 512
+"""Flows that were taken out of the configuration and keep their series; the earliest go first."""
 
 
 class Table:
@@ -42,6 +46,11 @@ class Table:
             for number, namespace in settings.namespaces.items()
             if namespace.marked[0] != namespace.marked[1]
         }
+        self.flows = FlowFinder(settings.flows)
+        """Finds the flow of a packet."""
+        self._current = frozenset(flow.name for flow in settings.flows)
+        left = [name for name in settings.before.flows if name not in self._current]
+        self._flow_names = [*left[-MAX_LEFT_FLOWS:], *(flow.name for flow in settings.flows)]
         self._nodes: dict[tuple[int, str], NodeCounts] = {}
         self._errors = dict.fromkeys(REASONS, 0)
         self._overflow_packets = 0
@@ -59,6 +68,7 @@ class Table:
         if key not in self._nodes:
             traces = {label: TraceCount(since=self.began) for label in self._admission.first_labels}
             self._nodes[key] = NodeCounts(node_id, direction, TrafficCount(), TrafficCount(), traces, {})
+            self._nodes[key].flows = {name: Series(since=self.began) for name in self._flow_names}
         return self._nodes[key]
 
     def error(self, reason: str) -> None:
@@ -93,10 +103,7 @@ class Table:
         self._option_octets += options.octets * packets
         if not options.traces:
             return False
-        trace = options.traces[0]
-        if len(options.traces) > 1:
-            known = (other for other in options.traces if self._admission.is_configured(other.namespace))
-            trace = next(known, trace)
+        trace = self._choose(options)
         label = self._admission.label(trace.namespace, trace.trace_id, packets)
         count = node.traces.get(label)
         if count is None:
@@ -113,6 +120,33 @@ class Table:
         if path and trace.nodes:
             self._paths.count(node, label, trace, packets, octets)
         return label.trace_id != OTHER
+
+    def is_listed(self, options: Options) -> bool:
+        """Whether the packet counts for a configured trace; `options` have a trace."""
+        trace = self._choose(options)
+        return self._admission.is_listed(trace.namespace, trace.trace_id)
+
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on. Those that are left out keep their series, which stand still."""
+        finder, now = FlowFinder(flows), self._clock()
+        with self.lock:
+            self.flows = finder
+            before, self._current = self._current, frozenset(flow.name for flow in flows)
+            for node in self._nodes.values():
+                for name in sorted(before - self._current):
+                    node.flows[name] = node.flows.pop(name)  # the last to leave
+                for flow in flows:
+                    if flow.name not in node.flows:
+                        node.flows[flow.name] = Series(since=now, shown=now + self._hold)
+                left = [name for name in node.flows if name not in self._current]
+                for name in left[:-MAX_LEFT_FLOWS]:
+                    del node.flows[name]
+
+    def count_flow(self, node: NodeCounts, name: str, packets: int, octets: int) -> None:
+        """Counts user packets for a flow, which may have been taken out since they came."""
+        count = node.flows.get(name)
+        if count is not None:
+            count.add(packets, octets)
 
     def end(self) -> None:
         """Says that nothing more is counted here. Nothing is held at 0 any more: what goes on from here has all."""
@@ -144,6 +178,13 @@ class Table:
                 marked=self._marked,
                 admitted=dict(self._admission.admitted),
             )
+
+    def _choose(self, options: Options) -> Trace:
+        """The trace that the packet counts for: the first of a configured namespace, else the first."""
+        if len(options.traces) > 1:
+            known = (other for other in options.traces if self._admission.is_configured(other.namespace))
+            return next(known, options.traces[0])
+        return options.traces[0]
 
     def _series(self, node: NodeCounts, label: Label, name: str) -> Series:
         """The series of a path's node, which appears now."""

@@ -90,6 +90,8 @@ class NodeCounts:
     other: TrafficCount
     traces: dict[Label, TraceCount]
     paths: dict[Label, Path]
+    flows: dict[str, Series] = field(default_factory=dict)
+    """By name; those taken out of the configuration keep their counts."""
 
     def snapshot(self, now: float) -> "NodeCounts":
         """Counts that stay as a scrape sees them now."""
@@ -100,6 +102,7 @@ class NodeCounts:
             replace(self.other),
             {label: count.snapshot(now) for label, count in self.traces.items()},
             {label: path.snapshot(now) for label, path in self.paths.items()},
+            {name: count.snapshot(now) for name, count in self.flows.items()},
         )
 
 
@@ -128,7 +131,8 @@ class Counts:
 
     def before(self) -> Before:
         """The state that goes on after a reload."""
-        return Before(self.admitted, frozenset(_series(self.nodes)))
+        flows = next((tuple(node.flows) for node in self.nodes), ())  # all nodes have the same
+        return Before(self.admitted, frozenset(_series(self.nodes)), flows=flows)
 
 
 def _series(nodes: Iterable[NodeCounts]) -> Iterator[SeriesKey]:

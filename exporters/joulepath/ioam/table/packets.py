@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts one captured packet: its length in bytes on the wire, its user class and its trace.
+"""Counts one captured packet: its length in bytes on the wire, its user class, its trace or its flow.
 
 Counted is the IP packet that carries a trace, the outermost of them; where none does, the innermost that is reached
 through GTP-U (of a PDU session of type IP or Ethernet) and IPv6-in-IPv6. Fragments of a tunnel's packets are not looked
-into. A probe of active measurement (RFC 9322) is not a user's packet.
+into. A probe of active measurement (RFC 9322) is not a user's packet. Only user packets without a configured trace may
+have a flow.
 """
 
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.counts import NodeCounts
 from joulepath.ioam.table.directions import Directions
+from joulepath.ioam.table.flows import Carrier
+from joulepath.ioam.table.vectors import NONE
 from joulepath.ioam.wire import decode, gtpu
 from joulepath.ioam.wire.headers import MAX_TUNNELS, Header, header
 from joulepath.ioam.wire.inner import SIGNALLING, find_carried
-from joulepath.ioam.wire.link import OTHER_VERSION, REASONS, Octets
+from joulepath.ioam.wire.link import ETHERNET, OTHER_VERSION, REASONS, Octets, vlan_id
 from joulepath.ioam.wire.memo import Memo
 from joulepath.ioam.wire.protocols import IPV6, UDP
 from joulepath.ioam.wire.segments import Segments, on_the_wire, pieces
@@ -29,7 +32,7 @@ class PacketCounter:
         self._classifier = classifier
         self._read = Memo(clt).options
 
-    def count(
+    def count(  # noqa: PLR0912  # one pass
         self,
         node: NodeCounts | Directions,
         packet: Octets,
@@ -39,9 +42,11 @@ class PacketCounter:
         *,
         path: bool = False,
         segments: Segments | None = None,
+        vlan: int = NONE,
     ) -> int:
         """Counts the IP packet at packet[start:end], of which `length` octets were there when it was captured.
 
+        `vlan` is the tag that its frame had nearest to it (link.vlan_id).
         A tunnel's large packet is counted piece by piece: each may hold another user's packet.
         Returns how many packets it is on the wire.
         """
@@ -50,7 +55,7 @@ class PacketCounter:
             self._table.error(decode.IP_HEADER)
             return 1
         octets, protocol, position, options, fragment, fault = headers
-        teid, user = -1, True
+        carried, user = Carrier(vlan), True
         carrier = protocol == IPV6 or (
             protocol == UDP
             and position + 8 <= end
@@ -60,9 +65,9 @@ class PacketCounter:
             if segments and _holds_several_messages(packet, start, end, headers):
                 cut = list(pieces(packet, start, end, position + 8, segments.size, stop=start + octets))
                 for piece, on_wire in cut:
-                    self.count(node, piece, 0, len(piece), on_wire, path=path)
+                    self.count(node, piece, 0, len(piece), on_wire, path=path, vlan=vlan)
                 return len(cut)
-            start, headers, teid, user = self._inside(packet, start, end, headers)
+            start, headers, carried, user = self._inside(packet, start, end, headers, carried)
             octets, protocol, position, options, fragment, fault = headers
         if fault:
             self._table.error(fault)
@@ -74,7 +79,7 @@ class PacketCounter:
         if fragment:
             self._table.fragments += packets
         if isinstance(node, Directions):
-            node = node.choose(packet, start, teid)
+            node = node.choose(packet, start, carried.teid)
         if not user or options.active or self._classifier.other(packet, start, end, protocol, position):
             node.other.packets += packets
             node.other.octets += octets
@@ -83,6 +88,10 @@ class PacketCounter:
         node.user.octets += octets
         if options.octets:
             self._table.count_trace(node, options, packets, octets, path=path)
+        if self._table.flows and not (options.traces and self._table.is_listed(options)):
+            flow = self._table.flows.find(packet, start, end, protocol, position, carried)
+            if flow is not None:
+                node.flows[flow].add(packets, octets)
         return packets
 
     def skip(self, code: int) -> None:
@@ -92,28 +101,35 @@ class PacketCounter:
         else:
             self._table.skipped[REASONS[code]] += 1
 
-    def _inside(self, packet: Octets, start: int, end: int, headers: Header) -> tuple[int, Header, int, bool]:
-        """The packet to count inside tunnels: its offset, its headers, the last TEID (-1), whether it is a user's."""
-        teid = -1
+    def _inside(
+        self, packet: Octets, start: int, end: int, headers: Header, carrier: Carrier
+    ) -> tuple[int, Header, Carrier, bool]:
+        """The packet to count inside tunnels: its offset, its headers, what carries it, whether it is a user's."""
+        vlan, teid, qfi = carrier
         for _ in range(MAX_TUNNELS):
             octets, protocol, position, options, *_ = headers
             try:
-                inner, number = find_carried(packet, protocol, position, end, start + octets)
+                inner, number, flow, frame = find_carried(packet, protocol, position, end, start + octets)
             except decode.Malformed as malformed:
-                return start, (octets, protocol, position, options, False, malformed.reason), teid, True
-            teid = number if number >= 0 else teid
+                headers = octets, protocol, position, options, False, malformed.reason
+                break
+            if number >= 0:
+                teid, qfi = number, flow
             if inner == SIGNALLING:
-                return start, headers, teid, False
+                return start, headers, Carrier(vlan, teid, qfi), False
             if not 0 <= inner <= start + octets:  # the packet says to end before
                 break
             within = header(packet, inner, end, start + octets - inner, self._read, False)
             if within is None:
                 break
+            if frame >= 0 and inner > frame:
+                tag = vlan_id(packet, frame, inner, ETHERNET)
+                vlan = tag if tag >= 0 else vlan
             start, headers = inner, within
             _, _, _, options, fragment, fault = headers
             if fragment or fault or options.traces:
                 break
-        return start, headers, teid, True
+        return start, headers, Carrier(vlan, teid, qfi), True
 
 
 def _holds_several_messages(packet: Octets, start: int, end: int, headers: Header) -> bool:

@@ -12,7 +12,7 @@ class Prefixes:
 
     def __init__(self, prefixes: Iterable[IPv4Network | IPv6Network]) -> None:
         networks = list(prefixes)
-        self._networks = {version: _by_shift(networks, version) for version in (4, 6)}
+        self._networks = {version: by_shift(networks, version) for version in (4, 6)}
         self._some = bool(networks)
 
     def __bool__(self) -> bool:
@@ -34,7 +34,7 @@ class Prefixes:
         return any(address >> shift in values for shift, values in self._networks[version])
 
 
-def _by_shift(prefixes: Iterable[IPv4Network | IPv6Network], version: int) -> list[tuple[int, frozenset[int]]]:
+def by_shift(prefixes: Iterable[IPv4Network | IPv6Network], version: int) -> list[tuple[int, frozenset[int]]]:
     """For each prefix length the bits to shift away and the numbers that are left."""
     by_shift: dict[int, set[int]] = {}
     for prefix in prefixes:

@@ -5,6 +5,8 @@ A header of GTP-U does not say whether it carries IP, and a MAC address may begi
 is IP where its header agrees with what is there.
 """
 
+from typing import NamedTuple
+
 from joulepath.ioam.wire import gtpu
 from joulepath.ioam.wire.link import ETHERNET, Octets, ip_offset
 from joulepath.ioam.wire.protocols import IPV6, UDP
@@ -15,25 +17,44 @@ _SHORTEST_PAYLOAD = 46
 """Octets to which Ethernet pads a packet."""
 
 
-def find_carried(packet: Octets, protocol: int, position: int, end: int, stop: int) -> tuple[int, int]:
-    """Where the packet begins that a tunnel's packet carries (or SIGNALLING, ABSENT), and the TEID, -1 without one.
+class Carried(NamedTuple):
+    """The content of a tunnel's packet."""
 
-    The tunnel's packet has `protocol` at `position`, ends at `stop` and is captured up to `end`. Raises
+    inner: int
+    """Where the packet begins that is in it, or SIGNALLING, ABSENT."""
+    teid: int = -1
+    qfi: int = -1
+    """Of the message of GTP-U, -1 without."""
+    frame: int = -1
+    """Where its T-PDU begins; before `inner` in an Ethernet frame."""
+
+
+_NOTHING = Carried(ABSENT)
+
+
+def find_carried(  # noqa: PLR0911  # a case each
+    packet: Octets, protocol: int, position: int, end: int, stop: int
+) -> Carried:
+    """Looks into a tunnel's packet.
+
+    It has `protocol` at `position`, ends at `stop` and is captured up to `end`. Raises
     decode.Malformed.
     """
     if protocol == IPV6:
-        return position if position < end and packet[position] >> 4 == 6 else ABSENT, -1
+        return Carried(position) if position < end and packet[position] >> 4 == 6 else _NOTHING
     if protocol != UDP or position + 8 > end:
-        return ABSENT, -1
+        return _NOTHING
     if packet[position + 2] << 8 | packet[position + 3] == gtpu.PORT:
-        inner, teid = gtpu.payload(packet, position + 8, min(end, stop))
+        inner, teid, qfi = gtpu.payload(packet, position + 8, min(end, stop))
         if inner == ABSENT:
-            return ABSENT, -1
-        return inner if inner == SIGNALLING else find_user_packet(packet, inner, end, stop), teid
+            return _NOTHING
+        if inner == SIGNALLING:
+            return Carried(SIGNALLING, teid)
+        return Carried(find_user_packet(packet, inner, end, stop), teid, qfi, inner)
     from_port = packet[position] << 8 | packet[position + 1] == gtpu.PORT
     if from_port and gtpu.answers(packet, position + 8, min(end, stop), stop):
-        return SIGNALLING, -1
-    return ABSENT, -1
+        return Carried(SIGNALLING)
+    return _NOTHING
 
 
 def find_user_packet(packet: Octets, start: int, end: int, stop: int) -> int:

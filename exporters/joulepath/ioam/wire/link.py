@@ -79,6 +79,18 @@ def ip_offset(frame: Octets, start: int, end: int, link: LinkHeader) -> int:
     return _behind_tags(frame, position, end, ether_type)
 
 
+def vlan_id(frame: Octets, start: int, packet: int, link: LinkHeader) -> int:
+    """The VLAN ID of the tag nearest to the IP packet at `packet` of the frame at `start`; -1 without one.
+
+    A tag of VLAN 0 has a priority and no VLAN (IEEE 802.1Q, table 9-2).
+    """
+    for position in range(packet - 4, start + link.octets - 1, -4):
+        number = (frame[position] << 8 | frame[position + 1]) & 0xFFF
+        if number:
+            return number
+    return -1
+
+
 def _behind_tags(frame: Octets, position: int, end: int, ether_type: int) -> int:
     for _ in range(_MAX_VLANS):
         if ether_type not in _VLANS:

@@ -15,3 +15,17 @@ ICMPV6 = 58
 NO_NEXT_HEADER = 59
 DESTINATION = 60
 SCTP = 132
+
+NAMES = {
+    "icmp": 1,
+    "igmp": IGMP,
+    "tcp": TCP,
+    "udp": UDP,
+    "gre": GRE,
+    "esp": 50,
+    "ah": AUTHENTICATION,
+    "icmpv6": ICMPV6,
+    "sctp": SCTP,
+    "udplite": 136,
+}
+"""Protocols by the names that a configuration may give them."""

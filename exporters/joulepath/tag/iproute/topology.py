@@ -37,7 +37,7 @@ def commands(topology: Topology) -> Iterator[str]:
             yield f"ip ioam namespace add {namespace}"
     for name, entry in topology.applications.items():
         for trace in entry.traces:
-            nodes = {node_ids[component] for component in topology.trace_route(name, trace) if component in node_ids}
+            nodes = {node_ids[component] for component in topology.mark_route(name, trace) if component in node_ids}
             yield f"\n# {comment(name)}, where its packets begin; DESTINATION is a prefix, GATEWAY may be empty"
             has_id = trace.id != WHOLE_NAMESPACE
             data = f" wide 0x{trace.id.ljust(2 * ID_OCTETS, '0')}" if has_id else ""

@@ -191,7 +191,7 @@ def test_a_jumbogram_says_its_length_in_an_option() -> None:
 @given(st.binary(max_size=60))
 def test_any_payload_has_an_answer(payload: bytes) -> None:
     try:
-        start, teid = gtpu.payload(bytearray(payload), 0, len(payload))
+        start, teid, _ = gtpu.payload(bytearray(payload), 0, len(payload))
     except decode.Malformed:
         return
     assert start in (gtpu.SIGNALLING, gtpu.FOREIGN) or 8 <= start <= len(payload)

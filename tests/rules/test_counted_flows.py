@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applications that are counted by flows, in promtool, with numbers worked out by hand from those of the factory."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.rules import factory
+from tests.rules.promtool import Case, flow, measured, node, outlet, run, topology, trace
+from tests.rules.test_chain import PAIRS, TOTAL, replace_in_factory
+from tests.rules.worlds import of_instance
+
+pytestmark = pytest.mark.unit
+
+OF_A = f'a: {{traces: [{{ioam_namespace: 123, id: "{factory.A}"}}], '
+OF_B = f'b: {{traces: [{{ioam_namespace: 123, id: "{factory.B}"}}], '
+BITS = "application:bits:rate"
+HOW = "application:counted:info"
+CONSERVED = "abs(host:conservation_error_watts) > 1e-9"
+
+
+def row(application: str) -> str:
+    """Its label."""
+    return f'application="{application}"'
+
+
+def how(application: str, way: str, counter: str = "upf-1") -> str:
+    """The labels of a row of `application:counted:info`."""
+    return f'application="{application}",counter="{counter}",way="{way}"'
+
+
+def around(*counted: dict[str, str]) -> dict[str, str]:
+    """The factory with this traffic in place of its own."""
+    series = {**factory.power(), **factory.work(), **factory.carbon(), **node(4, 1000, 1e6)}
+    for each in counted:
+        series |= each
+    return series
+
+
+def a_flow_beside_a_trace() -> Case:
+    """What `b` sent as a trace is a flow: every figure stays."""
+    return Case(
+        "flow-beside-trace",
+        topology(replace_in_factory((OF_B, "b: {flows: [camera-v4], "))),
+        around(trace(factory.A, 4, 500, 250_000), flow("camera-v4", 4, 100, 500_000), flow("another", 4, 200, 100_000)),
+        {
+            (3, "application_component:power_watts"): PAIRS,
+            (3, BITS): {row("a"): 2e6, row("b"): 4e6},
+            (3, HOW): {how("a", "trace"): 1, how("b", "flow"): 1},
+            (3, CONSERVED): {},
+        },
+    )
+
+
+def flows_alone() -> Case:
+    """No exporter shows a trace, and `b` has sent nothing yet: it has 0 W, not a gap."""
+    return Case(
+        "flows-alone",
+        topology(replace_in_factory((OF_A, "a: {flows: [robot], "), (OF_B, "b: {flows: [camera-v4], "))),
+        around(flow("robot", 4, 500, 250_000), flow("camera-v4", 4, 0, 0)),
+        {
+            (3, TOTAL): {row("a"): 123, row("b"): 0, row("unattributed"): 277},
+            (3, BITS): {row("a"): 2e6, row("b"): 0},
+            (3, HOW): {how("a", "flow"): 1, how("b", "flow"): 1},
+        },
+    )
+
+
+def traces_and_flows_of_one_application() -> Case:
+    """`a` has a trace (500 packets/s, 250,000 bytes/s) and two flows: one on its path (200, 100,000), and one that
+    passes the UPF alone (100, 50,000).
+
+    upf-1 all three: packets 800 of 1000, bytes 400,000 of 1,000,000: 0.8 * 35 + 0.4 * 32 = 40.8 W.
+    ru-1 and du-1, anchored there, without the third, and of 900 packets and 950,000 bytes that pass them:
+    packets 7/9, bytes 350/950: 70 * 7/9 + 30 * 35/95 at ru-1, 70 * 7/9 + 80 * 35/95 at du-1.
+    """
+    flows = "flows: [robot-v4, {flow: robot-lan, path: [upf-1]}], "
+    packets, volume = 7 / 9, 35 / 95
+    return Case(
+        "trace-and-flows",
+        topology(replace_in_factory((OF_A, OF_A + flows), ("  b: {", "  # b: {"))),
+        around(
+            trace(factory.A, 4, 500, 250_000),
+            flow("robot-v4", 4, 200, 100_000),
+            flow("robot-lan", 4, 100, 50_000),
+        ),
+        {
+            (3, 'application_component:power_watts{application="a"}'): {
+                factory.watts("a", "ru-1", "ru-1", "factory"): 70 * packets + 30 * volume,
+                factory.watts("a", "du-1"): 70 * packets + 80 * volume,
+                factory.watts("a", "upf-1"): 40.8,
+            },
+            (3, BITS): {row("a"): 8 * 400_000},
+            (3, HOW): {how("a", "trace"): 1, how("a", "flow"): 1},
+            (3, CONSERVED): {},
+        },
+    )
+
+
+ONE_HOST = """
+sites: {s: {}}
+hosts: {upf-1: {site: s, power: [{pdu: p, outlets: ["1"]}]}}
+components: {upf-1: {role: upf, policy: packets, traffic: {ioam: TRAFFIC}}}
+applications:
+  a: {flows: [a-v4, a-v6], path: [upf-1]}
+  b: {traces: [{ioam_namespace: 123, id: "0b"}], path: [upf-1]}
+"""
+
+
+def a_total_that_lags_behind_its_parts() -> Case:
+    """A node counts 300 packets/s, its marks 100 + 100 + 200: the total is never less than these 400. 100 W."""
+    return Case(
+        "total-behind",
+        topology(ONE_HOST.replace("TRAFFIC", "4")),
+        {
+            **outlet("p", "1", 100),
+            **node(4, 300, 3e5),
+            **flow("a-v4", 4, 100, 1e5),
+            **flow("a-v6", 4, 100, 1e5),
+            **trace("0b", 4, 200, 2e5),
+        },
+        {
+            (3, TOTAL): {row("a"): 50, row("b"): 50, row("unattributed"): 0},
+            (3, 'node:user:rate{by="count"}'): {'by="count",node_id="4"': 400},
+        },
+    )
+
+
+def half_measured_nodes_and_named_instances() -> Case:
+    """One of two instances was measured in three quarters of the time, and counted as much in that.
+
+    x: 300 packets/s in all, 75 of a's flows. y, in 0.75 of the time: 225 a second of the window, so 300 a second
+    measured, of which 150 are a's and 150 b's. 600 in all: a 225, b 150. 100 W: a 37.5, b 25, the rest 37.5.
+    a has 1000 bytes in each packet: 8 * 225,000 bit/s.
+    """
+    series = {**outlet("p", "1", 100)}
+    series |= of_instance("x", {**node(4, 300, 3e5), **flow("a-v4", 4, 75, 75e3), **trace("0b", 4, 0, 0)})
+    y = {**node(4, 225, 225e3), **flow("a-v6", 4, 112.5, 112_500), **trace("0b", 4, 112.5, 112_500)}
+    seconds = next(iter(measured(4)))
+    series |= of_instance("y", {**y, seconds: f"0+{0.75 * 15}x40"})
+    return Case(
+        "instances",
+        topology(ONE_HOST.replace("TRAFFIC", "{node: 4, instances: [x, y]}")),
+        series,
+        {
+            (3, TOTAL): {row("a"): 37.5, row("b"): 25, row("unattributed"): 37.5},
+            (3, BITS): {row("a"): 1.8e6, row("b"): 1.2e6},
+            (3, HOW): {how("a", "flow"): 1, how("b", "trace"): 1},
+        },
+    )
+
+
+def a_query_and_a_model_beside_flows() -> Case:
+    """Rows of a query know the application alone: bits are the larger of both, and each way has its row."""
+    text = f"""
+sites: {{s: {{}}}}
+hosts:
+  upf-1: {{site: s, power: [{{pdu: p, outlets: ["1"]}}]}}
+  sw-1: {{site: s, power: [{{pdu: p, outlets: ["2"]}}]}}
+components:
+  upf-1: {{role: upf, traffic: {{ioam: 4}}}}
+  sw-1: {{role: switch, traffic: {{query: {{packets: by_packets, bytes: by_bytes}}}}}}
+applications:
+  a: {{flows: [a-v4], path: [upf-1, sw-1]}}
+  b: {{traces: [{{ioam_namespace: 123, id: "{factory.B}"}}], path: [upf-1]}}
+"""
+    return Case(
+        "query-beside",
+        topology(text),
+        {
+            **outlet("p", "1", 100),
+            **outlet("p", "2", 20),
+            **node(4, 1000, 1e6),
+            **flow("a-v4", 4, 500, 500_000),
+            **trace(factory.B, 4, 100, 1e5),
+            'by_packets{application="a"}': "300x40",
+            'by_packets{application=""}': "100x40",
+            'by_bytes{application="a"}': "600000x40",
+            'by_bytes{application=""}': "200000x40",
+        },
+        {
+            (3, TOTAL): {row("a"): 50 + 15, row("b"): 10, row("unattributed"): 45},
+            (3, BITS): {row("a"): 4.8e6, row("b"): 8e5},
+            (3, HOW): {how("a", "flow"): 1, how("a", "query", "sw-1"): 1, how("b", "trace"): 1},
+        },
+    )
+
+
+def test_flows_are_attributed_as_traces_are(promtool: Path, tmp_path: Path) -> None:
+    run(
+        promtool,
+        tmp_path,
+        [
+            a_flow_beside_a_trace(),
+            flows_alone(),
+            traces_and_flows_of_one_application(),
+            a_total_that_lags_behind_its_parts(),
+            half_measured_nodes_and_named_instances(),
+            a_query_and_a_model_beside_flows(),
+        ],
+    )
