@@ -120,7 +120,7 @@ class Tunnel:
 
     def receive(self) -> Carried | None:
         """See `Source.receive`."""
-        return self._unwrap(self._socket.recv(_MAX_OCTETS))
+        return self._unwrap(self._socket.recv(_MAX_OCTETS, socket.MSG_DONTWAIT))
 
     def send(self, session: Session, packet: bytes) -> None:
         """See `Side.send`."""

@@ -35,8 +35,8 @@ def relay(scene: Scenario, node: str, admit: Admit = lambda _session, _packet, _
                     session, packet = carried
                     if admit(session, packet, uplink):
                         target.send(session, packet)
-            except ConnectionRefusedError:
-                continue  # the other side is not there yet
+            except (ConnectionRefusedError, BlockingIOError):
+                continue  # the other side is not there yet, as the source or the target told
 
 
 def main() -> None:

@@ -13,12 +13,13 @@ import signal
 import socket
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, hop_by_hop
 from joulepath_lab.network import nodes
 from joulepath_lab.network.wire import Connection, Datagrams, Wire
-from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios import core, scenario
 from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.scenarios.streams import Stream
 from joulepath_lab.truth.ledger import Ledger, Sent
@@ -56,6 +57,11 @@ def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool)
     )
     sender.setsockopt(socket.IPPROTO_IPV6, IPV6_HOPOPTS, header)
     return sender, len(header)
+
+
+def disguised(stream: Stream, other: Stream) -> Stream:
+    """A stream under the other one's trace, if it has one of its own."""
+    return replace(stream, trace_id=other.trace_id) if stream.trace_id else stream
 
 
 class Camera:
@@ -125,12 +131,15 @@ def main() -> None:
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
     parser.add_argument("--stream", help="send this one alone")
     parser.add_argument("--simulated", action="store_true")
+    parser.add_argument("--mutation", choices=core.MUTATIONS)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     scene = scenario.load(args.scenario)
     ledger = Ledger(args.ledger, scene.senders)
     now = time.monotonic()
     chosen = [stream for stream in scene.streams if args.stream in {None, stream.name}]
+    if args.mutation == "trace":
+        chosen = [disguised(stream, chosen[0]) for stream in chosen]
     cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in chosen]
     due = [(now, number, camera) for number, camera in enumerate(cameras)]
     heapq.heapify(due)

@@ -17,13 +17,11 @@ from joulepath_lab.devices import open5gs, pfcp
 from joulepath_lab.devices.open5gs import Volume
 from joulepath_lab.devices.relay import relay
 from joulepath_lab.network import nodes
-from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios import core, scenario
 from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.scenarios.sessions import Session
 
 NODE = "upf"
-MUTATIONS = ("qfi", "pfcp")
-"""Open5GS' volumes, or the reports of usage, say too much of an application's session."""
 _LIE = 1.5
 _FIRST_SEID = 0x100
 
@@ -145,7 +143,7 @@ def main() -> None:
     """Relays until it is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
-    parser.add_argument("--mutation", choices=MUTATIONS)
+    parser.add_argument("--mutation", choices=core.MUTATIONS)
     args = parser.parse_args()
     scene = scenario.load(args.scenario)
     plane = UserPlane(scene.sessions)

@@ -19,7 +19,8 @@ from joulepath_lab.network import nodes
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.network.path import TransportPath
 from joulepath_lab.run import monitoring, programs, software, tagging
-from joulepath_lab.scenarios import native
+from joulepath_lab.run.core import flows
+from joulepath_lab.scenarios import core, native
 from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.truth.ledger import Ledger
 from joulepath_prometheus.client import Prometheus
@@ -127,10 +128,10 @@ class Lab:
         ledger = ["--ledger", str(self.folder / "ledger")]
         simulated = ["--simulated"] if self.stamping == "simulated" else []
         mutation = ["--mutation", self._mutation] if self._mutation else []
+        lie, mutation = (mutation, []) if self._mutation in core.MUTATIONS else ([], mutation)
         scene = ["--scenario", self.scenario.name]
         for node in self.scenario.relays:
             if node == upf.NODE and self.scenario.open5gs:
-                lie = mutation if self._mutation in upf.MUTATIONS else []
                 self._python("relay-upf", "joulepath_lab.devices.upf", *scene, *lie, node=node)
             else:
                 self._python(f"relay-{node}", "joulepath_lab.devices.relay", *scene, "--node", node, node=node)
@@ -138,7 +139,7 @@ class Lab:
         if self.scenario.tagging:
             self._start_tagged(ledger + scene)
         else:
-            self._python("robot", "joulepath_lab.devices.robot", *ledger, *scene, *simulated, node="robot")
+            self._python("robot", "joulepath_lab.devices.robot", *ledger, *scene, *simulated, *lie, node="robot")
         self._python("plant", "joulepath_lab.devices.plant", *ledger, *scene, "--folder", str(self.folder), *mutation)
         self._wait("the plant", (self.folder / "outlets.json").exists)
         self._python("pdu-agent", "joulepath_lab.devices.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
@@ -181,8 +182,11 @@ class Lab:
             config = {
                 "nodes": [{"node_id": nodes.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
                 "namespaces": {nodes.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
+                **flows(self.scenario, self._mutation),
             }
             self._exporter("ioam", monitoring.IOAM_PORT, self._config(component, config), name=component, node=node)
+        if self.scenario.open5gs:
+            self._python("smf", "joulepath_lab.devices.smf", "--scenario", self.scenario.name)
 
     def _start_monitoring(self) -> None:
         try:

@@ -15,6 +15,10 @@ from joulepath_lab.scenarios.streams import UPLINKS, Stream
 _NETWORK = ("ru-1", "du-1", "cu-1", "upf-1", "upf-2", "upf-3")
 _BOTH_WAYS = {"sent": "uplink", "received": "downlink"}
 
+MUTATIONS = ("trace", "flow", "qfi", "pfcp")
+"""A stranger sends under an application's trace, a flow matches all of a user's ports, the Open5GS counts too much of an
+application, or the reports of usage say too much."""
+
 SCENARIO = Scenario(
     name="core",
     robot_address="fd4a:50:ff::1",
@@ -65,5 +69,10 @@ SCENARIO = Scenario(
         Session(5, "ethernet", "192.168.77.2", 7, "press.lan", "upf-3", reported=True, sd="000002"),
         Session(6, "ipv4", "10.45.0.6", 6, "guests", "upf-3", reported=True),
     ),
+    flows={
+        "inspection-v4": {"ue": ["10.45.0.2/32"], "protocol": "udp", "ports": [5002]},
+        "forklifts-qfi": {"qfi": [5]},
+        "press": {"teid": [0x1005, 0x2005]},
+    },
     open5gs="upf-2",
 )

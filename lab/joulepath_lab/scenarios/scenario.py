@@ -101,6 +101,8 @@ class Scenario:
     """Node of the path -> the two ends between which its user plane in user space passes packets."""
     sessions: tuple[Session, ...] = ()
     """The PDU sessions of a core; none where one tunnel carries all."""
+    flows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Flows that the exporters on the path count, each with its match."""
     open5gs: str | None = None
     """The component with a user plane that counts like Open5GS; with it an SMF establishes the sessions."""
     tagging: Tagging | None = None
