@@ -53,7 +53,7 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
     for name, component in topology.components.items():
         if component.traffic or component.requests:
             found.update(units(topology, name))
-            if component.traffic and component.traffic.query and not component.traffic.ioam:
+            if component.traffic and component.traffic.by_application:
                 found.update({f"counter_{unit}" for unit in units(topology, name)})
     if "bytes" in found and ("marks" in found or "counter_bytes" in found):
         found.add("bits")

@@ -87,7 +87,7 @@ def total(topology: Topology, component: str) -> Total:
     traffic = topology.components[topology.counted_at(component)].traffic
     if plain_node(topology, component) is None or traffic is None:
         return "counter"
-    if traffic.query:
+    if traffic.query or traffic.core:
         return "query"
     return "traced" if traffic.traced else "node"
 
@@ -137,6 +137,9 @@ def _passing(topology: Topology, component: str) -> bool:
     name = topology.counted_at(component)
     traffic = topology.components[name].traffic
     mixed = traffic is not None and traffic.ioam is not None and bool(traffic.query or traffic.ioam.instances)
+    core = traffic.of_core if traffic is not None else None
+    if core is not None:
+        mixed = mixed or any(amount.total for amount in core.amounts.values())
     return component in topology.anchors or name != component or mixed
 
 
@@ -145,6 +148,9 @@ def units(topology: Topology, component: str) -> list[str]:
     entry = topology.components[topology.counted_at(component)]
     if entry.requests:
         return [unit for unit in entry.requests.units if unit != "input_tokens"]
+    core = entry.traffic.of_core if entry.traffic and not entry.traffic.ioam else None
+    if core is not None:
+        return [amount.label for amount in core.amounts.values() if amount.parts]
     if entry.traffic and entry.traffic.query and not entry.traffic.ioam:
         return [unit for unit in ("packets", "bytes") if getattr(entry.traffic.query, unit) is not None]
     return ["packets", "bytes"]

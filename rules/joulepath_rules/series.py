@@ -77,7 +77,7 @@ PUBLIC = _series(
     ("site:co2_grams_per_second", "site basis", "g/s", "of all hosts of a site; absent while one is not measured"),
     (
         "application:bits:rate", "application", "bit/s",
-        "the sum over its traces, each at the node that sees most of it; both directions",
+        "the sum over its traces and flows, each at the node that sees most of it; both directions",
     ),
     ("application:inferences:rate", "application", "1/s", "requests to all of its models"),
     ("application:tokens:rate", "application", "1/s", "generated tokens of all of its models"),

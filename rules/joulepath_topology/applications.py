@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from joulepath_topology.common import Entry, Joules, Name, Text, Whole
+from joulepath_topology.cores.keys import InCore, listed
 from joulepath_topology.labels import Labels
 from joulepath_topology.query import Query
 
@@ -121,6 +122,8 @@ class Application(Entry):
     """Models that the application asks."""
     path: tuple[Name, ...] = ()
     """Components that its packets pass, with the anchor of each anchored one; in any order."""
+    core: Annotated[tuple[InCore, ...], BeforeValidator(listed)] = ()
+    """Its key in the core that counts it, such as `{qfi: 5}`, or a list of them, of which any fits."""
     sessions: Sessions | None = None
     """Its user sessions, for watts and joules of one."""
     labels: Labels = Field(default_factory=dict)

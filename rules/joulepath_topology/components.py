@@ -8,6 +8,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from joulepath_topology.common import Choice, Entry, Name, NotNegative, Text, Whole
+from joulepath_topology.cores.catalogue import CORES, CoreName
+from joulepath_topology.cores.schema import Core
 from joulepath_topology.labels import Labels
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyName
@@ -77,18 +79,36 @@ class Traffic(Entry):
     """Component on the same path that counts this component's traffic."""
     query: TrafficQuery | None = None
     """Queries for the traffic."""
+    core: CoreName | None = None
+    """Core that counts the traffic, and that of applications by their `core`; with `ioam` the total alone."""
+    instances: Annotated[tuple[Text, ...], BeforeValidator(_list)] = ()
+    """Instances of that core which together count all of it; without it all of them."""
     traced: bool = False
     """Whether every user packet carries a trace, so that the traces' sum is the total."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Traffic":
-        if self.anchor is not None and (self.ioam or self.query or self.traced):
+        if self.anchor is not None and (self.ioam or self.query or self.core or self.traced):
             raise ValueError("anchor stands alone: the traffic is that of the other component")
-        if self.traced and (self.ioam is None or self.query is not None):
+        if self.traced and (self.ioam is None or self.query is not None or self.core is not None):
             raise ValueError("traced: true goes with ioam alone: it says that all user packets carry a trace")
-        if self.anchor is None and self.ioam is None and self.query is None:
-            raise ValueError("needs one of ioam, anchor, query")
+        if self.query is not None and self.core is not None:
+            raise ValueError("has query and core: one of them gives the total")
+        if self.instances and self.core is None:
+            raise ValueError("instances belong to core; those of ioam stand in it: `ioam: {node: 4, instances: [...]}`")
+        if self.anchor is None and self.ioam is None and self.query is None and self.core is None:
+            raise ValueError("needs one of ioam, anchor, query, core")
         return self
+
+    @property
+    def of_core(self) -> Core | None:
+        """What the core counts."""
+        return None if self.core is None else CORES[self.core]
+
+    @property
+    def by_application(self) -> bool:
+        """Whether its rows are of applications, and not of traces or flows."""
+        return self.ioam is None and (self.query is not None or self.core is not None)
 
 
 class Served(Entry):

@@ -14,6 +14,7 @@ from joulepath_topology import placements
 from joulepath_topology.applications import Application, Budget, Mark
 from joulepath_topology.common import Entry, FileName, Name, Seconds
 from joulepath_topology.components import Component
+from joulepath_topology.cores.keys import InCore
 from joulepath_topology.hosts import Active, Host, Site, Vm
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.placements import Placement
@@ -180,6 +181,13 @@ class Topology(Entry):
         entry = self.applications[application]
         paths = [self.mark_route(application, mark) for mark in entry.marks] or [entry.path]
         return tuple(dict.fromkeys([*(member for path in paths for member in path), *entry.models]))
+
+    def keys_in_core(self, application: str, component: str) -> tuple[InCore, ...]:
+        """Those of an application's keys in cores that the core of this component knows in full."""
+        traffic = self.components[component].traffic
+        core = traffic.of_core if traffic is not None else None
+        known = core.keys.keys() if core is not None else ()
+        return tuple(one for one in self.applications[application].core if one.given.keys() <= set(known))
 
     def needed(self, application: str) -> list[str]:
         """Every component that must be there for the application's power to be complete."""

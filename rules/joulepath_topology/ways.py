@@ -25,6 +25,7 @@ WAYS = {
     for way in (
         Way("trace", "packets that carry its IOAM trace"),
         Way("flow", "packets of its flows, by addresses, ports and tunnels"),
+        Way("core", "counters of a 5G core or a base station, by a key such as the QFI"),
         Way("query", "rows of a query"),
         Way("requests", "requests that its model server counts"),
     )
@@ -36,7 +37,9 @@ def own_way(component: Component) -> str | None:
     """The way of a component that counts by application; None where an IOAM node counts its traces and flows."""
     if component.requests is not None:
         return "requests"
-    return None if component.traffic is not None and component.traffic.ioam is not None else "query"
+    if component.traffic is not None and component.traffic.ioam is not None:
+        return None
+    return "core" if component.traffic is not None and component.traffic.core is not None else "query"
 
 
 @dataclass(frozen=True)

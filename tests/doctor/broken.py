@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Set-ups with one thing broken, and the one finding that names it."""
 
-from tests.doctor.kinds import GPUS, KUBERNETES, MACHINES, MACHINES_IN_MACHINES, OLD_KEPLER, QUERIES
+from tests.doctor.kinds import FLOWS, GPUS, KUBERNETES, MACHINES, MACHINES_IN_MACHINES, OLD_KEPLER, QUERIES
 from tests.doctor.setups import Setup
 from tests.rules.world import meter, vllm
 
@@ -228,6 +228,33 @@ TRAFFIC = [
         MACHINES,
         counters={"@upf": dict.fromkeys((name for name in MACHINES.exporters["@upf"] if "%A" in name), 0.0)},
         finds={"traffic/trace-lost": "applications.camera.traces[0]"},
+    ),
+    Setup(
+        "flow-of-another-name",
+        FLOWS,
+        topology={'flows: ["@robot"]': 'flows: ["@robots"]'},
+        finds={"traffic/flow-absent": "applications.robot.flows[0]"},
+    ),
+    Setup(
+        "flow-that-one-node-lacks",
+        FLOWS,
+        without={"@upf": "flow"},
+        finds={"traffic/flow-absent": "applications.robot.flows[0]"},
+    ),
+    Setup(
+        "flow-with-other-addresses-at-one-node",
+        FLOWS,
+        counters={"@upf": dict.fromkeys((name for name in FLOWS.exporters["@upf"] if "flow" in name), 0.0)},
+        finds={"traffic/flow-lost": "applications.robot.flows[0]"},
+    ),
+    Setup(
+        "flow-that-fits-no-packet",
+        FLOWS,
+        counters={
+            node: dict.fromkeys((name for name in FLOWS.exporters[node] if "flow" in name), 0.0)
+            for node in ("@cu", "@upf")
+        },
+        finds={"traffic/flow-silent": "applications.robot.flows[0]"},
     ),
     Setup(
         "packets-that-pass-unseen",

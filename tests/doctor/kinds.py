@@ -318,3 +318,20 @@ applications:
     },
     {"@cell": {'bench_power_watts{bench="@cell"}': 160}, "@core": {'core_sessions{application="camera"}': 4}},
 )
+
+
+def _with_a_flow(rates: Rates) -> Rates:
+    """What was the robot's trace is its flow."""
+    labels = 'ioam_namespace="123",trace_id="%B"'
+    return {
+        name.replace("ioam_trace", "ioam_flow").replace(labels, 'flow="@robot"') if labels in name else name: rate
+        for name, rate in rates.items()
+    }
+
+
+# The robot sends IPv4, which carries no trace.
+FLOWS = Kind(
+    MACHINES.topology.replace('robot: {traces: [{ioam_namespace: 123, id: "%B"}]', 'robot: {flows: ["@robot"]'),
+    {**MACHINES.exporters, **{name: _with_a_flow(MACHINES.exporters[name]) for name in ("@cu", "@upf")}},
+    MACHINES.gauges,
+)

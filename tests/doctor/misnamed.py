@@ -16,7 +16,7 @@ from joulepath_topology.shares import Share
 
 NAMES = {
     *METERS, *(meter.part.key for meter in METERS.values() if meter.part), *Share.kinds,
-    "dcgm", "instance", "instances", "model_name", "grid_zone", "source", "ioam", "node", "node_name", "id",
+    "dcgm", "instance", "instances", "model_name", "grid_zone", "source", "ioam", "node", "node_name", "id", "flows",
 }  # fmt: skip
 """Keys with a name that somebody else gave."""
 VALUE = re.compile(r'(?<!!)(="[^"]*?)(")')

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from joulepath_topology import read
+from tests.conftest import ROOT
 from tests.rules import factory
-from tests.rules.promtool import Case, flow, measured, node, outlet, run, topology, trace
+from tests.rules.promtool import Case, flow, grow, measured, node, outlet, run, topology, trace
 from tests.rules.test_chain import PAIRS, TOTAL, replace_in_factory
 from tests.rules.worlds import of_instance
 
@@ -150,7 +152,7 @@ def half_measured_nodes_and_named_instances() -> Case:
     )
 
 
-def a_query_and_a_model_beside_flows() -> Case:
+def a_query_beside_flows() -> Case:
     """Rows of a query know the application alone: bits are the larger of both, and each way has its row."""
     text = f"""
 sites: {{s: {{}}}}
@@ -186,6 +188,53 @@ applications:
     )
 
 
+def the_example() -> Case:
+    """The file in `examples`. Watts, static and dynamic: ru-1 70 + 30, ru-2 70 + 20, server-1 140 + 160.
+
+    gnb-1 reserves 8 of 16 and works 2.5 of 4 CPU seconds a second: 70 + 100. upf-1 4 of 16 and 1 of 4: 35 + 40.
+    The UPF counts 2000 packets/s and 2 MB/s: camera 500 and 1 MB, shuttles in the hall 200 and 0.2 MB, in the yard 300
+    and 0.1 MB, the robot's trace 400 and 0.2 MB and its flow 100 and 0.1 MB.
+    ru-1: all but the yard, 1700 packets and 1.9 MB. ru-2: without what passes ru-1, 800 packets and 0.5 MB.
+    """
+    on_server = {"camera": (0.25, 0.5), "shuttle": (0.25, 0.15), "robot": (0.25, 0.15)}
+    on_mast = {"camera": (500 / 1700, 1 / 1.9), "shuttle": (200 / 1700, 0.2 / 1.9), "robot": (500 / 1700, 0.3 / 1.9)}
+    pairs = {("shuttle", "ru-2"): 70 * 300 / 800 + 20 * 0.1 / 0.5}
+    for name, (packets, volume) in on_server.items():
+        pairs[name, "gnb-1"] = 70 * packets + 100 * volume
+        pairs[name, "upf-1"] = 35 * packets + 40 * volume
+    for name, (packets, volume) in on_mast.items():
+        pairs[name, "ru-1"] = 70 * packets + 30 * volume
+    series = {**node(4, 2000, 2e6)}
+    for outlet_number, watts in (("1", 100), ("2", 90), ("3", 170), ("4", 130)):
+        series |= outlet("pdu-1", outlet_number, watts)
+    for name, (sent, volume) in {
+        "camera-v4": (500, 1e6), "shuttle-hall": (200, 2e5), "shuttle-yard": (300, 1e5), "robot-v4": (100, 1e5),
+    }.items():  # fmt: skip
+        series |= flow(name, 4, sent, volume)
+    series |= trace("4bf92f3577b34da6a3ce929d0e0e4736", 4, 400, 2e5)
+    for workload, seconds in (("gnb.service", 2.5), ("open5gs-upfd.service", 0.6), ("softirq", 0.4)):
+        series[f'workload_cpu_seconds_total{{instance="server-1",workload="{workload}"}}'] = grow(seconds)
+    for mode, seconds in (("user", 3.6), ("softirq", 0.4), ("idle", 12.0)):
+        series[f'workload_host_cpu_seconds_total{{instance="server-1",mode="{mode}"}}'] = grow(seconds)
+    series['workload_measured_seconds_total{instance="server-1"}'] = grow(1)
+    query = 'sum by (application, component) (application_component:power_watts{application!="unattributed"})'
+    return Case(
+        "example",
+        read(ROOT / "examples" / "ipv4-flows.yaml"),
+        series,
+        {
+            (3, query): {
+                f'application="{name}",component="{component}"': watts for (name, component), watts in pairs.items()
+            },
+            (3, "sum(host:power_watts) - on () sum(application_component:power_watts)"): {"": 0},
+            (3, BITS): {row("camera"): 8e6, row("shuttle"): 2.4e6, row("robot"): 2.4e6},
+            (3, HOW): {
+                how("camera", "flow"): 1, how("shuttle", "flow"): 1, how("robot", "flow"): 1, how("robot", "trace"): 1,
+            },
+        },
+    )  # fmt: skip
+
+
 def test_flows_are_attributed_as_traces_are(promtool: Path, tmp_path: Path) -> None:
     run(
         promtool,
@@ -196,6 +245,7 @@ def test_flows_are_attributed_as_traces_are(promtool: Path, tmp_path: Path) -> N
             traces_and_flows_of_one_application(),
             a_total_that_lags_behind_its_parts(),
             half_measured_nodes_and_named_instances(),
-            a_query_and_a_model_beside_flows(),
+            a_query_beside_flows(),
+            the_example(),
         ],
     )

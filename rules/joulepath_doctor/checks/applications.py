@@ -77,7 +77,7 @@ def _applications(context: Context) -> Iterator[Finding]:
             "application/missing", ("applications", application),
             f"its watts at {component} on {', '.join(boxes)} are not known, so its total is absent: see "
             "`application:missing:info` and the traffic of this component",
-            (places.RULES, ("applications", application, "traces"), *because),
+            (places.RULES, *(("applications", application, key) for key in ("traces", "flows")), *because),
             topology.counted_at(component),
         )  # fmt: skip
 

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 
 from joulepath_rules import marks
+from joulepath_rules.adapters.cores import cores
 from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, lasting, recent, steady
 from joulepath_rules.rule import Rule, number, selector
 from joulepath_topology import Topology, promql
@@ -19,6 +20,9 @@ def traffic(topology: Topology) -> Iterator[Rule]:
             continue
         if component.traffic and component.traffic.ioam:
             yield from _ioam(topology, name, component.traffic, component.traffic.ioam)
+            yield from cores(topology, name, component.traffic)
+        elif component.traffic and component.traffic.core:
+            yield from cores(topology, name, component.traffic)
         else:
             yield from _foreign(topology, name, component)
 
@@ -117,7 +121,7 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> It
             expr = traffic.query.packets if by == "count" else traffic.query.bytes
             if expr is not None:
                 yield Rule("adapter:whole:rate", guarded(expr), {"counter": name, "by": by})
-        elif ioam.instances:
+        elif ioam.instances and traffic.core is None:
             kind = "trace" if traffic.traced else "node"
             whole = (
                 f"sum(sum by (instance) (rate(ioam_{kind}_{unit}_total{{{node}}}[$window]))\n"

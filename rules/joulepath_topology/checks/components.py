@@ -4,6 +4,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from joulepath_topology.checks import cores
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.placements import Placement, gpu_box, gpu_shares, own_shares
@@ -70,6 +71,9 @@ def _policy(topology: Topology, name: str) -> Iterator[Problem]:
     words = {"count": "requests", "volume": "tokens"} if component.requests else {"count": "packets", "volume": "bytes"}
     if component.requests:
         counted, key = component.requests.units, "requests"
+    elif anchored.traffic and anchored.traffic.core:
+        yield from cores.policy(topology, name, anchored.traffic)
+        return
     elif anchored.traffic and anchored.traffic.query:
         query = anchored.traffic.query
         counted, key = tuple(unit for unit in ("packets", "bytes") if getattr(query, unit) is not None), "traffic"

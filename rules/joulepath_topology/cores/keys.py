@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keys by which a topology names the traffic of an application in a core."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, model_validator
+
+from joulepath_topology.common import Entry, Text
+
+
+def listed(value: Any) -> Any:
+    """A list; one value is short for a list of it."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _texts(value: Any) -> Any:
+    """A list of texts; numbers may stand without quotes."""
+    return [str(each) if isinstance(each, int) and not isinstance(each, bool) else each for each in listed(value)]
+
+
+Values = Annotated[tuple[Text, ...], BeforeValidator(_texts)]
+"""A value of a label, or several, of which any fits."""
+
+
+class InCore(Entry):
+    """An application's traffic as a core knows it. All keys must fit; a core that lacks one of them counts none of it."""
+
+    qfi: Values = ()
+    """QoS flow identifiers."""
+    ue: Values = ()
+    """UEs, as the core names them: by address, IMSI, RNTI or number."""
+    dnn: Values = ()
+    """Data network names."""
+    slice: Values = ()
+    """S-NSSAIs."""
+    group: Values = ()
+    """Groups of UEs, as `joulepath pfcp` names them."""
+    session: Values = ()
+    """Sessions, as the core names them."""
+
+    @model_validator(mode="after")
+    def _any(self) -> "InCore":
+        if not self.given:
+            raise ValueError(f"needs one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """The keys that stand in it, with their values."""
+        return {key: values for key, values in self if values}
