@@ -138,7 +138,7 @@ def main() -> None:
     ledger = Ledger(args.ledger, scene.senders)
     now = time.monotonic()
     chosen = [stream for stream in scene.streams if args.stream in {None, stream.name}]
-    if args.mutation == "trace":
+    if core.lies(args.mutation, "trace"):
         chosen = [disguised(stream, chosen[0]) for stream in chosen]
     cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in chosen]
     due = [(now, number, camera) for number, camera in enumerate(cameras)]

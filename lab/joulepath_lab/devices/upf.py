@@ -22,7 +22,7 @@ from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.scenarios.sessions import Session
 
 NODE = "upf"
-_LIE = 1.5
+_LIE = 3
 _FIRST_SEID = 0x100
 
 
@@ -102,26 +102,26 @@ class Agent:
     def __init__(self, scene: Scenario, plane: UserPlane, own: str, *, lie: bool) -> None:
         self._plane, self._own, self._lie = plane, own, lie
         self._sessions = {session.uplink_teid: session for session in scene.sessions}
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((own, pfcp.PORT))
         self._started = time.time()
         self._sequence = 0
         self._reporters: dict[int, Reporter] = {}
 
     def run(self) -> None:
         """Answers requests, and reports at the end of each period."""
+        n4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        n4.bind((self._own, pfcp.PORT))
         due = time.monotonic()
         while True:
-            self._socket.settimeout(max(due - time.monotonic(), 0.001))
+            n4.settimeout(max(due - time.monotonic(), 0.001))
             try:
-                octets, smf = self._socket.recvfrom(2048)
+                octets, smf = n4.recvfrom(2048)
                 if reply := self.reply(pfcp.parse(octets), smf):
-                    self._socket.sendto(reply, smf)
+                    n4.sendto(reply, smf)
             except TimeoutError:
                 due += pfcp.REPORT_SECONDS
                 for reporter in self._reporters.values():
                     self._sequence += 1
-                    self._socket.sendto(reporter.report(self._sequence), reporter.smf)
+                    n4.sendto(reporter.report(self._sequence), reporter.smf)
 
     def reply(self, asked: pfcp.Message, smf: tuple[str, int]) -> bytes | None:
         """The answer to a request; None to what needs none. A request that comes again changes nothing."""
@@ -148,9 +148,9 @@ def main() -> None:
     scene = scenario.load(args.scenario)
     plane = UserPlane(scene.sessions)
     own = nodes.mgmt_address(NODE)
-    agent = Agent(scene, plane, own, lie=args.mutation == "pfcp")
+    agent = Agent(scene, plane, own, lie=core.lies(args.mutation, "pfcp"))
     counting = tuple(session for session in scene.sessions if session.upf == scene.open5gs)
-    exported = partial(volumes, plane, counting, lie=args.mutation == "qfi")
+    exported = partial(volumes, plane, counting, lie=core.lies(args.mutation, "qfi"))
     for work in (agent.run, partial(open5gs.serve, own, exported)):
         threading.Thread(target=work, daemon=True).start()
     relay(scene, NODE, plane.admit)

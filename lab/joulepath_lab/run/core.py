@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from joulepath_lab.scenarios import core
 from joulepath_lab.scenarios.scenario import Scenario
 
 
@@ -12,7 +13,7 @@ def flows(scenario: Scenario, mutation: str | None) -> Mapping[str, Any]:
     if not scenario.flows:
         return {}
     found = {name: dict(match) for name, match in scenario.flows.items()}
-    if mutation == "flow":
+    if core.lies(mutation, "flow"):
         (first, *_) = found.values()
         first.pop("ports")
     return {"flows": found}

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from joulepath_lab.devices import open5gs, upf
 from joulepath_lab.devices.model_server import PORT as MODEL_PORT
 from joulepath_lab.devices.plant import KEPLER_PORT, OLDER_KEPLER_PORT
 from joulepath_lab.network import nodes
@@ -38,6 +39,8 @@ def targets(scenario: Scenario) -> Targets:
         "model": [_target(nodes.mgmt_address("model"), MODEL_PORT, "gpu-1")],
         "alertmanager": [{"targets": [_ALERTMANAGER]}],
     }
+    if scenario.open5gs:
+        found["open5gs"] = [_target(nodes.mgmt_address(upf.NODE), open5gs.PORT, scenario.open5gs)]
     if scenario.rapl:
         found["rapl"] = [_target(caller, RAPL_PORT, scenario.rapl)]
     if scenario.server:
@@ -64,7 +67,13 @@ def prometheus(program: Path, folder: Path, scraped: Targets) -> list[str]:
     discovery |= {"url": f"http://{nodes.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
     itself = {"job_name": "prometheus", "static_configs": [{"targets": [PROMETHEUS_URL.removeprefix("http://")]}]}
     others = [job for job in config["scrape_configs"] if job["job_name"] != itself["job_name"]]
-    config["scrape_configs"] = [*others, itself]
+    known = {"prometheus", "alertmanager", *(job["job_name"] for job in others)}
+    more = [
+        {"job_name": job, "file_sd_configs": [{"files": [f"targets/{job}.json"]}]}
+        for job in scraped
+        if job not in known
+    ]
+    config["scrape_configs"] = [*others, *more, itself]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (folder / "targets").mkdir()
     for job, entries in scraped.items():

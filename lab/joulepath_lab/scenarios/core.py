@@ -15,9 +15,17 @@ from joulepath_lab.scenarios.streams import UPLINKS, Stream
 _NETWORK = ("ru-1", "du-1", "cu-1", "upf-1", "upf-2", "upf-3")
 _BOTH_WAYS = {"sent": "uplink", "received": "downlink"}
 
-MUTATIONS = ("trace", "flow", "qfi", "pfcp")
-"""A stranger sends under an application's trace, a flow matches all of a user's ports, the Open5GS counts too much of an
-application, or the reports of usage say too much."""
+WAYS = ("trace", "flow", "qfi", "pfcp")
+"""How its applications are counted. A lie in each: a stranger sends under an application's trace, a flow matches all
+ports of a user, the Open5GS counts too much of an application, the reports of usage say too much."""
+EVERY_WAY = "ways"
+MUTATIONS = (*WAYS, EVERY_WAY)
+
+
+def lies(mutation: str | None, way: str) -> bool:
+    """Whether a mutation is a lie in that way of counting."""
+    return mutation in {way, EVERY_WAY}
+
 
 SCENARIO = Scenario(
     name="core",
@@ -49,7 +57,7 @@ SCENARIO = Scenario(
     relays=gtpu.SCENARIO.relays,
     streams=(
         Stream("assembly-camera", 5001, "assembly-line", UPLINKS[0].trace_id, 20, 8, 1200, 5, 60, 900),
-        Stream("stranger", 5004, None, "f" * 32, 10, 3, 600),
+        Stream("stranger", 5004, None, "f" * 32, 10, 3, 900),
         Stream("inspection-camera", 5002, "inspection", None, 10, 14, 700, 2, 150, 300, session=2),
         Stream("background", 5003, None, None, 20, 4, 400, session=2),
         Stream("forklift-cameras", 5005, "forklifts", None, 20, 6, 500, 10, 80, 200, session=3),
