@@ -81,13 +81,13 @@ class Truth:
         return {**shares, UNATTRIBUTED: rest}
 
     def _amounts(self, component: str, step: Mapping[str, float], weights: Amounts) -> dict[str, float]:
-        """The weighted counts of the senders for each application that passes the component."""
-        amounts: dict[str, float] = {}
+        """The weighted counts of the senders for each application: 0 for one that does not pass the component."""
+        amounts = dict.fromkeys((*self._scenario.applications, UNATTRIBUTED), 0.0)
         for stream in self._scenario.passing_streams(component):
             name = stream.application or UNATTRIBUTED
             for sender in (stream.name, answer_of(stream)):
                 counted = sum(weight * step.get(f"{sender}:{field}", 0.0) for field, weight in weights.items())
-                amounts[name] = amounts.get(name, 0.0) + counted
+                amounts[name] += counted
         return amounts
 
     def _supported_watts(
