@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where traffic is counted, whom supporting components support, and applications with their traces."""
+"""Where traffic is counted, whom supporting components support, and applications with their traces and flows."""
 
 import secrets
 from collections import defaultdict
@@ -61,6 +61,7 @@ def applications(
     entries = _entries(made, named, names, traces, make_id)
     if names:
         _traced(entries, found, names, questions)
+        _flowing(entries, found, names, questions)
     for part in made.parts:
         part.more.pop("applications", None)
     return list(entries.values()), traces if traces is not None and traces.ids else None
@@ -149,3 +150,18 @@ def _traced(entries: dict[str, Entry], found: Found, path: Sequence[str], questi
         value = {"traces": [{"ioam_namespace": namespace, "id": trace}], "path": list(path)}
         remark = f"{DECIDE} its name, and which models it asks"
         entries[name] = Entry(name, value, [remark if name.startswith(made_up) else f"{DECIDE} which models it asks"])
+
+
+def _flowing(entries: dict[str, Entry], found: Found, path: Sequence[str], questions: Questions) -> None:
+    """An application for each flow that is counted already; several flows may be of one."""
+    for flow in found.flows:
+        made_up = slug(flow) or "flow"
+        name = slug(questions.text(f"Application of flow {flow}", made_up)) or made_up
+        if name in entries:
+            entry = entries[name]
+            entry.value.setdefault("flows", []).append(flow)
+            entry.value.setdefault("path", list(path))
+            entry.remarks.append(f"{GUESS} flow {flow} is of this application, by its name")
+        else:
+            remark = f"{DECIDE} its name, and which models it asks"
+            entries[name] = Entry(name, {"flows": [flow], "path": list(path)}, [remark])

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of --user")
     parser.add_argument("--insecure", action="store_true", help="do not check certificates of BMCs")
     parser.add_argument(
-        "--prometheus", metavar="URL", help="a server, for the meters, pods, models and traces that it has"
+        "--prometheus", metavar="URL", help="a server, for the meters, pods, models, traces and flows that it has"
     )
     parser.add_argument("--http-config", type=Path, metavar="FILE", help="login and certificates for --prometheus")
     parser.add_argument(
@@ -90,7 +90,7 @@ def run(
     kubernetes = args.kubernetes
     if kubernetes is None:
         kubernetes = known and questions.agrees("Are the components pods of Kubernetes?", default=True)
-    names = args.application or ([] if found.traces else questions.words("Names of your applications"))
+    names = args.application or ([] if found.traces or found.flows else questions.words("Names of your applications"))
     factor = args.grams_per_kwh
     if factor is None:
         factor = _grid(questions)

@@ -76,6 +76,6 @@ def _unused(whole: Whole) -> str:
 
 
 _NO_APPLICATION = (
-    f"{DECIDE} the applications, each with its traces and path, its models, or both: "
+    f"{DECIDE} the applications, each with its traces or flows and path, its models, or both: "
     "{camera: {traces: [{ioam_namespace: 123, id: ...}], path: [...], models: [...]}}"
 )

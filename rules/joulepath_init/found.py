@@ -125,6 +125,8 @@ class Found:
     """Node id, and the instance of the ioam exporter that counts there."""
     traces: list[tuple[int, str]] = field(default_factory=list)
     """Namespace and trace id."""
+    flows: list[str] = field(default_factory=list)
+    """Flows that ioam exporters count."""
 
     @property
     def any_power(self) -> bool:
@@ -137,7 +139,7 @@ class Found:
         self.readings += [one for one in other.readings if (one.kind, one.instance, one.part) not in known]
         wholes = {one.instance for one in self.wholes} | {one.instance for one in self.readings}
         self.wholes += [one for one in other.wholes if one.instance not in wholes]
-        for name in ("nodes", "pods", "workloads", "gpus", "models", "ioam_nodes", "traces"):
+        for name in ("nodes", "pods", "workloads", "gpus", "models", "ioam_nodes", "traces", "flows"):
             own: list[Any] = getattr(self, name)
             own += [one for one in getattr(other, name) if one not in own]
         self.requesting |= other.requesting

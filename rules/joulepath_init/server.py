@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a Prometheus which meters, hosts, pods, models, IOAM nodes and traces it has now."""
+"""Asks a Prometheus which meters, hosts, pods, models, IOAM nodes, traces and flows it has now."""
 
 import re
 from collections import defaultdict
@@ -50,6 +50,7 @@ class _Look:
                 for namespace, trace in _pairs(self._series("ioam_trace_packets_total"), "ioam_namespace", "trace_id")
                 if namespace.isdecimal() and trace != "other"
             ],
+            flows=[flow for flow, _ in _pairs(self._series("ioam_flow_packets_total"), "flow", "")],
         )
 
     def _series(self, *selectors: str) -> list[Mapping[str, str]]:

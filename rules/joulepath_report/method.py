@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence, Sized
 
 from joulepath_topology import Topology
 from joulepath_topology.policies import POLICIES
+from joulepath_topology.ways import WAYS, ways
 
 MOST_NAMES = 8
 """More than these are counted and not named."""
@@ -30,6 +31,8 @@ def method(topology: Topology) -> Iterator[str]:
     )
     yield f"{_static(topology)} {_shares(topology)}"
     yield _policy(topology)
+    if counted := _counted(topology):
+        yield counted
     if supporters := [name for name, entry in topology.components.items() if entry.supports]:
         yield (
             f"Supporting components ({listed(supporters)}) have no traffic of their own: an application takes of "
@@ -97,6 +100,16 @@ def _policy(topology: Topology) -> str:
     own = sorted({entry.policy for entry in topology.components.values() if entry.policy})
     others = f" Single components have another policy: {', '.join(own)}." if own else ""
     return f"The policy is {topology.policy}: {'; '.join(words)}.{others}"
+
+
+def _counted(topology: Topology) -> str:
+    """The ways in which applications are counted, each with the applications."""
+    by_way: dict[str, dict[str, None]] = {}
+    for name in topology.applications:
+        for counted in ways(topology, name):
+            by_way.setdefault(counted.way.name, {})[name] = None
+    words = [f"{WAYS[way].title} ({way}: {listed(list(names))})" for way, names in sorted(by_way.items())]
+    return f"Applications are told apart by {'; by '.join(words)}." if words else ""
 
 
 def _stated(words: Sequence[str]) -> str:

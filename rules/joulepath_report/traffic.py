@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from joulepath_report.questions import Key, Questions, Rows
+from joulepath_rules import marks
 from joulepath_rules.constants import PREFIX, constants
 from joulepath_rules.history import any_of
 from joulepath_topology import Topology
@@ -12,33 +13,29 @@ from joulepath_topology.durations import duration
 
 BY = {"count": "packets", "volume": "bytes"}
 
-TRACE = ("ioam_namespace", "trace_id", "node_id")
-COUNTER = ("application", "counter", "ioam_namespace", "trace_id", "by")
-
 
 class Traffic:
     """Parts from 0 to 1: `part(application, component, by, slot)`. Raises PrometheusError when it is made."""
 
     def __init__(self, questions: Questions) -> None:
         topology = questions.topology
+        mark = marks.of(topology).labels
+        identity, row_of = (*mark, "node_id"), ("application", "counter", *mark, "by")
         self._wholes = [
             questions.over("avg", "component:whole:rate", ("component", "by")),
             questions.over("avg", "component:counted:rate", ("component", "by")),
         ]
-        counters = questions.over("avg", "adapter:traffic:rate", COUNTER)
-        traces = {by: _traces(questions, unit) for by, unit in BY.items()}
+        counters = questions.over("avg", "adapter:traffic:rate", row_of)
+        nodes = {by: _marks(questions, unit, identity) for by, unit in BY.items()}
         self._own: dict[tuple[str, str, str], dict[int, float]] = {}
         self._means: dict[tuple[str, str, str], float | None] = {}
         for application, component, labels in _paths(topology):
             for by in BY:
                 if "node_id" in labels:
-                    values = traces[by].get(tuple(labels[name] for name in TRACE), {})
+                    values = nodes[by].get(tuple(labels.get(name, "") for name in identity), {})
                 else:
-                    key = (
-                        application if "trace_id" not in labels else "",
-                        *(labels.get(name, "") for name in COUNTER[1:4]),
-                    )
-                    values = counters.get((*key, by), {})
+                    named = (labels["counter"], *(labels.get(name, "") for name in mark))
+                    values = counters.get((application if not any(named[1:]) else "", *named, by), {})
                 row = self._own.setdefault((application, component, by), defaultdict(float))
                 for slot, rate in values.items():
                     row[slot] += rate
@@ -58,7 +55,8 @@ class Traffic:
         return {slot: min(own.get(slot, 0.0) / rate, 1.0) for slot, rate in whole.items() if rate > 0 and own}
 
 
-def _traces(questions: Questions, unit: str) -> Rows:
+def _marks(questions: Questions, unit: str, identity: Key) -> Rows:
+    """The rates of traces and flows at nodes."""
     topology = questions.topology
     nodes = [
         constant.labels["node_id"]
@@ -67,8 +65,8 @@ def _traces(questions: Questions, unit: str) -> Rows:
     ]
     if not nodes:
         return {}
-    counter = f"ioam_trace_{unit}_total{{node_id=~{any_of(nodes)}}}"
-    return questions.rate(f"sum by ({', '.join(TRACE)}) (rate({counter}[{duration(topology.window)}]))", TRACE)
+    counter = marks.of(topology).counter(unit, f"node_id=~{any_of(nodes)}")
+    return questions.rate(f"sum by ({', '.join(identity)}) (rate({counter}[{duration(topology.window)}]))", identity)
 
 
 def _paths(topology: Topology) -> Iterator[tuple[str, str, Mapping[str, str]]]:

@@ -17,17 +17,17 @@ class Way:
 
     name: str
     title: str
-    """In a sentence: `packets that carry its trace`."""
+    """In a sentence about applications: `packets that carry their traces`."""
 
 
 WAYS = {
     way.name: way
     for way in (
-        Way("trace", "packets that carry its IOAM trace"),
-        Way("flow", "packets of its flows, by addresses, ports and tunnels"),
-        Way("core", "counters of a 5G core or a base station, by a key such as the QFI"),
-        Way("query", "rows of a query"),
-        Way("requests", "requests that its model server counts"),
+        Way("trace", "packets that carry their IOAM traces"),
+        Way("flow", "packets of their flows, by addresses, ports or tunnels"),
+        Way("core", "counters of a 5G core or a base station, by keys such as the QFI"),
+        Way("query", "rows of queries"),
+        Way("requests", "requests at model servers"),
     )
 }
 """All ways, by name."""

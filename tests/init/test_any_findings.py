@@ -85,6 +85,9 @@ FOUND = st.builds(
     traces=st.lists(
         st.tuples(st.integers(0, 3), st.sampled_from(["4bf92f3577b34da6", "00" * 16, "all"])), max_size=3, unique=True
     ),
+    flows=st.lists(
+        st.sampled_from(["camera", "robot", "a@b:/", "@", "unattributed", "x" * 64]), max_size=3, unique=True
+    ),
 )  # fmt: skip
 
 

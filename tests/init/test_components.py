@@ -100,6 +100,23 @@ def test_nodes_and_traces_that_are_counted_already_keep_their_ids() -> None:
     assert made.traces is None
 
 
+def test_flows_that_are_counted_already_are_of_applications() -> None:
+    """Two flows of one application, one that a model's requests name, and one with a character that no name has."""
+    found = Found(
+        readings=[Reading("pdu", "pdu-1", "1", "upf-1", 50.0), Reading("pdu", "pdu-1", "2", "llm", 50.0)],
+        ioam_nodes=[(7, "upf-1")],
+        models=[Model("vllm", "qwen", "llm", frozenset({"camera"}))],
+        flows=["camera", "shuttle-hall", "shuttle-yard", "@lan"],
+    )
+    asked = Questions(lambda question: "shuttle" if "shuttle" in question else "")
+    made, topology = drafted(found, answers=asked)
+    flows = {name: [flow.flow for flow in entry.flows] for name, entry in topology.applications.items()}
+    assert flows == {"camera": ["camera"], "shuttle": ["shuttle-hall", "shuttle-yard"], "lan": ["@lan"]}
+    assert topology.applications["camera"].models == ("qwen",)
+    assert {entry.path for entry in topology.applications.values()} == {("upf-1",)}
+    assert "guess: flow shuttle-yard is of this application" in made.text
+
+
 def test_a_new_application_is_added_to_those_that_are_counted_already() -> None:
     found = Found(
         readings=[Reading("pdu", "pdu-1", "1", "upf-1", 50.0)], ioam_nodes=[(7, "upf-1")], traces=[(5, "ab" * 16)]

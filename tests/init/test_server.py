@@ -60,7 +60,7 @@ def plant() -> Iterator[tuple[str, Rates]]:
     yield "kepler-1", kepler("node-1")
     yield "kepler-2", kepler("node-2")
     yield "gpu-1", {**meter("gpu", 'gpu="0"', 150.0), **meter("bmc_chassis", 'chassis="Self"', 390.0)}
-    yield "upf-counter", capture(4, 1000, 1e6, {CAMERA: (600, 6e5), ROBOT: (400, 4e5)})
+    yield "upf-counter", capture(4, 1000, 1e6, {CAMERA: (600, 6e5), ROBOT: (300, 3e5)}, {"shuttle": (100, 1e5)})
     for application, share in {"camera": 3.0, "robot": 1.0}.items():
         labels = f'model_name="Qwen/Qwen2.5-VL-7B",application="{application}"'
         yield (
@@ -125,6 +125,7 @@ def test_all_that_a_server_has_is_found(prometheus: Server) -> None:
     assert found.models == [Model("vllm", "Qwen/Qwen2.5-VL-7B", "gpu-1:8000", frozenset({"camera", "robot"}))]
     assert found.ioam_nodes == [(4, "upf-counter")]
     assert found.traces == [(123, ROBOT), (123, CAMERA)]
+    assert found.flows == ["shuttle"]
 
 
 def test_the_topology_that_is_written_has_watts_on_that_server(prometheus: Server, tmp_path: Path) -> None:

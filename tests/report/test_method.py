@@ -50,6 +50,15 @@ def test_the_method_says_nothing_of_things_that_are_not_there() -> None:
     assert "1 site, 1 host, 1 component and 0 applications" in text
 
 
+def test_the_method_says_how_each_application_is_counted() -> None:
+    """An application with a trace and a flow has both."""
+    text = " ".join(method(read(ROOT / "examples" / "ipv4-flows.yaml")))
+    flows = "packets of their flows, by addresses, ports or tunnels (flow: camera, shuttle and robot)"
+    assert f"told apart by {flows}; by packets that carry their IOAM traces (trace: robot)." in text
+    models = " ".join(method(read(ROOT / "examples" / "gpu-server.yaml")))
+    assert "requests at model servers (requests: " in models
+
+
 def test_many_hosts_are_counted_in_place_of_names() -> None:
     """A method of hundreds of hosts is as long as that of two."""
     names = [f"h{number}" for number in range(400)]

@@ -14,12 +14,12 @@ from tests.rules.world import QUICK, History, capture, outlet, served, vllm, wat
 
 pytestmark = pytest.mark.lab
 
-A, B = "a" * 32, "b" * 32
+A = "a" * 32
 WINDOW, TIME, SETTLED = 10.0, 45.0, 16.0
 
 
 def text(policy: str) -> str:
-    """A user plane, a radio that is counted there, a model, and a chiller for the three."""
+    """A user plane, a radio that is counted there, a model, and a chiller for the three. One application is a flow."""
     return f"""{QUICK}
 name: {policy}
 policy: {policy}
@@ -36,7 +36,7 @@ components:
   chiller: {{role: timing, supports: [ru, upf, qwen]}}
 applications:
   a: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], path: [ru, upf], models: [qwen]}}
-  b: {{traces: [{{ioam_namespace: 123, id: "{B}"}}], path: [ru, upf], models: [qwen]}}
+  b: {{flows: [b-v4], path: [ru, upf], models: [qwen]}}
 """
 
 
@@ -45,7 +45,7 @@ def history(monitoring_programs: dict[str, Monitoring], tmp_path_factory: pytest
     """Application a has many small packets and requests, b few large ones; others have some traffic, too."""
     with served() as world:
         world.target("pdu", outlet(1, 400) | outlet(2, 200) | outlet(3, 300) | outlet(4, 90), "pdu")
-        world.target("up", capture(4, 1000, 1e6, {A: (600, 100_000), B: (300, 800_000)}), "ioam")
+        world.target("up", capture(4, 1000, 1e6, {A: (600, 100_000)}, {"b-v4": (300, 800_000)}), "ioam")
         world.target("llm", vllm("qwen", 8, 100, "a") | vllm("qwen", 2, 300, "b"), "vllm")
         with watched(world, monitoring_programs, tmp_path_factory, *map(text, POLICIES)) as happened:
             happened.until(TIME)

@@ -46,15 +46,24 @@ def outlet(number: int, watts: float) -> Rates:
     return meter("pdu_outlet", f'outlet="{number}"', watts)
 
 
-def capture(node: int, packets: float, volume: float, traces: Mapping[str, tuple[float, float]]) -> Rates:
-    """An ioam exporter: all packets/s and bytes/s of a node, those of each trace, and the time that it counted."""
+def capture(
+    node: int,
+    packets: float,
+    volume: float,
+    traces: Mapping[str, tuple[float, float]],
+    flows: Mapping[str, tuple[float, float]] | None = None,
+) -> Rates:
+    """An ioam exporter: all packets/s and bytes/s of a node, those of each trace and flow, and the time that it
+    counted."""
     rates: Rates = {f'ioam_node_measured_seconds_total{{node_id="{node}"}}': 1}
     for unit, whole in (("packets", packets), ("bytes", volume)):
         rates[f'ioam_node_{unit}_total{{node_id="{node}",direction="uplink"}}'] = whole
-    for trace, amounts in traces.items():
-        labels = f'ioam_namespace="123",trace_id="{trace}",node_id="{node}",direction="uplink"'
+    marks = [("trace", f'ioam_namespace="123",trace_id="{trace}"', sent) for trace, sent in traces.items()]
+    marks += [("flow", f'flow="{flow}"', sent) for flow, sent in (flows or {}).items()]
+    for way, identity, amounts in marks:
+        labels = f'{identity},node_id="{node}",direction="uplink"'
         for unit, amount in zip(("packets", "bytes"), amounts, strict=True):
-            rates[f"ioam_trace_{unit}_total{{{labels}}}"] = amount
+            rates[f"ioam_{way}_{unit}_total{{{labels}}}"] = amount
     return rates
 
 
