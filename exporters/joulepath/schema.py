@@ -12,6 +12,7 @@ FILES = {
     "bmc": "joulepath.bmc.config:BmcConfig",
     "ioam": "joulepath.ioam.config:ConfigModel",
     "pdu": "joulepath.pdu.config:PduConfig",
+    "pfcp": "joulepath.pfcp.config:PfcpConfig",
     "power-model": "joulepath.workload.power.file:PowerModelFile",
     "profile": "joulepath.pdu.profiles.schema:Profile",
     "tag": "joulepath.tag.config:ConfigModel",

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration file of `joulepath pfcp`; docs/guides/pfcp.md describes its keys."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from joulepath import secret
+from joulepath.config import Model, load
+from joulepath.errors import UsageError
+from joulepath.pfcp.settings import RESERVED, Bounds, FlowsFile, Group, Match, Settings
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,48}$")]
+Interface = Annotated[str, Field(min_length=1, max_length=15)]
+Text = Annotated[str, Field(min_length=1, max_length=100)]
+Prefix = IPv4Network | IPv6Network
+Qfi = Annotated[int, Field(ge=0, le=63, strict=True)]
+
+
+class MatchModel(Model):
+    """The sessions that fit all of the keys given. `*` in a text fits any text."""
+
+    dnn: Text | tuple[Text, ...] = ()
+    """DNN or APN, without the operator's part. Without one, the Network Instance of the data network's side."""
+    slice: Text | tuple[Text, ...] = ()
+    """S-NSSAI: SST, or SST and SD as in `1-010203`; in quotes, as it looks like a number."""
+    ue: Prefix | tuple[Prefix, ...] = ()
+    """Prefixes of users' addresses."""
+    qfi: Qfi | tuple[Qfi, ...] = ()
+    """QFIs: the part of a session that has them, where URRs measure QoS flows."""
+    subscriber: Text | tuple[Text, ...] = ()
+    """Identities of subscribers with their kind, such as `imsi-00101*`. They never become labels."""
+
+    @field_validator("slice", mode="before")
+    @classmethod
+    def _require_quotes(cls, value: object) -> object:
+        if isinstance(value, int) or (isinstance(value, list) and any(isinstance(item, int) for item in value)):
+            raise ValueError("a slice looks like a number: put it in quotes")
+        return value
+
+    @model_validator(mode="after")
+    def _some(self) -> "MatchModel":
+        if not any(getattr(self, name) != () for name in type(self).model_fields):
+            raise ValueError("give at least one key, such as `dnn` or `slice`")
+        return self
+
+    def match(self) -> Match:
+        """As the exporter reads it."""
+        return Match(
+            _several(self.dnn), _several(self.slice), _several(self.ue), frozenset(_several(self.qfi)),
+            _several(self.subscriber),
+        )  # fmt: skip
+
+
+class GroupModel(Model):
+    """A group with more than matches."""
+
+    match: MatchModel | Annotated[tuple[MatchModel, ...], Field(min_length=1)]
+    """One match, or a list of which any may fit."""
+    each: Literal["subscriber"] | None = None
+    """`subscriber`: each subscriber is a group, named by the group and a keyed hash of the identity. Needs
+    `secret_file`."""
+
+
+class FlowsModel(Model):
+    """The file with flows for `joulepath ioam`."""
+
+    path: Path
+    """Where it is written. Its folder must be writable, because the file is replaced as a whole."""
+    match: Literal["ue", "teid"] = FlowsFile.match
+    """`ue`: users' addresses, and tunnels for sessions without one. `teid`: tunnels for all."""
+    seconds: Annotated[float, Field(ge=0.5, le=3600)] = FlowsFile.seconds
+    """The least time between two writings [s]."""
+
+
+class BoundsModel(Model):
+    """What hostile or endless signalling may take."""
+
+    sessions: Annotated[int, Field(ge=1, le=1_000_000)] = Bounds.sessions
+    """The most sessions that are followed; usage of the others is `unknown`. 5 KiB each."""
+    series: Annotated[int, Field(ge=1, le=100_000)] = Bounds.series
+    """The most combinations of group, DNN, slice and UPF that become labels."""
+    transactions: Annotated[int, Field(ge=100, le=1_000_000)] = Bounds.transactions
+    """The most requests within a minute that are recognised when they are sent again."""
+
+
+class PfcpConfig(Model):
+    """The whole file."""
+
+    interfaces: tuple[Interface, ...] = ()
+    """Interfaces of this host, the SMF's or the UPF's, that N4 passes."""
+    mirrors: tuple[Interface, ...] = ()
+    """Interfaces that get a copy of N4 from a switch; they are set to promiscuous mode."""
+    groups: dict[Name, GroupModel | MatchModel | Annotated[tuple[MatchModel, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    """Groups by name: a match, a list of matches, or a mapping with `match`. The first that fits has the session."""
+    upfs: dict[Name, Prefix | tuple[Prefix, ...]] = Field(default_factory=dict)
+    """Names of UPFs by their addresses on N4; without a name the label `upf` is the address."""
+    flows_file: FlowsModel | None = None
+    """Writes the sessions of each group as flows for `joulepath ioam`."""
+    secret_file: Path | None = None
+    """The file with the key of the hashes that `each: subscriber` makes."""
+    bounds: BoundsModel = BoundsModel()
+    """What hostile or endless signalling may take."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "PfcpConfig":
+        mistakes = list(self._mistakes())
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    def _mistakes(self) -> Iterable[str]:
+        names = [*self.interfaces, *self.mirrors]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"interfaces: {name} stands twice"
+        for name in sorted(RESERVED & self.groups.keys()):
+            yield f"groups: {name!r} is the name of sessions that no group has: take another"
+        hashed = [name for name, group in self.groups.items() if isinstance(group, GroupModel) and group.each]
+        if hashed and self.secret_file is None:
+            yield f"groups.{hashed[0]}.each: needs `secret_file`: without a key, identities can be guessed from hashes"
+
+    def settings(self) -> Settings:
+        """As the exporter reads it. Raises UsageError."""
+        flows = self.flows_file
+        return Settings(
+            interfaces=self.interfaces,
+            mirrors=self.mirrors,
+            groups=tuple(_group(name, model) for name, model in self.groups.items()),
+            upfs={name: _several(prefixes) for name, prefixes in self.upfs.items()},
+            bounds=Bounds(self.bounds.sessions, self.bounds.series, self.bounds.transactions),
+            flows=None if flows is None else FlowsFile(flows.path, flows.match, flows.seconds),
+            secret="" if self.secret_file is None else secret.of_file(self.secret_file, "secret_file"),
+        )
+
+
+def read(path: Path, text: str | None = None) -> Settings:
+    """The settings in a file, or in its text as read. Raises UsageError with one line per mistake."""
+    model = load(path, PfcpConfig, text, empty=True)
+    try:
+        return model.settings()
+    except UsageError as error:
+        raise UsageError([f"{path}: {message}" for message in error.messages]) from None
+
+
+def _group(name: str, model: GroupModel | MatchModel | tuple[MatchModel, ...]) -> Group:
+    each = model.each if isinstance(model, GroupModel) else None
+    matches = model.match if isinstance(model, GroupModel) else model
+    return Group(name, tuple(match.match() for match in _several(matches)), each)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

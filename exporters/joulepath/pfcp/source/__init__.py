@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures the datagrams of N4: on interfaces of this host, or from a file."""

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a source says about its capture."""
+
+from typing import NamedTuple
+
+
+class Captured(NamedTuple):
+    """The capture so far."""
+
+    interfaces: tuple[str, ...] = ()
+    """Those that are captured now."""
+    drops: int = 0
+    seconds: float = 0.0
+    """How long all interfaces were captured; where frames were lost, less by their share."""
