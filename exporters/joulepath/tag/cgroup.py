@@ -6,26 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from joulepath.bpf.cgroup import mounted
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.tag.settings import Sender
 
-_MOUNTS = Path("/proc/self/mounts")
+__all__ = ["AmbiguousError", "find", "given", "mounted"]
 
 
 class AmbiguousError(JoulepathError):
     """Several folders have the name."""
-
-
-def mounted(mounts: Path = _MOUNTS) -> Path:
-    """Where cgroup v2 is mounted, alone or beside version 1. Raises JoulepathError where it is not."""
-    for line in map(os.fsdecode, mounts.read_bytes().splitlines()):  # names are octets
-        _, where, kind, *_ = line.split(" ")
-        if kind == "cgroup2":
-            return Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), where))
-    raise JoulepathError(
-        "no cgroup v2 is mounted here: mount it (mount -t cgroup2 none /sys/fs/cgroup/unified), "
-        "or choose packets by addresses and ports"
-    )
 
 
 def given(root: Path) -> Path:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from joulepath.bpf import testrun
 from joulepath.ioam.backend.ebpf import EbpfSource
 from joulepath.ioam.bpf.kernel import Kernel
-from joulepath.ioam.settings import Bounds, Namespace, Other, Point, Settings
+from joulepath.ioam.settings import Bounds, Flow, Match, Namespace, Other, Point, Settings
 from joulepath.ioam.table.classify import Classifier
 from joulepath.ioam.table.counters import Table
 from joulepath.ioam.table.counts import Counts, NodeCounts
 from joulepath.ioam.table.packets import PacketCounter
-from joulepath.ioam.wire.link import ETHERNET, ip_offset
+from joulepath.ioam.wire.link import ETHERNET, ip_offset, vlan_id
 from joulepath.ioam.wire.segments import Segments
 
 CAMERA = bytes(range(16))
@@ -33,10 +33,18 @@ SETTINGS = Settings(
     max_path_series=10**9,
     hold_seconds=0,
 )
+# Of each field one, for what the frames have; the last fits all that is left.
+FLOWS = (
+    Flow("tunnel", (Match(teid=(range(0xA0, 0xA2),), qfi=(range(1),), ports=(range(5000, 5001),)),)),
+    Flow("tagged", (Match(vlan=(range(7, 8),), ue=(ip_network("fd00:2::/32"), ip_network("10.2.0.0/15"))),)),
+    Flow("marked", (Match(dscp=(range(1, 64),), teid=(range(1 << 32),)), Match(protocol=(range(6, 7),)))),
+    Flow("remote", (Match(remote=(ip_network("::/1"), ip_network("192.168.0.0/16")), ue_ports=(range(2000, 6000),)),)),
+    Flow("rest", (Match(protocol=(range(256),), vlan=(range(1, 4095),)), Match(ue=(ip_network("::1/128"),)))),
+)
 # The program has no fast path where TCP is management, and asks no map without configured addresses or ports.
 FORMS = {
     "general": replace(SETTINGS, other=replace(SETTINGS.other, protocols=frozenset({6, 132}))),
-    "other": SETTINGS,
+    "other": replace(SETTINGS, flows=FLOWS),
     "short": replace(SETTINGS, other=Other()),
 }
 
@@ -73,6 +81,7 @@ def _node(node: NodeCounts) -> tuple[object, ...]:
             for label, path in node.paths.items()
             for name, count in path.counts.items()
         },
+        {name: (count.packets, count.octets) for name, count in node.flows.items()},
     )
 
 
@@ -87,6 +96,11 @@ class KernelBench:
         self.settings = settings
         self.kernel = Kernel(settings, **sizes)
         self.program = self.kernel.program(0, 14)
+
+    def follow(self, flows: tuple[Flow, ...]) -> None:
+        """Counts by other flows from now on."""
+        self.kernel.follow(flows)
+        self.settings = replace(self.settings, flows=flows)
 
     def close(self) -> None:
         self.kernel.close()
@@ -113,5 +127,7 @@ class KernelBench:
                 counter.skip(start)
                 continue
             segments = Segments(frame.segment, frame.tcp, -1) if frame.segment else None
-            counter.count(node, octets, start, len(octets), len(octets) - start, path=point.path, segments=segments)
+            vlan = vlan_id(octets, 0, start, ETHERNET)
+            length = len(octets) - start
+            counter.count(node, octets, start, len(octets), length, path=point.path, segments=segments, vlan=vlan)
         return summarize(table.snapshot())

@@ -2,6 +2,7 @@
 """The source: programs on every point, their maps read at the scrape."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -44,6 +45,9 @@ class EbpfSource:
         self._kernel: kernel.Kernel | None = None
         self._reserved = {(number, key) for number, namespace in settings.namespaces.items() for key in namespace.ids}
         self._taps: Taps | None = None
+        self._flows: Sequence[Flow] = settings.flows
+        self._reading = threading.Lock()
+        """Held while counts are taken from the kernel, or its flows change."""
         self._reader = ScrapeReader(self._read, guard_interval=GUARD_SECONDS)
 
     def start(self) -> None:
@@ -74,8 +78,13 @@ class EbpfSource:
         time.sleep(seconds)
 
     def follow(self, flows: Sequence[Flow]) -> None:
-        """Counts by these flows from now on."""
-        raise NotImplementedError(flows)
+        """Counts by these flows from now on, without a gap. Raises JoulepathError and changes nothing."""
+        with self._reading:
+            if self._kernel is not None:
+                self._merge(self._kernel, self._kernel.read())
+                self._kernel.follow(flows)
+            self._table.follow(flows)
+            self._flows = flows
 
     def reading(self) -> TrafficReading:
         """The counts so far."""
@@ -86,11 +95,11 @@ class EbpfSource:
         interfaces = taps.ask() if taps is not None else {}
         counted = self._clock()
         if self._kernel is not None:
-            self._merge(self._kernel, self._kernel.read())
+            self._take(self._kernel)
             if taps is not None and taps.suspects(interfaces):
                 time.sleep(ARRIVAL_SECONDS)
                 counted = self._clock()
-                self._merge(self._kernel, self._kernel.read())
+                self._take(self._kernel)
         limits = (*LIMITS, *(taps.check(interfaces) if taps is not None else ()))
         return TrafficReading(
             self._table.snapshot(counted),
@@ -99,6 +108,12 @@ class EbpfSource:
             tuple((BACKEND, limit) for limit in limits),
             taps.unseen if taps is not None else {},
         )
+
+    def _take(self, programs: kernel.Kernel) -> None:
+        with self._reading:
+            self._merge(programs, programs.read())
+            if programs.cgroups_moved:
+                programs.follow(self._flows)
 
     def _changed(self, point: Point) -> None:
         """Packets are counted at the point from now on, or are not."""
@@ -128,6 +143,10 @@ class EbpfSource:
                 admitted = table.count_trace(node, Options((trace,), 0), packets, octets, path=point.path)
                 if admitted and self._settings.bounds is not None:
                     self._reserve(programs, key)
+
+            for (_, node), flows in zip(self._points, news.flows, strict=True):
+                for name, (packets, octets) in flows.items():
+                    table.count_flow(node, name, packets, octets)
 
     def _is_unlisted(self, news: kernel.TracePackets) -> bool:
         return (news.key.namespace, news.key.trace_id or b"") not in self._reserved

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Counts the packets that pass one interface one way: joulepath.ioam.table.packets in C. */
 #include "header_cache.h"
+#include "flows.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -143,11 +144,13 @@ NOINLINE int count_parsed_packet(struct __sk_buff *skb, __u32 payload, __u32 end
 	struct scratch *s = scratch();
 	struct counts *counts;
 	struct packet_info *info;
-	__u32 packets = 1, user = 1, fault;
+	__u32 packets = 1, user = 1, fault, listed = 0;
 
 	if (!s)
 		return 0;
 	info = &s->info;
+	s->in_tunnel = s->teid = s->qfi = 0;
+	s->vlan = s->frame_vlan;
 	counts = counts_of(s->epoch & 1);
 	if (!counts)
 		return 0;
@@ -172,9 +175,14 @@ NOINLINE int count_parsed_packet(struct __sk_buff *skb, __u32 payload, __u32 end
 		counts->option_octets += info->options * packets;
 		if (info->overflow)
 			counts->overflow_packets += packets;
-		if (info->traces)
+		if (info->traces) {
+			listed = settings.flows && is_configured_trace(skb);
 			count_trace(skb, packets, info->octets);
+		}
 	}
+	if (settings.flows && !listed)
+		count_flow(skb, info->start, FIELDS_OF(info->protocol, info->position), end,
+			   PACKETS_OF(packets, info->octets, s->epoch));
 	return 0;
 }
 
@@ -225,6 +233,7 @@ NOINLINE int count_packet(struct __sk_buff *skb, __u32 start, __u32 half)
 	if (!s)
 		return 0;
 	s->epoch = half & 1;
+	s->frame_vlan = start > settings.link_octets ? s->tag : 0;
 	if ((settings.link_octets && !version_fits_ether_type(skb, start)) ||
 	    !read_headers(skb, start, end, end > start ? end - start : 0, !!skb->gso_size)) {
 		counts = counts_of(half & 1);
@@ -238,13 +247,18 @@ NOINLINE int count_packet(struct __sk_buff *skb, __u32 start, __u32 half)
 	return count_parsed_packet(skb, s->info.position + 8, end, skb->gso_size);
 }
 
+/* Of a simple packet; what carries it is in the scratch if it is inside GTP-U. */
+#define COUNT_SIMPLE_FLOW()                                                                                   \
+	count_flow(skb, start, FIELDS_OF(protocol, start + (is_ipv6 ? 40 : 20) + length), skb->len, \
+		   PACKETS_OF(1, octets, half | (is_inside ? 0 : OUTSIDE)))
+
 /* Counts a simple packet: UDP or TCP of a user, not a tunnel, with a hop-by-hop header at most. The packet has
  * `available` octets, of which the first 48 may be read. Returns 0 if the packet is not simple. */
 INLINE int count_simple_packet(struct __sk_buff *skb, __u8 *first, void *end, __u32 start, __u32 available, __u32 half,
-			       int is_ipv6)
+			       int is_ipv6, int is_inside)
 {
 	__u8 *behind = first + (is_ipv6 ? 40 : 20);
-	__u32 octets, protocol, slot, length = 0;
+	__u32 octets, protocol, slot, length = 0, listed = 0;
 	struct counts *counts;
 	struct cached_header *cached = 0;
 	struct scratch *s;
@@ -300,6 +314,8 @@ INLINE int count_simple_packet(struct __sk_buff *skb, __u8 *first, void *end, __
 			cached = cached_header_for(hash, half);
 			if (cached && count_cached(cached, words, length, hash, counts, half, octets)) {
 				add(&counts->user, 1, octets);
+				if (settings.flows && !cached->listed)
+					COUNT_SIMPLE_FLOW();
 				return 1;
 			}
 		}
@@ -314,13 +330,16 @@ INLINE int count_simple_packet(struct __sk_buff *skb, __u8 *first, void *end, __
 			counts->option_octets += s->info.options;
 			counts->overflow_packets += s->info.overflow;
 			if (s->info.traces) {
+				listed = settings.flows && is_configured_trace(skb);
 				slot = count_trace(skb, 1, octets);
 				if (cached && slot)
-					cache_header(cached, words, hash, slot - 1, &s->info);
+					cache_header(cached, words, hash, slot - 1, &s->info, listed);
 			}
 		}
 	}
 	add(&counts->user, 1, octets);
+	if (settings.flows && !listed)
+		COUNT_SIMPLE_FLOW();
 	return 1;
 }
 
@@ -334,6 +353,13 @@ NOINLINE int count_simple_inside_gtpu(struct __sk_buff *skb, __u32 message, __u3
 
 	if (stop > length)
 		return 0;
+	if (settings.flows) {
+		struct scratch *s = scratch();
+
+		if (!s)
+			return 0;
+		s->vlan = 0;
+	}
 	inner = find_gtpu_payload(skb, message, stop);
 	if (inner < 0 || inner >= 0x7000)
 		return 0;
@@ -345,7 +371,7 @@ NOINLINE int count_simple_inside_gtpu(struct __sk_buff *skb, __u32 message, __u3
 	if (first[0] >> 4 == 6) {
 		if (40 + bpf_ntohs(*(__u16 *)(first + 4)) != stop - inner)
 			return 0;
-		return count_simple_packet(skb, first, end, inner, stop - inner, half & 1, 1);
+		return count_simple_packet(skb, first, end, inner, stop - inner, half & 1, 1, 1);
 	}
 	if (!ip_header_agrees(skb, inner, length, stop - inner, 0))
 		return 0;
@@ -354,7 +380,7 @@ NOINLINE int count_simple_inside_gtpu(struct __sk_buff *skb, __u32 message, __u3
 	first = data + bounded(inner, 0x7fff);
 	if ((void *)first + 48 > end)
 		return 0;
-	return count_simple_packet(skb, first, end, inner, stop - inner, half & 1, 0);
+	return count_simple_packet(skb, first, end, inner, stop - inner, half & 1, 0, 1);
 }
 
 /* Counts the packet if it is a simple one, inside GTP-U or not. Returns 0 if it is not. */
@@ -366,7 +392,7 @@ INLINE int try_fast_path(struct __sk_buff *skb, __u32 start, __u32 half, int is_
 
 	if (settings.protocols[0] & (1 << UDP | 1 << TCP) || data + start + 48 > end || skb->gso_size)
 		return 0;
-	if (count_simple_packet(skb, first, end, start, skb->len - start, half, is_ipv6))
+	if (count_simple_packet(skb, first, end, start, skb->len - start, half, is_ipv6, 0))
 		return 1;
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
@@ -399,7 +425,7 @@ INLINE void count_skipped(__u32 reason, __u32 half)
 SEC("tc")
 int count(struct __sk_buff *skb)
 {
-	__u32 start = settings.link_octets, half = epoch & 1;
+	__u32 start = settings.link_octets, half = turn.epoch & 1;
 
 	if (start) {
 		void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;

@@ -67,8 +67,9 @@ INLINE int count_cached(struct cached_header *place, __u64 *words, __u32 length,
 	return 1;
 }
 
-/* Puts the header into the entry, unless another one of this epoch is there. */
-INLINE void cache_header(struct cached_header *place, __u64 *words, __u64 hash, __u32 slot, struct packet_info *info)
+/* Puts the header into the entry, unless another one of this epoch is there. `listed`: the trace is configured. */
+INLINE void cache_header(struct cached_header *place, __u64 *words, __u64 hash, __u32 slot, struct packet_info *info,
+			 __u32 listed)
 {
 	if (place->header[0])
 		return;
@@ -80,4 +81,5 @@ INLINE void cache_header(struct cached_header *place, __u64 *words, __u64 hash, 
 	place->slot = slot;
 	place->options = info->options;
 	place->overflow = info->overflow;
+	place->listed = listed;
 }

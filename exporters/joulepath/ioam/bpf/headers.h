@@ -202,8 +202,12 @@ INLINE int gtpu_port(struct __sk_buff *skb, __u32 position, __u32 end)
 /* Where the IP packet in the Ethernet frame at `frame` begins, or the negative enum skipped of what it has instead. */
 NOINLINE int skip_vlan_tags(struct __sk_buff *skb, __u32 frame)
 {
-	__u16 type;
+	struct scratch *s = scratch();
+	__u16 type, tag;
 
+	if (!s)
+		return -NOT_IP;
+	s->tag = 0;
 	for (__u32 i = 0; i <= MAX_VLANS; i++) {
 		if (!read(skb, frame + 12 + 4 * i, &type))
 			return -NOT_IP;
@@ -216,6 +220,9 @@ NOINLINE int skip_vlan_tags(struct __sk_buff *skb, __u32 frame)
 		case bpf_htons(0x9100):
 		case bpf_htons(0x9200):
 		case bpf_htons(0x9300):
+			/* A tag of VLAN 0 has a priority and no VLAN: IEEE 802.1Q, table 9-2. */
+			if (settings.flows && read(skb, frame + 14 + 4 * i, &tag) && tag & bpf_htons(0xfff))
+				s->tag = bpf_ntohs(tag) & 0xfff;
 			break;
 		case bpf_htons(0x8847):
 		case bpf_htons(0x8848):
@@ -247,12 +254,22 @@ INLINE int version_fits_ether_type(struct __sk_buff *skb, __u32 start)
 #define FOREIGN (-2)
 #define MALFORMED (-3)
 
+INLINE int begin_tunnel(struct scratch *s, __u8 *message, __u32 position)
+{
+	if (settings.flows) {
+		s->teid = message[4] << 24 | message[5] << 16 | message[6] << 8 | message[7];
+		s->in_tunnel = 1;
+		s->qfi = s->next_qfi;
+	}
+	return position;
+}
+
 /* Where the user's packet begins in the UDP payload frame[start:end], or one of the above: 3GPP TS 29.281, clause 5. */
 NOINLINE int find_gtpu_payload(struct __sk_buff *skb, __u32 start, __u32 end)
 {
 	struct scratch *s = scratch();
 	__u32 position;
-	__u8 octets[2], octet;
+	__u8 octets[8], octet, container[2], kind;
 
 	if (!s || start + 8 > end || !read(skb, start, &octets))
 		return MALFORMED;
@@ -260,6 +277,7 @@ NOINLINE int find_gtpu_payload(struct __sk_buff *skb, __u32 start, __u32 end)
 		return FOREIGN;
 	if (octets[1] != 255)
 		return SIGNALLING;
+	s->next_qfi = 0;
 	s->position = start + 8 + (octets[0] & 0x07 ? 4 : 0);
 	/* The octet before, and the last of each extension header, says whether one more follows. */
 	for (__u32 i = 0; i <= MAX_EXTENSIONS; i++) {
@@ -268,13 +286,17 @@ NOINLINE int find_gtpu_payload(struct __sk_buff *skb, __u32 start, __u32 end)
 		if (position > end)
 			return MALFORMED;
 		if (!(octets[0] & 0x04))
-			return position;
-		if (!read(skb, position - 1, &octet))
+			return begin_tunnel(s, octets, position);
+		if (!read(skb, position - 1, &kind))
 			return MALFORMED;
-		if (!octet)
-			return position;
+		if (!kind)
+			return begin_tunnel(s, octets, position);
 		if (position == end || !read(skb, position, &octet) || !octet)
 			return MALFORMED;
+		/* The PDU session container has a QFI with PDU types 0 and 1: TS 38.415, clause 5.5.2. */
+		if (settings.flows && kind == 0x85 && position + 3 <= end && read(skb, position + 1, &container) &&
+		    container[0] >> 4 <= 1)
+			s->next_qfi = 1 + (container[1] & 0x3f);
 		s->position = position + 4 * octet;
 	}
 	return MALFORMED;
@@ -399,6 +421,7 @@ NOINLINE int enter_tunnels(struct __sk_buff *skb, __u32 payload, __u32 end)
 			payload = outer.position + 8;
 		else if (outer.protocol == UDP)
 			stop = end; /* a piece of a large packet: its payload is elsewhere */
+		s->tag = 0;
 		inner = find_carried_packet(skb, payload, end, stop);
 		if (inner == MALFORMED)
 			s->info.fault = GTPU_HEADER;
@@ -410,6 +433,8 @@ NOINLINE int enter_tunnels(struct __sk_buff *skb, __u32 payload, __u32 end)
 			s->info = outer;
 			return 1;
 		}
+		if (s->tag)
+			s->vlan = s->tag;
 		if (s->info.fragment || s->info.fault || s->info.traces)
 			return 1;
 	}

@@ -7,12 +7,13 @@ writes to it any more, and the packets in the totals are the packets in the trac
 
 import importlib.resources
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from joulepath.bpf import cgroup
 from joulepath.bpf.libbpf import Map, Object
-from joulepath.ioam.bpf import layout
-from joulepath.ioam.settings import Settings
+from joulepath.ioam.bpf import flow_tables, layout
+from joulepath.ioam.settings import Flow, Settings
 
 OBJECT = "count.bpf.o"
 _ENTRIES = 16384
@@ -21,6 +22,7 @@ _MAX_UNLISTED = 8192
 """How many of them may be of traces that are not configured."""
 _LONG_ENTRIES = 512
 _INDEX = struct.Struct("=I")
+_TURN = struct.Struct("=II")
 _ZERO = _INDEX.pack(0)
 _HALVES = ("traces_0", "traces_1", "long_traces_0", "long_traces_1")
 _SHARED = (
@@ -31,6 +33,8 @@ _SHARED = (
     *_HALVES,
     "reserved_traces",
     "unlisted_entries",
+    "configured_traces",
+    *flow_tables.MAPS,
     "namespaces",
     "prefixes",
     "ports",
@@ -51,6 +55,8 @@ class NewCounts(NamedTuple):
 
     points: list[layout.PointCounts]
     traces: Iterable[TracePackets]
+    flows: list[dict[str, tuple[int, int]]]
+    """By point, packets and octets of each flow that had any."""
 
 
 def image() -> bytes:
@@ -61,7 +67,14 @@ def image() -> bytes:
 class Kernel:
     """The programs, one per point and kind of link, and their counts."""
 
-    def __init__(self, settings: Settings, *, entries: int = _ENTRIES, max_unlisted: int = _MAX_UNLISTED) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        entries: int = _ENTRIES,
+        max_unlisted: int = _MAX_UNLISTED,
+        find_cgroup: Callable[[str], int | None] = cgroup.find_id,
+    ) -> None:
         """Makes the maps. Raises BpfError; UnavailableError where BPF cannot be used here."""
         self._settings = settings
         self._max_unlisted = max_unlisted
@@ -83,9 +96,14 @@ class Kernel:
             **dict.fromkeys(_HALVES[2:], min(_LONG_ENTRIES, entries)),
             "reserved_traces": len(self._reserved) + len(settings.points) * bounds,
             "prefixes": max(1, len(settings.other.prefixes)),
+            "configured_traces": max(1, len(self._reserved)),
+            **flow_tables.sizes(len(settings.points) if settings.counts_flows else 0),
         }
         self._maps: dict[str, Map] = {}
         self._kept: dict[bytes, tuple[int, int]] = {}
+        self._find_cgroup = find_cgroup
+        self._flows: flow_tables.FlowTables | None = None
+        self._flow_half = 0
         self.program(0, 14)
 
     def close(self) -> None:
@@ -107,24 +125,55 @@ class Kernel:
         for point in range(len(self._settings.points)):
             self._maps["reserved_traces"].update(layout.reserved_key(point, namespace, trace_id), value)
 
+    def follow(self, flows: Sequence[Flow]) -> None:
+        """Counts by these flows from now on; to be called after `read`. Raises JoulepathError and changes nothing."""
+        if self._flows is None:
+            raise ValueError("the programs were loaded without flows")
+        self._flow_half = self._flows.write(flows)
+        self._turn()
+
+    @property
+    def cgroups_moved(self) -> bool:
+        """Whether `follow` has to be called, since a cgroup has come, gone or been made anew."""
+        return self._flows is not None and self._flows.moved
+
     def read(self) -> NewCounts:
         """The counts since the last reading. Raises BpfError."""
         maps, old = self._maps, self._epoch
         self._epoch = 1 - old
         maps["unlisted_entries"].update(_INDEX.pack(self._epoch), bytes(8))
-        maps[".bss"].update(_ZERO, _INDEX.pack(self._epoch))
-        # The kernel answers when no program runs any more that has seen the old map of maps: nor the old half.
-        maps["barrier_map"].update(_ZERO, _INDEX.pack(maps["unlisted_entries"].fd))
-        points = []
+        self._turn()
+        points, flows = [], []
         for point in range(len(self._settings.points)):
             index = _INDEX.pack(2 * point + old)
             value = maps["points"].lookup(index) or bytes(maps["points"].value_size)  # an array has all its entries
             maps["points"].update(index, bytes(len(value)))
             points.append(layout.point_counts(value))
+            flows.append(self._flow_counts(index))
+        if self._flows is not None:
+            self._flows.settle()
         traces = list(self._traces(old))
         if any(point.folded for point in points):
             traces += self._without_path(old)
-        return NewCounts(points, traces)
+        return NewCounts(points, traces, flows)
+
+    def _turn(self) -> None:
+        """Has the programs use the other halves. They do when this returns."""
+        maps = self._maps
+        maps[".bss"].update(_ZERO, _TURN.pack(self._epoch, self._flow_half))
+        # The kernel answers when no program runs any more that has seen the old map of maps: nor the old half.
+        maps["barrier_map"].update(_ZERO, _INDEX.pack(maps["unlisted_entries"].fd))
+
+    def _flow_counts(self, index: bytes) -> dict[str, tuple[int, int]]:
+        """The counts of one point's flows in one half, which are 0 then."""
+        if self._flows is None:
+            return {}
+        counts = self._maps["flow_counts"]
+        value = counts.lookup(index) or b""  # an array has all its entries
+        found = self._flows.counts(value, counts.stride)
+        if found:
+            counts.update(index, bytes(len(value)))
+        return found
 
     def _traces(self, old: int) -> Iterator[TracePackets]:
         index = _INDEX.pack(old)
@@ -153,10 +202,7 @@ class Kernel:
         settings = self._settings
         one = Object(image(), OBJECT)
         try:
-            path = settings.points[point].path
-            one.map(".rodata").initial(
-                layout.settings(point, link_octets, path=path, max_unlisted=self._max_unlisted, other=settings.other)
-            )
+            one.map(".rodata").initial(layout.settings(point, settings, link_octets, self._max_unlisted))
             for name, size in self._sizes.items():
                 one.map(name).max_entries = size
             for name, shared in self._maps.items():
@@ -176,6 +222,12 @@ class Kernel:
         maps["ports"].update(_ZERO, layout.ports(settings.other.ports))
         for prefix in layout.prefixes(settings.other):
             maps["prefixes"].update(prefix, b"\1")
+        for number, namespace in settings.namespaces.items():
+            for trace_id in namespace.ids:
+                maps["configured_traces"].update(layout.reserved_key(0, number, trace_id), b"\1")
+        if settings.counts_flows:
+            self._flows = flow_tables.FlowTables(maps, self._find_cgroup)
+            self._flow_half = self._flows.write(settings.flows)
         maps["reserved_traces"].update_many(
             b"".join(self._reserved), bytes(maps["reserved_traces"].value_size * len(self._reserved))
         )

