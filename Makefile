@@ -44,6 +44,7 @@ bench: $(VENV)/.test programs ## the benchmarks' tables
 docs: $(VENV)/.test ## the generated pages, dashboards and schema
 	$(VENV)/bin/python -m scripts.generate
 	$(VENV)/bin/python -m scripts.devices
+	$(VENV)/bin/python -m scripts.cores
 	$(VENV)/bin/python -m scripts.licences
 
 site: $(VENV)/.docs ## the pages as a site in .cache/site; a dead link or anchor is an error

@@ -20,6 +20,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # Pygments does not know the 
 
 CONTENTS = {
     "Guides": "guides/*",
+    "5G cores": "guides/cores/*",
     "Reference": "reference/*",
     "Development": "develop/*",
     "Decisions": "decisions/*",

@@ -6,137 +6,90 @@ the functions exports what an Open5GS UPF does; another one reports usage to the
 """
 
 import argparse
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from joulepath_lab.devices import open5gs, pfcp
+from joulepath_lab.devices import open5gs
+from joulepath_lab.devices.n4 import Upf
 from joulepath_lab.devices.open5gs import Volume
 from joulepath_lab.devices.relay import relay
+from joulepath_lab.devices.smf import REPORT_SECONDS
 from joulepath_lab.network import nodes
 from joulepath_lab.scenarios import core, scenario
-from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.scenarios.sessions import Session
 
 NODE = "upf"
 _LIE = 3
-_FIRST_SEID = 0x100
 
 
 @dataclass
 class Counts:
-    """Packets and octets of a session, uplink and downlink."""
+    """Octets and packets of a session, uplink and downlink."""
 
-    packets: list[int] = field(default_factory=lambda: [0, 0])
     octets: list[int] = field(default_factory=lambda: [0, 0])
+    packets: list[int] = field(default_factory=lambda: [0, 0])
 
 
 class UserPlane:
     """Lets packets of established sessions pass, and counts them."""
 
-    def __init__(self, sessions: tuple[Session, ...]) -> None:
-        self._established: set[int] = set()
-        self.counts = {session.number: Counts() for session in sessions}
-
-    def establish(self, uplink_teid: int) -> None:
-        """From now on the session of this tunnel passes."""
-        self._established.add(uplink_teid)
+    def __init__(self, sessions: Sequence[Session], established: Callable[[Session], bool]) -> None:
+        self.counts = {session: Counts() for session in sessions}
+        self._established = established
 
     def admit(self, session: Session, packet: bytes, uplink: bool) -> bool:
         """Counts a packet that passes; see `relay.Admit`."""
-        if session.uplink_teid not in self._established:
+        if not self._established(session):
             return False
-        counts = self.counts[session.number]
-        counts.packets[not uplink] += 1
+        counts = self.counts[session]
         counts.octets[not uplink] += len(packet)
+        counts.packets[not uplink] += 1
         return True
 
-
-def volumes(plane: UserPlane, sessions: tuple[Session, ...], *, lie: bool) -> Iterator[Volume]:
-    """What the function counts that is anchor of these sessions; the first is an application's."""
-    for place, session in enumerate(sessions):
-        counts = plane.counts[session.number]
-        factor = _LIE if lie and place == 0 else 1
-        for way, uplink in enumerate((True, False)):
-            yield session.qfi, uplink, counts.packets[way], round(counts.octets[way] * factor)
+    def volumes(self, upf: str, *, lie: bool = False) -> Iterator[Volume]:
+        """What the function `upf` counts. A lie is about its first session, an application's."""
+        sessions = [session for session in self.counts if session.upf == upf]
+        for session in sessions:
+            counts = self.counts[session]
+            factor = _LIE if lie and session is sessions[0] else 1
+            for way, uplink in enumerate((True, False)):
+                yield session.qfi, uplink, counts.packets[way], counts.octets[way] * factor
 
 
 class Reporter:
-    """Reports what a session used since the last report."""
+    """Reports what sessions used since the last report. A lie is about the first one, an application's."""
 
-    def __init__(
-        self,
-        counts: Counts,
-        smf: tuple[str, int],
-        seid: int,
-        *,
-        lie: bool = False,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """`seid` is the SMF's."""
-        self._counts, self.smf, self._seid, self._clock = counts, smf, seid, clock
-        self._factor = _LIE if lie else 1
-        self._since, self._number = clock(), 0
-        self._reported = [(0, 0), (0, 0)]
+    def __init__(self, plane: UserPlane, n4: Upf, *, lie: bool = False) -> None:
+        self._plane, self._n4 = plane, n4
+        self._sessions = [session for session in plane.counts if session.reported]
+        self._factor = {session: _LIE if lie and session is self._sessions[0] else 1 for session in self._sessions}
+        self._told = {session: Counts() for session in self._sessions}
 
-    def report(self, sequence: int) -> bytes:
-        """The next one."""
-        now = self._clock()
-        whole = list(zip(self._counts.octets, self._counts.packets, strict=True))
-        up, down = (
-            (round((octets - before) * self._factor), packets - packets_before)
-            for (octets, packets), (before, packets_before) in zip(whole, self._reported, strict=True)
-        )
-        usage = pfcp.Usage(self._number, up, down, self._since, now)
-        self._since, self._reported = now, whole
-        self._number += 1
-        return pfcp.usage_report(sequence, usage, self._seid)
-
-
-class Agent:
-    """The user plane's end of N4. Its SEIDs follow from the order of the sessions."""
-
-    def __init__(self, scene: Scenario, plane: UserPlane, own: str, *, lie: bool) -> None:
-        self._plane, self._own, self._lie = plane, own, lie
-        self._sessions = {session.uplink_teid: session for session in scene.sessions}
-        self._started = time.time()
-        self._sequence = 0
-        self._reporters: dict[int, Reporter] = {}
+    def report(self) -> None:
+        """All that are established."""
+        for session in self._sessions:
+            if session.number in self._n4.truth:
+                counts = self._plane.counts[session]
+                now, told = Counts([*counts.octets], [*counts.packets]), self._told[session]
+                up, down = (
+                    (after - before) * self._factor[session]
+                    for after, before in zip(now.octets, told.octets, strict=True)
+                )
+                packets_up, packets_down = (
+                    after - before for after, before in zip(now.packets, told.packets, strict=True)
+                )
+                self._n4.carry(session.number, uplink=up, downlink=down, packets=(packets_up, packets_down))
+                self._told[session] = now
+        self._n4.report()
 
     def run(self) -> None:
-        """Answers requests, and reports at the end of each period."""
-        n4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        n4.bind((self._own, pfcp.PORT))
-        due = time.monotonic()
+        """Reports at the end of each period."""
         while True:
-            n4.settimeout(max(due - time.monotonic(), 0.001))
-            try:
-                octets, smf = n4.recvfrom(2048)
-                if reply := self.reply(pfcp.parse(octets), smf):
-                    n4.sendto(reply, smf)
-            except TimeoutError:
-                due += pfcp.REPORT_SECONDS
-                for reporter in self._reporters.values():
-                    self._sequence += 1
-                    n4.sendto(reporter.report(self._sequence), reporter.smf)
-
-    def reply(self, asked: pfcp.Message, smf: tuple[str, int]) -> bytes | None:
-        """The answer to a request; None to what needs none. A request that comes again changes nothing."""
-        if asked.kind == pfcp.SETUP:
-            return pfcp.answer(asked, pfcp.SETUP_ANSWER, self._own, pfcp.recovery(self._started))
-        if asked.kind != pfcp.ESTABLISH:
-            return None
-        session = self._sessions[pfcp.uplink_teid(asked.elements)]
-        theirs = pfcp.seid_in(asked.elements)
-        self._plane.establish(session.uplink_teid)
-        if session.reported and session.number not in self._reporters:
-            lie = self._lie and not self._reporters
-            self._reporters[session.number] = Reporter(self._plane.counts[session.number], smf, theirs, lie=lie)
-        own = pfcp.f_seid(_FIRST_SEID + session.number, self._own)
-        return pfcp.answer(asked, pfcp.ESTABLISH_ANSWER, self._own, own, seid=theirs)
+            time.sleep(REPORT_SECONDS)
+            self.report()
 
 
 def main() -> None:
@@ -146,14 +99,14 @@ def main() -> None:
     parser.add_argument("--mutation", choices=core.MUTATIONS)
     args = parser.parse_args()
     scene = scenario.load(args.scenario)
-    plane = UserPlane(scene.sessions)
     own = nodes.mgmt_address(NODE)
-    agent = Agent(scene, plane, own, lie=core.lies(args.mutation, "pfcp"))
-    counting = tuple(session for session in scene.sessions if session.upf == scene.open5gs)
-    exported = partial(volumes, plane, counting, lie=core.lies(args.mutation, "qfi"))
-    for work in (agent.run, partial(open5gs.serve, own, exported)):
-        threading.Thread(target=work, daemon=True).start()
-    relay(scene, NODE, plane.admit)
+    with Upf(own) as n4:
+        plane = UserPlane(scene.sessions, lambda session: session.number in n4.truth)
+        reporter = Reporter(plane, n4, lie=core.lies(args.mutation, "pfcp"))
+        exported = partial(plane.volumes, scene.open5gs or "", lie=core.lies(args.mutation, "qfi"))
+        for work in (reporter.run, partial(open5gs.serve, own, exported)):
+            threading.Thread(target=work, daemon=True).start()
+        relay(scene, NODE, plane.admit)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ SCENARIO = Scenario(
         Session(2, "ipv4", "10.45.0.2", 9, "internet", "upf-1"),
         Session(3, "ipv4", "10.45.0.3", 5, "logistics", "upf-2"),
         Session(4, "ipv4", "10.45.0.4", 8, "logistics", "upf-2"),
-        Session(5, "ethernet", "192.168.77.2", 7, "press.lan", "upf-3", reported=True, sd="000002"),
+        Session(5, "ethernet", "192.168.77.2", 7, "press", "upf-3", reported=True),
         Session(6, "ipv4", "10.45.0.6", 6, "guests", "upf-3", reported=True),
     ),
     flows={

@@ -21,9 +21,6 @@ class Session:
     """The component that anchors it."""
     reported: bool = False
     """Whether its usage is reported by PFCP."""
-    sst: int = 1
-    sd: str = "000001"
-    """Its slice: S-NSSAI (TS 23.003, clause 28.4), SD in hexadecimal digits."""
 
     @property
     def server(self) -> str:

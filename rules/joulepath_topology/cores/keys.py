@@ -23,7 +23,7 @@ Values = Annotated[tuple[Text, ...], BeforeValidator(_texts)]
 
 
 class InCore(Entry):
-    """An application's traffic as a core knows it. All keys must fit; a core that lacks one of them counts none of it."""
+    """An application's traffic as a core knows it. All keys must fit; a core that lacks one counts none of it."""
 
     qfi: Values = ()
     """QoS flow identifiers."""
