@@ -74,14 +74,11 @@ class Reporter:
             if session.number in self._n4.truth:
                 counts = self._plane.counts[session]
                 now, told = Counts([*counts.octets], [*counts.packets]), self._told[session]
-                up, down = (
-                    (after - before) * self._factor[session]
-                    for after, before in zip(now.octets, told.octets, strict=True)
+                (up, down), packets = (
+                    [(after - before) * self._factor[session] for after, before in zip(new, old, strict=True)]
+                    for new, old in ((now.octets, told.octets), (now.packets, told.packets))
                 )
-                packets_up, packets_down = (
-                    after - before for after, before in zip(now.packets, told.packets, strict=True)
-                )
-                self._n4.carry(session.number, uplink=up, downlink=down, packets=(packets_up, packets_down))
+                self._n4.carry(session.number, uplink=up, downlink=down, packets=(packets[0], packets[1]))
                 self._told[session] = now
         self._n4.report()
 
@@ -99,11 +96,12 @@ def main() -> None:
     parser.add_argument("--mutation", choices=core.MUTATIONS)
     args = parser.parse_args()
     scene = scenario.load(args.scenario)
+    counting = scene.core.open5gs if scene.core else ""
     own = nodes.mgmt_address(NODE)
     with Upf(own) as n4:
         plane = UserPlane(scene.sessions, lambda session: session.number in n4.truth)
         reporter = Reporter(plane, n4, lie=core.lies(args.mutation, "pfcp"))
-        exported = partial(plane.volumes, scene.open5gs or "", lie=core.lies(args.mutation, "qfi"))
+        exported = partial(plane.volumes, counting, lie=core.lies(args.mutation, "qfi"))
         for work in (reporter.run, partial(open5gs.serve, own, exported)):
             threading.Thread(target=work, daemon=True).start()
         relay(scene, NODE, plane.admit)

@@ -20,6 +20,7 @@ from joulepath_lab.scenarios.scenario import Scenario
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 PDU_PORT, RAPL_PORT, IOAM_PORT, TAG_PORT = 10471, 10473, 10474, 10477
 WORKLOAD_PORT, GUEST_PORT, GPU_PORT = 10475, 10485, 10479
+PFCP_PORT = 10480
 PROMETHEUS_URL = f"http://{nodes.MGMT_CALLER}:9090"
 _ALERTMANAGER = f"{nodes.MGMT_CALLER}:9093"
 _WEBHOOK_PORT = 9095
@@ -39,8 +40,9 @@ def targets(scenario: Scenario) -> Targets:
         "model": [_target(nodes.mgmt_address("model"), MODEL_PORT, "gpu-1")],
         "alertmanager": [{"targets": [_ALERTMANAGER]}],
     }
-    if scenario.open5gs:
-        found["open5gs"] = [_target(nodes.mgmt_address(upf.NODE), open5gs.PORT, scenario.open5gs)]
+    if scenario.core:
+        found["open5gs"] = [_target(nodes.mgmt_address(upf.NODE), open5gs.PORT, scenario.core.open5gs)]
+        found["pfcp"] = [_target(caller, PFCP_PORT, "smf")]
     if scenario.rapl:
         found["rapl"] = [_target(caller, RAPL_PORT, scenario.rapl)]
     if scenario.server:

@@ -19,7 +19,7 @@ from joulepath_lab.network import nodes
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.network.path import TransportPath
 from joulepath_lab.run import monitoring, programs, software, tagging
-from joulepath_lab.run.core import flows
+from joulepath_lab.run.core import flows, pfcp
 from joulepath_lab.scenarios import core, native
 from joulepath_lab.scenarios.scenario import Scenario
 from joulepath_lab.truth.ledger import Ledger
@@ -131,7 +131,7 @@ class Lab:
         lie, mutation = (mutation, []) if self._mutation in core.MUTATIONS else ([], mutation)
         scene = ["--scenario", self.scenario.name]
         for node in self.scenario.relays:
-            if node == upf.NODE and self.scenario.open5gs:
+            if node == upf.NODE and self.scenario.core:
                 self._python("relay-upf", "joulepath_lab.devices.upf", *scene, *lie, node=node)
             else:
                 self._python(f"relay-{node}", "joulepath_lab.devices.relay", *scene, "--node", node, node=node)
@@ -177,15 +177,19 @@ class Lab:
                     self._python(each.name, "joulepath", *each.arguments, before=each.before)
             except LookupError as fault:
                 raise LabError(f"{fault}") from None
+        if self.scenario.core:
+            self._exporter("pfcp", monitoring.PFCP_PORT, self._config("pfcp", pfcp(self.scenario.core, self.folder)))
+            answers = partial(_answers, nodes.MGMT_CALLER, monitoring.PFCP_PORT)
+            self._wait("joulepath pfcp, which must see sessions begin", answers)
         ids = [stream.trace_id for stream in self.scenario.streams if stream.application and stream.trace_id]
         for component, node in self.scenario.counted.items():
             config = {
                 "nodes": [{"node_id": nodes.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
                 "namespaces": {nodes.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
-                **flows(self.scenario, self._mutation),
+                **flows(self.scenario, self.folder, self._mutation),
             }
             self._exporter("ioam", monitoring.IOAM_PORT, self._config(component, config), name=component, node=node)
-        if self.scenario.open5gs:
+        if self.scenario.core:
             self._python("smf", "joulepath_lab.devices.smf", "--scenario", self.scenario.name)
 
     def _start_monitoring(self) -> None:

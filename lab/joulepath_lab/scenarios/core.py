@@ -8,7 +8,7 @@ its tunnels and usage are known from N4 alone.
 """
 
 from joulepath_lab.scenarios import gtpu, native
-from joulepath_lab.scenarios.scenario import OCTETS, Machine, Scenario
+from joulepath_lab.scenarios.scenario import OCTETS, Core, Machine, Scenario
 from joulepath_lab.scenarios.sessions import Session
 from joulepath_lab.scenarios.streams import UPLINKS, Stream
 
@@ -80,7 +80,6 @@ SCENARIO = Scenario(
     flows={
         "inspection-v4": {"ue": ["10.45.0.2/32"], "protocol": "udp", "ports": [5002]},
         "forklifts-qfi": {"qfi": [5]},
-        "press": {"teid": [0x1005, 0x2005]},
     },
-    open5gs="upf-2",
+    core=Core(open5gs="upf-2", groups={"press": {"dnn": "press"}}),
 )

@@ -64,6 +64,16 @@ class Tagging:
 
 
 @dataclass(frozen=True)
+class Core:
+    """A core of which the counters are read, too."""
+
+    open5gs: str
+    """The component with a user plane that counts like Open5GS."""
+    groups: Mapping[str, Mapping[str, Any]]
+    """Groups of sessions for `joulepath pfcp`, each with its match: a flow at the exporters on the path, too."""
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One laboratory; `scenarios/NAME.py` describes it, and its topology file."""
 
@@ -103,8 +113,8 @@ class Scenario:
     """The PDU sessions of a core; none where one tunnel carries all."""
     flows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Flows that the exporters on the path count, each with its match."""
-    open5gs: str | None = None
-    """The component with a user plane that counts like Open5GS; with it an SMF establishes the sessions."""
+    core: Core | None = None
+    """A core with an SMF; None where nothing establishes sessions."""
     tagging: Tagging | None = None
     """None where the senders write the IOAM header themselves."""
 
