@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The key `flows` of the configuration of `joulepath ioam`, and the file of its key `flows_file`."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from joulepath.config import Model, load
 from joulepath.errors import UsageError
@@ -17,10 +18,34 @@ MAX_OCTETS = 2 << 20
 """Of a `flows_file`."""
 _MOST_MISTAKES = 3
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,64}$")]
+_NAME = re.compile(r"[A-Za-z0-9_.:@/-]{1,64}")
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be a number, or a range such as 5000-5999")  # noqa: TRY004  # pydantic's validators
+    return value
+
+
+def _named(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("a name of a flow has 1 to 64 letters, digits and _ . : @ / -")
+    return value
+
+
+def _is_list(value: Any) -> str:
+    return "match[list]" if isinstance(value, list | tuple) else "match[one]"
+
+
+Name = Annotated[str, AfterValidator(_named)]
 Prefix = IPv4Network | IPv6Network
-Number = Annotated[int, Field(strict=True)] | str
-Numbers = Number | tuple[Number, ...]
+Prefixes = Annotated[tuple[Prefix, ...], BeforeValidator(_listed, json_schema_input_type=Prefix | tuple[Prefix, ...])]
+Number = Annotated[int | str, BeforeValidator(_number)]
+Numbers = Annotated[tuple[Number, ...], BeforeValidator(_listed, json_schema_input_type=Number | tuple[Number, ...])]
 _BOUNDS = {
     "protocol": (0, 255),
     "ports": (0, 65535),
@@ -35,9 +60,9 @@ _BOUNDS = {
 class MatchModel(Model):
     """The packets that fit all of the keys given."""
 
-    ue: Prefix | tuple[Prefix, ...] = ()
+    ue: Prefixes = ()
     """Address prefixes of the user: the source of a packet that it sends, the destination of one that it gets."""
-    remote: Prefix | tuple[Prefix, ...] = ()
+    remote: Prefixes = ()
     """Address prefixes of the other end."""
     protocol: Numbers = ()
     """IP protocols: names such as `udp`, or numbers."""
@@ -66,10 +91,17 @@ class MatchModel(Model):
     def match(self) -> Match:
         """As the counting reads it. Raises ValueError."""
         ranges = {name: _ranges(name, getattr(self, name)) for name in _BOUNDS}
-        return Match(ue=_several(self.ue), remote=_several(self.remote), cgroup=self.cgroup or "", **ranges)
+        return Match(ue=self.ue, remote=self.remote, cgroup=self.cgroup or "", **ranges)
 
 
-Flows = dict[Name, MatchModel | Annotated[tuple[MatchModel, ...], Field(min_length=1)]]
+Flows = dict[
+    Name,
+    Annotated[
+        Annotated[MatchModel, Tag("match[one]")]
+        | Annotated[tuple[MatchModel, ...], Field(min_length=1), Tag("match[list]")],
+        Discriminator(_is_list),
+    ],
+]
 
 
 class FlowsFile(Model):
@@ -105,15 +137,11 @@ def read(path: Path, text: str) -> tuple[Flow, ...]:
     return found
 
 
-def _several(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def _ranges(name: str, value: tuple[int | str, ...]) -> tuple[range, ...]:
+    return tuple(_range(name, item) for item in value)
 
 
-def _ranges(name: str, value: Numbers) -> tuple[range, ...]:
-    return tuple(_range(name, item) for item in _several(value))
-
-
-def _range(name: str, item: Number) -> range:
+def _range(name: str, item: int | str) -> range:
     least, most = _BOUNDS[name]
     try:
         if isinstance(item, int):

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from ipaddress import ip_network
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from joulepath.bpf import testrun
 from joulepath.ioam.backend.ebpf import EbpfSource
@@ -92,7 +92,7 @@ def _no_time() -> float:
 class KernelBench:
     """Programs that stay loaded, and a table that may begin anew."""
 
-    def __init__(self, settings: Settings, **sizes: int) -> None:
+    def __init__(self, settings: Settings, **sizes: Any) -> None:
         self.settings = settings
         self.kernel = Kernel(settings, **sizes)
         self.program = self.kernel.program(0, 14)

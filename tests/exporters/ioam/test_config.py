@@ -3,6 +3,7 @@
 
 import re
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from joulepath.errors import UsageError
 from joulepath.ioam import config
 from joulepath.ioam.backend.choice import ChosenSource
-from joulepath.ioam.settings import Bounds, Namespace, Point, Rule
+from joulepath.ioam.settings import Bounds, Flow, Match, Namespace, Point, Rule
 from joulepath.ioam.wire.decode import REASONS
 from tests.conftest import ROOT
 
@@ -176,3 +177,58 @@ def test_the_keys_of_a_namespace_are_read(tmp_path: Path) -> None:
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     text = "{nodes: [{node_id: -1, interfaces: {a: up}}], namespaces: {70000: {ids: [a]}}, admit: some, more: 1}"
     assert len(mistakes(tmp_path, text)) >= 4
+
+
+FLOWS = """
+nodes: [{node_id: 1, interfaces: {eth0: up}}]
+flows:
+  camera: {ue: [10.1.0.0/16, "fd00:1::/32"], remote: 192.0.2.1, protocol: [udp, 6], ports: [5000, 6000-6010]}
+  slice: [{teid: [0x1000-0x1fff, 7], qfi: 5}, {vlan: 0x64, dscp: [46, 8-10], ue_ports: "0"}]
+  unit: {cgroup: /system.slice/a.service}
+flows_file: more/flows.yaml
+"""
+
+
+def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
+    settings = config.read(write(tmp_path, FLOWS))
+    camera, sliced, unit = settings.flows
+    assert settings.flows_file == tmp_path / "more" / "flows.yaml"
+    assert camera == Flow(
+        "camera",
+        (
+            Match(
+                ue=(ip_network("10.1.0.0/16"), ip_network("fd00:1::/32")),
+                remote=(ip_network("192.0.2.1/32"),),
+                protocol=(range(17, 18), range(6, 7)),
+                ports=(range(5000, 5001), range(6000, 6011)),
+            ),
+        ),
+    )
+    assert sliced.matches == (
+        Match(teid=(range(0x1000, 0x2000), range(7, 8)), qfi=(range(5, 6),)),
+        Match(vlan=(range(100, 101),), dscp=(range(46, 47), range(8, 11)), ue_ports=(range(1),)),
+    )
+    assert unit.matches == (Match(cgroup="/system.slice/a.service"),)
+
+
+@pytest.mark.parametrize(
+    ("match", "line"),
+    [
+        ("{}", "flows.a: give at least one key, such as `ue` or `ports`"),
+        ("{ue: []}", "flows.a: give at least one key, such as `ue` or `ports`"),
+        ("[]", "flows.a: needs at least one entry"),
+        ("{qfi: 64}", "flows.a: qfi: '64' is not a number or range within 0-63"),
+        ("{ports: 9-7}", "flows.a: ports: '9-7' is not a number or range within 0-65535"),
+        ("{vlan: 0}", "flows.a: vlan: '0' is not a number or range within 1-4094"),
+        ("{protocol: upd}", "flows.a: protocol: 'upd' is not a name such as udp, a number or range within 0-255"),
+        ("[{dscp: 1}, {dscp: 64}]", "flows.a.1: dscp: '64' is not a number or range within 0-63"),
+        (
+            "{ue: 10.0.0.1/8}",
+            "flows.a.ue.0: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
+        ),
+        ("{port: 1}", "flows.a.port: unknown key 'port' (did you mean ports?)"),
+    ],
+)
+def test_mistakes_in_a_flow_are_named(tmp_path: Path, match: str, line: str) -> None:
+    text = f"nodes: [{{node_id: 1, interfaces: {{eth0: up}}}}]\nflows: {{a: {match}}}"
+    assert mistakes(tmp_path, text) == [line]

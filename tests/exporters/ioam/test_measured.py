@@ -149,7 +149,7 @@ class Programs(kernel.Kernel):
         packets = round(100 * (self._clock.now - self._before))
         self._before = self._clock.now
         self._clock.now += self._seconds
-        return kernel.NewCounts([PointCounts((packets, 0), (0, 0), 0, 0, 0, 0, 0, {}, {})], [])
+        return kernel.NewCounts([PointCounts((packets, 0), (0, 0), 0, 0, 0, 0, 0, {}, {})], [], [{}])
 
 
 def test_in_the_kernel_the_seconds_end_where_the_counts_were_taken() -> None:

@@ -112,7 +112,7 @@ class EbpfSource:
     def _take(self, programs: kernel.Kernel) -> None:
         with self._reading:
             self._merge(programs, programs.read())
-            if programs.cgroups_moved:
+            if self._flows and programs.cgroups_moved:
                 programs.follow(self._flows)
 
     def _changed(self, point: Point) -> None:

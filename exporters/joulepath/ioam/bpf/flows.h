@@ -108,9 +108,11 @@ INLINE __u32 first_bit(__u64 word)
 
 /* The parts of scratch.flow_key[4] and [5]: those of fields that no match uses are 0. */
 #define KEY_PORTS(source, destination) ((__u64)(source) << 16 | (destination))
-#define KEY_FIELDS(protocol, dscp, qfi, in_tunnel, vlan, version)                                         \
-	((__u64)(version) << 56 | (__u64)(vlan) << 40 | (__u64)(in_tunnel) << 32 | (__u64)(qfi) << 24 |  \
-	 (__u64)(dscp) << 16 | (protocol))
+#define KEY_DSCP(dscp) ((__u64)(dscp) << 16)
+#define KEY_QFI(qfi) ((__u64)(qfi) << 24)
+#define KEY_IN_TUNNEL (1ULL << 32)
+#define KEY_VLAN(vlan) ((__u64)(vlan) << 40)
+#define KEY_VERSION(version) ((__u64)(version) << 56)
 #define NO_PROTOCOL 0x100
 
 /* The place of the flow of the packet with the fields in scratch.flow_key; NO_FLOW without one. */
@@ -189,97 +191,131 @@ NOINLINE int find_flow(struct __sk_buff *skb, __u32 half)
 	return number == NO_FLOW ? NO_FLOW : index->places[bounded(number, MAX_MATCHES - 1)];
 }
 
-/* Writes the fields of the packet at `start` that a match uses into scratch.flow_key. Returns 0 if it cannot. */
-INLINE int write_flow_key(struct __sk_buff *skb, struct scratch *s, struct flow_index *index, __u32 start, __u32 end,
-			  __u64 fields_of, int outside)
+/* Reads the version, the octet behind it and the addresses of the packet at `start`. Returns 0 if the frame ends before. */
+INLINE int read_addresses(struct __sk_buff *skb, __u32 start, __u16 *first, __u64 *addresses)
 {
-	__u32 used = index->fields, position = fields_of, source = 0, destination = 0;
-	__s32 protocol = (__s32)(fields_of >> 32);
-	__u32 dscp = 0, qfi = 0, in_tunnel = 0, teid = 0, vlan = 0;
-	__u64 *key = s->flow_key;
-	__u8 first[2];
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	void *packet = data + bounded(start, 0x7fff);
 
-	if (!read(skb, start, &first))
+	addresses[1] = addresses[2] = addresses[3] = 0;
+	if (start < 0x7000 && packet + 40 <= end) {
+		*first = bpf_ntohs(*(__u16 *)packet);
+		if (*first >> 12 == 6) {
+			__u64 *words = packet + 8;
+
+			/* Not a copy: the compiler would take octet by octet. */
+			addresses[0] = words[0];
+			addresses[1] = words[1];
+			addresses[2] = words[2];
+			addresses[3] = words[3];
+		} else {
+			addresses[0] = *(__u64 *)(packet + 12);
+		}
+		return 1;
+	}
+	if (bpf_skb_load_bytes(skb, start, first, 2))
 		return 0;
-	key[0] = key[1] = key[2] = key[3] = key[6] = 0;
-	if (used & ADDRESS) {
-		if (first[0] >> 4 == 6) {
-			if (!read_octets(skb, start + 8, key, 32))
-				return 0;
-		} else if (!read_octets(skb, start + 12, key, 8)) {
-			return 0;
-		}
-	}
-	if (used & PORT) {
-		__u16 pair[2];
+	*first = bpf_ntohs(*first);
+	if (*first >> 12 == 6)
+		return !bpf_skb_load_bytes(skb, start + 8, addresses, 32);
+	return !bpf_skb_load_bytes(skb, start + 12, addresses, 8);
+}
 
-		source = destination = index->none_port;
-		if ((protocol == UDP || protocol == TCP || protocol == SCTP) && position + 4 <= end) {
-			if (!read(skb, position, &pair))
-				return 0;
-			source = index->ports[bpf_ntohs(pair[0])];
-			destination = index->ports[bpf_ntohs(pair[1])];
-		}
-	}
-	if (used & DSCP)
-		dscp = first[0] >> 4 == 6 ? (first[0] << 2 & 0x3c) | first[1] >> 6 : first[1] >> 2;
-	if (!outside) {
-		in_tunnel = used & TEID ? s->in_tunnel : 0;
-		teid = used & TEID ? s->teid : 0;
-		qfi = used & QFI ? s->qfi : 0;
-		vlan = s->vlan;
-	}
-	if (used & VLAN) {
-		/* The kernel has taken the outermost tag out of the frame. */
-		if (!vlan && skb->vlan_present)
-			vlan = skb->vlan_tci & 0xfff;
-	} else {
-		vlan = 0;
-	}
-	if (!(used & PROTOCOL))
-		protocol = 0;
-	else if (protocol < 0)
-		protocol = NO_PROTOCOL;
-	if (settings.sent && used & CGROUP)
-		key[6] = bpf_skb_cgroup_id(skb);
-	key[4] = (__u64)teid << 32 | KEY_PORTS(source, destination);
-	key[5] = KEY_FIELDS((__u32)protocol, dscp, qfi, in_tunnel, vlan, first[0] >> 4);
+/* Reads both ports. Returns 0 if the frame ends before. */
+INLINE int read_ports(struct __sk_buff *skb, __u32 position, __u32 *pair)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	void *ports = data + bounded(position, 0x7fff);
+
+	if (position < 0x7000 && ports + 4 <= end)
+		*pair = *(__u32 *)ports;
+	else if (bpf_skb_load_bytes(skb, position, pair, 4))
+		return 0;
+	*pair = bpf_ntohl(*pair);
 	return 1;
 }
 
 /* Counts the user's packet at `start` for its flow: `fields_of` of FIELDS_OF, `packets_of` of PACKETS_OF. */
 NOINLINE int count_flow(struct __sk_buff *skb, __u32 start, __u64 fields_of, __u32 end, __u64 packets_of)
 {
-	struct scratch *s = scratch();
-	__u32 half = turn.flows & 1, epoch = packets_of >> 32 & 1, number, place;
+	__u32 half = turn.flows & 1, number, place, used, position = fields_of, pair, outside, vlan = 0;
 	struct flow_index *index = bpf_map_lookup_elem(&flow_indices, &half);
+	__s32 protocol = (__s32)(fields_of >> 32);
+	__u64 key[FLOW_KEY_WORDS] = {}, differs = 0, hash = 0;
 	struct flow_counts *counts;
 	struct flow_slot *slot;
-	__u64 differs = 0, hash = 0;
+	struct scratch *s;
+	__u16 first;
 
-	if (!s || !index || !skb)
+	if (!index || !skb || !read_addresses(skb, start, &first, key))
 		return 0;
-	if (!write_flow_key(skb, s, index, start, end, fields_of, packets_of >> 32 & OUTSIDE))
-		return 0;
+	used = index->fields;
+	if (!(used & ADDRESS))
+		key[0] = key[1] = key[2] = key[3] = 0;
+	if (used & PORT) {
+		if ((protocol == UDP || protocol == TCP || protocol == SCTP) && position + 4 <= end) {
+			if (!read_ports(skb, position, &pair))
+				return 0;
+			key[4] = KEY_PORTS(index->ports[pair >> 16], index->ports[pair & 0xffff]);
+		} else {
+			key[4] = KEY_PORTS(index->none_port, index->none_port);
+		}
+	}
+	key[5] = KEY_VERSION(first >> 12);
+	if (used & DSCP)
+		key[5] |= KEY_DSCP(first >> 12 == 6 ? first >> 6 & 0x3f : first >> 2 & 0x3f);
+	if (used & PROTOCOL)
+		key[5] |= protocol < 0 ? NO_PROTOCOL : protocol & 0xff;
+	outside = packets_of >> 32 & OUTSIDE;
+	if (!outside && used & (TEID | QFI | VLAN)) {
+		s = scratch();
+		if (!s)
+			return 0;
+		if (used & TEID && s->in_tunnel) {
+			key[4] |= (__u64)s->teid << 32;
+			key[5] |= KEY_IN_TUNNEL;
+		}
+		if (used & QFI)
+			key[5] |= KEY_QFI(s->qfi);
+		vlan = s->vlan;
+	}
+	if (used & VLAN) {
+		/* The kernel has taken the outermost tag out of the frame. */
+		if (!vlan && skb->vlan_present)
+			vlan = skb->vlan_tci & 0xfff;
+		key[5] |= KEY_VLAN(vlan);
+	}
+	if (settings.sent && used & CGROUP)
+		key[6] = bpf_skb_cgroup_id(skb);
 #pragma unroll
-	for (int i = 0; i < FLOW_KEY_WORDS; i++)
-		hash += s->flow_key[i] * (2 * i + 3);
+	for (int i = 0; i < FLOW_KEY_WORDS - 1; i++)
+		hash += key[i] * (2 * i + 3);
+	/* Packets received here have no sender's cgroup, and their last word is 0. */
+	if (settings.sent)
+		hash += key[FLOW_KEY_WORDS - 1] * 17;
 	number = (hash * 0x9e3779b97f4a7c15ULL) >> (64 - FLOW_SLOT_BITS);
 	slot = bpf_map_lookup_elem(&flow_cache, &number);
 	if (!slot)
 		return 0;
+	differs = slot->generation ^ index->generation;
 #pragma unroll
-	for (int i = 0; i < FLOW_KEY_WORDS; i++)
-		differs |= slot->key[i] ^ s->flow_key[i];
-	if (differs || slot->generation != index->generation) {
+	for (int i = 0; i < FLOW_KEY_WORDS - 1; i++)
+		differs |= slot->key[i] ^ key[i];
+	if (settings.sent)
+		differs |= slot->key[FLOW_KEY_WORDS - 1] ^ key[FLOW_KEY_WORDS - 1];
+	if (differs) {
+		s = scratch();
+		if (!s)
+			return 0;
+		__builtin_memcpy(s->flow_key, key, sizeof(key));
+		__builtin_memcpy(slot->key, key, sizeof(key));
 		slot->generation = index->generation;
 		slot->place = find_flow(skb, half);
-		__builtin_memcpy(slot->key, s->flow_key, sizeof(slot->key));
 	}
 	place = slot->place;
 	if (place >= MAX_PLACES)
 		return 0;
-	number = settings.point * 2 + epoch;
+	number = settings.point * 2 + (packets_of >> 32 & 1);
 	counts = bpf_map_lookup_elem(&flow_counts, &number);
 	if (counts)
 		add(&counts->by_place[place], packets_of >> 34, (__u32)packets_of);

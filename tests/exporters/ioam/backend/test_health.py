@@ -201,7 +201,7 @@ class Programs(kernel.Kernel):
         self.news = [PointCounts((number, 0), (0, 0), 0, 0, 0, 0, 0, {}, {}) for number in packets]
 
     def read(self) -> kernel.NewCounts:
-        return kernel.NewCounts([self.news.pop(0)], [])
+        return kernel.NewCounts([self.news.pop(0)], [], [{}])
 
 
 @pytest.mark.parametrize(("second", "unseen"), [(60, 0), (0, 57), (20, 37)])

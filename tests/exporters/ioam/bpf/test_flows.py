@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from joulepath.errors import UsageError
 from joulepath.ioam.bpf.kernel import Kernel
 from joulepath.ioam.settings import Flow, Match, Namespace, Point, Settings
 from tests.exporters.ioam.flowing import LISTED, Sent, flow_lists, flow_of, packets
-from tests.exporters.ioam.kernelbench import Frame, KernelBench
+from tests.exporters.ioam.kernelbench import Frame, KernelBench, Seen
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root")]
 
@@ -53,8 +54,7 @@ def generated_flows_and_packets(
     for one in sent:
         if (name := flow_of(one, flows)) is not None:
             expected[name] = expected[name][0] + 1, expected[name][1] + len(one.octets)
-    (node,) = seen["nodes"]  # type: ignore[misc]
-    assert node[-1] == expected
+    assert flow_counts(seen) == expected
 
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(600, marks=pytest.mark.long)])
@@ -81,6 +81,12 @@ def test_a_flow_that_stays_keeps_its_place_and_one_that_left_its_counts(bench: K
     testrun.run(bench.program, frames["robot"])
     (flows,) = kernel.read().flows
     assert {name: packets_ for name, (packets_, _) in flows.items()} == {"robot": 1}
+
+
+def flow_counts(seen: Seen) -> dict[str, tuple[int, int]]:
+    """Packets and octets by flow, of the only node."""
+    (node,) = cast("list[tuple[object, ...]]", seen["nodes"])
+    return cast("dict[str, tuple[int, int]]", node[-1])
 
 
 PORTS = {"camera": 5000, "robot": 5001, "other": 5002}
@@ -166,5 +172,4 @@ def test_unlisted_traces_that_come_again_keep_their_flow(bench: KernelBench) -> 
     ]
     seen = bench.count(frames)
     assert seen == bench.expected(frames)
-    (node,) = seen["nodes"]  # type: ignore[misc]
-    assert node[-1]["any"][0] == 5
+    assert flow_counts(seen)["any"][0] == 5
