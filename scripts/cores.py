@@ -39,10 +39,10 @@ SINGLE = """
 ## Gauges
 
 Gauges of the last period, and of what came since the last read, give parts of a whole: shares of watts are right, and
-bits/s and joules for a bit are not recorded. Of a gauge that a read sets back, the sum of all samples is what passed only
-while one server alone reads it. With two servers each has a part, but the same part of each session, so the shares of a
-sum stay right. `rate()` would take each fall as a restart, and `avg_over_time()` would count a session that ended as if
-it had gone on.
+bits/s and joules for a bit are not recorded. Of a gauge that a read sets back, the sum of its samples is what passed
+only while one server alone reads it. With two servers each has a part, but the same part of each session, so the shares
+of a sum stay right. `rate()` would take each fall as a restart, and `avg_over_time()` would count a session that ended
+as if it had gone on.
 """
 
 

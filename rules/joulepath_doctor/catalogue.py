@@ -59,6 +59,11 @@ KINDS = _kinds(
     ("traffic/cpu-does-not-follow", "note", "traffic varies, and the work of a component does not", False),
     ("model/unlabelled", "error", "rows do not say which application they are of", True),
     ("model/application-absent", "error", "no row is of an application that uses the component", True),
+    # Cores.
+    ("core/silent", "error", "a core counts nothing, while its host carries traffic", False),
+    ("core/still", "note", "a core counts nothing", False),
+    ("core/shared-reads", "warning", "a second reader takes a part of what a core counts", False),
+    ("core/key-absent", "warning", "a core has no series with the key of an application", False),
     # Hosts.
     ("host/negative", "error", "a host draws less than what it feeds", True),
     ("host/fallback", "warning", "a fallback counts, since the first reading is not complete", False),

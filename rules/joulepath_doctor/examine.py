@@ -7,6 +7,7 @@ from joulepath_doctor.catalogue import found
 from joulepath_doctor.checks import (
     applications,
     clocks,
+    cores,
     following,
     hosts,
     meters,
@@ -37,6 +38,7 @@ CHECKS: dict[str, Check] = {
     "reservations": reservations.check,
     "traffic": traffic.check,
     "models": models.check,
+    "cores": cores.check,
     "following": following.check,
     "hosts": hosts.check,
     "sums": sums.check,

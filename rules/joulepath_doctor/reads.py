@@ -7,11 +7,14 @@ Plain meters and IOAM nodes are not here: they are read by their names, and have
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from joulepath_rules.adapters import cores
 from joulepath_rules.adapters.guards import Amount
 from joulepath_rules.adapters.traffic import counted
 from joulepath_rules.adapters.work import share_work, whole_work
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology, promql
+from joulepath_topology.components import Traffic
+from joulepath_topology.cores.schema import Core
 from joulepath_topology.placements import Placement, gpu_of
 from joulepath_topology.problem import Place
 from joulepath_topology.queries import gpu_meters, sources
@@ -131,6 +134,8 @@ def _traffic(topology: Topology) -> Iterator[Read]:
     for name, component in topology.components.items():
         if topology.counted_at(name) != name:
             continue
+        if component.traffic is not None and component.traffic.of_core is not None:
+            yield from _core(topology, name, component.traffic, component.traffic.of_core)
         for unit, expr in counted(name, component, prompts=component.tokens is not None).items():
             if component.traffic is not None:
                 place: Place = ("components", name, "traffic", "query", unit)
@@ -140,6 +145,14 @@ def _traffic(topology: Topology) -> Iterator[Read]:
                 # One server shows all units: where one is absent, so are mostly all.
                 place = ("components", name, "requests")
             yield Read(place, expr, may_be_away=component.moves, because=(place,))
+
+
+def _core(topology: Topology, name: str, traffic: Traffic, core: Core) -> Iterator[Read]:
+    """Totals of a core. What it counts for an application may be absent, since it has not sent yet."""
+    place: Place = ("components", name, "traffic", "core")
+    for amount in core.amounts.values():
+        if traffic.ioam is not None or amount.parts or not core.divides:
+            yield Read(place, cores.whole(topology, traffic, amount), because=(place,))
 
 
 def _sessions(topology: Topology) -> Iterator[Read]:

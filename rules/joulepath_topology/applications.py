@@ -65,7 +65,7 @@ def _flow_name(name: str) -> str:
 class Flow(Entry):
     """One flow of the ioam exporters, by its name there, and its own path if it has one."""
 
-    flow: Annotated[Text, AfterValidator(_flow_name)]
+    flow: Annotated[str, AfterValidator(_flow_name)]
     """Name under `flows` in the configuration of `joulepath ioam`."""
     path: tuple[Name, ...] = ()
     """Components that this flow passes, in place of the application's `path`."""

@@ -25,7 +25,7 @@ WAYS = {
     for way in (
         Way("trace", "packets that carry their IOAM traces"),
         Way("flow", "packets of their flows, by addresses, ports or tunnels"),
-        Way("core", "counters of a 5G core or a base station, by keys such as the QFI"),
+        Way("core", "counters of a 5G core or base station, by keys such as the QFI"),
         Way("query", "rows of queries"),
         Way("requests", "requests at model servers"),
     )

@@ -69,3 +69,17 @@ def panels() -> Iterator[bargauge.Panel | timeseries.Panel | statetimeline.Panel
         .height(6)
         .with_target(over_time(f"group by (component, host) (application:missing:info{{{CHOSEN}}})", PLACE))
     )
+
+    yield (
+        states(
+            "How it is counted",
+            "The ways in which the application is told from others, and the components that count it: by its IOAM "
+            "traces, its flows, a query, or requests; a gap means that the rules did not run.",
+            {1: ("counted", "blue")},
+        )
+        .span(24)
+        .height(5)
+        .with_target(
+            over_time(f"group by (counter, way) (application:counted:info{{{CHOSEN}}})", "{{way}} at {{counter}}")
+        )
+    )

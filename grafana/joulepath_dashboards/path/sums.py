@@ -51,7 +51,7 @@ def panels() -> Iterator[stat.Panel]:
 
     yield figure(
         "Traffic",
-        "Bits per second in both directions, at the node that sees most of each trace; a gap means that its traffic is "
-        "not counted.",
+        "Bits per second in both directions, at the node that sees most of each trace or flow; a gap means that its "
+        "traffic is not counted.",
         units.BitsPerSecondSI,
     ).with_target(now(f"sum(application:bits:rate{{{CHOSEN}}})", "traffic"))
