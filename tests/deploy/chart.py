@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 CHART = ROOT / "deploy" / "helm" / "joulepath"
 TOPOLOGY = ROOT / "examples" / "minimal.yaml"
-ON_NODES = ("gpu", "ioam", "rapl", "tag", "workload")
+ON_NODES = ("gpu", "ioam", "pfcp", "rapl", "tag", "workload")
 OF_DEVICES = ("bmc", "pdu")
 OPERATOR = "monitoring.coreos.com"
 
@@ -40,6 +40,7 @@ EVERYTHING: Mapping[str, Any] = {
             "flows": {"camera": {"destination": "fd01::2", "ioam_namespace": 123, "id": TRACE}},
         },
     },
+    "pfcp": {"enabled": True, "config": {"interfaces": ["eth0"], "groups": {"cameras": {"dnn": "video"}}}},
     "pdu": {
         "enabled": True,
         "secret": "meters",

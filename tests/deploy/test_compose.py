@@ -23,6 +23,7 @@ from joulepath.bmc import config as bmc
 from joulepath.cli import COMMANDS
 from joulepath.ioam import config as ioam
 from joulepath.pdu.command import read_targets
+from joulepath.pfcp import config as pfcp
 from joulepath.tag import config as tag
 from joulepath_lab.network.chain import two_hosts
 from joulepath_lab.run import feed
@@ -137,17 +138,17 @@ def test_no_container_has_a_right_that_it_does_not_need() -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert len(service["security_opt"]) == (2 if name == "lab" else 1), name
-        rights = {"ioam": NEEDED, "tag": NEEDED, "lab": {"NET_ADMIN", "NET_RAW", "SYS_ADMIN"}}
+        rights = {"ioam": NEEDED, "tag": NEEDED, "pfcp": {"NET_RAW"}, "lab": {"NET_ADMIN", "NET_RAW", "SYS_ADMIN"}}
         assert set(service.get("cap_add", ())) == rights.get(name, set()), name
-        assert service.get("network_mode", "") == ("host" if name in {"ioam", "tag"} else ""), name
+        assert service.get("network_mode", "") == ("host" if name in {"ioam", "tag", "pfcp"} else ""), name
         assert service.get("pid", "") == ("host" if name in {"workload", "gpu"} else ""), name
-        assert ("user" in service) == (name in {"rapl", "ioam", "tag", "lab"}), name
+        assert ("user" in service) == (name in {"rapl", "ioam", "tag", "pfcp", "lab"}), name
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:"), f"{name}: {port}"
         if service["image"] == "joulepath":
             assert service["read_only"], name
             assert "ports" not in service, name
-    for name in ("ioam", "tag"):
+    for name in ("ioam", "tag", "pfcp"):
         place = address(OURS[name]["command"])
         assert place is not None
         assert place[0] == VARIABLES["JOULEPATH_HOST_ADDRESS"], "no other host can ask it"
@@ -176,6 +177,7 @@ def test_the_configuration_beside_it_is_what_programs_read(tmp_path: Path) -> No
     for secret in ("community", "bmc-password"):
         (folder / secret).write_text("secret\n")
     assert ioam.read(folder / "ioam.yaml")
+    assert pfcp.read(folder / "pfcp.yaml")
     assert tag.read(folder / "tag.yaml")
     assert [target.name for target in read_targets(folder / "pdu.yaml")] == ["pdu-1"]
     assert list(bmc.read(folder / "bmc.yaml")) == ["edge-1"]

@@ -34,7 +34,17 @@ from tests.exporters.gpu.stub import build
 
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.glob("*.service"))}
-EXPOSURE = {"pdu": 1.5, "bmc": 1.5, "rapl": 1.5, "workload": 1.5, "gpu": 2.0, "ioam": 2.0, "tag": 2.0, "rules": 1.5}
+EXPOSURE = {
+    "pdu": 1.5,
+    "bmc": 1.5,
+    "rapl": 1.5,
+    "workload": 1.5,
+    "gpu": 2.0,
+    "ioam": 2.0,
+    "tag": 2.0,
+    "pfcp": 2.0,
+    "rules": 1.5,
+}
 """The most that `systemd-analyze security` may say of each; 10 is a unit without limits."""
 WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "workload", "gpu", "rules")
 USER = 64003
@@ -83,7 +93,8 @@ def test_no_unit_may_read_all_files() -> None:
             for line in directives.get(key, ())
             for right in line.split()
         }
-        assert rights == (set() if name in WITHOUT_RIGHTS else {"CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"})
+        of_others = {"CAP_NET_RAW"} if name == "pfcp" else {"CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"}
+        assert rights == (set() if name in WITHOUT_RIGHTS else of_others)
         assert directives["CapabilityBoundingSet"], "without this line it is everything"
 
 
@@ -151,6 +162,7 @@ CONFIGS = {
     "bmc": "targets: {a: {address: 'ipmi://127.0.0.1:16102', user: reader, password_file: secret}}\n",
     "ioam": "nodes: [{node_id: 4, interfaces: {va: uplink}}]\nbackend: ebpf\n",
     "tag": "interfaces: [va]\nflows: {a: {destination: 'fd01::2', ioam_namespace: 123, id_file: id}}\n",
+    "pfcp": "interfaces: [va]\n",
     "rules": (ROOT / "examples" / "minimal.yaml").read_text(),
 }
 SHOWN = {
@@ -161,6 +173,7 @@ SHOWN = {
     "gpu": "gpu_energy_joules_total",
     "ioam": "ioam_node_packets_total",
     "tag": "ioam_tag_packets_total",
+    "pfcp": "pfcp_measured_seconds_total",
     "rules": "joulepath_rules_constants",
 }
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 Render = Callable[[str], Release]
 
 KERNEL = ["BPF", "NET_ADMIN", "PERFMON"]
-CAPABILITIES: Mapping[str, list[str]] = {"ioam": KERNEL, "tag": KERNEL}
+CAPABILITIES: Mapping[str, list[str]] = {"ioam": KERNEL, "tag": KERNEL, "pfcp": ["NET_RAW"]}
 OF_THE_NODE = {
     "/proc",
     "/sys/class",
@@ -66,7 +66,7 @@ def test_a_pod_sees_only_the_folders_that_its_exporter_reads(release: Render) ->
 
 def test_a_pod_shares_only_the_namespaces_that_it_needs(release: Render) -> None:
     pods = {component: pod["spec"] for component, pod in release("everything").pods.items()}
-    assert {component for component, spec in pods.items() if spec.get("hostNetwork")} == {"ioam", "tag"}
+    assert {component for component, spec in pods.items() if spec.get("hostNetwork")} == {"ioam", "tag", "pfcp"}
     assert {component for component, spec in pods.items() if spec.get("hostPID")} == {"gpu"}
     assert not any(spec.get("hostIPC") or spec.get("shareProcessNamespace") for spec in pods.values())
 
@@ -96,7 +96,9 @@ def test_secrets_are_open_to_their_exporter_alone(release: Render) -> None:
 def test_networks_let_prometheus_in_and_devices_be_asked(release: Render) -> None:
     found = release("everything, for the operator")
     policies = {each["metadata"]["name"].removeprefix("joulepath-"): each["spec"] for each in found.of("NetworkPolicy")}
-    assert policies.keys() == {*OF_DEVICES, *ON_NODES, "rules"} - {"ioam", "tag"}, "those are in the node's network"
+    assert policies.keys() == {*OF_DEVICES, *ON_NODES, "rules"} - {"ioam", "tag", "pfcp"}, (
+        "those are in the node's network"
+    )
     for component, spec in policies.items():
         assert spec["policyTypes"] == ["Ingress", "Egress"]
         (port,) = found.pods[component]["spec"]["containers"][0]["ports"]

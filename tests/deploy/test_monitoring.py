@@ -14,6 +14,7 @@ from joulepath.bmc import command as bmc
 from joulepath.gpu import command as gpu
 from joulepath.ioam import command as ioam
 from joulepath.pdu import command as pdu
+from joulepath.pfcp import command as pfcp
 from joulepath.rapl import command as rapl
 from joulepath.tag import command as tag
 from joulepath.workload import command as workload
@@ -68,7 +69,7 @@ def test_each_file_of_targets_has_an_example_for_its_job(promtool: Path, tmp_pat
     check_config(promtool, tmp_path / "prometheus.yml")
     entries = {path.stem: entry for path in examples for entry in json.loads(path.read_text())}
     ports = {name: {target.rpartition(":")[2] for target in entry["targets"]} for name, entry in entries.items()}
-    own = {"rapl": rapl, "workload": workload, "gpu": gpu, "ioam": ioam, "tag": tag}
+    own = {"rapl": rapl, "workload": workload, "gpu": gpu, "ioam": ioam, "tag": tag, "pfcp": pfcp}
     assert {name: {str(command.PORT)} for name, command in own.items()}.items() <= ports.items()
     assert ports["exporters"] == {str(pdu.PORT), str(bmc.PORT)}
     without = {name for name, entry in entries.items() if "instance" not in entry.get("labels", {})}

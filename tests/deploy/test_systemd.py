@@ -76,6 +76,7 @@ def test_the_rights_of_a_unit_are_enough(unit: Path, open_folder: Path, as_root:
         return
     configs = {
         "ioam": "nodes: [{node_id: 4, interfaces: {lo: uplink}}]\nbackend: ebpf\n",
+        "pfcp": "interfaces: [va]\n",
         "tag": f"interfaces: [va]\nflows: {{a: {{destination: 'fd01::2', ioam_namespace: 123, id: '{'ab' * 16}'}}}}\n",
     }
     config = open_folder / f"{name}.yaml"
@@ -89,7 +90,7 @@ def test_the_rights_of_a_unit_are_enough(unit: Path, open_folder: Path, as_root:
         command = namespace.command(*reaching(*started))
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=30)
     assert done.returncode == 0, done.stderr
-    shown = {"ioam": 'ioam_capture_info{backend="ebpf"', "tag": "ioam_tag_"}
+    shown = {"ioam": 'ioam_capture_info{backend="ebpf"', "tag": "ioam_tag_", "pfcp": 'pfcp_capture_info{interface="va"'}
     assert f"\n{shown[name]}" in done.stdout
 
 

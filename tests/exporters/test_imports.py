@@ -78,6 +78,14 @@ def test_ioam_reads_its_file_in_another_process(tmp_path: Path) -> None:
     assert not import_large(program, tmp_path)
 
 
+def test_pfcp_reads_its_file_in_another_process(tmp_path: Path) -> None:
+    """A capture without packets: --once then says that nothing could be read."""
+    (tmp_path / "pfcp.yaml").write_text("groups: {cameras: {dnn: video}}\n")
+    (tmp_path / "empty.pcap").write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+    program = "from joulepath.cli import main; main(['pfcp', '--config=pfcp.yaml', '--pcap=empty.pcap', '--once'])"
+    assert not import_large(program, tmp_path)
+
+
 def test_tag_reads_its_file_elsewhere_and_imports_only_netlinks_routes(tmp_path: Path) -> None:
     (tmp_path / "tag.yaml").write_text(TAG)
     program = (

@@ -105,7 +105,7 @@ class PfcpConfig(Model):
     secret_file: Path | None = None
     """The file with the key of the hashes that `each: subscriber` makes."""
     bounds: BoundsModel = BoundsModel()
-    """What hostile or endless signalling may take."""
+    """Bounds on sessions, labels and memory."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "PfcpConfig":

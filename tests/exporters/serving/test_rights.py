@@ -27,6 +27,7 @@ PORT = 10499
 CONFIGS = {
     "ioam": "nodes: [{node_id: 4, interfaces: {va: uplink}}]\n",
     "tag": f"interfaces: [va]\nflows: {{a: {{destination: 'fd01::2', ioam_namespace: 1, id: '{'ab' * 16}'}}}}\n",
+    "pfcp": "interfaces: [va]\n",
     "sender": f"interfaces: [va]\nflows: {{a: {{unit: a.service, ioam_namespace: 1, id: '{'ab' * 16}'}}}}\n",
     "workload": "workloads: [{cgroup: /batch, name: batch}]\n",
     "pdu": "targets: {a: {address: 'udp://127.0.0.1:1', community_file: community}}\n",
@@ -38,6 +39,8 @@ EXPORTERS = {
     "auto": ("ioam", ("--config", "{ioam}"), KERNEL),
     "pcap": ("ioam", ("--pcap", "{pcap}", "--node-id", "4"), set[int]()),
     "tag": ("tag", ("--config", "{tag}"), KERNEL),
+    "pfcp": ("pfcp", ("--config", "{pfcp}"), {NET_RAW}),
+    "pfcp-pcap": ("pfcp", ("--pcap", "{pcap}"), set[int]()),
     "tag-sender": ("tag", ("--config", "{sender}"), {*KERNEL, SYS_PTRACE}),
     "pdu": ("pdu", ("--config", "{pdu}"), set[int]()),
     "bmc": ("bmc", ("--config", "{bmc}"), set[int]()),

@@ -5,11 +5,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 from joulepath.pfcp.sessions.session import Label, Session
-from joulepath.pfcp.settings import OTHER, UNKNOWN, Group, Match, Settings
+from joulepath.pfcp.settings import OTHER, UNKNOWN, Group, Match, Network, Settings
 
 _OPERATOR = re.compile(r"\.mnc\d{3}\.mcc\d{3}\.gprs$", re.IGNORECASE)
 """The operator's part of an APN (TS 23.003, 9.1)."""
@@ -20,7 +20,7 @@ class Groups:
     """The groups of one configuration."""
 
     def __init__(self, settings: Settings) -> None:
-        self._groups = settings.groups
+        self._groups = [(group, [_part(match) for match in group.matches]) for group in settings.groups]
         self._upfs = settings.upfs
         self._most = settings.bounds.series
         self._secret = settings.secret.encode()
@@ -31,9 +31,18 @@ class Groups:
 
     def label(self, session: Session, qfis: frozenset[int] = frozenset()) -> Label:
         """The labels of the packets of a session that have one of these QFIs; without them, of the whole."""
-        group = next((group for group in self._groups if _any(group.matches, session, qfis)), None)
+        known = dnn(session)
+        group = next(
+            (
+                group
+                for group, parts in self._groups
+                for part in parts
+                if (not part.qfi or (qfis and qfis <= part.qfi)) and part.fits(session, known)
+            ),
+            None,
+        )
         name = OTHER if group is None else group.name
-        label = Label(self._each(group, session), dnn(session), session.s_nssai, self.upf(session.upf))
+        label = Label(self._each(group, session), known, session.s_nssai, self.upf(session.upf))
         return self._admitted(label, name)
 
     def unknown(self, upf: bytes) -> Label:
@@ -51,15 +60,16 @@ class Groups:
 
     def parts(self, session: Session) -> Iterable[tuple[str, frozenset[int]]]:
         """The groups that a session may have packets in, and the QFIs of those; no QFI means all."""
-        for group in self._groups:
-            for match in group.matches:
-                if _fits(match, session):
-                    yield self._each(group, session), match.qfi
+        known = dnn(session)
+        for group, parts in self._groups:
+            for part in parts:
+                if part.fits(session, known):
+                    yield self._each(group, session), part.qfi
 
     def order(self, name: str) -> int:
         """The place of a group in the configuration."""
         first = name.partition("/")[0]
-        return next((place for place, group in enumerate(self._groups) if group.name == first), len(self._groups))
+        return next((place for place, (group, _) in enumerate(self._groups) if group.name == first), len(self._groups))
 
     def _each(self, group: Group | None, session: Session) -> str:
         if group is None:
@@ -83,23 +93,34 @@ def dnn(session: Session) -> str:
     return _OPERATOR.sub("", session.dnn) or next(iter(session.networks()), "")
 
 
-def _any(matches: Iterable[Match], session: Session, qfis: frozenset[int]) -> bool:
-    return any(_fits(match, session) and (not match.qfi or (bool(qfis) and qfis <= match.qfi)) for match in matches)
+class _Part(NamedTuple):
+    """A match, ready to compare. None fits anything."""
+
+    dnn: re.Pattern[str] | None
+    slice: re.Pattern[str] | None
+    subscriber: re.Pattern[str] | None
+    ue: tuple[Network, ...]
+    qfi: frozenset[int]
+
+    def fits(self, session: Session, name: str) -> bool:
+        """Whether a session with this DNN fits all keys but the QFI."""
+        return (
+            (self.dnn is None or self.dnn.match(name) is not None)
+            and (self.slice is None or self.slice.match(session.s_nssai) is not None)
+            and (self.subscriber is None or self.subscriber.match(session.subscriber) is not None)
+            and (not self.ue or any(_within(ip_address(ue.address), self.ue) for ue in session.users()))
+        )
 
 
-def _fits(match: Match, session: Session) -> bool:
-    """Whether a session fits all keys but the QFI."""
-    return (
-        _like(match.dnn, dnn(session))
-        and _like(match.slice, session.s_nssai)
-        and _like(match.subscriber, session.subscriber)
-        and (not match.ue or any(_within(ip_address(ue.address), match.ue) for ue in session.users()))
-    )
+def _part(match: Match) -> _Part:
+    return _Part(_pattern(match.dnn), _pattern(match.slice), _pattern(match.subscriber), match.ue, match.qfi)
 
 
-def _like(patterns: tuple[str, ...], text: str) -> bool:
-    return not patterns or any(fnmatchcase(text.lower(), pattern.lower()) for pattern in patterns)
+def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    """`*` fits any text; everything else is itself, in upper or lower case."""
+    forms = (".*".join(re.escape(piece) for piece in pattern.split("*")) for pattern in patterns)
+    return re.compile(rf"(?:{'|'.join(forms)})\Z", re.IGNORECASE | re.DOTALL) if patterns else None
 
 
-def _within(address: IPv4Address | IPv6Address, networks: Iterable[object]) -> bool:
-    return any(address in network for network in networks)  # type: ignore[operator]  # of networks of both versions
+def _within(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -243,7 +243,8 @@ class Tracker:
         label = self._usage.groups.label(session)
         periods = []
         for urr in session.counted:
-            session.labels[urr] = part = self._usage.groups.label(session, session.qfis(urr))
+            qfis = session.qfis(urr)
+            session.labels[urr] = part = self._usage.groups.label(session, qfis) if qfis else label
             self.counts.begin(part)
             if (period := session.urrs[urr].urr.period) is not None:
                 periods.append((part.group, period))
