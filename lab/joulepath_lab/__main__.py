@@ -20,7 +20,7 @@ from joulepath_lab.scenarios import core, scenario
 
 INSIDE, DOORS = "--inside", "--doors"
 LIES = dict.fromkeys(server.MUTATIONS, "factory") | dict.fromkeys(core.MUTATIONS, "core")
-"""What can lie in one scenario alone."""
+"""Lies that only one scenario can tell, with its name."""
 
 
 def broken_rule(rules: str) -> str:

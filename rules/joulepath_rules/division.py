@@ -34,10 +34,10 @@ SENT = (
 """The series that a leaf sends, for the rules of the global server and for its users."""
 
 _KEPT = (
-    "adapter:active:rate",
+    "adapter:active:ratio",
     "adapter:host_active:rate",
     "adapter:requested:amount",
-    "adapter:vm_active:rate",
+    "adapter:vm_active:ratio",
     "component:active:ratio",
     "component:active_unit:ratio",
     "component:reserved:ratio",

@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from joulepath.errors import JoulepathError, UsageError
 from joulepath.files import check_folder
@@ -68,13 +69,13 @@ def run(args: argparse.Namespace, topology: Topology, warn: Callable[[str], None
     constants = sum(
         isinstance(rule, Rule) and rule.record.startswith(PREFIX) for group in groups for rule in group.rules
     )
-    text = dialect.write(topology, groups, Options(args.namespace, dict(args.labels)))
+    name = f"{topology.name}-{part.site}" if isinstance(part, Leaf) else topology.name
+    text = dialect.write(topology, groups, Options(args.namespace, dict(args.labels), name))
     if constants > MANY_CONSTANTS:
         warn(f"{args.topology}: {constants} constants as rules take long to evaluate: see docs/guides/large.md")
     if args.awaited is not None:
         await_constants(args.awaited, topology.name, topology.hash)
-    name = f"{topology.name}-{part.site}" if isinstance(part, Leaf) else topology.name
-    target = args.output / f"{name}{dialect.ending}"
+    target = args.output / f"{quote(name, safe=':')}{dialect.ending}"  # a site's name may have a /
     try:
         args.output.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -38,6 +38,16 @@ class Marks:
         return f"{names[0]}{{{matchers}}}" if matchers else names[0]
 
 
+UNCOUNTED = """
+unless on (application, component) (
+  (joulepath_topology_path{flow!="",node_id!=""}
+    unless on (flow, node_id) sum by (flow, node_id) (rate(ioam_flow_packets_total[2m]))
+    or joulepath_topology_path{flow!="",counter!=""}
+    unless on (application, counter, flow) adapter:traffic:rate{flow!=""})
+  unless on (component, host) (sum by (component, host) (component:power_watts{component!="unattributed"}) == 0))"""
+"""Makes a gap of an application where one of its flows is not counted: exporters show each of theirs from the start."""
+
+
 def of(topology: Topology) -> Marks:
     """The marks of a topology. One without any is written like one with traces."""
     found = {mark.way for application in topology.applications.values() for mark in application.marks}
@@ -47,7 +57,9 @@ def of(topology: Topology) -> Marks:
 def words(topology: Topology) -> Mapping[str, str]:
     """The words in place of `$mark_labels`, `$mark_packets` and the like in attribution.yaml."""
     marks = of(topology)
+    several = any(entry.flows and len(entry.marks) > 1 for entry in topology.applications.values())
     return {
+        "$if_counted": UNCOUNTED if several else "",
         "$mark_packets": marks.counter("packets"),
         "$mark_bytes": marks.counter("bytes"),
         "$mark_labels": ", ".join(marks.labels),

@@ -174,8 +174,8 @@ STEPS = _series(
     ),
     ("host_tier:power_watts", "host site tier method", "W", "power of each complete tier"),
     ("host:power_part_watts", "host site part", "W", "power of a host by part"),
-    ("adapter:active:rate", "component host unit", "", "active work of a component, in the unit of its source"),
-    ("adapter:host_active:rate", "host unit", "", "active work of a host"),
+    ("adapter:active:ratio", "component host unit", "", "a component's active work / its host's, in one unit"),
+    ("adapter:host_active:rate", "host unit", "", "active work of a host, in the unit of its source"),
     (
         "adapter:working:ratio", "component host", "",
         "part of the window in which a component that moves worked on a host",
@@ -190,10 +190,14 @@ STEPS = _series(
     ),
     ("adapter:whole:rate", "counter by", "1/s", "all traffic, from PromQL"),
     (
+        "adapter:seen:rate", "counter ioam_namespace trace_id flow total by", "1/s",
+        "traffic at a node with named instances, by trace or flow; of all with `total`",
+    ),
+    (
         "adapter:steady:info", "counter", "",
         "1 while every target of a counter from PromQL was read at both ends of the window",
     ),
-    ("adapter:vm_active:rate", "vm host unit", "", "active work of a virtual machine, in the unit of its source"),
+    ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
     ("leaf:sender:info", "leaf sender", "", "which Prometheus of a leaf counts, where leaves record components"),
@@ -202,6 +206,10 @@ STEPS = _series(
     (
         "component:reserved:ratio", "component host site segment", "",
         "the part of its host's capacity that it holds; one that moves holds it while it is there",
+    ),
+    (
+        "node:seen:rate", "node_id ioam_namespace trace_id flow total by", "1/s",
+        "packets or bytes of a node, by declared trace or flow; of all with `total`: `user`, `marked`, `traced`",
     ),
     ("node:user:rate", "node_id by", "1/s", "all user packets or bytes of a node"),
     ("node:traced:rate", "node_id by", "1/s", "all packets or bytes of a node that carry a trace"),

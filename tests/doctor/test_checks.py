@@ -223,8 +223,8 @@ def test_pods_that_run_nowhere_need_no_requests() -> None:
 def test_components_that_do_more_than_their_host_are_found(done: float, finds: list[str]) -> None:
     labels = {"host": "edge-1", "unit": "query"}
     rows: Mapping[str, Rows] = {
-        r"^avg_over_time\(\(sum.*adapter:active:rate": [(labels, done)],
-        r"^avg_over_time\(\(sum.*adapter:host_active:rate": [(labels, 2.0)],
+        r"^avg_over_time\(\(sum.*adapter:active:ratio.* adapter:host_active:rate": [(labels, done)],
+        r"^avg_over_time\(\(sum by \(host, unit\) \(adapter:host_active:rate": [(labels, 2.0)],
     }
     findings = found(work.check, rows)
     assert ids(findings) == finds

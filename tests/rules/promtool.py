@@ -15,6 +15,7 @@ import yaml
 
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
+from joulepath_rules.rule import Group
 from joulepath_topology import Topology
 
 STEP = 15
@@ -99,10 +100,14 @@ class Case:
     beside: Topology | None = None
     """Another topology in the same server."""
 
+    def groups(self) -> list[Group]:
+        """The rules that are tested."""
+        return [group for group in generate(self.topology) if not self.only or group.name in self.only]
+
     def write(self, folder: Path) -> Path:
         """The rule file and the test file; gives the test file."""
         rules = folder / f"{self.name}.rules.yaml"
-        groups = [group for group in generate(self.topology) if not self.only or group.name in self.only]
+        groups = self.groups()
         rules.write_text(write(groups, self.topology.hash))
         files = [rules.name]
         if self.beside is not None:

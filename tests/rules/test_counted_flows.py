@@ -99,6 +99,38 @@ def traces_and_flows_of_one_application() -> Case:
     )
 
 
+def a_flow_that_one_exporter_lacks() -> Case:
+    """`a` has a trace and a flow; the exporter at the UPF shows the trace alone: never half of the watts, but a gap."""
+    text = replace_in_factory((OF_A, OF_A + "flows: [robot-v4], "), (OF_B, "b: {flows: [camera-v4], "))
+    return Case(
+        "flow-lacking",
+        topology(text),
+        around(trace(factory.A, 4, 500, 250_000), flow("camera-v4", 4, 100, 500_000)),
+        {
+            (3, TOTAL): {row("b"): 88.5, row("unattributed"): 311.5},
+            (3, 'sum by (application) (application_component:power_watts{component="upf-1"})'): {
+                row("b"): 19.5, row("unattributed"): 67 - 19.5,
+            },
+            (3, CONSERVED): {},
+        },
+    )  # fmt: skip
+
+
+def a_flow_that_a_named_instance_lacks() -> Case:
+    """The same where the instance is named."""
+    text = ONE_HOST.replace("TRAFFIC", "{node: 4, instances: [x]}")
+    series = of_instance("x", {**node(4, 300, 3e5), **flow("a-v4", 4, 75, 75e3), **trace("0b", 4, 150, 150e3)})
+    watts = {(3.0, TOTAL): {row("b"): 50, row("unattributed"): 50}}
+    return Case("instance-lacking", topology(text), {**outlet("p", "1", 100), **series}, {**watts})
+
+
+def a_flow_that_is_lacking_at_rest() -> Case:
+    """A component that draws nothing has 0 W for all, counted or not."""
+    series = {**outlet("p", "1", 0), **node(4, 300, 3e5), **flow("a-v4", 4, 75, 75e3), **trace("0b", 4, 150, 150e3)}
+    watts = {(3.0, TOTAL): {row("a"): 0, row("b"): 0, row("unattributed"): 0}}
+    return Case("lacking-at-rest", topology(ONE_HOST.replace("TRAFFIC", "4")), series, {**watts})
+
+
 ONE_HOST = """
 sites: {s: {}}
 hosts: {upf-1: {site: s, power: [{pdu: p, outlets: ["1"]}]}}
@@ -247,5 +279,8 @@ def test_flows_are_attributed_as_traces_are(promtool: Path, tmp_path: Path) -> N
             half_measured_nodes_and_named_instances(),
             a_query_beside_flows(),
             the_example(),
+            a_flow_that_one_exporter_lacks(),
+            a_flow_that_a_named_instance_lacks(),
+            a_flow_that_is_lacking_at_rest(),
         ],
     )

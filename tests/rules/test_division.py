@@ -245,3 +245,34 @@ def test_the_file_of_a_leaf_is_named_by_topology_and_site(tmp_path: Path) -> Non
     for options in (["--part", "leaf", "--site", "edge"], ["--part", "global"]):
         assert main(["rules", "generate", str(EXAMPLE), "-o", str(tmp_path), *options]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"joulepath-edge.rules.yaml", "joulepath.rules.yaml"}
+
+
+def test_sites_with_a_slash_have_files_of_their_own(tmp_path: Path) -> None:
+    """`a/b`, `a-b` and `a:b` are three sites."""
+    sites = ("a/b", "a-b", "a:b")
+    hosts = {f"h{number}": {"site": site, "power": [{"rapl": f"h{number}"}]} for number, site in enumerate(sites)}
+    path = tmp_path / "topology.yaml"
+    plant = {"name": "t", "sites": {site: {} for site in sites}, "hosts": hosts, "components": {"h0": {"role": "ru"}}}
+    path.write_text(json.dumps(plant))
+    for site in sites:
+        assert (
+            main(["rules", "generate", str(path), "-o", str(tmp_path / "out"), "--part", "leaf", "--site", site]) == 0
+        )
+    found = [{host for host in hosts if f'"{host}"' in file.read_text()} for file in (tmp_path / "out").iterdir()]
+    assert sorted(found, key=min) == [{"h0"}, {"h1"}, {"h2"}]
+
+
+def test_objects_of_a_leaf_and_of_the_global_server_differ_in_name(tmp_path: Path) -> None:
+    """Both may be in one namespace, where an apply of one must not replace the other."""
+    found = []
+    for options in (
+        ["--part", "leaf", "--site", "edge"],
+        ["--part", "leaf", "--site", "factory"],
+        ["--part", "global"],
+    ):
+        command = ["rules", "generate", str(EXAMPLE), "-o", str(tmp_path), "--dialect", "operator", *options]
+        assert main(command) == 0
+    for path in tmp_path.iterdir():
+        found += [each["metadata"]["name"] for each in yaml.safe_load_all(path.read_text())]
+    assert {"joulepath-edge-attribution", "joulepath-factory-attribution", "joulepath-attribution"} <= set(found)
+    assert len(found) == len(set(found))

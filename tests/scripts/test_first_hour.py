@@ -2,9 +2,12 @@
 """`make first-hour`: its parts, and in the tier `long` the whole, which takes about eight minutes."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from scripts.blocks import COMMANDS, blocks
@@ -12,6 +15,7 @@ from scripts.first_hour import figures, inside, pages, stand_ins
 from scripts.first_hour.figures import Figure
 from scripts.first_hour.terminal import Terminal
 
+from joulepath_lab.network import isolation
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -27,6 +31,15 @@ def test_each_block_of_the_readme_is_followed() -> None:
     found = [block for block in blocks(ROOT / pages.README) if block.language == COMMANDS]
     assert found
     assert [block.line for block in found if not pages.followed(block)] == []
+
+
+def test_git_ignores_what_the_readme_writes_to_the_checkout() -> None:
+    """A secret among it, which must not be committed."""
+    (init,) = (step.command for step in pages.steps(ROOT / pages.README) if step.command.startswith("joulepath init "))
+    words = init.split()
+    written = [f"{words[2]}/topology.yaml", words[words.index("--community-file") + 1]]
+    found = subprocess.run(["git", "check-ignore", *written], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stdout.split() == written
 
 
 def test_no_other_page_says_that_the_first_hour_runs_it() -> None:
@@ -118,6 +131,53 @@ def test_a_truth_follows_from_the_stand_ins_alone() -> None:
     truths = figures.truths()
     assert truths['sum(component:power_watts{component="du"})'] == 120.0
     assert truths['application:joules_per_token{application="camera"}'] == 6.4
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with a README of one command that takes a minute, and a change that is not committed."""
+    folder = tmp_path / "checkout"
+    (folder / "docs" / "guides").mkdir(parents=True)
+    (folder / pages.README).write_text("```sh\nmake wait\n```\n")
+    (folder / pages.GUIDE).write_text("# Guide\n")
+    (folder / "Makefile").write_text("wait:\n\ttouch begun\n\tsleep 60\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", "-C", str(folder)]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
+        subprocess.run([*git, *words], check=True)
+    (folder / "plant").write_text("mine")
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_first_hour_leaves_nothing_behind(
+    number: signal.Signals, checkout: Path, tmp_path: Path
+) -> None:
+    """The checkout is as it was, the clone is removed, and the command of the page has ended."""
+    if reason := isolation.refusal(rootless=os.geteuid() != 0):
+        pytest.skip(reason)
+    (temporary := tmp_path / "temporary").mkdir()
+    program = "import sys, pathlib, scripts.first_hour.__main__ as it; sys.exit(it.main(pathlib.Path(sys.argv[1])))"
+    run = Popen(
+        [sys.executable, "-c", program, str(checkout)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (begun := list(temporary.glob("first-hour-*/home/src/begun"))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert begun
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=30)
+    assert output.splitlines() == [
+        "note: the clone lacks what is not committed in this checkout",
+        "interrupted; the clone is removed",
+    ]
+    assert run.returncode == 130
+    assert list(temporary.iterdir()) == []
+    assert sorted(path.name for path in checkout.iterdir()) == [".git", "Makefile", "README.md", "docs", "plant"]
 
 
 @pytest.mark.long

@@ -4,7 +4,7 @@
 import pwd
 import re
 from collections.abc import Iterable
-from ipaddress import IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +41,21 @@ def _quoted(value: object) -> object:
     return value
 
 
+def _not_ipv4(value: object) -> object:
+    try:
+        IPv4Network(str(value), strict=False)
+    except ValueError:
+        return value
+    message = (
+        f"{value}: IPv4 packets cannot carry a trace, which is an option of IPv6: send them through an IPv6 tunnel and "
+        "give its addresses here (docs/guides/tagging.md, IPv4), or count them by `flows` of `joulepath ioam`"
+    )
+    raise ValueError(message)
+
+
+Prefix = Annotated[IPv6Network, BeforeValidator(_not_ipv4)]
+
+
 class FlowModel(Model):
     """One flow."""
 
@@ -54,12 +69,12 @@ class FlowModel(Model):
     id_owner: Annotated[int, Field(ge=0, lt=1 << 32, strict=True)] | Name | None = None
     """Name or number of the user who writes the `id_file`; without it root or the tagger's user."""
     protocol: Protocol | None = None
-    """Transport protocol; without it both."""
-    source: IPv6Network = EVERYWHERE
+    """Protocol behind the IPv6 header; without it all three. `ipip6` is IPv4 in IPv6."""
+    source: Prefix = EVERYWHERE
     """IPv6 address or prefix of the sender."""
     source_port: Port | None = None
     """Source port; without it any."""
-    destination: IPv6Network = EVERYWHERE
+    destination: Prefix = EVERYWHERE
     """IPv6 address or prefix of the receiver."""
     destination_port: Port | None = None
     """Destination port; without it any."""
@@ -90,7 +105,9 @@ class FlowModel(Model):
             yield f"id_owner: {self.id_owner[:40]!r} is not a user of this host"
         if self.id is not None and not TRACE_ID.fullmatch(self.id):
             yield f"id: {self.id[:40]!r} is not 32 hexadecimal digits"
-        if self.too_large == "drop" and self.protocol == "tcp":
+        if self.protocol == "ipip6" and (self.source_port or self.destination_port):
+            yield "protocol: IPv4 in IPv6 has no ports: leave the ports out"
+        if self.too_large == "drop" and self.protocol in {"tcp", "ipip6"}:
             yield "too_large: only UDP datagrams can be dropped"
         kinds = [kind for kind in CGROUP_KINDS if getattr(self, kind) is not None]
         if len(kinds) > 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from joulepath.bpf.libbpf import Object, possible_cpus
 from joulepath.ioam.wire.encode import hop_by_hop
-from joulepath.ioam.wire.protocols import TCP, UDP
+from joulepath.ioam.wire.protocols import IPV4, TCP, UDP
 from joulepath.tag.settings import EVERYWHERE, MAX_FLOWS, Flow
 
 REASONS = {
@@ -25,11 +25,11 @@ REASONS = {
     "refused": "the kernel had no room for the header",
     "path_mtu": "the packet would become larger than a link further on carries",
     "ipv4": "IPv4 packets cannot carry a trace",
-    "protocol": "only UDP and TCP are tagged",
+    "protocol": "only UDP, TCP and IPv4 in IPv6 are tagged",
 }
 """Every value of the label `reason`, with what it says, in the order of the program."""
 
-_PROTOCOLS = {None: 0, "tcp": TCP, "udp": UDP}
+_PROTOCOLS = {None: 0, "tcp": TCP, "udp": UDP, "ipip6": IPV4}
 _IN_CGROUP, _ANY_ADDRESS, _DROPS = 1, 2, 4
 _MAX_HEADER = 256
 _PLACES = 2 * MAX_FLOWS

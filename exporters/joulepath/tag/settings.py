@@ -12,7 +12,8 @@ from joulepath.ioam.wire.encode import hop_by_hop
 MAX_FLOWS = 64
 """As many as the program has places for."""
 
-Protocol = Literal["udp", "tcp"]
+Protocol = Literal["udp", "tcp", "ipip6"]
+"""`ipip6`: IPv4 in IPv6, as `ip link add type ip6tnl mode ipip6` sends it."""
 TooLarge = Literal["pass", "drop"]
 CgroupKind = Literal["cgroup", "unit", "container", "pod"]
 TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -29,7 +30,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Flow:
-    """UDP and TCP packets that agree with all that is given; port 0 stands for any."""
+    """Packets of UDP, TCP and IPv4 in IPv6 that agree with all that is given; port 0 stands for any."""
 
     name: str
     namespace: int

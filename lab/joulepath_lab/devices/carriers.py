@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What carries users' packets from node to node: devices of the kernel, and tunnels in UDP.
+"""Carriers of users' packets from node to node: devices of the kernel, and tunnels in UDP.
 
 `opaque`: ciphered, so that no node on the way can read it (and no protection of anything: the key is known); `gtpu`:
 GTP-U with a PDU session container (3GPP TS 29.281, TS 38.415); `user`: the node's own kernel, by a TUN device for IP,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Open5GS UPF exports of its data plane: names and labels as in its src/upf/metrics.c.
+"""The metrics of an Open5GS UPF about its data plane: names and labels as in its src/upf/metrics.c.
 
 Octets are those of users' packets, without GTP-U (its src/upf/gtp-path.c).
 """

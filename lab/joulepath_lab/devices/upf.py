@@ -50,7 +50,7 @@ class UserPlane:
         return True
 
     def volumes(self, upf: str, *, lie: bool = False) -> Iterator[Volume]:
-        """What the function `upf` counts. A lie is about its first session, an application's."""
+        """The counts of the function `upf`. A lie is about its first session, an application's."""
         sessions = [session for session in self.counts if session.upf == upf]
         for session in sessions:
             counts = self.counts[session]

@@ -94,7 +94,7 @@ class Scenario:
     amounts: Mapping[str, tuple[Amounts, Amounts]]
     """Component -> what its static and its dynamic watts follow; those that are not here follow packets and octets."""
     streams: tuple[Stream, ...] = UPLINKS
-    """What robots and users send, each with the server's answers to it."""
+    """The traffic of robots and users, each with the server's answers to it."""
     passing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Component -> the streams that pass it; those that are not here are passed by all."""
     detector: str | None = None

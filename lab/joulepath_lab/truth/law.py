@@ -52,7 +52,7 @@ def power(
 def _rates(
     streams: Iterable[Stream], before: Mapping[str, Sent], after: Mapping[str, Sent], seconds: float
 ) -> dict[str, float]:
-    """What these streams and the answers to them sent in a second, by the fields of the ledger."""
+    """Amounts in a second of these streams and of the answers to them, by the fields of the ledger."""
     names = [name for stream in streams for name in (stream.name, answer_of(stream)) if name in after]
     return {
         field: sum(getattr(after[name], field) - getattr(before[name], field) for name in names) / seconds

@@ -42,7 +42,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _points(context: Context, component: str) -> list[tuple[float, float]]:
     """Traffic and work at the same times, in the order of traffic."""
     step = max(context.since / STEPS, context.topology.interval)
-    work = _series(context, own(context, "adapter:active:rate", component=component), step)
+    work = _series(context, _work(context, component), step)
     for by in ("count", "volume"):
         traffic = _series(context, own(context, "component:counted:rate", component=component, by=by), step)
         if traffic and work:
@@ -50,6 +50,11 @@ def _points(context: Context, component: str) -> list[tuple[float, float]]:
             whole = min(work) + context.topology.window
             return sorted((traffic[at], work[at]) for at in traffic if at in work and at >= whole)
     return []
+
+
+def _work(context: Context, component: str) -> str:
+    part, whole = own(context, "adapter:active:ratio", component=component), own(context, "adapter:host_active:rate")
+    return f"{part} * on (host, unit) group_left () {whole}"
 
 
 def _series(context: Context, selector: str, step: float) -> dict[float, float]:

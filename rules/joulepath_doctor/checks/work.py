@@ -18,9 +18,10 @@ GRANTED = 0.25
 def check(context: Context) -> Iterator[Finding]:
     """Findings about each host, GPU and virtual machine."""
     reach = f"[{window(context)}:{duration(context.topology.interval)}]"
+    of_host = own(context, "adapter:host_active:rate")
     parts, wholes = (
-        rows(context, f"avg_over_time((sum by (host, unit) ({own(context, name)})){reach})", "host", "unit")
-        for name in ("adapter:active:rate", "adapter:host_active:rate")
+        rows(context, f"avg_over_time((sum by (host, unit) ({expr})){reach})", "host", "unit")
+        for expr in (f"{own(context, 'adapter:active:ratio')} * on (host, unit) group_left () {of_host}", of_host)
     )
     for (host, unit), work in parts.items():
         whole = wholes.get((host, unit), 0.0)

@@ -109,24 +109,25 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> It
     labels = ", ".join(known.labels)
     for by, unit in (("count", "packets"), ("volume", "bytes")):
         if ioam.instances:
-            rows = (
-                f"sum by (application, {labels}) (\n"
-                f"  {known.constants} * on ({labels}) group_left ()\n"
-                f"    sum by ({labels}) (\n"
-                f"      sum by (instance, {labels}) (rate({known.counter(unit, node)}[$window]))\n"
-                f"      / on (instance) group_left () {seconds}))\n{all_measured}"
+            kind = "trace" if traffic.traced else "node"
+            # One rule reads part and whole: a scrape may be stored between two rules.
+            seen = (
+                f"(sum by ({labels}) (\n"
+                f"    sum by (instance, {labels}) (rate({known.counter(unit, node)}[$window]))\n"
+                f"    / on (instance) group_left () {seconds})\n"
+                f"  or label_replace(sum(sum by (instance) (rate(ioam_{kind}_{unit}_total{{{node}}}[$window]))\n"
+                f'    / on (instance) {seconds}), "total", "user", "", ""))\n{all_measured}'
             )
+            yield Rule("adapter:seen:rate", seen, {"counter": name, "by": by})
+            marked = f"adapter:seen:rate{selector(counter=name, by=by, total='')}"
+            rows = f"sum by (application, {labels}) (\n  {known.constants} * on ({labels}) group_left () {marked})"
             yield Rule("adapter:traffic:rate", rows, {"counter": name, "by": by, "unit": unit})
         if traffic.query is not None:
             expr = traffic.query.packets if by == "count" else traffic.query.bytes
             if expr is not None:
                 yield Rule("adapter:whole:rate", guarded(expr), {"counter": name, "by": by})
         elif ioam.instances and traffic.core is None:
-            kind = "trace" if traffic.traced else "node"
-            whole = (
-                f"sum(sum by (instance) (rate(ioam_{kind}_{unit}_total{{{node}}}[$window]))\n"
-                f"  / on (instance) {seconds})\n{all_measured}"
-            )
+            whole = f"sum(adapter:seen:rate{selector(counter=name, by=by, total='user')})"
             yield Rule("adapter:whole:rate", whole, {"counter": name, "by": by})
 
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from joulepath_rules.adapters.work import WORK
+from joulepath_rules.adapters.work import WORK, quotient
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 
@@ -13,4 +13,7 @@ def vms(topology: Topology) -> Iterator[Rule]:
     for name in topology.guests:
         vm = topology.vms[name]
         expr = " + ".join(WORK[share.kind].share(topology, vm.host, share).believed for share in vm.share)
-        yield Rule("adapter:vm_active:rate", expr, {"vm": name, "host": vm.host, "unit": vm.share[0].unit})
+        whole = WORK[vm.share[0].kind].whole(topology, vm.host)
+        yield Rule(
+            "adapter:vm_active:ratio", quotient(expr, whole), {"vm": name, "host": vm.host, "unit": vm.share[0].unit}
+        )

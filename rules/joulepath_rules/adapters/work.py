@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from joulepath_rules.adapters import kepler, moving
 from joulepath_rules.adapters.gpus import GPU_WORK
-from joulepath_rules.adapters.guards import Amount, counted, queried, total
+from joulepath_rules.adapters.guards import SENSIBLE, Amount, counted, queried, total
 from joulepath_rules.rule import Rule, selector
 from joulepath_topology import Topology
 from joulepath_topology.components import Component
@@ -32,7 +32,7 @@ class Work:
 def work(topology: Topology) -> Iterator[Rule]:
     """A rule for each component that has a part of a box, and one for the whole of each box and unit.
 
-    In joules/s (Kepler), CPU seconds/s, seconds/s of a GPU, or the query's unit.
+    The whole is in joules/s (Kepler), CPU seconds/s, seconds/s of a GPU, or the query's unit.
     """
     wholes: set[tuple[str, str]] = set()
     for name, component in topology.components.items():
@@ -50,10 +50,15 @@ def work(topology: Topology) -> Iterator[Rule]:
                     yield Rule("adapter:working:ratio", steps, {"component": name, "host": box})
             else:
                 part = _part(topology, placement, shares)
-            yield Rule("adapter:active:rate", part, {"component": name, "host": box, "unit": unit})
+            yield Rule("adapter:active:ratio", quotient(part, whole), {"component": name, "host": box, "unit": unit})
             if (box, unit) not in wholes:
                 wholes.add((box, unit))
                 yield Rule("adapter:host_active:rate", whole.believed, {"host": box, "unit": unit})
+
+
+def quotient(part: str, whole: Amount) -> str:
+    """A part of the whole. One rule reads both: a scrape may be stored between two rules."""
+    return f"({part})\n/ clamp_min({whole.plain} {SENSIBLE}, 1e-9)"
 
 
 def _counted_elsewhere(component: Component) -> bool:

@@ -16,6 +16,8 @@ class Options:
 
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    """How the objects' names begin; None for the topology's name."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def _prometheus(topology: Topology, groups: Sequence[Group], _: Options) -> str:
 
 
 def _operator(topology: Topology, groups: Sequence[Group], options: Options) -> str:
-    return operator.write(groups, topology.name, topology.hash, options.namespace, options.labels)
+    return operator.write(groups, options.name or topology.name, topology.hash, options.namespace, options.labels)
 
 
 def _vmalert(topology: Topology, groups: Sequence[Group], _: Options) -> str:

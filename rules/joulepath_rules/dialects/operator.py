@@ -34,7 +34,7 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 def write(
     groups: Iterable[Group], name: str, topology_hash: str, namespace: str | None, labels: Mapping[str, str]
 ) -> str:
-    """The objects of a topology called `name`, as documents of one YAML file.
+    """The objects of a topology or a part of it, called `name`, as documents of one YAML file.
 
     Raises JoulepathError for a group that is too large for an object, UsageError for a name that Kubernetes refuses.
     """
@@ -46,14 +46,14 @@ def write(
     )
 
 
-def object_name(topology: str) -> str:
-    """The topology's name as the beginning of objects' names. Raises UsageError."""
-    if not _SUBDOMAIN.fullmatch(topology) or len(topology) > NAME_LENGTH - len("-attribution"):
+def object_name(name: str) -> str:
+    """The name as the beginning of objects' names. Raises UsageError."""
+    if not _SUBDOMAIN.fullmatch(name) or len(name) > NAME_LENGTH - len("-attribution"):
         raise UsageError(
-            f"name: {topology!r} cannot name an object of Kubernetes: use small letters, digits, - and . for "
+            f"name: {name!r} cannot name an object of Kubernetes: use small letters, digits, - and . for "
             "--dialect operator, and begin and end with a letter or digit"
         )
-    return topology
+    return name
 
 
 def label(text: str) -> tuple[str, str]:

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration file: what the documentation shows is read, and mistakes are named."""
 
+import argparse
+import json
+import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -9,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from joulepath.errors import UsageError
-from joulepath.ioam import config
+from joulepath.files import text_of
+from joulepath.ioam import config, flow_config
 from joulepath.ioam.backend.choice import ChosenSource
+from joulepath.ioam.command import Reader
 from joulepath.ioam.settings import Bounds, Flow, Match, Namespace, Point, Rule
 from joulepath.ioam.wire.decode import REASONS
 from tests.conftest import ROOT
@@ -232,3 +238,63 @@ def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
 def test_mistakes_in_a_flow_are_named(tmp_path: Path, match: str, line: str) -> None:
     text = f"nodes: [{{node_id: 1, interfaces: {{eth0: up}}}}]\nflows: {{a: {match}}}"
     assert mistakes(tmp_path, text) == [line]
+
+
+def _many(count: int) -> bytes:
+    return json.dumps({"flows": {f"f{number}": {"ports": number} for number in range(count)}}).encode()
+
+
+HOSTILE = {
+    "has 2097153 octets; at most 2097152": b"#" * (2 << 20 | 1),
+    "flows: 2000 flows with 2000 matches; at most 512 matches: join prefixes in one": _many(2000),
+    "is not UTF-8 text: byte 8": b"flows: {\xff: {}}",
+    "must be a mapping of keys, is empty": b"",
+    "lists stand in lists too deep": b"[" * 100_000,
+    "flows.a: ports: '70000' is not a number or range within 0-65535": b"flows: {a: {ports: 70000}}",
+    "flows.a.port: unknown key 'port' (did you mean ports?)": b"flows: {a: {port: 1}}",
+    "flows.a b: a name of a flow has 1 to 64 letters, digits and _ . : @ / -": b"flows: {a b: {ports: 1}}",
+    "flows.a.ports.0: must be a number, or a range such as 5000-5999": b"flows: {a: {ports: [[1]]}}",
+    "flow: unknown key 'flow' (did you mean flows?)": b"{flow: {}, flows: {}}",
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+@pytest.mark.parametrize("link", [False, True])
+def test_a_hostile_file_of_flows_is_one_line(tmp_path: Path, line: str, link: bool) -> None:
+    file = tmp_path / "flows.yaml"
+    (tmp_path / "target" if link else file).write_bytes(HOSTILE[line])
+    if link:
+        file.symlink_to("target")
+    with pytest.raises(UsageError) as fault:
+        flow_config.read(file, text_of(file))
+    assert fault.value.messages == (f"{file}: {line}",)
+
+
+def test_many_mistakes_in_a_file_of_flows_are_a_few_lines(tmp_path: Path) -> None:
+    file = tmp_path / "flows.yaml"
+    text = json.dumps({"flows": {f"f{number}": {"port": 1} for number in range(100)}})
+    with pytest.raises(UsageError) as fault:
+        flow_config.read(file, text)
+    assert len(fault.value.messages) == 4
+    assert fault.value.messages[-1] == f"{file}: has 97 more mistakes"
+
+
+@pytest.mark.parametrize(
+    ("make", "end"),
+    [
+        (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+        (os.mkfifo, "it is not a regular file"),
+        (Path.mkdir, "it is not a regular file"),
+        (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
+    ],
+    ids=["loop", "pipe", "folder", "dangling"],
+)
+def test_a_file_of_flows_that_is_not_a_file_is_named(tmp_path: Path, make: Callable[[Path], None], end: str) -> None:
+    make(tmp_path / "flows.yaml")
+    arguments = argparse.Namespace(config=write(tmp_path, FLOWS.replace("more/", "")), node_id=None, interface=None)
+    arguments.pcap, arguments.once, arguments.check_config = None, False, False
+    reader = Reader(arguments)
+    assert [flow.name for flow in reader.first().flows] == ["camera", "slice", "unit"]
+    assert reader.complaints == (f"{tmp_path}/flows.yaml: cannot be read: {end}",)
+    with pytest.raises(UsageError, match=end):
+        reader()

@@ -2,7 +2,6 @@
 """Flows of real traffic: both backends, files that change under it, VLAN tags that the kernel took out, cgroups."""
 
 import json
-import os
 import subprocess
 import sys
 import uuid
@@ -81,7 +80,7 @@ def test_flows_of_a_file_change_under_traffic_without_a_lost_packet(tmp_path: Pa
         command = namespace.command(sys.executable, "-c", SEND)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
             until(lambda: exporter.scrape()[PACKETS, "uplink", "stays", "4"] > 0)
-            for name in ("b", "c", "a"):
+            for name in ("b", "a"):
                 write(more, {"flows": {name: {"ports": "5001-5010"}, "idle": {"ports": 5500}}})
                 exporter.hang_up()
                 until(lambda: exporter.scrape().get((PACKETS, "uplink", name, "4"), 0) > 0)  # noqa: B023  # now
@@ -95,7 +94,7 @@ def test_flows_of_a_file_change_under_traffic_without_a_lost_packet(tmp_path: Pa
     assert counts.pop("stays") == sent
     assert counts.pop("idle") == 0
     assert sum(counts.values()) == sent  # each packet to the other port in one of the flows that followed each other
-    assert set(counts) == {"a", "b", "c", "all"}
+    assert set(counts) == {"a", "b", "all"}
     assert series["ioam_flow_bytes_total", "uplink", "stays", "4"] == 128 * sent
 
 
@@ -114,8 +113,6 @@ def test_a_tag_that_the_kernel_took_out_is_known(tmp_path: Path, backend: str) -
     with ExitStack() as stack:
         near, far = stack.enter_context(two_hosts())
         near.reach("fd01::2")
-        near.run("ip link add link va name va.7 type vlan id 7")
-        near.run("ip link set va.7 up")
         first = stack.enter_context(
             Exporter(near, "--config", str(configure(sent, flows, "sent", "va")), "--backend", backend)
         )
@@ -124,13 +121,11 @@ def test_a_tag_that_the_kernel_took_out_is_known(tmp_path: Path, backend: str) -
         )
         frames = [TAGGED, TAGGED, DOUBLE, PLAIN]
         near.python(SEND_FRAMES, "va", "\n".join(frame.hex() for frame in frames))
-        near.python(SEND_FRAMES, "va.7", "\n".join([PLAIN.hex()] * 4))
-        expected = {"five": 2, "six": 1 + 4, "none": 1}
+        expected = {"five": 2, "six": 1, "none": 1}
         for exporter in (first, second):
             for name, count in expected.items():
                 until(lambda: exporter.scrape()[PACKETS, "uplink", name, "4"] >= count)  # noqa: B023  # now
             series = exporter.scrape()
-            # Neighbour discovery on va.7 may not count: it is no user's.
             assert {name: series[PACKETS, "uplink", name, "4"] for name in expected} == expected
 
 
@@ -184,64 +179,21 @@ def test_a_captured_packet_does_not_say_its_cgroup(tmp_path: Path, backend: str)
     assert (done.returncode, done.stderr) == (2, f"joulepath ioam: {line}\n")
 
 
-def _many(count: int) -> bytes:
-    return json.dumps({"flows": {f"f{number}": {"ports": number} for number in range(count)}}).encode()
-
-
-HOSTILE = {
-    "has 2097153 octets; at most 2097152": b"#" * (2 << 20 | 1),
-    "flows: 10000 flows with 10000 matches; at most 512 matches": _many(10_000),
-    "is not UTF-8 text": b"flows: {\xff: {}}",
-    "must be a mapping of keys, is empty": b"",
-    "is not valid YAML": b"flows: [",
-    "lists stand in lists too deep": b"[" * 100_000,
-    "flows.a.ports": b"flows: {a: {ports: 70000}}",
-    "flows.a.port: unknown key 'port'": b"flows: {a: {port: 1}}",
-    "flows.stays: is in the configuration, too": b"flows: {stays: {ports: 1}}",
-    "the key 'a' is written twice": b"flows: {a: {ports: 1}, a: {ports: 2}}",
-}
-
-
-def test_a_hostile_file_is_one_line_and_the_former_flows_go_on(tmp_path: Path) -> None:
+def test_a_wrong_file_is_one_line_and_the_former_flows_go_on(tmp_path: Path) -> None:
     file, more = tmp_path / "ioam.yaml", tmp_path / "more.yaml"
     more.write_bytes(b"[" * 3)  # at the start, too
     configure(tmp_path, {"stays": {"protocol": "udp"}}, flows_file="more.yaml")
     good = ("joulepath_config_last_reload_successful",)
     with NetworkNamespace() as namespace, Exporter(namespace, "--config", str(file), "--backend", "packet") as exporter:
-        for turn, content in enumerate(HOSTILE.values()):
-            more.unlink()
-            if turn % 2:
-                more.write_bytes(content)
-            else:
-                (tmp_path / "target").write_bytes(content)
-                more.symlink_to("target")
-            exporter.hang_up()
-            until(lambda: exporter.scrape()[good] == 0)
-            more.unlink()
-            write(more, {"flows": {f"turn-{turn}": {"ports": 5000}}})
-            exporter.hang_up()
-            until(lambda: exporter.scrape()[good] == 1)
-        breaking: list[Callable[[], None]] = [
-            lambda: None,
-            lambda: more.symlink_to("more.yaml"),
-            lambda: os.mkfifo(more),
-            more.mkdir,
-        ]
-        for broken in breaking:
-            if more.is_dir():
-                more.rmdir()
-            more.unlink(missing_ok=True)
-            broken()
-            exporter.hang_up()
-            until(lambda: exporter.scrape()[good] == 0)
-            namespace.python(SEND_SOME)
-        until(lambda: exporter.scrape()[PACKETS, "uplink", "stays", "4"] == 28)
+        write(more, {"flows": {"more": {"ports": 5000}}})
+        exporter.hang_up()
+        until(lambda: (PACKETS, "uplink", "more", "4") in exporter.scrape())
+        more.unlink()
+        exporter.hang_up()
+        until(lambda: exporter.scrape()[good] == 0)
+        namespace.python(SEND_SOME)
+        until(lambda: exporter.scrape()[PACKETS, "uplink", "stays", "4"] == 7)
         lines = [line for line in exporter.stop() if "more.yaml" in line]
-    assert len(lines) == 1 + len(HOSTILE) + 4
-    for line, expected in zip(
-        lines,
-        ["is not valid YAML", *HOSTILE, "No such file", "Too many levels", "not a regular file", "not a regular file"],
-        strict=True,
-    ):
+    assert len(lines) == 2
+    for line, expected in zip(lines, ["is not valid YAML", "No such file"], strict=True):
         assert expected in line
-        assert len(line) < 400

@@ -77,7 +77,8 @@ flows:
   names: {{ioam_namespace: 1, id: "{ID}", container: camera}}
   pods: {{ioam_namespace: 1, id: "{ID}", pod: camera-0}}
   drops: {{ioam_namespace: 1, id: "{ID}", protocol: tcp, too_large: drop}}
-  sctp: {{ioam_namespace: 70000, id: "{ID}", protocol: sctp, source: "10.0.0.0/8"}}
+  sctp: {{ioam_namespace: 70000, id: "{ID}", protocol: sctp, source: "fd01::1/8"}}
+  ports: {{ioam_namespace: 1, id: "{ID}", protocol: ipip6, source_port: 1, too_large: drop}}
 """
     with pytest.raises(UsageError) as caught:
         read(tmp_path, text)
@@ -98,9 +99,31 @@ flows:
         "flows.pods: pod: give its metadata.uid",
         "flows.drops: too_large: only UDP datagrams can be dropped",
         "flows.sctp.ioam_namespace: must be less than or equal to 65535",
-        "flows.sctp.protocol: must be 'udp' or 'tcp'",
+        "flows.sctp.protocol: must be 'udp', 'tcp' or 'ipip6'",
         "flows.sctp.source: must be an IPv6 address or prefix, with no bit set behind the prefix",
+        (
+            "flows.ports: protocol: IPv4 in IPv6 has no ports: leave the ports out; too_large: only UDP datagrams can "
+            "be dropped"
+        ),
     ]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.0/8", "10.0.0.1/8", "0.0.0.0/0"])
+def test_an_ipv4_selector_is_refused_with_the_two_ways_out(tmp_path: Path, address: str) -> None:
+    flow = f'{{ioam_namespace: 1, id: "{ID}", destination: "{address}"}}'
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, f"interfaces: [eth0]\nflows: {{camera: {flow}}}\n")
+    (line,) = caught.value.messages
+    assert line.partition(": ")[2] == (
+        f"flows.camera.destination: {address}: IPv4 packets cannot carry a trace, which is an option of IPv6: send "
+        "them through an IPv6 tunnel and give its addresses here (docs/guides/tagging.md, IPv4), or count them by "
+        "`flows` of `joulepath ioam`"
+    )
+
+
+def test_ipv4_in_ipv6_is_a_protocol(tmp_path: Path) -> None:
+    text = f'interfaces: [eth0]\nflows: {{a: {{ioam_namespace: 1, id: "{ID}", protocol: ipip6}}}}\n'
+    assert read(tmp_path, text).flows[0].protocol == "ipip6"
 
 
 def test_too_many_flows_are_refused(tmp_path: Path) -> None:

@@ -150,6 +150,11 @@ def test_wide_node_ids_have_their_own_field(file: Path) -> None:
     assert "type 0x00a000 ns 124 size 32" in text
 
 
+def test_a_rule_selects_ipv4_in_ipv6_by_its_number(file: Path) -> None:
+    file.write_text(CONFIG.replace("protocol: tcp", "protocol: ipip6"))
+    assert "ip -6 rule add pref 10603 ipproto 4 lookup 10603" in iproute.commands(file).splitlines()
+
+
 def test_a_topology_is_read_as_the_rules_read_it(file: Path) -> None:
     """Ranges, an id as a UUID is written, the file's own node for each component."""
     text = TOPOLOGY.replace("core-1:", '"core-[1-2]":').replace("rapl: core-1", 'rapl: "core-[1-2]"')

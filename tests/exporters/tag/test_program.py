@@ -37,6 +37,7 @@ PORTS = bytes.fromhex("13881389")  # 5000 and 5001
 ETHERNET = bytes(12) + b"\x86\xdd"
 ETHERNET_IPV4 = bytes(12) + b"\x08\x00"
 TRANSPORTS = (6, 17)
+IPV4_INSIDE = 4
 KERNELS = -1
 """ICMPv6 that no application sends."""
 
@@ -84,7 +85,7 @@ ADDRESSES = st.sampled_from(["fd01::1", "fd02::1", "fd02:0:0:7::1", "fd02:0:0:8:
 @st.composite
 def packets(draw: st.DrawFn) -> bytes:
     """IPv6 packets with extension headers in any order."""
-    protocol = draw(st.sampled_from([6, 17, 17, 132, 58, 50, 59]))
+    protocol = draw(st.sampled_from([6, 17, 17, IPV4_INSIDE, 132, 58, 50, 59]))
     ports = draw(st.sampled_from([5000, 1])).to_bytes(2, "big") + draw(st.sampled_from([5001, 2])).to_bytes(2, "big")
     if protocol == 58:
         ports = draw(st.sampled_from([b"\x80", b"\x81", b"\x87"])) + ports[1:]  # echo, reply, neighbour solicitation
@@ -116,7 +117,7 @@ def shows(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[int, by
     ports = packet[position : position + 4] if kind in TRANSPORTS else b""
     if kind == 58 and packet[position] not in (128, 129):
         kind = KERNELS
-    if datagram and ports:
+    if datagram and (ports or kind == IPV4_INSIDE):
         shown[datagram] = kind, ports
     return kind, ports, seen
 
@@ -124,7 +125,7 @@ def shows(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[int, by
 def expected_frame(packet: bytes, shown: dict[bytes, tuple[int, bytes]]) -> tuple[bytes, str | None, str | None]:
     """The packet as it leaves, the flow that it belongs to, and the reason why it has no trace."""
     kind, ports, seen = shows(packet, shown)
-    unknown = "protocol" if ports == b"" else None
+    unknown = "protocol" if ports == b"" and kind != IPV4_INSIDE else None
     in_the_way = "hop_by_hop" if 0 in seen else None
     name = None
     if kind == KERNELS:
@@ -335,6 +336,15 @@ def test_a_flow_may_drop_packets_without_room(fresh: Program) -> None:
     assert run_program(udp_packet(1281 - 48)) == 2
     assert run_program(udp_packet(1280 - 48)) == PASS  # every path carries it: QUIC's first packets are of this size
     assert fresh.counts()["udp"].untagged["path_mtu"] == 2
+
+
+def test_multicast_is_tagged_as_other_packets_are(fresh: Program) -> None:
+    fresh.apply([Flow("group", 1, ID, destination=IPv6Network("ff00::/8"))], {"group": State(ID, None)}, NODE, ROOM)
+    packet = udp_packet(100)
+    packet = packet[:24] + IPv6Address("ff3e::1").packed + packet[40:]
+    frame = tag_packet(fresh, packet)
+    assert frame[-108:] == packet[40:]
+    assert decode.options(frame[40 : 40 + HEADER]).traces[0].trace_id == ID
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ enum flags {
 struct flow {
 	__u32 source[4], source_mask[4];
 	__u32 destination[4], destination_mask[4];
-	__u8 protocol; // 0: UDP and TCP
+	__u8 protocol; // 0: all that are tagged
 	__u8 flags;
 	__be16 source_port, destination_port; // 0: any
 	__u16 length;                         // of `header`; 0 while there is no id
@@ -168,9 +168,15 @@ struct packet {
 	struct places places; // of the flows that use its socket although it was made in another cgroup
 };
 
-static __always_inline int is_known(__u8 protocol)
+static __always_inline int has_ports(__u8 protocol)
 {
 	return protocol == IPPROTO_UDP || protocol == IPPROTO_TCP;
+}
+
+// These are tagged, and IPv4 in IPv6 (RFC 2473).
+static __always_inline int is_known(__u8 protocol)
+{
+	return has_ports(protocol) || protocol == IPPROTO_IPIP;
 }
 
 // Fills in what the first fragment showed, or keeps it for those that follow.
@@ -247,7 +253,7 @@ APART int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 		// The others are the kernel's: errors, neighbours, groups.
 		return type == ECHO_REQUEST || type == ECHO_REPLY;
 	}
-	if (bpf_skb_load_bytes(skb, offset, &packet->source_port, 4))
+	if (has_ports(packet->protocol) && bpf_skb_load_bytes(skb, offset, &packet->source_port, 4))
 		return 0;
 	if (packet->fragment)
 		join(packet, id, 1);
@@ -264,8 +270,7 @@ APART int parse_ipv4(struct __sk_buff *skb, struct packet *packet)
 	packet->ipv4 = 1;
 	packet->protocol = ip.protocol;
 	packet->hidden_ports = !!(ip.frag_off & bpf_htons(0x1FFF));
-	packet->unknown = !is_known(ip.protocol);
-	if (packet->hidden_ports || packet->unknown)
+	if (packet->hidden_ports || !has_ports(ip.protocol))
 		return 1;
 	return !bpf_skb_load_bytes(skb, packet->start + ip.ihl * 4, &packet->source_port, 4);
 }
@@ -282,7 +287,7 @@ static __always_inline int matches(struct __sk_buff *skb, const struct packet *p
 {
 	if (flow->protocol && flow->protocol != packet->protocol)
 		return 0;
-	if (packet->unknown && (flow->source_port || flow->destination_port))
+	if (!has_ports(packet->protocol) && (flow->source_port || flow->destination_port))
 		return 0;
 	if (!packet->hidden_ports) {
 		if (flow->source_port && flow->source_port != packet->source_port)
@@ -326,15 +331,50 @@ APART int adopt(struct __sk_buff *skb, struct packet *packet)
 	return 0;
 }
 
-// Octets of all headers that each segment of a large packet repeats.
-static __always_inline __u32 repeated(struct __sk_buff *skb, const struct packet *packet)
+// The end of TCP's header here, or of UDP's.
+static __always_inline __u32 end_of_transport(struct __sk_buff *skb, __u32 offset, __u8 protocol)
 {
 	__u8 words = 0;
 
-	if (packet->protocol == IPPROTO_UDP)
-		return packet->transport - packet->start + 8;
-	bpf_skb_load_bytes(skb, packet->transport + 12, &words, 1);
-	return packet->transport - packet->start + (words >> 4) * 4;
+	if (protocol != IPPROTO_TCP)
+		return offset + 8;
+	bpf_skb_load_bytes(skb, offset + 12, &words, 1);
+	return offset + (words >> 4) * 4;
+}
+
+// The end of the headers of the IP packet here. 0 where it does not end with the large packet: then this is the
+// payload of a datagram, which the kernel does not look into.
+APART int end_of_inner(struct __sk_buff *skb, __u32 offset)
+{
+	struct ipv6hdr ip;
+	struct iphdr *old = (void *)&ip;
+	__u32 rest = skb->len - offset;
+
+	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)))
+		return 0;
+	if (ip.version == 6 && bpf_ntohs(ip.payload_len) + sizeof(ip) == rest)
+		return end_of_transport(skb, offset + sizeof(ip), ip.nexthdr);
+	if (ip.version == 4 && bpf_ntohs(old->tot_len) == rest)
+		return end_of_transport(skb, offset + old->ihl * 4, old->protocol);
+	return 0;
+}
+
+// Octets of all headers that each segment of a large packet repeats. In a tunnel these are the inner packet's as well.
+APART int repeated(struct __sk_buff *skb, struct packet *packet)
+{
+	__u32 offset, end = 0;
+
+	if (!packet)
+		return 0;
+	offset = packet->transport;
+	if (packet->protocol == IPPROTO_IPIP) {
+		end = end_of_inner(skb, offset);
+	} else if (packet->protocol == IPPROTO_UDP) {
+		end = end_of_inner(skb, offset + 8); // FOU
+		if (!end)                            // VXLAN; Geneve without options
+			end = end_of_inner(skb, offset + 8 + 8 + ETH_HLEN);
+	}
+	return (end ?: end_of_transport(skb, offset, packet->protocol)) - packet->start;
 }
 
 // TCP's retransmission timeouts since the last answer.

@@ -100,7 +100,7 @@ def _selector(flow: Flow) -> str:
     if flow.source != EVERYWHERE:
         words += ["from", str(flow.source)]
     if flow.protocol is not None:
-        words += ["ipproto", flow.protocol]
+        words += ["ipproto", "4" if flow.protocol == "ipip6" else flow.protocol]
     if flow.source_port:
         words += ["sport", str(flow.source_port)]
     if flow.destination_port:
