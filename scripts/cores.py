@@ -21,7 +21,7 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
         "by the sum of the window's samples, for parts of the whole alone, never by `rate()`",
     ),
 }
-"""What a series holds, and how the rules read it."""
+"""The content of a series, in words, and how the rules read it."""
 
 INTRODUCTION = """\
 # Cores and base stations

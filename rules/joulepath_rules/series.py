@@ -190,8 +190,8 @@ STEPS = _series(
     ),
     ("adapter:whole:rate", "counter by", "1/s", "all traffic, from PromQL"),
     (
-        "adapter:seen:rate", "counter ioam_namespace trace_id flow total by", "1/s",
-        "traffic at a node with named instances, by trace or flow; of all with `total`",
+        "adapter:seen:rate", "counter application ioam_namespace trace_id flow total by", "1/s",
+        "traffic at a node with named instances or in a core, by trace, flow or application; of all with `total`",
     ),
     (
         "adapter:steady:info", "counter", "",

@@ -93,7 +93,7 @@ class Flow(Entry):
 
 
 Mark = Trace | Flow
-"""What tells an application's packets from others at an IOAM node."""
+"""A trace or flow: it tells an application's packets from others at an IOAM node."""
 
 
 class Sessions(Entry):

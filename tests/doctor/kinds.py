@@ -321,7 +321,7 @@ applications:
 
 
 def _with_a_flow(rates: Rates) -> Rates:
-    """What was the robot's trace is its flow."""
+    """The robot sends a flow in place of its trace."""
     labels = 'ioam_namespace="123",trace_id="%B"'
     return {
         name.replace("ioam_trace", "ioam_flow").replace(labels, 'flow="@robot"') if labels in name else name: rate

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the doctor says of a core: silent beside a busy interface, still, read by two, or asked for a key it lacks."""
+"""Findings of the doctor about a core: silent beside a busy interface, still, read by two, or without a key."""
 
 from collections.abc import Mapping
 

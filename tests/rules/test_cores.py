@@ -324,7 +324,7 @@ def rules(text: str) -> list[Rule]:
 
 
 @pytest.mark.parametrize("kind", SHOWN)
-def test_what_is_not_a_counter_never_becomes_a_rate(kind: str) -> None:
+def test_a_gauge_never_becomes_a_rate(kind: str) -> None:
     """No rule of any group reads a rate, an increase or resets of it, whatever the amount."""
     read = " ".join(rule.expr for rule in rules(plant(kind)))
     for amount in CORES[kind].amounts.values():

@@ -40,7 +40,7 @@ def around(*counted: dict[str, str]) -> dict[str, str]:
 
 
 def a_flow_beside_a_trace() -> Case:
-    """What `b` sent as a trace is a flow: every figure stays."""
+    """`b` sends a flow in place of its trace: every figure stays."""
     return Case(
         "flow-beside-trace",
         topology(replace_in_factory((OF_B, "b: {flows: [camera-v4], "))),

@@ -32,6 +32,7 @@ hosts:
   traced: {{site: s, power: [{{pdu: p, outlets: ["3"]}}]}}
   named: {{site: s, power: [{{pdu: p, outlets: ["4"]}}]}}
   asked: {{site: s, power: [{{pdu: p, outlets: ["5"]}}]}}
+  core: {{site: s, power: [{{pdu: p, outlets: ["9"]}}]}}
   kepler: {{site: s, power: [{{pdu: p, outlets: ["6"]}}]}}
   cpu: {{site: s, power: [{{pdu: p, outlets: ["7"]}}]}}
   query: {{site: s, active: {{query: "sum(rate(host_work_total[$window]))"}}, power: [{{pdu: p, outlets: ["8"]}}]}}
@@ -43,20 +44,24 @@ components:
   traced: {{role: upf, traffic: {{ioam: 2, traced: true}}}}
   named: {{role: upf, traffic: {{ioam: {{node: 3, instances: [x, y]}}}}}}
   asked: {{role: upf, traffic: {{query: {{bytes: "sum by (application) (rate(sent_bytes_total[$window]))"}}}}}}
+  core: {{role: upf, policy: bytes, traffic: {{core: open5gs, instances: [upf-1]}}}}
   pod: {{role: du, host: kepler, share: [{{kepler_pod: "ran/du"}}]}}
   job: {{role: du, host: cpu, share: [{{workload: job}}]}}
   guest: {{role: du, host: vm, share: [{{workload: guest}}]}}
   work: {{role: du, host: query, share: [{{query: "rate(job_work_total[$window])"}}]}}
 applications:
-  a: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], path: [own, anchored, traced, named, asked]}}
-  camera: {{flows: [camera], path: [own]}}
+  a:
+    traces: [{{ioam_namespace: 123, id: "{A}"}}]
+    core: {{qfi: 5}}
+    path: [own, anchored, traced, named, asked, core]
+  camera: {{flows: [camera], path: [own, anchored]}}
 """
 
 
 def rates() -> dict[str, float]:
     """Counters with what they grow by in a second: each host draws 100 W, a quarter of everything is of `a`."""
     found: dict[str, float] = {}
-    for outlet in range(1, 9):
+    for outlet in range(1, 10):
         found[f'pdu_outlet_energy_joules_total{{instance="p",outlet="{outlet}"}}'] = 100
         found[f'pdu_outlet_measured_seconds_total{{instance="p",outlet="{outlet}"}}'] = 1
     for node, instances in ((1, [""]), (2, [""]), (3, ["x", "y"])):
@@ -65,11 +70,14 @@ def rates() -> dict[str, float]:
             found[f"ioam_node_measured_seconds_total{{{at}}}"] = 1
             for unit in ("packets", "bytes"):
                 found[f"ioam_node_{unit}_total{{{at}}}"] = 400
-                for identifier, rate in ((A, 100), (OTHER, 300)):
+                for identifier, rate in ((A, 100), (OTHER, 250 if node == 1 else 300)):
                     labels = f'ioam_namespace="123",trace_id="{identifier}",{at}'
                     found[f"ioam_trace_{unit}_total{{{labels}}}"] = rate
     for unit in ("packets", "bytes"):
         found[f'ioam_flow_{unit}_total{{instance="",node_id="1",flow="camera"}}'] = 50
+    for way in ("in", "out"):
+        found[f'fivegs_ep_n3_gtp_{way}datavolumen3upf{{instance="upf-1"}}'] = 200
+        found[f'fivegs_ep_n3_gtp_{way}datavolumeqosleveln3upf{{instance="upf-1",qfi="5"}}'] = 50
     found['sent_bytes_total{application="a"}'], found['sent_bytes_total{application="b"}'] = 100, 300
     found['kepler_node_cpu_active_joules_total{node_name="kepler",zone="package"}'] = 40
     found['kepler_pod_cpu_joules_total{node_name="kepler",pod_namespace="ran",pod_name="du",zone="package"}'] = 10
@@ -119,11 +127,11 @@ def cases() -> list[Case]:
     for name, rate in rates().items():
         before, brace, labels = name.partition("{")
         series[f"{before}_before{brace}{labels}"] = scraped(name, rate, NOW - SCRAPES)
-    paths = {f'component="{name}"': 25.0 for name in ("anchored", "asked", "named", "own", "traced")}
+    paths = {f'component="{name}"': 25.0 for name in ("anchored", "asked", "core", "named", "own", "traced")}
     works = {'component="guest"': 25.0, 'component="job"': 25.0, 'component="pod"': 25.0, 'component="work"': 25.0}
     expect: dict[tuple[float, str], Mapping[str, float]] = {
         (NOW / 60, 'sum by (component) (application_component:power_watts{application="a"})'): paths,
-        (NOW / 60, 'sum(application_component:power_watts{application="camera"})'): {"": 12.5},
+        (NOW / 60, 'sum(application_component:power_watts{application="camera"})'): {"": 25.0},
         (NOW / 60, 'sum by (component) (component:power_watts{component=~"guest|job|pod|work"})'): works,
         (NOW / 60, "sum by (vm) (vm:power_watts)"): {'vm="vm"': 50.0},
     }

@@ -17,6 +17,7 @@ from joulepath_rules.rule import Rule
 from joulepath_rules.series import PUBLIC, SERIES, STEPS
 from joulepath_rules.serving.awaited import ASKED
 from joulepath_topology import Topology, read
+from joulepath_topology.cores.catalogue import CORES
 from joulepath_topology.labels import RESERVED
 from tests.conftest import ROOT
 from tests.rules import factory
@@ -61,6 +62,12 @@ FOREIGN = {
     "process_start_time_seconds": "prometheus_client, in every exporter",
     "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
     "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",
+    **{
+        series.metric: core.title
+        for core in CORES.values()
+        for amount in core.amounts.values()
+        for series in (*amount.parts, *amount.total)
+    },
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 

@@ -77,7 +77,7 @@ class FlowsModel(Model):
 
 
 class BoundsModel(Model):
-    """What hostile or endless signalling may take."""
+    """Bounds on what hostile or endless signalling may take."""
 
     sessions: Annotated[int, Field(ge=1, le=1_000_000)] = Bounds.sessions
     """The most sessions that are followed; usage of the others is `unknown`. 5 KiB each."""

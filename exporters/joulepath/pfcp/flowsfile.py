@@ -24,7 +24,7 @@ Match = dict[str, list[str] | list[int]]
 
 
 class Written(NamedTuple):
-    """What became of the file."""
+    """Counts of the writings of the file, and its flows."""
 
     flows: int = 0
     times: int = 0

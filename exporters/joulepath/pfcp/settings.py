@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What hostile or endless signalling may take."""
+    """Bounds on what hostile or endless signalling may take."""
 
     sessions: int = 20_000
     series: int = 1000

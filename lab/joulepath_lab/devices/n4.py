@@ -29,7 +29,7 @@ _TIMES = 3
 
 @dataclass(kw_only=True)
 class Carried:
-    """What users sent and got [octets, packets]."""
+    """Traffic of users [octets, packets]."""
 
     uplink: int = 0
     downlink: int = 0

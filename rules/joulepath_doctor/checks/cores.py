@@ -82,7 +82,7 @@ def _speed(speed: float) -> str:
 
 
 def _shared(context: Context, place: Place, traffic: Traffic, core: Core, amount: Amount) -> Iterator[Finding]:
-    """What is read and set back comes to much less than the interfaces count: somebody else reads it, too."""
+    """The sessions come to much less than the interfaces count: something else reads and resets them, too."""
     if amount.kind != "since_read" or amount.unit != "bytes" or not core.beside:
         return
     read = value(context, timed(context, cores.whole(context.topology, traffic, amount)))

@@ -27,8 +27,16 @@ def cores(topology: Topology, name: str, traffic: Traffic) -> Iterator[Rule]:
         if traffic.ioam is not None:
             yield Rule("adapter:whole:rate", guarded(every), where)
             continue
-        yield Rule("adapter:whole:rate", f"{every} {SENSIBLE}{_guard(traffic, amount)}", where)
-        if found := _rows(topology, name, traffic, amount, f"adapter:whole:rate{selector(**where)}"):
+        # One rule reads the parts and the whole: a scrape may be stored between two rules.
+        parts = _rows(topology, name, traffic, amount)
+        seen = [*parts.values(), f'label_replace({every}, "total", "user", "", "")']
+        yield Rule("adapter:seen:rate", "\nor ".join(seen), where)
+        total = f"sum(adapter:seen:rate{selector(**where, total='user')})"
+        yield Rule("adapter:whole:rate", f"{total} {SENSIBLE}{_guard(traffic, amount)}", where)
+        if parts:
+            # An application without series has sent nothing while the whole is believed.
+            found = [f"sum by (application) (adapter:seen:rate{selector(**where, total='')})"]
+            found += [_labelled(f"0 * sum(adapter:whole:rate{selector(**where)})", one) for one in parts]
             yield Rule("adapter:traffic:rate", "\nor ".join(found), {**where, "unit": amount.label})
     if traffic.ioam is None:
         read = steady(*(whole(topology, traffic, amount) for _, amount in counted))
@@ -64,20 +72,24 @@ def _any_of(label: str, values: Sequence[str]) -> list[str]:
     return [f"{label}=~{quote('|'.join(map(promql.literal, values)))}"]
 
 
-def _rows(topology: Topology, name: str, traffic: Traffic, amount: Amount, total: str) -> list[str]:
+def _rows(topology: Topology, name: str, traffic: Traffic, amount: Amount) -> dict[str, str]:
     """A row for each application that passes the component."""
-    read, found = _Read(topology, amount), []
+    read, found = _Read(topology, amount), {}
     for application in topology.applications:
         keys = topology.keys_in_core(application, name)
         if keys and name in map(topology.counted_at, topology.route(application)):
             selectors = [[selected(traffic, series, one) for one in keys] for series in amount.parts]
-            row = read.part(selectors, totals(traffic, amount), total)
-            found.append(f'label_replace({row}, "application", {quote(application)}, "", "")')
+            row = read.part(selectors, totals(traffic, amount))
+            found[application] = _labelled(row, application)
     return found
 
 
+def _labelled(row: str, application: str) -> str:
+    return f'label_replace({row}, "application", {quote(application)}, "", "")'
+
+
 def _guard(traffic: Traffic, amount: Amount) -> str:
-    """Believes a total whose series were read in the older and in the newest part of the window, of each instance."""
+    """Believes a total that was read in the older and in the newest part of the window, at each instance."""
     every = totals(traffic, amount)
     guard = recent(*every) + (counting(*every) if amount.kind == "counter" else "")
     if len(traffic.instances) > 1:
@@ -114,8 +126,7 @@ class _Read:
         """The mean over the window of what is true now."""
         return f"avg_over_time(({expr})[$window:$interval])" if self._now else expr
 
-    def part(self, metrics: Sequence[Sequence[str]], totals: Sequence[str], total: str) -> str:
-        """A part of the total, 0 while the total is there and the part has no series."""
-        if self._now:
-            total = " or ".join(totals)
-        return self.mean(f"{self.sum(metrics)} or 0 * sum({total})")
+    def part(self, metrics: Sequence[Sequence[str]], totals: Sequence[str]) -> str:
+        """A part of the total. In a mean of what is true now, it is 0 while the total is there and it has no series."""
+        row = self.sum(metrics)
+        return self.mean(f"{row} or 0 * sum({' or '.join(totals)})") if self._now else row

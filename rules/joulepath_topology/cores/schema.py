@@ -14,7 +14,7 @@ from joulepath.config import Model
 from joulepath_topology.common import Text
 
 Kind = Literal["counter", "rate", "period", "since_read"]
-"""What a series holds.
+"""The content of a series.
 
 counter     all since the start: its rate is read, whatever type the exporter gives to it
 rate        the amount in a second, now: its mean is read
@@ -44,7 +44,7 @@ class Amount(Model):
     unit: Literal["packets", "bytes", "kilobits", "PRBs"]
     """Unit after `scale`."""
     kind: Kind
-    """What the series hold."""
+    """The content of its series."""
     scale: float = Field(1, gt=0)
     """Factor from the series' unit to `unit`."""
     parts: tuple[Series, ...] = ()
@@ -74,7 +74,7 @@ class Amount(Model):
 
     @property
     def label(self) -> str:
-        """The unit as the recorded series has it: of what has only parts, a word that nobody takes for bytes/s."""
+        """The unit as the recorded series has it: of what has only parts, a word that cannot be taken for bytes/s."""
         return self.unit if self.absolute else f"parts_of_{self.unit}"
 
 

@@ -66,7 +66,7 @@ def test_padding_of_ethernet_is_not_part_of_the_datagram() -> None:
         (LINK / V6 / IPv6ExtHdrFragment(m=1) / N4 / HEARTBEAT, "fragment"),
     ],
 )
-def test_what_is_not_a_whole_datagram_is_told(frame: Packet | bytes, expected: str | None) -> None:
+def test_a_datagram_that_is_not_whole_has_its_reason(frame: Packet | bytes, expected: str | None) -> None:
     assert found(frame) == expected
 
 

@@ -33,7 +33,7 @@ def joined(own: tuple[Flow, ...], more: tuple[Flow, ...]) -> tuple[Flow, ...]:
 
 
 def too_many(of: tuple[Flow, ...]) -> Iterator[str]:
-    """What is beyond the bounds."""
+    """Names each number that is beyond its bound."""
     matches = [match for flow in of for match in flow.matches]
     if len(matches) > MAX_MATCHES:
         yield f"flows: {len(of)} flows with {len(matches)} matches; at most {MAX_MATCHES} matches: join prefixes in one"

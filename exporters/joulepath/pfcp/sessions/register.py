@@ -86,7 +86,7 @@ class Register:
         return 0 < before < recovery
 
     def stranger(self, place: Place) -> Stranger:
-        """What is known of a session that was not seen to begin."""
+        """The record of a session that was not seen to begin."""
         if (known := self._strangers.get(place)) is None:
             known = self._strangers[place] = Stranger()
             if len(self._strangers) > self._most_strangers:

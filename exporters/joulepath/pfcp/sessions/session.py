@@ -42,7 +42,7 @@ class Label(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a session adds to the sums over all sessions."""
+    """The part of a session in the sums over all sessions."""
 
     label: Label
     periods: tuple[tuple[str, int], ...]
@@ -130,7 +130,7 @@ class Session:
         return len(self.pdrs) + len(self.endpoints) + len(self.urrs) + len(self.qers) + len(self.fars)
 
     def usage(self, report: Report) -> Usage:
-        """What a report says, by direction. Where only the total is there, the URR's PDRs say the direction."""
+        """The usage in a report, by direction. Where only the total is there, the URR's PDRs say the direction."""
         return directed(report, self._direction(report.urr))
 
     def qfis(self, urr: int) -> frozenset[int]:

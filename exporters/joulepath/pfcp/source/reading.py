@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a source says about its capture."""
+"""The state of a capture, as its source says it."""
 
 from typing import NamedTuple
 

@@ -69,7 +69,7 @@ def _value(name: str, value: Callable[[bytes, int, int], object]) -> Reader:
 
 
 def _listed(name: str, width: int, mask: int = -1) -> Reader:
-    """Adds a number to a list, which it makes where the attribute is None."""
+    """Adds a number to the list of that name, and begins the list with the first."""
 
     def read(into: Any, octets: bytes, start: int, end: int) -> None:
         number = values.number(octets, start, end, width) & mask

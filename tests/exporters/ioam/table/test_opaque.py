@@ -9,7 +9,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 
-from tests.exporters.ioam.bench import TRACE_ID, bench, ipv6, pair, trace_pairs, traced
+from joulepath.ioam.settings import Flow, Match, Settings
+from tests.exporters.ioam.bench import POINT, TRACE_ID, Bench, bench, ipv6, pair, trace_pairs, traced
 from tests.exporters.ioam.table.test_tunnels import INNER, N3_V4, N3_V6, gtp, n3
 
 pytestmark = pytest.mark.unit
@@ -61,3 +62,11 @@ def test_ipv4_in_ipv6_counts_as_the_tunnel_does() -> None:
     inner = bytes(IP() / UDP() / Raw(b"12345"))
     packet = bytes(IPv6(nh=IPV4_INSIDE) / Raw(inner))
     assert pair(bench().see(packet).user) == (1, len(inner) + 40)
+
+
+@pytest.mark.parametrize("payload", [CIPHERED, bytes(12) + b"\x88\x92" + bytes(60)], ids=["f1-u", "profinet"])
+def test_a_flow_names_a_carrier_by_its_teid(payload: bytes) -> None:
+    flows = (Flow("bearer", (Match(teid=(range(7, 8),)),)),)
+    packet = n3(N3_V4, gtp(payload, teid=7))
+    node = Bench(Settings(points=(POINT,), flows=flows)).see(packet)
+    assert pair(node.flows["bearer"]) == (1, len(packet))

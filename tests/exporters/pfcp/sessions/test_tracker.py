@@ -48,7 +48,7 @@ def test_series_stand_at_zero_before_the_first_report() -> None:
 
 
 @pytest.mark.parametrize("cause", [64, 75])
-def test_a_rejected_request_is_no_session(cause: int) -> None:
+def test_a_rejected_request_does_not_make_a_session(cause: int) -> None:
     n4 = N4()
     n4.establish(1, cause=cause)
     assert (n4.sessions, n4.event("rejected_sessions")) == ({}, 1)
@@ -111,7 +111,7 @@ def test_of_an_unknown_session_one_urr_counts_in_each_direction() -> None:
     assert n4.event("overlapping_reports") == 4
 
 
-def test_a_gap_in_the_numbers_of_reports_is_told() -> None:
+def test_a_gap_in_the_numbers_of_reports_is_counted() -> None:
     n4 = N4()
     n4.establish(1)
     for sequence in (0, 1, 4, 3, 3):
