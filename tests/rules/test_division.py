@@ -13,6 +13,7 @@ import yaml
 
 from joulepath.cli import main
 from joulepath_rules.constants import PREFIX
+from joulepath_rules.dialects import vmalert
 from joulepath_rules.division import HEARTBEAT, RECORDED, SENDER, SENT, WIRE, Global, Leaf, Part
 from joulepath_rules.generate import generate
 from joulepath_rules.prometheus import write
@@ -197,6 +198,36 @@ def test_of_a_pair_the_one_that_knows_more_components_counts(promtool: Path, tmp
                 "eval_time": "5m",
                 "exp_samples": expected,
             }
+        ],
+    }
+    content = {"rule_files": ["global.yaml"], "evaluation_interval": "15s", "tests": [test]}
+    (tmp_path / "test.yaml").write_text(json.dumps(content))
+    words = [str(promtool), "test", "rules", str(tmp_path / "test.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_under_vmalert_the_other_of_a_pair_counts_at_once(promtool: Path, tmp_path: Path) -> None:
+    """a, which counts, ends after three minutes: each of the 20 evaluations has b's watts or a's, none has both."""
+    plant = topology(factory.TOPOLOGY)
+    labels = 'host="ru-1",site="factory",topology="joulepath",leaf="factory"'
+    series = {
+        f'{WIRE}{name}{{sender="{sender}",{labels}}}': values
+        for sender, values in (("a", "100x12 stale"), ("b", "100x40"))
+        for name in ("host:power_watts", "component:power_watts")
+    }
+    (tmp_path / "global.yaml").write_text(write(list(vmalert.lagging(generate(plant, "rules", Global()))), ""))
+    queries = {"count": 20, "min": 100, "max": 100}
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": f"sum by (host) ({each}_over_time(host:power_watts[295s]))",
+                "eval_time": "6m",
+                "exp_samples": [{"labels": '{host="ru-1"}', "value": value}],
+            }
+            for each, value in queries.items()
         ],
     }
     content = {"rule_files": ["global.yaml"], "evaluation_interval": "15s", "tests": [test]}

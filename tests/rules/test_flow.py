@@ -75,7 +75,7 @@ hosts:
   r: {{site: s, power: [{{watts: 'poe_port_watts{{port="1"}}'}}]}}
   dark: {{site: s, power: [{{pdu: p, outlets: ["3"]}}], feeds: [lone]}}
   lone: {{site: s, power: [{{bmc: b, chassis: left}}]}}
-  spare: {{site: s, power: [{{pdu: p, outlets: ["9"]}}], fallback: [{{rapl: spare}}]}}
+  spare: {{site: s, power: [{{pdu: p, outlets: ["8", "9"]}}], fallback: [{{rapl: spare}}]}}
 components:
   radio: {{role: ru, hosts: [r, lone], traffic: {{ioam: 1}}}}
   sw: {{role: switch}}
@@ -87,7 +87,8 @@ applications:
 def of_fed_hosts() -> Case:
     """A switch with two plugs of 20 and 10 W, which are doubled, and 5 W more: 65 W, of which 12 W feed r.
 
-    `dark` is a gap, so `lone` has its own meter as plug. `spare` is read by its fallback. Half of the packets are a's.
+    `dark` is a gap, so `lone` has its own meter as plug. `spare` is read by its fallback, since one of its two
+    outlets is not read. Half of the packets are a's.
     """
     return Case(
         "fed",
@@ -95,6 +96,7 @@ def of_fed_hosts() -> Case:
         {
             **outlet("p", "1", 20),
             **outlet("p", "2", 10),
+            **outlet("p", "8", 7),
             'poe_port_watts{port="1"}': "12x40",
             'bmc_chassis_energy_joules_total{instance="b",chassis="left"}': grow(30),
             'bmc_chassis_measured_seconds_total{instance="b",chassis="left"}': grow(1),
@@ -136,7 +138,42 @@ def of_fed_hosts() -> Case:
     )
 
 
-CASES = [of_the_factory(), of_fed_hosts()]
+SPARE = """
+sites: {s: {}}
+hosts:
+  h: {site: s, power: [{pdu: p, outlets: ["1"]}], fallback: [{rapl: h}]}
+  h/2: {site: s, power: [{pdu: p, outlets: ["2", "3"]}], fallback: [{rapl: h/2}]}
+components:
+  component/h: {role: upf, host: h}
+  h: {role: upf, host: h/2}
+"""
+
+
+def of_spare_meters() -> Case:
+    """Both meters of h are read, and the first one counts. Outlet 3 of h/2 is not read, so its other meter counts."""
+    return Case(
+        "spare",
+        topology(SPARE),
+        {
+            **outlet("p", "1", 20),
+            **outlet("p", "2", 10),
+            'rapl_host_energy_joules_total{instance="h"}': grow(15),
+            'rapl_host_measured_seconds_total{instance="h"}': grow(1),
+            'rapl_host_energy_joules_total{instance="h/2"}': grow(25),
+            'rapl_host_measured_seconds_total{instance="h/2"}': grow(1),
+        },
+        {
+            (8, of_kind("plug")): edges(
+                "plug", {("plug/pdu p outlet 1", "host/h"): 20, ("plug/rapl h/2", "host/h/2"): 25}
+            ),
+            (8, of_kind("host")): edges(
+                "host", {("host/h", "component/component/h"): 20, ("host/h/2", "component/h"): 25}
+            ),
+        },
+    )
+
+
+CASES = [of_the_factory(), of_fed_hosts(), of_spare_meters()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -25,6 +25,8 @@ from tests.rules.world import Asked, World, served
 INTERVAL = 4
 WINDOW = 32
 FRESH = timedelta(milliseconds=500)
+LOOKS = 10
+"""Seconds after which VictoriaMetrics looks again for a name that had no series (flushCallback of lib/mergeset)."""
 PLANT = topology(f"interval: {INTERVAL}s\nwindow: {WINDOW}s" + factory.TOPOLOGY)
 
 
@@ -179,18 +181,19 @@ def server(victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path
 def test_vmalert_records_the_numbers_of_prometheus_later(server: Asked, world: World) -> None:
     """The numbers of Prometheus, as many evaluations later as there are rules in between. A dark outlet is a gap, and
     at no moment half the watts."""
-    levels = depth(vmalert.lagging(generate(PLANT)[:1]), "application:power_watts")
-    late = levels * INTERVAL
+    groups = list(vmalert.lagging(generate(PLANT)[:1]))
+    late = depth(groups, "application:power_watts") * INTERVAL
     total = "sum by (application) (application:power_watts)"
     truth = {"a": 123.0, "b": 88.5, "unattributed": 188.5}
-    server.until(total, truth, WINDOW + 2 * late)
+    server.until(total, truth, WINDOW + depth(groups, "application:power_watts") * LOOKS)
 
+    # At the start each level waits until VictoriaMetrics looks for its series: 11 levels took 108 s.
     began, ended = (
         server.ask(f"min(tfirst_over_time({name}[10m]))")[""]
-        for name in ("source:power_watts", "application:power_watts")
+        for name in ("source:power_watts", 'application:power_watts{application="a"}')
     )
-    held = 3 * INTERVAL  # parts of hosts, components and applications each wait one evaluation for their rest
-    assert 0.5 * late <= ended - began <= 1.5 * late + held
+    levels = depth(groups, "application:power_watts") - depth(groups, "source:power_watts")
+    assert levels * INTERVAL <= ended - began <= levels * LOOKS + INTERVAL
     pairs = 'sum by (component) (application_component:power_watts{application="a"})'
     server.until(pairs, {"ru-1": 42.5, "du-1": 55, "upf-1": 25.5}, INTERVAL)
     server.until("sum by (application) (application:bits:rate)", {"a": 2e6, "b": 4e6}, 12 * INTERVAL)
