@@ -17,6 +17,7 @@ LONGEST = (
     "tests/rules/test_live_topologies.py",
     "tests/rules/test_live_edges.py",
     "tests/lab/test_factory.py",
+    "tests/lab/test_core.py",
     "tests/lab/test_demo.py",
     "tests/doctor/test_rules_live.py",
     "tests/doctor/test_server_live.py",

@@ -16,9 +16,11 @@ from joulepath_lab.network import isolation
 from joulepath_lab.run import demo, doors, programs
 from joulepath_lab.run.packages import PackageError
 from joulepath_lab.run.stack import Lab
-from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios import core, scenario
 
 INSIDE, DOORS = "--inside", "--doors"
+LIES = dict.fromkeys(server.MUTATIONS, "factory") | dict.fromkeys(core.MUTATIONS, "core")
+"""Lies that only one scenario can tell, with its name."""
 
 
 def broken_rule(rules: str) -> str:
@@ -43,14 +45,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m joulepath_lab", description=demo.__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure (default 60)")
     parser.add_argument("--scenario", choices=scenario.NAMES, default="native",
-                        help="IOAM-native transport, GTP-U, tagged programs, a server (default native)")  # fmt: skip
+                        help="IOAM-native transport, GTP-U, tagged programs, a server, a core (native)")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rootless", action="store_true", default=os.geteuid() != 0,
                         help="use a user namespace, as without root: stamping is then simulated")  # fmt: skip
     parser.add_argument("--no-alert", dest="alert", action="store_false", help="do not wait for the budget's alert")
     parser.add_argument(
         "--mutation",
-        choices=sorted({*MUTATIONS, *server.MUTATIONS, "rule"}),
+        choices=sorted({*MUTATIONS, *LIES, "rule"}),
         help="make a meter or a rule lie: must exit 1",
     )
     parser.add_argument(
@@ -66,8 +68,8 @@ def main() -> int:
             sys.exit(f"demo: {args.scenario} needs root: the kernel takes the tagger's program only from root")
         if reason := isolation.refusal(rootless=args.rootless):
             sys.exit(f"demo: {reason}")
-        if args.mutation in server.MUTATIONS and not scenario.load(args.scenario).server:
-            sys.exit(f"demo: {args.scenario} has nothing that could lie so: --mutation {args.mutation} is of factory")
+        if (where := LIES.get(args.mutation, args.scenario)) != args.scenario:
+            sys.exit(f"demo: {args.scenario} has nothing that could lie so: --mutation {args.mutation} is of {where}")
         words = [sys.executable, "-m", "joulepath_lab", INSIDE, *sys.argv[1:]]
         listeners = _doors(args.scenario) if args.keep else []
         words += [DOORS, *(str(listener.fileno()) for listener in listeners)]

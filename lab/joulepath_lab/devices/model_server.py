@@ -13,7 +13,7 @@ from joulepath_lab.network import nodes
 from joulepath_lab.network.wire import Connection, Datagrams, Wire
 from joulepath_lab.scenarios import scenario
 from joulepath_lab.scenarios.scenario import Scenario
-from joulepath_lab.scenarios.streams import ANSWER_PAYLOAD, NAMES, UPLINKS, Stream, answer_of
+from joulepath_lab.scenarios.streams import ANSWER_PAYLOAD, Stream, answer_of
 from joulepath_lab.truth.ledger import Ledger, Sent
 
 PORT = 9400
@@ -91,8 +91,9 @@ def _wire(stream: Stream, scene: Scenario, *, simulated: bool) -> tuple[socket.s
         return tcp, Connection(tcp, tagged_octets(stream))
     udp, header = udp_socket(stream, scene, "model", simulated=simulated)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    udp.bind(("::", stream.port))
-    return udp, Datagrams(udp, (scene.robot_address, stream.port), header)
+    user, server = scene.ends_of(stream)
+    udp.bind((server, stream.port))
+    return udp, Datagrams(udp, (user, stream.port), header)
 
 
 def main() -> None:
@@ -106,9 +107,9 @@ def main() -> None:
     registry = CollectorRegistry()
     scene = scenario.load(args.scenario)
     counters = Counters(scene, registry)
-    ledger = Ledger(args.ledger, NAMES)
+    ledger = Ledger(args.ledger, scene.senders)
     selector = selectors.DefaultSelector()
-    for stream in UPLINKS:
+    for stream in scene.streams:
         endpoint = Endpoint(stream, ledger, scene, counters, simulated=args.simulated)
         selector.register(endpoint.socket, selectors.EVENT_READ, endpoint)
     start_http_server(PORT, nodes.mgmt_address("model"), registry)

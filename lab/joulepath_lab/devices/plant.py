@@ -22,7 +22,6 @@ from joulepath_lab.devices.host_files import replace
 from joulepath_lab.network import nodes
 from joulepath_lab.scenarios import scenario
 from joulepath_lab.scenarios.scenario import Scenario
-from joulepath_lab.scenarios.streams import NAMES
 from joulepath_lab.truth.law import Power, power
 from joulepath_lab.truth.ledger import FIELDS, Ledger
 
@@ -62,7 +61,7 @@ class Plant:
         while True:
             time.sleep(TICK_SECONDS)
             now, after = self.clock(), self.ledger.read()
-            watts = power(self.scenario.machines, before, after, now - then)
+            watts = power(self.scenario, before, after, now - then)
             self._integrate(watts, now - then)
             self._publish(watts, now - then)
             if self._software:
@@ -141,7 +140,8 @@ def main() -> None:
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
     parser.add_argument("--mutation", choices={*MUTATIONS, *server.MUTATIONS})
     args = parser.parse_args()
-    plant = Plant(args.folder, Ledger(args.ledger, NAMES), scenario.load(args.scenario), args.mutation)
+    scene = scenario.load(args.scenario)
+    plant = Plant(args.folder, Ledger(args.ledger, scene.senders), scene, args.mutation)
     modern = partial(kepler.modern, twice="ran/du-" if args.mutation == "kepler" else None)
     for port, dialect in ((KEPLER_PORT, modern), (OLDER_KEPLER_PORT, kepler.older)):
         registry = CollectorRegistry(auto_describe=False)

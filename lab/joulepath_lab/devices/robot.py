@@ -13,14 +13,15 @@ import signal
 import socket
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from joulepath.ioam.wire.encode import DEFAULT_TRANSIT_NODES, hop_by_hop
 from joulepath_lab.network import nodes
 from joulepath_lab.network.wire import Connection, Datagrams, Wire
-from joulepath_lab.scenarios import scenario
+from joulepath_lab.scenarios import core, scenario
 from joulepath_lab.scenarios.scenario import Scenario
-from joulepath_lab.scenarios.streams import NAMES, UPLINKS, Stream
+from joulepath_lab.scenarios.streams import Stream
 from joulepath_lab.truth.ledger import Ledger, Sent
 
 HOP_LIMIT = 64
@@ -40,7 +41,8 @@ def is_due(frame: int, every: int) -> bool:
 
 def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool) -> tuple[socket.socket, int]:
     """A UDP socket that adds the stream's trace to its packets, and the length of their hop-by-hop header [octets]."""
-    sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    user, _ = scene.ends_of(stream)
+    sender = socket.socket(socket.AF_INET6 if ":" in user else socket.AF_INET, socket.SOCK_DGRAM)
     if stream.trace_id is None or scene.tagging:
         return sender, tagged_octets(stream)
     path = scene.stamping if origin == "robot" else scene.stamping[::-1]
@@ -55,6 +57,11 @@ def udp_socket(stream: Stream, scene: Scenario, origin: str, *, simulated: bool)
     )
     sender.setsockopt(socket.IPPROTO_IPV6, IPV6_HOPOPTS, header)
     return sender, len(header)
+
+
+def disguised(stream: Stream, other: Stream) -> Stream:
+    """A stream under the other one's trace, if it has one of its own."""
+    return replace(stream, trace_id=other.trace_id) if stream.trace_id else stream
 
 
 class Camera:
@@ -96,11 +103,12 @@ class Camera:
 
 
 def _wire(stream: Stream, scene: Scenario, *, simulated: bool) -> Wire:
-    to = (nodes.address("model"), stream.port)
+    user, server = scene.ends_of(stream)
+    to = (server, stream.port)
     if scene.tagging and stream.name in scene.tagging.tcp:
         return Connection(_connect(to), tagged_octets(stream))
     sender, header = udp_socket(stream, scene, "robot", simulated=simulated)
-    sender.bind(("::", stream.port))  # where the answers come in
+    sender.bind((user, stream.port))  # where the answers come in
     return Datagrams(sender, to, header)
 
 
@@ -121,14 +129,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--scenario", choices=scenario.NAMES, required=True)
-    parser.add_argument("--stream", choices=[stream.name for stream in UPLINKS], help="send this one alone")
+    parser.add_argument("--stream", help="send this one alone")
     parser.add_argument("--simulated", action="store_true")
+    parser.add_argument("--mutation", choices=core.MUTATIONS)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ledger = Ledger(args.ledger, NAMES)
-    now = time.monotonic()
     scene = scenario.load(args.scenario)
-    chosen = [stream for stream in UPLINKS if args.stream in {None, stream.name}]
+    ledger = Ledger(args.ledger, scene.senders)
+    now = time.monotonic()
+    chosen = [stream for stream in scene.streams if args.stream in {None, stream.name}]
+    if core.lies(args.mutation, "trace"):
+        chosen = [disguised(stream, chosen[0]) for stream in chosen]
     cameras = [Camera(stream, ledger, scene, simulated=args.simulated) for stream in chosen]
     due = [(now, number, camera) for number, camera in enumerate(cameras)]
     heapq.heapify(due)

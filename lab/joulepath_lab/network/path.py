@@ -12,11 +12,12 @@ from ipaddress import IPv6Interface
 
 from pyroute2 import IPRoute
 
-from joulepath_lab.network import ioam
+from joulepath_lab.network import ioam, users
 from joulepath_lab.network.chain import Link, join
 from joulepath_lab.network.namespace import NetworkNamespace, add_address, index_of, set_up
 from joulepath_lab.network.nodes import IOAM_NODE_IDS, MGMT_CALLER, NODES, address, link_address, mgmt_address
 from joulepath_lab.network.tun import TUN, TUN_MTU, open_tun
+from joulepath_lab.network.users import Users
 
 _SIDES = {NODES[0]: ("core",), NODES[-1]: ("access",)}
 
@@ -24,9 +25,9 @@ _SIDES = {NODES[0]: ("core",), NODES[-1]: ("access",)}
 class TransportPath:
     """The laid path. It ends with the process that laid it, and with all that runs in its nodes."""
 
-    def __init__(self, robot_address: str, user_planes: Collection[str] = ()) -> None:
+    def __init__(self, robot_address: str, user_planes: Collection[str] = (), others: Users | None = None) -> None:
         """With `user_planes`, users' packets leave the robot and the node before the model server through a TUN device,
-        and `robot_address` is the robot's on it.
+        and `robot_address` is the robot's on it; `others` are users beside that one.
         """
         self.nodes = {name: NetworkNamespace() for name in NODES}
         self._manage()
@@ -37,6 +38,8 @@ class TransportPath:
         join(list(self.nodes.values()), links)
         if user_planes:
             self._user_plane(robot_address)
+        if others:
+            users.lay(others, self.nodes[NODES[0]], self.nodes[NODES[-2]], self.nodes[NODES[-1]])
         bare = (NODES[0], NODES[-2]) if user_planes else ()
         stamping = [
             ioam.stamp(node, IOAM_NODE_IDS[name], [*_SIDES.get(name, ("access", "core")), *[TUN] * (name in bare)])
@@ -63,7 +66,7 @@ class TransportPath:
 
     def _user_plane(self, robot_address: str) -> None:
         """TUN devices where users' packets are bare: at the robot, and where the user plane ends."""
-        users, servers = (str(IPv6Interface(f"{each}/64").network) for each in (robot_address, address("model")))
+        robots, servers = (str(IPv6Interface(f"{each}/64").network) for each in (robot_address, address("model")))
         for name in (NODES[0], NODES[-2]):
             with self.nodes[name].ip() as there:
                 os.close(open_tun(persistent=True))
@@ -75,6 +78,6 @@ class TransportPath:
                 if name == NODES[0]:
                     there.route("replace", dst=servers, oif=index)
                 else:
-                    there.route("add", dst=users, oif=index)
+                    there.route("add", dst=robots, oif=index)
         with self.nodes[NODES[-1]].ip() as there:
-            there.route("add", dst=users, gateway=link_address(NODES[-2], "core"))
+            there.route("add", dst=robots, gateway=link_address(NODES[-2], "core"))

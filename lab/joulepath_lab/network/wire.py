@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import Protocol
 
+IPV4_HEADER = 20
 IPV6_HEADER = 40
 UDP_HEADER = 8
 TCP_HEADER = 20 + 12
@@ -37,7 +38,7 @@ class Datagrams:
 
     def __init__(self, udp: socket.socket, to: tuple[str, int], header: int) -> None:
         self._socket, self._to = udp, to
-        self._overhead = IPV6_HEADER + header + UDP_HEADER
+        self._overhead = (IPV6_HEADER if ":" in to[0] else IPV4_HEADER) + header + UDP_HEADER
         self._packets = self._octets = 0
 
     def send(self, message: bytes) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`: runs the lab, shows what two applications cost while it runs, and compares with the truth at the end."""
+"""`make demo`: runs the lab, shows what its applications cost while it runs, and compares with the truth at the end."""
 
 import json
 import time
@@ -17,14 +17,11 @@ from joulepath_lab.run.doors import Door
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
 from joulepath_lab.run.stack import Lab, LabError
 from joulepath_lab.scenarios.scenario import UNATTRIBUTED
-from joulepath_lab.scenarios.streams import UPLINKS
 from joulepath_lab.truth.truth import Truth
-from joulepath_prometheus.client import Prometheus
 from joulepath_prometheus.errors import PrometheusError
 
 TOLERANCE = 0.03
 CONSERVATION = 1e-6
-APPLICATIONS = [stream.application for stream in UPLINKS if stream.application]
 BUDGET_ALERT_SECONDS = 90.0
 """How long the budget's alert may still take after the table: its rules add up whole minutes."""
 LATE_SECONDS = 3.0
@@ -68,7 +65,7 @@ def run(
             topology: measure(
                 lab.prometheus,
                 truth,
-                APPLICATIONS,
+                lab.scenario.applications,
                 topology=topology,
                 interval=(begin, end),
                 scenario=lab.scenario,
@@ -136,14 +133,15 @@ def _watch(lab: Lab, begin: float, seconds: float, console: Console) -> None:
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while (left := begin + seconds - time.time()) > 0:
             lab.check()
-            live.update(_now(lab.prometheus, next(iter(lab.topologies)), left), refresh=True)
+            live.update(_now(lab, left), refresh=True)
             time.sleep(min(1.0, max(left, 0.0)))
 
 
-def _now(prometheus: Prometheus, topology: str, left: float) -> Table:
+def _now(lab: Lab, left: float) -> Table:
     """The live table, straight from the recorded series."""
+    prometheus, topology = lab.prometheus, next(iter(lab.topologies))
     table = _frame(f"now, {left:.0f} s to go")
-    for name in APPLICATIONS:
+    for name in lab.scenario.applications:
         selector = f'topology="{topology}",application="{name}"'
         expressions = (
             f'sum(application:power_part_watts{{{selector},segment="network",part="static"}})',

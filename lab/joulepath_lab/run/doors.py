@@ -48,7 +48,7 @@ def places(scenario: Scenario) -> Iterator[Place]:
     """Prometheus, Alertmanager and the exporters."""
     yield Place("Prometheus", *split(monitoring.PROMETHEUS_URL.removeprefix("http://")))
     titles = {"exporters": "joulepath pdu", "alertmanager": "Alertmanager"}
-    own = {"rapl", "ioam", "gpu", "workload"}
+    own = {"rapl", "ioam", "gpu", "workload", "pfcp"}
     for job, entries in monitoring.targets(scenario).items():
         for entry in entries if job in own or job in titles else ():
             instance = f" of {entry['labels']['instance']}" if job in own else ""

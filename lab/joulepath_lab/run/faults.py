@@ -19,7 +19,6 @@ from typing import Any
 from joulepath_lab.network import isolation, nodes
 from joulepath_lab.run import programs
 from joulepath_lab.run.stack import Lab
-from joulepath_lab.scenarios.streams import UPLINKS
 
 INSIDE = "--inside"
 FAULT_SECONDS = 20.0
@@ -29,7 +28,7 @@ SERIES = '{__name__=~".+:.+|pdu_up|joulepath_topology_.+"}'
 
 def faults(lab: Lab) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
     """Name of a fault: how it begins and how it ends."""
-    trace = UPLINKS[0].name
+    trace = lab.scenario.streams[0].name
     return {
         "meter": (
             lambda: lab.signal_process("pdu-agent", signal.SIGSTOP),

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from joulepath_lab.devices import open5gs, upf
 from joulepath_lab.devices.model_server import PORT as MODEL_PORT
 from joulepath_lab.devices.plant import KEPLER_PORT, OLDER_KEPLER_PORT
 from joulepath_lab.network import nodes
@@ -19,6 +20,7 @@ from joulepath_lab.scenarios.scenario import Scenario
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 PDU_PORT, RAPL_PORT, IOAM_PORT, TAG_PORT = 10471, 10473, 10474, 10477
 WORKLOAD_PORT, GUEST_PORT, GPU_PORT = 10475, 10485, 10479
+PFCP_PORT = 10480
 PROMETHEUS_URL = f"http://{nodes.MGMT_CALLER}:9090"
 _ALERTMANAGER = f"{nodes.MGMT_CALLER}:9093"
 _WEBHOOK_PORT = 9095
@@ -38,6 +40,9 @@ def targets(scenario: Scenario) -> Targets:
         "model": [_target(nodes.mgmt_address("model"), MODEL_PORT, "gpu-1")],
         "alertmanager": [{"targets": [_ALERTMANAGER]}],
     }
+    if scenario.core:
+        found["open5gs"] = [_target(nodes.mgmt_address(upf.NODE), open5gs.PORT, scenario.core.open5gs)]
+        found["pfcp"] = [_target(caller, PFCP_PORT, "smf")]
     if scenario.rapl:
         found["rapl"] = [_target(caller, RAPL_PORT, scenario.rapl)]
     if scenario.server:
@@ -64,7 +69,13 @@ def prometheus(program: Path, folder: Path, scraped: Targets) -> list[str]:
     discovery |= {"url": f"http://{nodes.MGMT_CALLER}:{PDU_PORT}/targets", "refresh_interval": "1s"}
     itself = {"job_name": "prometheus", "static_configs": [{"targets": [PROMETHEUS_URL.removeprefix("http://")]}]}
     others = [job for job in config["scrape_configs"] if job["job_name"] != itself["job_name"]]
-    config["scrape_configs"] = [*others, itself]
+    known = {"prometheus", "alertmanager", *(job["job_name"] for job in others)}
+    more = [
+        {"job_name": job, "file_sd_configs": [{"files": [f"targets/{job}.json"]}]}
+        for job in scraped
+        if job not in known
+    ]
+    config["scrape_configs"] = [*others, *more, itself]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (folder / "targets").mkdir()
     for job, entries in scraped.items():

@@ -14,13 +14,14 @@ from typing import Any
 import yaml
 
 from joulepath.errors import JoulepathError
+from joulepath_lab.devices import upf
 from joulepath_lab.network import nodes
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.network.path import TransportPath
 from joulepath_lab.run import monitoring, programs, software, tagging
-from joulepath_lab.scenarios import native
+from joulepath_lab.run.core import flows, pfcp
+from joulepath_lab.scenarios import core, native
 from joulepath_lab.scenarios.scenario import Scenario
-from joulepath_lab.scenarios.streams import NAMES, UPLINKS
 from joulepath_lab.truth.ledger import Ledger
 from joulepath_prometheus.client import Prometheus
 
@@ -49,7 +50,7 @@ class Lab:
         self.prometheus = Prometheus(monitoring.PROMETHEUS_URL)
         self.alerts: list[dict[str, Any]] = []
         self.stamping = "kernel"
-        self.ledger = Ledger(folder / "ledger", NAMES)
+        self.ledger = Ledger(folder / "ledger", scenario.senders)
         self._mutation = mutation
         self._edit_rules = edit_rules
         self.scenario = scenario
@@ -84,7 +85,7 @@ class Lab:
         """Starts the path, the machines on it and their exporters, for a Prometheus that is not of this lab."""
         (self.folder / "log").mkdir()
         progress("laying the path: robot, ru, du, cu, upf, model in network namespaces")
-        path = TransportPath(self.scenario.robot_address, self.scenario.relays)
+        path = TransportPath(self.scenario.robot_address, self.scenario.relays, self.scenario.users)
         self._nodes = path.nodes
         if not path.stamps:
             self.stamping = "simulated"
@@ -127,23 +128,27 @@ class Lab:
         ledger = ["--ledger", str(self.folder / "ledger")]
         simulated = ["--simulated"] if self.stamping == "simulated" else []
         mutation = ["--mutation", self._mutation] if self._mutation else []
+        lie, mutation = (mutation, []) if self._mutation in core.MUTATIONS else ([], mutation)
         scene = ["--scenario", self.scenario.name]
         for node in self.scenario.relays:
-            self._python(f"relay-{node}", "joulepath_lab.devices.relay", *scene, "--node", node, node=node)
+            if node == upf.NODE and self.scenario.core:
+                self._python("relay-upf", "joulepath_lab.devices.upf", *scene, *lie, node=node)
+            else:
+                self._python(f"relay-{node}", "joulepath_lab.devices.relay", *scene, "--node", node, node=node)
         self._python("model-server", "joulepath_lab.devices.model_server", *ledger, *scene, *simulated, node="model")
         if self.scenario.tagging:
             self._start_tagged(ledger + scene)
         else:
-            self._python("robot", "joulepath_lab.devices.robot", *ledger, *scene, *simulated, node="robot")
+            self._python("robot", "joulepath_lab.devices.robot", *ledger, *scene, *simulated, *lie, node="robot")
         self._python("plant", "joulepath_lab.devices.plant", *ledger, *scene, "--folder", str(self.folder), *mutation)
         self._wait("the plant", (self.folder / "outlets.json").exists)
         self._python("pdu-agent", "joulepath_lab.devices.pdu_agent", "--folder", str(self.folder), "--listen", PDU_SNMP)
 
     def _start_tagged(self, arguments: Sequence[str]) -> None:
         """Every stream's program in a cgroup of its own, and the taggers, which are there before the first packet."""
-        traced = [stream for stream in UPLINKS if stream.trace_id]
+        traced = [stream for stream in self.scenario.streams if stream.trace_id]
         try:
-            self._cgroups = tagging.Cgroups(UPLINKS)
+            self._cgroups = tagging.Cgroups(self.scenario.streams)
         except (JoulepathError, OSError) as fault:
             raise LabError(f"cgroups for the tagged programs: {fault}") from None
         for node, config in {"robot": self._cgroups.robots(traced), "model": tagging.answers(traced)}.items():
@@ -151,7 +156,7 @@ class Lab:
                 "tag", monitoring.TAG_PORT, self._config(f"tag-{node}", config), name=f"tag-{node}", node=node
             )
             self._wait(f"the tagger of {node}", partial(_answers, nodes.mgmt_address(node), monitoring.TAG_PORT))
-        for stream in UPLINKS:
+        for stream in self.scenario.streams:
             command = ["joulepath_lab.devices.robot", *arguments, "--stream", stream.name]
             self._python(stream.name, *command, node="robot", before=self._cgroups.inside(stream))
 
@@ -172,13 +177,20 @@ class Lab:
                     self._python(each.name, "joulepath", *each.arguments, before=each.before)
             except LookupError as fault:
                 raise LabError(f"{fault}") from None
-        ids = [stream.trace_id for stream in UPLINKS if stream.application]
+        if self.scenario.core:
+            self._exporter("pfcp", monitoring.PFCP_PORT, self._config("pfcp", pfcp(self.scenario.core, self.folder)))
+            answers = partial(_answers, nodes.MGMT_CALLER, monitoring.PFCP_PORT)
+            self._wait("joulepath pfcp, which must see sessions begin", answers)
+        ids = [stream.trace_id for stream in self.scenario.streams if stream.application and stream.trace_id]
         for component, node in self.scenario.counted.items():
             config = {
                 "nodes": [{"node_id": nodes.IOAM_NODE_IDS[node], "interfaces": dict(self.scenario.counters[node])}],
                 "namespaces": {nodes.IOAM_NAMESPACE: {"key": "full", "ids": ids}},
+                **flows(self.scenario, self.folder, self._mutation),
             }
             self._exporter("ioam", monitoring.IOAM_PORT, self._config(component, config), name=component, node=node)
+        if self.scenario.core:
+            self._python("smf", "joulepath_lab.devices.smf", "--scenario", self.scenario.name)
 
     def _start_monitoring(self) -> None:
         try:
@@ -213,8 +225,9 @@ class Lab:
         return len(ups) >= expected and all(sample.value == 1 for sample in ups)
 
     def _settled(self) -> bool:
-        applications = {stream.application for stream in UPLINKS if stream.application}
-        expected = {(topology, application) for topology in self.topologies for application in applications}
+        expected = {
+            (topology, application) for topology in self.topologies for application in self.scenario.applications
+        }
         window = f"{self.scenario.window_seconds:g}s"
         settled = self.prometheus.query(
             "group by (topology, application) (application:power_watts) and on (topology, application)"

@@ -9,6 +9,7 @@ N6. AMF and SMF see none of them: supporting components, with watts that hang on
 from joulepath_lab.network import nodes
 from joulepath_lab.scenarios import native
 from joulepath_lab.scenarios.scenario import End, Machine, Scenario
+from joulepath_lab.scenarios.sessions import Session
 
 _ROBOT, _CU_F1 = nodes.link_address("robot", "core"), nodes.link_address("cu", "access")
 _CU_N3, _UPF = nodes.link_address("cu", "core"), nodes.link_address("upf", "access")
@@ -39,6 +40,7 @@ SCENARIO = Scenario(
     model=native.MODEL,
     amounts=native.SCENARIO.amounts,
     supports={"amf": _NETWORK, "smf": _NETWORK},
+    sessions=(Session(1, "ipv6", "fd4a:50:ff::1", 9, "internet", "upf-1"),),
     relays={
         "robot": (End("user"), End("opaque", _ROBOT, _CU_F1)),
         "cu": (End("opaque", _CU_F1, _ROBOT), End("gtpu", _CU_N3, _UPF)),

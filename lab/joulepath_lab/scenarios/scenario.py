@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 import yaml
 
+from joulepath_lab.network import nodes
+from joulepath_lab.network.users import Users
 from joulepath_lab.scenarios.server import Server
+from joulepath_lab.scenarios.sessions import Session
+from joulepath_lab.scenarios.streams import UPLINKS, Stream, names_of
 
-NAMES = ("native", "gtpu", "tagged", "factory")
+NAMES = ("native", "gtpu", "tagged", "factory", "core")
 UNATTRIBUTED = "unattributed"
 FOLDER = Path(__file__).parent
 EXAMPLES = FOLDER.parents[2] / "examples"
@@ -60,6 +64,16 @@ class Tagging:
 
 
 @dataclass(frozen=True)
+class Core:
+    """A core of which the counters are read, too."""
+
+    open5gs: str
+    """The component with a user plane that counts like Open5GS."""
+    groups: Mapping[str, Mapping[str, Any]]
+    """Groups of sessions for `joulepath pfcp`, each with its match: a flow at the exporters on the path, too."""
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One laboratory; `scenarios/NAME.py` describes it, and its topology file."""
 
@@ -79,6 +93,10 @@ class Scenario:
     """The language model; its server counts requests and tokens."""
     amounts: Mapping[str, tuple[Amounts, Amounts]]
     """Component -> what its static and its dynamic watts follow; those that are not here follow packets and octets."""
+    streams: tuple[Stream, ...] = UPLINKS
+    """The traffic of robots and users, each with the server's answers to it."""
+    passing: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Component -> the streams that pass it; those that are not here are passed by all."""
     detector: str | None = None
     """The model that looks at pictures; the mesh before it counts requests."""
     rapl: str | None = None
@@ -91,6 +109,12 @@ class Scenario:
     """Component without user packets -> the components that it supports."""
     relays: Mapping[str, tuple[End, End]] = field(default_factory=dict)
     """Node of the path -> the two ends between which its user plane in user space passes packets."""
+    sessions: tuple[Session, ...] = ()
+    """The PDU sessions of a core; none where one tunnel carries all."""
+    flows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Flows that the exporters on the path count, each with its match."""
+    core: Core | None = None
+    """A core with an SMF; None where nothing establishes sessions."""
     tagging: Tagging | None = None
     """None where the senders write the IOAM header themselves."""
 
@@ -111,6 +135,23 @@ class Scenario:
         return self.derive(written) if self.derive else {written.get("name", "joulepath"): written}
 
     @property
+    def users(self) -> Users | None:
+        """The users beside the first one, which has `robot_address`."""
+        ipv4 = [session.address for session in self.sessions if session.kind == "ipv4"]
+        lan = next((session.address for session in self.sessions if session.kind == "ethernet"), None)
+        return Users(ipv4, lan) if ipv4 or lan else None
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """The applications of the streams."""
+        return tuple(dict.fromkeys(stream.application for stream in self.streams if stream.application))
+
+    @property
+    def senders(self) -> list[str]:
+        """The names under which the ledger has what was sent."""
+        return names_of(self.streams)
+
+    @property
     def window_seconds(self) -> float:
         """How far the rules look back."""
         return float(str(next(iter(self.topologies.values()))["window"]).removesuffix("s"))
@@ -119,6 +160,18 @@ class Scenario:
     def components(self) -> tuple[str, ...]:
         """All components, in the machines' order."""
         return tuple(dict.fromkeys(component for machine in self.machines.values() for component in machine.components))
+
+    def ends_of(self, stream: Stream) -> tuple[str, str]:
+        """The addresses of a stream's user and of the model server for it."""
+        for session in self.sessions:
+            if session.number == stream.session:
+                return session.address, session.server
+        return self.robot_address, nodes.address("model")
+
+    def passing_streams(self, component: str) -> tuple[Stream, ...]:
+        """The streams that pass a component."""
+        passing = self.passing.get(component)
+        return tuple(stream for stream in self.streams if passing is None or stream.name in passing)
 
     def hosts_of(self, component: str) -> tuple[str, ...]:
         """The machines that a component is on."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The streams: two robots' cameras with an IOAM trace, and traffic that belongs to no declared application."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -10,7 +11,7 @@ class Stream:
 
     `trace_id` is hexadecimal, None for traffic without IOAM; every `inference_every`-th frame asks the model, 0 for
     none; `tokens` is what an inference generates, and `prompt` the tokens of its question. Every `detection_every`-th
-    frame goes to the detector, where the scenario has one.
+    frame goes to the detector, where the scenario has one. `session` is the number of the PDU session that carries it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Stream:
     tokens: int = 0
     prompt: int = 0
     detection_every: int = 0
+    session: int = 1
 
 
 ANSWER_PAYLOAD = 300
@@ -41,4 +43,7 @@ def answer_of(stream: Stream) -> str:
     return f"{stream.name}-answers"
 
 
-NAMES = [stream.name for stream in UPLINKS] + [answer_of(stream) for stream in UPLINKS if stream.inference_every]
+def names_of(streams: Iterable[Stream]) -> list[str]:
+    """The names under which senders count: streams, and the answers to them."""
+    sent = list(streams)
+    return [stream.name for stream in sent] + [answer_of(stream) for stream in sent if stream.inference_every]

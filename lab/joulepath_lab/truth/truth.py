@@ -14,11 +14,8 @@ from pathlib import Path
 
 from joulepath_lab.scenarios import native
 from joulepath_lab.scenarios.scenario import OCTETS, PACKETS, UNATTRIBUTED, Amounts, Scenario
-from joulepath_lab.scenarios.streams import UPLINKS, answer_of
+from joulepath_lab.scenarios.streams import answer_of
 
-_APPLICATION = {stream.name: stream.application for stream in UPLINKS} | {
-    answer_of(stream): stream.application for stream in UPLINKS
-}
 HOUSEKEEPING = "housekeeping"
 """Dynamic work of a machine that no component does."""
 
@@ -70,7 +67,8 @@ class Truth:
             counts = volumes = self._supported_watts(supported, begin, end, meter_lag)
         else:
             counts, volumes = (
-                _amounts(step, each) for each in self._scenario.amounts.get(component, (PACKETS, OCTETS))
+                self._amounts(component, step, each)
+                for each in self._scenario.amounts.get(component, (PACKETS, OCTETS))
             )
         shares = {
             name: Share(static * _part(counts, name), dynamic * _part(volumes, name))
@@ -81,6 +79,16 @@ class Truth:
             dynamic - sum(share.dynamic for share in shares.values()),
         )
         return {**shares, UNATTRIBUTED: rest}
+
+    def _amounts(self, component: str, step: Mapping[str, float], weights: Amounts) -> dict[str, float]:
+        """The weighted counts of the senders for each application: 0 for one that does not pass the component."""
+        amounts = dict.fromkeys((*self._scenario.applications, UNATTRIBUTED), 0.0)
+        for stream in self._scenario.passing_streams(component):
+            name = stream.application or UNATTRIBUTED
+            for sender in (stream.name, answer_of(stream)):
+                counted = sum(weight * step.get(f"{sender}:{field}", 0.0) for field, weight in weights.items())
+                amounts[name] += counted
+        return amounts
 
     def _supported_watts(
         self, components: Sequence[str], begin: float, end: float, meter_lag: float
@@ -127,16 +135,6 @@ class Truth:
         earlier, later = self._records[after - 1], self._records[after]
         weight = (instant - earlier["at"]) / (later["at"] - earlier["at"])
         return {key: earlier[key] + (value - earlier[key]) * weight for key, value in later.items()}
-
-
-def _amounts(step: Mapping[str, float], weights: Amounts) -> dict[str, float]:
-    """The weighted counts of the senders for each application."""
-    amounts: dict[str, float] = {}
-    for stream, application in _APPLICATION.items():
-        name = application or UNATTRIBUTED
-        counted = sum(weight * step.get(f"{stream}:{field}", 0.0) for field, weight in weights.items())
-        amounts[name] = amounts.get(name, 0.0) + counted
-    return amounts
 
 
 def _part(amounts: Mapping[str, float], name: str) -> float:
