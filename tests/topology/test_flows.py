@@ -126,7 +126,7 @@ def counted(topology: Topology, application: str) -> list[tuple[str, str]]:
     return [(each.at, each.way.name) for each in ways(topology, application)]
 
 
-def test_a_way_of_counting_is_told_once_for_a_place() -> None:
+def test_each_place_has_a_way_of_counting_once() -> None:
     topology = sound(flows("hall", "yard", traces=[TRACE]))
     assert counted(topology, "a") == [("upf-1", "trace"), ("upf-1", "flow")]
     assert {way for name in topology.applications for _, way in counted(topology, name)} <= WAYS.keys()
