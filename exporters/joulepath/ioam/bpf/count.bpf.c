@@ -248,7 +248,7 @@ NOINLINE int count_packet(struct __sk_buff *skb, __u32 start, __u32 half)
 }
 
 /* Of a simple packet; what carries it is in the scratch if it is inside GTP-U. */
-#define COUNT_SIMPLE_FLOW()                                                                                   \
+#define COUNT_SIMPLE_FLOW()                                                                         \
 	count_flow(skb, start, FIELDS_OF(protocol, start + (is_ipv6 ? 40 : 20) + length), skb->len, \
 		   PACKETS_OF(1, octets, half | (is_inside ? 0 : OUTSIDE)))
 

@@ -45,8 +45,8 @@ NOINLINE int narrow(__u32 class, __u32 half, __u32 is_other)
 
 INLINE __u32 class_of_prefix(struct prefix *prefix, __u32 none, __u32 half)
 {
-	__u32 *class = half ? bpf_map_lookup_elem(&flow_prefixes_1, prefix) :
-			      bpf_map_lookup_elem(&flow_prefixes_0, prefix);
+	__u32 *class =
+		half ? bpf_map_lookup_elem(&flow_prefixes_1, prefix) : bpf_map_lookup_elem(&flow_prefixes_0, prefix);
 
 	return class ? *class : none;
 }

@@ -234,7 +234,7 @@ struct flow_index {
 	__u16 none_teid;
 	__u16 none_qfi;
 	__u16 none_cgroup;
-	__u16 matches; /* how many there are */
+	__u16 matches;             /* how many there are */
 	__u16 places[MAX_MATCHES]; /* of the flow of each match */
 	__u16 protocols[256];
 	__u16 dscps[64];
@@ -246,7 +246,14 @@ MAP(flow_indices, ARRAY, __u32, struct flow_index, 1);
 
 /* Addresses, and TEIDs as `version` TEID_PREFIX, by half; each value is a class. */
 #define TEID_PREFIX 1
-#define FLOW_PREFIXES(name)                            	struct {                                       		__uint(type, BPF_MAP_TYPE_LPM_TRIE);   		__type(key, struct prefix);            		__type(value, __u32);                  		__uint(max_entries, 1);                		__uint(map_flags, BPF_F_NO_PREALLOC);  	} name SEC(".maps")
+#define FLOW_PREFIXES(name)                           \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);  \
+		__type(key, struct prefix);           \
+		__type(value, __u32);                 \
+		__uint(max_entries, 1);               \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+	} name SEC(".maps")
 FLOW_PREFIXES(flow_prefixes_0);
 FLOW_PREFIXES(flow_prefixes_1);
 
