@@ -29,7 +29,8 @@ def main(root: Path = ROOT) -> int:
     if refusal := isolation.refusal(rootless=rootless):
         say(refusal)
         return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the folder is removed then, too
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets jobs in the background ignore the first
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="first-hour-", ignore_cleanup_errors=True) as name:
             return follow(root, Path(name, "home"), rootless=rootless)

@@ -20,6 +20,7 @@ from joulepath_rules.prometheus import write
 from joulepath_rules.reads import now
 from joulepath_rules.rule import Group, Rule, selector
 from joulepath_topology import Topology, read
+from joulepath_topology.cores.catalogue import CORES
 from joulepath_topology.model_servers import SERVERS
 from tests.conftest import ROOT
 from tests.rules import factory
@@ -248,7 +249,10 @@ def test_the_shipped_leaf_sends_what_the_global_rules_read() -> None:
     read_there = names(rule.expr for group in groups for rule in group.rules) & set(EXPORTED)
     assert len(read_there) > 5
     served = {name for server in SERVERS.values() for unit in server.units if (name := server.metric(unit))}
-    for name in read_there | {f"{WIRE}{each}" for each in SENT} | served | {each.replace(":", "_") for each in served}:
+    amounts = [amount for core in CORES.values() for amount in core.amounts.values()]
+    counted = {series.metric for amount in amounts for series in (*amount.parts, *amount.total)}
+    known = read_there | served | counted
+    for name in known | {f"{WIRE}{each}" for each in SENT} | {each.replace(":", "_") for each in served}:
         assert kept.fullmatch(name), f"{name} is not sent"
     for name in RECORDED | {"kepler_pod_cpu_joules_total", "pdu_outlet_energy_joules_total"}:
         assert not kept.fullmatch(name)

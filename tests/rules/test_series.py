@@ -67,6 +67,7 @@ FOREIGN = {
         for core in CORES.values()
         for amount in core.amounts.values()
         for series in (*amount.parts, *amount.total)
+        if series.metric not in EXPORTED
     },
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
