@@ -27,9 +27,18 @@ from tests.rules.promtool import topology
 pytestmark = pytest.mark.unit
 
 HERE = Path(__file__).parent
+PACKETS = """
+sites: {plant: {}}
+hosts: {core-1: {site: plant, power: [{pdu: pdu-1, outlets: ["1"]}]}}
+policy: packets
+components: {upf: {role: upf, host: core-1, traffic: {ioam: 4, core: open5gs, instances: ["core-1:9091"]}}}
+applications: {camera: {traces: [{ioam_namespace: 123, id: "0a0b"}], path: [upf]}}
+"""
+"""Open5GS counts packets of the whole UPF, so that another way has to tell applications apart."""
 PLANTS: dict[str, Topology] = {
     "everything": read(HERE / "topologies" / "everything.yaml"),
     "factory": topology(factory.TOPOLOGY),
+    "packets of a core": topology(PACKETS),
     **{path.stem: read(path) for path in sorted((ROOT / "examples").glob("*.yaml"))},
 }
 EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modules() for metric in metrics}
