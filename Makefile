@@ -23,7 +23,7 @@ demo: $(VENV)/.lab programs ## two applications on a small 5G path, metered (SEC
 
 test: $(VENV)/.test programs ## all tests but the long ones
 	$(PYTEST) -n $(WORKERS) -m "$(UNIT)" $(ARGS)
-	$(PYTEST) -n 5 --dist loadfile -m "not long and (kernel or lab)" $(ARGS) $(LIVE)
+	$(PYTEST) -n 4 --dist loadfile -m "not long and (kernel or lab)" $(ARGS) $(LIVE)
 
 unit: $(VENV)/.test ## the tests that need no privileges and no servers
 	$(PYTEST) -n $(WORKERS) -m "$(UNIT)" $(ARGS)
