@@ -276,6 +276,7 @@ def test_budgets_of_rules_that_just_began_are_one_note() -> None:
         (0.7, 1000, ["budget/uncovered"]),  # 3 hours are missing
         (0.3, 320, []),  # the rules are young: they ran for 32 %
         (0.2, 320, ["budget/uncovered"]),  # 12 % of ten hours are missing
+        (0.0015, 12, []),  # the rules ran for 396 to 432 s, of which 54 s were measured: three windows may be missing
     ],
 )
 def test_a_budget_is_judged_by_the_time_that_the_rules_ran(coverage: float, ran: float, expected: list[str]) -> None:

@@ -82,7 +82,7 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
     ran = _one(context, f"count_over_time(({heartbeat})[{duration(elapsed)}:{duration(step)}])")
     share = min((ran or 0) * step / elapsed, 1)
     lost = (share - coverage) * elapsed
-    if coverage < LEAST * share and lost > 3 * context.topology.window:
+    if coverage < LEAST * share and lost > 3 * context.topology.window + step:  # `ran` is exact to a step
         yield found(
             "budget/uncovered", place,
             f"{coverage:.0%} of the elapsed time of this {budget.per} was measured, and the rules ran for {share:.0%} "
