@@ -86,6 +86,7 @@ class World:
         devices()["apc-rpdu2"].walk(self.folder / "device.walk")
         tag = configurations()["tag.yaml"]
         (self.folder / "routes.yaml").write_text(tag[: tag.index("  inspection:")])
+        (self.folder / "flows.yaml").write_text("flows: {}\n")  # of a session manager
         for name, text in configurations().items():
             (self.folder / name).write_text(text)
 
