@@ -30,12 +30,16 @@ def topologies() -> Iterator[Topology]:
     """The examples, the one with everything in it, and those of the lab, each with a name of its own."""
     paths = [*(ROOT / "examples").glob("*.yaml"), *(ROOT / "tests" / "rules" / "topologies").glob("*.yaml")]
     for path in sorted(paths):
+        if path.stem.startswith("core-") and path.stem not in CORES:
+            continue
         yield read(path).model_copy(update={"name": path.stem})
     for name in scenario.NAMES:
         for way, data in scenario.load(name).topologies.items():
             yield Topology.model_validate({**data, "name": f"{name}-{way}"})
 
 
+CORES = ("core-open5gs", "core-sdcore")
+"""Examples of cores: one with counters, one with gauges that a read sets back. The others have rules of these forms."""
 ALL = list(topologies())
 
 
@@ -93,7 +97,8 @@ def world() -> Iterator[World]:
         yield world
 
 
-@pytest.mark.parametrize("proxied", [pytest.param(False, marks=pytest.mark.long), True], ids=["alone", "with-rules"])
+@pytest.mark.long
+@pytest.mark.parametrize("proxied", [False, True], ids=["alone", "with-rules"])
 def test_a_healthy_victoria_metrics_has_notes_alone(
     victoria_metrics: Path, vmalert_program: Path, world: World, tmp_path: Path, proxied: bool
 ) -> None:

@@ -90,7 +90,7 @@ def mean_watts(path: Path) -> dict[str, float]:
     return {row[0]: row[place] / (report["end"] - report["begin"]) for row in table["rows"]}
 
 
-@pytest.mark.parametrize("mode", ["kernel", "simulated"])
+@pytest.mark.parametrize("mode", ["kernel", pytest.param("simulated", marks=pytest.mark.long)])
 def test_the_5g_path_adds_up(namespaces: None, tmp_path: Path, mode: str, request: pytest.FixtureRequest) -> None:
     if mode == "kernel":
         request.getfixturevalue("as_root")
