@@ -5,8 +5,8 @@ SECONDS ?= 60
 PYTEST = $(VENV)/bin/python -m pytest
 # A test's own tier counts, where its module has another.
 UNIT = unit and not (kernel or lab or long)
-# A test waits for about half of its time.
-WORKERS = $(shell expr 2 '*' $$(nproc))
+# A test waits for about half of its time; with more workers, tests of time limits wait for a core.
+WORKERS = $(shell expr 1 + $$(nproc))
 # The files that have tests of the other tiers: each worker would import all others in vain.
 LIVE = $(if $(findstring tests/,$(ARGS)),,$(shell grep -rlE 'mark\.(kernel|lab)\b' tests --include='test_*.py' | sort))
 
