@@ -14,6 +14,7 @@ import socket
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, Queue
@@ -69,7 +70,7 @@ class _Session:
     meters: dict[int, _Meter] = field(default_factory=dict)
 
 
-class _Node:
+class _Node(ABC):
     """One end: a socket, and a thread that hands requests to `answer`."""
 
     def __init__(self, address: str, *, port: int = pfcp.PORT) -> None:
@@ -113,9 +114,9 @@ class _Node:
                 continue
         raise TimeoutError(f"{self.address}: {peer} does not answer message {kind}")
 
+    @abstractmethod
     def answer(self, kind: int, octets: bytes) -> Sequence[bytes | int | None]:
         """The SEID and the elements of the response to a request; without any, there is no response."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         known: dict[tuple[object, int], bytes] = {}

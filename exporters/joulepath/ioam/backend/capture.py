@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures what passes one interface one way: an AF_PACKET socket (packet(7)), with the kernel's word on segments."""
 
-import errno
 import os
 import socket
 import struct
-import sys
 import time
 
 from joulepath.errors import JoulepathError
-from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
+from joulepath.ioam.backend.interface import InterfaceDownError
 from joulepath.ioam.backend.meter import Meter, attach_filter, statistics
-from joulepath.ioam.backend.packet_socket import ETH_P_ALL, SOL_PACKET
+from joulepath.ioam.backend.packet_socket import SOL_PACKET, bind, open_socket
 from joulepath.ioam.backend.ring import BLOCKS, RETIRE_SECONDS, Ring
 from joulepath.ioam.settings import Point
 from joulepath.ioam.table.counts import NodeCounts
@@ -21,10 +19,8 @@ from joulepath.ioam.table.vectors import NONE
 from joulepath.ioam.wire.link import DEVICES, ETHER_TYPES, ip_offset, vlan_id
 from joulepath.ioam.wire.segments import Segments
 
-# include/uapi/linux/{if_packet,if_ether,virtio_net}.h, include/uapi/asm-generic/socket.h
-_PACKET_ADD_MEMBERSHIP, _PACKET_VNET_HDR = 1, 15
-_PACKET_MR_PROMISC = 1
-_MEMBERSHIP = struct.Struct("=iHH8s")
+# include/uapi/linux/{if_packet,virtio_net}.h
+_PACKET_VNET_HDR = 15
 _VNET_HEADER = struct.Struct("=BBHHHH")
 _MOST_SEGMENTS = 64
 _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6 = 1, 1, 4
@@ -137,14 +133,7 @@ class Tap:
 
 
 def _open(point: Point) -> tuple[socket.socket, Ring]:
-    if sys.platform != "linux":
-        raise JoulepathError("capturing needs Linux")
-    try:
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
-    except PermissionError:
-        raise JoulepathError(
-            f"{point.interface}: capturing needs the capability CAP_NET_RAW (root, or AmbientCapabilities in systemd)"
-        ) from None
+    sock = open_socket(point.interface)
     try:
         return sock, _set_up(sock, point)
     except BaseException:
@@ -161,23 +150,8 @@ def _set_up(sock: socket.socket, point: Point) -> Ring:
     except OSError as error:
         raise JoulepathError(f"{point.interface}: no memory to capture to: {error.strerror}") from None
     try:
-        _bind(sock, point)
+        bind(sock, point.interface, mirror=bool(point.rules))
     except BaseException:
         ring.close()
         raise
     return ring
-
-
-def _bind(sock: socket.socket, point: Point) -> None:
-    try:
-        sock.bind((point.interface, ETH_P_ALL))
-    except OSError as error:
-        if error.errno in (errno.ENODEV, errno.ENXIO):
-            raise NoInterfaceError(f"{point.interface}: no such interface; `ip link` lists them") from None
-        raise JoulepathError(f"{point.interface}: cannot be captured: {error.strerror}") from None
-    if point.rules:
-        # A mirror port gets frames for other hosts. The kernel ends this with the socket.
-        index = socket.if_nametoindex(point.interface)
-        sock.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
-    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
-        raise InterfaceDownError(f"{point.interface}: the interface is down")

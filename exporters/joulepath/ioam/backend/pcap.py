@@ -6,11 +6,10 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.backend.pcapfile import Frame, PcapFile
+from joulepath.ioam.backend.pcapfile import Frame, PcapFile, open_capture
 from joulepath.ioam.backend.source import Opened, TrafficReading, ignore_backend, refuse_cgroups
 from joulepath.ioam.settings import Flow, Point, Settings
 from joulepath.ioam.table.classify import Classifier
@@ -24,7 +23,6 @@ from joulepath.ioam.wire.link import FILES, ip_offset, vlan_id
 logger = logging.getLogger(__name__)
 
 BACKEND = "pcap"
-STANDARD_INPUT = "-"
 
 SEGMENTS = "segments"
 """A capture does not say how a large packet was cut: it counts as one."""
@@ -80,11 +78,11 @@ class PcapSource:
 
     def claim(self) -> None:
         """Opens the file. Raises UsageError."""
-        self._stream = self._stream or self._open()
+        self._stream = self._stream or open_capture(self._path)
 
     def start(self) -> None:
         """Begins to count. Raises UsageError where the file cannot be opened."""
-        stream = self._stream or self._open()
+        stream = self._stream or open_capture(self._path)
         self._file = PcapFile(stream, self._path)
         self._tell(BACKEND)
         self._thread = threading.Thread(target=self._run, args=(self._file, stream), name="capture", daemon=True)
@@ -118,15 +116,6 @@ class PcapSource:
                     self._table.measured.begin(point, self._first)
             last = self._last
         return TrafficReading(self._table.snapshot(last), drops, captures, limits)
-
-    def _open(self) -> BinaryIO:
-        try:
-            if self._path == STANDARD_INPUT:
-                # Not sys.stdin.buffer: the interpreter ends by closing that, and aborts while this thread waits at it.
-                return open(0, "rb", closefd=False)
-            return Path(self._path).open("rb")
-        except OSError as error:
-            raise UsageError(f"{self._path}: cannot be read: {error.strerror}") from None
 
     def _run(self, file: PcapFile, stream: BinaryIO) -> None:
         try:

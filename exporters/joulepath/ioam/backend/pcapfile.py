@@ -8,9 +8,12 @@ Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from joulepath.errors import UsageError
+
+STANDARD_INPUT = "-"
 
 _MAGIC = {
     b"\xa1\xb2\xc3\xd4": (">", 1e-6),
@@ -47,6 +50,17 @@ class _Interface(NamedTuple):
     """The unit that a timestamp counts [s]."""
     offset: int
     """The Unix time of a timestamp of 0 [s]."""
+
+
+def open_capture(path: str) -> BinaryIO:
+    """The stream of a file, or of standard input. Raises UsageError."""
+    try:
+        if path == STANDARD_INPUT:
+            # Not sys.stdin.buffer: the interpreter ends by closing that, and aborts while a thread waits at it.
+            return open(0, "rb", closefd=False)
+        return Path(path).open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 class PcapFile:

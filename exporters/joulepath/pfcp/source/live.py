@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures N4 on interfaces of this host with packet sockets (packet(7)), in a thread of its own."""
 
-import errno
 import logging
 import os
 import selectors
 import socket
-import struct
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +12,7 @@ from collections.abc import Callable, Sequence
 from joulepath.errors import JoulepathError
 from joulepath.ioam.backend.interface import InterfaceDownError, NoInterfaceError
 from joulepath.ioam.backend.meter import statistics
-from joulepath.ioam.backend.packet_socket import ETH_P_ALL, SOL_PACKET
+from joulepath.ioam.backend.packet_socket import bind, open_socket
 from joulepath.ioam.settings import Point
 from joulepath.ioam.table.measured import Measured
 from joulepath.ioam.wire.link import DEVICES, LinkHeader, ip_offset
@@ -32,9 +29,7 @@ _RECEIVE_BUFFER = 8 << 20
 _AT_ONCE = 256
 """Frames of one interface, before the others have their turn."""
 _NODE = 0
-# include/uapi/linux/if_packet.h, include/uapi/linux/if_arp.h, include/uapi/asm-generic/socket.h
-_PACKET_ADD_MEMBERSHIP, _PACKET_MR_PROMISC = 1, 1
-_MEMBERSHIP = struct.Struct("=iHH8s")
+# include/uapi/linux/if_arp.h, include/uapi/asm-generic/socket.h
 _LOOPBACK = 772
 _SO_RCVBUFFORCE = 33
 
@@ -45,7 +40,7 @@ class Tap:
     def __init__(self, name: str, *, mirror: bool) -> None:
         """Opens it. Raises InterfaceDownError, NoInterfaceError, or JoulepathError where waiting does not help."""
         self.point = _point(name)
-        self.socket = _open(name)
+        self.socket = open_socket(name)
         try:
             self._link = _set_up(self.socket, name, mirror=mirror)
         except BaseException:
@@ -198,41 +193,19 @@ def _point(name: str) -> Point:
     return Point(name, "received", _NODE, "", path=False)
 
 
-def _open(name: str) -> socket.socket:
-    if sys.platform != "linux":
-        raise JoulepathError("capturing needs Linux")
-    try:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
-    except PermissionError:
-        raise JoulepathError(
-            f"{name}: capturing needs the capability CAP_NET_RAW (root, or AmbientCapabilities in systemd)"
-        ) from None
-
-
 def _set_up(sock: socket.socket, name: str, *, mirror: bool) -> LinkHeader:
-    try:
-        index = socket.if_nametoindex(name)
-    except OSError:
-        raise NoInterfaceError(f"{name}: no such interface; `ip link` lists them") from None
+    # Bound to no protocol first: so the link type is known and the filter in place before the first frame.
+    bind(sock, name, 0)
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     except PermissionError:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    # Bound to no protocol first: so the link type is known and the filter in place before the first frame.
+    link_type = sock.getsockname()[3]
     try:
-        sock.bind((name, 0))
-        link_type = sock.getsockname()[3]
         kernel_filter.attach(sock, received_only=link_type == _LOOPBACK)
-        sock.bind((name, ETH_P_ALL))
     except OSError as error:
-        if error.errno in (errno.ENODEV, errno.ENXIO):
-            raise NoInterfaceError(f"{name}: no such interface; `ip link` lists them") from None
         raise JoulepathError(f"{name}: cannot be captured: {error.strerror}") from None
-    if mirror:
-        # A mirror port gets frames for other hosts. The kernel ends this with the socket.
-        sock.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PACKET_MR_PROMISC, 0, b""))
-    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENETDOWN:
-        raise InterfaceDownError(f"{name}: the interface is down")
+    bind(sock, name, mirror=mirror)
     if link_type not in DEVICES:
         raise JoulepathError(f"{name}: link type {link_type} is not known; only Ethernet and IP are")
     return DEVICES[link_type]

@@ -4,19 +4,16 @@
 import logging
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from joulepath.errors import JoulepathError, UsageError
-from joulepath.ioam.backend.pcapfile import Frame, PcapFile
+from joulepath.ioam.backend.pcapfile import Frame, PcapFile, open_capture
 from joulepath.ioam.wire.link import FILES, ip_offset
 from joulepath.pfcp.sessions.tracker import Tracker
 from joulepath.pfcp.source.reading import Captured
 from joulepath.pfcp.source.udp import datagram
 
 logger = logging.getLogger(__name__)
-
-STANDARD_INPUT = "-"
 
 
 class PcapSource:
@@ -34,12 +31,12 @@ class PcapSource:
 
     def claim(self) -> None:
         """Opens the file. Raises UsageError."""
-        self._stream = self._stream or self._open()
+        self._stream = self._stream or open_capture(self._path)
 
     def start(self, interfaces: Sequence[str] = (), mirrors: Sequence[str] = ()) -> None:
         """Begins to read. Raises UsageError where the file cannot be opened."""
         del interfaces, mirrors
-        stream = self._stream or self._open()
+        stream = self._stream or open_capture(self._path)
         self._file = PcapFile(stream, self._path)
         self._thread = threading.Thread(target=self._run, args=(self._file, stream), name="capture", daemon=True)
         self._thread.start()
@@ -62,15 +59,6 @@ class PcapSource:
             return Captured()
         latest = self._file.latest or self._first
         return Captured((self._path,), self._file.drops, max(0.0, latest - self._first))
-
-    def _open(self) -> BinaryIO:
-        try:
-            if self._path == STANDARD_INPUT:
-                # Not sys.stdin.buffer: the interpreter ends by closing that, and aborts while this thread waits at it.
-                return open(0, "rb", closefd=False)
-            return Path(self._path).open("rb")
-        except OSError as error:
-            raise UsageError(f"{self._path}: cannot be read: {error.strerror}") from None
 
     def _run(self, file: PcapFile, stream: BinaryIO) -> None:
         try:
