@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which features a topology has: the words behind `when` in attribution.yaml."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from joulepath_rules.constants import PREFIX, Constant
 from joulepath_rules.meters import read_by
@@ -10,12 +10,15 @@ from joulepath_topology import Topology
 
 SHOWN_BY = {
     "counted": "counted",
-    "grams_per_kwh": "carbon",
-    "grid_zone": "carbon",
+    "embodied": "embodied",
     "supporter": "support",
     "tokens": "weights",
 }
 """Features that any constant of a name shows."""
+
+
+SHOWN_AT_SITES = {"market": "market", "overhead": "live_overhead", "kind": "metered"}
+"""Features that a label of a site or supply shows."""
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
@@ -46,8 +49,7 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
         found.add("granted")
     if topology.guests:
         found.add("vms")
-    if any(site.overhead != 1 for site in topology.sites.values()):
-        found.add("overhead")
+    found.update(_of_sites(topology, found))
     sessions = [entry.sessions for entry in topology.applications.values() if entry.sessions is not None]
     found.update(f"{by}_sessions" for by in ("active", "ended") if any(getattr(each, by) for each in sessions))
     for name, component in topology.components.items():
@@ -58,6 +60,17 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
     if "bytes" in found and ("marks" in found or "counter_bytes" in found):
         found.add("bits")
     return frozenset(found)
+
+
+def _of_sites(topology: Topology, found: Container[str]) -> Iterable[str]:
+    """The features that sites show."""
+    yield "metered" if "metered" in found else "unmetered"
+    yield "live_overhead" if "live_overhead" in found else "stated_overhead"
+    for site in topology.sites.values():
+        if site.overhead != 1:
+            yield "overhead"
+        if site.supply:
+            yield "supplies"
 
 
 def _of(constant: Constant) -> Iterable[str]:
@@ -81,8 +94,10 @@ def _of(constant: Constant) -> Iterable[str]:
             yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
             if "counter" in labels:
                 yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)
-        case "site" if "market" in labels:
-            yield "market"
+        case "site" | "supply":
+            yield from (word for label, word in SHOWN_AT_SITES.items() if label in labels)
+        case "grid_zone" | "grams_per_kwh":
+            yield from ("carbon", f"{labels.get('factor', 'constant')}_factor")
         case "trace" | "flow":
             yield "marks"
         case _ if name in SHOWN_BY:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from joulepath_topology.hosts import Active
+from joulepath_topology.hosts import Active, Overhead
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place
 from joulepath_topology.shares import Share
@@ -12,8 +12,17 @@ from joulepath_topology.source import PowerSource
 
 def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
     """The queries in the order of the file; a counter stands as its rate."""
-    for of in (_hosts, _vms, _components, _applications):
+    for of in (_sites, _hosts, _vms, _components, _applications):
         yield from of(topology)
+
+
+def _sites(topology: Topology) -> Iterator[tuple[Place, str]]:
+    for name, site in topology.sites.items():
+        for number, supply in enumerate(site.supply):
+            if supply.query is not None:
+                yield ("sites", name, "supply", number, supply.kind), supply.query
+        if isinstance(site.overhead, Overhead):
+            yield ("sites", name, "overhead", "query"), site.overhead.query
 
 
 def _hosts(topology: Topology) -> Iterator[tuple[Place, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from joulepath_rules.adapters.power import power
 from joulepath_rules.adapters.requested import requested
 from joulepath_rules.adapters.sessions import sessions
+from joulepath_rules.adapters.sites import sites
 from joulepath_rules.adapters.traffic import traffic
 from joulepath_rules.adapters.vms import vms
 from joulepath_rules.adapters.work import work
@@ -24,3 +25,4 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     yield from vms(topology)
     yield from traffic(topology)
     yield from sessions(topology)
+    yield from sites(topology)
