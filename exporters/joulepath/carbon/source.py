@@ -36,11 +36,11 @@ class OwnThread:
 
     def __init__(self, seconds: float = 2 * TIMEOUT) -> None:
         self._seconds = seconds
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     async def run(self, work: Callable[[], T]) -> T:
         """Returns or raises what `work` does. Raises JoulepathError if that takes too long, and while it still runs."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             raise JoulepathError("has not ended the answer before this one")
         loop, done = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
 
@@ -58,11 +58,12 @@ class OwnThread:
                 result = work()
             except Exception as raised:  # noqa: BLE001  # it is raised again where `run` waits
                 error = raised
+            self._busy = False
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(tell, result, error)
 
-        self._thread = threading.Thread(target=run, name="carbon", daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=run, name="carbon", daemon=True).start()
         try:
             return cast("T", await asyncio.wait_for(done, self._seconds))
         except TimeoutError:
