@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath carbon`: asks sources beside the scrape and serves the factors of all zones together."""
+"""`joulepath carbon`: asks sources beside the scrape, and serves each zone on `/probe?target=SOURCE/ZONE`."""
 
 import argparse
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
-from prometheus_client.core import Metric as AnyFamily
+from prometheus_client.core import Metric
 
 from joulepath import apart
 from joulepath.carbon.collector import collect
@@ -16,6 +16,7 @@ from joulepath.carbon.metrics import SHOWN
 from joulepath.carbon.settings import Question
 from joulepath.carbon.source import CarbonReading, CarbonSource
 from joulepath.errors import UsageError
+from joulepath.metrics import filled
 from joulepath.reading.poller import Poller, Target
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.polled import PolledExporter
@@ -25,7 +26,7 @@ PORT = 10476
 
 
 class CarbonExporter(PolledExporter[CarbonReading]):
-    """All zones are on `/metrics`; one alone is on `/probe?target=SOURCE/ZONE`."""
+    """Exports each zone of each source; how long a value stands is the source's."""
 
     def __init__(
         self,
@@ -45,28 +46,10 @@ class CarbonExporter(PolledExporter[CarbonReading]):
         )
         self._wall_clock = wall_clock
 
-    def collect(self) -> Iterable[AnyFamily]:
-        """The exporter's own families, and those of all zones."""
-        yield from super().collect()
-        yield from self._families(self._poller.targets)
-
-    def probe(self, target: str) -> Iterable[AnyFamily]:
+    def probe(self, target: str) -> Iterable[Metric]:
         """One zone's families."""
-        found = [one for one in self._poller.targets if one.name == target]
-        if not found:
-            raise KeyError(target)
-        return list(self._families(found))
-
-    def once(self) -> Iterable[AnyFamily]:
-        """Asks for all zones once. Raises JoulepathError when none is answered."""
-        self._poll_once()
-        return list(self._families(self._poller.targets))
-
-    def _families(self, targets: Sequence[Target[CarbonReading]]) -> Iterable[AnyFamily]:
-        answers = [
-            (cast("CarbonSource", target.source).question, self._poller.snapshot(target.name)) for target in targets
-        ]
-        return collect(answers, self._wall_clock())
+        sources = {one.name: cast("CarbonSource", one.source) for one in self._poller.targets}
+        return filled(collect(sources[target].question, self._poller.snapshot(target), self._wall_clock()))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

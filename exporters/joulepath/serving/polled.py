@@ -83,18 +83,14 @@ class PolledExporter(Generic[R]):
 
     def once(self) -> Iterable[AnyFamily]:
         """Polls all devices once; several are told apart by `instance`, as their scrape would."""
-        self._poll_once()
-        if self._single:
-            return list(self.probe(self._poller.names[0]))
-        return _merged({name: self.probe(name) for name in self._poller.names})
-
-    def _poll_once(self) -> None:
-        """Raises JoulepathError if no device answers; warns of those that do not."""
         faults = self._poller.once()
         if len(faults) == len(self._poller.names):
             raise JoulepathError([str(fault) for fault in faults.values()])
         for fault in faults.values():
             logger.warning(str(fault))
+        if self._single:
+            return list(self.probe(self._poller.names[0]))
+        return _merged({name: self.probe(name) for name in self._poller.names})
 
     def start(self) -> None:
         """Begins to poll."""
