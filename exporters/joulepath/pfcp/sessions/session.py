@@ -94,8 +94,8 @@ class Session:
         for known, made in ((self.pdrs, answer.created_pdrs), (self.endpoints, answer.created_endpoints)):
             for addition in made:
                 if (pdr := known.get(addition.number)) is not None:
-                    pdr.teids = list(dict.fromkeys((*pdr.teids, *addition.teids)))[-MOST_PARTS:]
-                    pdr.users = list(dict.fromkeys((*pdr.users, *addition.users)))[-MOST_PARTS:]
+                    pdr.teids = tuple(dict.fromkeys((*pdr.teids, *addition.teids)))[-MOST_PARTS:]
+                    pdr.users = tuple(dict.fromkeys((*pdr.users, *addition.users)))[-MOST_PARTS:]
         for urr in asked.urrs:
             self.retired.pop(urr.number, None)
         _keep(self.urrs, ((urr.number, Measured(urr)) for urr in asked.urrs))
