@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cost of an establishment, by numbers that no other load on the machine changes. `benchmarks.pfcp` has the speed."""
+"""The cost of an establishment, in numbers that other load on the machine does not change (speed: benchmarks)."""
 
 import gc
 import sys
@@ -7,8 +7,8 @@ import weakref
 from types import FrameType
 
 import pytest
-
 from benchmarks.pfcp import GROUPS, establishments, feed
+
 from joulepath.pfcp.sessions.tracker import Tracker
 from joulepath.pfcp.settings import Settings
 
