@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_written_is_tried_again(tmp_path: Path, caplog: py
     assert writer.written.times == 1
 
 
-def test_flows_that_do_not_fit_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_flows_that_do_not_fit_are_named_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     n4, now = N4(Settings(groups=GROUPS[1:])), [100.0]
     file = tmp_path / "flows.yaml"
