@@ -106,6 +106,8 @@ class PfcpConfig(Model):
     """Names of UPFs by their addresses on N4; without a name the label `upf` is the address."""
     flows_file: FlowsModel | None = None
     """Writes the sessions of each group as flows for `joulepath ioam`."""
+    state_file: Path | None = None
+    """Keeps the sessions over a restart of the exporter of at most 5 minutes. Its folder must be writable."""
     secret_file: Path | None = None
     """The file with the key of the hashes that `each: subscriber` makes."""
     bounds: BoundsModel = BoundsModel()
@@ -138,6 +140,7 @@ class PfcpConfig(Model):
             upfs={name: _several(prefixes) for name, prefixes in self.upfs.items()},
             bounds=Bounds(self.bounds.sessions, self.bounds.series, self.bounds.transactions),
             flows=None if flows is None else FlowsFile(**dict(flows)),
+            state=self.state_file,
             secret="" if self.secret_file is None else secret.of_file(self.secret_file, "secret_file"),
         )
 

@@ -75,3 +75,5 @@ class Settings:
     flows: FlowsFile | None = None
     secret: str = field(default="", repr=False)
     """The key of the hash of identities."""
+    state: Path | None = None
+    """The file that keeps the sessions over a restart."""

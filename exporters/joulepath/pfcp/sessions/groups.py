@@ -30,6 +30,8 @@ class Groups:
         self._secret = settings.secret.encode()
         self._known: set[Label] = set()
         self._names: dict[bytes, str] = {}
+        self.by_identity = any(part.subscriber is not None or group.each is not None for group, part in self._parts)
+        """Whether a group asks for subscribers' identities."""
         self.folded = 0
         """Labels that were asked for beyond the bound."""
 

@@ -112,6 +112,11 @@ class Session:
         self.labels.clear()
         self._choose()
 
+    def resume(self, counted: list[int]) -> None:
+        """Goes on with the rules that were set, and the URRs that counted."""
+        self.counted = counted
+        self._choose()
+
     def measured(self, urr: int) -> tuple[Measured, bool]:
         """A URR that reports, and whether it counts. One that was not seen to be made counts where no other does."""
         found = self.urrs.get(urr)

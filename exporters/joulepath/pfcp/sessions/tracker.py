@@ -3,10 +3,11 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from joulepath.pfcp.sessions.counts import Counts
 from joulepath.pfcp.sessions.groups import Groups
+from joulepath.pfcp.sessions.record import of_session, read_session
 from joulepath.pfcp.sessions.register import Register
 from joulepath.pfcp.sessions.session import Place, Session, Tally
 from joulepath.pfcp.sessions.transactions import Key, Transactions
@@ -78,6 +79,28 @@ class Tracker:
     def strangers(self) -> int:
         """Sessions that report and were not seen to begin."""
         return self._register.strangers
+
+    @property
+    def most_sessions(self) -> int:
+        """The configured bound."""
+        return self._bounds.sessions
+
+    def record(self) -> tuple[list[Any], dict[str, int]]:
+        """All sessions, and when each node started, for `restore`; identities only if a group asks for them."""
+        with self.lock:
+            sessions = self._register.sessions.values()
+            records = [of_session(session, identities=self.groups.by_identity) for session in sessions]
+            return records, {node.hex(): moment for node, moment in self._register.recoveries.items()}
+
+    def restore(self, records: Sequence[Any], nodes: Mapping[str, int]) -> None:
+        """Takes up recorded sessions, before the first datagram. Raises as `read_session` does; then takes none."""
+        sessions = [read_session(number, one) for number, one in enumerate(records)]
+        starts = {bytes.fromhex(node): int(moment) for node, moment in nodes.items()}
+        with self.lock:
+            for node, moment in starts.items():
+                self._register.restarted(node, moment)
+            for session in sessions:
+                self._add(session)
 
     def feed(self, datagram: Datagram, moment: float) -> None:
         """Takes a datagram that came at `moment` [s, any clock]. Never raises for what is in it."""
@@ -175,10 +198,13 @@ class Tracker:
             for place in places:
                 if (old := known.get(place)) is not None:  # its end was not seen
                     self._end(old)
+        self._add(session)
+
+    def _add(self, session: Session) -> None:
         if len(self._register.sessions) >= self._bounds.sessions or self._full(session):
             self.counts.events["refused_sessions"] += 1
             return
-        self._begun += 1
+        self._begun = session.number + 1
         self._register.add(session)
         self._tally(session)
         self.changes += 1
