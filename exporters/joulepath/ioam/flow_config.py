@@ -11,11 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from joulepath.config import Model, load
 from joulepath.errors import UsageError
 from joulepath.ioam.settings import Flow, Match
-from joulepath.ioam.table.flows import too_many
+from joulepath.ioam.table.flows import MAX_OCTETS, too_many
 from joulepath.ioam.wire.protocols import NAMES
 
-MAX_OCTETS = 2 << 20
-"""Of a `flows_file`."""
 _MOST_MISTAKES = 3
 
 _NAME = re.compile(r"[A-Za-z0-9_.:@/-]{1,64}")

@@ -18,6 +18,8 @@ MAX_MATCHES = 512
 """Of all flows together."""
 MAX_PREFIXES = 65_536
 """Prefixes and ranges of TEIDs of all flows together."""
+MAX_OCTETS = 2 << 20
+"""Of a `flows_file`."""
 
 
 def joined(own: tuple[Flow, ...], more: tuple[Flow, ...]) -> tuple[Flow, ...]:
