@@ -256,7 +256,7 @@ def test_aligned_blocks_of_a_range_are_counted(start: int, length: int) -> None:
     assert own.entries == len(blocks)
 
 
-def test_what_the_kernel_has_no_room_for_is_refused() -> None:
+def test_flows_beyond_the_room_of_the_kernel_are_refused() -> None:
     # 4095 of 4096 numbers: 12 blocks on each side of the middle, less the one number, in each of 12,000 ranges
     ranges = tuple(range(4096 * number + 1, 4096 * number + 4095) for number in range(12_000))
     (line,) = too_many((flow(Match(teid=ranges)),))
