@@ -2,8 +2,8 @@
 """The page of sources is made of the data that the exporter reads."""
 
 import pytest
-
 from scripts import carbon
+
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
