@@ -592,12 +592,6 @@ def test_the_shipped_file_is_valid(promtool: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-FOREIGN = {
-    "grid_carbon_intensity_updated_timestamp_seconds": {"grid_zone", "source"},
-}
-"""Series that no exporter of this project publishes yet; docs/guides/topology.md says what they must look like."""
-
-
 def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
     """All selectors of an expression."""
     match expr:
@@ -617,7 +611,7 @@ def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
 
 def test_exporters_publish_what_alerts_read() -> None:
     """Every metric that is not recorded is declared in some exporter's metrics.py, and has the labels it is read by."""
-    declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics} | FOREIGN
+    declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics}
     read = set()
     for rule in shipped():
         for selector in selectors(promql.parse(rule["expr"])):
