@@ -140,7 +140,39 @@ def served() -> Case:
     )  # fmt: skip
 
 
+CONTRACT = """
+sites:
+  s:
+    overhead: 1.5
+    price:
+      currency: EUR
+      per_kwh: 0.2
+      time_zone: Europe/Berlin
+      hours: [{days: wed-thu, from: 1, to: "1:05", per_kwh: -0.1}, {days: fri-tue, per_kwh: 9}]
+hosts: {h: {site: s, power: [{pdu: p, outlets: ["1"]}]}}
+components: {h: {role: device}}
+"""
+
+
+def by_hours() -> Case:
+    """The clock of the tests begins on a Thursday at 1:00 in Berlin; the derived rules follow two evaluations later."""
+    return Case(
+        "by-hours",
+        topology(CONTRACT),
+        outlet("p", "1", 100),
+        {
+            (4, "site:price_per_kilowatt_hour"): {'currency="EUR",site="s"': -0.1},
+            (4, "site:cost_per_hour"): {'currency="EUR",site="s"': 0.1 * 1.5 * -0.1},
+            (6, "site:price_per_kilowatt_hour"): {'currency="EUR",site="s"': 0.2},
+            (6, "application:cost_per_hour"): {
+                'application="unattributed",currency="EUR",segment="device"': 0.1 * 1.5 * 0.2
+            },
+        },
+    )
+
+
 CASES = [
+    by_hours(),
     four_sites(),
     odd_prices("nan", {"day_ahead": " ".join(["NaN"] * 40)}),
     odd_prices("infinite", {"day_ahead": " ".join(["Inf"] * 40)}),
