@@ -81,7 +81,8 @@ PUBLIC = _series(
     ),
     ("site:cost_per_hour", "site currency", "1/h", "of all hosts of a site; absent while one is not measured"),
     (
-        "site:price_per_kilowatt_hour", "site currency", "", "price of a kWh at the site's meter, in its currency",
+        "site:price_per_kilowatt_hour", "site currency", "",
+        "price of a kWh at the site's meter; that of half a window ago, as the watts are",
     ),
     (
         "application:bits:rate", "application", "bit/s",
@@ -211,7 +212,7 @@ STEPS = _series(
     ),
     ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
-    ("adapter:local_time:seconds", "time_zone", "s", "seconds since 1970 as the clocks of a time zone show them"),
+    ("adapter:local_time:seconds", "time_zone", "s", "local time of half a window ago, in seconds since 1970"),
     ("adapter:price_per_kwh:last", "site currency", "", "price of a kWh that changes: by hours, or from a query"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
     ("leaf:sender:info", "leaf sender", "", "which Prometheus of a leaf counts, where leaves record components"),

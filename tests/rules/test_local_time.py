@@ -166,4 +166,5 @@ def test_the_price_follows_the_clock_when_it_changes(
     clocks = f'last_over_time({LOCAL}{{topology="joulepath",time_zone="Europe/Berlin"}}[500ms])'
     price = exprs["adapter:price_per_kwh:last"].replace(clocks, f"({exprs[LOCAL]})")
     assert LOCAL not in price
-    ask(promtool, tmp_path, ((at(price, moment), paid(moment)) for moment in moments))
+    # A row stands for the time half a window, 1 minute, before it.
+    ask(promtool, tmp_path, ((at(price, moment + 60), paid(moment)) for moment in moments))
