@@ -71,6 +71,10 @@ def _of_sites(topology: Topology, found: Container[str]) -> Iterable[str]:
             yield "overhead"
         if site.supply:
             yield "supplies"
+        if site.price is not None:
+            yield from ("money", "by_site", "live_price" if site.price.changes else "price")
+    if "carbon" in found:
+        yield "by_site"
 
 
 def _of(constant: Constant) -> Iterable[str]:

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from joulepath_topology.common import Choice, Entry, Name, NotNegative, Number, Positive, Text
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
+from joulepath_topology.prices import Price
 from joulepath_topology.promql import quote
 from joulepath_topology.query import Counter, Query
 from joulepath_topology.shares import Share
@@ -40,6 +41,8 @@ class Site(Factor):
     """Supplies, in place of the one factor above: their parts add up to the site's power."""
     overhead: OverheadFactor = 1.0
     """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling; or `{query: ...}`."""
+    price: Price | None = None
+    """Price of the electricity, such as `{currency: EUR, per_kwh: 0.21}` (docs/guides/money.md)."""
 
     @model_validator(mode="after")
     def _supply_or_factor(self) -> "Site":

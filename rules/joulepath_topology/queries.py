@@ -23,6 +23,8 @@ def _sites(topology: Topology) -> Iterator[tuple[Place, str]]:
                 yield ("sites", name, "supply", number, supply.kind), supply.query
         if isinstance(site.overhead, Overhead):
             yield ("sites", name, "overhead", "query"), site.overhead.query
+        if site.price is not None and site.price.query is not None:
+            yield ("sites", name, "price", "query"), site.price.query
 
 
 def _hosts(topology: Topology) -> Iterator[tuple[Place, str]]:
