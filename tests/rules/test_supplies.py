@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Supplies of a site, live overhead, states of factors, embodied carbon and SCI: by hand, and in random plants."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from joulepath_rules.factors import metric
-from tests.rules.promtool import Case, grow, run, topology
+from joulepath_topology import read
+from tests.conftest import ROOT
+from tests.rules.promtool import Case, grow, meter, node, run, topology, trace
 
 pytestmark = pytest.mark.unit
 
@@ -98,9 +101,13 @@ def metered() -> Case:
     )
 
 
-OVERHEAD = "sites: {hall: {grams_per_kwh: 400, overhead: {query: 'pue{site=\"hall\"}'}}}" + HOSTS
+OVERHEAD = (
+    "sites: {hall: {grams_per_kwh: 400, price: {currency: EUR, per_kwh: 0.25}, overhead: {query: 'pue{site=\"hall\"}'}}}"
+    + HOSTS
+)
 FACILITY = "sum(application:facility_power_watts)"
 GRAMS = "sum(application:co2_grams_per_second) * 3600"
+COST = "sum(application:cost_per_hour)"
 
 
 def live_overhead() -> Case:
@@ -117,7 +124,13 @@ def live_overhead() -> Case:
             (5, "site:overhead:ratio"): {'site="hall"': 1.5},
             (5, FACILITY): {"": 600},
             (5, GRAMS): {"": 240},
-            **{(minute, query): {} for minute in (11, 17, 23) for query in (FACILITY, GRAMS, "site:overhead:ratio")},
+            (5, COST): {"": 0.15},
+            (5, "site:cost_per_hour"): {'currency="EUR",site="hall"': 0.15},
+            **{
+                (minute, query): {}
+                for minute in (11, 17, 23)
+                for query in (FACILITY, GRAMS, COST, "site:overhead:ratio")
+            },
             (23, "sum(application:power_watts)"): {"": 400},
             (29, "site:overhead:ratio"): {'site="hall"': 1.2},
             (29, "site:facility_power_watts"): {'site="hall"': 480},
@@ -314,7 +327,64 @@ def sci() -> Case:
     )  # fmt: skip
 
 
-CASES = [metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
+GUIDE = (ROOT / "docs" / "guides" / "sites.md").read_text()
+EXAMPLE = ROOT / "examples" / "two-supplies.yaml"
+
+
+def guide() -> Case:
+    """The example of the guide: a quarter of 1000 packets/s, of 2 requests/s and 80 tokens/s are the camera's."""
+    topology_of_guide = read(EXAMPLE)
+    (mark,) = topology_of_guide.applications["camera"].traces
+    series = {
+        **meter("bmc_chassis", 'instance="edge-1",chassis="1"', 200),
+        **meter("bmc_chassis", 'instance="gpu-1",chassis="1"', 600),
+        'homeassistant_sensor_power_w{entity="sensor.inverter_power"}': "400x40",
+        **node(4, 1000, 1e6),
+        **trace(mark.id, 4, 250, 250_000),
+        **{
+            f'vllm:{counter}_total{{model_name="qwen2.5-7b",application="{name}"}}': grow(rate * part)
+            for counter, rate in (("request_success", 0.5), ("generation_tokens", 20))
+            for name, part in (("camera", 1), ("x", 3))
+        },
+    }
+    camera = 'application="camera"'
+    return Case(
+        "guide",
+        topology_of_guide,
+        series,
+        {
+            (6, "site:facility_power_watts"): {'site="edge"': by_hand("site:facility_power_watts")},
+            (6, "supply:share:ratio"): {
+                f'site="edge",supply="{name}"': by_hand(f'supply:share:ratio{{supply="{name}"}}')
+                for name in ("panels", "grid")
+            },
+            (6, "site:co2_grams_per_second / on (site) group_left () site:facility_power_watts * 3.6e6"): {
+                f'basis="{basis}",site="edge"': by_hand(f"factor by {basis}") for basis in ("location", "market")
+            },
+            (6, f"sum(application:facility_power_watts{{{camera}}})"): {"": by_hand("camera, with overhead")},
+            (6, f'sum(application:co2_grams_per_second{{{camera},basis="location"}}) * 3600'): {
+                "": by_hand("camera, CO2 by location")
+            },
+            (6, f"sum(application:embodied_grams_per_second{{{camera}}}) * 3600"): {"": by_hand("camera, embodied")},
+            (6, "application:sci_grams_per_inference"): {camera: by_hand("application:sci_grams_per_inference")},
+        },
+    )
+
+
+def by_hand(figure: str) -> float:
+    """A calculation in the guide's table, which must be the value beside it."""
+    found = re.search(rf"^\| `?{re.escape(figure)}`? \| ([0-9. +*/()-]+) \| ([0-9.]+)", GUIDE, re.MULTILINE)
+    assert found, figure
+    value = float(eval(found[1]))  # noqa: S307  # digits and operators, as just seen
+    assert value == pytest.approx(float(found[2]), rel=1e-4)
+    return value
+
+
+def test_the_example_of_the_guide_is_the_file() -> None:
+    assert re.search(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)[1] == EXAMPLE.read_text()
+
+
+CASES = [guide, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
 
 
 def test_supplies_are_the_numbers_worked_out_by_hand(promtool: Path, tmp_path: Path) -> None:
