@@ -6,8 +6,10 @@ from joulepath_topology.clocks import Change, Clock
 
 def local(zone: Clock, ago: int) -> str:
     """Seconds since 1970 as the clocks of the zone showed them so many seconds ago."""
-    now = _vector(zone.new_year - ago)
-    return now + "".join(_shift(each, _past(each, _vector(zone.standard - ago - each.second))) for each in zone.changes)
+    shown = _vector(zone.new_year - ago)
+    return shown + "".join(
+        _shift(each, _vector(zone.standard - ago), _vector(zone.standard - ago - each.second)) for each in zone.changes
+    )
 
 
 def utc(zone: Clock, shown: str) -> str:
@@ -17,24 +19,25 @@ def utc(zone: Clock, shown: str) -> str:
     """
     if not zone.changes:
         return _plus(shown, -zone.standard)
-    offset = "".join(_shift(each, _past(each, _plus(shown, -abs(each.shift) - each.second))) for each in zone.changes)
-    return f"{_plus(shown, -zone.new_year)} - ({offset.strip().removeprefix('+ ')})"
+    # From a change on, clocks show what they did not show before only after as long as they were moved by.
+    shifts = (
+        _shift(each, _plus(shown, -abs(each.shift)), _plus(shown, -abs(each.shift) - each.second))
+        for each in zone.changes
+    )
+    return f"{_plus(shown, -zone.new_year)} - ({''.join(shifts).strip().removeprefix('+ ')})"
 
 
-def _shift(change: Change, past: str) -> str:
-    return f"\n{'+' if change.shift > 0 else '-'} {abs(change.shift)} * {past}"
-
-
-def _past(change: Change, moment: str) -> str:
-    """1 from the change until the end of the year, 0 before it; `moment` is standard time, less the change's second.
+def _shift(change: Change, standard: str, then: str) -> str:
+    """The seconds of the change, once it is past: from the change until the end of the year; both in standard time.
 
     The day of the change is the first such weekday from `first_day` on, so it is past when the last such weekday is
-    at or after `first_day`.
+    at or after `first_day`. Until the time of the change it is still the day before: `then` is less by its `second`.
     """
-    weekday = f"(day_of_week({moment}) + {7 - change.weekday}) % 7" if change.weekday else f"day_of_week({moment})"
+    weekday = f"(day_of_week({then}) + {7 - change.weekday}) % 7" if change.weekday else f"day_of_week({then})"
     return (
-        f"((month({moment}) > bool {change.month})\n  + (month({moment}) == bool {change.month})"
-        f" * (day_of_month({moment}) - {weekday} >= bool {change.first_day}))"
+        f"\n{'+' if change.shift > 0 else '-'} {abs(change.shift)} * clamp_max((month({standard}) > bool {change.month})"
+        f"\n  + (month({then}) == bool {change.month})"
+        f" * (day_of_month({then}) - {weekday} >= bool {change.first_day}), 1)"
     )
 
 
