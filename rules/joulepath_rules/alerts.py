@@ -50,15 +50,15 @@ def alerts(topology: Topology, group: str, recorded: Collection[str], generation
 
 
 def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str, Any]]:
-    """The rule; one with `each`, for each alarm of each budget, with its numbers."""
-    if "each" not in rule:
+    """The rule; one about a single budget, for each alarm of each budget, with its numbers."""
+    if BUDGET not in rule["expr"]:
         yield rule
         return
     for name, budget in topology.budgets.items():
         for alarm in alarms(topology, budget):
             long = duration(alarm.long)
             words = {
-                'budget="example"': f"budget={quote(name)}",
+                BUDGET: f"budget={quote(name)}",
                 "[1h]": f"[{long}]",
                 "[5m]": f"[{duration(max(round(alarm.short), 1))}]",
                 "> 14.4": f"> {float(f'{alarm.factor:.4g}'):g}",
@@ -66,7 +66,8 @@ def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str
             }
             expr = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], rule["expr"])  # noqa: B023
             labels = {SEVERITY: budget.labels.get(SEVERITY, alarm.severity), "over": long}
-            yield {**rule, "expr": expr, "labels": labels}
+            texts = {key: text.replace("Over 1h", f"Over {long}") for key, text in rule["annotations"].items()}
+            yield {**rule, "expr": expr, "labels": labels, "annotations": texts}
 
 
 def _labels(rule: Mapping[str, Any], topology: Topology) -> Mapping[str, str]:
@@ -81,6 +82,7 @@ def _labels(rule: Mapping[str, Any], topology: Topology) -> Mapping[str, str]:
     }
 
 
+BUDGET = 'budget="example"'
 _OF_BUDGETS = ("EnergyBudgetExceeded", "EnergyBudgetProjected")
 
 

@@ -34,8 +34,9 @@ def _shift(change: Change, standard: str, then: str) -> str:
     at or after `first_day`. Until the time of the change it is still the day before: `then` is less by its `second`.
     """
     weekday = f"(day_of_week({then}) + {7 - change.weekday}) % 7" if change.weekday else f"day_of_week({then})"
+    sign = "+" if change.shift > 0 else "-"
     return (
-        f"\n{'+' if change.shift > 0 else '-'} {abs(change.shift)} * clamp_max((month({standard}) > bool {change.month})"
+        f"\n{sign} {abs(change.shift)} * clamp_max((month({standard}) > bool {change.month})"
         f"\n  + (month({then}) == bool {change.month})"
         f" * (day_of_month({then}) - {weekday} >= bool {change.first_day}), 1)"
     )

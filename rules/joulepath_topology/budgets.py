@@ -10,8 +10,9 @@ from pydantic_core import CoreSchema
 
 from joulepath_topology import promql
 from joulepath_topology.clocks import clock
-from joulepath_topology.common import Choice, Entry, Joules, Name, Seconds, Text
+from joulepath_topology.common import Choice, Entry, Joules, Name, Seconds
 from joulepath_topology.durations import duration
+from joulepath_topology.hours import TimeZone
 from joulepath_topology.labels import RESERVED, Labels
 
 HOUR = 3600.0
@@ -109,7 +110,7 @@ class Budget(Choice):
     """Period of the calendar; a week begins on Monday. Or `window`."""
     window: Annotated[Seconds, AfterValidator(_hours)] | None = None
     """Rolling window of whole hours, `2h` to `31d`: the running hour and those before it."""
-    time_zone: Annotated[Text, AfterValidator(_whole_hours)] | None = None
+    time_zone: Annotated[TimeZone, AfterValidator(_whole_hours)] | None = None
     """Time zone of the calendar, such as `Europe/Berlin`, with daylight saving time; without it UTC."""
     labels: OwnLabels = Field(default_factory=dict)
     """Labels of the budget's series and alerts, for routing; `severity` takes the place of the alerts' own."""

@@ -89,7 +89,7 @@ def _for_a_joule(site: Site, budget: Budget) -> float | None:
     """The most that a joule of a host counts for: in J, g or the currency; None where it is not known."""
     if budget.quantity == "energy":
         return 1.0
-    per_kwh = _grams(site, budget.basis) if budget.quantity == "co2" else None
+    per_kwh = _grams(site, budget.basis) if budget.quantity == "co2" else _price(site)
     return None if per_kwh is None else per_kwh * site.overhead / JOULES_PER_KWH
 
 
@@ -97,6 +97,14 @@ def _grams(site: Site, basis: str) -> float | None:
     if basis == "market" and site.market != "location":
         return None if site.market is None else site.market.grams_per_kwh
     return site.grams_per_kwh
+
+
+def _price(site: Site) -> float | None:
+    """The highest price; a live one is not known."""
+    price = site.price
+    if price is None or price.per_kwh is None:
+        return None
+    return max([price.per_kwh, *(each.per_kwh for each in price.hours)])
 
 
 def _watts(name: str, host: Host, boxes: Collection[str]) -> float | None:

@@ -201,11 +201,12 @@ class Topology(Entry):
         key, value = budget.of
         if budget.label is not None:
             return [name for name, entry in self.applications.items() if entry.labels.get(key) == value]
-        return [value] if key == "application" else []
+        return [value] if key == "application" and value in self.applications else []
 
     def boxes_of(self, budget: Budget) -> list[str]:
         """The metered boxes whose power a budget counts, as a whole or in shares."""
         if budget.site is not None:
             return [name for name, box in self.boxes.items() if box.site == budget.site]
         needed = {member for name in self.applications_of(budget) for member in self.needed(name)}
-        return sorted({placement.host for member in needed for placement in self.placements(member)})
+        known = needed & self.components.keys()
+        return sorted({placement.host for member in known for placement in self.placements(member)})

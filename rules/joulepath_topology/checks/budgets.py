@@ -24,10 +24,11 @@ def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
     for name, budget in topology.budgets.items():
         problems = list(_of(topology, declared, name, budget))
         yield from problems
-        if problems or not (set(topology.applications_of(budget)) or budget.site):
-            continue
-        yield from _factors(topology, name, budget)
-        yield from _reach(topology, name, budget)
+        needed = {member for each in topology.applications_of(budget) for member in topology.needed(each)}
+        # Of what was refused or is absent nothing is known.
+        if not problems and topology.boxes_of(budget) and needed <= topology.components.keys():
+            yield from _factors(topology, name, budget)
+            yield from _reach(topology, name, budget)
 
 
 def _key(budget: Budget) -> str:
@@ -61,6 +62,11 @@ def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]
             yield Problem(place, f"site {at!r} has no carbon factor: give it grams_per_kwh, or grid_zone and source")
         elif budget.quantity == "co2" and budget.basis == "market" and site.market is None:
             yield Problem(place, f"site {at!r} has no `market`, which the basis of this budget needs")
+        elif budget.quantity == "cost" and site.price is None:
+            yield Problem(place, f"site {at!r} has no price: give it one in {budget.unit}")
+        elif budget.quantity == "cost" and site.price is not None and site.price.currency != budget.unit:
+            message = f"site {at!r} has its price in {site.price.currency}, and a budget counts one currency"
+            yield Problem(place, message, (("sites", at, "price"),))
 
 
 def _sites(topology: Topology, budget: Budget) -> list[str]:
@@ -73,7 +79,6 @@ def _reach(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
     most = ceiling(topology, budget)
     highest = None if most is None else most * budget.seconds / budget.limit
     if most is not None and highest is not None and highest <= 1:
-        # A host that is refused, or a ceiling that is not known, may draw anything.
         message = f"cannot be exceeded: the hosts of {budget.of[1]!r} {_draw(budget, most)}"
         yield Problem(("budgets", name, budget.quantity), message)
         return
