@@ -50,9 +50,12 @@ class Marginal(Entry):
     @property
     def amount(self) -> str | None:
         """The amount of the rules that the unit is: `count` or `volume`."""
-        if self.per is None:
-            return None
-        return "count" if self.per in {"packets", "requests"} else "volume"
+        return None if self.per is None else amount_of(self.per)
+
+
+def amount_of(unit: str) -> str:
+    """The amount of the rules that a unit is: `count` or `volume`."""
+    return "count" if unit in {"packets", "requests"} else "volume"
 
 
 def of_application(entries: tuple[Marginal, ...], application: str) -> tuple[Marginal, ...]:
