@@ -76,6 +76,15 @@ PUBLIC = _series(
         "power of an application by part; without `unattributed`",
     ),
     (
+        "application:power_marginal_watts", "application segment method", "W",
+        "what its traffic adds to the power of its hosts; `method` is `calibrated`, or `declared` where one number is",
+    ),
+    (
+        "application:power_marginal_low_watts", "application segment method", "W",
+        "the lower end of its 95 % interval, where each of its components has one",
+    ),
+    ("application:power_marginal_high_watts", "application segment method", "W", "the upper end"),
+    (
         "application:co2_grams_per_second", "application segment basis", "g/s",
         "by `location` (the grid) or `market` (the contract); absent while one of its sites has no factor",
     ),
@@ -260,6 +269,10 @@ STEPS = _series(
         "watts for one packet/s or byte/s, request/s or token/s",
     ),
     ("component_part:watts_per_amount", "component host node_id part by", "W s", "the same for one part"),
+    (
+        "application_component:traffic:rate", "application component by", "1/s",
+        "packets or bytes of an application at a component, or requests or tokens; where marginal power is known",
+    ),
     ("domain:power_watts", "domain", "W", "power of the components with the same supporters"),
     ("application_domain:power_watts", "application domain", "W", "power of an application in these components"),
     (
