@@ -11,6 +11,8 @@ from joulepath_topology import Topology
 SHOWN_BY = {
     "counted": "counted",
     "embodied": "embodied",
+    "marginal": "marginal",
+    "marginal_low": "marginal_interval",
     "supporter": "support",
     "tokens": "weights",
 }

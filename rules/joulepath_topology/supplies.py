@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from joulepath_topology.common import Entry, Name, NotNegative, Number, Text, without_unit
 from joulepath_topology.query import Counter, Query
 
+Basis = Literal["location", "market"]
+
 ONLY = "grid"
 """The name of the supply of a site that has just one factor."""
 
@@ -74,6 +76,12 @@ class Supply(Factor):
             raise ValueError(f"has {' and '.join(found)}: one of them says what it delivers")
         return self
 
+    def grams(self, basis: Basis) -> float | None:
+        """Its constant factor in g/kWh; None where it has none, or a live one."""
+        if basis == "market" and self.market != "location":
+            return None if self.market is None else self.market.grams_per_kwh
+        return self.grams_per_kwh
+
     @property
     def query(self) -> str | None:
         """The PromQL in watts of its meter; a counter stands as its rate."""
@@ -95,3 +103,15 @@ def shares(supplies: Mapping[str, Supply]) -> dict[str, float]:
     plain = {name: supply.share for name, supply in supplies.items() if supply.query is None}
     rest = max(1 - sum(share for share in plain.values() if share is not None), 0.0)
     return {name: rest if share is None else share for name, share in plain.items()}
+
+
+def most_grams(supplies: Mapping[str, Supply], basis: Basis) -> float | None:
+    """The highest factor that a site can have, in g/kWh; None where a live one decides."""
+    parts = shares(supplies)
+    factors = {name: supply.grams(basis) for name, supply in supplies.items() if parts.get(name) != 0}
+    known = {name: grams for name, grams in factors.items() if grams is not None}
+    if not factors or len(known) < len(factors):
+        return None
+    if len(parts) < len(supplies):
+        return max(known.values())
+    return sum(parts[name] * grams for name, grams in known.items())

@@ -36,6 +36,7 @@ class Drawn:
     @property
     def site(self) -> dict[str, Any]:
         """As a topology has it."""
+        entries: list[tuple[dict[str, float], int, int]]
         entries = [({"watts": watts}, place, contract) for watts, place, contract in self.metered]
         left = 10
         for number, (tenths, place, contract) in enumerate(self.shares, 1):
@@ -84,7 +85,7 @@ def case(number: int, drawn: list[Drawn]) -> Case:
     series: dict[str, str] = {}
     grams: dict[tuple[str, str], float] = {}
     embodied = dict.fromkeys(("a", "b", "unattributed"), 0.0)
-    power = {name: {site: 0.0 for site in range(len(drawn))} for name in embodied}
+    power = {name: dict.fromkeys(range(len(drawn)), 0.0) for name in embodied}
     for at, site in enumerate(drawn):
         data["sites"][f"s{at}"] = site.site
         for place, (watts, sent, kilograms) in enumerate(site.hosts):

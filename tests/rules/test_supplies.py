@@ -102,7 +102,9 @@ def metered() -> Case:
 
 
 OVERHEAD = (
-    "sites: {hall: {grams_per_kwh: 400, price: {currency: EUR, per_kwh: 0.25}, overhead: {query: 'pue{site=\"hall\"}'}}}"
+    """
+sites: {hall: {grams_per_kwh: 400, price: {currency: EUR, per_kwh: 0.25}, overhead: {query: 'pue{site="hall"}'}}}
+"""
     + HOSTS
 )
 FACILITY = "sum(application:facility_power_watts)"
@@ -381,7 +383,7 @@ def by_hand(figure: str) -> float:
 
 
 def test_the_example_of_the_guide_is_the_file() -> None:
-    assert re.search(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)[1] == EXAMPLE.read_text()
+    assert GUIDE.partition("```yaml\n")[2].partition("```")[0] == EXAMPLE.read_text()
 
 
 CASES = [guide, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from joulepath_topology import Topology
 from joulepath_topology.queries import queries
-from joulepath_topology.supplies import Supply, named, shares
+from joulepath_topology.supplies import Supply, most_grams, named, shares
 from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
@@ -125,6 +125,23 @@ def test_constant_shares_are_the_whole(parts: list[float], rest: bool) -> None:
     supplies = named((*stated, Supply(grams_per_kwh=1)) if rest or not parts else tuple(stated))
     assert sum(shares(supplies).values()) == pytest.approx(1)
     assert min(shares(supplies).values()) >= 0
+
+
+@pytest.mark.parametrize(
+    ("supplies", "location", "market"),
+    [
+        ([constant(0.25, 400) | {"market": {"grams_per_kwh": 0}}, constant(None, 100)], 175, 75),
+        ([PANELS | {"market": {"grams_per_kwh": 0}}, constant(None, 100)], 100, 100),
+        ([PANELS, GRID], None, None),
+        ([GRID | {"market": {"grams_per_kwh": 30}}], None, 30),
+    ],
+)
+def test_the_ceiling_of_budgets_has_the_highest_factor(
+    supplies: list[dict[str, Any]], location: float | None, market: float | None
+) -> None:
+    """That of the shares where all are constant; unknown while a live one decides."""
+    edge = sound(site(*supplies)).sites["edge"].supplies
+    assert (most_grams(edge, "location"), most_grams(edge, "market")) == (location, market)
 
 
 def test_a_site_with_one_factor_has_one_supply() -> None:
