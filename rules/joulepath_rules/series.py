@@ -204,6 +204,10 @@ PUBLIC = _series(
     ),
     ("application:energy_joules:1h", "application segment", "J", "energy in a closed UTC hour; one sample an hour"),
     ("application:co2_grams:1h", "application segment basis", "g", "CO2 in a closed UTC hour; one sample an hour"),
+    (
+        "application_site:energy_joules:1h", "application segment site", "J",
+        "energy at a site in a closed UTC hour; one sample an hour",
+    ),
     ("application:cost:1h", "application segment currency", "", "cost in a closed UTC hour; one sample an hour"),
     (
         "application:coverage:ratio:1h", "application", "",
