@@ -17,6 +17,8 @@ from joulepath_topology.shares import KEPLER_KINDS, Share
 MOST_SCALE = 10
 MOST_OVERHEAD = 3
 LEAST_GRAMS, MOST_GRAMS = 1, 2500
+# A kWh in these, the costliest of which are below 1.
+MOST_PRICE = {"CHF": 3, "EUR": 3, "GBP": 3, "USD": 3}
 LONGEST_WINDOW = 3600
 # Of a host's capacity: reservations that come to less, each at most 1, are probably fractions of it.
 SMALL_PART = 0.1
@@ -24,7 +26,18 @@ SMALL_PART = 0.1
 
 def doubts(topology: Topology) -> Iterator[Problem]:
     """All warnings."""
-    for found in (_window, _sites, _tiers, _scales, _same_query, _same_work, _same_model, _reservations, _functions):
+    for found in (
+        _window,
+        _sites,
+        _prices,
+        _tiers,
+        _scales,
+        _same_query,
+        _same_work,
+        _same_model,
+        _reservations,
+        _functions,
+    ):
         for place, message in found(topology):
             yield Problem(place, message, severity="warning")
 
@@ -50,6 +63,19 @@ def _sites(topology: Topology) -> Doubts:
                 yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is very little: is this in kg/kWh?"
             elif grams and grams > MOST_GRAMS:
                 yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is more than any grid emits: is this in g/MWh?"
+
+
+def _prices(topology: Topology) -> Doubts:
+    for name, site in topology.sites.items():
+        price = site.price
+        if price is None:
+            continue
+        place = ("sites", name, "price")
+        hours = [((*place, "hours", number), each.per_kwh) for number, each in enumerate(price.hours)]
+        for at, per_kwh in [(place, price.per_kwh), *hours]:
+            if per_kwh is not None and abs(per_kwh) > MOST_PRICE.get(price.currency, float("inf")):
+                message = f"{per_kwh:g} {price.currency} for a kWh is very much: is this in cents, or for a MWh?"
+                yield (*at, "per_kwh"), message
 
 
 def _tiers(topology: Topology) -> Doubts:
