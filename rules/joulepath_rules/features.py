@@ -12,6 +12,8 @@ SHOWN_BY = {
     "counted": "counted",
     "grams_per_kwh": "carbon",
     "grid_zone": "carbon",
+    "marginal": "marginal",
+    "marginal_low": "marginal_interval",
     "supporter": "support",
     "tokens": "weights",
 }
