@@ -13,7 +13,7 @@ import yaml
 from joulepath_rules.constants import PREFIX
 from joulepath_rules.rule import Alert
 from joulepath_topology import Topology
-from joulepath_topology.promql import quote
+from joulepath_topology.promql import literal, quote
 
 PAGE = "docs/reference/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
@@ -26,10 +26,13 @@ def alerts(topology: Topology, group: str, recorded: Collection[str], generation
     """
     name = f"topology={quote(topology.name)}"
     constant = f"{name},generation={quote(generation)}"
-    nodes = "|".join(str(node) for node in _nodes(topology))
+    instances = {
+        'node_id=~"example"': "|".join(str(node) for node in _nodes(topology)),
+        'instance=~"example"': _reporting(topology),
+    }
     replacements = {
         'topology="example"': name,
-        'node_id=~"example"': f"node_id=~{quote(nodes)}",
+        **{key: key.replace('"example"', quote(names)) for key, names in instances.items()},
         "* 15 <": f"* {topology.interval:g} <",
     }
 
@@ -38,8 +41,8 @@ def alerts(topology: Topology, group: str, recorded: Collection[str], generation
         return re.sub("|".join(map(re.escape, replacements)), lambda found: replacements[found[0]], text)
 
     for rule in shipped(group):
-        needs_nodes = 'node_id=~"example"' in rule["expr"]
-        if can_fire(promql.parse(rule["expr"]), recorded) and (nodes or not needs_nodes):
+        named = all(names for key, names in instances.items() if key in rule["expr"])
+        if can_fire(promql.parse(rule["expr"]), recorded) and named:
             annotations = {key: own(text) for key, text in rule["annotations"].items()}
             annotations["runbook"] = f"{PAGE}#{rule['alert'].lower()}"
             yield Alert(rule["alert"], own(rule["expr"]), rule["for"], rule["labels"], annotations)
@@ -49,6 +52,15 @@ def _nodes(topology: Topology) -> list[int]:
     """The IOAM nodes at which the topology's traffic is counted."""
     traffic = (component.traffic for component in topology.components.values())
     return sorted({entry.ioam.node for entry in traffic if entry is not None and entry.ioam is not None})
+
+
+def _reporting(topology: Topology) -> str:
+    """The instances of `joulepath pfcp` that count for the topology, as a pattern; empty without any."""
+    traffic = (component.traffic for component in topology.components.values())
+    named = [entry.instances for entry in traffic if entry is not None and entry.core == "pfcp"]
+    if not all(named):
+        return ".+"
+    return "|".join(sorted({literal(instance) for instances in named for instance in instances}))
 
 
 GROUPS = ("alerts", "registers", "scraped")
