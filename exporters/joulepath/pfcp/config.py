@@ -2,21 +2,19 @@
 """The configuration file of `joulepath pfcp`; docs/guides/pfcp.md describes its keys."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from joulepath import secret
-from joulepath.config import Model, load
+from joulepath.config import Model, Prefix, load
 from joulepath.errors import UsageError
 from joulepath.pfcp.settings import RESERVED, Bounds, FlowsFile, Group, Match, Settings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,48}$")]
 Interface = Annotated[str, Field(min_length=1, max_length=15)]
 Text = Annotated[str, Field(min_length=1, max_length=100)]
-Prefix = IPv4Network | IPv6Network
 Qfi = Annotated[int, Field(ge=0, le=63, strict=True)]
 
 
