@@ -4,11 +4,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from joulepath_rules.places import amounts, counter_of, parts, place, plain_node, reserved, total
+from joulepath_rules.places import AMOUNTS, amounts, counter_of, parts, place, plain_node, reserved, total
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
 from joulepath_topology.labels import Labelled, label_names, label_values
+from joulepath_topology.marginal import of_application
 from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method, PowerSource
@@ -28,7 +29,7 @@ class Constant:
 
 def constants(topology: Topology) -> Iterator[Constant]:
     """All constants of a topology."""
-    for write in (_sites, _hosts, _sources, _components, _vms, _traffic, _supports, _applications, _labels):
+    for write in (_sites, _hosts, _sources, _components, _vms, _traffic, _supports, _applications, _marginal, _labels):
         for name, value, labels in write(topology):
             yield Constant(PREFIX + name, value, labels)
 
@@ -47,6 +48,8 @@ def _sites(topology: Topology) -> Rows:
             yield "grid_zone", 1, {"site": name, **zone}
         if site.market is not None and site.market != "location":
             yield "grams_per_kwh", site.market.grams_per_kwh, {"site": name, "basis": "market"}
+        if site.price is not None and site.price.per_kwh is not None and not site.price.changes:
+            yield "price_per_kwh", site.price.per_kwh, {"site": name, "currency": site.price.currency}
 
 
 def _hosts(topology: Topology) -> Rows:
@@ -162,7 +165,8 @@ def _traffic(topology: Topology) -> Rows:
         where = {"node_id": node} if node is not None else {}
         if kind in {"query", "counter"}:
             where["counter"] = topology.counted_at(name)
-        for by in amounts(topology, name):
+        marginal = {entry.amount for entry in component.marginal} - {None}
+        for by in [one for one in AMOUNTS if one in marginal.union(amounts(topology, name))]:
             yield "traffic", 1, {"component": name, "total": kind, "by": by, **where}
             if topology.counted_at(name) != name:
                 yield "anchor", 1, {"component": name, "anchor": topology.counted_at(name), "by": by}
@@ -212,6 +216,29 @@ def _applications(topology: Topology) -> Rows:
                     yield "path", 1, labels
         for counted in ways(topology, name):
             yield "counted", 1, {"application": name, "counter": counted.at, "way": counted.way.name}
+
+
+def _marginal(topology: Topology) -> Rows:
+    """What one more of an application's packets, bytes, requests or tokens adds at each component that it needs.
+
+    An application with a component for which this is not known has none of these. Its method is that of the weakest
+    entry, and it has an interval where each entry has one.
+    """
+    for name in topology.applications:
+        needed = {each: of_application(topology.components[each].marginal, name) for each in topology.needed(name)}
+        if not needed or not all(needed.values()):
+            continue
+        entries = [(component, entry) for component, found in needed.items() for entry in found]
+        method = "calibrated" if all(entry.method == "calibrated" for _, entry in entries) else "declared"
+        bounded = all(entry.low is not None for _, entry in entries)
+        for component, entry in entries:
+            segment = topology.components[component].segment
+            by = {} if entry.amount is None else {"by": entry.amount}
+            labels = {"application": name, "component": component, "segment": segment, "method": method, **by}
+            yield "marginal", entry.joules, labels
+            if bounded and entry.low is not None and entry.high is not None:
+                yield "marginal_low", entry.low, labels
+                yield "marginal_high", entry.high, labels
 
 
 def _labels(topology: Topology) -> Rows:
