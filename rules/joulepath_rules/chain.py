@@ -81,7 +81,11 @@ def _indented(text: str) -> str:
 
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
-    words = {**marks.words(topology), "$several": meters.several(features), "[2m]": f"[{duration(topology.window)}]"}
+    words = {
+        **marks.words(topology, features),
+        "$several": meters.several(features),
+        "[2m]": f"[{duration(topology.window)}]",
+    }
     for word, text in words.items():
         expr = expr.replace(word, text)
     return expr
