@@ -53,7 +53,11 @@ def test_a_healthy_set_up_has_all_figures(setup: Setup, monitoring: Monitoring, 
 
 
 @pytest.mark.parametrize(
-    ("monitoring", "setup"), WATCHED, indirect=["monitoring"], ids=[f"{setup.name}-{name}" for name, setup in WATCHED]
+    ("monitoring", "setup"),
+    # A few noisy rates say whether work follows traffic: test_following.py has an hour.
+    [pytest.param(*one, marks=[pytest.mark.long] * (one[1].name == "user-plane-that-polls")) for one in WATCHED],
+    indirect=["monitoring"],
+    ids=[f"{setup.name}-{name}" for name, setup in WATCHED],
 )
 def test_the_doctor_names_the_cause_alone(setup: Setup, monitoring: Monitoring, seen: Seen) -> None:
     names_the_cause_alone(setup, seen[monitoring.name, setup.name])
