@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scenario changes: shares as the policy would divide them, marginal watts, and the power at the meters."""
+"""The effect of a scenario: shares as the policy would divide them, marginal watts, and the power at the meters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from joulepath_whatif.traffic import Traffic, traffic, unknown
 
 STATIC = "static"
 LEAST = 1e-9
-"""Traffic below which there is none."""
+"""Traffic below which it counts as 0."""
 MOST_OFF = 0.01
 """By which shares may differ from those that the rules recorded: scrapes between two evaluations."""
 JOULES_PER_KWH = 3.6e6

@@ -137,7 +137,7 @@ def _change(value: float) -> str:
 
 
 def _words(answer: Effect) -> Iterator[str]:
-    """What is saved at the meters, and what only moves."""
+    """The watts that are saved at the meters, and those that only move."""
     saved = answer.saved
     if abs(saved.value) < LEAST:
         yield "The meters show the same: nothing is saved."

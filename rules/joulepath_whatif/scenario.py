@@ -54,7 +54,7 @@ Factor = Annotated[NotNegative, BeforeValidator(_factor), WithJsonSchema(_FACTOR
 
 
 class ApplicationChange(Model):
-    """What an application does otherwise: factors of what it does now."""
+    """Changes of an application: factors of its users, pictures, traffic and answers."""
 
     users: Factor = 1.0
     """Number of users: all of its traffic and requests."""
@@ -138,7 +138,7 @@ class Scenario(Model):
     """The changes, by entry of the topology."""
 
     name: Text | None = None
-    """What stands above the answer."""
+    """Stands above the answer."""
     applications: dict[Name, ApplicationChange] = Field(default_factory=dict)
     """Applications that send or ask otherwise."""
     components: dict[Name, ComponentChange] = Field(default_factory=dict)

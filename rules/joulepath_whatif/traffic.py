@@ -14,7 +14,7 @@ from joulepath_whatif.scenario import ApplicationChange, ComponentChange, Scenar
 from joulepath_whatif.span import Span, total
 
 OTHERS = ""
-"""Whose traffic is of no application."""
+"""Stands for all traffic of no application."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Traffic:
     then: Mapping[Key, float]
 
     def slopes(self, component: str, application: str, *, then: bool) -> Sequence[Marginal] | None:
-        """The entries that hold for an application at a component; None where there is none."""
+        """The entries that hold for an application at a component; None where it has none."""
         change = self.scenario.components.get(component)
         if then and change is not None and change.joules:
             return [Marginal.model_validate({"per": unit, "joules": each}) for unit, each in change.joules.items()]

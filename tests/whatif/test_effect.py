@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scenarios change in the example house, with numbers worked out by hand."""
+"""Scenarios of the example house, with numbers worked out by hand."""
 
 from dataclasses import replace
 from typing import Any
@@ -79,7 +79,7 @@ def test_another_model_leaves_the_idle_power_of_the_first() -> None:
     adds_up(found)
     assert ends(found.saved) == pytest.approx([20, 25 - 15, 40 - 5])
     camera = rows(found)["camera"]
-    # All of the small model is the camera's: 30 W, and 10 W that nobody caused, and the 10 W that it adds.
+    # All of the small model is the camera's: 30 W, and 10 W that no request caused, and the 10 W that it adds.
     assert camera.attributed[1] == pytest.approx(236.75 - 95 + 50)
     robot = 100 * 3 / 4 + (300 - 30) * 120 / 150
     assert rows(found)["robot"].attributed[1] == pytest.approx(350.25 - 240 + robot)
