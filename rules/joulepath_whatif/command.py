@@ -14,7 +14,7 @@ from joulepath.errors import UsageError
 from joulepath_prometheus.arguments import add_server
 from joulepath_prometheus.arguments import prometheus as server
 from joulepath_topology import Topology, read
-from joulepath_topology.arguments import add_topology
+from joulepath_topology.arguments import add_topology, duration
 from joulepath_whatif import output, present
 from joulepath_whatif.effect import effect
 from joulepath_whatif.scenario import Scenario
@@ -69,6 +69,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--asleep", action="append", default=[], metavar="NAME=PART:WATTS", help="a host sleeps for a part of the time"
     )
+    parser.add_argument(
+        "--over", type=duration, metavar="DURATION", help="take means of so long (the topology's window)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the tables")
 
 
@@ -77,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     topology = read(args.topology)
     scenario = _scenario(args, topology)
     with server(args) as prometheus:
-        figures = present.read(prometheus, topology, time.time())
+        figures = present.read(prometheus, topology, time.time(), args.over or topology.window)
     answer = effect(topology, figures, scenario)
     write = output.as_json if args.json else output.text
     print(write(topology, scenario, figures, answer))  # noqa: T201  # the command's output

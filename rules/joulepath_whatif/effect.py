@@ -16,8 +16,8 @@ from joulepath_whatif.traffic import Traffic, traffic, unknown
 STATIC = "static"
 LEAST = 1e-9
 """Traffic below which it counts as 0."""
-MOST_OFF = 0.01
-"""By which shares may differ from those that the rules recorded: scrapes between two evaluations."""
+MOST_OFF = 0.1
+"""By which shares may differ from those that the rules recorded, as a part: traffic changes within the mean."""
 JOULES_PER_KWH = 3.6e6
 
 
@@ -145,7 +145,10 @@ def _shares(topology: Topology, present: Present, power: _Power, sent: Traffic) 
     touched = {component for component in topology.components if _touched(present, power, sent, component)}
     plain = [name for name in touched if not topology.components[name].supports]
     for component in plain:
-        before = _divided(topology, present.parts, sent.now, component)
+        before, after = (
+            _divided(topology, parts, rates, component)
+            for parts, rates in ((present.parts, sent.now), (power.then, sent.then))
+        )
         for key, watts in before.items():
             known = present.shares.get(key, 0.0)
             if abs(watts - known) > MOST_OFF * max(abs(known), 1.0):
@@ -153,7 +156,8 @@ def _shares(topology: Topology, present: Present, power: _Power, sent: Traffic) 
                     f"components.{component}: {key[0]} has {known:.4g} W there, where its traffic would make it "
                     f"{watts:.4g} W: ask again in a minute; this command divides by packets and bytes alone"
                 )
-        shares.update(_divided(topology, power.then, sent.then, component))
+        for key, watts in after.items():
+            shares[key] = max(present.shares.get(key, 0.0) + watts - before.get(key, 0.0), 0.0)
     for component, entry in topology.components.items():
         if entry.supports and (component in touched or set(entry.supports) & set(plain)):
             shares.update(_supporting(topology, shares, power.then, component))

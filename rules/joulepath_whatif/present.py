@@ -11,6 +11,7 @@ from joulepath_rules.chain import slow
 from joulepath_rules.places import plain_node
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology
+from joulepath_topology.durations import duration
 
 Key = tuple[str, ...]
 Rows = Mapping[Key, float]
@@ -34,39 +35,31 @@ class Present:
     """Grams of CO2 for a joule, with the overhead, by site: of the grid."""
 
 
-def read(prometheus: Prometheus, topology: Topology, at: float) -> Present:
-    """The figures at a time. Raises PrometheusError, and JoulepathError where the rules do not run."""
-    beat = prometheus.query(f"timestamp({_own('attribution:heartbeat', topology)})", at)
+def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> Present:
+    """Means over the last `over` seconds of the figures that are there at a time. Raises PrometheusError, and JoulepathError where the rules do not run."""
+    beat = prometheus.query(f"timestamp(attribution:heartbeat{selector(topology=topology.name)})", at)
     if not beat or at - max(sample.value for sample in beat) > 2 * topology.interval + slow(topology):
         raise JoulepathError(
             f"{prometheus.url}: has no figures of topology {topology.name!r} now: load its rules there, and wait for "
             "two of its windows"
         )
 
-    def rows(expr: str, *labels: str) -> Rows:
-        return {tuple(sample.labels.get(label, "") for label in labels): sample.value for sample in found(expr)}
+    def rows(series: str, *labels: str, **matchers: str) -> Rows:
+        own = series + selector(topology=topology.name, **matchers)
+        found: list[Sample] = prometheus.query(f"avg_over_time({own}[{duration(over)}]) and {own}", at)
+        return {tuple(sample.labels.get(label, "") for label in labels): sample.value for sample in found}
 
-    def found(expr: str) -> list[Sample]:
-        return prometheus.query(expr, at)
-
-    counted, whole, measured = (
-        _own(name, topology) for name in ("component:counted:rate", "component:whole:rate", "node:measured:ratio")
-    )
-    nodes = {key[0]: ratio for key, ratio in rows(measured, "node_id").items()}
-    seen = rows(f"{whole} or {counted} unless on (component, by) {whole}", "component", "by")
+    nodes = {key[0]: ratio for key, ratio in rows("node:measured:ratio", "node_id").items()}
+    seen = {**rows("component:counted:rate", "component", "by"), **rows("component:whole:rate", "component", "by")}
     return Present(
         at=at,
-        shares=rows(_own("application_component:power_watts", topology), "application", "component", "host"),
-        parts=rows(_own("component:power_watts", topology), "component", "host", "part"),
-        traffic=rows(_own("application_component:traffic:rate", topology), "application", "component", "by"),
+        shares=rows("application_component:power_watts", "application", "component", "host"),
+        parts=rows("component:power_watts", "component", "host", "part"),
+        traffic=rows("application_component:traffic:rate", "application", "component", "by"),
         # Rates of a node are low by the part of the window in which it was not counted.
         whole={
             (component, by): rate / nodes.get(plain_node(topology, component) or "", 1.0)
             for (component, by), rate in seen.items()
         },
-        grams=rows(_own("site:co2_grams_per_joule", topology, basis="location"), "site"),
+        grams=rows("site:co2_grams_per_joule", "site", basis="location"),
     )
-
-
-def _own(series: str, topology: Topology, **labels: str) -> str:
-    return series + selector(topology=topology.name, **labels)

@@ -93,17 +93,19 @@ def traffic(topology: Topology, present: Present, scenario: Scenario) -> Traffic
     for name, change in scenario.applications.items():
         _check_known(topology, now, name, change)
         for before, after in change.instead.items():
-            if counted(topology, before) != counted(topology, after):
+            if strange := sorted(set(counted(topology, after)) - set(counted(topology, before))):
                 raise JoulepathError(
-                    f"applications.{name}.instead: {before} counts {' and '.join(counted(topology, before))}, and "
-                    f"{after} does not: name components that count the same"
+                    f"applications.{name}.instead: {after} counts {' and '.join(strange)}, and {before} does not: name "
+                    "a component that counts what the other one counts"
                 )
-            for by in AMOUNTS:
+            for by in map(amount_of, counted(topology, after)):
                 rate = then.get((name, before, by))
                 if rate is not None:
-                    then[name, before, by] = 0.0
                     then[name, after, by] = then.get((name, after, by), 0.0) + rate
                     now.setdefault((name, after, by), 0.0)
+            for by in AMOUNTS:
+                if (name, before, by) in then:
+                    then[name, before, by] = 0.0
     return Traffic(topology, scenario, now, then)
 
 

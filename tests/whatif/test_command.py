@@ -66,7 +66,7 @@ def whatif(tmp_path: Path, server: str) -> Callable[..., int]:
 def test_the_figures_are_those_that_were_recorded(server: str, tmp_path: Path) -> None:
     (tmp_path / "house.yaml").write_text(house.TEXT)
     with Prometheus(server) as prometheus:
-        found = present.read(prometheus, read(tmp_path / "house.yaml"), time.time())
+        found = present.read(prometheus, read(tmp_path / "house.yaml"), time.time(), 120)
     given = house.present()
     for name in ("shares", "parts", "traffic", "whole", "grams"):
         assert getattr(found, name) == pytest.approx(getattr(given, name)), name

@@ -153,7 +153,7 @@ def test_declared_numbers_have_no_interval() -> None:
         ({"hosts": {"edge-1": {"asleep": 1}}, "applications": {"robot": {"tokens": 0}}}, None),
         (
             {"applications": {"robot": {"instead": {"llm": "upf-1"}}}},
-            "applications.robot.instead: llm counts requests and tokens, and upf-1 does not: name components that",
+            "applications.robot.instead: upf-1 counts bytes and packets, and llm does not: name a component",
         ),
     ],
 )
