@@ -31,7 +31,10 @@ def cores(topology: Topology, name: str, traffic: Traffic) -> Iterator[Rule]:
         parts = _rows(topology, name, traffic, amount)
         seen = [*parts.values(), f'label_replace({every}, "total", "user", "", "")']
         yield Rule("adapter:seen:rate", "\nor ".join(seen), where)
-        total = f"sum(adapter:seen:rate{selector(**where, total='user')})"
+        # Never less than the parts: rate() extrapolates one that began within the window further than the whole, and
+        # two keys may select the same traffic.
+        user, rows = (f"adapter:seen:rate{selector(**where, total=total)}" for total in ("user", ""))
+        total = f'max(sum({user})\n  or label_replace(sum({rows}), "total", "parts", "", "") and on () {user})'
         yield Rule("adapter:whole:rate", f"{total} {SENSIBLE}{_guard(traffic, amount)}", where)
         if parts:
             # An application without series has sent nothing while the whole is believed.

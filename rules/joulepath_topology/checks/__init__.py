@@ -23,6 +23,7 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     yield from nodes.check(topology)
     yield from applications.check(topology, declared)
     yield from cores.check(topology)
+    yield from cores.shared(topology)
     yield from doubts(topology)
 
 

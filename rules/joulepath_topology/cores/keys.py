@@ -40,6 +40,8 @@ class InCore(Entry):
 
     @model_validator(mode="after")
     def _any(self) -> "InCore":
+        if empty := [key for key, values in self if key in self.model_fields_set and not values]:
+            raise ValueError(f"{empty[0]} has no entry: give a value, or leave the key out")
         if not self.given:
             raise ValueError(f"needs one of {', '.join(type(self).model_fields)}")
         return self
