@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy and CO2 of each closed UTC hour, recorded once: days, months and years are sums of hours.
+"""Energy, CO2 and cost of each closed UTC hour, recorded once: days, months and years are sums of hours.
 
 `history:hour_end_seconds` is the clock of the group: it has a sample only in the first evaluation after an hour closed,
 and everything else is recorded in that evaluation. A subquery in steps of an hour evaluates at full UTC hours, whenever
@@ -25,9 +25,6 @@ LEAST = 0.5
 
 CLOCK = "history:hour_end_seconds"
 COVERAGE = "application:coverage:ratio:1h"
-JOULES = "budget_component:known_joules:1h"
-SECONDS = "budget_component:known_seconds:1h"
-FIRST = "budget_component:first_seconds:1h"
 
 
 def pace(topology: Topology) -> float:
@@ -42,31 +39,16 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
 
     power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
     seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
-    yield Rule(COVERAGE, _once(topology, f"clamp_max({seconds} / 3600, 1)"))
+    yield Rule(COVERAGE, once(topology, f"clamp_max({seconds} / 3600, 1)"))
     yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval, "topology, application"))
     if "carbon" in features:
         yield Rule(
             "application:co2_grams:1h", _integral(topology, carbon, slow(topology), "topology, application, basis")
         )
-
-    applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
-    if applications:
-        yield Rule(JOULES, _once(topology, known(topology, applications, "sum", HOUR)))
-        yield Rule(SECONDS, _once(topology, known(topology, applications, "count", HOUR)))
-        yield Rule(FIRST, _once(topology, f"time() - {known(topology, applications, 'count', HOUR)}"))
-
-
-def known(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
-    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, in a range."""
-    rows = known_rows(topology, applications, function, seconds, offset)
-    return f"sum by (topology, application, component) (\n  {rows})"
-
-
-def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
-    """The same for each row. A row is the mean of an interval; an absent one was not known."""
-    matchers = f"topology={quote(topology.name)},application=~{any_of(applications)}"
-    reach = f"[{duration(seconds - EDGE)}]{offset}"
-    return f"{function}_over_time(application_component:power_watts{{{matchers}}}{reach}) * {topology.interval:g}"
+    if "money" in features:
+        # The rows of an application are there together, in all currencies: one that is absent then was 0.
+        cost = _own(topology, "application:cost_per_hour")
+        yield Rule("application:cost:1h", _integral(topology, cost, slow(topology), "topology, application", 1))
 
 
 def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:
@@ -98,7 +80,7 @@ def _hour(topology: Topology) -> str:
     return f"[{duration(HOUR - EDGE)}] offset -{duration(topology.window / 2)}"
 
 
-def _once(topology: Topology, expr: str) -> str:
+def once(topology: Topology, expr: str) -> str:
     """The expression at the end of the hour that closed, in the evaluation in which the clock says so."""
     return f"{_closed(topology, expr)}\nand on () {reads.fresh(topology)(CLOCK, '')}"
 
@@ -107,16 +89,19 @@ def _closed(topology: Topology, expr: str) -> str:
     return at_hour(expr, _grace(topology))
 
 
-def _integral(topology: Topology, series: str, step: float, whole: str) -> str:
-    """The mean of what was known of the hour, times the hour. After an hour that was not known at all, times the known
-    time: nothing is charged before the first measurement. A part that was absent while others were known was 0."""
+def _integral(topology: Topology, series: str, step: float, whole: str, hour_in_unit: float = 3600) -> str:
+    """The mean of what was known of the hour, times the hour in the series' unit of time.
+
+    After an hour that was not known at all, times the known time: nothing is charged before the first measurement. A
+    part that was absent while others were known was 0.
+    """
     hour = _hour(topology)
     counts = f"max by ({whole}) (count_over_time({series}{hour}))"
     mean = f"\n  sum_over_time({series}{hour}) / on ({whole}) group_left ()\n    ({counts} >= {LEAST * HOUR / step:g})"
     coverage = reads.fresh(topology)(COVERAGE, "")
     before = f"present_over_time({series}[1h] offset {duration(HOUR - topology.window / 2)})"
     return (
-        f"3600 * {_closed(topology, mean)}\n"
+        f"{hour_in_unit:g} * {_closed(topology, mean)}\n"
         "* on (topology, application) group_left () (\n"
         f"  clamp_min({coverage} and on (topology, application) {_closed(topology, before)}, 1)\n"
         f"  or {coverage})"

@@ -69,6 +69,7 @@ FOREIGN = {
     "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
     "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
+    "electricity_price_per_kilowatt_hour": "an exporter of day-ahead prices",
     **{
         series.metric: core.title
         for core in CORES.values()

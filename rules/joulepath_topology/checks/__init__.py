@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from joulepath_topology.checks import applications, components, cores, hosts, nodes
+from joulepath_topology.checks import applications, budgets, components, cores, hosts, nodes
 from joulepath_topology.checks.doubts import doubts
 from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
@@ -22,6 +22,7 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     yield from components.check(topology, declared)
     yield from nodes.check(topology)
     yield from applications.check(topology, declared)
+    yield from budgets.check(topology, declared)
     yield from cores.check(topology)
     yield from cores.shared(topology)
     yield from doubts(topology)
