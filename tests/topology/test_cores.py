@@ -90,6 +90,11 @@ def test_a_core_stands_where_it_means_something(traffic: dict[str, Any], line: s
         ("ella", {}, "applications.a: 'upf' cannot tell applications apart: Ella Core counts its whole traffic"),
         ("open5gs", {"core": {}}, "applications.a.core[0]: needs one of qfi, ue, dnn, slice, group, session"),
         ("open5gs", {"core": {"qfi": []}}, "applications.a.core[0]: qfi has no entry: give a value, or leave the key"),
+        ("open5gs", {"core": {"qfi": "5-7"}}, "applications.a.core[0]: qfi: '5-7' is not a number from 0 to 63"),
+        ("open5gs", {"core": {"qfi": [5, 64]}}, "applications.a.core[0]: qfi: '64' is not a number from 0 to 63"),
+        ("sdcore", {"core": {"ue": "10.0.0.0/24"}}, "applications.a.core[0]: ue: '10.0.0.0/24' is compared as it is"),
+        ("pfcp", {"core": {"dnn": "video*"}}, "applications.a.core[0]: dnn: 'video*' is compared as it is: list the"),
+        ("pfcp", {"core": {"slice": "1-00000A"}}, "applications.a.core[0]: slice: '1-00000A' is not an SST, or an SST"),
         ("pfcp", {"core": {"group": [], "dnn": "video"}}, "applications.a.core[0]: group has no entry: give a value"),
     ],
 )
