@@ -3,9 +3,9 @@
 
 from collections.abc import Iterable
 
-from joulepath_rules.constants import PREFIX, Constant
+from joulepath_rules.constants import PREFIX, STEP, Constant
 from joulepath_rules.meters import read_by
-from joulepath_rules.places import units
+from joulepath_rules.places import amounts, static_followed, units
 from joulepath_topology import Topology
 
 SHOWN_BY = {
@@ -53,6 +53,8 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
     for name, component in topology.components.items():
         if component.traffic or component.requests:
             found.update(units(topology, name))
+            if not static_followed(topology, name):
+                found.add(f"static_{amounts(topology, name)[0]}")
             if component.traffic and component.traffic.by_application:
                 found.update({f"counter_{unit}" for unit in units(topology, name)})
     if "bytes" in found and ("marks" in found or "counter_bytes" in found):
@@ -76,8 +78,14 @@ def _of(constant: Constant) -> Iterable[str]:
             yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
         case "policy" if labels["part"] == "static" and constant.value:
             yield f"static_{labels['by']}"
+        case "limit":
+            yield "limits"
+        case "weight":
+            yield from ("several", f"several_{'steps' if labels['by'].startswith(STEP) else labels['by']}")
         case "path":
             yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
+            if labels["amounts"] == "several":
+                yield "several_counter" if "counter" in labels else "several_node"
             yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
             if "counter" in labels:
                 yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)

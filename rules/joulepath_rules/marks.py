@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from joulepath_topology import Topology
+from joulepath_topology.policies import DIRECTIONS
 
 LABELS = {"trace": ("ioam_namespace", "trace_id"), "flow": ("flow",)}
 """The labels that identify a mark of each way."""
@@ -62,6 +63,7 @@ def words(topology: Topology) -> Mapping[str, str]:
         "$if_counted": UNCOUNTED if several else "",
         "$mark_packets": marks.counter("packets"),
         "$mark_bytes": marks.counter("bytes"),
+        **{f"$mark_{way}_bytes": marks.counter("bytes", f'direction="{way}"') for way in DIRECTIONS},
         "$mark_labels": ", ".join(marks.labels),
         "$marks": marks.constants,
         "$unmarked": ",".join(f'{LABELS[way][-1]}=""' for way in dict.fromkeys(["trace", *marks.ways])),
