@@ -8,7 +8,7 @@ has the definition and the source of each.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Tag
 
 from joulepath_topology.common import Entry, NotNegative
 
@@ -70,23 +70,14 @@ else:
 """The name of one of them; a type checker does not read names out of a table."""
 
 
-def _add_up(weights: dict[Amount, float]) -> dict[Amount, float]:
-    total = sum(weights.values())
-    if abs(total - 1) > 1e-9:
-        raise ValueError(f"weights add up to {total:g}: they must add up to 1; `unattributed` takes what is left")
-    if 0 < weights.get("steps", 0) < 1:
-        raise ValueError("steps stands alone, `{steps: 1}`: a step belongs to those that need it")
-    return weights
-
-
 # One of the two is meant, so that a mistake in it gives one line and not one for each.
 def _form(value: Any) -> str:
-    return "own" if isinstance(value, Mapping | Entry) else "name"
+    return "[name]" if isinstance(value, str) else "[own]"
 
 
-OwnWeights = Annotated[dict[Amount, NotNegative], AfterValidator(_add_up)]
+OwnWeights = dict[Amount, NotNegative]
 Followed = Annotated[
-    Annotated[PolicyName, Tag("name")] | Annotated[OwnWeights, Tag("own")], Discriminator(_form)
+    Annotated[PolicyName, Tag("[name]")] | Annotated[OwnWeights, Tag("[own]")], Discriminator(_form)
 ]
 
 
@@ -100,18 +91,9 @@ class OwnPolicy(Entry):
     undivided: Followed | None = None
     """Power of hosts without `static_watts`."""
 
-    @model_validator(mode="after")
-    def _known(self) -> "OwnPolicy":
-        if not any(getattr(self, part) for part in PARTS):
-            raise ValueError("needs static, dynamic, undivided or several of them")
-        for part in ("dynamic", "undivided"):
-            if weights(getattr(self, part), part).get("steps"):
-                raise ValueError(f"steps divides static power alone: {part} power follows something else")
-        return self
-
 
 PolicyChoice = Annotated[
-    Annotated[PolicyName, Tag("name")] | Annotated[OwnPolicy, Tag("own")],
+    Annotated[PolicyName, Tag("[name]")] | Annotated[OwnPolicy, Tag("[own]")],
     Discriminator(_form),
 ]
 """A policy by its name, or own weights."""

@@ -17,14 +17,14 @@ class Rest:
         """For each list that lost items: where those that are left stood. By id, as lists are never replaced."""
 
     def place(self, loc: Place) -> Place:
-        """One of pydantic's locations without its additions, such as `[key]`; the last step may be a missing key."""
+        """One of pydantic's locations without its additions, such as `[key]` and tags like it; the last step may be a missing key."""
         place: list[str | int] = []
         data = self.data
         for step in loc:
             if has(data, step):
                 place.append(step)
                 data = data[step]
-            elif step == loc[-1] and step != "[key]" and isinstance(data, dict | list):
+            elif step == loc[-1] and not str(step).startswith("[") and isinstance(data, dict | list):
                 place.append(step)
         return tuple(place)
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from joulepath_topology.checks import applications, components, cores, hosts, nodes
+from joulepath_topology.checks import applications, components, cores, hosts, nodes, policies
 from joulepath_topology.checks.doubts import doubts
 from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
@@ -23,6 +23,7 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     yield from nodes.check(topology)
     yield from applications.check(topology, declared)
     yield from cores.check(topology)
+    yield from policies.check(topology)
     yield from doubts(topology)
 
 
