@@ -18,8 +18,8 @@ from joulepath_topology.durations import duration
 from joulepath_topology.labels import label_names
 from joulepath_topology.policies import DIRECTIONS
 
-
-_BOTH = """application_component:policy:amount{{by="{0}"}} and on (component, host) component_part:policy:watts{{by="{1}"}}
+_BOTH = """application_component:policy:amount{{by="{0}"}}
+    and on (component, host) component_part:policy:watts{{by="{1}"}}
     unless on (application, component, host) application_component:policy:amount{{by="{1}"}}"""
 IF_BOTH = f"""
 unless on (application, component, host) (

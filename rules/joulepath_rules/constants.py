@@ -172,10 +172,14 @@ def _weights(topology: Topology, name: str, placement: Placement) -> Rows:
     """The same where they follow more than packets and bytes. Static power with `steps` is one for all that send."""
     policy = topology.weights(name)
     named = {"steps": "equal"}
-    every = sorted({named.get(by, by) for by in followed(topology, name)} - {"unattributed"} | {presence(topology, name)})
+    every = sorted(
+        {named.get(by, by) for by in followed(topology, name)} - {"unattributed"} | {presence(topology, name)}
+    )
     for state in parts(topology, name, placement):
         for by in every:
-            used = {part: weight for part in state for each, weight in policy[part].items() if named.get(each, each) == by}
+            used = {
+                part: weight for part in state for each, weight in policy[part].items() if named.get(each, each) == by
+            }
             # Also of a static part that follows nothing: each application has 0 W of it then.
             for part, weight in ({state[0]: 0.0} | used).items():
                 yield "weight", weight, {"component": name, "host": placement.host, "part": part, "by": by}

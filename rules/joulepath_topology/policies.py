@@ -12,19 +12,18 @@ from pydantic import Discriminator, Tag
 
 from joulepath_topology.common import Entry, NotNegative
 
-Part = Literal["static", "dynamic", "undivided"]
-PARTS: tuple[Part, ...] = ("static", "dynamic", "undivided")
+PARTS = ("static", "dynamic", "undivided")
 
 AMOUNTS = {
-    "count": "packets; requests of a model",
-    "volume": "bytes; tokens of a model",
-    "uplink": "bytes in the direction `uplink`",
-    "downlink": "bytes in the direction `downlink`",
-    "equal": "equally among those that send",
-    "steps": "equally among those that need a step",
-    "reservation": "reservations of the applications",
-    "capacity": "bytes (tokens) by the component's capacity",
-    "unattributed": "no application's",
+    "count": "packets (of a model: requests)",
+    "volume": "bytes (of a model: tokens)",
+    "uplink": "bytes uplink",
+    "downlink": "bytes downlink",
+    "equal": "the number of applications that send",
+    "steps": "the number of applications that need a step",
+    "reservation": "what applications reserve",
+    "capacity": "bytes as a part of the capacity",
+    "unattributed": "no application",
 }
 """The amounts that power can follow, in words."""
 
@@ -33,12 +32,12 @@ TRAFFIC = ("count", "volume", *DIRECTIONS)
 """Amounts that are traffic: an application's divided by all traffic at the component."""
 
 Weights = Mapping[str, float]
-Policy = Mapping[Part, Weights]
+Policy = Mapping[str, Weights]
 
 _VOLUME: Weights = {"volume": 1}
 
 
-def _static(amount: str) -> dict[Part, Weights]:
+def _static(amount: str) -> Policy:
     """Static power follows an amount, all other power bytes."""
     return {"static": {amount: 1}, "dynamic": _VOLUME, "undivided": _VOLUME}
 
@@ -76,9 +75,7 @@ def _form(value: Any) -> str:
 
 
 OwnWeights = dict[Amount, NotNegative]
-Followed = Annotated[
-    Annotated[PolicyName, Tag("[name]")] | Annotated[OwnWeights, Tag("[own]")], Discriminator(_form)
-]
+Followed = Annotated[Annotated[PolicyName, Tag("[name]")] | Annotated[OwnWeights, Tag("[own]")], Discriminator(_form)]
 
 
 class OwnPolicy(Entry):
@@ -99,7 +96,7 @@ PolicyChoice = Annotated[
 """A policy by its name, or own weights."""
 
 
-def weights(followed: str | Weights | None, part: Part) -> Weights:
+def weights(followed: str | Weights | None, part: str) -> Weights:
     """What a part follows: own weights, those that a policy has for it, or nothing."""
     if followed is None:
         return {}
@@ -116,7 +113,7 @@ def resolved(choice: str | OwnPolicy, otherwise: Policy = POLICIES[DEFAULT]) -> 
 
 def title(choice: str | OwnPolicy) -> str:
     """Its name, for messages."""
-    return choice if isinstance(choice, str) else "with own weights"
+    return choice if isinstance(choice, str) else "of its own weights"
 
 
 def amounts_of(policy: Policy) -> set[str]:

@@ -17,7 +17,7 @@ class Rest:
         """For each list that lost items: where those that are left stood. By id, as lists are never replaced."""
 
     def place(self, loc: Place) -> Place:
-        """One of pydantic's locations without its additions, such as `[key]` and tags like it; the last step may be a missing key."""
+        """One of pydantic's locations without its additions, such as `[key]`; the last step may be a missing key."""
         place: list[str | int] = []
         data = self.data
         for step in loc:

@@ -17,7 +17,7 @@ import pytest
 
 from joulepath_topology.policies import POLICIES
 from tests.rules.promtool import Case, grow, measured, outlet, run
-from tests.topology.examined import lines, sound
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 
@@ -49,9 +49,9 @@ def data(policy: Any, **more: Any) -> dict[str, Any]:
 def series(watts: float = 160) -> dict[str, str]:
     """The plug and the packets."""
     found = {**outlet("pdu", "1", watts), **measured(7)}
-    for name in IDS:
+    for name, identifier in IDS.items():
         for direction, octets in zip(DIRECTIONS, BYTES[name], strict=True):
-            labels = f'ioam_namespace="123",trace_id="{IDS[name]}",node_id="7",direction="{direction}"'
+            labels = f'ioam_namespace="123",trace_id="{identifier}",node_id="7",direction="{direction}"'
             found[f"ioam_trace_bytes_total{{{labels}}}"] = grow(octets)
             found[f"ioam_trace_packets_total{{{labels}}}"] = grow(PACKETS[name] / 2)
     for direction, octets in zip(DIRECTIONS, (300_000, 700_000), strict=True):
@@ -123,7 +123,7 @@ def test_each_policy_gives_the_watts_by_hand(promtool: Path, tmp_path: Path) -> 
             {
                 (4, "application_component:power_watts"): rows,
                 (4, "sum(application_component:power_watts)"): {"": 160},
-                (4, 'sum(application:power_part_watts)'): {"": sum(list(rows.values())[:3])},
+                (4, "sum(application:power_part_watts)"): {"": sum(list(rows.values())[:3])},
             },
         )
         for name, (policy, more, rows) in EXAMPLES.items()

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from joulepath_topology import Topology
-from joulepath_topology.policies import PARTS, POLICIES
+from joulepath_topology.policies import PARTS, POLICIES, Policy, amounts_of
 from joulepath_topology.reading import examine
 from tests.rules.games import OTHERS, Game
 from tests.rules.promtool import Case, grow, measured, outlet, run
@@ -50,7 +50,7 @@ own = st.fixed_dictionaries(
 def games(draw: st.DrawFn, reservations: Mapping[str, float]) -> Game:
     """A component that some of the applications pass. Often two of them send the same, and some send nothing."""
     named = draw(st.one_of(st.sampled_from(sorted(POLICIES)), st.none()))
-    policy = POLICIES[named] if named is not None else draw(own)
+    policy: Policy = POLICIES[named] if named is not None else draw(own)
     players = [name for name in NAMES if draw(st.integers(0, 3))] or ["a"]
     uplink = {name: draw(rates) for name in players}
     downlink = {name: draw(rates) for name in players}
@@ -65,20 +65,17 @@ def games(draw: st.DrawFn, reservations: Mapping[str, float]) -> Game:
     }
     if len(players) > 1:
         packets[players[1]] = packets[players[0]]
-    used = {amount for part in policy.values() for amount in part}
     held = {name: reservations[name] for name in players if name in reservations}
-    needs_some = "reservation" in used
-    if needs_some and not held:
-        held = {}
+    if "reservation" in amounts_of(policy) and not held:
         policy, named = POLICIES["equal"], "equal"
-        used = {"equal"}
-    reserved = draw(st.sampled_from([0.0, 1.0, 2.5])) * sum(held.values()) if needs_some else 0.0
-    capacity = draw(st.integers(1, 300)) * GRAIN if "capacity" in used else None
-    if capacity is not None and needs_some:
-        capacity += sum(held.values())
+    used = amounts_of(policy)
+    reserved = sum(held.values()) if "reservation" in used else 0.0
+    capacity = draw(st.integers(1, 300)) * GRAIN + reserved if "capacity" in used else None
+    if capacity is None and reserved:
+        capacity = draw(st.sampled_from([None, reserved, 2.5 * reserved]))
     return Game(
         watts=float(draw(st.integers(0, 400))),
-        static=draw(st.one_of(st.none(), st.integers(0, 300).map(float))),
+        static=None if draw(st.booleans()) and "steps" not in used else float(draw(st.integers(0, 300))),
         policy=policy,
         uplink=uplink,
         downlink=downlink,
@@ -89,7 +86,7 @@ def games(draw: st.DrawFn, reservations: Mapping[str, float]) -> Game:
         )
         if "steps" in used
         else (),
-        capacity=capacity if capacity is not None else (reserved or None),
+        capacity=capacity,
         reservations=held,
         written=named,
     )
@@ -166,18 +163,16 @@ def row(application: str, number: int) -> str:
 
 
 ROWS = "application_component:power_watts"
-STATIC = 'sum by (application) (application:power_part_watts{part="static"})'
+APART = "abs(sum by (host) (application_component:power_watts) - on (host) sum by (host) (host:power_watts)) > 1e-9"
 
 
 def expected(drawn: Sequence[Game]) -> dict[tuple[float, str], Mapping[str, float]]:
     """The value of each game by all subsets; and the axioms, asked of the rules themselves."""
-    shares = {
-        row(name, number): watts for number, game in enumerate(drawn) for name, watts in game.shares().items()
-    }
+    shares = {row(name, number): watts for number, game in enumerate(drawn) for name, watts in game.shares().items()}
     expect: dict[tuple[float, str], Mapping[str, float]] = {
         (3, ROWS): shares,
         # Efficiency.
-        (3, "abs(sum by (host) (application_component:power_watts) - on (host) sum by (host) (host:power_watts)) > 1e-9"): {},
+        (3, APART): {},
     }
     for number, game in enumerate(drawn):
         one, *more = [name for name in game.uplink if name != OTHERS]
@@ -193,7 +188,7 @@ def expected(drawn: Sequence[Game]) -> dict[tuple[float, str], Mapping[str, floa
 
 
 few = settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
@@ -210,6 +205,42 @@ def test_each_policy_is_the_shapley_value_of_its_game(
     """For up to ten applications and all undeclared traffic beside them: 2048 subsets."""
     case = Case("games", topology(drawn), series(drawn), expected(drawn))
     run(promtool, tmp_path_factory.mktemp("games"), [case])
+
+
+@st.composite
+def triples(draw: st.DrawFn) -> list[Game]:
+    """Two games of the same players under the same policy, and their sum; some of each."""
+    held = {name: float(draw(st.integers(1, 9))) * GRAIN for name in NAMES}
+    found: list[Game] = []
+    for _ in range(GAMES // 3):
+        drawn = draw(games(held))
+        two = []
+        for _ in range(2):
+            steps = tuple((above, float(draw(st.integers(1, 60)))) for above, _ in drawn.steps)
+            static = float(draw(st.integers(0, 300)))
+            # The meter shows what the steps say: where it shows less, they are cut, and a sum of games is another one.
+            watts = static + sum(watts for _, watts in steps) + draw(st.integers(0, 100))
+            two.append(replace(drawn, watts=watts, static=static, steps=steps))
+        one, other = two
+        steps = tuple((above, one + other) for (above, one), (_, other) in zip(one.steps, other.steps, strict=True))
+        static = (one.static or 0) + (other.static or 0)
+        found += [one, other, replace(drawn, watts=one.watts + other.watts, static=static, steps=steps)]
+    return found
+
+
+@pytest.mark.unit
+@settings(few, max_examples=2)
+@given(triples())
+def test_the_shares_of_two_games_add_up_to_those_of_their_sum(
+    promtool: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Game]
+) -> None:
+    """Additivity: two boxes that are one product cost an application as much as one box with their watts."""
+    expect: dict[tuple[float, str], Mapping[str, float]] = {}
+    for number in range(0, len(drawn), 3):
+        one, other, both = (f'sum by (application) ({ROWS}{{host="h{number + each}"}})' for each in range(3))
+        expect[3, f"abs({one} + {other} - {both}) > 1e-9"] = {}
+        expect[3, f"count({both})"] = {"": len(drawn[number].uplink)}
+    run(promtool, tmp_path_factory.mktemp("triples"), [Case("triples", topology(drawn), series(drawn), expect)])
 
 
 @pytest.mark.long

@@ -20,7 +20,11 @@ def policy(topology: Topology, name: str, traffic: Traffic) -> Iterator[Problem]
     if core is None:
         return
     chosen = title(component.policy or topology.policy)
-    lacking = [by for by in sorted(amounts_needed(topology.weights(name))) if not _counts(core, by, beside=traffic.ioam is not None)]
+    lacking = [
+        by
+        for by in sorted(amounts_needed(topology.weights(name)))
+        if not _counts(core, by, beside=traffic.ioam is not None)
+    ]
     if not lacking:
         return
     why = "for an application" if core.divides and traffic.ioam is None else "for the whole"

@@ -39,7 +39,9 @@ def _own(policy: str | OwnPolicy, place: Place) -> Iterator[Problem]:
         elif each.get("steps") and part != "static":
             yield Problem((*place, part, "steps"), "divides static power alone: let this part follow something else")
         elif 0 < each.get("steps", 0) < 1:
-            yield Problem((*place, part, "steps"), "stands alone, as `{steps: 1}`: a step belongs to those that need it")
+            yield Problem(
+                (*place, part, "steps"), "stands alone, as `{steps: 1}`: a step belongs to those that need it"
+            )
 
 
 def _chosen(topology: Topology, name: str) -> Place:
@@ -56,11 +58,21 @@ def _needs(topology: Topology, name: str) -> Iterator[Problem]:
         yield Problem((*place, "capacity"), message, because)
     if "steps" in used and component.steps and len(topology.placements(name)) > 1:
         yield Problem((*place, "steps"), "are of one host: this component is on several", because)
-    traffic = topology.components[topology.counted_at(name)].traffic if topology.counted_at(name) in topology.components else None
+    if "steps" in used and component.steps and not _divided(topology, name):
+        yield Problem((*place, "steps"), "come on top of the static part: its host has no static_watts", because)
+    counted = topology.components.get(topology.counted_at(name), component)
+    traffic = counted.traffic
     directed = [by for by in DIRECTIONS if by in used]
-    if directed and (traffic is None or traffic.ioam is None or traffic.ioam.instances or traffic.query or traffic.core):
+    if directed and (
+        traffic is None or traffic.ioam is None or traffic.ioam.instances or traffic.query or traffic.core
+    ):
         message = f"{policy} needs {directed[0]} bytes, which only an IOAM node without named instances counts"
         yield Problem((*place, "traffic" if component.traffic else "requests"), message, because)
+
+
+def _divided(topology: Topology, name: str) -> bool:
+    boxes = (topology.boxes.get(placement.host) for placement in topology.placements(name))
+    return all(box is None or box.divided for box in boxes)
 
 
 def _unit(topology: Topology, name: str) -> str:
