@@ -58,6 +58,8 @@ def _sites(topology: Topology) -> Rows:
             yield "grid_zone", 1, {"site": name, **zone}
         if site.market is not None and site.market != "location":
             yield "grams_per_kwh", site.market.grams_per_kwh, {"site": name, "basis": "market"}
+        if site.price is not None and site.price.per_kwh is not None and not site.price.changes:
+            yield "price_per_kwh", site.price.per_kwh, {"site": name, "currency": site.price.currency}
 
 
 def _hosts(topology: Topology) -> Rows:

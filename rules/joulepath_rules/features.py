@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which features a topology has: the words behind `when` in attribution.yaml."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from joulepath_rules.constants import PREFIX, STEP, Constant
 from joulepath_rules.meters import read_by
@@ -47,8 +47,7 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
         found.add("granted")
     if topology.guests:
         found.add("vms")
-    if any(site.overhead != 1 for site in topology.sites.values()):
-        found.add("overhead")
+    found.update(_of_sites(topology, found))
     sessions = [entry.sessions for entry in topology.applications.values() if entry.sessions is not None]
     found.update(f"{by}_sessions" for by in ("active", "ended") if any(getattr(each, by) for each in sessions))
     for name, component in topology.components.items():
@@ -57,6 +56,17 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
     if "bytes" in found and ("marks" in found or "counter_bytes" in found):
         found.add("bits")
     return frozenset(found)
+
+
+def _of_sites(topology: Topology, found: Container[str]) -> Iterable[str]:
+    """The features that sites show."""
+    for site in topology.sites.values():
+        if site.overhead != 1:
+            yield "overhead"
+        if site.price is not None:
+            yield from ("money", "by_site", "live_price" if site.price.changes else "price")
+    if "carbon" in found:
+        yield "by_site"
 
 
 def _of(constant: Constant) -> Iterable[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy and CO2 of each closed UTC hour, recorded once: days, months and years are sums of hours.
+"""Energy, CO2 and cost of each closed UTC hour, recorded once: days, months and years are sums of hours.
 
 `history:hour_end_seconds` is the clock of the group: it has a sample only in the first evaluation after an hour closed,
 and everything else is recorded in that evaluation. A subquery in steps of an hour evaluates at full UTC hours, whenever
@@ -48,6 +48,10 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
         yield Rule(
             "application:co2_grams:1h", _integral(topology, carbon, slow(topology), "topology, application, basis")
         )
+    if "money" in features:
+        # The rows of an application are there together, in all currencies: one that is absent then was 0.
+        cost = _own(topology, "application:cost_per_hour")
+        yield Rule("application:cost:1h", _integral(topology, cost, slow(topology), "topology, application", 1))
 
     applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
     if applications:
@@ -107,16 +111,19 @@ def _closed(topology: Topology, expr: str) -> str:
     return at_hour(expr, _grace(topology))
 
 
-def _integral(topology: Topology, series: str, step: float, whole: str) -> str:
-    """The mean of what was known of the hour, times the hour. After an hour that was not known at all, times the known
-    time: nothing is charged before the first measurement. A part that was absent while others were known was 0."""
+def _integral(topology: Topology, series: str, step: float, whole: str, hour_in_unit: float = 3600) -> str:
+    """The mean of what was known of the hour, times the hour in the series' unit of time.
+
+    After an hour that was not known at all, times the known time: nothing is charged before the first measurement. A
+    part that was absent while others were known was 0.
+    """
     hour = _hour(topology)
     counts = f"max by ({whole}) (count_over_time({series}{hour}))"
     mean = f"\n  sum_over_time({series}{hour}) / on ({whole}) group_left ()\n    ({counts} >= {LEAST * HOUR / step:g})"
     coverage = reads.fresh(topology)(COVERAGE, "")
     before = f"present_over_time({series}[1h] offset {duration(HOUR - topology.window / 2)})"
     return (
-        f"3600 * {_closed(topology, mean)}\n"
+        f"{hour_in_unit:g} * {_closed(topology, mean)}\n"
         "* on (topology, application) group_left () (\n"
         f"  clamp_min({coverage} and on (topology, application) {_closed(topology, before)}, 1)\n"
         f"  or {coverage})"

@@ -76,6 +76,15 @@ PUBLIC = _series(
     ),
     ("site:co2_grams_per_second", "site basis", "g/s", "of all hosts of a site; absent while one is not measured"),
     (
+        "application:cost_per_hour", "application segment currency", "1/h",
+        "cost by currency, together its whole cost; absent in all currencies while one of its sites has no price",
+    ),
+    ("site:cost_per_hour", "site currency", "1/h", "of all hosts of a site; absent while one is not measured"),
+    (
+        "site:price_per_kilowatt_hour", "site currency", "",
+        "price of a kWh at the site's meter; that of half a window ago, as the watts are",
+    ),
+    (
         "application:bits:rate", "application", "bit/s",
         "the sum over its traces and flows, each at the node that sees most of it; both directions",
     ),
@@ -97,6 +106,8 @@ PUBLIC = _series(
     ("application:joules_per_output_token", "application", "J", "energy at these models for one generated token"),
     ("application:co2_grams_per_inference", "application basis", "g", "CO2 of all segments for one request"),
     ("application:co2_grams_per_token", "application basis", "g", "CO2 of all segments for one generated token"),
+    ("application:cost_per_inference", "application currency", "", "cost of all segments for one request"),
+    ("application:cost_per_token", "application currency", "", "cost of all segments for one generated token"),
     (
         "application:watts_per_session", "application", "W", "power of all segments for one active user session",
     ),
@@ -143,6 +154,7 @@ PUBLIC = _series(
         "LABEL:application_co2_grams_per_second", "LABEL segment basis", "g/s",
         "CO2 of these applications",
     ),
+    ("LABEL:application_cost_per_hour", "LABEL segment currency", "1/h", "cost of these applications"),
     (
         "LABEL:application_bits_per_joule", "LABEL", "bit/J",
         "bits of these applications for each joule of their segments `network` and `support`",
@@ -153,6 +165,7 @@ PUBLIC = _series(
     ),
     ("application:energy_joules:1h", "application segment", "J", "energy in a closed UTC hour; one sample an hour"),
     ("application:co2_grams:1h", "application segment basis", "g", "CO2 in a closed UTC hour; one sample an hour"),
+    ("application:cost:1h", "application segment currency", "", "cost in a closed UTC hour; one sample an hour"),
     (
         "application:coverage:ratio:1h", "application", "",
         "the part of a closed UTC hour in which `application:power_watts` was there, 0 to 1",
@@ -199,6 +212,8 @@ STEPS = _series(
     ),
     ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
+    ("adapter:local_time:seconds", "time_zone", "s", "local time of half a window ago, in seconds since 1970"),
+    ("adapter:price_per_kwh:last", "site currency", "", "price of a kWh that changes: by hours, or from a query"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
     ("leaf:sender:info", "leaf sender", "", "which Prometheus of a leaf counts, where leaves record components"),
     ("component:active_unit:ratio", "component host unit", "", "the part of its host's work, in one unit"),
@@ -246,6 +261,7 @@ STEPS = _series(
         "watts of a supporting component for one watt that it supports",
     ),
     ("application_site:power_watts", "application segment site", "W", "power of an application at a site"),
+    ("application_site:cost_per_hour", "application segment site currency", "1/h", "cost of an application at a site"),
     ("site:co2_grams_per_joule", "site basis", "g/J", "overhead * g/kWh / 3.6e6"),
     ("application_raw:co2_grams_per_second", "application segment basis", "g/s", "CO2, NaN where a factor is missing"),
     ("history:hour_end_seconds", "", "s", "Unix time at which an hour ended; one sample, when the hour is recorded"),

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from joulepath_topology.common import Choice, Entry, Name, NotNegative, Number, Positive, Text
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.meters import METERS
+from joulepath_topology.prices import Price
 from joulepath_topology.promql import quote
 from joulepath_topology.query import Counter, Query
 from joulepath_topology.shares import Share
@@ -43,6 +44,8 @@ class Site(Entry):
     """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling."""
     market: MarketFactor | None = None
     """Factor of the contract, `{grams_per_kwh: 48}`, or `location` for the grid's; for all sites or for none."""
+    price: Price | None = None
+    """Price of the electricity, such as `{currency: EUR, per_kwh: 0.21}` (docs/guides/money.md)."""
 
     @model_validator(mode="after")
     def _one_factor(self) -> "Site":

@@ -16,11 +16,11 @@ UNLABELLED = "unlabelled"
 RESERVED = frozenset({
     "absent", "adapter", "alertname", "amounts", "anchor", "application", "application_component",
     "application_domain", "application_raw", "application_site", "attribution", "basis", "boundary", "budget",
-    "budget_component", "by", "chassis", "component", "component_part", "counter", "coverage", "domain", "feeds",
-    "flow", "generation", "gpu", "grid_zone", "history", "host", "host_tier", "instance", "ioam_namespace", "job",
-    "kind", "le", "leaf", "market", "method", "node", "node_id", "outlet", "part", "passing", "per", "plug",
+    "budget_component", "by", "chassis", "component", "component_part", "counter", "coverage", "currency", "domain",
+    "feeds", "flow", "generation", "gpu", "grid_zone", "history", "host", "host_tier", "instance", "ioam_namespace",
+    "job", "kind", "le", "leaf", "market", "method", "node", "node_id", "outlet", "part", "passing", "per", "plug",
     "quantile", "role", "segment", "sender", "severity", "share", "site", "source", "state", "target", "tier",
-    "topology", "total", "trace_id", "unit", "vm", "way",
+    "time_zone", "topology", "total", "trace_id", "unit", "vm", "way",
 })  # fmt: skip
 """The labels that the rules use themselves, the first words of their series' names, and Prometheus' own labels."""
 

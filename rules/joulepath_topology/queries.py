@@ -12,8 +12,14 @@ from joulepath_topology.source import PowerSource
 
 def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
     """The queries in the order of the file; a counter stands as its rate."""
-    for of in (_hosts, _vms, _components, _applications):
+    for of in (_sites, _hosts, _vms, _components, _applications):
         yield from of(topology)
+
+
+def _sites(topology: Topology) -> Iterator[tuple[Place, str]]:
+    for name, site in topology.sites.items():
+        if site.price is not None and site.price.query is not None:
+            yield ("sites", name, "price", "query"), site.price.query
 
 
 def _hosts(topology: Topology) -> Iterator[tuple[Place, str]]:

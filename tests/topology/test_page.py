@@ -24,6 +24,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 # Series of programs that exist, beside Kepler's, vLLM's and those of the exporters here.
 FOREIGN = {
     "container_cpu_usage_seconds_total",
+    "electricity_price_per_kilowatt_hour",
     "fivegs_smffunction_sm_sessionnbr",
     "homeassistant_sensor_power_w",
     "ifHCInUcastPkts",

@@ -6,7 +6,9 @@ Reads of the chain's own series and of constants are written plainly, as in attr
 
 from collections.abc import Iterator
 
+from joulepath_rules.adapters.local_time import local_times
 from joulepath_rules.adapters.power import power
+from joulepath_rules.adapters.prices import prices
 from joulepath_rules.adapters.requested import requested
 from joulepath_rules.adapters.sessions import sessions
 from joulepath_rules.adapters.traffic import traffic
@@ -24,3 +26,5 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     yield from vms(topology)
     yield from traffic(topology)
     yield from sessions(topology)
+    yield from local_times(topology)
+    yield from prices(topology)

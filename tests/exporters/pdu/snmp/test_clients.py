@@ -220,6 +220,8 @@ class Cramped(Agent):
 
     def _answer(self, request: bytes) -> bytes | None:
         answer = super()._answer(request)
+        if answer is None:
+            return None
         message, _ = decoder.decode(answer, asn1Spec=v2c.Message())
         pdu = v2c.apiMessage.get_pdu(message)
         if len(v2c.apiPDU.get_varbinds(pdu)) <= 3:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The price of a site's electricity: one number, by hours of the week, or a query."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema, model_validator
+
+from joulepath_topology.common import Entry, Number, Text
+from joulepath_topology.hours import Hours, TimeZone
+from joulepath_topology.query import Query
+
+
+def _currency(text: str) -> str:
+    if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+        raise ValueError("must be three capital letters, as in EUR (ISO 4217)")
+    return text
+
+
+Currency = Annotated[
+    Text, AfterValidator(_currency), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]})
+]
+"""A currency by its code in ISO 4217."""
+
+
+class PricedHours(Hours):
+    """Hours with a price of their own."""
+
+    per_kwh: Number
+    """Price of a kWh in these hours."""
+
+
+class Price(Entry):
+    """The price of electricity at the site's meter: one number, with other ones by hours of the week, or a query."""
+
+    currency: Currency
+    """Currency, three letters: `EUR`. Sums of two currencies are never made."""
+    per_kwh: Number | None = None
+    """Price of a kWh, at all hours that `hours` does not name; it may be negative."""
+    time_zone: TimeZone | None = None
+    """Time zone of `hours`, such as `Europe/Berlin`; daylight saving time is followed."""
+    hours: tuple[PricedHours, ...] = ()
+    """Hours with another price, which do not overlap."""
+    query: Query | None = None
+    """Query for the price of a kWh now, such as that of the day-ahead market; a gap while it gives no number."""
+
+    @model_validator(mode="after")
+    def _one_price(self) -> "Price":
+        if (self.per_kwh is None) == (self.query is None):
+            raise ValueError(
+                "needs one of per_kwh, query" if self.query is None else "has per_kwh and query: write one"
+            )
+        if self.hours and self.query is not None:
+            raise ValueError("has a query and hours: the query has the price of every hour")
+        if bool(self.hours) != (self.time_zone is not None):
+            raise ValueError(
+                "hours need a time_zone, such as Europe/Berlin: PromQL knows UTC only"
+                if self.hours
+                else "has a time_zone, which only hours use"
+            )
+        for number, hours in enumerate(self.hours):
+            for other in range(number):
+                if hours.overlaps(self.hours[other]):
+                    raise ValueError(f"hours[{number}] overlaps hours[{other}]: one moment has one price")
+        return self
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is more than one number."""
+        return self.query is not None or bool(self.hours)
