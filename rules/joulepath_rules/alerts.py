@@ -2,7 +2,7 @@
 """The alerts of `alerts.yaml`, with a topology's name and interval."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -10,9 +10,13 @@ from typing import Any
 import promql_parser as promql
 import yaml
 
+from joulepath_rules.chain import slow
 from joulepath_rules.constants import PREFIX
 from joulepath_rules.rule import Alert
 from joulepath_topology import Topology
+from joulepath_topology.budgets import SEVERITY
+from joulepath_topology.burning import alarms
+from joulepath_topology.durations import duration
 from joulepath_topology.promql import quote
 
 PAGE = "docs/reference/alerts.md"
@@ -37,12 +41,49 @@ def alerts(topology: Topology, group: str, recorded: Collection[str], generation
         text = re.sub(rf'({PREFIX}\w+{{)topology="example"', lambda found: found[1] + constant, text)
         return re.sub("|".join(map(re.escape, replacements)), lambda found: replacements[found[0]], text)
 
-    for rule in shipped(group):
+    for rule in (copy for shape in shipped(group) for copy in _copies(shape, topology)):
         needs_nodes = 'node_id=~"example"' in rule["expr"]
         if can_fire(promql.parse(rule["expr"]), recorded) and (nodes or not needs_nodes):
             annotations = {key: own(text) for key, text in rule["annotations"].items()}
             annotations["runbook"] = f"{PAGE}#{rule['alert'].lower()}"
-            yield Alert(rule["alert"], own(rule["expr"]), rule["for"], rule["labels"], annotations)
+            yield Alert(rule["alert"], own(rule["expr"]), rule["for"], _labels(rule, topology), annotations)
+
+
+def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str, Any]]:
+    """The rule; one about a single budget, for each alarm of each budget, with its numbers."""
+    if BUDGET not in rule["expr"]:
+        yield rule
+        return
+    for name, budget in topology.budgets.items():
+        for alarm in alarms(topology, budget):
+            long = duration(alarm.long)
+            words = {
+                BUDGET: f"budget={quote(name)}",
+                "[1h]": f"[{long}]",
+                "[5m]": f"[{duration(max(round(alarm.short), 1))}]",
+                "> 14.4": f"> {float(f'{alarm.factor:.4g}'):g}",
+                ">= 30": f">= {round(alarm.long / slow(topology) / 2)}",
+            }
+            expr = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], rule["expr"])  # noqa: B023
+            labels = {SEVERITY: budget.labels.get(SEVERITY, alarm.severity), "over": long}
+            texts = {key: text.replace("Over 1h", f"Over {long}") for key, text in rule["annotations"].items()}
+            yield {**rule, "expr": expr, "labels": labels, "annotations": texts}
+
+
+def _labels(rule: Mapping[str, Any], topology: Topology) -> Mapping[str, str]:
+    """The rule's labels. The severity of an alert about a use of budgets is that of the series, where one has it."""
+    own = any(SEVERITY in budget.labels for budget in topology.budgets.values())
+    if rule["alert"] not in _OF_BUDGETS or not own:
+        return dict(rule["labels"])
+    severity = rule["labels"][SEVERITY]
+    return {
+        **rule["labels"],
+        SEVERITY: f"{{{{ with $labels.{SEVERITY} }}}}{{{{ . }}}}{{{{ else }}}}{severity}{{{{ end }}}}",
+    }
+
+
+BUDGET = 'budget="example"'
+_OF_BUDGETS = ("EnergyBudgetExceeded", "EnergyBudgetProjected")
 
 
 def _nodes(topology: Topology) -> list[int]:

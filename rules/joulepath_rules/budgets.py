@@ -1,150 +1,165 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy budgets of applications: what was used in the running hour, day or month (UTC).
+"""Budgets of energy, CO2 and cost: what was used in the running period, what is left, and what it will come to.
 
-A component's row is absent while its share is not known and 0 while it is known to be 0. Known time is added up from
-the hours that `history` closed and from the rows since. Time that is not known is charged with the component's mean,
-but none before its first measurement.
+Known time is added up from the hours that `accounts` closed and from the rows since. Time that is not known is charged
+with the part's mean, but none before its first measurement.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from joulepath_rules import reads
-from joulepath_rules.history import FIRST, HOUR, JOULES, SECONDS, any_of, at_hour, known, known_rows, recorded
+from joulepath_rules.accounts import AMOUNT, CLOSED, FIRST, SECONDS, Rate, known, known_rows, rate, values
+from joulepath_rules.chain import slow
+from joulepath_rules.history import EDGE, HOUR, any_of, at_hour, recorded
+from joulepath_rules.periods import DAY, ELAPSED, LENGTH, START, Period, clocks, now, period
 from joulepath_rules.rule import Rule, number
 from joulepath_topology import Topology
+from joulepath_topology.budgets import Budget, Quantity
 from joulepath_topology.durations import duration
 from joulepath_topology.promql import quote
 
-# How far back the midnights are at which a period's closed hours are read, day by day.
-REACH = {"hour": 0.0, "day": 25 * HOUR, "month": (31 * 24 + 1) * HOUR}
+CHARGED = "budget_part:charged_seconds"
 
-# One second back, so that midnight still belongs to the day that ends.
-ELAPSED = {
-    "hour": "vector((time() - 1) % 3600 + 1)",
-    "day": "vector((time() - 1) % 86400 + 1)",
-    "month": "(day_of_month(vector(time() - 1)) - 1) * 86400 + (time() - 1) % 86400 + 1",
-}
-LENGTH = {"hour": "vector(3600)", "day": "vector(86400)", "month": "days_in_month(vector(time() - 1)) * 86400"}
+USED: dict[Quantity, str] = {"energy": "budget:energy_joules", "co2": "budget:co2_grams", "cost": "budget:cost"}
+UNITS: dict[Quantity, str] = {"energy": "joules", "co2": "co2_grams", "cost": "cost"}
+"""How the names of a limit, of what remains and of a projection end."""
 
 
 def budgets(topology: Topology) -> Iterator[Rule]:
     """Rules of all budgets; their alerts are in `alerts.yaml`."""
-    for per in REACH:
-        if any(budget.per == per for budget in topology.budgets.values()):
-            yield from _period(topology, per)
-    for name in topology.budgets:
-        yield from _budget(topology, name)
+    found: dict[Period, dict[Rate, list[Budget]]] = {}
+    for budget in topology.budgets.values():
+        found.setdefault(period(budget), {}).setdefault(rate(topology, budget), []).append(budget)
+    for each, rates in found.items():
+        yield from clocks(topology, each)
+        for adding, members in rates.items():
+            yield from _Sums(topology, each, adding, frozenset(values(topology, members))).rules()
+    for name, budget in topology.budgets.items():
+        yield from _budget(topology, name, budget)
 
 
-def _now(topology: Topology, series: str, **labels: str) -> str:
-    """A series as this evaluation wrote it."""
-    return reads.now(reads.selector(topology, series, "", **labels))
+@dataclass(frozen=True)
+class _Sums:
+    """What is known of a running period: of each part of a rate, for some applications or sites."""
+
+    topology: Topology
+    period: Period
+    rate: Rate
+    names: frozenset[str]
+
+    def rules(self) -> Iterator[Rule]:
+        labels = {**self.rate.labels, **self.period.labels}
+        yield Rule(AMOUNT, self._known("sum", AMOUNT), labels)
+        yield Rule(SECONDS, self._known("count", SECONDS), labels)
+        yield Rule(FIRST, self._first(), labels)
+        elapsed, start = (now(self.topology, self.period, name) for name in (ELAPSED, START))
+        matchers = {**self.rate.labels, **self.period.matchers}
+        of = f"{self.rate.of}=~{any_of(self.names)}"
+        first = reads.now(reads.selector(self.topology, FIRST, of, **matchers))
+        early = f"{first} <= scalar({start}) + {self.topology.window:g}"
+        yield Rule(CHARGED, f"0 * ({early}) + scalar({elapsed})\nor time() - {first}", labels)
+
+    def _running(self, function: str) -> str:
+        """Of the running hour, seen from its start, where its rows lie ahead. One second back, as ELAPSED is."""
+        return at_hour(known(self.topology, self.rate, self.names, function, " offset -1h"), 1)
+
+    def _closed(self, series: str, function: str, before: int = 0) -> str:
+        """The records of the period's hours: at each of its steps, of the step's hours, and of some before them."""
+        step = int(self.period.step / HOUR)
+        start = f"{reads.selector(self.topology, START, '', **self.period.matchers)} @ end()"
+        hours = recorded(self.topology, self._hours(series), function, step + before, step)
+        filtered = f"({hours} and on () (vector(time()) >= on () {start}))"
+        length = "1d" if self.period.step == DAY else "1h"
+        return f"{function}_over_time({filtered}[{duration(self.period.reach)}:{length}])"
+
+    def _hours(self, series: str) -> str:
+        of = f"{self.rate.of}=~{any_of(self.names)}"
+        return reads.selector(self.topology, series + CLOSED, of, **self.rate.labels)
+
+    def _known(self, function: str, series: str) -> str:
+        running = self._running(function)
+        if not self.period.closed:
+            return running
+        # Until it is recorded, the hour that ended last is read from its rows, unless it is the former period's.
+        written = at_hour(recorded(self.topology, self._hours(series), "last", 1, 0), 1)
+        within = f"{at_hour('vector(time())', 1)} > on () {now(self.topology, self.period, START)}"
+        last = at_hour(known(self.topology, self.rate, self.names, function), 1)
+        by = f"on (topology, {self.rate.of}, part)"
+        last = f"({last}\nunless {by} {written})\nand on () ({within})"
+        return self._joined("sum", running, last, self._closed(series, "sum"))
+
+    def _first(self) -> str:
+        """When a part was measured first, or before the period where the hour before it was measured, too.
+
+        A row appears at the first evaluation at which half of its window was measured, so the measurement began half a
+        window earlier or up to an interval less. Of the first known hour only the known time is charged, but of the
+        last 60 minutes all since the first row.
+        """
+        topology = self.topology
+        step = max(60.0, self.rate.step)
+        minute = known_rows(topology, self.rate, self.names, "count", f"[{duration(step - EDGE)}]")
+        ages = f"time() - {self.rate.by_part(minute, 'max')}"
+        terms = [
+            f"min_over_time(({ages})[1h:{duration(step)}])",
+            f"time() - {self._running('count')}",
+            at_hour(f"time() - {known(topology, self.rate, self.names, 'count')}", 1),
+        ]
+        if self.period.closed:
+            terms.append(self._closed(FIRST, "min", before=1))
+        return f"{self._joined('min', *terms)} - {topology.window / 2 - 2 * topology.interval:g}"
+
+    def _joined(self, operator: str, *terms: str) -> str:
+        """Rows of several ranges taken together."""
+        marked = [f'label_replace({term}, "range", "{number}", "", "")' for number, term in enumerate(terms)]
+        return f"{operator} by (topology, {self.rate.of}, part) (\n" + "\nor ".join(marked) + ")"
 
 
-def _period(topology: Topology, per: str) -> Iterator[Rule]:
-    """Of every application with such a budget, at each of its components: what is known of the running period."""
-    labels = {"per": per}
-    elapsed, start = _now(topology, "budget:elapsed_seconds", per=per), _now(topology, "budget:start_seconds", per=per)
-    yield Rule("budget:elapsed_seconds", ELAPSED[per], labels)
-    yield Rule("budget:length_seconds", LENGTH[per], labels)
-    yield Rule("budget:start_seconds", f"time() - {elapsed}", labels)
-    yield Rule("budget_component:known_joules", _known(topology, per, "sum", JOULES), labels)
-    yield Rule("budget_component:known_seconds", _known(topology, per, "count", SECONDS), labels)
-    yield Rule("budget_component:first_seconds", _first(topology, per), labels)
-    first = _now(topology, "budget_component:first_seconds", per=per)
-    early = f"{first} <= scalar({start}) + {topology.window:g}"
-    yield Rule("budget_component:charged_seconds", f"0 * ({early}) + scalar({elapsed})\nor time() - {first}", labels)
+def labels_of(topology: Topology, name: str, budget: Budget) -> dict[str, str]:
+    """The labels of a budget's series."""
+    kind = dict(rate(topology, budget).kind)
+    return {**dict([budget.of]), "budget": name, **period(budget).labels, **kind, **budget.labels}
 
 
-def _applications(topology: Topology, per: str) -> set[str]:
-    return {budget.application for budget in topology.budgets.values() if budget.per == per}
+def _budget(topology: Topology, name: str, budget: Budget) -> Iterator[Rule]:
+    """Used = sum over parts of the mean rate while it was known * seconds since the first measurement.
 
-
-def _running(topology: Topology, per: str, function: str) -> str:
-    """Of the running hour, seen from its start, where its rows lie ahead. One second back, as ELAPSED is."""
-    return at_hour(known(topology, _applications(topology, per), function, HOUR, " offset -1h"), 1)
-
-
-def _closed(topology: Topology, per: str, series: str, function: str, hours: int) -> str:
-    """The records of the period's hours: for each of its days, of that many hours until the day's end."""
-    start = f"{reads.selector(topology, 'budget:start_seconds', '', per=per)} @ end()"
-    day = recorded(topology, _hours(topology, per, series), function, hours, 24)
-    filtered = f"({day} and on () (vector(time()) >= on () {start}))"
-    return f"{function}_over_time({filtered}[{duration(REACH[per])}:1d])"
-
-
-def _hours(topology: Topology, per: str, series: str) -> str:
-    return f"{series}{{topology={quote(topology.name)},application=~{any_of(_applications(topology, per))}}}"
-
-
-def _known(topology: Topology, per: str, function: str, series: str) -> str:
-    running = _running(topology, per, function)
-    if not REACH[per]:
-        return running
-    # Until it is recorded, the hour that ended last is read from its rows, unless it is the former period's.
-    written = at_hour(recorded(topology, _hours(topology, per, series), "last", 1, 0), 1)
-    within = f"{at_hour('vector(time())', 1)} > on () {_now(topology, 'budget:start_seconds', per=per)}"
-    last = at_hour(known(topology, _applications(topology, per), function, HOUR), 1)
-    last = f"({last}\nunless {written})\nand on () ({within})"
-    return _joined("sum", running, last, _closed(topology, per, series, "sum", 24))
-
-
-def _first(topology: Topology, per: str) -> str:
-    """When a component was measured first, or before the period where the hour before it was measured, too.
-
-    A row appears at the first evaluation at which half of its window was measured, so the measurement began half a
-    window earlier or up to an interval less. Of the first known hour only the known time is charged, but of the last
-    60 minutes all since the first row.
+    A part that is not needed any more is charged with what was known of it. A part that was not known at all leaves a
+    gap.
     """
-    applications, step = _applications(topology, per), max(60.0, topology.interval)
-    minute = f"time() - {known_rows(topology, applications, 'count', step)}"
-    last = f"time() - {known(topology, applications, 'count', HOUR)}"
-    terms = [
-        f"min_over_time(({minute})[1h:{duration(step)}])",
-        f"time() - {_running(topology, per, 'count')}",
-        at_hour(last, 1),
-    ]
-    if REACH[per]:
-        terms.append(_closed(topology, per, FIRST, "min", 25))
-    return f"{_joined('min', *terms)} - {topology.window / 2 - 2 * topology.interval:g}"
+    running, adding = period(budget), rate(topology, budget)
+    labels, unit = labels_of(topology, name, budget), UNITS[budget.quantity]
+    ratios = {**labels, "quantity": budget.quantity}
+    parts, limit = adding.parts_of(topology, budget), number(budget.limit)
+    names = values(topology, [budget])
 
+    def part(series: str, operator: str = "=~") -> str:
+        matchers = f"{adding.of}=~{any_of(names)},part{operator}{any_of(parts)}"
+        return reads.now(reads.selector(topology, series, matchers, **adding.labels, **running.matchers))
 
-def _joined(operator: str, *terms: str) -> str:
-    """Rows of several ranges taken together."""
-    marked = [f'label_replace({term}, "range", "{number}", "", "")' for number, term in enumerate(terms)]
-    return f"{operator} by (topology, application, component) (\n" + "\nor ".join(marked) + ")"
+    def own(series: str) -> str:
+        return reads.now(reads.selector(topology, series, f"budget={quote(name)}"))
 
-
-def _budget(topology: Topology, name: str) -> Iterator[Rule]:
-    """Energy used = sum over components of mean watts while the share was known * seconds since the first measurement.
-
-    A component that the application does not need any more is charged with what was known of it. A component that was
-    not known at all leaves a gap.
-    """
-    budget = topology.budgets[name]
-    labels = {"application": budget.application, "budget": name, "per": budget.per}
-    needed = topology.needed(budget.application)
-    matchers = f"topology={quote(topology.name)},application={quote(budget.application)},per={quote(budget.per)}"
-
-    def component(series: str, operator: str = "=~") -> str:
-        return reads.now(f"budget_component:{series}{{{matchers},component{operator}{any_of(needed)}}}")
-
-    mean = f"{component('known_joules')} / {component('known_seconds')}"
-    complete = f"count({component('known_seconds')}) == {len(needed)}"
-    elapsed = _now(topology, "budget:elapsed_seconds", per=budget.per)
+    mean = f"{part(AMOUNT)} / {part(SECONDS)}"
+    complete = f"count({part(SECONDS)}) == {len(parts)}"
+    elapsed, length = (now(topology, running, series) for series in (ELAPSED, LENGTH))
     yield Rule(
-        "budget:energy_joules",
-        f"sum({mean} * {component('charged_seconds')}\n  or {component('known_joules', '!~')})\nand on () {complete}",
+        USED[budget.quantity],
+        f"sum({mean} * {part(CHARGED)}\n  or {part(AMOUNT, '!~')})\nand on () {complete}",
         labels,
     )
-    least = f"min({component('known_seconds')}) and on () {complete} or on () vector(0)"
+    used = f"sum({own(USED[budget.quantity])})"
+    least = f"min({part(SECONDS)}) and on () {complete} or on () vector(0)"
     yield Rule("budget:coverage:ratio", f"clamp_max(({least}) / on () {elapsed}, 1)", labels)
-    yield Rule("budget:limit_joules", f"vector({number(budget.energy)})", labels)
-    present = reads.selector(topology, "application:power_watts", "", application=budget.application)
-    recent = f"sum(avg_over_time({present}[{duration(max(60.0, topology.interval))}]))"
-    left = f"({_now(topology, 'budget:length_seconds', per=budget.per)} - on () {elapsed})"
-    yield Rule(
-        "budget:projected_joules",
-        f"sum({_now(topology, 'budget:energy_joules', budget=name)})\n+ on () ({recent} or sum({mean})) * on () {left}",
-        labels,
-    )
+    yield Rule(f"budget:limit_{unit}", f"vector({limit})", labels)
+    yield Rule(f"budget:remaining_{unit}", f"{limit} - {used}", labels)
+    yield Rule("budget:used:ratio", f"{used} / {limit}", ratios)
+
+    rows = adding.rows(topology, names, f"[{duration(slow(topology))}]", "avg")
+    present = f"count({adding.by_part(rows, 'group')}) == {len(parts)}"
+    burn = f"sum({rows}) * on () {length} / {number(budget.limit * adding.per)}"
+    yield Rule("budget:burn:ratio", f"{burn}\nand on () {present}", ratios)
+    recent = f"(sum({own('budget:burn:ratio')}) * {limit} / on () {length} or sum({mean}))"
+    projected = f"{used}\n+ on () {recent} * on () ({length} - on () {elapsed})"
+    yield Rule(f"budget:projected_{unit}", projected, labels)
+    yield Rule("budget:projected:ratio", f"sum({own(f'budget:projected_{unit}')}) / {limit}", ratios)

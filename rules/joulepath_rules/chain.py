@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from joulepath_rules import marks, meters
+from joulepath_rules import factors, marks, meters
 from joulepath_rules.constants import STEP, labelled, most_steps
 from joulepath_rules.places import traffic_of_several
 from joulepath_rules.rule import Rule
@@ -117,6 +117,7 @@ def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
         **marks.words(topology),
         "$if_both": IF_BOTH if features >= {"several_count", "several_volume"} else "",
+        **factors.words(),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",
     }

@@ -15,7 +15,7 @@ from joulepath_rules.promtool import refused_queries, refused_rules
 from joulepath_rules.serving import command as serving_command
 from joulepath_topology import Topology, read
 from joulepath_topology.arguments import add_topology, duration
-from joulepath_topology.checks.applications import too_short
+from joulepath_topology.checks.budgets import too_short
 from joulepath_topology.durations import seconds
 
 RETENTION = "15d"  # Prometheus' default

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from joulepath_rules import division, reads
+from joulepath_rules.accounts import hours
 from joulepath_rules.adapters import adapters
 from joulepath_rules.alerts import alerts
 from joulepath_rules.budgets import budgets
@@ -44,7 +45,7 @@ def generate(topology: Topology, source: Source = "rules", part: division.Part |
         figures = chain(topology, "derived", used)
         groups += [
             ("derived", slow(topology), _read(figures, reader(topology, "derived", source))),
-            ("history", pace(topology), list(history(topology, used))),
+            ("history", pace(topology), [*history(topology, used), *hours(topology)]),
             ("budgets", slow(topology), list(budgets(topology)) if topology.budgets else []),
         ]
     names = {rule.record for _, _, rules in groups for rule in rules if isinstance(rule, Rule)}

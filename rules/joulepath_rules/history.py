@@ -25,9 +25,6 @@ LEAST = 0.5
 
 CLOCK = "history:hour_end_seconds"
 COVERAGE = "application:coverage:ratio:1h"
-JOULES = "budget_component:known_joules:1h"
-SECONDS = "budget_component:known_seconds:1h"
-FIRST = "budget_component:first_seconds:1h"
 
 
 def pace(topology: Topology) -> float:
@@ -42,7 +39,7 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
 
     power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
     seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
-    yield Rule(COVERAGE, _once(topology, f"clamp_max({seconds} / 3600, 1)"))
+    yield Rule(COVERAGE, once(topology, f"clamp_max({seconds} / 3600, 1)"))
     yield Rule("application:energy_joules:1h", _integral(topology, power, topology.interval, "topology, application"))
     if "carbon" in features:
         yield Rule(
@@ -52,25 +49,6 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
         # The rows of an application are there together, in all currencies: one that is absent then was 0.
         cost = _own(topology, "application:cost_per_hour")
         yield Rule("application:cost:1h", _integral(topology, cost, slow(topology), "topology, application", 1))
-
-    applications = {budget.application for budget in topology.budgets.values() if budget.per != "hour"}
-    if applications:
-        yield Rule(JOULES, _once(topology, known(topology, applications, "sum", HOUR)))
-        yield Rule(SECONDS, _once(topology, known(topology, applications, "count", HOUR)))
-        yield Rule(FIRST, _once(topology, f"time() - {known(topology, applications, 'count', HOUR)}"))
-
-
-def known(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
-    """Known joules (function `sum`) or seconds (`count`) of the applications at their components, in a range."""
-    rows = known_rows(topology, applications, function, seconds, offset)
-    return f"sum by (topology, application, component) (\n  {rows})"
-
-
-def known_rows(topology: Topology, applications: Iterable[str], function: str, seconds: float, offset: str = "") -> str:
-    """The same for each row. A row is the mean of an interval; an absent one was not known."""
-    matchers = f"topology={quote(topology.name)},application=~{any_of(applications)}"
-    reach = f"[{duration(seconds - EDGE)}]{offset}"
-    return f"{function}_over_time(application_component:power_watts{{{matchers}}}{reach}) * {topology.interval:g}"
 
 
 def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:
@@ -102,7 +80,7 @@ def _hour(topology: Topology) -> str:
     return f"[{duration(HOUR - EDGE)}] offset -{duration(topology.window / 2)}"
 
 
-def _once(topology: Topology, expr: str) -> str:
+def once(topology: Topology, expr: str) -> str:
     """The expression at the end of the hour that closed, in the evaluation in which the clock says so."""
     return f"{_closed(topology, expr)}\nand on () {reads.fresh(topology)(CLOCK, '')}"
 

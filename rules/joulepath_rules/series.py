@@ -28,6 +28,11 @@ def _series(*rows: tuple[str, str, str, str], public: bool) -> tuple[Series, ...
     return tuple(Series(name, tuple(labels.split()), unit, meaning, public) for name, labels, unit, meaning in rows)
 
 
+_BUDGET = "OF budget per time_zone"
+_RATIO = f"{_BUDGET} quantity basis currency"
+_RUNNING = "per time_zone"
+_PART = "application site part quantity basis currency"
+
 PUBLIC = _series(
     ("attribution:heartbeat", "", "", "1 at every evaluation"),
     ("host:power_watts", "host site", "W", "power of a host; complete or absent"),
@@ -71,10 +76,44 @@ PUBLIC = _series(
         "power of an application by part; without `unattributed`",
     ),
     (
+        "application:power_marginal_watts", "application segment method", "W",
+        "what its traffic adds to the power of its hosts; `method` is `calibrated`, or `declared` where one number is",
+    ),
+    (
+        "application:power_marginal_low_watts", "application segment method", "W",
+        "the lower end of its 95 % interval, where each of its components has one",
+    ),
+    ("application:power_marginal_high_watts", "application segment method", "W", "the upper end"),
+    (
         "application:co2_grams_per_second", "application segment basis", "g/s",
         "by `location` (the grid) or `market` (the contract); absent while one of its sites has no factor",
     ),
     ("site:co2_grams_per_second", "site basis", "g/s", "of all hosts of a site; absent while one is not measured"),
+    ("site:overhead:ratio", "site", "", "joules of a site for each joule of its hosts (PUE), at least 1"),
+    (
+        "site:facility_power_watts", "site", "W",
+        "power of all hosts of a site with its overhead, which its supplies deliver",
+    ),
+    ("supply:share:ratio", "site supply", "", "the part of a site's power that a supply delivers, 0 to 1; 1 in all"),
+    ("supply:power_watts", "site supply", "W", "power that a supply delivers, with the overhead of the site"),
+    (
+        "supply:co2_grams_per_kilowatt_hour", "site supply basis", "g/kWh",
+        "the factor of a supply, by `location` or `market`",
+    ),
+    ("supply:co2_grams_per_second", "site supply basis", "g/s", "CO2 of a supply; together that of the site"),
+    ("host:embodied_grams_per_second", "host site", "g/s", "embodied emissions of a host with its GPUs"),
+    (
+        "application:embodied_grams_per_second", "application segment", "g/s",
+        "its part of these, by its part of the power of each host; absent while it uses a host without",
+    ),
+    (
+        "application:sci_grams_per_second", "application", "g/s",
+        "CO2 by `location` and embodied emissions, of which the SCI (ISO/IEC 21031) of a unit is a part",
+    ),
+    ("application:sci_grams_per_inference", "application", "g", "SCI for one request"),
+    ("application:sci_grams_per_token", "application", "g", "SCI for one generated token"),
+    ("application:sci_grams_per_bit", "application", "g", "SCI for one bit, of all segments"),
+    ("application:sci_grams_per_session", "application", "g", "SCI for one session that ends"),
     (
         "application:cost_per_hour", "application segment currency", "1/h",
         "cost by currency, together its whole cost; absent in all currencies while one of its sites has no price",
@@ -170,13 +209,28 @@ PUBLIC = _series(
         "application:coverage:ratio:1h", "application", "",
         "the part of a closed UTC hour in which `application:power_watts` was there, 0 to 1",
     ),
-    ("budget:energy_joules", "application budget per", "J", "energy used in the running hour, day or month (UTC)"),
     (
-        "budget:coverage:ratio", "application budget per", "",
-        "the known part of the elapsed time, 0 to 1",
+        "budget:energy_joules", _BUDGET, "J",
+        "energy used in the running period; `OF` is `application`, `site` or a label such as `team`",
     ),
-    ("budget:projected_joules", "application budget per", "J", "energy at the end of the period, at the present power"),
-    ("budget:limit_joules", "application budget per", "J", "energy that the budget allows"),
+    ("budget:limit_joules", _BUDGET, "J", "energy that the budget allows"),
+    ("budget:remaining_joules", _BUDGET, "J", "energy that is left; negative beyond the limit"),
+    ("budget:projected_joules", _BUDGET, "J", "energy at the end of the period, at the present power"),
+    ("budget:co2_grams", f"{_BUDGET} basis", "g", "CO2 used in the running period"),
+    ("budget:limit_co2_grams", f"{_BUDGET} basis", "g", "CO2 that the budget allows"),
+    ("budget:remaining_co2_grams", f"{_BUDGET} basis", "g", "CO2 that is left"),
+    ("budget:projected_co2_grams", f"{_BUDGET} basis", "g", "CO2 at the end of the period, at the present rate"),
+    ("budget:cost", f"{_BUDGET} currency", "", "cost of the running period, in its currency"),
+    ("budget:limit_cost", f"{_BUDGET} currency", "", "cost that the budget allows"),
+    ("budget:remaining_cost", f"{_BUDGET} currency", "", "money that is left"),
+    ("budget:projected_cost", f"{_BUDGET} currency", "", "cost at the end of the period, at the present rate"),
+    ("budget:used:ratio", _RATIO, "", "the used part of any budget; above 1 it is used up"),
+    ("budget:projected:ratio", _RATIO, "", "the part that is used at the end of the period, at the present rate"),
+    (
+        "budget:burn:ratio", _RATIO, "",
+        "how fast it is used now: 1 is the rate at which it lasts for exactly one period",
+    ),
+    ("budget:coverage:ratio", f"{_BUDGET} basis currency", "", "the known part of the elapsed time, 0 to 1"),
     public=True,
 )  # fmt: skip
 
@@ -212,6 +266,11 @@ STEPS = _series(
     ),
     ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
+    ("adapter:supply:watts", "site supply", "W", "what the meter of a supply shows"),
+    ("adapter:overhead:ratio", "site", "", "a live overhead"),
+    ("supply:metered:ratio", "site supply", "", "the part of a site's power that a supply with a meter delivers"),
+    ("embodied:power_watts", "embodied_in", "W", "power of a host with its GPUs"),
+    ("host:embodied_grams_per_joule", "host", "g/J", "embodied emissions for a joule of a host or GPU"),
     ("adapter:local_time:seconds", "time_zone", "s", "local time of half a window ago, in seconds since 1970"),
     ("adapter:price_per_kwh:last", "site currency", "", "price of a kWh that changes: by hours, or from a query"),
     ("vm:active:ratio", "vm host", "", "the part of its host's work that is a virtual machine's"),
@@ -254,6 +313,10 @@ STEPS = _series(
         "watts for one packet/s or byte/s, request/s or token/s",
     ),
     ("component_part:watts_per_amount", "component host node_id part by", "W s", "the same for one part"),
+    (
+        "application_component:traffic:rate", "application component by", "1/s",
+        "packets or bytes of an application at a component, or requests or tokens; where marginal power is known",
+    ),
     ("domain:power_watts", "domain", "W", "power of the components with the same supporters"),
     ("application_domain:power_watts", "application domain", "W", "power of an application in these components"),
     (
@@ -261,32 +324,28 @@ STEPS = _series(
         "watts of a supporting component for one watt that it supports",
     ),
     ("application_site:power_watts", "application segment site", "W", "power of an application at a site"),
+    ("site:co2_grams_per_joule", "site basis", "g/J", "overhead * sum over supplies of share * g/kWh / 3.6e6"),
     ("application_site:cost_per_hour", "application segment site currency", "1/h", "cost of an application at a site"),
-    ("site:co2_grams_per_joule", "site basis", "g/J", "overhead * g/kWh / 3.6e6"),
     ("application_raw:co2_grams_per_second", "application segment basis", "g/s", "CO2, NaN where a factor is missing"),
     ("history:hour_end_seconds", "", "s", "Unix time at which an hour ended; one sample, when the hour is recorded"),
-    ("budget:elapsed_seconds", "per", "s", "elapsed time of the running period"),
-    ("budget:start_seconds", "per", "s", "Unix time at which the period began"),
-    ("budget:length_seconds", "per", "s", "length of the period"),
+    ("budget:elapsed_seconds", _RUNNING, "s", "elapsed time of the running period"),
+    ("budget:start_seconds", _RUNNING, "s", "Unix time at which the period began"),
+    ("budget:length_seconds", _RUNNING, "s", "length of the period"),
+    ("budget:local_seconds", _RUNNING, "s", "seconds since 1970 as the clocks of its time zone show them"),
+    ("budget:local_start_seconds", _RUNNING, "s", "what these clocks showed when the period began"),
     (
-        "budget_component:known_joules:1h", "application component", "J",
-        "known energy of an application with a budget at a component, in a closed hour",
+        "budget_part:known_amount:1h", _PART, "",
+        "known J, g or money of what has budgets, by part, in a closed hour",
     ),
+    ("budget_part:known_seconds:1h", _PART, "s", "the time of a closed hour in which the part was known"),
+    ("budget_part:first_seconds:1h", _PART, "s", "Unix time of a closed hour's end, less its known time"),
+    ("budget_part:known_amount", f"{_PART} {_RUNNING}", "", "its known J, g or money in the running period"),
+    ("budget_part:known_seconds", f"{_PART} {_RUNNING}", "s", "the time in which it was known"),
     (
-        "budget_component:known_seconds:1h", "application component", "s",
-        "the time of a closed hour in which its share was known",
-    ),
-    (
-        "budget_component:first_seconds:1h", "application component", "s",
-        "Unix time of a closed hour's end, less its known time",
-    ),
-    ("budget_component:known_joules", "application per component", "J", "its known energy in the running period"),
-    ("budget_component:known_seconds", "application per component", "s", "the time in which its share was known"),
-    (
-        "budget_component:first_seconds", "application per component", "s",
+        "budget_part:first_seconds", f"{_PART} {_RUNNING}", "s",
         "Unix time of the first measurement that the period's rules see",
     ),
-    ("budget_component:charged_seconds", "application per component", "s", "the time that the budget charges"),
+    ("budget_part:charged_seconds", f"{_PART} {_RUNNING}", "s", "the time that budgets charge"),
     public=False,
 )  # fmt: skip
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Applications and their budgets."""
+"""Applications, and the marks by which they are told apart."""
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Entry, Joules, Name, Positive, Text, Whole
+from joulepath_topology.common import Entry, Name, Positive, Text, Whole
 from joulepath_topology.cores.keys import InCore, listed
 from joulepath_topology.labels import Labels
 from joulepath_topology.query import Query
@@ -141,14 +141,3 @@ class Application(Entry):
         """The same, each with its key and number."""
         lists: tuple[tuple[str, tuple[Mark, ...]], ...] = (("traces", self.traces), ("flows", self.flows))
         return tuple(((key, number), mark) for key, marks in lists for number, mark in enumerate(marks))
-
-
-class Budget(Entry):
-    """The energy that an application may use in each hour, day or month of the calendar (UTC)."""
-
-    application: Name
-    """Application that has this budget."""
-    energy: Joules
-    """Energy for one period, with its unit: `2kWh`, `500kJ`, `900J`, `1MJ`."""
-    per: Literal["hour", "day", "month"]
-    """Period of the calendar, UTC."""

@@ -11,6 +11,7 @@ from joulepath_topology.common import Choice, Entry, Name, NotNegative, Positive
 from joulepath_topology.cores.catalogue import CORES, CoreName
 from joulepath_topology.cores.schema import Core
 from joulepath_topology.labels import Labels
+from joulepath_topology.marginal import Marginal
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyChoice
 from joulepath_topology.query import Query
@@ -244,6 +245,8 @@ class Component(Entry):
     """Most that it carries, in bytes/s (a model: tokens/s), for the policies `capacity` and `reservation`."""
     steps: tuple[Step, ...] = ()
     """Power beyond the static part that a large need switches on, for the policy `steps`."""
+    marginal: tuple[Marginal, ...] = ()
+    """What each further packet, byte, request or token adds to its power, `[{per: bytes, joules: 2.0e-6}]`."""
     supports: tuple[Name, ...] = ()
     """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
     labels: Labels = Field(default_factory=dict)

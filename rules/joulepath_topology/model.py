@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import Field
 
 from joulepath_topology import placements
-from joulepath_topology.applications import Application, Budget, Mark
+from joulepath_topology.applications import Application, Mark
+from joulepath_topology.budgets import Budget
 from joulepath_topology.common import Entry, FileName, Name, Seconds
 from joulepath_topology.components import Component
 from joulepath_topology.cores.keys import InCore
@@ -43,7 +44,7 @@ class Topology(Entry):
     applications: dict[Name, Application] = Field(default_factory=dict)
     """Applications that use the components."""
     budgets: dict[Name, Budget] = Field(default_factory=dict)
-    """Energy budgets of applications."""
+    """Budgets of energy, CO2 and money: of applications, of sites, of a label's values."""
 
     @cached_property
     def hash(self) -> str:
@@ -199,3 +200,18 @@ class Topology(Entry):
         route = self.route(application)
         supporters = {name for component in route for name in self.supporters.get(component, ())}
         return [*route, *sorted(supporters)]
+
+    def applications_of(self, budget: Budget) -> list[str]:
+        """The applications that a budget counts, without those of a site."""
+        key, value = budget.of
+        if budget.label is not None:
+            return [name for name, entry in self.applications.items() if entry.labels.get(key) == value]
+        return [value] if key == "application" and value in self.applications else []
+
+    def boxes_of(self, budget: Budget) -> list[str]:
+        """The metered boxes whose power a budget counts, as a whole or in shares."""
+        if budget.site is not None:
+            return [name for name, box in self.boxes.items() if box.site == budget.site]
+        needed = {member for name in self.applications_of(budget) for member in self.needed(name)}
+        known = needed & self.components.keys()
+        return sorted({placement.host for member in known for placement in self.placements(member)})

@@ -93,12 +93,14 @@ class Case:
     name: str
     topology: Topology
     series: Mapping[str, str]
-    expect: dict[tuple[float, str], Mapping[str, float]]
+    expect: Mapping[tuple[float, str], Mapping[str, float]]
     alerts: list[dict[str, Any]] = field(default_factory=list)
     step: int = STEP
     only: frozenset[str] = frozenset()
     beside: Topology | None = None
     """Another topology in the same server."""
+    every: int = 0
+    """How far apart evaluations are, in seconds, where that is more than `step`."""
 
     def groups(self) -> list[Group]:
         """The rules that are tested."""
@@ -133,7 +135,7 @@ class Case:
         names = {group.name for group in groups}
         content = {
             "rule_files": files,
-            "evaluation_interval": f"{max(round(self.topology.interval), self.step)}s",
+            "evaluation_interval": f"{max(round(self.topology.interval), self.step, self.every)}s",
             "group_eval_order": [name for name in ORDER if name in names],
             "tests": [test],
         }

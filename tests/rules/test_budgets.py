@@ -193,6 +193,7 @@ def test_a_new_day_starts_at_0(promtool: Path, tmp_path: Path) -> None:
 def alert(name: str, severity: str, minute: int, summary: str, *descriptions: str) -> dict[str, Any]:
     """The expectation for promtool of an alert of a-hour."""
     ours = {"application": "a", "budget": "a-hour", "per": "hour", "severity": severity, "topology": "joulepath"}
+    ours["quantity"] = "energy"
     return {
         "eval_time": f"{minute}m",
         "alertname": name,
@@ -212,18 +213,18 @@ def alert(name: str, severity: str, minute: int, summary: str, *descriptions: st
 
 def exceeded(minute: int, *descriptions: str) -> dict[str, Any]:
     """The budget is used up."""
-    return alert("EnergyBudgetExceeded", "critical", minute, "a has used up budget a-hour", *descriptions)
+    return alert("EnergyBudgetExceeded", "critical", minute, "Budget a-hour is used up", *descriptions)
 
 
 def projected(minute: int, *descriptions: str) -> dict[str, Any]:
     """The budget will be used up."""
-    return alert("EnergyBudgetProjected", "warning", minute, "a is about to exceed budget a-hour", *descriptions)
+    return alert("EnergyBudgetProjected", "warning", minute, "Budget a-hour is about to be used up", *descriptions)
 
 
 def test_alerts_fire_before_and_after_a_budget_is_used(promtool: Path, tmp_path: Path) -> None:
     """90 W reach 100 kJ after 18.5 minutes, and 324 kJ in an hour; unknown time counts, and the alert says so."""
-    coming = "At the present power the running hour comes to 324kJ."
-    used = "108kJ were used in the running hour, more than the budget."
+    coming = "At the present rate the running period (hour) comes to 324% of the energy that it allows."
+    used = "108% of the energy that it allows were used in the running period (hour)."
     share = " Only {} of the time was measured; the rest is charged with the mean."
     steady: Pieces = [(62, 60.0), (40, 0.0)]
     away: Pieces = [(6, 60.0), (34, None), (30, 60.0)]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from joulepath_prometheus.client import Prometheus
+from joulepath_rules.accounts import AMOUNT, CLOSED, FIRST, SECONDS
 from joulepath_rules.budgets import budgets
-from joulepath_rules.history import CLOCK, COVERAGE, FIRST, JOULES, SECONDS, history
+from joulepath_rules.history import CLOCK, COVERAGE, history
 from joulepath_rules.rule import Rule
 from tests.rules.backfilled import Sample, served
 from tests.rules.promtool import topology
@@ -100,12 +101,12 @@ def budget_samples(now: float) -> Iterator[Sample]:
     for at, watts in rows().items():
         if at <= now:
             yield f"application_component:power_watts{{{ours}}}", watts, at
-    pair = labels(application="b", component="upf-1")
-    for name in (JOULES, SECONDS, FIRST):
+    part = labels(quantity="energy", application="b", part="b/upf-1/upf-1")
+    for name in (AMOUNT, SECONDS, FIRST):
         for end in range(START + 3600, int(now - RECORDED) + 1, 3600):
             inside = [watts for at, watts in rows().items() if end - 3600 < at <= end]
-            value = {JOULES: 15 * sum(inside), SECONDS: 15 * len(inside), FIRST: end - 15 * len(inside)}[name]
-            yield f"{name}{{{pair}}}", value, end + RECORDED
+            value = {AMOUNT: 15 * sum(inside), SECONDS: 15 * len(inside), FIRST: end - 15 * len(inside)}[name]
+            yield f"{name}{CLOSED}{{{part}}}", value, end + RECORDED
     for per, length in LENGTHS.items():
         # One second back, as the rules do it.
         yield f"budget:start_seconds{{{labels(per=per)}}}", (now - 1) // length * length, now
@@ -117,16 +118,13 @@ def test_a_budget_counts_each_row_once(prometheus: Path, promtool: Path, tmp_pat
     rules = {
         (rule.record, rule.labels["per"]): rule.expr
         for rule in budgets(OURS)
-        if isinstance(rule, Rule) and rule.record.startswith("budget_component:")
+        if isinstance(rule, Rule) and rule.record.startswith("budget_part:")
     }
     with served(prometheus, promtool, tmp_path, budget_samples(now)) as server:
         for per, length in LENGTHS.items():
             start = (now - 1) // length * length
             inside = {at: watts for at, watts in rows().items() if start < at <= now}
-            joules, seconds, first = (
-                values(server, rules[f"budget_component:{name}", per], now)
-                for name in ("known_joules", "known_seconds", "first_seconds")
-            )
+            joules, seconds, first = (values(server, rules[name, per], now) for name in (AMOUNT, SECONDS, FIRST))
             assert joules == pytest.approx([15 * sum(inside.values())] if inside else [])
             assert seconds == pytest.approx([15 * len(inside)] if inside else [])
             earliest = min(at for at in rows() if at > start - 3600)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from joulepath_rules.adapters.local_time import LOCAL, seconds, within
+from joulepath_rules import zones
+from joulepath_rules.adapters.local_time import LOCAL, within
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
 from joulepath_topology.clocks import clock
@@ -76,7 +77,7 @@ def ask(promtool: Path, folder: Path, queries: Iterable[tuple[str, float | None]
 @pytest.mark.parametrize("name", ZONES)
 def test_the_clock_shows_what_zoneinfo_shows(name: str, promtool: Path, tmp_path: Path) -> None:
     """Around each change and each new year, also after the years on which the rule was found."""
-    zone, expr = ZoneInfo(name), seconds(clock(name, FIRST))
+    zone, expr = ZoneInfo(name), zones.local(clock(name, FIRST))
     moments = [
         change + step
         for year in (FIRST, FIRST + 1, FIRST + 2, 2052, 2099)
@@ -111,7 +112,7 @@ def test_hours_hold_when_the_clock_on_the_wall_says_so(
     drawn: list[tuple[set[str], list[int], int]], name: str, promtool: Path, tmp_path: Path
 ) -> None:
     """Any days and minutes, at any moment, and at both ends of the hours of that day."""
-    zone, expr = ZoneInfo(name), seconds(clock(name, FIRST))
+    zone, expr = ZoneInfo(name), zones.local(clock(name, FIRST))
     queries = []
     for days, (first, last), moment in drawn:
         midnight = moment - clock_hands(zone, moment)[1]

@@ -93,7 +93,7 @@ def targets(questions: Sequence[Question], gates: dict[str, Gate]) -> Sequence[T
 
 
 def described(questions: Sequence[Question]) -> Iterable[str]:
-    """What would be asked, in one line for each zone."""
+    """The requests that would be made, in one line for each zone."""
     for question in questions:
         provider = question.provider
         how = f"of {question.year}" if question.known else f"every {question.interval:g} s"

@@ -57,7 +57,7 @@ class CarbonConfig(Model):
     """`carbon.yaml`."""
 
     sources: Mapping[str, SourceModel] = Field(min_length=1)
-    """What to ask, by the source's name: `ember`, `uk`, `rte`, `entsoe`, `electricitymaps`, `watttime`."""
+    """Sources to ask, by name: `ember`, `uk`, `rte`, `entsoe`, `electricitymaps`, `watttime`."""
 
     @model_validator(mode="after")
     def _known(self) -> "CarbonConfig":

@@ -33,8 +33,8 @@ UPDATED = gauge(
 )
 INFO = gauge(
     "grid_carbon_intensity_info",
-    "What a factor is: its kind (average, marginal), licence and attribution, and the year of one that is an average "
-    "of a year; always 1.",
+    "Describes a factor by its kind (average, marginal), licence and attribution, and by the year of an average of a "
+    "year; always 1.",
     *ZONE,
     "kind",
     "year",

@@ -76,7 +76,7 @@ class Provider:
     states: Mapping[str, State] = field(default_factory=dict)
     """State by that field, as JSON writes it."""
     checks: Mapping[str, str] = field(default_factory=dict)
-    """What an answer must hold at a path, or the row where the path begins with `row.`."""
+    """Values that an answer must hold, by path; a path that begins with `row.` is one of each row."""
     headers: Mapping[str, str] = field(default_factory=dict)
     access: Access = "none"
     login: str = ""
@@ -109,7 +109,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What opens a source. It stands in no message."""
+    """Keys that open a source. They stand in no message."""
 
     token: str = field(default="", repr=False)
     user: str = ""

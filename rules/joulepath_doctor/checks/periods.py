@@ -9,10 +9,12 @@ from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
 from joulepath_doctor.places import RULES, SERVER
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
+from joulepath_rules.budgets import USED
 from joulepath_rules.chain import slow
 from joulepath_rules.constants import labelled
-from joulepath_topology.applications import Budget
-from joulepath_topology.checks.applications import PERIOD_SECONDS
+from joulepath_rules.periods import ELAPSED, period
+from joulepath_rules.reads import selector
+from joulepath_topology.budgets import Budget
 from joulepath_topology.durations import duration, seconds
 from joulepath_topology.labels import label_names
 from joulepath_topology.problem import Place
@@ -45,36 +47,36 @@ def _retention(context: Context) -> Iterator[Finding]:
         return
     kept = seconds(time[0])
     for name, budget in context.topology.budgets.items():
-        needed = PERIOD_SECONDS[budget.per]
+        needed = budget.seconds
         if kept < needed:
             yield found(
-                "retention/short", ("budgets", name, "per"),
-                f"a {budget.per} needs samples of {needed / 86400:g} days, and the server keeps {time[0]}: start "
-                f"Prometheus with --storage.tsdb.retention.time={-(-needed // 86400) + 1}d",
+                "retention/short", ("budgets", name, "per" if budget.per is not None else "window"),
+                f"a period ({budget.period}) needs samples of {needed / 86400:g} days, and the server keeps {time[0]}: "
+                f"start Prometheus with --storage.tsdb.retention.time={-(-needed // 86400) + 1}d",
             )  # fmt: skip
 
 
 def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
     place: Place = ("budgets", name)
-    because = (RULES, ("applications", budget.application), *_components(context, budget.application))
+    because = (RULES, *_measured(context, budget))
+    used = USED[budget.quantity]
     labels = f"topology={quote(context.topology.name)},budget={quote(name)}"
     heartbeat = f"attribution:heartbeat{{topology={quote(context.topology.name)}}}"
-    if not context.server.query(f"budget:energy_joules{{{labels}}}"):
+    if not context.server.query(f"{used}{{{labels}}}"):
         # Its rules read what the chain wrote one evaluation before, and need the application for that long.
         settled = f"{context.topology.window + 3 * slow(context.topology):g}"
         if context.server.query(f"{heartbeat} offset {duration(float(settled))}"):
             yield found(
                 "budget/absent", place,
-                f"no budget:energy_joules of {budget.application!r}, although the rules ran for {settled} s: see what "
-                "application:missing:info names",
+                f"no {used} of {budget.of[1]!r}, although the rules ran for {settled} s: see what "
+                f"{'host' if budget.site is not None else 'application'}:missing:info names",
                 because,
             )  # fmt: skip
         else:
             yield not_checked("budget/absent", place, f"the rules began less than {settled} s ago", cause="began")
         return
-    elapsed = _one(
-        context, f"budget:elapsed_seconds{{topology={quote(context.topology.name)},per={quote(budget.per)}}}"
-    )
+    running = selector(context.topology, ELAPSED, "", **period(budget).matchers)
+    elapsed = _one(context, running)
     coverage = _one(context, f"budget:coverage:ratio{{{labels}}}")
     if elapsed is None or coverage is None or elapsed < 2 * context.topology.window:
         return
@@ -85,18 +87,24 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
     if coverage < LEAST * share and lost > 3 * context.topology.window + step:  # `ran` is exact to a step
         yield found(
             "budget/uncovered", place,
-            f"{coverage:.0%} of the elapsed time of this {budget.per} was measured, and the rules ran for {share:.0%} "
-            "of it: the rest is charged with the mean; see application:coverage:ratio:1h for when it was absent",
+            f"{coverage:.0%} of the elapsed time of its period ({budget.period}) was measured, and the rules ran for "
+            f"{share:.0%} of it: the rest is charged with the mean; see application:coverage:ratio:1h for when it was "
+            "absent",
             because,
         )  # fmt: skip
 
 
-def _components(context: Context, application: str) -> Iterator[Place]:
-    """The components of an application and their hosts."""
-    for component in context.topology.needed(application):
-        yield ("components", component)
-        for host in context.topology.hosts_of(component):
-            yield ("vms" if host in context.topology.vms else "hosts", host)
+def _measured(context: Context, budget: Budget) -> Iterator[Place]:
+    """The applications of a budget with their components and hosts; or the hosts of its site."""
+    if budget.site is not None:
+        yield ("sites", budget.site)
+        yield from (("hosts", name) for name, host in context.topology.hosts.items() if host.site == budget.site)
+    for application in context.topology.applications_of(budget):
+        yield ("applications", application)
+        for component in context.topology.needed(application):
+            yield ("components", component)
+            for host in context.topology.hosts_of(component):
+                yield ("vms" if host in context.topology.vms else "hosts", host)
 
 
 def _one(context: Context, expr: str) -> float | None:

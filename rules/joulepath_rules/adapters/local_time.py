@@ -3,9 +3,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from joulepath_rules.rule import Rule, number
+from joulepath_rules import zones
+from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
-from joulepath_topology.clocks import Change, Clock, clock
+from joulepath_topology.clocks import clock
 from joulepath_topology.hours import DAY, DAYS, Hours
 from joulepath_topology.promql import quote
 
@@ -18,16 +19,9 @@ The second of the day is `% 86400`, and the day day_of_week().
 
 def local_times(topology: Topology) -> Iterator[Rule]:
     """The clock of each time zone."""
-    zones = {site.price.time_zone for site in topology.sites.values() if site.price is not None}
-    for zone in sorted(zone for zone in zones if zone is not None):
-        yield Rule(LOCAL, seconds(clock(zone), topology.window / 2), {"time_zone": zone})
-
-
-def seconds(zone: Clock, ago: float = 0) -> str:
-    """The seconds of local time so many seconds ago: those of UTC, the offset of new year, and the shift of each change
-    that is past."""
-    past = (f"\n{'+' if each.shift > 0 else '-'} {abs(each.shift)} * {_past(zone, each, ago)}" for each in zone.changes)
-    return f"vector({_time(zone.new_year - ago)})" + "".join(past)
+    named = {site.price.time_zone for site in topology.sites.values() if site.price is not None}
+    for zone in sorted(zone for zone in named if zone is not None):
+        yield Rule(LOCAL, zones.local(clock(zone), topology.window / 2), {"time_zone": zone})
 
 
 def within(time_zone: str, hours: Hours) -> str:
@@ -54,22 +48,3 @@ def _days(local: str, days: Sequence[int]) -> str:
         for first, last in spans
     ]
     return each[0] if len(each) == 1 else f"({' or '.join(each)})"
-
-
-def _past(zone: Clock, change: Change, ago: float) -> str:
-    """1 from the change until the end of the year, 0 before it; both in standard time.
-
-    The day of the change is the first such weekday from `first_day` on, so it is past when the last such weekday is
-    at or after `first_day`. Until the time of the change it is still the day before.
-    """
-    now, then = (f"vector({_time(zone.standard - back - ago)})" for back in (0, change.second))
-    weekday = f"(day_of_week({then}) + {7 - change.weekday}) % 7" if change.weekday else f"day_of_week({then})"
-    return (
-        f"clamp_max((month({now}) > bool {change.month})"
-        f"\n  + (month({then}) == bool {change.month})"
-        f" * (day_of_month({then}) - {weekday} >= bool {change.first_day}), 1)"
-    )
-
-
-def _time(offset: float) -> str:
-    return f"time() {'+' if offset >= 0 else '-'} {number(abs(offset))}" if offset else "time()"

@@ -1,38 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of applications and budgets."""
+"""Checks of applications."""
 
 from collections.abc import Iterator
 from typing import Literal
 
 from joulepath_topology.applications import Application, Mark
-from joulepath_topology.durations import duration
-from joulepath_topology.hosts import Host
 from joulepath_topology.model import Topology
-from joulepath_topology.placements import gpu_box
 from joulepath_topology.problem import Declared, Place, Problem, absent
-
-PERIOD_SECONDS = {"hour": 3600, "day": 86400, "month": 31 * 86400}
-"""The longest that a period of each kind can be."""
-
-
-def too_short(topology: Topology, kept: float) -> Iterator[Problem]:
-    """Warns of budgets with a period longer than the seconds for which the server keeps samples."""
-    for name, budget in topology.budgets.items():
-        needed = PERIOD_SECONDS[budget.per]
-        if kept < needed:
-            message = f"needs {_span(needed)} of samples, but the server keeps {_span(kept)} (--retention)"
-            yield Problem(("budgets", name, "per"), message, severity="warning")
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 86400:g} days" if seconds >= 86400 else duration(seconds)
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
-    """References, paths that could never be complete, marks that stand twice, budgets that could never be exceeded."""
+    """References, paths that could never be complete, marks that stand twice."""
     yield from _applications(topology, declared)
     yield from _marks(topology)
-    yield from _budgets(topology, declared)
 
 
 def _applications(topology: Topology, declared: Declared) -> Iterator[Problem]:
@@ -140,46 +120,3 @@ def _without_a_trace(topology: Topology, application: str, place: Place, flow: M
         if traffic is not None and traffic.traced:
             message = f"{name!r} has `traced: true`, and packets of a flow carry no trace: leave that out there"
             yield Problem(place, message, (("components", name, "traffic"),))
-
-
-def _budgets(topology: Topology, declared: Declared) -> Iterator[Problem]:
-    for name, budget in topology.budgets.items():
-        if budget.application not in declared["applications"]:
-            yield absent(("budgets", name, "application"), "application", budget.application)
-            continue
-        if budget.application not in topology.applications:
-            continue
-        needed = [member for member in topology.needed(budget.application) if member in topology.components]
-        boxes = {placement.host for member in needed for placement in topology.placements(member)}
-        ceilings = [_ceiling(host, topology.hosts[host], boxes) for host in topology.hosts]
-        # A host that is refused, or a ceiling that is not known, may draw anything.
-        if not boxes <= topology.boxes.keys() or None in ceilings or not boxes:
-            continue
-        watts = sum(ceiling or 0.0 for ceiling in ceilings)
-        most = watts * PERIOD_SECONDS[budget.per]
-        if most <= budget.energy:
-            message = (
-                f"cannot be exceeded: the hosts of {budget.application!r} draw at most {watts:g} W, "
-                f"{most / 3.6e6:g} kWh in each {budget.per}"
-            )
-            yield Problem(("budgets", name, "energy"), message)
-
-
-def _ceiling(name: str, host: Host, boxes: set[str]) -> float | None:
-    """The most that those of `boxes` draw which are the host or its GPUs; None where it is not known.
-
-    A host's ceiling holds for the GPUs in its plug, too.
-    """
-    used = [gpu for number, gpu in host.gpus.items() if gpu_box(name, number) in boxes]
-    outside = _sum([gpu.max_watts for gpu in used if not gpu.in_plug])
-    inside = _sum([gpu.max_watts for gpu in used if gpu.in_plug])
-    if name in boxes:
-        plug = host.max_watts
-    else:
-        plug = inside if host.max_watts is None or inside is None else min(inside, host.max_watts)
-        plug = host.max_watts if plug is None else plug
-    return None if plug is None or outside is None else plug + outside
-
-
-def _sum(watts: list[float | None]) -> float | None:
-    return None if None in watts else sum(each or 0.0 for each in watts)

@@ -76,7 +76,7 @@ sources:
         ("sources: {uk: {zone: [GB]}}", "unknown key 'zone' (did you mean zones?)"),
     ],
 )
-def test_each_mistake_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+def test_each_mistake_names_its_place(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UsageError) as error:
         read(tmp_path / "carbon.yaml", text)
     assert words in str(error.value)

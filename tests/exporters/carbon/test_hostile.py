@@ -83,7 +83,7 @@ def test_changed_format_is_one_line_that_says_where(web: requests_mock.Mocker, b
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{", "[" * 5000, '{"data": NaN}', "9" * 5000])
-def test_answer_that_is_not_json_is_told(web: requests_mock.Mocker, text: str) -> None:
+def test_answer_that_is_not_json_is_a_fault(web: requests_mock.Mocker, text: str) -> None:
     assert "its answer is not in the known format: it is " in fault_of(web, text=text)
 
 
@@ -100,7 +100,7 @@ def test_answer_that_is_not_json_is_told(web: requests_mock.Mocker, text: str) -
         (503, "overloaded"),
     ],
 )
-def test_refusals_are_told_apart(web: requests_mock.Mocker, status: int, words: str) -> None:
+def test_each_refusal_has_its_own_reason(web: requests_mock.Mocker, status: int, words: str) -> None:
     assert words in fault_of(web, status_code=status, headers={"Location": "https://elsewhere.example/"})
     assert len(web.request_history) == 1  # a redirect is not followed
 

@@ -85,7 +85,7 @@ def test_direct_emissions_are_asked_for_and_checked(web: requests_mock.Mocker) -
     assert asked(web)["emissionFactorType"] == "direct"
 
 
-def test_another_zone_than_asked_for_is_no_answer(web: requests_mock.Mocker) -> None:
+def test_answer_for_another_zone_is_refused(web: requests_mock.Mocker) -> None:
     # Without a zone that it knows, the service answers for the place of whoever asks.
     web.get(f"{EM}/latest", json={**ELECTRICITY_MAPS, "zone": "DE"})
     with pytest.raises(JoulepathError, match=r"^electricitymaps/DK-DK2/lifecycle: .* zone is 'DE', not DK-DK2$"):
@@ -179,7 +179,7 @@ def test_mix_with_a_tenth_unknown_has_a_factor(web: requests_mock.Mocker, other:
         assert read(source(DE))["estimated"].grams == grams
 
 
-def test_document_without_data_is_told_in_its_own_words(web: requests_mock.Mocker) -> None:
+def test_document_without_data_gives_its_own_reason(web: requests_mock.Mocker) -> None:
     web.get("https://web-api.tp.entsoe.eu/api", text=NOTHING)
     with pytest.raises(
         JoulepathError, match=r"^entsoe/DE-LU: has no data: No matching data found for Data item [^\n]*$"

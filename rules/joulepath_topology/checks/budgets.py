@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of budgets: what they name, what they need, and what could never happen."""
+
+from collections.abc import Iterator
+
+from joulepath_topology.budgets import Budget
+from joulepath_topology.burning import SHORT, alarm, ceiling
+from joulepath_topology.durations import duration
+from joulepath_topology.labels import label_names
+from joulepath_topology.model import Topology
+from joulepath_topology.problem import Declared, Place, Problem, absent
+
+
+def too_short(topology: Topology, kept: float) -> Iterator[Problem]:
+    """Warns of budgets with a period longer than the seconds for which the server keeps samples."""
+    for name, budget in topology.budgets.items():
+        if kept < budget.seconds:
+            message = f"needs {_span(budget.seconds)} of samples, but the server keeps {_span(kept)} (--retention)"
+            yield Problem(("budgets", name, _key(budget)), message, severity="warning")
+
+
+def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
+    """Names that stand for nothing, sites without a factor, budgets and alerts that could never be reached."""
+    for name, budget in topology.budgets.items():
+        problems = list(_of(topology, declared, name, budget))
+        yield from problems
+        needed = {member for each in topology.applications_of(budget) for member in topology.needed(each)}
+        # Of what was refused or is absent nothing is known.
+        if not problems and topology.boxes_of(budget) and needed <= topology.components.keys():
+            yield from _factors(topology, name, budget)
+            yield from _reach(topology, name, budget)
+
+
+def _key(budget: Budget) -> str:
+    return "per" if budget.per is not None else "window"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 86400:g} days" if seconds >= 86400 else duration(seconds)
+
+
+def _of(topology: Topology, declared: Declared, name: str, budget: Budget) -> Iterator[Problem]:
+    key, value = budget.of
+    place = ("budgets", name, key)
+    if budget.label is not None:
+        names = label_names(topology.applications.values())
+        if not topology.applications_of(budget):
+            known = f"their labels are {', '.join(names)}" if names else "none has labels"
+            yield Problem(place, f"no application has the label {key} with the value {value!r}: {known}")
+    elif value not in declared[f"{key}s"]:
+        yield absent(place, key, value)
+    elif budget.site is not None and not topology.boxes_of(budget):
+        yield Problem(place, f"no host is at the site {value!r}")
+
+
+def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
+    """What turns joules into the budget's unit, at each site that it counts."""
+    place: Place = ("budgets", name, budget.quantity)
+    for at in _sites(topology, budget):
+        site = topology.sites[at]
+        supplies = site.supplies.values()
+        if budget.quantity == "co2" and not any(each.known for each in supplies):
+            yield Problem(place, f"site {at!r} has no carbon factor: give it grams_per_kwh, or grid_zone and source")
+        elif (
+            budget.quantity == "co2"
+            and budget.basis == "market"
+            and not any(each.market for each in site.supplies.values())
+        ):
+            yield Problem(place, f"site {at!r} has no `market`, which the basis of this budget needs")
+        elif budget.quantity == "cost" and site.price is None:
+            yield Problem(place, f"site {at!r} has no price: give it one in {budget.unit}")
+        elif budget.quantity == "cost" and site.price is not None and site.price.currency != budget.unit:
+            message = f"site {at!r} has its price in {site.price.currency}, and a budget counts one currency"
+            yield Problem(place, message, (("sites", at, "price"),))
+
+
+def _sites(topology: Topology, budget: Budget) -> list[str]:
+    boxes = (topology.boxes[box] for box in topology.boxes_of(budget) if box in topology.boxes)
+    return sorted({box.site for box in boxes if box.site in topology.sites})
+
+
+def _reach(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
+    """A budget that cannot be exceeded, and alerts for more than can be drawn, or too fine to be seen."""
+    most = ceiling(topology, budget)
+    highest = None if most is None else most * budget.seconds / budget.limit
+    if most is not None and highest is not None and highest <= 1:
+        message = f"cannot be exceeded: the hosts of {budget.of[1]!r} {_draw(budget, most)}"
+        yield Problem(("budgets", name, budget.quantity), message)
+        return
+    for number, each in enumerate(budget.burn or ()):
+        place: Place = ("budgets", name, "burn", number)
+        alert = alarm(budget, each.part, each.within, each.severity)
+        if alert.long > budget.seconds:
+            yield Problem((*place, "within"), f"is longer than the period, {_span(budget.seconds)}")
+        elif alert.short < topology.window:
+            least = duration(SHORT * topology.window)
+            yield Problem((*place, "within"), f"must be at least twelve windows, here {least}", (("window",),))
+        elif highest is not None and alert.factor >= highest:
+            message = (
+                f"can never be used in {duration(each.within)}: that is {alert.factor:.3g} times as fast as the budget "
+                f"lasts, and the hosts of {budget.of[1]!r} reach {highest:.3g} times at most"
+            )
+            yield Problem((*place, "part"), message)
+
+
+def _draw(budget: Budget, most: float) -> str:
+    """The most that they use in a period, in words."""
+    used = most * budget.seconds
+    period = f"each {budget.per}" if budget.per is not None else budget.period
+    if budget.quantity == "energy":
+        return f"draw at most {most:g} W, {used / 3.6e6:g} kWh in {period}"
+    return f"come to at most {used:g} {budget.unit} in {period}"
