@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from joulepath_rules.places import (
-    AMOUNTS,
     amounts,
     counter_of,
     followed,
@@ -25,6 +24,7 @@ from joulepath_topology.hosts import Overhead, Site
 from joulepath_topology.labels import Labelled, label_names, label_values
 from joulepath_topology.marginal import of_application
 from joulepath_topology.placements import Placement, gpu_box
+from joulepath_topology.policies import TRAFFIC
 from joulepath_topology.source import METHODS, Method, PowerSource
 from joulepath_topology.supplies import Market, Supply, shares
 from joulepath_topology.ways import ways
@@ -263,7 +263,7 @@ def _traffic(topology: Topology) -> Rows:
         if kind in {"query", "counter"}:
             where["counter"] = topology.counted_at(name)
         marginal = {entry.amount for entry in component.marginal} - {None}
-        for by in [one for one in AMOUNTS if one in marginal.union(amounts(topology, name))]:
+        for by in [one for one in TRAFFIC if one in marginal.union(amounts(topology, name))]:
             yield "traffic", 1, {"component": name, "total": kind, "by": by, **where}
             if topology.counted_at(name) != name:
                 yield "anchor", 1, {"component": name, "anchor": topology.counted_at(name), "by": by}
