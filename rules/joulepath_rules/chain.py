@@ -115,7 +115,7 @@ def _indented(text: str) -> str:
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
-        **marks.words(topology),
+        **marks.words(topology, features),
         "$if_both": IF_BOTH if features >= {"several_count", "several_volume"} else "",
         **factors.words(),
         "$several": meters.several(features),
