@@ -9,6 +9,9 @@ from joulepath_topology import Topology
 from joulepath_topology.placements import Placement
 from joulepath_topology.policies import TRAFFIC
 
+AMOUNTS = ("count", "volume")
+"""Packets or requests, and bytes or tokens."""
+
 Total = Literal["node", "traced", "query", "counter"]
 
 
