@@ -14,7 +14,7 @@ UNATTRIBUTED = "unattributed"
 TOTAL = "total"
 
 Value = str | float | None
-Unit = Literal["J", "kWh", "W", "g", "ratio", "J/unit", "count", "s"]
+Unit = Literal["J", "kWh", "W", "g", "ratio", "J/unit", "g/unit", "count", "s"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from joulepath_doctor.checks import sites, sources
 from joulepath_doctor.context import context
-from joulepath_doctor.examine import examine
+from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding
 from joulepath_doctor.reads import reads
 from tests.doctor.answers import NOW, Rows, answering, clock
@@ -45,7 +45,7 @@ def found(**queries: Rows) -> list[Finding]:
     """The findings where some answers differ; `LIVE` and the like are names of this module."""
     changed = {next(key for key in WELL if name in key): rows for name, rows in queries.items()}
     with answering({**WELL, **changed}) as server:
-        checks = {"sources": sources.check, "sites": sites.check}
+        checks: dict[str, Check] = {"sources": sources.check, "sites": sites.check}
         return list(examine(context(HALL, server, 3600, clock(NOW, NOW)), checks))
 
 
