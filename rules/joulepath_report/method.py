@@ -53,6 +53,8 @@ def method(topology: Topology) -> Iterator[str]:
     )
     if any(site.supplies for site in sites.values()):
         yield _carbon(topology)
+    if any(site.price is not None for site in sites.values()):
+        yield _money(topology)
 
 
 def _count(entries: Sized, word: str) -> str:
@@ -147,3 +149,20 @@ def _factor(entry: Factor) -> str:
 
 def _overhead(site: Site) -> str:
     return "by a query" if isinstance(site.overhead, Overhead) else f"{site.overhead:g}"
+
+
+def _money(topology: Topology) -> str:
+    prices = []
+    for name, site in topology.sites.items():
+        if site.price is not None:
+            currency = site.price.currency
+            if site.price.query is not None:
+                prices.append(f"{name}: {currency}, by a query")
+            else:
+                hours = f" and other prices by hours, {site.price.time_zone}" if site.price.hours else ""
+                prices.append(f"{name}: {site.price.per_kwh:g} {currency}/kWh{hours}")
+    return (
+        "Costs are the energy of each hour, times the overhead of its site, times the mean price of the site in that "
+        f"hour{_stated(prices)}. Currencies are never added. Where a site without a price takes part, the cost is not "
+        "known."
+    )

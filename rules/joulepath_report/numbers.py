@@ -8,8 +8,8 @@ from joulepath_report.model import Column, Value
 UNKNOWN = "-"
 """Stands for a value that is not known."""
 
-UNITS = {"J": "J", "kWh": "kWh", "W": "W", "g": "g", "ratio": "%", "J/unit": "", "g/unit": "", "count": "", "s": "s"}
-"""Each unit as it stands in a heading. Joules and grams for one of something have theirs with each number."""
+UNITS = {"ratio": "%", "J/unit": "", "g/unit": "", "count": ""}
+"""Units that stand in a heading as something else. Those for one of something have theirs with each number."""
 
 FOR_ONE = ("J/unit", "g/unit")
 """Units of amounts for one of something: the unit of the amount is their first letter."""
@@ -43,7 +43,7 @@ def for_one(amount: float, unit: str = "J") -> str:
 
 def heading(column: Column) -> str:
     """The title of a column with its unit."""
-    unit = UNITS[column.unit] if column.unit else ""
+    unit = UNITS.get(column.unit, column.unit) if column.unit else ""
     return f"{column.title} [{unit}]" if unit else column.title
 
 

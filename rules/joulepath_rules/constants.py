@@ -48,8 +48,12 @@ def _sites(topology: Topology) -> Rows:
         market = {"market": "yes"} if any(supply.market for supply in site.supplies.values()) else {}
         yield "site", 1 if isinstance(site.overhead, Overhead) else site.overhead, {"site": name, **live, **market}
         yield from _supplies(name, site)
-        if site.price is not None and site.price.per_kwh is not None and not site.price.changes:
-            yield "price_per_kwh", site.price.per_kwh, {"site": name, "currency": site.price.currency}
+        if site.price is not None:
+            currency = {"site": name, "currency": site.price.currency}
+            if site.price.query is not None:
+                yield "queried_price", 1, currency
+            elif site.price.per_kwh is not None and not site.price.changes:
+                yield "price_per_kwh", site.price.per_kwh, currency
 
 
 def _supplies(name: str, site: Site) -> Rows:

@@ -364,6 +364,18 @@ CASES = [
         "Nothing publishes the intensity of DE by ember (lifecycle), so applications that touch this site have no CO2.",
     ),
     Case(
+        "EnergyPriceMissing",
+        30,
+        {
+            **constant("queried_price", 90, site="mast", currency="EUR"),
+            'site:price_per_kilowatt_hour{topology="plant",site="hall",currency="EUR"}': "0.2x90",
+        },
+        {'site:price_per_kilowatt_hour{topology="plant",site="mast",currency="EUR"}': "-0.1x90"},
+        {"site": "mast", "currency": "EUR"},
+        "Site mast has no price",
+        "The query gives no price in EUR, or several that differ, so applications that touch this site have no cost.",
+    ),
+    Case(
         # promtool's clock begins at 0: 6 hours and one minute are the first that is older than 6 hours.
         "EnergyCarbonFactorStale",
         371,
