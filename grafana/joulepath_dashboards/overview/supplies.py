@@ -57,7 +57,6 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
             Column("Per request", units.Gram, _sum("sci_grams_per_inference")),
             Column("Per token", units.Gram, _sum("sci_grams_per_token")),
             Column("Per bit", units.Gram, _sum("sci_grams_per_bit")),
-            Column("Per session", units.Gram, _sum("sci_grams_per_session")),
         ],
     ).span(12)
 
