@@ -14,13 +14,12 @@ from joulepath_rules.adapters.work import share_work, whole_work
 from joulepath_rules.factors import metric
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology, promql
-from joulepath_topology.checks.sites import factors
 from joulepath_topology.components import Traffic
 from joulepath_topology.cores.schema import Core
 from joulepath_topology.hosts import Overhead
 from joulepath_topology.placements import Placement, gpu_of
 from joulepath_topology.problem import Place
-from joulepath_topology.queries import gpu_meters, sources
+from joulepath_topology.queries import factors, gpu_meters, sources
 from joulepath_topology.shares import Share
 from joulepath_topology.supplies import Supply
 

@@ -82,7 +82,7 @@ def _indented(text: str) -> str:
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
-        **marks.words(topology),
+        **marks.words(topology, features),
         **factors.words(),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",

@@ -57,7 +57,7 @@ def test_a_site_that_is_well_has_no_findings() -> None:
     ("answers", "kind", "where", "says"),
     [
         ({"pue": [({}, 0.8)]}, "site/overhead-refused", "sites.hall.overhead", "gives 0.8, and an overhead is at"),
-        ({"pue": [({}, 1.2)] * 2}, "site/overhead-refused", "sites.hall.overhead", "the query gives 2 rows"),
+        ({"pue": [({}, 1.2), ({}, 1.4)]}, "site/overhead-refused", "sites.hall.overhead", "gives 2 values, 1.2 to 1.4"),
         ({"pue": []}, "source/absent", "sites.hall.overhead", "no series is called pue"),
         ({"pv_watts": [({}, -5.0)]}, "source/no-amount", "sites.hall.supply[0].watts", "the query gives -5 now"),
         ({"pv_watts": []}, "source/absent", "sites.hall.supply[0].watts", "no series is called pv_watts"),

@@ -9,9 +9,9 @@ from joulepath_doctor.finding import Finding
 from joulepath_doctor.questions import length, own, rows, since, timed
 from joulepath_rules.factors import STATES, metric
 from joulepath_rules.rule import selector
-from joulepath_topology.checks.sites import factors
 from joulepath_topology.hosts import Overhead, Site
 from joulepath_topology.problem import Place
+from joulepath_topology.queries import factors
 from joulepath_topology.supplies import Factor
 
 ROUNDING = 1e-6
@@ -55,12 +55,12 @@ def _means(context: Context, series: str) -> dict[tuple[str, ...], float]:
 def _overhead(context: Context, place: Place, site: Site) -> Iterator[Finding]:
     if not isinstance(site.overhead, Overhead):
         return
-    values = [row.value for row in context.server.query(timed(context, site.overhead.query))]
+    values = sorted({row.value for row in context.server.query(timed(context, site.overhead.query))})
     if len(values) > 1:
         yield found(
             "site/overhead-refused", place,
-            f"the query gives {len(values)} rows, and a site has one overhead: choose one by its labels, or take "
-            "their mean",
+            f"the query gives {len(values)} values, {values[0]:.4g} to {values[-1]:.4g}, and a site has one overhead: "
+            "choose one by its labels, or take their mean",
         )  # fmt: skip
     elif values and not values[0] >= 1:
         yield found(

@@ -25,6 +25,7 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     yield from applications.check(topology, declared)
     yield from budgets.check(topology, declared)
     yield from cores.check(topology)
+    yield from cores.shared(topology)
     yield from marginal.check(topology, declared)
     yield from doubts(topology)
 
