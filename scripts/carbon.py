@@ -30,9 +30,9 @@ before. A type without a factor is left out, too, up to a tenth of the generatio
 YEARLY = """
 ## Averages of a year
 
-Of [Ember](https://ember-energy.org/data/yearly-electricity-data/), [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), in g CO2
-equivalent for each kWh that a country generates, over its life cycle. Zones are ISO 3166-1 codes of two letters;
-countries with a stated 0 are left out.
+Of [Ember](https://ember-energy.org/data/yearly-electricity-data/), under
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), in g CO2 equivalent for each kWh that a country generates,
+over its life cycle. Zones are ISO 3166-1 codes of two letters; countries with a stated 0 are left out.
 
 | zone | year | g/kWh |
 |---|---|---|
