@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from joulepath_report.carbon import Overheads
 from joulepath_report.energy import Cell
 from joulepath_report.model import Column, Value
 from joulepath_report.questions import Rows
-from joulepath_topology import Topology
 
 Cost = tuple[str, float]
 """A currency and an amount in it."""
@@ -15,8 +15,8 @@ Cost = tuple[str, float]
 class Costs:
     """Prices of a kWh by site and currency, from `site:price_per_kilowatt_hour`."""
 
-    def __init__(self, topology: Topology, prices: Rows) -> None:
-        self._topology = topology
+    def __init__(self, overheads: Overheads, prices: Rows) -> None:
+        self._overheads = overheads
         self._prices = {key: row for key, row in prices.items() if row}
         self._means = {key: sum(row.values()) / len(row) for key, row in self._prices.items()}
 
@@ -26,13 +26,9 @@ class Costs:
         return sorted({currency for _, currency in self._prices})
 
     def of(self, cell: Cell) -> Cost | None:
-        """Of a cell, None where its site has no price at all. A site that changes its currency has one at a time."""
-        found = self._price(cell)
-        if found is None:
-            return None
-        currency, price = found
-        site = self._topology.sites.get(cell.row.site)
-        return currency, cell.joules / 3.6e6 * (site.overhead if site is not None else 1.0) * price
+        """Of a cell, None where its site has no price, or no overhead, at all. A site has one currency at a time."""
+        found, joules = self._price(cell), self._overheads.joules(cell)
+        return None if found is None or joules is None else (found[0], joules / 3.6e6 * found[1])
 
     def filled(self, cell: Cell) -> bool:
         """Whether its site had no price in this slot, and has the mean of the others."""

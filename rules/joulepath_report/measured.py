@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from joulepath_report.carbon import Carbon
+from joulepath_report.carbon import Carbon, Overheads
 from joulepath_report.costs import Costs
 from joulepath_report.energy import Cell, Energy, energy
 from joulepath_report.model import UNATTRIBUTED
@@ -39,6 +39,7 @@ class Measured:
     application_parts: Shares
     """By application and segment."""
     carbon: Carbon
+    overheads: Overheads
     prices: Costs
 
     def sums(self, name: Callable[[Cell], Key]) -> dict[Key, float]:
@@ -66,11 +67,19 @@ class Measured:
 
     def grams(self, name: Callable[[Cell], Key], basis: str) -> dict[Key, float | None]:
         """CO2 by what `name` makes of a cell; None where one of its sites has no factor."""
+        return self._whole(name, lambda cell: self.carbon.grams(cell, basis))
+
+    def facility(self, name: Callable[[Cell], Key]) -> dict[Key, float | None]:
+        """Joules with the overhead of their sites; None where one of these is not known."""
+        return self._whole(name, self.overheads.joules)
+
+    def _whole(self, name: Callable[[Cell], Key], amount: Callable[[Cell], float | None]) -> dict[Key, float | None]:
+        """Sums that are None where one of their parts is."""
         found: dict[Key, float | None] = {}
         for cell in self.energy.cells:
-            key, grams = name(cell), self.carbon.grams(cell, basis)
+            key, part = name(cell), amount(cell)
             known = found.setdefault(key, 0.0)
-            found[key] = None if known is None or grams is None else known + grams
+            found[key] = None if known is None or part is None else known + part
         return found
 
     def costs(self, name: Callable[[Cell], Key]) -> Mapping[Key, Mapping[str, float] | None]:
@@ -146,6 +155,7 @@ def measure(questions: Questions) -> Measured:
     """Asks for everything. Raises PrometheusError."""
     topology = questions.topology
     info = "host:power_source:info"
+    overheads = Overheads(topology.sites, questions.over("avg", "site:overhead:ratio", ("site",)))
     return Measured(
         topology,
         energy(questions, places_of(topology)),
@@ -154,5 +164,6 @@ def measure(questions: Questions) -> Measured:
         Shares(questions.over("sum", "component:power_watts", ("component", "host", "part"))),
         Shares(questions.over("sum", "application:power_part_watts", ("application", "segment", "part"))),
         Carbon(questions.over("avg", "site:co2_grams_per_joule", ("site", "basis"))),
-        Costs(topology, questions.over("avg", "site:price_per_kilowatt_hour", ("site", "currency"))),
+        overheads,
+        Costs(overheads, questions.over("avg", "site:price_per_kilowatt_hour", ("site", "currency"))),
     )

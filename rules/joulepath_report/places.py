@@ -132,18 +132,17 @@ def _hosts(found: Measured) -> Table:
 def _sites(found: Measured) -> Table:
     grams = {basis: found.grams(lambda cell: cell.row.site, basis) for basis in found.carbon.bases}
     costs = found.costs(lambda cell: cell.row.site)
-    known = found.sums(lambda cell: cell.row.site)
+    known, facility = found.sums(lambda cell: cell.row.site), found.facility(lambda cell: cell.row.site)
     rows: list[list[Value]] = []
     sites = found.topology.sites
     for name in [*sites, *sorted(known.keys() - sites.keys())]:
         joules = known.get(name)
-        facility = None if joules is None or name not in sites else joules * sites[name].overhead
         rows.append(
             [
                 name,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
-                facility,
+                facility.get(name),
                 *(None if joules is None else of.get(name) for of in grams.values()),
                 *cost_values(found.prices, None if joules is None else costs.get(name, {})),
             ]
@@ -161,7 +160,7 @@ def _sites(found: Measured) -> Table:
         ],
         rows,
         "Energy `with overhead` is what the supply of the site delivers (PUE). CO2 and costs include it.",
-        partial=() if known.keys() <= sites.keys() else ("facility_joules",),
+        partial=() if None not in facility.values() else ("facility_joules",),
     )
 
 

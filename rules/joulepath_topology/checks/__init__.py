@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from joulepath_topology.checks import applications, budgets, components, cores, hosts, marginal, nodes
+from joulepath_topology.checks import applications, budgets, components, cores, hosts, marginal, nodes, sites
 from joulepath_topology.checks.doubts import doubts
 from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
@@ -18,6 +18,7 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
         for section in ("sites", "hosts", "vms", "components", "applications")
     }
     yield from _durations(topology)
+    yield from sites.check(topology)
     yield from hosts.check(topology, declared)
     yield from components.check(topology, declared)
     yield from nodes.check(topology)
